@@ -1,0 +1,1 @@
+"""Boolean conditions over named things, three-valued and without recursion."""

@@ -1,0 +1,1 @@
+"""Flow files: YAML or JSON read into a validated graph of steps."""

@@ -1,0 +1,1 @@
+"""A typed wrapper of the orchesjob command."""

@@ -1,0 +1,1 @@
+"""A daemonless runner for small graphs of dependent commands."""
