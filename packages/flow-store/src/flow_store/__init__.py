@@ -1,1 +1,55 @@
-"""The record of flow runs in SQLite."""
+"""The record of flow runs in SQLite: what has happened, safe against crashes and other processes.
+
+`FlowStore` records runs, their steps and every attempt. It knows no flow file and no rule of what
+runs next: a run's definition is opaque text to it.
+"""
+
+from flow_store.errors import (
+    CancelRequested,
+    NotRecorded,
+    RunTakenOver,
+    StoreBroken,
+    StoreError,
+    StoreForeign,
+    StoreMissing,
+    StoreNewer,
+    StoreUnavailable,
+    TerminalStatus,
+    Unstorable,
+)
+from flow_store.records import (
+    Attempt,
+    AttemptStatus,
+    CancelRequest,
+    Changes,
+    FlowStatus,
+    Run,
+    RunHeader,
+    Step,
+    StepStatus,
+)
+from flow_store.store import FlowStore
+
+__all__ = [
+    "Attempt",
+    "AttemptStatus",
+    "CancelRequest",
+    "CancelRequested",
+    "Changes",
+    "FlowStatus",
+    "FlowStore",
+    "NotRecorded",
+    "Run",
+    "RunHeader",
+    "RunTakenOver",
+    "Step",
+    "StepStatus",
+    "StoreBroken",
+    "StoreError",
+    "StoreForeign",
+    "StoreMissing",
+    "StoreNewer",
+    "StoreUnavailable",
+    "TerminalStatus",
+    "Unstorable",
+]

@@ -1,0 +1,217 @@
+"""One connection to one SQLite file: opening it, its settings, transactions, and its errors.
+
+Every call into `sqlite3` is made here, so that none of its errors escapes untranslated. No table is
+named here: those are in `schema` and `store`.
+"""
+
+import errno
+import os
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from flow_store.errors import (
+    StoreBroken,
+    StoreError,
+    StoreForeign,
+    StoreMissing,
+    StoreUnavailable,
+    Unstorable,
+)
+
+BUSY_TIMEOUT_SEC = 2.0
+"""How long a call waits for another process's lock. Short: the caller has its own patience."""
+
+Mode = Literal["rw", "ro", "ro&immutable=1"]
+
+# Per connection, whether it reads or writes.
+_SETTINGS = (
+    # In WAL, FULL adds one fdatasync to a commit. Without it a power cut could roll back "attempt 1
+    # is starting" or "SUCCEEDED", and a step would run twice.
+    "PRAGMA synchronous = FULL",
+    # On macOS an fsync does not reach the disk; elsewhere this changes nothing.
+    "PRAGMA fullfsync = ON",
+    # SQLite leaves references unchecked by default, for old files' sake.
+    "PRAGMA foreign_keys = ON",
+    # A file that somebody prepared cannot make its schema call dangerous functions ...
+    "PRAGMA trusted_schema = OFF",
+    # ... and a damaged page is noticed when it is read, not when it is used.
+    "PRAGMA cell_size_check = ON",
+    # Checkpointing and committing at one instant can corrupt a file before SQLite 3.51.3 (the
+    # "WAL-reset" bug), so a connection checkpoints only where that was asked for.
+    "PRAGMA wal_autocheckpoint = 0",
+)
+
+# Result codes of what passes, or of what a person mends outside the file; `errno` tells which.
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: (errno.EAGAIN, True),
+    sqlite3.SQLITE_LOCKED: (errno.EAGAIN, True),
+    sqlite3.SQLITE_PROTOCOL: (errno.EAGAIN, True),
+    sqlite3.SQLITE_FULL: (errno.ENOSPC, True),
+    sqlite3.SQLITE_IOERR: (errno.EIO, True),
+    sqlite3.SQLITE_NOMEM: (errno.ENOMEM, True),
+    sqlite3.SQLITE_READONLY: (errno.EROFS, False),
+    sqlite3.SQLITE_CANTOPEN: (errno.EACCES, False),
+    sqlite3.SQLITE_PERM: (errno.EACCES, False),
+    # A closed connection, or one used from another thread.
+    sqlite3.SQLITE_MISUSE: (errno.EBADF, False),
+}
+_UNSTORABLE = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG})
+_RETRYABLE_OS_ERRORS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+)
+
+
+class Database:
+    """A connection to an existing SQLite file, used from the thread that opened it."""
+
+    def __init__(self, path: Path, mode: Mode) -> None:
+        """Connect to the file at the absolute `path`.
+
+        Raises:
+            StoreMissing: There is no such file.
+            StoreForeign: It is a directory, a pipe or the like.
+            StoreBroken: It is no SQLite file.
+            StoreUnavailable: It cannot be opened.
+        """
+        self.path = path
+        # Taken before connecting: if the file is replaced in between, `is_same_file` says no.
+        self._identity = _identity(path)
+        with self._translated():
+            self._connection = sqlite3.connect(
+                f"{path.as_uri()}?mode={mode}",
+                uri=True,
+                timeout=BUSY_TIMEOUT_SEC,
+                autocommit=True,  # transactions are explicit, see `transaction`
+            )
+        try:
+            self._configure()
+        except BaseException:
+            self.close()
+            raise
+
+    def _configure(self) -> None:
+        with self._translated():
+            # The last connection to close would checkpoint otherwise, and so change a file that is
+            # merely looked at or refused.
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
+        for setting in _SETTINGS:
+            self.query(setting)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return all its rows."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def change(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).rowcount
+
+    def change_each(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement once for each of `rows`."""
+        with self._translated():
+            self._connection.executemany(sql, rows)
+
+    def script(self, sql: str) -> None:
+        """Run several statements, inside the transaction that is open."""
+        with self._translated():
+            self._connection.executescript(sql)
+
+    @contextmanager
+    def transaction(self, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Iterator[None]:
+        """Do everything in the block or nothing: DEFERRED reads one moment, IMMEDIATE writes."""
+        self.query(f"BEGIN {kind}")
+        try:
+            yield
+            self.query("COMMIT")
+        except BaseException:
+            # A full disk makes SQLite roll back by itself; a lock leaves the transaction open.
+            if self._connection.in_transaction:
+                self.query("ROLLBACK")
+            raise
+
+    def is_same_file(self) -> bool:
+        """Whether the path still names the file that was opened."""
+        try:
+            return _identity(self.path) == self._identity
+        except StoreError:
+            return False
+
+    def close(self) -> None:
+        """Close the connection. Closing again does nothing."""
+        with self._translated():
+            self._connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _store_error(self.path, error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise Unstorable(str(error)) from error
+
+
+def create_file(path: Path) -> None:
+    """Create an empty file that only its owner may read (rule 6.1), unless there is one already.
+
+    SQLite gives its `-wal` and `-shm` files the mode of the file itself.
+
+    Raises:
+        StoreMissing: The folder does not exist.
+        StoreUnavailable: The file cannot be created.
+    """
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        # Not even opened: closing any descriptor of a file drops all of a process's POSIX locks on
+        # it, those of another connection too.
+        return
+    except OSError as error:
+        raise _file_error(path, error) from error
+
+
+def has_wal(path: Path) -> bool:
+    """Whether the write-ahead log beside `path` may hold commits that are not in the file yet."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _file_error(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreForeign(path, "it is no regular file")
+    return found.st_dev, found.st_ino
+
+
+def _file_error(path: Path, error: OSError) -> StoreError:
+    if error.errno == errno.ENOENT:
+        return StoreMissing(path)
+    code = error.errno or errno.EIO
+    retryable = code in _RETRYABLE_OS_ERRORS
+    return StoreUnavailable(path, code, os.strerror(code), retryable=retryable)
+
+
+def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    # Errors that Python's module raises by itself carry no result code: misuse, or text in the file
+    # that is no UTF-8.
+    misuse = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)
+    default = sqlite3.SQLITE_MISUSE if misuse else sqlite3.SQLITE_CORRUPT
+    result = getattr(error, "sqlite_errorcode", default) & 0xFF  # the rest is detail
+    if result in _UNAVAILABLE:
+        code, retryable = _UNAVAILABLE[result]
+        return StoreUnavailable(path, code, str(error), retryable=retryable)
+    if result in _UNSTORABLE:
+        return Unstorable(str(error))
+    return StoreBroken(path, str(error))

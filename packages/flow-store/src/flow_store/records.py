@@ -1,0 +1,156 @@
+"""The records of a run, of its steps and of their attempts, and a set of changes to them.
+
+Plain values only: nothing here knows a database, a clock or a rule of what follows what.
+Times named `_at` are Unix timestamps of the wall clock; those named `_mono` are seconds of the
+monotonic clock of the boot named beside them (rule 5.10).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+
+class FlowStatus(StrEnum):
+    """How a run stands (rule 5.1)."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self not in (FlowStatus.PENDING, FlowStatus.RUNNING)
+
+
+class StepStatus(StrEnum):
+    """How a step stands (rule 5.2)."""
+
+    PENDING = "PENDING"
+    DELAYED = "DELAYED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the step has ended."""
+        return self not in (StepStatus.PENDING, StepStatus.DELAYED, StepStatus.RUNNING)
+
+
+class AttemptStatus(StrEnum):
+    """How one attempt at a step stands.
+
+    NEVER_RAN is a start that was never carried out: it used up a number but no retry (rule 4.2).
+    """
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    NEVER_RAN = "NEVER_RAN"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt may still be under way."""
+        return self in (AttemptStatus.STARTING, AttemptStatus.RUNNING)
+
+
+@attrs.frozen
+class CancelRequest:
+    """That a run is to be cancelled, and how long its jobs may take to end by themselves."""
+
+    requested_at: float
+    grace_sec: float | None
+
+
+@attrs.frozen
+class Attempt:
+    """One attempt at a step, recorded before its job is started.
+
+    `position` is that of the step; `number` counts from 1. `job` is the last JSON object that
+    orchesjob reported, as opaque text. `abort_reason` is set once an abort was decided.
+    """
+
+    position: int
+    number: int
+    status: AttemptStatus
+    started_at: float
+    running_mono: float | None
+    boot_id: str
+    job_id: str | None = None
+    job: str | None = None
+    abort_reason: str | None = None
+    finished_at: float | None = None
+    error: str | None = None
+
+
+@attrs.frozen
+class Step:
+    """One step of a run. `failures` counts the attempts that used up a retry."""
+
+    position: int
+    step_id: str
+    status: StepStatus
+    attempt_no: int
+    failures: int
+    max_retries: int
+    next_attempt_at: float | None = None
+    next_attempt_mono: float | None = None
+    next_attempt_boot: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    error: str | None = None
+
+
+@attrs.frozen
+class Run:
+    """A whole run as it stood at one moment.
+
+    `definition` is opaque text. `steps` are in order of position; `attempts` holds the latest
+    attempt of each step that has one, by position. `revision` counts the applied changes.
+    """
+
+    run_key: str
+    flow_id: str
+    definition: str
+    directory: str
+    status: FlowStatus
+    error: str | None
+    started_at: float
+    finished_at: float | None
+    revision: int
+    cancel: CancelRequest | None
+    steps: tuple[Step, ...]
+    attempts: Mapping[int, Attempt]
+
+
+@attrs.frozen
+class RunHeader:
+    """What a runner may change of the run itself."""
+
+    status: FlowStatus
+    error: str | None = None
+    finished_at: float | None = None
+
+
+@attrs.define
+class Changes:
+    """What one event changes of a run, to be written in one transaction.
+
+    `steps` is keyed by position, `attempts` by position and number.
+    """
+
+    header: RunHeader | None = None
+    steps: dict[int, Step] = attrs.field(factory=dict)
+    attempts: dict[tuple[int, int], Attempt] = attrs.field(factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return self.header is not None or bool(self.steps) or bool(self.attempts)

@@ -1,0 +1,158 @@
+"""The tables, the versions they went through, and how a file is recognised as ours.
+
+A migration is history: it is never edited once released, so it spells out statuses that `records`
+defines. Statements that read and write the tables are in `store`.
+"""
+
+import time
+from collections.abc import Sequence
+
+from flow_store.database import BUSY_TIMEOUT_SEC, Database
+from flow_store.errors import (
+    StoreBroken,
+    StoreForeign,
+    StoreMissing,
+    StoreNewer,
+    StoreUnavailable,
+)
+
+APPLICATION_ID = 0x6F6A666C
+"""`PRAGMA application_id` of our files: "ojfl"."""
+
+MIGRATIONS = (
+    f"""
+    PRAGMA application_id = {APPLICATION_ID};
+
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        run_key TEXT NOT NULL UNIQUE,
+        flow_id TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        directory BLOB NOT NULL, -- a path is bytes, not always text
+        status TEXT NOT NULL
+            CHECK (status IN ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
+        error TEXT,
+        started_at REAL NOT NULL,
+        finished_at REAL,
+        revision INTEGER NOT NULL CHECK (revision >= 0),
+        cancel_requested_at REAL, -- these two are written by cancelling, never by a runner
+        cancel_grace_sec REAL CHECK (cancel_requested_at IS NOT NULL OR cancel_grace_sec IS NULL)
+    ) STRICT;
+
+    CREATE TABLE steps (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL CHECK (position >= 0),
+        step_id TEXT NOT NULL,
+        status TEXT NOT NULL
+            CHECK (status IN ('PENDING', 'DELAYED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'SKIPPED',
+                              'CANCELLED')),
+        attempt_no INTEGER NOT NULL CHECK (attempt_no >= 0),
+        failures INTEGER NOT NULL CHECK (failures >= 0),
+        max_retries INTEGER NOT NULL CHECK (max_retries >= 0),
+        next_attempt_at REAL,
+        next_attempt_mono REAL,
+        next_attempt_boot TEXT,
+        started_at REAL,
+        finished_at REAL,
+        error TEXT,
+        PRIMARY KEY (run_id, position)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE attempts (
+        run_id INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        number INTEGER NOT NULL CHECK (number >= 1),
+        status TEXT NOT NULL
+            CHECK (status IN ('STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED',
+                              'NEVER_RAN')),
+        started_at REAL NOT NULL,
+        running_mono REAL,
+        boot_id TEXT NOT NULL,
+        job_id TEXT,
+        job TEXT,
+        abort_reason TEXT,
+        finished_at REAL,
+        error TEXT,
+        PRIMARY KEY (run_id, position, number),
+        FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+"""The script at index n leads from version n to version n + 1."""
+
+
+def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring a file of ours, or an empty one, to the latest version (rule 6.1).
+
+    Each version is committed together with its number, so that an interruption leaves an older
+    version, never half of one. Several processes may do this at once.
+
+    Raises:
+        StoreForeign, StoreBroken, StoreNewer: As `recognise`.
+        StoreUnavailable: The file cannot be written now.
+    """
+    version = recognise(database, latest=len(migrations))
+    if version == 0:
+        _switch_to_wal(database)
+    for target, script in enumerate(migrations[version:], start=version + 1):
+        with database.transaction("IMMEDIATE"):
+            # Another process may have come first.
+            if _pragma(database, "user_version") < target:
+                database.script(script)
+                database.query(f"PRAGMA user_version = {target}")
+
+
+def require_recorded(database: Database) -> None:
+    """Refuse a file that `upgrade` would first have to fill.
+
+    Raises:
+        StoreMissing: The file is empty.
+        StoreForeign, StoreBroken, StoreNewer: As `recognise`.
+    """
+    if recognise(database) == 0:
+        raise StoreMissing(database.path)
+
+
+def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
+    """Return the version of a file of ours, 0 for an empty file, without touching either.
+
+    Raises:
+        StoreForeign: Another program's file.
+        StoreBroken: Our file without a version.
+        StoreNewer: Its version is beyond `latest`.
+    """
+    with database.transaction("DEFERRED"):
+        application_id = _pragma(database, "application_id")
+        version = _pragma(database, "user_version")
+        is_empty = not database.query("SELECT 1 FROM sqlite_schema LIMIT 1")
+    if is_empty and application_id == 0 and version == 0:
+        return 0
+    if application_id != APPLICATION_ID:
+        raise StoreForeign(database.path, "another program's data are in it")
+    if version > latest:
+        raise StoreNewer(database.path, version, latest)
+    if version < 1:
+        raise StoreBroken(database.path, f"its schema version is {version}")
+    return version
+
+
+def _pragma(database: Database, name: str) -> int:
+    ((value,),) = database.query(f"PRAGMA {name}")
+    return int(value)
+
+
+def _switch_to_wal(database: Database) -> None:
+    """Let readers and the writer not block each other. The file remembers it.
+
+    SQLite fails at once here, without its usual wait, while another process uses the file.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SEC
+    while True:
+        try:
+            database.query("PRAGMA journal_mode = WAL")
+        except StoreUnavailable as error:
+            if not error.retryable or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,65 @@
+"""The SQL that reads and writes the tables of `schema`.
+
+The guards are part of it: a statement changes no row whose status is terminal (rule 5.1). Columns
+are in the order that `rows` expects, which is that of the records' fields.
+"""
+
+SELECT_RUN = """
+    SELECT id, run_key, flow_id, definition, directory, status, error, started_at, finished_at,
+           revision, cancel_requested_at, cancel_grace_sec
+    FROM runs WHERE run_key = ?
+"""
+SELECT_STEPS = """
+    SELECT position, step_id, status, attempt_no, failures, max_retries, next_attempt_at,
+           next_attempt_mono, next_attempt_boot, started_at, finished_at, error
+    FROM steps WHERE run_id = ? ORDER BY position
+"""
+# SQLite takes the other columns from the row that has the maximum.
+SELECT_LATEST_ATTEMPTS = """
+    SELECT position, max(number), status, started_at, running_mono, boot_id, job_id, job,
+           abort_reason, finished_at, error
+    FROM attempts WHERE run_id = ? GROUP BY position
+"""
+SELECT_ATTEMPTS = """
+    SELECT position, number, attempts.status, attempts.started_at, running_mono, boot_id, job_id,
+           job, abort_reason, attempts.finished_at, attempts.error
+    FROM attempts JOIN runs ON runs.id = run_id WHERE run_key = ? ORDER BY position, number
+"""
+INSERT_RUN = """
+    INSERT INTO runs (run_key, flow_id, definition, directory, status, started_at, revision)
+    VALUES (?, ?, ?, ?, 'PENDING', ?, 0)
+    ON CONFLICT (run_key) DO NOTHING
+"""
+INSERT_STEP = """
+    INSERT INTO steps (run_id, position, step_id, status, attempt_no, failures, max_retries)
+    VALUES (?, ?, ?, 'PENDING', 0, 0, ?)
+"""
+UPDATE_STEP = """
+    UPDATE steps
+    SET status = ?, attempt_no = ?, failures = ?, max_retries = ?, next_attempt_at = ?,
+        next_attempt_mono = ?, next_attempt_boot = ?, started_at = ?, finished_at = ?, error = ?
+    WHERE run_id = ? AND position = ? AND step_id = ?
+          AND status IN ('PENDING', 'DELAYED', 'RUNNING')
+"""
+UPSERT_ATTEMPT = """
+    INSERT INTO attempts (run_id, position, number, status, started_at, running_mono, boot_id,
+                          job_id, job, abort_reason, finished_at, error)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run_id, position, number) DO UPDATE
+    SET status = excluded.status, started_at = excluded.started_at,
+        running_mono = excluded.running_mono, boot_id = excluded.boot_id,
+        job_id = excluded.job_id, job = excluded.job, abort_reason = excluded.abort_reason,
+        finished_at = excluded.finished_at, error = excluded.error
+    WHERE attempts.status IN ('STARTING', 'RUNNING')
+"""
+SELECT_GUARDS = """
+    SELECT id, revision, status, cancel_requested_at, cancel_grace_sec FROM runs WHERE run_key = ?
+"""
+SELECT_STEP = "SELECT 1 FROM steps WHERE run_id = ? AND position = ? AND step_id = ?"
+SELECT_ATTEMPT = "SELECT 1 FROM attempts WHERE run_id = ? AND position = ? AND number = ?"
+NEXT_REVISION = "UPDATE runs SET revision = revision + 1 WHERE id = ?"
+UPDATE_HEADER = "UPDATE runs SET status = ?, error = ?, finished_at = ? WHERE id = ?"
+REQUEST_CANCEL = """
+    UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?
+    WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
+"""

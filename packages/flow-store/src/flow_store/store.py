@@ -1,0 +1,278 @@
+"""`FlowStore`: recording runs and reading them again.
+
+What a run may do next is the caller's business; what may never be overwritten is guarded here, in
+the transaction that writes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flow_store import rows, schema, statements
+from flow_store.database import Database, create_file, has_wal
+from flow_store.errors import (
+    CancelRequested,
+    NotRecorded,
+    RunTakenOver,
+    StoreBroken,
+    StoreUnavailable,
+    TerminalStatus,
+)
+from flow_store.records import (
+    Attempt,
+    AttemptStatus,
+    CancelRequest,
+    Changes,
+    FlowStatus,
+    Run,
+    Step,
+)
+
+_AUTOCHECKPOINT_PAGES = 1000
+
+
+class FlowStore:
+    """The record of all runs in one SQLite file, used from the thread that opened it.
+
+    Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`) and
+    `StoreBroken`; after an error nothing of the call was written.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use `open` or `open_readonly`: they see to it that the tables are there."""
+        self._database = database
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, checkpoints: bool = False) -> Self:
+        """Open the file for reading and writing; create it or bring it up to date (rule 6.1).
+
+        Its folder must exist. `checkpoints` lets commits move the write-ahead log into the file now
+        and then, so that a long run does not let it grow: for the process that drives a run only.
+
+        Raises:
+            StoreMissing: The folder does not exist.
+            StoreNewer: A later version wrote the file.
+            StoreForeign, StoreBroken: It is no flow database, or no longer an intact one.
+            StoreUnavailable: It cannot be opened or created now.
+        """
+        file = Path(path).absolute()
+        create_file(file)
+        database = Database(file, "rw")
+        try:
+            schema.upgrade(database)
+            if checkpoints:
+                database.query(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @classmethod
+    def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
+        """Open the file for reading; create, migrate and write nothing (rule 6.1).
+
+        Where SQLite cannot even keep its index beside the file (a read-only folder), the file is
+        read as it stands, provided that no commit is waiting in a write-ahead log.
+
+        Raises:
+            StoreMissing: There is no file, or an empty one.
+            StoreNewer, StoreForeign, StoreBroken, StoreUnavailable: As `open`.
+        """
+        file = Path(path).absolute()
+        try:
+            return cls._reading(Database(file, "ro"))
+        except StoreUnavailable as error:
+            if error.retryable or has_wal(file):
+                raise
+        return cls._reading(Database(file, "ro&immutable=1"))
+
+    @classmethod
+    def _reading(cls, database: Database) -> Self:
+        try:
+            schema.require_recorded(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def create(  # noqa: PLR0913 - a run has that many facts
+        self,
+        *,
+        run_key: str,
+        flow_id: str,
+        definition: str,
+        directory: str,
+        started_at: float,
+        steps: Sequence[tuple[str, int]],
+    ) -> bool:
+        """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
+
+        `steps` are pairs of step id and retries, in order of position. An existing run is left as
+        it is.
+
+        Raises:
+            Unstorable: A text holds a lone surrogate, or a number needs more than 64 bits.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            run = (run_key, flow_id, definition, rows.path_bytes(directory), started_at)
+            if self._database.change(statements.INSERT_RUN, run) == 0:
+                return False
+            ((run_id, *_),) = self._database.query(statements.SELECT_GUARDS, (run_key,))
+            self._database.change_each(
+                statements.INSERT_STEP,
+                ((run_id, position, *step) for position, step in enumerate(steps)),
+            )
+        return True
+
+    def load(self, run_key: str) -> Run | None:
+        """Return the run as it stands at one moment, or None if it is not recorded."""
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(statements.SELECT_RUN, (run_key,))
+            if not found:
+                return None
+            ((run_id, *run),) = found
+            steps = self._database.query(statements.SELECT_STEPS, (run_id,))
+            attempts = self._database.query(statements.SELECT_LATEST_ATTEMPTS, (run_id,))
+        with self._readable():
+            return rows.run_from(
+                run,
+                tuple(map(rows.step_from, steps)),
+                {row[0]: rows.attempt_from(row) for row in attempts},
+            )
+
+    def attempts(self, run_key: str) -> tuple[Attempt, ...]:
+        """Return every attempt of the run by position and number; none for an unknown run."""
+        found = self._database.query(statements.SELECT_ATTEMPTS, (run_key,))
+        with self._readable():
+            return tuple(map(rows.attempt_from, found))
+
+    def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
+        """Write `changes` in one transaction and return the run's new revision.
+
+        `revision` is the one that the run had when it was loaded or last changed. Only the rows
+        named in `changes` are touched.
+
+        Raises:
+            RunTakenOver: The run has another revision: somebody else drives it (rule 4.5).
+            CancelRequested: A new attempt would be STARTING although the run is to be cancelled
+                (rule 5.6).
+            TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
+            NotRecorded: There is no such run, or no such step at that position.
+            Unstorable: A value that SQLite or the schema cannot take.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            run_id = self._claim(run_key, revision, changes)
+            for step in changes.steps.values():
+                self._write_step(run_key, run_id, step)
+            for attempt in changes.attempts.values():
+                self._write_attempt(run_key, run_id, attempt)
+            if changes.header is not None:
+                header = rows.header_values(changes.header)
+                self._database.change(statements.UPDATE_HEADER, (*header, run_id))
+        return revision + 1
+
+    def _claim(self, run_key: str, revision: int, changes: Changes) -> int:
+        """Take the run's next revision and return its row's id, or say why that may not be."""
+        run = self._database.query(statements.SELECT_GUARDS, (run_key,))
+        if not run:
+            raise NotRecorded(run_key)
+        ((run_id, found, status, *cancel),) = run
+        if found != revision:
+            raise RunTakenOver(run_key, revision, found)
+        if status not in (FlowStatus.PENDING, FlowStatus.RUNNING):
+            raise TerminalStatus(run_key)
+        request = rows.cancel_request(*cancel)
+        if request is not None and any(
+            attempt.status is AttemptStatus.STARTING and self._is_new(run_id, attempt)
+            for attempt in changes.attempts.values()
+        ):
+            raise CancelRequested(run_key, request)
+        self._database.change(statements.NEXT_REVISION, (run_id,))
+        return int(run_id)
+
+    def _is_new(self, run_id: int, attempt: Attempt) -> bool:
+        key = (run_id, attempt.position, attempt.number)
+        return not self._database.query(statements.SELECT_ATTEMPT, key)
+
+    def _write_step(self, run_key: str, run_id: int, step: Step) -> None:
+        key = (run_id, step.position, step.step_id)
+        if self._database.change(statements.UPDATE_STEP, (*rows.step_values(step), *key)) == 1:
+            return
+        if self._database.query(statements.SELECT_STEP, key):
+            raise TerminalStatus(run_key, f"step {step.step_id!r}")
+        raise NotRecorded(run_key, step.step_id)
+
+    def _write_attempt(self, run_key: str, run_id: int, attempt: Attempt) -> None:
+        values = (run_id, *rows.attempt_values(attempt))
+        if self._database.change(statements.UPSERT_ATTEMPT, values) == 0:
+            part = f"attempt {attempt.number} at step {attempt.position + 1}"
+            raise TerminalStatus(run_key, part)
+
+    def request_cancel(
+        self, run_key: str, *, requested_at: float, grace_sec: float | None
+    ) -> CancelRequest | None:
+        """Record that the run is to be cancelled and return the request that holds (rule 5.6).
+
+        The first request is never replaced. On a run that has ended nothing is recorded: the answer
+        is the request it ended with, or None. The run's revision stays: its runner goes on.
+
+        Raises:
+            NotRecorded: There is no such run.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            self._database.change(statements.REQUEST_CANCEL, (requested_at, grace_sec, run_key))
+            run = self._database.query(statements.SELECT_GUARDS, (run_key,))
+        if not run:
+            raise NotRecorded(run_key)
+        ((_, _, _, *cancel),) = run
+        return rows.cancel_request(*cancel)
+
+    def cancel_request(self, run_key: str) -> CancelRequest | None:
+        """Return the recorded request, or None if there is none or no such run."""
+        run = self._database.query(statements.SELECT_GUARDS, (run_key,))
+        return rows.cancel_request(*run[0][3:]) if run else None
+
+    def data_version(self) -> int:
+        """Return a number that differs from the last one if another connection has committed."""
+        ((version,),) = self._database.query("PRAGMA data_version")
+        return int(version)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and empty it, unless somebody uses it just now.
+
+        For the process that drives a run, when that has ended. What is not moved is not lost.
+        """
+        with suppress(StoreUnavailable):
+            self._database.query("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def is_same_file(self) -> bool:
+        """Whether the path still names the file that is open, and not nothing or another file."""
+        return self._database.is_same_file()
+
+    def close(self) -> None:
+        """Close the file. Closing again does nothing."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """Return the store; leaving the block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, whatever happened."""
+        self.close()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """A status that the schema does not allow can only come from damage to the file."""
+        try:
+            yield
+        except ValueError as error:
+            raise StoreBroken(self._database.path, str(error)) from error
