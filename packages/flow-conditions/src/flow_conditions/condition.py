@@ -1,0 +1,116 @@
+"""`Condition`, the value that everything else in this package makes, reads or shows.
+
+Reading text is the parser's; truth tables, spelling, trees and explanations have modules of
+their own.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from flow_conditions.errors import EmptyConjunctionError, InvalidNameError
+from flow_conditions.explanation import Explanation, explain
+from flow_conditions.grammar import AND, DOT, NAME, OPERATORS
+from flow_conditions.infix import infix
+from flow_conditions.kleene import Value, values
+from flow_conditions.tree import Name, Tree, grow
+
+type Lookup = Callable[[Name], Value]
+
+
+@dataclass(frozen=True, repr=False)
+class Condition:
+    """A parsed condition: immutable, hashable, picklable; made by `parse` and `all_of`.
+
+    `program` is its postfix form (see `grammar`), which alone decides equality: `A && B && C` and
+    `(A && B) && C` are equal, `A && (B && C)` is another condition with the same truth table.
+    """
+
+    program: tuple[str, ...]
+
+    @cached_property
+    def _operand_of(self) -> dict[str, Name]:
+        """Map the spelling of each operand to the operand, in order of first appearance."""
+        spellings = dict.fromkeys(token for token in self.program if token not in OPERATORS)
+        parts = ((spelling, spelling.partition(DOT)) for spelling in spellings)
+        return {spelling: Name(name, word or None) for spelling, (name, _, word) in parts}
+
+    @property
+    def operands(self) -> tuple[Name, ...]:
+        """The distinct operands (`load` and `load.failed` are two), in order of appearance."""
+        return tuple(self._operand_of.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The distinct plain names (`load.failed` counts as `load`), in order of appearance."""
+        return tuple(dict.fromkeys(operand.name for operand in self._operand_of.values()))
+
+    @property
+    def tree(self) -> Tree:
+        """The condition as a tree of `Name`, `Not`, `And` and `Or`, made anew at each access."""
+        return grow(self._operand_of.get(token, token) for token in self.program)
+
+    def evaluate(self, lookup: Lookup) -> Value:
+        """Return whether the condition holds; `None` while that is not known.
+
+        `lookup` is asked once for each of `operands`, in their order, and answers True, False, or
+        None for "not known yet". The logic is Kleene's: an unknown operand leaves the result
+        unknown unless the known ones settle it (`A && B` is false as soon as `A` is).
+
+        Raises:
+            TypeError: the lookup answered something else.
+        """
+        return values(self.program, self._answers(lookup))[-1]
+
+    def explain(self, lookup: Lookup) -> Explanation:
+        """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`.
+
+        Raises:
+            TypeError: the lookup answered something else than True, False or None.
+        """
+        return explain(self.program, self._operand_of, self._answers(lookup))
+
+    def _answers(self, lookup: Lookup) -> dict[str, Value]:
+        """Ask for each operand once."""
+        answers = {spelling: lookup(operand) for spelling, operand in self._operand_of.items()}
+        for spelling, answer in answers.items():
+            if answer is not True and answer is not False and answer is not None:
+                raise TypeError(
+                    f"the lookup answered {answer!r} for {spelling!r}; "
+                    "it must answer True, False or None"
+                )
+        return answers
+
+    def __str__(self) -> str:
+        """Return the canonical text, with the fewest parentheses; it parses to an equal value."""
+        return infix(self.program)
+
+    def __repr__(self) -> str:
+        """Show the canonical text."""
+        return f"<{type(self).__name__} {str(self)!r}>"
+
+    def __reduce__(self) -> tuple[type["Condition"], tuple[tuple[str, ...]]]:
+        """Pickle and copy the program without what was worked out from it."""
+        return type(self), (self.program,)
+
+
+def all_of(names: Iterable[str]) -> Condition:
+    """Return the condition that holds when all the named things do: `A && B && C`.
+
+    Raises:
+        EmptyConjunctionError: there is no name at all.
+        InvalidNameError: something is not a plain name.
+        TypeError: `names` is a single string.
+    """
+    if isinstance(names, str):
+        raise TypeError(f"all_of takes several names, not the single string {names!r}")
+    program: list[str] = []
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise InvalidNameError(name)
+        program.append(name)
+        if len(program) > 1:
+            program.append(AND)
+    if not program:
+        raise EmptyConjunctionError
+    return Condition(tuple(program))

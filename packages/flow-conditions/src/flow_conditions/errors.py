@@ -1,0 +1,97 @@
+"""The errors of this package, and how a syntax error draws its place.
+
+Data is in the attributes, the sentence in `__str__`. What a message says is decided where the
+mistake is found.
+"""
+
+_WINDOW = 72  # columns of an expression shown around a mistake
+
+
+class ConditionError(Exception):
+    """The base of every error that this package raises on its own account."""
+
+
+class InvalidNameError(ConditionError, ValueError):
+    """A word that cannot be written as a name, or as a predicate, of a condition.
+
+    `word` is the offender, `role` either `name` or `predicate`.
+    """
+
+    def __init__(self, word: str, role: str = "name") -> None:
+        """Keep the word and what it was meant to be."""
+        super().__init__(word, role)
+        self.word = word
+        self.role = role
+
+    def __str__(self) -> str:
+        """Say which characters would do."""
+        return f"{self.word!r} is not a {self.role}: {ALPHABETS[self.role]}"
+
+
+ALPHABETS = {
+    "name": "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'",
+    "predicate": "predicates are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
+}
+
+
+class EmptyConjunctionError(ConditionError, ValueError):
+    """A conjunction of no names at all, which no text could spell."""
+
+    def __str__(self) -> str:
+        """Say what is missing."""
+        return "a conjunction needs at least one name"
+
+
+class ConditionSyntaxError(ConditionError, ValueError):
+    """A text that is no condition.
+
+    `source` is the whole text, `start` and `end` the span of the mistake in it (offsets from 0, the
+    end exclusive, equal where something is missing), `message` the sentence without the drawing.
+    """
+
+    def __init__(self, source: str, start: int, end: int, message: str) -> None:
+        """Keep the text, the span and the sentence."""
+        super().__init__(source, start, end, message)
+        self.source = source
+        self.start = start
+        self.end = end
+        self.message = message
+
+    def __str__(self) -> str:
+        """Return the message, the line it concerns, and carets under the span."""
+        if not self.source.strip():
+            return self.message
+        first = self.source.rfind("\n", 0, self.start) + 1
+        last = self.source.find("\n", self.start)
+        line = self.source[first : last if last >= 0 else None].rstrip()
+        start, end = self.start - first, min(self.end - first, len(line))
+        place = ""
+        if "\n" in self.source.strip():
+            place = f" (line {self.source.count('\n', 0, first) + 1}, column {start + 1})"
+        before, marked, after = _window(line, start, end)
+        carets = "^" * max(1, _columns(marked))
+        return (
+            f"{self.message}{place}\n  {before}{marked}{after}\n  {' ' * _columns(before)}{carets}"
+        )
+
+
+def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
+    """Cut a line to what surrounds its span, with dots where something was left out."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in line)
+    left = max(0, min(start - _WINDOW // 2, len(shown) - _WINDOW))
+    right = left + _WINDOW
+    before = ("..." if left else "") + shown[left:start]
+    after = shown[end:right] + ("..." if right < len(shown) else "")
+    return before, shown[start : min(end, right)], after
+
+
+def _columns(text: str) -> int:
+    """Count the terminal columns of a text; an East Asian wide letter takes two."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        2 if unicodedata.east_asian_width(letter) in "WF" else not unicodedata.combining(letter)
+        for letter in text
+    )

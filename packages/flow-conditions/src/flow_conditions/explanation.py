@@ -1,0 +1,145 @@
+"""Why a condition has the value it has: every part with its own value, as data and as lines.
+
+Nothing is asked or computed here again; the values are those of one evaluation. The parts of one
+explanation share them, since a deep condition has too many long parts to copy.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flow_conditions.grammar import NOT, OPERATORS
+from flow_conditions.infix import Span, lay_out
+from flow_conditions.kleene import Value, values
+from flow_conditions.tree import Name
+
+_WORDS: dict[Value, str] = {True: "true", False: "false", None: "undecided"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """One evaluation: the program, and by position the value, the text and the part's beginning."""
+
+    program: tuple[str, ...]
+    operand_of: Mapping[str, Name] = field(compare=False)
+    values: tuple[Value, ...]
+    text: str
+    spans: tuple[Span, ...]
+    starts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """The value of a condition, or of a part of one, and the parts that it follows from."""
+
+    _evaluation: _Evaluation
+    _position: int
+
+    @property
+    def value(self) -> Value:
+        """True, False, or None while undecided."""
+        return self._evaluation.values[self._position]
+
+    @property
+    def text(self) -> str:
+        """The part in canonical spelling."""
+        start, end = self._evaluation.spans[self._position]
+        return self._evaluation.text[start:end]
+
+    @property
+    def operator(self) -> str | None:
+        """`!`, `&&` or `||`, which made the value of the children's; None for an operand."""
+        token = self._evaluation.program[self._position]
+        return token if token in OPERATORS else None
+
+    @property
+    def operands(self) -> dict[Name, Value]:
+        """The distinct operands of this part with their values, in order of first appearance."""
+        evaluation = self._evaluation
+        positions = range(evaluation.starts[self._position], self._position + 1)
+        return {
+            evaluation.operand_of[token]: evaluation.values[position]
+            for position in positions
+            if (token := evaluation.program[position]) not in OPERATORS
+        }
+
+    @property
+    def children(self) -> tuple["Explanation", ...]:
+        """The parts from left to right: all those of a row (`A && B && C` has three)."""
+        return tuple(Explanation(self._evaluation, position) for position in self._parts())
+
+    def _parts(self) -> list[int]:
+        """Return the positions of the children."""
+        operator = self.operator
+        if operator is None:
+            return []
+        if operator == NOT:
+            return [self._position - 1]
+        program, starts = self._evaluation.program, self._evaluation.starts
+        position = self._position
+        parts = []
+        while program[position] == operator:
+            right = position - 1
+            parts.append(right)
+            position = starts[right] - 1
+        parts.append(position)
+        parts.reverse()
+        return parts
+
+    def lines(self, *, depth: int = 8, width: int = 100) -> Iterator[str]:
+        """Yield a line for this part and one for each part below it, indented by two spaces.
+
+        Parts nested more than `depth` levels down get no lines of their own, and a part's text is
+        cut to `width` characters (`...` marks the cut), so that the output of any condition stays
+        proportional to its number of operands.
+        """
+        todo = [(self._position, 0)]
+        while todo:
+            position, level = todo.pop()
+            part = Explanation(self._evaluation, position)
+            yield f"{'  ' * level}{_WORDS[part.value]}: {part._shortened(width)}"
+            if level < depth:
+                todo += [(below, level + 1) for below in reversed(part._parts())]
+
+    def _shortened(self, width: int) -> str:
+        """Return the text, or its beginning where it is longer than `width` characters."""
+        start, end = self._evaluation.spans[self._position]
+        if end - start <= width:
+            return self.text
+        return self._evaluation.text[start : start + max(0, width - 3)] + "..."
+
+    def __str__(self) -> str:
+        """Return the `lines` as one text."""
+        return "\n".join(self.lines())
+
+    def __repr__(self) -> str:
+        """Show the value and the text."""
+        return f"<{type(self).__name__} {_WORDS[self.value]}: {self.text}>"
+
+
+def explain(
+    program: tuple[str, ...], operand_of: Mapping[str, Name], answers: Mapping[str, Value]
+) -> Explanation:
+    """Return the explanation of a program, given the operands and their values by spelling."""
+    text, spans = lay_out(program)
+    evaluation = _Evaluation(
+        program,
+        operand_of,
+        tuple(values(program, answers)),
+        text,
+        tuple(spans),
+        tuple(_starts(program)),
+    )
+    return Explanation(evaluation, len(program) - 1)
+
+
+def _starts(program: tuple[str, ...]) -> list[int]:
+    """Return where the part that ends at each position begins."""
+    starts: list[int] = []
+    stack: list[int] = []
+    for position, token in enumerate(program):
+        if token not in OPERATORS:
+            stack.append(position)
+        elif token != NOT:
+            stack.pop()  # the right side; the part begins where its left side does
+        starts.append(stack[-1])
+    return starts

@@ -1,0 +1,141 @@
+"""Wording the mistakes that the parser meets: what was expected, what stands there, how to mend it.
+
+Nothing here decides whether a text is a condition. A mistake is named by the index of its token;
+only now are the tokens' places in the text looked up.
+"""
+
+from flow_conditions.errors import ALPHABETS, ConditionSyntaxError
+from flow_conditions.grammar import AND, CLOSE, DOT, NAME_START, NOT, OPEN, OR, TOKEN
+from flow_conditions.vocabulary import Vocabulary
+
+_AN_OPERAND = f"a name, {NOT!r} or {OPEN!r}"
+
+# How other languages spell the operators. As a word each is also a fine name, so this is consulted
+# only where no name can stand.
+_FOREIGN = {"and": AND, "&": AND, "or": OR, "|": OR, "not": NOT, "~": NOT}
+_FOREIGN_PREFIXES = frozenset("~")
+_COMPARISONS = frozenset("=<>")
+_QUOTES = frozenset("'\"`")
+
+
+def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
+    """Describe a token, or the end, where an operand should begin."""
+    token, start, end = _token(text, index)
+    if index == 0 and not token:
+        return ConditionSyntaxError(text, 0, 0, f"the condition is empty: expected {_AN_OPERAND}")
+    if token in _FOREIGN_PREFIXES:
+        remark = f"; {_instead(token, _FOREIGN[token])}"
+    else:
+        remark = _remark(token, vocabulary)
+    message = f"expected {_AN_OPERAND}, got {_shown(token)}{remark}"
+    return ConditionSyntaxError(text, start, end, message)
+
+
+def no_operator(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
+    """Describe a token that follows an operand and is neither an operator nor a closing."""
+    token, start, end = _token(text, index)
+    closing = repr(CLOSE) if _open_parentheses(text, index) else "the end"
+    message = f"expected {AND!r}, {OR!r} or {closing}, got {_shown(token)}"
+    advice = _advice(token, vocabulary)
+    if advice:
+        return ConditionSyntaxError(text, start, end, f"{message}; {_instead(token, advice)}")
+    if token in (NOT, OPEN) or token[0] in NAME_START:
+        # Two operands stand in a row; perhaps the first one was not meant to be one (`not A`).
+        word, *span = _token(text, index - 1)
+        advice = _advice(word, vocabulary)
+        if advice:
+            start, end = span
+            return ConditionSyntaxError(text, start, end, f"{message}; {_instead(word, advice)}")
+    return ConditionSyntaxError(text, start, end, message + _remark(token, vocabulary))
+
+
+def nothing_to_close(text: str, index: int) -> ConditionSyntaxError:
+    """Describe a closing parenthesis that no opening one waits for."""
+    _, start, end = _token(text, index)
+    message = f"expected {AND!r}, {OR!r} or the end, got {CLOSE!r}, which closes nothing"
+    return ConditionSyntaxError(text, start, end, message)
+
+
+def never_closed(text: str) -> ConditionSyntaxError:
+    """Describe the innermost parenthesis that is still open at the end."""
+    _, start, end = _token(text, _open_parentheses(text)[-1])
+    message = f"this {OPEN!r} is never closed: expected {AND!r}, {OR!r} or {CLOSE!r}, got the end"
+    return ConditionSyntaxError(text, start, end, message)
+
+
+def unknown_predicate(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
+    """Describe an operand whose predicate is not in the vocabulary."""
+    token, start, end = _token(text, index)
+    name, _, word = token.partition(DOT)
+    message = f"unknown predicate {word!r}: {_known(word, vocabulary)}"
+    return ConditionSyntaxError(text, start + len(name) + len(DOT), end, message)
+
+
+def _known(word: str, vocabulary: Vocabulary) -> str:
+    """Say which predicates there are, led by the likeliest."""
+    if not vocabulary.predicates:
+        return "names stand alone here, without a predicate"
+    known = f"known are {', '.join(vocabulary.predicates)}"
+    advice = vocabulary.hint(word)
+    if advice:
+        return f"{advice if ' ' in advice else f'write {advice!r}'}; {known}"
+    import difflib
+
+    similar = difflib.get_close_matches(word.lower(), vocabulary.predicates, n=1)
+    return f"did you mean {similar[0]!r}? ({known})" if similar else known
+
+
+def _token(text: str, index: int) -> tuple[str, int, int]:
+    """Return a token with its span; the one after the last is empty and stands at its end."""
+    end = 0
+    for number, match in enumerate(TOKEN.finditer(text)):
+        if number == index:
+            return match.group(), match.start(), match.end()
+        end = match.end()
+    return "", end, end
+
+
+def _open_parentheses(text: str, before: int | None = None) -> list[int]:
+    """Return the indexes of the parentheses that are open before a token, or at the end."""
+    opened: list[int] = []
+    for index, token in enumerate(TOKEN.findall(text)[:before]):
+        if token == OPEN:
+            opened.append(index)
+        elif token == CLOSE:
+            opened.pop()
+    return opened
+
+
+def _shown(token: str) -> str:
+    """Quote a token, with escapes for what a terminal would not show."""
+    return repr(token) if token else "the end"
+
+
+def _advice(word: str, vocabulary: Vocabulary) -> str | None:
+    """Return what to write for a word in an operator's place; the caller's own advice goes first.
+
+    The first character alone stands for runs such as `&&&`.
+    """
+    return vocabulary.hint(word) or _FOREIGN.get(word.lower()) or _FOREIGN.get(word[0])
+
+
+def _instead(word: str, advice: str) -> str:
+    """Phrase advice: a single word is a replacement, anything longer speaks for itself."""
+    return advice if " " in advice else f"for {word!r} write {advice!r}"
+
+
+def _remark(token: str, vocabulary: Vocabulary) -> str:
+    """Return what else there is to say of a character that belongs to no token."""
+    example = next((f"NAME.{predicate}" for predicate in vocabulary.predicates), None)
+    first = token[:1]
+    if first in _QUOTES:
+        remark = "names are written without quotes"
+    elif first in _COMPARISONS or token.startswith("!="):
+        remark = f"nothing is compared here; write {example}" if example else "nothing is compared"
+    elif first == DOT:
+        remark = f"write {example}, without a space" if example else "names have no '.' in them"
+    elif first not in NAME_START and (first.isalnum() or first == "-"):
+        remark = ALPHABETS["name"]
+    else:
+        return ""
+    return f"; {remark}"

@@ -1,0 +1,106 @@
+"""Rule 3.1: what conditions are made of, and how operators bind."""
+
+import pytest
+
+from flow_conditions import And, Name, Not, Or, Vocabulary, all_of, parse
+from flow_conditions.tree import Tree
+
+A, B, C, D = map(Name, "ABCD")
+PREDICATES = Vocabulary(predicates=("succeeded", "failed"))
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("A", A),
+        ("!A", Not(A)),
+        ("!!A", Not(Not(A))),
+        ("(A)", A),
+        ("((A))", A),
+        ("A && B", And(A, B)),
+        ("A || B", Or(A, B)),
+        # `!` binds before `&&`, `&&` before `||`.
+        ("!A && B", And(Not(A), B)),
+        ("A && !B", And(A, Not(B))),
+        ("!A || B", Or(Not(A), B)),
+        ("A || B && C", Or(A, And(B, C))),
+        ("A && B || C", Or(And(A, B), C)),
+        ("A && B || C && D", Or(And(A, B), And(C, D))),
+        ("A || B && C || D", Or(Or(A, And(B, C)), D)),
+        ("A || !B && C", Or(A, And(Not(B), C))),
+        # Both binary operators associate to the left.
+        ("A && B && C", And(And(A, B), C)),
+        ("A || B || C", Or(Or(A, B), C)),
+        ("A && B && C && D", And(And(And(A, B), C), D)),
+        # Parentheses go first.
+        ("A && (B && C)", And(A, And(B, C))),
+        ("A || (B || C)", Or(A, Or(B, C))),
+        ("(A || B) && C", And(Or(A, B), C)),
+        ("A && (B || C)", And(A, Or(B, C))),
+        ("!(A && B)", Not(And(A, B))),
+        ("!(A) && B", And(Not(A), B)),
+        ("!!(A || B)", Not(Not(Or(A, B)))),
+        ("!(!(A))", Not(Not(A))),
+        ("(A && B) || !C", Or(And(A, B), Not(C))),
+        ("(A && (B || !(C && D)))", And(A, Or(B, Not(And(C, D))))),
+    ],
+)
+def test_operators_bind_in_order_and_to_the_left(text: str, tree: Tree) -> None:
+    """Rule 3.1: `!` binds before `&&` before `||`; rows associate to the left."""
+    assert parse(text).tree == tree
+
+
+@pytest.mark.parametrize(
+    "name", ["A", "a", "_", "0", "7up", "1_0", "no", "and", "not", "load-raw", "a--b", "A-", "_-_"]
+)
+def test_names(name: str) -> None:
+    """A name is letters, digits, `_` and `-`, not beginning with `-`; no word is reserved."""
+    assert parse(name).tree == Name(name)
+    assert parse(f"!{name}&&({name})").tree == And(Not(Name(name)), Name(name))
+
+
+@pytest.mark.parametrize("text", ["and && or", "and || (not)", "!not && !or", "(and)"])
+def test_operator_words_of_other_languages_are_names(text: str) -> None:
+    """A step may be called `and`: a name in its proper place is never questioned."""
+    assert str(parse(text)) == text.replace("(not)", "not").replace("(and)", "and")
+
+
+@pytest.mark.parametrize(
+    "text", ["A&&!B", " A && !B ", "A\n&&\r\n!B", "\tA\v&&\f! B\n", "A && ! B"]
+)
+def test_white_space_between_tokens_means_nothing(text: str) -> None:
+    """White space, line ends included, may stand between any two tokens."""
+    assert parse(text) == parse("A && !B")
+
+
+def test_a_predicate_follows_its_name() -> None:
+    """`A.failed` asks a predicate of A, and is another operand than `A`."""
+    condition = parse("A.failed && !(A || B.succeeded)", PREDICATES)
+    assert condition.operands == (Name("A", "failed"), Name("A"), Name("B", "succeeded"))
+    assert condition.names == ("A", "B")
+
+
+def test_predicates_are_read_from_any_collection() -> None:
+    """A vocabulary copies its words, whatever they come in."""
+    words = {"late": None}
+    vocabulary = Vocabulary(words.keys())
+    words["early"] = None
+    assert vocabulary == Vocabulary(["late"])
+    assert hash(vocabulary) == hash(Vocabulary(["late"]))
+    assert parse("A.late", vocabulary).operands == (Name("A", "late"),)
+
+
+def test_names_and_operands_come_in_order_of_first_appearance() -> None:
+    """Operands are listed once each, from left to right."""
+    condition = parse("C && (B || !A) && B && C")
+    assert condition.operands == (C, B, A)
+    assert condition.names == ("C", "B", "A")
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(["A"], "A"), (["A", "B"], "A && B"), (["C", "A", "B"], "C && A && B")],
+)
+def test_a_conjunction_of_names(names: list[str], text: str) -> None:
+    """Rule 3.5: `all_of([A, B])` is the condition that `A && B` spells."""
+    assert all_of(iter(names)) == parse(text)
