@@ -1,1 +1,40 @@
-"""A typed wrapper of the orchesjob command."""
+"""A typed wrapper of the orchesjob command: calls, reports, waiting and finding processes."""
+
+from orchesjob_client.client import CallLimits, OrchesjobClient
+from orchesjob_client.errors import (
+    BadAnswer,
+    CallFailed,
+    CallRefused,
+    CallTimedOut,
+    JobNotFound,
+    JobNotRunning,
+    OrchesjobError,
+    OrchesjobMissing,
+)
+from orchesjob_client.executable import locate
+from orchesjob_client.process import Process
+from orchesjob_client.processes import end_processes, is_alive, marked_processes
+from orchesjob_client.report import JobReport, JobStatus
+from orchesjob_client.watcher import JobWatcher, Watch
+
+__all__ = [
+    "BadAnswer",
+    "CallFailed",
+    "CallLimits",
+    "CallRefused",
+    "CallTimedOut",
+    "JobNotFound",
+    "JobNotRunning",
+    "JobReport",
+    "JobStatus",
+    "JobWatcher",
+    "OrchesjobClient",
+    "OrchesjobError",
+    "OrchesjobMissing",
+    "Process",
+    "Watch",
+    "end_processes",
+    "is_alive",
+    "locate",
+    "marked_processes",
+]

@@ -1,0 +1,191 @@
+"""One run of an executable that prints a short answer: bounded in time and in memory.
+
+This module knows processes and pipes, and which failures of the operating system are whose
+fault. It does not know orchesjob's options, exit codes or JSON.
+"""
+
+import contextlib
+import errno
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+import attrs
+
+from orchesjob_client.errors import (
+    BadAnswer,
+    CallFailed,
+    CallRefused,
+    CallTimedOut,
+    OrchesjobMissing,
+    one_line,
+)
+
+_MAX_ANSWER = 8 * 2**20
+_STDERR_TAIL = 2**14
+_CHUNK = 2**16
+_TICK_SEC = 0.1
+_REAP_SEC = 5.0
+
+_NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
+
+
+@attrs.frozen
+class Finished:
+    """A call that ended by itself.
+
+    Attributes:
+        exit_code: Its exit code, or -N for signal N.
+        stdout: All that it printed, at most 8 MiB.
+        stderr_line: The last line of its stderr, printable.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr_line: str
+
+
+def run(  # noqa: PLR0913 - the six things that make up a call
+    call: str,
+    argv: Sequence[str],
+    *,
+    limit_sec: float,
+    env: Mapping[str, str],
+    cwd: str | None = None,
+    inherit_fd: int | None = None,
+) -> Finished:
+    """Run `argv` in a session of its own, without stdin, and wait for its end.
+
+    Args:
+        call: What errors name.
+        argv: The executable and its arguments.
+        limit_sec: After so many seconds the process and its group are killed.
+        env: The whole environment.
+        cwd: The directory to run in; None is the caller's.
+        inherit_fd: A descriptor that the process shares, such as that of a held lock.
+
+    Raises:
+        OrchesjobMissing: There is no such executable.
+        CallRefused: The operating system can never accept this call.
+        CallFailed: The process could not be started this time.
+        CallTimedOut: The limit was reached.
+        BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
+    """
+    deadline = time.monotonic() + limit_sec
+    process = _spawn(call, argv, env=env, cwd=cwd, inherit_fd=inherit_fd)
+    stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
+    try:
+        if not _finish(process, stdout, stderr, deadline):
+            _kill(process)
+            raise CallTimedOut(call, f"no answer within {limit_sec:g} s")
+    finally:
+        stdout.pipe.close()
+        stderr.pipe.close()
+    if stdout.dropped:
+        raise BadAnswer(call, f"it printed more than {_MAX_ANSWER:,} bytes")
+    try:
+        answer = stdout.kept.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadAnswer(call, f"its answer is not UTF-8: {error.reason}") from error
+    tail = stderr.kept.decode("utf-8", errors="replace")
+    return Finished(process.returncode, answer, one_line(tail))
+
+
+class _Output:
+    """What comes out of one pipe: its last bytes, and whether there were more."""
+
+    def __init__(self, pipe: IO[bytes] | None, limit: int) -> None:
+        assert pipe is not None  # noqa: S101 - Popen was given PIPE
+        self.pipe = pipe
+        self.limit = limit
+        self.kept = bytearray()
+        self.dropped = False
+
+    def read(self) -> bool:
+        """Take what is there and tell whether more may come."""
+        chunk = os.read(self.pipe.fileno(), _CHUNK)
+        self.kept += chunk
+        if len(self.kept) > self.limit:
+            # Read on without keeping: a full pipe would stop the process in the middle of its work.
+            del self.kept[: -self.limit]
+            self.dropped = True
+        return bool(chunk)
+
+
+def _spawn(
+    call: str,
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str | None,
+    inherit_fd: int | None,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=env,
+            cwd=cwd,
+            pass_fds=() if inherit_fd is None else (inherit_fd,),
+            start_new_session=True,
+        )
+    except ValueError as error:  # a NUL or a lone surrogate in an argument
+        raise CallRefused(call, f"an argument cannot be passed: {error}") from error
+    except OSError as error:
+        raise _spawn_error(call, argv[0], cwd, error) from error
+
+
+def _spawn_error(
+    call: str, executable: str, cwd: str | None, error: OSError
+) -> OrchesjobMissing | CallRefused | CallFailed:
+    reason = error.strerror or str(error)
+    if error.errno == errno.E2BIG:
+        return CallRefused(
+            call, "the command and its environment are longer than the system allows"
+        )
+    if cwd is not None and error.filename == cwd:
+        return CallRefused(call, f"the directory {cwd} cannot be entered: {reason}")
+    if error.errno in _NOT_EXECUTABLE:
+        return OrchesjobMissing(call, f"{executable}: {reason}", executable)
+    return CallFailed(call, f"{executable} could not be started: {reason}")
+
+
+def _finish(
+    process: subprocess.Popen[bytes], stdout: _Output, stderr: _Output, deadline: float
+) -> bool:
+    """Read both pipes to the process's end; False if it is still running at the deadline.
+
+    The end of the process counts, not that of the pipes: a descendant may keep those for days.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdout.pipe, selectors.EVENT_READ, stdout)
+        selector.register(stderr.pipe, selectors.EVENT_READ, stderr)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            exited = process.poll() is not None
+            if left <= 0:
+                return exited
+            ready = selector.select(0 if exited else min(left, _TICK_SEC))
+            if exited and not ready:
+                return True
+            for key, _ in ready:
+                if not key.data.read():
+                    selector.unregister(key.fileobj)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(max(0.0, deadline - time.monotonic()))
+    return process.returncode is not None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process group and reap its leader, whose PID is ours until then."""
+    os.killpg(process.pid, signal.SIGKILL)
+    # A process in an uninterruptible wait dies later; the next Popen of this program reaps it.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_REAP_SEC)

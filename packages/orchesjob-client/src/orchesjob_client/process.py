@@ -1,0 +1,20 @@
+"""One process, identified so that a recycled PID cannot be taken for it."""
+
+import attrs
+
+
+@attrs.frozen
+class Process:
+    """A process that was found by a mark in its environment.
+
+    Attributes:
+        pid: Its PID, which proves nothing alone.
+        started_ticks: When it began: clock ticks since boot, or seconds where `ps` was asked.
+        command: Its command line in one line, for messages.
+        value: The value of the mark by which it was found.
+    """
+
+    pid: int
+    started_ticks: int
+    command: str
+    value: str

@@ -1,0 +1,71 @@
+"""Reading the output of `ps` where there is no `/proc`.
+
+The form is that of macOS. It has been tested with canned text only, never on a real macOS.
+"""
+
+import calendar
+import re
+import subprocess
+import time
+from collections.abc import Collection
+
+from orchesjob_client.process import Process
+
+_LINE = re.compile(r"\s*(\d+)\s+(\w{3}\s+\w{3}\s+\d+\s+\d+:\d+:\d+\s+\d{4})\s(.*)")
+_ENVIRONMENT = re.compile(r" [A-Za-z_][A-Za-z0-9_]*=")
+
+
+def parse_processes(text: str, variable: str, values: Collection[str]) -> list[Process]:
+    """Find the processes whose environment holds `variable` with one of `values`.
+
+    Args:
+        text: What `ps -E -ww -x -o pid=,lstart=,command=` printed: after the command stand the
+            words of the environment, if the process is ours.
+        variable: The variable's name.
+        values: Without spaces; those of the processes to find.
+    """
+    found = []
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        pid, started, words = int(match[1]), match[2], match[3]
+        mark = re.search(rf"(?:^| ){re.escape(variable)}=(\S*)", words)
+        if mark is not None and mark[1] in values:
+            command = _ENVIRONMENT.split(words, maxsplit=1)[0]
+            found.append(Process(pid, _seconds(started), command, mark[1]))
+    return found
+
+
+def parse_started(text: str) -> int | None:
+    """Read what `ps -o lstart= -p PID` printed; None if there is no such process."""
+    return _seconds(text) if text.strip() else None
+
+
+def read_processes(variable: str, values: Collection[str]) -> list[Process]:
+    """Find marked processes with `ps`; see `parse_processes`."""
+    text = _ps("-E", "-ww", "-x", "-o", "pid=,lstart=,command=")
+    return parse_processes(text, variable, values)
+
+
+def read_started(pid: int) -> int | None:
+    """Return the second in which a process began, None if it has ended or is a zombie."""
+    state = _ps("-o", "state=", "-p", str(pid))
+    return None if "Z" in state else parse_started(_ps("-o", "lstart=", "-p", str(pid)))
+
+
+def _seconds(started: str) -> int:
+    """Return a number that identifies the moment; it ignores the time zone on both sides."""
+    return calendar.timegm(time.strptime(" ".join(started.split()), "%a %b %d %H:%M:%S %Y"))
+
+
+def _ps(*options: str) -> str:
+    # A fixed locale, because `lstart` names days and months.
+    finished = subprocess.run(
+        ["ps", *options],  # noqa: S607 - where `ps` lies differs
+        env={"LC_ALL": "C", "PATH": "/bin:/usr/bin"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return finished.stdout.decode("utf-8", errors="replace")

@@ -1,0 +1,186 @@
+"""What orchesjob says about one job.
+
+Reading and checking a job object lives here; no process is started and nothing is decided about
+what a report means for anybody's plan.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from orchesjob_client.errors import BadAnswer
+
+_MAX_PAYLOAD = 1_000_000
+_MAX_PID = 2**31 - 1  # what pidfd_open(2) and kill(2) accept
+
+
+class JobStatus(StrEnum):
+    """The statuses of orchesjob 1.1.0."""
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    LOST = "LOST"
+    CANCELLED = "CANCELLED"
+    ABORTED = "ABORTED"
+
+
+_ACTIVE = {JobStatus.STARTING, JobStatus.RUNNING}
+
+
+@attrs.frozen
+class JobReport:
+    """One job as orchesjob described it.
+
+    Attributes:
+        job_id: One execution; a rerun under the same key has another.
+        run_key: The key under which the job was started.
+        status: As orchesjob wrote it, perhaps a word of a later version.
+        command: The command that orchesjob stored with the job; empty if it named none.
+        exit_code: 0 to 255, or -N for a command killed by signal N; None while unknown.
+        worker_pid: orchesjob's own process beside the command.
+        target_pid: The command's process and process group.
+        existing: Whether a `start` found the job rather than made it.
+        payload: The whole job object as compact ASCII JSON, at most 1,000,000 characters.
+        stdout_file: Where the command's output is kept.
+        stderr_file: Where the command's error output is kept.
+    """
+
+    job_id: str
+    run_key: str
+    status: str
+    command: tuple[str, ...]
+    exit_code: int | None
+    worker_pid: int | None
+    target_pid: int | None
+    existing: bool
+    payload: str
+    stdout_file: str | None
+    stderr_file: str | None
+
+    @classmethod
+    def from_payload(
+        cls, payload: Mapping[str, Any] | str, *, call: str = "orchesjob"
+    ) -> "JobReport":
+        """Read a job object, parsed or as JSON text; keys that are not needed may be missing.
+
+        Raises:
+            BadAnswer: It is no JSON object, lacks what identifies a job, or holds a wrong type;
+                the error names `call`.
+        """
+        document = parse_json(payload, call=call) if isinstance(payload, str) else payload
+        if not isinstance(document, Mapping):
+            raise BadAnswer(call, "expected a JSON object")
+        fields = _Fields(document, call)
+        return cls(
+            job_id=fields.text("job_id"),
+            run_key=fields.text("run_key", may_be_empty=True),
+            status=fields.text("status"),
+            command=fields.words("command"),
+            exit_code=fields.number("exit_code", -_MAX_PID),
+            worker_pid=fields.number("worker_pid", 1),
+            target_pid=fields.number("target_pid", 1),
+            existing=document.get("existing") is True,
+            payload=_compact(document, call),
+            stdout_file=fields.text_or_none("stdout_file"),
+            stderr_file=fields.text_or_none("stderr_file"),
+        )
+
+    @property
+    def known_status(self) -> JobStatus | None:
+        """The status, or None for a word that this version does not know."""
+        try:
+            return JobStatus(self.status)
+        except ValueError:
+            return None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the job may still be running; an unknown status counts so."""
+        return self.known_status is None or self.known_status in _ACTIVE
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the status can never change again."""
+        return not self.is_active
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether the job was aborted before it had a worker: it never ran and never will."""
+        return self.known_status is JobStatus.ABORTED and self.worker_pid is None
+
+    @property
+    def not_spawned(self) -> bool:
+        """Whether the command could not be started: not found or not executable."""
+        failed = self.known_status is JobStatus.FAILED
+        return failed and self.exit_code == -1 and self.target_pid is None
+
+
+def parse_json(text: str, *, call: str) -> Any:
+    """Parse one JSON document.
+
+    Raises:
+        BadAnswer: It is none, or is nested too deep; the error names `call`.
+    """
+    if not text.strip():
+        raise BadAnswer(call, "expected JSON, got nothing")
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer(call, f"expected JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _compact(document: Mapping[str, Any], call: str) -> str:
+    try:
+        text = json.dumps(dict(document), separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadAnswer(call, f"the job object is not JSON: {error}") from error
+    if len(text) > _MAX_PAYLOAD:
+        raise BadAnswer(call, f"the job object is longer than {_MAX_PAYLOAD:,} characters")
+    return text
+
+
+@attrs.frozen
+class _Fields:
+    """The job object, read with the expected types."""
+
+    document: Mapping[str, Any]
+    call: str
+
+    def _bad(self, name: str, expected: str) -> BadAnswer:
+        got = type(self.document[name]).__name__ if name in self.document else "nothing"
+        return BadAnswer(self.call, f"{name}: expected {expected}, got {got}")
+
+    def text(self, name: str, *, may_be_empty: bool = False) -> str:
+        value = self.document.get(name)
+        if not isinstance(value, str) or not (value or may_be_empty):
+            raise self._bad(name, "a text")
+        return value
+
+    def text_or_none(self, name: str) -> str | None:
+        value = self.document.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self._bad(name, "a text or null")
+        return value
+
+    def words(self, name: str) -> tuple[str, ...]:
+        value = self.document.get(name, ())
+        if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+            raise self._bad(name, "a list of texts")
+        return tuple(value)
+
+    def number(self, name: str, least: int) -> int | None:
+        value = self.document.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MAX_PID:
+            raise self._bad(name, f"an integer from {least} to {_MAX_PID} or null")
+        return value
