@@ -1,0 +1,115 @@
+"""Reading the command line, and the ways in which a call can end without an answer."""
+
+import os
+import sys
+from typing import NoReturn
+
+FAILED, USAGE, NOT_FOUND, NOT_RUNNING = 1, 2, 3, 4
+
+# Per call: the options that take a value, with what checks it, and the flags.
+OPTIONS: dict[str, tuple[dict[str, type], set[str]]] = {
+    "start": ({"--run-key": str, "--start-timeout": float}, {"--strict", "--sync"}),
+    "status": ({"--run-key": str, "--job-id": str}, {"--running", "--all"}),
+    "abort": (
+        {"--run-key": str, "--job-id": str, "--reason": str, "--grace-seconds": float},
+        set(),
+    ),
+    "unlock": ({"--run-key": str, "--reason": str, "--ttl": str}, set()),
+    "logs": ({"--run-key": str, "--job-id": str, "--stream": str}, set()),
+    "_worker": ({"--job-id": str}, set()),
+}
+
+
+class Words:
+    """A parsed command line: the call, its options and, for `start`, the command."""
+
+    def __init__(self, argv: list[str]) -> None:
+        if not argv or argv[0] not in OPTIONS:
+            usage("", "argument subcommand: invalid choice" if argv else "subcommand is required")
+        self.call, *rest = argv
+        self.values: dict[str, str] = {}
+        self.command: list[str] = []
+        valued, flags = OPTIONS[self.call]
+        while rest:
+            word = rest.pop(0)
+            name, is_one_word, value = word.partition("=")
+            if self.call == "start" and not word.startswith("-"):
+                self.command = [word, *rest]
+                break
+            if self.call == "start" and word == "--":
+                self.command = rest
+                break
+            if word in flags:
+                self.values[word] = ""
+                continue
+            if name not in valued:
+                usage(self.call, f"unrecognized arguments: {word}")
+            if not is_one_word:
+                if not rest or rest[0].startswith("-"):
+                    usage(self.call, f"argument {name}: expected one argument")
+                value = rest.pop(0)
+            self._check(name, value, valued[name])
+        self._require_what_is_missing()
+
+    def _check(self, name: str, value: str, kind: type) -> None:
+        try:
+            kind(value)
+        except ValueError:
+            usage(self.call, f"argument {name}: invalid float value: {value!r}")
+        self.values[name] = value
+
+    def _require_what_is_missing(self) -> None:
+        given = sum(name in self.values for name in ("--run-key", "--job-id", "--running"))
+        if self.call in {"start", "unlock"} and "--run-key" not in self.values:
+            usage(self.call, "the following arguments are required: --run-key")
+        if given > 1:
+            usage(self.call, "argument --job-id: not allowed with argument --run-key")
+        if given == 0:
+            usage(self.call, "one of the arguments --run-key --job-id is required")
+        if "/" in self.values.get("--job-id", ""):
+            stop("Invalid job_id: contains path separator", USAGE)
+        if "--all" in self.values and "--run-key" not in self.values:
+            stop("status --all requires --run-key", USAGE)
+        if self.call == "start" and not self.command:
+            stop("command is required (provide it after --)", USAGE)
+
+    def has(self, flag: str) -> bool:
+        """Tell whether an option was given."""
+        return flag in self.values
+
+    def text(self, name: str) -> str | None:
+        """Return an option's value."""
+        return self.values.get(name)
+
+    def seconds(self, name: str, default: float) -> float:
+        """Return an option's value as a number."""
+        return float(self.values.get(name, default))
+
+
+def usage(call: str, problem: str) -> NoReturn:
+    """End as argparse ends."""
+    program = f"orchesjob {call}".strip()
+    _write_error(f"usage: {program} [-h] ...\n{program}: error: {problem}\n")
+    leave(USAGE)
+
+
+def stop(problem: str, code: int) -> NoReturn:
+    """End with one line on stderr."""
+    _write_error(f"orchesjob: {problem}\n")
+    leave(code)
+
+
+def crash(line: str) -> NoReturn:
+    """End as an uncaught exception ends."""
+    _write_error(f"Traceback (most recent call last):\n  File ...\n{line}\n")
+    leave(FAILED)
+
+
+def leave(code: int) -> NoReturn:
+    """Exit at once; the interpreter's own tidying up costs milliseconds."""
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _write_error(text: str) -> None:
+    os.write(2, text.encode("utf-8", "backslashreplace"))
