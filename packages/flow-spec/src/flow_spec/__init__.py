@@ -1,1 +1,28 @@
-"""Flow files: YAML or JSON read into a validated graph of steps."""
+"""Flow files: YAML or JSON read into a validated graph of steps.
+
+Public names only; the modules behind them are private to the package.
+"""
+
+from flow_spec.conditions import PREDICATES
+from flow_spec.errors import (
+    FlowFileError,
+    FlowSpecError,
+    Problem,
+    StoredFlowError,
+    UnknownStepError,
+)
+from flow_spec.model import FlowSpec, StepSpec
+from flow_spec.reading import load_flow, parse_flow
+
+__all__ = [
+    "PREDICATES",
+    "FlowFileError",
+    "FlowSpec",
+    "FlowSpecError",
+    "Problem",
+    "StepSpec",
+    "StoredFlowError",
+    "UnknownStepError",
+    "load_flow",
+    "parse_flow",
+]

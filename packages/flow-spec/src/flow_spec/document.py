@@ -1,0 +1,105 @@
+"""A flow file as a tree of texts, lists and mappings, before any field has given it a meaning.
+
+Both formats are read into these three classes, so that one set of rules checks both. Here live
+the tree and its limits; how a format becomes a tree, and what a tree means, live elsewhere.
+"""
+
+from collections.abc import Iterator
+from enum import Enum, auto
+
+import attrs
+
+from flow_spec.errors import DocumentError
+
+MAX_DEPTH = 100
+"""Levels of lists and mappings: no flow needs ten, and no reader may meet a hundred thousand."""
+
+MAX_VALUES = 200_000
+"""Values in one file, an alias counting as all that it stands for (10,000 steps have 200,000)."""
+
+
+class Form(Enum):
+    """How a scalar was written, which says what may be read from it."""
+
+    BARE = auto()
+    """YAML without quotes: the field decides whether it is text, a number or a truth value."""
+    TEXT = auto()
+    """Text and nothing else: quoted or block text in YAML, a string in JSON."""
+    NUMBER = auto()
+    """A number in JSON."""
+    BOOLEAN = auto()
+    """`true` or `false` in JSON."""
+    NULL = auto()
+    """`null` in JSON."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Node:
+    """What every part of the tree has: its position, and what YAML may hang on it."""
+
+    line: int | None = None
+    column: int | None = None
+    tag: str | None = None
+    anchor: str | None = None
+
+
+@attrs.define(eq=False)
+class Scalar(Node):
+    """One value, still in the characters of the file."""
+
+    text: str
+    form: Form
+
+
+@attrs.define(eq=False)
+class Sequence(Node):
+    """A list."""
+
+    items: list[Node]
+
+
+@attrs.define(eq=False)
+class Mapping(Node):
+    """Pairs of key and value as they stand in the file, repeated keys included."""
+
+    entries: list[tuple[Node, Node]]
+
+    def texts(self) -> Iterator[tuple[str, Node]]:
+        """Yield the entries whose key is a scalar."""
+        for key, value in self.entries:
+            if isinstance(key, Scalar):
+                yield key.text, value
+
+
+def too_deep(line: int | None, column: int | None) -> DocumentError:
+    """Return the error for lists and mappings nested beyond `MAX_DEPTH`."""
+    return DocumentError(f"nested more than {MAX_DEPTH} levels deep", line, column)
+
+
+def too_many(line: int | None, column: int | None) -> DocumentError:
+    """Return the error for more than `MAX_VALUES` values."""
+    return DocumentError(
+        f"more than {MAX_VALUES:,} values (an alias counts as everything it stands for); "
+        "split the flow",
+        line,
+        column,
+    )
+
+
+def pointed(text: str, line: int, column: int) -> str | None:
+    """Return the line of `text` with a caret under the column, or None where it would not help.
+
+    Args:
+        text: the whole file.
+        line: counted from 1.
+        column: counted from 1.
+    """
+    lines = text.splitlines()
+    if line > len(lines) or not lines[line - 1].isprintable():
+        return None
+    start = max(0, column - _WINDOW)
+    shown = lines[line - 1][start : column + _WINDOW]
+    return f"{shown}\n{' ' * (column - 1 - start)}^"
+
+
+_WINDOW = 40

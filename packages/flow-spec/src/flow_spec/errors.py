@@ -1,0 +1,130 @@
+"""The package's errors and the problems they carry; nothing here reads or decides anything."""
+
+import unicodedata
+
+import attrs
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character that could disturb a terminal written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if unicodedata.category(char) not in _DISTURBING else ascii(char)[1:-1]
+        for char in text
+    )
+
+
+_DISTURBING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_QUOTED_LENGTH = 60
+
+
+def quoted(text: str) -> str:
+    """Return `text` in double quotes for a message: escaped, and cut where it is long."""
+    cut = text if len(text) <= _QUOTED_LENGTH else text[: _QUOTED_LENGTH - 1] + "…"
+    return '"' + printable(cut).replace('"', '\\"') + '"'
+
+
+@attrs.frozen
+class Problem:
+    """One thing that is wrong with a flow file.
+
+    `path` is the field (`steps[2].retries`), `line` and `column` count from 1 and are known where
+    the file is YAML, and `excerpt` is one or more lines to show under the message. Rule 2.7.
+    """
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    excerpt: str | None = None
+
+    def __str__(self) -> str:
+        """Return `path: message`, and the excerpt indented under it."""
+        head = self.message if self.path is None else f"{self.path}: {self.message}"
+        if self.excerpt is None:
+            return head
+        return "\n".join([head, *(f"    {line}" for line in self.excerpt.splitlines())])
+
+
+class FlowSpecError(Exception):
+    """The base of every error that this package raises."""
+
+
+class FlowFileError(FlowSpecError, ValueError):
+    """A flow file that cannot be read or is not a valid flow, with all of its problems.
+
+    `source` names the file; `problems` holds at least one `Problem`, sorted by position.
+    """
+
+    def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
+        """Keep the file's name and what is wrong with it."""
+        super().__init__(source, problems)
+        self.source = source
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """Return every problem on lines of its own, each led by `source:line:column`."""
+        return "\n".join(map(self._located, self.problems))
+
+    def _located(self, problem: Problem) -> str:
+        place = [printable(self.source)]
+        if problem.line is not None:
+            place.append(str(problem.line))
+        if problem.column is not None:
+            place.append(str(problem.column))
+        return f"{':'.join(place)}: {problem}"
+
+
+class DocumentError(FlowSpecError, ValueError):
+    """A text is not one document of its format, or goes beyond the limits.
+
+    Passes between the modules of this package only: callers meet a `FlowFileError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        line: int | None = None,
+        column: int | None = None,
+        excerpt: str | None = None,
+    ) -> None:
+        """Keep the problem; `line` and `column` count from 1."""
+        super().__init__(message, line, column, excerpt)
+        self.problem = Problem(message, line=line, column=column, excerpt=excerpt)
+
+    def __str__(self) -> str:
+        """Return the problem without its place."""
+        return str(self.problem)
+
+
+class UnknownStepError(FlowSpecError, LookupError):
+    """A step was asked for that the flow does not have."""
+
+    def __init__(self, flow_id: str, step_id: str, suggestion: str | None) -> None:
+        """Keep both names, and the id that was probably meant."""
+        super().__init__(flow_id, step_id, suggestion)
+        self.flow_id = flow_id
+        self.step_id = step_id
+        self.suggestion = suggestion
+
+    def __str__(self) -> str:
+        """Return the sentence, with the suggestion where there is one."""
+        ending = f"; did you mean {quoted(self.suggestion)}?" if self.suggestion else ""
+        return f"flow {quoted(self.flow_id)} has no step {quoted(self.step_id)}{ending}"
+
+
+class StoredFlowError(FlowSpecError, ValueError):
+    """A text that was to be the stored form of a flow is not one."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep why the text could not be read."""
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return (
+            f"the stored definition cannot be read: {self.reason}; "
+            "it is damaged, or was written by another version"
+        )

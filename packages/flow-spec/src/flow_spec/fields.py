@@ -1,0 +1,129 @@
+"""How the classes in `model` declare the fields of a flow file, and lists and mappings are read.
+
+`declared(kind, doc)` is the only schema there is: it drives reading, and whatever else needs to
+know the fields finds them in `declarations`. The kinds of single value are in `kinds`.
+"""
+
+from typing import Any
+
+import attrs
+
+from flow_spec.document import Mapping, Node, Sequence
+from flow_spec.errors import quoted
+from flow_spec.findings import Findings, Path, got
+from flow_spec.kinds import Kind
+
+
+@attrs.frozen
+class ListOf(Kind):
+    """A list of values of one kind.
+
+    `items` says what they are, `example` what a list of them looks like; `distinct` forbids one to
+    stand twice.
+    """
+
+    item: Kind
+    items: str
+    example: str
+    min_items: int = 0
+    distinct: bool = False
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> tuple[Any, ...] | None:
+        if not isinstance(node, Sequence):
+            findings.add(
+                f"must be a list of {self.items}, such as {self.example}; got {got(node)}",
+                path,
+                node,
+            )
+            return None
+        if len(node.items) < self.min_items:
+            findings.add(f"must not be empty: write a list such as {self.example}", path, node)
+        values = [
+            self.item.read(child, (*path, index), findings)
+            for index, child in enumerate(node.items)
+        ]
+        if self.distinct and len(set(values)) < len(values):
+            self._report_repeated(node, values, path, findings)
+        return tuple(values)
+
+    def _report_repeated(
+        self, node: Sequence, values: list[Any], path: Path, findings: Findings
+    ) -> None:
+        first: dict[Any, int] = {}
+        for index, value in enumerate(values):
+            if value is not None and first.setdefault(value, index) != index:
+                findings.add(f"{quoted(value)} is listed twice", (*path, index), node.items[index])
+
+
+@attrs.frozen
+class CommandWords(ListOf):
+    """A program and its arguments: a list of words of which the first says something."""
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> tuple[Any, ...] | None:
+        words = super()._read(node, path, findings)
+        if words and words[0] == "":
+            findings.add("names no program: its first word is empty", path, node)
+        return words
+
+
+@attrs.frozen
+class Record(Kind):
+    """A mapping whose keys are the declared fields of an attrs class.
+
+    `noun` is what messages call it.
+    """
+
+    cls: type[Any]
+    noun: str
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> Any:
+        fields = declarations(self.cls)
+        if not isinstance(node, Mapping):
+            required = " and ".join(name for name, field in fields.items() if field.required)
+            findings.add(f"must be a mapping with {required}, got {got(node)}", path, node)
+            return None
+        self._report_missing(node, fields, path, findings)
+        values = {}
+        for name, key, value in findings.keys_of(node, path):
+            if name in fields:
+                values[name] = fields[name].kind.read(value, (*path, name), findings)
+            else:
+                findings.add_unknown_key(name, fields, key, path, self.noun)
+        return None if findings.problems else self.cls(**values)
+
+    def _report_missing(
+        self, node: Mapping, fields: dict[str, "Declaration"], path: Path, findings: Findings
+    ) -> None:
+        present = {name for name, _ in node.texts()}
+        for name, field in fields.items():
+            if field.required and name not in present:
+                findings.add(f"{self.noun} needs the key {quoted(name)}", path, node)
+
+
+@attrs.frozen
+class Declaration:
+    """What a class in `model` says of one of its fields.
+
+    `means` is false for a field that does not change what the flow does.
+    """
+
+    kind: Kind
+    doc: str
+    means: bool
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether a file must give the field."""
+        return self.default is attrs.NOTHING
+
+
+def declared(kind: Kind, doc: str, *, means: bool = True, default: Any = attrs.NOTHING) -> Any:
+    """Declare a field of a flow file: its kind, its one-sentence documentation and its default."""
+    declaration = Declaration(kind, doc, means, default)
+    return attrs.field(default=default, metadata={Declaration: declaration})
+
+
+def declarations(cls: type[Any]) -> dict[str, Declaration]:
+    """Return the fields that a class of `model` declares, by name, in their order."""
+    return {field.name: field.metadata[Declaration] for field in attrs.fields(cls)}

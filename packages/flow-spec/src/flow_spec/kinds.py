@@ -1,0 +1,198 @@
+"""The kinds of single value in a flow file: texts, numbers, truth values.
+
+A kind is frozen data (bounds, lengths) with one method that reads; every problem is added to the
+`Findings` and reading goes on (rule 2.7). Nothing is coerced (rule 2.5). Lists and mappings are
+made of these in `fields`.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from textwrap import dedent
+from typing import Any
+
+import attrs
+from flow_conditions import ConditionSyntaxError
+
+from flow_spec.conditions import parse_when
+from flow_spec.document import Form, Node, Scalar
+from flow_spec.findings import Findings, Path
+from flow_spec.texts import flaw_of_line, flaw_of_name, flaw_of_prose, flaw_of_word
+
+
+class Kind(ABC):
+    """What a field may hold; `read` returns the value, or None after adding a problem."""
+
+    def read(self, node: Node, path: Path, findings: Findings) -> Any:
+        """Read the value of `node`, which stands at `path`."""
+        if node.tag is not None:
+            findings.add_tag(node, path)
+            return None
+        if isinstance(node, Scalar) and node.form is Form.BARE and not node.text:
+            findings.add_empty(node, path)
+            return None
+        return self._read(node, path, findings)
+
+    @abstractmethod
+    def _read(self, node: Node, path: Path, findings: Findings) -> Any: ...
+
+
+class Text(Kind):
+    """Text of some sort: any scalar of YAML, a string of JSON."""
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> str | None:
+        if not isinstance(node, Scalar) or node.form not in {Form.BARE, Form.TEXT}:
+            findings.add_no_text(node, path)
+            return None
+        self._check(node.text, node, path, findings)
+        return node.text
+
+    @abstractmethod
+    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None: ...
+
+
+class _Flawless(Text):
+    """Text that can be judged without knowing the rest of the file."""
+
+    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
+        flaw = self.flaw(text)
+        if flaw is not None:
+            findings.add(flaw, path, node)
+
+    @abstractmethod
+    def flaw(self, text: str) -> str | None:
+        """Return what is wrong with a text, or None."""
+
+
+@attrs.frozen
+class StepId(_Flawless):
+    """The id of a step (rule 2.3)."""
+
+    max_length: int = 128
+
+    def flaw(self, text: str) -> str | None:
+        """Return what is wrong with an id, or None."""
+        return flaw_of_name(text, self.max_length)
+
+
+@attrs.frozen
+class Line(_Flawless):
+    """Printable text on one line (rule 2.3)."""
+
+    max_length: int
+
+    def flaw(self, text: str) -> str | None:
+        """Return what is wrong with a line, or None."""
+        return flaw_of_line(text, self.max_length)
+
+
+@attrs.frozen
+class Prose(_Flawless):
+    """Text for people, on as many lines as they like."""
+
+    max_length: int
+
+    def flaw(self, text: str) -> str | None:
+        """Return what is wrong with prose, or None."""
+        return flaw_of_prose(text, self.max_length)
+
+
+@attrs.frozen
+class Word(_Flawless):
+    """One argument of a command, passed as it stands (rules 2.2 and 2.5)."""
+
+    def flaw(self, text: str) -> str | None:
+        """Return what is wrong with a word, or None."""
+        return flaw_of_word(text)
+
+
+@attrs.frozen
+class Reference(Text):
+    """The id of a step of this flow (rule 2.6)."""
+
+    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
+        if text not in findings.steps:
+            findings.add_unknown_step(text, path, node)
+
+
+@attrs.frozen
+class Expression(Text):
+    """A condition over the steps of this flow (section 3)."""
+
+    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
+        try:
+            condition = parse_when(text)
+        except ConditionSyntaxError as error:
+            message, _, drawing = str(error).partition("\n")
+            findings.add(message, path, node, excerpt=dedent(drawing))
+            return
+        for name in condition.names:
+            if name not in findings.steps:
+                findings.add_unknown_step(name, path, node)
+
+
+@attrs.frozen
+class Integer(Kind):
+    """A whole number in decimal digits."""
+
+    minimum: int
+    maximum: int
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> int | None:
+        spelling = _spelling(node, Form.NUMBER)
+        if spelling is None or not _INTEGER.fullmatch(spelling):
+            findings.add_type(f"must be an integer >= {self.minimum}", node, path)
+            return None
+        # The interpreter refuses to convert thousands of digits; a bound needs no conversion.
+        digits = spelling.lstrip("0")
+        if len(digits) > len(str(self.maximum)) or int(digits or "0") > self.maximum:
+            findings.add_type(f"must be an integer <= {self.maximum:,}", node, path)
+            return None
+        value = int(digits or "0")
+        if value < self.minimum:
+            findings.add_type(f"must be an integer >= {self.minimum}", node, path)
+        return value
+
+
+@attrs.frozen
+class Number(Kind):
+    """A finite decimal number, in the spelling of JSON."""
+
+    maximum: float
+    minimum: float = 0.0
+    above_minimum: bool = False
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> float | None:
+        sign = ">" if self.above_minimum else ">="
+        spelling = _spelling(node, Form.NUMBER)
+        if spelling is None or not _NUMBER.fullmatch(spelling):
+            findings.add_type(f"must be a number {sign} {self.minimum:g}", node, path)
+            return None
+        value = float(spelling)
+        if value > self.maximum:
+            findings.add_type(f"must be a number <= {self.maximum:,.0f}", node, path)
+        elif value < self.minimum or (self.above_minimum and value == self.minimum):
+            findings.add_type(f"must be a number {sign} {self.minimum:g}", node, path)
+        return value
+
+
+_INTEGER = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+@attrs.frozen
+class Boolean(Kind):
+    """`true` or `false`, in this spelling only."""
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> bool | None:
+        spelling = _spelling(node, Form.BOOLEAN)
+        if spelling not in {"true", "false"}:
+            findings.add_type("must be true or false", node, path)
+            return None
+        return spelling == "true"
+
+
+def _spelling(node: Node, form: Form) -> str | None:
+    """Return the characters of a bare YAML scalar or of a JSON scalar of this form."""
+    if isinstance(node, Scalar) and node.form in {Form.BARE, form}:
+        return node.text
+    return None

@@ -1,0 +1,172 @@
+"""What a flow is: `FlowSpec` and `StepSpec`, immutable values.
+
+Their declared fields are the schema of a flow file (see `fields`). Here live the values, what
+follows from them alone, and their stored form; reading files does not.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Self
+
+import attrs
+from flow_conditions import Condition, all_of
+
+from flow_spec.conditions import parse_when
+from flow_spec.differences import differences
+from flow_spec.errors import StoredFlowError, UnknownStepError
+from flow_spec.fields import CommandWords, ListOf, Record, declarations, declared
+from flow_spec.kinds import (
+    Boolean,
+    Expression,
+    Integer,
+    Line,
+    Number,
+    Prose,
+    Reference,
+    StepId,
+    Word,
+)
+from flow_spec.spelling import Speller
+
+_MOST_RETRIES = 1_000_000
+_TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
+
+
+@attrs.frozen
+class StepSpec:
+    """One step: a command, and when it runs. Rule 2.2.
+
+    The classes do not check what they are given; `load_flow` and `parse_flow` do.
+    """
+
+    id: str = declared(StepId(), "The step's name, by which conditions refer to it.")
+    command: tuple[str, ...] = declared(
+        CommandWords(Word(), "words", '["echo", "hello"]', min_items=1),
+        "The program and its arguments, run as they stand, without a shell.",
+    )
+    when: str | None = declared(
+        Expression(),
+        "The condition over other steps' outcomes under which the step runs.",
+        default=None,
+    )
+    depends_on: tuple[str, ...] = declared(
+        ListOf(Reference(), "step ids", "[download]", distinct=True),
+        "Steps to wait for; without `when`, all of them must succeed.",
+        default=(),
+    )
+    retries: int = declared(
+        Integer(minimum=0, maximum=_MOST_RETRIES),
+        "How many more times a failed attempt is made.",
+        default=0,
+    )
+    retry_delay_sec: float = declared(
+        Number(maximum=_TEN_YEARS_SEC),
+        "Seconds between a failed attempt and the next.",
+        default=0.0,
+    )
+    timeout_sec: float | None = declared(
+        Number(maximum=_TEN_YEARS_SEC, above_minimum=True),
+        "Seconds after which an attempt is aborted and counts as failed.",
+        default=None,
+    )
+    strict: bool = declared(
+        Boolean(),
+        "Whether a run key that has succeeded is never executed again.",
+        default=True,
+    )
+    start_timeout_sec: float | None = declared(
+        Number(maximum=_TEN_YEARS_SEC),
+        "Seconds that a start waits for the command to be under way.",
+        default=None,
+    )
+    description: str | None = declared(
+        Prose(max_length=10_000), "What the step is for.", means=False, default=None
+    )
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """The parsed `when`, else the conjunction of `depends_on`, else None. Rule 3.5."""
+        if self.when is not None:
+            return parse_when(self.when)
+        return all_of(self.depends_on) if self.depends_on else None
+
+    @cached_property
+    def waits_for(self) -> tuple[str, ...]:
+        """The ids of `depends_on`, then the further ones of `when`, each once. Rule 3.6."""
+        named = () if self.condition is None else self.condition.names
+        return tuple(dict.fromkeys((*self.depends_on, *named)))
+
+
+@attrs.frozen
+class FlowSpec:
+    """A flow: its steps in the order of the file. Rule 2.2."""
+
+    flow_id: str = declared(Line(max_length=255), "The flow's name.")
+    steps: tuple[StepSpec, ...] = declared(
+        ListOf(
+            Record(StepSpec, "a step"),
+            "steps",
+            "[{id: hello, command: [echo, hello]}]",
+            min_items=1,
+        ),
+        "The steps, in any order.",
+    )
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, StepSpec]:
+        return {step.id: step for step in self.steps}
+
+    def step(self, step_id: str) -> StepSpec:
+        """Return the step with this id.
+
+        Raises:
+            UnknownStepError: there is none; names the id that was probably meant.
+        """
+        try:
+            return self._by_id[step_id]
+        except KeyError:
+            meant = Speller().closest(step_id, self._by_id)
+            raise UnknownStepError(self.flow_id, step_id, meant) from None
+
+    def differences(self, other: Self) -> tuple[str, ...]:
+        """Return a sentence for each way in which `other`, the newer flow, means something else.
+
+        Descriptions, the order of the steps, the spelling of a condition and defaults that are
+        written out make no difference. Rule 4.4.
+        """
+        return differences(self, other)
+
+    def to_json(self) -> str:
+        """Return the flow as compact JSON, without what is at its default."""
+        return json.dumps(_bare(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Rebuild a flow from what `to_json` returned, which is not validated again.
+
+        Raises:
+            StoredFlowError: the text is something else.
+        """
+        try:
+            stored = json.loads(text)
+            steps = tuple(_step(fields) for fields in stored.pop("steps"))
+            return cls(steps=steps, **stored)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise StoredFlowError(f"{type(error).__name__}: {error}") from None
+
+
+def _bare(spec: FlowSpec | StepSpec) -> dict[str, Any]:
+    values = {}
+    for name, field in declarations(type(spec)).items():
+        value = getattr(spec, name)
+        if value != field.default:
+            values[name] = [_bare(step) for step in value] if name == "steps" else value
+    return values
+
+
+def _step(stored: Mapping[str, Any]) -> StepSpec:
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+    }
+    return StepSpec(**values)

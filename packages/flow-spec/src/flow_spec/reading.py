@@ -1,0 +1,127 @@
+"""Reading flow files: `load_flow` and `parse_flow`, the doors of this package.
+
+The order of things lives here: text, document tree, fields, dependencies; each has its own module.
+Only here do problems become a `FlowFileError`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from flow_spec.document import Mapping as MappingNode
+from flow_spec.document import Node, Scalar, Sequence
+from flow_spec.errors import DocumentError, FlowFileError, Problem
+from flow_spec.fields import Record
+from flow_spec.findings import Findings
+from flow_spec.model import FlowSpec
+from flow_spec.source import decode, read_bytes
+
+type Format = Literal["yaml", "json"]
+
+_FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+
+
+def load_flow(path: str | os.PathLike[str]) -> FlowSpec:
+    """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
+
+    Raises:
+        FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
+    """
+    path = Path(path)
+    source = str(path)
+    try:
+        data = read_bytes(path)
+        suffix = path.suffix.lower()
+        if suffix not in _FORMATS:
+            raise DocumentError("the name of a flow file ends in .yaml, .yml or .json; rename it")
+    except DocumentError as error:
+        raise FlowFileError(source, (error.problem,)) from None
+    return parse_flow(data, source=source, format=_FORMATS[suffix])
+
+
+def parse_flow(
+    data: bytes | str,
+    *,
+    source: str = "<flow>",
+    format: Format = "yaml",  # noqa: A002 - the word that a caller expects
+) -> FlowSpec:
+    """Read and check the text of a flow file; `source` is what errors call it.
+
+    Raises:
+        FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
+        ValueError: there is no such format.
+    """
+    try:
+        root = _document(decode(data), format)
+    except DocumentError as error:
+        raise FlowFileError(source, (error.problem,)) from None
+    findings = Findings()
+    _number_steps(root, findings)
+    flow = Record(FlowSpec, "a flow").read(root, (), findings)
+    if not findings.problems:
+        _refuse_cycle(flow, findings)
+    if findings.problems:
+        raise FlowFileError(source, tuple(sorted(findings.problems, key=_position)))
+    assert isinstance(flow, FlowSpec)  # noqa: S101 - nothing is missing where there is no problem
+    return flow
+
+
+def _document(text: str, format: str) -> Node:  # noqa: A002
+    match format:
+        case "yaml":
+            # PyYAML costs more to import than most commands need altogether.
+            from flow_spec.yaml_document import read_yaml
+
+            return read_yaml(text)
+        case "json":
+            from flow_spec.json_document import read_json
+
+            return read_json(text)
+        case _:
+            raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
+
+
+def _number_steps(root: Node, findings: Findings) -> None:
+    """Note the ids of all steps, so that references can be checked as they are read."""
+    for node in _values(root, "steps"):
+        for position, step in enumerate(node.items if isinstance(node, Sequence) else ()):
+            for id_node in _values(step, "id"):
+                if not isinstance(id_node, Scalar):
+                    continue
+                if id_node.text in findings.steps:
+                    line = findings.steps[id_node.text].line
+                    place = "" if line is None else f" on line {line}"
+                    message = f"duplicate id, first given{place}; ids are unique in a flow"
+                    findings.add(message, ("steps", position, "id"), id_node)
+                else:
+                    findings.steps[id_node.text] = id_node
+
+
+def _values(node: Node, key: str) -> list[Node]:
+    if not isinstance(node, MappingNode):
+        return []
+    return [value for text, value in node.texts() if text == key][:1]
+
+
+def _refuse_cycle(flow: FlowSpec, findings: Findings) -> None:
+    """Add the cycle that rule 3.6 words: from its first step in the file along dependencies."""
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        TopologicalSorter({step.id: step.waits_for for step in flow.steps}).prepare()
+    except CycleError as error:
+        # graphlib lists each step before the one that waits for it, and the first one twice.
+        cycle = error.args[1][:0:-1]
+        order = {step.id: position for position, step in enumerate(flow.steps)}
+        start = min(range(len(cycle)), key=lambda index: order[cycle[index]])
+        walk = [*cycle[start:], *cycle[:start], cycle[start]]
+        findings.add(
+            f"dependency cycle detected: {' -> '.join(walk)}",
+            ("steps", order[walk[0]]),
+            findings.steps[walk[0]],
+        )
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    return (problem.line or 0, problem.column or 0)

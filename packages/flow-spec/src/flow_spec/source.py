@@ -1,0 +1,82 @@
+"""From a path or bytes to the text of a flow file; what the text says is read elsewhere.
+
+Whatever a path may turn out to be (a directory, a pipe, a disk image), reading it neither blocks
+nor takes more than `MAX_BYTES` (rule 2.8).
+"""
+
+import codecs
+import os
+import stat
+from pathlib import Path
+
+from flow_spec.errors import DocumentError
+
+MAX_BYTES = 8 * 1024 * 1024
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        DocumentError: there is none, it is something else, too large, or cannot be read.
+    """
+    try:
+        # A pipe without a writer would block an ordinary open for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - the descriptor is open already
+            kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+            if kind != stat.S_IFREG:
+                raise _not_a_file(kind)
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise DocumentError("no such file; check the path") from None
+    except IsADirectoryError:
+        raise _not_a_file(stat.S_IFDIR) from None
+    except PermissionError:
+        raise DocumentError("permission denied; make the file readable for this user") from None
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise DocumentError("cannot be read: the path contains a NUL character") from None
+
+
+def _not_a_file(kind: int) -> DocumentError:
+    return DocumentError(f"is {_KINDS.get(kind, 'no file')}; name a YAML or JSON file")
+
+
+def decode(data: bytes | str) -> str:
+    """Return the text, without a byte-order mark. Rule 2.1.
+
+    Raises:
+        DocumentError: more than `MAX_BYTES`, or not UTF-8; names the offending byte.
+    """
+    if len(data) > MAX_BYTES:
+        raise DocumentError(
+            f"larger than {MAX_BYTES // 1024**2} MiB, the most that a flow may have"
+        )
+    if isinstance(data, str):
+        return data.removeprefix("\ufeff")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DocumentError("is UTF-16 (or UTF-32) text; save it as UTF-8")
+    if (offset := data.find(0)) >= 0:
+        raise _not_text(data, offset, "a NUL byte")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        offset = error.start + len(data) - len(error.object)
+        raise _not_text(data, offset, f"byte 0x{data[offset]:02x}") from None
+
+
+def _not_text(data: bytes, offset: int, what: str) -> DocumentError:
+    return DocumentError(
+        f"is not UTF-8 text: {what} at offset {offset:,}; save the file as UTF-8",
+        data.count(b"\n", 0, offset) + 1,
+    )

@@ -1,0 +1,32 @@
+"""The nearest known word to a mistaken one, at a bounded cost; what is known is the caller's."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+import attrs
+
+_LONGEST = 128
+_COMPARISONS = 50_000
+
+
+@attrs.define
+class Speller:
+    """Suggests words for one file; a file full of mistakes exhausts it instead of the processor.
+
+    `budget` is the number of comparisons left.
+    """
+
+    budget: int = _COMPARISONS
+
+    def closest(self, word: str, known: Collection[str]) -> str | None:
+        """Return the known word that was probably meant, or None."""
+        self.budget -= len(known)
+        if len(word) > _LONGEST or self.budget < 0:
+            return None
+        folded = _folded(word)
+        alike = [candidate for candidate in known if _folded(candidate) == folded]
+        return next(iter(alike or get_close_matches(word, known, n=1, cutoff=0.7)), None)
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("-", "_")

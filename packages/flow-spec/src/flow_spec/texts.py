@@ -1,0 +1,70 @@
+"""What text may stand in a flow; each function returns what is wrong with a text, or None.
+
+Only characters and lengths are looked at here: what a text means is the business of its field.
+"""
+
+import re
+import unicodedata
+
+from flow_spec.errors import quoted
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+LONGEST_WORD = 128 * 1024 - 1
+"""Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""
+
+_UNPRINTABLE = {
+    "Cc": "control character",
+    "Cs": "surrogate",
+    "Zl": "line separator",
+    "Zp": "paragraph separator",
+}
+
+
+def flaw_of_name(text: str, max_length: int) -> str | None:
+    """Check the id of a step."""
+    if not _NAME.fullmatch(text):
+        return f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
+    return _too_long(text, max_length)
+
+
+def flaw_of_line(text: str, max_length: int) -> str | None:
+    """Check printable text of 1 to `max_length` characters on one line."""
+    if not text:
+        return f"must have 1 to {max_length} characters, got none"
+    return _too_long(text, max_length) or _unprintable(text, allowed="")
+
+
+def flaw_of_prose(text: str, max_length: int) -> str | None:
+    """Check text of any number of lines, up to `max_length` characters."""
+    return _too_long(text, max_length) or _unprintable(text, allowed="\t\n\r")
+
+
+def flaw_of_word(text: str) -> str | None:
+    """Check that the operating system can pass `text` as an argument."""
+    if "\0" in text:
+        return "must not contain the character U+0000, which no command can be passed"
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        return f"must not contain the surrogate U+{ord(text[error.start]):04X}: it is no character"
+    if size > LONGEST_WORD:
+        return (
+            f"must be at most {LONGEST_WORD:,} bytes, the longest argument that Linux passes to "
+            f"a command, got {size:,}; pass the name of a file instead"
+        )
+    return None
+
+
+def _too_long(text: str, max_length: int) -> str | None:
+    if len(text) > max_length:
+        return f"must have at most {max_length:,} characters, got {len(text):,}"
+    return None
+
+
+def _unprintable(text: str, allowed: str) -> str | None:
+    for char in text:
+        category = unicodedata.category(char)
+        if category in _UNPRINTABLE and char not in allowed:
+            return f"must be printable, got the {_UNPRINTABLE[category]} U+{ord(char):04X}"
+    return None
