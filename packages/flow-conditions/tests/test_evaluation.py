@@ -1,0 +1,119 @@
+"""Rules 3.1 and 9.4: what a condition is worth, also while operands are not known yet."""
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+
+import pytest
+from flow_conditions import Name, Vocabulary, parse
+from flow_conditions.tree import Tree
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+type Value = bool | None
+type Kleene = Callable[[Tree, Mapping[Name, Value]], Value]
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        # Values for A, B in the order true-true, true-unknown, true-false, unknown-true, ...
+        ("A && B", "T?F ??F FFF"),
+        ("A || B", "TTT T?? T?F"),
+        ("!A", "FFF ??? TTT"),
+        ("!!A", "TTT ??? FFF"),
+        ("!(A && B)", "F?T ??T TTT"),
+        ("!A || !B", "F?T ??T TTT"),
+        ("A && !A", "FFF ??? FFF"),
+        ("A || !A", "TTT ??? TTT"),
+    ],
+)
+def test_three_valued_truth_tables(text: str, table: str) -> None:
+    """An unknown operand leaves the result unknown unless the known ones settle it."""
+    condition = parse(text)
+    expected = [{"T": True, "?": None, "F": False}[letter] for letter in table.replace(" ", "")]
+    pairs = itertools.product((True, None, False), repeat=2)
+    got = [condition.evaluate({Name("A"): a, Name("B"): b}.get) for a, b in pairs]
+    assert got == expected
+
+
+def test_each_operand_is_asked_once_in_order() -> None:
+    """The lookup is called once for each distinct operand, even one that decides nothing."""
+    asked: list[str] = []
+
+    def lookup(operand: Name) -> bool:
+        asked.append(str(operand))
+        return True
+
+    condition = parse("B || A || B.late || !A", Vocabulary(("late",)))
+    assert condition.evaluate(lookup) is True
+    assert asked == ["B", "A", "B.late"]
+
+
+@pytest.mark.parametrize("answer", [1, 0, "SUCCEEDED", "", [], NotImplemented])
+def test_an_answer_that_is_no_truth_value_is_refused(answer: object) -> None:
+    """A lookup that answers with a status instead of a truth value is a mistake, not "true"."""
+    answers: dict[Name, object] = {Name("A"): True, Name("B"): answer}
+    with pytest.raises(TypeError, match="for 'B'; it must answer True, False or None"):
+        parse("A || B").evaluate(answers.get)  # type: ignore[arg-type]
+
+
+def test_an_error_in_the_lookup_passes_through() -> None:
+    """What the lookup raises is the caller's business and arrives unchanged."""
+    with pytest.raises(KeyError, match="B"):
+        parse("A || B").evaluate({Name("A"): True}.__getitem__)
+
+
+def test_ten_thousand_conditions_agree_with_python(kleene: Kleene) -> None:
+    """Generated conditions mean what Python's `not`, `and`, `or` make of the same text."""
+    generator = random.Random(20260507)  # noqa: S311
+    disagreements: list[tuple[str, Mapping[Name, Value]]] = []
+    for _ in range(10_000):
+        text = _random_condition(generator, depth=generator.randint(0, 5))
+        condition = parse(text)
+        answers = {operand: generator.random() < 0.5 for operand in condition.operands}
+        python = text.replace("!", " not ").replace("&&", " and ").replace("||", " or ")
+        by_python = eval(python.strip(), {str(name): value for name, value in answers.items()})  # noqa: S307
+        if condition.evaluate(answers.__getitem__) is not by_python:
+            disagreements.append((text, answers))
+        unknown = {name: generator.choice((True, None, False)) for name in answers}
+        if condition.evaluate(unknown.__getitem__) is not kleene(condition.tree, unknown):
+            disagreements.append((text, unknown))
+    assert not disagreements
+
+
+def _random_condition(generator: random.Random, depth: int) -> str:
+    if depth == 0:
+        return generator.choice("ABCDEFGH")
+    match generator.randrange(6):
+        case 0:
+            return "!" + _random_factor(generator, depth - 1)
+        case 1:
+            return f"({_random_condition(generator, depth - 1)})"
+        case _:
+            operator = generator.choice(("&&", " && ", "||", " || "))
+            sides = (_random_condition(generator, depth - 1) for _ in range(2))
+            return operator.join(sides)
+
+
+def _random_factor(generator: random.Random, depth: int) -> str:
+    inner = _random_condition(generator, depth)
+    return inner if inner.isalpha() else f"({inner})"
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_settled_result_stays(
+    data: st.DataObject, texts: st.SearchStrategy[str], outcomes: Vocabulary
+) -> None:
+    """Rule 9.4: what is true or false while operands are unknown stays so, whatever they become."""
+    condition = parse(data.draw(texts), outcomes)
+    answers = {name: data.draw(st.sampled_from((True, None, False))) for name in condition.operands}
+    early = condition.evaluate(answers.__getitem__)
+    completed = {
+        name: data.draw(st.booleans()) if answer is None else answer
+        for name, answer in answers.items()
+    }
+    late = condition.evaluate(completed.__getitem__)
+    assert late is not None
+    assert early in (None, late)
