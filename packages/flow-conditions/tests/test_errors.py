@@ -1,0 +1,243 @@
+"""Rules 2.7 and 3.3: what is no condition, where the mistake stands, and how to mend it."""
+
+import pickle
+import random
+
+import pytest
+from flow_conditions import (
+    Condition,
+    ConditionError,
+    ConditionSyntaxError,
+    EmptyConjunctionError,
+    InvalidNameError,
+    Vocabulary,
+    all_of,
+    parse,
+)
+
+OPERAND = "expected a name, '!' or '('"
+OPERATOR = "expected '&&', '||' or the end"
+INSIDE = "expected '&&', '||' or ')'"
+LETTERS = "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'"
+KNOWN = "known are succeeded, failed, skipped, finished"
+
+
+def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
+    with pytest.raises(ConditionSyntaxError) as caught:
+        parse(text, vocabulary)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "message"),
+    [
+        # An operand is missing.
+        ("", 0, 0, f"the condition is empty: {OPERAND}"),
+        (" \n\t", 0, 0, f"the condition is empty: {OPERAND}"),
+        ("A &&", 4, 4, f"{OPERAND}, got the end"),
+        ("A && \n", 4, 4, f"{OPERAND}, got the end"),
+        ("!", 1, 1, f"{OPERAND}, got the end"),
+        ("(", 1, 1, f"{OPERAND}, got the end"),
+        ("A && || B", 5, 7, f"{OPERAND}, got '||'"),
+        ("&& A", 0, 2, f"{OPERAND}, got '&&'"),
+        ("()", 1, 2, f"{OPERAND}, got ')'"),
+        ("(A || )", 6, 7, f"{OPERAND}, got ')'"),
+        ("A && &B", 5, 6, f"{OPERAND}, got '&'"),
+        ("A && = B", 5, 6, f"{OPERAND}, got '='; nothing is compared here; write NAME.succeeded"),
+        ("-A", 0, 1, f"{OPERAND}, got '-'; {LETTERS}"),
+        ("$A", 0, 1, f"{OPERAND}, got '$'"),
+        ("'A'", 0, 1, f'{OPERAND}, got "\'"; names are written without quotes'),
+        (".failed", 0, 1, f"{OPERAND}, got '.'; write NAME.succeeded, without a space"),
+        # An operator is missing.
+        ("A B", 2, 3, f"{OPERATOR}, got 'B'"),
+        ("A (B)", 2, 3, f"{OPERATOR}, got '('"),
+        ("A !B", 2, 3, f"{OPERATOR}, got '!'"),
+        ("(A B)", 3, 4, f"{INSIDE}, got 'B'"),
+        ("(A) B", 4, 5, f"{OPERATOR}, got 'B'"),
+        ("((A) B", 5, 6, f"{INSIDE}, got 'B'"),
+        ("A, B", 1, 2, f"{OPERATOR}, got ','"),
+        ("A -B", 2, 3, f"{OPERATOR}, got '-'; {LETTERS}"),
+        ("größe", 2, 3, f"{OPERATOR}, got 'ö'; {LETTERS}"),
+        ("A\x1b[31m", 1, 2, f"{OPERATOR}, got '\\x1b'"),
+        ("A\u00a0&& B", 1, 2, f"{OPERATOR}, got '\\xa0'"),
+        # Parentheses do not match.
+        ("A)", 1, 2, f"{OPERATOR}, got ')', which closes nothing"),
+        ("(A))", 3, 4, f"{OPERATOR}, got ')', which closes nothing"),
+        ("(A", 0, 1, f"this '(' is never closed: {INSIDE}, got the end"),
+        ("(A) && ((B) || C", 7, 8, f"this '(' is never closed: {INSIDE}, got the end"),
+        # Predicates.
+        ("A.fail", 2, 6, f"unknown predicate 'fail': did you mean 'failed'? ({KNOWN})"),
+        ("A.Failed", 2, 8, f"unknown predicate 'Failed': did you mean 'failed'? ({KNOWN})"),
+        ("A.xyz", 2, 5, f"unknown predicate 'xyz': {KNOWN}"),
+        ("A.success", 2, 9, f"unknown predicate 'success': write 'succeeded'; {KNOWN}"),
+        ("!A.Errored", 3, 10, f"unknown predicate 'Errored': write 'failed'; {KNOWN}"),
+        (
+            "B || A.always",
+            7,
+            13,
+            f"unknown predicate 'always': a step that always runs asks NAME.finished; {KNOWN}",
+        ),
+        ("A.", 1, 2, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
+        ("A .failed", 2, 3, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
+        ("A. failed", 1, 2, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
+        ("A.failed.x", 8, 9, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
+        # The operators of other languages, where an operator belongs.
+        ("A and B", 2, 5, f"{OPERATOR}, got 'and'; for 'and' write '&&'"),
+        ("A AND B", 2, 5, f"{OPERATOR}, got 'AND'; for 'AND' write '&&'"),
+        ("A Or B", 2, 4, f"{OPERATOR}, got 'Or'; for 'Or' write '||'"),
+        ("(A and B)", 3, 6, f"{INSIDE}, got 'and'; for 'and' write '&&'"),
+        ("A & B", 2, 3, f"{OPERATOR}, got '&'; for '&' write '&&'"),
+        ("A &&& B", 2, 5, f"{OPERATOR}, got '&&&'; for '&&&' write '&&'"),
+        ("A | B", 2, 3, f"{OPERATOR}, got '|'; for '|' write '||'"),
+        ("A |& B", 2, 3, f"{OPERATOR}, got '|'; for '|' write '||'"),
+        ("A = B", 2, 3, f"{OPERATOR}, got '='; nothing is compared here; write NAME.succeeded"),
+        ("A == B", 2, 4, f"{OPERATOR}, got '=='; nothing is compared here; write NAME.succeeded"),
+        ("A != B", 2, 4, f"{OPERATOR}, got '!='; nothing is compared here; write NAME.succeeded"),
+        ("A < B", 2, 3, f"{OPERATOR}, got '<'; nothing is compared here; write NAME.succeeded"),
+        # ... and where two operands stand in a row.
+        ("not A", 0, 3, f"{OPERATOR}, got 'A'; for 'not' write '!'"),
+        ("A && NOT !B", 5, 8, f"{OPERATOR}, got '!'; for 'NOT' write '!'"),
+        ("not (A)", 0, 3, f"{OPERATOR}, got '('; for 'not' write '!'"),
+        ("~A", 0, 1, f"{OPERAND}, got '~'; for '~' write '!'"),
+        ("A ~B", 2, 3, f"{OPERATOR}, got '~'; for '~' write '!'"),
+        ("always()", 0, 6, f"{OPERATOR}, got '('; a step that always runs asks NAME.finished"),
+        ("A always", 2, 8, f"{OPERATOR}, got 'always'; a step that always runs asks NAME.finished"),
+        ("not, A", 3, 4, f"{OPERATOR}, got ','"),
+    ],
+)
+def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: Vocabulary) -> None:
+    """A mistake is named with what was expected, what stands there, and what to write."""
+    error = _error(text, outcomes)
+    assert (error.source, error.start, error.end, error.message) == (text, start, end, message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A.failed", "unknown predicate 'failed': names stand alone here, without a predicate"),
+        ("A.", f"{OPERATOR}, got '.'; names have no '.' in them"),
+        ("A == B", f"{OPERATOR}, got '=='; nothing is compared"),
+    ],
+)
+def test_without_predicates_none_is_suggested(text: str, message: str) -> None:
+    """Which predicates exist is the caller's to say; without any, messages name none."""
+    assert _error(text, Vocabulary()).message == message
+
+
+def test_the_callers_advice_goes_first() -> None:
+    """A hint of the vocabulary replaces the package's own advice for the same word."""
+    vocabulary = Vocabulary(hints={"and": "join steps with '&&'"})
+    assert _error("A AND B", vocabulary).message == f"{OPERATOR}, got 'AND'; join steps with '&&'"
+
+
+@pytest.mark.parametrize(
+    ("text", "drawing"),
+    [
+        ("A and B", ["  A and B", "    ^^^"]),
+        ("A &&", ["  A &&", "      ^"]),
+        ("A &&   ", ["  A &&", "      ^"]),
+        ("A\tB", ["  A B", "    ^"]),
+        ("A\x1b[1m", ["  A [1m", "   ^"]),
+        ("A && 日本", ["  A && 日本", "       ^^"]),
+        ("日", ["  日", "  ^^"]),
+        ("A e\u0301 B", ["  A e\u0301 B", "    ^"]),
+        ("A &&\n  B C\n|| D", ["    B C", "      ^"]),
+        ("A &&\r\nB C\r\n", ["  B C", "    ^"]),
+        (
+            "A" * 100 + " B " + "C" * 100,
+            ["  ..." + "A" * 35 + " B " + "C" * 34 + "...", " " * 41 + "^"],
+        ),
+        ("A B " + "C" * 100, ["  A B " + "C" * 68 + "...", "    ^"]),
+        ("C" * 100 + " B", ["  ..." + "C" * 70 + " B", " " * 76 + "^"]),
+        ("A " + "B" * 100, ["  A " + "B" * 70 + "...", "    " + "^" * 70]),
+    ],
+)
+def test_carets_mark_the_mistake(text: str, drawing: list[str]) -> None:
+    """Rule 2.7: the line of the mistake is shown, cut to a window, with carets under the span."""
+    assert str(_error(text, Vocabulary())).splitlines()[1:] == drawing
+
+
+def test_the_line_is_named_where_there_are_several() -> None:
+    """In a condition over several lines the message says which one, and the column."""
+    error = _error("A &&\n  B C\n|| D", Vocabulary())
+    assert str(error).splitlines()[0] == f"{OPERATOR}, got 'C' (line 2, column 5)"
+
+
+def test_an_empty_condition_is_not_drawn() -> None:
+    """Where there is nothing to point at, the sentence stands alone."""
+    assert str(_error("\n", Vocabulary())) == f"the condition is empty: {OPERAND}"
+
+
+def test_a_syntax_error_survives_a_pickle() -> None:
+    """An error may cross a process border with everything it says."""
+    error = _error("A and B", Vocabulary())
+    twin = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (str(twin), twin.start, twin.end) == (str(error), error.start, error.end)
+
+
+def test_errors_are_of_their_builtin_kind() -> None:
+    """Each error is a `ConditionError` and the builtin a stranger would catch."""
+    for kind in (ConditionSyntaxError, InvalidNameError, EmptyConjunctionError):
+        assert issubclass(kind, ConditionError)
+        assert issubclass(kind, ValueError)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", "a.failed", "!a", "a\n", "ä", "(a)"])
+def test_a_conjunction_takes_plain_names_only(name: str) -> None:
+    """`all_of` refuses a name that its text could not be read back with."""
+    with pytest.raises(InvalidNameError) as caught:
+        all_of(["A", name])
+    assert (caught.value.word, caught.value.role) == (name, "name")
+    assert str(caught.value) == f"{name!r} is not a name: {LETTERS}"
+
+
+def test_a_conjunction_of_nothing_is_refused() -> None:
+    """No text spells the conjunction of no names, so there is no such condition."""
+    with pytest.raises(EmptyConjunctionError, match="at least one name"):
+        all_of([])
+
+
+def test_a_single_string_is_not_a_collection_of_words() -> None:
+    """`all_of("AB")` and `Vocabulary("late")` are slips, not collections of letters."""
+    with pytest.raises(TypeError, match="single string 'AB'"):
+        all_of("AB")
+    with pytest.raises(TypeError, match="not 'late'"):
+        Vocabulary("late")
+
+
+@pytest.mark.parametrize("predicate", ["", "is late", "is-late", "2late", ".late", "late\n"])
+def test_a_predicate_must_be_one_that_conditions_can_spell(predicate: str) -> None:
+    """A vocabulary with a word that no condition could contain is a mistake of the caller."""
+    with pytest.raises(InvalidNameError, match="is not a predicate: predicates are made of"):
+        Vocabulary((predicate,))
+
+
+@pytest.mark.parametrize("text", [None, 5, b"A", ["A"]])
+def test_something_else_than_text_is_a_type_error(text: object) -> None:
+    """`parse` reads text and nothing else."""
+    with pytest.raises(TypeError):
+        parse(text)  # type: ignore[arg-type]
+
+
+def test_any_text_is_a_condition_or_a_syntax_error(outcomes: Vocabulary) -> None:
+    """No text makes the parser, or the drawing of its error, fail in another way."""
+    generator = random.Random(20261125)  # noqa: S311
+    pieces = [*"AB!()&|.=~-' \n\t\\\u00e9\u65e5\u0301\x00\ud800", "&&", "||", ".failed", "not ", ""]
+    refused = 0
+    for _ in range(20_000):
+        text = "".join(generator.choices(pieces, k=generator.randint(0, 12)))
+        result = _parsed(text, outcomes)
+        if isinstance(result, ConditionSyntaxError):
+            refused += 1
+            assert 0 <= result.start <= result.end <= len(text)
+            assert result.message in str(result)
+        else:
+            assert parse(str(result), outcomes) == result
+    assert 10_000 < refused < 20_000
+
+
+def _parsed(text: str, vocabulary: Vocabulary) -> Condition | ConditionSyntaxError:
+    try:
+        return parse(text, vocabulary)
+    except ConditionSyntaxError as error:
+        return error
