@@ -1,0 +1,107 @@
+"""Rule 9.4: why a condition holds, does not hold, or is undecided."""
+
+import pickle
+
+import pytest
+from flow_conditions import Name, Vocabulary, parse
+
+A, B, C = map(Name, "ABC")
+
+
+def test_every_part_has_its_value() -> None:
+    """An explanation shows the value of the whole, of each part, and of each operand."""
+    explanation = parse("!A || !B").explain({A: True, B: None}.get)
+    assert str(explanation).splitlines() == [
+        "undecided: !A || !B",
+        "  false: !A",
+        "    true: A",
+        "  undecided: !B",
+        "    undecided: B",
+    ]
+
+
+def test_an_explanation_is_data() -> None:
+    """Value, text, operator, operands and children can be taken apart by programs."""
+    explanation = parse("(A && (B || A)) || !C").explain({A: True, B: False, C: True}.get)
+    assert (explanation.value, explanation.operator) == (True, "||")
+    assert explanation.text == "A && (B || A) || !C"
+    assert explanation.operands == {A: True, B: False, C: True}
+    left, right = explanation.children
+    assert (left.value, left.operator, left.text) == (True, "&&", "A && (B || A)")
+    assert left.operands == {A: True, B: False}
+    assert [part.text for part in left.children] == ["A", "B || A"]
+    assert (right.value, right.operator, right.text) == (False, "!", "!C")
+    (inner,) = right.children
+    assert (inner.value, inner.operator, inner.text) == (True, None, "C")
+    assert (inner.operands, inner.children) == ({C: True}, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "children"),
+    [
+        ("A && B && C", ["A", "B", "C"]),
+        ("A && (B && C)", ["A", "B && C"]),
+        ("A && B || C && A || !B", ["A && B", "C && A", "!B"]),
+        ("(A || B) && (B || C) && A", ["A || B", "B || C", "A"]),
+        ("!(A && B)", ["A && B"]),
+        ("!!A", ["!A"]),
+        ("A", []),
+    ],
+)
+def test_the_children_are_the_parts_of_a_row(text: str, children: list[str]) -> None:
+    """What is written in one row is explained in one row, from left to right."""
+    explanation = parse(text).explain(lambda _: None)
+    assert [part.text for part in explanation.children] == children
+
+
+def test_every_part_reads_as_the_condition_it_is() -> None:
+    """The text of a part alone has the value and the explanation that it has in the whole."""
+    answers = {A: True, B: False, C: None}.get
+    todo = [parse("!(A && !(B || C)) || (A || !!(C && B)) && !(A && A)").explain(answers)]
+    parts = 0
+    while todo:
+        part = todo.pop()
+        alone = parse(part.text)
+        assert str(alone) == part.text
+        assert alone.evaluate(answers) is part.value
+        assert str(alone.explain(answers)) == str(part)
+        todo += part.children
+        parts += 1
+    assert parts == 20
+
+
+def test_deep_parts_and_long_texts_are_cut() -> None:
+    """`lines` goes as deep and as far to the right as asked."""
+    explanation = parse("A && (A || (A && (A || B)))").explain({A: True, B: None}.get)
+    assert list(explanation.lines(depth=2, width=12)) == [
+        "true: A && (A |...",
+        "  true: A",
+        "  true: A || A &&...",
+        "    true: A",
+        "    true: A && (A |...",
+    ]
+    assert list(explanation.lines(depth=0, width=25)) == ["true: A && (A || A && (A || B))"]
+
+
+def test_operands_keep_their_predicates() -> None:
+    """`A` and `A.late` are explained apart."""
+    condition = parse("A && A.late", Vocabulary(("late",)))
+    explanation = condition.explain(lambda name: name.predicate is None)
+    assert str(explanation) == "false: A && A.late\n  true: A\n  false: A.late"
+    assert repr(explanation) == "<Explanation false: A && A.late>"
+
+
+def test_explanations_are_values() -> None:
+    """Equal conditions under equal answers have equal explanations, which can be pickled."""
+    explanation, twin = (parse(text).explain({A: True}.get) for text in ("(A)||B", "A || B"))
+    assert explanation == twin
+    assert hash(explanation) == hash(twin)
+    assert pickle.loads(pickle.dumps(explanation)) == explanation  # noqa: S301
+    assert explanation != parse("A || B").explain({A: False}.get)
+    assert explanation != explanation.children[0]
+
+
+def test_an_answer_that_is_no_truth_value_is_refused() -> None:
+    """Explaining asks by the same rules as evaluating."""
+    with pytest.raises(TypeError, match="the lookup answered 'FAILED' for 'A'"):
+        parse("A").explain(lambda _: "FAILED")  # type: ignore[arg-type,return-value]
