@@ -1,7 +1,6 @@
 """Rule 3.1: what conditions are made of, and how operators bind."""
 
 import pytest
-
 from flow_conditions import And, Name, Not, Or, Vocabulary, all_of, parse
 from flow_conditions.tree import Tree
 
