@@ -31,7 +31,14 @@ class Name:
 class _Operation:
     """What the three operations have in common: being compared and shown without recursion."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse strangers here, so that no loop has to reckon with them."""
+        for side in self.__slots__:
+            node = getattr(self, side)
+            if not isinstance(node, Name | _Operation):
+                raise TypeError(f"a tree is made of Name, Not, And and Or, not of {node!r}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Operation):
@@ -89,13 +96,13 @@ def grow(program: Iterable[Name | str]) -> Tree:
     return nodes.pop()
 
 
-def _postfix(tree: object) -> _Program:
+def _postfix(tree: _Operation) -> _Program:
     """Return the postfix program of a tree.
 
     It is written backwards, because an operator is met before its operands.
     """
     program: list[Name | str] = []
-    todo = [tree]
+    todo: list[Name | _Operation] = [tree]
     while todo:
         match todo.pop():
             case Name() as name:
@@ -109,23 +116,21 @@ def _postfix(tree: object) -> _Program:
             case Or(left, right):
                 program.append(OR)
                 todo += left, right
-            case stranger:
-                raise TypeError(f"a tree is made of Name, Not, And and Or, not {stranger!r}")
     return tuple(reversed(program))
 
 
-def _calls(tree: object) -> str:
+def _calls(tree: _Operation) -> str:
     """Return the nested calls that make a tree."""
     pieces: list[str] = []
-    todo: list[object] = [tree]
+    todo: list[Name | _Operation | str] = [tree]
     while todo:
         match todo.pop():
-            case str() as piece:
-                pieces.append(piece)
             case Not(operand):
                 todo += ")", operand, "Not("
             case (And(left, right) | Or(left, right)) as node:
                 todo += ")", right, ", ", left, f"{type(node).__name__}("
-            case leaf:
-                pieces.append(repr(leaf))
+            case Name() as name:
+                pieces.append(repr(name))
+            case str() as piece:
+                pieces.append(piece)
     return "".join(pieces)
