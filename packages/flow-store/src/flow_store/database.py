@@ -48,11 +48,9 @@ _SETTINGS = (
 # Result codes of what passes, or of what a person mends outside the file; `errno` tells which.
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: (errno.EAGAIN, True),
-    sqlite3.SQLITE_LOCKED: (errno.EAGAIN, True),
     sqlite3.SQLITE_PROTOCOL: (errno.EAGAIN, True),
     sqlite3.SQLITE_FULL: (errno.ENOSPC, True),
     sqlite3.SQLITE_IOERR: (errno.EIO, True),
-    sqlite3.SQLITE_NOMEM: (errno.ENOMEM, True),
     sqlite3.SQLITE_READONLY: (errno.EROFS, False),
     sqlite3.SQLITE_CANTOPEN: (errno.EACCES, False),
     sqlite3.SQLITE_PERM: (errno.EACCES, False),
@@ -133,6 +131,15 @@ class Database:
             if self._connection.in_transaction:
                 self.query("ROLLBACK")
             raise
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and empty it, as far as nobody uses it."""
+        # It would keep every writer out while it waits for the last reader.
+        self.query("PRAGMA busy_timeout = 0")
+        try:
+            self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self.query(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SEC * 1000:.0f}")
 
     def is_same_file(self) -> bool:
         """Whether the path still names the file that was opened."""

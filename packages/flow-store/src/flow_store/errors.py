@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named for what happened: most are no error of the caller
 """What can go wrong with the record: data in attributes, the sentence in `str()`.
 
 Turning SQLite's result codes into these errors belongs to `database`.

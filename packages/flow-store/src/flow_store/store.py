@@ -246,7 +246,7 @@ class FlowStore:
         For the process that drives a run, when that has ended. What is not moved is not lost.
         """
         with suppress(StoreUnavailable):
-            self._database.query("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._database.checkpoint()
 
     def is_same_file(self) -> bool:
         """Whether the path still names the file that is open, and not nothing or another file."""

@@ -1,0 +1,244 @@
+"""Applying changes: all or nothing, by one runner, never over an outcome (rules 4.5, 5.1, 5.6)."""
+
+import sqlite3
+
+import attrs
+import pytest
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    CancelRequest,
+    CancelRequested,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    NotRecorded,
+    RunHeader,
+    RunTakenOver,
+    Step,
+    StepStatus,
+    StoreError,
+    TerminalStatus,
+    Unstorable,
+)
+
+TERMINAL_STEPS = [status for status in StepStatus if status.is_terminal]
+TERMINAL_FLOWS = [status for status in FlowStatus if status.is_terminal]
+ENDED_ATTEMPTS = [status for status in AttemptStatus if not status.is_open]
+
+
+def test_revision_counts_changes(run_store: FlowStore, step: Step) -> None:
+    """Each set of changes takes the run to the next revision."""
+    assert run_store.apply("k", Changes(steps={0: step}), revision=0) == 1
+    assert run_store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=1) == 2
+    run = run_store.load("k")
+    assert run is not None
+    assert run.revision == 2
+
+
+@pytest.mark.parametrize("revision", [0, 2])
+def test_another_revision_is_refused(run_store: FlowStore, step: Step, revision: int) -> None:
+    """Whoever does not know the latest revision changes nothing (rule 4.5)."""
+    run_store.apply("k", Changes(steps={0: step}), revision=0)
+    before = run_store.load("k")
+    failed = attrs.evolve(step, status=StepStatus.FAILED)
+    with pytest.raises(RunTakenOver) as caught:
+        run_store.apply("k", Changes(steps={0: failed}), revision=revision)
+    assert (caught.value.expected, caught.value.found) == (revision, 1)
+    assert run_store.load("k") == before
+
+
+@pytest.mark.parametrize("after", StepStatus)
+@pytest.mark.parametrize("status", TERMINAL_STEPS)
+def test_terminal_step_stays(
+    run_store: FlowStore, step: Step, status: StepStatus, after: StepStatus
+) -> None:
+    """A step that has ended is never written again, not even with its own status (rule 5.1)."""
+    run_store.apply("k", Changes(steps={0: attrs.evolve(step, status=status)}), revision=0)
+    before = run_store.load("k")
+    with pytest.raises(TerminalStatus, match="step 'a' of run 'k'"):
+        run_store.apply("k", Changes(steps={0: attrs.evolve(step, status=after)}), revision=1)
+    assert run_store.load("k") == before
+
+
+@pytest.mark.parametrize("status", [status for status in StepStatus if not status.is_terminal])
+def test_open_step_goes_on(run_store: FlowStore, step: Step, status: StepStatus) -> None:
+    """A step that has not ended may take any status (rule 5.2)."""
+    revision = run_store.apply(
+        "k", Changes(steps={0: attrs.evolve(step, status=status)}), revision=0
+    )
+    ended = attrs.evolve(step, status=StepStatus.SUCCEEDED)
+    run_store.apply("k", Changes(steps={0: ended}), revision=revision)
+    run = run_store.load("k")
+    assert run is not None
+    assert run.steps[0] == ended
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": AttemptStatus.RUNNING},
+        {"status": AttemptStatus.SUCCEEDED},
+        {"job": "{}"},
+        {"abort_reason": "cancel"},
+        {},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("status", ENDED_ATTEMPTS)
+def test_ended_attempt_stays(
+    run_store: FlowStore, attempt: Attempt, status: AttemptStatus, change: dict[str, str]
+) -> None:
+    """An attempt that has ended keeps its status, its job and its abort reason (rule 5.1)."""
+    ended = attrs.evolve(attempt, status=status)
+    run_store.apply("k", Changes(attempts={(0, 1): ended}), revision=0)
+    changed = attrs.evolve(ended, **change)  # type: ignore[arg-type]
+    with pytest.raises(TerminalStatus, match="attempt 1 at step 1 of run 'k'"):
+        run_store.apply("k", Changes(attempts={(0, 1): changed}), revision=1)
+    assert run_store.attempts("k") == (ended,)
+
+
+def test_open_attempt_goes_on(run_store: FlowStore, attempt: Attempt) -> None:
+    """An open attempt is updated in place: STARTING, RUNNING, then its outcome."""
+    revision = 0
+    for status in (AttemptStatus.STARTING, AttemptStatus.RUNNING, AttemptStatus.SUCCEEDED):
+        now = attrs.evolve(attempt, status=status, job=f'{{"status": "{status}"}}')
+        revision = run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
+        assert run_store.attempts("k") == (now,)
+
+
+@pytest.mark.parametrize("status", TERMINAL_FLOWS)
+def test_terminal_run_stays(
+    run_store: FlowStore, step: Step, attempt: Attempt, status: FlowStatus
+) -> None:
+    """A run that has ended takes no change at all, of its steps and attempts neither (rule 5.1)."""
+    run_store.apply("k", Changes(RunHeader(status, None, 200.0)), revision=0)
+    before = run_store.load("k")
+    for changes in (
+        Changes(RunHeader(FlowStatus.RUNNING)),
+        Changes(RunHeader(status, None, 200.0)),
+        Changes(steps={0: step}),
+        Changes(attempts={(0, 1): attempt}),
+    ):
+        with pytest.raises(TerminalStatus, match=r"^run 'k' has ended"):
+            run_store.apply("k", changes, revision=1)
+    assert run_store.load("k") == before
+
+
+def test_a_refusal_undoes_the_rest(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
+    """When one change of a set is refused, none of the set is written."""
+    ended = attrs.evolve(step, position=2, step_id="c", status=StepStatus.SUCCEEDED)
+    run_store.apply("k", Changes(steps={2: ended}), revision=0)
+    before = run_store.load("k")
+    header = RunHeader(FlowStatus.RUNNING)
+    with pytest.raises(TerminalStatus):
+        run_store.apply("k", Changes(header, {0: step, 2: ended}, {(0, 1): attempt}), revision=1)
+    assert run_store.load("k") == before
+
+
+def test_no_start_after_a_cancel_request(
+    run_store: FlowStore, step: Step, attempt: Attempt
+) -> None:
+    """No attempt is recorded as starting once the run is to be cancelled (rule 5.6)."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=2.5)
+    before = run_store.load("k")
+    with pytest.raises(CancelRequested) as caught:
+        run_store.apply("k", Changes(None, {0: step}, {(0, 1): attempt}), revision=0)
+    assert caught.value.request == CancelRequest(105.0, 2.5)
+    assert run_store.load("k") == before
+
+
+def test_a_running_attempt_ends_after_a_cancel_request(
+    run_store: FlowStore, step: Step, attempt: Attempt
+) -> None:
+    """What had started before the request is still recorded, to its end (rule 5.6)."""
+    revision = run_store.apply("k", Changes(None, {0: step}, {(0, 1): attempt}), revision=0)
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    for status in (AttemptStatus.STARTING, AttemptStatus.RUNNING, AttemptStatus.CANCELLED):
+        now = attrs.evolve(attempt, status=status)
+        revision = run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
+    ended = Changes(RunHeader(FlowStatus.CANCELLED, None, 110.0))
+    assert run_store.apply("k", ended, revision=revision) == revision + 1
+
+
+def test_an_adopted_attempt_after_a_cancel_request(run_store: FlowStore, attempt: Attempt) -> None:
+    """An attempt that is found to be running already starts nothing and may be recorded."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    running = attrs.evolve(attempt, status=AttemptStatus.RUNNING)
+    assert run_store.apply("k", Changes(attempts={(0, 1): running}), revision=0) == 1
+
+
+def test_unknown_run_or_step(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
+    """Only what was recorded can change: the run, and its step by position and id."""
+    table: list[tuple[str, Changes, type[StoreError]]] = [
+        ("gone", Changes(RunHeader(FlowStatus.RUNNING)), NotRecorded),
+        ("k", Changes(steps={7: attrs.evolve(step, position=7)}), NotRecorded),
+        ("k", Changes(steps={0: attrs.evolve(step, step_id="b")}), NotRecorded),
+        ("k", Changes(attempts={(7, 1): attrs.evolve(attempt, position=7)}), Unstorable),
+        ("k", Changes(attempts={(0, 0): attrs.evolve(attempt, number=0)}), Unstorable),
+    ]
+    before = run_store.load("k")
+    for run_key, changes, error in table:
+        with pytest.raises(error):
+            run_store.apply(run_key, changes, revision=0)
+    assert run_store.load("k") == before
+
+
+def test_only_the_named_rows_are_touched(
+    run_store: FlowStore, step: Step, attempt: Attempt, raw: sqlite3.Connection
+) -> None:
+    """The cost of a change does not depend on the size of the run."""
+    raw.executescript(
+        """
+        CREATE TABLE touched (what TEXT);
+        CREATE TRIGGER t1 AFTER UPDATE ON steps
+            BEGIN INSERT INTO touched VALUES ('step ' || new.position); END;
+        CREATE TRIGGER t2 AFTER INSERT ON attempts
+            BEGIN INSERT INTO touched VALUES ('attempt ' || new.position); END;
+        CREATE TRIGGER t3 AFTER UPDATE ON runs
+            BEGIN INSERT INTO touched VALUES ('run ' || new.run_key); END;
+        """
+    )
+    second = attrs.evolve(step, position=1, step_id="b")
+    run_store.apply("k", Changes(None, {1: second}, {(0, 1): attempt}), revision=0)
+    touched = [what for (what,) in raw.execute("SELECT what FROM touched ORDER BY what")]
+    assert touched == ["attempt 0", "run k", "step 1"]
+
+
+def test_runs_are_apart(run_store: FlowStore, step: Step) -> None:
+    """Changing one run leaves another with the same steps alone."""
+    run_store.create(
+        run_key="k2", flow_id="f", definition="", directory="/", started_at=1.0, steps=[("a", 2)]
+    )
+    before = run_store.load("k2")
+    run_store.apply("k", Changes(steps={0: step}), revision=0)
+    assert run_store.load("k2") == before
+
+
+@pytest.mark.parametrize("status", FlowStatus)
+def test_flow_status_is_stored(run_store: FlowStore, status: FlowStatus) -> None:
+    """A run can be recorded with every status that there is (rule 5.1)."""
+    run_store.apply("k", Changes(RunHeader(status)), revision=0)
+    run = run_store.load("k")
+    assert run is not None
+    assert run.status is status
+
+
+@pytest.mark.parametrize("status", StepStatus)
+def test_step_status_is_stored(run_store: FlowStore, step: Step, status: StepStatus) -> None:
+    """A step can be recorded with every status that there is (rule 5.2)."""
+    run_store.apply("k", Changes(steps={0: attrs.evolve(step, status=status)}), revision=0)
+    run = run_store.load("k")
+    assert run is not None
+    assert run.steps[0].status is status
+
+
+@pytest.mark.parametrize("status", AttemptStatus)
+def test_attempt_status_is_stored(
+    run_store: FlowStore, attempt: Attempt, status: AttemptStatus
+) -> None:
+    """An attempt can be recorded with every status that there is."""
+    now = attrs.evolve(attempt, status=status)
+    run_store.apply("k", Changes(attempts={(0, 1): now}), revision=0)
+    (found,) = run_store.attempts("k")
+    assert found.status is status

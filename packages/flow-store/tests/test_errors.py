@@ -1,0 +1,127 @@
+"""What the errors are, say and carry."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from flow_store import (
+    CancelRequest,
+    CancelRequested,
+    NotRecorded,
+    RunTakenOver,
+    StoreBroken,
+    StoreError,
+    StoreForeign,
+    StoreMissing,
+    StoreNewer,
+    StoreUnavailable,
+    TerminalStatus,
+    Unstorable,
+)
+
+FILE = Path("/home/me/flow.sqlite3")
+LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin", "sentence"),
+    [
+        (
+            StoreMissing(FILE),
+            FileNotFoundError,
+            "no flow database at /home/me/flow.sqlite3: nothing has been recorded there yet",
+        ),
+        (
+            LOCKED,
+            OSError,
+            (
+                "the flow database /home/me/flow.sqlite3 cannot be used: database is locked; "
+                "another process holds it; try again"
+            ),
+        ),
+        (
+            StoreUnavailable(FILE, errno.ELOOP, "a loop", retryable=False),
+            OSError,
+            (
+                "the flow database /home/me/flow.sqlite3 cannot be used: a loop; "
+                "check the file and its folder"
+            ),
+        ),
+        (
+            StoreBroken(FILE, "database disk image is malformed"),
+            ValueError,
+            (
+                "the flow database /home/me/flow.sqlite3 is broken: "
+                "database disk image is malformed; "
+                "move it away - `start` finds the outcomes of strict steps again in orchesjob"
+            ),
+        ),
+        (
+            StoreForeign(FILE, "it is no regular file"),
+            StoreBroken,
+            (
+                "/home/me/flow.sqlite3 is not a flow database: it is no regular file; "
+                "move it away or name another file"
+            ),
+        ),
+        (
+            StoreNewer(FILE, 7, 1),
+            RuntimeError,
+            (
+                "the flow database /home/me/flow.sqlite3 has schema version 7, this program knows "
+                "versions up to 1: install the newer program, or name another file"
+            ),
+        ),
+        (
+            Unstorable("Python int too large to convert to SQLite INTEGER"),
+            ValueError,
+            (
+                "the flow database cannot hold this value: "
+                "Python int too large to convert to SQLite INTEGER"
+            ),
+        ),
+        (
+            NotRecorded("k"),
+            LookupError,
+            "run 'k' is not recorded: it was removed or never started",
+        ),
+        (
+            NotRecorded("k", "a"),
+            LookupError,
+            "step 'a' of run 'k' is not recorded: it was removed or never started",
+        ),
+        (
+            CancelRequested("k", CancelRequest(5.0, None)),
+            RuntimeError,
+            "run 'k' is to be cancelled: no further step starts",
+        ),
+        (
+            RunTakenOver("k", 3, 4),
+            RuntimeError,
+            (
+                "another process drives run 'k': its revision is 4, expected 3; "
+                "stop here and load it again"
+            ),
+        ),
+        (
+            TerminalStatus("k"),
+            RuntimeError,
+            "run 'k' has ended: its outcome never changes",
+        ),
+        (
+            TerminalStatus("k", "step 'a'"),
+            RuntimeError,
+            "step 'a' of run 'k' has ended: its outcome never changes",
+        ),
+    ],
+)
+def test_sentence(error: StoreError, builtin: type[Exception], sentence: str) -> None:
+    """Every error says what is wrong, where, and how to mend it, and is a builtin's kind."""
+    assert str(error) == sentence
+    assert isinstance(error, builtin)
+    assert error.retryable is (error is LOCKED)
+
+
+def test_unavailable_is_an_os_error() -> None:
+    """What is unavailable carries the system's error number and file name, as any OSError."""
+    assert (LOCKED.errno, LOCKED.filename) == (errno.EAGAIN, str(FILE))

@@ -1,0 +1,202 @@
+"""Any sequence of calls leaves the store as a simple model says (rules 4.3, 4.5, 5.1, 5.6)."""
+
+import tempfile
+from pathlib import Path
+
+import attrs
+import pytest
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    CancelRequest,
+    CancelRequested,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    NotRecorded,
+    Run,
+    RunHeader,
+    RunTakenOver,
+    Step,
+    StepStatus,
+    StoreError,
+    TerminalStatus,
+)
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+KEYS = st.sampled_from(["k1", "k2", "日本/1"])
+IDS = ("a", "b", "c")
+POSITIONS = st.integers(0, len(IDS) - 1)
+TEXTS = st.none() | st.text(max_size=5).filter(lambda text: text.isprintable())
+TIMES = st.none() | st.floats(0, 1e10)
+
+
+@st.composite
+def _step(draw: st.DrawFn) -> Step:
+    position = draw(POSITIONS)
+    return Step(
+        position,
+        IDS[position],
+        draw(st.sampled_from(StepStatus)),
+        draw(st.integers(0, 3)),
+        draw(st.integers(0, 3)),
+        draw(st.integers(0, 3)),
+        *(draw(TIMES), draw(TIMES), draw(TEXTS), draw(TIMES), draw(TIMES), draw(TEXTS)),
+    )
+
+
+@st.composite
+def _attempt(draw: st.DrawFn) -> Attempt:
+    return Attempt(
+        draw(POSITIONS),
+        draw(st.integers(1, 3)),
+        draw(st.sampled_from(AttemptStatus)),
+        draw(st.floats(0, 1e10)),
+        draw(TIMES),
+        "boot",
+        *(draw(TEXTS), draw(TEXTS), draw(TEXTS), draw(TIMES), draw(TEXTS)),
+    )
+
+
+@st.composite
+def _changes(draw: st.DrawFn) -> Changes:
+    # Most headers keep the run open: an ended one refuses everything, which is soon dull.
+    statuses = [FlowStatus.RUNNING] * 6 + list(FlowStatus)
+    header = draw(st.none() | st.builds(RunHeader, st.sampled_from(statuses), TEXTS, TIMES))
+    steps = draw(st.lists(_step(), max_size=2))
+    attempts = draw(st.lists(_attempt(), max_size=2))
+    return Changes(
+        header,
+        {step.position: step for step in steps},
+        {(attempt.position, attempt.number): attempt for attempt in attempts},
+    )
+
+
+@attrs.define
+class ModelRun:
+    """What a run should be."""
+
+    header: RunHeader
+    revision: int
+    steps: list[Step]
+    attempts: dict[tuple[int, int], Attempt]
+    cancel: CancelRequest | None = None
+
+    def refusal(self, changes: Changes, revision: int) -> type[StoreError] | None:
+        """Say why the changes may not be applied, if they may not."""
+        new = changes.attempts.keys() - self.attempts.keys()
+        if revision != self.revision:
+            return RunTakenOver
+        if self.header.status.is_terminal:
+            return TerminalStatus
+        if self.cancel and any(changes.attempts[key].status == "STARTING" for key in new):
+            return CancelRequested
+        if any(self.steps[position].status.is_terminal for position in changes.steps) or any(
+            not self.attempts[key].status.is_open for key in changes.attempts.keys() - new
+        ):
+            return TerminalStatus
+        return None
+
+    def apply(self, changes: Changes) -> None:
+        """Change what the changes name."""
+        self.header = changes.header or self.header
+        self.revision += 1
+        for position, step in changes.steps.items():
+            self.steps[position] = step
+        self.attempts |= changes.attempts
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """The store and its model, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name, "flow.sqlite3")
+        self.store = FlowStore.open(self.path)
+        self.model: dict[str, ModelRun] = {}
+
+    def teardown(self) -> None:
+        """Remove everything."""
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(key=KEYS, retries=st.integers(0, 2))
+    def create(self, key: str, retries: int) -> None:
+        created = self.store.create(
+            run_key=key,
+            flow_id="f",
+            definition="{}",
+            directory="/",
+            started_at=1.0,
+            steps=[(step_id, retries) for step_id in IDS],
+        )
+        assert created is (key not in self.model)
+        if created:
+            steps = [
+                Step(n, step_id, StepStatus.PENDING, 0, 0, retries) for n, step_id in enumerate(IDS)
+            ]
+            self.model[key] = ModelRun(RunHeader(FlowStatus.PENDING), 0, steps, {})
+
+    @rule(key=KEYS, changes=_changes(), lag=st.sampled_from([0, 0, 0, 0, 1]))
+    def apply(self, key: str, changes: Changes, lag: int) -> None:
+        run = self.model.get(key)
+        revision = run.revision - lag if run else 0
+        refusal = run.refusal(changes, revision) if run else NotRecorded
+        if run is None or refusal is not None:
+            with pytest.raises(StoreError) as caught:
+                self.store.apply(key, changes, revision=revision)
+            assert type(caught.value) is refusal
+        else:
+            answer = self.store.apply(key, changes, revision=revision)
+            run.apply(changes)
+            assert answer == run.revision
+
+    @precondition(lambda self: self.model)
+    @rule(key=KEYS, at=st.floats(0, 1e10), grace=TIMES)
+    def request_cancel(self, key: str, at: float, grace: float | None) -> None:
+        run = self.model.get(key)
+        try:
+            answer = self.store.request_cancel(key, requested_at=at, grace_sec=grace)
+        except NotRecorded:
+            assert run is None
+            return
+        assert run is not None
+        if not run.header.status.is_terminal:
+            run.cancel = run.cancel or CancelRequest(at, grace)
+        assert answer == run.cancel
+
+    @rule(checkpoint=st.booleans())
+    def reopen(self, checkpoint: bool) -> None:
+        if checkpoint:
+            self.store.checkpoint()
+        self.store.close()
+        self.store = FlowStore.open(self.path)
+
+    @invariant()
+    def agrees(self) -> None:
+        for key, run in self.model.items():
+            latest = {position: attempt for (position, _), attempt in sorted(run.attempts.items())}
+            assert self.store.load(key) == Run(
+                run_key=key,
+                flow_id="f",
+                definition="{}",
+                directory="/",
+                status=run.header.status,
+                error=run.header.error,
+                started_at=1.0,
+                finished_at=run.header.finished_at,
+                revision=run.revision,
+                cancel=run.cancel,
+                steps=tuple(run.steps),
+                attempts=latest,
+            )
+            history = tuple(attempt for _, attempt in sorted(run.attempts.items()))
+            assert self.store.attempts(key) == history
+            assert self.store.cancel_request(key) == run.cancel
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -1,0 +1,201 @@
+"""Recording runs and reading them again (rules 4.1 to 4.6)."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import pytest
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    Run,
+    RunHeader,
+    Step,
+    StepStatus,
+    Unstorable,
+)
+
+
+def test_new_run(run_store: FlowStore) -> None:
+    """A new run and its steps are PENDING, at revision 0, without attempts (rules 5.1, 5.2)."""
+    assert run_store.load("k") == Run(
+        run_key="k",
+        flow_id="daily import",
+        definition='{"opaque": true}',
+        directory="/srv/data",
+        status=FlowStatus.PENDING,
+        error=None,
+        started_at=100.5,
+        finished_at=None,
+        revision=0,
+        cancel=None,
+        steps=(
+            Step(0, "a", StepStatus.PENDING, 0, 0, 2),
+            Step(1, "b", StepStatus.PENDING, 0, 0, 0),
+            Step(2, "c", StepStatus.PENDING, 0, 0, 1),
+        ),
+        attempts={},
+    )
+
+
+def test_create_says_whether_it_did(store: FlowStore, create: Callable[..., bool]) -> None:
+    """An existing run is left as it is, and the caller learns that (rule 4.3)."""
+    assert create(store) is True
+    before = store.load("k")
+    assert create(store, definition="another", steps=[("z", 9)]) is False
+    assert store.load("k") == before
+
+
+def test_unknown_run(run_store: FlowStore) -> None:
+    """An unknown key has no run, no attempts and no cancel request."""
+    assert run_store.load("K") is None
+    assert run_store.attempts("K") == ()
+    assert run_store.cancel_request("K") is None
+
+
+@pytest.mark.parametrize(
+    "run_key",
+    [
+        "scheduled__2026-05-07T00:00:00+00:00",
+        "a/b",
+        "a_b",
+        "日本",
+        "'; DROP TABLE runs --",
+        "%",
+        "é",
+    ],
+)
+def test_run_keys_are_exact(store: FlowStore, create: Callable[..., bool], run_key: str) -> None:
+    """Any text is a run key of its own (rule 4.1)."""
+    create(store, "other")
+    create(store, run_key)
+    found = store.load(run_key)
+    assert found is not None
+    assert found.run_key == run_key
+
+
+def test_everything_survives_reopening(
+    path: Path, create: Callable[..., bool], step: Step, attempt: Attempt
+) -> None:
+    """Each field of a run, a step and an attempt is read as it was written."""
+    first = attrs.evolve(
+        attempt,
+        status=AttemptStatus.NEVER_RAN,
+        running_mono=7.25,
+        job_id="j-1",
+        job='{"status": "ABORTED"}',
+        abort_reason="dead start",
+        finished_at=102.5,
+        error="never carried out",
+    )
+    second = attrs.evolve(attempt, number=2, started_at=103.0, boot_id="boot-2")
+    delayed = attrs.evolve(
+        step,
+        status=StepStatus.DELAYED,
+        attempt_no=2,
+        failures=1,
+        next_attempt_at=110.5,
+        next_attempt_mono=17.5,
+        next_attempt_boot="boot-1",
+        finished_at=109.0,
+        error="the last attempt's process 12 is still alive",
+    )
+    header = RunHeader(FlowStatus.FAILED, "a step failed", 120.5)
+    with FlowStore.open(path) as store:
+        create(store)
+        changes = Changes(header, {0: delayed}, {(0, 1): first, (0, 2): second})
+        assert store.apply("k", changes, revision=0) == 1
+    with FlowStore.open(path) as store:
+        run = store.load("k")
+        assert run is not None
+        assert run.steps[0] == delayed
+        assert RunHeader(run.status, run.error, run.finished_at) == header
+        assert run.revision == 1
+        assert run.attempts == {0: second}, "only the latest attempt of each step"
+        assert store.attempts("k") == (first, second), "the whole history"
+
+
+def test_attempts_in_order(run_store: FlowStore, attempt: Attempt) -> None:
+    """The history is in order of steps and numbers, and the tenth attempt is after the ninth."""
+    keys = [(position, number) for position in (0, 2) for number in range(1, 12)]
+    attempts = {
+        key: attrs.evolve(attempt, position=key[0], number=key[1], status=AttemptStatus.FAILED)
+        for key in reversed(keys)
+    }
+    run_store.apply("k", Changes(attempts=attempts), revision=0)
+    assert [(a.position, a.number) for a in run_store.attempts("k")] == keys
+    run = run_store.load("k")
+    assert run is not None
+    assert {position: a.number for position, a in run.attempts.items()} == {0: 11, 2: 11}
+
+
+def test_directory_need_not_be_text(store: FlowStore, create: Callable[..., bool]) -> None:
+    """A directory whose name is no UTF-8 is stored as it is (rule 4.6)."""
+    create(store, directory="/srv/caf\udce9/日本")
+    run = store.load("k")
+    assert run is not None
+    assert run.directory == "/srv/caf\udce9/日本"
+
+
+def test_foreign_text_is_escaped(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
+    """A surrogate in an error or a job is spelled out, which in JSON means the same character."""
+    changes = Changes(
+        RunHeader(FlowStatus.RUNNING, "caf\udce9"),
+        {0: attrs.evolve(step, error="caf\udce9 \0 日本")},
+        {(0, 1): attrs.evolve(attempt, job='{"cwd": "caf\udce9"}', error="\udce9")},
+    )
+    run_store.apply("k", changes, revision=0)
+    run = run_store.load("k")
+    assert run is not None
+    assert run.error == r"caf\udce9"
+    assert run.steps[0].error == "caf\\udce9 \0 日本"
+    assert run.attempts[0].job == r'{"cwd": "caf\udce9"}'
+    assert run.attempts[0].error == r"\udce9"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"run_key": "caf\udce9"},
+        {"flow_id": "\ud800"},
+        {"definition": "\udfff"},
+        {"directory": "\ud800"},
+        {"steps": [("\udce9", 0)]},
+        {"steps": [("a", 0), ("b", 10**30)]},
+        {"steps": [("a", -1)]},
+        {"started_at": float("nan")},
+    ],
+    ids=repr,
+)
+def test_unstorable_values(
+    store: FlowStore, create: Callable[..., bool], facts: dict[str, object]
+) -> None:
+    """What SQLite or the schema cannot take is refused, and nothing of that run is recorded."""
+    with pytest.raises(Unstorable):
+        create(store, **facts)
+    assert store.load("k") is None
+    assert create(store), "the store goes on"
+
+
+def test_large_run_loads_fast(store: FlowStore, create: Callable[..., bool]) -> None:
+    """Loading a run of 1,600 steps and attempts takes some milliseconds, not seconds."""
+    create(store, steps=[(f"s{n}", 1) for n in range(1600)])
+    changes = Changes(
+        attempts={
+            (n, 1): Attempt(n, 1, AttemptStatus.RUNNING, 1.0, 2.0, "boot", "j", '{"x": 1}')
+            for n in range(1600)
+        }
+    )
+    store.apply("k", changes, revision=0)
+    durations = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        run = store.load("k")
+        durations.append(time.perf_counter() - begun)
+        assert run is not None
+        assert len(run.steps) == len(run.attempts) == 1600
+    assert min(durations) < 0.2, "about 0.012 s where this was written"
