@@ -5,6 +5,12 @@ mistake is found.
 """
 
 _WINDOW = 72  # columns of an expression shown around a mistake
+_LONGEST_WORD = 60  # characters of a word quoted in a sentence
+
+
+def quoted(word: str) -> str:
+    """Return a word as a message quotes it: escaped, and cut where nobody would read on."""
+    return repr(word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}...")
 
 
 class ConditionError(Exception):
@@ -25,7 +31,7 @@ class InvalidNameError(ConditionError, ValueError):
 
     def __str__(self) -> str:
         """Say which characters would do."""
-        return f"{self.word!r} is not a {self.role}: {ALPHABETS[self.role]}"
+        return f"{quoted(self.word)} is not a {self.role}: {ALPHABETS[self.role]}"
 
 
 ALPHABETS = {
@@ -77,12 +83,16 @@ class ConditionSyntaxError(ConditionError, ValueError):
 
 def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
     """Cut a line to what surrounds its span, with dots where something was left out."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in line)
-    left = max(0, min(start - _WINDOW // 2, len(shown) - _WINDOW))
+    left = max(0, min(start - _WINDOW // 2, len(line) - _WINDOW))
     right = left + _WINDOW
-    before = ("..." if left else "") + shown[left:start]
-    after = shown[end:right] + ("..." if right < len(shown) else "")
-    return before, shown[start : min(end, right)], after
+    before = ("..." if left else "") + _printable(line[left:start])
+    after = _printable(line[end:right]) + ("..." if right < len(line) else "")
+    return before, _printable(line[start : min(end, right)]), after
+
+
+def _printable(text: str) -> str:
+    """Put spaces where a terminal would do something else than show a letter."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _columns(text: str) -> int:

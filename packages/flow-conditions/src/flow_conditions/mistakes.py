@@ -4,7 +4,7 @@ Nothing here decides whether a text is a condition. A mistake is named by the in
 only now are the tokens' places in the text looked up.
 """
 
-from flow_conditions.errors import ALPHABETS, ConditionSyntaxError
+from flow_conditions.errors import ALPHABETS, ConditionSyntaxError, quoted
 from flow_conditions.grammar import AND, CLOSE, DOT, NAME_START, NOT, OPEN, OR, TOKEN
 from flow_conditions.vocabulary import Vocabulary
 
@@ -67,7 +67,7 @@ def unknown_predicate(text: str, index: int, vocabulary: Vocabulary) -> Conditio
     """Describe an operand whose predicate is not in the vocabulary."""
     token, start, end = _token(text, index)
     name, _, word = token.partition(DOT)
-    message = f"unknown predicate {word!r}: {_known(word, vocabulary)}"
+    message = f"unknown predicate {quoted(word)}: {_known(word, vocabulary)}"
     return ConditionSyntaxError(text, start + len(name) + len(DOT), end, message)
 
 
@@ -107,8 +107,8 @@ def _open_parentheses(text: str, before: int | None = None) -> list[int]:
 
 
 def _shown(token: str) -> str:
-    """Quote a token, with escapes for what a terminal would not show."""
-    return repr(token) if token else "the end"
+    """Name a token, or what stands where there is none."""
+    return quoted(token) if token else "the end"
 
 
 def _advice(word: str, vocabulary: Vocabulary) -> str | None:
@@ -121,7 +121,7 @@ def _advice(word: str, vocabulary: Vocabulary) -> str | None:
 
 def _instead(word: str, advice: str) -> str:
     """Phrase advice: a single word is a replacement, anything longer speaks for itself."""
-    return advice if " " in advice else f"for {word!r} write {advice!r}"
+    return advice if " " in advice else f"for {quoted(word)} write {advice!r}"
 
 
 def _remark(token: str, vocabulary: Vocabulary) -> str:
