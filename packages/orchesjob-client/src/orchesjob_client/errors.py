@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named for what happened, as the retryable ones are no errors of the caller
 """What can go wrong with a call to orchesjob.
 
 Only the errors live here. Which answer raises which one is decided in `client` and `call`.

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from orchesjob_client.process import Process
 
-_LINE = re.compile(r"\s*(\d+)\s+(\w{3}\s+\w{3}\s+\d+\s+\d+:\d+:\d+\s+\d{4})\s(.*)")
+_LINE = re.compile(r"\s*(\d+)\s+(\w{3}\s+\w{3}\s+\d+\s+\d+:\d+:\d+\s+\d{4})\s+(.*)")
 _ENVIRONMENT = re.compile(r" [A-Za-z_][A-Za-z0-9_]*=")
 
 
@@ -30,10 +30,10 @@ def parse_processes(text: str, variable: str, values: Collection[str]) -> list[P
         if match is None:
             continue
         pid, started, words = int(match[1]), match[2], match[3]
-        mark = re.search(rf"(?:^| ){re.escape(variable)}=(\S*)", words)
-        if mark is not None and mark[1] in values:
+        marks = re.findall(rf" {re.escape(variable)}=(\S*)", words)
+        if marks and marks[-1] in values:
             command = _ENVIRONMENT.split(words, maxsplit=1)[0]
-            found.append(Process(pid, _seconds(started), command, mark[1]))
+            found.append(Process(pid, _seconds(started), command, marks[-1]))
     return found
 
 

@@ -1,0 +1,80 @@
+"""Errors say what was asked, what came of it, and whether asking again can help."""
+
+import pickle
+
+import pytest
+from orchesjob_client import (
+    BadAnswer,
+    CallFailed,
+    CallRefused,
+    CallTimedOut,
+    JobNotFound,
+    JobNotRunning,
+    OrchesjobError,
+    OrchesjobMissing,
+)
+
+BUILTINS = {
+    OrchesjobMissing: FileNotFoundError,
+    CallRefused: ValueError,
+    CallFailed: Exception,
+    CallTimedOut: TimeoutError,
+    BadAnswer: ValueError,
+    JobNotFound: LookupError,
+    JobNotRunning: Exception,
+}
+RETRYABLE = {OrchesjobMissing, CallFailed, CallTimedOut, BadAnswer}
+
+
+@pytest.mark.parametrize("kind", BUILTINS)
+def test_kind(kind: type[OrchesjobError]) -> None:
+    """Each error is of the package's base class and of the fitting builtin (rule 5.7)."""
+    error = kind("orchesjob start", "first\nlast\n\n")
+    assert isinstance(error, OrchesjobError)
+    assert isinstance(error, BUILTINS[kind])
+    assert error.retryable is (kind in RETRYABLE)
+    assert (error.call, error.cause_text) == ("orchesjob start", "last")
+    assert str(error).startswith("orchesjob start ")
+    assert ": last" in str(error)
+
+
+@pytest.mark.parametrize("kind", BUILTINS)
+def test_pickle(kind: type[OrchesjobError]) -> None:
+    """An error survives the way between processes."""
+    error = kind("orchesjob start", "why")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line
+    assert type(copy) is kind
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+
+
+def test_missing_names_the_way_out() -> None:
+    """A missing orchesjob is an error that names the path and how to mend it."""
+    error = OrchesjobMissing("orchesjob start", "/x/orchesjob: No such file", "/x/orchesjob")
+    assert error.filename == "/x/orchesjob"
+    assert "/x/orchesjob" in str(error)
+    assert "ORCHESJOB_BIN" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("\n \n", ""),
+        ("a\nb", "b"),
+        ("  b  ", "b"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("a\tb", r"a\tb"),
+        ("right\u202eleft", r"right\u202eleft"),
+        ("c1\x9b", r"c1\x9b"),
+        ("one\u2028two", "two"),
+        ("bytes\udcff", r"bytes\udcff"),
+        ("größe 数", "größe 数"),
+        ("x" * 500, "x" * 500),
+        ("x" * 501, "x" * 500),
+        ("\x1b" * 500, r"\x1b" * 124 + r"\x1" + "…"),
+    ],
+)
+def test_one_printable_line(text: str, shown: str) -> None:
+    """The cause is the last line, printable, and at most 500 characters."""
+    assert CallFailed("orchesjob status", text).cause_text == shown
+    assert len(shown) <= 500

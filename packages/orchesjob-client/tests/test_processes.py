@@ -1,0 +1,200 @@
+"""Marked processes are found wherever they went, and only they are ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import pytest
+from orchesjob_client import Process, end_processes, is_alive, marked_processes
+from orchesjob_client.ps import parse_processes, parse_started
+
+type Spawn = Callable[..., subprocess.Popen[bytes]]
+
+MARK = "ORCHESJOB_CLIENT_TEST"
+PATIENT_SEC = 10.0
+
+
+@pytest.fixture
+def value() -> str:
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def env(value: str) -> dict[str, str]:
+    return {**os.environ, MARK: value}
+
+
+def one(value: str) -> Process:
+    (found,) = marked_processes(MARK, {value})
+    return found
+
+
+def test_found_by_value(spawn: Spawn, env: dict[str, str], value: str) -> None:
+    """A process is found by the value of its mark, with its start and its command."""
+    process = spawn("an argument", env=env)
+    found = one(value)
+    assert (found.pid, found.value) == (process.pid, value)
+    assert found.command.endswith("worker an argument")
+    assert found.started_ticks > 0
+    assert marked_processes(MARK, {value, "other"}) == [found]
+    assert marked_processes(MARK, {"other", value[:-1]}) == []
+    assert marked_processes(f"{MARK}_", {value}) == []
+    assert marked_processes(MARK, []) == []
+
+
+def test_daemon_is_found(spawn: Spawn, env: dict[str, str], value: str, tmp_path: Path) -> None:
+    """A grandchild in a session of its own, whose parents are gone, still bears the mark."""
+    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid;"
+    parent = spawn(
+        code=f"{daemon} exec sleep 60' & while ! test -e {tmp_path}/pid; do :; done", env=env
+    )
+    parent.wait()
+    found = marked_processes(MARK, {value})
+    assert [str(process.pid) for process in found] == (tmp_path / "pid").read_text().split()
+    assert end_processes(found, PATIENT_SEC) == []
+
+
+def test_zombies_are_not_found(spawn: Spawn, env: dict[str, str], value: str) -> None:
+    """A zombie has ended, though nobody has asked for its exit code yet."""
+    process = spawn(env=env)
+    found = one(value)
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert marked_processes(MARK, {value}) == []
+    assert not is_alive(found)
+
+
+def test_self_is_not_found(env: dict[str, str], value: str) -> None:
+    """A program that bears the mark itself is not among the processes that it might end."""
+    script = (
+        "from orchesjob_client import marked_processes;"
+        f"print(marked_processes({MARK!r}, [{value!r}]))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, check=True
+    )
+    assert printed.stdout == b"[]\n"
+
+
+def test_odd_command_name(value: str, env: dict[str, str], tmp_path: Path) -> None:
+    """A command may be named so that its line in /proc looks like another's."""
+    odd = tmp_path / "a) Z (b"
+    odd.symlink_to("/bin/sleep")
+    process = subprocess.Popen([odd, "60"], env=env)
+    found = one(value)
+    assert found.pid == process.pid
+    assert is_alive(found)
+    assert end_processes([found], PATIENT_SEC) == []
+    process.wait()
+
+
+@pytest.mark.parametrize("use_pidfd", [True, False])
+def test_term_first(
+    spawn: Spawn, env: dict[str, str], value: str, tmp_path: Path, use_pidfd: bool
+) -> None:
+    """A process gets a TERM and the grace to tidy up."""
+    spawn(before=f"trap 'touch {tmp_path}/tidy; exit' TERM", code="sleep 60 & wait", env=env)
+    found = marked_processes(MARK, {value})
+    assert end_processes(found, PATIENT_SEC, use_pidfd=use_pidfd) == []
+    assert (tmp_path / "tidy").exists()
+
+
+@pytest.mark.parametrize("use_pidfd", [True, False])
+@pytest.mark.parametrize("grace_sec", [0, 0.1])
+def test_kill_at_last(
+    spawn: Spawn, env: dict[str, str], value: str, use_pidfd: bool, grace_sec: float
+) -> None:
+    """A process that will not hear gets a KILL after the grace; a stopped one too."""
+    deaf = spawn(before="trap '' TERM", env=env)
+    stopped = spawn(env=env)
+    os.kill(stopped.pid, signal.SIGSTOP)
+    found = marked_processes(MARK, {value})
+    assert {process.pid for process in found} == {deaf.pid, stopped.pid}
+    began = time.monotonic()
+    assert end_processes(found, grace_sec, use_pidfd=use_pidfd) == []
+    assert time.monotonic() - began >= grace_sec
+    assert deaf.wait() == -signal.SIGKILL
+    assert stopped.wait() in {-signal.SIGKILL, -signal.SIGTERM}  # it may not have stopped yet
+
+
+@pytest.mark.parametrize("use_pidfd", [True, False])
+def test_strangers_are_spared(
+    spawn: Spawn, env: dict[str, str], value: str, use_pidfd: bool
+) -> None:
+    """A process that has merely got the PID is not signalled: its start differs."""
+    process = spawn(env=env)
+    found = one(value)
+    earlier = attrs.evolve(found, started_ticks=found.started_ticks - 1)
+    assert not is_alive(earlier)
+    assert end_processes([earlier], PATIENT_SEC, use_pidfd=use_pidfd) == []
+    assert process.poll() is None
+    assert is_alive(found)
+
+
+@pytest.mark.parametrize("use_pidfd", [True, False])
+def test_already_gone(spawn: Spawn, env: dict[str, str], value: str, use_pidfd: bool) -> None:
+    """A process that has ended by itself is no error."""
+    process = spawn(env=env)
+    found = one(value)
+    process.kill()
+    process.wait()
+    assert not is_alive(found)
+    assert end_processes([found], PATIENT_SEC, use_pidfd=use_pidfd) == []
+
+
+def test_ended_meanwhile(tmp_path: Path) -> None:
+    """A process that ends while /proc is being read is passed over."""
+    for name in ("self", "7"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "self" / "environ").touch()
+    (tmp_path / "8").touch()
+    assert marked_processes(MARK, {"x"}, proc=tmp_path) == []
+
+
+def test_nothing_to_end() -> None:
+    """Ending nothing takes no time."""
+    assert end_processes([], 1e9) == []
+
+
+# What follows has never met a real macOS; the text was composed after its manual.
+
+PS_OUTPUT = """\
+  501 Wed Nov 25 13:06:40 2026     /bin/sleep 60 PATH=/bin:/usr/bin SECRET=x MARK=abc HOME=/Users/a
+  502 Wed Nov  5 03:06:40 2026     sh -c echo MARK=abd; sleep 5 TERM=xterm MARK=def
+  503 Wed Nov 25 13:06:41 2026     (sleep)
+  504 Wed Nov 25 13:06:41 2026     /usr/bin/other XMARK=abc OMARK=abc
+    1 Mon Nov  2 08:00:00 2026     /sbin/launchd
+nonsense
+"""
+
+
+def test_parse_ps() -> None:
+    """The words of the environment behind the command show the mark, and are not shown."""
+    found = parse_processes(PS_OUTPUT, "MARK", {"abc", "zzz"})
+    assert [(process.pid, process.command, process.value) for process in found] == [
+        (501, "/bin/sleep 60", "abc")
+    ]
+    # The environment stands last, so the last mention counts, not that in the command.
+    (other,) = parse_processes(PS_OUTPUT, "MARK", {"def", "abd;"})
+    assert (other.pid, other.command, other.value) == (502, "sh -c echo", "def")
+    assert other.started_ticks < found[0].started_ticks
+    assert parse_processes("", "MARK", {"abc"}) == []
+
+
+def test_parse_start() -> None:
+    """The start identifies a process to the second, however `ps` pads it."""
+    started = parse_started("Wed Nov 25 13:06:40 2026    \n")
+    assert started == parse_processes(PS_OUTPUT, "MARK", {"abc"})[0].started_ticks
+    assert parse_started("\n") is None
+
+
+def test_without_proc(tmp_path: Path) -> None:
+    """Where there is no /proc, `ps` is asked, and an unknown process is not alive."""
+    assert marked_processes(MARK, {"abc"}, proc=tmp_path) == []
+    assert not is_alive(Process(2**22 + 1, 1, "sleep", "abc"), proc=tmp_path)

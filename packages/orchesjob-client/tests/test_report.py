@@ -1,0 +1,167 @@
+"""A job object is read strictly where it matters and leniently everywhere else."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from orchesjob_client import BadAnswer, JobReport, JobStatus
+
+type Answer = Callable[..., dict[str, Any]]
+
+ACTIVE = {"STARTING", "RUNNING", "PAUSED"}
+
+
+def test_fields(answer: Answer) -> None:
+    """Every field of the report comes from the key of the same name."""
+    document = answer(exit_code=None)
+    report = JobReport.from_payload(document)
+    named = ("job_id", "run_key", "status", "worker_pid", "target_pid", "exit_code")
+    assert {name: getattr(report, name) for name in named} == {
+        name: document[name] for name in named
+    }
+    assert report.command == ("sleep", "2")
+    assert (report.stdout_file, report.stderr_file) == (
+        "/h/logs/91f4.stdout",
+        "/h/logs/91f4.stderr",
+    )
+
+
+def test_stored_text_gives_the_same_report(answer: Answer) -> None:
+    """What was stored as payload can be read again, and says the same."""
+    report = JobReport.from_payload(answer(later="é\udcff", nested={"a": [1, 2.5, None]}))
+    assert JobReport.from_payload(report.payload) == report
+    assert report.payload.isascii()
+    assert ", " not in report.payload
+    assert json.loads(report.payload)["nested"] == {"a": [1, 2.5, None]}
+
+
+@pytest.mark.parametrize("said", [True, False, None, "true", 1])
+def test_existing_must_be_said(answer: Answer, said: object) -> None:
+    """Only a plain `true` says that a start found the job."""
+    assert JobReport.from_payload(answer(existing=said)).existing is (said is True)
+
+
+@pytest.mark.parametrize("status", [*JobStatus, "PAUSED"])
+def test_active_or_terminal(answer: Answer, status: str) -> None:
+    """A job with an unknown status counts as running (rule 5.3)."""
+    report = JobReport.from_payload(answer(status=str(status)))
+    assert report.is_active is (status in ACTIVE)
+    assert report.is_terminal is (status not in ACTIVE)
+    assert report.known_status == (None if status == "PAUSED" else JobStatus(status))
+    assert report.status == status
+
+
+@pytest.mark.parametrize(
+    ("changes", "never_ran"),
+    [
+        ({"status": "ABORTED", "worker_pid": None, "target_pid": None}, True),
+        ({"status": "ABORTED", "target_pid": None}, False),
+        ({"status": "STARTING", "worker_pid": None, "target_pid": None}, False),
+        ({"status": "LOST", "worker_pid": None, "target_pid": None}, False),
+    ],
+)
+def test_never_ran(answer: Answer, changes: dict[str, Any], never_ran: bool) -> None:
+    """Only an abort before there was a worker proves that the command never runs."""
+    assert JobReport.from_payload(answer(**changes)).never_ran is never_ran
+
+
+@pytest.mark.parametrize(
+    ("changes", "not_spawned"),
+    [
+        ({"status": "FAILED", "exit_code": -1, "target_pid": None}, True),
+        ({"status": "FAILED", "exit_code": -1}, False),  # ended by SIGHUP
+        ({"status": "FAILED", "exit_code": 1, "target_pid": None}, False),
+        ({"status": "LOST", "exit_code": -1, "target_pid": None}, False),
+    ],
+)
+def test_not_spawned(answer: Answer, changes: dict[str, Any], not_spawned: bool) -> None:
+    """Exit code -1 without a process means that the command could not be started."""
+    assert JobReport.from_payload(answer(**changes)).not_spawned is not_spawned
+
+
+@pytest.mark.parametrize(
+    "name", ["command", "worker_pid", "target_pid", "exit_code", "stdout_file", "existing"]
+)
+def test_optional_keys(answer: Answer, name: str) -> None:
+    """Only what identifies the job and its state is required."""
+    document = answer()
+    del document[name]
+    assert getattr(JobReport.from_payload(document), name) in {None, (), False}
+
+
+@pytest.mark.parametrize("name", ["job_id", "run_key", "status"])
+def test_required_keys(answer: Answer, name: str) -> None:
+    """A missing job_id, run_key or status is named in the error."""
+    document = answer()
+    del document[name]
+    with pytest.raises(BadAnswer, match=f"{name}: expected a text, got nothing"):
+        JobReport.from_payload(document, call="orchesjob start")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"job_id": ""},
+        {"job_id": 7},
+        {"run_key": None},
+        {"status": ""},
+        {"status": 3},
+        {"worker_pid": "8193"},
+        {"worker_pid": True},
+        {"worker_pid": 0},
+        {"worker_pid": -1},
+        {"target_pid": 2**31},
+        {"target_pid": 1.0},
+        {"exit_code": "0"},
+        {"exit_code": 10**30},
+        {"command": "sleep 2"},
+        {"command": ["sleep", 2]},
+        {"stdout_file": 1},
+        {"later": {1, 2}},
+        {"later": float("nan")},
+        {"later": "x" * 1_000_001},
+    ],
+)
+def test_wrong_types(answer: Answer, changes: dict[str, Any]) -> None:
+    """A value of another type, or a PID that is none, makes the answer unusable (rule 5.7)."""
+    with pytest.raises(BadAnswer) as caught:
+        JobReport.from_payload(answer(**changes))
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "{",
+        "null",
+        "[]",
+        '"x"',
+        "7",
+        "{} {}",
+        '{"later": NaN}',
+        "[" * 100_000,
+        "1" * 9999,
+    ],
+)
+def test_no_job_object(text: str) -> None:
+    """Text that is no single JSON object is a bad answer, however deep or long it is."""
+    with pytest.raises(BadAnswer):
+        JobReport.from_payload(text)
+
+
+def test_deep_but_parsed(answer: Answer) -> None:
+    """An object nested too deep to be written again is a bad answer."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(BadAnswer):
+        JobReport.from_payload(answer(later=deep))
+
+
+def test_largest_payload(answer: Answer) -> None:
+    """An object of exactly a million characters is still taken."""
+    room = 1_000_000 - len(JobReport.from_payload(answer(later="")).payload)
+    assert len(JobReport.from_payload(answer(later="x" * room)).payload) == 1_000_000

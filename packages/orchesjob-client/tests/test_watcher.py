@@ -1,0 +1,198 @@
+"""A job's worker is watched by pidfd; being readable means nothing but "ask now"."""
+
+import os
+import queue
+import resource
+import select
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from orchesjob_client import JobReport, JobWatcher, Watch
+
+type Answer = Callable[..., dict[str, Any]]
+type Spawn = Callable[..., subprocess.Popen[bytes]]
+type Exits = queue.SimpleQueue[object]
+
+JOB = "91f4bcfc-bdf2-4d52-b806-0687b9b7c0e4"
+
+
+@pytest.fixture
+def exits() -> Exits:
+    return queue.SimpleQueue()
+
+
+@pytest.fixture
+def watcher(exits: Exits) -> Iterator[JobWatcher]:
+    watcher = JobWatcher(exits.put)
+    yield watcher
+    watcher.close()
+
+
+@pytest.fixture
+def report(answer: Answer) -> Callable[[int | None], JobReport]:
+    return lambda pid: JobReport.from_payload(answer(worker_pid=pid))
+
+
+type Report = Callable[[int | None], JobReport]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def await_zombie(process: subprocess.Popen[bytes]) -> None:
+    pidfd = os.pidfd_open(process.pid)
+    assert select.select([pidfd], [], [], 10)[0]
+    os.close(pidfd)
+
+
+def test_exit_is_told_once(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
+    """The exit of a worker is told once, under its own token, and at once."""
+    workers = {token: spawn(JOB) for token in ("a", "b")}
+    for token, worker in workers.items():
+        assert watcher.watch(token, report(worker.pid)) is Watch.WATCHING
+    end(workers["b"])
+    assert exits.get(timeout=10) == "b"
+    end(workers["a"])
+    assert exits.get(timeout=10) == "a"
+    assert exits.empty()
+
+
+def test_reaped_worker_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report) -> None:
+    """A worker whose PID is free again is gone."""
+    worker = spawn(JOB)
+    end(worker)
+    worker.wait()
+    assert watcher.watch("a", report(worker.pid)) is Watch.GONE
+
+
+def test_zombie_is_gone(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
+    """A worker that nobody has reaped yet has exited all the same."""
+    worker = spawn(JOB)
+    end(worker)
+    await_zombie(worker)
+    assert watcher.watch("a", report(worker.pid)) is Watch.GONE
+    assert exits.empty()
+
+
+def test_stranger_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report) -> None:
+    """A process without the job's id in its command line has only inherited the PID."""
+    assert watcher.watch("a", report(spawn("another-job").pid)) is Watch.GONE
+    assert watcher.watch("a", report(1)) is Watch.GONE
+
+
+def test_thread_is_gone(watcher: JobWatcher, report: Report) -> None:
+    """A PID that has become the id of a thread is no worker."""
+    stop, ids = threading.Event(), queue.SimpleQueue[int]()
+
+    def run() -> None:
+        ids.put(threading.get_native_id())
+        stop.wait()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert watcher.watch("a", report(ids.get())) is Watch.GONE
+    stop.set()
+    thread.join()
+
+
+def test_unsupported(exits: Exits, spawn: Spawn, report: Report) -> None:
+    """Without a PID, without pidfds or after the end, one has to ask now and then."""
+    worker = spawn(JOB)
+    without = JobWatcher(exits.put, use_pidfd=False)
+    assert without.watch("a", report(worker.pid)) is Watch.UNSUPPORTED
+    without.unwatch("a")
+    without.close()
+    watcher = JobWatcher(exits.put)
+    assert watcher.watch("a", report(None)) is Watch.UNSUPPORTED
+    watcher.close()
+    watcher.close()
+    assert watcher.watch("a", report(worker.pid)) is Watch.UNSUPPORTED
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_no_descriptors(watcher: JobWatcher, spawn: Spawn, report: Report, spare: int) -> None:
+    """A system short of descriptors cannot watch, and says so instead of failing."""
+    worker = spawn(JOB)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
+    try:
+        # With one to spare the pidfd can be had, but the command line cannot be read.
+        state = watcher.watch("a", report(worker.pid))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert state is Watch.UNSUPPORTED
+    assert watcher.watch("a", report(worker.pid)) is Watch.WATCHING
+
+
+def test_unwatch(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
+    """A token that was taken back is not told; an unknown one may be taken back."""
+    first, second = spawn(JOB), spawn(JOB)
+    watcher.watch("first", report(first.pid))
+    watcher.watch("second", report(second.pid))
+    watcher.unwatch("first")
+    watcher.unwatch("nobody")
+    end(first)
+    await_zombie(first)
+    end(second)
+    assert exits.get(timeout=10) == "second"
+    assert exits.empty()
+
+
+def test_token_changes_its_job(
+    watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report
+) -> None:
+    """A token watched again stands for the new job only."""
+    old, new = spawn(JOB), spawn(JOB)
+    watcher.watch("a", report(old.pid))
+    watcher.watch("a", report(new.pid))
+    end(old)
+    await_zombie(old)
+    end(new)
+    assert exits.get(timeout=10) == "a"
+    assert exits.empty()
+
+
+def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> None:
+    """Any number of jobs takes one thread, and closing gives everything back."""
+    before, threads = open_descriptors(), threading.active_count()
+    watcher = JobWatcher(exits.put)
+    workers = [spawn(JOB) for _ in range(5)]
+    for token, worker in enumerate(workers):
+        assert watcher.watch(token, report(worker.pid)) is Watch.WATCHING
+        assert watcher.watch("stranger", report(1)) is Watch.GONE
+    assert threading.active_count() == threads + 1
+    watcher.close()
+    assert threading.active_count() == threads
+    assert open_descriptors() == before + 2 * len(workers)  # their pipes
+    for worker in workers:
+        end(worker)
+        worker.wait()
+    assert exits.empty()
+
+
+def test_close_from_the_callback(spawn: Spawn, report: Report) -> None:
+    """The callback itself may close the watcher."""
+    closed = threading.Event()
+    watchers: list[JobWatcher] = []
+
+    def close(_: object) -> None:
+        watchers[0].close()
+        closed.set()
+
+    watchers.append(JobWatcher(close))
+    worker = spawn(JOB)
+    watchers[0].watch("a", report(worker.pid))
+    end(worker)
+    assert closed.wait(10)
