@@ -1,0 +1,56 @@
+"""The time: what clock says what, and how two processes agree on it.
+
+Only this module asks the operating system for the time. The engine receives a `Now` with every
+event, so that it can be run in any time one likes.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import attrs
+
+
+@attrs.frozen
+class Now:
+    """One moment, on the two clocks that the product uses.
+
+    `wall` is a Unix timestamp in seconds: for people, and for resuming after a restart. `mono` is
+    in seconds of the monotonic clock, which no clock change moves: all waits count on it
+    (rule 5.10). `boot` names what gives `mono` and process ids their meaning: this boot of the
+    kernel and this namespace of processes. Two moments with equal `boot` have comparable `mono`.
+    """
+
+    wall: float
+    mono: float
+    boot: str
+
+
+def now() -> Now:
+    """Read the clocks of this machine."""
+    return Now(time.time(), time.monotonic(), BOOT)
+
+
+def read_boot() -> str:
+    """Name this boot and this namespace of processes."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - not a path
+    except OSError:
+        return read_boot_by_sysctl()
+
+
+def read_boot_by_sysctl() -> str:
+    """Name this boot on a system without /proc, such as macOS."""
+    import subprocess
+
+    command = ["sysctl", "-n", "kern.bootsessionuuid"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+        return answer.stdout.strip() or sys.platform
+    except (OSError, subprocess.TimeoutExpired):
+        return sys.platform
+
+
+BOOT = read_boot()

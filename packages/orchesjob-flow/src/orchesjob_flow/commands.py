@@ -1,0 +1,205 @@
+"""What the commands that change a run do: `start`, its background child, `cancel` and `tick`.
+
+Each returns the run as it stands at its end. Options, output and exit codes are `cli`'s matter.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import attrs
+from flow_spec import FlowSpec, load_flow
+from flow_store import FlowStore, Run
+from orchesjob_client import locate
+
+from orchesjob_flow import detach
+from orchesjob_flow.driving import runner_of, warn
+from orchesjob_flow.errors import DefinitionDiffers, NotEnded, RunnerBusy, name_holder
+from orchesjob_flow.home import check_run_key
+from orchesjob_flow.locks import Lock, holder
+from orchesjob_flow.reading import load, open_existing
+from orchesjob_flow.settings import Settings
+
+DEFAULT_GRACE_SEC = 5.0
+CANCEL_ALLOWANCE_SEC = 30.0
+LOOK_SEC = 0.1
+
+
+@attrs.frozen
+class Detached:
+    """A run and the background process that advances it."""
+
+    run: Run
+    pid: int | None
+    stdout_log: Path
+    stderr_log: Path
+
+
+def start(run_key: str, flow_file: str, settings: Settings) -> Run:
+    """Start or resume a run and drive it to its end (rules 4.3 to 4.5 and 6.3)."""
+    with record(run_key, flow_file, settings) as store:
+        run = load(store, run_key, settings)
+        if run.status.is_terminal:
+            return run
+        path = settings.home.run_lock(run_key)
+        lock = Lock.wait(path, before_waiting=lambda: say_waiting(run_key, path))
+        try:
+            return drive(run_key, settings, store, lock)
+        finally:
+            lock.release()
+
+
+def drive(run_key: str, settings: Settings, store: FlowStore, lock: Lock) -> Run:
+    """Drive a run to its end, if it is not there yet."""
+    run = load(store, run_key, settings)
+    if run.status.is_terminal:
+        return run
+    with runner_of(run_key, settings, store, lock) as runner:
+        runner.drive()
+    store.checkpoint()
+    return load(store, run_key, settings)
+
+
+def start_detached(run_key: str, flow_file: str, settings: Settings) -> Detached:
+    """Start or resume a run in a background process, unless one advances it already."""
+    home = settings.home
+    with record(run_key, flow_file, settings) as store:
+        pid = None
+        if not load(store, run_key, settings).status.is_terminal:
+            pid = ensure_child(run_key, settings)
+        return Detached(
+            load(store, run_key, settings),
+            pid,
+            home.log(run_key, "stdout"),
+            home.log(run_key, "stderr"),
+        )
+
+
+def ensure_child(run_key: str, settings: Settings) -> int | None:
+    """Start a background runner, or find the process that advances the run already."""
+    path = settings.home.run_lock(run_key)
+    lock = Lock.take(path)
+    if lock is None:
+        return holder(path) or None
+    try:
+        return detach.start_child(run_key, settings, lock)
+    finally:
+        lock.release()
+
+
+def drive_in_background(
+    run_key: str, settings: Settings, *, lock_descriptor: int, ready_descriptor: int
+) -> Run:
+    """Be the background process of `start_detached`."""
+    lock = detach.become_background(lock_descriptor, settings.home.run_lock(run_key))
+    with open_existing(run_key, settings) as store:
+        load(store, run_key, settings)
+        lock.sign()
+        detach.say_ready(ready_descriptor)
+        return drive(run_key, settings, store, lock)
+
+
+def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
+    """Record a new run, or find the one of this key and definition; return the open store.
+
+    Everything that can be wrong is found before anything is recorded.
+    """
+    check_run_key(run_key)
+    flow = load_flow(flow_file)
+    locate(settings.orchesjob, settings.environ)
+    directory = os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
+    settings.home.prepare()
+    store = FlowStore.open(settings.home.database, checkpoints=True)
+    try:
+        created = store.create(
+            run_key=run_key,
+            flow_id=flow.flow_id,
+            definition=flow.to_json(),
+            directory=directory,
+            started_at=time.time(),
+            steps=[(step.id, step.retries) for step in flow.steps],
+        )
+        if not created:
+            compare(run_key, flow, load(store, run_key, settings))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def compare(run_key: str, flow: FlowSpec, run: Run) -> None:
+    """Refuse a flow file that means something else than the recorded definition (rule 4.4)."""
+    differences = FlowSpec.from_json(run.definition).differences(flow)
+    if differences:
+        raise DefinitionDiffers(run_key, differences)
+
+
+def cancel(run_key: str, grace_sec: float | None, settings: Settings) -> Run:
+    """Ask for a run to be cancelled and wait until that is done (rules 5.6 and 6.7).
+
+    The runner does it; where there is none, this process takes its place.
+    """
+    with open_existing(run_key, settings) as store:
+        if load(store, run_key, settings).status.is_terminal:
+            return load(store, run_key, settings)
+        store.request_cancel(run_key, requested_at=time.time(), grace_sec=grace_sec)
+        grace = DEFAULT_GRACE_SEC if grace_sec is None else grace_sec
+        deadline = time.monotonic() + grace + CANCEL_ALLOWANCE_SEC
+        path = settings.home.run_lock(run_key)
+        while not (run := load(store, run_key, settings)).status.is_terminal:
+            if time.monotonic() >= deadline:
+                break
+            lock = Lock.take(path, wait_sec=LOOK_SEC)
+            if lock is not None:
+                finish_cancel(run_key, settings, store, lock, deadline)
+        else:
+            return run
+        waiting_for = f"{name_holder(holder(path) or None)} advances it and has not reacted"
+        raise NotEnded(run_key, run.error or waiting_for)
+
+
+def finish_cancel(
+    run_key: str, settings: Settings, store: FlowStore, lock: Lock, deadline: float
+) -> None:
+    """Drive a run that is to be cancelled, until it is or the deadline is over."""
+    try:
+        if not load(store, run_key, settings).status.is_terminal:
+            with runner_of(run_key, settings, store, lock) as runner:
+                runner.drive(until=deadline)
+            store.checkpoint()
+    finally:
+        lock.release()
+
+
+def tick(run_key: str, settings: Settings) -> Run:
+    """Advance a run as far as it goes without waiting (rule 6.8)."""
+    with open_existing(run_key, settings) as store:
+        if load(store, run_key, settings).status.is_terminal:
+            return load(store, run_key, settings)
+        lock = take_or_refuse(run_key, settings)
+        try:
+            with runner_of(run_key, settings, store, lock) as runner:
+                runner.settle()
+        finally:
+            lock.release()
+        return load(store, run_key, settings)
+
+
+def take_or_refuse(run_key: str, settings: Settings) -> Lock:
+    """Take the run's lock.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+    """
+    path = settings.home.run_lock(run_key)
+    settings.home.prepare()
+    lock = Lock.take(path)
+    if lock is None:
+        raise RunnerBusy(run_key, holder(path) or None)
+    return lock
+
+
+def say_waiting(run_key: str, path: Path) -> None:
+    """Tell a second foreground start what it waits for."""
+    other = name_holder(holder(path) or None)
+    warn(f"{other} advances run {run_key!r}; waiting for its outcome")

@@ -1,0 +1,106 @@
+"""What the engine may ask for: the effects. Data only; the shell performs them after the commit.
+
+Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one event.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+from orchesjob_client import JobReport
+
+from orchesjob_flow.engine.events import AttemptId, TimerDue
+
+
+@attrs.frozen
+class StartJob:
+    """Call `orchesjob start` for an attempt under its physical run key."""
+
+    attempt: AttemptId
+    run_key: str
+    command: Sequence[str]
+    strict: bool
+    start_timeout_sec: float | None
+
+
+@attrs.frozen
+class AskStatus:
+    """Call `orchesjob status` for an attempt's key."""
+
+    attempt: AttemptId
+    run_key: str
+
+
+@attrs.frozen
+class AskRunning:
+    """Call `orchesjob status --running` once, for all jobs that cannot be watched."""
+
+
+@attrs.frozen
+class AbortJob:
+    """Call `orchesjob abort` for the job of an attempt."""
+
+    attempt: AttemptId
+    job_id: str
+    reason: str
+    grace_sec: float
+
+
+@attrs.frozen
+class WatchJob:
+    """Watch the worker of an attempt's job, so that its end announces itself."""
+
+    attempt: AttemptId
+    job: JobReport
+
+
+@attrs.frozen
+class LookForSurvivors:
+    """Look for living processes that any of the physical run keys has left."""
+
+    attempt: AttemptId
+    run_keys: Sequence[str]
+
+
+@attrs.frozen
+class EndSurvivors:
+    """End the living processes of the physical run keys: TERM, the grace time, KILL."""
+
+    attempt: AttemptId | None
+    run_keys: Sequence[str]
+    grace_sec: float
+
+
+@attrs.frozen
+class SetTimer:
+    """Put `event` into the inbox when the monotonic clock reaches `at` seconds."""
+
+    at: float
+    event: TimerDue
+
+
+@attrs.frozen
+class Warn:
+    """Tell whoever watches the runner something that decides nothing."""
+
+    message: str
+
+
+@attrs.frozen
+class GiveUp:
+    """Stop the runner and leave the run as it is, resumable (rule 5.7)."""
+
+    reason: str
+
+
+type Effect = (
+    StartJob
+    | AskStatus
+    | AskRunning
+    | AbortJob
+    | WatchJob
+    | LookForSurvivors
+    | EndSurvivors
+    | SetTimer
+    | Warn
+    | GiveUp
+)

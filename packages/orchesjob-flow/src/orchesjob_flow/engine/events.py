@@ -1,0 +1,129 @@
+"""What can happen to a run: the events of the inbox. Data only; `update` says what they mean.
+
+An event about an attempt names it by the step's position in the flow and the attempt's number, so
+that a late answer is recognised as such.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import attrs
+from flow_store import CancelRequest
+from orchesjob_client import JobReport, OrchesjobError, Process, Watch
+
+
+@attrs.frozen
+class AttemptId:
+    """One attempt: the step's position in the flow, from 0, and the attempt's number, from 1."""
+
+    position: int
+    number: int
+
+
+class Timer(StrEnum):
+    """What a timer is for."""
+
+    RETRY = "the delay before the next attempt is over"
+    TIMEOUT = "the attempt has run for timeout_sec"
+    ASK_STATUS = "it is time to ask orchesjob again"
+    OVERDUE = "a call has been under way for too long"
+    SURVIVORS = "it is time to look for survivors again"
+    POLL = "it is time to ask for the jobs that cannot be watched"
+    SWEEP = "it is time to end the survivors of a cancelled run again"
+
+
+@attrs.frozen
+class RunnerStarted:
+    """A runner has taken the run over, or begins it; no call of an earlier runner is under way."""
+
+
+@attrs.frozen
+class StartAnswered:
+    """`orchesjob start` answered with a job."""
+
+    attempt: AttemptId
+    report: JobReport
+
+
+@attrs.frozen
+class StatusAnswered:
+    """`orchesjob status` answered with a job, or, as None, that it knows no such key."""
+
+    attempt: AttemptId
+    report: JobReport | None
+
+
+@attrs.frozen
+class AbortAnswered:
+    """`orchesjob abort` answered: with the job, or, as None, that there was nothing to abort."""
+
+    attempt: AttemptId
+    report: JobReport | None
+
+
+@attrs.frozen
+class RunningAnswered:
+    """`orchesjob status --running` answered: the run keys of all active jobs of its home."""
+
+    run_keys: frozenset[str]
+
+
+@attrs.frozen
+class CallFailed:
+    """A call of orchesjob gave no answer; of an attempt, or, as None, for the whole run."""
+
+    attempt: AttemptId | None
+    error: OrchesjobError
+
+
+@attrs.frozen
+class WatchAnswered:
+    """The watcher was asked to watch the job of an attempt, and this is what came of it."""
+
+    attempt: AttemptId
+    watch: Watch
+
+
+@attrs.frozen
+class JobExited:
+    """The watched worker of an attempt's job is gone: its outcome is there to be asked for."""
+
+    attempt: AttemptId
+
+
+@attrs.frozen
+class SurvivorsSeen:
+    """These processes of an attempt, or, as None, of the whole run, are still alive."""
+
+    attempt: AttemptId | None
+    survivors: Sequence[Process]
+
+
+@attrs.frozen
+class TimerDue:
+    """A timer that was set has come to its end."""
+
+    timer: Timer
+    attempt: AttemptId | None = None
+
+
+@attrs.frozen
+class CancelSeen:
+    """Somebody has asked for the run to be cancelled."""
+
+    request: CancelRequest
+
+
+type Event = (
+    RunnerStarted
+    | StartAnswered
+    | StatusAnswered
+    | AbortAnswered
+    | RunningAnswered
+    | CallFailed
+    | WatchAnswered
+    | JobExited
+    | SurvivorsSeen
+    | TimerDue
+    | CancelSeen
+)

@@ -1,0 +1,199 @@
+"""What the engine knows of a run while it drives it: the committed rows, and what is under way.
+
+The rows (`flow_store`) survive the process; the rest - calls in flight, what is watched, the plan
+of what waits for what - is worked out again by the next runner. Nothing here decides anything.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from graphlib import TopologicalSorter
+
+import attrs
+from flow_conditions import Name
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step, StepStatus
+from orchesjob_client import JobReport, Watch
+
+from orchesjob_flow.engine.events import AttemptId
+
+
+class AbortReason(StrEnum):
+    """Why an attempt is to be ended: kept with the attempt, and told to orchesjob."""
+
+    TIMEOUT = "timeout"
+    CANCEL = "cancel"
+    DEAD_START = "dead start"
+
+
+class Call(StrEnum):
+    """What is under way for an attempt, and not answered yet."""
+
+    START = "orchesjob start"
+    STATUS = "orchesjob status"
+    ABORT = "orchesjob abort"
+    WATCH = "the watcher"
+    LOOK = "the search for its processes"
+    END = "the ending of its processes"
+
+
+@attrs.define
+class Trouble:
+    """A row of calls that gave no answer: since when, and how long to wait before the next."""
+
+    since: float
+    delay_sec: float
+
+
+@attrs.define(eq=False)
+class OpenAttempt:
+    """An attempt that has begun and whose outcome is not known yet."""
+
+    row: Attempt
+    run_key: str
+    before: Step | None = None
+    """The step's row before this attempt was begun, until orchesjob has answered."""
+    call: Call | None = None
+    call_since: float = 0.0
+    call_until: float = 0.0
+    job: JobReport | None = None
+    """The last answer of orchesjob to this runner."""
+    watch: Watch | None = None
+    worker_gone: bool = False
+    contradictions: int = 0
+    """How often orchesjob took the job for running although its worker was gone."""
+    questions: int = 0
+    """How often an answer was asked for that was not worth waiting for."""
+    trouble: Trouble | None = None
+
+    @property
+    def id(self) -> AttemptId:
+        """Name the attempt."""
+        return AttemptId(self.row.position, self.row.number)
+
+
+@attrs.define(eq=False)
+class RunStep:
+    """A step of the run: what should happen, what has happened, and the open attempt."""
+
+    spec: StepSpec
+    row: Step
+    attempt: OpenAttempt | None = None
+    looking: bool = False
+    """A search for survivors is under way, before the next attempt."""
+    last_running_mono: float | None = None
+    """Since when the last attempt ran, for the time limit of its survivors."""
+    dead_starts: int = 0
+    """Starts in a row that orchesjob never carried out."""
+
+
+@attrs.frozen
+class Limits:
+    """The bounds within which a runner works.
+
+    `starts` is how many `orchesjob start` may be under way at once; `patience_sec` for how long a
+    call may go unanswered, tries included; `poll_interval_sec` how stale polling may be.
+    """
+
+    starts: int = 2
+    patience_sec: float = 60.0
+    poll_interval_sec: float = 5.0
+
+
+@attrs.define(eq=False)
+class RunState:
+    """A run as its runner sees it."""
+
+    run_key: str
+    steps: list[RunStep]
+    limits: Limits
+    status: FlowStatus
+    error: str | None
+    finished_at: float | None
+    cancel: CancelRequest | None
+    plan: TopologicalSorter[str]
+    by_id: Mapping[str, RunStep]
+    ready: deque[RunStep] = attrs.Factory(deque)
+    """Steps that may start, in the order in which they became ready."""
+    open_steps: int = 0
+    """Steps that are not terminal."""
+    starting: int = 0
+    """Calls of `orchesjob start` under way."""
+    answered: bool = False
+    """orchesjob has answered this runner at least once."""
+    polling: bool = False
+    poll_trouble: Trouble | None = None
+    sweeping: bool = False
+    """The search for the survivors of a cancelled run is under way."""
+    gave_up: bool = False
+
+    @classmethod
+    def load(cls, flow: FlowSpec, run: Run, limits: Limits) -> "RunState":
+        """Take over what the store knows of a run."""
+        steps = [RunStep(spec, row) for spec, row in pair_up(flow, run)]
+        for step in steps:
+            attempt = run.attempts.get(step.row.position)
+            if attempt is not None:
+                step.last_running_mono = attempt.running_mono
+                if attempt.status.is_open:
+                    key = physical_key(run.run_key, step.spec.id, attempt.number)
+                    step.attempt = OpenAttempt(attempt, key)
+        plan: TopologicalSorter[str] = TopologicalSorter(
+            {spec.id: spec.waits_for for spec in flow.steps}
+        )
+        plan.prepare()
+        return cls(
+            run_key=run.run_key,
+            steps=steps,
+            limits=limits,
+            status=run.status,
+            error=run.error,
+            finished_at=run.finished_at,
+            cancel=run.cancel,
+            plan=plan,
+            by_id={step.spec.id: step for step in steps},
+            open_steps=sum(not step.row.status.is_terminal for step in steps),
+        )
+
+    def holds(self, name: Name) -> bool:
+        """Tell whether an operand of a condition is true, its step being terminal (3.2, 3.3)."""
+        status = self.by_id[name.name].row.status
+        match name.predicate:
+            case "finished":
+                return True
+            case "failed":
+                return status is StepStatus.FAILED
+            case "skipped":
+                return status is StepStatus.SKIPPED
+            case _:
+                return status is StepStatus.SUCCEEDED
+
+    def newly_decidable(self) -> Iterator[RunStep]:
+        """Yield the steps whose waits have all come to an end since the last time."""
+        while names := self.plan.get_ready():
+            for name in names:
+                step = self.by_id[name]
+                if step.row.status.is_terminal:
+                    self.plan.done(name)
+                else:
+                    yield step
+
+    def open_attempt(self, attempt: AttemptId) -> OpenAttempt | None:
+        """Find an attempt, or None if it has been settled since."""
+        found = self.steps[attempt.position].attempt
+        return found if found is not None and found.row.number == attempt.number else None
+
+    def open_attempts(self) -> Iterator[RunStep]:
+        """Yield the steps with an attempt whose outcome is not known yet."""
+        return (step for step in self.steps if step.attempt is not None)
+
+
+def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
+    """Pair what should happen with what has happened, by the steps' ids."""
+    specs = {spec.id: spec for spec in flow.steps}
+    return ((specs[row.step_id], row) for row in run.steps)
+
+
+def physical_key(run_key: str, step_id: str, number: int) -> str:
+    """Name an attempt for orchesjob (rule 4.2)."""
+    return f"{run_key}:{step_id}:{number}"

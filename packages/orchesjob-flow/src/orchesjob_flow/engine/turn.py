@@ -1,0 +1,89 @@
+"""One turn of the engine: a moment, and the decision that grows while an event is worked through.
+
+The verbs by which the rules change a row or ask for an effect. A row that changes is replaced in
+the run and noted for the commit in one place, here, so that neither can be forgotten.
+"""
+
+from typing import Any
+
+import attrs
+from flow_store import Changes, FlowStatus, RunHeader, Step
+
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine.effects import Effect, SetTimer
+from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
+from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep, Trouble
+
+FIRST_BACKOFF_SEC = 0.1
+LONGEST_BACKOFF_SEC = 5.0
+NO_NEXT_ATTEMPT: dict[str, Any] = {
+    "next_attempt_at": None,
+    "next_attempt_mono": None,
+    "next_attempt_boot": None,
+}
+
+
+@attrs.define
+class Decision:
+    """What to record, in one commit, and what to do after it."""
+
+    changes: Changes = attrs.Factory(Changes)
+    effects: list[Effect] = attrs.Factory(list)
+
+
+@attrs.define
+class Turn:
+    """The run, the moment, and the decision so far."""
+
+    run: RunState
+    now: Now
+    decision: Decision
+
+    def do(self, effect: Effect) -> None:
+        """Ask for an effect."""
+        self.decision.effects.append(effect)
+
+    def record_run(self, status: FlowStatus, error: str | None) -> None:
+        """Change the run's status or error."""
+        run = self.run
+        run.status, run.error = status, error
+        run.finished_at = self.now.wall if status.is_terminal else None
+        self.decision.changes.header = RunHeader(status, error, run.finished_at)
+
+    def record_step(self, step: RunStep, **fields: Any) -> None:
+        """Change a step's row."""
+        step.row = attrs.evolve(step.row, **fields)
+        self.decision.changes.steps[step.row.position] = step.row
+
+    def restore_step(self, step: RunStep, row: Step) -> None:
+        """Put a step's row back to what it was before something that is taken back."""
+        step.row = row
+        self.decision.changes.steps[row.position] = row
+
+    def record_attempt(self, attempt: OpenAttempt, **fields: Any) -> None:
+        """Change an attempt's row; without fields, have it committed before what follows."""
+        attempt.row = row = attrs.evolve(attempt.row, **fields)
+        self.decision.changes.attempts[row.position, row.number] = row
+
+    def call(self, attempt: OpenAttempt, call: Call, effect: Effect, allow_sec: float = 0) -> None:
+        """Ask for an effect that is answered, and mind if the answer stays away too long.
+
+        `allow_sec` is what the call may take by its nature, beside the patience.
+        """
+        limit = self.run.limits.patience_sec + allow_sec
+        attempt.call, attempt.call_since = call, self.now.mono
+        attempt.call_until = self.now.mono + limit
+        self.do(effect)
+        self.set_timer(limit, Timer.OVERDUE, attempt.id)
+
+    def set_timer(self, delay_sec: float, timer: Timer, attempt: AttemptId | None = None) -> None:
+        """Ask to be told when `delay_sec` seconds are over."""
+        self.do(SetTimer(self.now.mono + delay_sec, TimerDue(timer, attempt)))
+
+    def worsen(self, trouble: Trouble | None, since: float) -> Trouble | None:
+        """Count one more call without an answer; None when the patience is over (rule 5.7)."""
+        if trouble is None:
+            return Trouble(since, FIRST_BACKOFF_SEC)
+        if self.now.mono - trouble.since >= self.run.limits.patience_sec:
+            return None
+        return Trouble(trouble.since, min(trouble.delay_sec * 2, LONGEST_BACKOFF_SEC))

@@ -1,0 +1,216 @@
+"""The door of the engine: which rule answers which event.
+
+`update` is deterministic and reaches nothing but the run that it is given: its rows in memory go
+one commit ahead of the store's, and the decision says what that commit must hold.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flow_store import FlowStatus
+
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine import attempts, calls, cancellation, steps
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    AttemptId,
+    CallFailed,
+    CancelSeen,
+    Event,
+    JobExited,
+    RunnerStarted,
+    RunningAnswered,
+    StartAnswered,
+    StatusAnswered,
+    SurvivorsSeen,
+    Timer,
+    TimerDue,
+    WatchAnswered,
+)
+from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunState, RunStep
+from orchesjob_flow.engine.turn import Decision, Turn
+
+
+def update(run: RunState, event: Event, now: Now, decision: Decision | None = None) -> Decision:
+    """Say what an event means: what to record, and then what to do.
+
+    With `decision` the answer is added to an earlier one that is not committed yet. An event that
+    comes after the run's end, or about an attempt that has been settled, changes nothing.
+    """
+    turn = Turn(run, now, Decision() if decision is None else decision)
+    if run.status.is_terminal:
+        return turn.decision
+    HANDLERS[type(event)](turn, event)
+    if run.cancel is None:
+        steps.decide_steps(turn)
+        start_ready_steps(turn)
+    else:
+        cancellation.sweep(turn)
+    return turn.decision
+
+
+def start_ready_steps(turn: Turn) -> None:
+    """Start as many steps as may be starting at once.
+
+    The first call is made alone: two first calls on a fresh orchesjob home can lock each other out.
+    """
+    run = turn.run
+    limit = run.limits.starts if run.answered else 1
+    while run.ready and not run.gave_up and run.starting < limit:
+        attempts.begin_attempt(turn, run.ready.popleft())
+
+
+def runner_started(turn: Turn, _event: RunnerStarted) -> None:
+    """Take up every open attempt, and a cancel that an earlier runner left unfinished."""
+    if turn.run.status is FlowStatus.PENDING:
+        turn.record_run(FlowStatus.RUNNING, None)
+    for step in turn.run.open_attempts():
+        if step.attempt is not None:
+            calls.ask_status(turn, step.attempt)
+    if turn.run.cancel is not None:
+        cancellation.begin_cancel(turn, turn.run.cancel)
+
+
+def start_answered(turn: Turn, event: StartAnswered) -> None:
+    """Judge the job that a start answered with."""
+    step, attempt = settle_call(turn, event.attempt)
+    if attempt is not None:
+        attempts.reported(turn, step, attempt, event.report)
+
+
+def status_answered(turn: Turn, event: StatusAnswered) -> None:
+    """Judge the job that a status answered with, or act on its absence."""
+    step, attempt = settle_call(turn, event.attempt)
+    if attempt is None:
+        return
+    if event.report is None:
+        attempts.status_unknown(turn, step, attempt)
+    else:
+        attempts.reported(turn, step, attempt, event.report)
+
+
+def abort_answered(turn: Turn, event: AbortAnswered) -> None:
+    """Judge the aborted job, or ask what became of one that had ended before."""
+    step, attempt = settle_call(turn, event.attempt)
+    if attempt is None:
+        return
+    if event.report is None:
+        calls.ask_status(turn, attempt)
+    else:
+        attempts.reported(turn, step, attempt, event.report)
+
+
+def call_failed(turn: Turn, event: CallFailed) -> None:
+    """Try again later, or give up."""
+    if event.attempt is None:
+        calls.poll_failed(turn, event.error)
+        return
+    step, attempt = find(turn, event.attempt)
+    if attempt is not None:
+        attempts.call_failed(turn, step, attempt, event.error)
+
+
+def watch_answered(turn: Turn, event: WatchAnswered) -> None:
+    """Wait for the job's end, or poll for it."""
+    _, attempt = settle_call(turn, event.attempt)
+    if attempt is not None:
+        attempts.watched(turn, attempt, event.watch)
+
+
+def job_exited(turn: Turn, event: JobExited) -> None:
+    """Ask how the job ended."""
+    _, attempt = find(turn, event.attempt)
+    if attempt is not None:
+        attempts.job_exited(turn, attempt)
+
+
+def running_answered(turn: Turn, event: RunningAnswered) -> None:
+    """Ask for every polled job that is not among the running ones any more."""
+    turn.run.poll_trouble = None
+    for step in turn.run.open_attempts():
+        attempt = step.attempt
+        ended = attempt is not None and attempt.run_key not in event.run_keys
+        if attempt is not None and calls.is_polled(attempt) and ended:
+            calls.ask_status(turn, attempt)
+    calls.poll_later(turn)
+
+
+def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
+    """Tell a search before a birth, after an abort, before a retry and after a cancel apart."""
+    if event.attempt is None:
+        cancellation.swept(turn, event.survivors)
+        return
+    step, attempt = find(turn, event.attempt)
+    if attempt is None:
+        steps.survivors_seen(turn, step, event.survivors)
+        return
+    call = attempt.call
+    calls.answered(turn, attempt)
+    if call is Call.LOOK:
+        attempts.birth_seen(turn, attempt, alive=bool(event.survivors))
+    else:
+        attempts.remains_seen(turn, step, attempt, event.survivors)
+
+
+def timer_due(turn: Turn, event: TimerDue) -> None:
+    """Do what the timer was set for, if it still has a meaning."""
+    if event.timer is Timer.POLL:
+        calls.poll(turn)
+    elif event.timer is Timer.SWEEP:
+        turn.run.sweeping = False
+    elif event.attempt is not None:
+        attempt_timer_due(turn, event.timer, event.attempt)
+
+
+def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
+    """Do what an attempt's timer was set for, if that attempt is still the step's latest."""
+    step, attempt = find(turn, attempt_id)
+    if step.row.attempt_no != attempt_id.number:
+        return
+    if attempt is None:
+        if timer in (Timer.RETRY, Timer.SURVIVORS) and not step.row.status.is_terminal:
+            steps.look_for_survivors(turn, step)
+        return
+    match timer:
+        case Timer.TIMEOUT:
+            attempts.request_abort(turn, attempt, AbortReason.TIMEOUT)
+        case Timer.ASK_STATUS:
+            calls.ask_status(turn, attempt)
+        case Timer.SURVIVORS:
+            calls.end_remains(turn, attempt)
+        case Timer.OVERDUE:
+            calls.call_overdue(turn, attempt)
+
+
+def cancel_seen(turn: Turn, event: CancelSeen) -> None:
+    """Begin to cancel, once."""
+    if turn.run.cancel is None:
+        cancellation.begin_cancel(turn, event.request)
+
+
+def find(turn: Turn, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
+    """Find the step of an event, and its attempt unless that has been settled since."""
+    return turn.run.steps[attempt.position], turn.run.open_attempt(attempt)
+
+
+def settle_call(turn: Turn, attempt_id: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
+    """Find the step and attempt of an answer, and note that the call has come back."""
+    step, attempt = find(turn, attempt_id)
+    if attempt is not None:
+        calls.answered(turn, attempt)
+    return step, attempt
+
+
+HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
+    RunnerStarted: runner_started,
+    StartAnswered: start_answered,
+    StatusAnswered: status_answered,
+    AbortAnswered: abort_answered,
+    RunningAnswered: running_answered,
+    CallFailed: call_failed,
+    WatchAnswered: watch_answered,
+    JobExited: job_exited,
+    SurvivorsSeen: survivors_seen,
+    TimerDue: timer_due,
+    CancelSeen: cancel_seen,
+}

@@ -1,0 +1,77 @@
+"""What a job that orchesjob reports means for the attempt it belongs to: one literal table.
+
+Only this module reads orchesjob's statuses. It decides nothing: what follows from a verdict is the
+matter of `attempts`.
+"""
+
+import signal
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from orchesjob_client import JobReport, JobStatus
+
+
+class Verdict(Enum):
+    """What a report says about an attempt (rules 5.3 and 5.9)."""
+
+    UNBORN = auto()  # recorded, and no worker has begun: perhaps it never will
+    ACTIVE = auto()  # runs on, or may do so
+    SUCCEEDED = auto()
+    FAILED = auto()  # ended by itself, and badly
+    ABORTED = auto()  # was ended, or is being ended, by an abort
+    LOST = auto()  # orchesjob lost sight of it: it may be alive
+    NEVER_RAN = auto()  # proven: its command never began and never will
+    FOREIGN = auto()  # somebody else's job lies under our key
+
+
+VERDICTS = {
+    JobStatus.STARTING: Verdict.ACTIVE,
+    JobStatus.RUNNING: Verdict.ACTIVE,
+    JobStatus.SUCCEEDED: Verdict.SUCCEEDED,
+    JobStatus.FAILED: Verdict.FAILED,
+    JobStatus.LOST: Verdict.LOST,
+    JobStatus.CANCELLED: Verdict.ABORTED,
+    JobStatus.ABORTED: Verdict.ABORTED,
+    None: Verdict.ACTIVE,  # an unknown status is treated as still running (rule 5.3)
+}
+
+
+def judge(report: JobReport, command: Sequence[str]) -> Verdict:
+    """Classify a report about the attempt that should run `command`."""
+    if report.command and report.command != tuple(command):
+        return Verdict.FOREIGN
+    if report.never_ran:
+        return Verdict.NEVER_RAN
+    if report.known_status is JobStatus.STARTING and report.worker_pid is None:
+        return Verdict.UNBORN
+    return VERDICTS[report.known_status]
+
+
+def describe_failure(report: JobReport) -> str:
+    """Say in a few words how a job failed that ended by itself."""
+    if report.not_spawned:
+        return "the command could not be started: not found or not executable"
+    code = report.exit_code
+    if code is None:
+        return "failed without an exit code"
+    if code < 0:
+        return f"killed by signal {-code} ({signal_name(-code)})"
+    return f"exit code {code}"
+
+
+def describe_loss(report: JobReport) -> str:
+    """Say what is known of a job that orchesjob has lost sight of."""
+    if report.target_pid is None:
+        return (
+            "orchesjob lost the job before its command was seen to run (does a module in the "
+            "working directory shadow one of Python's?)"
+        )
+    return "orchesjob lost the job (its worker vanished)"
+
+
+def signal_name(number: int) -> str:
+    """Name a signal as `kill -l` does, or say that it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unnamed"

@@ -1,0 +1,170 @@
+"""What can go wrong in this package: data in attributes, the sentence in `str()`.
+
+Only `cli` turns errors into exit codes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class FlowError(Exception):
+    """The base of every error that this package raises."""
+
+
+class BadRunKey(FlowError, ValueError):
+    """A run key that cannot name a run (rule 4.1)."""
+
+    def __init__(self, run_key: str, problem: str) -> None:
+        """Keep the key and what is wrong with it."""
+        super().__init__(run_key, problem)
+        self.run_key = run_key
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Say what is wrong and what is right."""
+        return (
+            f"the run key {self.problem}; a run key is 1 to 255 characters "
+            "without control characters or line breaks"
+        )
+
+
+class RunNotFound(FlowError, LookupError):
+    """No run of this key is recorded."""
+
+    def __init__(self, run_key: str, database: Path) -> None:
+        """Keep the key and the database that was asked."""
+        super().__init__(run_key, database)
+        self.run_key = run_key
+        self.database = database
+
+    def __str__(self) -> str:
+        """Say where the run is not, and what may be the reason."""
+        return (
+            f"no run {self.run_key!r} in {self.database}: check the run key, and that --db, "
+            "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are those with which it was started"
+        )
+
+
+class DefinitionDiffers(FlowError, ValueError):
+    """The flow file means something else than the run was started with (rule 4.4)."""
+
+    def __init__(self, run_key: str, differences: Sequence[str]) -> None:
+        """Keep the run and what differs."""
+        super().__init__(run_key, tuple(differences))
+        self.run_key = run_key
+        self.differences = tuple(differences)
+
+    def __str__(self) -> str:
+        """Say what differs and how to go on."""
+        return (
+            f"run {self.run_key!r} was started with another definition: "
+            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
+        )
+
+
+class GaveUp(FlowError, TimeoutError):
+    """A runner stopped because it could not go on; the run is as it was (rule 5.7)."""
+
+    def __init__(self, run_key: str, cause: str) -> None:
+        """Keep the run and the cause."""
+        super().__init__(run_key, cause)
+        self.run_key = run_key
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """Say why, and how to go on."""
+        return (
+            f"gave up on run {self.run_key!r}: {self.cause}; nothing is lost, "
+            "`start` with the same key goes on once the cause is mended"
+        )
+
+
+class RunnerBusy(FlowError, RuntimeError):
+    """Another process advances the run (rule 4.5)."""
+
+    def __init__(self, run_key: str, pid: int | None) -> None:
+        """Keep the run and the process that holds its lock."""
+        super().__init__(run_key, pid)
+        self.run_key = run_key
+        self.pid = pid
+
+    def __str__(self) -> str:
+        """Say who advances the run."""
+        return f"run {self.run_key!r} is being advanced by {name_holder(self.pid)}"
+
+
+class CallsInFlight(FlowError, TimeoutError):
+    """A call of orchesjob that an earlier runner made has not come to its end."""
+
+    def __init__(self, run_key: str, waited_sec: float) -> None:
+        """Keep the run and how long was waited."""
+        super().__init__(run_key, waited_sec)
+        self.run_key = run_key
+        self.waited_sec = waited_sec
+
+    def __str__(self) -> str:
+        """Say what is in the way and what to do."""
+        return (
+            f"run {self.run_key!r} cannot be taken over: an `orchesjob` call of its last runner "
+            f"is still under way after {self.waited_sec:g} s; end that process, or try again later"
+        )
+
+
+class NotEnded(FlowError, TimeoutError):
+    """A cancel was recorded but something of the run could not be ended in time (rule 6.7)."""
+
+    def __init__(self, run_key: str, cause: str) -> None:
+        """Keep the run and what is in the way."""
+        super().__init__(run_key, cause)
+        self.run_key = run_key
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """Say what is alive, and that the request stays."""
+        return (
+            f"run {self.run_key!r} is not cancelled yet: {self.cause}; the request stays "
+            "recorded, `cancel` again goes on with it"
+        )
+
+
+class NotDetached(FlowError, ChildProcessError):
+    """The background runner ended before it was ready."""
+
+    def __init__(self, run_key: str, cause: str, log: Path) -> None:
+        """Keep the run, the last words of the child and its log."""
+        super().__init__(run_key, cause, log)
+        self.run_key = run_key
+        self.cause = cause
+        self.log = log
+
+    def __str__(self) -> str:
+        """Say why the child ended, and where more is to be read."""
+        return f"the background runner of {self.run_key!r} did not start: {self.cause} ({self.log})"
+
+
+class UnsafePlace(FlowError, OSError):
+    """A folder or file of the flow home that cannot be used as it is."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        """Keep the path and what is wrong with it."""
+        Exception.__init__(self, path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Say what is wrong where, and how to mend it."""
+        return f"{self.path} {self.problem}; name another place with --db or ORCHESJOB_FLOW_HOME"
+
+
+class Interrupted(BaseException):
+    """A signal asked the process to end (rule 6.9)."""
+
+    def __init__(self, signum: int) -> None:
+        """Keep the signal's number."""
+        super().__init__(signum)
+        self.signum = signum
+
+
+def name_holder(pid: int | None) -> str:
+    """Name the process that advances a run."""
+    return "another process" if pid is None else f"process {pid}"

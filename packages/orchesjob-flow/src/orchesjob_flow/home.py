@@ -1,0 +1,115 @@
+"""Where the product keeps its things: the database, and beside it `logs/` and `locks/` (rule 6.1).
+
+Only paths and folders: what lies in the files is the matter of `flow_store`, `locks` and `detach`.
+"""
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import attrs
+
+from orchesjob_flow.errors import BadRunKey, UnsafePlace
+
+DATABASE_NAME = "orchesjob-flow.sqlite3"
+LONGEST_RUN_KEY = 255
+LONGEST_READABLE_NAME = 150
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+
+
+@attrs.frozen
+class Home:
+    """The places of one flow database."""
+
+    database: Path
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the background runners' logs."""
+        return self.database.parent / "logs"
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the runs' locks."""
+        return self.database.parent / "locks"
+
+    def run_lock(self, run_key: str) -> Path:
+        """Return the lock of whoever advances the run."""
+        return self.locks / f"{encode_run_key(run_key)}.lock"
+
+    def calls_lock(self, run_key: str) -> Path:
+        """Return the lock that every call of orchesjob for the run holds while it is under way."""
+        return self.locks / f"{encode_run_key(run_key)}.calls"
+
+    def log(self, run_key: str, stream: str) -> Path:
+        """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
+        return self.logs / f"orchesjob-flow-{encode_run_key(run_key)}.{stream}.log"
+
+    def prepare(self) -> None:
+        """Create the folders that are missing, for their owner only.
+
+        Raises:
+            UnsafePlace: A folder cannot be made, or belongs to somebody else.
+        """
+        for folder in (self.database.parent, self.logs, self.locks):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                found = folder.stat()
+            except OSError as error:
+                raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error
+            if found.st_uid != os.geteuid():
+                raise UnsafePlace(folder, "belongs to another user")
+            if folder != self.database.parent and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise UnsafePlace(folder, "can be written by others (chmod 700 mends it)")
+
+
+def find_home(database: str | None, environ: Mapping[str, str]) -> Home:
+    """Find the database: as named, else in the homes that the environment names (rule 6.1)."""
+    if database:
+        return Home(Path(database).absolute())
+    for variable in ("ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"):
+        if environ.get(variable):
+            return Home(Path(environ[variable]).absolute() / DATABASE_NAME)
+    try:
+        user = Path.home()
+    except RuntimeError as error:
+        problem = "cannot be found: HOME is not set and the user has none"
+        raise UnsafePlace(Path("~"), problem) from error
+    return Home(user / ".local" / "share" / "orchesjob-flow" / DATABASE_NAME)
+
+
+def check_run_key(run_key: str) -> None:
+    """Refuse what cannot name a run (rule 4.1).
+
+    Raises:
+        BadRunKey: It is empty, too long, or holds a character that cannot be seen.
+    """
+    if not run_key:
+        raise BadRunKey(run_key, "is empty")
+    if len(run_key) > LONGEST_RUN_KEY:
+        raise BadRunKey(run_key, f"has {len(run_key)} characters")
+    for place, character in enumerate(run_key, start=1):
+        if unicodedata.category(character) in UNPRINTABLE:
+            raise BadRunKey(run_key, f"holds {character!a} as character {place}")
+
+
+def encode_run_key(run_key: str) -> str:
+    """Turn a run key into a file name, no two keys into one (rule 4.1).
+
+    >>> encode_run_key("scheduled__2026-05-07T00:00:00+00:00")
+    'scheduled__2026-05-07T00:00:00+00:00'
+    >>> encode_run_key("a/b"), encode_run_key("a_b")
+    ('a%2Fb', 'a_b')
+
+    A name that would be too long for a file system ends with a digest; `%%`, which quoting never
+    makes, keeps it apart from every other.
+    """
+    name = quote(run_key, safe="+=@,:")
+    if len(name) <= LONGEST_READABLE_NAME:
+        return name
+    digest = hashlib.sha256(run_key.encode()).hexdigest()
+    return f"{name[: LONGEST_READABLE_NAME - 70]}%%{digest}"

@@ -1,0 +1,41 @@
+"""Finding a recorded run: the beginning of every command but `start`, and all of `status`."""
+
+from flow_store import FlowStore, Run, StoreMissing
+
+from orchesjob_flow.errors import RunNotFound
+from orchesjob_flow.home import check_run_key
+from orchesjob_flow.locks import holder
+from orchesjob_flow.settings import Settings
+
+
+def read(run_key: str, settings: Settings) -> tuple[Run, int | None]:
+    """Read a run and the process that advances it; write nothing (rule 6.1).
+
+    The process is None if there is none, and 0 if it has not told its id yet.
+    """
+    check_run_key(run_key)
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            return load(store, run_key, settings), holder(settings.home.run_lock(run_key))
+    except StoreMissing as error:
+        raise RunNotFound(run_key, settings.home.database) from error
+
+
+def open_existing(run_key: str, settings: Settings) -> FlowStore:
+    """Open the store of a run that must be there, for writing; create nothing."""
+    check_run_key(run_key)
+    if not settings.home.database.exists():
+        raise RunNotFound(run_key, settings.home.database)
+    return FlowStore.open(settings.home.database, checkpoints=True)
+
+
+def load(store: FlowStore, run_key: str, settings: Settings) -> Run:
+    """Load a run that must be there.
+
+    Raises:
+        RunNotFound: It is not.
+    """
+    run = store.load(run_key)
+    if run is None:
+        raise RunNotFound(run_key, settings.home.database)
+    return run

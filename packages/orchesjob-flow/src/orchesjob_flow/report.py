@@ -1,0 +1,59 @@
+"""A run as JSON (rules 6.4 and 6.10). No rule is decided here and nothing is read."""
+
+import json
+import sys
+from typing import Any
+
+from flow_store import Attempt, Run, Step, StepStatus
+
+from orchesjob_flow.text import dump_json
+
+
+def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
+    """Describe a run; `runner_pid` is the process that advances it, None if there is none."""
+    return {
+        "run_key": run.run_key,
+        "flow_id": run.flow_id,
+        "status": run.status.value,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+        "steps": [
+            step_json(run.run_key, step, run.attempts.get(step.position)) for step in run.steps
+        ],
+        "runner": None if runner_pid is None else {"pid": runner_pid or None, "alive": True},
+    }
+
+
+def step_json(run_key: str, step: Step, attempt: Attempt | None) -> dict[str, Any]:
+    """Describe a step by its latest attempt."""
+    job = None if attempt is None or attempt.job is None else json.loads(attempt.job)
+    return {
+        "id": step.step_id,
+        "run_key": shown_key(run_key, step),
+        "status": step.status.value,
+        "attempt_no": step.attempt_no,
+        "max_retries": step.max_retries,
+        "next_attempt_at": step.next_attempt_at,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "error": step.error,
+        "orchesjob_status": job,
+    }
+
+
+def shown_key(run_key: str, step: Step) -> str:
+    """Name the attempt that a step is at, or the one that it waits for (rule 4.2)."""
+    waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
+    number = step.attempt_no + 1 if waits else max(1, step.attempt_no)
+    return f"{run_key}:{step.step_id}:{number}"
+
+
+def print_json(value: Any) -> None:
+    """Print a result: for eyes on a terminal, else one compact line (rule 6.10)."""
+    stdout = sys.stdout
+    text = dump_json(value, indent=2 if stdout.isatty() else None)
+    if (stdout.encoding or "").lower().replace("-", "") != "utf8":
+        text = text.encode("ascii", "backslashreplace").decode("ascii")
+    stdout.write(f"{text}\n")
+    stdout.flush()

@@ -1,0 +1,50 @@
+"""What the global options say, checked once, for whatever command needs it."""
+
+import os
+from collections.abc import Mapping
+
+import attrs
+
+from orchesjob_flow.home import Home, find_home
+
+LEAST_STARTS = 2
+
+
+@attrs.frozen
+class Settings:
+    """The global options of one call of the program (section 6 of the rules)."""
+
+    home: Home
+    orchesjob: str | None
+    """The executable as asked for with --orchesjob-bin; None leaves it to the search of 6.2."""
+    poll_interval_sec: float
+    patience_sec: float
+    environ: Mapping[str, str]
+
+    @classmethod
+    def from_options(
+        cls,
+        database: str | None,
+        orchesjob: str | None,
+        poll_interval_sec: float,
+        patience_sec: float,
+    ) -> "Settings":
+        """Combine the options with the environment."""
+        home = find_home(database, os.environ)
+        return cls(home, orchesjob, poll_interval_sec, patience_sec, os.environ)
+
+    @property
+    def starts(self) -> int:
+        """How many steps may be starting at once: a start is work for one core, measured best."""
+        return max(LEAST_STARTS, os.cpu_count() or LEAST_STARTS)
+
+    def global_options(self) -> list[str]:
+        """Spell these settings as options, for a child process in another directory."""
+        options = [
+            f"--db={self.home.database}",
+            f"--poll-interval={self.poll_interval_sec!r}",
+            f"--patience={self.patience_sec!r}",
+        ]
+        if self.orchesjob is not None:
+            options.append(f"--orchesjob-bin={self.orchesjob}")
+        return options

@@ -1,0 +1,107 @@
+"""A run as a table for eyes (rule 6.5)."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import tabulate
+from flow_store import Attempt, FlowStatus, Run, Step, StepStatus
+
+from orchesjob_flow.report import shown_key
+from orchesjob_flow.text import visible
+
+MARKS = {
+    "PENDING": ".",
+    "DELAYED": "~",
+    "RUNNING": ">",
+    "SUCCEEDED": "OK",
+    "FAILED": "NG",
+    "SKIPPED": "--",
+    "CANCELLED": "!!",
+}
+COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
+tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
+COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
+
+
+def run_table(run: Run, runner_pid: int | None, wall: float, *, colour: bool) -> str:
+    """Draw a run as it is at the Unix time `wall`; columns are padded by display width."""
+    rows = [step_row(run, step, wall, colour=colour) for step in run.steps]
+    table = tabulate.tabulate(rows, COLUMNS, tablefmt="simple", disable_numparse=True)
+    lines = [*header(run, runner_pid, wall, colour=colour), "", *table.splitlines()]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def header(run: Run, runner_pid: int | None, wall: float, *, colour: bool) -> Iterator[str]:
+    """Say in a few lines how the run stands."""
+    statuses = [step.status for step in run.steps]
+    done = sum(status.is_terminal for status in statuses)
+    running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
+    yield f"Flow: {visible(run.flow_id)}  Run: {visible(run.run_key)}"
+    yield (
+        f"Status: {marked(run.status, colour=colour)}  "
+        f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed"
+    )
+    elapsed = duration(run.started_at, run.finished_at, wall)
+    yield (
+        f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
+        f"Elapsed: {elapsed}"
+    )
+    if run.error is not None:
+        yield f"Error: {visible(run.error)}"
+    if runner_pid is None and not run.status.is_terminal:
+        yield "Runner: none - `orchesjob-flow start` with the same run key and file goes on"
+
+
+def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw one step."""
+    attempt = run.attempts.get(step.position)
+    ended = step.finished_at if attempt is None else attempt.finished_at
+    return (
+        step.step_id,
+        marked(step.status, colour=colour),
+        f"{step.attempt_no}/{step.max_retries}",
+        "-" if step.started_at is None else duration(step.started_at, ended, wall),
+        job_status(attempt),
+        visible(shown_key(run.run_key, step)),
+        visible(step.error or ""),
+    )
+
+
+def job_status(attempt: Attempt | None) -> str:
+    """Name the status that orchesjob reported last."""
+    if attempt is None or attempt.job is None:
+        return "-"
+    return visible(str(json.loads(attempt.job).get("status")))
+
+
+def marked(status: FlowStatus | StepStatus, *, colour: bool) -> str:
+    """Put the mark before a status, and colour both."""
+    text = f"{MARKS[status.value]} {status.value}"
+    code = COLOURS.get(status.value)
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def clock_time(timestamp: float | None) -> str:
+    """Write a moment in local time."""
+    if timestamp is None:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
+
+
+def duration(start: float, end: float | None, wall: float) -> str:
+    """Write the time between two moments as hours, minutes and seconds, never negative."""
+    seconds = max(0, int((wall if end is None else end) - start))
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def print_table(run: Run, runner_pid: int | None) -> None:
+    """Print a run as it is now."""
+    print(run_table(run, runner_pid, time.time(), colour=use_colour()), flush=True)  # noqa: T201
+
+
+def use_colour() -> bool:
+    """Colour only on a terminal, and never against the user's will."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

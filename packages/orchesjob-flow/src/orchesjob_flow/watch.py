@@ -1,0 +1,81 @@
+"""`watch`: a run's table, again and again, until the run is terminal (rule 6.6)."""
+
+import sys
+import time
+
+from flow_store import Run
+
+from orchesjob_flow.commands import take_or_refuse
+from orchesjob_flow.driving import runner_of
+from orchesjob_flow.reading import open_existing, read
+from orchesjob_flow.settings import Settings
+from orchesjob_flow.table import print_table, run_table, use_colour
+
+LOOK_SEC = 0.1
+HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+def watch(run_key: str, settings: Settings, *, interval_sec: float, screen: bool) -> Run:
+    """Show a run until it is terminal; only read."""
+    show = Screen() if screen else append
+    while True:
+        run, runner_pid = read(run_key, settings)
+        show(run, runner_pid)
+        if run.status.is_terminal:
+            return run
+        wait_for_change(run, settings, interval_sec)
+
+
+def wait_for_change(run: Run, settings: Settings, interval_sec: float) -> None:
+    """Wait for the interval, but no longer than until the run is terminal."""
+    end = time.monotonic() + interval_sec
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, LOOK_SEC))
+        if left > LOOK_SEC and read(run.run_key, settings)[0].status.is_terminal:
+            return
+
+
+def watch_and_advance(
+    run_key: str, settings: Settings, *, interval_sec: float, screen: bool
+) -> Run:
+    """Show a run while this process advances it.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+    """
+    show = Screen() if screen else append
+    with open_existing(run_key, settings):
+        pass
+    if read(run_key, settings)[0].status.is_terminal:
+        return watch(run_key, settings, interval_sec=interval_sec, screen=screen)
+    lock = take_or_refuse(run_key, settings)
+    try:
+        with (
+            open_existing(run_key, settings) as store,
+            runner_of(run_key, settings, store, lock) as runner,
+        ):
+            while True:
+                run, runner_pid = read(run_key, settings)
+                show(run, runner_pid)
+                if run.status.is_terminal:
+                    return run
+                runner.drive(until=time.monotonic() + interval_sec)
+    finally:
+        lock.release()
+
+
+def append(run: Run, runner_pid: int | None) -> None:
+    """Print the table below what was printed before."""
+    print_table(run, runner_pid)
+    print(flush=True)  # noqa: T201 - the result
+
+
+class Screen:
+    """Draws the table in place; the last one stays on the screen."""
+
+    def __call__(self, run: Run, runner_pid: int | None) -> None:
+        """Draw over what was drawn before, line by line, so that nothing flickers."""
+        table = run_table(run, runner_pid, time.time(), colour=use_colour())
+        lines = "".join(f"{line}{CLEAR_LINE}\n" for line in table.splitlines())
+        sys.stdout.write(f"{HOME}{lines}{CLEAR_BELOW}")
+        sys.stdout.flush()
