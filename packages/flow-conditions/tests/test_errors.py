@@ -68,6 +68,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         # Predicates.
         ("A.fail", 2, 6, f"unknown predicate 'fail': did you mean 'failed'? ({KNOWN})"),
         ("A.Failed", 2, 8, f"unknown predicate 'Failed': did you mean 'failed'? ({KNOWN})"),
+        ("A.SKIPPED", 2, 9, f"unknown predicate 'SKIPPED': did you mean 'skipped'? ({KNOWN})"),
         ("A.xyz", 2, 5, f"unknown predicate 'xyz': {KNOWN}"),
         ("A.success", 2, 9, f"unknown predicate 'success': write 'succeeded'; {KNOWN}"),
         ("!A.Errored", 3, 10, f"unknown predicate 'Errored': write 'failed'; {KNOWN}"),
@@ -205,7 +206,9 @@ def test_a_single_string_is_not_a_collection_of_words() -> None:
         Vocabulary("late")
 
 
-@pytest.mark.parametrize("predicate", ["", "is late", "is-late", "2late", ".late", "late\n"])
+@pytest.mark.parametrize(
+    "predicate", ["", "is late", "is-late", "2late", ".late", "l\u00e4te", "late\n"]
+)
 def test_a_predicate_must_be_one_that_conditions_can_spell(predicate: str) -> None:
     """A vocabulary with a word that no condition could contain is a mistake of the caller."""
     with pytest.raises(InvalidNameError, match="is not a predicate: predicates are made of"):

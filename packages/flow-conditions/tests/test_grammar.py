@@ -79,13 +79,15 @@ def test_a_predicate_follows_its_name() -> None:
     assert condition.names == ("A", "B")
 
 
-def test_predicates_are_read_from_any_collection() -> None:
-    """A vocabulary copies its words, whatever they come in."""
+def test_a_vocabulary_is_a_value() -> None:
+    """A vocabulary copies its words, whatever they come in, and does not change with them."""
     words = {"late": None}
-    vocabulary = Vocabulary(words.keys())
+    hints = {"overdue": "late"}
+    vocabulary = Vocabulary(words.keys(), hints)
     words["early"] = None
-    assert vocabulary == Vocabulary(["late"])
-    assert hash(vocabulary) == hash(Vocabulary(["late"]))
+    hints.clear()
+    assert vocabulary == Vocabulary(["late"], {"overdue": "late"})
+    assert hash(vocabulary) == hash(Vocabulary(["late"], {"overdue": "late"}))
     assert parse("A.late", vocabulary).operands == (Name("A", "late"),)
 
 
