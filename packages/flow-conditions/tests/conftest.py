@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import pytest
-from flow_conditions import And, Name, Not, Vocabulary
-from flow_conditions.tree import Tree
+from flow_conditions import And, Name, Not, Tree, Vocabulary
 from hypothesis import strategies as st
 
 type Value = bool | None

@@ -156,7 +156,7 @@ def test_mistakes_deep_inside_are_found_in_time(text: str, start: int, message: 
 
     def parsed() -> Condition | ConditionSyntaxError:
         try:
-            return parse(text, Vocabulary(("A",)))
+            return parse(text, Vocabulary(("late",)))
         except ConditionSyntaxError as error:
             return error
 

@@ -103,6 +103,9 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("A ~B", 2, 3, f"{OPERATOR}, got '~'; for '~' write '!'"),
         ("always()", 0, 6, f"{OPERATOR}, got '('; a step that always runs asks NAME.finished"),
         ("A always", 2, 8, f"{OPERATOR}, got 'always'; a step that always runs asks NAME.finished"),
+        ("success()", 0, 7, f"{OPERATOR}, got '('; for 'success' write NAME.succeeded"),
+        ("failed(A)", 0, 6, f"{OPERATOR}, got '('; for 'failed' write NAME.failed"),
+        ("A failed", 2, 8, f"{OPERATOR}, got 'failed'; for 'failed' write NAME.failed"),
         ("not, A", 3, 4, f"{OPERATOR}, got ','"),
     ],
 )

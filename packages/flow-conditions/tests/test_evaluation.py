@@ -5,8 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 
 import pytest
-from flow_conditions import Name, Vocabulary, parse
-from flow_conditions.tree import Tree
+from flow_conditions import Name, Tree, Vocabulary, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

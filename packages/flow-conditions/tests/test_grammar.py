@@ -1,8 +1,7 @@
 """Rule 3.1: what conditions are made of, and how operators bind."""
 
 import pytest
-from flow_conditions import And, Name, Not, Or, Vocabulary, all_of, parse
-from flow_conditions.tree import Tree
+from flow_conditions import And, Name, Not, Or, Tree, Vocabulary, all_of, parse
 
 A, B, C, D = map(Name, "ABCD")
 PREDICATES = Vocabulary(predicates=("succeeded", "failed"))

@@ -12,7 +12,7 @@ from flow_conditions.errors import (
 )
 from flow_conditions.explanation import Explanation
 from flow_conditions.parser import parse
-from flow_conditions.tree import And, Name, Not, Or
+from flow_conditions.tree import And, Name, Not, Or, Tree
 from flow_conditions.vocabulary import Vocabulary
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Name",
     "Not",
     "Or",
+    "Tree",
     "Vocabulary",
     "all_of",
     "parse",

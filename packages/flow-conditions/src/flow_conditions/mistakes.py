@@ -23,10 +23,7 @@ def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntax
     token, start, end = _token(text, index)
     if index == 0 and not token:
         return ConditionSyntaxError(text, 0, 0, f"the condition is empty: expected {_AN_OPERAND}")
-    if token in _FOREIGN_PREFIXES:
-        remark = f"; {_instead(token, _FOREIGN[token])}"
-    else:
-        remark = _remark(token, vocabulary)
+    remark = (_instead if token in _FOREIGN_PREFIXES else _remark)(token, vocabulary)
     message = f"expected {_AN_OPERAND}, got {_shown(token)}{remark}"
     return ConditionSyntaxError(text, start, end, message)
 
@@ -35,18 +32,16 @@ def no_operator(text: str, index: int, vocabulary: Vocabulary) -> ConditionSynta
     """Describe a token that follows an operand and is neither an operator nor a closing."""
     token, start, end = _token(text, index)
     closing = repr(CLOSE) if _open_parentheses(text, index) else "the end"
-    message = f"expected {AND!r}, {OR!r} or {closing}, got {_shown(token)}"
-    advice = _advice(token, vocabulary)
-    if advice:
-        return ConditionSyntaxError(text, start, end, f"{message}; {_instead(token, advice)}")
-    if token in (NOT, OPEN) or token[0] in NAME_START:
-        # Two operands stand in a row; perhaps the first one was not meant to be one (`not A`).
-        word, *span = _token(text, index - 1)
-        advice = _advice(word, vocabulary)
-        if advice:
-            start, end = span
-            return ConditionSyntaxError(text, start, end, f"{message}; {_instead(word, advice)}")
-    return ConditionSyntaxError(text, start, end, message + _remark(token, vocabulary))
+    remark = _instead(token, vocabulary)
+    if not remark and (token in (NOT, OPEN) or token[0] in NAME_START):
+        # Two operands stand in a row; perhaps the first was not meant to be one (`not A`).
+        word, word_start, word_end = _token(text, index - 1)
+        remark = _instead(word, vocabulary)
+        if remark:
+            start, end = word_start, word_end
+    remark = remark or _remark(token, vocabulary)
+    message = f"expected {AND!r}, {OR!r} or {closing}, got {_shown(token)}{remark}"
+    return ConditionSyntaxError(text, start, end, message)
 
 
 def nothing_to_close(text: str, index: int) -> ConditionSyntaxError:
@@ -76,9 +71,9 @@ def _known(word: str, vocabulary: Vocabulary) -> str:
     if not vocabulary.predicates:
         return "names stand alone here, without a predicate"
     known = f"known are {', '.join(vocabulary.predicates)}"
-    advice = vocabulary.hint(word)
-    if advice:
-        return f"{advice if ' ' in advice else f'write {advice!r}'}; {known}"
+    hint = vocabulary.hint(word)
+    if hint:
+        return f"{hint}; {known}" if " " in hint else f"write {hint!r}; {known}"
     import difflib
 
     similar = difflib.get_close_matches(word.lower(), vocabulary.predicates, n=1)
@@ -111,17 +106,19 @@ def _shown(token: str) -> str:
     return quoted(token) if token else "the end"
 
 
-def _advice(word: str, vocabulary: Vocabulary) -> str | None:
-    """Return what to write for a word in an operator's place; the caller's own advice goes first.
+def _instead(word: str, vocabulary: Vocabulary) -> str:
+    """Return what to write for a word in an operator's place; the caller's own hint goes first.
 
-    The first character alone stands for runs such as `&&&`.
+    A hint of several words speaks for itself; a single one replaces the word, and a predicate does
+    so behind a name. The first character alone stands for runs such as `&&&`.
     """
-    return vocabulary.hint(word) or _FOREIGN.get(word.lower()) or _FOREIGN.get(word[0])
-
-
-def _instead(word: str, advice: str) -> str:
-    """Phrase advice: a single word is a replacement, anything longer speaks for itself."""
-    return advice if " " in advice else f"for {quoted(word)} write {advice!r}"
+    hint = vocabulary.hint(word) or _FOREIGN.get(word.lower()) or _FOREIGN.get(word[0])
+    if hint is None and word in vocabulary.predicates:
+        hint = word
+    if hint is None or " " in hint:
+        return f"; {hint}" if hint else ""
+    replacement = f"NAME.{hint}" if hint in vocabulary.predicates else repr(hint)
+    return f"; for {quoted(word)} write {replacement}"
 
 
 def _remark(token: str, vocabulary: Vocabulary) -> str:
