@@ -65,9 +65,9 @@ class Mapping(Node):
     entries: list[tuple[Node, Node]]
 
     def texts(self) -> Iterator[tuple[str, Node]]:
-        """Yield the entries whose key is a scalar."""
+        """Yield the entries whose key is text."""
         for key, value in self.entries:
-            if isinstance(key, Scalar):
+            if isinstance(key, Scalar) and key.tag is None:
                 yield key.text, value
 
 

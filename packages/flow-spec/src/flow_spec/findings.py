@@ -18,11 +18,19 @@ type Path = tuple[str | int, ...]
 _REMOVE_OR_FILL = "; remove the key or give it a value"
 
 
+@attrs.frozen
+class StepPlace:
+    """Where a step is: its position in the list, and the node of its id."""
+
+    position: int
+    node: Node
+
+
 @attrs.define
 class Findings:
-    """The state of one reading; `steps` are the ids of the file, in its order."""
+    """The state of one reading; `steps` has the first step of every id, in the file's order."""
 
-    steps: dict[str, Node] = attrs.Factory(dict)
+    steps: dict[str, StepPlace] = attrs.Factory(dict)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 

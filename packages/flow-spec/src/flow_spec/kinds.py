@@ -64,17 +64,6 @@ class _Flawless(Text):
 
 
 @attrs.frozen
-class StepId(_Flawless):
-    """The id of a step (rule 2.3)."""
-
-    max_length: int = 128
-
-    def flaw(self, text: str) -> str | None:
-        """Return what is wrong with an id, or None."""
-        return flaw_of_name(text, self.max_length)
-
-
-@attrs.frozen
 class Line(_Flawless):
     """Printable text on one line (rule 2.3)."""
 
@@ -103,6 +92,21 @@ class Word(_Flawless):
     def flaw(self, text: str) -> str | None:
         """Return what is wrong with a word, or None."""
         return flaw_of_word(text)
+
+
+@attrs.frozen
+class StepId(Text):
+    """The id of a step, unique in the file (rule 2.3)."""
+
+    max_length: int = 128
+
+    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
+        flaw = flaw_of_name(text, self.max_length)
+        if flaw is not None:
+            findings.add(flaw, path, node)
+        first = findings.steps[text].position
+        if first not in path:
+            findings.add(f"duplicate id: steps[{first}] has it already", path, node)
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from flow_spec.document import Mapping as MappingNode
 from flow_spec.document import Node, Scalar, Sequence
 from flow_spec.errors import DocumentError, FlowFileError, Problem
 from flow_spec.fields import Record
-from flow_spec.findings import Findings
+from flow_spec.findings import Findings, StepPlace
 from flow_spec.model import FlowSpec
 from flow_spec.source import decode, read_bytes
 
@@ -57,7 +57,7 @@ def parse_flow(
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     findings = Findings()
-    _number_steps(root, findings)
+    _note_steps(root, findings)
     flow = Record(FlowSpec, "a flow").read(root, (), findings)
     if not findings.problems:
         _refuse_cycle(flow, findings)
@@ -82,26 +82,19 @@ def _document(text: str, format: str) -> Node:  # noqa: A002
             raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
 
 
-def _number_steps(root: Node, findings: Findings) -> None:
-    """Note the ids of all steps, so that references can be checked as they are read."""
-    for node in _values(root, "steps"):
-        for position, step in enumerate(node.items if isinstance(node, Sequence) else ()):
-            for id_node in _values(step, "id"):
-                if not isinstance(id_node, Scalar):
-                    continue
-                if id_node.text in findings.steps:
-                    line = findings.steps[id_node.text].line
-                    place = "" if line is None else f" on line {line}"
-                    message = f"duplicate id, first given{place}; ids are unique in a flow"
-                    findings.add(message, ("steps", position, "id"), id_node)
-                else:
-                    findings.steps[id_node.text] = id_node
+def _note_steps(root: Node, findings: Findings) -> None:
+    """Note where every id is, so that ids and references can be checked as they are read."""
+    steps = _value(root, "steps")
+    for position, step in enumerate(steps.items if isinstance(steps, Sequence) else ()):
+        node = _value(step, "id")
+        if isinstance(node, Scalar):
+            findings.steps.setdefault(node.text, StepPlace(position, node))
 
 
-def _values(node: Node, key: str) -> list[Node]:
+def _value(node: Node | None, key: str) -> Node | None:
     if not isinstance(node, MappingNode):
-        return []
-    return [value for text, value in node.texts() if text == key][:1]
+        return None
+    return next((value for text, value in node.texts() if text == key), None)
 
 
 def _refuse_cycle(flow: FlowSpec, findings: Findings) -> None:
@@ -113,13 +106,13 @@ def _refuse_cycle(flow: FlowSpec, findings: Findings) -> None:
     except CycleError as error:
         # graphlib lists each step before the one that waits for it, and the first one twice.
         cycle = error.args[1][:0:-1]
-        order = {step.id: position for position, step in enumerate(flow.steps)}
-        start = min(range(len(cycle)), key=lambda index: order[cycle[index]])
+        places = findings.steps
+        start = min(range(len(cycle)), key=lambda index: places[cycle[index]].position)
         walk = [*cycle[start:], *cycle[:start], cycle[start]]
         findings.add(
             f"dependency cycle detected: {' -> '.join(walk)}",
-            ("steps", order[walk[0]]),
-            findings.steps[walk[0]],
+            ("steps", places[walk[0]].position),
+            places[walk[0]].node,
         )
 
 

@@ -28,11 +28,11 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         DocumentError: there is none, it is something else, too large, or cannot be read.
     """
+    if "\0" in str(path):
+        raise DocumentError("cannot be read: the path contains a NUL character")
     try:
-        # A pipe without a writer would block an ordinary open for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - the descriptor is open already
-            kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        with open(path, "rb", opener=_open_at_once) as file:
+            kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
             if kind != stat.S_IFREG:
                 raise _not_a_file(kind)
             return file.read(MAX_BYTES + 1)
@@ -44,8 +44,11 @@ def read_bytes(path: Path) -> bytes:
         raise DocumentError("permission denied; make the file readable for this user") from None
     except OSError as error:
         raise DocumentError(f"cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise DocumentError("cannot be read: the path contains a NUL character") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a pipe that nobody writes to would block an ordinary open for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _not_a_file(kind: int) -> DocumentError:
@@ -59,9 +62,7 @@ def decode(data: bytes | str) -> str:
         DocumentError: more than `MAX_BYTES`, or not UTF-8; names the offending byte.
     """
     if len(data) > MAX_BYTES:
-        raise DocumentError(
-            f"larger than {MAX_BYTES // 1024**2} MiB, the most that a flow may have"
-        )
+        raise DocumentError(f"is larger than {MAX_BYTES // 1024**2} MiB, the most for a flow")
     if isinstance(data, str):
         return data.removeprefix("\ufeff")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

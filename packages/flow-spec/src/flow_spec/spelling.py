@@ -25,7 +25,7 @@ class Speller:
             return None
         folded = _folded(word)
         alike = [candidate for candidate in known if _folded(candidate) == folded]
-        return next(iter(alike or get_close_matches(word, known, n=1, cutoff=0.7)), None)
+        return next(iter(alike or get_close_matches(word, known, n=1)), None)
 
 
 def _folded(word: str) -> str:

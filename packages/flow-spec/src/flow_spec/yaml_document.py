@@ -53,6 +53,8 @@ def read_yaml(text: str) -> Node:
         raise _unprintable(text, error) from None
     try:
         return _compose(_events(parser))
+    except DocumentError:
+        raise
     except MarkedYAMLError as error:
         raise _syntax_error(text, error) from None
     except (YAMLError, ValueError, OverflowError) as error:
@@ -158,11 +160,18 @@ def _begun(event: Any) -> Node:
     match event:
         case ScalarEvent():
             form = Form.TEXT if event.style else Form.BARE
-            return Scalar(event.value, form, **common)
+            return Scalar(_paired(event.value), form, **common)
         case SequenceStartEvent():
             return Sequence([], **common)
         case _:
             return Mapping([], **common)
+
+
+def _paired(text: str) -> str:
+    """Join escaped surrogate pairs, which JSON in a YAML file uses beyond U+FFFF."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _closed(done: _Open) -> Node:

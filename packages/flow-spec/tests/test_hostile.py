@@ -1,0 +1,264 @@
+"""Rules 2.1 and 2.8: whatever the file is, the answer is an error within a second or is right."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flow_spec import FlowFileError, FlowSpec, load_flow, parse_flow
+
+type Complaints = Callable[..., list[str]]
+
+FLOW = "flow_id: f\nsteps:\n- id: A\n  command: [x]\n"
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail where the block takes longer; the bounds are several times what was measured."""
+    begun = time.perf_counter()
+    yield
+    assert time.perf_counter() - begun < seconds
+
+
+def bomb(levels: int = 30) -> str:
+    lines = ["flow_id: f", "x-0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    for level in range(1, levels):
+        aliases = ", ".join([f"*a{level - 1}"] * 10)
+        lines.append(f"x-{level}: &a{level} [{aliases}]")
+    return "\n".join([*lines, f"steps: *a{levels - 1}"])
+
+
+DEEP = "nested more than 100 levels deep"
+MANY = "more than 200,000 values"
+
+DOCUMENTS = [
+    ("alias bomb", bomb(), "yaml", MANY),
+    ("alias bomb of words", FLOW + f"x-w: &w [{'a,' * 2000}]\nx-v: [{'*w,' * 200}]", "yaml", MANY),
+    ("alias of itself", FLOW + "x-a: &a [*a]", "yaml", "the alias *a stands inside what it"),
+    ("undefined alias", FLOW + "x-a: *b", "yaml", "*b is a YAML alias of an anchor &b that does"),
+    ("brackets", "[" * 100_000, "yaml", DEEP),
+    ("brackets in x-", FLOW + "x-a: " + "[" * 5000 + "]" * 5000, "yaml", DEEP),
+    ("braces", "{a: " * 100_000, "yaml", DEEP),
+    ("block sequences", "- " * 100_000 + "a", "yaml", DEEP),
+    ("complex keys", "? " * 100_000 + "a", "yaml", DEEP),
+    ("indentation", "".join(" " * n + "a:\n" for n in range(1000)), "yaml", DEEP),
+    ("second document", FLOW + "---\n" + FLOW, "yaml", "a second document begins here"),
+    ("no document", "", "yaml", "the file is empty"),
+    ("only comments", "# nothing\n", "yaml", "the file is empty"),
+    ("empty document", "---\n", "yaml", "is empty"),
+    ("object construction", "!!python/object/apply:os.system [id]", "yaml", "YAML tags such as"),
+    ("directive", "%YAML 2.0\n---\na", "yaml", "found incompatible YAML document"),
+    ("directive number", f"%YAML {'9' * 5000}.1\n---\na", "yaml", "not valid YAML"),
+    ("escape", 'a: "\\UFFFFFFFF"', "yaml", "not valid YAML"),
+    ("unknown escape", 'a: "\\q"', "yaml", "found unknown escape character"),
+    ("unfinished text", "a: 'b", "yaml", "found unexpected end of stream"),
+    ("control character", "a: \x1b[2J", "yaml", "the character U+001B is not allowed in YAML"),
+    ("surrogate", "a: \ud800", "yaml", "the character U+D800 is not allowed in YAML"),
+    ("brackets", "[" * 100_000, "json", DEEP),
+    ("objects", '{"a":' * 100_000, "json", DEEP),
+    ("balanced brackets", "[" * 5000 + "]" * 5000, "json", DEEP),
+    ("many values", "[" + "0," * 3_000_000 + "0]", "json", MANY),
+    ("many pairs", "{" + '"a":0,' * 1_000_000 + '"a":0}', "json", MANY),
+    ("unfinished text", '{"' + '\\"' * 3_000_000, "json", "not valid JSON: Unterminated string"),
+    ("no document", "", "json", "not valid JSON: Expecting value"),
+    ("second document", "{} {}", "json", "not valid JSON: Extra data"),
+    ("NaN", '{"a": NaN}', "json", "not valid JSON: NaN is not a JSON number"),
+    ("trailing comma", '{"a": 1,}', "json", "not valid JSON: "),
+    ("YAML", FLOW, "json", "not valid JSON: Expecting value"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "format_", "message"),
+    [case[1:] for case in DOCUMENTS],
+    ids=[f"{case[2]}-{case[0]}" for case in DOCUMENTS],
+)
+def test_a_hostile_document_is_refused_at_once(
+    complaints: Complaints, text: str, format_: str, message: str
+) -> None:
+    """Depth, number of values and syntax are checked before they can hurt (rule 2.8)."""
+    with within(5):
+        lines = complaints(text, format_)
+    assert message in lines[0]
+    assert all(len(line) < 500 and line.isprintable() for line in lines)
+
+
+BYTES = [
+    (b"\x00" * 1000, "f:1: is not UTF-8 text: a NUL byte at offset 0; save the file as UTF-8"),
+    (b"a: b\n\x00", "f:2: is not UTF-8 text: a NUL byte at offset 5"),
+    (b"flow_id: caf\xe9\n", "f:1: is not UTF-8 text: byte 0xe9 at offset 12"),
+    (b"\xef\xbb\xbfa: \xff", "f:1: is not UTF-8 text: byte 0xff at offset 6"),
+    (b"\x7fELF\x02\x01\x01\x00", "f:1: is not UTF-8 text: a NUL byte at offset 7"),
+    (FLOW.encode("utf-16"), "f: is UTF-16 (or UTF-32) text; save it as UTF-8"),
+    (FLOW.encode("utf-16-le"), "f:1: is not UTF-8 text: a NUL byte at offset 1"),
+    (b"a" * (8 * 1024 * 1024 + 1), "f: is larger than 8 MiB, the most for a flow"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), BYTES, ids=range(len(BYTES)))
+@pytest.mark.parametrize("format_", ["yaml", "json"])
+def test_bytes_that_are_no_text_are_refused(
+    complaints: Complaints, data: bytes, message: str, format_: str
+) -> None:
+    """Binary data and other encodings are named with the byte where it shows (rules 2.1, 2.8)."""
+    (line,) = complaints(data, format_)
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("encode", [str.encode, str])
+def test_mark_and_line_ends_do_not_matter(
+    mark: str, newline: str, encode: Callable[[str], bytes | str]
+) -> None:
+    """A byte-order mark and CRLF are accepted in both formats (rule 2.1)."""
+    json_ = '{"flow_id": "f",\n"steps": [{"id": "A", "command": ["x"]}]}\n'
+    for text, format_ in ((FLOW, "yaml"), (json_, "json")):
+        data = encode(mark + text.replace("\n", newline))
+        assert parse_flow(data, format=format_).to_json() == parse_flow(FLOW).to_json()  # type: ignore[arg-type]
+
+
+SYNTAX = [
+    ("flow_id: f\nsteps: [\n", ["f:3:1: not valid YAML: "]),
+    (
+        "flow_id: a: b\n",
+        [
+            "f:1:11: not valid YAML: mapping values are not allowed here; put text that contains",
+            "    flow_id: a: b",
+            "              ^",
+        ],
+    ),
+    ("flow_id: f\n\tsteps: []\n", ["f:2:1: not valid YAML: "]),
+    (
+        "flow_id: @f",
+        ["f:1:10: not valid YAML: while scanning for the next token, found"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "starts"), SYNTAX)
+def test_a_syntax_error_shows_its_place(
+    complaints: Complaints, text: str, starts: list[str]
+) -> None:
+    """A YAML error has line, column and a caret (rule 2.7)."""
+    lines = complaints(text)
+    for line, start in zip(lines, starts, strict=False):
+        assert line.startswith(start)
+
+
+def test_a_syntax_error_in_json_shows_its_place(complaints: Complaints) -> None:
+    """The JSON reader knows where the syntax broke (rule 2.7)."""
+    assert complaints('{"flow_id": "f",\n "steps": oops}', "json") == [
+        "f:2:11: not valid JSON: Expecting value",
+        '     "steps": oops}',
+        "              ^",
+    ]
+
+
+def test_the_excerpt_of_a_long_line_is_cut(complaints: Complaints) -> None:
+    """A caret needs no ten thousand columns (rule 2.7)."""
+    _, line, caret = complaints("flow_id: " + "x" * 10_000 + ": b")
+    assert len(line) < 100
+    assert line[caret.index("^")] == ":"
+
+
+def test_thousands_of_mistakes_are_reported_in_time(complaints: Complaints) -> None:
+    """Suggestions have a budget: a file full of mistakes costs no more than a second (rule 2.8)."""
+    steps = [f'{{"id": "step-{i}", "command": ["x"], "when": "stop-{i}"}}' for i in range(4000)]
+    with within(5):
+        lines = complaints(f'{{"flow_id": "f", "steps": [{",".join(steps)}]}}', "json")
+    assert len(lines) == 4000
+    assert lines[0].endswith('unknown step "stop-0"; did you mean "step-0"?')
+
+
+DEEP_CONDITIONS = [
+    "!" * 20_000 + "A",
+    "(" * 20_000 + "A" + ")" * 20_000,
+    "(A && " * 20_000 + "A" + ")" * 20_000,
+    " && ".join(["A"] * 20_000),
+    " || ".join(["!A"] * 20_000),
+]
+
+
+@pytest.mark.parametrize("when", DEEP_CONDITIONS, ids=range(len(DEEP_CONDITIONS)))
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_a_condition_may_be_as_deep_or_long_as_it_likes(when: str, quote: str) -> None:
+    """20,000 levels or operands are simply right (rule 2.8)."""
+    with within(10):
+        flow = parse_flow(f"{FLOW}- id: B\n  command: [x]\n  when: {quote}{when}{quote}\n")
+        assert flow.step("B").waits_for == ("A",)
+        assert FlowSpec.from_json(flow.to_json()).step("B").waits_for == ("A",)
+        assert flow.differences(flow) == ()
+
+
+def test_a_large_flow_is_read_in_time() -> None:
+    """Two thousand steps are an ordinary file (rule 2.8)."""
+    lines = ["flow_id: f", "steps:", "- {id: s0, command: [x]}"]
+    for index in range(1, 2000):
+        lines += [f"- id: s{index}", "  command: [python, -m, x]", f"  when: !s{index - 1}"]
+    with within(10):
+        flow = parse_flow("\n".join(lines))
+    assert len(flow.steps) == 2000
+
+
+@pytest.mark.parametrize("name", ["f.yaml", "f.yml", "F.YAML"])
+def test_a_yaml_file_is_loaded(tmp_path: Path, name: str) -> None:
+    """The name says that a file is YAML (rule 2.1)."""
+    path = tmp_path / name
+    path.write_text(FLOW)
+    assert load_flow(path) == load_flow(str(path)) == parse_flow(FLOW)
+
+
+def test_a_json_file_is_loaded(tmp_path: Path) -> None:
+    """The name says that a file is JSON (rule 2.1)."""
+    path = tmp_path / "f.json"
+    path.write_text(parse_flow(FLOW).to_json())
+    assert load_flow(path) == parse_flow(FLOW)
+
+
+def complaint_about(path: Path | str) -> str:
+    with within(5), pytest.raises(FlowFileError) as caught:
+        load_flow(path)
+    (problem,) = caught.value.problems
+    assert caught.value.source == str(path)
+    return problem.message
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    """A directory, a pipe, a device, a missing or a wrongly named file is an error (rule 2.8)."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    (tmp_path / "notes.txt").write_text(FLOW)
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    messages = {
+        tmp_path: "is a directory; name a YAML or JSON file",
+        pipe: "is a pipe; name a YAML or JSON file",
+        Path("/dev/zero"): "is a device; name a YAML or JSON file",
+        tmp_path / "none.yaml": "no such file; check the path",
+        tmp_path / "notes.txt": "the name of a flow file ends in .yaml, .yml or .json; rename it",
+        tmp_path / "notes.txt" / "f.yaml": "cannot be read: Not a directory",
+        tmp_path / "loop.yaml": "cannot be read: Too many levels of symbolic links",
+        Path("a\0b.yaml"): "cannot be read: the path contains a NUL character",
+    }
+    assert {path: complaint_about(path) for path in messages} == messages
+
+
+def test_no_more_than_the_limit_is_read(tmp_path: Path) -> None:
+    """A file of terabytes costs no more than one of 8 MiB (rule 2.8)."""
+    path = tmp_path / "huge.yaml"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    assert complaint_about(path) == "is larger than 8 MiB, the most for a flow"
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """Missing permission is an error that says what to do (rule 2.8)."""
+    path = tmp_path / "f.yaml"
+    path.write_text(FLOW)
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # root reads everything
+        assert load_flow(path) == parse_flow(FLOW)
+    else:
+        assert complaint_about(path) == "permission denied; make the file readable for this user"

@@ -1,0 +1,279 @@
+"""Rules 2.6 and 2.7: nothing is silently ignored, and every problem is reported at once."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from flow_spec import FlowFileError, FlowSpecError, Problem, parse_flow
+
+type Complaints = Callable[..., list[str]]
+
+LIST = 'must be a list of words, such as ["echo", "hello"]'
+
+FULL_OF_MISTAKES = """\
+flow_id: f
+stpes: []
+steps:
+- id: A
+  comand: [x]
+  command: echo hi
+  retries: many
+- id: A
+  command: [a]
+  when: B || C
+  depends_on: [laod, A, A]
+- id: load
+  command: [b]
+  when: A && && load
+  retries: 1
+  retries: 2
+"""
+
+
+def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Complaints) -> None:
+    """One reading finds everything, sorted by line and column (rule 2.7)."""
+    assert complaints(FULL_OF_MISTAKES) == [
+        'f:2:1: stpes: unknown key; did you mean "steps"?',
+        'f:5:3: steps[0].comand: unknown key; did you mean "command"?',
+        f'f:6:12: steps[0].command: {LIST}; got "echo hi"',
+        'f:7:12: steps[0].retries: must be an integer >= 0, got "many"',
+        "f:8:7: steps[1].id: duplicate id: steps[0] has it already",
+        'f:10:9: steps[1].when: unknown step "B"',
+        'f:10:9: steps[1].when: unknown step "C"',
+        'f:11:16: steps[1].depends_on[0]: unknown step "laod"; did you mean "load"?',
+        'f:11:25: steps[1].depends_on[2]: "A" is listed twice',
+        "f:14:9: steps[2].when: expected a name, '!' or '(', got '&&'",
+        "    A && && load",
+        "         ^^",
+        "f:16:3: steps[2].retries: duplicate key, first given on line 15",
+    ]
+
+
+def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints) -> None:
+    """Where the file is JSON the path alone says where; the rest is the same (rule 2.7)."""
+    text = """{"flow_id": "f", "stpes": [], "steps": [
+        {"id": "A", "comand": ["x"], "command": "echo hi", "retries": "many"},
+        {"id": "A", "command": ["a"], "when": "B", "retries": 1, "retries": 2}]}"""
+    assert complaints(text, "json") == [
+        'f: stpes: unknown key; did you mean "steps"?',
+        'f: steps[0].comand: unknown key; did you mean "command"?',
+        f'f: steps[0].command: {LIST}; got "echo hi"',
+        'f: steps[0].retries: must be an integer >= 0, got "many"; write it without quotes',
+        "f: steps[1].id: duplicate id: steps[0] has it already",
+        'f: steps[1].when: unknown step "B"',
+        "f: steps[1].retries: duplicate key",
+    ]
+
+
+def test_problems_are_data() -> None:
+    """Message, path, line, column and excerpt are attributes; only `str` makes text of them."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow("flow_id: f\nsteps: [{id: A, command: [x], when: A.done}]", source="x.yaml")
+    assert caught.value.source == "x.yaml"
+    (problem,) = caught.value.problems
+    assert problem == Problem(
+        message="unknown predicate 'done': write 'finished'; "
+        "known are succeeded, failed, skipped, finished",
+        path="steps[0].when",
+        line=2,
+        column=37,
+        excerpt="A.done\n  ^^^^",
+    )
+    assert isinstance(caught.value, FlowSpecError)
+    assert isinstance(caught.value, ValueError)
+
+
+MISSING = [
+    ("{}", ['f:1:1: a flow needs the key "flow_id"', 'f:1:1: a flow needs the key "steps"']),
+    ("flow_id: f", ['f:1:1: a flow needs the key "steps"']),
+    ("flow_id: f\nsteps: []", ["f:2:8: steps: must not be empty: write a list such as "]),
+    ("flow_id: f\nsteps:", ["f:2:7: steps: is empty; remove the key or give it a value"]),
+    ("flow_id: f\nsteps: {A: x}", ["f:2:8: steps: must be a list of steps, such as "]),
+    (
+        "flow_id: f\nsteps: [{}]",
+        [
+            'f:2:9: steps[0]: a step needs the key "id"',
+            'f:2:9: steps[0]: a step needs the key "command"',
+        ],
+    ),
+    (
+        "flow_id: f\nsteps: [A]",
+        ['f:2:9: steps[0]: must be a mapping with id and command, got "A"'],
+    ),
+    ("[1]", ["f:1:1: must be a mapping with flow_id and steps, got a list"]),
+    ("text", ['f:1:1: must be a mapping with flow_id and steps, got "text"']),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISSING)
+def test_what_is_missing_is_named(complaints: Complaints, text: str, expected: list[str]) -> None:
+    """Required keys that are absent, and lists that are empty, are errors (rule 2.2)."""
+    lines = complaints(text)
+    assert len(lines) == len(expected)
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+
+
+UNKNOWN = [
+    ("retry", 'did you mean "retries"?'),
+    ("timeout-sec", 'did you mean "timeout_sec"?'),
+    ("When", 'did you mean "when"?'),
+    ("dependsOn", 'did you mean "depends_on"?'),
+    ("image", "a step has id, command, when, depends_on, retries, retry_delay_sec, "),
+    ('"with space"', "a step has id, "),
+    ("<<", "YAML merge keys are not supported; write the keys out"),
+]
+
+
+@pytest.mark.parametrize(("key", "advice"), UNKNOWN)
+def test_an_unknown_key_is_an_error(complaints: Complaints, key: str, advice: str) -> None:
+    """An unknown key names the known one that was meant, or all of them (rule 2.6)."""
+    (line,) = complaints(f"flow_id: f\nsteps:\n- id: A\n  command: [x]\n  {key}: {{}}\n")
+    path = key if key.replace("-", "_").isidentifier() else f'["{key.strip('"')}"]'
+    joint = "" if path.startswith("[") else "."
+    assert line.startswith(f"f:5:3: steps[0]{joint}{path}: unknown key; {advice}")
+
+
+def test_keys_that_begin_with_x_are_the_authors_own() -> None:
+    """`x-` keys are skipped in a flow and in a step, whatever they hold (rule 2.6)."""
+    flow = parse_flow(
+        "flow_id: f\nx-owner: !custom {team: [a, *no, b]}\n".replace("*no", "1_0")
+        + "x-words: &words [echo, hello]\n"
+        + "steps:\n- id: A\n  command: *words\n  x-note: {when: !A, id: 7}\n"
+    )
+    assert flow.step("A").command == ("echo", "hello")
+
+
+def test_an_own_key_may_not_stand_twice_either(complaints: Complaints) -> None:
+    """A duplicate key is an error even where its value is skipped (rule 2.6)."""
+    (line,) = complaints("flow_id: f\nx-a: 1\nx-a: 2\nsteps: [{id: A, command: [x]}]")
+    assert line == "f:3:1: x-a: duplicate key, first given on line 2"
+
+
+KEYS = [
+    ("? [a]\n: b", "a key must be text, got a list"),
+    ("? {a: b}\n: c", "a key must be text, got a mapping"),
+    (
+        "!t steps: b",
+        "YAML tags such as !t are not supported; put",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entry", "message"), KEYS)
+def test_a_key_is_text(complaints: Complaints, entry: str, message: str) -> None:
+    """A key that is a list or a mapping, or has a tag, is an error (rule 2.6)."""
+    lines = complaints(f"flow_id: f\nsteps: [{{id: A, command: [x]}}]\n{entry}")
+    assert len(lines) == 1
+    assert lines[0].split(": ", 1)[1].startswith(message)
+
+
+def test_a_mistake_in_an_aliased_value_is_reported_where_it_is_used(
+    complaints: Complaints,
+) -> None:
+    """The path is that of the use, the position that of the value (rule 2.7)."""
+    text = (
+        "flow_id: f\nx-r: &r many\nsteps:\n"
+        "- {id: A, command: [x], retries: *r}\n- {id: B, command: [x], retries: *r}\n"
+    )
+    assert complaints(text) == [
+        f'f:2:6: steps[{index}].retries: must be an integer >= 0, got "many"' for index in (0, 1)
+    ]
+
+
+IDS = ["-a", "a.b", "a b", "é", "a/b", "a\\n", "", "a:b"]  # fmt: skip
+
+
+@pytest.mark.parametrize("step_id", IDS)
+def test_a_step_id_has_its_alphabet(complaints: Complaints, step_id: str) -> None:
+    """An id is `[A-Za-z0-9_][A-Za-z0-9_-]*` (rule 2.3)."""
+    (line,) = complaints(f'flow_id: f\nsteps: [{{id: "{step_id}", command: [x]}}]')
+    assert line.startswith("f:2:14: steps[0].id: must be made of A-Z, a-z, 0-9, _ and -")
+
+
+LENGTHS = [
+    ("id", 128, "id: must have at most 128 characters, got 129"),
+    ("flow_id", 255, "flow_id: must have at most 255 characters, got 256"),
+    (
+        "description",
+        10_000,
+        "description: must have at most 10,000 characters, got 10,001",
+    ),
+    (
+        "word",
+        131_071,
+        "command[1]: must be at most 131,071 bytes, the longest argument that Linux passes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "longest", "message"), LENGTHS)
+def test_lengths_have_limits(
+    complaints: Complaints, field: str, longest: int, message: str
+) -> None:
+    """The longest text of each kind is accepted and one character more is not (rule 2.3)."""
+
+    def flow(length: int) -> str:
+        values = {"id": "A", "flow_id": "f", "description": "d", "word": "w"}
+        values[field] = "x" * length
+        step = {"id": values["id"], "command": ["x", values["word"]]}
+        step["description"] = values["description"]
+        return json.dumps({"flow_id": values["flow_id"], "steps": [step]})
+
+    for format_ in ("yaml", "json"):
+        assert complaints(flow(longest), format_) == []
+        (line,) = complaints(flow(longest + 1), format_)
+        assert line.split(": ", 1)[1].removeprefix("steps[0].").startswith(message)
+
+
+TEXTS = [
+    ("flow_id", "\\n", "must be printable, got the control character U+000A"),
+    ("flow_id", "\\u001b[2J", "must be printable, got the control character U+001B"),
+    ("flow_id", "\\u0085", "must be printable, got the control character U+0085"),
+    ("flow_id", "\\u2028", "must be printable, got the line separator U+2028"),
+    ("flow_id", "\\ud800", "must be printable, got the surrogate U+D800"),
+    ("flow_id", "", "must have 1 to 255 characters, got none"),
+    ("word", "a\\u0000b", "must not contain the character U+0000, which no command can be passed"),
+    ("word", "\\udc80", "must not contain the surrogate U+DC80: it is no character"),
+    ("description", "\\u0007", "must be printable, got the control character U+0007"),
+]
+
+
+@pytest.mark.parametrize(("field", "escaped", "message"), TEXTS)
+@pytest.mark.parametrize("format_", ["yaml", "json"])
+def test_text_that_cannot_be_shown_or_passed_is_refused(
+    complaints: Complaints, field: str, escaped: str, message: str, format_: str
+) -> None:
+    """Escapes cannot smuggle in what no terminal, database or command can take (rule 2.3)."""
+    step = {"id": "A", "command": ["x", "<word>"], "description": "<description>"}
+    text = json.dumps({"flow_id": "<flow_id>", "steps": [step]})
+    text = text.replace(f"<{field}>", escaped)
+    (line,) = complaints(text, format_)
+    assert line.endswith(f": {message}")
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    "flow_id", ["日次 取込", "a/b:c+d", "day__2026-05-07T00:00:00+00:00", "🎉"]
+)
+def test_a_flow_id_is_any_printable_text(flow_id: str) -> None:
+    """A flow may be called what its author likes (rule 2.3)."""
+    text = json.dumps({"flow_id": flow_id, "steps": [{"id": "A", "command": ["x"]}]})
+    assert parse_flow(text, format="json").flow_id == flow_id
+    assert parse_flow(text).flow_id == flow_id
+
+
+def test_nothing_in_a_message_disturbs_a_terminal(complaints: Complaints) -> None:
+    """Whatever a file holds, and whatever it is called, messages stay printable (rule 2.7)."""
+    nasty = "\u001b]0;x\u0007\u202e"
+    document = {nasty: 1, "flow_id": "f", "steps": [{"id": nasty, "command": ["x"], "when": nasty}]}
+    for line in complaints(json.dumps(document), "json"):
+        assert line.isprintable()
+    error = FlowFileError("a\nb\x1b.yaml", (Problem("x"),))
+    assert str(error) == r"a\nb\x1b.yaml: x"
+
+
+def test_an_unknown_format_is_the_callers_mistake() -> None:
+    """A format is `yaml` or `json`; another one is no problem of the file."""
+    with pytest.raises(ValueError, match="is yaml or json, not 'toml'") as caught:
+        parse_flow("", format="toml")  # type: ignore[arg-type]
+    assert not isinstance(caught.value, FlowFileError)
