@@ -4,15 +4,19 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from flow_store import (
+    Attempt,
+    AttemptStatus,
     Changes,
     FlowStatus,
     FlowStore,
     RunHeader,
+    Step,
+    StepStatus,
     StoreBroken,
     StoreError,
     StoreForeign,
@@ -22,6 +26,8 @@ from flow_store import (
 )
 from flow_store.database import Database
 from flow_store.schema import APPLICATION_ID, MIGRATIONS, upgrade
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 OPENERS = [FlowStore.open, FlowStore.open_readonly]
 Opener = Callable[[Path], FlowStore]
@@ -34,6 +40,25 @@ def filled(path: Path, create: Callable[..., bool]) -> Path:
         create(store)
         store.checkpoint()
     return path
+
+
+@pytest.fixture(scope="module")
+def damageable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A path to write to, and the bytes of an intact file with a run."""
+    path = tmp_path_factory.mktemp("damaged") / "flow.sqlite3"
+    with FlowStore.open(path) as store:
+        store.create(
+            run_key="k",
+            flow_id="f",
+            definition="d" * 5000,
+            directory="/",
+            started_at=1.0,
+            steps=[(step_id, 1) for step_id in "abc"],
+        )
+        attempt = Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job="j" * 5000)
+        store.apply("k", Changes(attempts={(0, 1): attempt}), revision=0)
+        store.checkpoint()
+    return path, path.read_bytes()
 
 
 @pytest.fixture
@@ -303,6 +328,64 @@ def test_unknown_status_is_damage(
             run_key="k2", flow_id="f", definition="", directory="/", started_at=1.0, steps=[]
         )
         assert store.load("k2") is not None
+
+
+def test_wrong_type_is_damage(filled: Path, raw: sqlite3.Connection) -> None:
+    """A value of a type that no version writes is damage to the file, not a crash."""
+    raw.executescript(
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '');
+        PRAGMA writable_schema = RESET;
+        UPDATE runs SET directory = 7;
+        """
+    )
+    with FlowStore.open(filled) as store, pytest.raises(StoreBroken, match="int"):
+        store.load("k")
+
+
+def test_garbled_schema_is_damage(filled: Path, raw: sqlite3.Connection) -> None:
+    """A schema that SQLite cannot even quote in its complaint is damage to the file."""
+    raw.executescript(
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = CAST(x'435245415445205441424c4520dd20dd' AS TEXT);
+        """
+    )
+    with pytest.raises(StoreBroken, match="its schema is damaged"):
+        FlowStore.open(filled)
+
+
+@given(
+    spots=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1)), min_size=1),
+    keep=st.floats(0.01, 1),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_damage_escapes(
+    damageable: tuple[Path, bytes], spots: list[tuple[float, bytes]], keep: float
+) -> None:
+    """Whatever happened to the bytes of a file, every call either works or raises a StoreError."""
+    path, intact = damageable
+    content = bytearray(intact)
+    for where, what in spots:
+        start = int(where * len(content))
+        content[start : start + len(what)] = what
+    path.write_bytes(content[: int(keep * len(content))])
+    changes = Changes(steps={2: Step(2, "c", StepStatus.RUNNING, 1, 0, 1)})
+    calls: list[Callable[[FlowStore], object]] = [
+        lambda store: store.load("k"),
+        lambda store: store.attempts("k"),
+        lambda store: store.apply("k", changes, revision=0),
+        lambda store: store.request_cancel("k", requested_at=1.0, grace_sec=None),
+        FlowStore.checkpoint,
+    ]
+    for opener in OPENERS:
+        for beside in path.parent.glob("*-*"):
+            beside.unlink()
+        with suppress(StoreError), opener(path) as store:
+            for call in calls:
+                with suppress(StoreError):
+                    call(store)
 
 
 def test_readonly_leaves_no_trace(

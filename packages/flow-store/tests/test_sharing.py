@@ -143,14 +143,14 @@ def test_creation_waits_for_a_lock(path: Path, raw: sqlite3.Connection) -> None:
     assert caught.value.retryable
 
 
-def test_switching_to_wal_waits_for_readers(path: Path, raw: sqlite3.Connection) -> None:
-    """A new file that another process is reading is unavailable, for now."""
-    path.touch()
-    raw.execute("BEGIN")
-    raw.execute("SELECT * FROM sqlite_schema").fetchall()
+def test_switching_to_wal_waits_for_a_writer(path: Path, raw: sqlite3.Connection) -> None:
+    """A new file to which another process is about to write is unavailable, for now."""
+    raw.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked") as caught:
         FlowStore.open(path)
     assert caught.value.retryable
+    raw.execute("ROLLBACK")
+    FlowStore.open(path).close()
 
 
 def test_full_disk(run_store: FlowStore, path: Path, python: Python) -> None:

@@ -159,6 +159,9 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise _store_error(self.path, error) from error
+        except UnicodeDecodeError as error:
+            # What is wrong with a damaged schema, SQLite says in the damaged schema's words.
+            raise StoreBroken(self.path, "its schema is damaged") from error
         except (UnicodeEncodeError, OverflowError) as error:
             raise Unstorable(str(error)) from error
 

@@ -144,7 +144,7 @@ def _pragma(database: Database, name: str) -> int:
 def _switch_to_wal(database: Database) -> None:
     """Let readers and the writer not block each other. The file remembers it.
 
-    SQLite fails at once here, without its usual wait, while another process uses the file.
+    SQLite fails at once here, without its usual wait, while another process is about to write.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_SEC
     while True:

@@ -72,10 +72,10 @@ class FlowStore:
 
     @classmethod
     def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
-        """Open the file for reading; create, migrate and write nothing (rule 6.1).
+        """Open the file for reading; create, migrate and record nothing (rule 6.1).
 
         Where SQLite cannot even keep its index beside the file (a read-only folder), the file is
-        read as it stands, provided that no commit is waiting in a write-ahead log.
+        read as it stands at this moment, provided that no commit waits in a write-ahead log.
 
         Raises:
             StoreMissing: There is no file, or an empty one.
@@ -271,8 +271,8 @@ class FlowStore:
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """A status that the schema does not allow can only come from damage to the file."""
+        """Values that the schema does not allow can only come from damage to the file."""
         try:
             yield
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise StoreBroken(self._database.path, str(error)) from error
