@@ -1,11 +1,15 @@
-"""The orchesjob that a test runs against: the fake one, the real one, or each in turn."""
+"""What a test runs: an orchesjob, fake or real, and the installed command that uses it."""
 
+import contextlib
 import json
 import os
+import select
+import shlex
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +57,36 @@ class Orchesjob:
             timeout=60,
             **options,
         )
+
+    def ask(self, *words: str, **options: Any) -> Any:
+        """Call the executable, which must succeed, and return the parsed answer."""
+        finished = self.run(*words, **options)
+        assert (finished.returncode, finished.stderr) == (0, "")
+        return json.loads(finished.stdout)
+
+    def start(self, key: str, *command: str, strict: bool = False) -> Any:
+        """Start a command and return the parsed answer."""
+        return self.ask("start", f"--run-key={key}", *["--strict"] * strict, "--", *command)
+
+    def status(self, key: str) -> Any:
+        """Ask for a key that is known and return the parsed answer."""
+        return self.ask("status", f"--run-key={key}")
+
+    def await_end(self, key: str) -> Any:
+        """Wait for the worker's exit and return what `status` says then."""
+        self.await_exit(self.status(key)["worker_pid"])
+        return self.status(key)
+
+    @staticmethod
+    def await_exit(pid: int | None) -> None:
+        """Wait until a process has exited."""
+        assert pid is not None
+        with contextlib.suppress(ProcessLookupError):
+            pidfd = os.pidfd_open(pid)
+            try:
+                assert select.select([pidfd], [], [], 30)[0]
+            finally:
+                os.close(pidfd)
 
     def client(self) -> OrchesjobClient:
         """Return a client, whose calls need `env=orchesjob.environ` for the script and the mark."""
@@ -127,3 +161,157 @@ def orchesjob(request: pytest.FixtureRequest) -> Orchesjob:
     """Both, one after the other."""
     found: Orchesjob = request.getfixturevalue(f"{request.param}_orchesjob")
     return found
+
+
+class Flow:
+    """The installed command `orchesjob-flow`, on some orchesjob and with a flow home of its own.
+
+    Attributes:
+        orchesjob: Where the steps run.
+        folder: The directory in which the command is called.
+        home: `ORCHESJOB_FLOW_HOME`; the command makes it when it first needs it.
+        environ: The environment of the command.
+    """
+
+    program = str(Path(sys.executable).parent / "orchesjob-flow")
+
+    def __init__(self, orchesjob: Orchesjob, folder: Path) -> None:
+        self.orchesjob = orchesjob
+        self.folder = folder
+        self.home = folder / "flow-home"
+        self.database = self.home / "orchesjob-flow.sqlite3"
+        self.environ = {**orchesjob.environ, "ORCHESJOB_FLOW_HOME": str(self.home)}
+        self._children: list[subprocess.Popen[str]] = []
+
+    def write(self, *steps: Mapping[str, Any], name: str = "flow.json", **fields: Any) -> str:
+        """Write a flow file of these steps and return its path."""
+        path = self.folder / name
+        text = json.dumps({"flow_id": "f", **fields, "steps": steps}, ensure_ascii=False)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def spawn(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        """Call the command and do not wait for it."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        where = {"cwd": self.folder, "env": self.environ, "text": True}
+        child = subprocess.Popen([self.program, *words], **{**pipes, **where, **options})
+        self._children.append(child)
+        return child
+
+    def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Call the command and wait for it; the answer is as it comes."""
+        return completed(self.spawn(*words, **options))
+
+    def run_on_terminal(self, *words: str) -> tuple[int, str]:
+        """Call the command with a terminal as its stdout; return exit code and what was shown."""
+        screen, terminal = os.openpty()
+        child = self.spawn(*words, stdout=terminal, stderr=subprocess.STDOUT)
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux says EIO when the last writer has gone
+            while part := os.read(screen, 65536):
+                shown += part
+        os.close(screen)
+        return child.wait(60), shown.decode().replace("\r\n", "\n")
+
+    def ask(self, *words: str, code: int = 0) -> Any:
+        """Call the command, which must end with this exit code, and return the parsed answer."""
+        finished = self.run(*words)
+        assert finished.returncode == code, finished
+        return json.loads(finished.stdout)
+
+    def start(self, key: str, flow_file: str, *, code: int = 0) -> Any:
+        """Start a run in the foreground and return the parsed answer."""
+        return self.ask("start", f"--run-key={key}", flow_file, code=code)
+
+    def status(self, key: str) -> Any:
+        """Ask how a run stands."""
+        return self.ask("status", f"--run-key={key}")
+
+    def await_status(self, key: str, reached: Callable[[Any], bool]) -> Any:
+        """Ask for a run again and again until it is as wanted."""
+        deadline = time.monotonic() + 30
+        while not reached(status := self.status(key)):
+            assert time.monotonic() < deadline, status
+        return status
+
+    def refusal(self, *words: str, **options: Any) -> Any:
+        """Call the command, which must refuse, and return its one error object."""
+        finished = self.run(*words, **options)
+        assert (finished.returncode, finished.stdout) == (2, ""), finished
+        assert finished.stderr.count("\n") == 1
+        assert finished.stderr.endswith("}\n"), finished.stderr
+        assert "Traceback" not in finished.stderr
+        error = json.loads(finished.stderr)
+        assert error["error"]
+        return error
+
+    def close(self) -> None:
+        """End the calls that were not waited for."""
+        for child in self._children:
+            child.kill()
+            child.communicate()
+
+
+def completed(child: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a call and return its answer."""
+    stdout, stderr = child.communicate(timeout=60)
+    return subprocess.CompletedProcess(child.args, child.returncode, stdout, stderr)
+
+
+@pytest.fixture
+def flow(fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> Iterator[Flow]:
+    """The command on the fake orchesjob."""
+    flow = Flow(fake_orchesjob, tmp_path)
+    yield flow
+    flow.close()
+
+
+@pytest.fixture
+def each_flow(orchesjob: Orchesjob, tmp_path: Path) -> Iterator[Flow]:
+    """The command on the fake orchesjob, then on the real one."""
+    flow = Flow(orchesjob, tmp_path)
+    yield flow
+    flow.close()
+
+
+class Gate:
+    """A place where steps wait until the test lets them through."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = [folder / "arrivals", folder / "gate"]
+        for path in self._paths:
+            os.mkfifo(path)
+        # Open for both, so that neither side ever waits for the other to open.
+        self._arrivals, self._gate = (os.open(path, os.O_RDWR) for path in self._paths)
+
+    def command(self, then: str = "true", *, before: str = ":") -> list[str]:
+        """Return the command of a step that announces itself, waits, and then does something."""
+        arrivals, gate = map(shlex.quote, map(str, self._paths))
+        return ["sh", "-c", f"{before}; echo >{arrivals}; read -r _ <{gate}; {then}"]
+
+    def await_arrival(self) -> None:
+        """Wait until a step has come to the gate."""
+        assert select.select([self._arrivals], [], [], 30)[0]
+        os.read(self._arrivals, 1)
+
+    def has_arrival(self) -> bool:
+        """Tell whether a step has come to the gate that was not awaited."""
+        return bool(select.select([self._arrivals], [], [], 0)[0])
+
+    def let_through(self, steps: int = 1) -> None:
+        """Let steps go on, those that have come and those to come."""
+        os.write(self._gate, b"\n" * steps)
+
+    def close(self) -> None:
+        """Close the pipes."""
+        os.close(self._arrivals)
+        os.close(self._gate)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate for steps."""
+    gate = Gate(tmp_path)
+    yield gate
+    gate.close()

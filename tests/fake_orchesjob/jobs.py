@@ -35,7 +35,8 @@ class Jobs:
     def __init__(self, home: str) -> None:
         self.home = home
         self.logs = os.path.join(home, "logs")
-        os.makedirs(self.logs, mode=0o700, exist_ok=True)
+        for folder in (home, self.logs):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         path = os.path.join(home, "fake-orchesjob.db")
         is_new = not os.path.exists(path)
         if is_new:

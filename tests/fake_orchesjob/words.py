@@ -68,7 +68,7 @@ class Words:
             usage(self.call, "one of the arguments --run-key --job-id is required")
         if "/" in self.values.get("--job-id", ""):
             stop("Invalid job_id: contains path separator", USAGE)
-        if "--all" in self.values and "--run-key" not in self.values:
+        if "--all" in self.values and "--job-id" in self.values:
             stop("status --all requires --run-key", USAGE)
         if self.call == "start" and not self.command:
             stop("command is required (provide it after --)", USAGE)

@@ -1,0 +1,219 @@
+"""Command lines, exit codes and answers, on the fake orchesjob and on the real one."""
+
+import os
+import re
+import stat
+import time
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Orchesjob
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+JOB: dict[str, type | tuple[type, ...]] = {
+    "job_id": str,
+    "run_key": str,
+    "command": list,
+    "pid": (int, NoneType),
+    "pid_kind": (str, NoneType),
+    "worker_pid": (int, NoneType),
+    "target_pid": (int, NoneType),
+    "status": str,
+    "exit_code": (int, NoneType),
+    "stdout_file": str,
+    "stderr_file": str,
+    "attempt_no": int,
+    "strict": bool,
+    "rerun_of_job_id": (str, NoneType),
+    "rerun_reason": (str, NoneType),
+    "abort_reason": (str, NoneType),
+    **{f"{name}_at": (int, NoneType) for name in ("started", "finished", "updated", "aborted")},
+    **{f"{name}_at_iso": (str, NoneType) for name in ("started", "finished", "updated", "aborted")},
+}
+ABORT = (
+    "aborted",
+    "sent_term_target",
+    "sent_term_worker",
+    "sent_kill_target",
+    "sent_kill_worker",
+)
+MORE: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "start": {"accepted": bool, "existing": bool, "mode": str, "strict_override_used": bool},
+    "status": {"strict_override": (dict, NoneType)},
+    "abort": dict.fromkeys(
+        ("aborted", "sent_term_target", "sent_term_worker", "sent_kill_target", "sent_kill_worker"),
+        bool,
+    ),
+}
+
+
+def check_types(answer: dict[str, Any], call: str) -> None:
+    expected = JOB | MORE[call]
+    assert {name for name, kind in expected.items() if not isinstance(answer[name], kind)} == set()
+
+
+def test_keys_and_types(orchesjob: "Orchesjob") -> None:
+    """Each call answers with the keys of a job and its own, of these types."""
+    started = orchesjob.start("k", "sleep", "60")
+    asked = orchesjob.status("k")
+    aborted = orchesjob.ask("abort", "--run-key=k", "--grace-seconds=1", "--reason=why")
+    for call, answer in (("start", started), ("status", asked), ("abort", aborted)):
+        check_types(answer, call)
+        assert set(answer).isdisjoint(set().union(*MORE.values()) - set(MORE[call]))
+    for answer in (started, asked):
+        assert (answer["pid"], answer["pid_kind"]) == (started["target_pid"], "target")
+        assert (answer["status"], answer["exit_code"]) == ("RUNNING", None)
+        assert answer["finished_at"] is None
+    assert (aborted["status"], aborted["abort_reason"]) == ("ABORTED", "why")
+    assert aborted["aborted_at"] == aborted["finished_at"]
+
+
+def test_answer_is_ascii(orchesjob: "Orchesjob") -> None:
+    """The JSON is ASCII, whatever the key and the command are; bytes survive."""
+    word = "é\udcff"
+    raw = orchesjob.run("start", "--run-key=ключ/ a:b", "--", "true", word)
+    assert raw.stdout.isascii()
+    report = orchesjob.client().status("ключ/ a:b", env=orchesjob.environ)
+    assert report is not None
+    assert report.command == ("true", word)
+
+
+def test_version(orchesjob: "Orchesjob") -> None:
+    """The version is one that this client was made for."""
+    assert re.fullmatch(r"1\.\d+\.\d+", orchesjob.client().version())
+
+
+@pytest.mark.parametrize(
+    ("written", "executed"),
+    [
+        (["--", "echo", "a"], ["echo", "a"]),
+        (["echo", "a"], ["echo", "a"]),
+        (["echo", "--strict", "--", "b"], ["echo", "--strict", "--", "b"]),
+        (["--", "git", "log", "--", "f"], ["git", "log", "--", "f"]),
+        (["--", "--foo"], ["--foo"]),
+        (["--", "--", "x"], ["--", "x"]),
+        (["--", "true", ""], ["true", ""]),
+    ],
+)
+def test_command_as_written(
+    orchesjob: "Orchesjob", written: list[str], executed: list[str]
+) -> None:
+    """One leading `--` is removed, everything behind it is the command."""
+    answer = orchesjob.ask("start", "--run-key=k", *written)
+    assert answer["command"] == executed
+
+
+def test_key_in_two_words(orchesjob: "Orchesjob") -> None:
+    """An option and its value may stand in one word or in two."""
+    orchesjob.ask("start", "--run-key", "k", "--start-timeout", "9", "--", "true")
+    answer = orchesjob.ask("status", "--run-key=k")
+    assert orchesjob.ask("status", "--job-id", answer["job_id"])["run_key"] == "k"
+
+
+@pytest.mark.parametrize("key", ["-x", "--strict"])
+def test_key_like_an_option(orchesjob: "Orchesjob", key: str) -> None:
+    """A key that begins with `-` works in one word with its option only."""
+    assert orchesjob.run("start", "--run-key", key, "--", "true").returncode == 2
+    assert orchesjob.start(key, "true")["run_key"] == key
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["frobnicate"],
+        ["start", "--", "true"],
+        ["start", "--run-key=k"],
+        ["start", "--run-key=k", "--"],
+        ["start", "--run-key=k", "--frobnicate", "--", "true"],
+        ["start", "--run-key=k", "--start-timeout=soon", "--", "true"],
+        ["status"],
+        ["status", "--run-key=k", "--job-id=j"],
+        ["status", "--job-id=a/b"],
+        ["status", f"--job-id={UNKNOWN}", "--all"],
+        ["abort"],
+        ["abort", "--run-key=k", "--grace-seconds=x"],
+        ["unlock"],
+    ],
+)
+def test_usage_errors(orchesjob: "Orchesjob", words: list[str]) -> None:
+    """A wrong command line is exit 2, with a message on stderr and nothing on stdout."""
+    finished = orchesjob.run(*words)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    last = finished.stderr.splitlines()[-1]
+    assert re.match(r"orchesjob( \w+)?: ", last)
+    assert finished.stderr.startswith(("usage: orchesjob", "orchesjob: "))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["status", "--run-key=k"], "run_key not found"),
+        (["status", "--run-key=k", "--all"], "No jobs found for run_key: k"),
+        (["status", f"--job-id={UNKNOWN}"], f"Job not found: {UNKNOWN}"),
+        (["abort", "--run-key=k"], "run_key not found"),
+        (["abort", f"--job-id={UNKNOWN}"], f"Job not found: {UNKNOWN}"),
+        (["unlock", "--run-key=k"], "run_key not found"),
+        (["logs", "--run-key=k"], "run_key not found"),
+    ],
+)
+def test_unknown(orchesjob: "Orchesjob", words: list[str], message: str) -> None:
+    """An unknown key or id is exit 3."""
+    finished = orchesjob.run(*words)
+    assert (finished.returncode, finished.stdout) == (3, "")
+    assert finished.stderr == f"orchesjob: {message}\n"
+
+
+def test_home_that_is_a_file(orchesjob: "Orchesjob") -> None:
+    """A home that cannot be used is exit 1 with a traceback, whose last line tells why."""
+    orchesjob.home.touch()
+    finished = orchesjob.run("status", "--run-key=k")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr.startswith("Traceback")
+    assert re.match(r"\w*Error: ", finished.stderr.splitlines()[-1])
+
+
+def test_files(orchesjob: "Orchesjob") -> None:
+    """Home and logs are private, and the output is where the answer says."""
+    answer = orchesjob.start("k", "sh", "-c", "echo out; echo err >&2")
+    orchesjob.await_end("k")
+    logs = orchesjob.home / "logs"
+    assert Path(answer["stdout_file"]) == logs / f"{answer['job_id']}.stdout"
+    assert Path(answer["stderr_file"]) == logs / f"{answer['job_id']}.stderr"
+    assert Path(answer["stdout_file"]).read_text(encoding="utf-8") == "out\n"
+    assert Path(answer["stderr_file"]).read_text(encoding="utf-8") == "err\n"
+    assert orchesjob.run("logs", "--run-key=k").stdout == "out\n"
+    assert orchesjob.run("logs", "--run-key=k", "--stream=stderr").stdout == "err\n"
+    for folder in (orchesjob.home, logs):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for database in orchesjob.home.glob("*.db"):
+        assert stat.S_IMODE(database.stat().st_mode) == 0o600
+
+
+def test_whole_seconds(orchesjob: "Orchesjob") -> None:
+    """Times are whole seconds of the wall clock, each with a readable twin."""
+    before = int(time.time())
+    orchesjob.start("k", "true")
+    answer = orchesjob.await_end("k")
+    times = [answer[f"{name}_at"] for name in ("started", "finished", "updated")]
+    assert all(before <= seconds <= time.time() for seconds in times)
+    text = re.fullmatch(r"(.{19})[+-]\d\d:\d\d", answer["started_at_iso"])
+    assert text is not None
+    local = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(answer["started_at"]))
+    assert text[1] == local
+
+
+def test_relative_home(orchesjob: "Orchesjob", tmp_path: Path) -> None:
+    """Orchesjob takes a relative home from the directory of each call: hence absolute ones only."""
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    environ = orchesjob.environ | {"ORCHESJOB_HOME": "home"}
+    orchesjob.environ.update(environ)
+    orchesjob.ask("start", "--run-key=k", "--", "true", cwd=tmp_path / "here")
+    assert orchesjob.run("status", "--run-key=k", cwd=tmp_path / "there").returncode == 3
+    assert os.listdir(tmp_path / "here") == ["home"]  # noqa: PTH208 - the names

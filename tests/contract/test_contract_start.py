@@ -1,0 +1,164 @@
+"""What `start` does, by the state of its key, on the fake orchesjob and on the real one."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from orchesjob_client import JobStatus
+
+if TYPE_CHECKING:
+    from conftest import Orchesjob
+
+TERMINAL = {"SUCCEEDED", "FAILED", "LOST", "CANCELLED", "ABORTED"}
+
+
+def test_new_key(orchesjob: "Orchesjob") -> None:
+    """A new key is accepted, and its command is running when the answer comes."""
+    report = orchesjob.client().start("k", ["sleep", "60"], env=orchesjob.environ)
+    assert report.known_status is JobStatus.RUNNING
+    assert not report.existing
+    assert report.target_pid is not None
+    assert report.worker_pid is not None
+    answer = orchesjob.status("k")
+    assert (answer["attempt_no"], answer["rerun_of_job_id"]) == (1, None)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_active_key(orchesjob: "Orchesjob", strict: bool) -> None:
+    """A key whose job is running gives that job, even for another command."""
+    first = orchesjob.start("k", "sleep", "60")
+    again = orchesjob.start("k", "sleep", "61", strict=strict)
+    assert again["job_id"] == first["job_id"]
+    assert again["command"] == ["sleep", "60"]
+    assert (again["existing"], again["accepted"]) == (True, False)
+    assert again["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize("command", [["true"], ["false"], ["/nonexistent"]])
+def test_terminal_key_strict(orchesjob: "Orchesjob", command: list[str]) -> None:
+    """A strict start never runs a key twice, whatever came of it and however it was started."""
+    orchesjob.start("k", *command)
+    end = orchesjob.await_end("k")
+    again = orchesjob.start("k", *command, strict=True)
+    assert (again["job_id"], again["existing"]) == (end["job_id"], True)
+    assert (again["status"], again["exit_code"]) == (end["status"], end["exit_code"])
+
+
+@pytest.mark.parametrize("command", [["true"], ["false"]])
+def test_terminal_key_plain(orchesjob: "Orchesjob", command: list[str]) -> None:
+    """A plain start runs a key again whose job has ended, even one that was started strictly."""
+    orchesjob.start("k", *command, strict=True)
+    first = orchesjob.await_end("k")
+    again = orchesjob.start("k", *command)
+    assert (again["existing"], again["accepted"]) == (False, True)
+    assert again["job_id"] != first["job_id"]
+    assert (again["attempt_no"], again["rerun_of_job_id"]) == (2, first["job_id"])
+    history = orchesjob.ask("status", "--run-key=k", "--all")
+    assert [job["job_id"] for job in history] == [again["job_id"], first["job_id"]]
+
+
+def test_strict_flag(orchesjob: "Orchesjob") -> None:
+    """`strict` is this call's flag in the answer of `start`, the row's in that of `status`."""
+    assert orchesjob.start("k", "sleep", "60", strict=True)["strict"] is True
+    assert orchesjob.start("k", "sleep", "60")["strict"] is False
+    assert orchesjob.status("k")["strict"] is True
+
+
+def test_unlock(orchesjob: "Orchesjob") -> None:
+    """`unlock` lets one more strict start run; the one after that finds its job again."""
+    orchesjob.start("k", "true", strict=True)
+    orchesjob.await_end("k")
+    assert orchesjob.status("k")["strict_override"] is None
+    assert orchesjob.ask("unlock", "--run-key=k", "--reason=why")["unlocked"] is True
+    assert orchesjob.status("k")["strict_override"]["reason"] == "why"
+    second = orchesjob.start("k", "true", strict=True)
+    assert (second["attempt_no"], second["strict_override_used"]) == (2, True)
+    assert (second["existing"], second["rerun_reason"]) == (False, "why")
+    orchesjob.await_end("k")
+    third = orchesjob.start("k", "true", strict=True)
+    assert (third["job_id"], third["strict_override_used"]) == (second["job_id"], False)
+
+
+def test_unlock_of_an_active_key(orchesjob: "Orchesjob") -> None:
+    """A key whose job is running cannot be unlocked."""
+    orchesjob.start("k", "sleep", "60")
+    finished = orchesjob.run("unlock", "--run-key=k")
+    assert finished.returncode == 4
+    assert finished.stderr == "orchesjob: Cannot unlock active job: status=RUNNING\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "exit_code"),
+    [
+        ("exit 0", "SUCCEEDED", 0),
+        ("exit 7", "FAILED", 7),
+        ("kill -9 $$", "FAILED", -9),
+        ("kill -HUP $$", "FAILED", -1),
+    ],
+)
+def test_outcomes(orchesjob: "Orchesjob", code: str, status: str, exit_code: int) -> None:
+    """A job ends by its command's exit code or signal."""
+    orchesjob.start("k", "sh", "-c", code)
+    end = orchesjob.await_end("k")
+    assert (end["status"], end["exit_code"]) == (status, exit_code)
+    assert end["target_pid"] is not None
+
+
+@pytest.mark.parametrize("kind", ["missing", "plain file", "no interpreter line", "empty word"])
+def test_not_spawned(orchesjob: "Orchesjob", tmp_path: Path, kind: str) -> None:
+    """A command that cannot be executed is FAILED, -1, without a process and without a word."""
+    path = tmp_path / "program"
+    if kind != "missing":
+        path.write_text("true\n", encoding="utf-8")
+        path.chmod(0o644 if kind == "plain file" else 0o755)
+    command = "" if kind == "empty word" else str(path)
+    report = orchesjob.client().start("k", [command], env=orchesjob.environ)
+    assert report.not_spawned
+    assert report.stdout_file is not None
+    assert report.stderr_file is not None
+    assert Path(report.stdout_file).read_bytes() == Path(report.stderr_file).read_bytes() == b""
+
+
+def test_start_timeout(orchesjob: "Orchesjob") -> None:
+    """Without time to wait, the answer is STARTING; the job goes on."""
+    client = orchesjob.client()
+    report = client.start("k", ["true"], start_timeout_sec=0, env=orchesjob.environ)
+    assert report.known_status is JobStatus.STARTING
+    assert orchesjob.await_end("k")["status"] == "SUCCEEDED"
+
+
+def test_sync(orchesjob: "Orchesjob") -> None:
+    """`--sync` answers with the outcome."""
+    answer = orchesjob.ask("start", "--run-key=k", "--sync", "--", "sh", "-c", "sleep 0.2; exit 3")
+    assert (answer["status"], answer["exit_code"], answer["mode"]) == ("FAILED", 3, "sync")
+
+
+def test_stale_running(orchesjob: "Orchesjob") -> None:
+    """`start` believes a row that says RUNNING, dead worker or not; `status` looks."""
+    started = orchesjob.start("k", "sleep", "60")
+    os.kill(started["worker_pid"], signal.SIGKILL)
+    orchesjob.await_exit(started["worker_pid"])
+    assert orchesjob.start("k", "sleep", "60", strict=True)["status"] == "RUNNING"
+    assert orchesjob.status("k")["status"] == "LOST"
+    assert orchesjob.start("k", "sleep", "60", strict=True)["status"] == "LOST"
+
+
+def test_strict_starts_at_once(orchesjob: "Orchesjob") -> None:
+    """Of any number of strict starts at the same time, one runs the command."""
+    orchesjob.start("first", "true")  # the database exists
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(
+            pool.map(lambda _: orchesjob.start("k", "sleep", "60", strict=True), range(6))
+        )
+    assert len({answer["job_id"] for answer in answers}) == 1
+    assert sorted(answer["existing"] for answer in answers) == [False, *[True] * 5]
+
+
+def test_any_terminal_status_is_known(orchesjob: "Orchesjob") -> None:
+    """The client's terminal statuses are orchesjob's."""
+    orchesjob.start("k", "true")
+    assert orchesjob.await_end("k")["status"] in TERMINAL
+    assert {status for status in JobStatus if status not in {"STARTING", "RUNNING"}} == TERMINAL

@@ -1,0 +1,347 @@
+"""Each fault of the fake orchesjob does what its script says."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from orchesjob_client import (
+    BadAnswer,
+    CallFailed,
+    CallLimits,
+    CallTimedOut,
+    JobNotRunning,
+    JobReport,
+    OrchesjobClient,
+    marked_processes,
+)
+
+if TYPE_CHECKING:
+    from conftest import FakeOrchesjob
+
+type Rule = dict[str, Any]
+
+
+def start(fake: "FakeOrchesjob", *command: str, key: str = "k", **options: Any) -> JobReport:
+    return fake.client().start(key, command or ["sleep", "60"], env=fake.environ, **options)
+
+
+CALLS: dict[str, Callable[["FakeOrchesjob"], object]] = {
+    "start": start,
+    "status": lambda fake: fake.client().status("k", env=fake.environ),
+    "abort": lambda fake: fake.client().abort(run_key="k", env=fake.environ),
+}
+
+
+def begun(fake: "FakeOrchesjob") -> list[str]:
+    return [entry["key"] for entry in fake.executions() if entry["event"] == "begin"]
+
+
+def is_running(pid: int | None) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[0] != b"Z"
+
+
+@pytest.mark.parametrize("fault", ["locked", "die"])
+@pytest.mark.parametrize("when", ["before", "recorded", "answer"])
+def test_start_fails(fake_orchesjob: "FakeOrchesjob", fault: str, when: str) -> None:
+    """A failed `start` leaves nothing, a row that never moves, or a running job."""
+    fake_orchesjob.script([{"call": "start", "fault": fault, "when": when}])
+    with pytest.raises(CallFailed) as caught:
+        start(fake_orchesjob)
+    assert caught.value.exit_code == (1 if fault == "locked" else -signal.SIGKILL)
+    if fault == "locked":
+        assert caught.value.cause_text == "sqlite3.OperationalError: database is locked"
+    report = fake_orchesjob.client().status("k", env=fake_orchesjob.environ)
+    if when == "before":
+        assert report is None
+    else:
+        assert report is not None
+        assert report.status == ("STARTING" if when == "recorded" else "RUNNING")
+        assert (report.worker_pid is None) is (when == "recorded")
+    assert begun(fake_orchesjob) == (["k"] if when == "answer" else [])
+
+
+def test_start_dies_after_the_spawn(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A `start` that dies once it has a worker leaves a job that goes its way."""
+    fake_orchesjob.script([{"call": "start", "fault": "die", "when": "spawned"}])
+    with pytest.raises(CallFailed):
+        start(fake_orchesjob, "true")
+    assert fake_orchesjob.await_end("k")["status"] == "SUCCEEDED"
+
+
+def test_dead_start_can_be_fenced(fake_orchesjob: "FakeOrchesjob") -> None:
+    """An abort of a start that died before its worker proves that nothing ever runs."""
+    fake_orchesjob.script([{"call": "start", "fault": "die", "when": "recorded", "nth": 1}])
+    with pytest.raises(CallFailed):
+        start(fake_orchesjob, "true")
+    again = start(fake_orchesjob, "true", start_timeout_sec=0.05)
+    assert (again.status, again.existing) == ("STARTING", True)
+    answer = fake_orchesjob.ask("abort", "--run-key=k", "--grace-seconds=0")
+    assert not any(answer[name] for name in answer if name.startswith("sent_"))
+    assert JobReport.from_payload(answer).never_ran
+    # Its worker, should it come late, finds nothing to do.
+    fake_orchesjob.run("_worker", "--job-id", answer["job_id"])
+    assert begun(fake_orchesjob) == []
+
+
+@pytest.mark.parametrize("when", ["before", "recorded", "answer"])
+def test_hang(fake_orchesjob: "FakeOrchesjob", when: str) -> None:
+    """A call hangs where it is told to, for as long as it is told to."""
+    fake_orchesjob.script([{"call": "start", "fault": "hang", "when": when, "nth": 1, "sec": 0.3}])
+    began = time.monotonic()
+    start(fake_orchesjob, "true")
+    assert time.monotonic() - began >= 0.3
+    assert begun(fake_orchesjob) == ["k"]
+
+
+def test_hang_for_ever(fake_orchesjob: "FakeOrchesjob") -> None:
+    """Without a time, a call hangs until it is killed."""
+    fake_orchesjob.script([{"call": "status", "fault": "hang"}])
+    client = OrchesjobClient(fake_orchesjob.path, limits=CallLimits(status_sec=0.3))
+    with pytest.raises(CallTimedOut):
+        client.status("k", env=fake_orchesjob.environ)
+
+
+@pytest.mark.parametrize(
+    ("rule", "cause"),
+    [
+        ({"text": "garbage"}, "expected JSON"),
+        ({"text": ""}, "got nothing"),
+        ({"cut": 0.5}, "expected JSON"),
+        ({"set": {"run_key": "other"}}, "asked for key"),
+        ({"set": {"worker_pid": "x"}}, "worker_pid"),
+    ],
+)
+@pytest.mark.parametrize("call", CALLS)
+def test_bad_answers(fake_orchesjob: "FakeOrchesjob", call: str, rule: Rule, cause: str) -> None:
+    """An answer can be replaced, cut, or changed; what was asked for has been done."""
+    if call != "start":
+        start(fake_orchesjob)
+    fake_orchesjob.script([{"call": call, "fault": "answer", **rule}])
+    with pytest.raises(BadAnswer, match=cause):
+        CALLS[call](fake_orchesjob)
+    fake_orchesjob.script([])
+    assert fake_orchesjob.status("k")["status"] == ("ABORTED" if call == "abort" else "RUNNING")
+
+
+def test_later_version(fake_orchesjob: "FakeOrchesjob") -> None:
+    """An answer may hold a status and a key that nobody knows yet."""
+    changes = {"status": "PAUSED", "colour": "green"}
+    fake_orchesjob.script([{"call": "start", "fault": "answer", "set": changes}])
+    report = start(fake_orchesjob)
+    assert (report.status, report.known_status, report.is_active) == ("PAUSED", None, True)
+    assert json.loads(report.payload)["colour"] == "green"
+
+
+def test_exit_code(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A call can end with any exit code and complaint."""
+    rule = {"call": "status", "fault": "exit", "code": 126, "stderr": "cannot execute\n"}
+    fake_orchesjob.script([rule])
+    with pytest.raises(CallFailed, match="cannot execute") as caught:
+        fake_orchesjob.client().status("k", env=fake_orchesjob.environ)
+    assert caught.value.exit_code == 126
+
+
+def test_slow_worker(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A worker that is slow to begin keeps its job in STARTING."""
+    fake_orchesjob.script([{"call": "worker", "fault": "hang", "when": "recorded", "sec": 0.4}])
+    report = start(fake_orchesjob, "true", start_timeout_sec=0.1)
+    assert (report.status, report.target_pid) == ("STARTING", None)
+    assert fake_orchesjob.await_end("k")["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("rule", "target_recorded", "target_lives", "ran"),
+    [
+        ({"when": "recorded"}, False, False, False),
+        ({"when": "spawned"}, False, True, True),
+        ({"when": "running"}, True, True, True),
+        ({"when": "running", "kill_target": True}, True, False, True),
+    ],
+)
+def test_worker_dies(
+    fake_orchesjob: "FakeOrchesjob",
+    rule: Rule,
+    target_recorded: bool,
+    target_lives: bool,
+    ran: bool,
+) -> None:
+    """A worker can die at any point: the job is LOST, its command may live, known or not."""
+    fake_orchesjob.script([{"call": "worker", "fault": "die", **rule}])
+    started = start(fake_orchesjob)
+    fake_orchesjob.await_exit(started.worker_pid)
+    lost = fake_orchesjob.status("k")
+    assert (lost["status"], lost["exit_code"]) == ("LOST", None)
+    assert (lost["target_pid"] is not None) is target_recorded
+    if lost["target_pid"] and not target_lives:
+        fake_orchesjob.await_exit(lost["target_pid"])
+    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake_orchesjob.mark})
+    assert [process.command for process in marked] == (["sleep 60"] if target_lives else [])
+    assert begun(fake_orchesjob) == (["k"] if ran else [])
+
+
+def test_worker_dies_after_a_success(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A worker can die with its command's success unwritten: LOST may have been a success."""
+    fake_orchesjob.script([{"call": "worker", "fault": "die", "when": "ended"}])
+    start(fake_orchesjob, "true")
+    assert fake_orchesjob.await_end("k")["status"] == "LOST"
+    assert [entry.get("exit_code") for entry in fake_orchesjob.executions()] == [None, 0]
+
+
+def test_abort_dies_before_its_signals(fake_orchesjob: "FakeOrchesjob") -> None:
+    """An abort that dies after its row leaves ABORTED and a running command."""
+    report = start(fake_orchesjob)
+    fake_orchesjob.script([{"call": "abort", "fault": "die", "when": "recorded"}])
+    with pytest.raises(CallFailed):
+        fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+    assert fake_orchesjob.status("k")["status"] == "ABORTED"
+    assert is_running(report.target_pid)
+    with pytest.raises(JobNotRunning):
+        fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+
+
+def test_abort_without_signals(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A command can survive an abort that says it has been done."""
+    report = start(fake_orchesjob)
+    fake_orchesjob.script([{"call": "abort", "fault": "no_signals"}])
+    fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+    assert is_running(report.target_pid)
+    assert is_running(report.worker_pid)
+
+
+def test_abort_of_the_leader_only(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A member of the group can survive its leader."""
+    report = start(fake_orchesjob, "sh", "-c", "sleep 61 & wait")
+    fake_orchesjob.script([{"call": "abort", "fault": "leader_only"}])
+    fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+    fake_orchesjob.await_exit(report.target_pid)
+    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake_orchesjob.mark})
+    assert [process.command for process in marked] == ["sleep 61"]
+
+
+def test_abort_of_an_unrecorded_command(fake_orchesjob: "FakeOrchesjob") -> None:
+    """An abort while the command is spawned but not recorded leaves it running, unknown."""
+    fake_orchesjob.script([{"call": "worker", "fault": "hang", "when": "spawned"}])
+    report = start(fake_orchesjob, start_timeout_sec=0.3)
+    assert report.status == "STARTING"
+    answer = fake_orchesjob.ask("abort", "--run-key=k")
+    assert (answer["target_pid"], answer["sent_term_worker"]) == (None, True)
+    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake_orchesjob.mark})
+    assert [process.command for process in marked] == ["sleep 60"]
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "SUCCEEDED"), (3, "FAILED")])
+def test_finished_just_now(fake_orchesjob: "FakeOrchesjob", code: int, status: str) -> None:
+    """A job can end by itself just before its abort, which is refused then (rule 5.5)."""
+    report = start(fake_orchesjob)
+    fake_orchesjob.script([{"call": "abort", "fault": "finish", "exit_code": code}])
+    with pytest.raises(JobNotRunning, match=f"status={status}"):
+        fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+    end = fake_orchesjob.await_end("k")
+    assert (end["status"], end["exit_code"]) == (status, code)
+    fake_orchesjob.await_exit(report.target_pid)
+
+
+def test_strange_pids(fake_orchesjob: "FakeOrchesjob") -> None:
+    """PIDs of strangers keep a job RUNNING, those of nobody make it LOST."""
+    report = start(fake_orchesjob)
+    stranger = subprocess.Popen(["sleep", "60"])  # noqa: S607
+    fake_orchesjob.script(
+        [
+            {"call": "status", "nth": 1, "fault": "row", "set": {"worker_pid": stranger.pid}},
+            {"call": "status", "nth": 2, "fault": "row", "set": {"worker_pid": 2**22 + 1}},
+        ]
+    )
+    status = fake_orchesjob.status("k")
+    assert (status["status"], status["worker_pid"]) == ("RUNNING", stranger.pid)
+    assert fake_orchesjob.status("k")["status"] == "LOST"
+    assert is_running(report.worker_pid)
+    stranger.kill()
+    stranger.wait()
+
+
+def test_erased_times(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A finished job may have lost its times."""
+    start(fake_orchesjob, "true")
+    fake_orchesjob.await_end("k")
+    changes = {"finished_at": None, "aborted_at": None}
+    fake_orchesjob.script([{"call": "status", "fault": "row", "set": changes}])
+    answer = fake_orchesjob.status("k")
+    assert (answer["status"], answer["finished_at"]) == ("SUCCEEDED", None)
+
+
+def test_forgotten_key(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A key can be forgotten after it was answered; then even a strict start runs again."""
+    fake_orchesjob.script([{"call": "start", "nth": 1, "fault": "forget", "when": "answered"}])
+    first = start(fake_orchesjob, "true")
+    assert fake_orchesjob.client().status("k", env=fake_orchesjob.environ) is None
+    assert start(fake_orchesjob, "true").job_id != first.job_id
+    assert begun(fake_orchesjob) == ["k", "k"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "hit"),
+    [
+        ({}, "xxxxxx"),
+        ({"nth": 2}, ".x...."),
+        ({"every": 3}, "..x..x"),
+        ({"from": 5}, "....xx"),
+        ({"until": 2}, "xx...."),
+        ({"from": 2, "until": 3}, ".xx..."),
+    ],
+)
+def test_turns(fake_orchesjob: "FakeOrchesjob", turn: Rule, hit: str) -> None:
+    """A rule takes one, each N-th, or a range of the calls that match it."""
+    fake_orchesjob.script([{"call": "status", "fault": "exit", "code": 9, **turn}])
+    codes = [fake_orchesjob.run("status", "--run-key=k").returncode for _ in hit]
+    assert "".join("x" if code == 9 else "." for code in codes) == hit
+
+
+def test_keys(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A rule may be for some keys only, also where the job is named by its id."""
+    rule = {"fault": "exit", "code": 9, "key": "*:B:?"}
+    fake_orchesjob.script([{"call": call, **rule} for call in ("status", "abort")])
+    job_ids = {key: start(fake_orchesjob, key=key).job_id for key in ("r:A:1", "r:B:1")}
+    for key, code in (("r:A:1", 0), ("r:B:1", 9), ("r:B:12", 3)):
+        assert fake_orchesjob.run("status", f"--run-key={key}").returncode == code
+    for key, code in (("r:A:1", 0), ("r:B:1", 9)):
+        assert fake_orchesjob.run("abort", f"--job-id={job_ids[key]}").returncode == code
+    assert fake_orchesjob.run("status", "--running").returncode == 0
+
+
+def test_journal(fake_orchesjob: "FakeOrchesjob", tmp_path: Path) -> None:
+    """The journal holds each call and each execution, in order."""
+    start(fake_orchesjob, "sh", "-c", "exit 3", cwd=str(tmp_path))
+    end = fake_orchesjob.await_end("k")
+    start(fake_orchesjob, "true")
+    calls = fake_orchesjob.calls()
+    assert [(call["call"], call["key"]) for call in calls] == [
+        ("start", "k"),
+        ("status", "k"),
+        ("status", "k"),
+        ("start", "k"),
+    ]
+    assert calls[0]["argv"] == ["start", "--run-key=k", "--strict", "--", "sh", "-c", "exit 3"]
+    assert calls[0]["cwd"] == str(tmp_path)
+    began, ended = fake_orchesjob.executions()
+    assert (began["event"], ended["event"], ended["exit_code"]) == ("begin", "end", 3)
+    assert began["pid"] == ended["pid"] == end["target_pid"]
+    assert (began["argv"], began["cwd"]) == (["sh", "-c", "exit 3"], str(tmp_path))
+    assert began["monotonic"] <= ended["monotonic"]
+
+
+def test_executable_in_the_checkout(fake_orchesjob: "FakeOrchesjob") -> None:
+    """The fake can be used without these fixtures too."""
+    path = Path(__file__).parent.parent / "fake_orchesjob" / "orchesjob"
+    client = OrchesjobClient(str(path))
+    report = client.start("k", ["true"], env=fake_orchesjob.environ)
+    fake_orchesjob.await_exit(report.worker_pid)
+    assert fake_orchesjob.status("k")["status"] == "SUCCEEDED"
