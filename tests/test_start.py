@@ -1,0 +1,312 @@
+"""`start` in the foreground, `tick`, and what the command says about itself."""
+
+import json
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import FakeOrchesjob, Flow, Gate
+
+RUN_KEYS = [
+    "run_key",
+    "flow_id",
+    "status",
+    "started_at",
+    "finished_at",
+    "error",
+    "steps",
+    "runner",
+]
+STEP_KEYS = [
+    "id",
+    "run_key",
+    "status",
+    "attempt_no",
+    "max_retries",
+    "next_attempt_at",
+    "started_at",
+    "finished_at",
+    "error",
+    "orchesjob_status",
+]
+TRUE = {"id": "a", "command": ["true"]}
+FALSE = {"id": "a", "command": ["false"]}
+
+
+def starts(fake: "FakeOrchesjob") -> list[str]:
+    return [call["key"] for call in fake.calls() if call["call"] == "start"]
+
+
+def test_json_of_a_run(each_flow: "Flow") -> None:
+    """A run and its steps are described by exactly the keys of rule 6.4."""
+    after = {"id": "b", "command": ["true"], "when": "!a", "retries": 2}
+    run = each_flow.start("k", each_flow.write(TRUE, after, flow_id="daily"))
+    assert list(run) == RUN_KEYS
+    assert [list(step) for step in run["steps"]] == [STEP_KEYS, STEP_KEYS]
+    assert (run["run_key"], run["flow_id"], run["status"]) == ("k", "daily", "SUCCEEDED")
+    assert (run["error"], run["runner"]) == (None, None)
+    a, b = run["steps"]
+    assert (a["id"], a["run_key"], a["status"], a["attempt_no"]) == ("a", "k:a:1", "SUCCEEDED", 1)
+    assert (a["max_retries"], a["next_attempt_at"], a["error"]) == (0, None, None)
+    assert a["orchesjob_status"]["status"] == "SUCCEEDED"
+    assert a["orchesjob_status"]["command"] == ["true"]
+    times = (run["started_at"], a["started_at"], a["finished_at"], run["finished_at"])
+    assert all(isinstance(moment, float) for moment in times)
+    assert list(times) == sorted(times)
+    assert b == {
+        "id": "b",
+        "run_key": "k:b:1",
+        "status": "SKIPPED",
+        "attempt_no": 0,
+        "max_retries": 2,
+        "next_attempt_at": None,
+        "started_at": None,
+        "finished_at": b["finished_at"],
+        "error": None,
+        "orchesjob_status": None,
+    }
+    assert each_flow.status("k") == run
+
+
+def test_runner_while_a_run_is_advanced(flow: "Flow", gate: "Gate") -> None:
+    """`status` names the process that advances a run, and nobody when it has gone (rule 6.4)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    run = flow.status("k")
+    assert (run["status"], run["runner"]) == ("RUNNING", {"pid": runner.pid, "alive": True})
+    runner.kill()
+    runner.wait()
+    assert flow.status("k")["runner"] is None
+    gate.let_through()
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+
+
+def test_one_line_on_a_pipe(flow: "Flow") -> None:
+    """On a pipe the result is one compact line, and nothing else is said (rule 6.10)."""
+    finished = flow.run("start", "--run-key=k", flow.write(TRUE, flow_id="日本"))
+    assert (
+        finished.stdout
+        == json.dumps(json.loads(finished.stdout), ensure_ascii=False, separators=(",", ":")) + "\n"
+    )
+    assert '"flow_id":"日本"' in finished.stdout
+    assert finished.stderr == ""
+
+
+def test_indented_on_a_terminal(flow: "Flow") -> None:
+    """On a terminal the result is indented JSON (rule 6.10)."""
+    code, shown = flow.run_on_terminal("start", "--run-key=k", flow.write(TRUE))
+    assert code == 0
+    assert shown == json.dumps(json.loads(shown), indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "code"),
+    [
+        pytest.param([TRUE], "SUCCEEDED", 0, id="succeeded"),
+        pytest.param([FALSE], "FAILED", 1, id="failed"),
+        pytest.param(
+            [FALSE, {"id": "b", "command": ["true"], "when": "!a"}], "FAILED", 1, id="mended"
+        ),
+        pytest.param(
+            [TRUE, {"id": "b", "command": ["no"], "when": "!a"}], "SUCCEEDED", 0, id="skipped"
+        ),
+        pytest.param([{"id": "a", "command": ["./none"]}], "FAILED", 1, id="no-such-command"),
+    ],
+)
+def test_exit_code(flow: "Flow", steps: list[Any], status: str, code: int) -> None:
+    """The exit code of `start` is the run's outcome, and again when asked again (rule 6.9)."""
+    file = flow.write(*steps)
+    assert flow.start("k", file, code=code)["status"] == status
+    assert flow.start("k", file, code=code)["status"] == status
+
+
+def test_idempotence(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
+    """A run that has ended is reported, letter by letter, and orchesjob not asked (rule 4.3)."""
+    file = flow.write(FALSE)
+    first = flow.run("start", "--run-key=k", file)
+    calls = fake_orchesjob.calls()
+    again = flow.run("start", "--run-key=k", file)
+    assert (again.returncode, again.stdout, again.stderr) == (1, first.stdout, "")
+    assert fake_orchesjob.calls() == calls
+
+
+def test_same_meaning(flow: "Flow", fake_orchesjob: "FakeOrchesjob", tmp_path: Path) -> None:
+    """Comments, layout, YAML or JSON do not matter: the run is the same (rule 4.4)."""
+    yaml = tmp_path / "flow.yaml"
+    yaml.write_text(
+        "# nightly\nsteps:\n- when: !a   # on failure\n  command:\n    - echo\n    - 'no'\n"
+        "  id: b\n"
+        "- {command: [false], id: a, retries: 0}\nflow_id: f\n",
+        encoding="utf-8",
+    )
+    a = {"id": "a", "command": ["false"]}
+    same = flow.write({"id": "b", "command": ["echo", "no"], "when": " ! a"}, a)
+    first = flow.start("k", str(yaml), code=1)
+    assert flow.start("k", same, code=1) == first
+    assert starts(fake_orchesjob) == ["k:a:1", "k:b:1"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ([{"id": "a", "command": ["true", "x"]}], "a"),
+        ([{"id": "a", "command": ["true"], "retries": 1}], "retries"),
+        ([{"id": "a", "command": ["true"], "strict": False}], "strict"),
+        ([TRUE, {"id": "b", "command": ["true"]}], "b"),
+        ([{"id": "b", "command": ["true"]}], "b"),
+    ],
+)
+def test_changed_definition(flow: "Flow", changed: list[Any], named: str) -> None:
+    """A file of another meaning is refused, and the run stays as it is (rule 4.4)."""
+    before = flow.start("k", flow.write(TRUE))
+    error = flow.refusal("start", "--run-key=k", flow.write(*changed))["error"]
+    assert "'k' was started with another definition" in error
+    assert named in error
+    assert flow.status("k") == before
+
+
+def test_second_start_waits(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
+    """A second foreground `start` says whom it waits for and ends with the outcome (rule 4.5)."""
+    file = flow.write({"id": "a", "command": gate.command("exit 3")})
+    first = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "--run-key=k", file)
+    assert second.stderr is not None
+    said = second.stderr.readline()
+    assert (
+        said == f"orchesjob-flow: process {first.pid} advances run 'k'; waiting for its outcome\n"
+    )
+    gate.let_through()
+    answers = [child.communicate(timeout=60)[0] for child in (first, second)]
+    assert answers[0] == answers[1]
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert starts(fake_orchesjob) == ["k:a:1"]
+
+
+def test_second_start_takes_over(
+    flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob"
+) -> None:
+    """A waiting `start` goes on with the run when the first one is killed (rule 4.5)."""
+    after = {"id": "b", "command": ["true"], "when": "a"}
+    file = flow.write({"id": "a", "command": gate.command()}, after)
+    first = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "--run-key=k", file)
+    assert second.stderr is not None
+    assert second.stderr.readline()
+    first.kill()
+    gate.let_through()
+    assert second.wait(60) == 0
+    assert flow.status("k")["status"] == "SUCCEEDED"
+    assert [e["key"] for e in fake_orchesjob.executions() if e["event"] == "begin"] == [
+        "k:a:1",
+        "k:b:1",
+    ]
+
+
+def test_directory(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
+    """All steps run where `start` first ran, whoever goes on from wherever (rule 4.6)."""
+    (flow.folder / "there").mkdir()
+    (flow.folder / "elsewhere").mkdir()
+    after = {"id": "b", "command": ["true"], "when": "a"}
+    file = flow.write({"id": "a", "command": gate.command()}, after)
+    first = flow.spawn("start", "--run-key=k", file, cwd=flow.folder / "there")
+    gate.await_arrival()
+    first.kill()
+    gate.let_through()
+    second = flow.run("start", "--run-key=k", file, cwd=flow.folder / "elsewhere")
+    assert second.returncode == 0
+    assert {execution["cwd"] for execution in fake_orchesjob.executions()} == {
+        str(flow.folder / "there")
+    }
+
+
+def test_lost_database(each_flow: "Flow", tmp_path: Path) -> None:
+    """Without its database the same `start` finds every outcome and runs nothing (rule 4.7)."""
+    log = tmp_path / "log"
+    append = f"echo $0 >>{shlex.quote(str(log))}"
+    file = each_flow.write(
+        {"id": "a", "command": ["sh", "-c", append, "a"]},
+        {"id": "b", "command": ["sh", "-c", f"{append}; exit 1", "b"], "retries": 1},
+        {"id": "c", "command": ["sh", "-c", append, "c"], "when": "!b"},
+        {"id": "d", "command": ["sh", "-c", append, "d"], "when": "b"},
+    )
+    first = each_flow.start("k", file, code=1)
+    ran = log.read_text(encoding="utf-8")
+    for path in each_flow.home.glob("*.sqlite3*"):
+        path.unlink()
+    second = each_flow.start("k", file, code=1)
+    assert log.read_text(encoding="utf-8") == ran
+    assert sorted(ran.split()) == ["a", "b", "b", "c"]
+    assert [(step["status"], step["attempt_no"]) for step in second["steps"]] == [
+        (step["status"], step["attempt_no"]) for step in first["steps"]
+    ]
+
+
+def test_tick(flow: "Flow", gate: "Gate") -> None:
+    """`tick` advances a run as far as it goes without waiting, and exits with 0 (rule 6.8)."""
+    after = {"id": "b", "command": ["true"], "when": "a"}
+    file = flow.write({"id": "a", "command": gate.command()}, after)
+    flow.run("start", "--run-key=other", flow.write(TRUE, name="other.json"))
+    first = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    assert "is being advanced by process" in flow.refusal("tick", "--run-key=k")["error"]
+    first.kill()
+    first.wait()
+    ticked = flow.ask("tick", "--run-key=k")
+    assert (ticked["status"], ticked["steps"][0]["status"]) == ("RUNNING", "RUNNING")
+    gate.let_through()
+    flow.orchesjob.await_end("k:a:1")
+    for _ in range(3):
+        ticked = flow.ask("tick", "--run-key=k")
+    assert ticked["status"] == "SUCCEEDED"
+
+
+def test_as_a_module(flow: "Flow") -> None:
+    """`python -m orchesjob_flow` is the same command."""
+    command = [sys.executable, "-m", "orchesjob_flow", "start", "--run-key=k", flow.write(TRUE)]
+    answer = subprocess.run(command, env=flow.environ, capture_output=True, check=True, timeout=60)
+    assert json.loads(answer.stdout) == flow.status("k")
+
+
+def test_version(flow: "Flow") -> None:
+    """`--version` says which of the five packages' one version is installed."""
+    answer = flow.run("--version")
+    assert answer.stdout == f"orchesjob-flow {version('orchesjob-flow')}\n"
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_example_is_a_flow(flow: "Flow") -> None:
+    """What `example` prints is a flow that this very program runs (rule 6.8)."""
+    example = flow.run("example")
+    assert (example.returncode, example.stderr) == (0, "")
+    assert "# " in example.stdout
+    (flow.folder / "example.yaml").write_text(example.stdout, encoding="utf-8")
+    run = flow.start("k", "example.yaml")
+    assert run["status"] == "SUCCEEDED"
+    assert len(run["steps"]) > 1
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_help(flow: "Flow", words: tuple[str, ...]) -> None:
+    """No words at all, `-h` and `--help` print the help and are no error."""
+    answer = flow.run(*words)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("Usage: orchesjob-flow ")
+    assert " tick " not in answer.stdout
+    assert not flow.home.exists()
+
+
+@pytest.mark.parametrize("command", ["start", "status", "watch", "cancel", "example"])
+def test_help_of_a_command(flow: "Flow", command: str) -> None:
+    """Every command has a help with an example."""
+    answer = flow.run(command, "--help")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"orchesjob-flow {command}" in answer.stdout.partition("Example:")[2]
