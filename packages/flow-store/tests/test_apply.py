@@ -155,10 +155,20 @@ def test_a_running_attempt_ends_after_a_cancel_request(
     revision = run_store.apply("k", Changes(None, {0: step}, {(0, 1): attempt}), revision=0)
     run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
     for status in (AttemptStatus.STARTING, AttemptStatus.RUNNING, AttemptStatus.CANCELLED):
-        now = attrs.evolve(attempt, status=status)
+        now = attrs.evolve(attempt, status=status, abort_reason="cancel")
         revision = run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
     ended = Changes(RunHeader(FlowStatus.CANCELLED, None, 110.0))
     assert run_store.apply("k", ended, revision=revision) == revision + 1
+
+
+def test_no_second_start_after_a_cancel_request(
+    run_store: FlowStore, step: Step, attempt: Attempt
+) -> None:
+    """An attempt whose start is to be tried again is not started either (rule 5.6)."""
+    revision = run_store.apply("k", Changes(None, {0: step}, {(0, 1): attempt}), revision=0)
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    with pytest.raises(CancelRequested):
+        run_store.apply("k", Changes(attempts={(0, 1): attempt}), revision=revision)
 
 
 def test_an_adopted_attempt_after_a_cancel_request(run_store: FlowStore, attempt: Attempt) -> None:

@@ -91,7 +91,8 @@ class ModelRun:
             return RunTakenOver
         if self.header.status.is_terminal:
             return TerminalStatus
-        if self.cancel and any(changes.attempts[key].status == "STARTING" for key in new):
+        starting = [one for one in changes.attempts.values() if one.status == "STARTING"]
+        if self.cancel and any(one.abort_reason is None for one in starting):
             return CancelRequested
         if any(self.steps[position].status.is_terminal for position in changes.steps) or any(
             not self.attempts[key].status.is_open for key in changes.attempts.keys() - new

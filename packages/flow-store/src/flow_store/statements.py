@@ -56,7 +56,6 @@ SELECT_GUARDS = """
     SELECT id, revision, status, cancel_requested_at, cancel_grace_sec FROM runs WHERE run_key = ?
 """
 SELECT_STEP = "SELECT 1 FROM steps WHERE run_id = ? AND position = ? AND step_id = ?"
-SELECT_ATTEMPT = "SELECT 1 FROM attempts WHERE run_id = ? AND position = ? AND number = ?"
 NEXT_REVISION = "UPDATE runs SET revision = revision + 1 WHERE id = ?"
 UPDATE_HEADER = "UPDATE runs SET status = ?, error = ?, finished_at = ? WHERE id = ?"
 REQUEST_CANCEL = """

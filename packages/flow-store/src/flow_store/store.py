@@ -157,8 +157,8 @@ class FlowStore:
 
         Raises:
             RunTakenOver: The run has another revision: somebody else drives it (rule 4.5).
-            CancelRequested: A new attempt would be STARTING although the run is to be cancelled
-                (rule 5.6).
+            CancelRequested: An attempt would be STARTING, and not to be aborted, although the run
+                is to be cancelled (rule 5.6).
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
             NotRecorded: There is no such run, or no such step at that position.
             Unstorable: A value that SQLite or the schema cannot take.
@@ -185,17 +185,10 @@ class FlowStore:
         if status not in (FlowStatus.PENDING, FlowStatus.RUNNING):
             raise TerminalStatus(run_key)
         request = rows.cancel_request(*cancel)
-        if request is not None and any(
-            attempt.status is AttemptStatus.STARTING and self._is_new(run_id, attempt)
-            for attempt in changes.attempts.values()
-        ):
+        if request is not None and any(map(_would_start, changes.attempts.values())):
             raise CancelRequested(run_key, request)
         self._database.change(statements.NEXT_REVISION, (run_id,))
         return int(run_id)
-
-    def _is_new(self, run_id: int, attempt: Attempt) -> bool:
-        key = (run_id, attempt.position, attempt.number)
-        return not self._database.query(statements.SELECT_ATTEMPT, key)
 
     def _write_step(self, run_key: str, run_id: int, step: Step) -> None:
         key = (run_id, step.position, step.step_id)
@@ -276,3 +269,8 @@ class FlowStore:
             yield
         except (TypeError, ValueError) as error:
             raise StoreBroken(self._database.path, str(error)) from error
+
+
+def _would_start(attempt: Attempt) -> bool:
+    """Whether a start may follow from the record: a first one, or one that is tried again."""
+    return attempt.status is AttemptStatus.STARTING and attempt.abort_reason is None

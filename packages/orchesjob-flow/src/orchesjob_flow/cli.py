@@ -6,6 +6,7 @@ that `status` stays quick.
 
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -308,11 +309,11 @@ def interrupt(signum: int, _frame: FrameType | None) -> None:
 
 def interrupted(signum: int, words: Sequence[str]) -> int:
     """Say how to go on after a signal (rule 6.9)."""
-    name = signal.Signals(signum).name
-    error = f"interrupted by {name}"
+    described = {"error": f"interrupted by {signal.Signals(signum).name}"}
     if "start" in words:
-        error += "; steps that have begun run on under orchesjob, the same `start` goes on"
-    print_error({"error": error})
+        described["error"] += "; steps that have begun run on under orchesjob"
+        described["resume"] = shlex.join(["orchesjob-flow", *words])
+    print_error(described)
     return SIGNALLED + signum
 
 

@@ -1,5 +1,6 @@
 """`watch`: a run's table, again and again, until the run is terminal (rule 6.6)."""
 
+import shutil
 import sys
 import time
 
@@ -13,6 +14,7 @@ from orchesjob_flow.table import print_table, run_table, use_colour
 
 LOOK_SEC = 0.1
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 def watch(run_key: str, settings: Settings, *, interval_sec: float, screen: bool) -> Run:
@@ -71,11 +73,26 @@ def append(run: Run, runner_pid: int | None) -> None:
 
 
 class Screen:
-    """Draws the table in place; the last one stays on the screen."""
+    """Draws the table in place; the last one stays on the screen, whole."""
+
+    def __init__(self) -> None:
+        """Let what is on the screen scroll away rather than draw over it."""
+        sys.stdout.write("\n" * (shutil.get_terminal_size().lines - 1))
 
     def __call__(self, run: Run, runner_pid: int | None) -> None:
         """Draw over what was drawn before, line by line, so that nothing flickers."""
-        table = run_table(run, runner_pid, time.time(), colour=use_colour())
-        lines = "".join(f"{line}{CLEAR_LINE}\n" for line in table.splitlines())
-        sys.stdout.write(f"{HOME}{lines}{CLEAR_BELOW}")
+        lines = run_table(run, runner_pid, time.time(), colour=use_colour()).splitlines()
+        if run.status.is_terminal:
+            table = "".join(f"{line}{CLEAR_LINE}\n" for line in lines)
+        else:
+            table = NO_WRAP + f"{CLEAR_LINE}\n".join(fit(lines)) + CLEAR_LINE + WRAP
+        sys.stdout.write(f"{HOME}{table}{CLEAR_BELOW}")
         sys.stdout.flush()
+
+
+def fit(lines: list[str]) -> list[str]:
+    """Leave out the last lines if the screen is too low, and say how many."""
+    height = shutil.get_terminal_size().lines
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], f"... and {len(lines) - height + 1} more"]
