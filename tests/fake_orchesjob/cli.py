@@ -1,18 +1,18 @@
 # ruff: noqa: PTH110, PTH123 - importing pathlib takes as long as half a call
 """The calls and their answers."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 import time
-from typing import Any
 
 from fake_orchesjob.faults import Faults
 from fake_orchesjob.jobs import (
     ACTIVE,
     OVERRIDE_TIMES,
     Jobs,
-    Row,
     is_alive,
     job_object,
     with_times,
@@ -20,6 +20,12 @@ from fake_orchesjob.jobs import (
 from fake_orchesjob.journal import write_call
 from fake_orchesjob.words import NOT_FOUND, NOT_RUNNING, Words, crash, leave, stop
 from fake_orchesjob.worker import launch, run_worker
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fake_orchesjob.jobs import Row
 
 _POLL_SEC = 0.004
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -149,7 +155,7 @@ def _signal_group(pid: int | None, number: signal.Signals) -> bool:
     return pid is not None and _delivered(os.killpg, pid, number)
 
 
-def _delivered(send: Any, pid: int, number: signal.Signals) -> bool:
+def _delivered(send: Callable[[int, int], None], pid: int, number: signal.Signals) -> bool:
     try:
         send(pid, number)
     except ProcessLookupError:

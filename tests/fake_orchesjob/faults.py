@@ -25,18 +25,24 @@
   `text` replaces all of it.
 """
 
+from __future__ import annotations
+
 import fcntl
 import json
 import os
 import re
 import signal
 import time
-from typing import Any
 
-from fake_orchesjob.jobs import Jobs
 from fake_orchesjob.words import crash, leave
 
-Rule = dict[str, Any]
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fake_orchesjob.jobs import Jobs
+
+    type Rule = dict[str, Any]
 
 
 class Faults:

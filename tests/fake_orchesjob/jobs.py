@@ -4,12 +4,12 @@
 Transitions that any caller may make live here; processes are begun elsewhere.
 """
 
+from __future__ import annotations
+
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 ACTIVE = ("STARTING", "RUNNING")
 TIMES = ("started_at", "finished_at", "updated_at", "aborted_at")
@@ -26,7 +26,12 @@ CREATE TABLE IF NOT EXISTS overrides (
     run_key TEXT PRIMARY KEY, allowed_at INTEGER, used_at INTEGER, reason TEXT, expires_at INTEGER);
 """
 
-Row = dict[str, Any]
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    type Row = dict[str, Any]
 
 
 class Jobs:

@@ -1,8 +1,13 @@
 """Reading the command line, and the ways in which a call can end without an answer."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 FAILED, USAGE, NOT_FOUND, NOT_RUNNING = 1, 2, 3, 4
 

@@ -1,14 +1,20 @@
 # ruff: noqa: PTH208 - importing pathlib takes as long as half a call
 """The process beside each command: it starts the command, waits for it, records how it ended."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 import time
 
 from fake_orchesjob.faults import Faults
-from fake_orchesjob.jobs import Jobs, Row, command_of
+from fake_orchesjob.jobs import Jobs, command_of
 from fake_orchesjob.journal import write_execution
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
+if TYPE_CHECKING:
+    from fake_orchesjob.jobs import Row
 
 _FIRST_OTHER_DESCRIPTOR = 3
 _TERM_TO_KILL_SEC = 2.0
