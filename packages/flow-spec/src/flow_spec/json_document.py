@@ -57,16 +57,16 @@ def _check_limits(text: str) -> None:
     depth = values = 0
     for token in _STRUCTURE.finditer(text):
         char = text[token.start()]
-        if char in "[{":
-            depth += 1
-        elif char in "]}":
+        if char in "]}":
             depth -= 1
-        if char != '"':
+        elif char != '"':
+            # Every value, and every key, comes after a bracket, a comma or a colon.
+            depth += char in "[{"
             values += 1
-        if depth > MAX_DEPTH or values > 2 * MAX_VALUES:
-            line = text.count("\n", 0, token.start()) + 1
-            column = token.start() - text.rfind("\n", 0, token.start())
-            raise (too_deep if depth > MAX_DEPTH else too_many)(line, column)
+            if depth > MAX_DEPTH or values > MAX_VALUES:
+                line = text.count("\n", 0, token.start()) + 1
+                column = token.start() - text.rfind("\n", 0, token.start())
+                raise (too_deep if depth > MAX_DEPTH else too_many)(line, column)
 
 
 def _number(spelling: str) -> Scalar:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flow_spec.errors import DocumentError
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 
 _KINDS = {
     stat.S_IFDIR: "a directory",

@@ -1,0 +1,49 @@
+"""The classes are the schema: every declared field has a kind, a sentence and a way to be read."""
+
+import attrs
+import pytest
+from flow_spec import FlowSpec, StepSpec, parse_flow
+from flow_spec.fields import Declaration, declarations
+
+FIELDS = [
+    (cls, name, field) for cls in (FlowSpec, StepSpec) for name, field in declarations(cls).items()
+]
+
+
+def test_the_fields_of_a_flow_file_are_these() -> None:
+    """A flow has these fields and a step those, in this order (rule 2.2)."""
+    assert list(declarations(FlowSpec)) == ["flow_id", "steps"]
+    assert list(declarations(StepSpec)) == [
+        "id",
+        "command",
+        "when",
+        "depends_on",
+        "retries",
+        "retry_delay_sec",
+        "timeout_sec",
+        "strict",
+        "start_timeout_sec",
+        "description",
+    ]
+
+
+@pytest.mark.parametrize(("cls", "name", "field"), FIELDS, ids=[case[1] for case in FIELDS])
+def test_a_field_is_documented_by_one_sentence(cls: type, name: str, field: Declaration) -> None:
+    """The sentence is what a schema, an editor or a table of fields shows."""
+    assert field.doc[0].isupper()
+    assert field.doc.endswith(".")
+    assert field.required == (getattr(attrs.fields(cls), name).default is attrs.NOTHING)
+
+
+def test_a_step_built_in_code_has_the_defaults_of_a_file() -> None:
+    """`StepSpec(id, command)` is what a file with these two keys gives (rule 2.2)."""
+    flow = parse_flow("flow_id: f\nsteps: [{id: A, command: [x]}]")
+    assert flow == FlowSpec("f", (StepSpec("A", ("x",)),))
+
+
+def test_a_flow_is_immutable() -> None:
+    """Flows are values: they can be shared, compared and used as keys."""
+    flow = FlowSpec("f", (StepSpec("A", ("x",)),))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        flow.flow_id = "g"  # type: ignore[misc]
+    assert {flow: 1}[FlowSpec("f", (StepSpec("A", ("x",)),))] == 1
