@@ -184,6 +184,7 @@ def test_unknown_run_or_step(run_store: FlowStore, step: Step, attempt: Attempt)
         ("gone", Changes(RunHeader(FlowStatus.RUNNING)), NotRecorded),
         ("k", Changes(steps={7: attrs.evolve(step, position=7)}), NotRecorded),
         ("k", Changes(steps={0: attrs.evolve(step, step_id="b")}), NotRecorded),
+        ("k", Changes(steps={0: attrs.evolve(step, step_id="A")}), NotRecorded),
         ("k", Changes(attempts={(7, 1): attrs.evolve(attempt, position=7)}), Unstorable),
         ("k", Changes(attempts={(0, 0): attrs.evolve(attempt, number=0)}), Unstorable),
     ]

@@ -511,6 +511,8 @@ def test_settings(filled: Path, pragma: str, value: int) -> None:
     """Every commit is synced, references and pages are checked, and no lock is awaited for long."""
     with closing(Database(filled, "rw")) as database:
         assert database.query(f"PRAGMA {pragma}") == [(value,)]
+        database.checkpoint()
+        assert database.query(f"PRAGMA {pragma}") == [(value,)]
 
 
 def test_removing_a_run_removes_all_of_it(filled: Path) -> None:

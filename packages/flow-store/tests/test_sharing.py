@@ -5,6 +5,7 @@ import sqlite3
 import string
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from flow_store import (
     Step,
     StoreUnavailable,
 )
+from flow_store.database import BUSY_TIMEOUT_SEC
 
 Python = Callable[..., subprocess.Popen[str]]
 
@@ -149,8 +151,17 @@ def test_switching_to_wal_waits_for_a_writer(path: Path, raw: sqlite3.Connection
     with pytest.raises(StoreUnavailable, match="locked") as caught:
         FlowStore.open(path)
     assert caught.value.retryable
-    raw.execute("ROLLBACK")
+
+
+def test_creation_goes_on_when_a_writer_lets_go(path: Path, python: Python) -> None:
+    """A new file that another process is about to write is opened as soon as that has ended."""
+    holder = python(HOLD.replace("EXCLUSIVE", "IMMEDIATE"), path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    release = threading.Timer(0.1, holder.communicate, ["let go\n"])
+    release.start()
     FlowStore.open(path).close()
+    release.join()
 
 
 def test_full_disk(run_store: FlowStore, path: Path, python: Python) -> None:
@@ -229,7 +240,9 @@ def test_checkpoint_is_quiet_while_others_read(
     raw.execute("BEGIN")
     raw.execute("SELECT * FROM runs").fetchall()
     run_store.apply("k", Changes(steps={0: step}), revision=0)
+    begun = time.monotonic()
     run_store.checkpoint()
+    assert time.monotonic() - begun < BUSY_TIMEOUT_SEC, "nobody is kept waiting for it"
     assert Path(f"{path}-wal").stat().st_size > 0
     raw.execute("COMMIT")
     run_store.checkpoint()
