@@ -3,6 +3,8 @@
 import pickle
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from orchesjob_client import (
     BadAnswer,
     CallFailed,
@@ -78,3 +80,11 @@ def test_one_printable_line(text: str, shown: str) -> None:
     """The cause is the last line, printable, and at most 500 characters."""
     assert CallFailed("orchesjob status", text).cause_text == shown
     assert len(shown) <= 500
+
+
+@given(text=st.text(st.characters(), max_size=600))
+def test_any_cause(text: str) -> None:
+    """Whatever orchesjob complains, a terminal can show it."""
+    cause = CallFailed("orchesjob status", text).cause_text
+    assert cause.isprintable()
+    assert len(cause) <= 500

@@ -194,7 +194,34 @@ def test_parse_start() -> None:
     assert parse_started("\n") is None
 
 
-def test_without_proc(tmp_path: Path) -> None:
-    """Where there is no /proc, `ps` is asked, and an unknown process is not alive."""
-    assert marked_processes(MARK, {"abc"}, proc=tmp_path) == []
-    assert not is_alive(Process(2**22 + 1, 1, "sleep", "abc"), proc=tmp_path)
+def test_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no /proc, `ps` is asked for the marks, and for one process's start."""
+    (tmp_path / "output").write_text(PS_OUTPUT, encoding="utf-8")
+    program = tmp_path / "ps"
+    program.write_text(
+        "#!/bin/sh\n"
+        'test "$LC_ALL" = C || exit 1\n'
+        'case "$*" in\n'
+        f"'-E -ww -x -o pid=,lstart=,command=') cat {tmp_path}/output ;;\n"
+        "'-o state= -p 501') echo S ;;\n"
+        "'-o state= -p 502') echo Z ;;\n"
+        "'-o lstart= -p 50'[12]) echo 'Wed Nov 25 13:06:40 2026    ' ;;\n"
+        "*) exit 1 ;;\n"
+        "esac\n",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (found,) = marked_processes("MARK", {"abc"}, proc=tmp_path)
+    assert found.pid == 501
+    assert is_alive(found, proc=tmp_path)
+    assert not is_alive(attrs.evolve(found, started_ticks=found.started_ticks + 1), proc=tmp_path)
+    assert not is_alive(attrs.evolve(found, pid=502), proc=tmp_path)
+    assert not is_alive(attrs.evolve(found, pid=503), proc=tmp_path)
+
+
+def test_nobody_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With neither /proc nor `ps` nobody can tell, which is an error and no answer."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        marked_processes("MARK", {"abc"}, proc=tmp_path)

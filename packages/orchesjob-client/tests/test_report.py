@@ -5,11 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from orchesjob_client import BadAnswer, JobReport, JobStatus
 
 type Answer = Callable[..., dict[str, Any]]
 
 ACTIVE = {"STARTING", "RUNNING", "PAUSED"}
+ANSWER_KEYS = (
+    *("job_id", "run_key", "status", "command", "exit_code", "worker_pid", "target_pid"),
+    *("existing", "stdout_file", "stderr_file"),
+)
 
 
 def test_fields(answer: Answer) -> None:
@@ -165,3 +171,31 @@ def test_largest_payload(answer: Answer) -> None:
     """An object of exactly a million characters is still taken."""
     room = 1_000_000 - len(JobReport.from_payload(answer(later="")).payload)
     assert len(JobReport.from_payload(answer(later="x" * room)).payload) == 1_000_000
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+job_keys = st.sampled_from([*ANSWER_KEYS, "later"])
+
+
+@given(changes=st.dictionaries(job_keys, json_values, max_size=4), as_text=st.booleans())
+@example(changes={"later": float("inf")}, as_text=True)
+def test_any_object(changes: dict[str, Any], as_text: bool) -> None:
+    """Whatever stands in a job object, it is a report that can be stored, or a bad answer."""
+    document = {"job_id": "j", "run_key": "k", "status": "RUNNING", **changes}
+    try:
+        report = JobReport.from_payload(json.dumps(document) if as_text else document)
+    except BadAnswer:
+        return
+    assert JobReport.from_payload(report.payload) == report
+    assert report.is_active is not report.is_terminal
+
+
+@given(text=st.text())
+def test_any_text(text: str) -> None:
+    """Whatever orchesjob prints, it is a report or a bad answer."""
+    with pytest.raises(BadAnswer):
+        JobReport.from_payload(text)

@@ -137,7 +137,7 @@ def _spawn(
             start_new_session=True,
         )
     except ValueError as error:  # a NUL or a lone surrogate in an argument
-        raise CallRefused(call, f"an argument cannot be passed: {error}") from error
+        raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error
     except OSError as error:
         raise _spawn_error(call, argv[0], cwd, error) from error
 

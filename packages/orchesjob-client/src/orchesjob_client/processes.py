@@ -28,6 +28,9 @@ def marked_processes(
 
     The caller itself is never among them, nor are zombies. Where `proc` is no process file
     system, `ps` is asked.
+
+    Raises:
+        OSError: There is neither a process file system nor a `ps`, so nobody can tell.
     """
     if not _has_processes(proc):
         return [found for found in ps.read_processes(variable, values) if found.pid != os.getpid()]
@@ -38,7 +41,11 @@ def marked_processes(
 
 
 def is_alive(process: Process, *, proc: Path = _PROC) -> bool:
-    """Tell whether this very process still runs; a zombie does not."""
+    """Tell whether this very process still runs; a zombie does not.
+
+    Raises:
+        OSError: As for `marked_processes`.
+    """
     if _has_processes(proc):
         return _started_ticks(proc / str(process.pid)) == process.started_ticks
     return ps.read_started(process.pid) == process.started_ticks

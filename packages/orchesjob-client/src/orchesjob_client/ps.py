@@ -4,6 +4,7 @@ The form is that of macOS. It has been tested with canned text only, never on a 
 """
 
 import calendar
+import os
 import re
 import subprocess
 import time
@@ -63,7 +64,7 @@ def _ps(*options: str) -> str:
     # A fixed locale, because `lstart` names days and months.
     finished = subprocess.run(
         ["ps", *options],  # noqa: S607 - where `ps` lies differs
-        env={"LC_ALL": "C", "PATH": "/bin:/usr/bin"},
+        env={**os.environ, "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

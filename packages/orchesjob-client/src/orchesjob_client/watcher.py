@@ -56,7 +56,8 @@ class JobWatcher:
     def watch(self, token: object, report: JobReport) -> Watch:
         """Watch the worker of `report` under `token`, a hashable value of the caller's choice.
 
-        A token that is in use already changes to the new job.
+        A token that is in use already changes to the new job. `on_exit` may be called before this
+        returns.
         """
         self.unwatch(token)
         if not self._supported or report.worker_pid is None:
