@@ -49,6 +49,15 @@ def run_store(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
 
 
 @pytest.fixture
+def filled(path: Path, create: Callable[..., bool]) -> Path:
+    """A closed file with the run `k`, all of it moved out of the write-ahead log."""
+    with FlowStore.open(path) as store:
+        create(store)
+        store.checkpoint()
+    return path
+
+
+@pytest.fixture
 def step() -> Step:
     """Step `a` of the run `k`, at its first attempt."""
     return Step(0, "a", StepStatus.RUNNING, 1, 0, 2, started_at=101.0)

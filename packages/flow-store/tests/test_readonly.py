@@ -1,0 +1,110 @@
+"""Looking at a database: what that needs, and that it leaves no trace (rule 6.1)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flow_store import (
+    Changes,
+    FlowStatus,
+    FlowStore,
+    RunHeader,
+    StoreMissing,
+    StoreUnavailable,
+)
+
+
+def test_readonly_needs_a_file(path: Path) -> None:
+    """Looking at a database that is not there does not create it."""
+    with pytest.raises(StoreMissing, match="nothing has been recorded"):
+        FlowStore.open_readonly(path)
+    assert not path.exists()
+
+
+def test_readonly_finds_nothing_in_an_empty_file(path: Path) -> None:
+    """In a file that is just being created nothing is recorded yet; it stays as it is."""
+    path.touch()
+    with pytest.raises(StoreMissing):
+        FlowStore.open_readonly(path)
+    assert path.stat().st_size == 0
+
+
+@pytest.fixture
+def folder_state(tmp_path: Path) -> Callable[[], dict[str, tuple[bytes, int]]]:
+    """Read the names, contents and times of all files in the folder.
+
+    The `-shm` file is an index that every reader uses; its content says nothing.
+    """
+
+    def read() -> dict[str, tuple[bytes, int]]:
+        return {
+            file.name: (
+                b"" if file.name.endswith("-shm") else file.read_bytes(),
+                0 if file.name.endswith("-shm") else file.stat().st_mtime_ns,
+            )
+            for file in sorted(tmp_path.iterdir())
+        }
+
+    return read
+
+
+def test_readonly_leaves_no_trace(
+    filled: Path, folder_state: Callable[[], dict[str, tuple[bytes, int]]]
+) -> None:
+    """Looking at a run changes no file and adds none."""
+    before = folder_state()
+    with FlowStore.open_readonly(filled) as store:
+        assert store.load("k") is not None
+        assert store.attempts("k") == ()
+    assert folder_state() == before
+
+
+def test_readonly_does_not_write(filled: Path) -> None:
+    """A store opened for reading refuses to record anything."""
+    with FlowStore.open_readonly(filled) as store:
+        with pytest.raises(StoreUnavailable, match="readonly") as caught:
+            store.apply("k", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+        assert not caught.value.retryable
+        store.checkpoint()
+
+
+def _block_index(path: Path) -> None:
+    """Do what a read-only folder does, to root too: SQLite cannot create its index."""
+    index = Path(f"{path}-shm")
+    index.unlink()
+    index.symlink_to(path.parent / "nowhere" / "shm")
+
+
+def test_readonly_where_nothing_can_be_created(filled: Path) -> None:
+    """Where SQLite cannot create its index beside the file, the file is read as it stands."""
+    Path(f"{filled}-wal").unlink()
+    _block_index(filled)
+    with FlowStore.open_readonly(filled) as store:
+        assert store.load("k") is not None
+
+
+def test_readonly_refuses_to_miss_commits(path: Path, create: Callable[..., bool]) -> None:
+    """A file whose latest commits are in a log that cannot be read is not shown without them."""
+    with FlowStore.open(path) as store:
+        create(store)
+    _block_index(path)
+    with pytest.raises(StoreUnavailable):
+        FlowStore.open_readonly(path)
+
+
+def test_readonly_with_an_unreadable_log(path: Path, create: Callable[..., bool]) -> None:
+    """A log of which not even the size can be told counts as one that holds commits."""
+    with FlowStore.open(path) as store:
+        create(store)
+    _block_index(path)
+    Path(f"{path}-wal").unlink()
+    Path(f"{path}-wal").symlink_to(f"{path}-wal")
+    with pytest.raises(StoreUnavailable):
+        FlowStore.open_readonly(path)
+
+
+def test_link_loop(path: Path) -> None:
+    """A link to itself is unavailable, with the system's reason."""
+    path.symlink_to(path)
+    with pytest.raises(StoreUnavailable, match="symbolic links"):
+        FlowStore.open_readonly(path)

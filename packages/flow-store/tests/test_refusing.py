@@ -1,0 +1,261 @@
+"""Which files are refused, and that nothing which happened to one crashes a caller (rule 6.1)."""
+
+import os
+import socket
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    Changes,
+    FlowStore,
+    Step,
+    StepStatus,
+    StoreBroken,
+    StoreError,
+    StoreForeign,
+    StoreNewer,
+)
+from flow_store.database import Database
+from flow_store.schema import MIGRATIONS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+OPENERS = [FlowStore.open, FlowStore.open_readonly]
+Opener = Callable[[Path], FlowStore]
+
+
+def _text(path: Path) -> None:
+    path.write_text("This is no database, but a text of some length.\n" * 400)
+
+
+def _short(path: Path) -> None:
+    path.write_bytes(b"SQLite")
+
+
+def _truncated(path: Path) -> None:
+    os.truncate(path, 4096)
+
+
+def _zeroed(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(200))
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript("CREATE TABLE mine (x); PRAGMA user_version = 999")
+
+
+def _foreign_mark(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.executescript("PRAGMA application_id = 7")
+
+
+def _newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = 999")
+
+
+def _no_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = -1")
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (_text, StoreBroken),
+        (_short, StoreBroken),
+        (_truncated, StoreBroken),
+        (_zeroed, StoreBroken),
+        (_no_version, StoreBroken),
+        (_foreign, StoreForeign),
+        (_foreign_mark, StoreForeign),
+        (_directory, StoreForeign),
+        (_fifo, StoreForeign),
+        (_newer, StoreNewer),
+    ],
+)
+def test_refused_files(
+    filled: Path,
+    spoil: Callable[[Path], None],
+    error: type[StoreError],
+    opener: Opener,
+    tmp_path: Path,
+) -> None:
+    """What is no intact flow database of a known version is refused, named and left as it is."""
+    for beside in tmp_path.glob("*-*"):
+        beside.unlink()
+    spoil(filled)
+    before = filled.read_bytes() if filled.is_file() and not filled.is_fifo() else None
+    with pytest.raises(error, match=str(filled)) as caught:
+        opener(filled)
+    assert type(caught.value) is error
+    assert not caught.value.retryable
+    if before is not None:
+        assert filled.read_bytes() == before
+
+
+def test_newer_names_both_versions(filled: Path) -> None:
+    """The refusal of a newer file says which version it has and which ones are known."""
+    _newer(filled)
+    with pytest.raises(StoreNewer) as caught:
+        FlowStore.open(filled)
+    assert (caught.value.found, caught.value.known) == (999, len(MIGRATIONS))
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_refusing_does_not_checkpoint(path: Path, opener: Opener) -> None:
+    """A newer program's commits in the write-ahead log stay there when its file is refused."""
+    FlowStore.open(path).close()
+    database = Database(path, "rw")
+    database.query("PRAGMA user_version = 999")
+    database.close()
+    before = (path.read_bytes(), Path(f"{path}-wal").read_bytes())
+    with pytest.raises(StoreNewer):
+        opener(path)
+    assert (path.read_bytes(), Path(f"{path}-wal").read_bytes()) == before
+
+
+def test_socket_is_foreign(tmp_path: Path) -> None:
+    """A socket is no file to open."""
+    before = Path.cwd()
+    os.chdir(tmp_path)  # a socket's path must be short
+    try:
+        with closing(socket.socket(socket.AF_UNIX)) as listener:
+            listener.bind("s")
+            with pytest.raises(StoreForeign, match="no regular file"):
+                FlowStore.open_readonly("s")
+    finally:
+        os.chdir(before)
+
+
+def test_damage_is_found_when_it_is_read(filled: Path, raw: sqlite3.Connection) -> None:
+    """A table that is gone, or text that is none, breaks the run, and the error names the file."""
+    raw.execute("UPDATE runs SET flow_id = CAST(x'ff' AS TEXT)")
+    with (
+        FlowStore.open(filled) as store,
+        pytest.raises(StoreBroken, match=str(filled)),
+    ):
+        store.load("k")
+    raw.execute("DROP TABLE attempts")
+    with FlowStore.open(filled) as store, pytest.raises(StoreBroken, match="no such table"):
+        store.attempts("k")
+
+
+@pytest.mark.parametrize("read", [FlowStore.load, FlowStore.attempts])
+def test_unknown_status_is_damage(
+    filled: Path,
+    raw: sqlite3.Connection,
+    read: Callable[[FlowStore, str], object],
+) -> None:
+    """A status that no version knows is damage to the file, not a crash; other runs go on."""
+    raw.executescript(
+        """
+        PRAGMA ignore_check_constraints = ON;
+        INSERT INTO attempts (run_id, position, number, status, started_at, boot_id)
+            VALUES (1, 0, 1, 'SOMEHOW', 1.0, 'boot');
+        """
+    )
+    with FlowStore.open(filled) as store:
+        with pytest.raises(StoreBroken, match="SOMEHOW"):
+            read(store, "k")
+        assert store.create(
+            run_key="k2", flow_id="f", definition="", directory="/", started_at=1.0, steps=[]
+        )
+        assert store.load("k2") is not None
+
+
+def test_wrong_type_is_damage(filled: Path, raw: sqlite3.Connection) -> None:
+    """A value of a type that no version writes is damage to the file, not a crash."""
+    raw.executescript(
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '');
+        PRAGMA writable_schema = RESET;
+        UPDATE runs SET directory = 7;
+        """
+    )
+    with FlowStore.open(filled) as store, pytest.raises(StoreBroken, match="int"):
+        store.load("k")
+
+
+def test_garbled_schema_is_damage(filled: Path, raw: sqlite3.Connection) -> None:
+    """A schema that SQLite cannot even quote in its complaint is damage to the file."""
+    raw.executescript(
+        """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = CAST(x'435245415445205441424c4520dd20dd' AS TEXT);
+        """
+    )
+    with pytest.raises(StoreBroken, match="its schema is damaged"):
+        FlowStore.open(filled)
+
+
+@pytest.fixture(scope="module")
+def damageable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A path to write to, and the bytes of an intact file with a run."""
+    path = tmp_path_factory.mktemp("damaged") / "flow.sqlite3"
+    with FlowStore.open(path) as store:
+        store.create(
+            run_key="k",
+            flow_id="f",
+            definition="d" * 5000,
+            directory="/",
+            started_at=1.0,
+            steps=[(step_id, 1) for step_id in "abc"],
+        )
+        attempt = Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job="j" * 5000)
+        store.apply("k", Changes(attempts={(0, 1): attempt}), revision=0)
+        store.checkpoint()
+    return path, path.read_bytes()
+
+
+@given(
+    spots=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1)), min_size=1),
+    keep=st.floats(0.01, 1),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_damage_escapes(
+    damageable: tuple[Path, bytes], spots: list[tuple[float, bytes]], keep: float
+) -> None:
+    """Whatever happened to the bytes of a file, every call either works or raises a StoreError."""
+    path, intact = damageable
+    content = bytearray(intact)
+    for where, what in spots:
+        start = int(where * len(content))
+        content[start : start + len(what)] = what
+    path.write_bytes(content[: int(keep * len(content))])
+    changes = Changes(steps={2: Step(2, "c", StepStatus.RUNNING, 1, 0, 1)})
+    calls: list[Callable[[FlowStore], object]] = [
+        lambda store: store.load("k"),
+        lambda store: store.attempts("k"),
+        lambda store: store.apply("k", changes, revision=0),
+        lambda store: store.request_cancel("k", requested_at=1.0, grace_sec=None),
+        FlowStore.checkpoint,
+    ]
+    for opener in OPENERS:
+        for beside in path.parent.glob("*-*"):
+            beside.unlink()
+        with suppress(StoreError), opener(path) as store:
+            for call in calls:
+                with suppress(StoreError):
+                    call(store)
