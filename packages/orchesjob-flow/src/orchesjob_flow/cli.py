@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchesjob_flow.errors import Interrupted
+from orchesjob_flow.errors import FlowError, Interrupted
 from orchesjob_flow.text import dump_json
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def start(settings: "Settings", run_key: str, detach: bool, flow_file: str) -> i
     print_json(
         {
             **run_json(detached.run, detached.pid),
-            "detached": True,
+            "detached": not detached.run.status.is_terminal,
             "pid": detached.pid,
             "stdout_log": str(detached.stdout_log),
             "stderr_log": str(detached.stderr_log),
@@ -286,6 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return closed_output()
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        if "drive" in words and not is_expected(error):
+            traceback.print_exc()  # into the log of the background process
         print_error(explain(error))
         return WRONG
 
@@ -327,10 +330,15 @@ def explain(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with whatever data a script can use."""
     if isinstance(error, click.ClickException):
         described: dict[str, Any] = {"error": error.format_message()}
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            described["help"] = f"{error.ctx.command_path} --help"
+        if isinstance(error, click.UsageError):
+            command = cli.name if error.ctx is None else error.ctx.command_path
+            described["help"] = f"{command} --help"
         return described
-    described = {"error": str(error) or type(error).__name__}
+    if not is_expected(error):
+        return {
+            "error": f"internal error, a bug worth reporting: {error!r}; every run is as it was"
+        }
+    described = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
         described["problems"] = [
@@ -343,6 +351,16 @@ def explain(error: Exception) -> dict[str, Any]:
             for problem in problems
         ]
     return described
+
+
+def is_expected(error: Exception) -> bool:
+    """Tell an error that was foreseen from a bug."""
+    from flow_spec import FlowSpecError
+    from flow_store import StoreError
+    from orchesjob_client import OrchesjobError
+
+    foreseen = (FlowError, FlowSpecError, StoreError, OrchesjobError, OSError)
+    return isinstance(error, foreseen)
 
 
 def print_error(described: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ Each returns the run as it stands at its end. Options, output and exit codes are
 
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -42,11 +43,8 @@ def start(run_key: str, flow_file: str, settings: Settings) -> Run:
         if run.status.is_terminal:
             return run
         path = settings.home.run_lock(run_key)
-        lock = Lock.wait(path, before_waiting=lambda: say_waiting(run_key, path))
-        try:
+        with closing(Lock.wait(path, before_waiting=lambda: say_waiting(run_key, path))) as lock:
             return drive(run_key, settings, store, lock)
-        finally:
-            lock.release()
 
 
 def drive(run_key: str, settings: Settings, store: FlowStore, lock: Lock) -> Run:
@@ -56,7 +54,6 @@ def drive(run_key: str, settings: Settings, store: FlowStore, lock: Lock) -> Run
         return run
     with runner_of(run_key, settings, store, lock) as runner:
         runner.drive()
-    store.checkpoint()
     return load(store, run_key, settings)
 
 
@@ -81,10 +78,8 @@ def ensure_child(run_key: str, settings: Settings) -> int | None:
     lock = Lock.take(path)
     if lock is None:
         return holder(path) or None
-    try:
+    with closing(lock):
         return detach.start_child(run_key, settings, lock)
-    finally:
-        lock.release()
 
 
 def drive_in_background(
@@ -162,13 +157,10 @@ def finish_cancel(
     run_key: str, settings: Settings, store: FlowStore, lock: Lock, deadline: float
 ) -> None:
     """Drive a run that is to be cancelled, until it is or the deadline is over."""
-    try:
+    with closing(lock):
         if not load(store, run_key, settings).status.is_terminal:
             with runner_of(run_key, settings, store, lock) as runner:
                 runner.drive(until=deadline)
-            store.checkpoint()
-    finally:
-        lock.release()
 
 
 def tick(run_key: str, settings: Settings) -> Run:
@@ -176,12 +168,11 @@ def tick(run_key: str, settings: Settings) -> Run:
     with open_existing(run_key, settings) as store:
         if load(store, run_key, settings).status.is_terminal:
             return load(store, run_key, settings)
-        lock = take_or_refuse(run_key, settings)
-        try:
-            with runner_of(run_key, settings, store, lock) as runner:
-                runner.settle()
-        finally:
-            lock.release()
+        with (
+            closing(take_or_refuse(run_key, settings)) as lock,
+            runner_of(run_key, settings, store, lock) as runner,
+        ):
+            runner.settle()
         return load(store, run_key, settings)
 
 
@@ -192,7 +183,6 @@ def take_or_refuse(run_key: str, settings: Settings) -> Lock:
         RunnerBusy: Another process advances the run.
     """
     path = settings.home.run_lock(run_key)
-    settings.home.prepare()
     lock = Lock.take(path)
     if lock is None:
         raise RunnerBusy(run_key, holder(path) or None)

@@ -7,7 +7,7 @@ What every command that advances a run shares: `start`, its background child, `c
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from queue import SimpleQueue
 from types import FrameType
 
@@ -42,30 +42,26 @@ def runner_of(run_key: str, settings: Settings, store: FlowStore, lock: Lock) ->
     run = load(store, run_key, settings)
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
-    fence = take_fence(run_key, settings)
-    try:
-        performer = Performer(
-            OrchesjobClient(orchesjob),
-            inbox.put,
-            directory=run.directory,
-            calls_lock=fence.fileno(),
-            starts=limits.starts,
-            environ=settings.environ,
+    state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
+    with (
+        closing(take_fence(run_key, settings)) as fence,
+        closing(
+            Performer(
+                OrchesjobClient(orchesjob),
+                inbox.put,
+                directory=run.directory,
+                calls_lock=fence.fileno(),
+                starts=limits.starts,
+                environ=settings.environ,
+            )
+        ) as performer,
+        stopped_by_signals(inbox),
+    ):
+        yield Runner(
+            state, store, run.revision, inbox, now=now, perform=performer.perform, warn=warn
         )
-        runner = Runner(
-            RunState.load(FlowSpec.from_json(run.definition), run, limits),
-            store,
-            run.revision,
-            inbox,
-            now=now,
-            perform=performer.perform,
-            warn=warn,
-        )
-        with stopped_by_signals(inbox):
-            yield runner
-        performer.close()
-    finally:
-        fence.release()
+    if state.status.is_terminal:
+        store.checkpoint()
 
 
 def take_fence(run_key: str, settings: Settings) -> Lock:

@@ -68,7 +68,7 @@ class Lock:
         lock = cls(descriptor, path)
         if lock.is_current():
             return lock
-        lock.release()  # somebody replaced the file: what was taken guards nothing
+        lock.close()  # somebody replaced the file: what was taken guards nothing
         return None
 
     def fileno(self) -> int:
@@ -87,7 +87,7 @@ class Lock:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let go of the lock in this process."""
         os.close(self._descriptor)
 

@@ -22,10 +22,11 @@ def read(run_key: str, settings: Settings) -> tuple[Run, int | None]:
 
 
 def open_existing(run_key: str, settings: Settings) -> FlowStore:
-    """Open the store of a run that must be there, for writing; create nothing."""
+    """Open the store of a run that must be there, for writing; create no database."""
     check_run_key(run_key)
     if not settings.home.database.exists():
         raise RunNotFound(run_key, settings.home.database)
+    settings.home.prepare()
     return FlowStore.open(settings.home.database, checkpoints=True)
 
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from contextlib import closing
 
 from flow_store import Run
 
@@ -45,25 +46,20 @@ def watch_and_advance(
     Raises:
         RunnerBusy: Another process advances the run.
     """
-    show = Screen() if screen else append
-    with open_existing(run_key, settings):
-        pass
     if read(run_key, settings)[0].status.is_terminal:
         return watch(run_key, settings, interval_sec=interval_sec, screen=screen)
-    lock = take_or_refuse(run_key, settings)
-    try:
-        with (
-            open_existing(run_key, settings) as store,
-            runner_of(run_key, settings, store, lock) as runner,
-        ):
-            while True:
-                run, runner_pid = read(run_key, settings)
-                show(run, runner_pid)
-                if run.status.is_terminal:
-                    return run
-                runner.drive(until=time.monotonic() + interval_sec)
-    finally:
-        lock.release()
+    show = Screen() if screen else append
+    with (
+        open_existing(run_key, settings) as store,
+        closing(take_or_refuse(run_key, settings)) as lock,
+        runner_of(run_key, settings, store, lock) as runner,
+    ):
+        while True:
+            run, runner_pid = read(run_key, settings)
+            show(run, runner_pid)
+            if run.status.is_terminal:
+                return run
+            runner.drive(until=time.monotonic() + interval_sec)
 
 
 def append(run: Run, runner_pid: int | None) -> None:

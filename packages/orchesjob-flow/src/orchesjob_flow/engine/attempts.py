@@ -154,7 +154,7 @@ def job_exited(turn: Turn, attempt: OpenAttempt) -> None:
 
 def request_abort(turn: Turn, attempt: OpenAttempt, reason: AbortReason) -> None:
     """Decide that an attempt is to be ended, and end it as soon as no call is under way."""
-    if attempt.row.abort_reason != AbortReason.CANCEL:
+    if attempt.row.abort_reason not in (reason, AbortReason.CANCEL):
         turn.record_attempt(attempt, abort_reason=reason)
         calls.pursue(turn, attempt)
 

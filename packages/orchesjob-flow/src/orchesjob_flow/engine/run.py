@@ -79,6 +79,8 @@ class RunStep:
     spec: StepSpec
     row: Step
     attempt: OpenAttempt | None = None
+    queued: bool = False
+    """It is among the steps that may start."""
     looking: bool = False
     """A search for survivors is under way, before the next attempt."""
     last_running_mono: float | None = None
@@ -167,6 +169,12 @@ class RunState:
                 return status is StepStatus.SKIPPED
             case _:
                 return status is StepStatus.SUCCEEDED
+
+    def enqueue(self, step: RunStep) -> None:
+        """Let a step start as soon as there is room, once."""
+        if not step.queued:
+            step.queued = True
+            self.ready.append(step)
 
     def newly_decidable(self) -> Iterator[RunStep]:
         """Yield the steps whose waits have all come to an end since the last time."""

@@ -72,6 +72,9 @@ def retry_step(turn: Turn, step: RunStep, error: str) -> None:
 def await_attempt(turn: Turn, step: RunStep) -> None:
     """Wait out the rest of a delay, on the monotonic clock while that means anything (5.10)."""
     row = step.row
+    if row.attempt_no == 0:
+        turn.run.enqueue(step)
+        return
     if row.next_attempt_at is None or row.next_attempt_mono is None:
         remaining = 0.0
     elif row.next_attempt_boot == turn.now.boot:
@@ -86,10 +89,7 @@ def await_attempt(turn: Turn, step: RunStep) -> None:
 
 def look_for_survivors(turn: Turn, step: RunStep) -> None:
     """Make sure that no attempt runs beside its predecessor (rule 5.8)."""
-    if step.looking or step.attempt is not None or turn.run.cancel is not None:
-        return
-    if step.row.attempt_no == 0:
-        turn.run.ready.append(step)
+    if step.looking or step.queued or step.attempt is not None or turn.run.cancel is not None:
         return
     step.looking = True
     attempt = AttemptId(step.row.position, step.row.attempt_no)
@@ -108,11 +108,11 @@ def outlived_timeout(turn: Turn, step: RunStep) -> bool:
 
 def survivors_seen(turn: Turn, step: RunStep, survivors: Sequence[Process]) -> None:
     """Start the next attempt if the last one is gone; else wait, and name who is in the way."""
-    step.looking = False
-    if turn.run.cancel is not None:
+    if not step.looking or turn.run.cancel is not None:
         return
+    step.looking = False
     if not survivors:
-        turn.run.ready.append(step)
+        turn.run.enqueue(step)
         return
     error = f"waits for attempt {step.row.attempt_no} to be gone: {name_processes(survivors)}"
     if (step.row.status, step.row.error) != (StepStatus.DELAYED, error):

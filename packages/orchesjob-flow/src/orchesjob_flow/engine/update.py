@@ -57,7 +57,9 @@ def start_ready_steps(turn: Turn) -> None:
     run = turn.run
     limit = run.limits.starts if run.answered else 1
     while run.ready and not run.gave_up and run.starting < limit:
-        attempts.begin_attempt(turn, run.ready.popleft())
+        step = run.ready.popleft()
+        step.queued = False
+        attempts.begin_attempt(turn, step)
 
 
 def runner_started(turn: Turn, _event: RunnerStarted) -> None:
@@ -73,14 +75,14 @@ def runner_started(turn: Turn, _event: RunnerStarted) -> None:
 
 def start_answered(turn: Turn, event: StartAnswered) -> None:
     """Judge the job that a start answered with."""
-    step, attempt = settle_call(turn, event.attempt)
+    step, attempt = settle_call(turn, event.attempt, Call.START)
     if attempt is not None:
         attempts.reported(turn, step, attempt, event.report)
 
 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
     """Judge the job that a status answered with, or act on its absence."""
-    step, attempt = settle_call(turn, event.attempt)
+    step, attempt = settle_call(turn, event.attempt, Call.STATUS)
     if attempt is None:
         return
     if event.report is None:
@@ -91,7 +93,7 @@ def status_answered(turn: Turn, event: StatusAnswered) -> None:
 
 def abort_answered(turn: Turn, event: AbortAnswered) -> None:
     """Judge the aborted job, or ask what became of one that had ended before."""
-    step, attempt = settle_call(turn, event.attempt)
+    step, attempt = settle_call(turn, event.attempt, Call.ABORT)
     if attempt is None:
         return
     if event.report is None:
@@ -106,13 +108,13 @@ def call_failed(turn: Turn, event: CallFailed) -> None:
         calls.poll_failed(turn, event.error)
         return
     step, attempt = find(turn, event.attempt)
-    if attempt is not None:
+    if attempt is not None and attempt.call is not None:
         attempts.call_failed(turn, step, attempt, event.error)
 
 
 def watch_answered(turn: Turn, event: WatchAnswered) -> None:
     """Wait for the job's end, or poll for it."""
-    _, attempt = settle_call(turn, event.attempt)
+    _, attempt = settle_call(turn, event.attempt, Call.WATCH)
     if attempt is not None:
         attempts.watched(turn, attempt, event.watch)
 
@@ -143,12 +145,11 @@ def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
     step, attempt = find(turn, event.attempt)
     if attempt is None:
         steps.survivors_seen(turn, step, event.survivors)
-        return
-    call = attempt.call
-    calls.answered(turn, attempt)
-    if call is Call.LOOK:
+    elif attempt.call is Call.LOOK:
+        calls.answered(turn, attempt)
         attempts.birth_seen(turn, attempt, alive=bool(event.survivors))
-    else:
+    elif attempt.call is Call.END:
+        calls.answered(turn, attempt)
         attempts.remains_seen(turn, step, attempt, event.survivors)
 
 
@@ -176,7 +177,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
             attempts.request_abort(turn, attempt, AbortReason.TIMEOUT)
         case Timer.ASK_STATUS:
             calls.ask_status(turn, attempt)
-        case Timer.SURVIVORS:
+        case Timer.SURVIVORS if attempt.call is None:
             calls.end_remains(turn, attempt)
         case Timer.OVERDUE:
             calls.call_overdue(turn, attempt)
@@ -193,11 +194,17 @@ def find(turn: Turn, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
     return turn.run.steps[attempt.position], turn.run.open_attempt(attempt)
 
 
-def settle_call(turn: Turn, attempt_id: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
-    """Find the step and attempt of an answer, and note that the call has come back."""
+def settle_call(
+    turn: Turn, attempt_id: AttemptId, call: Call
+) -> tuple[RunStep, OpenAttempt | None]:
+    """Find the step and attempt of an answer, and note that the call has come back.
+
+    An answer to a call that is not under way is stale; it finds no attempt.
+    """
     step, attempt = find(turn, attempt_id)
-    if attempt is not None:
-        calls.answered(turn, attempt)
+    if attempt is None or attempt.call is not call:
+        return step, None
+    calls.answered(turn, attempt)
     return step, attempt
 
 
