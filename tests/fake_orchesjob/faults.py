@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from fake_orchesjob.jobs import Jobs
 
-    type Rule = dict[str, Any]
+    Rule = dict[str, Any]
 
 
 class Faults:

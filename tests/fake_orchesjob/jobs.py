@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    type Row = dict[str, Any]
+    Row = dict[str, Any]
 
 
 class Jobs:
