@@ -85,7 +85,7 @@ def test_the_stored_form_loses_nothing(flow: dict[str, Any]) -> None:
     assert parse_flow(text, format="json") == spec
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(flows(), flows())
 def test_differences_are_those_of_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two flows differ in one direction exactly where they differ in the other (rule 4.4)."""

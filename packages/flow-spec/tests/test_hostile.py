@@ -130,7 +130,11 @@ SYNTAX = [
             "              ^",
         ],
     ),
-    ("flow_id: f\n\tsteps: []\n", ["f:2:1: not valid YAML: "]),
+    (
+        "flow_id: f\n\tsteps: []\n",
+        ["f:2:1: not valid YAML: ", "     steps: []", "    ^"],
+    ),
+    ("flow_id: 日本 x: b\n", ["f:1:14: not valid YAML: ", "    flow_id: ", " " * 19 + "^"]),
     (
         "flow_id: @f",
         ["f:1:10: not valid YAML: while scanning for the next token, found"],

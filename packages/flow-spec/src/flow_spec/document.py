@@ -6,6 +6,7 @@ the tree and its limits; how a format becomes a tree, and what a tree means, liv
 
 from collections.abc import Iterator
 from enum import Enum, auto
+from unicodedata import east_asian_width
 
 import attrs
 
@@ -86,20 +87,15 @@ def too_many(line: int | None, column: int | None) -> DocumentError:
     )
 
 
-def pointed(text: str, line: int, column: int) -> str | None:
-    """Return the line of `text` with a caret under the column, or None where it would not help.
-
-    Args:
-        text: the whole file.
-        line: counted from 1.
-        column: counted from 1.
-    """
-    lines = text.splitlines()
-    if line > len(lines) or not lines[line - 1].isprintable():
+def pointed(line: str, column: int) -> str | None:
+    """Return a line with a caret under `column`, counted from 1, or None if it is unprintable."""
+    line = line.expandtabs(1)
+    if not line.isprintable():
         return None
     start = max(0, column - _WINDOW)
-    shown = lines[line - 1][start : column + _WINDOW]
-    return f"{shown}\n{' ' * (column - 1 - start)}^"
+    before = line[start : column - 1]
+    wide = sum(east_asian_width(char) in "WF" for char in before)
+    return f"{before}{line[column - 1 : column + _WINDOW]}\n{' ' * (len(before) + wide)}^"
 
 
 _WINDOW = 40

@@ -14,7 +14,7 @@ from flow_spec.findings import Findings, Path, got
 from flow_spec.kinds import Kind
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class ListOf(Kind):
     """A list of values of one kind.
 
@@ -55,7 +55,7 @@ class ListOf(Kind):
                 findings.add(f"{quoted(value)} is listed twice", (*path, index), node.items[index])
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class CommandWords(ListOf):
     """A program and its arguments: a list of words of which the first says something."""
 
@@ -66,7 +66,7 @@ class CommandWords(ListOf):
         return words
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Record(Kind):
     """A mapping whose keys are the declared fields of an attrs class.
 
@@ -100,7 +100,7 @@ class Record(Kind):
                 findings.add(f"{self.noun} needs the key {quoted(name)}", path, node)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Declaration:
     """What a class in `model` says of one of its fields.
 

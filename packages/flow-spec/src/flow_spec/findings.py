@@ -18,7 +18,7 @@ type Path = tuple[str | int, ...]
 _REMOVE_OR_FILL = "; remove the key or give it a value"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class StepPlace:
     """Where a step is: its position in the list, and the node of its id."""
 
@@ -26,7 +26,7 @@ class StepPlace:
     node: Node
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Findings:
     """The state of one reading; `steps` has the first step of every id, in the file's order."""
 

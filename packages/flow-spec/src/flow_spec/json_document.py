@@ -43,7 +43,7 @@ def read_json(text: str) -> Node:
             f"not valid JSON: {error.msg}",
             error.lineno,
             error.colno,
-            pointed(text, error.lineno, error.colno),
+            pointed(text.split("\n")[error.lineno - 1], error.colno),
         ) from None
     return _node(value)
 

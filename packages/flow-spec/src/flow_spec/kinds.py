@@ -2,7 +2,8 @@
 
 A kind is frozen data (bounds, lengths) with one method that reads; every problem is added to the
 `Findings` and reading goes on (rule 2.7). Nothing is coerced (rule 2.5). Lists and mappings are
-made of these in `fields`.
+made of these in `fields`. Kinds compare by identity: nobody compares them, and every start of a
+program would pay for generating comparisons.
 """
 
 import re
@@ -46,70 +47,60 @@ class Text(Kind):
         self._check(node.text, node, path, findings)
         return node.text
 
-    @abstractmethod
-    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None: ...
-
-
-class _Flawless(Text):
-    """Text that can be judged without knowing the rest of the file."""
-
     def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
-        flaw = self.flaw(text)
+        flaw = self._flaw(text)
         if flaw is not None:
             findings.add(flaw, path, node)
 
-    @abstractmethod
-    def flaw(self, text: str) -> str | None:
-        """Return what is wrong with a text, or None."""
+    def _flaw(self, text: str) -> str | None:
+        """Return what is wrong with a text on its own, or None."""
 
 
-@attrs.frozen
-class Line(_Flawless):
+@attrs.frozen(eq=False)
+class Line(Text):
     """Printable text on one line (rule 2.3)."""
 
     max_length: int
 
-    def flaw(self, text: str) -> str | None:
-        """Return what is wrong with a line, or None."""
+    def _flaw(self, text: str) -> str | None:
         return flaw_of_line(text, self.max_length)
 
 
-@attrs.frozen
-class Prose(_Flawless):
+@attrs.frozen(eq=False)
+class Prose(Text):
     """Text for people, on as many lines as they like."""
 
     max_length: int
 
-    def flaw(self, text: str) -> str | None:
-        """Return what is wrong with prose, or None."""
+    def _flaw(self, text: str) -> str | None:
         return flaw_of_prose(text, self.max_length)
 
 
-@attrs.frozen
-class Word(_Flawless):
+@attrs.frozen(eq=False)
+class Word(Text):
     """One argument of a command, passed as it stands (rules 2.2 and 2.5)."""
 
-    def flaw(self, text: str) -> str | None:
-        """Return what is wrong with a word, or None."""
+    def _flaw(self, text: str) -> str | None:
         return flaw_of_word(text)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class StepId(Text):
     """The id of a step, unique in the file (rule 2.3)."""
 
     max_length: int = 128
 
+    def _flaw(self, text: str) -> str | None:
+        return flaw_of_name(text, self.max_length)
+
     def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
-        flaw = flaw_of_name(text, self.max_length)
-        if flaw is not None:
-            findings.add(flaw, path, node)
+        super()._check(text, node, path, findings)
         first = findings.steps[text].position
         if first not in path:
             findings.add(f"duplicate id: steps[{first}] has it already", path, node)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Reference(Text):
     """The id of a step of this flow (rule 2.6)."""
 
@@ -118,7 +109,7 @@ class Reference(Text):
             findings.add_unknown_step(text, path, node)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
 
@@ -134,7 +125,7 @@ class Expression(Text):
                 findings.add_unknown_step(name, path, node)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Integer(Kind):
     """A whole number in decimal digits."""
 
@@ -157,7 +148,7 @@ class Integer(Kind):
         return value
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Number(Kind):
     """A finite decimal number, in the spelling of JSON."""
 
@@ -183,7 +174,7 @@ _INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Boolean(Kind):
     """`true` or `false`, in this spelling only."""
 

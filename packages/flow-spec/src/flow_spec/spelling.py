@@ -1,7 +1,6 @@
 """The nearest known word to a mistaken one, at a bounded cost; what is known is the caller's."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 import attrs
 
@@ -9,7 +8,7 @@ _LONGEST = 128
 _COMPARISONS = 50_000
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Speller:
     """Suggests words for one file; a file full of mistakes exhausts it instead of the processor.
 
@@ -23,6 +22,9 @@ class Speller:
         self.budget -= len(known)
         if len(word) > _LONGEST or self.budget < 0:
             return None
+        # Only a mistake pays for this import.
+        from difflib import get_close_matches
+
         folded = _folded(word)
         alike = [candidate for candidate in known if _folded(candidate) == folded]
         return next(iter(alike or get_close_matches(word, known, n=1)), None)

@@ -220,11 +220,12 @@ def _syntax_error(text: str, error: MarkedYAMLError) -> DocumentError:
     problem = f"{error.problem}"
     context = f"{error.context}, " if error.context else ""
     advice = next((f"; {then}" for words, then in _ADVICE if words in context + problem), "")
-    line, column = mark.line + 1, mark.column + 1
     message = f"not valid YAML: {context}{problem}{advice}".replace(
         r"'\x00'", "the end of the file"
     )
-    return DocumentError(message, line, column, pointed(text, line, column))
+    # The end of the file may lie one line behind its last.
+    line = [*text.splitlines(), ""][mark.line]
+    return DocumentError(message, mark.line + 1, mark.column + 1, pointed(line, mark.column + 1))
 
 
 _ADVICE = (
