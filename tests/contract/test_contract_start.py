@@ -162,3 +162,14 @@ def test_any_terminal_status_is_known(orchesjob: "Orchesjob") -> None:
     orchesjob.start("k", "true")
     assert orchesjob.await_end("k")["status"] in TERMINAL
     assert {status for status in JobStatus if status not in {"STARTING", "RUNNING"}} == TERMINAL
+
+
+@pytest.mark.integration
+def test_ignored_children(real_orchesjob: "Orchesjob") -> None:
+    """A failure becomes a success where SIGCHLD is ignored: why the client refuses to go on so."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        real_orchesjob.run("start", "--run-key=k", "--", "false")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert real_orchesjob.await_end("k")["status"] == "SUCCEEDED"

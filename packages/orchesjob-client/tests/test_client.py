@@ -384,6 +384,17 @@ def test_no_descriptors(answering: Answering, answer: Answer) -> None:
     assert caught.value.exit_code is None
 
 
+def test_ignored_children(answering: Answering, answer: Answer) -> None:
+    """Where SIGCHLD is ignored, orchesjob would take failures for successes: it is not called."""
+    client = OrchesjobClient(answering(answer()))
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(CallRefused, match="SIGCHLD"):
+            client.start("k", ["true"])
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def seen_home(folder: Path) -> str:
     return (folder / "seen").read_text(encoding="utf-8").removesuffix("\n")
 

@@ -124,6 +124,10 @@ def _spawn(
     cwd: str | None,
     inherit_fd: int | None,
 ) -> subprocess.Popen[bytes]:
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        # Children inherit this, and with it no process can learn its child's exit code: orchesjob
+        # would record every failed command as SUCCEEDED.
+        raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
     try:
         return subprocess.Popen(
             argv,
