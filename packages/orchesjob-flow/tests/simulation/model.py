@@ -1,0 +1,158 @@
+"""What must come of a flow, worked out from sections 3 and 5 of the rules, without the engine.
+
+A generated flow, what happens to each attempt of its steps, and the outcome by plain recursion
+over the generated conditions. Nothing of the product is called here but to spell the flow.
+"""
+
+from collections.abc import Mapping
+from random import Random
+
+import attrs
+from flow_spec import StepSpec
+
+PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
+LIMIT_SEC = 30.0
+CHARGED = ("exit", "signal", "lost", "lost alive", "aborted", "missing", "timeout")
+"""What may become of an attempt that costs a retry."""
+
+
+@attrs.frozen
+class Is:
+    """A step's name, with a predicate or an empty one."""
+
+    name: str
+    predicate: str
+
+
+@attrs.frozen
+class Not:
+    """The negation of a condition."""
+
+    inner: "Condition"
+
+
+@attrs.frozen
+class Pair:
+    """Two conditions that must both be true (`&&`), or, unless `both`, one of them (`||`)."""
+
+    left: "Condition"
+    right: "Condition"
+    both: bool
+
+
+type Condition = Is | Not | Pair
+
+
+@attrs.frozen
+class Case:
+    """A flow in the order of its file, the fates of the attempts, and the outcome."""
+
+    steps: tuple[StepSpec, ...]
+    fates: Mapping[str, tuple[str, ...]]
+    statuses: Mapping[str, str]
+    attempts: Mapping[str, int]
+    run_status: str
+
+
+def generate(seed: int) -> Case:
+    """Make up a flow of up to nine steps, and say what must come of it."""
+    random = Random(seed)  # noqa: S311 - reproducible on purpose
+    steps: list[StepSpec] = []
+    fates: dict[str, tuple[str, ...]] = {}
+    statuses: dict[str, str] = {}
+    attempts: dict[str, int] = {}
+    for number in range(random.randint(1, 9)):
+        step_id = f"s{number}"
+        known = [step.id for step in steps]
+        depends_on = tuple(random.sample(known, random.randint(0, min(3, len(known)))))
+        condition = make_condition(random, known, 3) if known and random.random() < 0.6 else None
+        retries, strict = random.randint(0, 2), random.random() < 0.7
+        fates[step_id] = make_fates(random, retries, strict=strict)
+        steps.append(
+            StepSpec(
+                id=step_id,
+                command=(step_id, "run"),
+                when=None if condition is None else spell(random, condition),
+                depends_on=depends_on,
+                retries=retries,
+                retry_delay_sec=random.choice((0.0, 0.0, 0.7, 3.0)),
+                timeout_sec=LIMIT_SEC if "timeout" in fates[step_id] else None,
+                strict=strict,
+            )
+        )
+        if condition is None:
+            runs = all(statuses[other] == "SUCCEEDED" for other in depends_on)
+        else:
+            runs = is_true(condition, statuses)
+        if runs:
+            attempts[step_id] = len(fates[step_id])
+            statuses[step_id] = "SUCCEEDED" if fates[step_id][-1] == "ok" else "FAILED"
+        else:
+            attempts[step_id], statuses[step_id] = 0, "SKIPPED"
+    random.shuffle(steps)
+    run_status = "FAILED" if "FAILED" in statuses.values() else "SUCCEEDED"
+    return Case(tuple(steps), fates, statuses, attempts, run_status)
+
+
+def make_fates(random: Random, retries: int, *, strict: bool) -> tuple[str, ...]:
+    """Make up what becomes of a step's attempts, up to the one that settles the step."""
+    fates: list[str] = []
+    while True:
+        if random.random() < 0.1 and fates[-2:] != ["dead", "dead"]:
+            fates.append("dead")  # uses up a number, but no retry
+        elif random.random() < 0.55:
+            return (*fates, "ok")
+        elif strict and random.random() < 0.05:
+            return (*fates, "foreign")
+        else:
+            fates.append(random.choice(CHARGED))
+            if sum(fate in CHARGED for fate in fates) == retries + 1:
+                return tuple(fates)
+
+
+def make_condition(random: Random, names: list[str], depth: int) -> Condition:
+    """Make up a condition over some names."""
+    kind = random.choice(("is", "is", "not", "and", "or")) if depth else "is"
+    if kind == "is":
+        return Is(random.choice(names), random.choice(PREDICATES))
+    inner = make_condition(random, names, depth - 1)
+    if kind == "not":
+        return Not(inner)
+    return Pair(inner, make_condition(random, names, depth - 1), both=kind == "and")
+
+
+def spell(random: Random, condition: Condition) -> str:
+    """Write a condition, sometimes with parentheses that it does not need (rule 3.1)."""
+    match condition:
+        case Is(name, predicate):
+            return f"{name}.{predicate}" if predicate else name
+        case Not(inner):
+            return "!" + enclose(random, inner, needed=isinstance(inner, Pair))
+        case Pair(left, right, both):
+            first = enclose(random, left, needed=both and is_or(left))
+            second = enclose(random, right, needed=both and is_or(right))
+            return f"{first} {'&&' if both else '||'} {second}"
+
+
+def is_or(condition: Condition) -> bool:
+    """Tell whether a condition binds less tightly than `&&`."""
+    return isinstance(condition, Pair) and not condition.both
+
+
+def enclose(random: Random, condition: Condition, *, needed: bool) -> str:
+    """Write an operand, in parentheses where it needs them, and now and then where not."""
+    text = spell(random, condition)
+    return f"({text})" if needed or random.random() < 0.2 else text
+
+
+def is_true(condition: Condition, statuses: Mapping[str, str]) -> bool:
+    """Evaluate a condition over terminal steps (rules 3.2 and 3.3)."""
+    match condition:
+        case Is(name, predicate):
+            return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
+        case Not(inner):
+            return not is_true(inner, statuses)
+        case Pair(left, right, both=True):
+            return is_true(left, statuses) and is_true(right, statuses)
+        case Pair(left, right):
+            return is_true(left, statuses) or is_true(right, statuses)
