@@ -1,0 +1,76 @@
+"""Which calls a script of faults hits, and what the fake orchesjob writes down."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from orchesjob_client import JobReport, OrchesjobClient
+
+if TYPE_CHECKING:
+    from conftest import FakeOrchesjob
+
+type Rule = dict[str, Any]
+
+
+def start(fake: "FakeOrchesjob", *command: str, key: str = "k", **options: Any) -> JobReport:
+    return fake.client().start(key, command or ["sleep", "60"], env=fake.environ, **options)
+
+
+@pytest.mark.parametrize(
+    ("turn", "hit"),
+    [
+        ({}, "xxxxxx"),
+        ({"nth": 2}, ".x...."),
+        ({"every": 3}, "..x..x"),
+        ({"from": 5}, "....xx"),
+        ({"until": 2}, "xx...."),
+        ({"from": 2, "until": 3}, ".xx..."),
+    ],
+)
+def test_turns(fake_orchesjob: "FakeOrchesjob", turn: Rule, hit: str) -> None:
+    """A rule takes one, each N-th, or a range of the calls that match it."""
+    fake_orchesjob.script([{"call": "status", "fault": "exit", "code": 9, **turn}])
+    codes = [fake_orchesjob.run("status", "--run-key=k").returncode for _ in hit]
+    assert "".join("x" if code == 9 else "." for code in codes) == hit
+
+
+def test_keys(fake_orchesjob: "FakeOrchesjob") -> None:
+    """A rule may be for some keys only, also where the job is named by its id."""
+    rule = {"fault": "exit", "code": 9, "key": "*:B:?"}
+    fake_orchesjob.script([{"call": call, **rule} for call in ("status", "abort")])
+    job_ids = {key: start(fake_orchesjob, key=key).job_id for key in ("r:A:1", "r:B:1")}
+    for key, code in (("r:A:1", 0), ("r:B:1", 9), ("r:B:12", 3)):
+        assert fake_orchesjob.run("status", f"--run-key={key}").returncode == code
+    for key, code in (("r:A:1", 0), ("r:B:1", 9)):
+        assert fake_orchesjob.run("abort", f"--job-id={job_ids[key]}").returncode == code
+    assert fake_orchesjob.run("status", "--running").returncode == 0
+
+
+def test_journal(fake_orchesjob: "FakeOrchesjob", tmp_path: Path) -> None:
+    """The journal holds each call and each execution, in order."""
+    start(fake_orchesjob, "sh", "-c", "exit 3", cwd=str(tmp_path))
+    end = fake_orchesjob.await_end("k")
+    start(fake_orchesjob, "true")
+    calls = fake_orchesjob.calls()
+    assert [(call["call"], call["key"]) for call in calls] == [
+        ("start", "k"),
+        ("status", "k"),
+        ("status", "k"),
+        ("start", "k"),
+    ]
+    assert calls[0]["argv"] == ["start", "--run-key=k", "--strict", "--", "sh", "-c", "exit 3"]
+    assert calls[0]["cwd"] == str(tmp_path)
+    began, ended = fake_orchesjob.executions()
+    assert (began["event"], ended["event"], ended["exit_code"]) == ("begin", "end", 3)
+    assert began["pid"] == ended["pid"] == end["target_pid"]
+    assert (began["argv"], began["cwd"]) == (["sh", "-c", "exit 3"], str(tmp_path))
+    assert began["monotonic"] <= ended["monotonic"]
+
+
+def test_executable_in_the_checkout(fake_orchesjob: "FakeOrchesjob") -> None:
+    """The fake can be used without these fixtures too."""
+    path = Path(__file__).parent.parent / "fake_orchesjob" / "orchesjob"
+    client = OrchesjobClient(str(path))
+    report = client.start("k", ["true"], env=fake_orchesjob.environ)
+    fake_orchesjob.await_exit(report.worker_pid)
+    assert fake_orchesjob.status("k")["status"] == "SUCCEEDED"
