@@ -125,7 +125,7 @@ SPECIALS = [
     ("when: A: B", 'put text that contains ": " in quotes'),
     ("when: @A", "put text that begins with this character in quotes"),
     ("when: &x !A", "put text that begins with ! in quotes"),
-    ("when:\n\t!A", "indent with spaces, not with tabs"),
+    ("when:\n\t!A", "use spaces instead of tabs"),
     ("when:", "steps[0].when: is empty; remove the key or give it a value"),
     ('when: ""', "steps[0].when: "),
     ("when: !", "steps[0].when: expected a name"),

@@ -3,7 +3,10 @@
 import attrs
 import pytest
 from flow_spec import FlowSpec, StepSpec, parse_flow
+from flow_spec.document import Form, Scalar
 from flow_spec.fields import Declaration, declarations
+from flow_spec.findings import Findings
+from flow_spec.kinds import Integer
 
 FIELDS = [
     (cls, name, field) for cls in (FlowSpec, StepSpec) for name, field in declarations(cls).items()
@@ -47,3 +50,19 @@ def test_a_flow_is_immutable() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         flow.flow_id = "g"  # type: ignore[misc]
     assert {flow: 1}[FlowSpec("f", (StepSpec("A", ("x",)),))] == 1
+
+
+@pytest.mark.parametrize(
+    ("spelling", "messages"),
+    [
+        ("0", ['must be an integer >= 1, got "0"']),
+        ("1", []),
+        ("5", []),
+        ("6", ['must be an integer <= 5, got "6"']),
+    ],
+)
+def test_an_integer_keeps_both_of_its_bounds(spelling: str, messages: list[str]) -> None:
+    """A field may begin above zero, though none of today's does."""
+    findings = Findings()
+    Integer(minimum=1, maximum=5).read(Scalar(spelling, Form.BARE), ("n",), findings)
+    assert [problem.message for problem in findings.problems] == messages

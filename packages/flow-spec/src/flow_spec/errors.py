@@ -90,12 +90,8 @@ class DocumentError(FlowSpecError, ValueError):
         excerpt: str | None = None,
     ) -> None:
         """Keep the problem; `line` and `column` count from 1."""
-        super().__init__(message, line, column, excerpt)
+        super().__init__(message)
         self.problem = Problem(message, line=line, column=column, excerpt=excerpt)
-
-    def __str__(self) -> str:
-        """Return the problem without its place."""
-        return str(self.problem)
 
 
 class UnknownStepError(FlowSpecError, LookupError):

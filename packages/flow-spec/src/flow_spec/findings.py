@@ -52,9 +52,8 @@ class Findings:
 
     def add_no_text(self, node: Node, path: Path) -> None:
         """Add that a value is no text, with what would make it one."""
-        mend = ""
-        if isinstance(node, Scalar):
-            mend = _REMOVE_OR_FILL if node.form is Form.NULL else "; put it in quotes"
+        null = isinstance(node, Scalar) and node.form is Form.NULL
+        mend = _REMOVE_OR_FILL if null else "; put it in quotes"
         self.add(f"must be text, got {got(node)}{mend}", path, node)
 
     def add_unknown_step(self, name: str, path: Path, node: Node) -> None:

@@ -215,8 +215,7 @@ def _unprintable(text: str, error: ReaderError) -> DocumentError:
 
 
 def _syntax_error(text: str, error: MarkedYAMLError) -> DocumentError:
-    mark = error.problem_mark
-    assert mark is not None  # noqa: S101 - the scanner and the parser always set it
+    mark: Any = error.problem_mark  # never None: the scanner and the parser always set it
     problem = f"{error.problem}"
     context = f"{error.context}, " if error.context else ""
     advice = next((f"; {then}" for words, then in _ADVICE if words in context + problem), "")
@@ -229,7 +228,7 @@ def _syntax_error(text: str, error: MarkedYAMLError) -> DocumentError:
 
 
 _ADVICE = (
-    (r"'\t' that cannot start", "indent with spaces, not with tabs"),
+    (r"'\t' that cannot start", "use spaces instead of tabs"),
     ("that cannot start any token", "put text that begins with this character in quotes"),
     ("scanning an anchor", "put text that begins with & in quotes"),
     ("scanning an alias", "put text that begins with * in quotes"),
