@@ -125,7 +125,7 @@ def start(settings: "Settings", run_key: str, detach: bool, flow_file: str) -> i
     print_json(
         {
             **run_json(detached.run, detached.pid),
-            "detached": not detached.run.status.is_terminal,
+            "detached": True,
             "pid": detached.pid,
             "stdout_log": str(detached.stdout_log),
             "stderr_log": str(detached.stderr_log),
