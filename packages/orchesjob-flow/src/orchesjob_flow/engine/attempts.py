@@ -65,7 +65,7 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
     if attempt.row.job != report.payload:
         turn.record_attempt(attempt, job=report.payload, job_id=report.job_id)
     verdict = judge(report, step.spec.command)
-    if verdict is not Verdict.NEVER_RAN:
+    if verdict not in (Verdict.NEVER_RAN, Verdict.UNBORN):
         step.dead_starts = 0
     ending = attempt.row.abort_reason is not None
     match verdict:
