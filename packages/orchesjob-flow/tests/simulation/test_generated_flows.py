@@ -119,6 +119,7 @@ def test_cancelled_at_any_moment(store: FlowStore, database: Path, first: int) -
 
 def disturb(world: World, random: Random) -> None:
     """Kill the runner at random points, and lose the answers of random calls."""
-    world.crash_at = {random.randint(1, 150) for _ in range(random.randint(1, 12))}
+    for _ in range(random.randint(1, 12)):
+        world.at_point[random.randint(1, 150)] = world.crash
     for call in ("start", "status", "running", "abort"):
         world.calls.script(call, "", *random.choices(("fail", "lose", "", "", ""), k=20))

@@ -4,11 +4,12 @@ What must hold in every run is checked here, at every commit and at every beginn
 so that no test has to ask for it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self, cast
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import AttemptStatus, FlowStatus, FlowStore, Run, Step
+from flow_store import Attempt, AttemptStatus, FlowStatus, FlowStore, Run, Step
 from orchesjob_flow.engine.effects import Effect
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.engine.run import Limits, RunState
@@ -36,11 +37,11 @@ class World:
         self.limits = Limits(starts=2)
         self.warnings: list[str] = []
         self.history: list[Run] = []
-        """The run as it stood after each commit."""
+        """The run as it was recorded, and as it stood after each commit."""
         self.store_locked_until = 0.0
         """Until when (monotonic) another process keeps the database locked."""
-        self.crash_at: set[int] = set()
-        """The points, numbered by `point`, at which the runner dies."""
+        self.at_point: dict[int, Callable[[], None]] = {}
+        """What happens at the points of the run, numbered from 1: see `point`."""
         self.points = 0
         self.flow = FlowSpec("flow", ())
         self._store = store
@@ -66,6 +67,7 @@ class World:
             started_at=self.machine.wall,
             steps=[(step.id, step.retries) for step in steps],
         )
+        self.history.append(self.run())
 
     def plan(self, attempt: str, **facts: object) -> None:
         """Say what the command of `step:number` does when it is executed."""
@@ -77,13 +79,17 @@ class World:
             self.run_key, requested_at=self.machine.wall, grace_sec=grace_sec
         )
         if self._attempts_at_cancel is None:
-            self._attempts_at_cancel = frozenset(self._attempts())
+            self._attempts_at_cancel = frozenset(self._recorded())
 
     def restart_machine(self) -> None:
         """Cut the power, and boot again; the runner is gone too."""
         self.jobs.restart()
         self.machine.restart()
         self.calls.forget()
+        raise Crash
+
+    def crash(self) -> None:
+        """Kill the runner."""
         raise Crash
 
     def stop_runner(self, signum: int) -> None:
@@ -142,6 +148,10 @@ class World:
         prefix = f"{self.run_key}:{step_id}"
         return [found for found in self.jobs.ledger if found.key.startswith(prefix)]
 
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Read all attempts of all steps."""
+        return self._reader.attempts(self.run_key)
+
     def states_of(self, step_id: str) -> list[tuple[str, str | None]]:
         """List the different states, with their errors, that a step was seen in."""
         seen: list[tuple[str, str | None]] = []
@@ -169,29 +179,28 @@ class World:
     # What must hold in every world.
 
     def point(self) -> None:
-        """Pass a point at which the runner may die."""
+        """Pass a point: before and after a commit, before an effect, before waiting."""
         self.points += 1
-        if self.points in self.crash_at:
-            raise Crash
+        if self.points in self.at_point:
+            self.at_point[self.points]()
 
     def _begins(self, execution: Execution) -> None:
         """An attempt is committed before it begins, and never runs beside its predecessor."""
         step_id, number = execution.key.removeprefix(f"{self.run_key}:").rsplit(":", 1)
         attempt = (self.step(step_id).position, int(number))
-        assert attempt in self._attempts(), f"{execution.key} begins without a record"
-        assert self._attempts()[attempt].is_open, f"{execution.key} begins after its end"
+        assert attempt in self._recorded(), f"{execution.key} begins without a record"
+        assert self._recorded()[attempt].is_open, f"{execution.key} begins after its end"
         for other in self.executions(f"{step_id}:"):
             assert other.end is not None, f"{execution.key} runs beside {other.key}"
 
     def _committed(self) -> None:
         """Nothing terminal changes, nothing starts after a cancel, and a run ends as a whole."""
         run = self.run()
-        last = self.history[-1].steps if self.history else run.steps
-        for before, after in zip(last, run.steps, strict=True):
+        for before, after in zip(self.history[-1].steps, run.steps, strict=True):
             assert not before.status.is_terminal or before == after
             assert after.attempt_no >= before.attempt_no
         if self._attempts_at_cancel is not None:
-            assert self._attempts().keys() == self._attempts_at_cancel, "started after the cancel"
+            assert self._recorded().keys() == self._attempts_at_cancel, "started after the cancel"
         ended = all(step.status.is_terminal for step in run.steps)
         assert ended or not run.status.is_terminal
         assert run.status.is_terminal or not ended or run.cancel is not None
@@ -205,9 +214,8 @@ class World:
             keys = [f"{run.run_key}:{step.step_id}:{n + 1}" for n in range(step.attempt_no)]
             assert step.status == "SUCCEEDED" or not self.jobs.processes(keys)
 
-    def _attempts(self) -> dict[tuple[int, int], AttemptStatus]:
-        found = self._reader.attempts(self.run_key)
-        return {(attempt.position, attempt.number): attempt.status for attempt in found}
+    def _recorded(self) -> dict[tuple[int, int], AttemptStatus]:
+        return {(found.position, found.number): found.status for found in self.attempts()}
 
     def __enter__(self) -> Self:
         """Return the world; leaving the block lets go of the store."""
