@@ -1,0 +1,61 @@
+"""The example flows that are shipped, run from the folder in which they are shipped."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Flow
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+OK, NG, SKIP = "SUCCEEDED", "FAILED", "SKIPPED"
+OUTCOMES = {
+    "daily-import.yaml": {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP},
+    "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
+    "branching-hello-failure-flow.yaml": {
+        "A": NG,
+        "B": SKIP,
+        "C": SKIP,
+        "E": OK,
+        "F": OK,
+        "D": OK,
+    },
+    "branching-hello-parens-flow.yaml": {
+        "A": OK,
+        "B": OK,
+        "C": OK,
+        "F": SKIP,
+        "D": SKIP,
+        "E": OK,
+    },
+}
+
+
+def test_every_example_is_known() -> None:
+    """No example is shipped that is not run here."""
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == set(OUTCOMES)
+    scripts = {path.name for path in (EXAMPLES / "scripts").glob("*.py")}
+    assert scripts == {"hello_step.py", "hello_step_maybe_fail.py"}
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_outcomes(each_flow: "Flow", name: str) -> None:
+    """Each example ends as it says, step by step."""
+    shutil.copytree(EXAMPLES, each_flow.folder / "examples")
+    each_flow.environ["HELLO_FOR_SEC"] = "0"
+    code = int(NG in OUTCOMES[name].values())
+    run = each_flow.start("k", f"examples/{name}", code=code)
+    assert {step["id"]: step["status"] for step in run["steps"]} == OUTCOMES[name]
+    assert run["status"] == [OK, NG][code]
+
+
+def test_hello(flow: "Flow") -> None:
+    """A hello step says hello at once, then every so often, for as long as asked."""
+    script = str(EXAMPLES / "scripts" / "hello_step.py")
+    words = ["--flow-name=f", "--step-id=a", "--every-sec=0.1", "--for-sec=0.25"]
+    run = flow.start("k", flow.write({"id": "a", "command": ["python3", script, *words]}))
+    log = Path(run["steps"][0]["orchesjob_status"]["stdout_file"])
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert lines == ["Hello f from step a"] * 4
