@@ -181,7 +181,8 @@ def test_parse_ps() -> None:
         (501, "/bin/sleep 60", "abc")
     ]
     # The environment stands last, so the last mention counts, not that in the command.
-    (other,) = parse_processes(PS_OUTPUT, "MARK", {"def", "abd;"})
+    assert parse_processes(PS_OUTPUT, "MARK", {"abd;"}) == []
+    (other,) = parse_processes(PS_OUTPUT, "MARK", {"def"})
     assert (other.pid, other.command, other.value) == (502, "sh -c echo", "def")
     assert other.started_ticks < found[0].started_ticks
     assert parse_processes("", "MARK", {"abc"}) == []

@@ -100,9 +100,10 @@ def test_thread_is_gone(watcher: JobWatcher, report: Report) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert watcher.watch("a", report(ids.get())) is Watch.GONE
+    state = watcher.watch("a", report(ids.get()))
     stop.set()
     thread.join()
+    assert state is Watch.GONE
 
 
 def test_unsupported(exits: Exits, spawn: Spawn, report: Report) -> None:
