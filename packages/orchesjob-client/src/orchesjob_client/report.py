@@ -13,7 +13,7 @@ import attrs
 
 from orchesjob_client.errors import BadAnswer
 
-_MAX_PAYLOAD = 1_000_000
+_MAX_PAYLOAD = 6_000_000  # the longest argument list of Linux is 2 MB, and doubles in ASCII
 _MAX_PID = 2**31 - 1  # what pidfd_open(2) and kill(2) accept
 
 
@@ -45,7 +45,7 @@ class JobReport:
         worker_pid: orchesjob's own process beside the command.
         target_pid: The command's process and process group.
         existing: Whether a `start` found the job rather than made it.
-        payload: The whole job object as compact ASCII JSON, at most 1,000,000 characters.
+        payload: The whole job object as compact ASCII JSON, at most 6,000,000 characters.
         stdout_file: Where the command's output is kept.
         stderr_file: Where the command's error output is kept.
     """

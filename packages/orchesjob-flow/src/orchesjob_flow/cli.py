@@ -275,6 +275,9 @@ def outcome(run: "Run") -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (rule 6.9): the one door for errors."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
+    # how its command ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
