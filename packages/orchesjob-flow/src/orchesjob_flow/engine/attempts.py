@@ -60,13 +60,8 @@ def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
 
 def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
     """Do what an answer of orchesjob about the attempt's job means."""
-    turn.run.answered = True
-    attempt.before, attempt.trouble, attempt.job = None, None, report
-    if attempt.row.job != report.payload:
-        turn.record_attempt(attempt, job=report.payload, job_id=report.job_id)
     verdict = judge(report, step.spec.command)
-    if verdict not in (Verdict.NEVER_RAN, Verdict.UNBORN):
-        step.dead_starts = 0
+    take_note(turn, step, attempt, report, verdict)
     ending = attempt.row.abort_reason is not None
     match verdict:
         case Verdict.FOREIGN:
@@ -89,6 +84,21 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
             calls.look_for_birth(turn, attempt)
         case _:
             still_active(turn, step, attempt, report)
+
+
+def take_note(
+    turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
+) -> None:
+    """Record what orchesjob says of the job, and that it has answered."""
+    turn.run.answered = True
+    attempt.before, attempt.job = None, report
+    if attempt.row.job != report.payload:
+        turn.record_attempt(attempt, job=report.payload, job_id=report.job_id)
+    if verdict not in (Verdict.NEVER_RAN, Verdict.UNBORN):
+        step.dead_starts = 0
+    to_be_aborted = attempt.row.abort_reason is not None
+    if not (to_be_aborted and verdict in (Verdict.ACTIVE, Verdict.UNBORN)):
+        attempt.trouble = None  # else it is the abort that fails: this is no answer to it
 
 
 def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
@@ -190,7 +200,7 @@ def remains_seen(
 
 def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     """Act on "no such key": start what never was, and never start again what may have been."""
-    turn.run.answered, attempt.trouble = True, None
+    turn.run.answered, attempt.before = True, None
     if attempt.row.abort_reason is not None:
         calls.end_remains(turn, attempt)
     elif attempt.row.job_id is not None:

@@ -99,8 +99,8 @@ def grace_sec(run: RunState, reason: str | None) -> float:
 def call_failed(turn: Turn, attempt: OpenAttempt, error: OrchesjobError) -> None:
     """Ask again after a while; an answer that stays away decides nothing (rule 5.7)."""
     since = attempt.call_since
-    if attempt.watch is Watch.WATCHING and not attempt.worker_gone:
-        attempt.trouble = None  # its worker is seen alive: nobody is in a hurry
+    if attempt.trouble is not None and is_seen_alive(attempt):
+        attempt.trouble.since = turn.now.mono + attempt.trouble.delay_sec  # nobody is in a hurry
     trouble = turn.worsen(attempt.trouble, since)
     if trouble is None:
         give_up(turn, f"{attempt.run_key}: {error}")
@@ -139,6 +139,12 @@ def poll_failed(turn: Turn, error: OrchesjobError) -> None:
         turn.do(Warn(f"{error}; trying again"))
     turn.run.poll_trouble = trouble
     turn.set_timer(trouble.delay_sec, Timer.POLL)
+
+
+def is_seen_alive(attempt: OpenAttempt) -> bool:
+    """Tell whether an attempt's worker is watched, and may run on."""
+    watched = attempt.watch is Watch.WATCHING and not attempt.worker_gone
+    return watched and attempt.row.abort_reason is None
 
 
 def is_polled(attempt: OpenAttempt | None) -> bool:

@@ -16,6 +16,7 @@ from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep, Trou
 
 FIRST_BACKOFF_SEC = 0.1
 LONGEST_BACKOFF_SEC = 5.0
+ANSWER_SEC = 5.0  # what any call may take on a busy machine, however little patience there is
 NO_NEXT_ATTEMPT: dict[str, Any] = {
     "next_attempt_at": None,
     "next_attempt_mono": None,
@@ -68,9 +69,9 @@ class Turn:
     def call(self, attempt: OpenAttempt, call: Call, effect: Effect, allow_sec: float = 0) -> None:
         """Ask for an effect that is answered, and mind if the answer stays away too long.
 
-        `allow_sec` is what the call may take by its nature, beside the patience.
+        `allow_sec` is what this call may take by its nature, more than any and beside the patience.
         """
-        limit = self.run.limits.patience_sec + allow_sec
+        limit = self.run.limits.patience_sec + ANSWER_SEC + allow_sec
         attempt.call, attempt.call_since = call, self.now.mono
         attempt.call_until = self.now.mono + limit
         self.do(effect)
