@@ -4,7 +4,7 @@ It behaves as orchesjob does where the engine can tell the difference: what `sta
 that exists, when a row turns LOST, that `abort` writes first and signals afterwards.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 import attrs
@@ -95,6 +95,7 @@ class SimulatedOrchesjob:
         self.plans: dict[str, Plan] = {}
         self.rows: dict[str, list[Job]] = {}
         self.ledger: list[Execution] = []
+        self._jobs: list[Job] = []
         self._on_begin = on_begin
 
     def insert(self, key: str, command: Sequence[str], **fields: object) -> Job:
@@ -105,7 +106,12 @@ class SimulatedOrchesjob:
         for name, value in fields.items():
             setattr(job, name, value)
         jobs.append(job)
+        self._jobs.append(job)
         return job
+
+    def forget(self, key: str) -> None:
+        """Lose the rows of a key; its processes are no less alive."""
+        self.rows.pop(key, None)
 
     def start(self, key: str, command: Sequence[str], *, strict: bool) -> JobReport:
         """`start`: returns what is active, and with `strict` whatever is there; else runs."""
@@ -203,7 +209,7 @@ class SimulatedOrchesjob:
     def processes(self, keys: Iterable[str]) -> list[Process]:
         """List the living processes of some keys, launchers and workers included."""
         alive: list[Process] = []
-        for job in (job for key in keys for job in self.rows.get(key, [])):
+        for job in self._of(keys):
             if job.execution is not None and job.execution.end is None:
                 alive.append(Process(job.execution.pid, 1, " ".join(job.command), "mark"))
             if job.worker_alive and job.worker_pid is not None:
@@ -214,12 +220,16 @@ class SimulatedOrchesjob:
 
     def end_processes(self, keys: Iterable[str], grace_sec: float) -> None:
         """Send the living processes of some keys TERM, and KILL after the grace time."""
-        for job in (job for key in keys for job in self.rows.get(key, [])):
+        for job in self._of(keys):
             self._signal(job, grace_sec)
+
+    def _of(self, keys: Iterable[str]) -> Iterator[Job]:
+        wanted = set(keys)
+        return (job for job in self._jobs if job.key in wanted)
 
     def restart(self) -> None:
         """End every process as a power cut does: nobody writes anything any more."""
-        for job in self.jobs():
+        for job in self._jobs:
             job.worker_alive = job.launcher_alive = False
             job.on_exit.clear()
             if job.execution is not None and job.execution.end is None:

@@ -153,7 +153,8 @@ class Calls:
 
         def do() -> None:
             event = self._do(call, effect, act, fault)
-            self._machine.after(self._latency() + takes, lambda: answer(event))
+            waits = takes if takes and self._jobs.processes([key]) else 0.0
+            self._machine.after(self._latency() + waits, lambda: answer(event))
 
         def answer(event: Event) -> None:
             self._in_flight -= 1

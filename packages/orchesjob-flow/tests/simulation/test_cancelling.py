@@ -1,0 +1,168 @@
+"""What a cancel does to each kind of step, and when it is done (rules 5.6 and 5.8)."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from flow_spec import StepSpec
+
+from .jobs import Obeys
+from .world import World
+
+Make = Callable[..., StepSpec]
+
+
+def test_every_kind_of_step(world: World, step: Make) -> None:
+    """Running, waiting, delayed steps end CANCELLED; what has ended keeps its outcome."""
+    world.record(
+        step("done"),
+        step("broken"),
+        step("skipped", when="!done"),
+        step("delayed", depends_on=("done",), retries=1, retry_delay_sec=500.0),
+        step("running", depends_on=("done",)),
+        step("waiting", depends_on=("running",)),
+        step("alert", when="!running"),
+    )
+    world.plan("broken:1", code=1)
+    world.plan("delayed:1", code=1)
+    world.plan("running:1", seconds=900.0)
+    world.machine.after(20.0, world.request_cancel)
+    run = world.drive()
+    assert (run.status, run.error) == ("CANCELLED", None)
+    assert world.statuses() == {
+        "done": "SUCCEEDED",
+        "broken": "FAILED",
+        "skipped": "SKIPPED",
+        "delayed": "CANCELLED",
+        "running": "CANCELLED",
+        "waiting": "CANCELLED",
+        "alert": "CANCELLED",
+    }
+    for found in run.steps:
+        assert (found.error == "flow cancelled") == (found.status == "CANCELLED")
+        assert found.next_attempt_at is None
+    assert world.job("running:1").status == "ABORTED"
+    assert '"status":"ABORTED"' in str(world.run().attempts[4].job)
+
+
+def test_before_the_first_step(world: World, step: Make) -> None:
+    """A run that is cancelled before its runner begins starts nothing."""
+    world.record(step("a"))
+    world.request_cancel()
+    assert world.drive().status == "CANCELLED"
+    assert not world.executions()
+
+
+@pytest.mark.parametrize("fault", ["", "fail", "lose", "dead", "late", "refuse"])
+def test_a_start_under_way(world: World, step: Make, fault: str) -> None:
+    """A start that is under way is waited for, and its job aborted, whatever its answer."""
+    world.calls.latency = (1.0, 1.0)
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+    world.calls.script("start", "a:1", fault)
+    world.machine.after(0.5, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert world.statuses() == {"a": "CANCELLED"}
+    assert all(found.end is not None for found in world.executions())
+
+
+def test_one_that_ends_by_itself(world: World, step: Make) -> None:
+    """A step whose job ends before the abort reaches it keeps its real outcome."""
+    world.calls.latency = (0.5, 0.5)
+    world.record(step("a"), step("b", depends_on=("a",)))
+    world.plan("a:1", seconds=4.0)
+    world.machine.after(4.1, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert world.statuses() == {"a": "SUCCEEDED", "b": "CANCELLED"}
+
+
+@pytest.mark.parametrize(("grace", "least"), [(None, 5.0), (0.0, 0.0), (20.0, 20.0)])
+def test_the_grace_time(world: World, step: Make, grace: float | None, least: float) -> None:
+    """A stubborn command has the grace time of the request, else orchesjob's five seconds."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
+    world.machine.after(10.0, partial(world.request_cancel, grace))
+    world.drive()
+    (execution,) = world.executions()
+    assert execution.end is not None
+    assert 110.0 + least <= execution.end < 112.0 + least
+
+
+def test_what_cannot_be_ended(world: World, step: Make) -> None:
+    """The run stays RUNNING while anything of it lives; the step's error names it (rule 6.7)."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=200.0, obeys=Obeys.NOTHING)
+    world.machine.after(10.0, world.request_cancel)
+    run = world.drive()
+    assert (run.status, run.error) == ("CANCELLED", None)
+    assert world.machine.mono > 300
+    pid = world.executions()[0].pid
+    assert ("RUNNING", f"cannot be ended: pid {pid} (a)") in world.states_of("a")
+    assert world.step("a").error == "flow cancelled"
+
+
+def test_survivors_of_attempts_that_have_ended(world: World, step: Make) -> None:
+    """What a failed step has left alive is ended too, and named while it cannot be."""
+    world.record(step("a"), step("b"))
+    world.plan("a:1", seconds=200.0, worker_lives=1.0, obeys=Obeys.NOTHING)
+    world.plan("b:1", seconds=900.0)
+    world.machine.after(10.0, world.request_cancel)
+    run = world.drive()
+    assert (run.status, run.error) == ("CANCELLED", None)
+    assert world.statuses() == {"a": "FAILED", "b": "CANCELLED"}
+    pid = world.executions("a")[0].pid
+    errors = {run.error for run in world.history}
+    assert f"cancel requested, but these cannot be ended: pid {pid} (a)" in errors
+
+
+def test_while_a_survivor_is_waited_for(world: World, step: Make) -> None:
+    """A cancel ends the survivor that the next attempt waits for (rule 5.8)."""
+    world.record(step("a", retries=1))
+    world.plan("a:1", seconds=900.0, worker_lives=1.0)
+    world.machine.after(10.0, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert world.executions()[0].end is not None
+    assert len(world.executions()) == 1
+
+
+def test_during_a_timeout(world: World, step: Make) -> None:
+    """A cancel that comes while a timeout is carried out ends the step CANCELLED."""
+    world.record(step("a", timeout_sec=5.0, retries=3))
+    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
+    world.machine.after(7.0, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert len(world.executions()) == 1
+
+
+def test_two_requests(world: World, step: Make) -> None:
+    """A second request changes nothing."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
+    world.machine.after(3.0, partial(world.request_cancel, 8.0))
+    world.machine.after(4.0, partial(world.request_cancel, 0.0))
+    world.drive()
+    assert world.run().cancel is not None
+    assert len(world.calls.made("abort")) == 1
+    (execution,) = world.executions()
+    assert execution.end is not None
+    assert execution.end >= 111.0
+
+
+def test_seen_soon(world: World, step: Make) -> None:
+    """A request is seen within half a second, however quiet the run is."""
+    world.calls.latency = (0.0, 0.0)
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+    world.machine.after(50.0, world.request_cancel)
+    world.drive()
+    assert world.calls.made("abort")[0] - 150.0 <= 0.5
+
+
+def test_the_abort_keeps_failing(world: World, step: Make) -> None:
+    """An abort that gets no answer is repeated until it has worked."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+    world.calls.script("abort", "a:1", *["fail"] * 5, "lose")
+    world.machine.after(3.0, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert world.executions()[0].end is not None

@@ -1,0 +1,156 @@
+"""A call without an answer decides nothing, and the patience is bounded (rule 5.7)."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from flow_spec import StepSpec
+from orchesjob_flow.engine.run import Limits
+from orchesjob_flow.errors import GaveUp
+
+from .world import World
+
+Make = Callable[..., StepSpec]
+
+CALLS = ["start", "status", "abort", "running"]
+
+
+def begin(world: World, step: Make) -> None:
+    """Record a run that makes every kind of call."""
+    world.calls.pidfd = False
+    world.record(step("a", timeout_sec=100.0, retries=1), step("b", depends_on=("a",)))
+    world.plan("a:1", seconds=9000.0)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("fault", ["fail", "lose"])
+def test_for_a_while(world: World, step: Make, call: str, fault: str) -> None:
+    """Calls that fail for a while change no outcome and cost no retry; a warning tells of them."""
+    begin(world, step)
+    world.calls.script(call, "", *[fault] * 5)
+    assert world.drive().status == "SUCCEEDED"
+    assert [found.attempt_no for found in world.run().steps] == [2, 1]
+    assert "trying again" in world.warnings[0]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_for_ever(world: World, step: Make, call: str) -> None:
+    """When the patience is over the runner gives up: cause named, run resumable, no retry used."""
+    begin(world, step)
+    world.calls.script(call, "", *["fail"] * 1000)
+    if call == "status":
+        world.calls.script("start", "", "lose")
+    with pytest.raises(GaveUp, match=rf"orchesjob (status|{call}).* failed: database is locked"):
+        world.drive()
+    run = world.run()
+    assert (run.status, run.error, run.finished_at) == ("RUNNING", None, None)
+    assert (run.steps[0].status, run.steps[0].failures) == ("RUNNING", 0)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_and_then_resumed(world: World, step: Make, call: str) -> None:
+    """A run that was given up goes on as if nothing had happened (rule 4.3)."""
+    begin(world, step)
+    world.limits = Limits(patience_sec=5.0)
+    world.calls.script(call, "", *["fail"] * 6, *["hang"] * 2)
+    for _ in range(20):
+        try:
+            assert world.drive().status == "SUCCEEDED"
+            break
+        except GaveUp:
+            world.calls.abandon()
+    assert [found.attempt_no for found in world.run().steps] == [2, 1]
+    assert len(world.executions("a")) == 2
+
+
+@pytest.mark.parametrize(("patience", "least"), [(0.0, 0.0), (30.0, 30.0), (90.0, 90.0)])
+def test_its_length(world: World, step: Make, patience: float, least: float) -> None:
+    """Calls are repeated for as long as the patience lasts, ever less often."""
+    world.limits = Limits(patience_sec=patience)
+    world.calls.latency = (0.0, 0.0)
+    world.record(step("a"))
+    world.calls.script("start", "", "fail")
+    world.calls.script("status", "", *["fail"] * 1000)
+    with pytest.raises(GaveUp):
+        world.drive()
+    assert least <= world.machine.mono - 100.0 <= least + 5.5
+    tries = world.calls.made("start") + world.calls.made("status")
+    gaps = [after - before for before, after in pairwise(tries)]
+    expected = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert gaps[:8] == pytest.approx(expected[: len(gaps)])
+
+
+@pytest.mark.parametrize(
+    ("call", "limit"), [("start", 35.0 + 10.0), ("status", 35.0), ("abort", 35.0 + 5.0)]
+)
+def test_a_call_that_hangs(world: World, step: Make, call: str, limit: float) -> None:
+    """A call that never answers is given up after the patience and what it may take itself."""
+    world.limits = Limits(patience_sec=30.0)
+    world.record(step("a", timeout_sec=5.0))
+    world.plan("a:1", seconds=900.0)
+    if call == "status":
+        world.calls.script("start", "", "lose")
+    world.calls.script(call, "", "hang")
+    with pytest.raises(GaveUp, match=f"k:a:1: orchesjob {call} has not answered"):
+        world.drive()
+    assert world.machine.mono - world.calls.made(call)[0] == pytest.approx(limit, abs=0.5)
+
+
+def test_the_start_timeout_is_allowed_for(world: World, step: Make) -> None:
+    """A start may take its `start_timeout_sec` on top of the patience (rule 2.2)."""
+    world.limits = Limits(patience_sec=30.0)
+    world.record(step("a", start_timeout_sec=120.0))
+    world.calls.script("start", "", "hang")
+    with pytest.raises(GaveUp):
+        world.drive()
+    assert world.machine.mono == pytest.approx(255.0, abs=0.5)
+
+
+def test_a_hanging_call_keeps_nobody_waiting(world: World, step: Make) -> None:
+    """While one step's call hangs the others go on."""
+    world.record(step("a"), step("b"), step("c", depends_on=("b",)))
+    world.calls.script("start", "a:1", "", "hang")
+    world.calls.script("status", "a:1", "hang")
+    with pytest.raises(GaveUp):
+        world.drive()
+    assert world.statuses() == {"a": "RUNNING", "b": "SUCCEEDED", "c": "SUCCEEDED"}
+
+
+@pytest.mark.parametrize("patience", [0.0, 10.0])
+def test_a_worker_that_is_seen_alive(world: World, step: Make, patience: float) -> None:
+    """While its worker is watched, a job whose status cannot be asked is nobody's hurry."""
+    world.limits = Limits(patience_sec=patience)
+    world.record(step("a"))
+    world.plan("a:1", born_after=200.0, seconds=5.0)
+    world.calls.script("status", "", *["fail"] * 30)
+    assert world.drive().status == "SUCCEEDED"
+    assert len(world.warnings) == 1
+
+
+def test_the_patience_begins_anew(world: World, step: Make) -> None:
+    """An answer ends the trouble: the next one has the whole patience again."""
+    world.limits = Limits(patience_sec=4.0)
+    world.record(step("a", retries=9))
+    for number in range(1, 9):
+        world.plan(f"a:{number}", code=1)
+    world.calls.script("status", "", *(["fail"] * 4 + [""]) * 9)
+    assert world.drive().status == "SUCCEEDED"
+    assert world.step("a").attempt_no == 9
+
+
+def test_a_lost_answer_to_a_plain_start(world: World, step: Make) -> None:
+    """A plain start whose answer is lost is not repeated: its key is asked for (rule 5.8)."""
+    world.record(step("a", strict=False))
+    world.plan("a:1", seconds=0.0)
+    world.calls.script("start", "", "lose")
+    assert world.drive().status == "SUCCEEDED"
+    assert len(world.executions()) == len(world.calls.made("start")) == 1
+
+
+def test_a_start_that_did_nothing(world: World, step: Make) -> None:
+    """A start that failed without a trace is repeated under the same key (rule 4.2)."""
+    world.record(step("a"))
+    world.calls.script("start", "", "fail")
+    assert world.drive().status == "SUCCEEDED"
+    assert world.calls.made("start", "a:1") == world.calls.made("start")
+    assert world.step("a").attempt_no == 1
