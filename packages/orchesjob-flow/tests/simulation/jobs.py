@@ -27,9 +27,10 @@ class Obeys(Enum):
 class Plan:
     """What a command does when it is executed under a key.
 
-    It runs for `seconds` and ends with `code` (-N for signal N). Its worker vanishes after
-    `worker_lives` seconds, somebody else aborts it after `aborted_after`; it is seen to run
-    `born_after` seconds after its worker began; without `spawns` there is no such program.
+    It runs for `seconds` (0: it ends before `start` answers) and ends with `code`, -N for signal N.
+    Its worker vanishes after `worker_lives` seconds, somebody else aborts it after `aborted_after`;
+    it is seen to run `born_after` seconds after its worker began; without `spawns` there is no such
+    program.
     """
 
     seconds: float = 1.0
@@ -147,6 +148,9 @@ class SimulatedOrchesjob:
         )
         self._on_begin(job.execution)
         self.ledger.append(job.execution)
+        if plan.seconds == 0:
+            self._end(job)
+            return
         self.machine.after(plan.seconds, lambda: self._end(job))
         if plan.worker_lives is not None:
             self.machine.after(plan.worker_lives, lambda: self.kill_worker(job))

@@ -1,0 +1,95 @@
+"""The loop itself: signals, advancing for a while, advancing as far as it goes (6.6, 6.8, 6.9)."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from flow_spec import StepSpec
+from orchesjob_flow.errors import Interrupted
+
+from .world import World
+
+Make = Callable[..., StepSpec]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal(world: World, step: Make, number: int) -> None:
+    """A signal ends the loop at once; the steps run on, and a new runner goes on (rule 6.9)."""
+    world.record(step("a"), step("b", depends_on=("a",)))
+    world.plan("a:1", seconds=60.0)
+    world.machine.after(10.0, lambda: world.stop_runner(number))
+    with pytest.raises(Interrupted) as raised:
+        world.drive()
+    assert raised.value.signum == number
+    assert world.machine.mono < 111
+    assert world.executions()[0].end is None
+    assert world.drive().status == "SUCCEEDED"
+    assert len(world.executions()) == 2
+
+
+def test_what_is_known_is_committed_before_it_ends(world: World, step: Make) -> None:
+    """An answer that came in with the signal is recorded; what it makes ready does not start."""
+    world.record(step("a"), step("b", depends_on=("a",)))
+    world.plan("a:1", seconds=0.0)
+    runner = world.new_runner()
+    runner.step(None)
+    world.machine.pass_time(world.machine.mono + 5)
+    world.stop_runner(signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        runner.step(None)
+    assert world.statuses() == {"a": "SUCCEEDED", "b": "RUNNING"}
+    assert world.calls.made("start", "b:1") == []
+    world.calls.abandon()
+    assert world.drive().status == "SUCCEEDED"
+    assert len(world.executions("b")) == 1
+
+
+def test_for_a_while(world: World, step: Make) -> None:
+    """`drive(until=...)` returns at that time, with the run as it then stands (rule 6.6)."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=60.0)
+    runner = world.new_runner()
+    assert runner.drive(until=110.0) == "RUNNING"
+    assert world.machine.mono == pytest.approx(110.0)
+    assert runner.drive(until=1000.0) == "SUCCEEDED"
+
+
+def test_as_far_as_it_goes(world: World, step: Make) -> None:
+    """`settle` waits for answers, and for nothing else (rule 6.8)."""
+    world.record(step("a"), step("b", depends_on=("a",)), step("c"))
+    world.plan("a:1", seconds=0.0)
+    world.plan("b:1", seconds=500.0)
+    world.plan("c:1", code=1, seconds=0.0)
+    assert world.new_runner().settle() == "RUNNING"
+    assert world.statuses() == {"a": "SUCCEEDED", "b": "RUNNING", "c": "FAILED"}
+    assert world.machine.mono < 102
+
+
+def test_settled_again_and_again(world: World, step: Make) -> None:
+    """Calls of `settle` by one runner after another carry a run to its end."""
+    world.record(step("a"), step("b", depends_on=("a",), retries=1, retry_delay_sec=30.0))
+    world.plan("b:1", code=1)
+    for _ in range(20):
+        world.new_runner().settle()
+        world.calls.abandon()
+        world.machine.pass_time(world.machine.mono + 10)
+    assert world.run().status == "SUCCEEDED"
+    assert len(world.executions()) == 3
+
+
+def test_a_run_that_has_ended(world: World, step: Make) -> None:
+    """Driving a run that has ended does nothing (rule 4.3)."""
+    world.record(step("a"))
+    world.drive()
+    points, calls = world.points, world.calls.made("start")
+    assert world.drive().status == "SUCCEEDED"
+    assert (world.points, world.calls.made("start")) == (points, calls)
+
+
+def test_a_quiet_run_is_quiet(world: World, step: Make) -> None:
+    """While a watched job runs nothing is committed and nothing asked."""
+    world.record(step("a", timeout_sec=5000.0))
+    world.plan("a:1", seconds=4000.0)
+    world.drive()
+    assert len(world.history) <= 5
+    assert len(world.calls.made("status")) == 1
