@@ -18,6 +18,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchesjob_flow.errors import FlowError, Interrupted
+from orchesjob_flow.output import (
+    ResultLost,
+    reopen_standard_streams,
+    write_message,
+    write_result,
+)
 from orchesjob_flow.text import dump_json
 
 if TYPE_CHECKING:
@@ -228,7 +234,7 @@ def example() -> int:
     Example:
       orchesjob-flow example > flow.yaml
     """  # noqa: D301 - click reads \b
-    click.echo(Path(__file__).with_name("example.yaml").read_text(encoding="utf-8"), nl=False)
+    write_result(Path(__file__).with_name("example.yaml").read_text(encoding="utf-8"))
     return DONE
 
 
@@ -275,6 +281,7 @@ def outcome(run: "Run") -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (rule 6.9): the one door for errors."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    reopen_standard_streams()
     # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
     # how its command ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -288,11 +295,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as stop:
         return interrupted(stop.signum, words)
     except BrokenPipeError:
-        return closed_output()
+        forget_output()
+        return NOT_SUCCEEDED
+    except ResultLost as error:
+        forget_output()
+        write_message(dump_json({"error": str(error)}, indent=None))
+        return NOT_SUCCEEDED
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if "drive" in words and not is_expected(error):
             traceback.print_exc()  # into the log of the background process
-        print_error(explain(error))
+        forget_output()
+        write_message(dump_json(explain(error), indent=None))
         return WRONG
 
 
@@ -319,14 +332,16 @@ def interrupted(signum: int, words: Sequence[str]) -> int:
     if "start" in words:
         described["error"] += "; steps that have begun run on under orchesjob"
         described["resume"] = shlex.join(["orchesjob-flow", *words])
-    print_error(described)
+    write_message(dump_json(described, indent=None))
     return SIGNALLED + signum
 
 
-def closed_output() -> int:
-    """End quietly when whoever read the output has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return NOT_SUCCEEDED
+def forget_output() -> None:
+    """Let Python not try once more, at its end, to write what cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def explain(error: Exception) -> dict[str, Any]:
@@ -364,12 +379,3 @@ def is_expected(error: Exception) -> bool:
 
     foreseen = (FlowError, FlowSpecError, StoreError, OrchesjobError, OSError)
     return isinstance(error, foreseen)
-
-
-def print_error(described: dict[str, Any]) -> None:
-    """Print one JSON object to stderr; if that is closed, there is nobody to tell."""
-    try:
-        sys.stderr.write(f"{dump_json(described, indent=None)}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass

@@ -5,7 +5,6 @@ What every command that advances a run shares: `start`, its background child, `c
 """
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from queue import SimpleQueue
@@ -19,6 +18,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.run import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight
 from orchesjob_flow.locks import Lock
+from orchesjob_flow.output import write_message
 from orchesjob_flow.performer import Performer
 from orchesjob_flow.reading import load
 from orchesjob_flow.runner import Inbox, Runner, Stop
@@ -99,4 +99,4 @@ def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
 
 def warn(message: str) -> None:
     """Tell whoever reads stderr something that decides nothing."""
-    print(f"orchesjob-flow: {visible(message)}", file=sys.stderr, flush=True)  # noqa: T201
+    write_message(f"orchesjob-flow: {visible(message)}")

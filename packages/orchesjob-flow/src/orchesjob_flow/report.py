@@ -6,6 +6,7 @@ from typing import Any
 
 from flow_store import Attempt, Run, Step, StepStatus
 
+from orchesjob_flow.output import write_result
 from orchesjob_flow.text import dump_json
 
 
@@ -52,8 +53,6 @@ def shown_key(run_key: str, step: Step) -> str:
 def print_json(value: Any) -> None:
     """Print a result: for eyes on a terminal, else one compact line (rule 6.10)."""
     stdout = sys.stdout
-    text = dump_json(value, indent=2 if stdout.isatty() else None)
-    if (stdout.encoding or "").lower().replace("-", "") != "utf8":
-        text = text.encode("ascii", "backslashreplace").decode("ascii")
-    stdout.write(f"{text}\n")
-    stdout.flush()
+    is_utf8 = (stdout.encoding or "").lower().replace("-", "") == "utf8"
+    indent = 2 if stdout.isatty() else None
+    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")

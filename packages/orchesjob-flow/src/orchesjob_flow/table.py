@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import tabulate
 from flow_store import Attempt, FlowStatus, Run, Step, StepStatus
 
+from orchesjob_flow.output import write_result
 from orchesjob_flow.report import shown_key
 from orchesjob_flow.text import visible
 
@@ -99,7 +100,7 @@ def duration(start: float, end: float | None, wall: float) -> str:
 
 def print_table(run: Run, runner_pid: int | None) -> None:
     """Print a run as it is now."""
-    print(run_table(run, runner_pid, time.time(), colour=use_colour()), flush=True)  # noqa: T201
+    write_result(f"{run_table(run, runner_pid, time.time(), colour=use_colour())}\n")
 
 
 def use_colour() -> bool:

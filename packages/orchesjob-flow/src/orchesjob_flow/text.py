@@ -18,10 +18,10 @@ def visible(text: str) -> str:
     return UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-def dump_json(value: Any, *, indent: int | None) -> str:
+def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
     """Write JSON, readable in any script, but escaped where a terminal could be misled."""
     separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
     return UNSAFE.sub(escape_in_json, text) if UNSAFE.search(text.replace("\n", "")) else text
 
 

@@ -1,7 +1,6 @@
 """`watch`: a run's table, again and again, until the run is terminal (rule 6.6)."""
 
 import shutil
-import sys
 import time
 from contextlib import closing
 
@@ -9,6 +8,7 @@ from flow_store import Run
 
 from orchesjob_flow.commands import take_or_refuse
 from orchesjob_flow.driving import runner_of
+from orchesjob_flow.output import write_result
 from orchesjob_flow.reading import open_existing, read
 from orchesjob_flow.settings import Settings
 from orchesjob_flow.table import print_table, run_table, use_colour
@@ -65,7 +65,7 @@ def watch_and_advance(
 def append(run: Run, runner_pid: int | None) -> None:
     """Print the table below what was printed before."""
     print_table(run, runner_pid)
-    print(flush=True)  # noqa: T201 - the result
+    write_result("\n")
 
 
 class Screen:
@@ -73,7 +73,7 @@ class Screen:
 
     def __init__(self) -> None:
         """Let what is on the screen scroll away rather than draw over it."""
-        sys.stdout.write("\n" * (shutil.get_terminal_size().lines - 1))
+        write_result("\n" * (shutil.get_terminal_size().lines - 1))
 
     def __call__(self, run: Run, runner_pid: int | None) -> None:
         """Draw over what was drawn before, line by line, so that nothing flickers."""
@@ -82,8 +82,7 @@ class Screen:
             table = "".join(f"{line}{CLEAR_LINE}\n" for line in lines)
         else:
             table = NO_WRAP + f"{CLEAR_LINE}\n".join(fit(lines)) + CLEAR_LINE + WRAP
-        sys.stdout.write(f"{HOME}{table}{CLEAR_BELOW}")
-        sys.stdout.flush()
+        write_result(f"{HOME}{table}{CLEAR_BELOW}")
 
 
 def fit(lines: list[str]) -> list[str]:

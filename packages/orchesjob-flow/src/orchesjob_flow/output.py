@@ -1,0 +1,62 @@
+"""stdout, which carries results and nothing else, and stderr, which carries messages (rule 6.10).
+
+What a result or a message says is decided elsewhere; here lies what becomes of one that nobody can
+read.
+"""
+
+import contextlib
+import os
+import sys
+
+from orchesjob_flow.errors import FlowError
+
+
+class ResultLost(FlowError, OSError):
+    """A result could not be written; what it is about has happened all the same."""
+
+    def __init__(self, cause: str) -> None:
+        """Keep what the system said."""
+        Exception.__init__(self, cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """Say what is lost and what is not."""
+        return f"the result could not be written to stdout: {self.cause}; `status` prints it again"
+
+
+def reopen_standard_streams() -> None:
+    """Take up the descriptors 0 to 2 that the caller has closed, lest a lock or database get one.
+
+    stdout cannot be written then, so that nobody takes a lost result for a good one.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def write_result(text: str) -> None:
+    """Write a result, or a part of one; what the encoding cannot say is escaped.
+
+    Raises:
+        BrokenPipeError: Its reader has gone.
+        ResultLost: It cannot be written.
+    """
+    try:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ResultLost(error.strerror or str(error)) from error
+
+
+def write_message(text: str) -> None:
+    """Write a line to stderr; if that is closed or full, there is nobody to tell."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{text}\n")  # which escapes by itself
+        sys.stderr.flush()
