@@ -77,12 +77,16 @@ def test_real_run_keys(each_flow: "Flow") -> None:
 
 
 def test_output_without_utf8(flow: "Flow") -> None:
-    """On a stdout that cannot write it, what is not ASCII is escaped in the JSON (rule 6.10)."""
-    flow.start("日本", flow.write({"id": "a", "command": ["true"]}))
+    """Where stdout has no UTF-8, what it cannot say is escaped, in JSON as JSON (rule 6.10)."""
+    key = "é日🎉"
+    flow.start(key, flow.write({"id": "a", "command": ["true"]}))
     flow.environ.update({"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
-    answer = flow.run("status", "--run-key=日本")
+    answer = flow.run("status", f"--run-key={key}")
     assert answer.stdout.isascii()
-    assert json.loads(answer.stdout)["run_key"] == "日本"
+    assert json.loads(answer.stdout)["run_key"] == key
+    table = flow.run("status", f"--run-key={key}", "--format=table")
+    assert (table.returncode, table.stderr) == (0, "")
+    assert r"Run: \xe9\u65e5\U0001f389" in table.stdout
 
 
 def test_quoting_is_never_needed(flow: "Flow", tmp_path: Path) -> None:
