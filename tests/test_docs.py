@@ -380,8 +380,9 @@ def spellings() -> Iterator[str]:
 
 @pytest.mark.parametrize("spelling", sorted(set(spellings())))
 def test_every_command_and_option_is_documented(spelling: str) -> None:
-    """What the program's help shows is in the README or in docs/."""
-    text = "\n".join(document.read_text(encoding="utf-8") for document in GUIDES)
+    """What the program's help shows is in the README or in a guide; to be in a rule is not enough."""
+    guides = [document for document in GUIDES if document.name != "rules.md"]
+    text = "\n".join(document.read_text(encoding="utf-8") for document in guides)
     assert re.search(rf"(?<![\w-]){re.escape(spelling)}(?![\w-])", text)
 
 
