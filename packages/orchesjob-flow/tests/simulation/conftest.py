@@ -23,7 +23,7 @@ def database() -> Iterator[Path]:
 @pytest.fixture
 def store(database: Path) -> Iterator[FlowStore]:
     """An open, empty store, as a runner has it."""
-    with FlowStore.open(database, checkpoints=True) as opened:
+    with FlowStore.open(database) as opened:
         yield opened
 
 

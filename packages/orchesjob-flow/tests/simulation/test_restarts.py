@@ -69,7 +69,10 @@ def test_its_process_ids_are_somebody_elses(world: World, step: Make) -> None:
     world.plan("a:1", seconds=900.0)
     world.machine.after(9.0, lambda: setattr(world.job("a:1"), "pid_reused", True))
     restarted(world)
-    assert world.step("a").error == "outcome unknown: the machine was restarted while it ran"
+    assert (
+        world.step("a").error
+        == "outcome unknown: the machine or container was restarted while it ran"
+    )
     assert not world.calls.made("abort")
 
 
@@ -102,7 +105,7 @@ def test_an_unknown_start_of_an_earlier_boot(world: World, step: Make) -> None:
     world.record(step("a", retries=1))
     restarted(world, after=3.0, forget="k:a:1")
     assert world.step("a").attempt_no == 2
-    error = "outcome unknown: the machine was restarted while it was being started"
+    error = "outcome unknown: the machine or container was restarted while it was being started"
     assert error in str(world.states_of("a"))
 
 

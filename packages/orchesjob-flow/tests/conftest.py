@@ -1,0 +1,55 @@
+"""What the tests of single modules share: a run as the store returns it."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+
+
+@pytest.fixture
+def ten_o_clock() -> float:
+    """10:00:00 on 2026-05-07 in local time, as a Unix timestamp."""
+    return time.mktime((2026, 5, 7, 10, 0, 0, 0, 0, -1))
+
+
+@pytest.fixture
+def make_run(ten_o_clock: float) -> Callable[..., Run]:
+    """Make a run of some steps that began at ten o'clock, with whatever differs."""
+
+    def make(*steps: tuple[Step, Attempt | None], **other: object) -> Run:
+        facts: dict[str, object] = {
+            "run_key": "daily-20260507",
+            "flow_id": "daily-import",
+            "definition": "{}",
+            "directory": "/srv",
+            "status": FlowStatus.RUNNING,
+            "error": None,
+            "started_at": ten_o_clock,
+            "finished_at": None,
+            "revision": 5,
+            "cancel": None,
+            "steps": tuple(step for step, _ in steps),
+            "attempts": {step.position: attempt for step, attempt in steps if attempt is not None},
+        }
+        return Run(**(facts | other))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def daily(make_run: Callable[..., Run], ten_o_clock: float) -> Run:
+    """The run of rule 6.5: one step done, one running, one waiting."""
+    at = ten_o_clock
+    download = Step(
+        0, "download", StepStatus.SUCCEEDED, 1, 0, 0, started_at=at, finished_at=at + 60
+    )
+    validate = Step(1, "validate", StepStatus.RUNNING, 1, 0, 1, started_at=at + 60)
+    done, running = '{"status":"SUCCEEDED"}', '{"status":"RUNNING"}'
+    first = Attempt(0, 1, AttemptStatus.SUCCEEDED, at, 1.0, "boot", job=done, finished_at=at + 60)
+    second = Attempt(1, 1, AttemptStatus.RUNNING, at + 60, 61.0, "boot", job=running)
+    return make_run(
+        (download, first),
+        (validate, second),
+        (Step(2, "import", StepStatus.PENDING, 0, 0, 0), None),
+    )

@@ -1,0 +1,69 @@
+"""What a report means for an attempt: the whole table (rules 5.3 and 5.9)."""
+
+import pytest
+from orchesjob_client import JobReport
+from orchesjob_flow.engine.verdict import Verdict, describe_failure, describe_loss, judge
+
+COMMAND = ("echo", "hello")
+
+
+def report(status: str, **facts: object) -> JobReport:
+    """Make a report of a job that has a worker and a command."""
+    job = {"job_id": "j", "run_key": "k:a:1", "command": list(COMMAND), "status": status}
+    return JobReport.from_payload({**job, "worker_pid": 7, "target_pid": 8, **facts})
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "verdict"),
+    [
+        ("STARTING", {}, Verdict.ACTIVE),
+        ("STARTING", {"target_pid": None}, Verdict.ACTIVE),
+        ("STARTING", {"worker_pid": None, "target_pid": None}, Verdict.UNBORN),
+        ("RUNNING", {}, Verdict.ACTIVE),
+        ("RUNNING", {"worker_pid": None}, Verdict.ACTIVE),
+        ("SUCCEEDED", {}, Verdict.SUCCEEDED),
+        ("SUCCEEDED", {"exit_code": 3}, Verdict.SUCCEEDED),
+        ("FAILED", {}, Verdict.FAILED),
+        ("FAILED", {"exit_code": 0}, Verdict.FAILED),
+        ("LOST", {}, Verdict.LOST),
+        ("LOST", {"worker_pid": None, "target_pid": None}, Verdict.LOST),
+        ("CANCELLED", {}, Verdict.ABORTED),
+        ("ABORTED", {}, Verdict.ABORTED),
+        ("ABORTED", {"worker_pid": None}, Verdict.NEVER_RAN),
+        ("PAUSED", {}, Verdict.ACTIVE),
+        ("succeeded", {}, Verdict.ACTIVE),
+        ("SUCCEEDED", {"command": ["echo"]}, Verdict.FOREIGN),
+        ("RUNNING", {"command": ["echo", "hello", ""]}, Verdict.FOREIGN),
+        ("ABORTED", {"command": ["x"], "worker_pid": None}, Verdict.FOREIGN),
+        ("SUCCEEDED", {"command": []}, Verdict.SUCCEEDED),
+    ],
+)
+def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> None:
+    """Each report has one verdict; an unknown status counts as running (rule 5.3)."""
+    assert judge(report(status, **facts), COMMAND) is verdict
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"exit_code": 1}, "exit code 1"),
+        ({"exit_code": 255}, "exit code 255"),
+        ({"exit_code": -9}, "killed by signal 9 (SIGKILL)"),
+        ({"exit_code": -1}, "killed by signal 1 (SIGHUP)"),
+        ({"exit_code": -99}, "killed by signal 99 (unnamed)"),
+        ({"exit_code": None}, "failed without an exit code"),
+        (
+            {"exit_code": -1, "target_pid": None},
+            "the command could not be started: not found or not executable",
+        ),
+    ],
+)
+def test_failures(facts: dict[str, object], sentence: str) -> None:
+    """A failure is told by exit code or signal, a command that is not there from both."""
+    assert describe_failure(report("FAILED", **facts)) == sentence
+
+
+def test_losses() -> None:
+    """A job that was lost before its command was seen has a likely cause that is named."""
+    assert "vanished" in describe_loss(report("LOST"))
+    assert "working directory" in describe_loss(report("LOST", target_pid=None))
