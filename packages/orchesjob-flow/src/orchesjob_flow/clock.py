@@ -1,7 +1,7 @@
 """The time: what clock says what, and how two processes agree on it.
 
-Only this module asks the operating system for the time. The engine receives a `Now` with every
-event, so that it can be run in any time one likes.
+The engine asks no clock: it receives a `Now` of this module with every event, so that it can be run
+in any time one likes.
 """
 
 import os

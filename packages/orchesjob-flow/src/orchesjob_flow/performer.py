@@ -3,7 +3,6 @@
 Nothing is decided here and nothing recorded. A call that raises is an answer too.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +62,7 @@ class Performer:
         directory: str,
         calls_lock: int,
         starts: int,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str],
     ) -> None:
         """Prepare to perform; `post` receives the answers, from other threads.
 
