@@ -142,7 +142,7 @@ def test_no_orchesjob(flow: "Flow", detach: tuple[str, ...]) -> None:
 
 
 def newer(path: Path) -> None:
-    FlowStore.open(path, checkpoints=True).close()
+    FlowStore.open(path).close()
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 999")
     database.close()

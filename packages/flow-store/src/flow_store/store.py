@@ -31,8 +31,6 @@ from flow_store.records import (
     Step,
 )
 
-_AUTOCHECKPOINT_PAGES = 1000
-
 
 class FlowStore:
     """The record of all runs in one SQLite file, used from the thread that opened it.
@@ -46,11 +44,10 @@ class FlowStore:
         self._database = database
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, checkpoints: bool = False) -> Self:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """Open the file for reading and writing; create it or bring it up to date (rule 6.1).
 
-        Its folder must exist. `checkpoints` lets commits move the write-ahead log into the file now
-        and then, so that a long run does not let it grow: for the process that drives a run only.
+        Its folder must exist.
 
         Raises:
             StoreMissing: The folder does not exist.
@@ -63,8 +60,6 @@ class FlowStore:
         database = Database(file, "rw")
         try:
             schema.upgrade(database)
-            if checkpoints:
-                database.query(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
         except BaseException:
             database.close()
             raise
@@ -236,7 +231,8 @@ class FlowStore:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, unless somebody uses it just now.
 
-        For the process that drives a run, when that has ended. What is not moved is not lost.
+        For a process that drives a run: now and then, and when the run has ended. What is not moved
+        is not lost.
         """
         with suppress(StoreUnavailable):
             self._database.checkpoint()

@@ -104,7 +104,7 @@ def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
     locate(settings.orchesjob, settings.environ)
     directory = os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
     settings.home.prepare()
-    store = FlowStore.open(settings.home.database, checkpoints=True)
+    store = FlowStore.open(settings.home.database)
     try:
         created = store.create(
             run_key=run_key,

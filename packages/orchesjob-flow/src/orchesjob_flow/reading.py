@@ -27,7 +27,7 @@ def open_existing(run_key: str, settings: Settings) -> FlowStore:
     if not settings.home.database.exists():
         raise RunNotFound(run_key, settings.home.database)
     settings.home.prepare()
-    return FlowStore.open(settings.home.database, checkpoints=True)
+    return FlowStore.open(settings.home.database)
 
 
 def load(store: FlowStore, run_key: str, settings: Settings) -> Run:

@@ -32,6 +32,7 @@ from orchesjob_flow.engine.turn import FIRST_BACKOFF_SEC, LONGEST_BACKOFF_SEC, D
 from orchesjob_flow.errors import GaveUp, Interrupted
 
 LOOK_FOR_CANCEL_SEC = 0.4
+COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
 ANSWERS = (
     StartAnswered,
     StatusAnswered,
@@ -80,6 +81,7 @@ class Runner:
         self._unanswered = 0
         self._held: list[Event | Stop] = [RunnerStarted()]
         self._seen_version: int | None = None
+        self._commits = 0
 
     def drive(self, *, until: float | None = None) -> FlowStatus:
         """Advance the run until it is terminal, or until the monotonic clock reaches `until`.
@@ -111,6 +113,7 @@ class Runner:
                 self._unanswered -= isinstance(event, ANSWERS)
                 update(self.run, event, self._now(), decision)
         self._commit(decision)
+        self._checkpoint_now_and_then(decision)
         if stop is not None:
             raise Interrupted(stop.signum)
         self._act(decision.effects)
@@ -177,6 +180,13 @@ class Runner:
                 backoff = min(2 * backoff, LONGEST_BACKOFF_SEC)
                 continue
             return
+
+    def _checkpoint_now_and_then(self, decision: Decision) -> None:
+        """Keep the database's log from growing with the run."""
+        self._commits += bool(decision.changes)
+        if self._commits == COMMITS_BETWEEN_CHECKPOINTS:
+            self._commits = 0
+            self._store.checkpoint()
 
     def _hold_for(self, seconds: float) -> None:
         """Let some time pass; keep what comes in, and obey a signal."""

@@ -13,7 +13,7 @@ FAILURES = [
     ("exit code", {"code": 3}, "exit code 3"),
     ("signal", {"code": -11}, "killed by signal 11 (SIGSEGV)"),
     ("no such command", {"spawns": False}, "could not be started: not found or not executable"),
-    ("aborted", {"aborted_after": 0.5}, "aborted by somebody else"),
+    ("aborted", {"aborted_after": 0.5}, "aborted from outside this run"),
     ("lost", {"worker_lives": 0.5}, "outcome unknown: orchesjob lost the job"),
 ]
 

@@ -15,7 +15,13 @@ from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunStep, physical_key
 from orchesjob_flow.engine.steps import await_attempt, finish_step, name_processes, retry_step
 from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn
-from orchesjob_flow.engine.verdict import Verdict, describe_failure, describe_loss, judge
+from orchesjob_flow.engine.verdict import (
+    Verdict,
+    describe_abort,
+    describe_failure,
+    describe_loss,
+    judge,
+)
 
 QUESTIONS_WHILE_STARTING = 3
 DEAD_STARTS_IN_A_ROW = 3
@@ -75,11 +81,11 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
             calls.end_remains(turn, attempt)
         case Verdict.ABORTED:
-            fail_attempt(turn, step, attempt, "aborted by somebody else")
+            fail_attempt(turn, step, attempt, describe_abort(report))
         case Verdict.LOST:
             lost(turn, step, attempt, describe_loss(report))
         case _ if attempt.row.boot_id != turn.now.boot:
-            lost(turn, step, attempt, "the machine was restarted while it ran")
+            lost(turn, step, attempt, "the machine or container was restarted while it ran")
         case Verdict.UNBORN:
             calls.look_for_birth(turn, attempt)
         case _:
@@ -206,7 +212,9 @@ def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     elif attempt.row.job_id is not None:
         lost(turn, step, attempt, "orchesjob no longer knows the job")
     elif attempt.row.boot_id != turn.now.boot:
-        lost(turn, step, attempt, "the machine was restarted while it was being started")
+        lost(
+            turn, step, attempt, "the machine or container was restarted while it was being started"
+        )
     else:
         turn.record_attempt(attempt)
         calls.start_job(turn, step, attempt)

@@ -4,11 +4,14 @@ Only this module reads orchesjob's statuses. It decides nothing: what follows fr
 matter of `attempts`.
 """
 
+import json
 import signal
 from collections.abc import Sequence
 from enum import Enum, auto
 
 from orchesjob_client import JobReport, JobStatus
+
+LONGEST_REASON = 200
 
 
 class Verdict(Enum):
@@ -57,6 +60,14 @@ def describe_failure(report: JobReport) -> str:
     if code < 0:
         return f"killed by signal {-code} ({signal_name(-code)})"
     return f"exit code {code}"
+
+
+def describe_abort(report: JobReport) -> str:
+    """Say who ended a job that this runner did not end, as far as orchesjob knows."""
+    reason = json.loads(report.payload).get("abort_reason")
+    if isinstance(reason, str) and reason:
+        return f"aborted from outside this run: {reason[:LONGEST_REASON]}"
+    return "aborted from outside this run"
 
 
 def describe_loss(report: JobReport) -> str:
