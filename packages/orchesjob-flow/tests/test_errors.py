@@ -1,0 +1,50 @@
+"""The sentences of the errors, and what they are caught as."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from orchesjob_flow import errors
+
+DATABASE = Path("/h/f.db")
+
+ERRORS = [
+    (errors.BadRunKey("", "is empty"), ValueError, "the run key is empty"),
+    (errors.RunNotFound("k", DATABASE), LookupError, "no run 'k' in /h/f.db"),
+    (
+        errors.DefinitionDiffers("k", ["a: command", "b is new"]),
+        ValueError,
+        "started with another definition: a: command; b is new; use a new run key",
+    ),
+    (errors.GaveUp("k", "no answer"), TimeoutError, "gave up on run 'k': no answer"),
+    (errors.RunnerBusy("k", 7), RuntimeError, "is being advanced by process 7"),
+    (errors.RunnerBusy("k", None), RuntimeError, "is being advanced by another process"),
+    (errors.CallsInFlight("k", 60.0), TimeoutError, "still under way after 60 s"),
+    (errors.NotEnded("k", "pid 7"), TimeoutError, "is not cancelled yet: pid 7"),
+    (
+        errors.NotDetached("k", "no", Path("/h/l")),
+        ChildProcessError,
+        "of 'k' did not start: no (/h/l)",
+    ),
+    (errors.UnsafePlace(DATABASE, "is odd"), OSError, "/h/f.db is odd; name another place"),
+]
+
+
+@pytest.mark.parametrize(("error", "builtin", "sentence"), ERRORS)
+def test_sentences(error: errors.FlowError, builtin: type[Exception], sentence: str) -> None:
+    """Each error says what and where, and can be caught as ours or as a builtin."""
+    assert sentence in str(error)
+    assert isinstance(error, errors.FlowError)
+    assert isinstance(error, builtin)
+
+
+@pytest.mark.parametrize("error", [error for error, _, _ in ERRORS])
+def test_errors_can_be_sent(error: errors.FlowError) -> None:
+    """An error survives pickling, with its sentence."""
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+
+
+def test_an_interruption_is_no_error() -> None:
+    """A signal is not caught by whoever catches errors (rule 6.9)."""
+    assert not issubclass(errors.Interrupted, Exception)
+    assert errors.Interrupted(15).signum == 15

@@ -1,0 +1,178 @@
+"""Locks that die with their holders (rule 4.5)."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from orchesjob_flow.errors import UnsafePlace
+from orchesjob_flow.locks import Lock, holder, open_owned
+
+HOLD = """
+import sys
+from pathlib import Path
+from orchesjob_flow.locks import Lock
+lock = Lock.take(Path(sys.argv[1]))
+lock.sign()
+print("held", flush=True)
+sys.stdin.read()
+"""
+INHERIT = """
+import os, sys
+from pathlib import Path
+from orchesjob_flow.locks import Lock
+lock = Lock.inherit(int(sys.argv[2]), Path(sys.argv[1]))
+lock.sign()
+print("held", os.get_inheritable(lock.fileno()), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the lock's file is, or will be."""
+    return tmp_path / "k.lock"
+
+
+@pytest.fixture
+def process(path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a process that takes the lock and keeps it until its stdin is closed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str = HOLD, descriptor: int | None = None) -> subprocess.Popen[str]:
+        inherited = () if descriptor is None else (descriptor,)
+        command = [sys.executable, "-c", code, str(path), *map(str, inherited)]
+        pipe = subprocess.PIPE
+        child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, pass_fds=inherited)
+        started.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith("held")
+        return child
+
+    yield start
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+def test_one_holder(path: Path, process: Callable[..., subprocess.Popen[str]]) -> None:
+    """While a process holds the lock no other gets it; its id is there to be read."""
+    child = process()
+    assert Lock.take(path, wait_sec=0.0) is None
+    assert holder(path) == child.pid
+
+
+def test_a_killed_holder(path: Path, process: Callable[..., subprocess.Popen[str]]) -> None:
+    """The lock of a killed process is free at once."""
+    child = process()
+    child.kill()
+    child.wait()
+    assert holder(path) is None
+    lock = Lock.take(path, wait_sec=0.0)
+    assert lock is not None
+    lock.close()
+
+
+def test_waiting(path: Path, process: Callable[..., subprocess.Popen[str]]) -> None:
+    """A second taker is told that it waits, and gets the lock when the first dies."""
+    child = process()
+    lock = Lock.wait(path, before_waiting=child.kill)
+    lock.sign()
+    assert holder(path) == os.getpid()
+    lock.close()
+
+
+def test_not_having_to_wait(path: Path) -> None:
+    """Who gets the lock at once is not told to wait."""
+    told: list[str] = []
+    lock = Lock.wait(path, before_waiting=lambda: told.append("waits"))
+    assert not told
+    lock.close()
+
+
+def test_handed_to_a_child(path: Path, process: Callable[..., subprocess.Popen[str]]) -> None:
+    """A child that inherits the descriptor holds the lock without a gap (rule 6.3)."""
+    lock = Lock.take(path)
+    assert lock is not None
+    child = process(INHERIT, lock.fileno())
+    lock.close()
+    assert holder(path) == child.pid
+    assert Lock.take(path, wait_sec=0.0) is None
+
+
+def test_asking_creates_nothing(path: Path) -> None:
+    """Asking who holds a lock that was never taken answers nobody and creates nothing."""
+    assert holder(path) is None
+    assert not path.exists()
+
+
+def test_asking_does_not_disturb(path: Path) -> None:
+    """A taker that meets a reader's look tries again for a moment."""
+    path.touch()
+    assert holder(path) is None
+    lock = Lock.take(path)
+    assert lock is not None
+    lock.close()
+
+
+def test_a_holder_that_has_not_signed(path: Path) -> None:
+    """A holder whose id is not written yet is 0: somebody, but nobody knows who."""
+    lock = Lock.take(path)
+    assert lock is not None
+    assert holder(path) == 0
+    lock.sign()
+    assert holder(path) == os.getpid()
+    lock.close()
+    assert holder(path) is None
+
+
+def test_a_longer_signature_is_overwritten(path: Path) -> None:
+    """Nothing of an earlier holder's id is left in the file."""
+    path.write_text("99999999999\n")
+    lock = Lock.take(path)
+    assert lock is not None
+    lock.sign()
+    assert path.read_text() == f"{os.getpid()}\n"
+    lock.close()
+
+
+def test_a_replaced_file(path: Path) -> None:
+    """A lock on a file that is no longer there guards nothing, and is known to."""
+    lock = Lock.take(path)
+    assert lock is not None
+    assert lock.is_current()
+    path.unlink()
+    assert not lock.is_current()
+    other = Lock.take(path)
+    assert other is not None
+    assert not lock.is_current()
+    lock.close()
+    other.close()
+
+
+def test_for_its_owner_only(path: Path) -> None:
+    """A lock's file is made 0600 and is not inherited by accident."""
+    lock = Lock.take(path)
+    assert lock is not None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not os.get_inheritable(lock.fileno())
+    lock.close()
+
+
+def test_a_symbolic_link(path: Path, tmp_path: Path) -> None:
+    """A symbolic link in the lock's place is refused, and what it names is left alone."""
+    path.symlink_to(tmp_path / "victim")
+    with pytest.raises(UnsafePlace, match="is a symbolic link"):
+        Lock.take(path)
+    assert not (tmp_path / "victim").exists()
+    assert holder(path) is None
+
+
+def test_a_folder_in_the_way(path: Path) -> None:
+    """What cannot be opened is an error that names it."""
+    path.mkdir()
+    with pytest.raises(UnsafePlace, match=r"k\.lock cannot be opened: Is a directory"):
+        open_owned(path, os.O_RDWR | os.O_CREAT)

@@ -1,0 +1,199 @@
+"""Effects are performed on threads, and each is answered by one event."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any, cast
+
+import attrs
+import pytest
+from orchesjob_client import (
+    CallFailed as OrchesjobFailed,
+)
+from orchesjob_client import (
+    CallRefused,
+    JobNotFound,
+    JobNotRunning,
+    JobReport,
+    OrchesjobClient,
+    Watch,
+)
+from orchesjob_flow.engine.effects import (
+    AbortJob,
+    AskRunning,
+    AskStatus,
+    EndSurvivors,
+    LookForSurvivors,
+    StartJob,
+    WatchJob,
+)
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    AttemptId,
+    CallFailed,
+    Event,
+    RunningAnswered,
+    StartAnswered,
+    StatusAnswered,
+    SurvivorsSeen,
+    WatchAnswered,
+)
+from orchesjob_flow.performer import Crew, Performer
+from orchesjob_flow.survivors import MARK
+
+ID = AttemptId(0, 1)
+JOB = JobReport.from_payload({"job_id": "j", "run_key": "k:a:1", "status": "RUNNING"})
+START = StartJob(ID, "k:a:1", ("echo", "x"), True, 3.0)
+ABORT = AbortJob(ID, "j", "orchesjob-flow: timeout", 2.0)
+
+
+@attrs.define
+class Client:
+    """Answers as it is told, and remembers what it was asked."""
+
+    answer: Any = JOB
+    asked: list[tuple[Any, ...]] = attrs.Factory(list)
+
+    def _answer(self, *asked: Any) -> Any:
+        self.asked.append(asked)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def start(self, run_key: str, command: Sequence[str], **options: Any) -> Any:
+        return self._answer("start", run_key, command, options)
+
+    def status(self, run_key: str) -> Any:
+        return self._answer("status", run_key)
+
+    def running(self) -> Any:
+        return self._answer("running")
+
+    def abort(self, **options: Any) -> Any:
+        return self._answer("abort", options)
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client that answers everything with one job."""
+    return Client()
+
+
+@pytest.fixture
+def perform(client: Client) -> Iterator[Callable[[Any], Event]]:
+    """Perform an effect and return its answer."""
+    answers: SimpleQueue[Event] = SimpleQueue()
+    environ: Mapping[str, str] = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
+    performer = Performer(
+        cast(OrchesjobClient, client),
+        answers.put,
+        directory="/srv",
+        calls_lock=11,
+        starts=2,
+        environ=environ,
+    )
+
+    def answer(effect: Any) -> Event:
+        performer.perform(effect)
+        return answers.get(timeout=10)
+
+    yield answer
+    performer.close()
+
+
+def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
+    """A start runs in the run's directory, marked, and holds the lock of the calls (rule 5.8)."""
+    assert perform(START) == StartAnswered(ID, JOB)
+    ((_, run_key, command, options),) = client.asked
+    assert (run_key, command) == ("k:a:1", ("echo", "x"))
+    assert options.pop("env").keys() == {"ORCHESJOB_HOME", "PATH", MARK}
+    assert options == {
+        "strict": True,
+        "cwd": "/srv",
+        "start_timeout_sec": 3.0,
+        "inherit_fd": 11,
+    }
+
+
+def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:
+    """An abort names the job, the reason and the grace, and holds the lock of the calls."""
+    assert perform(ABORT) == AbortAnswered(ID, JOB)
+    options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason, "inherit_fd": 11}
+    assert client.asked == [("abort", options)]
+
+
+@pytest.mark.parametrize("error", [JobNotFound("abort", "x"), JobNotRunning("abort", "x")])
+def test_nothing_to_abort(
+    client: Client, perform: Callable[[Any], Event], error: Exception
+) -> None:
+    """An abort that finds nothing to abort has an answer too (rule 5.5)."""
+    client.answer = error
+    assert perform(ABORT) == AbortAnswered(ID, None)
+
+
+def test_questions(client: Client, perform: Callable[[Any], Event]) -> None:
+    """A status is answered by a job or by none, the running ones by their keys."""
+    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
+    client.answer = None
+    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, None)
+    client.answer = [JOB]
+    assert perform(AskRunning()) == RunningAnswered(frozenset({"k:a:1"}))
+
+
+@pytest.mark.parametrize("effect", [START, ABORT, AskStatus(ID, "k:a:1"), AskRunning()])
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_call_that_fails(
+    client: Client, perform: Callable[[Any], Event], effect: Any, retryable: bool
+) -> None:
+    """A call that fails is answered by its error."""
+    failure = OrchesjobFailed("orchesjob", "locked") if retryable else CallRefused("x", "y")
+    client.answer = failure
+    attempt = None if isinstance(effect, AskRunning) else ID
+    assert perform(effect) == CallFailed(attempt, failure)
+
+
+def test_a_call_that_breaks(client: Client, perform: Callable[[Any], Event]) -> None:
+    """Whatever else is raised in a thread is an answer, and one that can be tried again (5.7)."""
+    client.answer = MemoryError("no room")
+    event = perform(START)
+    assert isinstance(event, CallFailed)
+    assert "MemoryError('no room')" in str(event.error)
+    assert event.error.retryable
+
+
+def test_a_job_that_cannot_be_watched(perform: Callable[[Any], Event]) -> None:
+    """A job without a worker cannot be watched."""
+    assert perform(WatchJob(ID, JOB)) == WatchAnswered(ID, Watch.UNSUPPORTED)
+
+
+def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> None:
+    """A worker whose process id is another's by now is not watched."""
+    job = attrs.evolve(JOB, job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
+    event = perform(WatchJob(ID, job))
+    assert isinstance(event, WatchAnswered)
+    assert event.watch is not Watch.WATCHING
+
+
+def test_no_survivors(perform: Callable[[Any], Event]) -> None:
+    """A search that finds nobody says so, for an attempt or for the whole run."""
+    assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
+    assert perform(EndSurvivors(None, ("k:a:1",), 1.0)) == SurvivorsSeen(None, [])
+
+
+def test_a_crew_has_a_limit() -> None:
+    """No more jobs are done at once than the crew is large, and all of them are done."""
+    started: SimpleQueue[int] = SimpleQueue()
+    go_on: SimpleQueue[None] = SimpleQueue()
+    crew = Crew(2)
+
+    def job(number: int) -> None:
+        started.put(number)
+        go_on.get(timeout=10)
+
+    for number in range(5):
+        crew.do(lambda number=number: job(number))  # type: ignore[misc]
+    assert {started.get(timeout=10), started.get(timeout=10)} == {0, 1}
+    assert started.empty()
+    for _ in range(5):
+        go_on.put(None)
+    assert {started.get(timeout=10) for _ in range(3)} == {2, 3, 4}

@@ -1,0 +1,64 @@
+"""The mark that an attempt's processes inherit (rule 5.8)."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from orchesjob_flow.survivors import (
+    MARK,
+    end_survivors,
+    find_survivors,
+    mark,
+    marked_environment,
+    orchesjob_home,
+)
+
+HOME = "/var/lib/orchesjob-of-a-test"
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own that carries the mark of the attempt `k:a:1`."""
+    environ = marked_environment({"ORCHESJOB_HOME": HOME}, "k:a:1")
+    code = "import sys; print('ready', flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environ, stdin=pipe, stdout=pipe, start_new_session=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        yield child
+        child.kill()
+
+
+def test_found_by_its_attempt(process: subprocess.Popen[bytes]) -> None:
+    """A process is found by its attempt's key, among others, and by no other key or home."""
+    assert [found.pid for found in find_survivors(HOME, ["k:b:1", "k:a:1"])] == [process.pid]
+    assert not find_survivors(HOME, ["k:a:2", "k:a:11", "k:a:"])
+    assert not find_survivors("/another/home", ["k:a:1"])
+
+
+def test_ended(process: subprocess.Popen[bytes]) -> None:
+    """Ending survivors leaves none, and ending none is quick."""
+    assert not end_survivors(HOME, ["k:a:1"], 5.0)
+    assert process.wait(5) != 0
+    assert not end_survivors(HOME, ["k:a:1"], 60.0)
+
+
+def test_the_mark_outlives_the_flow_database() -> None:
+    """A mark follows from home and key alone, so that a new database finds old survivors."""
+    assert mark(HOME, "k:a:1") == mark(HOME, "k:a:1")
+    assert len({mark(HOME, "k:a:1"), mark(HOME, "k:a:2"), mark("/x", "k:a:1")}) == 3
+
+
+def test_the_rest_of_the_environment_is_kept() -> None:
+    """An attempt's environment is the caller's, with the mark of this attempt and no other."""
+    environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME, MARK: "of a flow around this one"}
+    assert marked_environment(environ, "k:a:1") == {**environ, MARK: mark(HOME, "k:a:1")}
+
+
+@pytest.mark.parametrize("environ", [{}, {"ORCHESJOB_HOME": ""}])
+def test_the_default_home(environ: dict[str, str]) -> None:
+    """Without a home in the environment the mark is that of orchesjob's default."""
+    assert orchesjob_home(environ).endswith("/var/lib/orchesjob")
