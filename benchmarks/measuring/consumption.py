@@ -1,0 +1,141 @@
+"""What a runner itself uses: processor time per step, memory, and next to nothing while it waits.
+
+Steps cost next to nothing here but what the runner spends on them: a near-free orchesjob answers.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from measuring import flows
+from measuring.figures import Figure, interleave, ratios
+from measuring.workplace import NEAR_FREE, OWN_USAGE, Workplace, run
+
+FEW, MANY = 200, 1600
+SLEEPERS = 12
+
+
+def of_one_run(place: Workplace, flow: str) -> dict[str, float]:
+    """Run a flow through the near-free orchesjob and return what the runner used."""
+    report = place.folder / "usage.json"
+    with place.home(NEAR_FREE) as environment:
+        command = [sys.executable, "-P", OWN_USAGE, str(report)]
+        run([*command, "start", "--run-key=run", place.write(flow)], environment)
+    used: dict[str, float] = json.loads(report.read_text())
+    return used
+
+
+def per_step(place: Workplace) -> list[Figure]:
+    """Measure the processor time per step for 600 steps, all at once and one after the other."""
+
+    def measure(flow: str) -> Callable[[], float]:
+        return lambda: of_one_run(place, flow)["cpu_sec"] / 600 * 1e3
+
+    taken = interleave(
+        place.rounds(6),
+        {
+            "600 independent steps": measure(flows.independent(600)),
+            "a chain of 600 steps": measure(flows.chain(600)),
+        },
+    )
+    return [
+        Figure(
+            f"runner's own CPU per step, {name}",
+            samples,
+            3.0,
+            unit=" ms",
+            note="the start of the interpreter and the reading of the YAML included",
+        )
+        for name, samples in taken.items()
+    ]
+
+
+def growth(place: Workplace) -> list[Figure]:
+    """Compare the processor time per step of large runs with that of small ones; and the memory."""
+    shapes = {
+        "chain": (flows.chain(FEW), flows.chain(MANY)),
+        "independent": (flows.independent(FEW), flows.independent(MANY)),
+        "diamond 40 x 40": (flows.diamond(FEW // 40, 40), flows.diamond(MANY // 40, 40)),
+    }
+    resident: list[float] = []
+
+    def measure(flow: str) -> Callable[[], float]:
+        def act() -> float:
+            used = of_one_run(place, flow)
+            resident.append(used["resident_mb"])
+            return used["cpu_sec"]
+
+        return act
+
+    actions = {"one": measure(flows.chain(1))}
+    for name, (small, large) in shapes.items():
+        actions |= {f"{name} few": measure(small), f"{name} many": measure(large)}
+    taken = interleave(place.rounds(5), actions)
+    figures = []
+    for name in shapes:
+        few, many = (
+            [
+                (cpu - alone) / count * 1e3
+                for cpu, alone in zip(taken[f"{name} {size}"], taken["one"], strict=True)
+            ]
+            for size, count in (("few", FEW - 1), ("many", MANY - 1))
+        )
+        figures.append(
+            Figure(
+                f"CPU per step of {MANY} steps / of {FEW}, {name}",
+                ratios(many, few),
+                1.2,
+                note=f"{min(many):.2f} ms against {min(few):.2f} ms; that of a one-step run is"
+                " taken off both, for it would hide a growth",
+            )
+        )
+    memory = Figure(
+        f"memory of a runner with {MANY} steps, resident at its highest",
+        resident,
+        60,
+        unit=" MB",
+        worst=True,
+        note="the largest of all the runs of the rows above; a one-step run takes"
+        f" {min(resident):.0f} MB",
+    )
+    return [*figures, memory]
+
+
+def idling(place: Workplace) -> list[Figure]:
+    """Measure the processor time of a runner, and of its calls, while its steps sleep."""
+    sleep_sec, window_sec = (30, 15) if place.quick else (70, 60)
+    flow = place.write(flows.independent(SLEEPERS, f'[sleep, "{sleep_sec}"]'))
+    with place.home() as environment:
+        runner = subprocess.Popen(
+            [place.flow, "start", "--run-key=run", flow],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        ask = [place.flow, "status", "--run-key=run"]
+        while json.loads(run(ask, environment))["steps"].count("RUNNING") < SLEEPERS:
+            time.sleep(0.2)
+        time.sleep(1)
+        before = cpu_of(runner.pid)
+        time.sleep(window_sec)
+        used = cpu_of(runner.pid) - before
+        run([place.flow, "cancel", "--run-key=run", "--grace-seconds=1"], environment)
+        runner.wait()
+    return [
+        Figure(
+            f"CPU of a runner and its calls while {SLEEPERS} steps sleep",
+            [used / window_sec * 100],
+            0.2,
+            unit=" %",
+            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s",
+        )
+    ]
+
+
+def cpu_of(pid: int) -> float:
+    """Read the seconds that a process and its children that have ended have used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

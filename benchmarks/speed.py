@@ -1,0 +1,138 @@
+"""Measure what the documents claim about speed, and print one table.
+
+usage: python benchmarks/speed.py [--quick] [--strict] [--json] [--only NAME]...
+
+Each figure is taken from samples that were interleaved with those of what it is compared with, in
+the same run; where the real orchesjob runs, in a new home each time. Ratios carry over from one
+machine to another, times do not.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from measuring import conditions, consumption, latency, reading
+from measuring.figures import Figure
+from measuring.workplace import Workplace
+from tabulate import tabulate
+
+MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
+    "short-chain": latency.short_chain,
+    "parallel": latency.parallel,
+    "calls": latency.calls,
+    "long-steps": latency.long_steps,
+    "succession": latency.succession,
+    "status": latency.status,
+    "per-step": consumption.per_step,
+    "growth": consumption.growth,
+    "idling": consumption.idling,
+    "conditions": conditions.comparison,
+    "linearity": conditions.linearity,
+    "depth": conditions.depth,
+    "imports": reading.imports,
+    "large-file": reading.large_file,
+}
+
+
+def measure(names: Sequence[str], *, quick: bool) -> Iterator[Figure]:
+    """Take the named measurements, in the order of the table, each in a clean place."""
+    for name, measurement in MEASUREMENTS.items():
+        if names and name not in names:
+            continue
+        print(f"measuring {name} ...", file=sys.stderr)
+        folder = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+        try:
+            yield from measurement(Workplace(folder, quick))
+        finally:
+            shutil.rmtree(folder)
+
+
+def machine() -> dict[str, object]:
+    """Describe what was measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "orchesjob": importlib.metadata.version("orchesjob"),
+        "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+    }
+
+
+def as_table(figures: Sequence[Figure]) -> str:
+    """Lay the figures out for eyes, the notes below the table."""
+    rows = [
+        (
+            number,
+            "\n".join(wrap(figure.name, 60)),
+            spell(figure, figure.value),
+            " .. ".join(spell(figure, value) for value in figure.spread),
+            f"<= {figure.at_most:g}{figure.unit}",
+            "yes" if figure.is_met else "NO",
+        )
+        for number, figure in enumerate(figures, start=1)
+    ]
+    headers = ("", "figure", "measured", "spread", "must be", "met?")
+    notes = (
+        "\n".join(wrap(f"{number:3}: {figure.note}", 100, subsequent_indent="     "))
+        for number, figure in enumerate(figures, start=1)
+        if figure.note
+    )
+    return "\n".join([tabulate(rows, headers, "simple", disable_numparse=True), "", *notes])
+
+
+def spell(figure: Figure, value: float) -> str:
+    """Spell a value with the digits that mean something."""
+    digits = 0 if value >= 20 else 1 if value >= 10 else 2
+    return f"{value:.{digits}f}{figure.unit}"
+
+
+def as_json(figures: Sequence[Figure]) -> str:
+    """Lay the figures out for scripts."""
+    documents = [
+        {
+            "figure": figure.name,
+            "measured": figure.value,
+            "spread": figure.spread,
+            "samples": figure.samples,
+            "at_most": figure.at_most,
+            "unit": figure.unit.strip(),
+            "met": figure.is_met,
+            "note": figure.note,
+        }
+        for figure in figures
+    ]
+    return json.dumps({"machine": machine(), "figures": documents}, indent=2)
+
+
+def main() -> int:
+    """Measure and print; fail where a figure is missed and `--strict` asks for that."""
+    parser = argparse.ArgumentParser(description="Measure what the documents claim about speed.")
+    parser.add_argument("--quick", action="store_true", help="take a third of the samples")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure is missed")
+    parser.add_argument("--json", action="store_true", help="print JSON, with every sample")
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        choices=MEASUREMENTS,
+        help=", ".join(MEASUREMENTS),
+    )
+    options = parser.parse_args()
+    figures = list(measure(options.only or (), quick=options.quick))
+    if options.json:
+        print(as_json(figures))
+    else:
+        print(", ".join(f"{name}: {value}" for name, value in machine().items()), end="\n\n")
+        print(as_table(figures))
+    return int(options.strict and not all(figure.is_met for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
