@@ -59,7 +59,8 @@ def test_run_keys(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
     file = flow.write({"id": "a", "command": ["true"]})
     runs = [flow.ask("start", "-d", f"--run-key={key}", file) for key in KEYS]
     for run in runs:
-        finished = flow.await_status(run["run_key"], lambda now: now["finished_at"] is not None)
+        flow.orchesjob.await_exit(run["pid"])
+        finished = flow.status(run["run_key"])
         assert (finished["run_key"], finished["status"]) == (run["run_key"], "SUCCEEDED")
     logs = {Path(run["stdout_log"]) for run in runs} | {Path(run["stderr_log"]) for run in runs}
     assert set((flow.home / "logs").iterdir()) == logs

@@ -72,12 +72,12 @@ def kill_again_and_again(flow: "Flow", log: Path, *, strict: bool, longest_sec: 
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
 def test_killed_at_any_moment(each_flow: "Flow", tmp_path: Path) -> None:
     """Killed 50 times and started again, no attempt has run twice or not at all."""
-    kill_again_and_again(each_flow, tmp_path / "log", strict=True, longest_sec=0.8)
+    kill_again_and_again(each_flow, tmp_path / "log", strict=True, longest_sec=0.6)
 
 
 def test_killed_without_strict(flow: "Flow", tmp_path: Path) -> None:
     """The same holds where orchesjob itself would run a key again (`strict: false`)."""
-    kill_again_and_again(flow, tmp_path / "log", strict=False, longest_sec=0.4)
+    kill_again_and_again(flow, tmp_path / "log", strict=False, longest_sec=0.35)
 
 
 def test_four_at_once(each_flow: "Flow", tmp_path: Path) -> None:
