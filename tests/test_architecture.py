@@ -22,7 +22,7 @@ ARROWS = {
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),
     },
 }
-ENTRY_POINTS = {"orchesjob_flow.__main__", "orchesjob_flow.cli"}
+ENTRY_POINTS = {"orchesjob_flow.__main__", "orchesjob_flow.door"}
 
 # The engine decides: it has no clock, no file, no process and no thread. What it knows of its
 # surroundings are the values in which they speak.
@@ -46,16 +46,16 @@ OUTERMOST = {
         *("orchesjob_flow.table", "orchesjob_flow.watch"),
     },
     "os.environ": {
-        *("orchesjob_flow.cli", "orchesjob_flow.settings", "orchesjob_flow.table"),
+        *("orchesjob_flow.door", "orchesjob_flow.settings", "orchesjob_flow.table"),
         *("orchesjob_client.client", "orchesjob_client.ps"),
     },
     "sys.stdout": {
-        *("orchesjob_flow.cli", "orchesjob_flow.output"),
+        *("orchesjob_flow.cli", "orchesjob_flow.door", "orchesjob_flow.output"),
         *("orchesjob_flow.report", "orchesjob_flow.table"),
     },
     "sys.stderr": {"orchesjob_flow.output"},
-    "sys.argv": {"orchesjob_flow.cli"},
-    "click.echo": {"orchesjob_flow.cli"},
+    "sys.argv": {"orchesjob_flow.door"},
+    "click.echo": {"orchesjob_flow.door"},
     "print": set(),
     "input": set(),
 }

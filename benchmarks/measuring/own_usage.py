@@ -11,7 +11,7 @@ import resource
 import sys
 from pathlib import Path
 
-from orchesjob_flow.cli import main
+from orchesjob_flow.door import main
 
 
 def most_resident_mb() -> float:

@@ -2,7 +2,7 @@
 
 import sys
 
-from orchesjob_flow.cli import main
+from orchesjob_flow.door import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -51,15 +51,23 @@ class ObservedStore:
         self._is_unavailable = is_unavailable
         self._before = before
         self._after = after
-        self.data_version = store.data_version
         self.cancel_request = store.cancel_request
         self.is_same_file = store.is_same_file
+        self.checkpoint = store.checkpoint
+
+    def data_version(self) -> int:
+        """Look whether another process has committed, unless that cannot be seen just now."""
+        self._refuse_if_unavailable()
+        return self._store.data_version()
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Commit, unless the database cannot be written just now."""
         self._before()
-        if self._is_unavailable():
-            raise StoreUnavailable(Path("flow.db"), 5, "database is locked", retryable=True)
+        self._refuse_if_unavailable()
         revision = self._store.apply(run_key, changes, revision=revision)
         self._after()
         return revision
+
+    def _refuse_if_unavailable(self) -> None:
+        if self._is_unavailable():
+            raise StoreUnavailable(Path("flow.db"), 5, "database is locked", retryable=True)

@@ -1,0 +1,126 @@
+"""The one door: how the program begins, and where every error becomes an exit code (rule 6.9).
+
+Nothing is decided here about runs, and nothing is caught anywhere else only to be printed.
+"""
+
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+import click
+
+from orchesjob_flow.cli import DONE, NOT_SUCCEEDED, cli
+from orchesjob_flow.errors import FlowError, Interrupted
+from orchesjob_flow.output import ResultLost, reopen_standard_streams, write_message
+from orchesjob_flow.text import dump_json
+
+WRONG = 2
+SIGNALLED = 128
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    reopen_standard_streams()
+    # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
+    # how its command ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+    try:
+        return run_command(words)
+    except (click.Abort, KeyboardInterrupt):
+        return interrupted(signal.SIGINT, words)
+    except Interrupted as stop:
+        return interrupted(stop.signum, words)
+    except BrokenPipeError:
+        forget_output()
+        return NOT_SUCCEEDED
+    except ResultLost as error:
+        forget_output()
+        write_message(dump_json({"error": str(error)}, indent=None))
+        return NOT_SUCCEEDED
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        if "drive" in words and not is_expected(error):
+            traceback.print_exc()  # into the log of the background process
+        forget_output()
+        write_message(dump_json(explain(error), indent=None))
+        return WRONG
+
+
+def run_command(words: list[str]) -> int:
+    """Let click do its work; help and version are printed and done."""
+    colour = False if "NO_COLOR" in os.environ else None
+    try:
+        result = cli.main(words, standalone_mode=False, color=colour)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), color=colour)
+        result = DONE
+    sys.stdout.flush()
+    return result if isinstance(result, int) else DONE
+
+
+def interrupt(signum: int, _frame: FrameType | None) -> None:
+    """End what is being done, where no runner takes the signal."""
+    raise Interrupted(signum)
+
+
+def interrupted(signum: int, words: Sequence[str]) -> int:
+    """Say how to go on after a signal (rule 6.9)."""
+    described = {"error": f"interrupted by {signal.Signals(signum).name}"}
+    if "start" in words:
+        described["error"] += "; steps that have begun run on under orchesjob"
+        described["resume"] = shlex.join(["orchesjob-flow", *words])
+    write_message(dump_json(described, indent=None))
+    return SIGNALLED + signum
+
+
+def forget_output() -> None:
+    """Let Python not try once more, at its end, to write what cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def explain(error: Exception) -> dict[str, Any]:
+    """Describe an error in one sentence, with whatever data a script can use."""
+    if isinstance(error, click.ClickException):
+        described: dict[str, Any] = {"error": error.format_message()}
+        if isinstance(error, click.UsageError):
+            command = cli.name if error.ctx is None else error.ctx.command_path
+            described["help"] = f"{command} --help"
+        return described
+    if not is_expected(error):
+        return {
+            "error": f"internal error, a bug worth reporting: {error!r}; every run is as it was"
+        }
+    described = {"error": str(error)}
+    problems = getattr(error, "problems", None)
+    if problems is not None:
+        described["problems"] = [
+            {
+                "message": problem.message,
+                "path": problem.path,
+                "line": problem.line,
+                "column": problem.column,
+            }
+            for problem in problems
+        ]
+    return described
+
+
+def is_expected(error: Exception) -> bool:
+    """Tell an error that was foreseen from a bug."""
+    from flow_spec import FlowSpecError
+    from flow_store import StoreError
+    from orchesjob_client import OrchesjobError
+
+    foreseen = (FlowError, FlowSpecError, StoreError, OrchesjobError, OSError)
+    return isinstance(error, foreseen)
