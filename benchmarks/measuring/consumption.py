@@ -115,15 +115,17 @@ def idling(place: Workplace) -> list[Figure]:
             env=environment,
             stdout=subprocess.DEVNULL,
         )
-        ask = [place.flow, "status", "--run-key=run"]
-        while json.loads(run(ask, environment))["steps"].count("RUNNING") < SLEEPERS:
-            time.sleep(0.2)
-        time.sleep(1)
-        before = cpu_of(runner.pid)
-        time.sleep(window_sec)
-        used = cpu_of(runner.pid) - before
-        run([place.flow, "cancel", "--run-key=run", "--grace-seconds=1"], environment)
-        runner.wait()
+        try:
+            ask = [place.orchesjob, "status", "--running"]
+            while run(ask, environment).count('"status": "RUNNING"') < SLEEPERS:
+                time.sleep(0.2)
+            time.sleep(1)
+            before = cpu_of(runner.pid)
+            time.sleep(window_sec)
+            used = cpu_of(runner.pid) - before
+        finally:
+            run([place.flow, "cancel", "--run-key=run", "--grace-seconds=1"], environment)
+            runner.wait()
     return [
         Figure(
             f"CPU of a runner and its calls while {SLEEPERS} steps sleep",

@@ -8,10 +8,9 @@ that was ever resident.
 
 import json
 import resource
+import runpy
 import sys
 from pathlib import Path
-
-from orchesjob_flow.door import main
 
 
 def most_resident_mb() -> float:
@@ -24,8 +23,12 @@ def most_resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[2:])
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    report = {"cpu_sec": usage.ru_utime + usage.ru_stime, "resident_mb": most_resident_mb()}
-    Path(sys.argv[1]).write_text(json.dumps(report))
-    sys.exit(code)
+    report, *arguments = sys.argv[1:]
+    program = str(Path(sys.executable).with_name("orchesjob-flow"))
+    sys.argv = [program, *arguments]
+    try:
+        runpy.run_path(program, run_name="__main__")
+    finally:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        used = {"cpu_sec": usage.ru_utime + usage.ru_stime, "resident_mb": most_resident_mb()}
+        Path(report).write_text(json.dumps(used))
