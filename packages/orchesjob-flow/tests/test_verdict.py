@@ -2,7 +2,13 @@
 
 import pytest
 from orchesjob_client import JobReport
-from orchesjob_flow.engine.verdict import Verdict, describe_failure, describe_loss, judge
+from orchesjob_flow.engine.verdict import (
+    Verdict,
+    describe_abort,
+    describe_failure,
+    describe_loss,
+    judge,
+)
 
 COMMAND = ("echo", "hello")
 
@@ -61,6 +67,21 @@ def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> No
 def test_failures(facts: dict[str, object], sentence: str) -> None:
     """A failure is told by exit code or signal, a command that is not there from both."""
     assert describe_failure(report("FAILED", **facts)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({}, "aborted from outside this run"),
+        ({"abort_reason": None}, "aborted from outside this run"),
+        ({"abort_reason": "by hand"}, "aborted from outside this run: by hand"),
+        ({"abort_reason": "x" * 999}, "aborted from outside this run: " + "x" * 200),
+        ({"abort_reason": 7}, "aborted from outside this run"),
+    ],
+)
+def test_aborts(facts: dict[str, object], sentence: str) -> None:
+    """A job that was aborted from outside is told with the reason that orchesjob keeps."""
+    assert describe_abort(report("ABORTED", **facts)) == sentence
 
 
 def test_losses() -> None:

@@ -27,6 +27,23 @@ def test_a_clock_jump_during_a_delay(world: World, step: Make, jump: float) -> N
 
 
 @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+def test_a_clock_jump_and_another_runner(world: World, step: Make, jump: float) -> None:
+    """A new runner, too, counts the rest of a delay on the monotonic clock (rule 5.10)."""
+    world.record(step("a", retries=1, retry_delay_sec=60.0, timeout_sec=80.0))
+    world.plan("a:1", code=1)
+    world.plan("a:2", seconds=900.0)
+    for when in (20.0, 100.0):
+        world.machine.after(when, partial(world.machine.jump_wall_clock, jump))
+        world.machine.after(when + 1, world.crash)
+    world.drive()
+    first, second = world.executions()
+    assert first.end is not None
+    assert second.end is not None
+    assert 60.0 <= second.begin - first.end < 62.0
+    assert 80.0 <= second.end - second.begin < 82.0
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
 def test_a_clock_jump_during_an_attempt(world: World, step: Make, jump: float) -> None:
     """A jump of the wall clock neither fires nor stalls a timeout (rule 5.10)."""
     world.record(step("a", timeout_sec=3600.0), step("b", timeout_sec=60.0))

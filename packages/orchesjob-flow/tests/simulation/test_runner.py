@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flow_spec import StepSpec
@@ -84,6 +85,16 @@ def test_a_run_that_has_ended(world: World, step: Make) -> None:
     points, calls = world.points, world.calls.made("start")
     assert world.drive().status == "SUCCEEDED"
     assert (world.points, world.calls.made("start")) == (points, calls)
+
+
+def test_a_long_run(world: World, step: Make, database: Path) -> None:
+    """The database's log does not grow with the run: it is moved now and then (rule 1.1)."""
+    world.record(step("a", retries=300))
+    for number in range(1, 301):
+        world.plan(f"a:{number}", code=1, seconds=0.0)
+    assert world.drive().status == "SUCCEEDED"
+    assert len(world.history) > 500
+    assert database.with_name(f"{database.name}-wal").stat().st_size < 4_000_000
 
 
 def test_a_quiet_run_is_quiet(world: World, step: Make) -> None:
