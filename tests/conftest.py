@@ -235,6 +235,11 @@ class Flow:
             assert time.monotonic() < deadline, status
         return status
 
+    def await_job(self, key: str) -> Any:
+        """Wait until orchesjob's answer about a run's first step is recorded; return its job."""
+        run = self.await_status(key, lambda run: run["steps"][0]["orchesjob_status"])
+        return run["steps"][0]["orchesjob_status"]
+
     def refusal(self, *words: str, **options: Any) -> Any:
         """Call the command, which must refuse, and return its one error object."""
         finished = self.run(*words, **options)

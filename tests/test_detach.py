@@ -97,9 +97,9 @@ def test_nothing_of_the_caller_is_kept(flow: "Flow", gate: "Gate") -> None:
 
 def test_what_a_step_has_open(each_flow: "Flow") -> None:
     """A step has no stdin, its two logs, and nothing of ours, lock or pipe."""
-    detach(each_flow, each_flow.write({"id": "a", "command": ["sleep", "60"]}))
-    run = each_flow.await_status("k", lambda run: run["steps"][0]["orchesjob_status"])
-    job = each_flow.orchesjob.status("k:a:1")
+    file = each_flow.write({"id": "a", "command": ["sleep", "60"]})
+    runner = detach(each_flow, file)["pid"]
+    job = each_flow.await_job("k")
     assert descriptors(job["target_pid"]) == {
         0: "/dev/null",
         1: job["stdout_file"],
@@ -108,7 +108,7 @@ def test_what_a_step_has_open(each_flow: "Flow") -> None:
     for path in descriptors(job["worker_pid"]).values():
         assert not path.startswith(str(each_flow.home))
     with (each_flow.home / "locks" / "k.calls").open() as calls:
-        os.kill(run["runner"]["pid"], signal.SIGKILL)
+        os.kill(runner, signal.SIGKILL)
         fcntl.flock(calls, fcntl.LOCK_EX)  # free as soon as the runner is gone
 
 

@@ -58,4 +58,5 @@ def test_hello(flow: "Flow") -> None:
     run = flow.start("k", flow.write({"id": "a", "command": ["python3", script, *words]}))
     log = Path(run["steps"][0]["orchesjob_status"]["stdout_file"])
     lines = log.read_text(encoding="utf-8").splitlines()
-    assert lines == ["Hello f from step a"] * 4
+    assert set(lines) == {"Hello f from step a"}
+    assert 2 <= len(lines) <= 4  # at 0, 0.1, 0.2 and 0.25 seconds, if the machine keeps up

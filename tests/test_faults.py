@@ -20,11 +20,6 @@ def begun(fake: "FakeOrchesjob") -> list[str]:
     return [event["key"] for event in fake.executions() if event["event"] == "begin"]
 
 
-def has_answered(run: Any) -> bool:
-    """Whether orchesjob's answer to the first step's start has been recorded."""
-    return run["steps"][0]["orchesjob_status"] is not None
-
-
 def warnings(stderr: str) -> list[str]:
     lines = stderr.splitlines()
     assert all(line.startswith("orchesjob-flow: ") for line in lines)
@@ -47,7 +42,7 @@ def test_first_status_fails(
     fake_orchesjob.script([{"call": "status", "key": "k:a:1", "nth": 1, **rule}])
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
-    flow.await_status("k", has_answered)
+    flow.await_job("k")
     gate.let_through()
     stdout, stderr = runner.communicate(timeout=60)
     assert runner.returncode == 0
@@ -120,7 +115,7 @@ def test_orchesjob_vanishes(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrc
     file = flow.write({"id": "a", "command": gate.command()}, after)
     runner = flow.spawn("--patience=1", "start", "--run-key=k", file)
     gate.await_arrival()
-    flow.await_status("k", has_answered)
+    flow.await_job("k")
     orchesjob.rename(flow.folder / "away")
     gate.let_through()
     stdout, stderr = runner.communicate(timeout=60)
@@ -144,7 +139,7 @@ def test_status_that_always_fails(
     file = flow.write({"id": "a", "command": gate.command("exit 7")})
     runner = flow.spawn("--patience=0.3", "start", "--run-key=k", file)
     gate.await_arrival()
-    flow.await_status("k", has_answered)
+    flow.await_job("k")
     gate.let_through()
     _, stderr = runner.communicate(timeout=60)
     assert runner.returncode == 2
@@ -160,7 +155,7 @@ def test_lost_job_lives_on(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrch
     file = flow.write({"id": "a", "command": gate.command(), "retries": 1})
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    job = fake_orchesjob.status("k:a:1")
+    job = flow.await_job("k")
     os.kill(job["worker_pid"], signal.SIGKILL)
     run = flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
     step = run["steps"][0]
@@ -175,11 +170,11 @@ def test_lost_job_lives_on(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrch
     assert begun(fake_orchesjob) == ["k:a:1", "k:a:2"]
 
 
-def test_lost_without_retries(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
+def test_lost_without_retries(flow: "Flow", gate: "Gate") -> None:
     """A lost job's outcome is unknown: the step has failed, and says so (rule 5.3)."""
     flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
-    os.kill(fake_orchesjob.status("k:a:1")["worker_pid"], signal.SIGKILL)
+    os.kill(flow.await_job("k")["worker_pid"], signal.SIGKILL)
     run = flow.await_status("k", lambda run: run["finished_at"] is not None)
     step = run["steps"][0]
     assert (step["status"], step["orchesjob_status"]["status"]) == ("FAILED", "LOST")
@@ -204,9 +199,8 @@ def test_unknown_status(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesj
     fake_orchesjob.script([{"call": "start", "fault": "answer", "set": {"status": "PAUSED"}}])
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
-    run = flow.await_status("k", has_answered)
-    assert run["steps"][0]["status"] == "RUNNING"
-    assert run["steps"][0]["orchesjob_status"]["status"] == "PAUSED"
+    assert flow.await_job("k")["status"] == "PAUSED"
+    assert flow.status("k")["steps"][0]["status"] == "RUNNING"
     gate.let_through()
     _, stderr = runner.communicate(timeout=60)
     assert runner.returncode == 0
@@ -219,7 +213,7 @@ def test_forgotten_job(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjo
     fake_orchesjob.script([{"call": "status", "key": "k:a:1", "fault": "forget"}])
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
-    flow.await_status("k", has_answered)
+    flow.await_job("k")
     gate.let_through()
     stdout, _ = runner.communicate(timeout=60)
     assert runner.returncode == 1
@@ -271,7 +265,7 @@ def test_database_removed(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrche
     file = flow.write({"id": "a", "command": gate.command()}, after)
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    flow.await_status("k", has_answered)
+    flow.await_job("k")
     for path in flow.home.glob("*.sqlite3*"):
         path.unlink()
     gate.let_through()

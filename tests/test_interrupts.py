@@ -26,6 +26,7 @@ def test_foreground_start(
     file = flow.write({"id": "a", "command": gate.command()}, after)
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
+    assert flow.await_job("k")["status"] == "RUNNING"
     runner.send_signal(number)
     stdout, stderr = runner.communicate(timeout=30)
     assert (runner.returncode, stdout, stderr.count("\n")) == (code, "", 1)
@@ -57,19 +58,29 @@ def test_ctrl_c_reaches_no_step(each_flow: "Flow", gate: "Gate") -> None:
     assert each_flow.start("k", file)["status"] == "SUCCEEDED"
 
 
-def test_waiting_start(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
+def test_waiting_start(flow: "Flow", gate: "Gate") -> None:
     """A waiting `start` is interrupted too, and the one that it waits for goes on."""
-    fake_orchesjob.script([{"call": "start", "when": "answer", "fault": "hang", "sec": 2}])
-    file = flow.write(TRUE)
+    file = flow.write({"id": "a", "command": gate.command()})
     first = flow.spawn("start", "--run-key=k", file)
-    while not fake_orchesjob.executions():
-        os.sched_yield()
+    gate.await_arrival()
     second = flow.spawn("start", "--run-key=k", file)
     assert second.stderr is not None
     assert "waiting for its outcome" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     assert second.wait(30) == 130
+    gate.let_through()
     assert first.wait(60) == 0
+
+
+def test_nohup(flow: "Flow", gate: "Gate") -> None:
+    """A hangup that was ignored by the caller stays ignored, as under nohup."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    line = f"trap '' HUP; exec {shlex.quote(flow.program)} start --run-key=k {shlex.quote(file)}"
+    runner = flow.spawn("-c", line, executable="/bin/bash")
+    gate.await_arrival()
+    runner.send_signal(signal.SIGHUP)
+    gate.let_through()
+    assert runner.wait(60) == 0
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
