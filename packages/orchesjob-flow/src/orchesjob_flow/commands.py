@@ -15,7 +15,13 @@ from orchesjob_client import locate
 
 from orchesjob_flow import detach
 from orchesjob_flow.driving import runner_of, warn
-from orchesjob_flow.errors import DefinitionDiffers, NotEnded, RunnerBusy, name_holder
+from orchesjob_flow.errors import (
+    DefinitionDiffers,
+    DirectoryGone,
+    NotEnded,
+    RunnerBusy,
+    name_holder,
+)
 from orchesjob_flow.home import check_run_key
 from orchesjob_flow.locks import Lock, holder
 from orchesjob_flow.reading import load, open_existing
@@ -102,7 +108,7 @@ def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
     check_run_key(run_key)
     flow = load_flow(flow_file)
     locate(settings.orchesjob, settings.environ)
-    directory = os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
+    directory = current_directory()
     settings.home.prepare()
     store = FlowStore.open(settings.home.database)
     try:
@@ -122,6 +128,14 @@ def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
     return store
 
 
+def current_directory() -> str:
+    """Return where the steps of a new run will run (rule 4.6)."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
+    except FileNotFoundError as error:
+        raise DirectoryGone from error
+
+
 def compare(run_key: str, flow: FlowSpec, run: Run) -> None:
     """Refuse a flow file that means something else than the recorded definition (rule 4.4)."""
     differences = FlowSpec.from_json(run.definition).differences(flow)
@@ -137,8 +151,9 @@ def cancel(run_key: str, grace_sec: float | None, settings: Settings) -> Run:
     with open_existing(run_key, settings) as store:
         if load(store, run_key, settings).status.is_terminal:
             return load(store, run_key, settings)
-        store.request_cancel(run_key, requested_at=time.time(), grace_sec=grace_sec)
-        grace = DEFAULT_GRACE_SEC if grace_sec is None else grace_sec
+        request = store.request_cancel(run_key, requested_at=time.time(), grace_sec=grace_sec)
+        asked = None if request is None else request.grace_sec  # by whoever was the first to ask
+        grace = DEFAULT_GRACE_SEC if asked is None else asked
         deadline = time.monotonic() + grace + CANCEL_ALLOWANCE_SEC
         path = settings.home.run_lock(run_key)
         while not (run := load(store, run_key, settings)).status.is_terminal:

@@ -62,6 +62,17 @@ class DefinitionDiffers(FlowError, ValueError):
         )
 
 
+class DirectoryGone(FlowError, FileNotFoundError):
+    """The directory in which a run is to begin does not exist any more (rule 4.6)."""
+
+    def __str__(self) -> str:
+        """Say what is missing, and what it is needed for."""
+        return (
+            "the current directory has been removed; change to one that exists, for the steps of a "
+            "run are executed where it was started"
+        )
+
+
 class GaveUp(FlowError, TimeoutError):
     """A runner stopped because it could not go on; the run is as it was (rule 5.7)."""
 
