@@ -131,6 +131,17 @@ def test_words(flow: "Flow", words: list[str], expected: str) -> None:
     assert not flow.home.exists()
 
 
+def test_removed_directory(flow: "Flow") -> None:
+    """Steps need a directory to run in: that of `start` must exist (rule 4.6)."""
+    gone = flow.folder / "gone"
+    gone.mkdir()
+    file = flow.write({"id": "a", "command": ["true"]})
+    line = f"rmdir {gone}; exec {flow.program} start --run-key=k {file}"
+    error = flow.refusal("-c", line, executable="/bin/bash", cwd=gone)["error"]
+    assert "the current directory has been removed" in error
+    assert not flow.home.exists()
+
+
 @pytest.mark.parametrize("detach", [(), ("-d",)])
 def test_no_orchesjob(flow: "Flow", detach: tuple[str, ...]) -> None:
     """Without orchesjob nothing is recorded, in the background neither (rule 6.2)."""
