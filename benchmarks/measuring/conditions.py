@@ -6,6 +6,7 @@ import re
 import timeit
 from collections.abc import Callable, Mapping
 from statistics import median
+from time import process_time
 from typing import Any
 
 from flow_conditions import Condition, Name, parse
@@ -122,7 +123,7 @@ def comparison(place: Workplace) -> list[Figure]:
 
 def microseconds(action: Callable[[], Any], number: int = 1000) -> Callable[[], float]:
     """Time many repetitions of something short."""
-    return lambda: timeit.timeit(action, number=number) / number * 1e6
+    return lambda: timeit.timeit(action, timer=process_time, number=number) / number * 1e6
 
 
 def linearity(place: Workplace) -> list[Figure]:

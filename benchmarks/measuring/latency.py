@@ -82,22 +82,29 @@ def parallel(place: Workplace) -> list[Figure]:
 
 def calls(place: Workplace) -> list[Figure]:
     """Count the calls of orchesjob; no time is measured."""
-    figures = []
-    for kind, duration, most in (("short", "0", 1), ("long", "1.0", 2)):
-        flow = place.write(flows.chain(4, f'[sleep, "{duration}"]'))
+
+    def count(flow: str) -> float:
         with place.home(CLOCKED) as environment:
-            run([place.flow, "start", "--run-key=run", flow], environment)
-            lines = Path(environment["BENCHMARK_CALLS"]).read_text().splitlines()
-        asked = ", ".join(line.split()[1] for line in lines)
-        figures.append(
-            Figure(
-                f"calls of orchesjob per {kind} step",
-                [len(lines) / 4],
-                most,
-                note=f"4 steps of {duration} s in a row: {asked}",
-            )
+            run([place.flow, "start", "--run-key=run", place.write(flow)], environment)
+            return len(Path(environment["BENCHMARK_CALLS"]).read_text().splitlines()) / 4
+
+    return [
+        Figure(
+            f"calls of orchesjob per {kind} step",
+            [count(flows.chain(4, command)) for _ in range(place.rounds(7))],
+            most,
+            note=note,
         )
-    return figures
+        for kind, command, most, note in (
+            (
+                "short",
+                flows.NO_OP,
+                1,
+                "start; a status as well where orchesjob's look falls between RUNNING and the end",
+            ),
+            ("long", '[sleep, "1.0"]', 2, "start and status"),
+        )
+    ]
 
 
 def long_steps(place: Workplace) -> list[Figure]:

@@ -18,11 +18,11 @@ STEPS = 2000
 
 def imports(place: Workplace) -> list[Figure]:
     """Compare `import flow_conditions` with `import re, dataclasses`, in fresh interpreters."""
-    timed = "from time import perf_counter as t; b = t(); import {}; print(t() - b)"
+    script = "from time import process_time as t; b = t(); import {}; print(t() - b)"
     environment = dict(os.environ)
 
     def import_of(names: str) -> Callable[[], float]:
-        command = [sys.executable, "-c", timed.format(names)]
+        command = [sys.executable, "-c", script.format(names)]
         return lambda: float(run(command, environment))
 
     def process_of(names: str) -> Callable[[], float]:
