@@ -22,7 +22,7 @@ from textwrap import wrap
 
 from measuring import conditions, consumption, latency, reading
 from measuring.figures import Figure
-from measuring.workplace import Workplace, seconds
+from measuring.workplace import Workplace, compile_packages, seconds
 from tabulate import tabulate
 
 MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
@@ -132,6 +132,7 @@ def main() -> int:
         help=", ".join(MEASUREMENTS),
     )
     options = parser.parse_args()
+    compile_packages()
     measured_on = machine()
     figures = list(measure(options.only or (), quick=options.quick))
     if options.json:
