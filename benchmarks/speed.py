@@ -53,7 +53,7 @@ def measure(names: Sequence[str], *, quick: bool) -> Iterator[Figure]:
         try:
             yield from measurement(Workplace(folder, quick))
         finally:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def machine() -> dict[str, object]:

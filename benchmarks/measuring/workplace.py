@@ -77,7 +77,8 @@ class Workplace:
         try:
             yield environment
         finally:
-            shutil.rmtree(place)
+            # The last job's worker may be closing its database still.
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def compile_packages() -> None:
