@@ -26,6 +26,16 @@ def test_a_clock_jump_during_a_delay(world: World, step: Make, jump: float) -> N
     assert 60.0 <= second.begin - first.end < 62.0
 
 
+def test_no_end_before_the_beginning(world: World, step: Make) -> None:
+    """A clock that goes back while a step runs makes no time negative (rule 5.10)."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=10.0)
+    world.machine.after(5.0, partial(world.machine.jump_wall_clock, -7200.0))
+    run = world.drive()
+    assert run.finished_at == run.started_at
+    assert run.steps[0].finished_at == run.steps[0].started_at
+
+
 @pytest.mark.parametrize("jump", [-7200.0, 7200.0])
 def test_a_clock_jump_and_another_runner(world: World, step: Make, jump: float) -> None:
     """A new runner, too, counts the rest of a delay on the monotonic clock (rule 5.10)."""

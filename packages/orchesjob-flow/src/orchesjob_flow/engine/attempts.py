@@ -282,5 +282,6 @@ def close_attempt(
     turn: Turn, step: RunStep, attempt: OpenAttempt, status: AttemptStatus, error: str | None
 ) -> None:
     """Give an attempt its terminal status."""
-    turn.record_attempt(attempt, status=status, error=error, finished_at=turn.now.wall)
+    ended_at = turn.wall_after(attempt.row.started_at)
+    turn.record_attempt(attempt, status=status, error=error, finished_at=ended_at)
     step.attempt = None

@@ -111,6 +111,7 @@ class RunState:
     limits: Limits
     status: FlowStatus
     error: str | None
+    started_at: float
     finished_at: float | None
     cancel: CancelRequest | None
     plan: TopologicalSorter[str]
@@ -150,6 +151,7 @@ class RunState:
             limits=limits,
             status=run.status,
             error=run.error,
+            started_at=run.started_at,
             finished_at=run.finished_at,
             cancel=run.cancel,
             plan=plan,

@@ -34,7 +34,8 @@ def decide_steps(turn: Turn) -> None:
 
 def finish_step(turn: Turn, step: RunStep, status: StepStatus, error: str | None) -> None:
     """Give a step its terminal status."""
-    turn.record_step(step, status=status, error=error, finished_at=turn.now.wall, **NO_NEXT_ATTEMPT)
+    ended_at = turn.wall_after(step.row.started_at)
+    turn.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
     turn.run.open_steps -= 1
     if status is not StepStatus.CANCELLED and turn.run.cancel is None:
         turn.run.plan.done(step.spec.id)

@@ -48,8 +48,12 @@ class Turn:
         """Change the run's status or error."""
         run = self.run
         run.status, run.error = status, error
-        run.finished_at = self.now.wall if status.is_terminal else None
+        run.finished_at = self.wall_after(run.started_at) if status.is_terminal else None
         self.decision.changes.header = RunHeader(status, error, run.finished_at)
+
+    def wall_after(self, started_at: float | None) -> float:
+        """Tell the time of an end: never before the beginning, whatever was done to the clock."""
+        return max(self.now.wall, started_at or 0.0)
 
     def record_step(self, step: RunStep, **fields: Any) -> None:
         """Change a step's row."""
