@@ -235,6 +235,13 @@ class Flow:
             assert time.monotonic() < deadline, status
         return status
 
+    def await_true(self, condition: Callable[[], object]) -> None:
+        """Look again and again until something is true that nobody announces."""
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline
+            os.sched_yield()
+
     def await_job(self, key: str) -> Any:
         """Wait until orchesjob's answer about a run's first step is recorded; return its job."""
         run = self.await_status(key, lambda run: run["steps"][0]["orchesjob_status"])

@@ -131,8 +131,7 @@ def test_start_in_flight(flow: "Flow", fake_orchesjob: "FakeOrchesjob", tmp_path
     fake_orchesjob.script([{"call": "start", "when": "spawned", "fault": "hang", "sec": 1}])
     command = ["sh", "-c", f"echo begun >{tmp_path}/begun; exec sleep 600"]
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": command}))
-    while not (tmp_path / "begun").exists():
-        os.sched_yield()
+    flow.await_true((tmp_path / "begun").exists)
     run = flow.ask("cancel", "--run-key=k")
     assert summary(run) == [("a", "CANCELLED", "flow cancelled")]
     assert is_gone(fake_orchesjob.status("k:a:1")["target_pid"])
@@ -147,8 +146,7 @@ def test_killed_half_way(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrches
     gate.await_arrival()
     runner.kill()
     cancel = flow.spawn("cancel", "--run-key=k")
-    while not [call for call in fake_orchesjob.calls() if call["call"] == "abort"]:
-        os.sched_yield()
+    flow.await_true(lambda: [call for call in fake_orchesjob.calls() if call["call"] == "abort"])
     cancel.kill()
     run = flow.start("k", file, code=1)
     assert run["status"] == "CANCELLED"
@@ -183,12 +181,12 @@ def test_stopped_runner(flow: "Flow", gate: "Gate") -> None:
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
     runner.send_signal(signal.SIGSTOP)
-    cancel = flow.spawn("cancel", "--run-key=k", stderr=subprocess.DEVNULL)
+    os.waitid(os.P_PID, runner.pid, os.WSTOPPED | os.WNOWAIT)
     # The request is recorded before the lock is tried for, and only the request writes here.
     wal = Path(f"{flow.database}-wal")
     before = wal.stat().st_mtime_ns
-    while wal.stat().st_mtime_ns == before:
-        os.sched_yield()
+    cancel = flow.spawn("cancel", "--run-key=k", stderr=subprocess.DEVNULL)
+    flow.await_true(lambda: wal.stat().st_mtime_ns != before)
     gate.let_through()
     flow.orchesjob.await_end("k:a:1")
     runner.send_signal(signal.SIGCONT)

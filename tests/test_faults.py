@@ -247,8 +247,7 @@ def test_retry(flow: "Flow", fake_orchesjob: "FakeOrchesjob", tmp_path: Path) ->
     once = f"test -e {tmp_path}/second || {{ touch {tmp_path}/second; exit 9; }}"
     step = {"id": "a", "command": ["sh", "-c", once], "retries": 1, "retry_delay_sec": 1}
     runner = flow.spawn("start", "--run-key=k", flow.write(step))
-    while not (tmp_path / "second").exists():
-        os.sched_yield()
+    flow.await_true((tmp_path / "second").exists)
     run = flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
     waiting = run["steps"][0]
     assert (waiting["run_key"], waiting["attempt_no"]) == ("k:a:2", 1)
