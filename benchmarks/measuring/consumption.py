@@ -56,10 +56,11 @@ def per_step(place: Workplace) -> list[Figure]:
 
 def growth(place: Workplace) -> list[Figure]:
     """Compare the processor time per step of large runs with that of small ones; and the memory."""
+    # Of a diamond, half: a smaller part would have fewer dependencies per step as well.
     shapes = {
-        "chain": (flows.chain(FEW), flows.chain(MANY)),
-        "independent": (flows.independent(FEW), flows.independent(MANY)),
-        "diamond 40 x 40": (flows.diamond(FEW // 40, 40), flows.diamond(MANY // 40, 40)),
+        "chain": (flows.chain(FEW), FEW, flows.chain(MANY)),
+        "independent": (flows.independent(FEW), FEW, flows.independent(MANY)),
+        "diamond 40 x 40": (flows.diamond(20, 40), 800, flows.diamond(40, 40)),
     }
     resident: list[float] = []
 
@@ -72,21 +73,21 @@ def growth(place: Workplace) -> list[Figure]:
         return act
 
     actions = {"one": measure(flows.chain(1))}
-    for name, (small, large) in shapes.items():
+    for name, (small, _, large) in shapes.items():
         actions |= {f"{name} few": measure(small), f"{name} many": measure(large)}
     taken = interleave(place.rounds(5), actions)
     figures = []
-    for name in shapes:
+    for name, (_, size, _) in shapes.items():
         few, many = (
-            [
-                (cpu - alone) / count * 1e3
-                for cpu, alone in zip(taken[f"{name} {size}"], taken["one"], strict=True)
-            ]
-            for size, count in (("few", FEW - 1), ("many", MANY - 1))
+            [(cpu - alone) / count * 1e3 for cpu, alone in zip(each, taken["one"], strict=True)]
+            for each, count in (
+                (taken[f"{name} few"], size - 1),
+                (taken[f"{name} many"], MANY - 1),
+            )
         )
         figures.append(
             Figure(
-                f"CPU per step of {MANY} steps / of {FEW}, {name}",
+                f"CPU per step of {MANY} steps / of {size}, {name}",
                 ratios(many, few),
                 1.2,
                 note=f"{min(many):.2f} ms against {min(few):.2f} ms; that of a one-step run is"
