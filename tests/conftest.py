@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from orchesjob_client import OrchesjobClient, end_processes, marked_processes
 
 _MARK = "ORCHESJOB_TEST_MARK"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from flow_store import FlowStore
 
 if TYPE_CHECKING:

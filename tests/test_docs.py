@@ -23,6 +23,7 @@ import attrs
 import click
 import pytest
 import yaml
+
 from flow_spec import FlowSpec, StepSpec, parse_flow
 from flow_spec.fields import declarations
 from orchesjob_flow.cli import cli

@@ -10,7 +10,6 @@ from time import process_time
 from typing import Any
 
 from flow_conditions import Condition, Name, parse
-
 from measuring.figures import Figure, fastest, interleave, ratios, timed
 from measuring.workplace import Workplace
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from flow_spec import load_flow
 
+from flow_spec import load_flow
 from measuring import flows
 from measuring.figures import Figure, interleave, ratios, timed
 from measuring.workplace import Workplace, run, seconds

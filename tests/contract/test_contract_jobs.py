@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from orchesjob_client import (
     JobNotFound,
     JobNotRunning,

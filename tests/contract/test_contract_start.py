@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from orchesjob_client import JobStatus
 
 if TYPE_CHECKING:

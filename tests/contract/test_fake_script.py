@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from orchesjob_client import JobReport, OrchesjobClient
 
 if TYPE_CHECKING:

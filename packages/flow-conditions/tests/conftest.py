@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 
 import pytest
-from flow_conditions import And, Name, Not, Tree, Vocabulary
 from hypothesis import strategies as st
+
+from flow_conditions import And, Name, Not, Tree, Vocabulary
 
 type Value = bool | None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import cycle
 
 import pytest
+
 from flow_conditions import Condition, ConditionSyntaxError, Name, Not, Vocabulary, parse
 
 DEPTH = 20_000

@@ -4,6 +4,7 @@ import pickle
 import random
 
 import pytest
+
 from flow_conditions import (
     Condition,
     ConditionError,

@@ -5,9 +5,10 @@ import random
 from collections.abc import Callable, Mapping
 
 import pytest
-from flow_conditions import Name, Tree, Vocabulary, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from flow_conditions import Name, Tree, Vocabulary, parse
 
 type Value = bool | None
 type Kleene = Callable[[Tree, Mapping[Name, Value]], Value]

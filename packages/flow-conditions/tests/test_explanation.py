@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from flow_conditions import Name, Vocabulary, parse
 
 A, B, C = map(Name, "ABC")

@@ -1,6 +1,7 @@
 """Rule 3.1: what conditions are made of, and how operators bind."""
 
 import pytest
+
 from flow_conditions import And, Name, Not, Or, Tree, Vocabulary, all_of, parse
 
 A, B, C, D = map(Name, "ABCD")

@@ -5,9 +5,10 @@ import pickle
 from collections.abc import Callable
 
 import pytest
-from flow_conditions import And, Condition, Name, Not, Or, Vocabulary, all_of, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from flow_conditions import And, Condition, Name, Not, Or, Vocabulary, all_of, parse
 
 
 @pytest.mark.parametrize(

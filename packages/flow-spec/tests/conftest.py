@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from flow_spec import FlowFileError, FlowSpec, parse_flow
 
 type Complaints = Callable[..., list[str]]

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
+
 from flow_spec import parse_flow
 
 type Complaints = Callable[..., list[str]]

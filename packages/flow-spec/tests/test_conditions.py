@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from flow_conditions import Name
 from flow_spec import PREDICATES, FlowSpec, UnknownStepError
 

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import yaml
-from flow_spec import FlowFileError, FlowSpec, parse_flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from flow_spec import FlowFileError, FlowSpec, parse_flow
 
 IDS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,11}", fullmatch=True)
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=30)

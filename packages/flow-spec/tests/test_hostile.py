@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from flow_spec import FlowFileError, FlowSpec, load_flow, parse_flow
 
 type Complaints = Callable[..., list[str]]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+
 from flow_spec import FlowFileError, FlowSpecError, Problem, parse_flow
 
 type Complaints = Callable[..., list[str]]

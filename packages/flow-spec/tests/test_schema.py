@@ -2,6 +2,7 @@
 
 import attrs
 import pytest
+
 from flow_spec import FlowSpec, StepSpec, parse_flow
 from flow_spec.document import Form, Scalar
 from flow_spec.fields import Declaration, declarations

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from flow_spec import FlowSpec, FlowSpecError, StoredFlowError, parse_flow
 
 YAML = """\

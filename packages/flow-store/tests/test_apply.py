@@ -4,6 +4,7 @@ import sqlite3
 
 import attrs
 import pytest
+
 from flow_store import (
     Attempt,
     AttemptStatus,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from flow_store import (
     CancelRequest,
     Changes,

@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 
 import pytest
+
 from flow_store import (
     CancelRequest,
     CancelRequested,

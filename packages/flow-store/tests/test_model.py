@@ -5,6 +5,10 @@ from pathlib import Path
 
 import attrs
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -22,9 +26,6 @@ from flow_store import (
     StoreError,
     TerminalStatus,
 )
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 KEYS = st.sampled_from(["k1", "k2", "日本/1"])
 IDS = ("a", "b", "c")

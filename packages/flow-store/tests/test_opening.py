@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from flow_store import (
     FlowStore,
     StoreBroken,

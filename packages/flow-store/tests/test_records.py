@@ -2,6 +2,7 @@
 
 import attrs
 import pytest
+
 from flow_store import (
     Attempt,
     AttemptStatus,

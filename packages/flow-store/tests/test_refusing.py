@@ -8,6 +8,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -22,8 +25,6 @@ from flow_store import (
 )
 from flow_store.database import Database
 from flow_store.schema import MIGRATIONS
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 OPENERS = [FlowStore.open, FlowStore.open_readonly]
 Opener = Callable[[Path], FlowStore]

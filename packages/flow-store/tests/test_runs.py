@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+
 from flow_store import (
     Attempt,
     AttemptStatus,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+
 from flow_store import (
     Attempt,
     AttemptStatus,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from orchesjob_client import (
     BadAnswer,
     CallFailed,

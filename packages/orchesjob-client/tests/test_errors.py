@@ -5,6 +5,7 @@ import pickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from orchesjob_client import (
     BadAnswer,
     CallFailed,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+
 from orchesjob_client import Process, end_processes, is_alive, marked_processes
 from orchesjob_client.ps import parse_processes, parse_started
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from orchesjob_client import BadAnswer, JobReport, JobStatus
 
 type Answer = Callable[..., dict[str, Any]]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from orchesjob_client import JobReport, JobWatcher, Watch
 
 type Answer = Callable[..., dict[str, Any]]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
 
 

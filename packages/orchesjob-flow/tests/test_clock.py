@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from orchesjob_flow.clock import now, read_boot, read_boot_by_sysctl
 
 

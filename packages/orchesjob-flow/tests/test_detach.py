@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from orchesjob_flow.detach import child_command, last_words, say_ready
 from orchesjob_flow.home import Home
 from orchesjob_flow.locks import Lock

@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+
 from orchesjob_flow import errors
 
 DATABASE = Path("/h/f.db")

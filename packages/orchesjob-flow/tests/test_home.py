@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from orchesjob_flow.errors import BadRunKey, UnsafePlace
 from orchesjob_flow.home import Home, check_run_key, encode_run_key, find_home
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from orchesjob_flow.errors import UnsafePlace
 from orchesjob_flow.locks import Lock, holder, open_owned
 

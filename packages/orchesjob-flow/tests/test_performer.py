@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import attrs
 import pytest
+
 from orchesjob_client import (
     CallFailed as OrchesjobFailed,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from flow_store import Run, Step, StepStatus
 from orchesjob_flow.report import run_json, shown_key
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from orchesjob_flow.home import Home
 from orchesjob_flow.settings import Settings
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+
 from orchesjob_flow.survivors import (
     MARK,
     end_survivors,

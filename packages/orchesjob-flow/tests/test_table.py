@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import attrs
 import pytest
+
 from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.table import duration, run_table
 

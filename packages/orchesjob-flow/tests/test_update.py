@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from flow_spec import FlowSpec, StepSpec
 from flow_store import CancelRequest, FlowStore
 from orchesjob_client import CallFailed as OrchesjobFailed

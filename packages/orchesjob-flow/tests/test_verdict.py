@@ -1,6 +1,7 @@
 """What a report means for an attempt: the whole table (rules 5.3 and 5.9)."""
 
 import pytest
+
 from orchesjob_client import JobReport
 from orchesjob_flow.engine.verdict import (
     Verdict,

@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection
 
 from flow_conditions import Condition, ConditionSyntaxError, Vocabulary, parse
-
 from flow_spec.errors import quoted
 from flow_spec.spelling import Speller
 

@@ -4,7 +4,6 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from flow_conditions import Condition, all_of
-
 from flow_spec.errors import quoted
 from flow_spec.fields import declarations
 

@@ -12,8 +12,8 @@ from textwrap import dedent
 from typing import Any
 
 import attrs
-from flow_conditions import ConditionSyntaxError
 
+from flow_conditions import ConditionSyntaxError
 from flow_spec.conditions import parse_when
 from flow_spec.document import Form, Node, Scalar
 from flow_spec.findings import Findings, Path

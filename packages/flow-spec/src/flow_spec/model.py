@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any, Self
 
 import attrs
-from flow_conditions import Condition, all_of
 
+from flow_conditions import Condition, all_of
 from flow_spec.conditions import parse_when
 from flow_spec.differences import differences
 from flow_spec.errors import StoredFlowError, UnknownStepError

@@ -16,7 +16,6 @@ from orchesjob_flow.output import write_result
 
 if TYPE_CHECKING:
     from flow_store import Run
-
     from orchesjob_flow.settings import Settings
 
 DONE, NOT_SUCCEEDED = 0, 1

@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import attrs
+
 from flow_spec import FlowSpec, load_flow
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
-
 from orchesjob_flow import detach
 from orchesjob_flow.driving import runner_of, warn
 from orchesjob_flow.errors import (

@@ -13,7 +13,6 @@ from types import FrameType
 from flow_spec import FlowSpec
 from flow_store import FlowStore
 from orchesjob_client import OrchesjobClient, locate
-
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.run import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight

@@ -17,7 +17,6 @@ from orchesjob_client import (
     OrchesjobError,
     Process,
 )
-
 from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,

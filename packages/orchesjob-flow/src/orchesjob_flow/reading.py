@@ -1,7 +1,6 @@
 """Finding a recorded run: the beginning of every command but `start`, and all of `status`."""
 
 from flow_store import FlowStore, Run, StoreMissing
-
 from orchesjob_flow.errors import RunNotFound
 from orchesjob_flow.home import check_run_key
 from orchesjob_flow.locks import holder

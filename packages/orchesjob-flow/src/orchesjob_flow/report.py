@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 from flow_store import Attempt, Run, Step, StepStatus
-
 from orchesjob_flow.output import write_result
 from orchesjob_flow.text import dump_json
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 import attrs
-from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
 
+from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
 from orchesjob_flow.engine.effects import Effect, GiveUp, SetTimer, Warn

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 import tabulate
-from flow_store import Attempt, FlowStatus, Run, Step, StepStatus
 
+from flow_store import Attempt, FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.output import write_result
 from orchesjob_flow.report import shown_key
 from orchesjob_flow.text import visible

@@ -5,7 +5,6 @@ import time
 from contextlib import closing
 
 from flow_store import Run
-
 from orchesjob_flow.commands import take_or_refuse
 from orchesjob_flow.driving import runner_of
 from orchesjob_flow.output import write_result

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+
 from flow_spec import StepSpec
 from flow_store import FlowStore
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 import attrs
+
 from orchesjob_client import JobReport, Process
 
 from .machine import Machine

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from random import Random
 
 import attrs
+
 from flow_spec import StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")

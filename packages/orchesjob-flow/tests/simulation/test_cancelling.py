@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+
 from flow_spec import StepSpec
 
 from .jobs import Obeys

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from flow_spec import StepSpec
 from flow_store import AttemptStatus
 from orchesjob_flow.errors import GaveUp

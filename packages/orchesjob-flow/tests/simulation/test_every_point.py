@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from flow_spec import StepSpec
 from flow_store import FlowStore
 

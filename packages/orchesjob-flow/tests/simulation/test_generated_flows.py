@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from flow_store import FlowStore
 
 from .model import Case, generate

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+
 from flow_spec import StepSpec
 from orchesjob_flow.engine.run import Limits
 from orchesjob_flow.errors import GaveUp

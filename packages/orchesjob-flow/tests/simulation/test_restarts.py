@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 from flow_spec import StepSpec
 from flow_store import FlowStore
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from flow_spec import StepSpec
 from orchesjob_flow.errors import Interrupted
 

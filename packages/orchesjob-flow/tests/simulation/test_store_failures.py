@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from flow_spec import StepSpec
 from flow_store import Changes, FlowStatus, FlowStore, RunHeader, RunTakenOver
 from orchesjob_flow.errors import GaveUp

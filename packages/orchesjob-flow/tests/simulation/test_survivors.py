@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from flow_spec import StepSpec
 
 from .jobs import Obeys

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from flow_store import Attempt, AttemptStatus, StepStatus
 from orchesjob_client import JobReport, OrchesjobError, Process, Watch
-
 from orchesjob_flow.engine import calls
 from orchesjob_flow.engine.effects import Warn
 from orchesjob_flow.engine.events import Timer

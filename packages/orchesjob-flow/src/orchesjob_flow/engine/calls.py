@@ -5,7 +5,6 @@ the patience is over. What an answer means is the matter of `attempts`.
 """
 
 from orchesjob_client import OrchesjobError, Watch
-
 from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,

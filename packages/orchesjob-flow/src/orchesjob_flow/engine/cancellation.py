@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from flow_store import CancelRequest, FlowStatus, StepStatus
 from orchesjob_client import Process
-
 from orchesjob_flow.engine.attempts import request_abort, withdraw_start
 from orchesjob_flow.engine.calls import grace_sec
 from orchesjob_flow.engine.effects import EndSurvivors, StartJob

@@ -6,8 +6,8 @@ Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one even
 from collections.abc import Sequence
 
 import attrs
-from orchesjob_client import JobReport
 
+from orchesjob_client import JobReport
 from orchesjob_flow.engine.events import AttemptId, TimerDue
 
 

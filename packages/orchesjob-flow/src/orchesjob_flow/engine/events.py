@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import attrs
+
 from flow_store import CancelRequest
 from orchesjob_client import JobReport, OrchesjobError, Process, Watch
 

@@ -10,11 +10,11 @@ from enum import StrEnum
 from graphlib import TopologicalSorter
 
 import attrs
+
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step, StepStatus
 from orchesjob_client import JobReport, Watch
-
 from orchesjob_flow.engine.events import AttemptId
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from flow_store import FlowStatus, StepStatus
 from orchesjob_client import Process
-
 from orchesjob_flow.engine.effects import EndSurvivors, LookForSurvivors
 from orchesjob_flow.engine.events import AttemptId, Timer
 from orchesjob_flow.engine.run import RunState, RunStep, physical_key

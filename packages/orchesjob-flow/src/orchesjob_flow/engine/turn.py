@@ -7,8 +7,8 @@ the run and noted for the commit in one place, here, so that neither can be forg
 from typing import Any
 
 import attrs
-from flow_store import Changes, FlowStatus, RunHeader, Step
 
+from flow_store import Changes, FlowStatus, RunHeader, Step
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect, SetTimer
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flow_store import FlowStatus
-
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import attempts, calls, cancellation, steps
 from orchesjob_flow.engine.events import (
