@@ -31,6 +31,14 @@ def env(value: str) -> dict[str, str]:
     return {**os.environ, MARK: value}
 
 
+def await_program(pid: int, program: str) -> None:
+    """Wait until a process has begun its program: until then it has no environment."""
+    deadline = time.monotonic() + 10
+    while program.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
 def one(value: str) -> Process:
     (found,) = marked_processes(MARK, {value})
     return found
@@ -88,6 +96,7 @@ def test_odd_command_name(value: str, env: dict[str, str], tmp_path: Path) -> No
     odd = tmp_path / "a) Z (b"
     odd.symlink_to("/bin/sleep")
     process = subprocess.Popen([odd, "60"], env=env)
+    await_program(process.pid, str(odd))
     found = one(value)
     assert found.pid == process.pid
     assert is_alive(found)

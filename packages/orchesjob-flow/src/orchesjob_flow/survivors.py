@@ -29,9 +29,13 @@ def marked_environment(environ: Mapping[str, str], physical_key: str) -> dict[st
 
 
 def find_survivors(home: str, physical_keys: Iterable[str]) -> Sequence[Process]:
-    """Find the living processes of some attempts."""
+    """Find the living processes of some attempts.
+
+    Nobody is said to be gone after one look: a process has no environment for the instant in which
+    it begins another program, and one that ends during the look may have left a child behind it.
+    """
     marks = {mark(home, key) for key in physical_keys}
-    return [process for process in marked_processes(MARK, marks) if process.pid != os.getpid()]
+    return marked_processes(MARK, marks) or marked_processes(MARK, marks)
 
 
 def end_survivors(home: str, physical_keys: Sequence[str], grace_sec: float) -> Sequence[Process]:
