@@ -5,6 +5,7 @@ import json
 import os
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,13 @@ from orchesjob_client import OrchesjobClient, end_processes, marked_processes
 _MARK = "ORCHESJOB_TEST_MARK"
 _GRACE_SEC = 0.5
 _TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """Let what the tests start obey signals: a shell has its background jobs ignore SIGINT."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class Orchesjob:
