@@ -15,7 +15,7 @@ PACKAGES = Path(__file__).parent.parent / "packages"
 ARROWS = {
     "flow_conditions": set(),
     "flow_spec": {"attrs", "flow_conditions", "yaml"},
-    "flow_store": {"attrs"},
+    "flow_store": set(),
     "orchesjob_client": {"attrs"},
     "orchesjob_flow": {
         *("attrs", "click", "tabulate"),

@@ -101,9 +101,19 @@ def test_imports(flow: "Flow") -> None:
     flow.start("k", flow.write({"id": "a", "command": ["true"]}))
     as_json = imported(flow, "status", "--run-key=k")
     assert "orchesjob_flow.report" in as_json
-    assert as_json & HEAVY == set()
+    assert as_json & {*HEAVY, "click", "attr"} == set()
     as_table = imported(flow, "status", "--run-key=k", "--format=table")
     assert as_table & HEAVY == {"tabulate", "importlib.metadata"}  # the one imports the other
+
+
+def test_every_spelling_gets_the_same_answer(flow: "Flow") -> None:
+    """A plain call is read without click; what is printed and said is the same."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    for words in (["--run-key", "k"], ["--run-key=gone"], ["--run-key=a\nb"]):
+        plain = flow.run("status", *words)
+        other = flow.run("--patience=1", "status", *words)
+        assert (plain.stdout, plain.stderr) == (other.stdout, other.stderr)
+        assert plain.returncode == other.returncode
 
 
 def table(flow: "Flow", key: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import sqlite3
 
-import attrs
 import pytest
 
 from flow_store import (
@@ -42,7 +41,7 @@ def test_another_revision_is_refused(run_store: FlowStore, step: Step, revision:
     """Whoever does not know the latest revision changes nothing (rule 4.5)."""
     run_store.apply("k", Changes(steps={0: step}), revision=0)
     before = run_store.load("k")
-    failed = attrs.evolve(step, status=StepStatus.FAILED)
+    failed = step._replace(status=StepStatus.FAILED)
     with pytest.raises(RunTakenOver) as caught:
         run_store.apply("k", Changes(steps={0: failed}), revision=revision)
     assert (caught.value.expected, caught.value.found) == (revision, 1)
@@ -55,20 +54,18 @@ def test_terminal_step_stays(
     run_store: FlowStore, step: Step, status: StepStatus, after: StepStatus
 ) -> None:
     """A step that has ended is never written again, not even with its own status (rule 5.1)."""
-    run_store.apply("k", Changes(steps={0: attrs.evolve(step, status=status)}), revision=0)
+    run_store.apply("k", Changes(steps={0: step._replace(status=status)}), revision=0)
     before = run_store.load("k")
     with pytest.raises(TerminalStatus, match="step 'a' of run 'k'"):
-        run_store.apply("k", Changes(steps={0: attrs.evolve(step, status=after)}), revision=1)
+        run_store.apply("k", Changes(steps={0: step._replace(status=after)}), revision=1)
     assert run_store.load("k") == before
 
 
 @pytest.mark.parametrize("status", [status for status in StepStatus if not status.is_terminal])
 def test_open_step_goes_on(run_store: FlowStore, step: Step, status: StepStatus) -> None:
     """A step that has not ended may take any status (rule 5.2)."""
-    revision = run_store.apply(
-        "k", Changes(steps={0: attrs.evolve(step, status=status)}), revision=0
-    )
-    ended = attrs.evolve(step, status=StepStatus.SUCCEEDED)
+    revision = run_store.apply("k", Changes(steps={0: step._replace(status=status)}), revision=0)
+    ended = step._replace(status=StepStatus.SUCCEEDED)
     run_store.apply("k", Changes(steps={0: ended}), revision=revision)
     run = run_store.load("k")
     assert run is not None
@@ -91,9 +88,9 @@ def test_ended_attempt_stays(
     run_store: FlowStore, attempt: Attempt, status: AttemptStatus, change: dict[str, str]
 ) -> None:
     """An attempt that has ended keeps its status, its job and its abort reason (rule 5.1)."""
-    ended = attrs.evolve(attempt, status=status)
+    ended = attempt._replace(status=status)
     run_store.apply("k", Changes(attempts={(0, 1): ended}), revision=0)
-    changed = attrs.evolve(ended, **change)  # type: ignore[arg-type]
+    changed = ended._replace(**change)  # type: ignore[arg-type]
     with pytest.raises(TerminalStatus, match="attempt 1 at step 1 of run 'k'"):
         run_store.apply("k", Changes(attempts={(0, 1): changed}), revision=1)
     assert run_store.attempts("k") == (ended,)
@@ -103,7 +100,7 @@ def test_open_attempt_goes_on(run_store: FlowStore, attempt: Attempt) -> None:
     """An open attempt is updated in place: STARTING, RUNNING, then its outcome."""
     revision = 0
     for status in (AttemptStatus.STARTING, AttemptStatus.RUNNING, AttemptStatus.SUCCEEDED):
-        now = attrs.evolve(attempt, status=status, job=f'{{"status": "{status}"}}')
+        now = attempt._replace(status=status, job=f'{{"status": "{status}"}}')
         revision = run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
         assert run_store.attempts("k") == (now,)
 
@@ -128,7 +125,7 @@ def test_terminal_run_stays(
 
 def test_a_refusal_undoes_the_rest(run_store: FlowStore, step: Step, attempt: Attempt) -> None:
     """When one change of a set is refused, none of the set is written."""
-    ended = attrs.evolve(step, position=2, step_id="c", status=StepStatus.SUCCEEDED)
+    ended = step._replace(position=2, step_id="c", status=StepStatus.SUCCEEDED)
     run_store.apply("k", Changes(steps={2: ended}), revision=0)
     before = run_store.load("k")
     header = RunHeader(FlowStatus.RUNNING)
@@ -156,7 +153,7 @@ def test_a_running_attempt_ends_after_a_cancel_request(
     revision = run_store.apply("k", Changes(None, {0: step}, {(0, 1): attempt}), revision=0)
     run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
     for status in (AttemptStatus.STARTING, AttemptStatus.RUNNING, AttemptStatus.CANCELLED):
-        now = attrs.evolve(attempt, status=status, abort_reason="cancel")
+        now = attempt._replace(status=status, abort_reason="cancel")
         revision = run_store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
     ended = Changes(RunHeader(FlowStatus.CANCELLED, None, 110.0))
     assert run_store.apply("k", ended, revision=revision) == revision + 1
@@ -175,7 +172,7 @@ def test_no_second_start_after_a_cancel_request(
 def test_an_adopted_attempt_after_a_cancel_request(run_store: FlowStore, attempt: Attempt) -> None:
     """An attempt that is found to be running already starts nothing and may be recorded."""
     run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
-    running = attrs.evolve(attempt, status=AttemptStatus.RUNNING)
+    running = attempt._replace(status=AttemptStatus.RUNNING)
     assert run_store.apply("k", Changes(attempts={(0, 1): running}), revision=0) == 1
 
 
@@ -183,11 +180,11 @@ def test_unknown_run_or_step(run_store: FlowStore, step: Step, attempt: Attempt)
     """Only what was recorded can change: the run, and its step by position and id."""
     table: list[tuple[str, Changes, type[StoreError]]] = [
         ("gone", Changes(RunHeader(FlowStatus.RUNNING)), NotRecorded),
-        ("k", Changes(steps={7: attrs.evolve(step, position=7)}), NotRecorded),
-        ("k", Changes(steps={0: attrs.evolve(step, step_id="b")}), NotRecorded),
-        ("k", Changes(steps={0: attrs.evolve(step, step_id="A")}), NotRecorded),
-        ("k", Changes(attempts={(7, 1): attrs.evolve(attempt, position=7)}), Unstorable),
-        ("k", Changes(attempts={(0, 0): attrs.evolve(attempt, number=0)}), Unstorable),
+        ("k", Changes(steps={7: step._replace(position=7)}), NotRecorded),
+        ("k", Changes(steps={0: step._replace(step_id="b")}), NotRecorded),
+        ("k", Changes(steps={0: step._replace(step_id="A")}), NotRecorded),
+        ("k", Changes(attempts={(7, 1): attempt._replace(position=7)}), Unstorable),
+        ("k", Changes(attempts={(0, 0): attempt._replace(number=0)}), Unstorable),
     ]
     before = run_store.load("k")
     for run_key, changes, error in table:
@@ -211,7 +208,7 @@ def test_only_the_named_rows_are_touched(
             BEGIN INSERT INTO touched VALUES ('run ' || new.run_key); END;
         """
     )
-    second = attrs.evolve(step, position=1, step_id="b")
+    second = step._replace(position=1, step_id="b")
     run_store.apply("k", Changes(None, {1: second}, {(0, 1): attempt}), revision=0)
     touched = [what for (what,) in raw.execute("SELECT what FROM touched ORDER BY what")]
     assert touched == ["attempt 0", "run k", "step 1"]
@@ -239,7 +236,7 @@ def test_flow_status_is_stored(run_store: FlowStore, status: FlowStatus) -> None
 @pytest.mark.parametrize("status", StepStatus)
 def test_step_status_is_stored(run_store: FlowStore, step: Step, status: StepStatus) -> None:
     """A step can be recorded with every status that there is (rule 5.2)."""
-    run_store.apply("k", Changes(steps={0: attrs.evolve(step, status=status)}), revision=0)
+    run_store.apply("k", Changes(steps={0: step._replace(status=status)}), revision=0)
     run = run_store.load("k")
     assert run is not None
     assert run.steps[0].status is status
@@ -250,7 +247,7 @@ def test_attempt_status_is_stored(
     run_store: FlowStore, attempt: Attempt, status: AttemptStatus
 ) -> None:
     """An attempt can be recorded with every status that there is."""
-    now = attrs.evolve(attempt, status=status)
+    now = attempt._replace(status=status)
     run_store.apply("k", Changes(attempts={(0, 1): now}), revision=0)
     (found,) = run_store.attempts("k")
     assert found.status is status

@@ -1,9 +1,9 @@
 """Any sequence of calls leaves the store as a simple model says (rules 4.3, 4.5, 5.1, 5.6)."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-import attrs
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -75,7 +75,7 @@ def _changes(draw: st.DrawFn) -> Changes:
     )
 
 
-@attrs.define
+@dataclass
 class ModelRun:
     """What a run should be."""
 

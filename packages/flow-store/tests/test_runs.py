@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import pytest
 
 from flow_store import (
@@ -83,8 +82,7 @@ def test_everything_survives_reopening(
     path: Path, create: Callable[..., bool], step: Step, attempt: Attempt
 ) -> None:
     """Each field of a run, a step and an attempt is read as it was written."""
-    first = attrs.evolve(
-        attempt,
+    first = attempt._replace(
         status=AttemptStatus.NEVER_RAN,
         running_mono=7.25,
         job_id="j-1",
@@ -93,9 +91,8 @@ def test_everything_survives_reopening(
         finished_at=102.5,
         error="never carried out",
     )
-    second = attrs.evolve(attempt, number=2, started_at=103.0, boot_id="boot-2")
-    delayed = attrs.evolve(
-        step,
+    second = attempt._replace(number=2, started_at=103.0, boot_id="boot-2")
+    delayed = step._replace(
         status=StepStatus.DELAYED,
         attempt_no=2,
         failures=1,
@@ -124,7 +121,7 @@ def test_attempts_in_order(run_store: FlowStore, attempt: Attempt) -> None:
     """The history is in order of steps and numbers, and the tenth attempt is after the ninth."""
     keys = [(position, number) for position in (0, 2) for number in range(1, 12)]
     attempts = {
-        key: attrs.evolve(attempt, position=key[0], number=key[1], status=AttemptStatus.FAILED)
+        key: attempt._replace(position=key[0], number=key[1], status=AttemptStatus.FAILED)
         for key in reversed(keys)
     }
     run_store.apply("k", Changes(attempts=attempts), revision=0)
@@ -146,8 +143,8 @@ def test_foreign_text_is_escaped(run_store: FlowStore, step: Step, attempt: Atte
     """A surrogate in an error or a job is spelled out, which in JSON means the same character."""
     changes = Changes(
         RunHeader(FlowStatus.RUNNING, "caf\udce9"),
-        {0: attrs.evolve(step, error="caf\udce9 \0 日本")},
-        {(0, 1): attrs.evolve(attempt, job='{"cwd": "caf\udce9"}', error="\udce9")},
+        {0: step._replace(error="caf\udce9 \0 日本")},
+        {(0, 1): attempt._replace(job='{"cwd": "caf\udce9"}', error="\udce9")},
     )
     run_store.apply("k", changes, revision=0)
     run = run_store.load("k")

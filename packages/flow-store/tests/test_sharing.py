@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import pytest
 
 from flow_store import (
@@ -207,7 +206,7 @@ def test_data_version_tells_of_others(run_store: FlowStore, path: Path, step: St
 
 def _write_much(store: FlowStore, attempt: Attempt, revision: int = 0) -> int:
     for letter in string.ascii_letters:
-        now = attrs.evolve(attempt, status=AttemptStatus.RUNNING, job=letter * 100_000)
+        now = attempt._replace(status=AttemptStatus.RUNNING, job=letter * 100_000)
         revision = store.apply("k", Changes(attempts={(0, 1): now}), revision=revision)
     return revision
 

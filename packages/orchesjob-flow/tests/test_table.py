@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import attrs
 import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
@@ -27,8 +26,8 @@ def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
 
 def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
     """A run that has ended shows when, how long it took, and its error; time stands still."""
-    ended = attrs.evolve(
-        daily, status=FlowStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
+    ended = daily._replace(
+        status=FlowStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
     )
     lines = run_table(ended, None, ten_o_clock + 9999, colour=False).splitlines()
     assert lines[1] == "Status: NG FAILED  Steps: 1/3 done, 1 running, 0 failed"

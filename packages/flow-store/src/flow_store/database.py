@@ -6,6 +6,7 @@ named here: those are in `schema` and `store`.
 
 import errno
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -57,6 +58,7 @@ _UNAVAILABLE = {
     # A closed connection, or one used from another thread.
     sqlite3.SQLITE_MISUSE: (errno.EBADF, False),
 }
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 _UNSTORABLE = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG})
 _RETRYABLE_OS_ERRORS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
@@ -80,7 +82,7 @@ class Database:
         self._identity = _identity(path)
         with self._translated():
             self._connection = sqlite3.connect(
-                f"{path.as_uri()}?mode={mode}",
+                f"{_uri(path)}?mode={mode}",
                 uri=True,
                 timeout=BUSY_TIMEOUT_SEC,
                 autocommit=True,  # transactions are explicit, see `transaction`
@@ -193,6 +195,11 @@ def has_wal(path: Path) -> bool:
         return False
     except OSError:
         return True
+
+
+def _uri(path: Path) -> str:
+    """Return the path as SQLite wants it; quoting costs an import that few paths need."""
+    return f"file:{path}" if _PLAIN_PATH.fullmatch(str(path)) else path.as_uri()
 
 
 def _identity(path: Path) -> tuple[int, int]:

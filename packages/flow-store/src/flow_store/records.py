@@ -1,14 +1,15 @@
 """The records of a run, of its steps and of their attempts, and a set of changes to them.
 
-Plain values only: nothing here knows a database, a clock or a rule of what follows what.
+Plain values only: nothing here knows a database, a clock or a rule of what follows what. They are
+tuples with names, because making them costs a process that only looks at a run next to nothing; to
+change a field, `_replace` it.
 Times named `_at` are Unix timestamps of the wall clock; those named `_mono` are seconds of the
 monotonic clock of the boot named beside them (rule 5.10).
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-
-import attrs
+from typing import NamedTuple
 
 
 class FlowStatus(StrEnum):
@@ -62,16 +63,14 @@ class AttemptStatus(StrEnum):
         return self in (AttemptStatus.STARTING, AttemptStatus.RUNNING)
 
 
-@attrs.frozen
-class CancelRequest:
+class CancelRequest(NamedTuple):
     """That a run is to be cancelled, and how long its jobs may take to end by themselves."""
 
     requested_at: float
     grace_sec: float | None
 
 
-@attrs.frozen
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt at a step, recorded before its job is started.
 
     `position` is that of the step; `number` counts from 1. `job` is the last JSON object that
@@ -91,8 +90,7 @@ class Attempt:
     error: str | None = None
 
 
-@attrs.frozen
-class Step:
+class Step(NamedTuple):
     """One step of a run. `failures` counts the attempts that used up a retry."""
 
     position: int
@@ -109,8 +107,7 @@ class Step:
     error: str | None = None
 
 
-@attrs.frozen
-class Run:
+class Run(NamedTuple):
     """A whole run as it stood at one moment.
 
     `definition` is opaque text. `steps` are in order of position; `attempts` holds the latest
@@ -131,8 +128,7 @@ class Run:
     attempts: Mapping[int, Attempt]
 
 
-@attrs.frozen
-class RunHeader:
+class RunHeader(NamedTuple):
     """What a runner may change of the run itself."""
 
     status: FlowStatus
@@ -140,17 +136,36 @@ class RunHeader:
     finished_at: float | None = None
 
 
-@attrs.define
-class Changes:
+class Changes:  # noqa: PLW1641 - it grows
     """What one event changes of a run, to be written in one transaction.
 
     `steps` is keyed by position, `attempts` by position and number.
     """
 
-    header: RunHeader | None = None
-    steps: dict[int, Step] = attrs.field(factory=dict)
-    attempts: dict[tuple[int, int], Attempt] = attrs.field(factory=dict)
+    __slots__ = ("attempts", "header", "steps")
+
+    def __init__(
+        self,
+        header: RunHeader | None = None,
+        steps: dict[int, Step] | None = None,
+        attempts: dict[tuple[int, int], Attempt] | None = None,
+    ) -> None:
+        """Begin with these changes, or with none."""
+        self.header = header
+        self.steps = {} if steps is None else steps
+        self.attempts = {} if attempts is None else attempts
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return self.header is not None or bool(self.steps) or bool(self.attempts)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same would be written."""
+        if not isinstance(other, Changes):
+            return NotImplemented
+        mine, its = ((one.header, one.steps, one.attempts) for one in (self, other))
+        return mine == its
+
+    def __repr__(self) -> str:
+        """Name what changes."""
+        return f"Changes({self.header!r}, {self.steps!r}, {self.attempts!r})"

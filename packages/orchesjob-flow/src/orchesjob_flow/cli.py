@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.output import write_result
+from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 if TYPE_CHECKING:
     from flow_store import Run
-    from orchesjob_flow.settings import Settings
-
-DONE, NOT_SUCCEEDED = 0, 1
 
 
 class Seconds(click.ParamType[float]):
@@ -61,14 +60,14 @@ run_key_option = click.option(
 @click.option(
     "--poll-interval",
     type=Seconds(zero=False),
-    default=5.0,
+    default=DEFAULT_POLL_INTERVAL_SEC,
     show_default=True,
     help="How stale a status may be where the system cannot announce a job's end.",
 )
 @click.option(
     "--patience",
     type=Seconds(zero=True),
-    default=60.0,
+    default=DEFAULT_PATIENCE_SEC,
     show_default=True,
     help="For how long calls that fail are tried again.",
 )
@@ -88,8 +87,6 @@ def cli(
       orchesjob-flow start --run-key first-try flow.yaml
       orchesjob-flow status --run-key first-try --format table
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.settings import Settings
-
     ctx.obj = Settings.from_options(db, orchesjob_bin, poll_interval, patience)
 
 
@@ -98,7 +95,7 @@ def cli(
 @click.option("-d", "--detach", is_flag=True, help="Return at once; a background process goes on.")
 @click.argument("flow_file", metavar="FLOW_FILE")
 @click.pass_obj
-def start(settings: "Settings", run_key: str, detach: bool, flow_file: str) -> int:
+def start(settings: Settings, run_key: str, detach: bool, flow_file: str) -> int:
     """Start a run of FLOW_FILE, or go on with it.
 
     Repeating it is safe: a run that has ended is only reported, one that is under way is waited
@@ -137,7 +134,7 @@ def start(settings: "Settings", run_key: str, detach: bool, flow_file: str) -> i
     help="For scripts or for eyes.",
 )
 @click.pass_obj
-def status(settings: "Settings", run_key: str, output: str) -> int:
+def status(settings: Settings, run_key: str, output: str) -> int:
     """Print how a run stands.
 
     \b
@@ -175,7 +172,7 @@ def status(settings: "Settings", run_key: str, output: str) -> int:
 @click.option("--advance", is_flag=True, help="Advance the run too, where no other process does.")
 @click.pass_obj
 def watch(
-    settings: "Settings", run_key: str, interval: float, mode: str | None, advance: bool
+    settings: Settings, run_key: str, interval: float, mode: str | None, advance: bool
 ) -> int:
     """Show a run until it ends.
 
@@ -199,7 +196,7 @@ def watch(
     help="For how long a step may tidy up before it is killed (orchesjob's default: 5).",
 )
 @click.pass_obj
-def cancel(settings: "Settings", run_key: str, grace_seconds: float | None) -> int:
+def cancel(settings: Settings, run_key: str, grace_seconds: float | None) -> int:
     """End a run: start nothing more, end what runs, return when nothing is left.
 
     \b
@@ -227,7 +224,7 @@ def example() -> int:
 @cli.command(hidden=True)
 @run_key_option
 @click.pass_obj
-def tick(settings: "Settings", run_key: str) -> int:
+def tick(settings: Settings, run_key: str) -> int:
     """Advance a run as far as it goes without waiting, and print how it stands."""
     from orchesjob_flow import commands
 
@@ -240,7 +237,7 @@ def tick(settings: "Settings", run_key: str) -> int:
 @click.option("--lock-fd", type=int, required=True)
 @click.option("--ready-fd", type=int, required=True)
 @click.pass_obj
-def drive(settings: "Settings", run_key: str, lock_fd: int, ready_fd: int) -> int:
+def drive(settings: Settings, run_key: str, lock_fd: int, ready_fd: int) -> int:
     """Be the background process of `start -d`."""
     from orchesjob_flow import commands
 

@@ -4,23 +4,17 @@ Nothing is decided here about runs, and nothing is caught anywhere else only to 
 """
 
 import os
-import shlex
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-import click
-
-from orchesjob_flow.cli import DONE, NOT_SUCCEEDED, cli
 from orchesjob_flow.errors import FlowError, Interrupted
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, WRONG
 from orchesjob_flow.output import ResultLost, reopen_standard_streams, write_message
+from orchesjob_flow.quick import answer, parse_question
 from orchesjob_flow.text import dump_json
-
-WRONG = 2
-SIGNALLED = 128
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, interrupt)
     try:
         return run_command(words)
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return interrupted(signal.SIGINT, words)
     except Interrupted as stop:
         return interrupted(stop.signum, words)
@@ -48,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOT_SUCCEEDED
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if "drive" in words and not is_expected(error):
+            import traceback
+
             traceback.print_exc()  # into the log of the background process
         forget_output()
         write_message(dump_json(explain(error), indent=None))
@@ -55,13 +51,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_command(words: list[str]) -> int:
-    """Let click do its work; help and version are printed and done."""
+    """Answer a plain question at once, and let click read everything else."""
+    question = parse_question(words)
+    if question is not None:
+        answer(question)
+        return DONE
+    import click
+
+    from orchesjob_flow.cli import cli
+
     colour = False if "NO_COLOR" in os.environ else None
     try:
         result = cli.main(words, standalone_mode=False, color=colour)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), color=colour)
         result = DONE
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
     sys.stdout.flush()
     return result if isinstance(result, int) else DONE
 
@@ -76,6 +82,8 @@ def interrupted(signum: int, words: Sequence[str]) -> int:
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
     if "start" in words:
         described["error"] += "; steps that have begun run on under orchesjob"
+        import shlex
+
         described["resume"] = shlex.join(["orchesjob-flow", *words])
     write_message(dump_json(described, indent=None))
     return SIGNALLED + signum
@@ -91,17 +99,11 @@ def forget_output() -> None:
 
 def explain(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with whatever data a script can use."""
-    if isinstance(error, click.ClickException):
-        described: dict[str, Any] = {"error": error.format_message()}
-        if isinstance(error, click.UsageError):
-            command = cli.name if error.ctx is None else error.ctx.command_path
-            described["help"] = f"{command} --help"
-        return described
     if not is_expected(error):
-        return {
+        return explain_usage(error) or {
             "error": f"internal error, a bug worth reporting: {error!r}; every run is as it was"
         }
-    described = {"error": str(error)}
+    described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
         described["problems"] = [
@@ -116,11 +118,25 @@ def explain(error: Exception) -> dict[str, Any]:
     return described
 
 
+def explain_usage(error: Exception) -> dict[str, Any] | None:
+    """Describe a mistake on the command line and where its help is; None for another error."""
+    import click
+
+    if not isinstance(error, click.ClickException):
+        return None
+    described = {"error": error.format_message()}
+    if isinstance(error, click.UsageError):
+        command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
+        described["help"] = f"{command} --help"
+    return described
+
+
 def is_expected(error: Exception) -> bool:
     """Tell an error that was foreseen from a bug."""
+    if isinstance(error, FlowError | OSError):
+        return True
     from flow_spec import FlowSpecError
     from flow_store import StoreError
     from orchesjob_client import OrchesjobError
 
-    foreseen = (FlowError, FlowSpecError, StoreError, OrchesjobError, OSError)
-    return isinstance(error, foreseen)
+    return isinstance(error, FlowSpecError | StoreError | OrchesjobError)

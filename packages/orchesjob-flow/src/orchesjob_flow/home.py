@@ -3,26 +3,24 @@
 Only paths and folders: what lies in the files is the matter of `flow_store`, `locks` and `detach`.
 """
 
-import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
-
-import attrs
+from typing import NamedTuple
 
 from orchesjob_flow.errors import BadRunKey, UnsafePlace
 
 DATABASE_NAME = "orchesjob-flow.sqlite3"
 LONGEST_RUN_KEY = 255
 LONGEST_READABLE_NAME = 150
+READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 
 
-@attrs.frozen
-class Home:
+class Home(NamedTuple):
     """The places of one flow database."""
 
     database: Path
@@ -108,8 +106,14 @@ def encode_run_key(run_key: str) -> str:
     A name that would be too long for a file system ends with a digest; `%%`, which quoting never
     makes, keeps it apart from every other.
     """
-    name = quote(run_key, safe="+=@,:")
+    name = run_key
+    if not READABLE.fullmatch(run_key):
+        from urllib.parse import quote  # which costs more than all the rest of this module
+
+        name = quote(run_key, safe="+=@,:")
     if len(name) <= LONGEST_READABLE_NAME:
         return name
+    import hashlib
+
     digest = hashlib.sha256(run_key.encode()).hexdigest()
     return f"{name[: LONGEST_READABLE_NAME - 70]}%%{digest}"

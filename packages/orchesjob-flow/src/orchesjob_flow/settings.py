@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Mapping
-
-import attrs
+from typing import NamedTuple
 
 from orchesjob_flow.home import Home, find_home
 
 LEAST_STARTS = 2
+DEFAULT_POLL_INTERVAL_SEC = 5.0
+DEFAULT_PATIENCE_SEC = 60.0
 
 
-@attrs.frozen
-class Settings:
+class Settings(NamedTuple):
     """The global options of one call of the program (section 6 of the rules)."""
 
     home: Home
@@ -26,8 +26,8 @@ class Settings:
         cls,
         database: str | None,
         orchesjob: str | None,
-        poll_interval_sec: float,
-        patience_sec: float,
+        poll_interval_sec: float = DEFAULT_POLL_INTERVAL_SEC,
+        patience_sec: float = DEFAULT_PATIENCE_SEC,
     ) -> "Settings":
         """Combine the options with the environment."""
         home = find_home(database, os.environ)

@@ -57,7 +57,7 @@ class Turn:
 
     def record_step(self, step: RunStep, **fields: Any) -> None:
         """Change a step's row."""
-        step.row = attrs.evolve(step.row, **fields)
+        step.row = step.row._replace(**fields)
         self.decision.changes.steps[step.row.position] = step.row
 
     def restore_step(self, step: RunStep, row: Step) -> None:
@@ -67,7 +67,7 @@ class Turn:
 
     def record_attempt(self, attempt: OpenAttempt, **fields: Any) -> None:
         """Change an attempt's row; without fields, have it committed before what follows."""
-        attempt.row = row = attrs.evolve(attempt.row, **fields)
+        attempt.row = row = attempt.row._replace(**fields)
         self.decision.changes.attempts[row.position, row.number] = row
 
     def call(self, attempt: OpenAttempt, call: Call, effect: Effect, allow_sec: float = 0) -> None:

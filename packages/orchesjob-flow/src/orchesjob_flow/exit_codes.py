@@ -1,0 +1,9 @@
+"""The exit codes of the program (rule 6.9)."""
+
+DONE = 0
+NOT_SUCCEEDED = 1
+"""The run ended FAILED or CANCELLED, or its outcome could not be written."""
+WRONG = 2
+"""Something is wrong with the call, the flow file or the machine."""
+SIGNALLED = 128
+"""A signal's number is added: 130, 143, 129."""
