@@ -3,6 +3,8 @@
 import pickle
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flow_conditions import Name, Vocabulary, parse
 
@@ -69,6 +71,26 @@ def test_every_part_reads_as_the_condition_it_is() -> None:
         todo += part.children
         parts += 1
     assert parts == 20
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_the_parts_of_any_condition_are_found_in_its_text(
+    data: st.DataObject, texts: st.SearchStrategy[str], outcomes: Vocabulary
+) -> None:
+    """Wherever parentheses stand, a part's text is that of the condition which the part is."""
+    condition = parse(data.draw(texts), outcomes)
+    answers = {name: data.draw(st.sampled_from((True, None, False))) for name in condition.operands}
+    todo = [condition.explain(answers.__getitem__)]
+    assert todo[0].text == str(condition)
+    while todo:
+        part = todo.pop()
+        alone = parse(part.text, outcomes)
+        assert str(alone) == part.text
+        assert list(part.operands) == list(alone.operands)
+        explanation = alone.explain(answers.__getitem__)
+        assert list(explanation.lines(depth=99, width=999)) == list(part.lines(depth=99, width=999))
+        todo += part.children
 
 
 def test_deep_parts_and_long_texts_are_cut() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flow_conditions.grammar import NOT, OPERATORS
-from flow_conditions.infix import Span, lay_out
+from flow_conditions.infix import Span, infix, spans
 from flow_conditions.kleene import Value, values
 from flow_conditions.tree import Name
 
@@ -120,13 +120,12 @@ def explain(
     program: tuple[str, ...], operand_of: Mapping[str, Name], answers: Mapping[str, Value]
 ) -> Explanation:
     """Return the explanation of a program, given the operands and their values by spelling."""
-    text, spans = lay_out(program)
     evaluation = _Evaluation(
         program,
         operand_of,
         tuple(values(program, answers)),
-        text,
-        tuple(spans),
+        infix(program),
+        tuple(spans(program)),
         tuple(_starts(program)),
     )
     return Explanation(evaluation, len(program) - 1)
