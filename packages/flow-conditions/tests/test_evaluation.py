@@ -50,6 +50,14 @@ def test_each_operand_is_asked_once_in_order() -> None:
     assert asked == ["B", "A", "B.late"]
 
 
+def test_every_evaluation_asks_anew() -> None:
+    """A condition remembers no answer: it may hold today and not tomorrow."""
+    condition = parse("A && !B || C")
+    for a, b, c in itertools.product((True, None, False), repeat=3):
+        answers = {Name("A"): a, Name("B"): b, Name("C"): c}
+        assert condition.evaluate(answers.get) is parse("A && !B || C").evaluate(answers.get)
+
+
 @pytest.mark.parametrize("answer", [1, 0, "SUCCEEDED", "", [], NotImplemented])
 def test_an_answer_that_is_no_truth_value_is_refused(answer: object) -> None:
     """A lookup that answers with a status instead of a truth value is a mistake, not "true"."""

@@ -12,6 +12,7 @@ from flow_conditions.errors import EmptyConjunctionError, InvalidNameError
 from flow_conditions.explanation import Explanation, explain
 from flow_conditions.grammar import AND, DOT, NAME, OPERATORS
 from flow_conditions.infix import infix
+from flow_conditions.jumps import Step, decide, jump_program
 from flow_conditions.kleene import Value, values
 from flow_conditions.tree import Name, Tree, grow
 
@@ -29,26 +30,32 @@ class Condition:
     program: tuple[str, ...]
 
     @cached_property
-    def _operand_of(self) -> dict[str, Name]:
-        """Map the spelling of each operand to the operand, in order of first appearance."""
+    def _spelled_operands(self) -> tuple[tuple[str, Name], ...]:
+        """The distinct operands, each behind its spelling, in order of first appearance."""
         spellings = dict.fromkeys(token for token in self.program if token not in OPERATORS)
         parts = ((spelling, spelling.partition(DOT)) for spelling in spellings)
-        return {spelling: Name(name, word or None) for spelling, (name, _, word) in parts}
+        return tuple((spelling, Name(name, word or None)) for spelling, (name, _, word) in parts)
+
+    @cached_property
+    def _jump_program(self) -> list[Step]:
+        """The condition in the form that is decided fastest."""
+        return jump_program(self.program)
 
     @property
     def operands(self) -> tuple[Name, ...]:
         """The distinct operands (`load` and `load.failed` are two), in order of appearance."""
-        return tuple(self._operand_of.values())
+        return tuple(operand for _, operand in self._spelled_operands)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The distinct plain names (`load.failed` counts as `load`), in order of appearance."""
-        return tuple(dict.fromkeys(operand.name for operand in self._operand_of.values()))
+        return tuple(dict.fromkeys(operand.name for _, operand in self._spelled_operands))
 
     @property
     def tree(self) -> Tree:
         """The condition as a tree of `Name`, `Not`, `And` and `Or`, made anew at each access."""
-        return grow(self._operand_of.get(token, token) for token in self.program)
+        operand_of = dict(self._spelled_operands)
+        return grow(operand_of.get(token, token) for token in self.program)
 
     def evaluate(self, lookup: Lookup) -> Value:
         """Return whether the condition holds; `None` while that is not known.
@@ -60,7 +67,9 @@ class Condition:
         Raises:
             TypeError: the lookup answered something else.
         """
-        return values(self.program, self._answers(lookup))[-1]
+        answers = self._answers(lookup)
+        value = decide(self._jump_program, answers)
+        return values(self.program, answers)[-1] if value is None else value
 
     def explain(self, lookup: Lookup) -> Explanation:
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`.
@@ -68,12 +77,13 @@ class Condition:
         Raises:
             TypeError: the lookup answered something else than True, False or None.
         """
-        return explain(self.program, self._operand_of, self._answers(lookup))
+        return explain(self.program, dict(self._spelled_operands), self._answers(lookup))
 
     def _answers(self, lookup: Lookup) -> dict[str, Value]:
         """Ask for each operand once."""
-        answers = {spelling: lookup(operand) for spelling, operand in self._operand_of.items()}
-        for spelling, answer in answers.items():
+        answers: dict[str, Value] = {}
+        for spelling, operand in self._spelled_operands:
+            answers[spelling] = answer = lookup(operand)
             if answer is not True and answer is not False and answer is not None:
                 raise TypeError(
                     f"the lookup answered {answer!r} for {spelling!r}; "
