@@ -1,16 +1,59 @@
-"""What importing the package costs."""
+"""What importing the package costs, and what it makes known."""
 
 import subprocess
 import sys
 
+import pytest
+
+import flow_conditions
+
+
+def _loaded_by(program: str) -> list[str]:
+    """Return the modules that a program loads which `re` and `dataclasses` do not load anyway."""
+    program = (
+        "import sys, re, dataclasses; before = set(sys.modules); "
+        f"{program}; print(*sorted(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-I", "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
 
 def test_the_package_imports_little() -> None:
     """`import flow_conditions` loads nothing that `re` and `dataclasses` do not load anyway."""
-    program = (
-        "import sys, re, dataclasses; before = set(sys.modules); import flow_conditions; "
-        "print(*sorted(name for name in set(sys.modules) - before))"
-    )
-    command = [sys.executable, "-I", "-c", program]
-    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    loaded = _loaded_by("import flow_conditions")
     assert "flow_conditions.parser" in loaded
     assert [name for name in loaded if name.partition(".")[0] != "flow_conditions"] == []
+
+
+def test_who_looks_at_no_condition_imports_nothing_to_look_at_it_with() -> None:
+    """Parsing, evaluating and spelling load neither trees nor explanations."""
+    loaded = _loaded_by(
+        "from flow_conditions import parse; "
+        "condition = parse('A && !B'); condition.evaluate(lambda _: None); str(condition)"
+    )
+    assert "flow_conditions.jumps" in loaded
+    assert not {"flow_conditions.tree", "flow_conditions.explanation"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("use", "module"),
+    [
+        ("flow_conditions.And", "tree"),
+        ("flow_conditions.Explanation", "explanation"),
+        ("flow_conditions.parse('A').tree", "tree"),
+        ("flow_conditions.parse('A').explain(lambda _: None)", "explanation"),
+    ],
+)
+def test_what_is_asked_for_is_imported(use: str, module: str) -> None:
+    """Nobody has to know that trees and explanations come later than the rest."""
+    assert f"flow_conditions.{module}" in _loaded_by(f"import flow_conditions; {use}")
+
+
+def test_all_public_names_are_listed_and_there() -> None:
+    """`dir` and `import *` know every public name, and no other name is made up."""
+    assert dir(flow_conditions) == sorted(flow_conditions.__all__)
+    everything: dict[str, object] = {}
+    exec("from flow_conditions import *", everything)  # noqa: S102
+    assert set(flow_conditions.__all__) <= set(everything)
+    with pytest.raises(AttributeError, match="'flow_conditions' has no attribute 'Xor'"):
+        _ = flow_conditions.Xor  # type: ignore[attr-defined]

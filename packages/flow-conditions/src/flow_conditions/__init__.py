@@ -1,7 +1,10 @@
 """Boolean conditions over named things, three-valued and without recursion.
 
-Public names only; the modules behind them are private to the package.
+Public names only; the modules behind them are private to the package. What reads and evaluates
+conditions is imported at once, what takes them apart for people to look at when it is asked for.
 """
+
+from importlib import import_module
 
 from flow_conditions.condition import Condition, all_of
 from flow_conditions.errors import (
@@ -10,9 +13,8 @@ from flow_conditions.errors import (
     EmptyConjunctionError,
     InvalidNameError,
 )
-from flow_conditions.explanation import Explanation
+from flow_conditions.name import Name
 from flow_conditions.parser import parse
-from flow_conditions.tree import And, Name, Not, Or, Tree
 from flow_conditions.vocabulary import Vocabulary
 
 __all__ = [
@@ -31,3 +33,26 @@ __all__ = [
     "all_of",
     "parse",
 ]
+
+TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
+if TYPE_CHECKING:
+    from flow_conditions.explanation import Explanation
+    from flow_conditions.tree import And, Not, Or, Tree
+else:
+    _MODULE_OF = {
+        "And": "tree",
+        "Explanation": "explanation",
+        "Not": "tree",
+        "Or": "tree",
+        "Tree": "tree",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import what is not needed before somebody looks at a condition (PEP 562)."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+    def __dir__() -> list[str]:
+        """List the public names, whether imported already or not."""
+        return __all__

@@ -1,7 +1,7 @@
 """`Condition`, the value that everything else in this package makes, reads or shows.
 
-Reading text is the parser's; truth tables, spelling, trees and explanations have modules of
-their own.
+Reading text is the parser's; truth tables, jumps, spelling, trees and explanations have modules of
+their own. The last two are imported when they are first asked for, which most programs never do.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flow_conditions.errors import EmptyConjunctionError, InvalidNameError
-from flow_conditions.explanation import Explanation, explain
 from flow_conditions.grammar import AND, DOT, NAME, OPERATORS
 from flow_conditions.infix import infix
 from flow_conditions.jumps import Step, decide, jump_program
 from flow_conditions.kleene import Value, values
-from flow_conditions.tree import Name, Tree, grow
+from flow_conditions.name import Name
+
+TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
+if TYPE_CHECKING:
+    from flow_conditions.explanation import Explanation
+    from flow_conditions.tree import Tree
 
 type Lookup = Callable[[Name], Value]
 
@@ -52,8 +56,10 @@ class Condition:
         return tuple(dict.fromkeys(operand.name for _, operand in self._spelled_operands))
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> "Tree":
         """The condition as a tree of `Name`, `Not`, `And` and `Or`, made anew at each access."""
+        from flow_conditions.tree import grow
+
         operand_of = dict(self._spelled_operands)
         return grow(operand_of.get(token, token) for token in self.program)
 
@@ -71,12 +77,14 @@ class Condition:
         value = decide(self._jump_program, answers)
         return values(self.program, answers)[-1] if value is None else value
 
-    def explain(self, lookup: Lookup) -> Explanation:
+    def explain(self, lookup: Lookup) -> "Explanation":
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`.
 
         Raises:
             TypeError: the lookup answered something else than True, False or None.
         """
+        from flow_conditions.explanation import explain
+
         return explain(self.program, dict(self._spelled_operands), self._answers(lookup))
 
     def _answers(self, lookup: Lookup) -> dict[str, Value]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from flow_conditions.grammar import NOT, OPERATORS
 from flow_conditions.infix import Span, infix, spans
 from flow_conditions.kleene import Value, values
-from flow_conditions.tree import Name
+from flow_conditions.name import Name
 
 _WORDS: dict[Value, str] = {True: "true", False: "false", None: "undecided"}
 
