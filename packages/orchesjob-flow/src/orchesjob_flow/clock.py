@@ -8,12 +8,10 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-import attrs
 
-
-@attrs.frozen
-class Now:
+class Now(NamedTuple):
     """One moment, on the two clocks that the product uses.
 
     `wall` is a Unix timestamp in seconds: for people, and for resuming after a restart. `mono` is

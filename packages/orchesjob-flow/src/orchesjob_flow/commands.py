@@ -7,8 +7,7 @@ import os
 import time
 from contextlib import closing
 from pathlib import Path
-
-import attrs
+from typing import NamedTuple
 
 from flow_spec import FlowSpec, load_flow
 from flow_store import FlowStore, Run
@@ -32,8 +31,7 @@ CANCEL_ALLOWANCE_SEC = 30.0
 LOOK_SEC = 0.1
 
 
-@attrs.frozen
-class Detached:
+class Detached(NamedTuple):
     """A run and the background process that advances it."""
 
     run: Run

@@ -7,8 +7,7 @@ rule of the product. `perform` and `now` are all that a simulation has to replac
 import heapq
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
-
-import attrs
+from typing import NamedTuple
 
 from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
 from orchesjob_flow.clock import Now
@@ -44,8 +43,7 @@ ANSWERS = (
 )
 
 
-@attrs.frozen
-class Stop:
+class Stop(NamedTuple):
     """A signal asks the runner to end; what it knows is committed, nothing new is begun."""
 
     signum: int

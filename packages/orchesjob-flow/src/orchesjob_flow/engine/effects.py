@@ -4,15 +4,13 @@ Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one even
 """
 
 from collections.abc import Sequence
-
-import attrs
+from typing import NamedTuple
 
 from orchesjob_client import JobReport
 from orchesjob_flow.engine.events import AttemptId, TimerDue
 
 
-@attrs.frozen
-class StartJob:
+class StartJob(NamedTuple):
     """Call `orchesjob start` for an attempt under its physical run key."""
 
     attempt: AttemptId
@@ -22,21 +20,18 @@ class StartJob:
     start_timeout_sec: float | None
 
 
-@attrs.frozen
-class AskStatus:
+class AskStatus(NamedTuple):
     """Call `orchesjob status` for an attempt's key."""
 
     attempt: AttemptId
     run_key: str
 
 
-@attrs.frozen
-class AskRunning:
+class AskRunning(NamedTuple):
     """Call `orchesjob status --running` once, for all jobs that cannot be watched."""
 
 
-@attrs.frozen
-class AbortJob:
+class AbortJob(NamedTuple):
     """Call `orchesjob abort` for the job of an attempt."""
 
     attempt: AttemptId
@@ -45,24 +40,21 @@ class AbortJob:
     grace_sec: float
 
 
-@attrs.frozen
-class WatchJob:
+class WatchJob(NamedTuple):
     """Watch the worker of an attempt's job, so that its end announces itself."""
 
     attempt: AttemptId
     job: JobReport
 
 
-@attrs.frozen
-class LookForSurvivors:
+class LookForSurvivors(NamedTuple):
     """Look for living processes that any of the physical run keys has left."""
 
     attempt: AttemptId
     run_keys: Sequence[str]
 
 
-@attrs.frozen
-class EndSurvivors:
+class EndSurvivors(NamedTuple):
     """End the living processes of the physical run keys: TERM, the grace time, KILL."""
 
     attempt: AttemptId | None
@@ -70,23 +62,20 @@ class EndSurvivors:
     grace_sec: float
 
 
-@attrs.frozen
-class SetTimer:
+class SetTimer(NamedTuple):
     """Put `event` into the inbox when the monotonic clock reaches `at` seconds."""
 
     at: float
     event: TimerDue
 
 
-@attrs.frozen
-class Warn:
+class Warn(NamedTuple):
     """Tell whoever watches the runner something that decides nothing."""
 
     message: str
 
 
-@attrs.frozen
-class GiveUp:
+class GiveUp(NamedTuple):
     """Stop the runner and leave the run as it is, resumable (rule 5.7)."""
 
     reason: str

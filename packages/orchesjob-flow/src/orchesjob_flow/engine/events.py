@@ -1,20 +1,21 @@
 """What can happen to a run: the events of the inbox. Data only; `update` says what they mean.
 
+Named tuples, as the effects are: two dozen classes made by attrs would cost a start more than its
+first commit and its first call together.
+
 An event about an attempt names it by the step's position in the flow and the attempt's number, so
 that a late answer is recognised as such.
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
-
-import attrs
+from typing import NamedTuple
 
 from flow_store import CancelRequest
 from orchesjob_client import JobReport, OrchesjobError, Process, Watch
 
 
-@attrs.frozen
-class AttemptId:
+class AttemptId(NamedTuple):
     """One attempt: the step's position in the flow, from 0, and the attempt's number, from 1."""
 
     position: int
@@ -33,83 +34,72 @@ class Timer(StrEnum):
     SWEEP = "it is time to end the survivors of a cancelled run again"
 
 
-@attrs.frozen
-class RunnerStarted:
+class RunnerStarted(NamedTuple):
     """A runner has taken the run over, or begins it; no call of an earlier runner is under way."""
 
 
-@attrs.frozen
-class StartAnswered:
+class StartAnswered(NamedTuple):
     """`orchesjob start` answered with a job."""
 
     attempt: AttemptId
     report: JobReport
 
 
-@attrs.frozen
-class StatusAnswered:
+class StatusAnswered(NamedTuple):
     """`orchesjob status` answered with a job, or, as None, that it knows no such key."""
 
     attempt: AttemptId
     report: JobReport | None
 
 
-@attrs.frozen
-class AbortAnswered:
+class AbortAnswered(NamedTuple):
     """`orchesjob abort` answered: with the job, or, as None, that there was nothing to abort."""
 
     attempt: AttemptId
     report: JobReport | None
 
 
-@attrs.frozen
-class RunningAnswered:
+class RunningAnswered(NamedTuple):
     """`orchesjob status --running` answered: the run keys of all active jobs of its home."""
 
     run_keys: frozenset[str]
 
 
-@attrs.frozen
-class CallFailed:
+class CallFailed(NamedTuple):
     """A call of orchesjob gave no answer; of an attempt, or, as None, for the whole run."""
 
     attempt: AttemptId | None
     error: OrchesjobError
 
 
-@attrs.frozen
-class WatchAnswered:
+class WatchAnswered(NamedTuple):
     """The watcher was asked to watch the job of an attempt, and this is what came of it."""
 
     attempt: AttemptId
     watch: Watch
 
 
-@attrs.frozen
-class JobExited:
+class JobExited(NamedTuple):
     """The watched worker of an attempt's job is gone: its outcome is there to be asked for."""
 
     attempt: AttemptId
 
 
-@attrs.frozen
-class SurvivorsSeen:
+class SurvivorsSeen(NamedTuple):
     """These processes of an attempt, or, as None, of the whole run, are still alive."""
 
     attempt: AttemptId | None
     survivors: Sequence[Process]
 
 
-@attrs.frozen
-class TimerDue:
+class TimerDue(NamedTuple):
     """A timer that was set has come to its end."""
 
     timer: Timer
     attempt: AttemptId | None = None
 
 
-@attrs.frozen
-class CancelSeen:
+class CancelSeen(NamedTuple):
     """Somebody has asked for the run to be cancelled."""
 
     request: CancelRequest
