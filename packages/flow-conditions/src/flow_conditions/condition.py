@@ -37,8 +37,7 @@ class Condition:
     def _spelled_operands(self) -> tuple[tuple[str, Name], ...]:
         """The distinct operands, each behind its spelling, in order of first appearance."""
         spellings = dict.fromkeys(token for token in self.program if token not in OPERATORS)
-        parts = ((spelling, spelling.partition(DOT)) for spelling in spellings)
-        return tuple((spelling, Name(name, word or None)) for spelling, (name, _, word) in parts)
+        return tuple((spelling, Name(*spelling.split(DOT))) for spelling in spellings)
 
     @cached_property
     def _jump_program(self) -> list[Step]:
