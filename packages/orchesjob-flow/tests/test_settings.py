@@ -40,6 +40,6 @@ def test_from_options() -> None:
 
 
 def test_starts_side_by_side() -> None:
-    """As many steps may be starting as there are cores, and at least two."""
+    """Two steps may be starting for each core."""
     settings = Settings(Home(Path("/h/f.db")), None, 5.0, 60.0, {})
-    assert settings.starts == max(2, os.cpu_count() or 0)
+    assert settings.starts == 2 * (os.cpu_count() or 1)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from orchesjob_flow.home import Home, find_home
 
-LEAST_STARTS = 2
+STARTS_PER_CORE = 2
 DEFAULT_POLL_INTERVAL_SEC = 5.0
 DEFAULT_PATIENCE_SEC = 60.0
 
@@ -35,8 +35,8 @@ class Settings(NamedTuple):
 
     @property
     def starts(self) -> int:
-        """How many steps may be starting at once: a start is work for one core, measured best."""
-        return max(LEAST_STARTS, os.cpu_count() or LEAST_STARTS)
+        """How many steps may be starting at once: each is work for a core, but waits in between."""
+        return STARTS_PER_CORE * (os.cpu_count() or 1)
 
     def global_options(self) -> list[str]:
         """Spell these settings as options, for a child process in another directory."""

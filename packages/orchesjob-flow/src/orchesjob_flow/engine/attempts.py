@@ -94,8 +94,7 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
 def take_note(
     turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
 ) -> None:
-    """Record what orchesjob says of the job, and that it has answered."""
-    turn.run.answered = True
+    """Record what orchesjob says of the job."""
     attempt.before, attempt.job = None, report
     if attempt.row.job != report.payload:
         turn.record_attempt(attempt, job=report.payload, job_id=report.job_id)
@@ -205,7 +204,7 @@ def remains_seen(
 
 def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     """Act on "no such key": start what never was, and never start again what may have been."""
-    turn.run.answered, attempt.before = True, None
+    attempt.before = None
     if attempt.row.abort_reason is not None:
         calls.end_remains(turn, attempt)
     elif attempt.row.job_id is not None:

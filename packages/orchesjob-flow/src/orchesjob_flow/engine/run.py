@@ -122,8 +122,6 @@ class RunState:
     """Steps that are not terminal."""
     starting: int = 0
     """Calls of `orchesjob start` under way."""
-    answered: bool = False
-    """orchesjob has answered this runner at least once."""
     polling: bool = False
     poll_trouble: Trouble | None = None
     sweeping: bool = False

@@ -49,13 +49,9 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
 
 
 def start_ready_steps(turn: Turn) -> None:
-    """Start as many steps as may be starting at once.
-
-    The first call is made alone: two first calls on a fresh orchesjob home can lock each other out.
-    """
+    """Start as many steps as may be starting at once."""
     run = turn.run
-    limit = run.limits.starts if run.answered else 1
-    while run.ready and not run.gave_up and run.starting < limit:
+    while run.ready and not run.gave_up and run.starting < run.limits.starts:
         step = run.ready.popleft()
         step.queued = False
         attempts.begin_attempt(turn, step)
