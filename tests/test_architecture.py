@@ -55,7 +55,7 @@ OUTERMOST = {
     },
     "sys.stderr": {"orchesjob_flow.output"},
     "sys.argv": {"orchesjob_flow.door"},
-    "click.echo": {"orchesjob_flow.door"},
+    "click.echo": set(),
     "print": set(),
     "input": set(),
 }

@@ -209,3 +209,14 @@ def test_impossible_places(flow: "Flow", place: str) -> None:
     error = flow.refusal(f"--db={place}", "start", "--run-key=k", file)["error"]
     assert str(Path(place).parent) in error
     assert "--db" in error
+
+
+@pytest.mark.parametrize("option", ["--db", "--orchesjob-bin"])
+@pytest.mark.parametrize("words", [("status",), ("start", "flow.json")])
+def test_empty_paths(flow: "Flow", option: str, words: tuple[str, ...]) -> None:
+    """A path that came out empty, as of an unset variable, is not taken for none."""
+    flow.write({"id": "a", "command": ["true"]})
+    error = flow.refusal(option, "", *words, "--run-key=k")["error"]
+    assert option in error
+    assert "is empty" in error
+    assert not flow.home.exists()

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flow_store import FlowStore
+
 if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
 
@@ -194,3 +196,18 @@ def test_stopped_runner(flow: "Flow", gate: "Gate") -> None:
     steps = flow.status("k")["steps"]
     assert steps[1]["status"] == "CANCELLED"
     assert steps[1]["attempt_no"] == 0
+
+
+def test_a_request_is_seen(flow: "Flow", gate: "Gate") -> None:
+    """A request that is not carried out yet is shown, with what to do about it (rule 6.7)."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    runner.kill()
+    runner.wait()
+    with FlowStore.open(flow.database) as store:
+        store.request_cancel("k", requested_at=1.0, grace_sec=None)
+    assert flow.status("k")["cancel_requested_at"] == 1.0
+    table = flow.run("status", "--run-key=k", "--format=table").stdout
+    assert "\nCancel: requested " in table
+    assert "`orchesjob-flow cancel` with the same run key goes on" in table
+    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"

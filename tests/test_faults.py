@@ -4,6 +4,9 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -274,3 +277,27 @@ def test_database_removed(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrche
     assert begun(fake_orchesjob) == ["k:a:1"]
     assert flow.start("k", file)["status"] == "SUCCEEDED"
     assert begun(fake_orchesjob) == ["k:a:1", "k:b:1"]
+
+
+@pytest.mark.parametrize("words", [("start",), ("start", "-d")])
+def test_flow_database_locked_at_the_beginning(flow: "Flow", words: tuple[str, ...]) -> None:
+    """A database that another program holds is waited for, as long as the patience lasts (5.7)."""
+    flow.start("first", flow.write({"id": "a", "command": ["true"]}))
+    with closing(sqlite3.connect(flow.database, autocommit=True)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        hasty = flow.refusal("--patience=0", *words, "--run-key=k", "flow.json")
+        assert "another process holds it" in hasty["error"]
+        patient = flow.spawn(*words, "--run-key=k", "flow.json")
+        with pytest.raises(subprocess.TimeoutExpired):
+            patient.wait(2.5)  # longer than SQLite itself waits
+        holder.execute("ROLLBACK")
+    assert patient.wait(60) == 0
+    flow.await_status("k", lambda run: run["status"] == "SUCCEEDED")
+
+
+def test_what_a_failure_leaves_is_ended_in_time(flow: "Flow") -> None:
+    """A left-over process keeps a retry waiting no longer than `timeout_sec` (rules 5.5, 5.8)."""
+    leave = "setsid sleep 600 & exit 1"
+    step = {"id": "a", "command": ["sh", "-c", leave], "retries": 1, "timeout_sec": 1}
+    run = flow.start("k", flow.write(step), code=1)
+    assert (run["steps"][0]["attempt_no"], run["steps"][0]["error"]) == (2, "exit code 1")

@@ -178,7 +178,7 @@ def test_home(
         ("given", {"ORCHESJOB_HOME": "named"}, f"{tmp_path}/given"),
         (None, {"ORCHESJOB_HOME": "named"}, f"{tmp_path}/named"),
         (None, {"ORCHESJOB_HOME": "/absolute"}, "/absolute"),
-        (None, {"ORCHESJOB_HOME": ""}, str(tmp_path)),
+        (None, {"ORCHESJOB_HOME": ""}, "none"),
         (None, {}, "none"),
         (None, None, f"{tmp_path}/inherited"),
     ]:

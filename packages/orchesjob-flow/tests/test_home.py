@@ -43,14 +43,14 @@ def test_logs_and_locks_lie_beside_it() -> None:
 
 def test_folders_are_their_owners_alone(tmp_path: Path) -> None:
     """Folders are made 0700, whatever the umask; making them again changes nothing (6.1)."""
-    home = Home(tmp_path / "new" / "flow.db")
+    home = Home(tmp_path / "newer" / "new" / "flow.db")
     before = os.umask(0)
     try:
         home.prepare()
         home.prepare()
     finally:
         os.umask(before)
-    for folder in (tmp_path / "new", home.logs, home.locks):
+    for folder in (tmp_path / "newer", tmp_path / "newer" / "new", home.logs, home.locks):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

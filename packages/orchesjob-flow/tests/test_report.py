@@ -19,6 +19,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "started_at": ten_o_clock,
         "finished_at": None,
         "error": None,
+        "cancel_requested_at": None,
         "runner": {"pid": 4711, "alive": True},
     }
     assert steps[0] == {

@@ -32,10 +32,10 @@ NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)
 
 
-def report(status: str, key: str = "k:a:1") -> JobReport:
+def report(status: str, key: str = "k:a:1", **facts: object) -> JobReport:
     """Make a report of a job."""
-    facts = {"job_id": "j", "run_key": key, "status": status, "worker_pid": 7, "target_pid": 8}
-    return JobReport.from_payload(facts)
+    job = {"job_id": "j", "run_key": key, "status": status, "worker_pid": 7, "target_pid": 8}
+    return JobReport.from_payload({**job, **facts})
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_many_survivors(run: RunState) -> None:
     decision = update(run, SurvivorsSeen(FIRST, crowd), NOW)
     assert decision.changes.steps[0].error == (
         "waits for attempt 1 to be gone: "
-        "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more"
+        "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more; end it to go on"
     )
 
 
@@ -160,3 +160,15 @@ def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
     other = RunState.load(flow, recorded, Limits())
     for event in (RunnerStarted(), StartAnswered(FIRST, report("LOST")), SurvivorsSeen(FIRST, [])):
         assert update(run, event, NOW) == update(other, event, NOW)
+
+
+@pytest.mark.parametrize(
+    ("finished_at", "ended_at"),
+    [(1100, 1101.0), (None, 1600.0), (1600, 1600.0), (5000, 1600.0), (7, 1000.0)],
+)
+def test_an_end_that_nobody_saw(run: RunState, finished_at: int | None, ended_at: float) -> None:
+    """A job that ended while no runner lived ended when orchesjob says, within reason (6.4)."""
+    update(run, RunnerStarted(), NOW)
+    later = NOW._replace(wall=1600.0, mono=610.0)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED", finished_at=finished_at)), later)
+    assert run.steps[0].row.finished_at == ended_at

@@ -213,8 +213,9 @@ class OrchesjobClient:
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         environment = dict(os.environ if env is None else env)
-        home = environment.get(_HOME) if self._home is None else self._home
-        if home is not None:
+        # An empty one would be the current directory to orchesjob, which nobody means.
+        home = environment.pop(_HOME, "") if self._home is None else self._home
+        if home:
             environment[_HOME] = os.path.abspath(home)  # noqa: PTH100 - text, `..`
         return environment
 

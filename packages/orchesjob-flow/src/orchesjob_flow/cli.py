@@ -43,6 +43,13 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty value: it comes from an unset variable more often than not."""
+    if value == "":
+        raise click.BadParameter("is empty; name a path, or leave the option out", param=param)
+    return value
+
+
 run_key_option = click.option(
     "--run-key", metavar="KEY", required=True, help="Name of the run: 1 to 255 characters."
 )
@@ -55,8 +62,19 @@ run_key_option = click.option(
 @click.version_option(
     package_name="orchesjob-flow", prog_name="orchesjob-flow", message="%(prog)s %(version)s"
 )
-@click.option("--db", metavar="PATH", help="Database of the runs (see the manual for the default).")
-@click.option("--orchesjob-bin", metavar="PATH", help="orchesjob executable.")
+@click.option(
+    "--db",
+    metavar="PATH",
+    callback=refuse_empty,
+    help="Database of the runs. [default: orchesjob-flow.sqlite3 in $ORCHESJOB_FLOW_HOME, "
+    "$ORCHESJOB_HOME, or ~/.local/share/orchesjob-flow]",
+)
+@click.option(
+    "--orchesjob-bin",
+    metavar="PATH",
+    callback=refuse_empty,
+    help="orchesjob executable. [default: $ORCHESJOB_BIN, or the one on PATH, or our own]",
+)
 @click.option(
     "--poll-interval",
     type=Seconds(zero=False),
@@ -187,7 +205,7 @@ def watch(
     return outcome(look(run_key, settings, interval_sec=interval, screen=screen))
 
 
-@cli.command()
+@cli.command(short_help="End a run and return when nothing of it is left.")
 @run_key_option
 @click.option(
     "--grace-seconds",

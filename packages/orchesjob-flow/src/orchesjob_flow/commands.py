@@ -6,6 +6,7 @@ Each returns the run as it stands at its end. Options, output and exit codes are
 import os
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +18,14 @@ from orchesjob_flow.driving import runner_of, warn
 from orchesjob_flow.errors import (
     DefinitionDiffers,
     DirectoryGone,
+    GaveUp,
     NotEnded,
     RunnerBusy,
     name_holder,
 )
 from orchesjob_flow.home import check_run_key
 from orchesjob_flow.locks import Lock, holder
-from orchesjob_flow.reading import load, open_existing
+from orchesjob_flow.reading import load, open_existing, patiently
 from orchesjob_flow.settings import Settings
 
 DEFAULT_GRACE_SEC = 5.0
@@ -108,9 +110,10 @@ def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
     locate(settings.orchesjob, settings.environ)
     directory = current_directory()
     settings.home.prepare()
-    store = FlowStore.open(settings.home.database)
+    store = patiently(settings, lambda: FlowStore.open(settings.home.database))
     try:
-        created = store.create(
+        create = partial(
+            store.create,
             run_key=run_key,
             flow_id=flow.flow_id,
             definition=flow.to_json(),
@@ -118,6 +121,7 @@ def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
             started_at=time.time(),
             steps=[(step.id, step.retries) for step in flow.steps],
         )
+        created = patiently(settings, create)
         if not created:
             compare(run_key, flow, load(store, run_key, settings))
     except BaseException:
@@ -149,7 +153,8 @@ def cancel(run_key: str, grace_sec: float | None, settings: Settings) -> Run:
     with open_existing(run_key, settings) as store:
         if load(store, run_key, settings).status.is_terminal:
             return load(store, run_key, settings)
-        request = store.request_cancel(run_key, requested_at=time.time(), grace_sec=grace_sec)
+        ask = partial(store.request_cancel, run_key, requested_at=time.time(), grace_sec=grace_sec)
+        request = patiently(settings, ask)
         asked = None if request is None else request.grace_sec  # by whoever was the first to ask
         grace = DEFAULT_GRACE_SEC if asked is None else asked
         deadline = time.monotonic() + grace + CANCEL_ALLOWANCE_SEC
@@ -172,8 +177,11 @@ def finish_cancel(
     """Drive a run that is to be cancelled, until it is or the deadline is over."""
     with closing(lock):
         if not load(store, run_key, settings).status.is_terminal:
-            with runner_of(run_key, settings, store, lock) as runner:
-                runner.drive(until=deadline)
+            try:
+                with runner_of(run_key, settings, store, lock) as runner:
+                    runner.drive(until=deadline)
+            except GaveUp as error:
+                raise NotEnded(run_key, error.cause) from error
 
 
 def tick(run_key: str, settings: Settings) -> Run:

@@ -11,16 +11,29 @@ from types import FrameType
 from typing import Any
 
 from orchesjob_flow.errors import FlowError, Interrupted
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, WRONG
-from orchesjob_flow.output import ResultLost, reopen_standard_streams, write_message
+from orchesjob_flow.exit_codes import DONE, SIGNALLED, WRONG
+from orchesjob_flow.output import (
+    ResultLost,
+    reopen_standard_streams,
+    write_message,
+    write_result,
+)
 from orchesjob_flow.quick import answer, parse_question
 from orchesjob_flow.text import dump_json
+
+LEFT_BEHIND = {
+    "start": "steps that have begun run on under orchesjob",
+    "cancel": "a request that was recorded stays, and whoever advances the run carries it out",
+}
+"""What an interrupted command leaves to be gone on with."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     reopen_standard_streams()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `__main__`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
     # how its command ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -35,11 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return interrupted(stop.signum, words)
     except BrokenPipeError:
         forget_output()
-        return NOT_SUCCEEDED
-    except ResultLost as error:
-        forget_output()
-        write_message(dump_json({"error": str(error)}, indent=None))
-        return NOT_SUCCEEDED
+        return WRONG
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         if "drive" in words and not is_expected(error):
             import traceback
@@ -64,8 +73,10 @@ def run_command(words: list[str]) -> int:
     try:
         result = cli.main(words, standalone_mode=False, color=colour)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help(), color=colour)
-        result = DONE
+        write_result(f"{error.ctx.get_help()}\n")
+        raise click.UsageError("no command was given", error.ctx) from error
+    except SystemExit as error:  # click's only one, when the reader of stdout has gone
+        raise BrokenPipeError from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
     sys.stdout.flush()
@@ -80,10 +91,11 @@ def interrupt(signum: int, _frame: FrameType | None) -> None:
 def interrupted(signum: int, words: Sequence[str]) -> int:
     """Say how to go on after a signal (rule 6.9)."""
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
-    if "start" in words:
-        described["error"] += "; steps that have begun run on under orchesjob"
+    command = next((word for word in words if word in LEFT_BEHIND), None)
+    if command is not None:
         import shlex
 
+        described["error"] += f"; {LEFT_BEHIND[command]}"
         described["resume"] = shlex.join(["orchesjob-flow", *words])
     write_message(dump_json(described, indent=None))
     return SIGNALLED + signum
@@ -99,6 +111,8 @@ def forget_output() -> None:
 
 def explain(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with whatever data a script can use."""
+    if type(error) is OSError and error.filename is None:
+        return {"error": str(ResultLost(error.strerror or str(error)))}
     if not is_expected(error):
         return explain_usage(error) or {
             "error": f"internal error, a bug worth reporting: {error!r}; every run is as it was"

@@ -101,7 +101,10 @@ class RunnerBusy(FlowError, RuntimeError):
 
     def __str__(self) -> str:
         """Say who advances the run."""
-        return f"run {self.run_key!r} is being advanced by {name_holder(self.pid)}"
+        return (
+            f"run {self.run_key!r} is being advanced by {name_holder(self.pid)}, and one process "
+            "at a time is enough; `watch` shows what it does"
+        )
 
 
 class CallsInFlight(FlowError, TimeoutError):

@@ -2,8 +2,8 @@
 
 DONE = 0
 NOT_SUCCEEDED = 1
-"""The run ended FAILED or CANCELLED, or its outcome could not be written."""
+"""The run ended FAILED or CANCELLED."""
 WRONG = 2
-"""Something is wrong with the call, the flow file or the machine."""
+"""Something is wrong with the call, the flow file or the machine; or the result has no reader."""
 SIGNALLED = 128
 """A signal's number is added: 130, 143, 129."""

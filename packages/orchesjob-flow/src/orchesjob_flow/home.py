@@ -55,7 +55,9 @@ class Home(NamedTuple):
         """
         for folder in (self.database.parent, self.logs, self.locks):
             try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for missing in reversed([path for path in folder.parents if not path.exists()]):
+                    missing.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
                 found = folder.stat()
             except OSError as error:
                 raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error

@@ -21,7 +21,10 @@ class ResultLost(FlowError, OSError):
 
     def __str__(self) -> str:
         """Say what is lost and what is not."""
-        return f"the result could not be written to stdout: {self.cause}; `status` prints it again"
+        return (
+            f"what was asked for was done, but could not be written to stdout: {self.cause}; send "
+            "it elsewhere (`status` prints a run again)"
+        )
 
 
 def reopen_standard_streams() -> None:

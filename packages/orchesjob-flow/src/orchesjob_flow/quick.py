@@ -32,9 +32,10 @@ def parse_question(words: Sequence[str]) -> Question | None:
             return None
         else:
             found[name] = value if has_value else next(rest, "")
-    run_key = found.get("--run-key", "")
-    plain = "status" in found and found.get("--format", "json") == "json"
-    return Question(run_key, found.get("--db")) if plain and run_key else None
+    plain = "status" in found and found.get("--format", "json") == "json" and all(found.values())
+    if not plain or "--run-key" not in found:
+        return None
+    return Question(found["--run-key"], found.get("--db"))
 
 
 def options_here(found: dict[str, str]) -> tuple[str, ...]:

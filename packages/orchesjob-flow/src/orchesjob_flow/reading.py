@@ -1,10 +1,16 @@
 """Finding a recorded run: the beginning of every command but `start`, and all of `status`."""
 
-from flow_store import FlowStore, Run, StoreMissing
+import time
+from collections.abc import Callable
+
+from flow_store import FlowStore, Run, StoreMissing, StoreUnavailable
 from orchesjob_flow.errors import RunNotFound
 from orchesjob_flow.home import check_run_key
 from orchesjob_flow.locks import holder
 from orchesjob_flow.settings import Settings
+
+FIRST_BACKOFF_SEC = 0.1
+LONGEST_BACKOFF_SEC = 5.0
 
 
 def read(run_key: str, settings: Settings) -> tuple[Run, int | None]:
@@ -26,7 +32,20 @@ def open_existing(run_key: str, settings: Settings) -> FlowStore:
     if not settings.home.database.exists():
         raise RunNotFound(run_key, settings.home.database)
     settings.home.prepare()
-    return FlowStore.open(settings.home.database)
+    return patiently(settings, lambda: FlowStore.open(settings.home.database))
+
+
+def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
+    """Try again while the database is locked or full, as long as the patience lasts (rule 5.7)."""
+    end, backoff = time.monotonic() + settings.patience_sec, FIRST_BACKOFF_SEC
+    while True:
+        try:
+            return ask()
+        except StoreUnavailable as error:
+            if not error.retryable or time.monotonic() + backoff > end:
+                raise
+        time.sleep(backoff)
+        backoff = min(2 * backoff, LONGEST_BACKOFF_SEC)
 
 
 def load(store: FlowStore, run_key: str, settings: Settings) -> Run:

@@ -18,6 +18,7 @@ def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "error": run.error,
+        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
         "steps": [
             step_json(run.run_key, step, run.attempts.get(step.position)) for step in run.steps
         ],

@@ -52,7 +52,13 @@ def header(run: Run, runner_pid: int | None, wall: float, *, colour: bool) -> It
     )
     if run.error is not None:
         yield f"Error: {visible(run.error)}"
-    if runner_pid is None and not run.status.is_terminal:
+    if run.status.is_terminal:
+        return
+    if run.cancel is not None:
+        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not done yet"
+    if runner_pid is None and run.cancel is not None:
+        yield "Runner: none - `orchesjob-flow cancel` with the same run key goes on"
+    elif runner_pid is None:
         yield "Runner: none - `orchesjob-flow start` with the same run key and file goes on"
 
 

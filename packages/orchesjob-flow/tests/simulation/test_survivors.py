@@ -23,7 +23,7 @@ def test_waits_for_a_survivor(world: World, step: Make, strict: bool, delay: flo
     assert first.end is not None
     assert first.end - first.begin == 60.0
     assert 0 <= second.begin - first.end < 2
-    error = f"waits for attempt 1 to be gone: pid {first.pid} (a)"
+    error = f"waits for attempt 1 to be gone: pid {first.pid} (a); end it to go on"
     assert ("DELAYED", error) in world.states_of("a")
     assert world.step("a").error is None
 

@@ -19,6 +19,7 @@ from orchesjob_flow.engine.verdict import (
     describe_abort,
     describe_failure,
     describe_loss,
+    job_finished_at,
     judge,
 )
 
@@ -233,7 +234,7 @@ def call_failed(turn: Turn, step: RunStep, attempt: OpenAttempt, error: Orchesjo
 def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     """Record a success, which is final."""
     close_attempt(turn, step, attempt, AttemptStatus.SUCCEEDED, None)
-    finish_step(turn, step, StepStatus.SUCCEEDED, None)
+    finish_step(turn, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
 
 def lost(turn: Turn, step: RunStep, attempt: OpenAttempt, why: str) -> None:
@@ -271,7 +272,7 @@ def fail_attempt(turn: Turn, step: RunStep, attempt: OpenAttempt, error: str) ->
     close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
     turn.record_step(step, failures=step.row.failures + 1, error=error)
     if step.row.failures > step.row.max_retries:
-        finish_step(turn, step, StepStatus.FAILED, error)
+        finish_step(turn, step, StepStatus.FAILED, error, attempt.row.finished_at)
     else:
         retry_step(turn, step, error)
 
@@ -280,6 +281,25 @@ def close_attempt(
     turn: Turn, step: RunStep, attempt: OpenAttempt, status: AttemptStatus, error: str | None
 ) -> None:
     """Give an attempt its terminal status."""
-    ended_at = turn.wall_after(attempt.row.started_at)
-    turn.record_attempt(attempt, status=status, error=error, finished_at=ended_at)
+    running_mono = attempt.row.running_mono
+    if running_mono is None and status is not AttemptStatus.NEVER_RAN:
+        running_mono = turn.now.mono
+    step.last_running_mono = running_mono
+    turn.record_attempt(
+        attempt,
+        status=status,
+        error=error,
+        running_mono=running_mono,
+        finished_at=ended_at(turn, attempt),
+    )
     step.attempt = None
+
+
+def ended_at(turn: Turn, attempt: OpenAttempt) -> float:
+    """Tell when an attempt ended: now, or when orchesjob saw it end while nobody was looking.
+
+    orchesjob counts whole seconds, so a job has ended by the end of the one that it names.
+    """
+    seen = None if attempt.job is None else job_finished_at(attempt.job)
+    latest = turn.now.wall if seen is None else min(turn.now.wall, seen + 1)
+    return max(latest, attempt.row.started_at)

@@ -31,9 +31,16 @@ def decide_steps(turn: Turn) -> None:
         finish_run(turn)
 
 
-def finish_step(turn: Turn, step: RunStep, status: StepStatus, error: str | None) -> None:
-    """Give a step its terminal status."""
-    ended_at = turn.wall_after(step.row.started_at)
+def finish_step(
+    turn: Turn,
+    step: RunStep,
+    status: StepStatus,
+    error: str | None,
+    ended_at: float | None = None,
+) -> None:
+    """Give a step its terminal status; it ended with its last attempt, or, as None, just now."""
+    if ended_at is None:
+        ended_at = turn.wall_after(step.row.started_at)
     turn.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
     turn.run.open_steps -= 1
     if status is not StepStatus.CANCELLED and turn.run.cancel is None:
@@ -114,7 +121,8 @@ def survivors_seen(turn: Turn, step: RunStep, survivors: Sequence[Process]) -> N
     if not survivors:
         turn.run.enqueue(step)
         return
-    error = f"waits for attempt {step.row.attempt_no} to be gone: {name_processes(survivors)}"
+    names = name_processes(survivors)
+    error = f"waits for attempt {step.row.attempt_no} to be gone: {names}; end it to go on"
     if (step.row.status, step.row.error) != (StepStatus.DELAYED, error):
         turn.record_step(step, status=StepStatus.DELAYED, error=error)
     attempt = AttemptId(step.row.position, step.row.attempt_no)

@@ -70,6 +70,14 @@ def describe_abort(report: JobReport) -> str:
     return "aborted from outside this run"
 
 
+def job_finished_at(report: JobReport) -> float | None:
+    """Tell when a job ended by itself, in whole seconds, if orchesjob knows: it may not."""
+    if report.known_status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        return None
+    at = json.loads(report.payload).get("finished_at")
+    return at if isinstance(at, int | float) else None
+
+
 def describe_loss(report: JobReport) -> str:
     """Say what is known of a job that orchesjob has lost sight of."""
     if report.target_pid is None:
