@@ -127,7 +127,7 @@ SPECIALS = [
     ("when: @A", "put text that begins with this character in quotes"),
     ("when: &x !A", "put text that begins with ! in quotes"),
     ("when:\n\t!A", "use spaces instead of tabs"),
-    ("when:", "steps[0].when: is empty; remove the key or give it a value"),
+    ("when:", "steps[0].when: is empty; give it a value, or remove the key if it is optional"),
     ('when: ""', "steps[0].when: "),
     ("when: !", "steps[0].when: expected a name"),
     ("when: [A]", "steps[0].when: must be text, got a list"),

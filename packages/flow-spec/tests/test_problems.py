@@ -88,7 +88,10 @@ MISSING = [
     ("{}", ['f:1:1: a flow needs the key "flow_id"', 'f:1:1: a flow needs the key "steps"']),
     ("flow_id: f", ['f:1:1: a flow needs the key "steps"']),
     ("flow_id: f\nsteps: []", ["f:2:8: steps: must not be empty: write a list such as "]),
-    ("flow_id: f\nsteps:", ["f:2:7: steps: is empty; remove the key or give it a value"]),
+    (
+        "flow_id: f\nsteps:",
+        ["f:2:7: steps: is empty; give it a value, or remove the key if it is optional"],
+    ),
     ("flow_id: f\nsteps: {A: x}", ["f:2:8: steps: must be a list of steps, such as "]),
     (
         "flow_id: f\nsteps: [{}]",

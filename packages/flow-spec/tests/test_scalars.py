@@ -79,7 +79,7 @@ TRUTH = "must be true or false, got "
 LIST = 'must be a list of words, such as ["echo", "hello"]; got '
 IDS = "must be a list of step ids, such as [download]; got "
 UNQUOTE = "; write it without quotes"
-REMOVE = "; remove the key or give it a value"
+REMOVE = "; give it a value, or remove the key if it is optional"
 
 REFUSED = [
     ("retries", "many", INTEGER + '"many"'),

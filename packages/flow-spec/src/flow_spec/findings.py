@@ -15,7 +15,7 @@ from flow_spec.spelling import Speller
 
 type Path = tuple[str | int, ...]
 
-_REMOVE_OR_FILL = "; remove the key or give it a value"
+_REMOVE_OR_FILL = "; give it a value, or remove the key if it is optional"
 
 
 @attrs.frozen(eq=False)
