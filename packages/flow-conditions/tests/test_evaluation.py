@@ -82,7 +82,9 @@ def test_ten_thousand_conditions_agree_with_python(kleene: Kleene) -> None:
         answers = {operand: generator.random() < 0.5 for operand in condition.operands}
         python = text.replace("!", " not ").replace("&&", " and ").replace("||", " or ")
         by_python = eval(python.strip(), {str(name): value for name, value in answers.items()})  # noqa: S307
-        if condition.evaluate(answers.__getitem__) is not by_python:
+        # First by the tables, then by jumps: see `Condition.evaluate`.
+        found = [condition.evaluate(answers.__getitem__) for _ in range(2)]
+        if found != [by_python, by_python]:
             disagreements.append((text, answers))
         unknown = {name: generator.choice((True, None, False)) for name in answers}
         if condition.evaluate(unknown.__getitem__) is not kleene(condition.tree, unknown):

@@ -73,6 +73,11 @@ class Condition:
             TypeError: the lookup answered something else.
         """
         answers = self._answers(lookup)
+        cached = self.__dict__
+        if "_evaluated" not in cached:
+            # Most conditions are evaluated once, which jumps repay neither in time nor in memory.
+            cached["_evaluated"] = True
+            return values(self.program, answers)[-1]
         value = decide(self._jump_program, answers)
         return values(self.program, answers)[-1] if value is None else value
 
