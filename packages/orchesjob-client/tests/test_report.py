@@ -169,7 +169,7 @@ def test_deep_but_parsed(answer: Answer) -> None:
 
 
 def test_largest_payload(answer: Answer) -> None:
-    """An object of exactly a million characters is still taken."""
+    """An object of exactly the longest length is still taken."""
     room = 6_000_000 - len(JobReport.from_payload(answer(later="")).payload)
     assert len(JobReport.from_payload(answer(later="x" * room)).payload) == 6_000_000
 

@@ -89,7 +89,7 @@ class Database:
             )
         try:
             self._configure()
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on: nobody else could close this
             self.close()
             raise
 
@@ -128,7 +128,7 @@ class Database:
         try:
             yield
             self.query("COMMIT")
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on: nothing may stay half done
             # A full disk makes SQLite roll back by itself; a lock leaves the transaction open.
             if self._connection.in_transaction:
                 self.query("ROLLBACK")

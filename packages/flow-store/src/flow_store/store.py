@@ -60,7 +60,7 @@ class FlowStore:
         database = Database(file, "rw")
         try:
             schema.upgrade(database)
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on: nobody else could close this
             database.close()
             raise
         return cls(database)
@@ -88,7 +88,7 @@ class FlowStore:
     def _reading(cls, database: Database) -> Self:
         try:
             schema.require_recorded(database)
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on: nobody else could close this
             database.close()
             raise
         return cls(database)

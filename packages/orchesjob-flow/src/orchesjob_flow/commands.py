@@ -15,6 +15,7 @@ from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow import detach
 from orchesjob_flow.driving import runner_of, warn
+from orchesjob_flow.engine.calls import DEFAULT_GRACE_SEC
 from orchesjob_flow.errors import (
     DefinitionDiffers,
     DirectoryGone,
@@ -28,7 +29,6 @@ from orchesjob_flow.locks import Lock, holder
 from orchesjob_flow.reading import load, open_existing, patiently
 from orchesjob_flow.settings import Settings
 
-DEFAULT_GRACE_SEC = 5.0
 CANCEL_ALLOWANCE_SEC = 30.0
 LOOK_SEC = 0.1
 
@@ -124,7 +124,7 @@ def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
         created = patiently(settings, create)
         if not created:
             compare(run_key, flow, load(store, run_key, settings))
-    except BaseException:
+    except BaseException:  # a signal, too, must not leave it open
         store.close()
         raise
     return store

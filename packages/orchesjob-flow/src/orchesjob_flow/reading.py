@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable
 
 from flow_store import FlowStore, Run, StoreMissing, StoreUnavailable
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.errors import RunNotFound
 from orchesjob_flow.home import check_run_key
 from orchesjob_flow.locks import holder
 from orchesjob_flow.settings import Settings
-
-FIRST_BACKOFF_SEC = 0.1
-LONGEST_BACKOFF_SEC = 5.0
 
 
 def read(run_key: str, settings: Settings) -> tuple[Run, int | None]:
@@ -45,7 +43,7 @@ def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
             if not error.retryable or time.monotonic() + backoff > end:
                 raise
         time.sleep(backoff)
-        backoff = min(2 * backoff, LONGEST_BACKOFF_SEC)
+        backoff = longer(backoff)
 
 
 def load(store: FlowStore, run_key: str, settings: Settings) -> Run:

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
 from orchesjob_flow.engine.effects import Effect, GiveUp, SetTimer, Warn
@@ -27,7 +28,7 @@ from orchesjob_flow.engine.events import (
     WatchAnswered,
 )
 from orchesjob_flow.engine.run import RunState
-from orchesjob_flow.engine.turn import FIRST_BACKOFF_SEC, LONGEST_BACKOFF_SEC, Decision
+from orchesjob_flow.engine.turn import Decision
 from orchesjob_flow.errors import GaveUp, Interrupted
 
 LOOK_FOR_CANCEL_SEC = 0.4
@@ -175,7 +176,7 @@ class Runner:
                 if over or not error.retryable:
                     raise GaveUp(self.run.run_key, str(error)) from error
                 self._hold_for(backoff)
-                backoff = min(2 * backoff, LONGEST_BACKOFF_SEC)
+                backoff = longer(backoff)
                 continue
             return
 

@@ -106,7 +106,7 @@ def test_a_job_that_is_there_already(world: World, step: Make) -> None:
     assert not world.executions()
 
 
-def test_as_many_starts_as_cores(world: World, step: Make) -> None:
+def test_as_many_starts_as_allowed(world: World, step: Make) -> None:
     """Starts run side by side up to the limit."""
     world.limits = Limits(starts=3)
     world.calls.latency = (1.0, 1.0)

@@ -9,13 +9,12 @@ from typing import Any
 import attrs
 
 from flow_store import Changes, FlowStatus, RunHeader, Step
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect, SetTimer
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
 from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep, Trouble
 
-FIRST_BACKOFF_SEC = 0.1
-LONGEST_BACKOFF_SEC = 5.0
 ANSWER_SEC = 5.0  # what any call may take on a busy machine, however little patience there is
 NO_NEXT_ATTEMPT: dict[str, Any] = {
     "next_attempt_at": None,
@@ -91,4 +90,4 @@ class Turn:
             return Trouble(since, FIRST_BACKOFF_SEC)
         if self.now.mono - trouble.since >= self.run.limits.patience_sec:
             return None
-        return Trouble(trouble.since, min(trouble.delay_sec * 2, LONGEST_BACKOFF_SEC))
+        return Trouble(trouble.since, longer(trouble.delay_sec))
