@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from measuring import conditions, consumption, latency, reading
+from measuring import anatomy, conditions, consumption, latency, reading
 from measuring.figures import Figure
 from measuring.workplace import Workplace, compile_packages, seconds
 from tabulate import tabulate
@@ -29,6 +29,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "short-chain": latency.short_chain,
     "parallel": latency.parallel,
     "calls": latency.calls,
+    "anatomy": anatomy.parts_of_a_step,
     "long-steps": latency.long_steps,
     "succession": latency.succession,
     "status": latency.status,

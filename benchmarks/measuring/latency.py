@@ -62,8 +62,8 @@ def short_chain(place: Workplace) -> list[Figure]:
 
 def parallel(place: Workplace) -> list[Figure]:
     """Compare 24 independent no-op steps with the best that xargs can do."""
-    script = 'seq 24 | xargs -P {} -I+ "$BENCHMARK_ORCHESJOB" start --strict --run-key k+ -- true'
-    by_xargs = {f"-P {width}": shell(place, script.format(width)) for width in (2, 4, 8)}
+    busy: list[float] = []
+    by_xargs = {f"-P {width}": xargs(place, width, busy) for width in (2, 4, 8)}
     taken = interleave(
         place.rounds(12), {"flow": running(place, flows.independent(24)), **by_xargs}
     )
@@ -75,9 +75,33 @@ def parallel(place: Workplace) -> list[Figure]:
             ratios(ours, taken[best]),
             1.0,
             note=f"{median(ours):.2f} s against "
-            + ", ".join(f"{median(times):.2f} s with {name}" for name, times in taken.items()),
+            + ", ".join(f"{median(times):.2f} s with {name}" for name, times in taken.items())
+            + f"; under xargs orchesjob keeps the cores busy for {median(busy):.0%} of the time",
         )
     ]
+
+
+def xargs(place: Workplace, width: int, busy: list[float]) -> Callable[[], float]:
+    """Time 24 no-op jobs under xargs, and note which share of the cores they keep busy."""
+    calls = '"$BENCHMARK_ORCHESJOB" start --strict --run-key k+ -- true'
+    script = f"seq 24 | xargs -P {width} -I+ {calls}"
+
+    def act(environment: Mapping[str, str]) -> float:
+        before = busy_seconds()
+        took = seconds(["sh", "-ec", script], environment)
+        busy.append((busy_seconds() - before) / took / (os.cpu_count() or 1))
+        return took
+
+    return in_fresh_home(place, act)
+
+
+def busy_seconds() -> float:
+    """Read for how long the machine's cores have not been idle, all together, since it booted."""
+    _, user, nice, system, _, _, interrupts, soft_interrupts, *_ = (
+        Path("/proc/stat").read_text().partition("\n")[0].split()
+    )
+    ticks = sum(map(int, (user, nice, system, interrupts, soft_interrupts)))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def calls(place: Workplace) -> list[Figure]:
@@ -149,7 +173,10 @@ def await_worker(job: Mapping[str, object]) -> None:
 
 
 def succession(place: Workplace) -> list[Figure]:
-    """Measure from a job's last act to the call that starts its successor."""
+    """Measure from a job's last act to the call that starts its successor.
+
+    What the clock itself costs, the shell in front of orchesjob, is taken off.
+    """
     flow = place.write(flows.chain(6, LOG_END))
     command = [place.flow, "start", "--run-key=run", flow]
     of_rounds, delays, allowed = [], [], []
@@ -163,8 +190,9 @@ def succession(place: Workplace) -> list[Figure]:
             ask = [CLOCKED, "status", "--run-key=run:s0:1"]
             one_status = median(seconds(ask, environment) for _ in range(6))
             workers += [worker_lag(place, environment, number) for number in range(2)]
+            lag = median(clock_lag(environment) for _ in range(6))
         round_delays = [
-            (start - end) / 1e6 for end, start in zip(ends[:-1], starts[1:], strict=True)
+            (start - end) / 1e6 - lag for end, start in zip(ends[:-1], starts[1:], strict=True)
         ]
         of_rounds += [delay / (one_status + ALLOWANCE_SEC) for delay in round_delays]
         delays += round_delays
@@ -179,6 +207,14 @@ def succession(place: Workplace) -> list[Figure]:
             f" {median(workers) * 1e3:.0f} ms after the last act, which no caller can hasten",
         )
     ]
+
+
+def clock_lag(environment: Mapping[str, str]) -> float:
+    """Measure from a call of the clocked orchesjob to its line in the file."""
+    began = time.time()
+    run([CLOCKED, "--version"], environment)
+    line = Path(environment["BENCHMARK_CALLS"]).read_text().splitlines()[-1]
+    return int(line.split()[0]) / 1e6 - began
 
 
 def read_ends(environment: Mapping[str, str]) -> list[int]:
