@@ -1,6 +1,7 @@
 """Marked processes are found wherever they went, and only they are ended."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -163,8 +164,24 @@ def test_ended_meanwhile(tmp_path: Path) -> None:
     for name in ("self", "7"):
         (tmp_path / name).mkdir()
     (tmp_path / "self" / "environ").touch()
-    (tmp_path / "8").touch()
+    (tmp_path / "8").symlink_to("gone")
     assert marked_processes(MARK, {"x"}, proc=tmp_path) == []
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_short_of_descriptors(spawn: Spawn, env: dict[str, str], value: str, left: int) -> None:
+    """Not to be able to look is an error, never the answer that nobody is there (rule 5.8)."""
+    spawn(env=env)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + left, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            marked_processes(MARK, {value})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert one(value)
 
 
 def test_nothing_to_end() -> None:

@@ -19,6 +19,7 @@ from orchesjob_client.process import Process
 _PROC = Path("/proc")
 _AFTER_KILL_SEC = 2.0
 _TICK_SEC = 0.05
+_NOT_TO_BE_SEEN = (FileNotFoundError, ProcessLookupError, PermissionError)  # gone, or another's
 
 
 def marked_processes(
@@ -30,7 +31,8 @@ def marked_processes(
     system, `ps` is asked.
 
     Raises:
-        OSError: There is neither a process file system nor a `ps`, so nobody can tell.
+        OSError: Nobody can tell: there is neither a process file system nor a `ps`, or this process
+            is out of descriptors or memory.
     """
     if not _has_processes(proc):
         return [found for found in ps.read_processes(variable, values) if found.pid != os.getpid()]
@@ -138,7 +140,7 @@ def _read_marked(proc: Path, pid: int, marks: dict[bytes, str]) -> Process | Non
     """
     try:
         folder = os.open(proc / str(pid), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
+    except _NOT_TO_BE_SEEN:
         return None
     try:
         environment = set(_read(folder, "environ").split(b"\0"))
@@ -147,7 +149,7 @@ def _read_marked(proc: Path, pid: int, marks: dict[bytes, str]) -> Process | Non
             return None
         ticks = _parse_stat(_read(folder, "stat"))
         words = _read(folder, "cmdline").rstrip(b"\0").split(b"\0")
-    except OSError:
+    except _NOT_TO_BE_SEEN:
         return None
     finally:
         os.close(folder)
@@ -164,7 +166,7 @@ def _read(folder: int, name: str) -> bytes:
 def _started_ticks(folder: Path) -> int | None:
     try:
         return _parse_stat((folder / "stat").read_bytes())
-    except OSError:
+    except _NOT_TO_BE_SEEN:
         return None
 
 
