@@ -153,26 +153,6 @@ def test_status_that_always_fails(
     assert (step["status"], step["error"], step["attempt_no"]) == ("FAILED", "exit code 7", 1)
 
 
-def test_lost_job_lives_on(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
-    """No attempt starts beside its predecessor: LOST is not dead (rule 5.8)."""
-    file = flow.write({"id": "a", "command": gate.command(), "retries": 1})
-    runner = flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    job = flow.await_job("k")
-    os.kill(job["worker_pid"], signal.SIGKILL)
-    run = flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
-    step = run["steps"][0]
-    assert f"pid {job['target_pid']}" in step["error"]
-    assert (step["run_key"], step["attempt_no"]) == ("k:a:2", 1)
-    assert not gate.has_arrival()
-    gate.let_through()  # the survivor ends
-    gate.await_arrival()  # and only then the second attempt begins
-    assert not Path(f"/proc/{job['target_pid']}/exe").exists()
-    gate.let_through()
-    assert runner.wait(60) == 0
-    assert begun(fake_orchesjob) == ["k:a:1", "k:a:2"]
-
-
 def test_lost_without_retries(flow: "Flow", gate: "Gate") -> None:
     """A lost job's outcome is unknown: the step has failed, and says so (rule 5.3)."""
     flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))

@@ -181,7 +181,7 @@ def test_short_of_descriptors(spawn: Spawn, env: dict[str, str], value: str, lef
             marked_processes(MARK, {value})
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert one(value)
+    assert one(value).value == value
 
 
 def test_nothing_to_end() -> None:

@@ -251,6 +251,7 @@ def foreign(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) 
         f"orchesjob knows {attempt.run_key} as another command, {list(report.command)} "
         f"and not {list(step.spec.command)}; use another run key or another orchesjob home"
     )
+    step.is_foreign = True
     close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
     turn.record_step(step, failures=step.row.failures + 1)
     finish_step(turn, step, StepStatus.FAILED, error)

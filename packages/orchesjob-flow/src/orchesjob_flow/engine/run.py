@@ -16,6 +16,7 @@ from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step, StepStatus
 from orchesjob_client import JobReport, Watch
 from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.engine.verdict import is_foreign
 
 
 class AbortReason(StrEnum):
@@ -87,6 +88,8 @@ class RunStep:
     """Since when the last attempt ran, for the time limit of its survivors."""
     dead_starts: int = 0
     """Starts in a row that orchesjob never carried out."""
+    is_foreign: bool = False
+    """Somebody else's job lies under the key of the last attempt."""
 
 
 @attrs.frozen
@@ -136,6 +139,7 @@ class RunState:
             attempt = run.attempts.get(step.row.position)
             if attempt is not None:
                 step.last_running_mono = attempt.running_mono
+                step.is_foreign = is_foreign(attempt.job, step.spec.command)
                 if attempt.status.is_open:
                     key = physical_key(run.run_key, step.spec.id, attempt.number)
                     step.attempt = OpenAttempt(attempt, key)

@@ -137,6 +137,10 @@ def name_processes(processes: Sequence[Process]) -> str:
 
 
 def attempted_keys(run: RunState, step: RunStep) -> list[str]:
-    """List the physical keys under which a step has been started so far."""
-    numbers = range(1, step.row.attempt_no + 1)
+    """List the physical keys under which a step has been started so far.
+
+    A foreign job's key is none of them: its processes bear the same mark, and are not ours to end.
+    """
+    last = step.row.attempt_no - step.is_foreign
+    numbers = range(1, last + 1)
     return [physical_key(run.run_key, step.spec.id, number) for number in numbers]
