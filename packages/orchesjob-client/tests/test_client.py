@@ -16,7 +16,6 @@ from orchesjob_client import (
     JobNotFound,
     JobNotRunning,
     OrchesjobClient,
-    OrchesjobError,
 )
 
 type Answer = Callable[..., dict[str, Any]]
@@ -140,19 +139,24 @@ CALLS: dict[str, Callable[[OrchesjobClient], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [(1, CallFailed), (2, CallRefused), (5, CallFailed), (126, CallFailed), (127, CallFailed)],
-)
-def test_exit_codes(answering: Answering, call: str, code: int, kind: type[OrchesjobError]) -> None:
-    """Exit 2 is refused for good, every other failure says nothing about the job (rule 5.7)."""
+@pytest.mark.parametrize("code", [1, 2, 5, 126, 127])
+def test_exit_codes(answering: Answering, call: str, code: int) -> None:
+    """A failed call says nothing about the job, be its code 2 or another (rule 5.7)."""
     path = answering("", code=code, stderr="Traceback\nsqlite3.OperationalError: locked\n")
-    with pytest.raises(kind) as caught:
+    with pytest.raises(CallFailed) as caught:
         CALLS[call](OrchesjobClient(path))
     assert caught.value.call == call
     assert caught.value.cause_text == "sqlite3.OperationalError: locked"
-    if isinstance(caught.value, CallFailed):
-        assert caught.value.exit_code == code
+    assert caught.value.exit_code == code
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("complaint", ["orchesjob start: error: not today", "orchesjob: not today"])
+def test_exit_code_of_refused_calls(answering: Answering, call: str, complaint: str) -> None:
+    """Exit 2 of orchesjob itself, which begins with its name, refuses for good (rule 5.7)."""
+    with pytest.raises(CallRefused, match="not today") as caught:
+        CALLS[call](OrchesjobClient(answering("", code=2, stderr=f"usage: orchesjob\n{complaint}")))
+    assert not caught.value.retryable
 
 
 def test_exit_codes_of_unknown_jobs(answering: Answering) -> None:

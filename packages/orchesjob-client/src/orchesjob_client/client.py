@@ -245,7 +245,9 @@ def _complaint(finished: call.Finished) -> str:
 
 
 def _error(name: str, finished: call.Finished) -> OrchesjobError:
-    if finished.exit_code == _USAGE:
+    # An interpreter that cannot open its program exits with 2 as well, in the middle of an upgrade
+    # for instance; orchesjob's own complaints begin with its name.
+    if finished.exit_code == _USAGE and finished.stderr_line.startswith("orchesjob"):
         return CallRefused(name, _complaint(finished))
     return CallFailed(name, _complaint(finished), finished.exit_code)
 
