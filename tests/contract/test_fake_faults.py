@@ -116,6 +116,9 @@ def test_hang_for_ever(fake_orchesjob: "FakeOrchesjob") -> None:
     [
         ({"text": "garbage"}, "expected JSON"),
         ({"text": ""}, "got nothing"),
+        ({"text": "\udcff"}, "not UTF-8"),
+        ({"repeat": 2}, "Extra data"),
+        ({"repeat": 10_000}, "more than 8,388,608 bytes"),
         ({"cut": 0.5}, "expected JSON"),
         ({"set": {"run_key": "other"}}, "asked for key"),
         ({"set": {"worker_pid": "x"}}, "worker_pid"),

@@ -204,7 +204,7 @@ def _key(jobs: Jobs, words: Words) -> str:
 
 def _answer(faults: Faults, answer: Row | list[Row]) -> None:
     faults.at("answer")
-    sys.stdout.write(faults.change(answer))
+    sys.stdout.buffer.write(faults.change(answer).encode("utf-8", "surrogateescape"))
     sys.stdout.flush()
 
 

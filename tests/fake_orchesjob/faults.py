@@ -22,7 +22,8 @@
   `finish`: the job has just ended by itself, with `exit_code` (default 0);
   `no_signals`, `leader_only` (abort): send none, or only to the command's first process;
   `answer`: change the answer: `set` overrides keys, `cut` keeps a part (0.5 the first half),
-  `text` replaces all of it.
+  `text` replaces all of it (a lone surrogate stands for a byte that is not UTF-8), `repeat` says
+  how often it is given.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Faults:
         text = json.dumps(answer, indent=2) + "\n"
         for rule in rules:
             text = rule.get("text", text)
-            text = text[: int(len(text) * rule.get("cut", 1))]
+            text = text[: int(len(text) * rule.get("cut", 1))] * rule.get("repeat", 1)
         return text
 
     def locked(self, _: Rule) -> None:
