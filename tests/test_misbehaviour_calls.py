@@ -2,9 +2,8 @@
 
 import contextlib
 import json
-import os
+import re
 import resource
-import signal
 import sys
 import time
 from collections import Counter
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from orchesjob_client import end_processes, marked_processes
 
 if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
@@ -290,6 +291,11 @@ def overhaul(flow: "Flow", fake: "FakeOrchesjob", impatient: tuple[str, ...]) ->
     words = ("start", "--run-key=start", "flow.json")
     assert "is still under way" in flow.refusal(*impatient, *words)["error"]
     fake.script([])
-    for call in fake.calls():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(call["pid"], signal.SIGKILL)
+    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake.mark})
+    hanging = [
+        process
+        for process in marked
+        if re.search("orchesjob (start|status|abort)", process.command)
+    ]
+    assert len(hanging) == len(CALLS)
+    assert end_processes(hanging, 0) == []
