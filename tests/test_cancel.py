@@ -1,10 +1,21 @@
 """`cancel`: nothing starts any more, what runs is ended, and only then is it said."""
 
+import fcntl
+import json
 import os
+import random
 import signal
+import sqlite3
 import subprocess
+import sys
+import time
+from contextlib import closing
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from flow_store import FlowStore
 
@@ -12,11 +23,23 @@ if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
 
 FOLLOW_UP = {"id": "b", "command": ["true"], "when": "!a"}
+MOMENTS = int(os.environ.get("CANCEL_MOMENTS", "3"))
+HASTY = f"""\
+#!{sys.executable}
+import sys
+from orchesjob_flow import commands
+from orchesjob_flow.__main__ import main
+commands.CANCEL_ALLOWANCE_SEC = 0.2  # instead of half a minute
+sys.exit(main())
+"""
+WITNESS = """
+    CREATE TABLE witness (what TEXT, run_id INTEGER);
+    CREATE TRIGGER cancel AFTER UPDATE OF cancel_requested_at ON runs
+        BEGIN INSERT INTO witness VALUES ('cancel', NEW.id); END;
+    CREATE TRIGGER attempt AFTER INSERT ON attempts
+        BEGIN INSERT INTO witness VALUES ('attempt', NEW.run_id); END;
+"""
 DONE = {"id": "z", "command": ["true"]}
-
-
-def begun(fake: "FakeOrchesjob") -> list[str]:
-    return [event["key"] for event in fake.executions() if event["event"] == "begin"]
 
 
 def summary(run: Any) -> list[tuple[str, str, str | None]]:
@@ -63,7 +86,7 @@ def test_dead_runner(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob"
     assert (run["status"], run["runner"]) == ("CANCELLED", None)
     assert run["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
     assert is_gone(fake_orchesjob.status("k:a:1")["target_pid"])
-    assert begun(fake_orchesjob) == ["k:a:1"]
+    assert fake_orchesjob.begun() == ["k:a:1"]
     assert flow.start("k", file, code=1) == run
 
 
@@ -74,31 +97,46 @@ def test_background_runner(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrch
     gate.await_arrival()
     assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
     fake_orchesjob.await_exit(pid)
-    assert begun(fake_orchesjob) == ["k:a:1"]
+    assert fake_orchesjob.begun() == ["k:a:1"]
 
 
-def test_three_at_once(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
-    """Any number of cancels at once all exit 0 with the same run, and abort once."""
-    file = flow.write({"id": "a", "command": gate.command()})
+@pytest.mark.parametrize("runner_lives", [True, False])
+def test_three_at_once(
+    flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob", *, runner_lives: bool
+) -> None:
+    """Any number of cancels at once all exit 0 with the same run, and abort once (rule 6.7)."""
+    file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    runner.kill()
+    if not runner_lives:
+        runner.kill()
     cancels = [flow.spawn("cancel", "--run-key=k") for _ in range(3)]
     answers = [cancel.communicate(timeout=60) for cancel in cancels]
     assert [cancel.returncode for cancel in cancels] == [0, 0, 0]
     assert answers[0] == answers[1] == answers[2]
+    assert json.loads(answers[0][0])["status"] == "CANCELLED"
     assert len([call for call in fake_orchesjob.calls() if call["call"] == "abort"]) == 1
 
 
-def test_terminal_run(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
-    """A run that has ended stays as it is; `cancel` prints it and exits 0 (rule 6.7)."""
-    for key, command in (("good", "true"), ("bad", "false")):
-        file = flow.write({"id": "a", "command": [command]})
-        finished = flow.run("start", f"--run-key={key}", file)
-        calls = fake_orchesjob.calls()
-        again = flow.run("cancel", f"--run-key={key}")
-        assert (again.returncode, again.stdout, again.stderr) == (0, finished.stdout, "")
-        assert fake_orchesjob.calls() == calls
+def test_terminal_run(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
+    """A run that has ended stays as it is, all of it; `cancel` prints it and exits 0 (rule 6.7)."""
+    for key, command in (("good", ["true"]), ("bad", ["false"]), ("ended", gate.command())):
+        file = flow.write({"id": "a", "command": command})
+        runner = flow.spawn("start", f"--run-key={key}", file)
+        if key == "ended":
+            gate.await_arrival()
+            flow.ask("cancel", "--run-key=ended")
+        finished, _ = runner.communicate(timeout=60)
+        calls, rows = fake_orchesjob.calls(), content(flow)
+        again = flow.run("cancel", f"--run-key={key}", "--grace-seconds=1")
+        assert (again.returncode, again.stdout, again.stderr) == (0, finished, "")
+        assert (fake_orchesjob.calls(), content(flow)) == (calls, rows)
+
+
+def content(flow: "Flow") -> list[str]:
+    """Return all that the flow database holds."""
+    with closing(sqlite3.connect(flow.database)) as database:
+        return list(database.iterdump())
 
 
 def test_grace(each_flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
@@ -116,28 +154,206 @@ def test_grace(each_flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
     assert (tmp_path / "tidied").read_text(encoding="utf-8") == "tidied\n"
 
 
-def test_escaped_process(flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
-    """CANCELLED means that nothing of the run is alive, in whatever session it is (rule 6.7)."""
-    pid = tmp_path / "pid"
-    escape = f"setsid sh -c 'echo $$ >{pid}; exec sleep 600' & until [ -s {pid} ]; do :; done"
-    flow.spawn(
-        "start", "--run-key=k", flow.write({"id": "a", "command": gate.command(before=escape)})
-    )
+@pytest.mark.parametrize("lost", [False, True])
+def test_left_overs(each_flow: "Flow", gate: "Gate", tmp_path: Path, *, lost: bool) -> None:
+    """CANCELLED means that nothing of the run is alive, however it hides (rules 5.8, 6.7)."""
+    deaf = "sh -c 'trap \"\" TERM; echo $$ >>{}; exec sleep 600'"
+    ways = ["{} &", "setsid {} &", "(setsid {} &)"]
+    pids = [tmp_path / str(number) for number, _ in enumerate(ways)]
+    begin = [way.format(deaf.format(pid)) for way, pid in zip(ways, pids, strict=True)]
+    wait = [f"until [ -s {pid} ]; do sleep 0.01; done" for pid in pids]
+    command = gate.command(before="\n".join([*begin, *wait]))
+    file = each_flow.write({"id": "a", "command": command, "retries": 1})
+    runner = each_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    assert flow.ask("cancel", "--run-key=k", "--grace-seconds=0")["status"] == "CANCELLED"
-    assert is_gone(int(pid.read_text(encoding="utf-8")))
-
-
-def test_start_in_flight(flow: "Flow", fake_orchesjob: "FakeOrchesjob", tmp_path: Path) -> None:
-    """A start that is under way is waited for, and then aborted (rule 5.6)."""
-    fake_orchesjob.script([{"call": "start", "when": "spawned", "fault": "hang", "sec": 1}])
-    command = ["sh", "-c", f"echo begun >{tmp_path}/begun; exec sleep 600"]
-    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": command}))
-    flow.await_true((tmp_path / "begun").exists)
-    run = flow.ask("cancel", "--run-key=k")
-    assert summary(run) == [("a", "CANCELLED", "flow cancelled")]
-    assert is_gone(fake_orchesjob.status("k:a:1")["target_pid"])
+    job = each_flow.await_job("k")
+    if lost:
+        os.kill(job["worker_pid"], signal.SIGKILL)
+        each_flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
+    run = each_flow.ask("cancel", "--run-key=k", "--grace-seconds=0.2")
+    assert (run["status"], run["steps"][0]["attempt_no"]) == ("CANCELLED", 1)
+    started = [job["target_pid"], *(int(pid.read_text(encoding="utf-8")) for pid in pids)]
+    assert [is_gone(pid) for pid in started] == [True] * 4
     assert runner.wait(60) == 1
+
+
+def test_not_said_too_early(flow: "Flow", gate: "Gate") -> None:
+    """While anything of the run is alive it is not called CANCELLED (rules 5.6, 6.7)."""
+    deaf = gate.command(before="trap '' TERM")
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": deaf}))
+    gate.await_arrival()
+    cancel = flow.spawn("cancel", "--run-key=k", "--grace-seconds=600")
+    flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "ABORTED")
+    run = flow.status("k")
+    assert (run["status"], run["steps"][0]["status"]) == ("RUNNING", "RUNNING")
+    assert run["cancel_requested_at"] is not None
+    assert cancel.poll() is None
+    gate.let_through()
+    assert (cancel.wait(60), runner.wait(60)) == (0, 1)
+    assert flow.status("k")["status"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(("runner_lives", "go_on"), [(True, "start"), (False, "cancel")])
+def test_abort_that_fails(
+    flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob", *, runner_lives: bool, go_on: str
+) -> None:
+    """An abort that cannot be had is an error, and the cancel stays to be done (5.7, 6.7)."""
+    fake_orchesjob.script([{"call": "abort", "fault": "locked"}])
+    file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
+    runner = flow.spawn("--patience=0.3", "start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    if not runner_lives:
+        runner.kill()
+    failed = flow.run("--patience=0.3", "cancel", "--run-key=k")
+    assert (failed.returncode, failed.stdout) == (2, "")
+    error = json.loads(failed.stderr.splitlines()[-1])["error"]
+    assert "is not cancelled yet: k:a:1: orchesjob abort failed" in error
+    assert "database is locked" in error
+    assert runner.wait(60) == (2 if runner_lives else -signal.SIGKILL)
+    left = flow.status("k")
+    assert (left["status"], left["runner"]) == ("RUNNING", None)
+    assert left["cancel_requested_at"] is not None
+    target = fake_orchesjob.status("k:a:1")["target_pid"]
+    assert not is_gone(target)
+    fake_orchesjob.script([])
+    words, code = {"start": (("start", file), 1), "cancel": (("cancel",), 0)}[go_on]
+    run = flow.ask(*words, "--run-key=k", code=code)
+    assert run["status"] == "CANCELLED"
+    assert is_gone(target)
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+BAD_ABORTS: dict[str, dict[str, Any]] = {
+    "locked-once": {"fault": "locked"},
+    "killed-before-its-signals": {"when": "recorded", "fault": "die"},
+    "killed-before-its-answer": {"when": "answer", "fault": "die"},
+    "without-effect": {"fault": "no_signals"},
+    "to-one-process-only": {"fault": "leader_only"},
+}
+
+
+def write_bad_aborts(flow: "Flow", fake: "FakeOrchesjob", **fields: Any) -> str:
+    """Write a flow with a step for each way in which an abort goes wrong.
+
+    All processes of a step's attempt share a lock, so that the kernel itself tells of others.
+    """
+    fake.script(
+        [
+            {"call": "abort", "key": f"k:{name}:1", "nth": 1, **rule}
+            for name, rule in BAD_ABORTS.items()
+        ]
+    )
+    lines = "exec 9>{0}.lock; flock -n 9 || touch {0}.beside; touch {0}; sleep 600 & sleep 600"
+    return flow.write(
+        *(
+            {"id": name, "command": ["sh", "-c", lines.format(flow.folder / name)], **fields}
+            for name in BAD_ABORTS
+        )
+    )
+
+
+def test_bad_aborts(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
+    """Whatever an abort leaves alive is gone before CANCELLED is said (rule 6.7)."""
+    runner = flow.spawn("start", "--run-key=k", write_bad_aborts(flow, fake_orchesjob))
+    flow.await_true(lambda: all((flow.folder / name).exists() for name in BAD_ABORTS))
+    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    for name in BAD_ABORTS:
+        with (flow.folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert runner.wait(60) == 1
+
+
+def test_bad_aborts_of_timeouts(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
+    """Whatever an abort leaves alive is gone before the next attempt begins (rules 5.5, 5.8)."""
+    file = write_bad_aborts(flow, fake_orchesjob, timeout_sec=0.3, retries=1)
+    steps = flow.start("k", file, code=1)["steps"]
+    expected = {("FAILED", 2, "timed out after 0.3 s")}
+    assert {(step["status"], step["attempt_no"], step["error"]) for step in steps} == expected
+    assert list(flow.folder.glob("*.beside")) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param('wait; exec "$ORCHESJOB" "$@"', id="not acted yet"),
+        pytest.param('answer=$("$ORCHESJOB" "$@"); wait; echo "$answer"', id="acted"),
+    ],
+)
+def test_start_under_way(each_flow: "Flow", tmp_path: Path, lines: str) -> None:
+    """A start that is under way is waited for, and what it has begun is ended (rule 5.6)."""
+    going, go = tmp_path / "going", tmp_path / "go"
+    wait = f"wait() {{ touch {going}; until [ -e {go} ]; do sleep 0.02; done; }}"
+    wrapper = tmp_path / "slow-orchesjob"
+    pass_on = f'[ "$1" = start ] || exec "$ORCHESJOB" "$@"; {lines}'
+    wrapper.write_text(f"#!/bin/sh\n{wait}\n{pass_on}\n", encoding="utf-8")
+    wrapper.chmod(0o755)
+    each_flow.environ |= {"ORCHESJOB": each_flow.orchesjob.path, "ORCHESJOB_BIN": str(wrapper)}
+    file = each_flow.write({"id": "a", "command": ["sleep", "600"]}, FOLLOW_UP)
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    each_flow.await_true(going.exists)
+    cancel = each_flow.spawn("cancel", "--run-key=k")
+    run = each_flow.await_status("k", lambda run: run["cancel_requested_at"])
+    assert (run["status"], cancel.poll()) == ("RUNNING", None)
+    go.touch()
+    assert (cancel.wait(60), runner.wait(60)) == (0, 1)
+    run = each_flow.status("k")
+    both = [("a", "CANCELLED", "flow cancelled"), ("b", "CANCELLED", "flow cancelled")]
+    assert (run["status"], summary(run)) == ("CANCELLED", both)
+    assert is_gone(each_flow.orchesjob.status("k:a:1")["target_pid"])
+
+
+def test_at_any_moment(each_flow: "Flow") -> None:
+    """Whenever a cancel comes, no attempt begins after it, and what it says is true (5.6, 6.7)."""
+    each_flow.start("first", each_flow.write(DONE))
+    chain = [
+        {"id": after, "command": ["sleep", "0.02"], "when": f"{before}.finished"}
+        for before, after in pairwise("abcdef")
+    ]
+    file = each_flow.write({"id": "a", "command": ["false"]}, *chain)
+    seed = random.randrange(2**32)  # noqa: S311 - no secret
+    print(f"seed {seed}")  # noqa: T201 - shown if the test fails
+    moments = random.Random(seed)  # noqa: S311 - no secret
+    with closing(sqlite3.connect(each_flow.database, timeout=30, autocommit=True)) as database:
+        database.executescript(WITNESS)
+        for number in range(MOMENTS):
+            key = f"k{number}"
+            runner = each_flow.spawn("start", f"--run-key={key}", file)
+            each_flow.await_true(partial(ids_of, database, key))
+            time.sleep(moments.uniform(0, 1))  # nothing announces a moment that nothing chooses
+            run = each_flow.ask("cancel", f"--run-key={key}")
+            assert_true(each_flow, run)
+            assert_nothing_begun_after(database, key)
+            assert runner.wait(60) == 1
+            assert each_flow.status(key) == run
+
+
+def ids_of(database: sqlite3.Connection, key: str) -> list[tuple[int]]:
+    """Return the number of a run in the database, if it is there."""
+    return database.execute("SELECT id FROM runs WHERE run_key = ?", (key,)).fetchall()
+
+
+def assert_nothing_begun_after(database: sqlite3.Connection, key: str) -> None:
+    """Make sure that no attempt was recorded after the request to cancel."""
+    ((run_id,),) = ids_of(database, key)
+    query = "SELECT what FROM witness WHERE run_id = ? ORDER BY rowid"
+    history = "".join(what for (what,) in database.execute(query, (run_id,)))
+    assert "attempt" not in history.partition("cancel")[2], history
+
+
+def assert_true(flow: "Flow", run: Any) -> None:
+    """Make sure that a run stands as `cancel` has printed it."""
+    outcomes = {step["status"] for step in run["steps"][1:]}
+    if run["status"] == "CANCELLED":
+        assert outcomes <= {"SUCCEEDED", "CANCELLED"}
+    else:  # it ended by itself in the moment of the request, or before
+        assert (run["status"], outcomes) == ("FAILED", {"SUCCEEDED"})
+    for step in run["steps"]:
+        if step["attempt_no"] == 0:
+            assert flow.orchesjob.run("status", f"--run-key={step['run_key']}").returncode == 3
+        elif step["status"] == "CANCELLED":
+            target = flow.orchesjob.status(step["run_key"])["target_pid"]
+            assert target is None or is_gone(target)
 
 
 def test_killed_half_way(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
@@ -153,20 +369,7 @@ def test_killed_half_way(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrches
     run = flow.start("k", file, code=1)
     assert run["status"] == "CANCELLED"
     assert is_gone(fake_orchesjob.status("k:a:1")["target_pid"])
-    assert begun(fake_orchesjob) == ["k:a:1"]
-
-
-def test_lost_job(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
-    """`cancel` ends what orchesjob has lost sight of, too (rule 5.8)."""
-    file = flow.write({"id": "a", "command": gate.command(), "retries": 1})
-    flow.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
-    job = flow.await_job("k")
-    os.kill(job["worker_pid"], signal.SIGKILL)
-    flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
-    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-    assert is_gone(job["target_pid"])
-    assert begun(fake_orchesjob) == ["k:a:1"]
+    assert fake_orchesjob.begun() == ["k:a:1"]
 
 
 def test_cancel_from_a_step(flow: "Flow") -> None:
@@ -196,6 +399,28 @@ def test_stopped_runner(flow: "Flow", gate: "Gate") -> None:
     steps = flow.status("k")["steps"]
     assert steps[1]["status"] == "CANCELLED"
     assert steps[1]["attempt_no"] == 0
+
+
+def test_runner_that_does_not_react(flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
+    """A cancel says which process does not react, and that one carries it out later (rule 6.7)."""
+    file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    runner.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, runner.pid, os.WSTOPPED | os.WNOWAIT)
+    hasty = tmp_path / "hasty-orchesjob-flow"
+    hasty.write_text(HASTY, encoding="utf-8")
+    hasty.chmod(0o755)
+    flow.program = str(hasty)
+    error = flow.refusal("cancel", "--run-key=k", "--grace-seconds=0")["error"]
+    assert f"process {runner.pid} advances it and has not reacted" in error
+    run = flow.status("k")
+    assert (run["status"], run["runner"]["pid"]) == ("RUNNING", runner.pid)
+    runner.send_signal(signal.SIGCONT)
+    assert runner.wait(60) == 1
+    both = [("a", "CANCELLED", "flow cancelled"), ("b", "CANCELLED", "flow cancelled")]
+    assert summary(flow.status("k")) == both
+    assert flow.status("k")["steps"][1]["attempt_no"] == 0
 
 
 def test_a_request_is_seen(flow: "Flow", gate: "Gate") -> None:

@@ -33,10 +33,10 @@ REFUSALS = {
 }
 WITHOUT_PIDFDS = f"""\
 #!{sys.executable}
-import os, signal
+import os, signal, sys
 del os.pidfd_open, signal.pidfd_send_signal  # as on a system that has none
 from orchesjob_flow.__main__ import main
-main()
+sys.exit(main())
 """
 
 RUBBISH: dict[str, Rule] = {
