@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchesjob_flow.errors import UnsafePlace
-from orchesjob_flow.locks import Lock, holder, open_owned
+from orchesjob_flow.locks import Lock, find_foreign, holder, open_owned
 
 HOLD = """
 import sys
@@ -170,6 +170,42 @@ def test_a_symbolic_link(path: Path, tmp_path: Path) -> None:
         Lock.take(path)
     assert not (tmp_path / "victim").exists()
     assert holder(path) is None
+
+
+def test_a_hard_link(path: Path, tmp_path: Path) -> None:
+    """A second name of another file is refused: two keys would share a lock (rule 4.1)."""
+    (tmp_path / "victim").touch()
+    path.hardlink_to(tmp_path / "victim")
+    with pytest.raises(UnsafePlace, match="is a hard link, and must be a file of its own"):
+        Lock.take(path)
+
+
+def test_a_pipe(path: Path) -> None:
+    """A pipe in the lock's place is refused."""
+    os.mkfifo(path)
+    with pytest.raises(UnsafePlace, match="is no regular file"):
+        Lock.take(path)
+
+
+def test_a_file_of_somebody_else(path: Path) -> None:
+    """A file that another user owns is not trusted to guard anything."""
+    found = Path("/etc/passwd")
+    if os.geteuid() == 0:
+        found = path
+        path.touch()
+        os.chown(path, 65534, -1)
+        with pytest.raises(UnsafePlace, match="belongs to another user"):
+            Lock.take(path)
+    assert find_foreign(found.stat()) == "belongs to another user"
+
+
+def test_a_full_disk(path: Path, process: Callable[..., subprocess.Popen[str]]) -> None:
+    """A holder that cannot write its id holds the lock all the same (rules 4.5 and 5.7)."""
+    path.write_text("4711\n")
+    full = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (0, r.RLIM_INFINITY))"
+    process(f"{full}\n{HOLD}")
+    assert holder(path) == 0
+    assert Lock.take(path, wait_sec=0.0) is None
 
 
 def test_a_folder_in_the_way(path: Path) -> None:

@@ -7,14 +7,18 @@ child that inherits the descriptor holds it too, without a gap.
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from orchesjob_flow.errors import UnsafePlace
 
 PATIENCE_WITH_READERS_SEC = 0.2
 RETRY_SEC = 0.02
+NOWHERE_ELSE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""Follow no link, be inherited by nobody by accident, and never wait at a pipe."""
 
 
 class Lock:
@@ -83,9 +87,10 @@ class Lock:
             return False
 
     def sign(self) -> None:
-        """Write this process's id into the lock, for `holder`."""
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        """Write this process's id into the lock, for `holder`; on a full disk it stays unnamed."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def close(self) -> None:
         """Let go of the lock in this process."""
@@ -98,7 +103,7 @@ def holder(path: Path) -> int | None:
     Zero stands for a holder that has not signed yet. Creates nothing.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | NOWHERE_ELSE)
     except OSError:
         return None
     try:
@@ -121,11 +126,27 @@ def open_owned(path: Path, flags: int) -> int:
     """Open a file of ours in a folder of ours, creating it for its owner only.
 
     Raises:
-        UnsafePlace: It is a symbolic link, or cannot be opened.
+        UnsafePlace: It cannot be opened, or is not a plain file that is ours alone.
     """
     try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, flags | NOWHERE_ELSE, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnsafePlace(path, "is a symbolic link, and must be a file of its own") from error
         raise UnsafePlace(path, f"cannot be opened: {error.strerror}") from error
+    problem = find_foreign(os.fstat(descriptor))
+    if problem is not None:
+        os.close(descriptor)
+        raise UnsafePlace(path, problem)
+    return descriptor
+
+
+def find_foreign(found: os.stat_result) -> str | None:
+    """Say why an open file is not ours alone: what is written to it would reach something else."""
+    if not stat.S_ISREG(found.st_mode):
+        return "is no regular file"
+    if found.st_uid != os.geteuid():
+        return "belongs to another user"
+    if found.st_nlink > 1:
+        return "is a hard link, and must be a file of its own"
+    return None
