@@ -33,6 +33,25 @@ def test_the_database(option: str | None, environ: dict[str, str], database: str
     assert str(find_home(option, environ).database) == database
 
 
+@pytest.mark.parametrize(
+    ("option", "environ"), [("flow.db", {}), (None, {FLOW: "home"}), (None, {JOB: "home"})]
+)
+def test_from_a_removed_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str | None, environ: dict[str, str]
+) -> None:
+    """A relative place cannot be found from a directory that is gone; the error says so (6.1)."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(UnsafePlace, match="the current directory has been removed"):
+        find_home(option, environ)
+
+
+def test_a_relative_home_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever HOME says, the database is named for every directory (rule 6.1)."""
+    monkeypatch.setenv("HOME", "me")
+    assert find_home(None, {}).database.is_relative_to(Path.cwd() / "me")
+
+
 def test_logs_and_locks_lie_beside_it() -> None:
     """Logs and locks lie beside the database, named for the encoded run key (rule 6.3)."""
     home = Home(Path("/h/flow.db"))
@@ -54,14 +73,37 @@ def test_folders_are_their_owners_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
-def test_a_folder_that_others_can_write(tmp_path: Path, mode: int) -> None:
-    """A folder of locks that others can write is refused, and the error says how to mend it."""
-    home = Home(tmp_path / "flow.db")
+@pytest.mark.parametrize("folder", [".", "logs", "locks"])
+@pytest.mark.parametrize(
+    ("mode", "problem"),
+    [
+        (0o770, "can be written by others (chmod 700 mends it); name another place"),
+        (0o702, "can be written by others (chmod 700 mends it); name another place"),
+        (0o1777, "can be written by others; name another place"),
+    ],
+)
+def test_a_folder_that_others_can_write(
+    tmp_path: Path, folder: str, mode: int, problem: str
+) -> None:
+    """A folder that others can write is refused, and a private one is mended by name (6.1)."""
+    home = Home(tmp_path / "home" / "flow.db")
     home.prepare()
-    home.locks.chmod(mode)
-    with pytest.raises(UnsafePlace, match=r"locks can be written by others \(chmod 700"):
+    (tmp_path / "home" / folder).chmod(mode)
+    with pytest.raises(UnsafePlace) as raised:
         home.prepare()
+    assert str(raised.value).startswith(f"{tmp_path / 'home' / folder} {problem}")
+
+
+def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    """A home that belongs to another user is refused: one home for each user (rule 6.1)."""
+    home = Path("/usr")
+    if os.geteuid() == 0:
+        home = tmp_path / "theirs"
+        home.mkdir(mode=0o700)
+        os.chown(home, 65534, -1)
+    with pytest.raises(UnsafePlace, match=f"{home} belongs to another user; name another place"):
+        Home(home / "flow.db").prepare()
+    assert not (home / "locks").exists()
 
 
 @pytest.mark.parametrize("blocked", ["", "logs"])

@@ -50,8 +50,11 @@ class Home(NamedTuple):
     def prepare(self) -> None:
         """Create the folders that are missing, for their owner only.
 
+        Whoever can write the database can have commands executed, and a sticky bit keeps nobody
+        from planting what SQLite reads beside it. So these folders are one user's.
+
         Raises:
-            UnsafePlace: A folder cannot be made, or belongs to somebody else.
+            UnsafePlace: A folder cannot be made, or others own it or can write it.
         """
         for folder in (self.database.parent, self.logs, self.locks):
             try:
@@ -63,23 +66,35 @@ class Home(NamedTuple):
                 raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error
             if found.st_uid != os.geteuid():
                 raise UnsafePlace(folder, "belongs to another user")
-            if folder != self.database.parent and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise UnsafePlace(folder, "can be written by others (chmod 700 mends it)")
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
+                mending = "" if is_shared else " (chmod 700 mends it)"
+                raise UnsafePlace(folder, f"can be written by others{mending}")
 
 
 def find_home(database: str | None, environ: Mapping[str, str]) -> Home:
     """Find the database: as named, else in the homes that the environment names (rule 6.1)."""
+    path = name_database(database, environ)
+    try:
+        return Home(path.absolute())
+    except FileNotFoundError as error:
+        problem = "cannot be found: the current directory has been removed"
+        raise UnsafePlace(path, problem) from error
+
+
+def name_database(database: str | None, environ: Mapping[str, str]) -> Path:
+    """Name the database as the caller does, perhaps from the current directory."""
     if database:
-        return Home(Path(database).absolute())
+        return Path(database)
     for variable in ("ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"):
         if environ.get(variable):
-            return Home(Path(environ[variable]).absolute() / DATABASE_NAME)
+            return Path(environ[variable]) / DATABASE_NAME
     try:
         user = Path.home()
     except RuntimeError as error:
         problem = "cannot be found: HOME is not set and the user has none"
         raise UnsafePlace(Path("~"), problem) from error
-    return Home(user / ".local" / "share" / "orchesjob-flow" / DATABASE_NAME)
+    return user / ".local" / "share" / "orchesjob-flow" / DATABASE_NAME
 
 
 def check_run_key(run_key: str) -> None:
