@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.detach import child_command, last_words, say_ready
+from orchesjob_flow.detach import child_command, child_environment, last_words, say_ready
 from orchesjob_flow.home import Home
 from orchesjob_flow.locks import Lock
 from orchesjob_flow.settings import Settings
+from orchesjob_flow.survivors import MARK
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,17 @@ def test_ready_for_nobody() -> None:
     say_ready(writer)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writer)
+
+
+@pytest.mark.parametrize(
+    ("home", "seen"),
+    [("jobs", str(Path.cwd() / "jobs")), ("/srv/jobs", "/srv/jobs"), ("", ""), (None, None)],
+)
+def test_the_environment(home: str | None, seen: str | None) -> None:
+    """The child, in its other directory, uses the caller's orchesjob home and bears no mark."""
+    environ = {"A": "b", MARK: "of a step"} | ({} if home is None else {"ORCHESJOB_HOME": home})
+    expected = {"A": "b"} | ({} if seen is None else {"ORCHESJOB_HOME": seen})
+    assert child_environment(environ) == expected
 
 
 def test_the_command_line(tmp_path: Path) -> None:

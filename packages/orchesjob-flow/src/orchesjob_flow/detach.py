@@ -8,8 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from orchesjob_client import locate
 from orchesjob_flow.errors import NotDetached
 from orchesjob_flow.locks import Lock, open_owned
 from orchesjob_flow.settings import Settings
@@ -26,6 +28,7 @@ def start_child(run_key: str, settings: Settings, lock: Lock) -> int:
         NotDetached: It ended before it was ready.
     """
     home = settings.home
+    settings = settings._replace(orchesjob=locate(settings.orchesjob, settings.environ))
     stdout, stderr = home.log(run_key, "stdout"), home.log(run_key, "stderr")
     ready, ready_in_child = os.pipe()
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -40,7 +43,7 @@ def start_child(run_key: str, settings: Settings, lock: Lock) -> int:
             pass_fds=(lock.fileno(), ready_in_child),
             start_new_session=True,
             cwd="/",
-            env={name: value for name, value in settings.environ.items() if name != MARK},
+            env=child_environment(settings.environ),
         )
     finally:
         for descriptor in descriptors:
@@ -66,6 +69,14 @@ def child_command(run_key: str, settings: Settings, lock: Lock, ready: int) -> l
         f"--lock-fd={lock.fileno()}",
         f"--ready-fd={ready}",
     ]
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's environment, spelled for another directory and without a step's mark."""
+    child = {name: value for name, value in environ.items() if name != MARK}
+    if child.get("ORCHESJOB_HOME"):
+        child["ORCHESJOB_HOME"] = os.path.abspath(child["ORCHESJOB_HOME"])  # noqa: PTH100 - text
+    return child
 
 
 def become_background(lock_descriptor: int, path: Path) -> Lock:
