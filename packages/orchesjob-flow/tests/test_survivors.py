@@ -33,6 +33,11 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
         child.kill()
 
 
+def test_any_home_has_its_mark() -> None:
+    """A home's path is bytes, and two homes have two marks."""
+    assert mark("/caf\udce9", "k:a:1") != mark("/caf\udce8", "k:a:1")
+
+
 def test_found_by_its_attempt(process: subprocess.Popen[bytes]) -> None:
     """A process is found by its attempt's key, among others, and by no other key or home."""
     assert [found.pid for found in find_survivors(HOME, ["k:b:1", "k:a:1"])] == [process.pid]

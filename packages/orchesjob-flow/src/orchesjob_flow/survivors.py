@@ -20,7 +20,8 @@ def orchesjob_home(environ: Mapping[str, str]) -> str:
 
 def mark(home: str, physical_key: str) -> str:
     """Name an attempt, the same after the flow database is lost, and different in every home."""
-    return hashlib.sha256(f"{home}\0{physical_key}".encode()).hexdigest()[:32]
+    identity = os.fsencode(home) + b"\0" + physical_key.encode()
+    return hashlib.sha256(identity).hexdigest()[:32]
 
 
 def marked_environment(environ: Mapping[str, str], physical_key: str) -> dict[str, str]:
