@@ -12,6 +12,8 @@ import pytest
 from flow_store import (
     FlowStore,
     StoreBroken,
+    StoreError,
+    StoreForeign,
     StoreMissing,
     StoreUnavailable,
 )
@@ -101,11 +103,17 @@ def test_missing_folder(tmp_path: Path, opener: Opener) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("opener", OPENERS)
-def test_dangling_link(tmp_path: Path, opener: Opener) -> None:
-    """A link that leads nowhere is a missing file."""
+@pytest.mark.parametrize(
+    ("opener", "error", "words"),
+    [
+        (FlowStore.open, StoreForeign, "is a link that leads nowhere"),
+        (FlowStore.open_readonly, StoreMissing, "nothing has been recorded"),
+    ],
+)
+def test_dangling_link(tmp_path: Path, opener: Opener, error: type[StoreError], words: str) -> None:
+    """Nothing is created where a link leads to."""
     (tmp_path / "flow.db").symlink_to(tmp_path / "gone.db")
-    with pytest.raises(StoreMissing):
+    with pytest.raises(error, match=words):
         opener(tmp_path / "flow.db")
     assert not (tmp_path / "gone.db").exists()
 

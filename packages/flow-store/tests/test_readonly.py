@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
@@ -82,6 +83,22 @@ def test_readonly_where_nothing_can_be_created(filled: Path) -> None:
     _block_index(filled)
     with FlowStore.open_readonly(filled) as store:
         assert store.load("k") is not None
+
+
+FULL = """
+import resource, sys
+from flow_store import FlowStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+with FlowStore.open_readonly(sys.argv[1]) as store:
+    print(store.load("k").run_key)
+"""
+
+
+def test_readonly_on_a_full_disk(filled: Path, python: Callable[..., Popen[str]]) -> None:
+    """Where there is no room for SQLite's index, the file is read as it stands."""
+    Path(f"{filled}-shm").unlink()
+    reader = python(FULL, filled)
+    assert reader.communicate() == ("k\n", "")
 
 
 def test_readonly_refuses_to_miss_commits(path: Path, create: Callable[..., bool]) -> None:

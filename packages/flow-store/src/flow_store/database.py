@@ -175,11 +175,14 @@ def create_file(path: Path) -> None:
 
     Raises:
         StoreMissing: The folder does not exist.
+        StoreForeign: A link of this name leads nowhere.
         StoreUnavailable: The file cannot be created.
     """
     try:
         path.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
+        if path.is_symlink() and not path.exists():
+            raise StoreForeign(path, "it is a link that leads nowhere") from None
         # Not even opened: closing any descriptor of a file drops all of a process's POSIX locks on
         # it, those of another connection too.
         return

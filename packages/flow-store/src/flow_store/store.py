@@ -4,6 +4,7 @@ What a run may do next is the caller's business; what may never be overwritten i
 the transaction that writes.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -69,8 +70,8 @@ class FlowStore:
     def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
         """Open the file for reading; create, migrate and record nothing (rule 6.1).
 
-        Where SQLite cannot even keep its index beside the file (a read-only folder), the file is
-        read as it stands at this moment, provided that no commit waits in a write-ahead log.
+        Where SQLite cannot even keep its index beside the file (a read-only folder, a full disk),
+        the file is read as it stands, provided that no commit waits in a write-ahead log.
 
         Raises:
             StoreMissing: There is no file, or an empty one.
@@ -80,7 +81,7 @@ class FlowStore:
         try:
             return cls._reading(Database(file, "ro"))
         except StoreUnavailable as error:
-            if error.retryable or has_wal(file):
+            if error.errno == errno.EAGAIN or has_wal(file):  # locked, or not all in the file
                 raise
         return cls._reading(Database(file, "ro&immutable=1"))
 
