@@ -133,7 +133,9 @@ def test_lost_output_of_start(flow: "Flow", line: str) -> None:
     assert flow.status("k")["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("command", ["status --run-key=k --format=table", "example", "--help"])
+@pytest.mark.parametrize(
+    "command", ["status --run-key=k --format=table", "example", "--help", "status -h", "--version"]
+)
 @pytest.mark.parametrize("target", [">&-", ">/dev/full", "| true"])
 def test_lost_output(flow: "Flow", command: str, target: str) -> None:
     """A result that cannot be written is never exit code 0, and never a traceback."""
@@ -148,6 +150,17 @@ def test_lost_output(flow: "Flow", command: str, target: str) -> None:
     else:
         assert answer.returncode == 2
         assert "stdout" in json.loads(answer.stderr)["error"]
+
+
+@pytest.mark.parametrize("most", [8, 9, 10])
+def test_no_descriptors_left(flow: "Flow", most: int) -> None:
+    """What went wrong before a result was there is not called a lost result (rule 6.9)."""
+    flow.write(TRUE)
+    answer = shell(flow, f"ulimit -n {most}; exec $flow --patience=0 start --run-key=k flow.json")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    error = json.loads(answer.stderr.splitlines()[-1])["error"]
+    assert "Too many open files" in error
+    assert "was done" not in error
 
 
 def test_descriptors_of_a_careless_caller(flow: "Flow", tmp_path: Path) -> None:

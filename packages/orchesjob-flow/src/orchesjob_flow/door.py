@@ -79,8 +79,21 @@ def run_command(words: list[str]) -> int:
         raise BrokenPipeError from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
+    except OSError as error:
+        if was_raised_in("click.utils", error):  # which prints help and the version, no more
+            raise ResultLost(error.strerror or str(error)) from error
+        raise
     sys.stdout.flush()
     return result if isinstance(result, int) else DONE
+
+
+def was_raised_in(module: str, error: Exception) -> bool:
+    """Tell whether it was a call from this very module that failed."""
+    import traceback
+
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    name: str = frame.f_globals["__name__"]
+    return name == module
 
 
 def interrupt(signum: int, _frame: FrameType | None) -> None:
@@ -111,8 +124,6 @@ def forget_output() -> None:
 
 def explain(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with whatever data a script can use."""
-    if type(error) is OSError and error.filename is None:
-        return {"error": str(ResultLost(error.strerror or str(error)))}
     if not is_expected(error):
         return explain_usage(error) or {
             "error": f"internal error, a bug worth reporting: {error!r}; every run is as it was"
