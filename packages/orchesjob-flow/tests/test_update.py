@@ -123,7 +123,7 @@ def test_a_start_that_is_taken_back(run: RunState) -> None:
 
 
 def test_what_a_success_left_behind(run: RunState) -> None:
-    """A cancel ends no process of a step that has succeeded: it may be its purpose (5.8)."""
+    """A cancel ends no process of a step that has succeeded, and none after CANCELLED (5.6)."""
     update(run, RunnerStarted(), NOW)
     update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
     update(run, StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")), NOW)
@@ -137,6 +137,7 @@ def test_what_a_success_left_behind(run: RunState) -> None:
     decision = update(run, SurvivorsSeen(None, []), NOW)
     assert decision.changes.header is not None
     assert decision.changes.header.status == "CANCELLED"
+    assert not decision.effects
 
 
 def test_many_survivors(run: RunState) -> None:

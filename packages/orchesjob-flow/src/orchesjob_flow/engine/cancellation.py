@@ -65,7 +65,6 @@ def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
 def swept(turn: Turn, survivors: Sequence[Process]) -> None:
     """Say CANCELLED if nothing is alive; else name what is, and try again."""
     if not survivors:
-        turn.run.sweeping = False
         finish_cancel(turn)
         return
     error = f"cancel requested, but these cannot be ended: {name_processes(survivors)}"
