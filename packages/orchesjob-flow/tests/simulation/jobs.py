@@ -1,7 +1,8 @@
 """The simulated orchesjob: rows, workers and commands, and the ledger of what really ran.
 
 It behaves as orchesjob does where the engine can tell the difference: what `start` does with a key
-that exists, when a row turns LOST, that `abort` writes first and signals afterwards.
+that exists, when a row turns LOST, that `abort` writes first and signals afterwards, that it trusts
+process ids blindly, and that a power cut can take back what it wrote last.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,14 +46,19 @@ class Plan:
 
 @attrs.define(eq=False)
 class Execution:
-    """An entry of the ledger: one command that really ran, from `begin` to `end` (monotonic)."""
+    """An entry of the ledger: one command that really ran, from `begin` to `end` (monotonic).
+
+    `code` is its exit code if it ended by itself; `boot` is what gives `begin` its meaning.
+    """
 
     key: str
     command: tuple[str, ...]
     pid: int
     obeys: Obeys
     begin: float
+    boot: int
     end: float | None = None
+    code: int | None = None
 
 
 @attrs.define(eq=False)
@@ -97,8 +103,14 @@ class SimulatedOrchesjob:
         self.plans: dict[str, Plan] = {}
         self.rows: dict[str, list[Job]] = {}
         self.ledger: list[Execution] = []
+        self.strangers_hit: list[str] = []
+        """The keys whose abort sent signals to processes that were none of the job's."""
+        self.on_write: Callable[[str], None] = lambda _: None
+        """Is told the key of every row that is written."""
         self._jobs: list[Job] = []
         self._on_begin = on_begin
+        self._written: list[tuple[Job, dict[str, object]]] = []
+        """Each write's row, and what was overwritten: nothing where the row was made."""
 
     def insert(self, key: str, command: Sequence[str], **fields: object) -> Job:
         """Put a row into the database."""
@@ -109,7 +121,26 @@ class SimulatedOrchesjob:
             setattr(job, name, value)
         jobs.append(job)
         self._jobs.append(job)
+        self._written.append((job, {}))
+        self.on_write(key)
         return job
+
+    def _write(self, job: Job, **columns: object) -> None:
+        self._written.append((job, {name: getattr(job, name) for name in columns}))
+        for name, value in columns.items():
+            setattr(job, name, value)
+        self.on_write(job.key)
+
+    def lose_writes(self, count: int) -> None:
+        """Take back the latest writes, as a power cut does; what was done stays done."""
+        for _ in range(min(count, len(self._written))):
+            job, overwritten = self._written.pop()
+            for name, value in overwritten.items():
+                setattr(job, name, value)
+            if not overwritten and job in self.rows.get(job.key, []):
+                self.rows[job.key].remove(job)
+                if not self.rows[job.key]:
+                    self.forget(job.key)
 
     def forget(self, key: str) -> None:
         """Lose the rows of a key; its processes are no less alive."""
@@ -127,11 +158,11 @@ class SimulatedOrchesjob:
     def give_worker(self, job: Job) -> None:
         """Let the worker begin, which executes the command."""
         job.launcher_alive = False
-        if job.status != "STARTING":
+        if job.status != "STARTING" or not self._is_there(job):
             return
-        job.worker_pid = self.machine.new_pid()
+        self._write(job, worker_pid=self.machine.new_pid())
         if not job.plan.spawns:
-            job.status, job.exit_code = "FAILED", -1
+            self._write(job, status="FAILED", exit_code=-1)
             return
         job.worker_alive = True
         if job.plan.born_after:
@@ -140,31 +171,45 @@ class SimulatedOrchesjob:
             self._execute(job)
 
     def _execute(self, job: Job) -> None:
+        if not self._is_there(job):
+            self.kill_worker(job)
         if job.status != "STARTING" or not job.worker_alive:
             return
         plan = job.plan
-        job.status, job.target_pid = "RUNNING", self.machine.new_pid()
+        pid = self.machine.new_pid()
+        self._write(job, status="RUNNING", target_pid=pid)
         job.execution = Execution(
-            job.key, job.command, job.target_pid, plan.obeys, self.machine.mono
+            job.key, job.command, pid, plan.obeys, self.machine.mono, self.machine.boot
         )
         self._on_begin(job.execution)
         self.ledger.append(job.execution)
         if plan.seconds == 0:
-            self._end(job)
+            self._finish(job)
             return
-        self.machine.after(plan.seconds, lambda: self._end(job))
+        self.machine.after(plan.seconds, lambda: self._finish(job))
         if plan.worker_lives is not None:
             self.machine.after(plan.worker_lives, lambda: self.kill_worker(job))
         if plan.aborted_after is not None:
             self.machine.after(plan.aborted_after, lambda: self._abort_row(job, 0))
 
+    def _is_there(self, job: Job) -> bool:
+        """Tell whether a worker finds its row; without one it leaves."""
+        return job in self.rows.get(job.key, ())
+
+    def _finish(self, job: Job) -> None:
+        """End a command by itself, which its worker writes down if it is there to see it."""
+        if job.execution is None or job.execution.end is not None:
+            return
+        job.execution.code = job.plan.code
+        if job.worker_alive and job.status in ACTIVE:
+            status = "FAILED" if job.plan.code else "SUCCEEDED"
+            self._write(job, status=status, exit_code=job.plan.code)
+        self._end(job)
+
     def _end(self, job: Job) -> None:
         if job.execution is None or job.execution.end is not None:
             return
         job.execution.end = self.machine.mono
-        if job.worker_alive and job.status in ACTIVE:
-            job.status = "FAILED" if job.plan.code else "SUCCEEDED"
-            job.exit_code = job.plan.code
         self.kill_worker(job)
 
     def kill_worker(self, job: Job) -> None:
@@ -189,19 +234,21 @@ class SimulatedOrchesjob:
         for job in self.jobs():
             seen_dead = job.worker_pid is not None and not (job.worker_alive or job.pid_reused)
             if job.status in ACTIVE and seen_dead:
-                job.status = "LOST"
+                self._write(job, status="LOST")
 
     def abort(self, job_id: str, grace_sec: float) -> JobReport | None:
         """`abort`: None if the job has ended or was never there."""
         job = self.find(job_id)
         if job is None or job.status not in ACTIVE:
             return None
+        if job.pid_reused:
+            self.strangers_hit.append(job.key)
         self._abort_row(job, grace_sec)
         return job.report()
 
     def _abort_row(self, job: Job, grace_sec: float) -> None:
         if job.status in ACTIVE:
-            job.status = "ABORTED"
+            self._write(job, status="ABORTED")
             self._signal(job, grace_sec)
 
     def _signal(self, job: Job, grace_sec: float) -> None:
@@ -211,10 +258,17 @@ class SimulatedOrchesjob:
         elif job.plan.obeys is Obeys.KILL:
             self.machine.after(grace_sec, lambda: self._end(job))
 
-    def processes(self, keys: Iterable[str]) -> list[Process]:
-        """List the living processes of some keys, launchers and workers included."""
+    def processes(
+        self, keys: Iterable[str], command: tuple[str, ...] | None = None
+    ) -> list[Process]:
+        """List the living processes of some keys, launchers and workers included.
+
+        With `command`, only those of jobs that execute it.
+        """
         alive: list[Process] = []
         for job in self._of(keys):
+            if command is not None and job.command != command:
+                continue
             if job.execution is not None and job.execution.end is None:
                 alive.append(Process(job.execution.pid, 1, " ".join(job.command), "mark"))
             if job.worker_alive and job.worker_pid is not None:
@@ -226,6 +280,7 @@ class SimulatedOrchesjob:
     def end_processes(self, keys: Iterable[str], grace_sec: float) -> None:
         """Send the living processes of some keys TERM, and KILL after the grace time."""
         for job in self._of(keys):
+            job.launcher_alive = False
             self._signal(job, grace_sec)
 
     def _of(self, keys: Iterable[str]) -> Iterator[Job]:
@@ -248,6 +303,11 @@ class SimulatedOrchesjob:
     def find(self, job_id: str) -> Job | None:
         """Return the row with this id."""
         return next((job for job in self.jobs() if job.job_id == job_id), None)
+
+    def ever(self, key: str) -> Iterator[Job]:
+        """Yield the jobs that were ever made under a key, here or before: forgotten ones too."""
+        yield from (job for job in self._jobs if job.key == key)
+        yield from (job for job in self.rows.get(key, ()) if job not in self._jobs)
 
     def jobs(self) -> list[Job]:
         """List all rows."""

@@ -1,6 +1,7 @@
 """The simulated performer: calls that take their time, go wrong as scripted, and are answered.
 
-A call acts after a while and is answered after another, both drawn from `latency`.
+A call acts after a while and is answered after another, both drawn from `latency`. The answer goes
+to the runner that asked, if it still lives.
 """
 
 from collections import deque
@@ -31,14 +32,18 @@ from orchesjob_flow.engine.events import (
     WatchAnswered,
 )
 
-from .jobs import SimulatedOrchesjob
+from .jobs import Job, SimulatedOrchesjob
+from .ports import VirtualInbox
 
+FENCED = ("start", "abort")
+"""The calls whose end a new runner waits for before it begins."""
 HANG_SEC = 400.0
 LATE_SEC = 3.0
 CAUSES = {
     "fail": "database is locked",
     "lose": "the disk is full",
     "hang": "no answer in time",
+    "stall": "no answer in time",
     "refuse": "Argument list too long",
     "dead": "killed",
     "late": "killed",
@@ -46,31 +51,32 @@ CAUSES = {
 
 
 class Calls:
-    """What a runner asks of orchesjob and of the system, and how that is answered."""
+    """What runners ask of orchesjob and of the system, and how that is answered."""
 
-    def __init__(
-        self,
-        jobs: SimulatedOrchesjob,
-        post: Callable[[Event], None],
-        key_of: Callable[[AttemptId], str],
-    ) -> None:
+    def __init__(self, jobs: SimulatedOrchesjob, key_of: Callable[[AttemptId], str]) -> None:
         self.latency = (0.01, 0.2)
         self.pidfd = True
+        self.fault: Callable[[str, str], str] = lambda _call, _key: ""
+        """What goes wrong with a call for a key when no script says so."""
+        self.on_question: Callable[[str], None] = lambda _: None
+        """Is told the key of every `status`, and "" for `status --running`."""
+        self.on_answer: Callable[[Event], None] = lambda _: None
+        """Is told every event before its runner is."""
         self._machine = jobs.machine
         self._jobs = jobs
-        self._post_to_runner = post
         self._key_of = key_of
         self._made: list[tuple[float, str, str]] = []
         self._scripts: list[tuple[str, str, deque[str]]] = []
-        self._runner = 0
-        self._in_flight = 0
+        self._inboxes: list[VirtualInbox] = []
+        self._fenced = 0
 
     def script(self, call: str, key: str, *faults: str) -> None:
         """Let the next calls of a kind for keys that end with `key` go wrong; "" is no fault.
 
         `fail`: nothing was done; `lose`: it was done, and the answer lost; `hang`: no answer
-        comes; `refuse`: it can never work; `dead`: a start dies before its worker is there;
-        `late`: so it seems, but a launcher is alive and the worker comes after 3 seconds.
+        comes; `stall`: nor that, and it is done when nobody waits for it any more; `refuse`: it
+        can never work; `dead`: a start dies before its worker is there; `late`: so it seems, but a
+        launcher is alive and the worker comes after 3 seconds.
         """
         self._scripts.append((call, key, deque(faults)))
 
@@ -79,37 +85,44 @@ class Calls:
         return [when for when, what, whose in self._made if what == call and whose.endswith(key)]
 
     def abandon(self) -> None:
-        """Let nobody hear the answers to a dead runner."""
-        self._runner += 1
+        """Let nobody hear the answers to the runners that are dead now."""
+        for inbox in self._inboxes:
+            inbox.is_read = False
+        self._inboxes.clear()
 
     def forget(self) -> None:
         """End all calls under way, as a restart of the machine does."""
-        self._in_flight = 0
+        self._fenced = 0
 
     def wait_for_all(self) -> None:
-        """Let time pass until no call is under way, as a new runner does before it begins."""
-        while self._in_flight:
+        """Let time pass until no start or abort is under way, as a new runner does."""
+        while self._fenced:
             self._machine.pass_time(self._machine.mono + 1)
 
-    def perform(self, effect: Effect) -> None:
-        """Begin to perform an effect."""
+    def perform(self, effect: Effect, inbox: VirtualInbox) -> None:
+        """Begin to perform an effect for the runner that reads `inbox`."""
+        if inbox not in self._inboxes:
+            self._inboxes.append(inbox)
         match effect:
             case StartJob():
-                self._call("start", effect, effect.run_key, lambda: self._start(effect))
+                self._call("start", effect, effect.run_key, inbox, lambda: self._start(effect))
             case AskStatus():
-                self._call("status", effect, effect.run_key, lambda: self._status(effect))
+                self.on_question(effect.run_key)
+                self._call("status", effect, effect.run_key, inbox, lambda: self._status(effect))
             case AskRunning():
-                self._call("running", effect, "", lambda: RunningAnswered(self._jobs.running()))
+                self.on_question("")
+                self._call("running", effect, "", inbox, self._running)
             case AbortJob():
                 key = self._key_of(effect.attempt)
-                self._call("abort", effect, key, lambda: self._abort(effect), effect.grace_sec)
+                self._call("abort", effect, key, inbox, lambda: self._abort(effect))
             case WatchJob():
-                self._call("watch", effect, effect.job.run_key, lambda: self._watch(effect))
+                key = effect.job.run_key
+                self._call("watch", effect, key, inbox, lambda: self._watch(effect, inbox))
             case LookForSurvivors():
-                self._look("look", effect)
+                self._look("look", effect, inbox)
             case EndSurvivors():
                 self._jobs.end_processes(effect.run_keys, effect.grace_sec)
-                self._look("end", effect, effect.grace_sec)
+                self._look("end", effect, inbox, effect.grace_sec)
 
     def _start(self, effect: StartJob) -> Event:
         report = self._jobs.start(effect.run_key, effect.command, strict=effect.strict)
@@ -122,60 +135,92 @@ class Calls:
         report = self._jobs.abort(effect.job_id, effect.grace_sec)
         return AbortAnswered(effect.attempt, report)
 
-    def _watch(self, effect: WatchJob) -> Event:
+    def _running(self) -> Event:
+        return RunningAnswered(self._jobs.running())
+
+    def _watch(self, effect: WatchJob, inbox: VirtualInbox) -> Event:
         if not self.pidfd:
             return WatchAnswered(effect.attempt, Watch.UNSUPPORTED)
         job = self._jobs.find(effect.job.job_id)
         if job is None or not job.worker_alive:
             return WatchAnswered(effect.attempt, Watch.GONE)
-        runner = self._runner
-        job.on_exit.append(lambda: self._post(JobExited(effect.attempt), runner))
+        job.on_exit.append(lambda: self._post(JobExited(effect.attempt), inbox))
         return WatchAnswered(effect.attempt, Watch.WATCHING)
 
-    def _look(self, call: str, effect: LookForSurvivors | EndSurvivors, takes: float = 0) -> None:
+    def _look(
+        self,
+        call: str,
+        effect: LookForSurvivors | EndSurvivors,
+        inbox: VirtualInbox,
+        takes: float = 0,
+    ) -> None:
         """Answer with what is alive: at once if that is nothing, else when the grace is over."""
         self._note(call, "" if effect.attempt is None else self._key_of(effect.attempt))
-        runner, keys = self._runner, effect.run_keys
+        keys = effect.run_keys
         waits = takes if self._jobs.processes(keys) else 0.0
+        inbox.awaited[effect.attempt] += 1
 
         def answer() -> None:
-            self._post(SurvivorsSeen(effect.attempt, self._jobs.processes(keys)), runner)
+            inbox.awaited[effect.attempt] -= 1
+            self._post(SurvivorsSeen(effect.attempt, self._jobs.processes(keys)), inbox)
 
         self._machine.after(self._latency() + waits, answer)
 
     def _call(
-        self, call: str, effect: Effect, key: str, act: Callable[[], Event], takes: float = 0
+        self,
+        call: str,
+        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob,
+        key: str,
+        inbox: VirtualInbox,
+        act: Callable[[], Event],
     ) -> None:
         self._note(call, key)
         fault = self._next_fault(call, key)
-        runner = self._runner
-        self._in_flight += 1
+        attempt = None if isinstance(effect, AskRunning) else effect.attempt
+        inbox.awaited[attempt] += 1
+        self._fenced += call in FENCED
 
         def do() -> None:
             event = self._do(call, effect, act, fault)
-            waits = takes if takes and self._jobs.processes([key]) else 0.0
-            self._machine.after(self._latency() + waits, lambda: answer(event))
+            self._machine.after(self._latency() + self._grace(effect), lambda: answer(event))
 
         def answer(event: Event) -> None:
-            self._in_flight -= 1
-            self._post(event, runner)
+            inbox.awaited[attempt] -= 1
+            self._fenced -= call in FENCED
+            self._post(event, inbox)
 
-        self._machine.after(HANG_SEC if fault == "hang" else self._latency(), do)
+        self._machine.after(HANG_SEC if fault in ("hang", "stall") else self._latency(), do)
 
-    def _do(self, call: str, effect: Effect, act: Callable[[], Event], fault: str) -> Event:
+    def _grace(self, effect: Effect) -> float:
+        """Tell how long an abort that has signalled waits for what is alive."""
+        if not isinstance(effect, AbortJob):
+            return 0.0
+        return effect.grace_sec if self._jobs.processes([self._key_of(effect.attempt)]) else 0.0
+
+    def _do(
+        self,
+        call: str,
+        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob,
+        act: Callable[[], Event],
+        fault: str,
+    ) -> Event:
         """Act, unless the fault is not to; what it does not tell is told as a failure."""
         if fault == "":
             return act()
-        if fault == "lose":
+        if fault in ("lose", "stall"):
             act()
         if fault in ("dead", "late") and isinstance(effect, StartJob):
             job = self._jobs.insert(effect.run_key, effect.command)
             if fault == "late":
                 job.launcher_alive = True
-                self._machine.after(LATE_SEC, lambda: self._jobs.give_worker(job))
+                self._machine.after(LATE_SEC, lambda: self._launch(job))
         error = CallRefused if fault == "refuse" else OrchesjobFailed
-        attempt = None if isinstance(effect, AskRunning) else effect.attempt  # type: ignore[union-attr]
+        attempt = None if isinstance(effect, AskRunning) else effect.attempt
         return CallFailed(attempt, error(f"orchesjob {call}", CAUSES[fault]))
+
+    def _launch(self, job: Job) -> None:
+        if job.launcher_alive:
+            self._jobs.give_worker(job)
 
     def _note(self, call: str, key: str) -> None:
         self._made.append((self._machine.mono, call, key))
@@ -184,11 +229,12 @@ class Calls:
         for what, whose, faults in self._scripts:
             if what == call and key.endswith(whose) and faults:
                 return faults.popleft()
-        return ""
+        return self.fault(call, key)
 
     def _latency(self) -> float:
         return self._machine.random.uniform(*self.latency)
 
-    def _post(self, event: Event, runner: int) -> None:
-        if runner == self._runner:
-            self._post_to_runner(event)
+    def _post(self, event: Event, inbox: VirtualInbox) -> None:
+        if inbox.is_read:
+            self.on_answer(event)
+            inbox.post(event)

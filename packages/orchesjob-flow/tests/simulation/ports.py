@@ -1,30 +1,48 @@
-"""The runner's two other ports: an inbox in virtual time, and a store that is looked at."""
+"""A runner's two other ports: an inbox in virtual time, and a store that is looked at."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty
+from random import Random
 
 from flow_store import Changes, FlowStore, StoreUnavailable
-from orchesjob_flow.engine.events import Event
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine.events import AttemptId, Event, RunningAnswered
 from orchesjob_flow.runner import Stop
 
 from .machine import Machine
 
+TWICE = 0.2
+
 
 class VirtualInbox:
-    """An inbox in which waiting makes virtual time pass; it does not wait for ever."""
+    """The inbox of one runner, in which waiting makes virtual time pass."""
 
     def __init__(self, machine: Machine, before_waiting: Callable[[], None]) -> None:
         self.events: deque[Event | Stop] = deque()
-        self.deadline = 0.0
+        self.is_read = True
+        """Its runner lives."""
+        self.awaited: Counter[AttemptId | None] = Counter()
+        """How many answers the runner still waits for, by attempt."""
+        self.disorder: Random | None = None
+        """Says which event comes first when several are there, and which comes twice."""
         self._machine = machine
         self._before_waiting = before_waiting
+
+    def post(self, event: Event) -> None:
+        """Put an event in, perhaps twice.
+
+        Never an answer to a poll: each plans the next poll, so two would go on side by side.
+        """
+        self.events.append(event)
+        twice = self.disorder is not None and self.disorder.random() < TWICE
+        if twice and not isinstance(event, RunningAnswered):
+            self.events.append(event)
 
     def get(self, timeout: float) -> Event | Stop:
         """Return what comes first, or raise `Empty` when the time is over."""
         self._before_waiting()
-        assert self._machine.mono < self.deadline, "the run hangs"
         end = self._machine.mono + timeout
         self._machine.pass_time(end, stop=lambda: bool(self.events))
         return self.get_nowait()
@@ -33,6 +51,8 @@ class VirtualInbox:
         """Return what is there, or raise `Empty`."""
         if not self.events:
             raise Empty
+        if self.disorder is not None and len(self.events) > 1:
+            self.events.rotate(self.disorder.randrange(len(self.events)))
         return self.events.popleft()
 
 
@@ -43,11 +63,15 @@ class ObservedStore:
         self,
         store: FlowStore,
         *,
+        now: Callable[[], Now],
         is_unavailable: Callable[[], bool],
         before: Callable[[], None],
-        after: Callable[[], None],
+        after: Callable[[Now], None],
     ) -> None:
         self._store = store
+        self.decided: Now | None = None
+        """When the decision was taken that waits to be committed."""
+        self._now = now
         self._is_unavailable = is_unavailable
         self._before = before
         self._after = after
@@ -63,9 +87,11 @@ class ObservedStore:
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Commit, unless the database cannot be written just now."""
         self._before()
+        decided = self.decided = self.decided or self._now()
         self._refuse_if_unavailable()
         revision = self._store.apply(run_key, changes, revision=revision)
-        self._after()
+        self.decided = None
+        self._after(decided)
         return revision
 
     def _refuse_if_unavailable(self) -> None:

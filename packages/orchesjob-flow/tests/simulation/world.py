@@ -1,20 +1,26 @@
 """The world in which a run is driven: real engine, real loop, real store; all else simulated.
 
-What must hold in every run is checked here, at every commit and at every beginning of a command,
-so that no test has to ask for it.
+What must hold in every run (`invariants`) is checked here at every commit, every effect, every
+question, every wait and every beginning of a command, so that no test has to ask for it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Self, cast
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, AttemptStatus, FlowStatus, FlowStore, Run, Step
+from flow_store import Attempt, FlowStore, Run, Step
+from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect
-from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.engine.events import AttemptId, CallFailed, Event
 from orchesjob_flow.engine.run import Limits, RunState
+from orchesjob_flow.locks import Lock
 from orchesjob_flow.runner import Inbox, Runner, Stop
 
+from . import invariants
+from .facts import Commit
 from .jobs import Execution, Job, Plan, SimulatedOrchesjob
 from .machine import Machine
 from .performing import Calls
@@ -25,6 +31,10 @@ LONGEST_RUN_SEC = 20_000.0
 
 class Crash(BaseException):
     """The runner is killed, as by SIGKILL: nothing of it is left but what is committed."""
+
+
+class PowerCut(Crash):
+    """The machine is restarted, and every process is gone."""
 
 
 class World:
@@ -38,17 +48,45 @@ class World:
         self.warnings: list[str] = []
         self.history: list[Run] = []
         """The run as it was recorded, and as it stood after each commit."""
+        self.recorded: dict[tuple[int, int], Attempt] = {}
+        """All attempts as they stood after the last commit."""
+        self.closed: dict[tuple[int, int], Now] = {}
+        """When it was decided that each attempt has ended."""
+        self.attempts_at_cancel: frozenset[tuple[int, int]] | None = None
+        """The attempts that had begun when a cancel was recorded."""
+        self.questions: dict[str, tuple[float, int]] = {}
+        """For a key: since when there is no news about its job, and the questions since."""
+        self.log: list[tuple[float, str, object]] = []
+        """What has happened when, in short."""
         self.store_locked_until = 0.0
         """Until when (monotonic) another process keeps the database locked."""
         self.at_point: dict[int, Callable[[], None]] = {}
         """What happens at the points of the run, numbered from 1: see `point`."""
         self.points = 0
+        self.on_point: Callable[[], None] = lambda: None
+        """Is called at every point."""
+        self.on_wait: Callable[[], None] = lambda: None
+        """Is called before a runner waits."""
         self.flow = FlowSpec("flow", ())
+        self.specs: dict[str, StepSpec] = {}
+        self.driver = 0
+        """The runner that has taken the run over last, numbered from 1."""
+        self.seen_revision: dict[int, int] = {}
+        """The revision that each runner has loaded or made last."""
+        self.deadline = 0.0
+        """When (monotonic) the run must have ended."""
+        self.disorder: Random | None = None
+        """Says which events come out of order, and which come twice; None: all in order, once."""
         self._store = store
+        self._lock_path = path.with_name("run.lock")
+        self._locks: list[Lock] = []
         self._reader = FlowStore.open(path)
-        self._inbox = VirtualInbox(self.machine, self.point)
-        self.calls = Calls(self.jobs, self._inbox.events.append, self.key_of)
-        self._attempts_at_cancel: frozenset[tuple[int, int]] | None = None
+        self.inbox = VirtualInbox(self.machine, lambda: None)
+        """That of the runner that was made last."""
+        self.calls = Calls(self.jobs, self.key_of)
+        self.calls.on_question = self._asked
+        self.calls.on_answer = self._answered
+        self.jobs.on_write = self._news
 
     def __repr__(self) -> str:
         """Name the run, for a failed test."""
@@ -59,6 +97,7 @@ class World:
     def record(self, *steps: StepSpec) -> None:
         """Record a run of these steps, as `start` does."""
         self.flow = FlowSpec("flow", steps)
+        self.specs = {step.id: step for step in steps}
         self._store.create(
             run_key=self.run_key,
             flow_id="flow",
@@ -75,26 +114,29 @@ class World:
 
     def request_cancel(self, grace_sec: float | None = None) -> None:
         """Record that the run is to be cancelled, as another process does."""
+        self.note("cancel", grace_sec)
         self._reader.request_cancel(
             self.run_key, requested_at=self.machine.wall, grace_sec=grace_sec
         )
-        if self._attempts_at_cancel is None:
-            self._attempts_at_cancel = frozenset(self._recorded())
+        if self.attempts_at_cancel is None and self.run().cancel is not None:
+            self.attempts_at_cancel = frozenset(self.recorded)
 
     def restart_machine(self) -> None:
         """Cut the power, and boot again; the runner is gone too."""
+        self.note("restart", None)
         self.jobs.restart()
         self.machine.restart()
         self.calls.forget()
-        raise Crash
+        raise PowerCut
 
     def crash(self) -> None:
         """Kill the runner."""
+        self.note("crash", None)
         raise Crash
 
     def stop_runner(self, signum: int) -> None:
         """Let a signal reach the runner."""
-        self._inbox.events.append(Stop(signum))
+        self.inbox.events.append(Stop(signum))
 
     # Driving.
 
@@ -109,25 +151,56 @@ class World:
 
     def new_runner(self) -> Runner:
         """Put a runner together, as soon as no call of the last one is under way."""
-        self._inbox.deadline = self.machine.mono + LONGEST_RUN_SEC
         self.calls.wait_for_all()
-        self._inbox.events.clear()
+        self.driver += 1
+        self.note("runner", self.driver)
+        self._take_lock()
+        self.deadline = self.machine.mono + LONGEST_RUN_SEC
+        self.questions.clear()
         run = self.run()
+        self.seen_revision[self.driver] = run.revision
         store = ObservedStore(
             self._store,
+            now=self.machine.now,
             is_unavailable=lambda: self.machine.mono < self.store_locked_until,
             before=self.point,
-            after=self._committed,
+            after=partial(self._committed, self.driver),
         )
-        return Runner(
+        self.inbox = inbox = VirtualInbox(self.machine, lambda: self._waits(runner, inbox, store))
+        inbox.disorder = self.disorder
+        runner = Runner(
             RunState.load(self.flow, run, self.limits),
             cast(FlowStore, store),
             run.revision,
-            cast(Inbox, self._inbox),
+            cast(Inbox, inbox),
             now=self.machine.now,
-            perform=self.perform,
+            perform=partial(self._perform, self.driver, inbox),
             warn=self.warnings.append,
         )
+        return runner
+
+    def _take_lock(self) -> None:
+        """Take the run's lock, which the last runner lost when it died."""
+        self._drop_locks()
+        lock = Lock.take(self._lock_path, wait_sec=0)
+        assert lock is not None
+        self._locks.append(lock)
+
+    def _drop_locks(self) -> None:
+        while self._locks:
+            self._locks.pop().close()
+
+    def come_second(self) -> None:
+        """Let somebody else try to drive the run."""
+        self.note("second start", None)
+        lock = Lock.take(self._lock_path, wait_sec=0)
+        invariants.check(invariants.WHEN_A_SECOND_COMES, self, lock)
+
+    def drive_beside(self, seconds: float) -> None:
+        """Drive the run in spite of a runner that is stopped: somebody has removed its lock."""
+        self.note("runner is stopped", self.driver)
+        self._lock_path.unlink()
+        self.new_runner().drive(until=self.machine.mono + seconds)
 
     def run(self) -> Run:
         """Read the run as any other process does."""
@@ -167,60 +240,70 @@ class World:
         assert job is not None
         return job
 
-    def perform(self, effect: Effect) -> None:
-        """Perform what the runner asks for, if it lives to see it."""
-        self.point()
-        self.calls.perform(effect)
-
     def key_of(self, attempt: AttemptId) -> str:
         """Name an attempt as orchesjob knows it (rule 4.2)."""
         return f"{self.run_key}:{self.flow.steps[attempt.position].id}:{attempt.number}"
 
-    # What must hold in every world.
+    # What happens in it, and what must hold then.
+
+    def note(self, what: str, about: object) -> None:
+        """Write down what happens."""
+        self.log.append((self.machine.mono, what, about))
 
     def point(self) -> None:
         """Pass a point: before and after a commit, before an effect, before waiting."""
         self.points += 1
         if self.points in self.at_point:
             self.at_point[self.points]()
+        self.on_point()
 
     def _begins(self, execution: Execution) -> None:
-        """An attempt is committed before it begins, and never runs beside its predecessor."""
-        step_id, number = execution.key.removeprefix(f"{self.run_key}:").rsplit(":", 1)
-        attempt = (self.step(step_id).position, int(number))
-        assert attempt in self._recorded(), f"{execution.key} begins without a record"
-        assert self._recorded()[attempt].is_open, f"{execution.key} begins after its end"
-        for other in self.executions(f"{step_id}:"):
-            assert other.end is not None, f"{execution.key} runs beside {other.key}"
+        self.note("begins", execution.key)
+        invariants.check(invariants.AT_A_BEGINNING, self, execution)
 
-    def _committed(self) -> None:
-        """Nothing terminal changes, nothing starts after a cancel, and a run ends as a whole."""
-        run = self.run()
-        for before, after in zip(self.history[-1].steps, run.steps, strict=True):
-            assert not before.status.is_terminal or before == after
-            assert after.attempt_no >= before.attempt_no
-        if self._attempts_at_cancel is not None:
-            assert self._recorded().keys() == self._attempts_at_cancel, "started after the cancel"
-        ended = all(step.status.is_terminal for step in run.steps)
-        assert ended or not run.status.is_terminal
-        assert run.status.is_terminal or not ended or run.cancel is not None
-        if run.status is FlowStatus.CANCELLED:
-            self._nothing_runs(run)
-        self.history.append(run)
+    def _perform(self, runner: int, inbox: VirtualInbox, effect: Effect) -> None:
+        """Perform what a runner asks for, if it lives to see it."""
+        self.point()
+        self.note("effect", effect)
+        invariants.check(invariants.BEFORE_AN_EFFECT, self, runner, effect)
+        self.calls.perform(effect, inbox)
+
+    def _committed(self, runner: int, decided: Now) -> None:
+        before, attempts_before = self.history[-1], self.recorded
+        self.recorded = {(found.position, found.number): found for found in self.attempts()}
+        after = self.run()
+        commit = Commit(before, after, attempts_before, self.recorded, decided, runner)
+        self.note("commit", commit)
+        invariants.check(invariants.AFTER_A_COMMIT, self, commit)
+        self.closed.update(((one.position, one.number), decided) for one in commit.newly_closed)
+        self.history.append(after)
+        self.seen_revision[runner] = after.revision
         self.point()
 
-    def _nothing_runs(self, run: Run) -> None:
-        for step in run.steps:
-            keys = [f"{run.run_key}:{step.step_id}:{n + 1}" for n in range(step.attempt_no)]
-            assert step.status == "SUCCEEDED" or not self.jobs.processes(keys)
+    def _waits(self, runner: Runner, inbox: VirtualInbox, store: ObservedStore) -> None:
+        self.point()
+        self.on_wait()
+        if store.decided is None and inbox is self.inbox:
+            invariants.check(invariants.BEFORE_A_WAIT, self, runner, inbox)
 
-    def _recorded(self) -> dict[tuple[int, int], AttemptStatus]:
-        return {(found.position, found.number): found.status for found in self.attempts()}
+    def _answered(self, event: Event) -> None:
+        self.note("event", event)
+        if isinstance(event, CallFailed):
+            self._news("" if event.attempt is None else self.key_of(event.attempt))
+
+    def _asked(self, key: str) -> None:
+        since, count = self.questions.get(key, (self.machine.mono, 0))
+        self.questions[key] = since, count + 1
+        invariants.check(invariants.AFTER_A_QUESTION, self, key)
+
+    def _news(self, key: str) -> None:
+        self.questions.pop(key, None)
 
     def __enter__(self) -> Self:
         """Return the world; leaving the block lets go of the store."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the store."""
+        """Let go of the store and of the lock."""
+        self._drop_locks()
         self._reader.close()

@@ -1,0 +1,122 @@
+"""What an invariant judges by: a commit with what was before it, and what a runner waits for."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import attrs
+
+from flow_conditions import Name
+from flow_spec import StepSpec
+from flow_store import Attempt, Run, Step
+from orchesjob_client import Watch
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
+from orchesjob_flow.engine.run import OpenAttempt, RunStep
+from orchesjob_flow.runner import Runner
+
+from .jobs import SimulatedOrchesjob
+from .ports import VirtualInbox
+
+type Attempts = Mapping[tuple[int, int], Attempt]
+"""All attempts of a run, by position and number."""
+
+
+class Broken(AssertionError):
+    """A promise does not hold; `name` is the invariant that noticed."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
+        self.name = name
+        self.why = why
+
+    def __str__(self) -> str:
+        """Say what does not hold, and how that was seen."""
+        return f"{self.name}: {self.why}"
+
+
+@attrs.define(slots=False)
+class Commit:
+    """One commit: the run and its attempts before and after it, when and by whom it was decided."""
+
+    before: Run
+    after: Run
+    attempts_before: Attempts
+    attempts: Attempts
+    decided: Now
+    runner: int
+
+    def key_of(self, attempt: Attempt) -> str:
+        """Name an attempt as orchesjob knows it (4.2)."""
+        step_id = self.after.steps[attempt.position].step_id
+        return f"{self.after.run_key}:{step_id}:{attempt.number}"
+
+    @cached_property
+    def newly_begun(self) -> list[Attempt]:
+        """The attempts that this commit recorded first."""
+        return [found for key, found in self.attempts.items() if key not in self.attempts_before]
+
+    @cached_property
+    def newly_closed(self) -> list[Attempt]:
+        """The attempts that this commit gave an end."""
+        return [
+            attempt
+            for key, attempt in self.attempts.items()
+            if not attempt.status.is_open
+            and (key not in self.attempts_before or self.attempts_before[key].status.is_open)
+        ]
+
+
+def is_met(spec: StepSpec, rows: Mapping[str, Step]) -> bool:
+    """Evaluate a step's condition over committed rows (3.2, 3.3)."""
+
+    def holds(name: Name) -> bool:
+        wanted = (name.predicate or "succeeded").upper()
+        return wanted == "FINISHED" or rows[name.name].status == wanted
+
+    return spec.condition is None or spec.condition.evaluate(holds) is True
+
+
+@attrs.frozen(slots=False)
+class Waiting:
+    """What a runner that begins to wait has ahead of it."""
+
+    runner: Runner
+    inbox: VirtualInbox
+    jobs: SimulatedOrchesjob
+
+    @cached_property
+    def _timers(self) -> set[TimerDue]:
+        return {event for _, _, event in self.runner._timers}
+
+    def cancel_goes_on(self) -> bool:
+        """Tell whether the search for what a cancelled run has left alive goes on."""
+        return self.inbox.awaited[None] > 0 or TimerDue(Timer.SWEEP) in self._timers
+
+    def leads_on(self, step: RunStep) -> bool:
+        """Tell whether something will happen that leads a step on."""
+        latest = AttemptId(step.row.position, step.row.attempt_no)
+        if self.inbox.awaited[latest] > 0:
+            return True
+        if step.attempt is None:
+            timers = (Timer.RETRY, Timer.SURVIVORS)
+            ahead = self._something_else_is_ahead(step)
+        else:
+            timers = (Timer.ASK_STATUS, Timer.SURVIVORS)
+            ahead = self._its_end_will_be_noticed(step.attempt)
+        return ahead or any(TimerDue(timer, latest) in self._timers for timer in timers)
+
+    def _something_else_is_ahead(self, step: RunStep) -> bool:
+        """Tell whether a step waits for its turn, for other steps, or for a cancel."""
+        run = self.runner.run
+        if run.cancel is not None or (step.queued and run.starting > 0):
+            return True
+        return any(not run.by_id[name].row.status.is_terminal for name in step.spec.waits_for)
+
+    def _its_end_will_be_noticed(self, attempt: OpenAttempt) -> bool:
+        """Tell whether an attempt that is left alone is watched or polled for."""
+        if attempt.worker_gone or attempt.row.abort_reason is not None:
+            return False
+        if attempt.watch is Watch.WATCHING:
+            return any(job.worker_alive for job in self.jobs.ever(attempt.run_key))
+        polled = self.inbox.awaited[None] > 0 or TimerDue(Timer.POLL) in self._timers
+        return attempt.watch is Watch.UNSUPPORTED and polled

@@ -1,0 +1,405 @@
+"""What must hold in every world, whatever happens in it: one function for each promise.
+
+A world calls each group where its docstring says. The functions judge by what is committed and by
+what really happened (the ledger of executions, the rows of orchesjob), never by what a runner
+believes; only `something_is_awaited` looks into one, to find out what it waits for.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flow_spec import StepSpec
+from flow_store import Attempt, AttemptStatus, FlowStatus, Step, StepStatus
+from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
+from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.locks import Lock
+from orchesjob_flow.runner import Runner
+
+from .facts import Broken, Commit, Waiting, is_met
+from .jobs import Execution
+from .ports import VirtualInbox
+
+if TYPE_CHECKING:
+    from .world import World
+
+QUESTIONS_AT_ONCE = 8
+
+
+def check[*Facts](invariants: tuple[Callable[[*Facts], None], ...], *facts: *Facts) -> None:
+    """Check some promises.
+
+    Raises:
+        Broken: One of them does not hold.
+    """
+    for invariant in invariants:
+        try:
+            invariant(*facts)
+        except AssertionError as error:
+            raise Broken(invariant.__name__, str(error)) from error
+
+
+# When a command begins.
+
+
+def recorded_before_it_begins(world: "World", execution: Execution) -> None:
+    """An attempt is committed as open before it begins, and it is its step's latest (4.2)."""
+    step, attempt = attempt_of(world, execution.key)
+    recorded = world.recorded.get(attempt)
+    assert recorded is not None, f"{execution.key} begins without a record"
+    assert recorded.status.is_open, f"{execution.key} begins after its end"
+    assert step.attempt_no == attempt.number, f"{execution.key} is not the latest attempt"
+
+
+def nothing_runs_twice(world: "World", execution: Execution) -> None:
+    """No attempt is executed a second time, whatever is killed and whenever (4.2)."""
+    keys = [found.key for found in world.jobs.ledger]
+    assert execution.key not in keys, f"{execution.key} runs twice"
+
+
+def no_attempt_beside_its_predecessor(world: "World", execution: Execution) -> None:
+    """No attempt begins while a process of another attempt of its step is alive (5.8)."""
+    step, _ = attempt_of(world, execution.key)
+    for other in world.executions(f"{step.step_id}:"):
+        assert other.end is not None, f"{execution.key} runs beside {other.key}"
+
+
+def its_own_command(world: "World", execution: Execution) -> None:
+    """What runs under an attempt's key is its step's command (1.3, 5.9)."""
+    step, _ = attempt_of(world, execution.key)
+    assert execution.command == spec_of(world, step).command, (
+        f"{execution.key} runs another command"
+    )
+
+
+def nothing_begins_after_the_end(world: "World", execution: Execution) -> None:
+    """Once a run has ended, nothing of it begins any more (5.1, 5.6)."""
+    assert not world.history[-1].status.is_terminal, f"{execution.key} begins after the run's end"
+
+
+AT_A_BEGINNING = (
+    recorded_before_it_begins,
+    nothing_runs_twice,
+    no_attempt_beside_its_predecessor,
+    its_own_command,
+    nothing_begins_after_the_end,
+)
+
+
+# After a commit.
+
+
+def ended_is_final(_: "World", commit: Commit) -> None:
+    """What is terminal never changes: the run, a step, an attempt (5.1)."""
+    assert not commit.before.status.is_terminal, "a run that has ended is changed"
+    for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
+        assert not before.status.is_terminal or before == after, f"{before.step_id} changed"
+    for key, attempt in commit.attempts_before.items():
+        unchanged = commit.attempts.get(key) == attempt
+        assert attempt.status.is_open or unchanged, f"attempt {key} changed after its end"
+
+
+def steps_move_forwards(_: "World", commit: Commit) -> None:
+    """Numbers only grow, what has begun is not skipped, no end lies before its beginning (5.2)."""
+    for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
+        skipped = after.status is StepStatus.SKIPPED
+        assert not (skipped and after.attempt_no), f"{after.step_id} is skipped after it began"
+        assert after.attempt_no >= before.attempt_no, f"{after.step_id} lost a number"
+        assert after.failures >= before.failures, f"{after.step_id} lost a failure"
+        assert (after.finished_at is not None) == after.status.is_terminal, after
+        if after.finished_at is not None:
+            assert (after.started_at or 0.0) <= after.finished_at, f"{after.step_id} ends too early"
+    header = commit.after
+    assert header.finished_at is None or header.started_at <= header.finished_at, "the run's times"
+
+
+def attempts_are_numbered(_: "World", commit: Commit) -> None:
+    """Attempts are numbered from 1 without a gap; only a RUNNING step's latest is open (4.2)."""
+    numbers: dict[int, list[int]] = {}
+    for (position, number), attempt in sorted(commit.attempts.items()):
+        numbers.setdefault(position, []).append(number)
+        step = commit.after.steps[position]
+        if attempt.status.is_open:
+            assert number == step.attempt_no, f"attempt {number} of {step.step_id} is left open"
+            assert step.status is StepStatus.RUNNING, f"{step.step_id} does not run: {step.status}"
+    for step in commit.after.steps:
+        expected = list(range(1, step.attempt_no + 1))
+        assert numbers.get(step.position, []) == expected, f"{step.step_id}: {numbers}"
+        latest = commit.attempts.get((step.position, step.attempt_no))
+        if step.status is StepStatus.RUNNING and commit.after.cancel is None:
+            assert latest is not None, f"{step.step_id} runs without an attempt"
+            assert latest.status.is_open, f"{step.step_id} runs without an open attempt"
+
+
+def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
+    """A step begins, or is skipped, when all that it waits for has ended, as its condition says.
+
+    Judged by committed rows alone (3.2 to 3.5).
+    """
+    rows = {step.step_id: step for step in commit.after.steps}
+    for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
+        begun = after.attempt_no > before.attempt_no
+        skipped = after.status is StepStatus.SKIPPED and not before.status.is_terminal
+        if not begun and not skipped:
+            continue
+        spec = spec_of(world, after)
+        for name in spec.waits_for:
+            assert rows[name].status.is_terminal, f"{after.step_id} is decided before {name} ended"
+        assert is_met(spec, rows) is begun, f"{after.step_id} is decided against its condition"
+
+
+def nothing_starts_after_a_cancel(world: "World", commit: Commit) -> None:
+    """Once a cancel is recorded, no further attempt is recorded as starting (5.6)."""
+    if world.attempts_at_cancel is not None:
+        assert commit.attempts.keys() == world.attempts_at_cancel, "started after the cancel"
+
+
+def cancelled_means_gone(world: "World", commit: Commit) -> None:
+    """CANCELLED is said when no process of what has not succeeded is alive (5.6, 6.7)."""
+    if commit.after.status is not FlowStatus.CANCELLED:
+        return
+    assert commit.after.cancel is not None, "nobody asked for a cancel"
+    for step in commit.after.steps:
+        if step.status is not StepStatus.SUCCEEDED:
+            keys = [f"{world.run_key}:{step.step_id}:{n + 1}" for n in range(step.attempt_no)]
+            alive = world.jobs.processes(keys, spec_of(world, step).command)
+            assert not alive, f"{step.step_id} is alive in a cancelled run: {alive}"
+
+
+def retries_are_accounted_for(_: "World", commit: Commit) -> None:
+    """A step's failures are its failed attempts, and it FAILED with no retries left (4.2, 5.2).
+
+    A job of somebody else under its key fails a step whatever is left (5.9).
+    """
+    failed: dict[int, int] = {}
+    for (position, _number), attempt in commit.attempts.items():
+        failed[position] = failed.get(position, 0) + (attempt.status is AttemptStatus.FAILED)
+    for step in commit.after.steps:
+        assert step.failures == failed.get(step.position, 0), f"{step.step_id} is charged wrongly"
+        used_up = step.failures == step.max_retries + 1
+        foreign = "as another command" in (step.error or "")
+        if step.status is StepStatus.FAILED:
+            assert used_up or foreign, f"{step.step_id} failed with retries left"
+        else:
+            assert step.failures <= step.max_retries + (step.status is StepStatus.CANCELLED)
+        if step.status is StepStatus.SUCCEEDED:
+            latest = commit.attempts[step.position, step.attempt_no]
+            assert latest.status is AttemptStatus.SUCCEEDED, f"{step.step_id} did not succeed"
+
+
+def outcomes_are_true(world: "World", commit: Commit) -> None:
+    """What is recorded of an attempt's end is what happened (4.2, 5.3, 5.9).
+
+    SUCCEEDED: its very command ended with 0. FAILED or CANCELLED: orchesjob does not say SUCCEEDED
+    of it. NEVER_RAN: it never ran.
+    """
+    for attempt in commit.newly_closed:
+        run_key = commit.key_of(attempt)
+        command = spec_of(world, commit.after.steps[attempt.position]).command
+        jobs = [job for job in world.jobs.ever(run_key) if job.command == command]
+        succeeded = any(job.status == "SUCCEEDED" for job in jobs)
+        executions = [found for found in world.jobs.ledger if found.key == run_key]
+        assert all(found.end is not None for found in executions) or may_be_alive(attempt), (
+            f"{run_key} is {attempt.status} while it runs"
+        )
+        match attempt.status:
+            case AttemptStatus.SUCCEEDED:
+                assert succeeded, f"{run_key} SUCCEEDED, and no job of it has"
+                assert all(found.code == 0 for found in executions), f"{run_key} did not end with 0"
+            case AttemptStatus.NEVER_RAN:
+                assert not executions, f"{run_key} is said never to have run"
+            case _:
+                assert not succeeded or world.jobs.latest(run_key) is None, (
+                    f"{run_key} is {attempt.status}, and it succeeded"
+                )
+                if attempt.error and attempt.error.startswith("exit code"):
+                    codes = [f"exit code {found.code}" for found in executions]
+                    assert not codes or attempt.error in codes, f"{run_key}: {attempt.error}"
+
+
+def timeouts_are_true(world: "World", commit: Commit) -> None:
+    """An attempt that timed out had run, or been starting, for as long as it may (5.5, 5.10)."""
+    for attempt in commit.newly_closed:
+        key = commit.key_of(attempt)
+        limit = spec_of(world, commit.after.steps[attempt.position]).timeout_sec
+        if limit is None or not (attempt.error or "").startswith("timed out"):
+            continue
+        if attempt.boot_id == commit.decided.boot and attempt.running_mono is not None:
+            ran = commit.decided.mono - attempt.running_mono
+            assert ran >= limit - 1e-6, f"{key} timed out after {ran:.3f} of {limit} s"
+        for job in world.jobs.ever(key):
+            found = job.execution
+            if found is None or found.boot != world.machine.boot or job.plan.aborted_after:
+                continue
+            assert found.end is not None, f"{key} has timed out and runs"
+            ran = found.end - found.begin
+            by_itself = found.code is not None
+            assert by_itself or ran >= limit - 1e-6, f"{key} was ended after {ran} of {limit} s"
+
+
+def delays_are_kept(world: "World", commit: Commit) -> None:
+    """Between a failure and the next attempt lies the whole delay, on any clock (5.4, 5.10)."""
+    for attempt in commit.newly_begun:
+        last = attempt.position, attempt.number - 1
+        closed, failed = world.closed.get(last), commit.attempts.get(last)
+        if closed is None or failed is None or failed.status is not AttemptStatus.FAILED:
+            continue
+        step = commit.after.steps[attempt.position]
+        waited = commit.decided.mono - closed.mono
+        delay = spec_of(world, step).retry_delay_sec
+        assert closed.boot != commit.decided.boot or waited >= delay - 1e-6, (
+            f"{step.step_id} is tried again after {waited:.3f} of {delay} s"
+        )
+
+
+def the_run_is_its_steps(_: "World", commit: Commit) -> None:
+    """The run's status follows from its steps', and its error says which failed (5.1)."""
+    run = commit.after
+    ended = all(step.status.is_terminal for step in run.steps)
+    failed = [step.step_id for step in run.steps if step.status is StepStatus.FAILED]
+    cancelled = any(step.status is StepStatus.CANCELLED for step in run.steps)
+    assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
+    if run.status is FlowStatus.CANCELLED:
+        assert ended, "CANCELLED, with steps that have not ended"
+        assert run.error is None, "a cancelled run has no error"
+        return
+    assert not cancelled, f"a step is CANCELLED in a run that is {run.status}"
+    if not ended or run.cancel is not None:
+        assert run.status is FlowStatus.RUNNING or (ended and run.status.is_terminal), run.status
+    if run.status is FlowStatus.RUNNING:
+        assert not ended or run.cancel is not None, "all steps have ended, and the run has not"
+        assert run.error is None or run.cancel is not None, f"a running run says {run.error}"
+        return
+    assert run.status is (FlowStatus.FAILED if failed else FlowStatus.SUCCEEDED), run.status
+    assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
+    assert failed or run.error is None, f"a successful run says {run.error}"
+
+
+def nothing_unseen_is_overwritten(world: "World", commit: Commit) -> None:
+    """A runner commits only what it decided on the rows as they are: nobody came between (4.5)."""
+    seen = world.seen_revision[commit.runner]
+    assert seen == commit.before.revision, (
+        f"runner {commit.runner} has seen revision {seen} and overwrites {commit.before.revision}"
+    )
+
+
+AFTER_A_COMMIT = (
+    ended_is_final,
+    steps_move_forwards,
+    attempts_are_numbered,
+    begun_and_skipped_rightly,
+    nothing_starts_after_a_cancel,
+    cancelled_means_gone,
+    retries_are_accounted_for,
+    outcomes_are_true,
+    timeouts_are_true,
+    delays_are_kept,
+    the_run_is_its_steps,
+    nothing_unseen_is_overwritten,
+)
+
+
+# Before an effect is performed.
+
+
+def started_as_recorded(world: "World", runner: int, effect: Effect) -> None:
+    """A start is asked for after its record is committed, and never once a cancel is (4.2, 5.6)."""
+    if not isinstance(effect, StartJob):
+        return
+    recorded = world.recorded.get(effect.attempt)
+    assert recorded is not None, f"{effect.run_key} is started without a record"
+    assert recorded.status is AttemptStatus.STARTING, f"{effect.run_key} is {recorded.status}"
+    assert recorded.boot_id == world.machine.now().boot, "a start of an earlier boot is repeated"
+    seen = world.seen_revision[runner]
+    assert seen == world.history[-1].revision, f"runner {runner} starts {effect.run_key} too late"
+
+
+def ended_as_recorded(world: "World", _runner: int, effect: Effect) -> None:
+    """No attempt is ended that may still succeed: its end is decided in a commit first (5.5)."""
+    if isinstance(effect, EndSurvivors | AbortJob) and effect.attempt is not None:
+        recorded = world.recorded[effect.attempt]
+        decided = recorded.abort_reason is not None or not recorded.status.is_open
+        assert decided, f"attempt {effect.attempt} is ended without a recorded reason"
+
+
+def foreign_jobs_are_left_alone(world: "World", _runner: int, effect: Effect) -> None:
+    """No process of a job with another command is ended, though it lies under our key (5.9)."""
+    for key in effect.run_keys if isinstance(effect, EndSurvivors) else ():
+        step, _ = attempt_of(world, key)
+        ours = world.jobs.processes([key], spec_of(world, step).command)
+        assert world.jobs.processes([key]) == ours, f"the foreign job of {key} is ended"
+
+
+BEFORE_AN_EFFECT = (started_as_recorded, ended_as_recorded, foreign_jobs_are_left_alone)
+
+
+# When a call of orchesjob has been made.
+
+
+def strangers_are_left_alone(world: "World", key: str) -> None:
+    """No signal hits a process that only has the id of one of ours (5.8)."""
+    assert not world.jobs.strangers_hit, f"the abort of {key} hit a stranger"
+
+
+def a_quiet_run_is_quiet(world: "World", key: str) -> None:
+    """While nothing is new about a job, it is asked for once in a poll interval at most (6.2)."""
+    since, count = world.questions.get(key, (world.machine.mono, 0))
+    allowed = QUESTIONS_AT_ONCE + (world.machine.mono - since) / world.limits.poll_interval_sec
+    assert count <= allowed, f"{count} questions about {key or 'all jobs'} without any news"
+
+
+AFTER_A_QUESTION = (strangers_are_left_alone, a_quiet_run_is_quiet)
+
+
+# When somebody wants to drive a run that has a runner.
+
+
+def one_runner_at_a_time(world: "World", lock: Lock | None) -> None:
+    """While a runner lives nobody else gets the run's lock (4.5)."""
+    assert lock is None, f"a second runner takes over while runner {world.driver} lives"
+
+
+WHEN_A_SECOND_COMES = (one_runner_at_a_time,)
+
+
+# When a runner begins to wait.
+
+
+def the_run_ends(world: "World", _runner: Runner, _inbox: VirtualInbox) -> None:
+    """A run whose runner lives comes to an end (5.7)."""
+    assert world.machine.mono < world.deadline, "the run hangs"
+
+
+def something_is_awaited(world: "World", runner: Runner, inbox: VirtualInbox) -> None:
+    """No run waits for what cannot come: each step that has not ended has something ahead (5.7)."""
+    if inbox.events or runner.run.gave_up:
+        return
+    ahead = Waiting(runner, inbox, world.jobs)
+    for step in runner.run.steps:
+        if not step.row.status.is_terminal:
+            assert ahead.leads_on(step), f"{step.spec.id} waits for nothing"
+    if runner.run.cancel is not None and not any(runner.run.open_attempts()):
+        assert ahead.cancel_goes_on(), "the cancel waits for nothing"
+
+
+BEFORE_A_WAIT = (the_run_ends, something_is_awaited)
+
+
+# What the invariants share.
+
+
+def attempt_of(world: "World", key: str) -> tuple[Step, AttemptId]:
+    """Find the committed step of an attempt's key, and name the attempt."""
+    step_id, number = key.removeprefix(f"{world.run_key}:").rsplit(":", 1)
+    step = next(step for step in world.history[-1].steps if step.step_id == step_id)
+    return step, AttemptId(step.position, int(number))
+
+
+def spec_of(world: "World", step: Step) -> StepSpec:
+    """Find what should happen in a step."""
+    return world.specs[step.step_id]
+
+
+def may_be_alive(attempt: Attempt) -> bool:
+    """Tell whether an attempt's error admits that it may run on."""
+    error = attempt.error or ""
+    return error.startswith(("outcome unknown", "aborted from outside"))

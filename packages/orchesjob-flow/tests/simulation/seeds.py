@@ -1,0 +1,78 @@
+"""Many storms, one seed after the other, in one process or side by side in several."""
+
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import attrs
+
+from flow_store import FlowStore
+
+from .facts import Broken
+from .history import tell
+from .storm import Storm
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - only a folder of our own in it is used
+SEEDS_OF_OLD = Path(__file__).with_name("seeds.txt")
+BATCH = 200
+"""How many runs share a database."""
+LAST_EVENTS = 40
+
+
+@attrs.frozen
+class Failure:
+    """A promise that did not hold under a seed."""
+
+    seed: int
+    invariant: str
+    why: str
+    story: str
+
+    def __str__(self) -> str:
+        """Tell of it, and how it is repeated."""
+        again = f"python -m simulation --seed {self.seed}"
+        return f"seed {self.seed} broke {self.invariant}: {self.why}\n{self.story}\nagain: {again}"
+
+
+@contextmanager
+def store_in_memory() -> Iterator[tuple[FlowStore, Path]]:
+    """Open a new store, in memory where that can be: every commit is synchronised."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        path = Path(folder) / "flow.sqlite3"
+        with FlowStore.open(path) as store:
+            yield store, path
+
+
+def seeds_of_old() -> list[int]:
+    """List the seeds under which something ever failed."""
+    lines = SEEDS_OF_OLD.read_text(encoding="ascii").splitlines()
+    return [int(line) for line in lines if line and not line.startswith("#")]
+
+
+def run_batch(seeds: Iterable[int]) -> list[Failure]:
+    """Let some storms rage on one database; return what did not hold."""
+    with store_in_memory() as (store, path):
+        return [found for seed in seeds if (found := run_seed(Storm(store, path, seed)))]
+
+
+def run_seed(storm: Storm) -> Failure | None:
+    """Let one storm rage; return what does not hold."""
+    with storm.world as world:
+        try:
+            storm.rage()
+        except Exception as error:  # noqa: BLE001 - whatever the product raises is a failure
+            broken = error if isinstance(error, Broken) else Broken("nothing_raises", repr(error))
+            return Failure(storm.seed, broken.name, broken.why, "\n".join(tell(world, LAST_EVENTS)))
+    return None
+
+
+def run_all(seeds: list[int], processes: int) -> Iterator[list[Failure]]:
+    """Let storms rage in several processes; yield after each batch."""
+    batches = [seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)]
+    if processes == 1:
+        yield from map(run_batch, batches)
+        return
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        yield from pool.imap_unordered(run_batch, batches)

@@ -1,0 +1,236 @@
+"""A storm: one seed makes a flow, the fates of its attempts, and the faults that it meets.
+
+Not every fault comes in every storm: each seed switches a few of them on, so that the faults do not
+hide each other. While the storm lasts, faults come at random points and in random calls; then it
+is over, and the run has to come to its end.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from signal import SIGTERM
+
+from flow_store import FlowStore, RunTakenOver
+from orchesjob_flow.engine.run import Limits
+from orchesjob_flow.errors import GaveUp, Interrupted
+
+from .facts import Broken
+from .fates import build, check
+from .model import Case, generate
+from .world import Crash, PowerCut, World
+
+MOST_STEPS = 5
+MOST_RUNNERS_AFTERWARDS = 12
+LONGEST_CALL_SEC = 500.0
+"""A hanging call and what comes of it; a storm may leave some behind."""
+LONGEST_ATTEMPT_SEC = 60.0
+
+CALL_FAULTS = {
+    "failing calls": {"start": "fail", "status": "fail", "running": "fail", "abort": "fail"},
+    "lost answers": {"start": "lose", "status": "lose", "running": "lose", "abort": "lose"},
+    "hanging calls": {"start": "hang", "status": "hang", "abort": "hang"},
+    "stalled calls": {"start": "stall", "abort": "stall"},
+    "late workers": {"start": "late"},
+}
+"""What may go wrong with which call."""
+MOMENTS = (
+    "crashes",
+    "power cuts",
+    "signals",
+    "clock jumps",
+    "second runners",
+    "stopped runners",
+    "cancels",
+    "recycled process ids",
+    "forgotten jobs",
+    "locked database",
+)
+"""What may happen at a point of the run."""
+CIRCUMSTANCES = ("no watcher", "disorder", "little patience")
+"""What may be so from the beginning to the end."""
+OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs"}
+"""The faults that may change the outcome: without them it is the model's."""
+
+
+class Storm:
+    """The world of one seed, and what it does to the run in it."""
+
+    def __init__(self, store: FlowStore, path: Path, seed: int) -> None:
+        self.seed = seed
+        self.random = Random(f"storm {seed}")  # noqa: S311 - reproducible on purpose
+        self.case: Case = generate(seed, MOST_STEPS)
+        self.faults = self._choose_faults()
+        self.world: World = build(store, path, seed, self.case)
+        self.lasts_until = self.random.choice((30, 60, 120, 300))
+        """The last point at which anything happens."""
+        self._rate = self.random.choice((0.05, 0.2, 0.5))
+        self._stop_sec: float | None = None
+        self._stopped = False
+        self._recycles = False
+        self._arrange()
+
+    def _choose_faults(self) -> frozenset[str]:
+        share = self.random.choice((0.1, 0.25, 0.5))
+        known = (*CALL_FAULTS, *MOMENTS, *CIRCUMSTANCES)
+        return frozenset(fault for fault in known if self.random.random() < share)
+
+    def _arrange(self) -> None:
+        world, random = self.world, self.random
+        world.calls.pidfd = not self.faults & {"no watcher"}
+        if "recycled process ids" in self.faults:
+            world.calls.pidfd = True  # a poll cannot tell one process from another
+        world.disorder = random if "disorder" in self.faults else None
+        patience = random.choice((1.0, 5.0)) if "little patience" in self.faults else 60.0
+        world.limits = Limits(starts=random.choice((1, 2, 3)), patience_sec=patience)
+        world.calls.fault = self._fault_of_call
+        world.on_wait = self._stand_still
+        for moment in MOMENTS:
+            if moment in self.faults:
+                for _ in range(1 if moment == "cancels" else random.randint(1, 4)):
+                    point = random.randint(1, self.lasts_until)
+                    world.at_point[point] = partial(self._happens, moment)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing happens any more."""
+        return self.world.points > self.lasts_until
+
+    # What happens to the run.
+
+    def _fault_of_call(self, call: str, key: str) -> str:
+        if self.is_over or self.random.random() >= self._rate:
+            return ""
+        active = [fault for fault in CALL_FAULTS if fault in self.faults]
+        fault = CALL_FAULTS[self.random.choice(active)].get(call, "") if active else ""
+        return "" if fault == "late" and self.world.jobs.latest(key) is not None else fault
+
+    def _happens(self, moment: str) -> None:
+        actions: dict[str, Callable[[], None]] = {
+            "crashes": self.world.crash,
+            "power cuts": self._cut_power,
+            "signals": partial(self.world.stop_runner, SIGTERM),
+            "clock jumps": self._set_clock,
+            "second runners": self.world.come_second,
+            "stopped runners": self._stop,
+            "cancels": partial(self.world.request_cancel, self.random.choice((None, 0.0, 7.0))),
+            "recycled process ids": self._crash_for_long,
+            "forgotten jobs": self._forget,
+            "locked database": self._lock,
+        }
+        actions[moment]()
+
+    def _cut_power(self) -> None:
+        """Take the machine down; orchesjob may lose what it wrote last, and PIDs are given anew."""
+        jobs = self.world.jobs
+        jobs.lose_writes(self.random.choice((0, 0, 1, 2, 5)))
+        for job in jobs.jobs():
+            job.pid_reused = self.random.random() < 0.3
+        self.world.store_locked_until = 0.0
+        self.world.restart_machine()
+
+    def _set_clock(self) -> None:
+        self.world.machine.jump_wall_clock(self.random.choice((-1e6, -3600, -40, 40, 3600, 1e6)))
+
+    def _stop(self) -> None:
+        """Stop the runner when it waits next, for a while in which another one drives the run.
+
+        A process that is stopped holds its lock: only where that was removed can this happen. Not
+        between a commit and its effects, since the calls that a stopped process makes later are out
+        of anybody's sight.
+        """
+        self._stop_sec = self.random.choice((0.5, 5.0, 60.0))
+
+    def _stand_still(self) -> None:
+        if self._stop_sec is None or self._stopped:
+            return
+        seconds, self._stop_sec, self._stopped = self._stop_sec, None, True
+        try:
+            self.world.drive_beside(seconds)
+        except PowerCut:
+            raise
+        except (Crash, GaveUp, Interrupted):
+            pass  # that of the other runner
+        finally:
+            self._stopped = False
+
+    def _crash_for_long(self) -> None:
+        """Kill the runner; before the next one comes, a worker dies and its PID is given anew."""
+        self._recycles = True
+        self.world.crash()
+
+    def _forget(self) -> None:
+        """Let orchesjob forget a job that it has told of."""
+        told = [one for one in self.world.recorded.values() if one.job_id is not None]
+        if told:
+            attempt = self.random.choice(told)
+            self.world.jobs.forget(
+                f"{self.world.run_key}:{self._name(attempt.position)}:{attempt.number}"
+            )
+
+    def _name(self, position: int) -> str:
+        return self.world.flow.steps[position].id
+
+    def _lock(self) -> None:
+        until = self.world.machine.mono + self.random.choice((0.3, 5.0, 90.0))
+        self.world.store_locked_until = until
+
+    # Driving.
+
+    def rage(self) -> None:
+        """Drive the run to its end, and look at it there.
+
+        Raises:
+            Broken: A promise does not hold.
+        """
+        calm_since: float | None = None
+        runners_in_calm = 0
+        while not self.world.run().status.is_terminal:
+            if self.is_over:
+                calm_since = calm_since or self.world.machine.mono
+                runners_in_calm += 1
+                self.world.store_locked_until = 0.0
+            if runners_in_calm > MOST_RUNNERS_AFTERWARDS:
+                raise Broken("the_run_ends", "one runner after another gives up")
+            try:
+                self.world.new_runner().drive()
+            except (Crash, GaveUp, Interrupted, RunTakenOver) as end:
+                self.world.note("runner ends", end)
+                self.world.calls.abandon()
+                self._between_runners()
+        self._look_at_the_end(calm_since)
+
+    def _between_runners(self) -> None:
+        self._stop_sec = None
+        if self._recycles:
+            self._recycles = False
+            self.world.calls.wait_for_all()
+            running = [job for job in self.world.jobs.jobs() if job.worker_alive]
+            if running:
+                job = self.random.choice(running)
+                job.pid_reused = True
+                self.world.jobs.kill_worker(job)
+        if not self.is_over:
+            seconds = self.random.choice((0.0, 0.0, 1.0, 30.0))
+            self.world.machine.pass_time(self.world.machine.mono + seconds)
+
+    def _look_at_the_end(self, calm_since: float | None) -> None:
+        world = self.world
+        if not self.faults & OTHER_OUTCOMES:
+            try:
+                check(world, self.case)
+            except AssertionError as error:
+                raise Broken("the_outcome_is_the_models", str(error)) from error
+        if calm_since is not None and world.machine.mono - calm_since > self._longest_calm():
+            raise Broken("the_run_ends_soon", f"after {world.machine.mono - calm_since:.0f} s")
+        run, points, seen = world.run(), world.points, len(world.log)
+        world.request_cancel()
+        world.new_runner().drive()
+        happened = [what for _, what, _ in world.log[seen:]]
+        if (world.run(), world.points, happened) != (run, points, ["cancel", "runner"]):
+            raise Broken("an_ended_run_is_left_alone", f"{happened}")
+
+    def _longest_calm(self) -> float:
+        """Say how long a run may take when all is well, whatever the storm has left behind."""
+        attempts = sum(map(len, self.case.fates.values()))
+        return LONGEST_CALL_SEC + LONGEST_ATTEMPT_SEC * (attempts + 1)
