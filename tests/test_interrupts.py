@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,36 @@ def test_nohup(flow: "Flow", gate: "Gate") -> None:
     assert runner.wait(60) == 0
 
 
+STOPPED_TWICE = """
+import os, sys
+from queue import SimpleQueue
+from orchesjob_flow.driving import stopped_by_signals
+inbox = SimpleQueue()
+with stopped_by_signals(inbox):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    print(inbox.get_nowait().signum, flush=True)
+    os.kill(os.getpid(), int(sys.argv[2]))
+    print("still there", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (signal.SIGINT, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGTERM),
+        (signal.SIGHUP, signal.SIGHUP),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGHUP, signal.SIGINT),
+    ],
+)
+def test_a_second_signal(first: signal.Signals, second: signal.Signals) -> None:
+    """The first signal asks the runner to end, a second one ends it at once (rule 6.9)."""
+    words = [sys.executable, "-c", STOPPED_TWICE, str(int(first)), str(int(second))]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout, ended.returncode) == (f"{int(first)}\n", -second)
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_watch(flow: "Flow", gate: "Gate", number: signal.Signals, code: int) -> None:
     """An interrupted `watch` ends at once and says so; the run does not notice."""
@@ -93,10 +124,7 @@ def test_watch(flow: "Flow", gate: "Gate", number: signal.Signals, code: int) ->
     assert watch.stdout.readline().startswith("Flow: f  Run: k")
     watch.send_signal(number)
     _, stderr = watch.communicate(timeout=30)
-    assert (watch.returncode, json.loads(stderr)) == (
-        code,
-        {"error": f"interrupted by {number.name}"},
-    )
+    assert (watch.returncode, stderr) == (code, f'{{"error":"interrupted by {number.name}"}}\n')
     gate.let_through()
     assert runner.wait(60) == 0
 
@@ -134,7 +162,29 @@ def test_lost_output_of_start(flow: "Flow", line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status --run-key=k --format=table", "example", "--help", "status -h", "--version"]
+    ("command", "target"),
+    [("cancel", ">/dev/full"), ("start -d", ">&-"), ("watch", ">&-"), ("watch", "| true")],
+)
+def test_lost_output_of_what_was_done(
+    flow: "Flow", gate: "Gate", command: str, target: str
+) -> None:
+    """What is asked for is done, though nobody can be told, and the exit code says that (6.9)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    if command != "start -d":
+        flow.ask("start", "-d", "--run-key=k", file)
+        gate.await_arrival()
+    words = f"{command} --run-key=k" + f" {file}" * (command == "start -d")
+    answer = shell(flow, f"$flow {words} {target}; exit ${{PIPESTATUS[0]}}")
+    assert answer.returncode == 2, answer
+    assert "Traceback" not in answer.stderr
+    assert (flow.status("k")["status"] == "CANCELLED") is (command == "cancel")
+    gate.let_through()
+    ended = flow.await_status("k", lambda run: run["finished_at"])
+    assert ended["status"] == ("CANCELLED" if command == "cancel" else "SUCCEEDED")
+
+
+@pytest.mark.parametrize(
+    "command", ["status --run-key=k --format=table", "example", "--help", "--version"]
 )
 @pytest.mark.parametrize("target", [">&-", ">/dev/full", "| true"])
 def test_lost_output(flow: "Flow", command: str, target: str) -> None:

@@ -32,18 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     reopen_standard_streams()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `__main__`
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
     # how its command ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
     try:
         return run_command(words)
-    except KeyboardInterrupt:
-        return interrupted(signal.SIGINT, words)
     except Interrupted as stop:
         return interrupted(stop.signum, words)
     except BrokenPipeError:
@@ -77,8 +73,6 @@ def run_command(words: list[str]) -> int:
         raise click.UsageError("no command was given", error.ctx) from error
     except SystemExit as error:  # click's only one, when the reader of stdout has gone
         raise BrokenPipeError from error
-    except click.Abort as error:
-        raise KeyboardInterrupt from error
     except OSError as error:
         if was_raised_in("click.utils", error):  # which prints help and the version, no more
             raise ResultLost(error.strerror or str(error)) from error
