@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
 
 FOLLOW_UP = {"id": "b", "command": ["true"], "when": "!a"}
-MOMENTS = int(os.environ.get("CANCEL_MOMENTS", "3"))
+LONG_IF_REAL = pytest.mark.parametrize(
+    "orchesjob",
+    ["fake", pytest.param("real", marks=[pytest.mark.integration, pytest.mark.long])],
+    indirect=True,
+)
+MOMENTS = int(os.environ.get("CANCEL_MOMENTS", "2"))
 HASTY = f"""\
 #!{sys.executable}
 import sys
@@ -303,6 +308,7 @@ def test_start_under_way(each_flow: "Flow", tmp_path: Path, lines: str) -> None:
     assert is_gone(each_flow.orchesjob.status("k:a:1")["target_pid"])
 
 
+@LONG_IF_REAL
 def test_at_any_moment(each_flow: "Flow") -> None:
     """Whenever a cancel comes, no attempt begins after it, and what it says is true (5.6, 6.7)."""
     each_flow.start("first", each_flow.write(DONE))

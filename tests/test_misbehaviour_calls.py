@@ -39,6 +39,12 @@ from orchesjob_flow.__main__ import main
 sys.exit(main())
 """
 
+LONG_IF_REAL = pytest.mark.parametrize(
+    "orchesjob",
+    ["fake", pytest.param("real", marks=[pytest.mark.integration, pytest.mark.long])],
+    indirect=True,
+)
+
 RUBBISH: dict[str, Rule] = {
     "garbage": {"text": "{not json"},
     "empty": {"text": ""},
@@ -87,6 +93,7 @@ def wrap(flow: "Flow", *lines: str) -> Path:
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
+@LONG_IF_REAL
 def test_every_third_call_is_refused(each_flow: "Flow", tmp_path: Path, refusal: str) -> None:
     """A run of an orchesjob that often fails ends as ever, each attempt having run once (5.7)."""
     wrap(each_flow, REFUSALS[refusal], EVERY_THIRD)
@@ -154,6 +161,7 @@ def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}/exe").exists()
 
 
+@LONG_IF_REAL
 def test_replaced_while_a_step_runs(each_flow: "Flow", gate: "Gate") -> None:
     """An orchesjob that is missing for a moment, and then another one, is no failure (5.7)."""
     path = wrap(each_flow)
@@ -180,6 +188,7 @@ def test_replaced_while_it_is_opened(flow: "Flow") -> None:
     assert (step["status"], step["attempt_no"]) == ("SUCCEEDED", 1)
 
 
+@LONG_IF_REAL
 def test_full_disk(each_flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
     """An outcome is read as soon as orchesjob has room to be asked for it (rule 5.7)."""
     full = tmp_path / "full"
@@ -235,6 +244,7 @@ def test_ended_before_it_could_be_watched(flow: "Flow", fake_orchesjob: "FakeOrc
 
 
 @pytest.mark.parametrize("outcome", ["SUCCEEDED", "CANCELLED"])
+@LONG_IF_REAL
 def test_without_pidfds(each_flow: "Flow", gate: "Gate", tmp_path: Path, outcome: str) -> None:
     """Where no job's end is announced, jobs are polled for, with the same outcomes (rule 6.2)."""
     program = tmp_path / "orchesjob-flow"
@@ -253,6 +263,7 @@ def test_without_pidfds(each_flow: "Flow", gate: "Gate", tmp_path: Path, outcome
     assert is_gone(job["target_pid"])
 
 
+@pytest.mark.long
 def test_silence(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
     """A call that hangs holds up no other step; the runner gives up in time and names it (5.7).
 

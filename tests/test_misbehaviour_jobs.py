@@ -16,6 +16,11 @@ import pytest
 if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
 
+LONG_IF_REAL = pytest.mark.parametrize(
+    "orchesjob",
+    ["fake", pytest.param("real", marks=[pytest.mark.integration, pytest.mark.long])],
+    indirect=True,
+)
 Strangers = list[subprocess.Popen[bytes]]
 RESTARTED = "outcome unknown: the machine or container was restarted while it"
 
@@ -66,16 +71,13 @@ def abandoned(flow: "Flow", gate: "Gate", file: str) -> Any:
     return job
 
 
-@pytest.mark.parametrize("status", ["RUNNING", "LOST"])
-def test_retry_beside_strangers(
-    each_flow: "Flow", gate: "Gate", strangers: Strangers, status: str
-) -> None:
+@LONG_IF_REAL
+def test_retry_beside_strangers(each_flow: "Flow", gate: "Gate", strangers: Strangers) -> None:
     """Who merely has the PIDs of a dead job is neither waited for nor signalled (rule 5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
     runner = each_flow.spawn("--poll-interval=0.1", "start", "--run-key=k", file)
     gate.await_arrival()
     job = each_flow.await_job("k")
-    each_flow.orchesjob.plant("k:a:1", status=status)
     plant_strangers(each_flow, "k:a:1", job, strangers)
     gate.await_arrival()
     waiting = each_flow.status("k")["steps"][0]
@@ -85,6 +87,7 @@ def test_retry_beside_strangers(
     assert_spared(strangers)
 
 
+@LONG_IF_REAL
 def test_timeout_beside_strangers(each_flow: "Flow", gate: "Gate", strangers: Strangers) -> None:
     """A timeout aborts no job whose PIDs are another's by now (rules 5.5, 5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "timeout_sec": 600})
@@ -160,6 +163,7 @@ def lose_the_worker(_: "Flow", job: Any) -> None:
 
 
 @pytest.mark.parametrize("lose", [lose_the_home, lose_the_worker])
+@LONG_IF_REAL
 def test_survivor(each_flow: "Flow", gate: "Gate", lose: Callable[["Flow", Any], None]) -> None:
     """No attempt begins beside what is left of a lost one, which the error names (rule 5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
@@ -179,6 +183,7 @@ def test_survivor(each_flow: "Flow", gate: "Gate", lose: Callable[["Flow", Any],
     assert runner.wait(60) == 0
 
 
+@LONG_IF_REAL
 def test_lost_and_alive(each_flow: "Flow", gate: "Gate") -> None:
     """A job that is called LOST while all of it lives is waited for like any survivor (5.8)."""
     file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
@@ -193,6 +198,7 @@ def test_lost_and_alive(each_flow: "Flow", gate: "Gate") -> None:
     assert json.loads(runner.communicate(timeout=60)[0])["steps"][0]["attempt_no"] == 2
 
 
+@LONG_IF_REAL
 def test_stillborn(each_flow: "Flow", gate: "Gate") -> None:
     """A job that is STARTING, without any process, never begins: its retry is free (rule 4.2)."""
     file = each_flow.write({"id": "a", "command": gate.command()})
@@ -220,6 +226,7 @@ def test_stillborn_for_ever(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> No
 
 
 @pytest.mark.parametrize("runner_lives", [True, False])
+@LONG_IF_REAL
 def test_cancel_beside_a_foreign_job(
     each_flow: "Flow", gate: "Gate", tmp_path: Path, *, runner_lives: bool
 ) -> None:
