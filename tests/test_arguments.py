@@ -1,13 +1,16 @@
 """What a step's command and a run's key go through on their way to the process, unchanged."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    from conftest import FakeOrchesjob, Flow
+    from conftest import FakeOrchesjob, Flow, Gate
 
 WORDS = [
     *("no", "on", "yes", "true", "null", "~", "1_0", "0x1F", "0o17", "1e3", "007", ".5", "+1"),
@@ -75,6 +78,30 @@ def test_real_run_keys(each_flow: "Flow") -> None:
     file = each_flow.write({"id": "a", "command": ["true"]})
     for key in ("--all", "../日本", "scheduled__2026-05-07T00:00:00+00:00"):
         assert each_flow.start(key, file)["steps"][0]["orchesjob_status"]["run_key"] == f"{key}:a:1"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
+def test_longest_command(each_flow: "Flow", tmp_path: Path) -> None:
+    """A command as long as the system allows runs, and arrives whole (rule 2.2)."""
+    room = os.sysconf("SC_ARG_MAX") - 64 * 1024  # for the environment, and the words of orchesjob
+    words = ["x" * 100_000] * (room // 100_000)
+    count = 'printf %s "$*" | wc -c >"$0"'
+    file = each_flow.write({"id": "a", "command": ["sh", "-c", count, f"{tmp_path}/count", *words]})
+    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
+    assert int((tmp_path / "count").read_text(encoding="utf-8")) == 100_001 * len(words) - 1
+
+
+@pytest.mark.parametrize("key", ["--help", "../..", "語" * 255])
+def test_any_run_key_for_any_command(flow: "Flow", gate: "Gate", key: str) -> None:
+    """A run key is a run key to each command, in one word or in two (rule 4.1)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    assert flow.ask("start", "-d", "--run-key", key, file)["run_key"] == key
+    gate.await_arrival()
+    assert flow.ask("status", "--run-key", key)["run_key"] == key
+    assert flow.ask("cancel", "--run-key", key)["status"] == "CANCELLED"
+    watch = flow.run("watch", "--run-key", key)
+    assert (watch.returncode, f"Run: {key}\n" in watch.stdout) == (1, True), watch
 
 
 def test_output_without_utf8(flow: "Flow") -> None:
