@@ -1,0 +1,170 @@
+"""What is killed, and who goes on.
+
+Each scenario plays one run. It kills one process at a point, or none where that is `NOWHERE`; then
+the installed command goes on with the run.
+"""
+
+import signal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .crashing import NOWHERE, Crashes, Ending, silent_end
+
+if TYPE_CHECKING:
+    from conftest import Flow, Gate
+
+
+class Scenario:
+    """A run, and the process that is killed while it is under way.
+
+    Attributes:
+        role: The role of that process, in the words of `launcher`.
+        ending: How the run must end all the same.
+    """
+
+    role: ClassVar[str] = "parent"
+    ending: ClassVar[Ending]
+
+    def __init__(self, flow: "Flow", gate: "Gate", *, strict: bool) -> None:
+        self.flow = flow
+        self.gate = gate
+        self.strict = strict
+        self.crashes = Crashes(flow)
+        self.file = flow.write(*self.steps())
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return the steps of the flow."""
+        raise NotImplementedError
+
+    def step(self, step_id: str, *then: str, **fields: Any) -> dict[str, Any]:
+        """Return a step that records its execution."""
+        command = self.crashes.command(step_id, then)
+        return {"id": step_id, "command": command, "strict": self.strict, **fields}
+
+    def play(self, at: str) -> Any:
+        """Let a process die at a point, let the run be gone on with, and return the run."""
+        raise NotImplementedError
+
+    def points(self) -> list[str]:
+        """Play a run in which nobody is killed, and return the points of the process."""
+        self.crashes.judge(self.play(NOWHERE), self.ending)
+        return self.crashes.passed(self.role)
+
+    def survive(self, point: str) -> None:
+        """Kill at a point; the run must end as if nobody had been killed."""
+        try:
+            run = self.play(point)
+            assert self.crashes.passed(self.role)[-1] == point
+            self.crashes.judge(run, self.ending)
+        except BaseException as error:
+            error.add_note(f"{type(self).__name__}: killed at {point!r}")
+            raise
+
+
+class Start(Scenario):
+    """A foreground `start` dies, and another goes on."""
+
+    words: ClassVar[tuple[str, ...]] = ("start",)
+    ending = Ending("FAILED", [("a", "FAILED", 2), ("b", "SUCCEEDED", 1)], ["a", "a", "b"])
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return a step that fails twice, late enough to be watched, and one that follows."""
+        return [
+            self.step("a", "sh", "-c", "sleep 0.1; exit 1", retries=1),
+            self.step("b", "sleep", "0.1", when="!a"),
+        ]
+
+    def play(self, at: str) -> Any:
+        """Kill `start`; start again."""
+        silent_end(self.crashes.launch(*self.words, "--run-key=k", self.file, at=at))
+        return self.flow.start("k", self.file, code=1)
+
+
+class StartDetached(Start):
+    """A `start -d` dies before it has answered; its child may live on."""
+
+    words = ("start", "-d")
+
+
+class Background(StartDetached):
+    """The background process of `start -d` dies."""
+
+    role = "child"
+
+
+class Resume(Start):
+    """A runner dies, its successor dies as well, and a third one goes on.
+
+    Attributes:
+        first: The point at which the first one dies.
+    """
+
+    first: ClassVar[str]
+
+    def play(self, at: str) -> Any:
+        """Kill two runners in a row; start a third time."""
+        first = self.crashes.launch("start", "--run-key=k", self.file, at=self.first)
+        assert silent_end(first) == -signal.SIGKILL
+        return super().play(at)
+
+
+class ResumeInCall(Resume):
+    """The first runner dies while its first `orchesjob start` is under way."""
+
+    first = "parent after Popen.__init__ 1"
+
+
+class ResumeBeforeCall(Resume):
+    """The first runner dies when its first attempt is recorded, and orchesjob not yet called."""
+
+    first = "parent after commit 3"
+
+
+class Cancel(Scenario):
+    """`cancel` dies on a run that has no runner; whoever comes next ends the run."""
+
+    ending = Ending("CANCELLED", [("a", "CANCELLED", 1), ("b", "CANCELLED", 0)], ["a"])
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return a step that waits for ever, and one that must not follow when it is ended."""
+        return [self.step("a", *self.gate.command()), self.step("b", "true", when="!a")]
+
+    def play(self, at: str) -> Any:
+        """Kill `cancel`; if it has recorded the request, `start` is what carries it out."""
+        runner = self.flow.spawn("start", "--run-key=k", self.file)
+        self.gate.await_arrival()
+        self.flow.await_job("k")
+        runner.kill()
+        silent_end(runner)
+        silent_end(self.crashes.launch("cancel", "--run-key=k", at=at))
+        if self.flow.status("k")["cancel_requested_at"] is None:
+            return self.flow.ask("cancel", "--run-key=k")
+        return self.flow.start("k", self.file, code=1)
+
+
+class CancelledRunner(Cancel):
+    """A runner dies at whatever it does for a `cancel` that waits for it."""
+
+    def play(self, at: str) -> Any:
+        """Kill the runner; `cancel` takes its place."""
+        runner = self.crashes.launch("start", "--run-key=k", self.file, at=at)
+        self.gate.await_arrival()
+        self.flow.await_job("k")
+        self._before_cancel = len(self.crashes.passed(self.role))
+        run = self.flow.ask("cancel", "--run-key=k")
+        silent_end(runner)
+        return run
+
+    def points(self) -> list[str]:
+        """Leave out what comes before the cancel."""
+        return super().points()[self._before_cancel :]
+
+
+SCENARIOS = (
+    Start,
+    StartDetached,
+    Background,
+    ResumeInCall,
+    ResumeBeforeCall,
+    Cancel,
+    CancelledRunner,
+)

@@ -1,0 +1,58 @@
+"""Processes are killed at the points that matter most; `every_point` kills them everywhere."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .scenarios import (
+    Background,
+    Cancel,
+    CancelledRunner,
+    ResumeBeforeCall,
+    ResumeInCall,
+    Scenario,
+    Start,
+    StartDetached,
+)
+
+if TYPE_CHECKING:
+    from conftest import Flow, Gate
+
+# What lies between two points is in `launcher`; here is what has happened at them.
+POINTS: dict[str, tuple[type[Scenario], str]] = {
+    "an empty database": (Start, "parent after create_file 1"),
+    "tables, and no run": (Start, "parent after commit 1"),
+    "a run, and no lock": (Start, "parent after commit 2"),
+    "an attempt is recorded": (Start, "parent after commit 3"),
+    "its call is under way": (Start, "parent after Popen.__init__ 1"),
+    "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
+    "its job is recorded": (Start, "parent after commit 4"),
+    "its job has ended": (Start, "parent after OrchesjobClient.status 1"),
+    "its end is recorded": (Start, "parent after commit 5"),
+    "nothing of it is left": (Start, "parent after find_survivors 1"),
+    "its retry is under way": (Start, "parent after Popen.__init__ 3"),
+    "the run's end is recorded": (Start, "parent after commit 10"),
+    "a child is begun": (StartDetached, "parent after Popen.__init__ 1"),
+    "a child has the lock": (Background, "child before say_ready 1"),
+    "a child has called": (Background, "child after Popen.__init__ 1"),
+    "a successor has called": (ResumeBeforeCall, "parent after Popen.__init__ 2"),
+    "a successor has asked": (ResumeInCall, "parent after OrchesjobClient.status 1"),
+    "a cancel is recorded": (Cancel, "parent after commit 1"),
+    "an abort is under way": (Cancel, "parent after Popen.__init__ 2"),
+    "a runner has aborted": (CancelledRunner, "parent after OrchesjobClient.abort 1"),
+}
+
+
+@pytest.mark.parametrize(("scenario", "point"), POINTS.values(), ids=POINTS)
+def test_killed_when(flow: "Flow", gate: "Gate", scenario: type[Scenario], point: str) -> None:
+    """Killed then, the run ends alike and nothing runs twice, without `strict` (4.2, 4.5, 5.7)."""
+    scenario(flow, gate, strict=False).survive(point)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
+@pytest.mark.parametrize("when", ["its call is under way", "its job is recorded"])
+def test_killed_on_the_real_one(each_flow: "Flow", gate: "Gate", when: str) -> None:
+    """With the real orchesjob, where its strict mode guards as well, it is the same (4.2, 4.5)."""
+    scenario, point = POINTS[when]
+    scenario(each_flow, gate, strict=True).survive(point)
