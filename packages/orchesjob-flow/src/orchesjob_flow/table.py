@@ -67,7 +67,7 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
     attempt = run.attempts.get(step.position)
     ended = step.finished_at if attempt is None else attempt.finished_at
     return (
-        step.step_id,
+        visible(step.step_id),
         marked(step.status, colour=colour),
         f"{step.attempt_no}/{step.max_retries}",
         "-" if step.started_at is None else duration(step.started_at, ended, wall),
