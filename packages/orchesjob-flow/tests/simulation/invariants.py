@@ -329,7 +329,22 @@ def foreign_jobs_are_left_alone(world: "World", _runner: int, effect: Effect) ->
         assert world.jobs.processes([key]) == ours, f"the foreign job of {key} is ended"
 
 
-BEFORE_AN_EFFECT = (started_as_recorded, ended_as_recorded, foreign_jobs_are_left_alone)
+def nothing_is_done_after_the_end(world: "World", runner: int, effect: Effect) -> None:
+    """Once a run has ended nothing is asked or ended for it any more (5.1).
+
+    A runner that was stopped may still do what it had decided, until it notices that it was
+    overtaken; a start is never among that.
+    """
+    overtaken = world.seen_revision[runner] < world.history[-1].revision
+    assert overtaken or not world.history[-1].status.is_terminal, f"{effect} after the run's end"
+
+
+BEFORE_AN_EFFECT = (
+    started_as_recorded,
+    ended_as_recorded,
+    foreign_jobs_are_left_alone,
+    nothing_is_done_after_the_end,
+)
 
 
 # When a call of orchesjob has been made.

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import batched
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,11 +69,8 @@ def run_seed(storm: Storm) -> Failure | None:
     return None
 
 
-def run_all(seeds: list[int], processes: int) -> Iterator[list[Failure]]:
-    """Let storms rage in several processes; yield after each batch."""
-    batches = [seeds[first : first + BATCH] for first in range(0, len(seeds), BATCH)]
-    if processes == 1:
-        yield from map(run_batch, batches)
-        return
+def run_all(seeds: list[int], processes: int) -> Iterator[tuple[tuple[int, ...], list[Failure]]]:
+    """Let storms rage in several processes; yield each batch and what did not hold in it."""
+    batches = list(batched(seeds, BATCH))
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        yield from pool.imap_unordered(run_batch, batches)
+        yield from zip(batches, pool.imap(run_batch, batches), strict=True)

@@ -283,7 +283,7 @@ class World:
     def _waits(self, runner: Runner, inbox: VirtualInbox, store: ObservedStore) -> None:
         self.point()
         self.on_wait()
-        if store.decided is None and inbox is self.inbox:
+        if store.decided is None:
             invariants.check(invariants.BEFORE_A_WAIT, self, runner, inbox)
 
     def _answered(self, event: Event) -> None:
