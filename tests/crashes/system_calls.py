@@ -1,0 +1,140 @@
+"""The kernel kills the runner, or refuses it something, at every single system call that matters.
+
+Only the main thread is hit, which commits and locks; not its other threads, orchesjob or the steps.
+Slow, and needs `strace` and the permission to use it: the session `storm` runs it.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from .crashing import Ending, another_place
+from .scenarios import Scenario
+
+if TYPE_CHECKING:
+    from conftest import Flow, Gate
+
+STRACE = shutil.which("strace") or ""
+AT_ONCE = 1 + (os.cpu_count() or 1)
+
+pytestmark = pytest.mark.skipif(not STRACE, reason="there is no strace")
+
+
+class Injection(NamedTuple):
+    """What strace does at a system call: at the N-th, or with `lasting` from the N-th on."""
+
+    system_call: str
+    what: str
+    lasting: bool = False
+
+    def at(self, number: int) -> str:
+        """Spell it for strace."""
+        return f"{self.system_call}:{self.what}:when={number}{'+' * self.lasting}"
+
+
+class Traced(Scenario):
+    """A foreground `start` under strace of a step that fails twice; then another `start`."""
+
+    ending = Ending("FAILED", [("a", "FAILED", 2)], ["a", "a"])
+
+    @property
+    def words(self) -> list[str]:
+        """The command that is traced; it soon loses its patience."""
+        return [self.flow.program, "--patience=0.5", "start", "--run-key=k", self.file]
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return the step, which takes long enough to be watched."""
+        return [self.step("a", "sh", "-c", "sleep 0.1; exit 1", retries=1)]
+
+    def trace(self, *options: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+        """Call `start` under strace; return how it ended, and the lines of the trace."""
+        trace = self.flow.folder / "trace"
+        call = subprocess.run(
+            [STRACE, "-o", str(trace), "-s", "1000", *options, *self.words],
+            cwd=self.flow.folder,
+            env=self.flow.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert "Traceback" not in call.stderr
+        return call, trace.read_text(encoding="utf-8", errors="replace").splitlines()
+
+    def count(self, system_call: str) -> int:
+        """Count a system call of an undisturbed run."""
+        call, lines = self.trace("-e", f"trace={system_call}")
+        assert call.returncode == 1
+        return sum(line.startswith(f"{system_call}(") for line in lines)
+
+    def play(self, at: str) -> Any:
+        """Inject something into `start`, and start again."""
+        call, lines = self.trace("-e", f"trace={at.partition(':')[0]}", "-e", f"inject={at}")
+        if "signal=KILL" in at:
+            assert call.returncode == -signal.SIGKILL
+        else:
+            assert any(line.endswith("(INJECTED)") for line in lines)
+            self.check_refusal(call)
+        return self.flow.start("k", self.file, code=1)
+
+    def check_refusal(self, call: subprocess.CompletedProcess[str]) -> None:
+        """It went on and told the outcome, or gave up and said why in one JSON object."""
+        assert call.returncode in {1, 2}
+        if call.returncode == 1:
+            assert json.loads(call.stdout)["status"] == "FAILED"
+        else:
+            assert json.loads(call.stderr.splitlines()[-1])["error"]
+
+    def survive(self, point: str) -> None:
+        """Inject there; the run must end as if nothing had been injected."""
+        try:
+            self.crashes.judge(self.play(point), self.ending)
+        except BaseException as error:
+            error.add_note(f"inject={point}")
+            raise
+
+
+INJECTIONS = (
+    *(Injection(call, "signal=KILL") for call in ("mkdir", "flock", "ftruncate", "unlink")),
+    *(Injection(call, "signal=KILL") for call in ("pwrite64", "fdatasync")),
+    *(Injection(call, "error=EIO") for call in ("pwrite64", "fdatasync", "ftruncate")),
+    Injection("pwrite64", "error=ENOSPC", lasting=True),
+    Injection("fdatasync", "error=EIO", lasting=True),
+)
+
+
+@pytest.mark.parametrize("injection", INJECTIONS, ids=lambda one: one.at(1).removesuffix(":when=1"))
+def test_every_system_call(flow: "Flow", gate: "Gate", injection: Injection) -> None:
+    """Killed at any of them, or refused it, the run ends alike, nothing twice (4.5, 5.7, 6.9)."""
+
+    def survive(number: int) -> None:
+        with another_place(flow, gate, f"at-{number}") as place:
+            Traced(*place, strict=False).survive(injection.at(number))
+
+    calls = Traced(flow, gate, strict=False).count(injection.system_call)
+    assert calls
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(survive, range(1, calls + 1)))
+
+
+def test_write_ahead(flow: "Flow", gate: "Gate") -> None:
+    """What is recorded of an attempt is on the disk before orchesjob is called for it (4.5)."""
+    traced = Traced(flow, gate, strict=False)
+    _, lines = traced.trace("-f", "-e", "trace=execve,pwrite64,fdatasync")
+    runner = lines[0].split()[0]
+    unwritten, starts = True, 0
+    for line in lines:
+        pid, call = line.split(maxsplit=1)
+        if pid == runner and call.startswith(("pwrite64(", "fdatasync(")):
+            unwritten = call.startswith("pwrite64(")
+        elif call.startswith("execve(") and '"start", "--run-key=k:a:' in call:
+            starts += 1
+            assert not unwritten
+    assert starts == 2
