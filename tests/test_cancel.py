@@ -263,19 +263,28 @@ def test_bad_aborts(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
     runner = flow.spawn("start", "--run-key=k", write_bad_aborts(flow, fake_orchesjob))
     flow.await_true(lambda: all((flow.folder / name).exists() for name in BAD_ABORTS))
     assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-    for name in BAD_ABORTS:
-        with (flow.folder / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert_nothing_left(flow)
     assert runner.wait(60) == 1
 
 
-def test_bad_aborts_of_timeouts(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
-    """Whatever an abort leaves alive is gone before the next attempt begins (rules 5.5, 5.8)."""
-    file = write_bad_aborts(flow, fake_orchesjob, timeout_sec=0.3, retries=1)
+@pytest.mark.parametrize("retries", [0, 1])
+def test_bad_aborts_of_timeouts(
+    flow: "Flow", fake_orchesjob: "FakeOrchesjob", retries: int
+) -> None:
+    """Whatever an abort leaves alive is gone before anything else is begun or said (5.5, 5.8)."""
+    file = write_bad_aborts(flow, fake_orchesjob, timeout_sec=0.3, retries=retries)
     steps = flow.start("k", file, code=1)["steps"]
-    expected = {("FAILED", 2, "timed out after 0.3 s")}
+    expected = {("FAILED", retries + 1, "timed out after 0.3 s")}
     assert {(step["status"], step["attempt_no"], step["error"]) for step in steps} == expected
     assert list(flow.folder.glob("*.beside")) == []
+    assert_nothing_left(flow)
+
+
+def assert_nothing_left(flow: "Flow") -> None:
+    """Make sure that no process of a step holds its lock any more."""
+    for name in BAD_ABORTS:
+        with (flow.folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +315,29 @@ def test_start_under_way(each_flow: "Flow", tmp_path: Path, lines: str) -> None:
     both = [("a", "CANCELLED", "flow cancelled"), ("b", "CANCELLED", "flow cancelled")]
     assert (run["status"], summary(run)) == ("CANCELLED", both)
     assert is_gone(each_flow.orchesjob.status("k:a:1")["target_pid"])
+
+
+def test_request_beside_a_commit(
+    flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob"
+) -> None:
+    """A request that is recorded just before a start would be leaves nothing to start (5.6)."""
+    file = flow.write({"id": "a", "command": gate.command()}, {**FOLLOW_UP, "when": "a"})
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    with closing(sqlite3.connect(flow.database, timeout=30, autocommit=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        gate.let_through()
+        flow.await_true(lambda: fake_orchesjob.calls()[-1]["call"] == "status")
+        # The runner has looked for a request, and waits to record the end of `a` and the start of
+        # `b`. Nothing tells when it has come so far; it waits for longer than this.
+        time.sleep(0.3)
+        other.execute("UPDATE runs SET cancel_requested_at = 1.0")
+        other.execute("COMMIT")
+    assert runner.wait(60) == 1
+    expected = [("a", "SUCCEEDED", None), ("b", "CANCELLED", "flow cancelled")]
+    assert summary(flow.status("k")) == expected
+    assert fake_orchesjob.begun() == ["k:a:1"]
 
 
 @LONG_IF_REAL
