@@ -169,6 +169,15 @@ def text(path: Path) -> None:
     path.write_text("not a database, but a letter\n" * 50, encoding="utf-8")
 
 
+def damaged(path: Path) -> None:
+    with FlowStore.open(path) as store:
+        run = {"flow_id": "f", "definition": "{}", "directory": "/", "started_at": 1.0}
+        store.create(run_key="k", steps=[("a", 0)], **run)  # type: ignore[arg-type]
+        store.checkpoint()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(255 - byte for byte in content[4096:]))
+
+
 def contents(folder: Path) -> dict[Path, bytes]:
     """Read all files but logs, locks and SQLite's own for who shares a database."""
     paths = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")}
@@ -186,10 +195,11 @@ def contents(folder: Path) -> dict[Path, bytes]:
         pytest.param(Path.mkdir, "is not a flow database: it is no regular file", id="folder"),
         pytest.param(text, "is broken: file is not a database; move it away", id="text"),
         pytest.param(foreign, "is not a flow database: another program's data", id="foreign"),
+        pytest.param(damaged, "is broken: database disk image is malformed;", id="damaged"),
         pytest.param(newer, "999", id="newer"),
     ],
 )
-@pytest.mark.parametrize("command", ["start -d", "status"])
+@pytest.mark.parametrize("command", ["start -d", "status", "cancel"])
 def test_databases(flow: "Flow", make: Callable[[Path], None], expected: str, command: str) -> None:
     """A database that is not ours, or newer, is refused by name and not touched (rule 6.1)."""
     path = flow.folder / "some.db"

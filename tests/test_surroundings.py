@@ -65,6 +65,7 @@ def test_any_path(flow: "Flow", name: str) -> None:
     started = flow.ask("start", "-d", "--run-key=k", flow.write(TRUE))
     assert Path(started["stdout_log"]).parent == home / "logs"
     assert flow.await_status("k", lambda run: not run["runner"])["status"] == "SUCCEEDED"
+    assert (home / "orchesjob-flow.sqlite3").stat().st_size > 0
     error = flow.run("status", "--run-key=unknown").stderr
     assert all(character.isprintable() for character in error.rstrip("\n"))
 

@@ -61,6 +61,7 @@ def test_any_file_name(tmp_path: Path, create: Callable[..., bool], name: str) -
     with FlowStore.open(tmp_path / name) as store:
         create(store)
         assert store.is_same_file()
+        assert (tmp_path / name).stat().st_size > 0
     with FlowStore.open_readonly(tmp_path / name) as store:
         assert store.load("k") is not None
 
