@@ -70,6 +70,22 @@ def test_any_path(flow: "Flow", name: str) -> None:
     assert all(character.isprintable() for character in error.rstrip("\n"))
 
 
+def test_removed_directory_of_a_run(flow: "Flow", gate: "Gate") -> None:
+    """A step whose directory is gone runs nowhere else: it fails and says so (rule 4.6)."""
+    place = flow.folder / "place"
+    place.mkdir()
+    after = {"id": "b", "command": ["true"], "when": "a", "retries": 1}
+    file = flow.write({"id": "a", "command": gate.command()}, after)
+    runner = flow.spawn("start", "--run-key=k", file, cwd=place)
+    gate.await_arrival()
+    place.rmdir()
+    gate.let_through()
+    assert runner.wait(60) == 1
+    step = flow.status("k")["steps"][1]
+    assert (step["status"], step["attempt_no"]) == ("FAILED", 2)
+    assert f"the directory {place} cannot be entered: No such file" in step["error"]
+
+
 def test_relative_places(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
     """The background runner finds what the caller named from its own directory (rule 6.3)."""
     (flow.folder / "bin").mkdir()
