@@ -92,7 +92,7 @@ def test_longest_command(each_flow: "Flow", tmp_path: Path) -> None:
     assert int((tmp_path / "count").read_text(encoding="utf-8")) == 100_001 * len(words) - 1
 
 
-@pytest.mark.parametrize("key", ["--help", "../..", "語" * 255])
+@pytest.mark.parametrize("key", ["--help", "語" * 255])
 def test_any_run_key_for_any_command(flow: "Flow", gate: "Gate", key: str) -> None:
     """A run key is a run key to each command, in one word or in two (rule 4.1)."""
     file = flow.write({"id": "a", "command": gate.command()})

@@ -118,6 +118,7 @@ def test_full_file_system(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrche
 def test_nothing_is_begun_without_room(flow: "Flow") -> None:
     """A run that cannot be recorded does not begin; once there is room, it does (rule 5.7)."""
     file = flow.write(TRUE)
+    flow.start("other", file)
     call = shutil.which("prlimit")
     assert call is not None
     limited = ("--fsize=0:", flow.program, "--patience=0", "start", "-d", "--run-key=k", file)
