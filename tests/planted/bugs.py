@@ -171,7 +171,8 @@ BUGS = (
         "giving up ends the run",
         f"{ENGINE}/calls.py",
         "        turn.run.gave_up = True\n",
-        "        turn.run.gave_up = True\n        turn.record_run(FlowStatus.FAILED, reason)\n",
+        "        turn.run.gave_up = True\n"
+        "        turn.record_run(type(turn.run.status).FAILED, reason)\n",
     ),
     Bug(
         "the patience has no end",
@@ -251,19 +252,12 @@ BUGS = (
         "tests/test_detach.py",
     ),
     Bug(
-        "a step holds the lock of its run",
-        f"{SHELL}/locks.py",
-        "        os.set_inheritable(descriptor, False)\n",
-        "",
-        "tests/test_detach.py",
-    ),
-    Bug(
         "a start under way does not hold up the next runner",
         f"{SHELL}/performer.py",
         "            start_timeout_sec=effect.start_timeout_sec,\n"
         "            inherit_fd=self._calls_lock,\n",
         "            start_timeout_sec=effect.start_timeout_sec,\n",
-        "tests/test_recovery.py tests/test_faults.py tests/crashes",
+        "-m long tests/test_misbehaviour_calls.py",
     ),
     Bug(
         "the processes of an attempt bear no mark",

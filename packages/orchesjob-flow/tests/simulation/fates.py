@@ -4,7 +4,6 @@ What must come of the flow is the matter of `model`.
 """
 
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -64,16 +63,3 @@ def check(world: World, case: Case) -> None:
     ]
     really = [found.key for found in world.jobs.ledger]
     assert Counter(really) == Counter(executed), f"{really} ran and not {executed}"
-    check_delays(world, case)
-
-
-def check_delays(world: World, case: Case) -> None:
-    """No attempt begins before its predecessor has ended and the delay is over (rule 5.4)."""
-    for step in case.steps:
-        executions = world.executions(f"{step.id}:")
-        for before, after in pairwise(executions):
-            assert before.end is not None
-            follows = int(after.key[-1]) == int(before.key[-1]) + 1
-            assert after.begin - before.end >= 0
-            if follows and case.fates[step.id][int(before.key[-1]) - 1] != "lost alive":
-                assert after.begin - before.end >= step.retry_delay_sec

@@ -8,7 +8,7 @@ from random import Random
 
 from flow_store import Changes, FlowStore, StoreUnavailable
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.events import AttemptId, Event, RunningAnswered
+from orchesjob_flow.engine.events import AttemptId, CallFailed, Event, RunningAnswered
 from orchesjob_flow.runner import Stop
 
 from .machine import Machine
@@ -31,13 +31,10 @@ class VirtualInbox:
         self._before_waiting = before_waiting
 
     def post(self, event: Event) -> None:
-        """Put an event in, perhaps twice.
-
-        Never an answer to a poll: each plans the next poll, so two would go on side by side.
-        """
+        """Put an event in, perhaps twice."""
         self.events.append(event)
         twice = self.disorder is not None and self.disorder.random() < TWICE
-        if twice and not isinstance(event, RunningAnswered):
+        if twice and not answers_a_poll(event):
             self.events.append(event)
 
     def get(self, timeout: float) -> Event | Stop:
@@ -54,6 +51,13 @@ class VirtualInbox:
         if self.disorder is not None and len(self.events) > 1:
             self.events.rotate(self.disorder.randrange(len(self.events)))
         return self.events.popleft()
+
+
+def answers_a_poll(event: Event) -> bool:
+    """Tell whether an event plans the next poll: two of them would go on side by side."""
+    if isinstance(event, CallFailed):
+        return event.attempt is None
+    return isinstance(event, RunningAnswered)
 
 
 class ObservedStore:

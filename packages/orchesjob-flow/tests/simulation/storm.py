@@ -11,12 +11,15 @@ from pathlib import Path
 from random import Random
 from signal import SIGTERM
 
+import attrs
+
 from flow_store import FlowStore, RunTakenOver
 from orchesjob_flow.engine.run import Limits
 from orchesjob_flow.errors import GaveUp, Interrupted
 
 from .facts import Broken
 from .fates import build, check
+from .jobs import Obeys
 from .model import Case, generate
 from .world import Crash, PowerCut, World
 
@@ -25,6 +28,8 @@ MOST_RUNNERS_AFTERWARDS = 12
 LONGEST_CALL_SEC = 500.0
 """A hanging call and what comes of it; a storm may leave some behind."""
 LONGEST_ATTEMPT_SEC = 60.0
+SOON_SEC = 10.0
+SURVIVAL_SEC = 45.0
 
 CALL_FAULTS = {
     "failing calls": {"start": "fail", "status": "fail", "running": "fail", "abort": "fail"},
@@ -47,7 +52,7 @@ MOMENTS = (
     "locked database",
 )
 """What may happen at a point of the run."""
-CIRCUMSTANCES = ("no watcher", "disorder", "little patience")
+CIRCUMSTANCES = ("no watcher", "disorder", "little patience", "stubborn commands")
 """What may be so from the beginning to the end."""
 OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs"}
 """The faults that may change the outcome: without them it is the model's."""
@@ -85,11 +90,28 @@ class Storm:
         world.limits = Limits(starts=random.choice((1, 2, 3)), patience_sec=patience)
         world.calls.fault = self._fault_of_call
         world.on_wait = self._stand_still
+        if "stubborn commands" in self.faults:
+            self._make_stubborn()
         for moment in MOMENTS:
             if moment in self.faults:
                 for _ in range(1 if moment == "cancels" else random.randint(1, 4)):
                     point = random.randint(1, self.lasts_until)
                     world.at_point[point] = partial(self._happens, moment)
+
+    def _make_stubborn(self) -> None:
+        """Let commands ignore TERM, and those that end soon by themselves even KILL.
+
+        What outlives its worker takes its time, so that it is in the way of what comes next.
+        """
+        plans = self.world.jobs.plans
+        for key, plan in plans.items():
+            obeys = self.random.choice((Obeys.KILL, Obeys.NOTHING))
+            if plan.worker_lives is not None and plan.seconds > plan.worker_lives:
+                plans[key] = attrs.evolve(plan, obeys=obeys, seconds=SURVIVAL_SEC)
+            elif plan.seconds < SOON_SEC:
+                plans[key] = attrs.evolve(plan, obeys=obeys)
+            else:
+                plans[key] = attrs.evolve(plan, obeys=Obeys.KILL)
 
     @property
     def is_over(self) -> bool:
