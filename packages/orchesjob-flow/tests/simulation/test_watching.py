@@ -97,6 +97,17 @@ def test_an_unknown_status(world: World, step: Make) -> None:
     assert world.step("a").error is None
 
 
+def test_asked_for_hours(world: World, step: Make) -> None:
+    """A job of unknown status whose worker is gone is asked for once in a poll interval (5.3)."""
+    world.record(step("a"))
+    world.jobs.insert("k:a:1", ["a"], status="PAUSED", worker_pid=7)
+    world.machine.after(3 * 3600.0, lambda: setattr(world.job("a:1"), "status", "SUCCEEDED"))
+    assert world.drive().status == "SUCCEEDED"
+    questions = world.calls.made("status")
+    assert 2000 < len(questions) < 2200
+    assert all(after - before >= 0.5 for before, after in pairwise(questions))
+
+
 def test_a_job_that_is_there_already(world: World, step: Make) -> None:
     """A job that somebody started under our key with our command is adopted (rule 4.3)."""
     world.record(step("a"))

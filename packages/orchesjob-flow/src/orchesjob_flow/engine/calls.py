@@ -62,9 +62,15 @@ def ask_status(turn: Turn, attempt: OpenAttempt) -> None:
 
 def ask_again_later(turn: Turn, attempt: OpenAttempt) -> None:
     """Ask a starting job again after 1, 2, 4, ... seconds: it may still be spawning its command."""
-    delay = min(2.0**attempt.questions, turn.run.limits.poll_interval_sec)
-    turn.set_timer(delay, Timer.ASK_STATUS, attempt.id)
+    delay = min(2**attempt.questions, turn.run.limits.poll_interval_sec)
+    ask_later(turn, attempt, delay)
     attempt.questions += 1
+
+
+def ask_later(turn: Turn, attempt: OpenAttempt, delay_sec: float) -> None:
+    """Ask again after a while, instead of when it was planned before."""
+    attempt.ask_at = turn.now.mono + delay_sec
+    turn.set_timer(delay_sec, Timer.ASK_STATUS, attempt.id)
 
 
 def abort(turn: Turn, attempt: OpenAttempt, job_id: str) -> None:
@@ -107,7 +113,7 @@ def call_failed(turn: Turn, attempt: OpenAttempt, error: OrchesjobError) -> None
     if attempt.trouble is None:
         turn.do(Warn(f"{attempt.run_key}: {error}; trying again"))
     attempt.trouble = trouble
-    turn.set_timer(trouble.delay_sec, Timer.ASK_STATUS, attempt.id)
+    ask_later(turn, attempt, trouble.delay_sec)
 
 
 def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:

@@ -65,6 +65,8 @@ class OpenAttempt:
     """How often orchesjob took the job for running although its worker was gone."""
     questions: int = 0
     """How often an answer was asked for that was not worth waiting for."""
+    ask_at: float = 0.0
+    """When to ask again, if that is planned: what was planned for earlier is not done."""
     trouble: Trouble | None = None
 
     @property

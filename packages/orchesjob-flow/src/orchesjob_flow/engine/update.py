@@ -170,7 +170,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
     match timer:
         case Timer.TIMEOUT:
             attempts.request_abort(turn, attempt, AbortReason.TIMEOUT)
-        case Timer.ASK_STATUS:
+        case Timer.ASK_STATUS if turn.now.mono >= attempt.ask_at:
             calls.ask_status(turn, attempt)
         case Timer.SURVIVORS if attempt.call is None:
             calls.end_remains(turn, attempt)
