@@ -75,7 +75,7 @@ MIGRATIONS = (
         error TEXT,
         PRIMARY KEY (run_id, position, number),
         FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT; -- not WITHOUT ROWID: whole jobs in the tree of keys would make it deep and slow
     """,
 )
 """The script at index n leads from version n to version n + 1."""
