@@ -1,0 +1,188 @@
+"""Many runs at once, and a long history. Slow: the session `load` runs it and shows the figures."""
+
+import os
+import select
+import shlex
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flow_store import FlowStore
+
+if TYPE_CHECKING:
+    from conftest import Flow, Gate
+
+RUNS = 200
+BUSY_AT_ONCE = 2 * (os.cpu_count() or 1)
+LONGEST_ANSWER_SEC = 1.0
+HISTORY = 100_000
+ROUNDS = 25
+MOST_TIMES_SLOWER = 1.2
+
+
+def show(figure: str) -> None:
+    """Tell a figure to whoever reads the session's output."""
+    print(f"\n  {figure}")  # noqa: T201 - that is what it is for
+
+
+def spell(samples: list[float]) -> str:
+    """Spell the median and the worst of some times."""
+    return f"median {median(samples):.3f} s, worst {max(samples):.3f} s of {len(samples)}"
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Do something and return how long it took."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def count_alive(ends: list[int]) -> int:
+    """Count the processes that live, given a pidfd of each; forget the others."""
+    for end in select.select(ends, [], [], 0)[0]:
+        ends.remove(end)
+        os.close(end)
+    return len(ends)
+
+
+def read_words(path: Path) -> Counter[str]:
+    """Count the words of a file."""
+    return Counter(path.read_text(encoding="utf-8").split())
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
+def test_two_hundred_at_once(each_flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
+    """200 background runs on one database and one orchesjob end, none is lost (4.5, 5.7).
+
+    Half of them go on one after the other, few at a time; then `status` of any answers in under a
+    second. The others go on at one moment, and have 100 calls of orchesjob wait for each other.
+    """
+    log = tmp_path / "log"
+    tell = ("sh", "-c", f"echo $0 >>{shlex.quote(str(log))}")
+    file = each_flow.write(
+        {"id": "a", "command": gate.command(shlex.join([*tell, "a"]))},
+        {"id": "b", "command": [*tell, "b"], "when": "a"},
+    )
+    keys = [f"k{number}" for number in range(RUNS)]
+    random = Random(20260507)  # noqa: S311 - no secret
+
+    def start(key: str) -> int:
+        return os.pidfd_open(each_flow.ask("start", "-d", f"--run-key={key}", file)["pid"])
+
+    def ask_any() -> float:
+        return seconds(lambda: each_flow.status(random.choice(keys)))
+
+    with ThreadPoolExecutor(BUSY_AT_ONCE) as pool:
+        runners = list(pool.map(start, keys))
+    for _ in keys:
+        gate.await_arrival()
+    assert count_alive(runners) == RUNS
+
+    answers, let_through = [], 0
+    while (ended := RUNS - count_alive(runners)) < RUNS // 2:
+        more = min(RUNS // 2, ended + BUSY_AT_ONCE) - let_through
+        gate.let_through(more)
+        let_through += more
+        answers.append(ask_any())
+    show(f"status of one of {RUNS} runs, {BUSY_AT_ONCE} of them busy: {spell(answers)}")
+
+    began = time.monotonic()
+    gate.let_through(RUNS - let_through)
+    rush = []
+    while count_alive(runners):
+        rush.append(ask_any())
+    show(f"{RUNS // 2} runs that went on at one moment ended in {time.monotonic() - began:.0f} s")
+    show(f"status meanwhile: {spell(rush)}")
+
+    assert {each_flow.status(key)["status"] for key in keys} == {"SUCCEEDED"}
+    assert read_words(log) == {"a": RUNS, "b": RUNS}
+    assert max(answers) < LONGEST_ANSWER_SEC
+
+
+def multiply(database: Path) -> None:
+    """Copy the one run, and all that is recorded of it, until there are 100,000."""
+    replaced = {
+        "runs": {"id": "copy", "run_key": "'run-' || copy"},
+        "steps": {"run_id": "copy"},
+        "attempts": {"run_id": "copy"},
+    }
+    with closing(sqlite3.connect(database)) as connection:
+        for table, columns in replaced.items():
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(columns.get(name, name) for name in names)
+            connection.execute(
+                "WITH RECURSIVE copies (copy) AS"  # noqa: S608 - own names
+                " (SELECT 2 UNION ALL SELECT copy + 1 FROM copies WHERE copy < ?)"
+                f" INSERT INTO {table} SELECT {values} FROM copies, {table}"
+                f" WHERE {next(iter(columns))} = 1",
+                (HISTORY,),
+            )
+        connection.commit()
+
+
+def times_slower(action: Callable[[str, int], object]) -> float:
+    """Time an action with the long history and with none, in turns; return the median ratio.
+
+    It is told which of the two, and the number of the round.
+    """
+    ratios = []
+    for number in range(ROUNDS):
+        taken = {}
+        for history in ("long", "none") if number % 2 else ("none", "long"):
+            taken[history] = seconds(partial(action, history, number))
+        ratios.append(taken["long"] / taken["none"])
+    return median(ratios)
+
+
+def test_hundred_thousand_runs(flow: "Flow") -> None:
+    """A history of 100,000 runs makes nothing slower by more than a fifth (1.2, 6.3, 6.4)."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    homes = {"none": flow.folder / "none", "long": flow.folder / "long"}
+    databases = {history: home / flow.database.name for history, home in homes.items()}
+
+    def call(history: str, *words: str) -> None:
+        environ = {**flow.environ, "ORCHESJOB_FLOW_HOME": str(homes[history])}
+        flow.run(*words, env=environ).check_returncode()
+
+    for history in homes:
+        call(history, "start", f"--run-key={history}", file)
+    multiply(databases["long"])
+    show(f"{HISTORY} runs take {databases['long'].stat().st_size / 1e6:.0f} MB")
+    known = {"none": "none", "long": f"run-{HISTORY // 2}"}
+    stores = {history: FlowStore.open(path) for history, path in databases.items()}
+
+    def create(history: str, number: int) -> None:
+        run = {"run_key": f"new-{number}", "flow_id": "f", "definition": "{}", "directory": "/"}
+        assert stores[history].create(**run, started_at=1.0, steps=[("a", 0)])
+
+    actions: dict[str, Callable[[str, int], object]] = {
+        "start": lambda history, number: call(
+            history, "start", f"--run-key={history}-{number}", file
+        ),
+        "status": lambda history, _: call(history, "status", f"--run-key={known[history]}"),
+        "FlowStore.open": lambda history, _: FlowStore.open(databases[history]).close(),
+        "FlowStore.create": create,
+        "FlowStore.load": lambda history, _: stores[history].load(known[history]),
+        "FlowStore.attempts": lambda history, _: stores[history].attempts(known[history]),
+        "FlowStore.cancel_request": lambda history, _: stores[history].cancel_request(
+            known[history]
+        ),
+        "FlowStore.checkpoint": lambda history, _: stores[history].checkpoint(),
+    }
+    slower = {name: times_slower(action) for name, action in actions.items()}
+    for store in stores.values():
+        store.close()
+    for name, times in slower.items():
+        show(f"{name} with {HISTORY} runs / with one: {times:.2f}")
+    assert max(slower.values()) <= MOST_TIMES_SLOWER
