@@ -150,6 +150,20 @@ BUGS = (
         "        turn.set_timer(0.2, Timer.POLL)",
     ),
     Bug(
+        "an attempt is asked after in several rows of questions",
+        f"{ENGINE}/update.py",
+        "        case Timer.ASK_STATUS if turn.now.mono >= attempt.ask_at:",
+        "        case Timer.ASK_STATUS:",
+        "packages/orchesjob-flow/tests/simulation/test_watching.py",
+    ),
+    Bug(
+        "the pause between questions grows beyond all numbers",
+        f"{ENGINE}/calls.py",
+        "min(2**attempt.questions,",
+        "min(2.0**attempt.questions,",
+        "packages/orchesjob-flow/tests/simulation/test_watching.py",
+    ),
+    Bug(
         "a job with another command is accepted",
         f"{ENGINE}/verdict.py",
         "    if report.command and report.command != tuple(command):",
