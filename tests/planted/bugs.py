@@ -140,8 +140,8 @@ BUGS = (
     Bug(
         "a status that failed is never asked for again",
         f"{ENGINE}/calls.py",
-        "    attempt.trouble = trouble\n    turn.set_timer(",
-        "    attempt.trouble = trouble\n    return\n    turn.set_timer(",
+        "    attempt.trouble = trouble\n    ask_later(turn, attempt, trouble.delay_sec)\n",
+        "    attempt.trouble = trouble\n",
     ),
     Bug(
         "a job is polled for all the time",
