@@ -289,7 +289,7 @@ def test_silence(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
         error = json.loads(runner.stderr.read().splitlines()[-1])["error"]
         assert f"{call}:a:1: orchesjob {call} has not answered" in error
         assert flow.status(call)["steps"][0]["status"] == "RUNNING"
-    assert 5 < time.monotonic() - began < 20
+    assert 5 < time.monotonic() - began < 60
     overhaul(flow, fake_orchesjob, impatient)
     assert flow.start("start", file)["status"] == "SUCCEEDED"
     assert flow.start("status", file)["status"] == "SUCCEEDED"
