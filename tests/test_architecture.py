@@ -51,7 +51,7 @@ OUTERMOST = {
         *("orchesjob_client.client", "orchesjob_client.ps"),
     },
     "sys.stdout": {
-        *("orchesjob_flow.cli", "orchesjob_flow.door", "orchesjob_flow.output"),
+        *("orchesjob_flow.cli.looking", "orchesjob_flow.door", "orchesjob_flow.output"),
         *("orchesjob_flow.report", "orchesjob_flow.table"),
     },
     "sys.stderr": {"orchesjob_flow.output"},

@@ -5,10 +5,13 @@ import shlex
 import subprocess
 import sys
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from orchesjob_flow.cli import SECTIONS
 
 if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
@@ -306,7 +309,7 @@ def test_help(flow: "Flow", words: tuple[str, ...]) -> None:
     assert not flow.home.exists()
 
 
-@pytest.mark.parametrize("command", ["start", "status", "watch", "cancel", "example"])
+@pytest.mark.parametrize("command", [command.name for command in chain(*SECTIONS.values())])
 def test_help_of_a_command(flow: "Flow", command: str) -> None:
     """Every command has a help with an example."""
     answer = flow.run(command, "--help")

@@ -25,6 +25,7 @@ from flow_store.records import (
     FlowStatus,
     Run,
     RunHeader,
+    RunSummary,
     Step,
     StepStatus,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "NotRecorded",
     "Run",
     "RunHeader",
+    "RunSummary",
     "RunTakenOver",
     "Step",
     "StepStatus",

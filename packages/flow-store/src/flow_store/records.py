@@ -128,6 +128,29 @@ class Run(NamedTuple):
     attempts: Mapping[int, Attempt]
 
 
+class RunSummary(NamedTuple):
+    """A run in a list of runs. `steps` counts the steps by status, where there is any."""
+
+    run_key: str
+    flow_id: str
+    status: FlowStatus
+    error: str | None
+    started_at: float
+    finished_at: float | None
+    cancel: CancelRequest | None
+    steps: Mapping[StepStatus, int]
+
+    @property
+    def total(self) -> int:
+        """How many steps the run has."""
+        return sum(self.steps.values())
+
+    @property
+    def done(self) -> int:
+        """How many of them have ended."""
+        return sum(count for status, count in self.steps.items() if status.is_terminal)
+
+
 class RunHeader(NamedTuple):
     """What a runner may change of the run itself."""
 

@@ -16,6 +16,7 @@ from flow_store.records import (
     FlowStatus,
     Run,
     RunHeader,
+    RunSummary,
     Step,
     StepStatus,
 )
@@ -43,6 +44,22 @@ def run_from(row: Sequence[Any], steps: tuple[Step, ...], attempts: dict[int, At
         cancel=cancel_request(*cancel),
         steps=steps,
         attempts=attempts,
+    )
+
+
+def summary_from(row: Sequence[Any], steps: Sequence[tuple[str, int]]) -> RunSummary:
+    """Make a summary of a row of `runs` (without `id`) and the counts of its steps."""
+    run_key, flow_id, status, error, started_at, finished_at, *cancel = row
+    counts = {StepStatus(name): count for name, count in steps}
+    return RunSummary(
+        run_key,
+        flow_id,
+        FlowStatus(status),
+        error,
+        started_at,
+        finished_at,
+        cancel_request(*cancel),
+        counts,
     )
 
 

@@ -39,6 +39,10 @@ MIGRATIONS = (
         cancel_grace_sec REAL CHECK (cancel_requested_at IS NOT NULL OR cancel_grace_sec IS NULL)
     ) STRICT;
 
+    -- A list of the latest runs, of one status or of one flow, reads only what it shows.
+    CREATE INDEX runs_by_status ON runs (status);
+    CREATE INDEX runs_by_flow ON runs (flow_id);
+
     CREATE TABLE steps (
         run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
         position INTEGER NOT NULL CHECK (position >= 0),

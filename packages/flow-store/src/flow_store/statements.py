@@ -9,6 +9,12 @@ SELECT_RUN = """
            revision, cancel_requested_at, cancel_grace_sec
     FROM runs WHERE run_key = ?
 """
+SELECT_SUMMARIES = """
+    SELECT id, run_key, flow_id, status, error, started_at, finished_at, cancel_requested_at,
+           cancel_grace_sec
+    FROM runs WHERE {conditions} ORDER BY id DESC LIMIT ?
+"""
+COUNT_STEPS = "SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY status"
 SELECT_STEPS = """
     SELECT position, step_id, status, attempt_no, failures, max_retries, next_attempt_at,
            next_attempt_mono, next_attempt_boot, started_at, finished_at, error

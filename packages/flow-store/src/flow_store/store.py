@@ -6,7 +6,7 @@ the transaction that writes.
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from flow_store.records import (
     Changes,
     FlowStatus,
     Run,
+    RunSummary,
     Step,
 )
 
@@ -137,6 +138,35 @@ class FlowStore:
                 run,
                 tuple(map(rows.step_from, steps)),
                 {row[0]: rows.attempt_from(row) for row in attempts},
+            )
+
+    def runs(
+        self,
+        *,
+        statuses: Collection[FlowStatus] = (),
+        flow_id: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[RunSummary, ...]:
+        """Return the runs as they stand at one moment, the one recorded last first.
+
+        Where these are given, only those of any of the `statuses`, of this `flow_id`, and no more
+        than `limit`.
+        """
+        conditions = ["TRUE"]
+        values: list[object] = []
+        if statuses:
+            conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values += statuses
+        if flow_id is not None:
+            conditions.append("flow_id = ?")
+            values.append(flow_id)
+        query = statements.SELECT_SUMMARIES.format(conditions=" AND ".join(conditions))
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(query, (*values, -1 if limit is None else limit))
+            counts = [self._database.query(statements.COUNT_STEPS, row[:1]) for row in found]
+        with self._readable():
+            return tuple(
+                rows.summary_from(row[1:], steps) for row, steps in zip(found, counts, strict=True)
             )
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:

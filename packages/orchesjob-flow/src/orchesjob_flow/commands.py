@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, load_flow
-from flow_store import FlowStore, Run
-from orchesjob_client import locate
+from flow_store import FlowStatus, FlowStore, Run, StoreError
+from orchesjob_client import OrchesjobError, locate
 from orchesjob_flow import detach
 from orchesjob_flow.driving import runner_of, warn
 from orchesjob_flow.engine.calls import DEFAULT_GRACE_SEC
 from orchesjob_flow.errors import (
     DefinitionDiffers,
     DirectoryGone,
+    FlowError,
     GaveUp,
     NotEnded,
     RunnerBusy,
     name_holder,
 )
 from orchesjob_flow.home import check_run_key
+from orchesjob_flow.listing import list_runs
 from orchesjob_flow.locks import Lock, holder
 from orchesjob_flow.reading import load, open_existing, patiently
 from orchesjob_flow.settings import Settings
@@ -45,12 +47,23 @@ class Detached(NamedTuple):
 def start(run_key: str, flow_file: str, settings: Settings) -> Run:
     """Start or resume a run and drive it to its end (rules 4.3 to 4.5 and 6.3)."""
     with record(run_key, flow_file, settings) as store:
-        run = load(store, run_key, settings)
-        if run.status.is_terminal:
-            return run
-        path = settings.home.run_lock(run_key)
-        with closing(Lock.wait(path, before_waiting=lambda: say_waiting(run_key, path))) as lock:
-            return drive(run_key, settings, store, lock)
+        return go_on(run_key, settings, store)
+
+
+def resume(run_key: str, settings: Settings) -> Run:
+    """Go on with a recorded run and drive it to its end (rule 9.8)."""
+    with open_existing(run_key, settings) as store:
+        return go_on(run_key, settings, store)
+
+
+def go_on(run_key: str, settings: Settings, store: FlowStore) -> Run:
+    """Drive a run, or wait for whoever does, until it is terminal."""
+    run = load(store, run_key, settings)
+    if run.status.is_terminal:
+        return run
+    path = settings.home.run_lock(run_key)
+    with closing(Lock.wait(path, before_waiting=lambda: say_waiting(run_key, path))) as lock:
+        return drive(run_key, settings, store, lock)
 
 
 def drive(run_key: str, settings: Settings, store: FlowStore, lock: Lock) -> Run:
@@ -65,17 +78,50 @@ def drive(run_key: str, settings: Settings, store: FlowStore, lock: Lock) -> Run
 
 def start_detached(run_key: str, flow_file: str, settings: Settings) -> Detached:
     """Start or resume a run in a background process, unless one advances it already."""
-    home = settings.home
     with record(run_key, flow_file, settings) as store:
-        pid = None
-        if not load(store, run_key, settings).status.is_terminal:
-            pid = ensure_child(run_key, settings)
-        return Detached(
-            load(store, run_key, settings),
-            pid,
-            home.log(run_key, "stdout"),
-            home.log(run_key, "stderr"),
-        )
+        return go_on_detached(run_key, settings, store)
+
+
+def resume_detached(run_key: str, settings: Settings) -> Detached:
+    """Go on with a recorded run in a background process, unless one advances it already."""
+    with open_existing(run_key, settings) as store:
+        return go_on_detached(run_key, settings, store)
+
+
+class Resumed(NamedTuple):
+    """A run that had no runner, with its new one, or why it has none."""
+
+    run_key: str
+    pid: int | None
+    error: str | None
+
+
+def resume_all(settings: Settings) -> list[Resumed]:
+    """See to it that every run that has not ended is advanced (rule 9.8).
+
+    One that cannot be helped keeps no other from being so.
+    """
+    unfinished = list_runs(settings, statuses=(FlowStatus.PENDING, FlowStatus.RUNNING))
+    left_alone = [listed.run.run_key for listed in unfinished if listed.runner_pid is None]
+    return [resume_one(run_key, settings) for run_key in reversed(left_alone)]
+
+
+def resume_one(run_key: str, settings: Settings) -> Resumed:
+    """Give a run a background runner; tell what is wrong instead of raising it."""
+    try:
+        return Resumed(run_key, resume_detached(run_key, settings).pid, None)
+    except (FlowError, StoreError, OrchesjobError) as error:
+        return Resumed(run_key, None, str(error))
+
+
+def go_on_detached(run_key: str, settings: Settings, store: FlowStore) -> Detached:
+    """See to it that a background process drives a run that is not terminal."""
+    home = settings.home
+    pid = None
+    if not load(store, run_key, settings).status.is_terminal:
+        pid = ensure_child(run_key, settings)
+    run = load(store, run_key, settings)
+    return Detached(run, pid, home.log(run_key, "stdout"), home.log(run_key, "stderr"))
 
 
 def ensure_child(run_key: str, settings: Settings) -> int | None:

@@ -125,15 +125,9 @@ def explain(error: Exception) -> dict[str, Any]:
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
-        described["problems"] = [
-            {
-                "message": problem.message,
-                "path": problem.path,
-                "line": problem.line,
-                "column": problem.column,
-            }
-            for problem in problems
-        ]
+        from orchesjob_flow.validation import problem_json
+
+        described["problems"] = [problem_json(problem) for problem in problems]
     return described
 
 

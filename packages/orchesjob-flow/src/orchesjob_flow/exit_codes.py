@@ -5,5 +5,7 @@ NOT_SUCCEEDED = 1
 """The run ended FAILED or CANCELLED."""
 WRONG = 2
 """Something is wrong with the call, the flow file or the machine; or the result has no reader."""
+UNFINISHED = 8
+"""The run has not ended yet, which was asked about."""
 SIGNALLED = 128
 """A signal's number is added: 130, 143, 129."""

@@ -22,8 +22,13 @@ def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
         "steps": [
             step_json(run.run_key, step, run.attempts.get(step.position)) for step in run.steps
         ],
-        "runner": None if runner_pid is None else {"pid": runner_pid or None, "alive": True},
+        "runner": runner_json(runner_pid),
     }
+
+
+def runner_json(runner_pid: int | None) -> dict[str, Any] | None:
+    """Describe the process that advances a run; 0 if it has not told its id yet."""
+    return None if runner_pid is None else {"pid": runner_pid or None, "alive": True}
 
 
 def step_json(run_key: str, step: Step, attempt: Attempt | None) -> dict[str, Any]:

@@ -1,14 +1,15 @@
-"""A run as a table for eyes (rule 6.5)."""
+"""A run, or many in a list, as a table for eyes (rules 6.5 and 9.5)."""
 
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import tabulate
 
-from flow_store import Attempt, FlowStatus, Run, Step, StepStatus
+from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus
+from orchesjob_flow.listing import Listed
 from orchesjob_flow.output import write_result
 from orchesjob_flow.report import shown_key
 from orchesjob_flow.text import visible
@@ -24,6 +25,7 @@ MARKS = {
 }
 COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
+RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
 
 
@@ -75,6 +77,43 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
         visible(shown_key(run.run_key, step)),
         visible(step.error or ""),
     )
+
+
+def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
+    """Draw the runs as they are at the Unix time `wall`."""
+    rows = [run_row(run, runner_pid, wall, colour=colour) for run, runner_pid in listed]
+    table = tabulate.tabulate(rows, RUN_COLUMNS, tablefmt="simple", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in table.splitlines())
+
+
+def run_row(
+    run: RunSummary, runner_pid: int | None, wall: float, *, colour: bool
+) -> tuple[str, ...]:
+    """Draw one run."""
+    return (
+        marked(run.status, colour=colour),
+        visible(run.run_key),
+        visible(run.flow_id),
+        f"{run.done}/{run.total}",
+        str(run.steps.get(StepStatus.FAILED) or "-"),
+        clock_time(run.started_at),
+        duration(run.started_at, run.finished_at, wall),
+        runner_cell(run, runner_pid),
+    )
+
+
+def runner_cell(run: RunSummary, runner_pid: int | None) -> str:
+    """Say who advances a run that has not ended."""
+    if run.status.is_terminal:
+        return "-"
+    return "none" if runner_pid is None else f"pid {runner_pid or '?'}"
+
+
+def runs_text(listed: Sequence[Listed], *, colour: bool) -> str:
+    """Draw the runs as they are now, or say that there are none."""
+    if not listed:
+        return "no runs found\n"
+    return f"{runs_table(listed, time.time(), colour=colour)}\n"
 
 
 def job_status(attempt: Attempt | None) -> str:

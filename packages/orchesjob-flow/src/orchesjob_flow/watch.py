@@ -11,8 +11,8 @@ from orchesjob_flow.output import write_result
 from orchesjob_flow.reading import open_existing, read
 from orchesjob_flow.settings import Settings
 from orchesjob_flow.table import print_table, run_table, use_colour
+from orchesjob_flow.waiting import await_end
 
-LOOK_SEC = 0.1
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 
@@ -25,16 +25,7 @@ def watch(run_key: str, settings: Settings, *, interval_sec: float, screen: bool
         show(run, runner_pid)
         if run.status.is_terminal:
             return run
-        wait_for_change(run, settings, interval_sec)
-
-
-def wait_for_change(run: Run, settings: Settings, interval_sec: float) -> None:
-    """Wait for the interval, but no longer than until the run is terminal."""
-    end = time.monotonic() + interval_sec
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, LOOK_SEC))
-        if left > LOOK_SEC and read(run.run_key, settings)[0].status.is_terminal:
-            return
+        await_end(run_key, settings, interval_sec)
 
 
 def watch_and_advance(

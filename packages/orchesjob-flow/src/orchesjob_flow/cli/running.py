@@ -1,0 +1,150 @@
+"""The commands that advance or end a run: `start`, `resume`, `cancel`; hidden `tick`, `drive`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchesjob_flow.cli.options import Seconds, run_key_option, show_outcome
+from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchesjob_flow.commands import Detached, Resumed
+
+detach_option = click.option(
+    "-d", "--detach", is_flag=True, help="Return at once; a background process goes on."
+)
+
+
+@click.command()
+@run_key_option
+@detach_option
+@click.argument("flow_file", metavar="FLOW_FILE")
+@click.pass_obj
+def start(settings: Settings, run_key: str, detach: bool, flow_file: str) -> int:
+    """Start a run of FLOW_FILE, or go on with it.
+
+    Repeating it is safe: a run that has ended is only reported, one that is under way is waited
+    for, and one whose runner died is taken up where it stands.
+
+    \b
+    Example:
+      orchesjob-flow start --run-key nightly-2026-05-07 -d nightly.yaml
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow import commands
+
+    if detach:
+        return show_detached(commands.start_detached(run_key, flow_file, settings))
+    return show_outcome(commands.start(run_key, flow_file, settings))
+
+
+@click.command()
+@click.option("--run-key", metavar="KEY", help="Name of the run.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Every run that has not ended and has no runner, each in the background.",
+)
+@detach_option
+@click.pass_obj
+def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -> int:
+    """Go on with a run, or with all, whose runner is gone. It needs no flow file.
+
+    A crontab line that calls it with --all each minute sees to it that no run stays behind.
+
+    \b
+    Example:
+      orchesjob-flow resume --run-key nightly-2026-05-07 -d
+      orchesjob-flow resume --all
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow import commands
+
+    if every == (run_key is not None):
+        raise click.UsageError("name one run with --run-key, or resume them with --all")
+    if run_key is None:
+        return show_resumed(commands.resume_all(settings))
+    if detach:
+        return show_detached(commands.resume_detached(run_key, settings))
+    return show_outcome(commands.resume(run_key, settings))
+
+
+def show_resumed(resumed: "Sequence[Resumed]") -> int:
+    """Print which runs have a runner again; one that could not be helped is exit code 2."""
+    from orchesjob_flow.report import print_json
+
+    print_json(
+        {
+            "resumed": [
+                {"run_key": one.run_key, "pid": one.pid, "error": one.error} for one in resumed
+            ]
+        }
+    )
+    return DONE if all(one.error is None for one in resumed) else WRONG
+
+
+def show_detached(detached: "Detached") -> int:
+    """Print a run that a background process advances."""
+    from orchesjob_flow.report import print_json, run_json
+
+    print_json(
+        {
+            **run_json(detached.run, detached.pid),
+            "detached": True,
+            "pid": detached.pid,
+            "stdout_log": str(detached.stdout_log),
+            "stderr_log": str(detached.stderr_log),
+        }
+    )
+    return DONE
+
+
+@click.command(short_help="End a run and return when nothing of it is left.")
+@run_key_option
+@click.option(
+    "--grace-seconds",
+    type=Seconds(zero=True),
+    metavar="SECONDS",
+    help="For how long a step may tidy up before it is killed (orchesjob's default: 5).",
+)
+@click.pass_obj
+def cancel(settings: Settings, run_key: str, grace_seconds: float | None) -> int:
+    """End a run: start nothing more, end what runs, return when nothing is left.
+
+    \b
+    Example:
+      orchesjob-flow cancel --run-key nightly-2026-05-07 --grace-seconds 10
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow import commands
+
+    show_outcome(commands.cancel(run_key, grace_seconds, settings))
+    return DONE
+
+
+@click.command(hidden=True)
+@run_key_option
+@click.pass_obj
+def tick(settings: Settings, run_key: str) -> int:
+    """Advance a run as far as it goes without waiting, and print how it stands."""
+    from orchesjob_flow import commands
+
+    show_outcome(commands.tick(run_key, settings))
+    return DONE
+
+
+@click.command(hidden=True)
+@run_key_option
+@click.option("--lock-fd", type=int, required=True)
+@click.option("--ready-fd", type=int, required=True)
+@click.pass_obj
+def drive(settings: Settings, run_key: str, lock_fd: int, ready_fd: int) -> int:
+    """Be the background process of `start -d`."""
+    from orchesjob_flow import commands
+
+    return show_outcome(
+        commands.drive_in_background(
+            run_key, settings, lock_descriptor=lock_fd, ready_descriptor=ready_fd
+        )
+    )

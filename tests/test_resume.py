@@ -1,0 +1,95 @@
+"""`resume`: a run whose runner is gone gets another, without its flow file (rule 9.8)."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import FakeOrchesjob, Flow, Gate
+
+AFTER = {"id": "b", "command": ["true"], "when": "a"}
+
+
+def abandon(flow: "Flow", gate: "Gate", key: str) -> None:
+    """Start a run of two steps and kill its runner while the first one runs."""
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER, name=f"{key}.json")
+    runner = flow.spawn("start", f"--run-key={key}", file)
+    gate.await_arrival()
+    flow.await_job(key)
+    runner.kill()
+    runner.wait()
+    (flow.folder / f"{key}.json").unlink()
+
+
+def executed(fake: "FakeOrchesjob") -> Counter[str]:
+    return Counter(event["key"] for event in fake.executions() if event["event"] == "begin")
+
+
+@pytest.mark.parametrize("words", [["--run-key=k"], ["--run-key=k", "-d"], ["--all"]])
+def test_abandoned_run(
+    flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob", words: list[str]
+) -> None:
+    """The run goes on where it stands, and nothing of it runs again."""
+    abandon(flow, gate, "k")
+    gate.let_through()
+    answer = flow.ask("resume", *words)
+    if "-d" in words:
+        assert (answer["detached"], answer["run_key"]) == (True, "k")
+    assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"
+    assert executed(fake_orchesjob) == Counter(["k:a:1", "k:b:1"])
+
+
+def test_all(flow: "Flow", gate: "Gate") -> None:
+    """`--all` names each run that it helped, and leaves alone what is advanced or has ended."""
+    flow.start("ended", flow.write({"id": "a", "command": ["true"]}))
+    abandon(flow, gate, "first")
+    abandon(flow, gate, "second")
+    advanced = flow.write({"id": "a", "command": gate.command()}, name="advanced.json")
+    flow.ask("start", "-d", "--run-key=advanced", advanced)
+    gate.await_arrival()
+    resumed = flow.ask("resume", "--all")["resumed"]
+    assert [(one["run_key"], one["error"]) for one in resumed] == [
+        ("first", None),
+        ("second", None),
+    ]
+    assert flow.ask("resume", "--all") == {"resumed": []}
+    for one in resumed:
+        assert flow.status(one["run_key"])["runner"] == {"pid": one["pid"], "alive": True}
+    gate.let_through(3)
+    for key in ("first", "second", "advanced"):
+        assert flow.ask("wait", f"--run-key={key}")["status"] == "SUCCEEDED"
+
+
+def test_one_that_cannot_be_helped(flow: "Flow", gate: "Gate") -> None:
+    """A run that cannot be gone on with keeps no other from it; the exit code is 2."""
+    abandon(flow, gate, "bad")
+    abandon(flow, gate, "good")
+    lock = flow.home / "locks" / "bad.lock"
+    lock.unlink()
+    lock.mkdir()
+    bad, good = flow.ask("resume", "--all", code=2)["resumed"]
+    assert (bad["run_key"], bad["pid"]) == ("bad", None)
+    assert "bad.lock" in bad["error"]
+    assert (good["run_key"], good["error"]) == ("good", None)
+    gate.let_through(2)
+    assert flow.ask("wait", "--run-key=good")["status"] == "SUCCEEDED"
+
+
+def test_nothing_to_resume(flow: "Flow") -> None:
+    """Without a database there is nothing to do for a crontab, and a run is not found."""
+    assert flow.ask("resume", "--all") == {"resumed": []}
+    assert "no run 'k'" in flow.refusal("resume", "--run-key=k")["error"]
+    assert not flow.home.exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "--run-key=k"]])
+def test_one_or_all(flow: "Flow", words: list[str]) -> None:
+    """Either a run is named or all are meant."""
+    assert "--run-key" in flow.refusal("resume", *words)["error"]
+
+
+def test_ended_run(flow: "Flow") -> None:
+    """A run that has ended is only reported."""
+    run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    assert flow.ask("resume", "--run-key=k", code=1) == run
