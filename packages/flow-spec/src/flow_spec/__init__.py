@@ -13,6 +13,7 @@ from flow_spec.errors import (
 )
 from flow_spec.model import FlowSpec, StepSpec
 from flow_spec.reading import load_flow, parse_flow
+from flow_spec.schema import json_schema
 
 __all__ = [
     "PREDICATES",
@@ -23,6 +24,7 @@ __all__ = [
     "StepSpec",
     "StoredFlowError",
     "UnknownStepError",
+    "json_schema",
     "load_flow",
     "parse_flow",
 ]

@@ -11,7 +11,7 @@ import attrs
 from flow_spec.document import Mapping, Node, Sequence
 from flow_spec.errors import quoted
 from flow_spec.findings import Findings, Path, got
-from flow_spec.kinds import Kind
+from flow_spec.kinds import Kind, Schema
 
 
 @attrs.frozen(eq=False)
@@ -27,6 +27,11 @@ class ListOf(Kind):
     example: str
     min_items: int = 0
     distinct: bool = False
+
+    def schema(self) -> Schema:
+        """Say what the items are, and how many."""
+        schema: Schema = {"type": "array", "items": self.item.schema(), "minItems": self.min_items}
+        return schema | {"uniqueItems": True} if self.distinct else schema
 
     def _read(self, node: Node, path: Path, findings: Findings) -> tuple[Any, ...] | None:
         if not isinstance(node, Sequence):
@@ -59,6 +64,10 @@ class ListOf(Kind):
 class CommandWords(ListOf):
     """A program and its arguments: a list of words of which the first says something."""
 
+    def schema(self) -> Schema:
+        """Say that the first word is not empty."""
+        return super().schema() | {"prefixItems": [self.item.schema() | {"minLength": 1}]}
+
     def _read(self, node: Node, path: Path, findings: Findings) -> tuple[Any, ...] | None:
         words = super()._read(node, path, findings)
         if words and words[0] == "":
@@ -75,6 +84,17 @@ class Record(Kind):
 
     cls: type[Any]
     noun: str
+
+    def schema(self) -> Schema:
+        """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
+        fields = declarations(self.cls)
+        return {
+            "type": "object",
+            "properties": {name: field.schema() for name, field in fields.items()},
+            "patternProperties": {"^x-": {}},
+            "additionalProperties": False,
+            "required": [name for name, field in fields.items() if field.required],
+        }
 
     def _read(self, node: Node, path: Path, findings: Findings) -> Any:
         fields = declarations(self.cls)
@@ -104,13 +124,22 @@ class Record(Kind):
 class Declaration:
     """What a class in `model` says of one of its fields.
 
-    `means` is false for a field that does not change what the flow does.
+    `means` is false for a field that does not change what the flow does; `examples` are values as a
+    file has them.
     """
 
     kind: Kind
     doc: str
     means: bool
     default: Any
+    examples: tuple[Any, ...]
+
+    def schema(self) -> Schema:
+        """Return what the field may hold, with what an editor shows of it (rule 9.2)."""
+        schema = self.kind.schema() | {"description": self.doc, "examples": list(self.examples)}
+        if self.default in (None, attrs.NOTHING):
+            return schema
+        return schema | {"default": self.default}
 
     @property
     def required(self) -> bool:
@@ -118,9 +147,15 @@ class Declaration:
         return self.default is attrs.NOTHING
 
 
-def declared(kind: Kind, doc: str, *, means: bool = True, default: Any = attrs.NOTHING) -> Any:
-    """Declare a field of a flow file: its kind, its one-sentence documentation and its default."""
-    declaration = Declaration(kind, doc, means, default)
+def declared(
+    kind: Kind,
+    doc: str,
+    *examples: Any,
+    means: bool = True,
+    default: Any = attrs.NOTHING,
+) -> Any:
+    """Declare a field of a flow file: its kind, one sentence about it, examples, its default."""
+    declaration = Declaration(kind, doc, means, default, examples)
     return attrs.field(default=default, metadata={Declaration: declaration})
 
 

@@ -1,9 +1,9 @@
 """The kinds of single value in a flow file: texts, numbers, truth values.
 
-A kind is frozen data (bounds, lengths) with one method that reads; every problem is added to the
-`Findings` and reading goes on (rule 2.7). Nothing is coerced (rule 2.5). Lists and mappings are
-made of these in `fields`. Kinds compare by identity: nobody compares them, and every start of a
-program would pay for generating comparisons.
+A kind is frozen data (bounds, lengths) with one method that reads, and one that says the same as
+JSON Schema. Every problem is added to the `Findings` and reading goes on (rule 2.7); nothing is
+coerced (rule 2.5). Lists and mappings are made of these in `fields`. Kinds compare by identity:
+nobody compares them, and every start of a program would pay for generating comparisons.
 """
 
 import re
@@ -17,7 +17,9 @@ from flow_conditions import ConditionSyntaxError
 from flow_spec.conditions import parse_when
 from flow_spec.document import Form, Node, Scalar
 from flow_spec.findings import Findings, Path
-from flow_spec.texts import flaw_of_line, flaw_of_name, flaw_of_prose, flaw_of_word
+from flow_spec.texts import NAME, flaw_of_line, flaw_of_name, flaw_of_prose, flaw_of_word
+
+type Schema = dict[str, Any]
 
 
 class Kind(ABC):
@@ -36,9 +38,21 @@ class Kind(ABC):
     @abstractmethod
     def _read(self, node: Node, path: Path, findings: Findings) -> Any: ...
 
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Return what values are allowed, as JSON Schema (rule 9.2).
+
+        It speaks of values as an editor's YAML reader makes them, to which `5` and `no` are no
+        texts.
+        """
+
 
 class Text(Kind):
     """Text of some sort: any scalar of YAML, a string of JSON."""
+
+    def schema(self) -> Schema:
+        """Allow what is text here, whatever an editor takes it for (rule 2.5)."""
+        return {"type": ["string", "number", "boolean"]}
 
     def _read(self, node: Node, path: Path, findings: Findings) -> str | None:
         if not isinstance(node, Scalar) or node.form not in {Form.BARE, Form.TEXT}:
@@ -62,6 +76,10 @@ class Line(Text):
 
     max_length: int
 
+    def schema(self) -> Schema:
+        """Bound the length."""
+        return super().schema() | {"minLength": 1, "maxLength": self.max_length}
+
     def _flaw(self, text: str) -> str | None:
         return flaw_of_line(text, self.max_length)
 
@@ -72,6 +90,10 @@ class Prose(Text):
 
     max_length: int
 
+    def schema(self) -> Schema:
+        """Bound the length."""
+        return super().schema() | {"maxLength": self.max_length}
+
     def _flaw(self, text: str) -> str | None:
         return flaw_of_prose(text, self.max_length)
 
@@ -79,6 +101,10 @@ class Prose(Text):
 @attrs.frozen(eq=False)
 class Word(Text):
     """One argument of a command, passed as it stands (rules 2.2 and 2.5)."""
+
+    def schema(self) -> Schema:
+        """Allow any scalar: even `null` is a word."""
+        return {"type": ["string", "number", "boolean", "null"]}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_word(text)
@@ -89,6 +115,10 @@ class StepId(Text):
     """The id of a step, unique in the file (rule 2.3)."""
 
     max_length: int = 128
+
+    def schema(self) -> Schema:
+        """Spell out what an id is made of."""
+        return super().schema() | {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_name(text, self.max_length)
@@ -103,6 +133,10 @@ class StepId(Text):
 @attrs.frozen(eq=False)
 class Reference(Text):
     """The id of a step of this flow (rule 2.6)."""
+
+    def schema(self) -> Schema:
+        """Spell out what an id is made of; which ones there are no schema can say."""
+        return StepId().schema()
 
     def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
         if text not in findings.steps:
@@ -132,6 +166,10 @@ class Integer(Kind):
     minimum: int
     maximum: int
 
+    def schema(self) -> Schema:
+        """Bound the number."""
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
     def _read(self, node: Node, path: Path, findings: Findings) -> int | None:
         spelling = _spelling(node, Form.NUMBER)
         if spelling is None or not _INTEGER.fullmatch(spelling):
@@ -156,6 +194,11 @@ class Number(Kind):
     minimum: float = 0.0
     above_minimum: bool = False
 
+    def schema(self) -> Schema:
+        """Bound the number."""
+        least = "exclusiveMinimum" if self.above_minimum else "minimum"
+        return {"type": "number", least: self.minimum, "maximum": self.maximum}
+
     def _read(self, node: Node, path: Path, findings: Findings) -> float | None:
         sign = ">" if self.above_minimum else ">="
         spelling = _spelling(node, Form.NUMBER)
@@ -177,6 +220,10 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 @attrs.frozen(eq=False)
 class Boolean(Kind):
     """`true` or `false`, in this spelling only."""
+
+    def schema(self) -> Schema:
+        """Allow both."""
+        return {"type": "boolean"}
 
     def _read(self, node: Node, path: Path, findings: Findings) -> bool | None:
         spelling = _spelling(node, Form.BOOLEAN)

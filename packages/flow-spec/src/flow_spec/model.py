@@ -40,48 +40,63 @@ class StepSpec:
     The classes do not check what they are given; `load_flow` and `parse_flow` do.
     """
 
-    id: str = declared(StepId(), "The step's name, by which conditions refer to it.")
+    id: str = declared(StepId(), "The step's name, by which conditions refer to it.", "download")
     command: tuple[str, ...] = declared(
         CommandWords(Word(), "words", '["echo", "hello"]', min_items=1),
         "The program and its arguments, run as they stand, without a shell.",
+        ["python3", "load.py", "--all"],
+        ["sh", "-c", "gzip -k *.csv"],
     )
     when: str | None = declared(
         Expression(),
         "The condition over other steps' outcomes under which the step runs.",
+        "download && validate",
+        "!load",
+        "fetch.failed || load.failed",
         default=None,
     )
     depends_on: tuple[str, ...] = declared(
         ListOf(Reference(), "step ids", "[download]", distinct=True),
         "Steps to wait for; without `when`, all of them must succeed.",
+        ["download", "validate"],
         default=(),
     )
     retries: int = declared(
         Integer(minimum=0, maximum=_MOST_RETRIES),
         "How many more times a failed attempt is made.",
+        3,
         default=0,
     )
     retry_delay_sec: float = declared(
         Number(maximum=_TEN_YEARS_SEC),
         "Seconds between a failed attempt and the next.",
+        60,
         default=0.0,
     )
     timeout_sec: float | None = declared(
         Number(maximum=_TEN_YEARS_SEC, above_minimum=True),
         "Seconds after which an attempt is aborted and counts as failed.",
+        3600,
         default=None,
     )
     strict: bool = declared(
         Boolean(),
         "Whether a run key that has succeeded is never executed again.",
+        False,
         default=True,
     )
     start_timeout_sec: float | None = declared(
         Number(maximum=_TEN_YEARS_SEC),
         "Seconds that a start waits for the command to be under way.",
+        30,
         default=None,
     )
     description: str | None = declared(
-        Prose(max_length=10_000), "What the step is for.", means=False, default=None
+        Prose(max_length=10_000),
+        "What the step is for.",
+        "Gets the day's orders from the shop.",
+        means=False,
+        default=None,
     )
 
     @cached_property
@@ -102,7 +117,7 @@ class StepSpec:
 class FlowSpec:
     """A flow: its steps in the order of the file. Rule 2.2."""
 
-    flow_id: str = declared(Line(max_length=255), "The flow's name.")
+    flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
         ListOf(
             Record(StepSpec, "a step"),
@@ -111,6 +126,7 @@ class FlowSpec:
             min_items=1,
         ),
         "The steps, in any order.",
+        [{"id": "hello", "command": ["echo", "hello"]}],
     )
 
     @cached_property

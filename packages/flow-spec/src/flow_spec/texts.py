@@ -8,7 +8,7 @@ import unicodedata
 
 from flow_spec.errors import quoted
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""
@@ -23,7 +23,7 @@ _UNPRINTABLE = {
 
 def flaw_of_name(text: str, max_length: int) -> str | None:
     """Check the id of a step."""
-    if not _NAME.fullmatch(text):
+    if not NAME.fullmatch(text):
         return f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
     return _too_long(text, max_length)
 

@@ -14,7 +14,7 @@ from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_
 SECTIONS = {
     "Run": (running.start, running.resume, running.cancel),
     "Look": (looking.status, looking.watch, looking.wait, looking.list_command),
-    "Files": (files.validate, files.example),
+    "Files": (files.validate, files.schema, files.example),
 }
 HIDDEN = (running.tick, running.drive)
 

@@ -1,4 +1,4 @@
-"""The commands that are about flow files: `validate` and `example`."""
+"""The commands that are about flow files: `validate`, `schema` and `example`."""
 
 from pathlib import Path
 
@@ -32,6 +32,21 @@ def validate(output: str, flow_files: tuple[str, ...]) -> int:
     else:
         write_result("".join(f"{finding_text(finding)}\n" for finding in findings))
     return DONE if all(finding.is_valid for finding in findings) else WRONG
+
+
+@click.command()
+def schema() -> int:
+    """Print the JSON Schema of flow files, by which editors complete and check them.
+
+    \b
+    Example:
+      orchesjob-flow schema > flow.schema.json
+    """  # noqa: D301 - click reads \b
+    from flow_spec import json_schema
+    from orchesjob_flow.text import dump_json
+
+    write_result(f"{dump_json(json_schema(), indent=2)}\n")
+    return DONE
 
 
 @click.command()

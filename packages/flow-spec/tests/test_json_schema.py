@@ -1,0 +1,119 @@
+"""The JSON Schema says what the reader says, as far as a schema can (rule 9.2)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from flow_spec import FlowFileError, FlowSpec, StepSpec, json_schema, parse_flow
+from flow_spec.fields import declarations
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
+VALIDATOR = Draft202012Validator(json_schema())
+STEP = {"id": "a", "command": ["x"]}
+
+
+def flow(*steps: Any, **fields: Any) -> dict[str, Any]:
+    return {"flow_id": "f", "steps": list(steps or [STEP]), **fields}
+
+
+def test_it_is_a_schema() -> None:
+    """The document is JSON Schema of 2020-12, and says so."""
+    Draft202012Validator.check_schema(json.loads(json.dumps(json_schema())))
+    assert json_schema()["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+
+
+@pytest.mark.parametrize("cls", [FlowSpec, StepSpec])
+def test_it_knows_every_field(cls: type[Any]) -> None:
+    """Each field has its sentence and an example that the schema itself allows."""
+    record = json_schema() if cls is FlowSpec else json_schema()["properties"]["steps"]["items"]
+    assert list(record["properties"]) == list(declarations(cls))
+    for schema in record["properties"].values():
+        assert schema["description"]
+        assert schema["examples"]
+        for example in schema["examples"]:
+            Draft202012Validator(schema).validate(example)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_shipped_examples(path: Path) -> None:
+    """Every example that can be read by an editor's YAML reader is valid."""
+    text = path.read_text(encoding="utf-8")
+    quoted = "".join(quote_when(line) for line in text.splitlines(keepends=True))
+    VALIDATOR.validate(yaml.safe_load(quoted))
+
+
+def quote_when(line: str) -> str:
+    """Quote a bare condition, which a YAML reader other than ours may take for a tag."""
+    head, key, condition = line.partition("when: ")
+    return f"{head}{key}{json.dumps(condition.strip())}\n" if key and "#" not in head else line
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        flow({"id": "a", "command": ["x"], "when": None}, {"id": "b", "command": ["x"]}),
+        [],
+        "text",
+        {},
+        {"steps": [STEP]},
+        {"flow_id": "f"},
+        flow(flow_id=""),
+        flow(flow_id="x" * 256),
+        flow(flow_id=["f"]),
+        flow(steps=[]),
+        flow(steps={"a": STEP}),
+        flow(steps=["a"]),
+        flow(extra=1),
+        flow({}),
+        flow({"id": "a"}),
+        flow({"command": ["x"]}),
+        flow({**STEP, "id": "-a"}),
+        flow({**STEP, "id": "a b"}),
+        flow({**STEP, "id": ""}),
+        flow({**STEP, "id": "x" * 129}),
+        flow({**STEP, "command": "echo hi"}),
+        flow({**STEP, "command": []}),
+        flow({**STEP, "command": [""]}),
+        flow({**STEP, "command": [["x"]]}),
+        flow({**STEP, "comand": ["x"]}),
+        flow({**STEP, "depends_on": "b"}),
+        flow({**STEP, "depends_on": [["b"]]}),
+        flow(STEP, {"id": "b", "command": ["x"], "depends_on": ["a", "a"]}),
+        flow({**STEP, "retries": -1}),
+        flow({**STEP, "retries": 1.5}),
+        flow({**STEP, "retries": "many"}),
+        flow({**STEP, "retries": True}),
+        flow({**STEP, "retries": 10_000_000}),
+        flow({**STEP, "retry_delay_sec": -0.1}),
+        flow({**STEP, "retry_delay_sec": "1"}),
+        flow({**STEP, "timeout_sec": 0}),
+        flow({**STEP, "timeout_sec": 1e12}),
+        flow({**STEP, "strict": "maybe"}),
+        flow({**STEP, "strict": 1}),
+        flow({**STEP, "description": ["x"]}),
+    ],
+)
+def test_wrong_shapes(document: Any) -> None:
+    """What the reader refuses for its shape, the schema refuses too."""
+    with pytest.raises(FlowFileError):
+        parse_flow(json.dumps(document), format="json")
+    assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flow_id: 5\nsteps: [{id: no, command: [sleep, 5, 1e3, yes, null, ~, 2026]}]",
+        "flow_id: f\nx-own: {any: [thing]}\nsteps: [{id: a, command: [x], x-team: 7}]",
+        "flow_id: f\nsteps: [{id: a, command: [x], retries: 3, timeout_sec: 0.5, strict: false}]",
+        "flow_id: f\nsteps: [{id: a, command: [x, '']}, {id: 1, command: [x], depends_on: [a]}]",
+    ],
+)
+def test_right_shapes(text: str) -> None:
+    """What the reader takes, the schema takes, though an editor sees other types in it (2.5)."""
+    parse_flow(text)
+    VALIDATOR.validate(yaml.safe_load(text))
