@@ -38,6 +38,7 @@ STEP_KEYS = [
     "finished_at",
     "error",
     "orchesjob_status",
+    "reason",
 ]
 TRUE = {"id": "a", "command": ["true"]}
 FALSE = {"id": "a", "command": ["false"]}
@@ -74,6 +75,7 @@ def test_json_of_a_run(each_flow: "Flow") -> None:
         "finished_at": b["finished_at"],
         "error": None,
         "orchesjob_status": None,
+        "reason": "its condition was false: a SUCCEEDED",
     }
     assert each_flow.status("k") == run
 

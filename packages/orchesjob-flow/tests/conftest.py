@@ -1,5 +1,6 @@
 """What the tests of single modules share: a run as the store returns it."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -19,10 +20,11 @@ def make_run(ten_o_clock: float) -> Callable[..., Run]:
     """Make a run of some steps that began at ten o'clock, with whatever differs."""
 
     def make(*steps: tuple[Step, Attempt | None], **other: object) -> Run:
+        definition = {"steps": [{"id": step.step_id, "command": ["true"]} for step, _ in steps]}
         facts: dict[str, object] = {
             "run_key": "daily-20260507",
             "flow_id": "daily-import",
-            "definition": "{}",
+            "definition": json.dumps(definition),
             "directory": "/srv",
             "status": FlowStatus.RUNNING,
             "error": None,

@@ -33,6 +33,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "finished_at": ten_o_clock + 60,
         "error": None,
         "orchesjob_status": {"status": "SUCCEEDED"},
+        "reason": "attempt 1 succeeded",
     }
     assert steps[2]["orchesjob_status"] is None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flow_store import Attempt, Run, Step, StepStatus
 from orchesjob_flow.output import write_result
+from orchesjob_flow.reasons import reasons
 from orchesjob_flow.text import dump_json
 
 
@@ -20,7 +21,8 @@ def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
         "error": run.error,
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
         "steps": [
-            step_json(run.run_key, step, run.attempts.get(step.position)) for step in run.steps
+            {**step_json(run.run_key, step, run.attempts.get(step.position)), "reason": reason}
+            for step, reason in zip(run.steps, reasons(run), strict=True)
         ],
         "runner": runner_json(runner_pid),
     }

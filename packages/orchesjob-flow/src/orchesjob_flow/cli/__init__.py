@@ -13,8 +13,8 @@ from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_
 
 SECTIONS = {
     "Run": (running.start, running.resume, running.cancel),
-    "Look": (looking.status, looking.watch, looking.wait, looking.list_command),
-    "Files": (files.validate, files.schema, files.example),
+    "Look": (looking.status, looking.watch, looking.wait, looking.explain, looking.list_command),
+    "Files": (files.validate, files.graph, files.schema, files.example),
 }
 HIDDEN = (running.tick, running.drive)
 

@@ -1,4 +1,4 @@
-"""The commands that are about flow files: `validate`, `schema` and `example`."""
+"""The commands that are about flow files: `validate`, `graph`, `schema` and `example`."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import click
 from orchesjob_flow.cli.options import format_option
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.output import write_result
+from orchesjob_flow.settings import Settings
 
 EXAMPLE = Path(__file__).parent.with_name("example.yaml")
 
@@ -32,6 +33,50 @@ def validate(output: str, flow_files: tuple[str, ...]) -> int:
     else:
         write_result("".join(f"{finding_text(finding)}\n" for finding in findings))
     return DONE if all(finding.is_valid for finding in findings) else WRONG
+
+
+@click.command()
+@click.option("--run-key", metavar="KEY", help="Draw a recorded run, with its steps' statuses.")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "mermaid", "dot"]),
+    default="text",
+    show_default=True,
+    help="For eyes, for Mermaid, or for Graphviz.",
+)
+@click.argument("flow_file", metavar="[FLOW_FILE]", required=False)
+@click.pass_obj
+def graph(settings: Settings, run_key: str | None, output: str, flow_file: str | None) -> int:
+    """Draw the steps of a flow file, or of a run, in the order in which they can run.
+
+    \b
+    Example:
+      orchesjob-flow graph nightly.yaml
+      orchesjob-flow graph --run-key nightly-2026-05-07 --format dot | dot -Tsvg > nightly.svg
+    """  # noqa: D301 - click reads \b
+    from flow_spec import FlowSpec, load_flow
+    from orchesjob_flow.graph import as_dot, as_mermaid, as_text
+    from orchesjob_flow.reading import read
+    from orchesjob_flow.table import use_colour
+
+    statuses = {}
+    if (flow_file is None) == (run_key is None):
+        raise click.UsageError("name a flow file, or a run with --run-key")
+    if run_key is None:
+        flow = load_flow(str(flow_file))
+    else:
+        run, _ = read(run_key, settings)
+        flow = FlowSpec.from_json(run.definition)
+        statuses = {step.step_id: step.status for step in run.steps}
+    match output:
+        case "mermaid":
+            write_result(as_mermaid(flow, statuses))
+        case "dot":
+            write_result(as_dot(flow, statuses))
+        case _:
+            write_result(as_text(flow, statuses, colour=use_colour()))
+    return DONE
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The commands that show a run: `status`, `watch`, `wait` and `list`."""
+"""The commands that show a run: `status`, `watch`, `wait`, `explain` and `list`."""
 
 import sys
 
@@ -145,4 +145,39 @@ def list_command(
         write_result(runs_text(listed, colour=use_colour()))
     else:
         print_json({"runs": [listed_json(one) for one in listed]})
+    return DONE
+
+
+@click.command()
+@run_key_option
+@click.argument("step", metavar="[STEP]", required=False)
+@table_on_terminal_option
+@click.pass_obj
+def explain(settings: Settings, run_key: str, step: str | None, output: str | None) -> int:
+    """Say why each step of a run, or one, waits, runs, or was skipped.
+
+    \b
+    Example:
+      orchesjob-flow explain --run-key nightly-2026-05-07 load
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.explaining import explain, explained_json, explained_text
+    from orchesjob_flow.output import write_result
+    from orchesjob_flow.reading import read
+    from orchesjob_flow.report import print_json, runner_json
+
+    run, runner_pid = read(run_key, settings)
+    explained = explain(run, step)
+    if output == "table" or (output is None and sys.stdout.isatty()):
+        advanced = runner_pid is not None or run.status.is_terminal
+        write_result(explained_text(explained, advanced=advanced))
+    else:
+        print_json(
+            {
+                "run_key": run.run_key,
+                "flow_id": run.flow_id,
+                "status": run.status.value,
+                "runner": runner_json(runner_pid),
+                "steps": [explained_json(one) for one in explained],
+            }
+        )
     return DONE

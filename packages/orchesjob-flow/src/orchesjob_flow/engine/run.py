@@ -13,9 +13,10 @@ import attrs
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step, StepStatus
+from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step
 from orchesjob_client import JobReport, Watch
 from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.engine.outcome import is_true
 from orchesjob_flow.engine.verdict import is_foreign
 
 
@@ -163,18 +164,9 @@ class RunState:
             open_steps=sum(not step.row.status.is_terminal for step in steps),
         )
 
-    def holds(self, name: Name) -> bool:
-        """Tell whether an operand of a condition is true, its step being terminal (3.2, 3.3)."""
-        status = self.by_id[name.name].row.status
-        match name.predicate:
-            case "finished":
-                return True
-            case "failed":
-                return status is StepStatus.FAILED
-            case "skipped":
-                return status is StepStatus.SKIPPED
-            case _:
-                return status is StepStatus.SUCCEEDED
+    def holds(self, operand: Name) -> bool | None:
+        """Tell whether an operand of a condition is true, as far as that is known."""
+        return is_true(operand.predicate, self.by_id[operand.name].row.status)
 
     def enqueue(self, step: RunStep) -> None:
         """Let a step start as soon as there is room, once."""

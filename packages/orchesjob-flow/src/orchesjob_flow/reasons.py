@@ -1,0 +1,67 @@
+"""Why a step is where it is, in a few words: the key `reason` of `status` (rule 9.4).
+
+Nothing is evaluated here, and no flow file is checked: `status` is asked every few seconds. What a
+condition is worth, operand by operand, is `explaining`'s.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from flow_store import Run, Step, StepStatus
+
+NAMED = 5
+NAME_IN_CONDITION = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
+
+
+def reasons(run: Run) -> list[str]:
+    """Say of each step, in their order, why it is where it is."""
+    waits = waits_of(run.definition)
+    statuses = {step.step_id: step.status for step in run.steps}
+    return [
+        reason(step, {name: statuses[name] for name in waits[step.step_id]}) for step in run.steps
+    ]
+
+
+def waits_of(definition: str) -> dict[str, list[str]]:
+    """Read off a stored definition which steps each step waits for (rule 3.6)."""
+    steps = json.loads(definition)["steps"]
+    return {step["id"]: list(dict.fromkeys(named_by(step))) for step in steps}
+
+
+def named_by(step: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Yield the ids in `depends_on` and in `when`, as often as they are there."""
+    yield from step.get("depends_on", ())
+    yield from NAME_IN_CONDITION.findall(str(step.get("when", "")))
+
+
+def reason(step: Step, waits: Mapping[str, StepStatus]) -> str:
+    """Say why a step is where it is, given the statuses of the steps that it waits for."""
+    match step.status:
+        case StepStatus.PENDING:
+            return reason_to_wait(step, waits)
+        case StepStatus.DELAYED:
+            return f"attempt {step.attempt_no + 1} waits: {step.error}"
+        case StepStatus.RUNNING:
+            return step.error or f"attempt {step.attempt_no} is running"
+        case StepStatus.SKIPPED:
+            return f"its condition was false: {spell(waits.items())}"
+        case StepStatus.SUCCEEDED:
+            return f"attempt {step.attempt_no} succeeded"
+        case _:
+            return str(step.error)
+
+
+def reason_to_wait(step: Step, waits: Mapping[str, StepStatus]) -> str:
+    """Say what a PENDING step waits for."""
+    unfinished = [(name, status) for name, status in waits.items() if not status.is_terminal]
+    if unfinished:
+        return f"waits for {spell(unfinished)}"
+    return f"attempt {step.attempt_no + 1} may start"
+
+
+def spell(steps: Iterable[tuple[str, StepStatus]]) -> str:
+    """List some steps with their statuses, and count the rest."""
+    words = [f"{name} {status.value}" for name, status in steps]
+    rest = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,58 @@
+"""Why a step is where it is, in a few words (rule 9.4)."""
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Step, StepStatus
+from orchesjob_flow.reasons import reason, spell, waits_of
+
+P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
+
+
+@pytest.mark.parametrize(
+    ("step", "waits", "expected"),
+    [
+        (Step(0, "a", P, 0, 0, 0), {}, "attempt 1 may start"),
+        (Step(0, "a", P, 2, 2, 5), {"b": S}, "attempt 3 may start"),
+        (Step(0, "a", P, 0, 0, 0), {"b": S, "c": R, "d": P}, "waits for c RUNNING, d PENDING"),
+        (Step(0, "a", R, 2, 1, 3), {"b": S}, "attempt 2 is running"),
+        (
+            Step(0, "a", StepStatus.DELAYED, 1, 1, 3, error="exit code 9"),
+            {},
+            "attempt 2 waits: exit code 9",
+        ),
+        (Step(0, "a", S, 3, 2, 3), {"b": S}, "attempt 3 succeeded"),
+        (Step(0, "a", F, 1, 1, 0, error="exit code 1"), {"b": S}, "exit code 1"),
+        (
+            Step(0, "a", StepStatus.SKIPPED, 0, 0, 0),
+            {"b": S, "c": F},
+            "its condition was false: b SUCCEEDED, c FAILED",
+        ),
+        (
+            Step(0, "a", StepStatus.CANCELLED, 0, 0, 0, error="flow cancelled"),
+            {"b": R},
+            "flow cancelled",
+        ),
+    ],
+)
+def test_reason(step: Step, waits: dict[str, StepStatus], expected: str) -> None:
+    """Each status has its reason; what has ended is not waited for."""
+    assert reason(step, waits) == expected
+
+
+def test_many() -> None:
+    """Of many steps the first are named and the rest are counted."""
+    steps = [(f"s{number}", P) for number in range(8)]
+    assert spell(steps) == ("s0 PENDING, s1 PENDING, s2 PENDING, s3 PENDING, s4 PENDING and 3 more")
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["b", "!b.failed && (c-1 || _d.finished)", "b && b.failed", "!!!(1_0||no.skipped)", None],
+)
+def test_the_same_waits_as_the_flow_has(when: str | None) -> None:
+    """What is read off the stored definition is what the flow says (rule 3.6)."""
+    others = [StepSpec(id=name, command=("x",)) for name in ("b", "c-1", "_d", "1_0", "no")]
+    step = StepSpec(id="a", command=("x",), when=when, depends_on=("no", "b"))
+    flow = FlowSpec("f", (*others, step))
+    assert waits_of(flow.to_json())["a"] == list(step.waits_for)

@@ -1,0 +1,134 @@
+"""`explain`, and `reason` in `status`: why a step waits, runs or was skipped (rule 9.4)."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Flow, Gate
+
+TRUE, FALSE = ["true"], ["false"]
+
+
+def halfway(flow: "Flow", gate: "Gate") -> None:
+    """Start a run of which `a` runs, `b` has failed, and the others wait."""
+    file = flow.write(
+        {"id": "a", "command": gate.command()},
+        {"id": "b", "command": FALSE},
+        {"id": "never", "command": TRUE, "when": "a && b"},
+        {"id": "surely", "command": TRUE, "when": "a.finished || !b"},
+        {"id": "open", "command": TRUE, "when": "!a || never.failed"},
+        {"id": "chain", "command": TRUE, "depends_on": ["a"]},
+        {"id": "free", "command": TRUE},
+    )
+    flow.ask("start", "-d", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_status("k", lambda run: [s["status"] for s in run["steps"]].count("PENDING") == 4)
+
+
+def reasons(steps: list[Any]) -> dict[str, str]:
+    return {step["id"]: step["reason"] for step in steps}
+
+
+def test_while_it_is_undecided(flow: "Flow", gate: "Gate") -> None:
+    """Unknown operands leave a condition undecided unless the known ones settle it (3.4)."""
+    halfway(flow, gate)
+    explained = flow.ask("explain", "--run-key=k")
+    assert (explained["status"], explained["runner"]["alive"]) == ("RUNNING", True)
+    said = reasons(explained["steps"])
+    waits = "waits for a RUNNING"
+    assert said["a"] == "attempt 1 is running"
+    assert said["b"] == "exit code 1"
+    assert said["free"] == "attempt 1 succeeded"
+    assert said["chain"] == f"{waits}; `a` is undecided (a RUNNING)"
+    assert said["never"] == (
+        f"{waits}, and will be skipped whatever becomes of it; `a && b` is false: "
+        "`a` is undecided (a RUNNING), `b` is false (b FAILED)"
+    )
+    assert said["surely"].startswith(f"{waits}, and will run whatever becomes of it; ")
+    assert said["open"].startswith(f"{waits}, never PENDING; `!a || never.failed` is undecided: ")
+    gate.let_through()
+
+
+def test_in_short(flow: "Flow", gate: "Gate") -> None:
+    """`status` says in a few words what a step waits for, or how it came to its end."""
+    halfway(flow, gate)
+    said = reasons(flow.status("k")["steps"])
+    assert said["never"] == "waits for a RUNNING"
+    assert said["open"] == "waits for a RUNNING, never PENDING"
+    gate.let_through()
+    said = reasons(flow.ask("wait", "--run-key=k", code=1)["steps"])
+    assert said["never"] == "its condition was false: a SUCCEEDED, b FAILED"
+    assert said["surely"] == "attempt 1 succeeded"
+
+
+def test_tree(flow: "Flow") -> None:
+    """The JSON is the condition as a tree, each part with its value, each name with its step."""
+    file = flow.write({"id": "a", "command": FALSE}, {"id": "b", "command": TRUE, "when": "!a"})
+    flow.start("k", file, code=1)
+    (step,) = flow.ask("explain", "--run-key=k", "b")["steps"]
+    assert step["waits_for"] == [{"id": "a", "status": "FAILED"}]
+    assert step["condition"] == {
+        "text": "!a",
+        "value": True,
+        "operator": "!",
+        "children": [
+            {"text": "a", "value": False, "operator": None, "step": "a", "status": "FAILED"}
+        ],
+    }
+
+
+def test_for_eyes(flow: "Flow") -> None:
+    """A sentence a step; of a single step, on a terminal, its whole condition too."""
+    file = flow.write(
+        {"id": "a", "command": FALSE},
+        {"id": "b", "command": TRUE, "when": "a && !a.skipped"},
+    )
+    flow.start("k", file, code=1)
+    code, shown = flow.run_on_terminal("explain", "--run-key=k", "b")
+    assert code == 0
+    assert shown == (
+        "b SKIPPED: skipped; `a && !a.skipped` is false: "
+        "`a` is false (a FAILED), `!a.skipped` is true (a FAILED)\n"
+        "\n"
+        "  false: a && !a.skipped\n"
+        "    false: a\n"
+        "    true: !a.skipped\n"
+        "      false: a.skipped\n"
+    )
+    assert len(flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()) == 2
+
+
+def test_nobody_advances_it(flow: "Flow", gate: "Gate") -> None:
+    """Of a run that waits in vain the text says how to go on."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    runner.kill()
+    runner.wait()
+    assert "resume" in flow.run("explain", "--run-key=k", "--format=table").stdout
+    assert flow.ask("explain", "--run-key=k")["runner"] is None
+    gate.let_through()
+
+
+def test_unknown_step(flow: "Flow") -> None:
+    """An unknown step is refused with the nearest one."""
+    flow.start("k", flow.write({"id": "download", "command": TRUE}))
+    assert 'did you mean "download"?' in flow.refusal("explain", "--run-key=k", "downlod")["error"]
+
+
+def test_a_condition_as_deep_as_a_file_may_say(flow: "Flow") -> None:
+    """However deep a condition is, it is explained, down to where anybody looks (rule 2.8)."""
+    deep = "!" * 5000 + "a"
+    row = " || ".join(["a"] * 5000)
+    file = flow.write(
+        {"id": "a", "command": TRUE},
+        {"id": "deep", "command": TRUE, "when": deep},
+        {"id": "row", "command": TRUE, "when": row},
+    )
+    flow.start("k", file)
+    explained = flow.ask("explain", "--run-key=k")["steps"]
+    assert [step["condition"] and step["condition"]["value"] for step in explained] == [
+        None,
+        True,
+        True,
+    ]
+    assert all(len(step["reason"]) < 2000 for step in explained)
