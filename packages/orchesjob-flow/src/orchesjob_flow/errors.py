@@ -156,6 +156,22 @@ class NotDetached(FlowError, ChildProcessError):
         return f"the background runner of {self.run_key!r} did not start: {self.cause} ({self.log})"
 
 
+class NoOutput(FlowError, LookupError):
+    """A step has no output that could be shown (rule 9.6)."""
+
+    def __init__(self, step_id: str, attempt: int | None, reason: str) -> None:
+        """Keep the step, the attempt that was asked for, and where the step is."""
+        super().__init__(step_id, attempt, reason)
+        self.step_id = step_id
+        self.attempt = attempt
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what there is no output of, and why."""
+        attempt = "" if self.attempt is None else f"attempt {self.attempt} of "
+        return f"there is no output of {attempt}step {self.step_id!r}: {self.reason}"
+
+
 class UnsafePlace(FlowError, OSError):
     """A folder or file of the flow home that cannot be used as it is."""
 

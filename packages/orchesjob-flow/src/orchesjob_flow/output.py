@@ -58,6 +58,22 @@ def write_result(text: str) -> None:
         raise ResultLost(error.strerror or str(error)) from error
 
 
+def write_bytes(data: bytes) -> None:
+    """Write a part of a result as it is.
+
+    Raises:
+        BrokenPipeError: Its reader has gone.
+        ResultLost: It cannot be written.
+    """
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ResultLost(error.strerror or str(error)) from error
+
+
 def write_message(text: str) -> None:
     """Write a line to stderr; if that is closed or full, there is nobody to tell."""
     with contextlib.suppress(OSError, ValueError):

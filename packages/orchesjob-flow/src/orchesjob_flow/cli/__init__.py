@@ -13,7 +13,14 @@ from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_
 
 SECTIONS = {
     "Run": (running.start, running.resume, running.cancel),
-    "Look": (looking.status, looking.watch, looking.wait, looking.explain, looking.list_command),
+    "Look": (
+        looking.status,
+        looking.watch,
+        looking.wait,
+        looking.logs,
+        looking.explain,
+        looking.list_command,
+    ),
     "Files": (files.validate, files.graph, files.schema, files.example),
 }
 HIDDEN = (running.tick, running.drive)

@@ -1,4 +1,4 @@
-"""The commands that show a run: `status`, `watch`, `wait`, `explain` and `list`."""
+"""The commands that show runs: `status`, `watch`, `wait`, `logs`, `explain` and `list`."""
 
 import sys
 
@@ -180,4 +180,44 @@ def explain(settings: Settings, run_key: str, step: str | None, output: str | No
                 "steps": [explained_json(one) for one in explained],
             }
         )
+    return DONE
+
+
+@click.command()
+@run_key_option
+@click.argument("step", metavar="[STEP]", required=False)
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="[default: the latest]")
+@click.option(
+    "--stream",
+    type=click.Choice(["stdout", "stderr", "both"]),
+    default="both",
+    show_default=True,
+    help="What to show.",
+)
+@click.option(
+    "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each file."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.pass_obj
+def logs(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    run_key: str,
+    step: str | None,
+    attempt: int | None,
+    stream: str,
+    tail: int | None,
+    follow: bool,
+) -> int:
+    """Show what the steps of a run, or one of them, have printed.
+
+    \b
+    Example:
+      orchesjob-flow logs --run-key nightly-2026-05-07 --tail 20 --follow
+      orchesjob-flow logs --run-key nightly-2026-05-07 load --stream stderr
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.logs import Choice, show_logs
+
+    streams = ("stdout", "stderr") if stream == "both" else (stream,)
+    choice = Choice(step, attempt, streams, tail)
+    show_logs(run_key, choice, settings, follow=follow, terminal=sys.stdout.isatty())
     return DONE
