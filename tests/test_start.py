@@ -39,6 +39,7 @@ STEP_KEYS = [
     "error",
     "orchesjob_status",
     "reason",
+    "attempts",
 ]
 TRUE = {"id": "a", "command": ["true"]}
 FALSE = {"id": "a", "command": ["false"]}
@@ -76,6 +77,7 @@ def test_json_of_a_run(each_flow: "Flow") -> None:
         "error": None,
         "orchesjob_status": None,
         "reason": "its condition was false: a SUCCEEDED",
+        "attempts": [],
     }
     assert each_flow.status("k") == run
 

@@ -1,6 +1,7 @@
 """Any sequence of calls leaves the store as a simple model says (rules 4.3, 4.5, 5.1, 5.6)."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from flow_store import (
     FlowStatus,
     FlowStore,
     NotRecorded,
+    NotTerminal,
+    PastAttempt,
+    Reopening,
     Run,
     RunHeader,
     RunTakenOver,
@@ -109,6 +113,17 @@ class ModelRun:
             self.steps[position] = step
         self.attempts |= changes.attempts
 
+    def reopen(self, resets: Mapping[int, int]) -> None:
+        """Let the steps at these positions wait again, with so many retries."""
+        self.header = RunHeader(FlowStatus.PENDING)
+        self.revision += 1
+        self.cancel = None
+        for position, retries in resets.items():
+            step = self.steps[position]
+            self.steps[position] = Step(
+                position, step.step_id, StepStatus.PENDING, step.attempt_no, 0, retries
+            )
+
 
 class StoreMachine(RuleBasedStateMachine):
     """The store and its model, side by side."""
@@ -170,8 +185,21 @@ class StoreMachine(RuleBasedStateMachine):
             run.cancel = run.cancel or CancelRequest(at, grace)
         assert answer == run.cancel
 
+    @precondition(lambda self: self.model)
+    @rule(key=KEYS, resets=st.dictionaries(st.integers(0, 2), st.integers(0, 5)))
+    def go_on(self, key: str, resets: dict[int, int]) -> None:
+        run = self.model.get(key)
+        if run is None or not run.header.status.is_terminal:
+            with pytest.raises(NotRecorded if run is None else NotTerminal):
+                self.store.reopen(key, Reopening("{}", resets), revision=run.revision if run else 0)
+            return
+        run.reopen(resets)
+        assert self.store.reopen(key, Reopening("{}", resets), revision=run.revision - 1) == (
+            run.revision
+        )
+
     @rule(checkpoint=st.booleans())
-    def reopen(self, checkpoint: bool) -> None:
+    def close_and_open(self, checkpoint: bool) -> None:
         if checkpoint:
             self.store.checkpoint()
         self.store.close()
@@ -194,6 +222,10 @@ class StoreMachine(RuleBasedStateMachine):
                 cancel=run.cancel,
                 steps=tuple(run.steps),
                 attempts=latest,
+                history=tuple(
+                    PastAttempt(one.position, one.number, one.status, one.started_at, *one[-2:])
+                    for _, one in sorted(run.attempts.items())
+                ),
             )
             history = tuple(attempt for _, attempt in sorted(run.attempts.items()))
             assert self.store.attempts(key) == history

@@ -145,6 +145,22 @@ class FlowSpec:
             meant = Speller().closest(step_id, self._by_id)
             raise UnknownStepError(self.flow_id, step_id, meant) from None
 
+    @property
+    def ranks(self) -> tuple[tuple[StepSpec, ...], ...]:
+        """The steps in the order in which they can run: each rank waits for earlier ones only.
+
+        Within a rank the steps are in the order of the file.
+        """
+        from graphlib import TopologicalSorter
+
+        plan = TopologicalSorter({step.id: step.waits_for for step in self.steps})
+        plan.prepare()
+        ranks = []
+        while ready := set(plan.get_ready()):
+            ranks.append(tuple(step for step in self.steps if step.id in ready))
+            plan.done(*ready)
+        return tuple(ranks)
+
     def differences(self, other: Self) -> tuple[str, ...]:
         """Return a sentence for each way in which `other`, the newer flow, means something else.
 

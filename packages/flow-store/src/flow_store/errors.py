@@ -164,6 +164,19 @@ class RunTakenOver(StoreError, RuntimeError):
         )
 
 
+class NotTerminal(StoreError, RuntimeError):
+    """A run that was to be reopened has not ended; nothing was written."""
+
+    def __init__(self, run_key: str) -> None:
+        """Keep the run."""
+        super().__init__(run_key)
+        self.run_key = run_key
+
+    def __str__(self) -> str:
+        """Say what is in the way."""
+        return f"run {self.run_key!r} has not ended: there is nothing to reopen"
+
+
 class TerminalStatus(StoreError, RuntimeError):
     """A change to a run, step or attempt that has ended; nothing was written (rule 5.1).
 

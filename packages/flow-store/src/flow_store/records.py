@@ -7,7 +7,7 @@ Times named `_at` are Unix timestamps of the wall clock; those named `_mono` are
 monotonic clock of the boot named beside them (rule 5.10).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -107,11 +107,23 @@ class Step(NamedTuple):
     error: str | None = None
 
 
+class PastAttempt(NamedTuple):
+    """An attempt in the history of a run: how it stands, without what orchesjob said of it."""
+
+    position: int
+    number: int
+    status: AttemptStatus
+    started_at: float
+    finished_at: float | None
+    error: str | None
+
+
 class Run(NamedTuple):
     """A whole run as it stood at one moment.
 
     `definition` is opaque text. `steps` are in order of position; `attempts` holds the latest
-    attempt of each step that has one, by position. `revision` counts the applied changes.
+    attempt of each step that has one, by position, and `history` all attempts of all steps, by
+    position and number. `revision` counts the applied changes.
     """
 
     run_key: str
@@ -126,6 +138,7 @@ class Run(NamedTuple):
     cancel: CancelRequest | None
     steps: tuple[Step, ...]
     attempts: Mapping[int, Attempt]
+    history: tuple[PastAttempt, ...] = ()
 
 
 class RunSummary(NamedTuple):
@@ -157,6 +170,19 @@ class RunHeader(NamedTuple):
     status: FlowStatus
     error: str | None = None
     finished_at: float | None = None
+
+
+class Reopening(NamedTuple):
+    """What becomes of a run that has ended and is to go on.
+
+    `definition` replaces the recorded one. `resets` are the steps that wait again, by position,
+    each with its retries; `added` are further steps, pairs of step id and retries. All other steps
+    keep their outcome.
+    """
+
+    definition: str
+    resets: Mapping[int, int]
+    added: Sequence[tuple[str, int]] = ()
 
 
 class Changes:  # noqa: PLW1641 - it grows

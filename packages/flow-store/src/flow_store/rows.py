@@ -14,6 +14,7 @@ from flow_store.records import (
     AttemptStatus,
     CancelRequest,
     FlowStatus,
+    PastAttempt,
     Run,
     RunHeader,
     RunSummary,
@@ -27,7 +28,12 @@ def cancel_request(requested_at: float | None, grace_sec: float | None) -> Cance
     return None if requested_at is None else CancelRequest(requested_at, grace_sec)
 
 
-def run_from(row: Sequence[Any], steps: tuple[Step, ...], attempts: dict[int, Attempt]) -> Run:
+def run_from(
+    row: Sequence[Any],
+    steps: tuple[Step, ...],
+    attempts: dict[int, Attempt],
+    history: tuple[PastAttempt, ...],
+) -> Run:
     """Make a run of a row of `runs` (without `id`)."""
     run_key, flow_id, definition, directory, status, error, started_at, finished_at, *rest = row
     revision, *cancel = rest
@@ -44,7 +50,14 @@ def run_from(row: Sequence[Any], steps: tuple[Step, ...], attempts: dict[int, At
         cancel=cancel_request(*cancel),
         steps=steps,
         attempts=attempts,
+        history=history,
     )
+
+
+def past_attempt_from(row: Sequence[Any]) -> PastAttempt:
+    """Make an entry of a run's history."""
+    position, number, status, *rest = row
+    return PastAttempt(position, number, AttemptStatus(status), *rest)
 
 
 def summary_from(row: Sequence[Any], steps: Sequence[tuple[str, int]]) -> RunSummary:

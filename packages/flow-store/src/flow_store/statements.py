@@ -26,6 +26,10 @@ SELECT_LATEST_ATTEMPTS = """
            abort_reason, finished_at, error
     FROM attempts WHERE run_id = ? GROUP BY position
 """
+SELECT_HISTORY = """
+    SELECT position, number, status, started_at, finished_at, error
+    FROM attempts WHERE run_id = ? ORDER BY position, number
+"""
 SELECT_ATTEMPTS = """
     SELECT position, number, attempts.status, attempts.started_at, running_mono, boot_id, job_id,
            job, abort_reason, attempts.finished_at, attempts.error
@@ -68,3 +72,17 @@ REQUEST_CANCEL = """
     UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?
     WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
 """
+REOPEN_RUN = """
+    UPDATE runs
+    SET status = 'PENDING', error = NULL, finished_at = NULL, definition = ?,
+        cancel_requested_at = NULL, cancel_grace_sec = NULL, revision = revision + 1
+    WHERE id = ?
+"""
+REOPEN_STEP = """
+    UPDATE steps
+    SET status = 'PENDING', failures = 0, max_retries = ?, next_attempt_at = NULL,
+        next_attempt_mono = NULL, next_attempt_boot = NULL, started_at = NULL, finished_at = NULL,
+        error = NULL
+    WHERE run_id = ? AND position = ?
+"""
+COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"

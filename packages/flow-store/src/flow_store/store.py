@@ -17,6 +17,7 @@ from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import (
     CancelRequested,
     NotRecorded,
+    NotTerminal,
     RunTakenOver,
     StoreBroken,
     StoreUnavailable,
@@ -28,6 +29,7 @@ from flow_store.records import (
     CancelRequest,
     Changes,
     FlowStatus,
+    Reopening,
     Run,
     RunSummary,
     Step,
@@ -133,11 +135,13 @@ class FlowStore:
             ((run_id, *run),) = found
             steps = self._database.query(statements.SELECT_STEPS, (run_id,))
             attempts = self._database.query(statements.SELECT_LATEST_ATTEMPTS, (run_id,))
+            history = self._database.query(statements.SELECT_HISTORY, (run_id,))
         with self._readable():
             return rows.run_from(
                 run,
                 tuple(map(rows.step_from, steps)),
                 {row[0]: rows.attempt_from(row) for row in attempts},
+                tuple(map(rows.past_attempt_from, history)),
             )
 
     def runs(
@@ -229,6 +233,40 @@ class FlowStore:
         if self._database.change(statements.UPSERT_ATTEMPT, values) == 0:
             part = f"attempt {attempt.number} at step {attempt.position + 1}"
             raise TerminalStatus(run_key, part)
+
+    def reopen(self, run_key: str, reopening: Reopening, *, revision: int) -> int:
+        """Let a run that has ended go on, in one transaction; return its new revision.
+
+        `revision` is the one that the run had when it was loaded. Its attempts stay as they are; a
+        request to cancel it is forgotten.
+
+        Raises:
+            RunTakenOver: The run has another revision: somebody else has reopened it.
+            NotTerminal: The run has not ended.
+            NotRecorded: There is no such run.
+            Unstorable: A text holds a lone surrogate.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            run = self._database.query(statements.SELECT_GUARDS, (run_key,))
+            if not run:
+                raise NotRecorded(run_key)
+            ((run_id, found, status, *_),) = run
+            if found != revision:
+                raise RunTakenOver(run_key, revision, found)
+            if not FlowStatus(status).is_terminal:
+                raise NotTerminal(run_key)
+            self._database.change(statements.REOPEN_RUN, (reopening.definition, run_id))
+            for position, retries in reopening.resets.items():
+                self._database.change(statements.REOPEN_STEP, (retries, run_id, position))
+            ((count,),) = self._database.query(statements.COUNT_ALL_STEPS, (run_id,))
+            self._database.change_each(
+                statements.INSERT_STEP,
+                (
+                    (run_id, position, *step)
+                    for position, step in enumerate(reopening.added, start=count)
+                ),
+            )
+        return revision + 1
 
     def request_cancel(
         self, run_key: str, *, requested_at: float, grace_sec: float | None

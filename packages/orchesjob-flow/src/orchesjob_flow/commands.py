@@ -5,7 +5,8 @@ Each returns the run as it stands at its end. Options, output and exit codes are
 
 import os
 import time
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from orchesjob_flow.errors import (
     FlowError,
     GaveUp,
     NotEnded,
+    NotEndedYet,
     RunnerBusy,
     name_holder,
 )
@@ -29,6 +31,7 @@ from orchesjob_flow.home import check_run_key
 from orchesjob_flow.listing import list_runs
 from orchesjob_flow.locks import Lock, holder
 from orchesjob_flow.reading import load, open_existing, patiently
+from orchesjob_flow.retrying import plan_retry
 from orchesjob_flow.settings import Settings
 
 CANCEL_ALLOWANCE_SEC = 30.0
@@ -86,6 +89,56 @@ def resume_detached(run_key: str, settings: Settings) -> Detached:
     """Go on with a recorded run in a background process, unless one advances it already."""
     with open_existing(run_key, settings) as store:
         return go_on_detached(run_key, settings, store)
+
+
+class Retry(NamedTuple):
+    """What of a run is to run again, and with which flow file: None keeps the recorded flow."""
+
+    steps: Sequence[str]
+    downstream: bool
+    flow_file: str | None
+
+
+def retry(run_key: str, what: Retry, settings: Settings) -> Run:
+    """Reopen a run that has ended, and drive it to its end (rule 9.7)."""
+    with reopened(run_key, what, settings) as (store, lock):
+        return drive(run_key, settings, store, lock)
+
+
+def retry_detached(run_key: str, what: Retry, settings: Settings) -> Detached:
+    """Reopen a run that has ended, and leave it to a background process."""
+    home = settings.home
+    with reopened(run_key, what, settings) as (store, lock):
+        pid = detach.start_child(run_key, settings, lock)
+        run = load(store, run_key, settings)
+    return Detached(run, pid, home.log(run_key, "stdout"), home.log(run_key, "stderr"))
+
+
+@contextmanager
+def reopened(run_key: str, what: Retry, settings: Settings) -> Iterator[tuple[FlowStore, Lock]]:
+    """Reopen a run in one transaction, under its lock; yield the store and the lock.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+        NotEndedYet: It has not ended.
+    """
+    flow = None if what.flow_file is None else load_flow(what.flow_file)
+    locate(settings.orchesjob, settings.environ)
+    with (
+        open_existing(run_key, settings) as store,
+        closing(take_or_refuse(run_key, settings)) as lock,
+    ):
+        run = load(store, run_key, settings)
+        if not run.status.is_terminal:
+            raise NotEndedYet(run_key, run.status.value)
+        reopening = plan_retry(
+            run,
+            FlowSpec.from_json(run.definition) if flow is None else flow,
+            steps=what.steps,
+            downstream=what.downstream,
+        )
+        patiently(settings, lambda: store.reopen(run_key, reopening, revision=run.revision))
+        yield store, lock
 
 
 class Resumed(NamedTuple):

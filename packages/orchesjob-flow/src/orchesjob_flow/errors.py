@@ -62,6 +62,56 @@ class DefinitionDiffers(FlowError, ValueError):
         )
 
 
+class OutcomesDiffer(FlowError, ValueError):
+    """A flow file with which a run cannot go on: what has happened belongs to another one (9.7)."""
+
+    def __init__(self, run_key: str, conflicts: Sequence[str]) -> None:
+        """Keep the run and what is in the way."""
+        super().__init__(run_key, tuple(conflicts))
+        self.run_key = run_key
+        self.conflicts = tuple(conflicts)
+
+    def __str__(self) -> str:
+        """Say what was changed, and how to go on."""
+        return (
+            f"run {self.run_key!r} cannot go on with this flow file: {'; '.join(self.conflicts)}; "
+            "run such steps again with --step, keep removed ones, or start a new run"
+        )
+
+
+class NothingToRetry(FlowError, ValueError):
+    """A run of which no step is to run again (rule 9.7)."""
+
+    def __init__(self, run_key: str) -> None:
+        """Keep the run."""
+        super().__init__(run_key)
+        self.run_key = run_key
+
+    def __str__(self) -> str:
+        """Say why, and what to name."""
+        return (
+            f"no step of run {self.run_key!r} has failed or was cancelled; name what is to run "
+            "again with --step"
+        )
+
+
+class NotEndedYet(FlowError, RuntimeError):
+    """A run that was to be retried or removed has not ended."""
+
+    def __init__(self, run_key: str, status: str) -> None:
+        """Keep the run and how it stands."""
+        super().__init__(run_key, status)
+        self.run_key = run_key
+        self.status = status
+
+    def __str__(self) -> str:
+        """Say how to come to its end."""
+        return (
+            f"run {self.run_key!r} is {self.status} and has not ended; `resume` goes on with it, "
+            "`cancel` ends it"
+        )
+
+
 class DirectoryGone(FlowError, FileNotFoundError):
     """The directory in which a run is to begin does not exist any more (rule 4.6)."""
 

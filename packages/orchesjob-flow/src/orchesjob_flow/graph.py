@@ -6,7 +6,6 @@ A rank holds the steps that can run side by side: each comes after everything th
 import html
 import json
 from collections.abc import Iterator, Mapping
-from graphlib import TopologicalSorter
 
 import tabulate
 
@@ -28,19 +27,6 @@ COLOURS = {
 }
 
 
-def ranks(flow: FlowSpec) -> list[list[StepSpec]]:
-    """Return the steps by rank, those of one rank in the order of the file."""
-    plan: TopologicalSorter[str] = TopologicalSorter(
-        {step.id: step.waits_for for step in flow.steps}
-    )
-    plan.prepare()
-    found = []
-    while ready := set(plan.get_ready()):
-        found.append([step for step in flow.steps if step.id in ready])
-        plan.done(*ready)
-    return found
-
-
 def condition_of(step: StepSpec) -> str:
     """Say when a step runs."""
     return "at once" if step.condition is None else f"when {step.condition}"
@@ -49,7 +35,7 @@ def condition_of(step: StepSpec) -> str:
 def as_text(flow: FlowSpec, statuses: Statuses, *, colour: bool) -> str:
     """Draw the ranks as a table, with the statuses of a run where there is one."""
     rows = []
-    for number, steps in enumerate(ranks(flow), start=1):
+    for number, steps in enumerate(flow.ranks, start=1):
         for place, step in enumerate(steps):
             rank = "" if place else str(number)
             status = [marked(statuses[step.id], colour=colour)] if statuses else []

@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any
 
-from flow_store import Attempt, Run, Step, StepStatus
+from flow_store import Attempt, PastAttempt, Run, Step, StepStatus
 from orchesjob_flow.output import write_result
 from orchesjob_flow.reasons import reasons
 from orchesjob_flow.text import dump_json
@@ -21,8 +21,14 @@ def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
         "error": run.error,
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
         "steps": [
-            {**step_json(run.run_key, step, run.attempts.get(step.position)), "reason": reason}
-            for step, reason in zip(run.steps, reasons(run), strict=True)
+            {
+                **step_json(run.run_key, step, run.attempts.get(step.position)),
+                "reason": reason,
+                "attempts": [
+                    attempt_json(f"{run.run_key}:{step.step_id}", attempt) for attempt in attempts
+                ],
+            }
+            for step, reason, attempts in zip(run.steps, reasons(run), histories(run), strict=True)
         ],
         "runner": runner_json(runner_pid),
     }
@@ -31,6 +37,26 @@ def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
 def runner_json(runner_pid: int | None) -> dict[str, Any] | None:
     """Describe the process that advances a run; 0 if it has not told its id yet."""
     return None if runner_pid is None else {"pid": runner_pid or None, "alive": True}
+
+
+def histories(run: Run) -> list[list[PastAttempt]]:
+    """Return the attempts of each step, in the order of the steps."""
+    found: dict[int, list[PastAttempt]] = {step.position: [] for step in run.steps}
+    for attempt in run.history:
+        found[attempt.position].append(attempt)
+    return list(found.values())
+
+
+def attempt_json(step_key: str, attempt: PastAttempt) -> dict[str, Any]:
+    """Describe an attempt in the history of a step."""
+    return {
+        "number": attempt.number,
+        "run_key": f"{step_key}:{attempt.number}",
+        "status": attempt.status.value,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "error": attempt.error,
+    }
 
 
 def step_json(run_key: str, step: Step, attempt: Attempt | None) -> dict[str, Any]:

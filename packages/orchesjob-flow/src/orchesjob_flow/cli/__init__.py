@@ -12,7 +12,7 @@ from orchesjob_flow.cli.options import Seconds, refuse_empty
 from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 SECTIONS = {
-    "Run": (running.start, running.resume, running.cancel),
+    "Run": (running.start, running.cancel),
     "Look": (
         looking.status,
         looking.watch,
@@ -21,6 +21,7 @@ SECTIONS = {
         looking.explain,
         looking.list_command,
     ),
+    "Mend": (running.resume, running.retry),
     "Files": (files.validate, files.graph, files.schema, files.example),
 }
 HIDDEN = (running.tick, running.drive)

@@ -1,4 +1,4 @@
-"""The commands that advance or end a run: `start`, `resume`, `cancel`; hidden `tick`, `drive`."""
+"""The commands that run, mend or end a run; the hidden `tick` and `drive` among them."""
 
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,50 @@ def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -
     if detach:
         return show_detached(commands.resume_detached(run_key, settings))
     return show_outcome(commands.resume(run_key, settings))
+
+
+@click.command()
+@run_key_option
+@click.option(
+    "--step",
+    "steps",
+    metavar="ID",
+    multiple=True,
+    help="Run this step again, whatever became of it; may be repeated.",
+)
+@click.option("--downstream", is_flag=True, help="Run all that depends on these steps again too.")
+@click.option(
+    "--file",
+    "flow_file",
+    metavar="FLOW_FILE",
+    help="Go on with this flow instead; a step that keeps its outcome must keep its command.",
+)
+@detach_option
+@click.pass_obj
+def retry(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    run_key: str,
+    steps: tuple[str, ...],
+    downstream: bool,
+    flow_file: str | None,
+    detach: bool,
+) -> int:
+    """Run again what FAILED or was cancelled in a run that has ended, and what that skipped.
+
+    What succeeded keeps its outcome. Attempts go on counting, and all of them stay visible.
+
+    \b
+    Example:
+      orchesjob-flow retry --run-key nightly-2026-05-07
+      orchesjob-flow retry --run-key nightly-2026-05-07 --step load --downstream
+      orchesjob-flow retry --run-key nightly-2026-05-07 --file mended.yaml -d
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow import commands
+
+    what = commands.Retry(steps, downstream, flow_file)
+    if detach:
+        return show_detached(commands.retry_detached(run_key, what, settings))
+    return show_outcome(commands.retry(run_key, what, settings))
 
 
 def show_resumed(resumed: "Sequence[Resumed]") -> int:

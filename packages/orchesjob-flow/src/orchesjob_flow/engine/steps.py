@@ -53,6 +53,8 @@ def finish_run(turn: Turn) -> None:
     if failed:
         noun = "step" if len(failed) == 1 else "steps"
         turn.record_run(FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}")
+    elif any(step.row.status is StepStatus.CANCELLED for step in turn.run.steps):
+        turn.record_run(FlowStatus.CANCELLED, None)  # of an earlier end, and not retried
     else:
         turn.record_run(FlowStatus.SUCCEEDED, None)
 

@@ -1,0 +1,95 @@
+"""A run that has ended goes on: in one transaction, and with its history (rule 9.7)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    NotRecorded,
+    NotTerminal,
+    PastAttempt,
+    Reopening,
+    RunHeader,
+    RunTakenOver,
+    Step,
+    StepStatus,
+    Unstorable,
+)
+
+FIRST = Attempt(1, 1, AttemptStatus.FAILED, 110.0, None, "boot", job="{}", finished_at=120.0)
+
+
+@pytest.fixture
+def ended(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
+    """A store with the run `k`, FAILED after a cancel was asked for: `a` SUCCEEDED, `b` FAILED."""
+    create(store, steps=[("a", 2), ("b", 1)])
+    store.request_cancel("k", requested_at=105.0, grace_sec=3.0)
+    changes = Changes(RunHeader(FlowStatus.FAILED, "1 step failed: b", 130.0))
+    changes.steps[0] = Step(0, "a", StepStatus.SUCCEEDED, 0, 0, 2, started_at=1.0, finished_at=2.0)
+    changes.steps[1] = Step(1, "b", StepStatus.FAILED, 1, 2, 1, 1.0, 2.0, "x", 3.0, 4.0, "exit 1")
+    changes.attempts[1, 1] = FIRST
+    store.apply("k", changes, revision=0)
+    return store
+
+
+def test_reopen(ended: FlowStore) -> None:
+    """Steps that are reset wait with a new budget; the rest, and every attempt, stays as it was."""
+    before = ended.load("k")
+    assert ended.reopen("k", Reopening("new", {1: 5}, [("c", 7)]), revision=1) == 2
+    run = ended.load("k")
+    assert before is not None
+    assert run is not None
+    assert (run.status, run.error, run.finished_at) == (FlowStatus.PENDING, None, None)
+    assert (run.definition, run.cancel, run.revision) == ("new", None, 2)
+    assert run.started_at == before.started_at
+    assert run.steps == (
+        before.steps[0],
+        Step(1, "b", StepStatus.PENDING, 1, 0, 5),
+        Step(2, "c", StepStatus.PENDING, 0, 0, 7),
+    )
+    assert ended.attempts("k") == (FIRST,)
+
+
+def test_history(ended: FlowStore) -> None:
+    """A run tells of all its attempts, whatever has been done to its steps since."""
+    ended.reopen("k", Reopening("new", {1: 0}), revision=1)
+    second = FIRST._replace(number=2, status=AttemptStatus.STARTING, finished_at=None)
+    ended.apply("k", Changes(attempts={(1, 2): second}), revision=2)
+    run = ended.load("k")
+    assert run is not None
+    assert run.attempts == {1: second}
+    assert run.history == (
+        PastAttempt(1, 1, AttemptStatus.FAILED, 110.0, 120.0, None),
+        PastAttempt(1, 2, AttemptStatus.STARTING, 110.0, None, None),
+    )
+
+
+def test_all_or_nothing(ended: FlowStore) -> None:
+    """What cannot be written as a whole is not written at all."""
+    before = ended.load("k")
+    with pytest.raises(Unstorable):
+        ended.reopen("k", Reopening("new", {1: 0}, [("c", 0), ("\ud800", 0)]), revision=1)
+    assert ended.load("k") == before
+
+
+def test_only_once(ended: FlowStore) -> None:
+    """Of two who reopen the same run, the second one is refused."""
+    ended.reopen("k", Reopening("new", {1: 0}), revision=1)
+    with pytest.raises(RunTakenOver):
+        ended.reopen("k", Reopening("other", {0: 0}), revision=1)
+    with pytest.raises(NotTerminal, match="'k' has not ended"):
+        ended.reopen("k", Reopening("other", {0: 0}), revision=2)
+    run = ended.load("k")
+    assert run is not None
+    assert run.definition == "new"
+
+
+def test_unknown_run(store: FlowStore) -> None:
+    """There must be such a run."""
+    with pytest.raises(NotRecorded):
+        store.reopen("k", Reopening("new", {}), revision=0)
