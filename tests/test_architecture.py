@@ -43,7 +43,7 @@ ENGINE_MAY_IMPORT = {
 # Where the surroundings of the process are looked at; everything else is told.
 OUTERMOST = {
     "time.time": {
-        *("orchesjob_flow.clock", "orchesjob_flow.commands"),
+        *("orchesjob_flow.clock", "orchesjob_flow.commands", "orchesjob_flow.pruning"),
         *("orchesjob_flow.table", "orchesjob_flow.watch"),
     },
     "os.environ": {

@@ -85,4 +85,7 @@ REOPEN_STEP = """
         error = NULL
     WHERE run_id = ? AND position = ?
 """
+REMOVE_RUN = """
+    DELETE FROM runs WHERE run_key = ? AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
+"""
 COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"

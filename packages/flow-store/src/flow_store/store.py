@@ -268,6 +268,14 @@ class FlowStore:
             )
         return revision + 1
 
+    def remove(self, run_key: str) -> bool:
+        """Remove a run with all that is recorded of it; False if it has not ended, or is not there.
+
+        What orchesjob knows of its jobs stays.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            return self._database.change(statements.REMOVE_RUN, (run_key,)) == 1
+
     def request_cancel(
         self, run_key: str, *, requested_at: float, grace_sec: float | None
     ) -> CancelRequest | None:

@@ -116,6 +116,14 @@ def runs_text(listed: Sequence[Listed], *, colour: bool) -> str:
     return f"{runs_table(listed, time.time(), colour=colour)}\n"
 
 
+def pruned_text(removed: Sequence[RunSummary], *, dry_run: bool) -> str:
+    """Name the runs that were removed, or would be, and count them."""
+    lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run in removed]
+    verb = "would be removed" if dry_run else "removed"
+    noun = "run" if len(removed) == 1 else "runs"
+    return "".join(f"{line}\n" for line in [*lines, f"{len(removed)} {noun} {verb}"])
+
+
 def job_status(attempt: Attempt | None) -> str:
     """Name the status that orchesjob reported last."""
     if attempt is None or attempt.job is None:

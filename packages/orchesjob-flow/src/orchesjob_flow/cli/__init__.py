@@ -7,7 +7,7 @@ stays quick. The commands are in the modules beside this one, their options too.
 
 import click
 
-from orchesjob_flow.cli import files, looking, running
+from orchesjob_flow.cli import files, looking, running, upkeep
 from orchesjob_flow.cli.options import Seconds, refuse_empty
 from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
@@ -21,7 +21,7 @@ SECTIONS = {
         looking.explain,
         looking.list_command,
     ),
-    "Mend": (running.resume, running.retry),
+    "Mend": (running.resume, running.retry, upkeep.prune),
     "Files": (files.validate, files.graph, files.schema, files.example),
 }
 HIDDEN = (running.tick, running.drive)

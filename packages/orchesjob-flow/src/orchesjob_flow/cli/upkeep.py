@@ -1,0 +1,72 @@
+"""The commands that look after what is there: `prune`."""
+
+from typing import Any
+
+import click
+
+from orchesjob_flow.cli.options import format_option
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.settings import Settings
+
+
+class Age(click.ParamType[float]):
+    """A number of seconds, written with a unit."""
+
+    name = "age"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the age, or say how one is written."""
+        from orchesjob_flow.pruning import parse_age
+
+        try:
+            return parse_age(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    type=Age(),
+    metavar="AGE",
+    required=True,
+    help="How long ago a run must have ended: 30d, 12h, 90m.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    help="Keep the N newest runs of each flow, however old.",
+)
+@click.option("--flow-id", metavar="ID", help="Only runs of this flow.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@format_option
+@click.pass_obj
+def prune(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    older_than: float,
+    keep: int,
+    flow_id: str | None,
+    dry_run: bool,
+    output: str,
+) -> int:
+    """Remove runs that ended long ago, with their logs and locks. Never one that has not ended.
+
+    \b
+    Example:
+      orchesjob-flow prune --older-than 30d --keep 10 --dry-run
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.output import write_result
+    from orchesjob_flow.pruning import Pruning, prune, pruned_json
+    from orchesjob_flow.report import print_json
+    from orchesjob_flow.table import pruned_text
+
+    removed = prune(Pruning(older_than, keep, flow_id), settings, dry_run=dry_run)
+    if output == "json":
+        print_json(pruned_json(removed, dry_run=dry_run))
+    else:
+        write_result(pruned_text(removed, dry_run=dry_run))
+    return DONE
