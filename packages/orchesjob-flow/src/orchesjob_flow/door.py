@@ -64,14 +64,17 @@ def run_command(words: list[str]) -> int:
     import click
 
     from orchesjob_flow.cli import cli
+    from orchesjob_flow.cli.upkeep import COMPLETE_VARIABLE, PROGRAM
 
     colour = False if "NO_COLOR" in os.environ else None
     try:
-        result = cli.main(words, standalone_mode=False, color=colour)
+        result = cli.main(words, PROGRAM, COMPLETE_VARIABLE, standalone_mode=False, color=colour)
     except click.exceptions.NoArgsIsHelpError as error:
         write_result(f"{error.ctx.get_help()}\n")
         raise click.UsageError("no command was given", error.ctx) from error
-    except SystemExit as error:  # click's only one, when the reader of stdout has gone
+    except SystemExit as error:  # click's only two: it has completed, or stdout's reader has gone
+        if COMPLETE_VARIABLE in os.environ:
+            return DONE
         raise BrokenPipeError from error
     except OSError as error:
         if was_raised_in("click.utils", error):  # which prints help and the version, no more

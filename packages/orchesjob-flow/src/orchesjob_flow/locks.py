@@ -1,7 +1,7 @@
 """Locks that the kernel frees when their holder dies: one runner for a run, and its calls (4.5).
 
-`flock` on files that only `prune` removes, while it holds them. A lock belongs to the open file, not
-to the process: a child that inherits the descriptor holds it too, without a gap.
+`flock` on files that only `prune` removes, while it holds them. A lock belongs to the open file,
+not to the process: a child that inherits the descriptor holds it too, without a gap.
 """
 
 import errno

@@ -22,7 +22,7 @@ SECTIONS = {
         looking.list_command,
     ),
     "Mend": (running.resume, running.retry, upkeep.prune),
-    "Files": (files.validate, files.graph, files.schema, files.example),
+    "Files": (files.validate, files.graph, files.schema, files.example, upkeep.completion),
 }
 HIDDEN = (running.tick, running.drive)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from orchesjob_flow.cli.options import format_option
+from orchesjob_flow.cli.completing import complete_run_key
+from orchesjob_flow.cli.options import FLOW_FILE, format_option
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.output import write_result
 from orchesjob_flow.settings import Settings
@@ -14,7 +15,7 @@ EXAMPLE = Path(__file__).parent.with_name("example.yaml")
 
 @click.command()
 @format_option
-@click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True)
+@click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True, type=FLOW_FILE)
 def validate(output: str, flow_files: tuple[str, ...]) -> int:
     """Check flow files: every problem of each, with line and column. Nothing is recorded.
 
@@ -36,7 +37,12 @@ def validate(output: str, flow_files: tuple[str, ...]) -> int:
 
 
 @click.command()
-@click.option("--run-key", metavar="KEY", help="Draw a recorded run, with its steps' statuses.")
+@click.option(
+    "--run-key",
+    metavar="KEY",
+    shell_complete=complete_run_key,
+    help="Draw a recorded run, with its steps' statuses.",
+)
 @click.option(
     "--format",
     "output",
@@ -45,7 +51,7 @@ def validate(output: str, flow_files: tuple[str, ...]) -> int:
     show_default=True,
     help="For eyes, for Mermaid, or for Graphviz.",
 )
-@click.argument("flow_file", metavar="[FLOW_FILE]", required=False)
+@click.argument("flow_file", metavar="[FLOW_FILE]", required=False, type=FLOW_FILE)
 @click.pass_obj
 def graph(settings: Settings, run_key: str | None, output: str, flow_file: str | None) -> int:
     """Draw the steps of a flow file, or of a run, in the order in which they can run.

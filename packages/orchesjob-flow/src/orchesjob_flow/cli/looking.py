@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from orchesjob_flow.cli.completing import complete_step
 from orchesjob_flow.cli.options import (
     Seconds,
     format_option,
@@ -150,7 +151,7 @@ def list_command(
 
 @click.command()
 @run_key_option
-@click.argument("step", metavar="[STEP]", required=False)
+@click.argument("step", metavar="[STEP]", required=False, shell_complete=complete_step)
 @table_on_terminal_option
 @click.pass_obj
 def explain(settings: Settings, run_key: str, step: str | None, output: str | None) -> int:
@@ -185,7 +186,7 @@ def explain(settings: Settings, run_key: str, step: str | None, output: str | No
 
 @click.command()
 @run_key_option
-@click.argument("step", metavar="[STEP]", required=False)
+@click.argument("step", metavar="[STEP]", required=False, shell_complete=complete_step)
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="[default: the latest]")
 @click.option(
     "--stream",

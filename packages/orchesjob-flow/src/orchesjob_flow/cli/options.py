@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchesjob_flow.cli.completing import complete_run_key
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
+FLOW_FILE = click.Path()
+"""Completed as a file; whether it is one is `flow_spec`'s matter."""
+
 run_key_option = click.option(
-    "--run-key", metavar="KEY", required=True, help="Name of the run: 1 to 255 characters."
+    "--run-key",
+    metavar="KEY",
+    required=True,
+    shell_complete=complete_run_key,
+    help="Name of the run: 1 to 255 characters.",
 )
 
 

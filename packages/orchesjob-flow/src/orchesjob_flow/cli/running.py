@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.options import Seconds, run_key_option, show_outcome
+from orchesjob_flow.cli.completing import complete_run_key, complete_step
+from orchesjob_flow.cli.options import FLOW_FILE, Seconds, run_key_option, show_outcome
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.settings import Settings
 
@@ -21,7 +22,7 @@ detach_option = click.option(
 @click.command()
 @run_key_option
 @detach_option
-@click.argument("flow_file", metavar="FLOW_FILE")
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
 @click.pass_obj
 def start(settings: Settings, run_key: str, detach: bool, flow_file: str) -> int:
     """Start a run of FLOW_FILE, or go on with it.
@@ -41,7 +42,7 @@ def start(settings: Settings, run_key: str, detach: bool, flow_file: str) -> int
 
 
 @click.command()
-@click.option("--run-key", metavar="KEY", help="Name of the run.")
+@click.option("--run-key", metavar="KEY", shell_complete=complete_run_key, help="Name of the run.")
 @click.option(
     "--all",
     "every",
@@ -78,6 +79,7 @@ def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -
     "steps",
     metavar="ID",
     multiple=True,
+    shell_complete=complete_step,
     help="Run this step again, whatever became of it; may be repeated.",
 )
 @click.option("--downstream", is_flag=True, help="Run all that depends on these steps again too.")
@@ -85,6 +87,7 @@ def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -
     "--file",
     "flow_file",
     metavar="FLOW_FILE",
+    type=FLOW_FILE,
     help="Go on with this flow instead; a step that keeps its outcome must keep its command.",
 )
 @detach_option

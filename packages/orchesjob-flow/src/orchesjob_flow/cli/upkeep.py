@@ -1,4 +1,4 @@
-"""The commands that look after what is there: `prune`."""
+"""The commands that look after what is there: `prune` and `completion`."""
 
 from typing import Any
 
@@ -7,6 +7,10 @@ import click
 from orchesjob_flow.cli.options import format_option
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.settings import Settings
+
+PROGRAM = "orchesjob-flow"
+COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
+"""Set by the shell's script when it asks; click answers."""
 
 
 class Age(click.ParamType[float]):
@@ -69,4 +73,27 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
         print_json(pruned_json(removed, dry_run=dry_run))
     else:
         write_result(pruned_text(removed, dry_run=dry_run))
+    return DONE
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> int:
+    """Print the script by which a shell completes commands, options, run keys and steps.
+
+    \b
+    Example:
+      orchesjob-flow completion bash > ~/.local/share/bash-completion/completions/orchesjob-flow
+      orchesjob-flow completion zsh > "${fpath[1]}/_orchesjob-flow"
+      orchesjob-flow completion fish > ~/.config/fish/completions/orchesjob-flow.fish
+    """  # noqa: D301 - click reads \b
+    from click.shell_completion import get_completion_class
+
+    from orchesjob_flow.output import write_result
+
+    complete = get_completion_class(shell)
+    assert complete is not None  # noqa: S101 - the choice above is of those that click knows
+    root = ctx.find_root()
+    write_result(complete(root.command, {}, PROGRAM, COMPLETE_VARIABLE).source())
     return DONE
