@@ -314,6 +314,11 @@ class FlowStore:
         with suppress(StoreUnavailable):
             self._database.checkpoint()
 
+    def damage(self) -> tuple[str, ...]:
+        """Look through the whole file and return what is wrong with it, in SQLite's words."""
+        found = self._database.query("PRAGMA integrity_check(10)")
+        return tuple(line for (line,) in found if line != "ok")
+
     def is_same_file(self) -> bool:
         """Whether the path still names the file that is open, and not nothing or another file."""
         return self._database.is_same_file()

@@ -2,7 +2,7 @@
 
 DONE = 0
 NOT_SUCCEEDED = 1
-"""The run ended FAILED or CANCELLED."""
+"""The run ended FAILED or CANCELLED, or `doctor` has found a problem."""
 WRONG = 2
 """Something is wrong with the call, the flow file or the machine; or the result has no reader."""
 UNFINISHED = 8

@@ -47,29 +47,43 @@ class Home(NamedTuple):
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
         return self.logs / f"orchesjob-flow-{encode_run_key(run_key)}.{stream}.log"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in which the product keeps its things."""
+        return (self.database.parent, self.logs, self.locks)
+
     def prepare(self) -> None:
         """Create the folders that are missing, for their owner only.
-
-        Whoever can write the database can have commands executed, and a sticky bit keeps nobody
-        from planting what SQLite reads beside it. So these folders are one user's.
 
         Raises:
             UnsafePlace: A folder cannot be made, or others own it or can write it.
         """
-        for folder in (self.database.parent, self.logs, self.locks):
+        for folder in self.folders:
             try:
                 for missing in reversed([path for path in folder.parents if not path.exists()]):
                     missing.mkdir(mode=0o700, exist_ok=True)
                 folder.mkdir(mode=0o700, exist_ok=True)
-                found = folder.stat()
             except OSError as error:
                 raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error
-            if found.st_uid != os.geteuid():
-                raise UnsafePlace(folder, "belongs to another user")
-            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
-                mending = "" if is_shared else " (chmod 700 mends it)"
-                raise UnsafePlace(folder, f"can be written by others{mending}")
+            refuse_shared(folder)
+
+
+def refuse_shared(folder: Path) -> None:
+    """Refuse a folder that is not one user's alone.
+
+    Whoever can write the database can have commands executed, and a sticky bit keeps nobody from
+    planting what SQLite reads beside it.
+
+    Raises:
+        UnsafePlace: Others own it or can write it.
+    """
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise UnsafePlace(folder, "belongs to another user")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
+        mending = "" if is_shared else " (chmod 700 mends it)"
+        raise UnsafePlace(folder, f"can be written by others{mending}")
 
 
 def find_home(database: str | None, environ: Mapping[str, str]) -> Home:

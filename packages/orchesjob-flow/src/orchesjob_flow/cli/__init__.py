@@ -20,6 +20,7 @@ SECTIONS = {
         looking.logs,
         looking.explain,
         looking.list_command,
+        upkeep.doctor,
     ),
     "Mend": (running.resume, running.retry, upkeep.prune),
     "Files": (files.validate, files.graph, files.schema, files.example, upkeep.completion),

@@ -1,11 +1,12 @@
-"""The commands that look after what is there: `prune` and `completion`."""
+"""The commands that look after what is there: `prune`, `doctor` and `completion`."""
 
 from typing import Any
 
 import click
 
+from orchesjob_flow.cli.completing import complete_run_key
 from orchesjob_flow.cli.options import format_option
-from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.settings import Settings
 
 PROGRAM = "orchesjob-flow"
@@ -74,6 +75,45 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     else:
         write_result(pruned_text(removed, dry_run=dry_run))
     return DONE
+
+
+@click.command()
+@click.option(
+    "--run-key",
+    metavar="KEY",
+    shell_complete=complete_run_key,
+    help="Audit this run only, which is quicker where there are many.",
+)
+@format_option
+@click.pass_obj
+def doctor(settings: Settings, run_key: str | None, output: str) -> int:
+    """Check the surroundings, and every recorded attempt against what orchesjob knows.
+
+    It mends nothing. The exit code is 1 if there is a problem.
+
+    \b
+    Example:
+      orchesjob-flow doctor --format table
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.doctor import Verdict, examine
+    from orchesjob_flow.output import write_result
+    from orchesjob_flow.report import print_json
+    from orchesjob_flow.text import visible
+
+    marks = {Verdict.OK: "OK", Verdict.NOTE: "--", Verdict.PROBLEM: "NG"}
+    checks = []
+    for check in examine(settings, run_key):
+        checks.append(check)
+        if output == "table":  # one by one: there may be many attempts to ask for
+            write_result(f"{marks[check.verdict]}  {check.name}: {visible(check.message)}\n")
+    sound = all(check.verdict is not Verdict.PROBLEM for check in checks)
+    if output == "json":
+        described = [
+            {"check": name, "verdict": verdict.value, "message": message}
+            for name, verdict, message in checks
+        ]
+        print_json({"sound": sound, "checks": described})
+    return DONE if sound else NOT_SUCCEEDED
 
 
 @click.command()
