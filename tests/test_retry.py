@@ -99,6 +99,18 @@ def test_a_file_that_does_not_fit(flow: "Flow", tmp_path: Path) -> None:
     assert flow.status("k") == run
 
 
+def test_after_a_foreign_job(flow: "Flow", gate: "Gate") -> None:
+    """A retry goes on under the next key, and never waits for or ends what is not ours (5.9)."""
+    flow.orchesjob.start("k:a:1", "sleep", "600", strict=True)
+    flow.start("k", flow.write({"id": "a", "command": ["echo", "ours"]}), code=1)
+    mended = flow.write({"id": "a", "command": gate.command()}, name="mended.json")
+    flow.ask("retry", "--run-key=k", "-d", "--file", mended)
+    gate.await_arrival()
+    flow.ask("cancel", "--run-key=k")
+    assert flow.orchesjob.status("k:a:2")["status"] == "ABORTED"
+    assert flow.orchesjob.status("k:a:1")["status"] == "RUNNING"
+
+
 def test_cancelled_run(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
     """A cancelled run goes on too: the request is forgotten, what was cancelled runs again."""
     after = {"id": "b", "command": ["true"], "when": "a"}

@@ -242,8 +242,8 @@ BUGS = (
     Bug(
         "what a foreign command does is ended by a cancel",
         f"{ENGINE}/steps.py",
-        "step.row.attempt_no - step.is_foreign",
-        "step.row.attempt_no",
+        " - step.foreign_numbers\n",
+        "\n",
         "packages/orchesjob-flow/tests/simulation/test_retries.py",
     ),
     Bug(

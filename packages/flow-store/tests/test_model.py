@@ -223,7 +223,7 @@ class StoreMachine(RuleBasedStateMachine):
                 steps=tuple(run.steps),
                 attempts=latest,
                 history=tuple(
-                    PastAttempt(one.position, one.number, one.status, one.started_at, *one[-2:])
+                    PastAttempt(*one[:4], *one[-2:], one.job is not None and one.job_id is None)
                     for _, one in sorted(run.attempts.items())
                 ),
             )

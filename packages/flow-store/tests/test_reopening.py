@@ -21,7 +21,7 @@ from flow_store import (
     Unstorable,
 )
 
-FIRST = Attempt(1, 1, AttemptStatus.FAILED, 110.0, None, "boot", job="{}", finished_at=120.0)
+FIRST = Attempt(1, 1, AttemptStatus.FAILED, 110.0, None, "boot", "j1", "{}", finished_at=120.0)
 
 
 @pytest.fixture
@@ -67,6 +67,16 @@ def test_history(ended: FlowStore) -> None:
         PastAttempt(1, 1, AttemptStatus.FAILED, 110.0, 120.0, None),
         PastAttempt(1, 2, AttemptStatus.STARTING, 110.0, None, None),
     )
+
+
+def test_foreign_job(ended: FlowStore) -> None:
+    """Of an attempt that met somebody else's job, the job is known, but it names no job of ours."""
+    ended.reopen("k", Reopening("new", {1: 0}), revision=1)
+    second = FIRST._replace(number=2, job_id=None)
+    ended.apply("k", Changes(attempts={(1, 2): second}), revision=2)
+    run = ended.load("k")
+    assert run is not None
+    assert [past.is_foreign for past in run.history] == [False, True]
 
 
 def test_all_or_nothing(ended: FlowStore) -> None:

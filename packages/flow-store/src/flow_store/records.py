@@ -74,7 +74,8 @@ class Attempt(NamedTuple):
     """One attempt at a step, recorded before its job is started.
 
     `position` is that of the step; `number` counts from 1. `job` is the last JSON object that
-    orchesjob reported, as opaque text. `abort_reason` is set once an abort was decided.
+    orchesjob reported, as opaque text, and `job_id` names it unless the job is somebody else's.
+    `abort_reason` is set once an abort was decided.
     """
 
     position: int
@@ -108,7 +109,10 @@ class Step(NamedTuple):
 
 
 class PastAttempt(NamedTuple):
-    """An attempt in the history of a run: how it stands, without what orchesjob said of it."""
+    """An attempt in the history of a run: how it stands, without what orchesjob said of it.
+
+    `is_foreign` means that this was about somebody else's job: `job` is recorded, `job_id` is not.
+    """
 
     position: int
     number: int
@@ -116,6 +120,7 @@ class PastAttempt(NamedTuple):
     started_at: float
     finished_at: float | None
     error: str | None
+    is_foreign: bool = False
 
 
 class Run(NamedTuple):

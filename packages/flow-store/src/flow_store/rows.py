@@ -56,8 +56,10 @@ def run_from(
 
 def past_attempt_from(row: Sequence[Any]) -> PastAttempt:
     """Make an entry of a run's history."""
-    position, number, status, *rest = row
-    return PastAttempt(position, number, AttemptStatus(status), *rest)
+    position, number, status, started_at, finished_at, error, is_foreign = row
+    return PastAttempt(
+        position, number, AttemptStatus(status), started_at, finished_at, error, bool(is_foreign)
+    )
 
 
 def summary_from(row: Sequence[Any], steps: Sequence[tuple[str, int]]) -> RunSummary:

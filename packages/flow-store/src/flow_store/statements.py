@@ -27,7 +27,8 @@ SELECT_LATEST_ATTEMPTS = """
     FROM attempts WHERE run_id = ? GROUP BY position
 """
 SELECT_HISTORY = """
-    SELECT position, number, status, started_at, finished_at, error
+    SELECT position, number, status, started_at, finished_at, error,
+           job IS NOT NULL AND job_id IS NULL
     FROM attempts WHERE run_id = ? ORDER BY position, number
 """
 SELECT_ATTEMPTS = """

@@ -206,19 +206,25 @@ class FlowStore:
 
     def _claim(self, run_key: str, revision: int, changes: Changes) -> int:
         """Take the run's next revision and return its row's id, or say why that may not be."""
+        run_id, status, request = self._guards(run_key, revision)
+        if status.is_terminal:
+            raise TerminalStatus(run_key)
+        if request is not None and any(map(_would_start, changes.attempts.values())):
+            raise CancelRequested(run_key, request)
+        self._database.change(statements.NEXT_REVISION, (run_id,))
+        return run_id
+
+    def _guards(
+        self, run_key: str, revision: int
+    ) -> tuple[int, FlowStatus, CancelRequest | None]:
+        """Return the id of a run's row, its status and the request, if it has this revision."""
         run = self._database.query(statements.SELECT_GUARDS, (run_key,))
         if not run:
             raise NotRecorded(run_key)
         ((run_id, found, status, *cancel),) = run
         if found != revision:
             raise RunTakenOver(run_key, revision, found)
-        if status not in (FlowStatus.PENDING, FlowStatus.RUNNING):
-            raise TerminalStatus(run_key)
-        request = rows.cancel_request(*cancel)
-        if request is not None and any(map(_would_start, changes.attempts.values())):
-            raise CancelRequested(run_key, request)
-        self._database.change(statements.NEXT_REVISION, (run_id,))
-        return int(run_id)
+        return int(run_id), FlowStatus(status), rows.cancel_request(*cancel)
 
     def _write_step(self, run_key: str, run_id: int, step: Step) -> None:
         key = (run_id, step.position, step.step_id)
@@ -247,13 +253,8 @@ class FlowStore:
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
-            run = self._database.query(statements.SELECT_GUARDS, (run_key,))
-            if not run:
-                raise NotRecorded(run_key)
-            ((run_id, found, status, *_),) = run
-            if found != revision:
-                raise RunTakenOver(run_key, revision, found)
-            if not FlowStatus(status).is_terminal:
+            run_id, status, _ = self._guards(run_key, revision)
+            if not status.is_terminal:
                 raise NotTerminal(run_key)
             self._database.change(statements.REOPEN_RUN, (reopening.definition, run_id))
             for position, retries in reopening.resets.items():

@@ -251,7 +251,8 @@ def foreign(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) 
         f"orchesjob knows {attempt.run_key} as another command, {list(report.command)} "
         f"and not {list(step.spec.command)}; use another run key or another orchesjob home"
     )
-    step.is_foreign = True
+    turn.record_attempt(attempt, job_id=None)
+    step.foreign_numbers.add(attempt.row.number)
     close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
     turn.record_step(step, failures=step.row.failures + 1)
     finish_step(turn, step, StepStatus.FAILED, error)

@@ -17,7 +17,6 @@ from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step
 from orchesjob_client import JobReport, Watch
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.engine.outcome import is_true
-from orchesjob_flow.engine.verdict import is_foreign
 
 
 class AbortReason(StrEnum):
@@ -91,8 +90,8 @@ class RunStep:
     """Since when the last attempt ran, for the time limit of its survivors."""
     dead_starts: int = 0
     """Starts in a row that orchesjob never carried out."""
-    is_foreign: bool = False
-    """Somebody else's job lies under the key of the last attempt."""
+    foreign_numbers: set[int] = attrs.Factory(set)
+    """Attempts under whose keys somebody else's job lies."""
 
 
 @attrs.frozen
@@ -142,10 +141,13 @@ class RunState:
             attempt = run.attempts.get(step.row.position)
             if attempt is not None:
                 step.last_running_mono = attempt.running_mono
-                step.is_foreign = is_foreign(attempt.job, step.spec.command)
                 if attempt.status.is_open:
                     key = physical_key(run.run_key, step.spec.id, attempt.number)
                     step.attempt = OpenAttempt(attempt, key)
+        by_position = {step.row.position: step for step in steps}
+        for past in run.history:
+            if past.is_foreign:
+                by_position[past.position].foreign_numbers.add(past.number)
         plan: TopologicalSorter[str] = TopologicalSorter(
             {spec.id: spec.waits_for for spec in flow.steps}
         )

@@ -143,6 +143,5 @@ def attempted_keys(run: RunState, step: RunStep) -> list[str]:
 
     A foreign job's key is none of them: its processes bear the same mark, and are not ours to end.
     """
-    last = step.row.attempt_no - step.is_foreign
-    numbers = range(1, last + 1)
-    return [physical_key(run.run_key, step.spec.id, number) for number in numbers]
+    numbers = set(range(1, step.row.attempt_no + 1)) - step.foreign_numbers
+    return [physical_key(run.run_key, step.spec.id, number) for number in sorted(numbers)]

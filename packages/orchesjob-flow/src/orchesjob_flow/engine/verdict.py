@@ -50,11 +50,6 @@ def judge(report: JobReport, command: Sequence[str]) -> Verdict:
     return VERDICTS[report.known_status]
 
 
-def is_foreign(job: str | None, command: Sequence[str]) -> bool:
-    """Tell whether a recorded job object is that of another command (rule 5.9)."""
-    return job is not None and judge(JobReport.from_payload(job), command) is Verdict.FOREIGN
-
-
 def describe_failure(report: JobReport) -> str:
     """Say in a few words how a job failed that ended by itself."""
     if report.not_spawned:
