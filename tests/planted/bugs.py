@@ -177,9 +177,9 @@ BUGS = (
     ),
     Bug(
         "a skipped step counts as a success",
-        f"{ENGINE}/run.py",
-        "                return status is StepStatus.SUCCEEDED",
-        "                return status is not StepStatus.FAILED",
+        f"{ENGINE}/outcome.py",
+        "            return status is StepStatus.SUCCEEDED",
+        "            return status is not StepStatus.FAILED",
     ),
     Bug(
         "giving up ends the run",

@@ -214,9 +214,7 @@ class FlowStore:
         self._database.change(statements.NEXT_REVISION, (run_id,))
         return run_id
 
-    def _guards(
-        self, run_key: str, revision: int
-    ) -> tuple[int, FlowStatus, CancelRequest | None]:
+    def _guards(self, run_key: str, revision: int) -> tuple[int, FlowStatus, CancelRequest | None]:
         """Return the id of a run's row, its status and the request, if it has this revision."""
         run = self._database.query(statements.SELECT_GUARDS, (run_key,))
         if not run:
