@@ -81,7 +81,13 @@ def client() -> Client:
 
 
 @pytest.fixture
-def perform(client: Client) -> Iterator[Callable[[Any], Event]]:
+def warnings() -> list[str]:
+    """What the performer has told."""
+    return []
+
+
+@pytest.fixture
+def perform(client: Client, warnings: list[str]) -> Iterator[Callable[[Any], Event]]:
     """Perform an effect and return its answer."""
     answers: SimpleQueue[Event] = SimpleQueue()
     environ: Mapping[str, str] = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
@@ -92,6 +98,7 @@ def perform(client: Client) -> Iterator[Callable[[Any], Event]]:
         calls_lock=11,
         starts=2,
         environ=environ,
+        warn=warnings.append,
     )
 
     def answer(effect: Any) -> Event:
@@ -179,6 +186,26 @@ def test_no_survivors(perform: Callable[[Any], Event]) -> None:
     """A search that finds nobody says so, for an attempt or for the whole run."""
     assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
     assert perform(EndSurvivors(None, ("k:a:1",), 1.0)) == SurvivorsSeen(None, [])
+
+
+def test_a_search_that_fails(
+    perform: Callable[[Any], Event], warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who cannot look does not say that nobody is there: it is told once, and tried again."""
+    answers = [OSError(24, "Too many open files"), ValueError("odd"), []]
+
+    def find(_home: str, _keys: Sequence[str]) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("orchesjob_flow.performer.find_survivors", find)
+    monkeypatch.setattr("orchesjob_flow.performer.LOOK_AGAIN_SEC", 0.0)
+    assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
+    (warning,) = warnings
+    assert "k:a:1" in warning
+    assert "Too many open files" in warning
 
 
 def test_a_crew_has_a_limit() -> None:

@@ -52,6 +52,7 @@ def runner_of(run_key: str, settings: Settings, store: FlowStore, lock: Lock) ->
                 calls_lock=fence.fileno(),
                 starts=limits.starts,
                 environ=settings.environ,
+                warn=warn,
             )
         ) as performer,
         stopped_by_signals(inbox),

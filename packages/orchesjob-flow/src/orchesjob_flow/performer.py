@@ -62,14 +62,16 @@ class Performer:
         calls_lock: int,
         starts: int,
         environ: Mapping[str, str],
+        warn: Callable[[str], None],
     ) -> None:
-        """Prepare to perform; `post` receives the answers, from other threads.
+        """Prepare to perform; `post` receives the answers, from other threads, as does `warn`.
 
         `directory` is where the steps run; `calls_lock` a descriptor that every start and abort
         holds while it is under way; `starts` how many of them may run at once.
         """
         self._client = client
         self._post = post
+        self._warn = warn
         self._directory = directory
         self._calls_lock = calls_lock
         self._environ = dict(environ)
@@ -149,12 +151,17 @@ class Performer:
         return SurvivorsSeen(effect.attempt, self._look(effect))
 
     def _look(self, effect: LookForSurvivors | EndSurvivors) -> Sequence[Process]:
+        said = False
         while True:
             try:
                 if isinstance(effect, EndSurvivors):
                     return end_survivors(self._home, effect.run_keys, effect.grace_sec)
                 return find_survivors(self._home, effect.run_keys)
-            except OSError:  # out of descriptors or memory: not to know is not to find none
+            except Exception as error:  # noqa: BLE001 - not to know is not to find none
+                if not said:
+                    said = True
+                    keys = ", ".join(effect.run_keys)
+                    self._warn(f"cannot see whether {keys} lives on: {error}; looking again")
                 time.sleep(LOOK_AGAIN_SEC)
 
 
