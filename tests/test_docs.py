@@ -338,6 +338,19 @@ def test_named_files_exist(document: Path) -> None:
     assert set(re.findall(r"(?<![\w/])\w+\.py\b", prose(document) + trees)) <= modules
 
 
+def test_named_tests_exist() -> None:
+    """Every test or invariant that a document names is there, under that very name."""
+    named = {
+        (path, function)
+        for document in DOCUMENTS
+        for path, function in re.findall(r"`([\w./-]+\.py)::(\w+)`", prose(document))
+    }
+    assert len(named) > 40
+    for path, function in named:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"^def {function}\b", source, re.MULTILINE), f"{path}::{function}"
+
+
 def test_named_sessions_exist() -> None:
     """Every session of `noxfile.py` that a document names is one."""
     source = (ROOT / "noxfile.py").read_text(encoding="utf-8")
