@@ -15,11 +15,18 @@ NAME_IN_CONDITION = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
 
 
 def reasons(run: Run) -> list[str]:
-    """Say of each step, in their order, why it is where it is."""
+    """Say of each step, in their order, why it is where it is.
+
+    A record that somebody has changed by hand is described as it is, not refused.
+    """
     waits = waits_of(run.definition)
     statuses = {step.step_id: step.status for step in run.steps}
     return [
-        reason(step, {name: statuses[name] for name in waits[step.step_id]}) for step in run.steps
+        reason(
+            step,
+            {name: statuses[name] for name in waits.get(step.step_id, ()) if name in statuses},
+        )
+        for step in run.steps
     ]
 
 
