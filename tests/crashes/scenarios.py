@@ -5,12 +5,12 @@ the installed command goes on with the run.
 """
 
 import signal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from .crashing import NOWHERE, Crashes, Ending, silent_end
 
 if TYPE_CHECKING:
-    from conftest import Flow, Gate
+    from conftest import FakeOrchesjob, Flow, Gate
 
 
 class Scenario:
@@ -89,6 +89,16 @@ class Background(StartDetached):
     """The background process of `start -d` dies."""
 
     role = "child"
+
+
+class LateCall(Start):
+    """A runner dies, and its call of orchesjob takes effect later than its successor could ask."""
+
+    def play(self, at: str) -> Any:
+        """Delay the first `orchesjob start` until the next runner has come."""
+        late = {"call": "start", "nth": 1, "when": "before", "fault": "hang", "sec": 1}
+        cast("FakeOrchesjob", self.flow.orchesjob).script([late])
+        return super().play(at)
 
 
 class Resume(Start):

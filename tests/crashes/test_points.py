@@ -8,6 +8,7 @@ from .scenarios import (
     Background,
     Cancel,
     CancelledRunner,
+    LateCall,
     ResumeBeforeCall,
     ResumeInCall,
     Scenario,
@@ -24,6 +25,7 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
     "tables, and no run": (Start, "parent after commit 1"),
     "a run, and no lock": (Start, "parent after commit 2"),
     "an attempt is recorded": (Start, "parent after commit 3"),
+    "its call is late": (LateCall, "parent after Popen.__init__ 1"),
     "its call is under way": (Start, "parent after Popen.__init__ 1"),
     "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
     "its job is recorded": (Start, "parent after commit 4"),
@@ -47,6 +49,14 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
 def test_killed_when(flow: "Flow", gate: "Gate", scenario: type[Scenario], point: str) -> None:
     """Killed then, the run ends alike and nothing runs twice, without `strict` (4.2, 4.5, 5.7)."""
     scenario(flow, gate, strict=False).survive(point)
+
+
+def test_order_of_points(flow: "Flow", gate: "Gate") -> None:
+    """An attempt is recorded before anything at all is done for it (4.5)."""
+    points = Start(flow, gate, strict=False).points()
+    recorded = points.index("parent after commit 3")
+    assert recorded < points.index("parent before Performer.perform 1")
+    assert recorded < points.index("parent before Popen.__init__ 1")
 
 
 @pytest.mark.integration
