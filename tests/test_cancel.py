@@ -423,6 +423,7 @@ def test_stopped_runner(flow: "Flow", gate: "Gate") -> None:
     file = flow.write({"id": "a", "command": gate.command()}, {**FOLLOW_UP, "when": "a"})
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
+    flow.await_job("k")  # stopped in the middle of a commit, it would keep everybody waiting
     runner.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, runner.pid, os.WSTOPPED | os.WNOWAIT)
     # The request is recorded before the lock is tried for, and only the request writes here.
@@ -444,6 +445,7 @@ def test_runner_that_does_not_react(flow: "Flow", gate: "Gate", tmp_path: Path) 
     file = flow.write({"id": "a", "command": gate.command()}, FOLLOW_UP)
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
+    flow.await_job("k")  # stopped in the middle of a commit, it would keep everybody waiting
     runner.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, runner.pid, os.WSTOPPED | os.WNOWAIT)
     hasty = tmp_path / "hasty-orchesjob-flow"
