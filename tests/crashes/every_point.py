@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conftest import Flow, Gate
 
 STRICT_OR_NOT = [pytest.param(True, id="strict"), pytest.param(False, id="plain")]
-AT_ONCE = 1 + (os.cpu_count() or 1)
+AT_ONCE = 2 * (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("strict", STRICT_OR_NOT)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conftest import Flow, Gate
 
 STRACE = shutil.which("strace") or ""
-AT_ONCE = 1 + (os.cpu_count() or 1)
+AT_ONCE = 2 * (os.cpu_count() or 1)
 
 pytestmark = pytest.mark.skipif(not STRACE, reason="there is no strace")
 
