@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OK, NG, SKIP = "SUCCEEDED", "FAILED", "SKIPPED"
 OUTCOMES = {
+    "alert-on-failure.yaml": {
+        "fetch": OK,
+        "load": NG,
+        "report": SKIP,
+        "alert": OK,
+        "publish": SKIP,
+    },
     "daily-import.yaml": {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP},
     "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
     "branching-hello-failure-flow.yaml": {

@@ -132,3 +132,22 @@ def test_a_condition_as_deep_as_a_file_may_say(flow: "Flow") -> None:
         True,
     ]
     assert all(len(step["reason"]) < 2000 for step in explained)
+
+
+def test_a_call_over_all_of_depends_on(flow: "Flow") -> None:
+    """`any(failed)` runs, is given a reason and explained as what it stands for (rule 3.7)."""
+    both = ["a", "b"]
+    file = flow.write(
+        {"id": "a", "command": TRUE},
+        {"id": "b", "command": FALSE},
+        {"id": "alert", "command": TRUE, "when": "any(failed)", "depends_on": both},
+        {"id": "well", "command": TRUE, "when": "none(failed)", "depends_on": both},
+    )
+    run = flow.start("k", file, code=1)
+    assert [step["status"] for step in run["steps"][2:]] == ["SUCCEEDED", "SKIPPED"]
+    assert reasons(run["steps"])["well"] == "its condition was false: a SUCCEEDED, b FAILED"
+    (well,) = flow.ask("explain", "--run-key=k", "well")["steps"]
+    assert (well["condition"]["text"], well["condition"]["value"]) == (
+        "!(a.failed || b.failed)",
+        False,
+    )

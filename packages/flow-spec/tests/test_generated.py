@@ -15,13 +15,14 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 SECONDS = st.one_of(
     st.integers(0, 10**6), st.floats(0, 10**6).filter(lambda x: x > 1e-300 or not x)
 )
+CALLS = ("any(failed)", "all( finished )", "none(skipped)")
 
 
 @st.composite
-def conditions(draw: st.DrawFn, ids: list[str]) -> str:
-    """Return a `when` over the ids."""
+def conditions(draw: st.DrawFn, ids: list[str], *calls: str) -> str:
+    """Return a `when` over the ids, with these calls among the operands."""
     operands = st.sampled_from(ids).flatmap(
-        lambda name: st.sampled_from([name, f"{name}.failed", f"{name}.finished"])
+        lambda name: st.sampled_from([name, f"{name}.failed", f"{name}.finished", *calls])
     )
     return draw(
         st.recursive(
@@ -51,14 +52,15 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
             "description": PRINTABLE,
             "x-mine": st.one_of(st.none(), st.integers(), st.lists(PRINTABLE)),
         }
-        if position:
-            earlier = ids[:position]
-            optional["depends_on"] = st.lists(st.sampled_from(earlier), unique=True)
-            optional["when"] = conditions(earlier)
-        required = {
+        required: dict[str, st.SearchStrategy[Any]] = {
             "id": st.just(step_id),
             "command": st.builds(lambda first, rest: [first, *rest], PRINTABLE, st.lists(WORDS)),
         }
+        if position:
+            earlier = ids[:position]
+            listed = draw(st.lists(st.sampled_from(earlier), unique=True))
+            (required if listed else optional)["depends_on"] = st.just(listed)
+            optional["when"] = conditions(earlier, *(CALLS if listed else ()))
         steps.append(draw(st.fixed_dictionaries(required, optional=optional)))
     return {"flow_id": draw(PRINTABLE), "steps": draw(st.permutations(steps))}
 

@@ -48,10 +48,18 @@ def test_many() -> None:
 
 @pytest.mark.parametrize(
     "when",
-    ["b", "!b.failed && (c-1 || _d.finished)", "b && b.failed", "!!!(1_0||no.skipped)", None],
+    [
+        "b",
+        "!b.failed && (c-1 || _d.finished)",
+        "b && b.failed",
+        "!!!(1_0||no.skipped)",
+        "any(failed)",
+        "c-1&&(none ( finished )) || !all(succeeded)||_d",
+        None,
+    ],
 )
 def test_the_same_waits_as_the_flow_has(when: str | None) -> None:
-    """What is read off the stored definition is what the flow says (rule 3.6)."""
+    """What is read off the stored definition is what the flow says (rules 3.6 and 3.7)."""
     others = [StepSpec(id=name, command=("x",)) for name in ("b", "c-1", "_d", "1_0", "no")]
     step = StepSpec(id="a", command=("x",), when=when, depends_on=("no", "b"))
     flow = FlowSpec("f", (*others, step))

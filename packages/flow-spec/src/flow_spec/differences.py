@@ -4,6 +4,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from flow_conditions import Condition, all_of
+from flow_spec.conditions import parse_when
 from flow_spec.errors import quoted
 from flow_spec.fields import declarations
 
@@ -44,9 +45,10 @@ def _step_differences(old: "StepSpec", new: "StepSpec") -> list[str]:
 
 def _start_rule(step: "StepSpec") -> tuple[Condition | None, frozenset[str]]:
     """Return what decides the start: two steps with equal rules start alike."""
-    condition = step.condition
-    if step.when is None and step.depends_on:
-        condition = all_of(sorted(step.depends_on))
+    listed = sorted(step.depends_on)
+    condition = all_of(listed) if listed else None
+    if step.when is not None:
+        condition = parse_when(step.when, listed)
     return condition, frozenset(step.waits_for)
 
 

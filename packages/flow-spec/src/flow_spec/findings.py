@@ -28,11 +28,19 @@ class StepPlace:
 
 @attrs.define(eq=False)
 class Findings:
-    """The state of one reading; `steps` has the first step of every id, in the file's order."""
+    """The state of one reading; `steps` has the first step of every id, in the file's order.
+
+    `depends_on` has, by the position of a step, what it lists that could be the id of a step.
+    """
 
     steps: dict[str, StepPlace] = attrs.Factory(dict)
+    depends_on: dict[int, tuple[str, ...]] = attrs.Factory(dict)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
+
+    def depends_on_of(self, path: Path) -> tuple[str, ...]:
+        """Return the `depends_on` of the step within which a path leads."""
+        return self.depends_on.get(path[1], ()) if isinstance(path[1], int) else ()
 
     def add(self, message: str, path: Path, node: Node, *, excerpt: str | None = None) -> None:
         """Add a problem at `path`, positioned where `node` begins."""

@@ -149,13 +149,13 @@ class Expression(Text):
 
     def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
         try:
-            condition = parse_when(text)
+            condition = parse_when(text, findings.depends_on_of(path))
         except ConditionSyntaxError as error:
             message, _, drawing = str(error).partition("\n")
             findings.add(message, path, node, excerpt=dedent(drawing))
             return
         for name in condition.names:
-            if name not in findings.steps:
+            if name not in findings.steps and name not in findings.depends_on_of(path):
                 findings.add_unknown_step(name, path, node)
 
 

@@ -53,6 +53,7 @@ class StepSpec:
         "download && validate",
         "!load",
         "fetch.failed || load.failed",
+        "any(failed)",
         default=None,
     )
     depends_on: tuple[str, ...] = declared(
@@ -103,7 +104,7 @@ class StepSpec:
     def condition(self) -> Condition | None:
         """The parsed `when`, else the conjunction of `depends_on`, else None. Rule 3.5."""
         if self.when is not None:
-            return parse_when(self.when)
+            return parse_when(self.when, self.depends_on)
         return all_of(self.depends_on) if self.depends_on else None
 
     @cached_property

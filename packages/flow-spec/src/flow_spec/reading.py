@@ -16,6 +16,7 @@ from flow_spec.fields import Record
 from flow_spec.findings import Findings, StepPlace
 from flow_spec.model import FlowSpec
 from flow_spec.source import decode, read_bytes
+from flow_spec.texts import NAME
 
 type Format = Literal["yaml", "json"]
 
@@ -83,12 +84,19 @@ def _document(text: str, format: str) -> Node:  # noqa: A002
 
 
 def _note_steps(root: Node, findings: Findings) -> None:
-    """Note where every id is, so that ids and references can be checked as they are read."""
-    steps = _value(root, "steps")
-    for position, step in enumerate(steps.items if isinstance(steps, Sequence) else ()):
+    """Note where every id is and who waits for whom, for what is read and checked before it."""
+    for position, step in enumerate(_items(_value(root, "steps"))):
         node = _value(step, "id")
         if isinstance(node, Scalar):
             findings.steps.setdefault(node.text, StepPlace(position, node))
+        listed = (
+            item.text for item in _items(_value(step, "depends_on")) if isinstance(item, Scalar)
+        )
+        findings.depends_on[position] = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, Sequence) else []
 
 
 def _value(node: Node | None, key: str) -> Node | None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from flow_store import Run, Step, StepStatus
 
 NAMED = 5
-NAME_IN_CONDITION = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
+# A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
+NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
 
 
 def reasons(run: Run) -> list[str]:
@@ -39,7 +40,7 @@ def waits_of(definition: str) -> dict[str, list[str]]:
 def named_by(step: Mapping[str, Sequence[str]]) -> Iterable[str]:
     """Yield the ids in `depends_on` and in `when`, as often as they are there."""
     yield from step.get("depends_on", ())
-    yield from NAME_IN_CONDITION.findall(str(step.get("when", "")))
+    yield from filter(None, NAME_IN_CONDITION.findall(str(step.get("when", ""))))
 
 
 def reason(step: Step, waits: Mapping[str, StepStatus]) -> str:

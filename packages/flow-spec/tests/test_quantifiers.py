@@ -1,0 +1,135 @@
+"""Conditions over all of a step's `depends_on`: `any(failed)` and its kin (rule 3.7)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import PREDICATES, FlowSpec, StepSpec
+from flow_spec.quantifiers import MAX_CALLS
+
+type Complaints = Callable[..., list[str]]
+type Steps = Callable[..., FlowSpec]
+
+A, B, C = (f"{{id: {name}, command: [x]}}" for name in "ABC")
+
+WRITTEN_OUT = [
+    ("any({p})", "A.{p} || B.{p}"),
+    ("all({p})", "A.{p} && B.{p}"),
+    ("none({p})", "!(A.{p} || B.{p})"),
+    ("!any({p})", "!(A.{p} || B.{p})"),
+    ("!!none({p}) || C", "!!!(A.{p} || B.{p}) || C"),
+    ("C && any({p})", "C && (A.{p} || B.{p})"),
+    ("C||( any ( {p}\t) && !all({p}))", "C || ((A.{p} || B.{p}) && !(A.{p} && B.{p}))"),
+]
+
+
+@pytest.mark.parametrize("predicate", PREDICATES)
+@pytest.mark.parametrize(("when", "meaning"), WRITTEN_OUT)
+def test_a_call_is_what_it_stands_for(
+    steps: Steps, when: str, meaning: str, predicate: str
+) -> None:
+    """`any`, `all` and `none` are the `||`, the `&&` and the negated `||` (rule 3.7)."""
+    depends_on = "depends_on: [A, B]"
+    short, written = (
+        steps(A, B, C, f'{{id: S, command: [x], when: "{text}", {depends_on}}}').step("S")
+        for text in (when.format(p=predicate), meaning.format(p=predicate))
+    )
+    assert short.condition == written.condition
+    assert short.waits_for == written.waits_for
+
+
+def test_one_step_is_enough(steps: Steps) -> None:
+    """Over a single step the three are that step and its negation (rule 3.7)."""
+    whens = ("any(failed)", "all(failed)", "none(failed)")
+    spec = [
+        steps(A, f"{{id: S, command: [x], when: {when}, depends_on: [A]}}").step("S")
+        for when in whens
+    ]
+    assert [str(step.condition) for step in spec] == ["A.failed", "A.failed", "!A.failed"]
+
+
+@pytest.mark.parametrize("name", ["any", "all_failed", "any_failed_", "none-failed"])
+def test_a_step_may_be_called_like_a_call(steps: Steps, name: str) -> None:
+    """Without parentheses behind it a name is a step, whatever it looks like (rule 3.7)."""
+    step = f"{{id: S, command: [x], when: {name} && any(failed), depends_on: [A]}}"
+    flow = steps(A, f"{{id: {name}, command: [x]}}", step)
+    assert str(flow.step("S").condition) == f"{name} && A.failed"
+
+
+WRONG = [
+    ("any(error)", 'there is no "any(error)"; write `any(failed)`', "^^^^^^^^^^"),
+    ("ANY(failed)", "write `any(failed)`", "^^^^^^^^^^^"),
+    ("A || some( failed )", "write `any(failed)`", "     ^^^^^^^^^^^^^^"),
+    ("every(success)", "write `all(succeeded)`", "^^^^^^^^^^^^^^"),
+    ("any()", "write `any(...)` with what to ask, such as failed", "^^^^^"),
+    ("any(A)", "with one of succeeded, failed, skipped, finished", "^^^^^^"),
+    ("all(failed, skipped)", "with one of succeeded, failed", "^^^^^^^^^^^^^^^^^^^^"),
+    ("any(failed) && none(always)", "write `none(finished)`", "               ^^^^^^^^^^^^"),
+    ("failed(A)", "write `A.failed`", "^^^^^^^^^"),
+    ("any(failed) && failure()", "or `any(failed)` for all in", "               ^^^^^^^^^"),
+    ("any(failed)x", "expected '&&', '||' or the end, got 'x'", "           ^"),
+    ("any(failed)all(failed)", "got 'all(failed)'", "           ^^^^^^^^^^^"),
+    ("A any(failed)", "got 'any(failed)'", "  ^^^^^^^^^^^"),
+    ("any(failed).skipped", "got '.'", "           ^"),
+    ("any(failed) && && A", "got '&&'", "               ^^"),
+    ("not any(failed)", "got 'any(failed)'; for 'not' write '!'", "^^^"),
+    ("A.any(failed)", "unknown predicate 'any'", "  ^^^"),
+    ("any(failed", "got '('", "   ^"),
+    ("exists(A)", "got '('", "      ^"),
+]
+
+
+@pytest.mark.parametrize(("when", "sentence", "carets"), WRONG)
+def test_a_wrong_call_is_answered_with_the_right_one(
+    complaints: Complaints, when: str, sentence: str, carets: str
+) -> None:
+    """Each mistake is shown where it stands, with what to write instead (rules 2.7 and 3.7)."""
+    step = f"{{id: S, command: [x], when: '{when}', depends_on: [A]}}"
+    message, shown, under = complaints(f"flow_id: f\nsteps: [{A}, {step}]")
+    assert message.startswith("f:2:")
+    assert sentence in message
+    assert shown == f"    {when}"
+    assert under == f"    {carets}"
+
+
+@pytest.mark.parametrize("depends_on", ["", ", depends_on: []"])
+def test_a_call_without_depends_on_is_refused(complaints: Complaints, depends_on: str) -> None:
+    """There is nothing that it could ask (rule 3.7)."""
+    step = f"{{id: S, command: [x], when: A && any(failed){depends_on}}}"
+    message, shown, under = complaints(f"flow_id: f\nsteps: [{A}, {step}]")
+    assert message.endswith(
+        "`any(failed)` asks for the steps in depends_on, and this step lists none"
+    )
+    assert (shown, under) == ("    A && any(failed)", "         ^^^^^^^^^^^")
+
+
+def test_an_unknown_step_is_reported_once(complaints: Complaints) -> None:
+    """What `depends_on` gets wrong, a call does not repeat; a name of its own counts (rule 2.7)."""
+    step = "{id: S, command: [x], when: all(skipped) && N, depends_on: [A, M, a b, 1]}"
+    lines = complaints(f"flow_id: f\nsteps: [{A}, {step}]")
+    assert [line.split(": ", 2)[1:] for line in lines] == [
+        ["steps[1].when", 'unknown step "N"'],
+        ["steps[1].depends_on[1]", 'unknown step "M"'],
+        ["steps[1].depends_on[2]", 'unknown step "a b"'],
+        ["steps[1].depends_on[3]", 'unknown step "1"'],
+    ]
+
+
+def test_the_order_of_depends_on_makes_no_difference() -> None:
+    """The same steps in another order are the same condition, other steps another (rule 4.4)."""
+
+    def flow(*depends_on: str) -> FlowSpec:
+        others = tuple(StepSpec(name, ("x",)) for name in "ABC")
+        return FlowSpec("f", (*others, StepSpec("S", ("x",), "any(failed)", depends_on)))
+
+    assert flow("A", "B").differences(flow("B", "A")) == ()
+    assert len(flow("A", "B").differences(flow("A", "C"))) == 1
+
+
+def test_a_condition_that_explodes_is_refused(complaints: Complaints) -> None:
+    """A few kilobytes must not stand for millions of operands (rule 2.8)."""
+    file = f"flow_id: f\nsteps: [{A}, {{id: S, command: [x], when: {{}}, depends_on: [A]}}]"
+    most = " || ".join(["any(failed)"] * MAX_CALLS)
+    assert complaints(file.replace("{}", most)) == []
+    message, *_ = complaints(file.replace("{}", f"{most} && any(failed)"))
+    assert "more than 12 calls in one condition" in message
