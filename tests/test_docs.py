@@ -400,7 +400,7 @@ def test_every_command_and_option_is_documented(spelling: str) -> None:
     assert re.search(rf"(?<![\w-]){re.escape(spelling)}(?![\w-])", text)
 
 
-@pytest.mark.parametrize("field", [*declarations(FlowSpec), *declarations(StepSpec)])
+@pytest.mark.parametrize("field", declarations(FlowSpec) | declarations(StepSpec))
 def test_every_field_is_documented(field: str) -> None:
     """Every field that a flow file may have has a heading of its own in docs/flow-files.md."""
     assert f"`{field}`" in (ROOT / "docs" / "flow-files.md").read_text(encoding="utf-8")

@@ -67,3 +67,17 @@ def test_hello(flow: "Flow") -> None:
     lines = log.read_text(encoding="utf-8").splitlines()
     assert set(lines) == {"Hello f from step a"}
     assert 2 <= len(lines) <= 4  # at 0, 0.1, 0.2 and 0.25 seconds, if the machine keeps up
+
+
+def test_the_alert(flow: "Flow") -> None:
+    """The alert names the run and what failed in it (rule 9.13)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    run = flow.ask(
+        "start", "--run-key=k", "--env=SHOP=paris", "examples/alert-on-failure.yaml", code=1
+    )
+    said = {
+        step["id"]: Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8")
+        for step in run["steps"]
+        if step["status"] == OK
+    }
+    assert said == {"fetch": "fetched the orders of paris\n", "alert": "k: load failed\n"}

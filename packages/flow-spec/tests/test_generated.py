@@ -12,6 +12,7 @@ from flow_spec import FlowFileError, FlowSpec, parse_flow
 IDS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,11}", fullmatch=True)
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=30)
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+VARIABLES = st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), WORDS)
 SECONDS = st.one_of(
     st.integers(0, 10**6), st.floats(0, 10**6).filter(lambda x: x > 1e-300 or not x)
 )
@@ -50,6 +51,8 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
             "start_timeout_sec": SECONDS,
             "strict": st.booleans(),
             "description": PRINTABLE,
+            "env": VARIABLES,
+            "working_dir": PRINTABLE,
             "x-mine": st.one_of(st.none(), st.integers(), st.lists(PRINTABLE)),
         }
         required: dict[str, st.SearchStrategy[Any]] = {
@@ -62,7 +65,9 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
             (required if listed else optional)["depends_on"] = st.just(listed)
             optional["when"] = conditions(earlier, *(CALLS if listed else ()))
         steps.append(draw(st.fixed_dictionaries(required, optional=optional)))
-    return {"flow_id": draw(PRINTABLE), "steps": draw(st.permutations(steps))}
+    required = {"flow_id": PRINTABLE, "steps": st.permutations(steps)}
+    optional = {"env": VARIABLES, "working_dir": PRINTABLE}
+    return draw(st.fixed_dictionaries(required, optional=optional))
 
 
 @settings(max_examples=100, deadline=None)

@@ -95,6 +95,18 @@ def quote_when(line: str) -> str:
         flow({**STEP, "strict": "maybe"}),
         flow({**STEP, "strict": 1}),
         flow({**STEP, "description": ["x"]}),
+        flow(env=["A=1"]),
+        flow(env={"A B": "1"}),
+        flow(env={"1A": "1"}),
+        flow(env={"A-B": "1"}),
+        flow(env={"": "1"}),
+        flow(env={"ORCHESJOB_HOME": "/x"}),
+        flow(env={"ORCHESJOB_FLOW_STEP": "a"}),
+        flow(env={"x-own": "1"}),
+        flow(env={"A": ["1"]}),
+        flow({**STEP, "env": {"A": {"b": "1"}}}),
+        flow(working_dir=""),
+        flow({**STEP, "working_dir": ["/x"]}),
     ],
 )
 def test_wrong_shapes(document: Any) -> None:
@@ -111,6 +123,8 @@ def test_wrong_shapes(document: Any) -> None:
         "flow_id: f\nx-own: {any: [thing]}\nsteps: [{id: a, command: [x], x-team: 7}]",
         "flow_id: f\nsteps: [{id: a, command: [x], retries: 3, timeout_sec: 0.5, strict: false}]",
         "flow_id: f\nsteps: [{id: a, command: [x, '']}, {id: 1, command: [x], depends_on: [a]}]",
+        "flow_id: f\nenv: {A: 1, _b2: no, C: null}\nworking_dir: 5\nsteps: [{id: a, command: [x]}]",
+        "flow_id: f\nsteps: [{id: a, command: [x], env: {LANG: C, E: ''}, working_dir: /x}]",
     ],
 )
 def test_right_shapes(text: str) -> None:

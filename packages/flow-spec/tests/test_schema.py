@@ -16,7 +16,7 @@ FIELDS = [
 
 def test_the_fields_of_a_flow_file_are_these() -> None:
     """A flow has these fields and a step those, in this order (rule 2.2)."""
-    assert list(declarations(FlowSpec)) == ["flow_id", "steps"]
+    assert list(declarations(FlowSpec)) == ["flow_id", "steps", "env", "working_dir"]
     assert list(declarations(StepSpec)) == [
         "id",
         "command",
@@ -24,6 +24,8 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "depends_on",
         "retries",
         "retry_delay_sec",
+        "env",
+        "working_dir",
         "timeout_sec",
         "strict",
         "start_timeout_sec",
@@ -31,7 +33,9 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
     ]
 
 
-@pytest.mark.parametrize(("cls", "name", "field"), FIELDS, ids=[case[1] for case in FIELDS])
+@pytest.mark.parametrize(
+    ("cls", "name", "field"), FIELDS, ids=[f"{cls.__name__}-{name}" for cls, name, _ in FIELDS]
+)
 def test_a_field_is_documented_by_one_sentence(cls: type, name: str, field: Declaration) -> None:
     """The sentence is what a schema, an editor or a table of fields shows."""
     assert field.doc[0].isupper()

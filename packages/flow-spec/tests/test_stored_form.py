@@ -84,6 +84,9 @@ DIFFERENCES = [
         'step "B": timeout_sec was not set and is now 9',
     ),
     ("  retries: 2", "  retries: 2\n  strict: false", 'step "B": strict was true and is now false'),
+    ("flow_id: f", "flow_id: f\nworking_dir: /x", 'working_dir was not set and is now "/x"'),
+    ("flow_id: f", "flow_id: f\nenv: {A: secret}", "env.A was not set and is now"),
+    ("  retries: 2", "  env: {X: 1}\n  retries: 2", 'step "B": env.X was not set and is now'),
     (
         "- id: C",
         "- {id: D, command: [x]}\n- id: C",
@@ -98,6 +101,25 @@ def test_what_changes_the_meaning_is_named(before: str, after: str, sentence: st
     old, new = parse_flow(YAML), parse_flow(YAML.replace(before, after))
     assert old.differences(new) == (sentence,)
     assert len(new.differences(old)) == 1
+
+
+def test_a_variable_is_named_and_its_value_is_not() -> None:
+    """What is in `env` may be secret; the order in which it is given means nothing (rule 4.4)."""
+    text = "flow_id: f\nenv: {%s}\nsteps: [{id: A, command: [x]}]"
+    old, same, other = (
+        parse_flow(text % env)
+        for env in ("A: 1, B: hush, C: 3", "C: 3, B: hush, A: 1", "B: new, C: 3")
+    )
+    assert old == same
+    assert old.differences(other) == ("env.A is not set any more", "env.B has another value")
+
+
+def test_variables_are_laid_over_those_of_the_flow() -> None:
+    """`with_env` replaces and adds, and leaves the flow as it was (rule 9.12)."""
+    flow = parse_flow("flow_id: f\nenv: {A: 1, B: 2}\nsteps: [{id: A, command: [x]}]")
+    assert flow.with_env({"C": "3", "A": "0"}).env == (("A", "0"), ("B", "2"), ("C", "3"))
+    assert flow.env == (("A", "1"), ("B", "2"))
+    assert flow.with_env({}) == flow
 
 
 def test_a_removed_step_is_named() -> None:

@@ -44,7 +44,7 @@ from orchesjob_flow.survivors import MARK
 
 ID = AttemptId(0, 1)
 JOB = JobReport.from_payload({"job_id": "j", "run_key": "k:a:1", "status": "RUNNING"})
-START = StartJob(ID, "k:a:1", ("echo", "x"), True, 3.0)
+START = StartJob(ID, "k:a:1", ("echo", "x"), True, 3.0, None, {"SHOP": "berlin", "PATH": "/opt"})
 ABORT = AbortJob(ID, "j", "orchesjob-flow: timeout", 2.0)
 
 
@@ -114,13 +114,24 @@ def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
     assert perform(START) == StartAnswered(ID, JOB)
     ((_, run_key, command, options),) = client.asked
     assert (run_key, command) == ("k:a:1", ("echo", "x"))
-    assert options.pop("env").keys() == {"ORCHESJOB_HOME", "PATH", MARK}
+    env = options.pop("env")
+    assert env.pop(MARK)
+    assert env == {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/opt", "SHOP": "berlin"}
     assert options == {
         "strict": True,
         "cwd": "/srv",
         "start_timeout_sec": 3.0,
         "inherit_fd": 11,
     }
+
+
+@pytest.mark.parametrize(("working_dir", "cwd"), [("load/day", "/srv/load/day"), ("/mnt", "/mnt")])
+def test_a_start_in_a_directory_of_its_own(
+    client: Client, perform: Callable[[Any], Event], working_dir: str, cwd: str
+) -> None:
+    """A relative `working_dir` is taken from the run's directory (rule 9.12)."""
+    perform(START._replace(working_dir=working_dir))
+    assert client.asked[0][3]["cwd"] == cwd
 
 
 def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:

@@ -14,6 +14,7 @@ from flow_spec.errors import (
 from flow_spec.model import FlowSpec, StepSpec
 from flow_spec.reading import load_flow, parse_flow
 from flow_spec.schema import json_schema
+from flow_spec.texts import flaw_of_setting
 
 __all__ = [
     "PREDICATES",
@@ -24,6 +25,7 @@ __all__ = [
     "StepSpec",
     "StoredFlowError",
     "UnknownStepError",
+    "flaw_of_setting",
     "json_schema",
     "load_flow",
     "parse_flow",

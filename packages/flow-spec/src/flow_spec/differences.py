@@ -1,5 +1,6 @@
 """How two flows differ in meaning (rule 4.4): a comparison that returns sentences."""
 
+from collections.abc import Iterator, Mapping, Set
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,7 @@ _DECIDING_START = {"when", "depends_on"}
 
 def differences(old: "FlowSpec", new: "FlowSpec") -> tuple[str, ...]:
     """Return a sentence for each difference in what the flows do, in the order of `old`."""
-    sentences = []
-    if old.flow_id != new.flow_id:
-        sentences.append(f"flow_id was {quoted(old.flow_id)} and is now {quoted(new.flow_id)}")
+    sentences = list(_field_differences(old, new, besides={"steps"}))
     before = {step.id: step for step in old.steps}
     after = {step.id: step for step in new.steps}
     for step_id, step in before.items():
@@ -33,14 +32,32 @@ def differences(old: "FlowSpec", new: "FlowSpec") -> tuple[str, ...]:
 def _step_differences(old: "StepSpec", new: "StepSpec") -> list[str]:
     changes = []
     if _start_rule(old) != _start_rule(new):
-        changes.append(("start", _start_words(old), _start_words(new)))
+        changes.append(f"start was {_start_words(old)} and is now {_start_words(new)}")
+    changes += _field_differences(old, new, besides=_DECIDING_START)
+    return [f"step {quoted(old.id)}: {change}" for change in changes]
+
+
+def _field_differences(
+    old: "FlowSpec | StepSpec", new: "FlowSpec | StepSpec", besides: Set[str]
+) -> Iterator[str]:
     for name, field in declarations(type(old)).items():
-        if field.means and name not in _DECIDING_START:
-            changes += _changes(name, getattr(old, name), getattr(new, name))
-    return [
-        f"step {quoted(old.id)}: {what} was {before} and is now {after}"
-        for what, before, after in changes
-    ]
+        if field.means and name not in besides:
+            before, after = getattr(old, name), getattr(new, name)
+            if name == "env":
+                yield from _variables(dict(before), dict(after))
+            else:
+                yield from _changes(name, before, after)
+
+
+def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    """Name the variables that differ, and not their values: some are secret."""
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield f"env.{name} is not set any more"
+        elif name not in before:
+            yield f"env.{name} was not set and is now"
+        elif before[name] != after[name]:
+            yield f"env.{name} has another value"
 
 
 def _start_rule(step: "StepSpec") -> tuple[Condition | None, frozenset[str]]:
@@ -61,16 +78,13 @@ def _start_words(step: "StepSpec") -> str:
     return " with ".join(words) or "unconditional"
 
 
-def _changes(name: str, before: object, after: object) -> list[tuple[str, str, str]]:
-    """Return what differs, item by item where both are lists."""
+def _changes(name: str, before: object, after: object) -> Iterator[str]:
+    """Yield what differs, item by item where both are lists."""
     if isinstance(before, tuple) and isinstance(after, tuple):
-        pairs = zip_longest(before, after)
-        return [
-            change
-            for index, (one, other) in enumerate(pairs)
-            for change in _changes(f"{name}[{index}]", one, other)
-        ]
-    return [(name, _shown(before), _shown(after))] if before != after else []
+        for index, (one, other) in enumerate(zip_longest(before, after)):
+            yield from _changes(f"{name}[{index}]", one, other)
+    elif before != after:
+        yield f"{name} was {_shown(before)} and is now {_shown(after)}"
 
 
 def _shown(value: object) -> str:

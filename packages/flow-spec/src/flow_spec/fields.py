@@ -11,7 +11,8 @@ import attrs
 from flow_spec.document import Mapping, Node, Sequence
 from flow_spec.errors import quoted
 from flow_spec.findings import Findings, Path, got
-from flow_spec.kinds import Kind, Schema
+from flow_spec.kinds import Kind, Schema, Word
+from flow_spec.texts import OWN_VARIABLES, VARIABLE, flaw_of_variable
 
 
 @attrs.frozen(eq=False)
@@ -76,6 +77,37 @@ class CommandWords(ListOf):
 
 
 @attrs.frozen(eq=False)
+class Variables(Kind):
+    """A mapping of names of environment variables to texts, read as sorted pairs (rule 9.12)."""
+
+    def schema(self) -> Schema:
+        """Spell out what a name is made of."""
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": f"^(?!{OWN_VARIABLES}){VARIABLE.pattern}$"},
+            "additionalProperties": Word().schema(),
+        }
+
+    def _read(
+        self, node: Node, path: Path, findings: Findings
+    ) -> tuple[tuple[str, str], ...] | None:
+        if not isinstance(node, Mapping):
+            findings.add(
+                f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}",
+                path,
+                node,
+            )
+            return None
+        values = {}
+        for name, key, value in findings.keys_of(node, path):
+            flaw = flaw_of_variable(name)
+            if flaw is not None:
+                findings.add(flaw, (*path, name), key)
+            values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), findings)
+        return tuple(sorted(values.items())) if not findings.problems else None
+
+
+@attrs.frozen(eq=False)
 class Record(Kind):
     """A mapping whose keys are the declared fields of an attrs class.
 
@@ -107,7 +139,7 @@ class Record(Kind):
         for name, key, value in findings.keys_of(node, path):
             if name in fields:
                 values[name] = fields[name].kind.read(value, (*path, name), findings)
-            else:
+            elif not name.startswith("x-"):
                 findings.add_unknown_key(name, fields, key, path, self.noun)
         return None if findings.problems else self.cls(**values)
 
@@ -137,7 +169,7 @@ class Declaration:
     def schema(self) -> Schema:
         """Return what the field may hold, with what an editor shows of it (rule 9.2)."""
         schema = self.kind.schema() | {"description": self.doc, "examples": list(self.examples)}
-        if self.default in (None, attrs.NOTHING):
+        if self.default in (None, (), attrs.NOTHING):
             return schema
         return schema | {"default": self.default}
 

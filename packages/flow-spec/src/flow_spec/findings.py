@@ -104,7 +104,7 @@ class Findings:
         self.add(f"unknown key; {mend}", (*path, name), key)
 
     def keys_of(self, mapping: Mapping, path: Path) -> Iterator[tuple[str, Node, Node]]:
-        """Yield name, key and value of each entry once, except `x-` keys (rule 2.6)."""
+        """Yield name, key and value of each entry once (rule 2.6)."""
         first: dict[str, Node] = {}
         for key, value in mapping.entries:
             if not isinstance(key, Scalar):
@@ -117,8 +117,7 @@ class Findings:
                 self.add(f"duplicate key{place}", (*path, key.text), key)
             else:
                 first[key.text] = key
-                if not key.text.startswith("x-"):
-                    yield key.text, key, value
+                yield key.text, key, value
 
 
 def got(node: Node) -> str:

@@ -17,7 +17,14 @@ from flow_conditions import ConditionSyntaxError
 from flow_spec.conditions import parse_when
 from flow_spec.document import Form, Node, Scalar
 from flow_spec.findings import Findings, Path
-from flow_spec.texts import NAME, flaw_of_line, flaw_of_name, flaw_of_prose, flaw_of_word
+from flow_spec.texts import (
+    LONGEST_WORD,
+    NAME,
+    flaw_of_line,
+    flaw_of_name,
+    flaw_of_prose,
+    flaw_of_word,
+)
 
 type Schema = dict[str, Any]
 
@@ -100,14 +107,16 @@ class Prose(Text):
 
 @attrs.frozen(eq=False)
 class Word(Text):
-    """One argument of a command, passed as it stands (rules 2.2 and 2.5)."""
+    """What a process is passed as it stands (rules 2.2 and 2.5), with so many bytes before it."""
+
+    beside: int = 0
 
     def schema(self) -> Schema:
         """Allow any scalar: even `null` is a word."""
         return {"type": ["string", "number", "boolean", "null"]}
 
     def _flaw(self, text: str) -> str | None:
-        return flaw_of_word(text)
+        return flaw_of_word(text, LONGEST_WORD - self.beside)
 
 
 @attrs.frozen(eq=False)

@@ -15,7 +15,7 @@ from flow_conditions import Condition, all_of
 from flow_spec.conditions import parse_when
 from flow_spec.differences import differences
 from flow_spec.errors import StoredFlowError, UnknownStepError
-from flow_spec.fields import CommandWords, ListOf, Record, declarations, declared
+from flow_spec.fields import CommandWords, ListOf, Record, Variables, declarations, declared
 from flow_spec.kinds import (
     Boolean,
     Expression,
@@ -30,6 +30,7 @@ from flow_spec.kinds import (
 from flow_spec.spelling import Speller
 
 _MOST_RETRIES = 1_000_000
+_LONGEST_PATH = 4096
 _TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
 
 
@@ -73,6 +74,18 @@ class StepSpec:
         "Seconds between a failed attempt and the next.",
         60,
         default=0.0,
+    )
+    env: tuple[tuple[str, str], ...] = declared(
+        Variables(),
+        "Environment variables for the command, laid over those of the flow.",
+        {"LANG": "C", "SHOP": "berlin"},
+        default=(),
+    )
+    working_dir: str | None = declared(
+        Line(max_length=_LONGEST_PATH),
+        "The directory in which the command runs, instead of that of the flow.",
+        "load",
+        default=None,
     )
     timeout_sec: float | None = declared(
         Number(maximum=_TEN_YEARS_SEC, above_minimum=True),
@@ -129,6 +142,18 @@ class FlowSpec:
         "The steps, in any order.",
         [{"id": "hello", "command": ["echo", "hello"]}],
     )
+    env: tuple[tuple[str, str], ...] = declared(
+        Variables(),
+        "Environment variables for the commands of all steps.",
+        {"LANG": "C", "SHOP": "berlin"},
+        default=(),
+    )
+    working_dir: str | None = declared(
+        Line(max_length=_LONGEST_PATH),
+        "The directory in which the commands run, taken from that in which the run is started.",
+        "/srv/shop",
+        default=None,
+    )
 
     @cached_property
     def _by_id(self) -> Mapping[str, StepSpec]:
@@ -170,6 +195,10 @@ class FlowSpec:
         """
         return differences(self, other)
 
+    def with_env(self, env: Mapping[str, str]) -> Self:
+        """Return the flow with these variables laid over its `env`."""
+        return attrs.evolve(self, env=tuple(sorted({**dict(self.env), **env}.items())))
+
     def to_json(self) -> str:
         """Return the flow as compact JSON, without what is at its default."""
         return json.dumps(_bare(self), ensure_ascii=False, separators=(",", ":"))
@@ -184,7 +213,7 @@ class FlowSpec:
         try:
             stored = json.loads(text)
             steps = tuple(_step(fields) for fields in stored.pop("steps"))
-            return cls(steps=steps, **stored)
+            return cls(steps=steps, **_values(stored))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise StoredFlowError(f"{type(error).__name__}: {error}") from None
 
@@ -194,12 +223,24 @@ def _bare(spec: FlowSpec | StepSpec) -> dict[str, Any]:
     for name, field in declarations(type(spec)).items():
         value = getattr(spec, name)
         if value != field.default:
-            values[name] = [_bare(step) for step in value] if name == "steps" else value
+            values[name] = value
+    if "steps" in values:
+        values["steps"] = [_bare(step) for step in values["steps"]]
+    if "env" in values:
+        values["env"] = dict(values["env"])
     return values
 
 
 def _step(stored: Mapping[str, Any]) -> StepSpec:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
-    }
-    return StepSpec(**values)
+    return StepSpec(**_values(stored))
+
+
+def _values(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored values as the classes hold them: nothing that can be changed."""
+    return {name: _value(value) for name, value in stored.items()}
+
+
+def _value(stored: Any) -> Any:
+    if isinstance(stored, list):
+        return tuple(stored)
+    return tuple(stored.items()) if isinstance(stored, dict) else stored

@@ -9,6 +9,10 @@ import unicodedata
 from flow_spec.errors import quoted
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+OWN_VARIABLES = "ORCHESJOB_"
+"""How no variable of a flow begins: with another home, orchesjob would forget its jobs."""
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""
@@ -40,20 +44,36 @@ def flaw_of_prose(text: str, max_length: int) -> str | None:
     return _too_long(text, max_length) or _unprintable(text, allowed="\t\n\r")
 
 
-def flaw_of_word(text: str) -> str | None:
-    """Check that the operating system can pass `text` as an argument."""
+def flaw_of_word(text: str, most_bytes: int) -> str | None:
+    """Check that the operating system can pass `text` as an argument or in a variable."""
     if "\0" in text:
         return "must not contain the character U+0000, which no command can be passed"
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         return f"must not contain the surrogate U+{ord(text[error.start]):04X}: it is no character"
-    if size > LONGEST_WORD:
+    if size > most_bytes:
         return (
-            f"must be at most {LONGEST_WORD:,} bytes, the longest argument that Linux passes to "
+            f"must be at most {most_bytes:,} bytes, the longest argument that Linux passes to "
             f"a command, got {size:,}; pass the name of a file instead"
         )
     return None
+
+
+def flaw_of_variable(name: str) -> str | None:
+    """Check the name of an environment variable that a step's process is given."""
+    if not VARIABLE.fullmatch(name):
+        return (
+            f"must be made of A-Z, a-z, 0-9 and _, and not begin with a digit, got {quoted(name)}"
+        )
+    if name.startswith(OWN_VARIABLES):
+        return f"must not begin with {OWN_VARIABLES}: these are orchesjob's and this program's own"
+    return None
+
+
+def flaw_of_setting(name: str, text: str) -> str | None:
+    """Check an environment variable with what it is set to."""
+    return flaw_of_variable(name) or flaw_of_word(text, LONGEST_WORD - len(f"{name}="))
 
 
 def _too_long(text: str, max_length: int) -> str | None:

@@ -5,7 +5,7 @@ Each returns the run as it stands at its end. Options, output and exit codes are
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -47,9 +47,9 @@ class Detached(NamedTuple):
     stderr_log: Path
 
 
-def start(run_key: str, flow_file: str, settings: Settings) -> Run:
+def start(run_key: str, flow_file: str, env: Mapping[str, str], settings: Settings) -> Run:
     """Start or resume a run and drive it to its end (rules 4.3 to 4.5 and 6.3)."""
-    with record(run_key, flow_file, settings) as store:
+    with record(run_key, flow_file, env, settings) as store:
         return go_on(run_key, settings, store)
 
 
@@ -79,9 +79,11 @@ def drive(run_key: str, settings: Settings, store: FlowStore, lock: Lock) -> Run
     return load(store, run_key, settings)
 
 
-def start_detached(run_key: str, flow_file: str, settings: Settings) -> Detached:
+def start_detached(
+    run_key: str, flow_file: str, env: Mapping[str, str], settings: Settings
+) -> Detached:
     """Start or resume a run in a background process, unless one advances it already."""
-    with record(run_key, flow_file, settings) as store:
+    with record(run_key, flow_file, env, settings) as store:
         return go_on_detached(run_key, settings, store)
 
 
@@ -92,11 +94,15 @@ def resume_detached(run_key: str, settings: Settings) -> Detached:
 
 
 class Retry(NamedTuple):
-    """What of a run is to run again, and with which flow file: None keeps the recorded flow."""
+    """What of a run is to run again, and with which flow file: None keeps the recorded flow.
+
+    `env` is laid over that of the flow.
+    """
 
     steps: Sequence[str]
     downstream: bool
     flow_file: str | None
+    env: Mapping[str, str]
 
 
 def retry(run_key: str, what: Retry, settings: Settings) -> Run:
@@ -131,11 +137,10 @@ def reopened(run_key: str, what: Retry, settings: Settings) -> Iterator[tuple[Fl
         run = load(store, run_key, settings)
         if not run.status.is_terminal:
             raise NotEndedYet(run_key, run.status.value)
+        if flow is None:
+            flow = FlowSpec.from_json(run.definition)
         reopening = plan_retry(
-            run,
-            FlowSpec.from_json(run.definition) if flow is None else flow,
-            steps=what.steps,
-            downstream=what.downstream,
+            run, flow.with_env(what.env), steps=what.steps, downstream=what.downstream
         )
         patiently(settings, lambda: store.reopen(run_key, reopening, revision=run.revision))
         yield store, lock
@@ -199,13 +204,15 @@ def drive_in_background(
         return drive(run_key, settings, store, lock)
 
 
-def record(run_key: str, flow_file: str, settings: Settings) -> FlowStore:
+def record(run_key: str, flow_file: str, env: Mapping[str, str], settings: Settings) -> FlowStore:
     """Record a new run, or find the one of this key and definition; return the open store.
+
+    `env` is laid over that of the flow, and so part of the definition (rule 9.12).
 
     Everything that can be wrong is found before anything is recorded.
     """
     check_run_key(run_key)
-    flow = load_flow(flow_file)
+    flow = load_flow(flow_file).with_env(env)
     locate(settings.orchesjob, settings.environ)
     directory = current_directory()
     settings.home.prepare()

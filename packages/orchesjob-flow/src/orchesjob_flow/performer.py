@@ -3,6 +3,7 @@
 Nothing is decided here and nothing recorded. A call that raises is an answer too.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -66,8 +67,8 @@ class Performer:
     ) -> None:
         """Prepare to perform; `post` receives the answers, from other threads, as does `warn`.
 
-        `directory` is where the steps run; `calls_lock` a descriptor that every start and abort
-        holds while it is under way; `starts` how many of them may run at once.
+        `directory` is where the steps run that name no other; `calls_lock` a descriptor that every
+        start and abort holds while it is under way; `starts` how many of them may run at once.
         """
         self._client = client
         self._post = post
@@ -122,12 +123,17 @@ class Performer:
             effect.run_key,
             effect.command,
             strict=effect.strict,
-            cwd=self._directory,
-            env=marked_environment(self._environ, effect.run_key),
+            cwd=self._directory_of(effect),
+            env=marked_environment({**self._environ, **effect.env}, effect.run_key),
             start_timeout_sec=effect.start_timeout_sec,
             inherit_fd=self._calls_lock,
         )
         return StartAnswered(effect.attempt, report)
+
+    def _directory_of(self, effect: StartJob) -> str:
+        if effect.working_dir is None:
+            return self._directory
+        return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given
 
     def _status(self, effect: AskStatus) -> Event:
         return StatusAnswered(effect.attempt, self._client.status(effect.run_key))

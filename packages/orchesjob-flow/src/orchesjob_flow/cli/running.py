@@ -1,6 +1,6 @@
 """The commands that run, mend or end a run; the hidden `tick` and `drive` among them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,37 @@ if TYPE_CHECKING:
 
     from orchesjob_flow.commands import Detached, Resumed
 
+    type Variables = tuple[tuple[str, str], ...]
+
+
+class Variable(click.ParamType[tuple[str, str]]):
+    """A variable for the environment of the steps, spelled NAME=VALUE (rule 9.12)."""
+
+    name = "variable"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Take it apart, or say what is wrong."""
+        from flow_spec import flaw_of_setting
+
+        name, equals, text = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        flaw = flaw_of_setting(name, text)
+        if flaw is not None:
+            self.fail(f"the variable {name!r} {flaw}", param, ctx)
+        return name, text
+
+
+env_option = click.option(
+    "--env",
+    "variables",
+    metavar="NAME=VALUE",
+    type=Variable(),
+    multiple=True,
+    help="Set this for all steps, over the flow's env; may be repeated.",
+)
 detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; a background process goes on."
 )
@@ -21,10 +52,17 @@ detach_option = click.option(
 
 @click.command()
 @run_key_option
+@env_option
 @detach_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
 @click.pass_obj
-def start(settings: Settings, run_key: str, detach: bool, flow_file: str) -> int:
+def start(
+    settings: Settings,
+    run_key: str,
+    variables: "Variables",
+    detach: bool,
+    flow_file: str,
+) -> int:
     """Start a run of FLOW_FILE, or go on with it.
 
     Repeating it is safe: a run that has ended is only reported, one that is under way is waited
@@ -37,8 +75,8 @@ def start(settings: Settings, run_key: str, detach: bool, flow_file: str) -> int
     from orchesjob_flow import commands
 
     if detach:
-        return show_detached(commands.start_detached(run_key, flow_file, settings))
-    return show_outcome(commands.start(run_key, flow_file, settings))
+        return show_detached(commands.start_detached(run_key, flow_file, dict(variables), settings))
+    return show_outcome(commands.start(run_key, flow_file, dict(variables), settings))
 
 
 @click.command()
@@ -90,6 +128,7 @@ def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -
     type=FLOW_FILE,
     help="Go on with this flow instead; a step that keeps its outcome must keep its command.",
 )
+@env_option
 @detach_option
 @click.pass_obj
 def retry(  # noqa: PLR0913, PLR0917 - its options
@@ -98,6 +137,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     steps: tuple[str, ...],
     downstream: bool,
     flow_file: str | None,
+    variables: "Variables",
     detach: bool,
 ) -> int:
     """Run again what FAILED or was cancelled in a run that has ended, and what that skipped.
@@ -112,7 +152,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     from orchesjob_flow import commands
 
-    what = commands.Retry(steps, downstream, flow_file)
+    what = commands.Retry(steps, downstream, flow_file, dict(variables))
     if detach:
         return show_detached(commands.retry_detached(run_key, what, settings))
     return show_outcome(commands.retry(run_key, what, settings))

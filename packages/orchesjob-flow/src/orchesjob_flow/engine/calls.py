@@ -16,6 +16,7 @@ from orchesjob_flow.engine.effects import (
     Warn,
     WatchJob,
 )
+from orchesjob_flow.engine.environment import environment
 from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunState, RunStep
 from orchesjob_flow.engine.turn import Turn
@@ -47,7 +48,13 @@ def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     """Ask for `orchesjob start`."""
     spec = step.spec
     effect = StartJob(
-        attempt.id, attempt.run_key, spec.command, spec.strict, spec.start_timeout_sec
+        attempt=attempt.id,
+        run_key=attempt.run_key,
+        command=spec.command,
+        strict=spec.strict,
+        start_timeout_sec=spec.start_timeout_sec,
+        working_dir=spec.working_dir or turn.run.flow.working_dir,
+        env=environment(turn.run, step, attempt),
     )
     allowance = START_ALLOWANCE_SEC if spec.start_timeout_sec is None else spec.start_timeout_sec
     turn.call(attempt, Call.START, effect, allow_sec=allowance)

@@ -3,7 +3,7 @@
 Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from orchesjob_client import JobReport
@@ -18,6 +18,10 @@ class StartJob(NamedTuple):
     command: Sequence[str]
     strict: bool
     start_timeout_sec: float | None
+    working_dir: str | None
+    """Where the command runs, seen from the run's own directory; None is there."""
+    env: Mapping[str, str]
+    """What is laid over the runner's own environment."""
 
 
 class AskStatus(NamedTuple):

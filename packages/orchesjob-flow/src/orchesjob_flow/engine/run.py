@@ -13,7 +13,7 @@ import attrs
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step
+from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step, StepStatus
 from orchesjob_client import JobReport, Watch
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.engine.outcome import is_true
@@ -112,6 +112,7 @@ class RunState:
     """A run as its runner sees it."""
 
     run_key: str
+    flow: FlowSpec
     steps: list[RunStep]
     limits: Limits
     status: FlowStatus
@@ -125,6 +126,8 @@ class RunState:
     """Steps that may start, in the order in which they became ready."""
     open_steps: int = 0
     """Steps that are not terminal."""
+    failed: set[int] = attrs.Factory(set)
+    """The positions of the steps that are FAILED."""
     starting: int = 0
     """Calls of `orchesjob start` under way."""
     polling: bool = False
@@ -154,6 +157,7 @@ class RunState:
         plan.prepare()
         return cls(
             run_key=run.run_key,
+            flow=flow,
             steps=steps,
             limits=limits,
             status=run.status,
@@ -164,6 +168,7 @@ class RunState:
             plan=plan,
             by_id={step.spec.id: step for step in steps},
             open_steps=sum(not step.row.status.is_terminal for step in steps),
+            failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
         )
 
     def holds(self, operand: Name) -> bool | None:

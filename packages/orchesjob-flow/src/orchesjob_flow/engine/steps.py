@@ -43,6 +43,8 @@ def finish_step(
         ended_at = turn.wall_after(step.row.started_at)
     turn.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
     turn.run.open_steps -= 1
+    if status is StepStatus.FAILED:
+        turn.run.failed.add(step.row.position)
     if status is not StepStatus.CANCELLED and turn.run.cancel is None:
         turn.run.plan.done(step.spec.id)
 

@@ -1,0 +1,64 @@
+"""The map `env` of a flow and of a step: names and texts for a process (rule 9.12)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import flaw_of_setting, parse_flow
+
+type Complaints = Callable[..., list[str]]
+
+STEPS = "steps: [{id: A, command: [x]}]"
+
+
+def test_texts_are_what_stands_in_the_file() -> None:
+    """Values are text, character by character, and empty ones are quoted (rule 2.5)."""
+    flow = parse_flow(
+        f"flow_id: f\nenv: {{E: '', D: 2026-05-07, N: no, Z: ~, _a1: \"x=y\\n\"}}\n{STEPS}"
+    )
+    assert dict(flow.env) == {"E": "", "D": "2026-05-07", "N": "no", "Z": "~", "_a1": "x=y\n"}
+
+
+OWN = "must not begin with ORCHESJOB_: these are orchesjob's and this program's own"
+SPELLED = "must be made of A-Z, a-z, 0-9 and _, and not begin with a digit"
+WRONG = [
+    ("[A=1]", "env: must be a mapping of names to texts, such as {LANG: C}; got a list"),
+    ("A=1", 'env: must be a mapping of names to texts, such as {LANG: C}; got "A=1"'),
+    ("{1A: x}", f'env["1A"]: {SPELLED}, got "1A"'),
+    ("{A-B: x}", f'env.A-B: {SPELLED}, got "A-B"'),
+    ('{"": x}', f'env[""]: {SPELLED}, got ""'),
+    ("{x-mine: x}", f'env.x-mine: {SPELLED}, got "x-mine"'),
+    ("{Ä: x}", f'env.Ä: {SPELLED}, got "Ä"'),
+    ("{ORCHESJOB_HOME: /x}", f"env.ORCHESJOB_HOME: {OWN}"),
+    ("{ORCHESJOB_FLOW_STEP: b}", f"env.ORCHESJOB_FLOW_STEP: {OWN}"),
+    ("{A: 1, A: 2}", "env.A: duplicate key, first given on line 2"),
+    ("{A: [1]}", "env.A: must be text, got a list; put it in quotes"),
+    ("{A: }", "env.A: is empty; give it a value, or remove the key if it is optional"),
+    ('{A: "\\0"}', "env.A: must not contain the character U+0000"),
+]
+
+
+@pytest.mark.parametrize(("env", "message"), WRONG)
+def test_what_no_process_can_be_given_is_an_error(
+    complaints: Complaints, env: str, message: str
+) -> None:
+    """A bad name and a bad value are reported where they stand (rules 2.6 and 9.12)."""
+    (line,) = complaints(f"flow_id: f\nenv: {env}\n{STEPS}")
+    assert line.startswith("f:2:")
+    assert f": {message}" in line
+    (line,) = complaints(f"flow_id: f\nsteps:\n- id: A\n  command: [x]\n  env: {env}")
+    assert f": steps[0].{message.replace('line 2', 'line 5')}" in line
+
+
+def test_a_name_shares_the_space_of_its_value() -> None:
+    """Linux passes no more than 128 KiB in one variable, its name and the NUL included."""
+    most = 128 * 1024 - 1 - len("NAME=")
+    assert flaw_of_setting("NAME", "x" * most) is None
+    assert "131,066 bytes" in str(flaw_of_setting("NAME", "x" * (most + 1)))
+
+
+@pytest.mark.parametrize("path", ['""', "[a]", '"a\\nb"', "x" * 4097])
+def test_no_directory(complaints: Complaints, path: str) -> None:
+    """`working_dir` is printable text of 1 to 4096 characters (rule 9.12)."""
+    (line,) = complaints(f"flow_id: f\nworking_dir: {path}\n{STEPS}")
+    assert line.startswith("f:2:14: working_dir: must")
