@@ -16,6 +16,7 @@ OUTCOMES = {
         "fetch": OK,
         "load": NG,
         "report": SKIP,
+        "tidy": SKIP,
         "alert": OK,
         "publish": SKIP,
     },

@@ -166,8 +166,26 @@ BUGS = (
     Bug(
         "a job with another command is accepted",
         f"{ENGINE}/verdict.py",
-        "    if report.command and report.command != tuple(command):",
+        "    if report.command and report.command != spec.command:",
         "    if not report.command:",
+    ),
+    Bug(
+        "an exit code that skips counts as a success",
+        f"{ENGINE}/verdict.py",
+        "        return Verdict.SKIPPED",
+        "        return Verdict.SUCCEEDED",
+    ),
+    Bug(
+        "a failure is repeated whatever its exit code",
+        f"{ENGINE}/attempts.py",
+        " or (retried and code not in retried):",
+        ":",
+    ),
+    Bug(
+        "a failure that is allowed makes the run fail",
+        f"{ENGINE}/steps.py",
+        "return step.row.status is StepStatus.FAILED and not step.spec.allow_failure",
+        "return step.row.status is StepStatus.FAILED",
     ),
     Bug(
         "a condition is evaluated before all its steps have ended",

@@ -16,6 +16,13 @@ VARIABLES = st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmat
 SECONDS = st.one_of(
     st.integers(0, 10**6), st.floats(0, 10**6).filter(lambda x: x > 1e-300 or not x)
 )
+
+
+def exit_codes(least: int, most: int, min_size: int = 0) -> st.SearchStrategy[list[int]]:
+    """Return a few different exit codes."""
+    return st.lists(st.integers(least, most), unique=True, min_size=min_size, max_size=4)
+
+
 CALLS = ("any(failed)", "all( finished )", "none(skipped)")
 
 
@@ -51,6 +58,10 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
             "start_timeout_sec": SECONDS,
             "strict": st.booleans(),
             "description": PRINTABLE,
+            "success_exit_codes": exit_codes(0, 9, min_size=1),
+            "skip_exit_codes": exit_codes(10, 19),
+            "retry_exit_codes": exit_codes(20, 255, min_size=1),
+            "allow_failure": st.booleans(),
             "env": VARIABLES,
             "working_dir": PRINTABLE,
             "x-mine": st.one_of(st.none(), st.integers(), st.lists(PRINTABLE)),

@@ -29,6 +29,11 @@ P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "
             "its condition was false: b SUCCEEDED, c FAILED",
         ),
         (
+            Step(0, "a", StepStatus.SKIPPED, 2, 1, 3),
+            {"b": S},
+            "attempt 2 ended with an exit code that skips the step",
+        ),
+        (
             Step(0, "a", StepStatus.CANCELLED, 0, 0, 0, error="flow cancelled"),
             {"b": R},
             "flow cancelled",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flow_spec import StepSpec
 from orchesjob_client import JobReport
 from orchesjob_flow.engine.verdict import (
     Verdict,
@@ -47,7 +48,32 @@ def report(status: str, **facts: object) -> JobReport:
 )
 def test_verdicts(status: str, facts: dict[str, object], verdict: Verdict) -> None:
     """Each report has one verdict; an unknown status counts as running (rule 5.3)."""
-    assert judge(report(status, **facts), COMMAND) is verdict
+    assert judge(report(status, **facts), StepSpec("a", COMMAND)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        ("SUCCEEDED", 0, Verdict.FAILED),
+        ("SUCCEEDED", None, Verdict.FAILED),
+        ("FAILED", 3, Verdict.SUCCEEDED),
+        ("FAILED", 255, Verdict.SUCCEEDED),
+        ("FAILED", 4, Verdict.SKIPPED),
+        ("FAILED", 1, Verdict.FAILED),
+        ("FAILED", 0, Verdict.FAILED),
+        ("FAILED", None, Verdict.FAILED),
+        ("FAILED", -1, Verdict.FAILED),
+        ("ABORTED", 3, Verdict.ABORTED),
+        ("CANCELLED", 4, Verdict.ABORTED),
+        ("LOST", 3, Verdict.LOST),
+        ("RUNNING", 3, Verdict.ACTIVE),
+        ("PAUSED", 3, Verdict.ACTIVE),
+    ],
+)
+def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
+    """A code counts only where orchesjob says that the command ended by itself (rule 9.12)."""
+    spec = StepSpec("a", COMMAND, success_exit_codes=(3, 255), skip_exit_codes=(4,))
+    assert judge(report(status, exit_code=code), spec) is verdict
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,20 @@ class ListOf(Kind):
         first: dict[Any, int] = {}
         for index, value in enumerate(values):
             if value is not None and first.setdefault(value, index) != index:
-                findings.add(f"{quoted(value)} is listed twice", (*path, index), node.items[index])
+                findings.add(
+                    f"{quoted(str(value))} is listed twice", (*path, index), node.items[index]
+                )
+
+
+@attrs.frozen(eq=False)
+class SetOf(ListOf):
+    """A list in which nothing stands twice and the order means nothing: it is read sorted."""
+
+    distinct: bool = True
+
+    def _read(self, node: Node, path: Path, findings: Findings) -> tuple[Any, ...] | None:
+        values = super()._read(node, path, findings)
+        return values if values is None or None in values else tuple(sorted(values))
 
 
 @attrs.frozen(eq=False)
@@ -111,11 +124,12 @@ class Variables(Kind):
 class Record(Kind):
     """A mapping whose keys are the declared fields of an attrs class.
 
-    `noun` is what messages call it.
+    `noun` is what messages call it; no value may stand in two of the lists `apart`.
     """
 
     cls: type[Any]
     noun: str
+    apart: tuple[str, ...] = ()
 
     def schema(self) -> Schema:
         """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
@@ -135,12 +149,19 @@ class Record(Kind):
             findings.add(f"must be a mapping with {required}, got {got(node)}", path, node)
             return None
         self._report_missing(node, fields, path, findings)
-        values = {}
+        values, nodes = {}, {}
         for name, key, value in findings.keys_of(node, path):
             if name in fields:
+                nodes[name] = value
                 values[name] = fields[name].kind.read(value, (*path, name), findings)
             elif not name.startswith("x-"):
                 findings.add_unknown_key(name, fields, key, path, self.noun)
+        place: dict[Any, str] = {}
+        for name in self.apart:
+            for value in values.get(name, fields[name].default) or ():
+                if value is not None and place.setdefault(value, name) != name:
+                    message = f"{value} is in {place[value]} already; an outcome has one meaning"
+                    findings.add(message, (*path, name), nodes[name])
         return None if findings.problems else self.cls(**values)
 
     def _report_missing(

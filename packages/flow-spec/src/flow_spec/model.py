@@ -15,7 +15,7 @@ from flow_conditions import Condition, all_of
 from flow_spec.conditions import parse_when
 from flow_spec.differences import differences
 from flow_spec.errors import StoredFlowError, UnknownStepError
-from flow_spec.fields import CommandWords, ListOf, Record, Variables, declarations, declared
+from flow_spec.fields import CommandWords, ListOf, Record, SetOf, Variables, declarations, declared
 from flow_spec.kinds import (
     Boolean,
     Expression,
@@ -30,6 +30,8 @@ from flow_spec.kinds import (
 from flow_spec.spelling import Speller
 
 _MOST_RETRIES = 1_000_000
+_EXIT_CODE = Integer(minimum=0, maximum=255)
+_EXIT_CODES = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 _LONGEST_PATH = 4096
 _TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
 
@@ -93,6 +95,30 @@ class StepSpec:
         3600,
         default=None,
     )
+    success_exit_codes: tuple[int, ...] = declared(
+        SetOf(_EXIT_CODE, "exit codes", "[0, 3]", min_items=1),
+        "The exit codes with which an attempt succeeds.",
+        [0, 3],
+        default=(0,),
+    )
+    skip_exit_codes: tuple[int, ...] = declared(
+        SetOf(_EXIT_CODE, "exit codes", "[4]"),
+        "The exit codes with which an attempt makes the step SKIPPED.",
+        [4],
+        default=(),
+    )
+    retry_exit_codes: tuple[int, ...] = declared(
+        SetOf(_EXIT_CODE, "exit codes", "[75]", min_items=1),
+        "The only exit codes after which a failed attempt is made again.",
+        [75],
+        default=(),
+    )
+    allow_failure: bool = declared(
+        Boolean(),
+        "Whether the run may succeed though this step has failed.",
+        True,
+        default=False,
+    )
     strict: bool = declared(
         Boolean(),
         "Whether a run key that has succeeded is never executed again.",
@@ -134,7 +160,7 @@ class FlowSpec:
     flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
         ListOf(
-            Record(StepSpec, "a step"),
+            Record(StepSpec, "a step", apart=_EXIT_CODES),
             "steps",
             "[{id: hello, command: [echo, hello]}]",
             min_items=1,

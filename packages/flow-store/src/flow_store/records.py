@@ -48,12 +48,14 @@ class AttemptStatus(StrEnum):
     """How one attempt at a step stands.
 
     NEVER_RAN is a start that was never carried out: it used up a number but no retry (rule 4.2).
+    SKIPPED is one that ended by itself and thereby skipped its step (rule 9.12).
     """
 
     STARTING = "STARTING"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
     CANCELLED = "CANCELLED"
     NEVER_RAN = "NEVER_RAN"
 

@@ -67,8 +67,8 @@ MIGRATIONS = (
         position INTEGER NOT NULL,
         number INTEGER NOT NULL CHECK (number >= 1),
         status TEXT NOT NULL
-            CHECK (status IN ('STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED',
-                              'NEVER_RAN')),
+            CHECK (status IN ('STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'SKIPPED',
+                              'CANCELLED', 'NEVER_RAN')),
         started_at REAL NOT NULL,
         running_mono REAL,
         boot_id TEXT NOT NULL,

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -24,6 +25,7 @@ from flow_store import (
     StoreMissing,
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, locate
+from orchesjob_flow.engine.verdict import exit_code_of, verdict_of_code
 from orchesjob_flow.errors import RunNotFound, UnsafePlace
 from orchesjob_flow.home import check_run_key, refuse_shared
 from orchesjob_flow.listing import list_runs
@@ -57,6 +59,7 @@ class Recorded(NamedTuple):
     run_key: str
     key: str
     attempt: Attempt
+    spec: StepSpec
 
 
 def examine(settings: Settings, run_key: str | None) -> Iterator[Check]:
@@ -196,10 +199,11 @@ def attempts(store: FlowStore, run_key: str | None) -> Iterator[Recorded]:
         run = store.load(key)
         if run is None:
             continue
+        flow = FlowSpec.from_json(run.definition)
         for attempt in store.attempts(key):
             if attempt.job_id is not None:
-                step_id = run.steps[attempt.position].step_id
-                yield Recorded(key, f"{key}:{step_id}:{attempt.number}", attempt)
+                spec = flow.step(run.steps[attempt.position].step_id)
+                yield Recorded(key, f"{key}:{spec.id}:{attempt.number}", attempt, spec)
 
 
 def audit(
@@ -240,18 +244,22 @@ def compare(recorded: Recorded, answer: JobReport | OrchesjobError | None) -> Ch
         case _ if answer.job_id != attempt.job_id:
             other = f"{here}; orchesjob has another job of that key, started by somebody else"
             return Check("ledgers", Verdict.PROBLEM, other)
-        case _ if agrees(attempt.status, answer):
+        case _ if agrees(recorded, answer):
             return None
         case _:
             return Check("ledgers", Verdict.PROBLEM, f"{here}, and {answer.status} at orchesjob")
 
 
-def agrees(status: AttemptStatus, report: JobReport) -> bool:
+def agrees(recorded: Recorded, report: JobReport) -> bool:
     """Tell whether an attempt may stand so, given what orchesjob says of its job."""
+    status, code = recorded.attempt.status, exit_code_of(report)
+    if code is not None and not status.is_open:
+        meant = verdict_of_code(code, recorded.spec).name
+        return meant == (status.value if status.value in ("SUCCEEDED", "SKIPPED") else "FAILED")
     match status:
         case AttemptStatus.STARTING | AttemptStatus.RUNNING:
             return True  # its runner, or the next one, will ask
-        case AttemptStatus.SUCCEEDED:
-            return report.status == "SUCCEEDED"
+        case AttemptStatus.SUCCEEDED | AttemptStatus.SKIPPED:
+            return False  # only a command that ended by itself does so
         case _:
-            return report.status not in ("SUCCEEDED", "RUNNING", "STARTING")
+            return report.status not in ("RUNNING", "STARTING")

@@ -80,7 +80,8 @@ def sentence(explained: Explained) -> str:
     """Say what a person would say about a step."""
     step, waits_for, condition = explained
     statuses = {other.step_id: other.status for other in waits_for}
-    said = "skipped" if step.status is StepStatus.SKIPPED else reason(step, statuses)
+    unmet = step.status is StepStatus.SKIPPED and step.attempt_no == 0
+    said = "skipped" if unmet else reason(step, statuses)
     if condition is None or step.status is StepStatus.CANCELLED:
         return said
     undone = sum(not other.status.is_terminal for other in waits_for)

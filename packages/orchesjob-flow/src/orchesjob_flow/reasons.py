@@ -53,7 +53,7 @@ def reason(step: Step, waits: Mapping[str, StepStatus]) -> str:
         case StepStatus.RUNNING:
             return step.error or f"attempt {step.attempt_no} is running"
         case StepStatus.SKIPPED:
-            return f"its condition was false: {spell(waits.items())}"
+            return reason_to_skip(step, waits)
         case StepStatus.SUCCEEDED:
             return f"attempt {step.attempt_no} succeeded"
         case _:
@@ -66,6 +66,13 @@ def reason_to_wait(step: Step, waits: Mapping[str, StepStatus]) -> str:
     if unfinished:
         return f"waits for {spell(unfinished)}"
     return f"attempt {step.attempt_no + 1} may start"
+
+
+def reason_to_skip(step: Step, waits: Mapping[str, StepStatus]) -> str:
+    """Say whether its condition skipped a step, or its command did (rule 9.12)."""
+    if step.attempt_no:
+        return f"attempt {step.attempt_no} ended with an exit code that skips the step"
+    return f"its condition was false: {spell(waits.items())}"
 
 
 def spell(steps: Iterable[tuple[str, StepStatus]]) -> str:

@@ -12,9 +12,11 @@ from flow_store import FlowStore
 from .model import Case
 from .world import World
 
-EXECUTED = {"ok", "exit", "signal", "lost", "lost alive", "aborted", "timeout"}
+EXECUTED = {"ok", "ok 7", "skip 5", "exit", "signal", "lost", "lost alive", "aborted", "timeout"}
 PLANS: dict[str, dict[str, object]] = {
     "ok": {},
+    "ok 7": {"code": 7},
+    "skip 5": {"code": 5},
     "exit": {"code": 3},
     "signal": {"code": -11},
     "lost": {"seconds": 0.5, "worker_lives": 0.4},

@@ -102,7 +102,9 @@ def steps_move_forwards(_: "World", commit: Commit) -> None:
     """Numbers only grow, what has begun is not skipped, no end lies before its beginning (5.2)."""
     for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
         skipped = after.status is StepStatus.SKIPPED
-        assert not (skipped and after.attempt_no), f"{after.step_id} is skipped after it began"
+        latest = commit.attempts.get((after.position, after.attempt_no))
+        by_itself = latest is not None and latest.status is AttemptStatus.SKIPPED
+        assert not skipped or by_itself or not after.attempt_no, f"{after.step_id} had begun"
         assert after.attempt_no >= before.attempt_no, f"{after.step_id} lost a number"
         assert after.failures >= before.failures, f"{after.step_id} lost a failure"
         assert (after.finished_at is not None) == after.status.is_terminal, after
@@ -139,6 +141,7 @@ def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
     for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
         begun = after.attempt_no > before.attempt_no
         skipped = after.status is StepStatus.SKIPPED and not before.status.is_terminal
+        skipped = skipped and after.attempt_no == 0
         if not begun and not skipped:
             continue
         spec = spec_of(world, after)
@@ -165,10 +168,11 @@ def cancelled_means_gone(world: "World", commit: Commit) -> None:
             assert not alive, f"{step.step_id} is alive in a cancelled run: {alive}"
 
 
-def retries_are_accounted_for(_: "World", commit: Commit) -> None:
+def retries_are_accounted_for(world: "World", commit: Commit) -> None:
     """A step's failures are its failed attempts, and it FAILED with no retries left (4.2, 5.2).
 
-    A job of somebody else under its key fails a step whatever is left (5.9).
+    A job of somebody else under its key fails a step whatever is left (5.9), and so does what is
+    none of its `retry_exit_codes` (9.12).
     """
     failed: dict[int, int] = {}
     for (position, _number), attempt in commit.attempts.items():
@@ -178,7 +182,8 @@ def retries_are_accounted_for(_: "World", commit: Commit) -> None:
         used_up = step.failures == step.max_retries + 1
         foreign = "as another command" in (step.error or "")
         if step.status is StepStatus.FAILED:
-            assert used_up or foreign, f"{step.step_id} failed with retries left"
+            final = is_final(step.error, spec_of(world, step))
+            assert used_up or foreign or final, f"{step.step_id} failed with retries left"
         else:
             assert step.failures <= step.max_retries + (step.status is StepStatus.CANCELLED)
         if step.status is StepStatus.SUCCEEDED:
@@ -186,25 +191,39 @@ def retries_are_accounted_for(_: "World", commit: Commit) -> None:
             assert latest.status is AttemptStatus.SUCCEEDED, f"{step.step_id} did not succeed"
 
 
+def is_final(error: str | None, spec: StepSpec) -> bool:
+    """Tell whether a failure is none of those after which a step is retried (9.12)."""
+    retried = [f"exit code {code}" for code in spec.retry_exit_codes]
+    return bool(retried) and error not in retried
+
+
 def outcomes_are_true(world: "World", commit: Commit) -> None:
     """What is recorded of an attempt's end is what happened (4.2, 5.3, 5.9).
 
-    SUCCEEDED: its very command ended with 0. FAILED or CANCELLED: orchesjob does not say SUCCEEDED
-    of it. NEVER_RAN: it never ran.
+    SUCCEEDED or SKIPPED: its very command ended with such a code. FAILED or CANCELLED: orchesjob
+    knows no such end of it. NEVER_RAN: it never ran.
     """
     for attempt in commit.newly_closed:
         run_key = commit.key_of(attempt)
-        command = spec_of(world, commit.after.steps[attempt.position]).command
-        jobs = [job for job in world.jobs.ever(run_key) if job.command == command]
-        succeeded = any(job.status == "SUCCEEDED" for job in jobs)
+        spec = spec_of(world, commit.after.steps[attempt.position])
+        jobs = [job for job in world.jobs.ever(run_key) if job.command == spec.command]
+        ended = [job for job in jobs if job.status in ("SUCCEEDED", "FAILED")]
+        good = {
+            AttemptStatus.SUCCEEDED: spec.success_exit_codes,
+            AttemptStatus.SKIPPED: spec.skip_exit_codes,
+        }
+        succeeded = any(
+            job.exit_code in (*spec.success_exit_codes, *spec.skip_exit_codes) for job in ended
+        )
         executions = [found for found in world.jobs.ledger if found.key == run_key]
         assert all(found.end is not None for found in executions) or may_be_alive(attempt), (
             f"{run_key} is {attempt.status} while it runs"
         )
         match attempt.status:
-            case AttemptStatus.SUCCEEDED:
-                assert succeeded, f"{run_key} SUCCEEDED, and no job of it has"
-                assert all(found.code == 0 for found in executions), f"{run_key} did not end with 0"
+            case AttemptStatus.SUCCEEDED | AttemptStatus.SKIPPED as status:
+                right = good[status]
+                assert any(job.exit_code in right for job in ended), f"no job of {run_key} did so"
+                assert all(found.code in right for found in executions), f"{run_key}: {executions}"
             case AttemptStatus.NEVER_RAN:
                 assert not executions, f"{run_key} is said never to have run"
             case _:
@@ -251,11 +270,15 @@ def delays_are_kept(world: "World", commit: Commit) -> None:
         )
 
 
-def the_run_is_its_steps(_: "World", commit: Commit) -> None:
-    """The run's status follows from its steps', and its error says which failed (5.1)."""
+def the_run_is_its_steps(world: "World", commit: Commit) -> None:
+    """The run's status follows from its steps', and its error says which failed (5.1, 9.12)."""
     run = commit.after
     ended = all(step.status.is_terminal for step in run.steps)
-    failed = [step.step_id for step in run.steps if step.status is StepStatus.FAILED]
+    failed = [
+        step.step_id
+        for step in run.steps
+        if step.status is StepStatus.FAILED and not spec_of(world, step).allow_failure
+    ]
     cancelled = any(step.status is StepStatus.CANCELLED for step in run.steps)
     assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
     if run.status is FlowStatus.CANCELLED:

@@ -13,6 +13,8 @@ from flow_spec import StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
 LIMIT_SEC = 30.0
+GOOD = {"ok": "SUCCEEDED", "ok 7": "SUCCEEDED", "skip 5": "SKIPPED"}
+"""What may become of an attempt that costs no retry, and of its step; the last two by codes."""
 CHARGED = ("exit", "signal", "lost", "lost alive", "aborted", "missing", "timeout")
 """What may become of an attempt that costs a retry."""
 
@@ -68,7 +70,10 @@ def generate(seed: int, most_steps: int = 9) -> Case:
         depends_on = tuple(random.sample(known, random.randint(0, min(3, len(known)))))
         condition = make_condition(random, known, 3) if known and random.random() < 0.6 else None
         retries, strict = random.randint(0, 2), random.random() < 0.7
-        fates[step_id] = make_fates(random, retries, strict=strict)
+        by_codes, choosy = random.random() < 0.3, random.random() < 0.2
+        fates[step_id] = make_fates(
+            random, retries, strict=strict, by_codes=by_codes, choosy=choosy
+        )
         steps.append(
             StepSpec(
                 id=step_id,
@@ -79,6 +84,10 @@ def generate(seed: int, most_steps: int = 9) -> Case:
                 retry_delay_sec=random.choice((0.0, 0.0, 0.7, 3.0)),
                 timeout_sec=LIMIT_SEC if "timeout" in fates[step_id] else None,
                 strict=strict,
+                success_exit_codes=(0, 7) if by_codes else (0,),
+                skip_exit_codes=(5,) if by_codes else (),
+                retry_exit_codes=(3,) if choosy else (),
+                allow_failure=random.random() < 0.2,
             )
         )
         if condition is None:
@@ -87,27 +96,34 @@ def generate(seed: int, most_steps: int = 9) -> Case:
             runs = is_true(condition, statuses)
         if runs:
             attempts[step_id] = len(fates[step_id])
-            statuses[step_id] = "SUCCEEDED" if fates[step_id][-1] == "ok" else "FAILED"
+            statuses[step_id] = GOOD.get(fates[step_id][-1], "FAILED")
         else:
             attempts[step_id], statuses[step_id] = 0, "SKIPPED"
     random.shuffle(steps)
-    run_status = "FAILED" if "FAILED" in statuses.values() else "SUCCEEDED"
+    bad = [step.id for step in steps if statuses[step.id] == "FAILED" and not step.allow_failure]
+    run_status = "FAILED" if bad else "SUCCEEDED"
     return Case(tuple(steps), fates, statuses, attempts, run_status)
 
 
-def make_fates(random: Random, retries: int, *, strict: bool) -> tuple[str, ...]:
-    """Make up what becomes of a step's attempts, up to the one that settles the step."""
+def make_fates(
+    random: Random, retries: int, *, strict: bool, by_codes: bool, choosy: bool
+) -> tuple[str, ...]:
+    """Make up what becomes of a step's attempts, up to the one that settles the step.
+
+    `by_codes` knows more good exit codes than 0; `choosy` retries after code 3 alone.
+    """
     fates: list[str] = []
     while True:
         if random.random() < 0.1 and fates[-2:] != ["dead", "dead"]:
             fates.append("dead")  # uses up a number, but no retry
         elif random.random() < 0.55:
-            return (*fates, "ok")
+            return (*fates, random.choice(tuple(GOOD)) if by_codes else "ok")
         elif strict and random.random() < 0.05:
             return (*fates, "foreign")
         else:
             fates.append(random.choice(CHARGED))
-            if sum(fate in CHARGED for fate in fates) == retries + 1:
+            used_up = sum(fate in CHARGED for fate in fates) == retries + 1
+            if used_up or (choosy and fates[-1] != "exit"):
                 return tuple(fates)
 
 

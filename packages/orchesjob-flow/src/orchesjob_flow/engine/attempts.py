@@ -19,6 +19,7 @@ from orchesjob_flow.engine.verdict import (
     describe_abort,
     describe_failure,
     describe_loss,
+    exit_code_of,
     job_finished_at,
     judge,
 )
@@ -66,7 +67,7 @@ def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
 
 def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
     """Do what an answer of orchesjob about the attempt's job means."""
-    verdict = judge(report, step.spec.command)
+    verdict = judge(report, step.spec)
     take_note(turn, step, attempt, report, verdict)
     ending = attempt.row.abort_reason is not None
     match verdict:
@@ -74,8 +75,10 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
             foreign(turn, step, attempt, report)
         case Verdict.SUCCEEDED:
             succeeded(turn, step, attempt)
+        case Verdict.SKIPPED:
+            skipped(turn, step, attempt)
         case Verdict.FAILED:
-            fail_attempt(turn, step, attempt, describe_failure(report))
+            fail_attempt(turn, step, attempt, describe_failure(report), exit_code_of(report))
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
             never_ran(turn, step, attempt)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
@@ -237,6 +240,12 @@ def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     finish_step(turn, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
 
+def skipped(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+    """Skip the step whose command said by its exit code that there is nothing to do (9.12)."""
+    close_attempt(turn, step, attempt, AttemptStatus.SKIPPED, None)
+    finish_step(turn, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
+
+
 def lost(turn: Turn, step: RunStep, attempt: OpenAttempt, why: str) -> None:
     """Fail an attempt of which nobody can say how it ended, or whether it did."""
     if attempt.row.abort_reason is not None:
@@ -269,11 +278,17 @@ def never_ran(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
         await_attempt(turn, step)
 
 
-def fail_attempt(turn: Turn, step: RunStep, attempt: OpenAttempt, error: str) -> None:
-    """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4)."""
+def fail_attempt(
+    turn: Turn, step: RunStep, attempt: OpenAttempt, error: str, code: int | None = None
+) -> None:
+    """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4).
+
+    With `retry_exit_codes` any other failure is final (rule 9.12).
+    """
+    retried = step.spec.retry_exit_codes
     close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
     turn.record_step(step, failures=step.row.failures + 1, error=error)
-    if step.row.failures > step.row.max_retries:
+    if step.row.failures > step.row.max_retries or (retried and code not in retried):
         finish_step(turn, step, StepStatus.FAILED, error, attempt.row.finished_at)
     else:
         retry_step(turn, step, error)

@@ -51,7 +51,7 @@ def finish_step(
 
 def finish_run(turn: Turn) -> None:
     """Fold the outcomes of all steps into the run's (rule 5.1)."""
-    failed = [s.spec.id for s in turn.run.steps if s.row.status is StepStatus.FAILED]
+    failed = [s.spec.id for s in turn.run.steps if is_bad(s)]
     if failed:
         noun = "step" if len(failed) == 1 else "steps"
         turn.record_run(FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}")
@@ -59,6 +59,11 @@ def finish_run(turn: Turn) -> None:
         turn.record_run(FlowStatus.CANCELLED, None)  # of an earlier end, and not retried
     else:
         turn.record_run(FlowStatus.SUCCEEDED, None)
+
+
+def is_bad(step: RunStep) -> bool:
+    """Tell whether a step makes the run fail: it FAILED, and that is not allowed (rule 9.12)."""
+    return step.row.status is StepStatus.FAILED and not step.spec.allow_failure
 
 
 def retry_step(turn: Turn, step: RunStep, error: str) -> None:

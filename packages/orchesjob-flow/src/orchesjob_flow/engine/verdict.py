@@ -6,9 +6,9 @@ matter of `attempts`.
 
 import json
 import signal
-from collections.abc import Sequence
 from enum import Enum, auto
 
+from flow_spec import StepSpec
 from orchesjob_client import JobReport, JobStatus
 
 LONGEST_REASON = 200
@@ -21,6 +21,7 @@ class Verdict(Enum):
     ACTIVE = auto()  # runs on, or may do so
     SUCCEEDED = auto()
     FAILED = auto()  # ended by itself, and badly
+    SKIPPED = auto()  # ended by itself, with a code that skips the step
     ABORTED = auto()  # was ended, or is being ended, by an abort
     LOST = auto()  # orchesjob lost sight of it: it may be alive
     NEVER_RAN = auto()  # proven: its command never began and never will
@@ -39,22 +40,38 @@ VERDICTS = {
 }
 
 
-def judge(report: JobReport, command: Sequence[str]) -> Verdict:
-    """Classify a report about the attempt that should run `command`."""
-    if report.command and report.command != tuple(command):
+def judge(report: JobReport, spec: StepSpec) -> Verdict:
+    """Classify a report about an attempt at a step."""
+    if report.command and report.command != spec.command:
         return Verdict.FOREIGN
     if report.never_ran:
         return Verdict.NEVER_RAN
     if report.known_status is JobStatus.STARTING and report.worker_pid is None:
         return Verdict.UNBORN
-    return VERDICTS[report.known_status]
+    code = exit_code_of(report)
+    return VERDICTS[report.known_status] if code is None else verdict_of_code(code, spec)
+
+
+def exit_code_of(report: JobReport) -> int | None:
+    """Return the code with which a command ended by itself; None for any other end (rule 9.12)."""
+    if report.known_status is JobStatus.SUCCEEDED:
+        return 0
+    failed = report.known_status is JobStatus.FAILED
+    return report.exit_code if failed and (report.exit_code or 0) > 0 else None
+
+
+def verdict_of_code(code: int, spec: StepSpec) -> Verdict:
+    """Say what an exit code means for a step (rule 9.12)."""
+    if code in spec.skip_exit_codes:
+        return Verdict.SKIPPED
+    return Verdict.SUCCEEDED if code in spec.success_exit_codes else Verdict.FAILED
 
 
 def describe_failure(report: JobReport) -> str:
     """Say in a few words how a job failed that ended by itself."""
     if report.not_spawned:
         return "the command could not be started: not found or not executable"
-    code = report.exit_code
+    code = report.exit_code if (known := exit_code_of(report)) is None else known
     if code is None:
         return "failed without an exit code"
     if code < 0:
