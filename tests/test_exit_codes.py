@@ -98,3 +98,12 @@ def test_doctor_knows_the_codes(flow: "Flow") -> None:
     flow.orchesjob.plant("k:a:1", exit_code=5)
     found = flow.ask("doctor", code=1)["checks"]
     assert "k:a:1 is SUCCEEDED here, and FAILED at orchesjob" in [one["message"] for one in found]
+
+
+def test_a_delay_that_grows(each_flow: "Flow") -> None:
+    """The second delay is the first one times the factor, within the longest (rule 9.12)."""
+    delays = {"retry_delay_sec": 0.2, "retry_backoff": 3, "retry_max_delay_sec": 0.4}
+    file = each_flow.write({"id": "a", "command": exits(1), "retries": 2, **delays})
+    first, second, third = each_flow.start("k", file, code=1)["steps"][0]["attempts"]
+    assert second["started_at"] - first["finished_at"] >= 0.2
+    assert third["started_at"] - second["finished_at"] >= 0.4

@@ -94,8 +94,14 @@ BUGS = (
     Bug(
         "no retry delay",
         f"{ENGINE}/steps.py",
-        "    delay = step.spec.retry_delay_sec\n",
+        "    delay = step.spec.delay_after(step.row.failures)\n",
         "    delay = 0.0\n",
+    ),
+    Bug(
+        "a retry delay does not grow",
+        f"{ENGINE}/steps.py",
+        "    delay = step.spec.delay_after(step.row.failures)\n",
+        "    delay = step.spec.delay_after(1)\n",
     ),
     Bug(
         "a cancel is not looked for in the commit of a start",

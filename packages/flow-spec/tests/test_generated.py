@@ -54,6 +54,8 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
         optional: dict[str, st.SearchStrategy[Any]] = {
             "retries": st.integers(0, 10**6),
             "retry_delay_sec": SECONDS,
+            "retry_backoff": st.floats(1, 1000),
+            "retry_max_delay_sec": SECONDS,
             "timeout_sec": SECONDS.filter(bool),
             "start_timeout_sec": SECONDS,
             "strict": st.booleans(),

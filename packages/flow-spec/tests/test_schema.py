@@ -24,6 +24,8 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "depends_on",
         "retries",
         "retry_delay_sec",
+        "retry_backoff",
+        "retry_max_delay_sec",
         "env",
         "working_dir",
         "timeout_sec",

@@ -32,6 +32,7 @@ from flow_spec.spelling import Speller
 _MOST_RETRIES = 1_000_000
 _EXIT_CODE = Integer(minimum=0, maximum=255)
 _EXIT_CODES = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
+_LARGEST_FACTOR = 1000.0
 _LONGEST_PATH = 4096
 _TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
 
@@ -76,6 +77,18 @@ class StepSpec:
         "Seconds between a failed attempt and the next.",
         60,
         default=0.0,
+    )
+    retry_backoff: float = declared(
+        Number(minimum=1.0, maximum=_LARGEST_FACTOR),
+        "The factor by which the delay grows with each failure.",
+        2,
+        default=1.0,
+    )
+    retry_max_delay_sec: float | None = declared(
+        Number(maximum=_TEN_YEARS_SEC),
+        "Seconds beyond which the delay does not grow.",
+        900,
+        default=None,
     )
     env: tuple[tuple[str, str], ...] = declared(
         Variables(),
@@ -145,6 +158,14 @@ class StepSpec:
         if self.when is not None:
             return parse_when(self.when, self.depends_on)
         return all_of(self.depends_on) if self.depends_on else None
+
+    def delay_after(self, failures: int) -> float:
+        """Return the seconds between so many failures and the next attempt. Rule 9.12."""
+        most = _TEN_YEARS_SEC if self.retry_max_delay_sec is None else self.retry_max_delay_sec
+        try:
+            return min(self.retry_delay_sec * self.retry_backoff ** (failures - 1), most)
+        except OverflowError:
+            return most if self.retry_delay_sec else 0.0
 
     @cached_property
     def waits_for(self) -> tuple[str, ...]:

@@ -256,7 +256,7 @@ def timeouts_are_true(world: "World", commit: Commit) -> None:
 
 
 def delays_are_kept(world: "World", commit: Commit) -> None:
-    """Between a failure and the next attempt lies the whole delay, on any clock (5.4, 5.10)."""
+    """Between a failure and the next attempt lies the delay, on any clock (5.4, 5.10, 9.12)."""
     for attempt in commit.newly_begun:
         last = attempt.position, attempt.number - 1
         closed, failed = world.closed.get(last), commit.attempts.get(last)
@@ -264,7 +264,13 @@ def delays_are_kept(world: "World", commit: Commit) -> None:
             continue
         step = commit.after.steps[attempt.position]
         waited = commit.decided.mono - closed.mono
-        delay = spec_of(world, step).retry_delay_sec
+        spec = spec_of(world, step)
+        numbers = range(1, attempt.number)
+        past = [commit.attempts[attempt.position, number] for number in numbers]
+        failures = sum(one.status is AttemptStatus.FAILED for one in past)
+        delay = spec.retry_delay_sec * spec.retry_backoff ** (failures - 1)
+        if spec.retry_max_delay_sec is not None:
+            delay = min(delay, spec.retry_max_delay_sec)
         assert closed.boot != commit.decided.boot or waited >= delay - 1e-6, (
             f"{step.step_id} is tried again after {waited:.3f} of {delay} s"
         )

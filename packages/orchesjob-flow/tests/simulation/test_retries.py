@@ -99,6 +99,20 @@ def test_a_delay_outlives_its_runner(world: World, step: Make, pause: float) -> 
     assert max(20.0, pause) <= second.begin - first.end < max(20.0, pause) + 6
 
 
+def test_a_delay_that_grows(world: World, step: Make) -> None:
+    """Each failure multiplies the delay, up to the longest; a dead start does not (rule 9.12)."""
+    spec = step("a", retries=4, retry_delay_sec=10.0, retry_backoff=3.0, retry_max_delay_sec=50.0)
+    world.record(spec)
+    for number in (1, 2, 4, 5):
+        world.plan(f"a:{number}", code=1, seconds=1.0)
+    world.calls.script("start", "a:3", "dead")
+    assert world.drive().status == "SUCCEEDED"
+    begun = [found.begin for found in world.executions("a")]
+    ended = [found.end or 0.0 for found in world.executions("a")]
+    waited = [begin - end for end, begin in zip(ended, begun[1:], strict=False)]
+    assert [round(seconds, -1) for seconds in waited] == [10.0, 30.0, 50.0, 50.0]
+
+
 @pytest.mark.parametrize("jump", [-86_400.0, 0.0, 10.0])
 def test_a_delay_after_a_restart(world: World, step: Make, jump: float) -> None:
     """After a restart of the machine a delay is at most as long as ever (rule 5.10)."""

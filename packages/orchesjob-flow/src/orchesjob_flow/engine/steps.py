@@ -68,7 +68,7 @@ def is_bad(step: RunStep) -> bool:
 
 def retry_step(turn: Turn, step: RunStep, error: str) -> None:
     """Let a step wait for its next attempt (rule 5.4)."""
-    delay = step.spec.retry_delay_sec
+    delay = step.spec.delay_after(step.row.failures)
     if turn.run.cancel is not None:
         return
     if delay > 0:
@@ -96,7 +96,7 @@ def await_attempt(turn: Turn, step: RunStep) -> None:
     elif row.next_attempt_boot == turn.now.boot:
         remaining = row.next_attempt_mono - turn.now.mono
     else:
-        remaining = min(row.next_attempt_at - turn.now.wall, step.spec.retry_delay_sec)
+        remaining = min(row.next_attempt_at - turn.now.wall, step.spec.delay_after(row.failures))
     if remaining > 0:
         turn.set_timer(remaining, Timer.RETRY, AttemptId(row.position, row.attempt_no))
     else:

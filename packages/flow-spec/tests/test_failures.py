@@ -1,4 +1,4 @@
-"""Exit codes as outcomes: which values the fields may hold (rule 9.12)."""
+"""What is a failure, and when it is tried again: exit codes and delays (rule 9.12)."""
 
 from collections.abc import Callable
 
@@ -49,6 +49,25 @@ def test_a_code_has_one_meaning(complaints: Complaints, fields: str, message: st
     """A code outside 0 to 255, or with two meanings, is an error (rule 9.12)."""
     (line,) = complaints(flow(fields))
     assert f": steps[0].{message}" in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "failures", "delay"),
+    [
+        ("retry_delay_sec: 10", 7, 10.0),
+        ("retry_delay_sec: 10, retry_backoff: 2", 1, 10.0),
+        ("retry_delay_sec: 10, retry_backoff: 2", 4, 80.0),
+        ("retry_delay_sec: 10, retry_backoff: 1.5, retry_max_delay_sec: 30", 3, 22.5),
+        ("retry_delay_sec: 10, retry_backoff: 1.5, retry_max_delay_sec: 30", 4, 30.0),
+        ("retry_delay_sec: 10, retry_max_delay_sec: 3", 1, 3.0),
+        ("retry_delay_sec: 10, retry_backoff: 1000", 1_000_000, 316_224_000.0),
+        ("retry_delay_sec: 10, retry_backoff: 1000, retry_max_delay_sec: 60", 1_000_000, 60.0),
+        ("retry_backoff: 1000", 1_000_000, 0.0),
+    ],
+)
+def test_a_delay_grows_up_to_the_longest(fields: str, failures: int, delay: float) -> None:
+    """Each failure but the first multiplies the delay, which has bounds (rule 9.12)."""
+    assert parse_flow(flow(fields)).steps[0].delay_after(failures) == delay
 
 
 def test_zero_may_skip(complaints: Complaints) -> None:
