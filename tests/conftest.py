@@ -202,7 +202,11 @@ class Flow:
         self.folder = folder
         self.home = folder / "flow-home"
         self.database = self.home / "orchesjob-flow.sqlite3"
-        self.environ = {**orchesjob.environ, "ORCHESJOB_FLOW_HOME": str(self.home)}
+        self.environ = {
+            **orchesjob.environ,
+            "ORCHESJOB_FLOW_HOME": str(self.home),
+            "TERM": "xterm-256color",  # wherever a test gives it a terminal
+        }
         self._children: list[subprocess.Popen[str]] = []
 
     def write(self, *steps: Mapping[str, Any], name: str = "flow.json", **fields: Any) -> str:

@@ -18,7 +18,7 @@ ARROWS = {
     "flow_store": set(),
     "orchesjob_client": {"attrs"},
     "orchesjob_flow": {
-        *("attrs", "click", "tabulate"),
+        *("attrs", "click", "tabulate", "wcwidth"),
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),
     },
 }
@@ -44,17 +44,17 @@ ENGINE_MAY_IMPORT = {
 OUTERMOST = {
     "time.time": {
         *("orchesjob_flow.clock", "orchesjob_flow.commands", "orchesjob_flow.pruning"),
-        *("orchesjob_flow.table", "orchesjob_flow.watch"),
+        *("orchesjob_flow.screen", "orchesjob_flow.table"),
     },
     "os.environ": {
-        *("orchesjob_flow.door", "orchesjob_flow.settings", "orchesjob_flow.table"),
+        *("orchesjob_flow.door", "orchesjob_flow.settings", "orchesjob_flow.terminal"),
         *("orchesjob_client.client", "orchesjob_client.ps"),
     },
     "sys.stdout": {
         *("orchesjob_flow.cli.looking", "orchesjob_flow.door", "orchesjob_flow.output"),
-        *("orchesjob_flow.report", "orchesjob_flow.table"),
+        *("orchesjob_flow.report", "orchesjob_flow.terminal"),
     },
-    "sys.stderr": {"orchesjob_flow.output"},
+    "sys.stderr": {"orchesjob_flow.output", "orchesjob_flow.terminal"},
     "sys.argv": {"orchesjob_flow.door"},
     "click.echo": set(),
     "print": set(),

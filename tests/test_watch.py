@@ -1,5 +1,6 @@
 """`watch`: a table again and again, until the run has ended."""
 
+import json
 import os
 import pty
 import select
@@ -91,6 +92,15 @@ def test_mode(flow: "Flow") -> None:
     assert (on_pipe.returncode, HOME in on_pipe.stdout) == (0, True)
 
 
+def test_dumb_terminal(flow: "Flow") -> None:
+    """Where no cursor can be moved, tables are printed one below the other (rule 6.6)."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    flow.environ["TERM"] = "dumb"
+    code, shown = flow.run_on_terminal("watch", "--run-key=k")
+    assert (code, HOME in shown) == (0, False)
+    assert "Flow: f  Run: k" in shown
+
+
 def test_only_reads(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
     """`watch` advances nothing: a run without a runner stays as it is, and is said to (6.6)."""
     after = {"id": "b", "command": ["true"], "when": "a"}
@@ -107,7 +117,13 @@ def test_only_reads(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob")
     tables = [watch.stdout.readline() for _ in range(20)]
     assert any(line.startswith("Runner: none") for line in tables)
     watch.send_signal(signal.SIGINT)
-    assert watch.wait(30) == 130
+    _, stderr = watch.communicate(timeout=30)
+    assert watch.returncode == 130
+    assert json.loads(stderr) == {
+        "error": "interrupted by SIGINT; steps that have begun run on under orchesjob, and another "
+        "process that advances the run goes on",
+        "resume": "orchesjob-flow watch --run-key=k --interval=0.05",
+    }
     assert flow.status("k")["steps"][0]["status"] == "RUNNING"
 
 

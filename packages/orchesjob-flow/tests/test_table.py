@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
-from orchesjob_flow.table import duration, run_table
+from orchesjob_flow.table import duration, fitted_table, run_table
+from orchesjob_flow.text import width
 
 RULE_6_5 = """\
 Flow: daily-import  Run: daily-20260507
@@ -107,3 +108,72 @@ def test_nothing_moves_the_cursor(make_run: Callable[..., Run]) -> None:
 def test_durations(start: float, end: float | None, wall: float, text: str) -> None:
     """A duration is in hours, minutes and seconds; a clock that went back makes none negative."""
     assert duration(start, end, wall) == text
+
+
+@pytest.fixture
+def crowd(make_run: Callable[..., Run]) -> Run:
+    """200 steps: 150 wait, 40 succeeded, 6 failed, 3 are delayed, and the last one runs."""
+    statuses = ["SUCCEEDED"] * 40 + ["PENDING"] * 150 + ["DELAYED"] * 3 + ["FAILED"] * 6
+    steps = [
+        Step(place, f"s{place}", StepStatus(status), 0, 0, 0, started_at=1.0, finished_at=2.0)
+        for place, status in enumerate([*statuses, "RUNNING"])
+    ]
+    return make_run(*((step, None) for step in steps))
+
+
+def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
+    """Running, then failed, then delayed steps come first; the rest is counted (rule 6.6)."""
+    lines = fitted_table(crowd, 1, 5.0, (80, 24), colour=False)
+    assert len(lines) == 24
+    assert lines[1] == "Status: > RUNNING  Steps: 46/200 done, 1 running, 6 failed"
+    order = [line.split()[2] for line in lines[6:-1]]
+    assert order == ["RUNNING", *["FAILED"] * 6, *["DELAYED"] * 3, *["PENDING"] * 7]
+    assert lines[6].startswith("s199 ")
+    assert lines[-1] == "... and 183 more: 143 PENDING, 40 SUCCEEDED"
+
+
+def test_what_fits_keeps_its_order(daily: Run, ten_o_clock: float) -> None:
+    """Where all steps fit, they are in the order of the file."""
+    lines = fitted_table(daily, 1, ten_o_clock + 70, (86, 10), colour=False)
+    assert lines == RULE_6_5.splitlines()
+
+
+@pytest.mark.parametrize("lines", range(1, 12))
+def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
+    """However low the screen, the head of the table is there and nothing scrolls (rule 6.6)."""
+    shown = fitted_table(crowd, 1, 5.0, (80, lines), colour=False)
+    assert len(shown) <= lines
+    assert shown[0] == "Flow: daily-import  Run: daily-20260507"
+
+
+LONG = "waits for attempt 1 to be gone: pid 4711 (a command that goes on and on and on)"
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("columns", [20, 30, 40, 59, 60, 79, 80, 81, 100, 120, 200])
+@pytest.mark.parametrize("step_id", ["load", "日本から来たデータを読み込む", "x" * 128])
+def test_no_line_is_wider_than_the_screen(
+    make_run: Callable[..., Run], step_id: str, columns: int, colour: bool
+) -> None:
+    """Long cells are cut, never wrapped, whatever the width of their characters (rule 6.6)."""
+    step = Step(0, step_id, StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=f"🚧 {LONG}")
+    run = make_run((step, None), flow_id="日本" * 60, error=LONG)
+    lines = fitted_table(run, None, 5.0, (columns, 24), colour=colour)
+    assert max(map(width, lines)) <= columns
+    assert all(line.count("\x1b[33m") == line.count("\x1b[0m") - ("36m" in line) for line in lines)
+
+
+def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
+    """What only repeats other cells goes before an id or an error is cut."""
+    step = Step(0, "load", StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=LONG)
+    run = make_run((step, None))
+
+    def heads(columns: int) -> list[str]:
+        return fitted_table(run, 1, 5.0, (columns, 24), colour=False)[4].split()
+
+    everything = ["Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run", "key", "Error"]
+    assert heads(200) == everything
+    assert heads(80) == ["Step", "Status", "Attempt", "Elapsed", "orchesjob", "Error"]
+    assert heads(70) == ["Step", "Status", "Attempt", "Elapsed", "Error"]
+    assert heads(46) == ["Step", "Status", "Error"]
+    assert LONG[:20] in "".join(fitted_table(run, 1, 5.0, (80, 24), colour=False))

@@ -21,8 +21,12 @@ from orchesjob_flow.output import (
 from orchesjob_flow.quick import answer, parse_question
 from orchesjob_flow.text import dump_json
 
+RUN_ON = "steps that have begun run on under orchesjob"
 LEFT_BEHIND = {
-    "start": "steps that have begun run on under orchesjob",
+    "start": RUN_ON,
+    "retry": RUN_ON,
+    "resume": RUN_ON,
+    "watch": f"{RUN_ON}, and another process that advances the run goes on",
     "cancel": "a request that was recorded stays, and whoever advances the run carries it out",
 }
 """What an interrupted command leaves to be gone on with."""
@@ -106,9 +110,23 @@ def interrupted(signum: int, words: Sequence[str]) -> int:
         import shlex
 
         described["error"] += f"; {LEFT_BEHIND[command]}"
-        described["resume"] = shlex.join(["orchesjob-flow", *words])
+        described["resume"] = shlex.join(["orchesjob-flow", *words_to_go_on(command, words)])
     write_message(dump_json(described, indent=None))
     return SIGNALLED + signum
+
+
+def words_to_go_on(command: str, words: Sequence[str]) -> list[str]:
+    """Return the command line that goes on: the same, but a `retry` has reopened the run already.
+
+    >>> words_to_go_on("retry", ["--db", "x", "retry", "--step=load", "--run-key", "k", "-d"])
+    ['--db', 'x', 'resume', '--run-key', 'k']
+    """
+    if command != "retry":
+        return list(words)
+    place = words.index(command)
+    key = next(number for number, word in enumerate(words) if word.startswith("--run-key"))
+    size = 1 if "=" in words[key] else 2
+    return [*words[:place], "resume", *words[key : key + size]]
 
 
 def forget_output() -> None:

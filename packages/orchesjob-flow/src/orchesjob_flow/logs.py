@@ -5,7 +5,6 @@ are shown is decided here, and how a line is led; reading the files is `step_out
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,11 +20,10 @@ from orchesjob_flow.reading import load
 from orchesjob_flow.reasons import reasons
 from orchesjob_flow.settings import Settings
 from orchesjob_flow.step_output import OutputFile
-from orchesjob_flow.text import visible
+from orchesjob_flow.text import COLOUR, visible
 
 LOOK_SEC = 0.5
 LONGEST_LINE = 1 << 16
-COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
 NO_COLOUR = "\x1b[0m"
 
 

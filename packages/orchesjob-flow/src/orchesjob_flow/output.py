@@ -7,6 +7,7 @@ read.
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
 from orchesjob_flow.errors import FlowError
 
@@ -74,8 +75,37 @@ def write_bytes(data: bytes) -> None:
         raise ResultLost(error.strerror or str(error)) from error
 
 
+held: list[str] | None = None
+"""The messages that wait until nothing is drawn on the terminal any more."""
+
+
 def write_message(text: str) -> None:
     """Write a line to stderr; if that is closed or full, there is nobody to tell."""
+    if held is None:
+        write_view(f"{text}\n")
+    else:
+        held.append(text)
+
+
+def write_view(text: str) -> None:
+    """Write to stderr what nothing depends on."""
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{text}\n")  # which escapes by itself
+        sys.stderr.write(text)  # which escapes by itself
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def hold_messages() -> Iterator[list[str]]:
+    """Keep messages off a terminal on which something is drawn; they are written afterwards.
+
+    Yield those that there are, of which the picture can show the latest.
+    """
+    global held  # noqa: PLW0603 - as there is one stderr
+    messages: list[str] = []
+    held = messages
+    try:
+        yield messages
+    finally:
+        held = None
+        for message in messages:
+            write_message(message)

@@ -1,18 +1,18 @@
 """A run, or many in a list, as a table for eyes (rules 6.5 and 9.5)."""
 
 import json
-import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import tabulate
 
 from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus
+from orchesjob_flow import terminal
 from orchesjob_flow.listing import Listed
 from orchesjob_flow.output import write_result
 from orchesjob_flow.report import shown_key
-from orchesjob_flow.text import visible
+from orchesjob_flow.text import cut, visible, width
 
 MARKS = {
     "PENDING": ".",
@@ -27,6 +27,12 @@ COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAY
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
 RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
+URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
+"""Whose steps are shown first where not all of them fit."""
+DISPENSABLE = ("Run key", "orchesjob", "Attempt", "Elapsed")
+"""The columns that a narrow table leaves out, in this order; the first two repeat others."""
+COMFORT = 30
+"""The columns that Step and Error together should have before anything else is shown."""
 
 
 def run_table(run: Run, runner_pid: int | None, wall: float, *, colour: bool) -> str:
@@ -35,6 +41,64 @@ def run_table(run: Run, runner_pid: int | None, wall: float, *, colour: bool) ->
     table = tabulate.tabulate(rows, COLUMNS, tablefmt="simple", disable_numparse=True)
     lines = [*header(run, runner_pid, wall, colour=colour), "", *table.splitlines()]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def fitted_table(
+    run: Run,
+    runner_pid: int | None,
+    wall: float,
+    size: tuple[int, int | None],
+    *,
+    colour: bool,
+) -> list[str]:
+    """Draw a run in so many columns and lines; with None for the lines, in all that it takes."""
+    columns, lines = size
+    head = [*header(run, runner_pid, wall, colour=colour), ""]
+    heads_and_rule = 2
+    room = len(run.steps) if lines is None else lines - len(head) - heads_and_rule
+    steps, rest = most_urgent(run.steps, room)
+    rows = [step_row(run, step, wall, colour=colour) for step in steps]
+    heads, *cells = narrowed([COLUMNS, *rows], columns)
+    table = tabulate.tabulate(cells, heads, tablefmt="simple", disable_numparse=True)
+    shown = [cut(line.rstrip(), columns) for line in [*head, *table.splitlines(), *rest]]
+    return shown[:lines]
+
+
+def most_urgent(steps: Sequence[Step], room: int) -> tuple[Sequence[Step], list[str]]:
+    """Choose the steps for so many lines; count the others in the last one, if there are any."""
+    if len(steps) <= room:
+        return steps, []
+    ordered = sorted(steps, key=lambda step: URGENCY.index(step.status))
+    first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
+    counts = Counter(step.status.value for step in others)
+    counted = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return first, [f"... and {len(others)} more: {counted}"]
+
+
+def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
+    """Make a table fit: leave out columns that can be missed, then cut the long ones.
+
+    Its first row are the names of the columns.
+    """
+    by_name = {str(name): list(cells) for name, *cells in zip(*table, strict=True)}
+    widths = {name: max(map(width, [name, *cells])) for name, cells in by_name.items()}
+    long = widths["Step"] + widths["Error"]
+    for name in DISPENSABLE:
+        if room_for_long(widths, columns) >= min(long, COMFORT):
+            break
+        del by_name[name], widths[name]
+    room = max(COMFORT, room_for_long(widths, columns))
+    step = min(widths["Step"], max(room - widths["Error"], room // 2))
+    for name, limit in (("Step", step), ("Error", room - step)):
+        by_name[name] = [cut(cell, limit) for cell in by_name[name]]
+    return [list(by_name), *(list(row) for row in zip(*by_name.values(), strict=True))]
+
+
+def room_for_long(widths: Mapping[str, int], columns: int) -> int:
+    """Return how many columns are left for Step and Error, given the widths of all the others."""
+    between = 2 * (len(widths) - 1)
+    others = sum(widths.values()) - widths["Step"] - widths["Error"]
+    return columns - between - others
 
 
 def header(run: Run, runner_pid: int | None, wall: float, *, colour: bool) -> Iterator[str]:
@@ -153,9 +217,5 @@ def duration(start: float, end: float | None, wall: float) -> str:
 
 def print_table(run: Run, runner_pid: int | None) -> None:
     """Print a run as it is now."""
-    write_result(f"{run_table(run, runner_pid, time.time(), colour=use_colour())}\n")
-
-
-def use_colour() -> bool:
-    """Colour only on a terminal, and never against the user's will."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colour = terminal.stdout().colour
+    write_result(f"{run_table(run, runner_pid, time.time(), colour=colour)}\n")

@@ -1,4 +1,7 @@
-"""Text that is safe to show: whatever would move a cursor or turn the direction is made visible."""
+"""Text that is safe to show: whatever would move a cursor or turn the direction is made visible.
+
+And how wide it is on a terminal, where some characters take two columns and others none.
+"""
 
 import json
 import re
@@ -7,6 +10,8 @@ from typing import Any
 UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
+CUT = "..."
 
 
 def visible(text: str) -> str:
@@ -28,3 +33,49 @@ def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> st
 def escape_in_json(found: re.Match[str]) -> str:
     r"""Escape a character as JSON does; the line breaks between the values stay."""
     return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
+
+
+def width(text: str) -> int:
+    r"""Return how many columns of a terminal a visible text takes; its colours take none.
+
+    >>> width("\x1b[31m日本\x1b[0m!")
+    5
+    """
+    from wcwidth import wcswidth
+
+    return max(0, wcswidth(COLOUR.sub("", text)))
+
+
+def cut(text: str, columns: int) -> str:
+    """Shorten a visible text to so many columns, and show that; its colours stay.
+
+    >>> cut("日本から来た", 8)
+    '日本...'
+    """
+    if width(text) <= columns:
+        return text
+    mark = CUT[: max(0, columns)]
+    room = columns - len(mark)
+    shown = []
+    for number, part in enumerate(COLOUR.split(text)):
+        if number % 2 == 0 and room >= 0:
+            kept = beginning(part, room)
+            room -= width(kept)
+            if kept != part:
+                kept, room = kept + mark, -1
+            shown.append(kept)
+        elif number % 2:
+            shown.append(part)
+    return "".join(shown)
+
+
+def beginning(text: str, columns: int) -> str:
+    """Return as much of a text as fits into so many columns."""
+    from wcwidth import wcwidth
+
+    room = columns
+    for place, character in enumerate(text):
+        room -= max(0, wcwidth(character))
+        if room < 0:
+            return text[:place]
+    return text

@@ -1,31 +1,33 @@
 """`watch`: a run's table, again and again, until the run is terminal (rule 6.6)."""
 
-import shutil
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from flow_store import Run
+from orchesjob_flow import terminal
 from orchesjob_flow.commands import take_or_refuse
 from orchesjob_flow.driving import runner_of
-from orchesjob_flow.output import write_result
+from orchesjob_flow.output import hold_messages, write_result
 from orchesjob_flow.reading import open_existing, read
+from orchesjob_flow.screen import Screen
 from orchesjob_flow.settings import Settings
-from orchesjob_flow.table import print_table, run_table, use_colour
+from orchesjob_flow.table import print_table
 from orchesjob_flow.waiting import await_end
 
-HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
-NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
+REFRESH_SEC = 0.25
 
 
 def watch(run_key: str, settings: Settings, *, interval_sec: float, screen: bool) -> Run:
     """Show a run until it is terminal; only read."""
-    show = Screen() if screen else append
-    while True:
-        run, runner_pid = read(run_key, settings)
-        show(run, runner_pid)
-        if run.status.is_terminal:
-            return run
-        await_end(run_key, settings, interval_sec)
+    with view(screen=screen) as shown:
+        return show_until_end(
+            run_key,
+            settings,
+            shown,
+            interval_sec,
+            lambda seconds: await_end(run_key, settings, seconds),
+        )
 
 
 def watch_and_advance(
@@ -38,46 +40,64 @@ def watch_and_advance(
     """
     if read(run_key, settings)[0].status.is_terminal:
         return watch(run_key, settings, interval_sec=interval_sec, screen=screen)
-    show = Screen() if screen else append
     with (
         open_existing(run_key, settings) as store,
         closing(take_or_refuse(run_key, settings)) as lock,
+        view(screen=screen) as shown,
         runner_of(run_key, settings, store, lock) as runner,
     ):
-        while True:
-            run, runner_pid = read(run_key, settings)
-            show(run, runner_pid)
-            if run.status.is_terminal:
-                return run
-            runner.drive(until=time.monotonic() + interval_sec)
+        return show_until_end(
+            run_key,
+            settings,
+            shown,
+            interval_sec,
+            lambda seconds: runner.drive(until=time.monotonic() + seconds),
+        )
 
 
-def append(run: Run, runner_pid: int | None) -> None:
-    """Print the table below what was printed before."""
-    print_table(run, runner_pid)
-    write_result("\n")
+def show_until_end(
+    run_key: str,
+    settings: Settings,
+    shown: "Screen | Tables",
+    interval_sec: float,
+    pass_time: Callable[[float], object],
+) -> Run:
+    """Look every `interval_sec` at what is recorded, and let time pass in between.
 
-
-class Screen:
-    """Draws the table in place; the last one stays on the screen, whole."""
-
-    def __init__(self) -> None:
-        """Let what is on the screen scroll away rather than draw over it."""
-        write_result("\n" * (shutil.get_terminal_size().lines - 1))
-
-    def __call__(self, run: Run, runner_pid: int | None) -> None:
-        """Draw over what was drawn before, line by line, so that nothing flickers."""
-        lines = run_table(run, runner_pid, time.time(), colour=use_colour()).splitlines()
+    `pass_time` returns early if the run ends, which is looked at at once.
+    """
+    while True:
+        run, runner_pid = read(run_key, settings)
+        shown.show(run, runner_pid)
         if run.status.is_terminal:
-            table = "".join(f"{line}{CLEAR_LINE}\n" for line in lines)
-        else:
-            table = NO_WRAP + f"{CLEAR_LINE}\n".join(fit(lines)) + CLEAR_LINE + WRAP
-        write_result(f"{HOME}{table}{CLEAR_BELOW}")
+            return run
+        end = time.monotonic() + interval_sec
+        while (left := end - time.monotonic()) > 0:
+            began = time.monotonic()
+            turn = min(left, REFRESH_SEC)
+            pass_time(turn)
+            if time.monotonic() - began < turn:
+                break
+            shown.refresh()
 
 
-def fit(lines: list[str]) -> list[str]:
-    """Leave out the last lines if the screen is too low, and say how many."""
-    height = shutil.get_terminal_size().lines
-    if len(lines) <= height:
-        return lines
-    return [*lines[: height - 1], f"... and {len(lines) - height + 1} more"]
+@contextmanager
+def view(*, screen: bool) -> Iterator["Screen | Tables"]:
+    """Return what shows a run on stdout."""
+    if not screen:
+        yield Tables()
+        return
+    with hold_messages() as messages, closing(Screen(terminal.stdout(), messages)) as drawn:
+        yield drawn
+
+
+class Tables:
+    """Prints one table below the other."""
+
+    def show(self, run: Run, runner_pid: int | None) -> None:
+        """Print the table below what was printed before."""
+        print_table(run, runner_pid)
+        write_result("\n")
+
+    def refresh(self) -> None:
+        """Let what was printed stand."""

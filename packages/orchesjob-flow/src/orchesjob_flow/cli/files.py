@@ -62,9 +62,9 @@ def graph(settings: Settings, run_key: str | None, output: str, flow_file: str |
       orchesjob-flow graph --run-key nightly-2026-05-07 --format dot | dot -Tsvg > nightly.svg
     """  # noqa: D301 - click reads \b
     from flow_spec import FlowSpec, load_flow
+    from orchesjob_flow import terminal
     from orchesjob_flow.graph import as_dot, as_mermaid, as_text
     from orchesjob_flow.reading import read
-    from orchesjob_flow.table import use_colour
 
     statuses = {}
     if (flow_file is None) == (run_key is None):
@@ -81,7 +81,7 @@ def graph(settings: Settings, run_key: str | None, output: str, flow_file: str |
         case "dot":
             write_result(as_dot(flow, statuses))
         case _:
-            write_result(as_text(flow, statuses, colour=use_colour()))
+            write_result(as_text(flow, statuses, colour=terminal.stdout().colour))
     return DONE
 
 

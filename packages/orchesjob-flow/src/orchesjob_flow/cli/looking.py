@@ -74,9 +74,10 @@ def watch(
     Example:
       orchesjob-flow watch --run-key nightly-2026-05-07
     """  # noqa: D301 - click reads \b
+    from orchesjob_flow import terminal
     from orchesjob_flow.watch import watch, watch_and_advance
 
-    screen = sys.stdout.isatty() if mode is None else mode == "screen"
+    screen = terminal.stdout().can_draw if mode is None else mode == "screen"
     look = watch_and_advance if advance else watch
     return outcome(look(run_key, settings, interval_sec=interval, screen=screen))
 
@@ -135,15 +136,16 @@ def list_command(
       orchesjob-flow list --status FAILED --limit 10
     """  # noqa: D301 - click reads \b
     from flow_store import FlowStatus
+    from orchesjob_flow import terminal
     from orchesjob_flow.listing import list_runs, listed_json
     from orchesjob_flow.output import write_result
     from orchesjob_flow.report import print_json
-    from orchesjob_flow.table import runs_text, use_colour
+    from orchesjob_flow.table import runs_text
 
     wanted = [FlowStatus(status) for status in statuses]
     listed = list_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
     if output == "table" or (output is None and sys.stdout.isatty()):
-        write_result(runs_text(listed, colour=use_colour()))
+        write_result(runs_text(listed, colour=terminal.stdout().colour))
     else:
         print_json({"runs": [listed_json(one) for one in listed]})
     return DONE
