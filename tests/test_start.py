@@ -109,7 +109,8 @@ def test_one_line_on_a_pipe(flow: "Flow") -> None:
 
 def test_indented_on_a_terminal(flow: "Flow") -> None:
     """On a terminal the result is indented JSON (rule 6.10)."""
-    code, shown = flow.run_on_terminal("start", "--run-key=k", flow.write(TRUE))
+    file = flow.write(TRUE)
+    code, shown = flow.run_on_terminal("start", "--run-key=k", "--progress=none", file)
     assert code == 0
     assert shown == json.dumps(json.loads(shown), indent=2) + "\n"
 

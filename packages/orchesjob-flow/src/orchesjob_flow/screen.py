@@ -1,4 +1,4 @@
-"""The live view: a run drawn in place, on a terminal of any size (rule 6.6).
+"""The live view: a run drawn in place, on a terminal of any size (rules 6.6 and 9.14).
 
 It is drawn from the top of the ordinary screen, whose old content has scrolled away: so it is right
 again after every resize, and whatever ends the program leaves a terminal that needs no repair.

@@ -1,5 +1,6 @@
 """The commands that run, mend or end a run; the hidden `tick` and `drive` among them."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,8 +11,9 @@ from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from flow_store import Run
     from orchesjob_flow.commands import Detached, Resumed
 
     type Variables = tuple[tuple[str, str], ...]
@@ -49,18 +51,29 @@ detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; a background process goes on."
 )
 
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(["auto", "plain", "none"]),
+    default="auto",
+    show_default=True,
+    help="What stderr shows meanwhile: the table, if it is a terminal; a line for each change; "
+    "or nothing.",
+)
+
 
 @click.command()
 @run_key_option
 @env_option
 @detach_option
+@progress_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
 @click.pass_obj
-def start(
+def start(  # noqa: PLR0913, PLR0917 - its options
     settings: Settings,
     run_key: str,
     variables: "Variables",
     detach: bool,
+    progress: str,
     flow_file: str,
 ) -> int:
     """Start a run of FLOW_FILE, or go on with it.
@@ -75,8 +88,14 @@ def start(
     from orchesjob_flow import commands
 
     if detach:
+        refuse_progress(progress)
         return show_detached(commands.start_detached(run_key, flow_file, dict(variables), settings))
-    return show_outcome(commands.start(run_key, flow_file, dict(variables), settings))
+    return advance(
+        progress,
+        run_key,
+        settings,
+        lambda: commands.start(run_key, flow_file, dict(variables), settings),
+    )
 
 
 @click.command()
@@ -88,8 +107,11 @@ def start(
     help="Every run that has not ended and has no runner, each in the background.",
 )
 @detach_option
+@progress_option
 @click.pass_obj
-def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -> int:
+def resume(
+    settings: Settings, run_key: str | None, every: bool, detach: bool, progress: str
+) -> int:
     """Go on with a run, or with all, whose runner is gone. It needs no flow file.
 
     A crontab line that calls it with --all each minute sees to it that no run stays behind.
@@ -103,11 +125,13 @@ def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -
 
     if every == (run_key is not None):
         raise click.UsageError("name one run with --run-key, or resume them with --all")
+    if every or detach:
+        refuse_progress(progress)
     if run_key is None:
         return show_resumed(commands.resume_all(settings))
     if detach:
         return show_detached(commands.resume_detached(run_key, settings))
-    return show_outcome(commands.resume(run_key, settings))
+    return advance(progress, run_key, settings, partial(commands.resume, run_key, settings))
 
 
 @click.command()
@@ -130,6 +154,7 @@ def resume(settings: Settings, run_key: str | None, every: bool, detach: bool) -
 )
 @env_option
 @detach_option
+@progress_option
 @click.pass_obj
 def retry(  # noqa: PLR0913, PLR0917 - its options
     settings: Settings,
@@ -139,6 +164,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     flow_file: str | None,
     variables: "Variables",
     detach: bool,
+    progress: str,
 ) -> int:
     """Run again what FAILED or was cancelled in a run that has ended, and what that skipped.
 
@@ -154,8 +180,22 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
 
     what = commands.Retry(steps, downstream, flow_file, dict(variables))
     if detach:
+        refuse_progress(progress)
         return show_detached(commands.retry_detached(run_key, what, settings))
-    return show_outcome(commands.retry(run_key, what, settings))
+    return advance(progress, run_key, settings, partial(commands.retry, run_key, what, settings))
+
+
+def advance(progress: str, run_key: str, settings: Settings, command: "Callable[[], Run]") -> int:
+    """Let a command bring a run to its end, with its progress on stderr; print the run."""
+    from orchesjob_flow.progress import with_progress
+
+    return show_outcome(with_progress(progress, run_key, settings, command))
+
+
+def refuse_progress(progress: str) -> None:
+    """Refuse to show how a background process gets on."""
+    if progress == "plain":
+        raise click.UsageError("a background process shows no progress; `watch` does")
 
 
 def show_resumed(resumed: "Sequence[Resumed]") -> int:
