@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -51,8 +52,10 @@ class Eyes:
 
 
 def told(stderr: str) -> list[str]:
-    """Return the lines of `--progress plain`, without their moments."""
-    lines = stderr.splitlines()
+    """Return the lines of `--progress plain`, without their moments and what follows the end."""
+    lines = stderr.partition(", and has printed nothing")[0].splitlines()
+    if ", and has printed nothing" in stderr:
+        lines.pop()
     assert all(MOMENT.match(line) for line in lines), stderr
     return [MOMENT.sub("", line) for line in lines]
 
@@ -226,3 +229,76 @@ def test_a_terminal_that_vanishes(flow: "Flow", gate: "Gate") -> None:
     gate.let_through()
     stdout, _ = runner.communicate(timeout=60)
     assert json.loads(stdout)["status"] == "SUCCEEDED"
+
+
+SHELL = "echo first; for i in $(seq 12); do echo line $i; echo wrong $i >&2; done; exit 3"
+
+
+@pytest.mark.parametrize("options", [[], ["--progress=plain"]])
+def test_last_lines_of_what_failed(each_flow: "Flow", options: list[str]) -> None:
+    """When a run has FAILED, what its failed steps printed last follows on stderr."""
+    file = each_flow.write(
+        {"id": "load", "command": ["sh", "-c", SHELL], "retries": 1},
+        {"id": "quiet", "command": ["false"]},
+        {"id": "fine", "command": ["echo", "fine"]},
+    )
+    started = each_flow.run("start", "--run-key=k", *options, file)
+    assert (started.returncode, json.loads(started.stdout)["status"]) == (1, "FAILED")
+    lines = [line for line in started.stderr.splitlines() if not MOMENT.match(line)]
+    assert lines == [
+        "load FAILED exit code 3, after it has printed:",
+        *(f"load | line {number}" for number in range(3, 13)),
+        *(f"load | wrong {number}" for number in range(3, 13)),
+        "quiet FAILED exit code 1, and has printed nothing",
+    ]
+    again = each_flow.run("start", "--run-key=k", *options, file)
+    assert (again.returncode, again.stderr) == (1, "")
+
+
+def test_last_lines_are_harmless_on_a_terminal(flow: "Flow") -> None:
+    """On a terminal, what failed steps printed moves no cursor; colours stay, and end."""
+    shell = r"printf '\033[2J\033[31mred\n'; exit 1"
+    eyes = Eyes(
+        flow, "start", "--run-key=k", flow.write({"id": "a", "command": ["sh", "-c", shell]})
+    )
+    eyes.result()
+    assert eyes.shown.endswith("a | \\x1b[2J\x1b[31mred\x1b[0m\n")
+
+
+def test_no_last_lines(flow: "Flow") -> None:
+    """`none` has none of it, and a run that SUCCEEDED has nothing to tell."""
+    failing = flow.write({"id": "a", "command": ["sh", "-c", "echo no; exit 1"]})
+    silent = flow.run("start", "--run-key=k", "--progress=none", failing)
+    assert (silent.returncode, silent.stderr) == (1, "")
+    handled = flow.write({"id": "a", "command": ["echo", "yes"]})
+    succeeded = flow.run("start", "--run-key=l", handled)
+    assert (succeeded.returncode, succeeded.stderr) == (0, "")
+
+
+def test_many_failures_are_counted(flow: "Flow") -> None:
+    """A hundred failed steps do not flood the log."""
+    steps = [{"id": f"s{number}", "command": ["false"]} for number in range(12)]
+    started = flow.run("start", "--run-key=k", flow.write(*steps))
+    lines = started.stderr.splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "... and 2 more FAILED; `logs` shows what they have printed"
+
+
+def test_output_that_is_gone(flow: "Flow") -> None:
+    """A file that is gone is said, and is no error (rule 9.6)."""
+    shell = f"rm -r {shlex.quote(str(flow.orchesjob.home / 'logs'))}; exit 1"
+    file = flow.write({"id": "a", "command": ["sh", "-c", shell]})
+    started = flow.run("start", "--run-key=k", file)
+    assert started.returncode == 1
+    assert "stdout of attempt 1 of step 'a' is gone" in started.stderr
+
+
+def test_output_that_cannot_be_read(flow: "Flow") -> None:
+    """That nobody can read what a step printed changes neither the result nor the exit code."""
+    logs = shlex.quote(str(flow.orchesjob.home / "logs"))
+    shell = f"for file in {logs}/*; do rm $file; mkdir $file; done; exit 1"
+    file = flow.write({"id": "a", "command": ["sh", "-c", shell]})
+    started = flow.run("start", "--run-key=k", file)
+    assert (started.returncode, json.loads(started.stdout)["status"]) == (1, "FAILED")
+    assert "what the failed steps have printed cannot be shown: " in started.stderr
+    assert "Is a directory" in started.stderr

@@ -120,18 +120,26 @@ def why_not(run: Run, choice: Choice) -> str:
 
 
 class Printer:
-    """Writes what the files hold, and what is added to them, to stdout.
+    """Writes what the files hold, and what is added to them.
 
     Bytes are passed on as they are, unless each line is led by its step or goes to a terminal.
     """
 
-    def __init__(self, prefixes: Mapping[str, str], tail: int | None, *, terminal: bool) -> None:
+    def __init__(
+        self,
+        prefixes: Mapping[str, str],
+        tail: int | None,
+        *,
+        terminal: bool,
+        write: Callable[[bytes], None] = write_bytes,
+    ) -> None:
         """Begin with no file."""
         self.has_shown = False
         self._prefixes = prefixes
         self._tail = tail
         self._clean: Callable[[bytes], bytes] = for_terminal if terminal else bytes
-        self._by_line = terminal or len(prefixes) > 1
+        self._by_line = terminal or any(prefixes.values())
+        self._write_bytes = write
         self._files: dict[Source, OutputFile] = {}
         self._begun: dict[Source, bytes] = {}
         self._gone: set[Source] = set()
@@ -165,7 +173,7 @@ class Printer:
 
     def _write(self, source: Source, block: bytes) -> None:
         if not self._by_line:
-            write_bytes(block)
+            self._write_bytes(block)
             return
         *lines, rest = (self._begun.pop(source, b"") + block).split(b"\n")
         if len(rest) > LONGEST_LINE:
@@ -173,7 +181,7 @@ class Printer:
         if rest:
             self._begun[source] = rest
         prefix = self._prefixes[source.step_id].encode()
-        write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
+        self._write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
 
 
 def for_terminal(line: bytes) -> bytes:

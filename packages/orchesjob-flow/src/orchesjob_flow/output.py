@@ -94,6 +94,13 @@ def write_view(text: str) -> None:
         sys.stderr.flush()
 
 
+def write_view_bytes(data: bytes) -> None:
+    """Write to stderr what nothing depends on, as it is."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.flush()
+
+
 @contextlib.contextmanager
 def hold_messages() -> Iterator[list[str]]:
     """Keep messages off a terminal on which something is drawn; they are written afterwards.

@@ -1,4 +1,4 @@
-"""What a foreground `start`, `retry` or `resume` shows on stderr while it runs (rule 9.14).
+"""What a foreground `start`, `retry` or `resume` shows on stderr, beside its messages (rule 9.14).
 
 A thread of its own looks at what is recorded, as `watch` does: the runner knows nothing of it and
 never waits for a slow terminal, and a run that another process advances is shown as well. Without a
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple, Protocol
 
-from flow_store import Run, StepStatus, StoreError
+from flow_store import FlowStatus, Run, StepStatus, StoreError
 from orchesjob_flow import terminal
+from orchesjob_flow.driving import warn
 from orchesjob_flow.errors import FlowError
 from orchesjob_flow.output import hold_messages, write_view
 from orchesjob_flow.reading import read
@@ -41,14 +42,25 @@ def with_progress(mode: str, run_key: str, settings: Settings, advance: Callable
     """Let `advance` bring a run to its end, and show meanwhile how it stands.
 
     The `mode` is `plain`, which prints lines, `none`, or `auto`, which draws on a terminal, prints
-    lines on one that cannot draw, and is silent elsewhere.
+    lines on one that cannot draw, and is silent elsewhere. With either, the last lines of what
+    failed steps have printed follow.
     """
     before = look(run_key, settings)
     with view_of(mode, None if before is None else before.run) as view:
         if view is None:
-            return advance()
-        with observed(view, before, run_key, settings):
-            return advance()
+            run = advance()
+        else:
+            with observed(view, before, run_key, settings):
+                run = advance()
+    is_new = before is None or before.run.revision != run.revision
+    if is_new and mode != "none" and run.status is FlowStatus.FAILED:
+        from orchesjob_flow.failures import show_failures
+
+        try:
+            show_failures(run_key, settings)
+        except (FlowError, StoreError, OSError) as error:  # no reason for another exit code
+            warn(f"what the failed steps have printed cannot be shown: {error}")
+    return run
 
 
 @contextmanager
