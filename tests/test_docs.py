@@ -332,7 +332,7 @@ def test_named_files_exist(document: Path) -> None:
     for path in re.findall(r"`([\w.-]+/[\w./-]*)`", prose(document)):
         if path.partition("/")[0] in ours:
             assert any((place / path).exists() for place in places), path
-    patterns = ("*.py", "examples/**/*.py", "tests/**/*.py", "packages/*/*/**/*.py")
+    patterns = ("*.py", "examples/**/*.py", "tests/**/*.py", "packages/**/*.py")
     modules = {path.name for pattern in patterns for path in ROOT.glob(pattern)}
     trees = "".join(block.text for block in blocks(document, "text"))
     assert set(re.findall(r"(?<![\w/])\w+\.py\b", prose(document) + trees)) <= modules

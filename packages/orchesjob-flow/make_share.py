@@ -1,0 +1,128 @@
+"""Write the manual page and the completions into share/, made from the program's own help.
+
+Run `python packages/orchesjob-flow/make_share.py` after a change of a command or an option; a test
+compares.
+"""
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from orchesjob_flow.cli import SECTIONS, cli
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
+
+PROGRAM = "orchesjob-flow"
+SHARE = Path(__file__).parent / "share"
+COMPLETIONS = {
+    "bash": f"bash-completion/completions/{PROGRAM}",
+    "zsh": f"zsh/site-functions/_{PROGRAM}",
+    "fish": f"fish/vendor_completions.d/{PROGRAM}.fish",
+}
+EXIT_CODES = {
+    str(DONE): "done; for start, retry, resume, watch and wait: the run SUCCEEDED",
+    str(NOT_SUCCEEDED): "the run ended FAILED or CANCELLED, or doctor has found a problem",
+    str(WRONG): "something is wrong with the call, the flow file or the machine; "
+    "one JSON object on stderr says what",
+    str(UNFINISHED): "wait, status --exit-status: the run has not ended",
+    ", ".join(str(SIGNALLED + number) for number in (2, 15, 1)): "interrupted by Ctrl-C, SIGTERM, "
+    "SIGHUP; the steps run on",
+}
+VARIABLES = {
+    "ORCHESJOB_FLOW_HOME": "the folder of the database, the logs and the locks",
+    "ORCHESJOB_HOME": "the folder of orchesjob, and ours where the former is not set",
+    "ORCHESJOB_BIN": "the orchesjob executable",
+    "NO_COLOR": "if set, nothing is coloured",
+}
+
+
+def files() -> dict[Path, str]:
+    """Return every file that belongs into share/, with its text."""
+    made = {SHARE / "man" / "man1" / f"{PROGRAM}.1": "\n".join(manual()) + "\n"}
+    for shell, path in COMPLETIONS.items():
+        made[SHARE / path] = completion(shell)
+    return made
+
+
+def completion(shell: str) -> str:
+    """Ask the program for a shell's script."""
+    words = [sys.executable, "-m", "orchesjob_flow", "completion", shell]
+    answer = subprocess.run(words, capture_output=True, text=True, check=True, env=dict(os.environ))
+    return answer.stdout
+
+
+def manual() -> Iterator[str]:
+    """Yield the lines of the manual page."""
+    yield f'.TH "{escaped(PROGRAM.upper())}" "1"'
+    yield ".SH NAME"
+    yield rf"{escaped(PROGRAM)} \- run a small graph of dependent commands through orchesjob"
+    yield ".SH SYNOPSIS"
+    yield rf"\fB{escaped(PROGRAM)}\fR [\fIoptions\fR] \fIcommand\fR [\fIarguments\fR]"
+    yield ".SH DESCRIPTION"
+    yield from paragraphs(cli)
+    yield ".SH OPTIONS"
+    yield from options(cli)
+    for title, commands in SECTIONS.items():
+        yield f'.SH "COMMANDS: {title.upper()}"'
+        for command in commands:
+            yield from section(command)
+    for title, rows in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", VARIABLES)):
+        yield f".SH {title}"
+        for term, text in rows.items():
+            yield from entry(rf"\fB{escaped(term)}\fR", text)
+
+
+def section(command: click.Command) -> Iterator[str]:
+    """Yield what there is to say of a command."""
+    context = click.Context(command, info_name=command.name)
+    usage = " ".join([str(command.name), *command.collect_usage_pieces(context)])
+    yield f'.SS "{escaped(usage)}"'
+    yield from paragraphs(command)
+    yield from options(command)
+
+
+def paragraphs(command: click.Command) -> Iterator[str]:
+    """Yield the text of a command's help; lines that click is told to keep are kept here too."""
+    text = inspect.cleandoc(str(command.help))  # which Python 3.13 has done already
+    for number, paragraph in enumerate(text.split("\n\n")):
+        if number:
+            yield ".PP"
+        marked, *lines = paragraph.splitlines()
+        if marked == "\b":
+            yield ".nf"
+            yield from map(escaped, lines)
+            yield ".fi"
+        else:
+            yield escaped(" ".join(paragraph.split()))
+
+
+def options(command: click.Command) -> Iterator[str]:
+    """Yield the options of a command, with what they mean."""
+    context = click.Context(command, info_name=command.name)
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if isinstance(parameter, click.Option) and record is not None:
+            yield from entry(rf"\fB{escaped(record[0])}\fR", record[1])
+
+
+def entry(term: str, text: str) -> Iterator[str]:
+    """Yield a term with its description."""
+    yield ".TP"
+    yield term
+    yield escaped(" ".join(text.split()))
+
+
+def escaped(text: str) -> str:
+    r"""Write a text as roff reads it: `\` and `-` escaped, no request at the start of a line."""
+    shown = text.replace("\\", r"\e").replace("-", r"\-").replace('"', r"\(dq")
+    return rf"\&{shown}" if shown.startswith((".", "'")) else shown
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
