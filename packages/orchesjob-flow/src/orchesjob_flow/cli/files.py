@@ -36,7 +36,7 @@ def validate(output: str, flow_files: tuple[str, ...]) -> int:
     return DONE if all(finding.is_valid for finding in findings) else WRONG
 
 
-@click.command()
+@click.command(short_help="Draw the steps of a flow file, or of a run.")
 @click.option(
     "--run-key",
     metavar="KEY",
@@ -59,7 +59,7 @@ def graph(settings: Settings, run_key: str | None, output: str, flow_file: str |
     \b
     Example:
       orchesjob-flow graph nightly.yaml
-      orchesjob-flow graph --run-key nightly-2026-05-07 --format dot | dot -Tsvg > nightly.svg
+      orchesjob-flow graph --run-key nightly-2026-05-07 --format dot > run.dot
     """  # noqa: D301 - click reads \b
     from flow_spec import FlowSpec, load_flow
     from orchesjob_flow import terminal
@@ -85,7 +85,7 @@ def graph(settings: Settings, run_key: str | None, output: str, flow_file: str |
     return DONE
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of flow files, for editors.")
 def schema() -> int:
     """Print the JSON Schema of flow files, by which editors complete and check them.
 

@@ -151,7 +151,7 @@ def list_command(
     return DONE
 
 
-@click.command()
+@click.command(short_help="Say why the steps of a run wait, run or were skipped.")
 @run_key_option
 @click.argument("step", metavar="[STEP]", required=False, shell_complete=complete_step)
 @table_on_terminal_option

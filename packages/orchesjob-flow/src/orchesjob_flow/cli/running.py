@@ -56,8 +56,7 @@ progress_option = click.option(
     type=click.Choice(["auto", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="What stderr shows meanwhile: the table, if it is a terminal; a line for each change; "
-    "or nothing.",
+    help="On stderr: the table on a terminal, a line for each change, or nothing.",
 )
 
 
@@ -134,7 +133,7 @@ def resume(
     return advance(progress, run_key, settings, partial(commands.resume, run_key, settings))
 
 
-@click.command()
+@click.command(short_help="Run again what FAILED or was cancelled in a run.")
 @run_key_option
 @click.option(
     "--step",
@@ -142,7 +141,7 @@ def resume(
     metavar="ID",
     multiple=True,
     shell_complete=complete_step,
-    help="Run this step again, whatever became of it; may be repeated.",
+    help="Run this step again; may be repeated.",
 )
 @click.option("--downstream", is_flag=True, help="Run all that depends on these steps again too.")
 @click.option(
@@ -168,7 +167,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Run again what FAILED or was cancelled in a run that has ended, and what that skipped.
 
-    What succeeded keeps its outcome. Attempts go on counting, and all of them stay visible.
+    What succeeded keeps its outcome. All attempts stay visible.
 
     \b
     Example:

@@ -77,7 +77,7 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     return DONE
 
 
-@click.command()
+@click.command(short_help="Check the surroundings, and what is recorded.")
 @click.option(
     "--run-key",
     metavar="KEY",
@@ -116,7 +116,7 @@ def doctor(settings: Settings, run_key: str | None, output: str) -> int:
     return DONE if sound else NOT_SUCCEEDED
 
 
-@click.command()
+@click.command(short_help="Print the script by which a shell completes commands.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> int:
@@ -124,9 +124,9 @@ def completion(ctx: click.Context, shell: str) -> int:
 
     \b
     Example:
-      orchesjob-flow completion bash > ~/.local/share/bash-completion/completions/orchesjob-flow
+      source <(orchesjob-flow completion bash)
       orchesjob-flow completion zsh > "${fpath[1]}/_orchesjob-flow"
-      orchesjob-flow completion fish > ~/.config/fish/completions/orchesjob-flow.fish
+      orchesjob-flow completion fish | source
     """  # noqa: D301 - click reads \b
     from click.shell_completion import get_completion_class
 
