@@ -177,3 +177,15 @@ def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
     assert heads(70) == ["Step", "Status", "Attempt", "Elapsed", "Error"]
     assert heads(46) == ["Step", "Status", "Error"]
     assert LONG[:20] in "".join(fitted_table(run, 1, 5.0, (80, 24), colour=False))
+
+
+def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> None:
+    """Of two long cells each has half of the room; a short one leaves it to the other."""
+    step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)
+    row = fitted_table(make_run((step, None)), 1, 5.0, (80, 24), colour=False)[-1]
+    assert row.startswith("x" * 15 + "...  NG FAILED  ")
+    assert row.endswith(f"  {LONG[:16]}...")
+    short = step._replace(error="no")
+    row = fitted_table(make_run((short, None)), 1, 5.0, (80, 24), colour=False)[-1]
+    assert row.startswith("x" * 20)
+    assert row.endswith("  no")
