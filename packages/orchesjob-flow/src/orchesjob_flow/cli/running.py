@@ -165,9 +165,9 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     detach: bool,
     progress: str,
 ) -> int:
-    """Run again what FAILED or was cancelled in a run that has ended, and what that skipped.
+    """Run again what failed or was cancelled in a run that has ended.
 
-    What succeeded keeps its outcome. All attempts stay visible.
+    Then what that had skipped. What succeeded keeps its outcome; all attempts stay.
 
     \b
     Example:
