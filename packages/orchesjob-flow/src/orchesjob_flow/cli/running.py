@@ -89,12 +89,8 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     if detach:
         refuse_progress(progress)
         return show_detached(commands.start_detached(run_key, flow_file, dict(variables), settings))
-    return advance(
-        progress,
-        run_key,
-        settings,
-        lambda: commands.start(run_key, flow_file, dict(variables), settings),
-    )
+    command = partial(commands.start, run_key, flow_file, dict(variables), settings)
+    return advance(progress, run_key, settings, command)
 
 
 @click.command()
@@ -165,9 +161,9 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     detach: bool,
     progress: str,
 ) -> int:
-    """Run again what failed or was cancelled in a run that has ended.
+    """Run again what FAILED or was cancelled in a run, and what that skipped.
 
-    Then what that had skipped. What succeeded keeps its outcome; all attempts stay.
+    What succeeded keeps its outcome. All attempts stay visible.
 
     \b
     Example:
