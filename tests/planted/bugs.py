@@ -258,6 +258,12 @@ BUGS = (
         '    fail_attempt(turn, step, attempt, "its worker is gone")',
     ),
     Bug(
+        "more steps run at once than the flow allows",
+        f"{ENGINE}/run.py",
+        "(most is None or self.attempting < most)",
+        "(most is None or self.attempting <= most)",
+    ),
+    Bug(
         "CANCELLED is said while something is alive",
         f"{ENGINE}/cancellation.py",
         "    if not survivors:\n",

@@ -30,6 +30,7 @@ from flow_spec.kinds import (
 from flow_spec.spelling import Speller
 
 _MOST_RETRIES = 1_000_000
+_MOST_PARALLEL = 1_000_000
 _EXIT_CODE = Integer(minimum=0, maximum=255)
 _EXIT_CODES = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 _LARGEST_FACTOR = 1000.0
@@ -199,6 +200,12 @@ class FlowSpec:
         Line(max_length=_LONGEST_PATH),
         "The directory in which the commands run, taken from that in which the run is started.",
         "/srv/shop",
+        default=None,
+    )
+    max_parallel: int | None = declared(
+        Integer(minimum=1, maximum=_MOST_PARALLEL),
+        "How many steps may run at once.",
+        4,
         default=None,
     )
 

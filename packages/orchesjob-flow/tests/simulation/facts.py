@@ -108,7 +108,9 @@ class Waiting:
     def _something_else_is_ahead(self, step: RunStep) -> bool:
         """Tell whether a step waits for its turn, for other steps, or for a cancel."""
         run = self.runner.run
-        if run.cancel is not None or (step.queued and run.starting > 0):
+        most = run.flow.max_parallel
+        is_full = most is not None and len(list(run.open_attempts())) >= most
+        if run.cancel is not None or (step.queued and (run.starting > 0 or is_full)):
             return True
         return any(not run.by_id[name].row.status.is_terminal for name in step.spec.waits_for)
 

@@ -32,7 +32,7 @@ def build(store: FlowStore, path: Path, seed: int, case: Case) -> World:
     world = World(store, path, run_key=f"run-{seed}", seed=seed)
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     world.calls.pidfd = random.random() < 0.7
-    world.record(*case.steps)
+    world.record(*case.steps, max_parallel=case.max_parallel)
     for step in case.steps:
         for number, fate in enumerate(case.fates[step.id], start=1):
             attempt = f"{step.id}:{number}"

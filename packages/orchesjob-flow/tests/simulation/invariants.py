@@ -191,6 +191,13 @@ def retries_are_accounted_for(world: "World", commit: Commit) -> None:
             assert latest.status is AttemptStatus.SUCCEEDED, f"{step.step_id} did not succeed"
 
 
+def no_more_at_once_than_allowed(world: "World", commit: Commit) -> None:
+    """No more attempts are open than the flow's `max_parallel` allows (9.12)."""
+    most = world.flow.max_parallel
+    attempting = [key for key, found in commit.attempts.items() if found.status.is_open]
+    assert most is None or len(attempting) <= most, f"{attempting} are open at once"
+
+
 def is_final(error: str | None, spec: StepSpec) -> bool:
     """Tell whether a failure is none of those after which a step is retried (9.12)."""
     retried = [f"exit code {code}" for code in spec.retry_exit_codes]
@@ -319,6 +326,7 @@ AFTER_A_COMMIT = (
     nothing_starts_after_a_cancel,
     cancelled_means_gone,
     retries_are_accounted_for,
+    no_more_at_once_than_allowed,
     outcomes_are_true,
     timeouts_are_true,
     delays_are_kept,

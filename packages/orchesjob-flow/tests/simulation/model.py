@@ -55,6 +55,7 @@ class Case:
     statuses: Mapping[str, str]
     attempts: Mapping[str, int]
     run_status: str
+    max_parallel: int | None
 
 
 def generate(seed: int, most_steps: int = 9) -> Case:
@@ -104,7 +105,8 @@ def generate(seed: int, most_steps: int = 9) -> Case:
     random.shuffle(steps)
     bad = [step.id for step in steps if statuses[step.id] == "FAILED" and not step.allow_failure]
     run_status = "FAILED" if bad else "SUCCEEDED"
-    return Case(tuple(steps), fates, statuses, attempts, run_status)
+    max_parallel = random.choice((None, None, 1, 2))
+    return Case(tuple(steps), fates, statuses, attempts, run_status, max_parallel)
 
 
 def make_fates(

@@ -94,9 +94,9 @@ class World:
 
     # What a test says of the world.
 
-    def record(self, *steps: StepSpec) -> None:
+    def record(self, *steps: StepSpec, max_parallel: int | None = None) -> None:
         """Record a run of these steps, as `start` does."""
-        self.flow = FlowSpec("flow", steps)
+        self.flow = FlowSpec("flow", steps, max_parallel=max_parallel)
         self.specs = {step.id: step for step in steps}
         self._store.create(
             run_key=self.run_key,

@@ -51,9 +51,10 @@ def begin_attempt(turn: Turn, step: RunStep) -> None:
         boot_id=turn.now.boot,
     )
     key = physical_key(turn.run.run_key, step.spec.id, number)
-    step.attempt = OpenAttempt(row, key, before)
-    turn.record_attempt(step.attempt)
-    calls.start_job(turn, step, step.attempt)
+    attempt = OpenAttempt(row, key, before)
+    turn.run.begin(step, attempt)
+    turn.record_attempt(attempt)
+    calls.start_job(turn, step, attempt)
 
 
 def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
@@ -61,7 +62,7 @@ def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     calls.answered(turn, attempt)
     if attempt.before is not None:
         del turn.decision.changes.attempts[attempt.row.position, attempt.row.number]
-        step.attempt = None
+        turn.run.settle(step)
         turn.restore_step(step, attempt.before)
 
 
@@ -309,7 +310,7 @@ def close_attempt(
         running_mono=running_mono,
         finished_at=ended_at(turn, attempt),
     )
-    step.attempt = None
+    turn.run.settle(step)
 
 
 def ended_at(turn: Turn, attempt: OpenAttempt) -> float:

@@ -130,6 +130,8 @@ class RunState:
     """The positions of the steps that are FAILED."""
     starting: int = 0
     """Calls of `orchesjob start` under way."""
+    attempting: int = 0
+    """Attempts whose outcome is not known yet."""
     polling: bool = False
     poll_trouble: Trouble | None = None
     sweeping: bool = False
@@ -169,7 +171,24 @@ class RunState:
             by_id={step.spec.id: step for step in steps},
             open_steps=sum(not step.row.status.is_terminal for step in steps),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
+            attempting=sum(step.attempt is not None for step in steps),
         )
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more attempt may begin now: by what starts, and by `max_parallel` (9.12)."""
+        most = self.flow.max_parallel
+        return self.starting < self.limits.starts and (most is None or self.attempting < most)
+
+    def begin(self, step: RunStep, attempt: OpenAttempt) -> None:
+        """Let a step have an open attempt."""
+        step.attempt = attempt
+        self.attempting += 1
+
+    def settle(self, step: RunStep) -> None:
+        """Let a step have no open attempt any more."""
+        step.attempt = None
+        self.attempting -= 1
 
     def holds(self, operand: Name) -> bool | None:
         """Tell whether an operand of a condition is true, as far as that is known."""

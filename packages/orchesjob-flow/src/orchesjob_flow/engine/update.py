@@ -49,9 +49,9 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
 
 
 def start_ready_steps(turn: Turn) -> None:
-    """Start as many steps as may be starting at once."""
+    """Start as many steps as there is room for."""
     run = turn.run
-    while run.ready and not run.gave_up and run.starting < run.limits.starts:
+    while run.ready and not run.gave_up and run.has_room:
         step = run.ready.popleft()
         step.queued = False
         attempts.begin_attempt(turn, step)
