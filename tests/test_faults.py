@@ -63,7 +63,7 @@ def test_first_status_fails(
 def test_lost_answer_of_start(
     flow: "Flow", fake_orchesjob: "FakeOrchesjob", when: str, fault: Rule, *, strict: bool
 ) -> None:
-    """Whether a start that did not answer has started is found out, never guessed (P1)."""
+    """Whether a start that did not answer has started is found out, never guessed (promise 1)."""
     fake_orchesjob.script([{"call": "start", "nth": 1, "when": when, **fault}])
     run = flow.start("k", flow.write({**TRUE, "strict": strict}))
     assert (run["steps"][0]["status"], run["steps"][0]["attempt_no"]) == ("SUCCEEDED", 1)
@@ -185,7 +185,7 @@ def test_unknown_status(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesj
 
 
 def test_forgotten_job(flow: "Flow", gate: "Gate", fake_orchesjob: "FakeOrchesjob") -> None:
-    """A job that orchesjob has forgotten is never started again under its key (P1)."""
+    """A job that orchesjob has forgotten is never started again under its key (promise 1)."""
     fake_orchesjob.script([{"call": "status", "key": "k:a:1", "fault": "forget"}])
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
