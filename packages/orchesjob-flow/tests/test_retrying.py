@@ -86,9 +86,11 @@ def test_budget(ended: Callable[..., Run]) -> None:
     assert plan.resets == {1: 3, 2: 0}
 
 
-def test_nothing(ended: Callable[..., Run]) -> None:
-    """Where everything has succeeded or was rightly skipped, a step must be named."""
-    run = ended("SUCCEEDED SUCCEEDED SUCCEEDED SUCCEEDED SKIPPED SKIPPED", FlowStatus.SUCCEEDED)
+@pytest.mark.parametrize("report", ["SUCCEEDED", "FAILED"])
+def test_nothing(ended: Callable[..., Run], report: str) -> None:
+    """Of a run that SUCCEEDED a step must be named, one that was allowed to fail too."""
+    outcomes = f"SUCCEEDED SUCCEEDED {report} SUCCEEDED SKIPPED SKIPPED"
+    run = ended(outcomes, FlowStatus.SUCCEEDED)
     with pytest.raises(NothingToRetry, match="--step"):
         again(run)
 

@@ -80,7 +80,7 @@ class OutcomesDiffer(FlowError, ValueError):
 
 
 class NothingToRetry(FlowError, ValueError):
-    """A run of which no step is to run again (rule 9.7)."""
+    """A run that SUCCEEDED is to be retried, and no step of it is named (rule 9.7)."""
 
     def __init__(self, run_key: str) -> None:
         """Keep the run."""
@@ -90,8 +90,8 @@ class NothingToRetry(FlowError, ValueError):
     def __str__(self) -> str:
         """Say why, and what to name."""
         return (
-            f"no step of run {self.run_key!r} has failed or was cancelled; name what is to run "
-            "again with --step"
+            f"run {self.run_key!r} has SUCCEEDED; name what is to run again all the same with "
+            "--step"
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
 from flow_spec import FlowSpec
-from flow_store import Reopening, Run, StepStatus
+from flow_store import FlowStatus, Reopening, Run, StepStatus
 from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
 
 UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
@@ -24,8 +24,10 @@ def plan_retry(
     Raises:
         UnknownStepError: The flow has no such step.
         OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
-        NothingToRetry: No step is left to run.
+        NothingToRetry: The run SUCCEEDED, and no step is named.
     """
+    if not steps and run.status is FlowStatus.SUCCEEDED:
+        raise NothingToRetry(run.run_key)
     before = FlowSpec.from_json(run.definition)
     statuses = {step.step_id: step.status for step in run.steps}
     added = [step for step in flow.steps if step.id not in statuses]
@@ -38,8 +40,6 @@ def plan_retry(
         affected = downstream or statuses.get(step.id) is StepStatus.SKIPPED
         if affected and again.intersection(step.waits_for):
             again.add(step.id)
-    if not again:
-        raise NothingToRetry(run.run_key)
     if conflicts := tuple(changes(before, flow, kept=statuses.keys() - again)):
         raise OutcomesDiffer(run.run_key, conflicts)
     retries = {step.id: step.retries for step in flow.steps}
