@@ -105,9 +105,9 @@ BUGS = (
     ),
     Bug(
         "a cancel is not looked for in the commit of a start",
-        f"{STORE}/store.py",
-        "        if request is not None and any(",
-        "        if request is not None and revision < 0 and any(",
+        f"{STORE}/run_rows.py",
+        "        if self._request is not None and any(",
+        "        if self._request is not None and self._run_id < 0 and any(",
     ),
     Bug(
         "a start that is taken back is made all the same",
@@ -117,7 +117,7 @@ BUGS = (
     ),
     Bug(
         "the revision is not compared",
-        f"{STORE}/store.py",
+        f"{STORE}/run_rows.py",
         "        if found != revision:",
         "        if found < 0:",
     ),

@@ -10,7 +10,7 @@ import re
 import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,11 +87,10 @@ class Database:
                 timeout=BUSY_TIMEOUT_SEC,
                 autocommit=True,  # transactions are explicit, see `transaction`
             )
-        try:
+        with ExitStack() as unless_configured:
+            unless_configured.callback(self.close)
             self._configure()
-        except BaseException:  # whatever it is, it goes on: nobody else could close this
-            self.close()
-            raise
+            unless_configured.pop_all()
 
     def _configure(self) -> None:
         with self._translated():

@@ -6,8 +6,8 @@ the transaction that writes.
 
 import errno
 import os
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,25 +15,20 @@ from typing import Self
 from flow_store import rows, schema, statements
 from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import (
-    CancelRequested,
     NotRecorded,
-    NotTerminal,
-    RunTakenOver,
     StoreBroken,
     StoreUnavailable,
-    TerminalStatus,
 )
 from flow_store.records import (
     Attempt,
-    AttemptStatus,
     CancelRequest,
     Changes,
     FlowStatus,
     Reopening,
     Run,
     RunSummary,
-    Step,
 )
+from flow_store.run_rows import RunRows
 
 
 class FlowStore:
@@ -61,13 +56,7 @@ class FlowStore:
         """
         file = Path(path).absolute()
         create_file(file)
-        database = Database(file, "rw")
-        try:
-            schema.upgrade(database)
-        except BaseException:  # whatever it is, it goes on: nobody else could close this
-            database.close()
-            raise
-        return cls(database)
+        return cls._opened(Database(file, "rw"), schema.upgrade)
 
     @classmethod
     def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
@@ -82,19 +71,19 @@ class FlowStore:
         """
         file = Path(path).absolute()
         try:
-            return cls._reading(Database(file, "ro"))
+            return cls._opened(Database(file, "ro"), schema.require_recorded)
         except StoreUnavailable as error:
             if error.errno == errno.EAGAIN or has_wal(file):  # locked, or not all in the file
                 raise
-        return cls._reading(Database(file, "ro&immutable=1"))
+        return cls._opened(Database(file, "ro&immutable=1"), schema.require_recorded)
 
     @classmethod
-    def _reading(cls, database: Database) -> Self:
-        try:
-            schema.require_recorded(database)
-        except BaseException:  # whatever it is, it goes on: nobody else could close this
-            database.close()
-            raise
+    def _opened(cls, database: Database, make_sure: Callable[[Database], None]) -> Self:
+        """Make a store of a database once its tables are sure to be there; else close it."""
+        with ExitStack() as unless_sure:
+            unless_sure.callback(database.close)
+            make_sure(database)
+            unless_sure.pop_all()
         return cls(database)
 
     def create(  # noqa: PLR0913 - a run has that many facts
@@ -194,49 +183,8 @@ class FlowStore:
             Unstorable: A value that SQLite or the schema cannot take.
         """
         with self._database.transaction("IMMEDIATE"):
-            run_id = self._claim(run_key, revision, changes)
-            for step in changes.steps.values():
-                self._write_step(run_key, run_id, step)
-            for attempt in changes.attempts.values():
-                self._write_attempt(run_key, run_id, attempt)
-            if changes.header is not None:
-                header = rows.header_values(changes.header)
-                self._database.change(statements.UPDATE_HEADER, (*header, run_id))
+            RunRows(self._database, run_key, revision).apply(changes)
         return revision + 1
-
-    def _claim(self, run_key: str, revision: int, changes: Changes) -> int:
-        """Take the run's next revision and return its row's id, or say why that may not be."""
-        run_id, status, request = self._guards(run_key, revision)
-        if status.is_terminal:
-            raise TerminalStatus(run_key)
-        if request is not None and any(map(_would_start, changes.attempts.values())):
-            raise CancelRequested(run_key, request)
-        self._database.change(statements.NEXT_REVISION, (run_id,))
-        return run_id
-
-    def _guards(self, run_key: str, revision: int) -> tuple[int, FlowStatus, CancelRequest | None]:
-        """Return the id of a run's row, its status and the request, if it has this revision."""
-        run = self._database.query(statements.SELECT_GUARDS, (run_key,))
-        if not run:
-            raise NotRecorded(run_key)
-        ((run_id, found, status, *cancel),) = run
-        if found != revision:
-            raise RunTakenOver(run_key, revision, found)
-        return int(run_id), FlowStatus(status), rows.cancel_request(*cancel)
-
-    def _write_step(self, run_key: str, run_id: int, step: Step) -> None:
-        key = (run_id, step.position, step.step_id)
-        if self._database.change(statements.UPDATE_STEP, (*rows.step_values(step), *key)) == 1:
-            return
-        if self._database.query(statements.SELECT_STEP, key):
-            raise TerminalStatus(run_key, f"step {step.step_id!r}")
-        raise NotRecorded(run_key, step.step_id)
-
-    def _write_attempt(self, run_key: str, run_id: int, attempt: Attempt) -> None:
-        values = (run_id, *rows.attempt_values(attempt))
-        if self._database.change(statements.UPSERT_ATTEMPT, values) == 0:
-            part = f"attempt {attempt.number} at step {attempt.position + 1}"
-            raise TerminalStatus(run_key, part)
 
     def reopen(self, run_key: str, reopening: Reopening, *, revision: int) -> int:
         """Let a run that has ended go on, in one transaction; return its new revision.
@@ -251,20 +199,7 @@ class FlowStore:
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
-            run_id, status, _ = self._guards(run_key, revision)
-            if not status.is_terminal:
-                raise NotTerminal(run_key)
-            self._database.change(statements.REOPEN_RUN, (reopening.definition, run_id))
-            for position, retries in reopening.resets.items():
-                self._database.change(statements.REOPEN_STEP, (retries, run_id, position))
-            ((count,),) = self._database.query(statements.COUNT_ALL_STEPS, (run_id,))
-            self._database.change_each(
-                statements.INSERT_STEP,
-                (
-                    (run_id, position, *step)
-                    for position, step in enumerate(reopening.added, start=count)
-                ),
-            )
+            RunRows(self._database, run_key, revision).reopen(reopening)
         return revision + 1
 
     def remove(self, run_key: str) -> bool:
@@ -346,8 +281,3 @@ class FlowStore:
             yield
         except (TypeError, ValueError) as error:
             raise StoreBroken(self._database.path, str(error)) from error
-
-
-def _would_start(attempt: Attempt) -> bool:
-    """Whether a start may follow from the record: a first one, or one that is tried again."""
-    return attempt.status is AttemptStatus.STARTING and attempt.abort_reason is None

@@ -6,7 +6,7 @@ Each returns the run as it stands at its end. Options, output and exit codes are
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -216,8 +216,9 @@ def record(run_key: str, flow_file: str, env: Mapping[str, str], settings: Setti
     locate(settings.orchesjob, settings.environ)
     directory = current_directory()
     settings.home.prepare()
-    store = patiently(settings, lambda: FlowStore.open(settings.home.database))
-    try:
+    with ExitStack() as unless_recorded:
+        store = patiently(settings, lambda: FlowStore.open(settings.home.database))
+        unless_recorded.callback(store.close)
         create = partial(
             store.create,
             run_key=run_key,
@@ -230,9 +231,7 @@ def record(run_key: str, flow_file: str, env: Mapping[str, str], settings: Setti
         created = patiently(settings, create)
         if not created:
             compare(run_key, flow, load(store, run_key, settings))
-    except BaseException:  # a signal, too, must not leave it open
-        store.close()
-        raise
+        unless_recorded.pop_all()
     return store
 
 
