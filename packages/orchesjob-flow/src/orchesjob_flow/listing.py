@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from flow_store import FlowStatus, FlowStore, RunSummary, StepStatus, StoreMissing
 from orchesjob_flow.locks import holder
-from orchesjob_flow.report import runner_json
+from orchesjob_flow.report import header_json, runner_json
 from orchesjob_flow.settings import Settings
 
 
@@ -42,13 +42,7 @@ def listed_json(listed: Listed) -> dict[str, Any]:
     """Describe a run in a list; `status` tells more."""
     run, runner_pid = listed
     return {
-        "run_key": run.run_key,
-        "flow_id": run.flow_id,
-        "status": run.status.value,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "error": run.error,
-        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        **header_json(run),
         "steps": {
             "total": run.total,
             "done": run.done,

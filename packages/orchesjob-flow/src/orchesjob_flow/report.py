@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any
 
-from flow_store import Attempt, PastAttempt, Run, Step, StepStatus
+from flow_store import Attempt, PastAttempt, Run, RunSummary, Step, StepStatus
 from orchesjob_flow.output import write_result
 from orchesjob_flow.reasons import reasons
 from orchesjob_flow.text import dump_json
@@ -13,13 +13,7 @@ from orchesjob_flow.text import dump_json
 def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
     """Describe a run; `runner_pid` is the process that advances it, None if there is none."""
     return {
-        "run_key": run.run_key,
-        "flow_id": run.flow_id,
-        "status": run.status.value,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "error": run.error,
-        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        **header_json(run),
         "steps": [
             {
                 **step_json(run.run_key, step, run.attempts.get(step.position)),
@@ -31,6 +25,19 @@ def run_json(run: Run, runner_pid: int | None) -> dict[str, Any]:
             for step, reason, attempts in zip(run.steps, reasons(run), histories(run), strict=True)
         ],
         "runner": runner_json(runner_pid),
+    }
+
+
+def header_json(run: Run | RunSummary) -> dict[str, Any]:
+    """Describe what is the run's own."""
+    return {
+        "run_key": run.run_key,
+        "flow_id": run.flow_id,
+        "status": run.status.value,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
     }
 
 
