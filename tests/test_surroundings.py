@@ -113,7 +113,7 @@ def test_nobody(flow: "Flow") -> None:
     unshare = shutil.which("unshare")
     words = ("-U", "--map-user=54321")
     if unshare is None or subprocess.run([unshare, *words, "true"], check=False).returncode != 0:
-        pytest.skip("needs permission to be another user")
+        pytest.skip("needs permission to be another user")  # which a container may not have
     call = (*words, flow.program, "status", "--run-key=k")
     error = flow.refusal(*call, executable=unshare, env={})["error"]
     assert "HOME is not set and the user has none; name another place with --db" in error

@@ -97,7 +97,10 @@ def unmeasured(flow: "Flow") -> None:
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[None]:
-    """Have a file system of one megabyte on a folder."""
+    """Have a file system of one megabyte on a folder.
+
+    Where that is not permitted, the tests with a limit on the size of files hold the same.
+    """
     mount, umount = shutil.which("mount"), shutil.which("umount")
     options = ("-t", "tmpfs", "-o", "size=1m,mode=700", "none", folder)
     folder.mkdir()
@@ -153,7 +156,10 @@ def test_locked_by_another_program(
 
 
 def in_a_read_only_home(flow: "Flow", *words: str) -> "subprocess.CompletedProcess[str]":
-    """Call the command where the flow home is mounted read-only, for nobody else."""
+    """Call the command where the flow home is mounted read-only, for nobody else.
+
+    Where that is not permitted, `test_modes` and those of flow-store hold the same.
+    """
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-m", "true"], check=False).returncode != 0:
         pytest.skip("needs permission to mount")
@@ -214,7 +220,10 @@ def test_modes(flow: "Flow", place: str, mode: int, expected: str) -> None:
 
 
 def trace(flow: "Flow", calls: str, *words: str) -> list[str]:
-    """Call the command and return the system calls of it and of all its children."""
+    """Call the command and return the system calls of it and of all its children.
+
+    Where that is not permitted, the setting itself is tested in flow-store.
+    """
     strace, log = shutil.which("strace"), flow.folder / "trace"
     if strace is None or subprocess.run([strace, "-o", log, "true"], check=False).returncode != 0:
         pytest.skip("needs strace, and permission to trace")

@@ -5,6 +5,7 @@ the installed command goes on with the run.
 """
 
 import signal
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from .crashing import NOWHERE, Crashes, Ending, silent_end
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from conftest import FakeOrchesjob, Flow, Gate
 
 
-class Scenario:
+class Scenario(ABC):
     """A run, and the process that is killed while it is under way.
 
     Attributes:
@@ -31,18 +32,18 @@ class Scenario:
         self.crashes = Crashes(flow)
         self.file = flow.write(*self.steps())
 
+    @abstractmethod
     def steps(self) -> list[dict[str, Any]]:
         """Return the steps of the flow."""
-        raise NotImplementedError
 
     def step(self, step_id: str, *then: str, **fields: Any) -> dict[str, Any]:
         """Return a step that records its execution."""
         command = self.crashes.command(step_id, then)
         return {"id": step_id, "command": command, "strict": self.strict, **fields}
 
+    @abstractmethod
     def play(self, at: str) -> Any:
         """Let a process die at a point, let the run be gone on with, and return the run."""
-        raise NotImplementedError
 
     def points(self) -> list[str]:
         """Play a run in which nobody is killed, and return the points of the process."""

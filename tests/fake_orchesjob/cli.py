@@ -87,7 +87,7 @@ def _start(jobs: Jobs, words: Words, faults: Faults) -> None:
 def _wait(jobs: Jobs, row: Row, timeout_sec: float, until_end: bool) -> Row:
     """Wait until the command is known to run (or has ended), its worker is dead, or time is up."""
     deadline = time.monotonic() + timeout_sec
-    while True:
+    while True:  # another process changes the row, so the real one polls as well
         row = jobs.by_id(row["job_id"]) or row
         has_begun = row["status"] == "RUNNING" and row["target_pid"] is not None
         if row["status"] not in ACTIVE or (has_begun and not until_end):
@@ -141,7 +141,7 @@ def _abort(jobs: Jobs, words: Words, faults: Faults) -> None:
     alive = [pid for pid in (target, worker) if pid is not None]
     deadline = time.monotonic() + words.seconds("--grace-seconds", 5)
     while time.monotonic() < deadline and any(map(is_alive, alive)):
-        time.sleep(_POLL_SEC)
+        time.sleep(_POLL_SEC)  # as the real one does: these are no children of this process
     sent["sent_kill_target"] = target in filter(is_alive, alive) and send(target, signal.SIGKILL)
     sent["sent_kill_worker"] = worker in filter(is_alive, alive) and _signal(worker, signal.SIGKILL)
     _answer(faults, {**job_object(jobs.by_id(job_id) or row), "aborted": True, **sent})

@@ -95,7 +95,7 @@ class Faults:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def hang(self, rule: Rule) -> None:
-        time.sleep(rule.get("sec", 86_400))
+        time.sleep(rule.get("sec", 86_400))  # hanging is the fault
 
     def row(self, rule: Rule) -> None:
         if self.job_id is not None:

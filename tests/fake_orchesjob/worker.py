@@ -100,7 +100,7 @@ def _end_unwanted(target: int) -> None:
             os.killpg(target, signal.SIGKILL)
             os.waitpid(target, 0)
             return
-        time.sleep(0.02)
+        time.sleep(0.02)  # there is no wait for a child with a time limit
 
 
 def _close_others() -> None:

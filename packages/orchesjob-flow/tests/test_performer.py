@@ -1,6 +1,8 @@
 """Effects are performed on threads, and each is answered by one event."""
 
 import os
+import resource
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from typing import Any, cast
@@ -81,13 +83,13 @@ def client() -> Client:
 
 
 @pytest.fixture
-def warnings() -> list[str]:
+def warnings() -> SimpleQueue[str]:
     """What the performer has told."""
-    return []
+    return SimpleQueue()
 
 
 @pytest.fixture
-def perform(client: Client, warnings: list[str]) -> Iterator[Callable[[Any], Event]]:
+def perform(client: Client, warnings: SimpleQueue[str]) -> Iterator[Callable[[Any], Event]]:
     """Perform an effect and return its answer."""
     answers: SimpleQueue[Event] = SimpleQueue()
     environ: Mapping[str, str] = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
@@ -98,7 +100,7 @@ def perform(client: Client, warnings: list[str]) -> Iterator[Callable[[Any], Eve
         calls_lock=11,
         starts=2,
         environ=environ,
-        warn=warnings.append,
+        warn=warnings.put,
     )
 
     def answer(effect: Any) -> Event:
@@ -199,24 +201,27 @@ def test_no_survivors(perform: Callable[[Any], Event]) -> None:
     assert perform(EndSurvivors(None, ("k:a:1",), 1.0)) == SurvivorsSeen(None, [])
 
 
-def test_a_search_that_fails(
-    perform: Callable[[Any], Event], warnings: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_fails(perform: Callable[[Any], Event], warnings: SimpleQueue[str]) -> None:
     """Who cannot look does not say that nobody is there: it is told once, and tried again."""
-    answers = [OSError(24, "Too many open files"), ValueError("odd"), []]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    told: list[str] = []
 
-    def find(_home: str, _keys: Sequence[str]) -> Any:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def end_the_shortage() -> None:
+        told.append(warnings.get(timeout=10))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    monkeypatch.setattr("orchesjob_flow.performer.find_survivors", find)
-    monkeypatch.setattr("orchesjob_flow.performer.LOOK_AGAIN_SEC", 0.0)
-    assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
-    (warning,) = warnings
+    ending = threading.Thread(target=end_the_shortage)
+    ending.start()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # nothing more can be opened
+    try:
+        assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        ending.join()
+    (warning,) = told
     assert "k:a:1" in warning
     assert "Too many open files" in warning
+    assert warnings.empty()
 
 
 def test_a_crew_has_a_limit() -> None:

@@ -61,11 +61,10 @@ def test_drawn_only_when_it_differs(paper: Paper, daily: Run) -> None:
     assert "\x1b[2J" not in paper[1]  # clearing the screen flickers
 
 
-def test_time_moves(paper: Paper, daily: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_moves(paper: Paper, daily: Run) -> None:
     """While a step runs, its elapsed time goes on between two looks (rule 6.6)."""
-    screen = Screen(paper.terminal, [])
     moment = daily.started_at + 70
-    monkeypatch.setattr("time.time", lambda: moment)
+    screen = Screen(paper.terminal, [], lambda: moment)
     screen.show(daily, 1)
     moment += 1
     screen.refresh()

@@ -6,7 +6,7 @@ again after every resize, and whatever ends the program leaves a terminal that n
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flow_store import Run
 from orchesjob_flow.table import fitted_table
@@ -22,8 +22,17 @@ NOTES = 3
 class Screen:
     """Draws a run in place; what was drawn last stays on the screen."""
 
-    def __init__(self, terminal: Terminal, messages: Sequence[str]) -> None:
-        """Draw on this terminal, with whatever is in `messages` at each moment."""
+    def __init__(
+        self,
+        terminal: Terminal,
+        messages: Sequence[str],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Draw on this terminal, with whatever is in `messages` at each moment.
+
+        `now` tells the Unix time, to which elapsed times are drawn.
+        """
+        self._now = now
         self._terminal = terminal
         self._messages = messages
         self._drawn: tuple[str, os.terminal_size] | None = None
@@ -55,7 +64,7 @@ class Screen:
         self, run: Run, runner_pid: int | None, columns: int, lines: int | None
     ) -> list[str]:
         colour = self._terminal.colour
-        return fitted_table(run, runner_pid, time.time(), (columns, lines), colour=colour)
+        return fitted_table(run, runner_pid, self._now(), (columns, lines), colour=colour)
 
     def _draw(self, text: str, size: os.terminal_size) -> None:
         """Write a picture at once, line over line, so that nothing flickers."""
