@@ -113,11 +113,9 @@ def retry(run_key: str, what: Retry, settings: Settings) -> Run:
 
 def retry_detached(run_key: str, what: Retry, settings: Settings) -> Detached:
     """Reopen a run that has ended, and leave it to a background process."""
-    home = settings.home
     with reopened(run_key, what, settings) as (store, lock):
         pid = detach.start_child(run_key, settings, lock)
-        run = load(store, run_key, settings)
-    return Detached(run, pid, home.log(run_key, "stdout"), home.log(run_key, "stderr"))
+        return left_to(pid, run_key, settings, store)
 
 
 @contextmanager
@@ -174,11 +172,15 @@ def resume_one(run_key: str, settings: Settings) -> Resumed:
 
 def go_on_detached(run_key: str, settings: Settings, store: FlowStore) -> Detached:
     """See to it that a background process drives a run that is not terminal."""
-    home = settings.home
     pid = None
     if not load(store, run_key, settings).status.is_terminal:
         pid = ensure_child(run_key, settings)
-    run = load(store, run_key, settings)
+    return left_to(pid, run_key, settings, store)
+
+
+def left_to(pid: int | None, run_key: str, settings: Settings, store: FlowStore) -> Detached:
+    """Describe a run that is left to a background process, or, as None, that has ended."""
+    home, run = settings.home, load(store, run_key, settings)
     return Detached(run, pid, home.log(run_key, "stdout"), home.log(run_key, "stderr"))
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flow_spec import FlowSpec
-from flow_store import Attempt, FlowStore, Run, StoreMissing
+from flow_store import Attempt, Run
 from orchesjob_flow.driving import warn
-from orchesjob_flow.errors import NoOutput, RunNotFound
-from orchesjob_flow.home import check_run_key
+from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.output import write_bytes
-from orchesjob_flow.reading import load
+from orchesjob_flow.reading import load, open_for_reading
 from orchesjob_flow.reasons import reasons
 from orchesjob_flow.settings import Settings
 from orchesjob_flow.step_output import OutputFile
@@ -74,12 +73,8 @@ def show_logs(
 
 def read(run_key: str, settings: Settings) -> tuple[Run, tuple[Attempt, ...]]:
     """Read a run with all its attempts; write nothing."""
-    check_run_key(run_key)
-    try:
-        with FlowStore.open_readonly(settings.home.database) as store:
-            return load(store, run_key, settings), store.attempts(run_key)
-    except StoreMissing as error:
-        raise RunNotFound(run_key, settings.home.database) from error
+    with open_for_reading(run_key, settings) as store:
+        return load(store, run_key, settings), store.attempts(run_key)
 
 
 def prefixes(run: Run, choice: Choice) -> Mapping[str, str]:

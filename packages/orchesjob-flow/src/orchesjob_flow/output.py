@@ -49,14 +49,10 @@ def write_result(text: str) -> None:
         BrokenPipeError: Its reader has gone.
         ResultLost: It cannot be written.
     """
-    try:
-        encoding = sys.stdout.encoding or "utf-8"
+    encoding = sys.stdout.encoding or "utf-8"
+    with result_is_written():
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ResultLost(error.strerror or str(error)) from error
 
 
 def write_bytes(data: bytes) -> None:
@@ -66,9 +62,16 @@ def write_bytes(data: bytes) -> None:
         BrokenPipeError: Its reader has gone.
         ResultLost: It cannot be written.
     """
-    try:
+    with result_is_written():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def result_is_written() -> Iterator[None]:
+    """Tell a result that cannot be written from one that nobody reads any more."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

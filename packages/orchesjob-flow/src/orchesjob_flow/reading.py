@@ -16,10 +16,15 @@ def read(run_key: str, settings: Settings) -> tuple[Run, int | None]:
 
     The process is None if there is none, and 0 if it has not told its id yet.
     """
+    with open_for_reading(run_key, settings) as store:
+        return load(store, run_key, settings), holder(settings.home.run_lock(run_key))
+
+
+def open_for_reading(run_key: str, settings: Settings) -> FlowStore:
+    """Open the store of a run that must be there, and write nothing."""
     check_run_key(run_key)
     try:
-        with FlowStore.open_readonly(settings.home.database) as store:
-            return load(store, run_key, settings), holder(settings.home.run_lock(run_key))
+        return FlowStore.open_readonly(settings.home.database)
     except StoreMissing as error:
         raise RunNotFound(run_key, settings.home.database) from error
 
