@@ -39,7 +39,7 @@ def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
 def test_a_run_that_nobody_advances(daily: Run, ten_o_clock: float) -> None:
     """A run without a runner says so, and how to go on (rule 5.7)."""
     table = run_table(daily, None, ten_o_clock, colour=False)
-    assert "Runner: none - `orchesjob-flow start` with the same run key" in table
+    assert "Runner: none - `orchesjob-flow resume` with the same run key" in table
 
 
 @pytest.mark.parametrize(

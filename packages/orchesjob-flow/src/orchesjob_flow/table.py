@@ -125,7 +125,7 @@ def header(run: Run, runner_pid: int | None, wall: float, *, colour: bool) -> It
     if runner_pid is None and run.cancel is not None:
         yield "Runner: none - `orchesjob-flow cancel` with the same run key goes on"
     elif runner_pid is None:
-        yield "Runner: none - `orchesjob-flow start` with the same run key and file goes on"
+        yield "Runner: none - `orchesjob-flow resume` with the same run key goes on"
 
 
 def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
