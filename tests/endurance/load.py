@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flow_store import FlowStore
+from flow_store import FlowStatus, FlowStore
 
 if TYPE_CHECKING:
     from conftest import Flow, Gate
@@ -171,6 +171,14 @@ def test_hundred_thousand_runs(flow: "Flow") -> None:
             history, "start", f"--run-key={history}-{number}", file
         ),
         "status": lambda history, _: call(history, "status", f"--run-key={known[history]}"),
+        "list": lambda history, _: call(history, "list", "--limit=1"),
+        "list of what failed": lambda history, _: call(history, "list", "--status=FAILED"),
+        "resume --all": lambda history, _: call(history, "resume", "--all"),
+        "FlowStore.runs": lambda history, _: stores[history].runs(limit=1),
+        "FlowStore.runs of one flow": lambda history, _: stores[history].runs(flow_id="f", limit=1),
+        "FlowStore.runs of one status": lambda history, _: stores[history].runs(
+            statuses=[FlowStatus.SUCCEEDED], limit=1
+        ),
         "FlowStore.open": lambda history, _: FlowStore.open(databases[history]).close(),
         "FlowStore.create": create,
         "FlowStore.load": lambda history, _: stores[history].load(known[history]),
