@@ -60,10 +60,9 @@ def test_found_by_value(spawn: Spawn, env: dict[str, str], value: str) -> None:
 
 def test_daemon_is_found(spawn: Spawn, env: dict[str, str], value: str, tmp_path: Path) -> None:
     """A grandchild in a session of its own, whose parents are gone, still bears the mark."""
-    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid;"
-    parent = spawn(
-        code=f"{daemon} exec sleep 60' & while ! test -e {tmp_path}/pid; do :; done", env=env
-    )
+    os.mkfifo(tmp_path / "never")
+    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid; read word < {tmp_path}/never'"
+    parent = spawn(code=f"{daemon} & while ! test -s {tmp_path}/pid; do :; done", env=env)
     parent.wait()
     found = marked_processes(MARK, {value})
     assert [str(process.pid) for process in found] == (tmp_path / "pid").read_text().split()
