@@ -281,7 +281,7 @@ def test_many_failures_are_counted(flow: "Flow") -> None:
     started = flow.run("start", "--run-key=k", flow.write(*steps))
     lines = started.stderr.splitlines()
     assert len(lines) == 11
-    assert lines[-1] == "... and 2 more FAILED; `logs` shows what they have printed"
+    assert lines[-1] == "... and 2 more; `logs` shows what they have printed"
 
 
 def test_output_that_is_gone(flow: "Flow") -> None:

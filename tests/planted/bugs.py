@@ -88,8 +88,34 @@ BUGS = (
     Bug(
         "a retry delay on the wall clock",
         f"{ENGINE}/steps.py",
-        "remaining = row.next_attempt_mono - turn.now.mono",
-        "remaining = row.next_attempt_at - turn.now.wall",
+        "remaining = turn.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))",
+        "remaining = at - turn.now.wall",
+    ),
+    Bug(
+        "the flow's timeout on the wall clock",
+        f"{ENGINE}/ending.py",
+        "turn.remaining_sec(*run.deadline, at_most=limit)",
+        "run.deadline.at - turn.now.wall",
+    ),
+    Bug(
+        "a run that is resumed has no deadline",
+        f"{ENGINE}/update.py",
+        "        ending.await_deadline(turn)\n",
+        "        if not any(step.row.attempt_no for step in turn.run.steps):\n"
+        "            ending.await_deadline(turn)\n",
+    ),
+    Bug(
+        "a step starts though the run's time is over",
+        f"{ENGINE}/update.py",
+        "    if run.ending is None:\n        steps.decide_steps(turn)",
+        "    if run.cancel is None:\n        steps.decide_steps(turn)",
+    ),
+    Bug(
+        "a step's timeout takes the place of the run's",
+        f"{ENGINE}/run.py",
+        "ranks.index(self) > ranks.index(AbortReason(other))",
+        "ranks.index(self) != ranks.index(AbortReason(other))",
+        "packages/orchesjob-flow/tests/simulation/test_flow_timeouts.py",
     ),
     Bug(
         "no retry delay",
@@ -111,7 +137,7 @@ BUGS = (
     ),
     Bug(
         "a start that is taken back is made all the same",
-        f"{ENGINE}/cancellation.py",
+        f"{ENGINE}/ending.py",
         "        turn.decision.effects.remove(start)\n",
         "",
     ),
@@ -265,7 +291,7 @@ BUGS = (
     ),
     Bug(
         "CANCELLED is said while something is alive",
-        f"{ENGINE}/cancellation.py",
+        f"{ENGINE}/ending.py",
         "    if not survivors:\n",
         "    if len(survivors) < 2:\n",
     ),
@@ -278,9 +304,9 @@ BUGS = (
     ),
     Bug(
         "something is ended after CANCELLED has been said",
-        f"{ENGINE}/cancellation.py",
-        "    if not survivors:\n        finish_cancel(turn)\n",
-        "    if not survivors:\n        turn.run.sweeping = False\n        finish_cancel(turn)\n",
+        f"{ENGINE}/ending.py",
+        "    if not survivors:\n        finish_ending(turn)\n",
+        "    if not survivors:\n        turn.run.sweeping = False\n        finish_ending(turn)\n",
     ),
     Bug(
         "two runners share the lock",

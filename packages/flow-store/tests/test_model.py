@@ -16,6 +16,7 @@ from flow_store import (
     CancelRequest,
     CancelRequested,
     Changes,
+    Deadline,
     FlowStatus,
     FlowStore,
     NotRecorded,
@@ -69,7 +70,9 @@ def _attempt(draw: st.DrawFn) -> Attempt:
 def _changes(draw: st.DrawFn) -> Changes:
     # Most headers keep the run open: an ended one refuses everything, which is soon dull.
     statuses = [FlowStatus.RUNNING] * 6 + list(FlowStatus)
-    header = draw(st.none() | st.builds(RunHeader, st.sampled_from(statuses), TEXTS, TIMES))
+    deadlines = st.none() | st.builds(Deadline, st.floats(0, 1e10), st.floats(0, 1e10), KEYS)
+    headers = st.builds(RunHeader, st.sampled_from(statuses), TEXTS, TIMES, deadlines)
+    header = draw(st.none() | headers)
     steps = draw(st.lists(_step(), max_size=2))
     attempts = draw(st.lists(_attempt(), max_size=2))
     return Changes(
@@ -218,6 +221,7 @@ class StoreMachine(RuleBasedStateMachine):
                 error=run.header.error,
                 started_at=1.0,
                 finished_at=run.header.finished_at,
+                deadline=run.header.deadline,
                 revision=run.revision,
                 cancel=run.cancel,
                 steps=tuple(run.steps),

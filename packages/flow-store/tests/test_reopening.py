@@ -8,6 +8,7 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
+    Deadline,
     FlowStatus,
     FlowStore,
     NotRecorded,
@@ -29,7 +30,9 @@ def ended(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
     """A store with the run `k`, FAILED after a cancel was asked for: `a` SUCCEEDED, `b` FAILED."""
     create(store, steps=[("a", 2), ("b", 1)])
     store.request_cancel("k", requested_at=105.0, grace_sec=3.0)
-    changes = Changes(RunHeader(FlowStatus.FAILED, "1 step failed: b", 130.0))
+    changes = Changes(
+        RunHeader(FlowStatus.FAILED, "1 step failed: b", 130.0, Deadline(1, 2, "boot"))
+    )
     changes.steps[0] = Step(0, "a", StepStatus.SUCCEEDED, 0, 0, 2, started_at=1.0, finished_at=2.0)
     changes.steps[1] = Step(1, "b", StepStatus.FAILED, 1, 2, 1, 1.0, 2.0, "x", 3.0, 4.0, "exit 1")
     changes.attempts[1, 1] = FIRST
@@ -45,7 +48,7 @@ def test_reopen(ended: FlowStore) -> None:
     assert before is not None
     assert run is not None
     assert (run.status, run.error, run.finished_at) == (FlowStatus.PENDING, None, None)
-    assert (run.definition, run.cancel, run.revision) == ("new", None, 2)
+    assert (run.definition, run.cancel, run.deadline, run.revision) == ("new", None, None, 2)
     assert run.started_at == before.started_at
     assert run.steps == (
         before.steps[0],

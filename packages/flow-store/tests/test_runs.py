@@ -10,6 +10,7 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     Changes,
+    Deadline,
     FlowStatus,
     FlowStore,
     Run,
@@ -31,6 +32,7 @@ def test_new_run(run_store: FlowStore) -> None:
         error=None,
         started_at=100.5,
         finished_at=None,
+        deadline=None,
         revision=0,
         cancel=None,
         steps=(
@@ -102,7 +104,7 @@ def test_everything_survives_reopening(
         finished_at=109.0,
         error="the last attempt's process 12 is still alive",
     )
-    header = RunHeader(FlowStatus.FAILED, "a step failed", 120.5)
+    header = RunHeader(FlowStatus.FAILED, "a step failed", 120.5, Deadline(400.5, 37.5, "boot-1"))
     with FlowStore.open(path) as store:
         create(store)
         changes = Changes(header, {0: delayed}, {(0, 1): first, (0, 2): second})
@@ -111,7 +113,7 @@ def test_everything_survives_reopening(
         run = store.load("k")
         assert run is not None
         assert run.steps[0] == delayed
-        assert RunHeader(run.status, run.error, run.finished_at) == header
+        assert RunHeader(run.status, run.error, run.finished_at, run.deadline) == header
         assert run.revision == 1
         assert run.attempts == {0: second}, "only the latest attempt of each step"
         assert store.attempts("k") == (first, second), "the whole history"

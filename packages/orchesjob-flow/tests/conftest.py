@@ -30,6 +30,7 @@ def make_run(ten_o_clock: float) -> Callable[..., Run]:
             "error": None,
             "started_at": ten_o_clock,
             "finished_at": None,
+            "deadline": None,
             "revision": 5,
             "cancel": None,
             "steps": tuple(step for step, _ in steps),

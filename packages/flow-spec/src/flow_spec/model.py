@@ -208,6 +208,12 @@ class FlowSpec:
         4,
         default=None,
     )
+    timeout_sec: float | None = declared(
+        Number(maximum=_TEN_YEARS_SEC, above_minimum=True),
+        "Seconds after which the whole run is ended and has failed.",
+        14_400,
+        default=None,
+    )
 
     @cached_property
     def _by_id(self) -> Mapping[str, StepSpec]:

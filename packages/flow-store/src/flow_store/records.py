@@ -72,6 +72,14 @@ class CancelRequest(NamedTuple):
     grace_sec: float | None
 
 
+class Deadline(NamedTuple):
+    """When a run is to have ended, on both clocks."""
+
+    at: float
+    mono: float
+    boot: str
+
+
 class Attempt(NamedTuple):
     """One attempt at a step, recorded before its job is started.
 
@@ -141,6 +149,7 @@ class Run(NamedTuple):
     error: str | None
     started_at: float
     finished_at: float | None
+    deadline: Deadline | None
     revision: int
     cancel: CancelRequest | None
     steps: tuple[Step, ...]
@@ -177,6 +186,7 @@ class RunHeader(NamedTuple):
     status: FlowStatus
     error: str | None = None
     finished_at: float | None = None
+    deadline: Deadline | None = None
 
 
 class Reopening(NamedTuple):

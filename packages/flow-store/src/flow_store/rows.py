@@ -13,6 +13,7 @@ from flow_store.records import (
     Attempt,
     AttemptStatus,
     CancelRequest,
+    Deadline,
     FlowStatus,
     PastAttempt,
     Run,
@@ -28,6 +29,11 @@ def cancel_request(requested_at: float | None, grace_sec: float | None) -> Cance
     return None if requested_at is None else CancelRequest(requested_at, grace_sec)
 
 
+def deadline(at: float | None, mono: float | None, boot: str | None) -> Deadline | None:
+    """Return the deadline that three columns of `runs` hold, if they hold one."""
+    return None if at is None or mono is None or boot is None else Deadline(at, mono, boot)
+
+
 def run_from(
     row: Sequence[Any],
     steps: tuple[Step, ...],
@@ -36,7 +42,7 @@ def run_from(
 ) -> Run:
     """Make a run of a row of `runs` (without `id`)."""
     run_key, flow_id, definition, directory, status, error, started_at, finished_at, *rest = row
-    revision, *cancel = rest
+    at, mono, boot, revision, *cancel = rest
     return Run(
         run_key=run_key,
         flow_id=flow_id,
@@ -46,6 +52,7 @@ def run_from(
         error=error,
         started_at=started_at,
         finished_at=finished_at,
+        deadline=deadline(at, mono, boot),
         revision=revision,
         cancel=cancel_request(*cancel),
         steps=steps,
@@ -137,7 +144,8 @@ def attempt_values(attempt: Attempt) -> tuple[object, ...]:
 
 def header_values(header: RunHeader) -> tuple[object, ...]:
     """Return what may change of a run, in the order of its columns."""
-    return header.status, _escaped(header.error), header.finished_at
+    until = (None, None, None) if header.deadline is None else header.deadline
+    return header.status, _escaped(header.error), header.finished_at, *until
 
 
 def _escaped(text: str | None) -> str | None:

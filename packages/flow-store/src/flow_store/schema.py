@@ -34,6 +34,9 @@ MIGRATIONS = (
         error TEXT,
         started_at REAL NOT NULL,
         finished_at REAL,
+        deadline_at REAL,
+        deadline_mono REAL,
+        deadline_boot TEXT,
         revision INTEGER NOT NULL CHECK (revision >= 0),
         cancel_requested_at REAL, -- these two are written by cancelling, never by a runner
         cancel_grace_sec REAL CHECK (cancel_requested_at IS NOT NULL OR cancel_grace_sec IS NULL)

@@ -6,7 +6,8 @@ are in the order that `rows` expects, which is that of the records' fields.
 
 SELECT_RUN = """
     SELECT id, run_key, flow_id, definition, directory, status, error, started_at, finished_at,
-           revision, cancel_requested_at, cancel_grace_sec
+           deadline_at, deadline_mono, deadline_boot, revision, cancel_requested_at,
+           cancel_grace_sec
     FROM runs WHERE run_key = ?
 """
 SELECT_SUMMARIES = """
@@ -68,15 +69,21 @@ SELECT_GUARDS = """
 """
 SELECT_STEP = "SELECT 1 FROM steps WHERE run_id = ? AND position = ? AND step_id = ?"
 NEXT_REVISION = "UPDATE runs SET revision = revision + 1 WHERE id = ?"
-UPDATE_HEADER = "UPDATE runs SET status = ?, error = ?, finished_at = ? WHERE id = ?"
+UPDATE_HEADER = """
+    UPDATE runs
+    SET status = ?, error = ?, finished_at = ?, deadline_at = ?, deadline_mono = ?,
+        deadline_boot = ?
+    WHERE id = ?
+"""
 REQUEST_CANCEL = """
     UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?
     WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
 """
 REOPEN_RUN = """
     UPDATE runs
-    SET status = 'PENDING', error = NULL, finished_at = NULL, definition = ?,
-        cancel_requested_at = NULL, cancel_grace_sec = NULL, revision = revision + 1
+    SET status = 'PENDING', error = NULL, finished_at = NULL, deadline_at = NULL,
+        deadline_mono = NULL, deadline_boot = NULL, definition = ?, cancel_requested_at = NULL,
+        cancel_grace_sec = NULL, revision = revision + 1
     WHERE id = ?
 """
 REOPEN_STEP = """

@@ -1,4 +1,4 @@
-"""The last lines of what the failed steps of a run have printed, on stderr (rule 9.14).
+"""The last lines of what the steps that went wrong have printed, on stderr (rule 9.14).
 
 The log of a CI job, or the mail of a cron job, is often all that its reader sees.
 """
@@ -20,16 +20,21 @@ MOST_STEPS = 10
 
 
 def show_failures(run_key: str, settings: Settings) -> None:
-    """Write which steps of a run have failed, and the last lines of their latest attempts."""
+    """Write which steps of a run went wrong, and the last lines of their latest attempts."""
     run, attempts = read(run_key, settings)
-    failed = [step for step in run.steps if step.status is StepStatus.FAILED]
-    for step in failed[:MOST_STEPS]:
+    wrong = [step for step in run.steps if went_wrong(step)]
+    for step in wrong[:MOST_STEPS]:
         choice = Choice(step.step_id, None, ("stdout", "stderr"), LAST_LINES)
         show_failure(step, chosen(run, attempts, choice))
-    if len(failed) > MOST_STEPS:
-        write_message(
-            f"... and {len(failed) - MOST_STEPS} more FAILED; `logs` shows what they have printed"
-        )
+    if len(wrong) > MOST_STEPS:
+        more = len(wrong) - MOST_STEPS
+        write_message(f"... and {more} more; `logs` shows what they have printed")
+
+
+def went_wrong(step: Step) -> bool:
+    """Tell whether a step has failed, or was ended in its midst because the run's time was over."""
+    cut_short = step.status is StepStatus.CANCELLED and step.attempt_no > 0
+    return cut_short or step.status is StepStatus.FAILED
 
 
 def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:

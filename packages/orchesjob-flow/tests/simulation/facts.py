@@ -50,6 +50,14 @@ class Commit:
         step_id = self.after.steps[attempt.position].step_id
         return f"{self.after.run_key}:{step_id}:{attempt.number}"
 
+    @property
+    def may_be_out_of_time(self) -> bool:
+        """Whether the run's deadline has passed; after a restart only the wall clock could tell."""
+        deadline, now = self.after.deadline, self.decided
+        if deadline is None:
+            return False
+        return deadline.boot != now.boot or now.mono >= deadline.mono - 1e-6
+
     @cached_property
     def newly_begun(self) -> list[Attempt]:
         """The attempts that this commit recorded first."""
@@ -88,9 +96,14 @@ class Waiting:
     def _timers(self) -> set[TimerDue]:
         return {event for _, _, event in self.runner._timers}
 
-    def cancel_goes_on(self) -> bool:
-        """Tell whether the search for what a cancelled run has left alive goes on."""
+    def ending_goes_on(self) -> bool:
+        """Tell whether the search for what a run that is being ended has left alive goes on."""
         return self.inbox.awaited[None] > 0 or TimerDue(Timer.SWEEP) in self._timers
+
+    def deadline_will_be_noticed(self) -> bool:
+        """Tell whether the end of the run's time, if that is limited, will not be missed."""
+        run = self.runner.run
+        return run.deadline is None or TimerDue(Timer.DEADLINE) in self._timers
 
     def leads_on(self, step: RunStep) -> bool:
         """Tell whether something will happen that leads a step on."""
@@ -106,11 +119,11 @@ class Waiting:
         return ahead or any(TimerDue(timer, latest) in self._timers for timer in timers)
 
     def _something_else_is_ahead(self, step: RunStep) -> bool:
-        """Tell whether a step waits for its turn, for other steps, or for a cancel."""
+        """Tell whether a step waits for its turn, for other steps, or for an early end."""
         run = self.runner.run
         most = run.flow.max_parallel
         is_full = most is not None and len(list(run.open_attempts())) >= most
-        if run.cancel is not None or (step.queued and (run.starting > 0 or is_full)):
+        if run.ending is not None or (step.queued and (run.starting > 0 or is_full)):
             return True
         return any(not run.by_id[name].row.status.is_terminal for name in step.spec.waits_for)
 

@@ -27,12 +27,14 @@ PLANS: dict[str, dict[str, object]] = {
 }
 
 
-def build(store: FlowStore, path: Path, seed: int, case: Case) -> World:
+def build(
+    store: FlowStore, path: Path, seed: int, case: Case, timeout_sec: float | None = None
+) -> World:
     """Make the world in which the attempts of a case meet their fates."""
     world = World(store, path, run_key=f"run-{seed}", seed=seed)
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     world.calls.pidfd = random.random() < 0.7
-    world.record(*case.steps, max_parallel=case.max_parallel)
+    world.record(*case.steps, max_parallel=case.max_parallel, timeout_sec=timeout_sec)
     for step in case.steps:
         for number, fate in enumerate(case.fates[step.id], start=1):
             attempt = f"{step.id}:{number}"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
-from flow_store import Attempt, AttemptStatus, FlowStatus, Step, StepStatus
+from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.locks import Lock
@@ -127,7 +127,8 @@ def attempts_are_numbered(_: "World", commit: Commit) -> None:
         expected = list(range(1, step.attempt_no + 1))
         assert numbers.get(step.position, []) == expected, f"{step.step_id}: {numbers}"
         latest = commit.attempts.get((step.position, step.attempt_no))
-        if step.status is StepStatus.RUNNING and commit.after.cancel is None:
+        ending = commit.after.cancel is not None or commit.may_be_out_of_time
+        if step.status is StepStatus.RUNNING and not ending:
             assert latest is not None, f"{step.step_id} runs without an attempt"
             assert latest.status.is_open, f"{step.step_id} runs without an open attempt"
 
@@ -157,15 +158,16 @@ def nothing_starts_after_a_cancel(world: "World", commit: Commit) -> None:
 
 
 def cancelled_means_gone(world: "World", commit: Commit) -> None:
-    """CANCELLED is said when no process of what has not succeeded is alive (5.6, 6.7)."""
-    if commit.after.status is not FlowStatus.CANCELLED:
+    """A run is ended early when no process of what has not succeeded is alive (5.6, 6.7, 9.12)."""
+    if commit.after.status is FlowStatus.CANCELLED:
+        assert commit.after.cancel is not None, "nobody asked for a cancel"
+    elif not has_timed_out(commit.after):
         return
-    assert commit.after.cancel is not None, "nobody asked for a cancel"
     for step in commit.after.steps:
         if step.status is not StepStatus.SUCCEEDED:
             keys = [f"{world.run_key}:{step.step_id}:{n + 1}" for n in range(step.attempt_no)]
             alive = world.jobs.processes(keys, spec_of(world, step).command)
-            assert not alive, f"{step.step_id} is alive in a cancelled run: {alive}"
+            assert not alive, f"{step.step_id} is alive in a run that was ended: {alive}"
 
 
 def retries_are_accounted_for(world: "World", commit: Commit) -> None:
@@ -262,6 +264,18 @@ def timeouts_are_true(world: "World", commit: Commit) -> None:
             assert by_itself or ran >= limit - 1e-6, f"{key} was ended after {ran} of {limit} s"
 
 
+def flow_timeouts_are_true(world: "World", commit: Commit) -> None:
+    """A run that timed out had its time, and begins nothing when that is over (5.10, 9.12)."""
+    limit, began = world.flow.timeout_sec, world.began
+    if limit is None or began is None or began.boot != commit.decided.boot:
+        return
+    lasted = commit.decided.mono - began.mono
+    if has_timed_out(commit.after):
+        assert lasted >= limit - 1e-6, f"the run timed out after {lasted:.3f} of {limit} s"
+    for attempt in commit.newly_begun:
+        assert lasted <= limit + 1e-6, f"{commit.key_of(attempt)} begins after {lasted:.3f} s"
+
+
 def delays_are_kept(world: "World", commit: Commit) -> None:
     """Between a failure and the next attempt lies the delay, on any clock (5.4, 5.10, 9.12)."""
     for attempt in commit.newly_begun:
@@ -298,12 +312,17 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
         assert ended, "CANCELLED, with steps that have not ended"
         assert run.error is None, "a cancelled run has no error"
         return
+    if has_timed_out(run):
+        assert cancelled, "timed out, with all steps ended by themselves"
+        assert ended, "timed out, with steps that have not ended"
+        return
     assert not cancelled, f"a step is CANCELLED in a run that is {run.status}"
-    if not ended or run.cancel is not None:
+    ending = run.cancel is not None or commit.may_be_out_of_time
+    if not ended or ending:
         assert run.status is FlowStatus.RUNNING or (ended and run.status.is_terminal), run.status
     if run.status is FlowStatus.RUNNING:
-        assert not ended or run.cancel is not None, "all steps have ended, and the run has not"
-        assert run.error is None or run.cancel is not None, f"a running run says {run.error}"
+        assert not ended or ending, "all steps have ended, and the run has not"
+        assert run.error is None or ending, f"a running run says {run.error}"
         return
     assert run.status is (FlowStatus.FAILED if failed else FlowStatus.SUCCEEDED), run.status
     assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
@@ -329,6 +348,7 @@ AFTER_A_COMMIT = (
     no_more_at_once_than_allowed,
     outcomes_are_true,
     timeouts_are_true,
+    flow_timeouts_are_true,
     delays_are_kept,
     the_run_is_its_steps,
     nothing_unseen_is_overwritten,
@@ -429,8 +449,10 @@ def something_is_awaited(world: "World", runner: Runner, inbox: VirtualInbox) ->
     for step in runner.run.steps:
         if not step.row.status.is_terminal:
             assert ahead.leads_on(step), f"{step.spec.id} waits for nothing"
-    if runner.run.cancel is not None and not any(runner.run.open_attempts()):
-        assert ahead.cancel_goes_on(), "the cancel waits for nothing"
+    if runner.run.ending is None:
+        assert ahead.deadline_will_be_noticed(), "nobody minds the deadline"
+    elif not any(runner.run.open_attempts()):
+        assert ahead.ending_goes_on(), "the early end waits for nothing"
 
 
 BEFORE_A_WAIT = (the_run_ends, something_is_awaited)
@@ -449,6 +471,11 @@ def attempt_of(world: "World", key: str) -> tuple[Step, AttemptId]:
 def spec_of(world: "World", step: Step) -> StepSpec:
     """Find what should happen in a step."""
     return world.specs[step.step_id]
+
+
+def has_timed_out(run: Run) -> bool:
+    """Tell whether a run has been ended by its own timeout (9.12)."""
+    return run.status is FlowStatus.FAILED and (run.error or "").startswith("timed out")
 
 
 def may_be_alive(attempt: Attempt) -> bool:

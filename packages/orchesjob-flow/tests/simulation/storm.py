@@ -54,7 +54,9 @@ MOMENTS = (
 """What may happen at a point of the run."""
 CIRCUMSTANCES = ("no watcher", "disorder", "little patience", "stubborn commands")
 """What may be so from the beginning to the end."""
-OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs"}
+LITTLE_TIME = "little time"
+"""The flow's `timeout_sec` is short; chosen apart, so that the seeds of old mean what they did."""
+OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs", LITTLE_TIME}
 """The faults that may change the outcome: without them it is the model's."""
 
 
@@ -66,7 +68,7 @@ class Storm:
         self.random = Random(f"storm {seed}")  # noqa: S311 - reproducible on purpose
         self.case: Case = generate(seed, MOST_STEPS)
         self.faults = self._choose_faults()
-        self.world: World = build(store, path, seed, self.case)
+        self.world: World = build(store, path, seed, self.case, self._choose_timeout_sec())
         self.lasts_until = self.random.choice((30, 60, 120, 300))
         """The last point at which anything happens."""
         self._rate = self.random.choice((0.05, 0.2, 0.5))
@@ -79,6 +81,13 @@ class Storm:
         share = self.random.choice((0.1, 0.25, 0.5))
         known = (*CALL_FAULTS, *MOMENTS, *CIRCUMSTANCES)
         return frozenset(fault for fault in known if self.random.random() < share)
+
+    def _choose_timeout_sec(self) -> float | None:
+        apart = Random(f"time {self.seed}")  # noqa: S311 - reproducible on purpose
+        if apart.random() < 0.7:
+            return None
+        self.faults |= {LITTLE_TIME}
+        return apart.choice((0.5, 4.0, 20.0, 90.0))
 
     def _arrange(self) -> None:
         world, random = self.world, self.random

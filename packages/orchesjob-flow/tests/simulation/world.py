@@ -54,6 +54,8 @@ class World:
         """When it was decided that each attempt has ended."""
         self.attempts_at_cancel: frozenset[tuple[int, int]] | None = None
         """The attempts that had begun when a cancel was recorded."""
+        self.began: Now | None = None
+        """When a runner first took the run up."""
         self.questions: dict[str, tuple[float, int]] = {}
         """For a key: since when there is no news about its job, and the questions since."""
         self.log: list[tuple[float, str, object]] = []
@@ -94,9 +96,14 @@ class World:
 
     # What a test says of the world.
 
-    def record(self, *steps: StepSpec, max_parallel: int | None = None) -> None:
+    def record(
+        self,
+        *steps: StepSpec,
+        max_parallel: int | None = None,
+        timeout_sec: float | None = None,
+    ) -> None:
         """Record a run of these steps, as `start` does."""
-        self.flow = FlowSpec("flow", steps, max_parallel=max_parallel)
+        self.flow = FlowSpec("flow", steps, max_parallel=max_parallel, timeout_sec=timeout_sec)
         self.specs = {step.id: step for step in steps}
         self._store.create(
             run_key=self.run_key,
@@ -272,6 +279,8 @@ class World:
         before, attempts_before = self.history[-1], self.recorded
         self.recorded = {(found.position, found.number): found for found in self.attempts()}
         after = self.run()
+        if self.began is None and after.status is not before.status:
+            self.began = decided
         commit = Commit(before, after, attempts_before, self.recorded, decided, runner)
         self.note("commit", commit)
         invariants.check(invariants.AFTER_A_COMMIT, self, commit)

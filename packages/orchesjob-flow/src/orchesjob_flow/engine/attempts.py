@@ -173,7 +173,7 @@ def job_exited(turn: Turn, attempt: OpenAttempt) -> None:
 
 def request_abort(turn: Turn, attempt: OpenAttempt, reason: AbortReason) -> None:
     """Decide that an attempt is to be ended, and end it as soon as no call is under way."""
-    if attempt.row.abort_reason not in (reason, AbortReason.CANCEL):
+    if reason.outranks(attempt.row.abort_reason):
         turn.record_attempt(attempt, abort_reason=reason)
         calls.pursue(turn, attempt)
 
@@ -199,8 +199,8 @@ def remains_seen(
         turn.set_timer(END_AGAIN_SEC, Timer.SURVIVORS, attempt.id)
         return
     match attempt.row.abort_reason:
-        case AbortReason.CANCEL:
-            close_attempt(turn, step, attempt, AttemptStatus.CANCELLED, "flow cancelled")
+        case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
+            ended_with_run(turn, step, attempt)
         case AbortReason.TIMEOUT:
             fail_attempt(turn, step, attempt, f"timed out after {step.spec.timeout_sec:g} s")
         case _:
@@ -229,10 +229,15 @@ def call_failed(turn: Turn, step: RunStep, attempt: OpenAttempt, error: Orchesjo
     calls.answered(turn, attempt)
     if call is not Call.START or error.retryable:
         calls.call_failed(turn, attempt, error)
-    elif attempt.row.abort_reason == AbortReason.CANCEL:
-        close_attempt(turn, step, attempt, AttemptStatus.CANCELLED, "flow cancelled")
+    elif turn.run.ending is not None:
+        ended_with_run(turn, step, attempt)
     else:
         fail_attempt(turn, step, attempt, f"could not be started: {error}")
+
+
+def ended_with_run(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+    """Record that an attempt was ended because its run is; its step is when all else is, too."""
+    close_attempt(turn, step, attempt, AttemptStatus.CANCELLED, turn.run.ending_error)
 
 
 def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:

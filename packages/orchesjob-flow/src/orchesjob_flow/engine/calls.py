@@ -104,7 +104,7 @@ def grace_sec(run: RunState, reason: str | None) -> float:
     """Say how long a process may take to obey: a dead start no time, others as was asked for."""
     if reason == AbortReason.DEAD_START:
         return 0.0
-    asked = run.cancel.grace_sec if run.cancel is not None else None
+    asked = None if run.cancel is None else run.cancel.grace_sec
     return DEFAULT_GRACE_SEC if asked is None else asked
 
 

@@ -31,7 +31,8 @@ class Timer(StrEnum):
     OVERDUE = "a call has been under way for too long"
     SURVIVORS = "it is time to look for survivors again"
     POLL = "it is time to ask for the jobs that cannot be watched"
-    SWEEP = "it is time to end the survivors of a cancelled run again"
+    SWEEP = "it is time to end the survivors of the run again"
+    DEADLINE = "the run's time is over"
 
 
 class RunnerStarted(NamedTuple):

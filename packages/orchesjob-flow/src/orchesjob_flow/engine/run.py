@@ -13,18 +13,27 @@ import attrs
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, CancelRequest, FlowStatus, Run, Step, StepStatus
+from flow_store import Attempt, CancelRequest, Deadline, FlowStatus, Run, Step, StepStatus
 from orchesjob_client import JobReport, Watch
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.engine.outcome import is_true
 
 
 class AbortReason(StrEnum):
-    """Why an attempt is to be ended: kept with the attempt, and told to orchesjob."""
+    """Why an attempt is to be ended: kept with the attempt, and told to orchesjob.
 
-    TIMEOUT = "timeout"
-    CANCEL = "cancel"
+    A later one of these takes the place of an earlier one.
+    """
+
     DEAD_START = "dead start"
+    TIMEOUT = "timeout"
+    FLOW_TIMEOUT = "flow timeout"
+    CANCEL = "cancel"
+
+    def outranks(self, other: str | None) -> bool:
+        """Whether this reason takes the place of the other, or of none."""
+        ranks = list(AbortReason)
+        return other is None or ranks.index(self) > ranks.index(AbortReason(other))
 
 
 class Call(StrEnum):
@@ -119,6 +128,7 @@ class RunState:
     error: str | None
     started_at: float
     finished_at: float | None
+    deadline: Deadline | None
     cancel: CancelRequest | None
     plan: TopologicalSorter[str]
     by_id: Mapping[str, RunStep]
@@ -134,8 +144,12 @@ class RunState:
     """Attempts whose outcome is not known yet."""
     polling: bool = False
     poll_trouble: Trouble | None = None
+    timeout_begun: bool = False
+    """An earlier runner has begun to end the run because its time was over."""
+    timed_out: bool = False
+    """The run is being ended because its time is over."""
     sweeping: bool = False
-    """The search for the survivors of a cancelled run is under way."""
+    """The search for the survivors of a run that is being ended is under way."""
     gave_up: bool = False
 
     @classmethod
@@ -166,13 +180,27 @@ class RunState:
             error=run.error,
             started_at=run.started_at,
             finished_at=run.finished_at,
+            deadline=run.deadline,
             cancel=run.cancel,
             plan=plan,
             by_id={step.spec.id: step for step in steps},
             open_steps=sum(not step.row.status.is_terminal for step in steps),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
             attempting=sum(step.attempt is not None for step in steps),
+            timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
         )
+
+    @property
+    def ending(self) -> AbortReason | None:
+        """Why the run is ended before its steps are done, if it is; a cancel has its way."""
+        if self.cancel is not None:
+            return AbortReason.CANCEL
+        return AbortReason.FLOW_TIMEOUT if self.timed_out else None
+
+    @property
+    def ending_error(self) -> str:
+        """The error of a step that has not ended by itself when the run is ended early."""
+        return "flow timed out" if self.ending is AbortReason.FLOW_TIMEOUT else "flow cancelled"
 
     @property
     def has_room(self) -> bool:
@@ -224,6 +252,13 @@ def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
     """Pair what should happen with what has happened, by the steps' ids."""
     specs = {spec.id: spec for spec in flow.steps}
     return ((specs[row.step_id], row) for row in run.steps)
+
+
+def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:
+    """Tell whether a step is being ended because the time of its run is over."""
+    if row.status is not StepStatus.RUNNING or row.position not in attempts:
+        return False
+    return attempts[row.position].abort_reason == AbortReason.FLOW_TIMEOUT
 
 
 def physical_key(run_key: str, step_id: str, number: int) -> str:

@@ -19,8 +19,6 @@ NAMED_SURVIVORS = 3
 
 def decide_steps(turn: Turn) -> None:
     """Run or skip every step whose waits are over; a skip may end the waits of others."""
-    if turn.run.cancel is not None:
-        return
     for step in turn.run.newly_decidable():
         condition = step.spec.condition
         if condition is not None and not condition.evaluate(turn.run.holds):
@@ -45,7 +43,7 @@ def finish_step(
     turn.run.open_steps -= 1
     if status is StepStatus.FAILED:
         turn.run.failed.add(step.row.position)
-    if status is not StepStatus.CANCELLED and turn.run.cancel is None:
+    if status is not StepStatus.CANCELLED and turn.run.ending is None:
         turn.run.plan.done(step.spec.id)
 
 
@@ -69,7 +67,7 @@ def is_bad(step: RunStep) -> bool:
 def retry_step(turn: Turn, step: RunStep, error: str) -> None:
     """Let a step wait for its next attempt (rule 5.4)."""
     delay = step.spec.delay_after(step.row.failures)
-    if turn.run.cancel is not None:
+    if turn.run.ending is not None:
         return
     if delay > 0:
         turn.record_step(
@@ -91,12 +89,11 @@ def await_attempt(turn: Turn, step: RunStep) -> None:
     if row.attempt_no == 0:
         turn.run.enqueue(step)
         return
-    if row.next_attempt_at is None or row.next_attempt_mono is None:
+    at, mono, boot = row.next_attempt_at, row.next_attempt_mono, row.next_attempt_boot
+    if at is None or mono is None or boot is None:
         remaining = 0.0
-    elif row.next_attempt_boot == turn.now.boot:
-        remaining = row.next_attempt_mono - turn.now.mono
     else:
-        remaining = min(row.next_attempt_at - turn.now.wall, step.spec.delay_after(row.failures))
+        remaining = turn.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))
     if remaining > 0:
         turn.set_timer(remaining, Timer.RETRY, AttemptId(row.position, row.attempt_no))
     else:
@@ -105,7 +102,7 @@ def await_attempt(turn: Turn, step: RunStep) -> None:
 
 def look_for_survivors(turn: Turn, step: RunStep) -> None:
     """Make sure that no attempt runs beside its predecessor (rule 5.8)."""
-    if step.looking or step.queued or step.attempt is not None or turn.run.cancel is not None:
+    if step.looking or step.queued or step.attempt is not None or turn.run.ending is not None:
         return
     step.looking = True
     attempt = AttemptId(step.row.position, step.row.attempt_no)
@@ -124,7 +121,7 @@ def outlived_timeout(turn: Turn, step: RunStep) -> bool:
 
 def survivors_seen(turn: Turn, step: RunStep, survivors: Sequence[Process]) -> None:
     """Start the next attempt if the last one is gone; else wait, and name who is in the way."""
-    if not step.looking or turn.run.cancel is not None:
+    if not step.looking or turn.run.ending is not None:
         return
     step.looking = False
     if not survivors:

@@ -48,11 +48,20 @@ class Turn:
         run = self.run
         run.status, run.error = status, error
         run.finished_at = self.wall_after(run.started_at) if status.is_terminal else None
-        self.decision.changes.header = RunHeader(status, error, run.finished_at)
+        self.decision.changes.header = RunHeader(status, error, run.finished_at, run.deadline)
 
     def wall_after(self, started_at: float | None) -> float:
         """Tell the time of an end: never before the beginning, whatever was done to the clock."""
         return max(self.now.wall, started_at or 0.0)
+
+    def remaining_sec(self, at: float, mono: float, boot: str, at_most: float) -> float:
+        """Tell how far off a recorded moment is: by the monotonic clock while that counts (5.10).
+
+        Where it does not, it is no further off than `at_most`, whatever was done to the clock.
+        """
+        if boot == self.now.boot:
+            return mono - self.now.mono
+        return min(at - self.now.wall, at_most)
 
     def record_step(self, step: RunStep, **fields: Any) -> None:
         """Change a step's row."""

@@ -7,9 +7,9 @@ one commit ahead of the store's, and the decision says what that commit must hol
 from collections.abc import Callable
 from typing import Any
 
-from flow_store import FlowStatus
+from flow_store import Deadline, FlowStatus
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import attempts, calls, cancellation, steps
+from orchesjob_flow.engine import attempts, calls, ending, steps
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
@@ -40,11 +40,11 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
     if run.status.is_terminal:
         return turn.decision
     HANDLERS[type(event)](turn, event)
-    if run.cancel is None:
+    if run.ending is None:
         steps.decide_steps(turn)
         start_ready_steps(turn)
     else:
-        cancellation.sweep(turn)
+        ending.sweep(turn)
     return turn.decision
 
 
@@ -58,14 +58,24 @@ def start_ready_steps(turn: Turn) -> None:
 
 
 def runner_started(turn: Turn, _event: RunnerStarted) -> None:
-    """Take up every open attempt, and a cancel that an earlier runner left unfinished."""
+    """Take up every open attempt, the deadline, and a cancel that was left unfinished."""
     if turn.run.status is FlowStatus.PENDING:
-        turn.record_run(FlowStatus.RUNNING, None)
+        begin_run(turn)
     for step in turn.run.open_attempts():
         if step.attempt is not None:
             calls.ask_status(turn, step.attempt)
     if turn.run.cancel is not None:
-        cancellation.begin_cancel(turn, turn.run.cancel)
+        ending.begin_cancel(turn, turn.run.cancel)
+    else:
+        ending.await_deadline(turn)
+
+
+def begin_run(turn: Turn) -> None:
+    """Record that the run has begun, and when its `timeout_sec` will be over (rule 9.12)."""
+    limit, now = turn.run.flow.timeout_sec, turn.now
+    if limit is not None:
+        turn.run.deadline = Deadline(now.wall + limit, now.mono + limit, now.boot)
+    turn.record_run(FlowStatus.RUNNING, None)
 
 
 def start_answered(turn: Turn, event: StartAnswered) -> None:
@@ -133,9 +143,9 @@ def running_answered(turn: Turn, event: RunningAnswered) -> None:
 
 
 def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
-    """Tell a search before a birth, after an abort, before a retry and after a cancel apart."""
+    """Tell a search before a birth, after an abort, before a retry and at the run's end apart."""
     if event.attempt is None:
-        cancellation.swept(turn, event.survivors)
+        ending.swept(turn, event.survivors)
         return
     step, attempt = find(turn, event.attempt)
     if attempt is None:
@@ -154,6 +164,8 @@ def timer_due(turn: Turn, event: TimerDue) -> None:
         calls.poll(turn)
     elif event.timer is Timer.SWEEP:
         turn.run.sweeping = False
+    elif event.timer is Timer.DEADLINE:
+        ending.begin_timeout(turn)
     elif event.attempt is not None:
         attempt_timer_due(turn, event.timer, event.attempt)
 
@@ -181,7 +193,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
 def cancel_seen(turn: Turn, event: CancelSeen) -> None:
     """Begin to cancel, once."""
     if turn.run.cancel is None:
-        cancellation.begin_cancel(turn, event.request)
+        ending.begin_cancel(turn, event.request)
 
 
 def find(turn: Turn, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
