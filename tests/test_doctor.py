@@ -61,7 +61,7 @@ def test_it_only_reads(flow: "Flow") -> None:
 @pytest.mark.parametrize(
     ("recorded", "expected"),
     [
-        ("status = 'SUCCEEDED'", "k:b:1 is SUCCEEDED here, and FAILED at orchesjob"),
+        ("status = 'SUCCEEDED'", "k:b:1 is SUCCEEDED here, and FAILED with exit code 1"),
         ("job_id = 'other'", "k:b:1 is FAILED here; orchesjob has another job of that key"),
     ],
 )
@@ -78,6 +78,26 @@ def test_a_success_that_was_missed(flow: "Flow") -> None:
     """A failure here that was a success there is one too."""
     flow.start("k", flow.write(*STEPS), code=1)
     change(flow, "UPDATE attempts SET status = 'FAILED' WHERE position = 0")
+    assert problems(examine(flow, code=1))[0].startswith("k:a:1 is FAILED here, and SUCCEEDED")
+
+
+def test_after_other_exit_codes(flow: "Flow") -> None:
+    """What an exit code meant before a retry is not judged by what it means since (rule 9.7)."""
+    step = {"id": "a", "command": ["sh", "-c", "exit 3"], "retries": 1}
+    flow.start("k", flow.write(step), code=1)
+    mended = flow.write({**step, "success_exit_codes": [0, 3]}, name="mended.json")
+    flow.ask("retry", "--run-key=k", "--file", mended)
+    assert examine(flow)["ledgers"] == [("ok", "3 of 3 attempts are as orchesjob says")]
+    change(flow, "UPDATE attempts SET status = 'FAILED' WHERE number = 3")
+    assert problems(examine(flow, code=1))[0].startswith(
+        "k:a:3 is FAILED here, and FAILED with exit code 3"
+    )
+
+
+def test_an_earlier_attempt_that_was_another(flow: "Flow") -> None:
+    """An attempt that was retried must have ended with the exit code that was recorded of it."""
+    flow.start("k", flow.write({"id": "a", "command": ["false"], "retries": 1}), code=1)
+    flow.orchesjob.plant("k:a:1", status="SUCCEEDED", exit_code=0)
     assert problems(examine(flow, code=1))[0].startswith("k:a:1 is FAILED here, and SUCCEEDED")
 
 

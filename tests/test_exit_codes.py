@@ -97,7 +97,9 @@ def test_doctor_knows_the_codes(flow: "Flow") -> None:
     flow.ask("doctor")
     flow.orchesjob.plant("k:a:1", exit_code=5)
     found = flow.ask("doctor", code=1)["checks"]
-    assert "k:a:1 is SUCCEEDED here, and FAILED at orchesjob" in [one["message"] for one in found]
+    assert "k:a:1 is SUCCEEDED here, and FAILED with exit code 5 at orchesjob" in [
+        one["message"] for one in found
+    ]
 
 
 def test_a_delay_that_grows(each_flow: "Flow") -> None:

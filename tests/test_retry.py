@@ -99,6 +99,23 @@ def test_a_file_that_does_not_fit(flow: "Flow", tmp_path: Path) -> None:
     assert flow.status("k") == run
 
 
+def test_exit_codes_that_deny_an_outcome(flow: "Flow") -> None:
+    """A step keeps its outcome only if its exit code means the same in the new file."""
+    quiet = {"id": "quiet", "command": ["sh", "-c", "exit 3"], "success_exit_codes": [3]}
+    bad = {"id": "bad", "command": ["false"]}
+    run = flow.start("k", flow.write(quiet, bad), code=1)
+    strict = flow.write({**quiet, "success_exit_codes": [0]}, bad, name="strict.json")
+    error = flow.refusal("retry", "--run-key=k", "--file", strict)["error"]
+    assert "'quiet' keeps its outcome, but its exit codes" in error
+    assert flow.status("k") == run
+    mended: list[dict[str, Any]] = [
+        {**quiet, "success_exit_codes": [0, 3]},
+        {**bad, "command": ["true"]},
+    ]
+    flow.ask("retry", "--run-key=k", "--file", flow.write(*mended, name="mended.json"))
+    assert flow.ask("doctor")["sound"]
+
+
 def test_after_a_foreign_job(flow: "Flow", gate: "Gate") -> None:
     """A retry goes on under the next key, and never waits for or ends what is not ours (5.9)."""
     flow.orchesjob.start("k:a:1", "sleep", "600", strict=True)

@@ -25,10 +25,11 @@ from flow_store import (
     StoreMissing,
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, locate
-from orchesjob_flow.engine.verdict import exit_code_of, verdict_of_code
+from orchesjob_flow.engine.verdict import exit_code_of
 from orchesjob_flow.errors import RunNotFound, UnsafePlace
 from orchesjob_flow.home import check_run_key, refuse_shared
 from orchesjob_flow.listing import list_runs
+from orchesjob_flow.retrying import is_decisive, outcome_of, recorded_code
 from orchesjob_flow.settings import Settings
 
 SUPPORTED_MAJOR = "1"
@@ -54,12 +55,18 @@ class Check(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """An attempt of a run, with the key by which orchesjob knows it."""
+    """An attempt of a run, with the key by which orchesjob knows it.
+
+    `spec` is the step as the run has it today. `decisive` means that the step stands as it does
+    because of this attempt, so that it was judged by that; an earlier one may have been judged by
+    the exit codes of a definition that `retry --file` has replaced.
+    """
 
     run_key: str
     key: str
     attempt: Attempt
     spec: StepSpec
+    decisive: bool
 
 
 def examine(settings: Settings, run_key: str | None) -> Iterator[Check]:
@@ -202,8 +209,10 @@ def attempts(store: FlowStore, run_key: str | None) -> Iterator[Recorded]:
         flow = FlowSpec.from_json(run.definition)
         for attempt in store.attempts(key):
             if attempt.job_id is not None:
-                spec = flow.step(run.steps[attempt.position].step_id)
-                yield Recorded(key, f"{key}:{spec.id}:{attempt.number}", attempt, spec)
+                step = run.steps[attempt.position]
+                spec = flow.step(step.step_id)
+                physical_key = f"{key}:{spec.id}:{attempt.number}"
+                yield Recorded(key, physical_key, attempt, spec, is_decisive(attempt, step))
 
 
 def audit(
@@ -247,15 +256,20 @@ def compare(recorded: Recorded, answer: JobReport | OrchesjobError | None) -> Ch
         case _ if agrees(recorded, answer):
             return None
         case _:
-            return Check("ledgers", Verdict.PROBLEM, f"{here}, and {answer.status} at orchesjob")
+            code = exit_code_of(answer)
+            ended = "" if code is None else f" with exit code {code}"
+            there = f"{here}, and {answer.status}{ended} at orchesjob"
+            return Check("ledgers", Verdict.PROBLEM, there)
 
 
 def agrees(recorded: Recorded, report: JobReport) -> bool:
     """Tell whether an attempt may stand so, given what orchesjob says of its job."""
     status, code = recorded.attempt.status, exit_code_of(report)
     if code is not None and not status.is_open:
-        meant = verdict_of_code(code, recorded.spec).name
-        return meant == (status.value if status.value in ("SUCCEEDED", "SKIPPED") else "FAILED")
+        if not recorded.decisive:
+            return code == recorded_code(recorded.attempt)
+        well = status in (AttemptStatus.SUCCEEDED, AttemptStatus.SKIPPED)
+        return outcome_of(code, recorded.spec) is (status if well else AttemptStatus.FAILED)
     match status:
         case AttemptStatus.STARTING | AttemptStatus.RUNNING:
             return True  # its runner, or the next one, will ask

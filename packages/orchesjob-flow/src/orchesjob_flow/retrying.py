@@ -6,8 +6,10 @@ Values only: what is decided here is written by the store, in one transaction.
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
-from flow_spec import FlowSpec
-from flow_store import FlowStatus, Reopening, Run, StepStatus
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Attempt, AttemptStatus, FlowStatus, Reopening, Run, Step, StepStatus
+from orchesjob_client import JobReport
+from orchesjob_flow.engine.verdict import exit_code_of, verdict_of_code
 from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
 
 UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
@@ -40,7 +42,7 @@ def plan_retry(
         affected = downstream or statuses.get(step.id) is StepStatus.SKIPPED
         if affected and again.intersection(step.waits_for):
             again.add(step.id)
-    if conflicts := tuple(changes(before, flow, kept=statuses.keys() - again)):
+    if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):
         raise OutcomesDiffer(run.run_key, conflicts)
     retries = {step.id: step.retries for step in flow.steps}
     return Reopening(
@@ -52,13 +54,43 @@ def plan_retry(
     )
 
 
-def changes(before: FlowSpec, after: FlowSpec, kept: Collection[str]) -> Iterator[str]:
+def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) -> Iterator[str]:
     """Yield a sentence for each change that a run which goes on cannot take."""
     if before.flow_id != after.flow_id:
         yield f"flow_id was {before.flow_id!r} and is now {after.flow_id!r}"
     now = {step.id: step for step in after.steps}
+    recorded = {step.step_id: step for step in run.steps}
     for step in before.steps:
         if step.id not in now:
             yield f"step {step.id!r} was removed"
         elif step.id in kept and step.command != now[step.id].command:
             yield f"step {step.id!r} keeps its outcome, but its command was changed"
+        elif step.id in kept and not outcome_holds(run, recorded[step.id], now[step.id]):
+            yield f"step {step.id!r} keeps its outcome, but its exit codes were changed and deny it"
+
+
+def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
+    """Whether a step's latest attempt ended in the same way by what its exit code means now."""
+    attempt = run.attempts.get(step.position)
+    if attempt is None or attempt.job_id is None or not is_decisive(attempt, step):
+        return True
+    code = recorded_code(attempt)
+    return code is None or outcome_of(code, spec) is attempt.status
+
+
+def is_decisive(attempt: Attempt, step: Step) -> bool:
+    """Whether the step stands as it does because of this attempt.
+
+    It does not because of an earlier one, nor, after a retry, before the first one since.
+    """
+    return attempt.number == step.attempt_no and step.started_at is not None
+
+
+def recorded_code(attempt: Attempt) -> int | None:
+    """Return the exit code with which orchesjob reported an attempt, if its command had ended."""
+    return None if attempt.job is None else exit_code_of(JobReport.from_payload(attempt.job))
+
+
+def outcome_of(code: int, spec: StepSpec) -> AttemptStatus:
+    """Say how an attempt ends whose command ends by itself with this exit code (rule 9.12)."""
+    return AttemptStatus[verdict_of_code(code, spec).name]
