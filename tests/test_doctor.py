@@ -107,6 +107,8 @@ def test_cleaned_jobs(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:
     fake_orchesjob.script([{"call": "status", "key": "k:*", "fault": "forget"}])
     found = examine(flow)
     assert [verdict for verdict, _ in found["ledgers"]] == ["note", "note", "ok"]
+    said = "0 of 2 attempts are as orchesjob says; 2 it no longer knows"
+    assert found["ledgers"][-1] == ("ok", said)
 
 
 def test_one_run_only(flow: "Flow", fake_orchesjob: "FakeOrchesjob") -> None:

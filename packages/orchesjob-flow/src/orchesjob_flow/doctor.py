@@ -177,7 +177,8 @@ def check_database(store: FlowStore, settings: Settings) -> Check:
     if damage:
         return Check("database", Verdict.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
     count = len(store.runs())
-    return Check("database", Verdict.OK, f"{settings.home.database}: {count:,} runs, undamaged")
+    runs = "1 run" if count == 1 else f"{count:,} runs"
+    return Check("database", Verdict.OK, f"{settings.home.database}: {runs}, undamaged")
 
 
 def check_runners(settings: Settings) -> Iterator[Check]:
@@ -227,9 +228,12 @@ def audit(
             if (check := compare(one, answer)) is not None
         ]
     yield from found
-    doubtful = sum(check.verdict is Verdict.PROBLEM for check in found)
-    agreed = f"{len(recorded) - doubtful:,} of {len(recorded):,} attempts are as orchesjob says"
-    yield Check("ledgers", Verdict.PROBLEM if doubtful else Verdict.OK, agreed)
+    confirmed = len(recorded) - len(found)
+    forgotten = sum(check.verdict is Verdict.NOTE for check in found)
+    said = f"{confirmed:,} of {len(recorded):,} attempts are as orchesjob says"
+    if forgotten:
+        said += f"; {forgotten:,} it no longer knows"
+    yield Check("ledgers", Verdict.OK if forgotten == len(found) else Verdict.PROBLEM, said)
 
 
 def ask(orchesjob: OrchesjobClient, key: str) -> JobReport | OrchesjobError | None:
