@@ -306,6 +306,14 @@ def flow(fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> Iterator[Flow]:
 
 
 @pytest.fixture
+def real_flow(real_orchesjob: Orchesjob, tmp_path: Path) -> Iterator[Flow]:
+    """The command on the real orchesjob."""
+    flow = Flow(real_orchesjob, tmp_path)
+    yield flow
+    flow.close()
+
+
+@pytest.fixture
 def each_flow(orchesjob: Orchesjob, tmp_path: Path) -> Iterator[Flow]:
     """The command on the fake orchesjob, then on the real one."""
     flow = Flow(orchesjob, tmp_path)

@@ -45,7 +45,7 @@ def test_every_example_is_known() -> None:
     """No example is shipped that is not run here."""
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == set(OUTCOMES)
     scripts = {path.name for path in (EXAMPLES / "scripts").glob("*.py")}
-    assert scripts == {"hello_step.py", "hello_step_maybe_fail.py"}
+    assert scripts == {"dashboard.py", "hello_step.py", "hello_step_maybe_fail.py"}
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
