@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HOOKS = Path(__file__).parent.parent / ".pre-commit-hooks.yaml"
 HOOK = """#!/bin/sh
-git diff --cached --name-only --diff-filter=d -z | xargs -0 {entry}
+exec {entry} $(git diff --cached --name-only --diff-filter=d)
 """
 DRAFT = """\
 # yaml-language-server: $schema=../flow.schema.json
