@@ -350,4 +350,32 @@ BUGS = (
         "    return Watch.WATCHING",
         "packages/orchesjob-client/tests/test_watcher.py",
     ),
+    Bug(
+        "a retry repeats what has succeeded",
+        f"{SHELL}/retrying.py",
+        "for step_id, status in statuses.items() if status in UNSUCCESSFUL}",
+        "for step_id, status in statuses.items() if status.is_terminal}",
+        "tests/test_errands.py -k morning",
+    ),
+    Bug(
+        "a step keeps an outcome that its new exit codes deny",
+        f"{SHELL}/retrying.py",
+        "    return code is None or outcome_of(code, spec) is attempt.status",
+        "    return True",
+        "tests/test_retry.py",
+    ),
+    Bug(
+        "doctor judges by exit codes that came later",
+        f"{SHELL}/doctor.py",
+        "        if not recorded.decisive:",
+        "        if not recorded.spec:",
+        "tests/test_doctor.py",
+    ),
+    Bug(
+        "doctor believes any end of an attempt that was retried",
+        f"{SHELL}/doctor.py",
+        "            return code == recorded_code(recorded.attempt)",
+        "            return True",
+        "tests/test_doctor.py",
+    ),
 )
