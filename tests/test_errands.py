@@ -50,10 +50,13 @@ def keys(answer: Any, name: str = "runs") -> list[str]:
 
 
 def use_crontab(flow: "Flow") -> None:
-    """Give the command cron's own environment, and the one variable that the crontab sets."""
-    given = {name: text for name, text in flow.environ.items() if name == "ORCHESJOB_TEST_MARK"}
+    """Give the command cron's own environment, and the one variable that the crontab sets.
+
+    Two more are the tests' own: by one they end what is left over, by the other bugs are planted.
+    """
+    ours = {"ORCHESJOB_TEST_MARK", "PYTHONPATH"}
     flow.environ = {
-        **given,
+        **{name: text for name, text in flow.environ.items() if name in ours},
         "HOME": str(flow.folder),
         "LOGNAME": "me",
         "PATH": "/usr/bin:/bin",

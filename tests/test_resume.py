@@ -1,5 +1,6 @@
 """`resume`: a run whose runner is gone gets another, without its flow file (rule 9.8)."""
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -62,15 +63,19 @@ def test_all(flow: "Flow", gate: "Gate") -> None:
 
 
 def test_one_that_cannot_be_helped(flow: "Flow", gate: "Gate") -> None:
-    """A run that cannot be gone on with keeps no other from it; the exit code is 2."""
+    """A run that cannot be gone on with keeps no other from it, and stderr names it for cron."""
     abandon(flow, gate, "bad")
     abandon(flow, gate, "good")
     lock = flow.home / "locks" / "bad.lock"
     lock.unlink()
     lock.mkdir()
-    bad, good = flow.ask("resume", "--all", code=2)["resumed"]
+    answer = flow.run("resume", "--all")
+    assert answer.returncode == 2
+    bad, good = json.loads(answer.stdout)["resumed"]
     assert (bad["run_key"], bad["pid"]) == ("bad", None)
     assert "bad.lock" in bad["error"]
+    said = json.loads(answer.stderr)["error"]
+    assert said == f"run 'bad' still has no runner: {bad['error']}"
     assert (good["run_key"], good["error"]) == ("good", None)
     gate.let_through(2)
     assert flow.ask("wait", "--run-key=good")["status"] == "SUCCEEDED"

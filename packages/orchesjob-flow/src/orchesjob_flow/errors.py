@@ -3,7 +3,7 @@
 Only `cli` turns errors into exit codes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -92,6 +92,22 @@ class NothingToRetry(FlowError, ValueError):
         return (
             f"run {self.run_key!r} has SUCCEEDED; name what is to run again all the same with "
             "--step"
+        )
+
+
+class NotResumed(FlowError, RuntimeError):
+    """Runs that were to be gone on with, and still have no runner (rule 9.8)."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        """Keep what is wrong, by run."""
+        super().__init__(dict(errors))
+        self.errors = dict(errors)
+
+    def __str__(self) -> str:
+        """Name each run and what is wrong with it."""
+        return "; ".join(
+            f"run {run_key!r} still has no runner: {error}"
+            for run_key, error in self.errors.items()
         )
 
 

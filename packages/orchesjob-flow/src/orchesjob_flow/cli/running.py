@@ -7,7 +7,7 @@ import click
 
 from orchesjob_flow.cli.completing import complete_run_key, complete_step
 from orchesjob_flow.cli.options import FLOW_FILE, Seconds, run_key_option, show_outcome
-from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.settings import Settings
 
 if TYPE_CHECKING:
@@ -194,7 +194,12 @@ def refuse_progress(progress: str) -> None:
 
 
 def show_resumed(resumed: "Sequence[Resumed]") -> int:
-    """Print which runs have a runner again; one that could not be helped is exit code 2."""
+    """Print which runs have a runner again.
+
+    Raises:
+        NotResumed: One of them could not be helped.
+    """
+    from orchesjob_flow.errors import NotResumed
     from orchesjob_flow.report import print_json
 
     print_json(
@@ -204,7 +209,9 @@ def show_resumed(resumed: "Sequence[Resumed]") -> int:
             ]
         }
     )
-    return DONE if all(one.error is None for one in resumed) else WRONG
+    if errors := {one.run_key: one.error for one in resumed if one.error is not None}:
+        raise NotResumed(errors)
+    return DONE
 
 
 def show_detached(detached: "Detached") -> int:
