@@ -45,6 +45,13 @@ def test_reason(step: Step, waits: dict[str, StepStatus], expected: str) -> None
     assert reason(step, waits) == expected
 
 
+def test_delay(ten_o_clock: float) -> None:
+    """A step that waits for a moment says for which, in local time."""
+    delayed = StepStatus.DELAYED
+    step = Step(0, "a", delayed, 1, 1, 3, next_attempt_at=ten_o_clock, error="exit code 9")
+    assert reason(step, {}) == "attempt 2 waits, due 2026-05-07 10:00:00: exit code 9"
+
+
 def test_many() -> None:
     """Of many steps the first are named and the rest are counted."""
     steps = [(f"s{number}", P) for number in range(8)]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from flow_store import Run, Step, StepStatus
+from orchesjob_flow.text import clock_time
 
 NAMED = 5
 # A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
@@ -49,7 +50,7 @@ def reason(step: Step, waits: Mapping[str, StepStatus]) -> str:
         case StepStatus.PENDING:
             return reason_to_wait(step, waits)
         case StepStatus.DELAYED:
-            return f"attempt {step.attempt_no + 1} waits: {step.error}"
+            return reason_for_delay(step)
         case StepStatus.RUNNING:
             return step.error or f"attempt {step.attempt_no} is running"
         case StepStatus.SKIPPED:
@@ -66,6 +67,13 @@ def reason_to_wait(step: Step, waits: Mapping[str, StepStatus]) -> str:
     if unfinished:
         return f"waits for {spell(unfinished)}"
     return f"attempt {step.attempt_no + 1} may start"
+
+
+def reason_for_delay(step: Step) -> str:
+    """Say when the next attempt is due, if it waits for a moment, and what became of the last."""
+    at = step.next_attempt_at
+    due = "" if at is None else f", due {clock_time(at)}"
+    return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
 
 
 def reason_to_skip(step: Step, waits: Mapping[str, StepStatus]) -> str:

@@ -12,7 +12,7 @@ from orchesjob_flow import terminal
 from orchesjob_flow.listing import Listed
 from orchesjob_flow.output import write_result
 from orchesjob_flow.report import shown_key
-from orchesjob_flow.text import cut, visible, width
+from orchesjob_flow.text import clock_time, cut, visible, width
 
 MARKS = {
     "PENDING": ".",
@@ -200,13 +200,6 @@ def marked(status: FlowStatus | StepStatus, *, colour: bool) -> str:
     text = f"{MARKS[status.value]} {status.value}"
     code = COLOURS.get(status.value)
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
-
-
-def clock_time(timestamp: float | None) -> str:
-    """Write a moment in local time."""
-    if timestamp is None:
-        return "-"
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
 
 
 def duration(start: float, end: float | None, wall: float) -> str:

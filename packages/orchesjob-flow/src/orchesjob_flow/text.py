@@ -5,6 +5,7 @@ And how wide it is on a terminal, where some characters take two columns and oth
 
 import json
 import re
+import time
 from typing import Any
 
 UNSAFE = re.compile(
@@ -21,6 +22,13 @@ def visible(text: str) -> str:
     \x1b[31mred\n
     """
     return UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def clock_time(timestamp: float | None) -> str:
+    """Write a moment in local time."""
+    if timestamp is None:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
 
 
 def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
