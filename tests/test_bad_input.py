@@ -108,6 +108,7 @@ def test_unknown_run_key(flow: "Flow", command: str) -> None:
         (["status"], "Missing option '--run-key'"),
         (["start", "--run-key=k"], "Missing argument 'FLOW_FILE'"),
         (["start", "flow.json"], "Missing option '--run-key'"),
+        (["prune"], "Missing option '--older-than'. Such as 30d"),
         (["start", "--run-key"], "requires an argument"),
         (["status", "--run-key=k", "extra"], "unexpected extra argument"),
         (["status", "--run-key=k", "--formt=json"], "No such option"),

@@ -86,7 +86,7 @@ def test_for_eyes(flow: "Flow") -> None:
     code, shown = flow.run_on_terminal("explain", "--run-key=k", "b")
     assert code == 0
     assert shown == (
-        "b SKIPPED: skipped; `a && !a.skipped` is false: "
+        "b SKIPPED: `a && !a.skipped` is false: "
         "`a` is false (a FAILED), `!a.skipped` is true (a FAILED)\n"
         "\n"
         "  false: a && !a.skipped\n"

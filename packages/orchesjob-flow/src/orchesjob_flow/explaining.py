@@ -80,8 +80,9 @@ def sentence(explained: Explained) -> str:
     """Say what a person would say about a step."""
     step, waits_for, condition = explained
     statuses = {other.step_id: other.status for other in waits_for}
-    unmet = step.status is StepStatus.SKIPPED and step.attempt_no == 0
-    said = "skipped" if unmet else reason(step, statuses)
+    if condition is not None and step.status is StepStatus.SKIPPED and step.attempt_no == 0:
+        return worth(condition, statuses)
+    said = reason(step, statuses)
     if condition is None or step.status is StepStatus.CANCELLED:
         return said
     undone = sum(not other.status.is_terminal for other in waits_for)

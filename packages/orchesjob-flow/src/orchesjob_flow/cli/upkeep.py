@@ -30,6 +30,14 @@ class Age(click.ParamType[float]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
+    def get_missing_message(
+        self,
+        param: click.Parameter,  # noqa: ARG002 - click names what it passes
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> str:
+        """Say how one is written, to whoever has given none."""
+        return "Such as 30d, 12h or 90m"
+
 
 @click.command()
 @click.option(
