@@ -21,8 +21,9 @@ ARROWS = {
         *("attrs", "click", "tabulate", "wcwidth"),
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),
     },
+    "orchesjob_flow_airflow": {"airflow", "flow_spec"},
 }
-ENTRY_POINTS = {"orchesjob_flow.__main__", "orchesjob_flow.door"}
+ENTRY_POINTS = {"orchesjob_flow.__main__", "orchesjob_flow.door", "orchesjob_flow_airflow"}
 
 # The engine decides: it has no clock, no file, no process and no thread. What it knows of its
 # surroundings are the values in which they speak.

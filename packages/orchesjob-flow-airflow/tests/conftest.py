@@ -1,0 +1,77 @@
+"""A throwaway Airflow for the tests of this process: its home, its database, its DAG files."""
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+# Airflow reads these when it is first imported.
+HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
+DAGS = HOME / "dags"
+os.environ["AIRFLOW_HOME"] = str(HOME)
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(DAGS)
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Airflow and what it stands on warn of each other; that is theirs to mend."""
+    config.addinivalue_line("filterwarnings", "default")
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Path]:
+    """The folder of the DAG files of an Airflow whose metadata database was made anew."""
+    from airflow.utils.db import initdb
+
+    DAGS.mkdir()
+    initdb()
+    yield DAGS
+    shutil.rmtree(HOME)
+
+
+class Airflow:
+    """An Airflow without scheduler: `dag.test()` runs the tasks one after the other, in here.
+
+    Attributes:
+        folder: Where the DAG files are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, text: str, name: str = "the_dag") -> "DAG":
+        """Write a DAG file, run it as the DAG processor does, and return its `dag`."""
+        path = self.folder / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        dag: DAG = module.dag
+        return dag
+
+    def run(self, dag: "DAG") -> tuple[str, dict[str, str]]:
+        """Run a loaded DAG to its end; return the states of the run and of its tasks."""
+        run = dag.test()
+        return str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+
+
+@pytest.fixture
+def airflow(database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Airflow]:
+    """The throwaway Airflow, with a fresh orchesjob home."""
+    monkeypatch.setenv("ORCHESJOB_HOME", str(tmp_path / "jobs"))
+    monkeypatch.setenv("ORCHESJOB_BIN", str(Path(sys.executable).parent / "orchesjob"))
+    yield Airflow(database)
+    for path in database.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
