@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from orchesjob_client import MARK
 from orchesjob_flow.detach import child_command, child_environment, last_words, say_ready
 from orchesjob_flow.home import Home
 from orchesjob_flow.locks import Lock
 from orchesjob_flow.settings import Settings
-from orchesjob_flow.survivors import MARK
 
 
 @pytest.mark.parametrize(

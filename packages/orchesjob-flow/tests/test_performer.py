@@ -11,15 +11,16 @@ import attrs
 import pytest
 
 from orchesjob_client import (
-    CallFailed as OrchesjobFailed,
-)
-from orchesjob_client import (
+    MARK,
     CallRefused,
     JobNotFound,
     JobNotRunning,
     JobReport,
     OrchesjobClient,
     Watch,
+)
+from orchesjob_client import (
+    CallFailed as OrchesjobFailed,
 )
 from orchesjob_flow.engine.effects import (
     AbortJob,
@@ -42,7 +43,6 @@ from orchesjob_flow.engine.events import (
     WatchAnswered,
 )
 from orchesjob_flow.performer import Crew, Performer
-from orchesjob_flow.survivors import MARK
 
 ID = AttemptId(0, 1)
 JOB = JobReport.from_payload({"job_id": "j", "run_key": "k:a:1", "status": "RUNNING"})

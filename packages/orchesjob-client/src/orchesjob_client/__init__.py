@@ -15,9 +15,18 @@ from orchesjob_client.executable import locate
 from orchesjob_client.process import Process
 from orchesjob_client.processes import end_processes, is_alive, marked_processes
 from orchesjob_client.report import JobReport, JobStatus
+from orchesjob_client.survivors import (
+    MARK,
+    end_survivors,
+    find_survivors,
+    mark,
+    marked_environment,
+    orchesjob_home,
+)
 from orchesjob_client.watcher import JobWatcher, Watch
 
 __all__ = [
+    "MARK",
     "BadAnswer",
     "CallFailed",
     "CallLimits",
@@ -34,7 +43,12 @@ __all__ = [
     "Process",
     "Watch",
     "end_processes",
+    "end_survivors",
+    "find_survivors",
     "is_alive",
     "locate",
+    "mark",
+    "marked_environment",
     "marked_processes",
+    "orchesjob_home",
 ]

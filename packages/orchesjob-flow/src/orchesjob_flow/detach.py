@@ -11,11 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchesjob_client import locate
+from orchesjob_client import MARK, locate
 from orchesjob_flow.errors import NotDetached
 from orchesjob_flow.locks import Lock, open_owned
 from orchesjob_flow.settings import Settings
-from orchesjob_flow.survivors import MARK
 
 READY = b"ready\n"
 LONGEST_CAUSE = 500

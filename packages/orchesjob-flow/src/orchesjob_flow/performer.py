@@ -17,6 +17,10 @@ from orchesjob_client import (
     OrchesjobClient,
     OrchesjobError,
     Process,
+    end_survivors,
+    find_survivors,
+    marked_environment,
+    orchesjob_home,
 )
 from orchesjob_flow.engine.effects import (
     AbortJob,
@@ -39,12 +43,6 @@ from orchesjob_flow.engine.events import (
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
-)
-from orchesjob_flow.survivors import (
-    end_survivors,
-    find_survivors,
-    marked_environment,
-    orchesjob_home,
 )
 
 MOST_ENDINGS = 32  # aborts wait out a grace time, mostly idle

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchesjob_flow.survivors import (
+from orchesjob_client import (
     MARK,
     end_survivors,
     find_survivors,

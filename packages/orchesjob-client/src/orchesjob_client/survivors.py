@@ -8,7 +8,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchesjob_client import Process, end_processes, marked_processes
+from orchesjob_client.process import Process
+from orchesjob_client.processes import end_processes, marked_processes
 
 MARK = "ORCHESJOB_FLOW_MARK"
 
