@@ -5,6 +5,7 @@ from typing import NamedTuple
 ENGINE = "orchesjob-flow/src/orchesjob_flow/engine"
 SHELL = "orchesjob-flow/src/orchesjob_flow"
 STORE = "flow-store/src/flow_store"
+SPEC = "flow-spec/src/flow_spec"
 CLIENT = "orchesjob-client/src/orchesjob_client"
 
 
@@ -203,9 +204,9 @@ BUGS = (
     ),
     Bug(
         "an exit code that skips counts as a success",
-        f"{ENGINE}/verdict.py",
-        "        return Verdict.SKIPPED",
-        "        return Verdict.SUCCEEDED",
+        f"{SPEC}/model.py",
+        '            return "SKIPPED"',
+        '            return "SUCCEEDED"',
     ),
     Bug(
         "a failure is repeated whatever its exit code",
@@ -227,9 +228,9 @@ BUGS = (
     ),
     Bug(
         "a skipped step counts as a success",
-        f"{ENGINE}/outcome.py",
-        "            return status is StepStatus.SUCCEEDED",
-        "            return status is not StepStatus.FAILED",
+        f"{SPEC}/conditions.py",
+        'or outcome == (predicate or "succeeded").upper()',
+        'or (predicate is None and outcome != "FAILED")',
     ),
     Bug(
         "giving up ends the run",
@@ -331,7 +332,7 @@ BUGS = (
     ),
     Bug(
         "the processes of an attempt bear no mark",
-        f"{SHELL}/survivors.py",
+        f"{CLIENT}/survivors.py",
         "    return {**environ, MARK: mark(orchesjob_home(environ), physical_key)}",
         "    return {**environ}",
         "tests/test_cancel.py",

@@ -3,7 +3,7 @@
 Public names only; the modules behind them are private to the package.
 """
 
-from flow_spec.conditions import PREDICATES
+from flow_spec.conditions import PREDICATES, holds
 from flow_spec.errors import (
     FlowFileError,
     FlowSpecError,
@@ -26,6 +26,7 @@ __all__ = [
     "StoredFlowError",
     "UnknownStepError",
     "flaw_of_setting",
+    "holds",
     "json_schema",
     "load_flow",
     "parse_flow",

@@ -47,6 +47,15 @@ _OVER_ALL = {
 _CALL = re.compile(r"(?<![\w.-])([A-Za-z_]\w*)\s*\(([^()]*)\)", re.ASCII)
 
 
+def holds(predicate: str | None, outcome: str) -> bool:
+    """Tell whether an operand is true of a step that has ended: rules 3.2 and 3.3.
+
+    `predicate` is one of `PREDICATES`, or None for a bare id; `outcome` is the step's final status,
+    such as `SUCCEEDED`, `FAILED` or `SKIPPED`.
+    """
+    return predicate == "finished" or outcome == (predicate or "succeeded").upper()
+
+
 def parse_when(text: str, depends_on: Sequence[str] = ()) -> Condition:
     """Return the condition that the `when` of a step with this `depends_on` spells.
 

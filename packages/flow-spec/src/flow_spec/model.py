@@ -5,9 +5,9 @@ follows from them alone, and their stored form; reading files does not.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import attrs
 
@@ -36,6 +36,8 @@ _EXIT_CODES = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 _LARGEST_FACTOR = 1000.0
 _LONGEST_PATH = 4096
 _TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
+_LONGEST_LIST = 65_536
+"""Characters: the system passes no variable of more than 128 KiB, and all of them share a space."""
 
 
 @attrs.frozen
@@ -168,6 +170,12 @@ class StepSpec:
         except OverflowError:
             return most if self.retry_delay_sec else 0.0
 
+    def outcome_of(self, exit_code: int) -> Literal["SUCCEEDED", "FAILED", "SKIPPED"]:
+        """Return how an attempt ends whose command ended by itself with this code. Rule 9.12."""
+        if exit_code in self.skip_exit_codes:
+            return "SKIPPED"
+        return "SUCCEEDED" if exit_code in self.success_exit_codes else "FAILED"
+
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids of `depends_on`, then the further ones of `when`, each once. Rule 3.6."""
@@ -255,6 +263,24 @@ class FlowSpec:
         """
         return differences(self, other)
 
+    def environment(
+        self, step: StepSpec, *, run_key: str, attempt: int, failed: Iterable[str]
+    ) -> dict[str, str]:
+        """Return the variables that a step's process has beside those of who starts it.
+
+        `failed` are the ids of the steps that have FAILED, of which no more are named than one
+        variable may hold. Rules 9.12 and 9.13.
+        """
+        return {
+            **dict(self.env),
+            **dict(step.env),
+            "ORCHESJOB_FLOW_RUN_KEY": run_key,
+            "ORCHESJOB_FLOW_ID": self.flow_id,
+            "ORCHESJOB_FLOW_STEP": step.id,
+            "ORCHESJOB_FLOW_ATTEMPT": str(attempt),
+            "ORCHESJOB_FLOW_FAILED_STEPS": " ".join(_within(failed, _LONGEST_LIST)),
+        }
+
     def with_env(self, env: Mapping[str, str]) -> Self:
         """Return the flow with these variables laid over its `env`."""
         return attrs.evolve(self, env=tuple(sorted({**dict(self.env), **env}.items())))
@@ -276,6 +302,15 @@ class FlowSpec:
             return cls(steps=steps, **_values(stored))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise StoredFlowError(f"{type(error).__name__}: {error}") from None
+
+
+def _within(names: Iterable[str], length: int) -> Iterator[str]:
+    """Yield the names that fit into a list of so many characters."""
+    for name in names:
+        length -= len(name) + 1
+        if length < 0:
+            return
+        yield name
 
 
 def _bare(spec: FlowSpec | StepSpec) -> dict[str, Any]:

@@ -62,9 +62,7 @@ def exit_code_of(report: JobReport) -> int | None:
 
 def verdict_of_code(code: int, spec: StepSpec) -> Verdict:
     """Say what an exit code means for a step (rule 9.12)."""
-    if code in spec.skip_exit_codes:
-        return Verdict.SKIPPED
-    return Verdict.SUCCEEDED if code in spec.success_exit_codes else Verdict.FAILED
+    return Verdict[spec.outcome_of(code)]
 
 
 def describe_failure(report: JobReport) -> str:

@@ -1,0 +1,55 @@
+"""What those who run a flow ask of its values."""
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec, holds, parse_flow
+
+
+@pytest.mark.parametrize(
+    ("predicate", "true_of"),
+    [
+        (None, {"SUCCEEDED"}),
+        ("succeeded", {"SUCCEEDED"}),
+        ("failed", {"FAILED"}),
+        ("skipped", {"SKIPPED"}),
+        ("finished", {"SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED"}),
+    ],
+)
+def test_predicates(predicate: str | None, true_of: set[str]) -> None:
+    """A bare id is true of a success alone, a predicate of what it names (rules 3.2 and 3.3)."""
+    outcomes = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED")
+    assert {outcome for outcome in outcomes if holds(predicate, outcome)} == true_of
+
+
+def test_exit_codes() -> None:
+    """An exit code succeeds, skips or fails as the step says (rule 9.12)."""
+    step = StepSpec("a", ("x",), success_exit_codes=(0, 7), skip_exit_codes=(5,))
+    assert [step.outcome_of(code) for code in (0, 7, 5, 1)] == [
+        *("SUCCEEDED", "SUCCEEDED", "SKIPPED", "FAILED")
+    ]
+
+
+def test_variables() -> None:
+    """A step's process sees the flow's variables, its own over them, and the run (rule 9.13)."""
+    flow = parse_flow(
+        "{flow_id: f, env: {A: flow, B: flow}, steps: [{id: s, command: [x], env: {B: step}}]}"
+    )
+    assert flow.environment(flow.step("s"), run_key="k", attempt=2, failed=["a", "b"]) == {
+        "A": "flow",
+        "B": "step",
+        "ORCHESJOB_FLOW_RUN_KEY": "k",
+        "ORCHESJOB_FLOW_ID": "f",
+        "ORCHESJOB_FLOW_STEP": "s",
+        "ORCHESJOB_FLOW_ATTEMPT": "2",
+        "ORCHESJOB_FLOW_FAILED_STEPS": "a b",
+    }
+
+
+def test_the_list_of_failed_steps_is_bounded() -> None:
+    """No more ids are named than one variable may hold, and none is cut (rule 9.13)."""
+    step = StepSpec("s", ("x",))
+    ids = [f"{number:0128}" for number in range(1000)]
+    variables = FlowSpec("f", (step,)).environment(step, run_key="k", attempt=1, failed=ids)
+    named = variables["ORCHESJOB_FLOW_FAILED_STEPS"].split()
+    assert named == ids[: len(named)]
+    assert 500 < len(named) < 512
