@@ -37,6 +37,8 @@ ENGINE_MAY_IMPORT = {
     "flow_store.RunHeader",
     *("flow_store.Step", "flow_store.StepStatus"),
     *("orchesjob_client.JobReport", "orchesjob_client.JobStatus", "orchesjob_client.Process"),
+    *("orchesjob_client.describe_failure", "orchesjob_client.describe_loss"),
+    "orchesjob_client.exit_code_of",
     *("orchesjob_client.OrchesjobError", "orchesjob_client.Watch"),
     *("orchesjob_flow.backoff.FIRST_BACKOFF_SEC", "orchesjob_flow.backoff.longer"),
     "orchesjob_flow.clock.Now",

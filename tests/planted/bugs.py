@@ -361,7 +361,7 @@ BUGS = (
     Bug(
         "a step keeps an outcome that its new exit codes deny",
         f"{SHELL}/retrying.py",
-        "    return code is None or outcome_of(code, spec) is attempt.status",
+        "    return code is None or spec.outcome_of(code) == attempt.status",
         "    return True",
         "tests/test_retry.py",
     ),

@@ -4,13 +4,7 @@ import pytest
 
 from flow_spec import StepSpec
 from orchesjob_client import JobReport
-from orchesjob_flow.engine.verdict import (
-    Verdict,
-    describe_abort,
-    describe_failure,
-    describe_loss,
-    judge,
-)
+from orchesjob_flow.engine.verdict import Verdict, describe_abort, judge
 
 COMMAND = ("echo", "hello")
 
@@ -79,26 +73,6 @@ def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"exit_code": 1}, "exit code 1"),
-        ({"exit_code": 255}, "exit code 255"),
-        ({"exit_code": -9}, "killed by signal 9 (SIGKILL)"),
-        ({"exit_code": -1}, "killed by signal 1 (SIGHUP)"),
-        ({"exit_code": -99}, "killed by signal 99 (unnamed)"),
-        ({"exit_code": None}, "failed without an exit code"),
-        (
-            {"exit_code": -1, "target_pid": None},
-            "the command could not be started: not found or not executable",
-        ),
-    ],
-)
-def test_failures(facts: dict[str, object], sentence: str) -> None:
-    """A failure is told by exit code or signal, a command that is not there from both."""
-    assert describe_failure(report("FAILED", **facts)) == sentence
-
-
-@pytest.mark.parametrize(
-    ("facts", "sentence"),
-    [
         ({}, "aborted from outside this run"),
         ({"abort_reason": None}, "aborted from outside this run"),
         ({"abort_reason": "by hand"}, "aborted from outside this run: by hand"),
@@ -109,9 +83,3 @@ def test_failures(facts: dict[str, object], sentence: str) -> None:
 def test_aborts(facts: dict[str, object], sentence: str) -> None:
     """A job that was aborted from outside is told with the reason that orchesjob keeps."""
     assert describe_abort(report("ABORTED", **facts)) == sentence
-
-
-def test_losses() -> None:
-    """A job that was lost before its command was seen has a likely cause that is named."""
-    assert "vanished" in describe_loss(report("LOST"))
-    assert "working directory" in describe_loss(report("LOST", target_pid=None))

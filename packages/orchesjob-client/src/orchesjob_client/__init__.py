@@ -1,6 +1,7 @@
 """A typed wrapper of the orchesjob command: calls, reports, waiting and finding processes."""
 
 from orchesjob_client.client import CallLimits, OrchesjobClient
+from orchesjob_client.endings import describe_failure, describe_loss, exit_code_of
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -42,8 +43,11 @@ __all__ = [
     "OrchesjobMissing",
     "Process",
     "Watch",
+    "describe_failure",
+    "describe_loss",
     "end_processes",
     "end_survivors",
+    "exit_code_of",
     "find_survivors",
     "is_alive",
     "locate",

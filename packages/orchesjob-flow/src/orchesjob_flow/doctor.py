@@ -24,12 +24,11 @@ from flow_store import (
     StoreError,
     StoreMissing,
 )
-from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, locate
-from orchesjob_flow.engine.verdict import exit_code_of
+from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of, locate
 from orchesjob_flow.errors import RunNotFound, UnsafePlace
 from orchesjob_flow.home import check_run_key, refuse_shared
 from orchesjob_flow.listing import list_runs
-from orchesjob_flow.retrying import is_decisive, outcome_of, recorded_code
+from orchesjob_flow.retrying import is_decisive, recorded_code
 from orchesjob_flow.settings import Settings
 
 SUPPORTED_MAJOR = "1"
@@ -273,7 +272,7 @@ def agrees(recorded: Recorded, report: JobReport) -> bool:
         if not recorded.decisive:
             return code == recorded_code(recorded.attempt)
         well = status in (AttemptStatus.SUCCEEDED, AttemptStatus.SKIPPED)
-        return outcome_of(code, recorded.spec) is (status if well else AttemptStatus.FAILED)
+        return recorded.spec.outcome_of(code) == (status if well else AttemptStatus.FAILED)
     match status:
         case AttemptStatus.STARTING | AttemptStatus.RUNNING:
             return True  # its runner, or the next one, will ask

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, AttemptStatus, FlowStatus, Reopening, Run, Step, StepStatus
-from orchesjob_client import JobReport
-from orchesjob_flow.engine.verdict import exit_code_of, verdict_of_code
+from flow_store import Attempt, FlowStatus, Reopening, Run, Step, StepStatus
+from orchesjob_client import JobReport, exit_code_of
 from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
 
 UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
@@ -75,7 +74,7 @@ def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
     if attempt is None or attempt.job_id is None or not is_decisive(attempt, step):
         return True
     code = recorded_code(attempt)
-    return code is None or outcome_of(code, spec) is attempt.status
+    return code is None or spec.outcome_of(code) == attempt.status
 
 
 def is_decisive(attempt: Attempt, step: Step) -> bool:
@@ -89,8 +88,3 @@ def is_decisive(attempt: Attempt, step: Step) -> bool:
 def recorded_code(attempt: Attempt) -> int | None:
     """Return the exit code with which orchesjob reported an attempt, if its command had ended."""
     return None if attempt.job is None else exit_code_of(JobReport.from_payload(attempt.job))
-
-
-def outcome_of(code: int, spec: StepSpec) -> AttemptStatus:
-    """Say how an attempt ends whose command ends by itself with this exit code (rule 9.12)."""
-    return AttemptStatus[verdict_of_code(code, spec).name]

@@ -7,7 +7,15 @@ matter of `calls`; what becomes of the step afterwards is that of `steps`.
 from collections.abc import Sequence
 
 from flow_store import Attempt, AttemptStatus, StepStatus
-from orchesjob_client import JobReport, OrchesjobError, Process, Watch
+from orchesjob_client import (
+    JobReport,
+    OrchesjobError,
+    Process,
+    Watch,
+    describe_failure,
+    describe_loss,
+    exit_code_of,
+)
 from orchesjob_flow.engine import calls
 from orchesjob_flow.engine.effects import Warn
 from orchesjob_flow.engine.events import Timer
@@ -17,9 +25,6 @@ from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn
 from orchesjob_flow.engine.verdict import (
     Verdict,
     describe_abort,
-    describe_failure,
-    describe_loss,
-    exit_code_of,
     job_finished_at,
     judge,
 )

@@ -5,11 +5,10 @@ matter of `attempts`.
 """
 
 import json
-import signal
 from enum import Enum, auto
 
 from flow_spec import StepSpec
-from orchesjob_client import JobReport, JobStatus
+from orchesjob_client import JobReport, JobStatus, exit_code_of
 
 LONGEST_REASON = 200
 
@@ -52,29 +51,9 @@ def judge(report: JobReport, spec: StepSpec) -> Verdict:
     return VERDICTS[report.known_status] if code is None else verdict_of_code(code, spec)
 
 
-def exit_code_of(report: JobReport) -> int | None:
-    """Return the code with which a command ended by itself; None for any other end (rule 9.12)."""
-    if report.known_status is JobStatus.SUCCEEDED:
-        return 0
-    failed = report.known_status is JobStatus.FAILED
-    return report.exit_code if failed and (report.exit_code or 0) > 0 else None
-
-
 def verdict_of_code(code: int, spec: StepSpec) -> Verdict:
     """Say what an exit code means for a step (rule 9.12)."""
     return Verdict[spec.outcome_of(code)]
-
-
-def describe_failure(report: JobReport) -> str:
-    """Say in a few words how a job failed that ended by itself."""
-    if report.not_spawned:
-        return "the command could not be started: not found or not executable"
-    code = report.exit_code if (known := exit_code_of(report)) is None else known
-    if code is None:
-        return "failed without an exit code"
-    if code < 0:
-        return f"killed by signal {-code} ({signal_name(-code)})"
-    return f"exit code {code}"
 
 
 def describe_abort(report: JobReport) -> str:
@@ -91,21 +70,3 @@ def job_finished_at(report: JobReport) -> float | None:
         return None
     at = json.loads(report.payload).get("finished_at")
     return at if isinstance(at, int | float) else None
-
-
-def describe_loss(report: JobReport) -> str:
-    """Say what is known of a job that orchesjob has lost sight of."""
-    if report.target_pid is None:
-        return (
-            "orchesjob lost the job before its command was seen to run (does a module in the "
-            "working directory shadow one of Python's?)"
-        )
-    return "orchesjob lost the job (its worker vanished)"
-
-
-def signal_name(number: int) -> str:
-    """Name a signal as `kill -l` does, or say that it has no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unnamed"
