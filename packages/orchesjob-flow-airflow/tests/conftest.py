@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+OUTCOME_TASK = "flow.outcome"
+
 # Airflow reads these when it is first imported.
 HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
 DAGS = HOME / "dags"
@@ -49,9 +51,14 @@ class Airflow:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, text: str, name: str = "the_dag") -> "DAG":
-        """Write a DAG file, run it as the DAG processor does, and return its `dag`."""
+    def write(self, text: str, name: str = "flow.yaml") -> None:
+        """Write a flow file beside the DAG files."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def load(self, arguments: str = "'flow.yaml'", name: str = "the_dag") -> "DAG":
+        """Write a DAG file that calls `flow_dag`, run it as Airflow does, and return its DAG."""
         path = self.folder / f"{name}.py"
+        text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
         path.write_text(text, encoding="utf-8")
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
@@ -62,9 +69,17 @@ class Airflow:
         return dag
 
     def run(self, dag: "DAG") -> tuple[str, dict[str, str]]:
-        """Run a loaded DAG to its end; return the states of the run and of its tasks."""
+        """Run a loaded DAG to its end; return the state of the run, and those of its steps."""
         run = dag.test()
-        return str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        outcome = states.pop(OUTCOME_TASK)
+        assert outcome == str(run.state)
+        return outcome, states
+
+    def run_flow(self, text: str) -> tuple[str, dict[str, str]]:
+        """Run a flow to its end; return the state of the run, and those of its steps."""
+        self.write(text)
+        return self.run(self.load())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Flow files on Apache Airflow: a flow as a DAG.
+"""Flow files on Apache Airflow: a flow as a DAG, each step as a task of it.
 
 Public names only; the modules behind them are private to the package.
 """
