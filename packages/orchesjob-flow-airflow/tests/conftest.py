@@ -55,10 +55,13 @@ class Airflow:
         """Write a flow file beside the DAG files."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def load(self, arguments: str = "'flow.yaml'", name: str = "the_dag") -> "DAG":
+    def load(self, arguments: str = "'flow.yaml'", *, before: str = "") -> "DAG":
         """Write a DAG file that calls `flow_dag`, run it as Airflow does, and return its DAG."""
+        name = "the_dag"
         path = self.folder / f"{name}.py"
-        text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
+        text = (
+            f"{before}\nfrom orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
+        )
         path.write_text(text, encoding="utf-8")
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
