@@ -55,15 +55,17 @@ class Airflow:
         """Write a flow file beside the DAG files."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
+    def write_dag(self, arguments: str = "'flow.yaml'", *, before: str = "") -> Path:
+        """Write a DAG file that calls `flow_dag`, and return its path."""
+        path = self.folder / "the_dag.py"
+        call = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
+        path.write_text(f"{before}\n{call}", encoding="utf-8")
+        return path
+
     def load(self, arguments: str = "'flow.yaml'", *, before: str = "") -> "DAG":
         """Write a DAG file that calls `flow_dag`, run it as Airflow does, and return its DAG."""
-        name = "the_dag"
-        path = self.folder / f"{name}.py"
-        text = (
-            f"{before}\nfrom orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
-        )
-        path.write_text(text, encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(name, path)
+        path = self.write_dag(arguments, before=before)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)

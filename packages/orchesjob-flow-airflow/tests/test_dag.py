@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 FLOW = """
 flow_id: daily
 max_parallel: 3
+timeout_sec: 60
 steps:
   - {id: get, command: [sh, -c, "true"], description: gets it}
   - {id: load, command: ["true"], when: get}
@@ -39,6 +40,7 @@ def test_the_flow_and_the_caller(airflow: "Airflow") -> None:
     airflow.write(FLOW)
     dag = airflow.load()
     assert str([dag.max_active_tasks, dag.schedule]) == "[3, None]"
+    assert dag.dagrun_timeout == timedelta(minutes=1)
     dag = airflow.load("'flow.yaml', dag_id='x', schedule='@daily', max_active_tasks=7, tags=['t']")
     assert str([dag.dag_id, dag.max_active_tasks, dag.schedule]) == "['x', 7, '@daily']"
     assert dag.tags == {"t"}

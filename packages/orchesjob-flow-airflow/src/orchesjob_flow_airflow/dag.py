@@ -4,6 +4,7 @@ What a task does when it runs is the matter of `step` and `outcome`.
 """
 
 import os
+import re
 import sys
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from airflow.sdk import DAG
 from flow_spec import FlowSpec, StepSpec, load_flow
 from orchesjob_flow_airflow.outcome import OUTCOME_TASK, OutcomeOperator
 from orchesjob_flow_airflow.step import StepOperator
+
+_NAME_OF_A_DAG = re.compile(r"[\w.-]{1,250}")
 
 
 def flow_dag(
@@ -35,12 +38,13 @@ def flow_dag(
 
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
+        ValueError: A DAG cannot have the flow's id.
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
     folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
     flow = load_flow(os.path.join(folder, path))  # noqa: PTH118
     arguments = {**_of_the_dag(flow), **dag_arguments}
-    with DAG(dag_id or flow.flow_id, schedule=schedule, **arguments) as dag:
+    with _dag(dag_id, flow, schedule=schedule, **arguments) as dag:
         tasks = {step.id: _task(flow, step, folder) for step in flow.steps}
         for step in flow.steps:
             if step.waits_for:
@@ -51,11 +55,19 @@ def flow_dag(
     return dag
 
 
+def _dag(dag_id: str | None, flow: FlowSpec, **arguments: Any) -> DAG:
+    if dag_id is not None or _NAME_OF_A_DAG.fullmatch(flow.flow_id):
+        return DAG(dag_id or flow.flow_id, **arguments)
+    raise ValueError(f"the flow's id {flow.flow_id!r} cannot name a DAG; give flow_dag a dag_id")
+
+
 def _of_the_dag(flow: FlowSpec) -> dict[str, Any]:
     """Return what the flow says of its runs in Airflow's words."""
     arguments: dict[str, Any] = {}
     if flow.max_parallel is not None:
         arguments["max_active_tasks"] = flow.max_parallel
+    if flow.timeout_sec is not None:
+        arguments["dagrun_timeout"] = _seconds(flow.timeout_sec)
     return arguments
 
 
