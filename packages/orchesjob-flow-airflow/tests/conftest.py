@@ -46,10 +46,12 @@ class Airflow:
 
     Attributes:
         folder: Where the DAG files are.
+        tries: How many tries the tasks of the last run have made.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.tries: dict[str, int] = {}
 
     def write(self, text: str, name: str = "flow.yaml") -> None:
         """Write a flow file beside the DAG files."""
@@ -76,7 +78,9 @@ class Airflow:
     def run(self, dag: "DAG") -> tuple[str, dict[str, str]]:
         """Run a loaded DAG to its end; return the state of the run, and those of its steps."""
         run = dag.test()
-        states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        tasks = run.get_task_instances()
+        self.tries = {ti.task_id: ti.try_number for ti in tasks}
+        states = {ti.task_id: str(ti.state) for ti in tasks}
         outcome = states.pop(OUTCOME_TASK)
         assert outcome == str(run.state)
         return outcome, states
