@@ -1,0 +1,1 @@
+"""Flows on a whole Airflow instead of in one process."""
