@@ -93,9 +93,9 @@ def test_a_file_that_does_not_fit(flow: "Flow", tmp_path: Path) -> None:
     run = flow.start("k", flow.write(*steps(tmp_path)), code=1)
     first, *rest = steps(tmp_path)
     other = flow.write({**first, "command": ["echo", "other"]}, *rest, name="other.json")
-    assert (
-        "'get' keeps its outcome" in flow.refusal("retry", "--run-key=k", "--file", other)["error"]
-    )
+    refusal = flow.refusal("retry", "--run-key=k", "--file", other)
+    assert "'get' keeps its outcome" in refusal["error"]
+    assert [conflict in refusal["error"] for conflict in refusal["conflicts"]] == [True]
     assert flow.status("k") == run
 
 

@@ -173,9 +173,11 @@ def test_same_meaning(flow: "Flow", fake_orchesjob: "FakeOrchesjob", tmp_path: P
 def test_changed_definition(flow: "Flow", changed: list[Any], named: str) -> None:
     """A file of another meaning is refused, and the run stays as it is (rule 4.4)."""
     before = flow.start("k", flow.write(TRUE))
-    error = flow.refusal("start", "--run-key=k", flow.write(*changed))["error"]
-    assert "'k' was started with another definition" in error
-    assert named in error
+    refusal = flow.refusal("start", "--run-key=k", flow.write(*changed))
+    assert "'k' was started with another definition" in refusal["error"]
+    assert refusal["differences"]
+    assert all(difference in refusal["error"] for difference in refusal["differences"])
+    assert named in refusal["error"]
     assert flow.status("k") == before
 
 

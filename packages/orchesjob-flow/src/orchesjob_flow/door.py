@@ -149,6 +149,9 @@ def explain(error: Exception) -> dict[str, Any]:
         from orchesjob_flow.validation import problem_json
 
         described["problems"] = [problem_json(problem) for problem in problems]
+    for detail in ("differences", "conflicts"):
+        if hasattr(error, detail):
+            described[detail] = list(getattr(error, detail))
     return described
 
 
