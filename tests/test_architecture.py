@@ -49,10 +49,12 @@ OUTERMOST = {
     "time.time": {
         *("orchesjob_flow.clock", "orchesjob_flow.commands", "orchesjob_flow.pruning"),
         *("orchesjob_flow.screen", "orchesjob_flow.table"),
+        "orchesjob_flow_airflow.operator",
     },
     "os.environ": {
         *("orchesjob_flow.door", "orchesjob_flow.settings", "orchesjob_flow.terminal"),
         *("orchesjob_client.client", "orchesjob_client.ps"),
+        "orchesjob_flow_airflow.program",
     },
     "sys.stdout": {
         *("orchesjob_flow.cli.looking", "orchesjob_flow.door", "orchesjob_flow.output"),

@@ -1,8 +1,22 @@
-"""Flow files on Apache Airflow: a flow as a DAG, each step as a task of it.
+"""Flow files on Apache Airflow: each step as a task of a DAG, or a whole flow as one task.
 
 Public names only; the modules behind them are private to the package.
 """
 
+from typing import TYPE_CHECKING
+
 from orchesjob_flow_airflow.dag import flow_dag
 
-__all__ = ["flow_dag"]
+if TYPE_CHECKING:
+    from orchesjob_flow_airflow.operator import OrchesjobFlowOperator
+
+__all__ = ["OrchesjobFlowOperator", "flow_dag"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the operator only where a DAG file asks for it."""
+    if name != "OrchesjobFlowOperator":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from orchesjob_flow_airflow.operator import OrchesjobFlowOperator
+
+    return OrchesjobFlowOperator
