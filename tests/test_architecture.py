@@ -21,7 +21,7 @@ ARROWS = {
         *("attrs", "click", "tabulate", "wcwidth"),
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),
     },
-    "orchesjob_flow_airflow": {"airflow", "flow_spec"},
+    "orchesjob_flow_airflow": {"airflow", "flow_spec", "orchesjob_client"},
 }
 ENTRY_POINTS = {"orchesjob_flow.__main__", "orchesjob_flow.door", "orchesjob_flow_airflow"}
 
@@ -54,7 +54,7 @@ OUTERMOST = {
     "os.environ": {
         *("orchesjob_flow.door", "orchesjob_flow.settings", "orchesjob_flow.terminal"),
         *("orchesjob_client.client", "orchesjob_client.ps"),
-        "orchesjob_flow_airflow.program",
+        *("orchesjob_flow_airflow.program", "orchesjob_flow_airflow.step"),
     },
     "sys.stdout": {
         *("orchesjob_flow.cli.looking", "orchesjob_flow.door", "orchesjob_flow.output"),

@@ -6,6 +6,7 @@ try:
         AirflowFailException,
         AirflowSkipException,
         AirflowTaskTimeout,
+        TaskDeferralTimeout,
     )
 except ImportError:  # before Airflow 3.2
     from airflow.exceptions import (  # type: ignore[no-redef, attr-defined]
@@ -13,6 +14,7 @@ except ImportError:  # before Airflow 3.2
         AirflowFailException,
         AirflowSkipException,
         AirflowTaskTimeout,
+        TaskDeferralTimeout,
     )
 
 __all__ = [
@@ -20,4 +22,5 @@ __all__ = [
     "AirflowFailException",
     "AirflowSkipException",
     "AirflowTaskTimeout",
+    "TaskDeferralTimeout",
 ]

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
 
+from orchesjob_flow_airflow.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    TaskDeferralTimeout,
+)
 from orchesjob_flow_airflow.program import (
     Answer,
     Program,
