@@ -9,12 +9,13 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, BaseOperator
 
 from flow_spec import FlowSpec, StepSpec, load_flow
 from orchesjob_flow_airflow.outcome import OUTCOME_TASK, OutcomeOperator
 from orchesjob_flow_airflow.step import StepOperator
 
+_NO_BACKOFF = BaseOperator.retry_exponential_backoff  # 0, or False before Airflow 3.2
 _NAME_OF_A_DAG = re.compile(r"[\w.-]{1,250}")
 
 
@@ -90,9 +91,9 @@ def _task(flow: FlowSpec, step: StepSpec, folder: str) -> StepOperator:
 
 
 def _backoff(step: StepSpec) -> float:
-    """Return the factor of Airflow's backoff; 0 means none, which a delay of 0 needs as well."""
+    """Return the factor of Airflow's backoff, where there is one: a delay of 0 needs none."""
     grows = step.retry_backoff > 1 and step.delay_after(1) > 0
-    return step.retry_backoff if grows else 0
+    return step.retry_backoff if grows else _NO_BACKOFF
 
 
 def _seconds(seconds: float | None) -> timedelta | None:
