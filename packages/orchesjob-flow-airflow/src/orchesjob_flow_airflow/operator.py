@@ -33,6 +33,8 @@ DEFAULT_RUN_KEY = (
 DEFAULT_POLL_INTERVAL_SEC = 5.0
 ECHO_SEC = 60.0
 """For how long the cancel that ended the task's last try may still arrive in its next one."""
+EXIT_SEC = 10.0
+LOOK_SEC = 0.1
 
 TAIL_LINES = 10
 MOST_TAILS = 10
@@ -94,8 +96,13 @@ class OrchesjobFlowOperator(BaseOperator):
             poll_interval: Seconds between two looks at the run.
             deferrable: Whether the triggerer waits, or the worker, which then holds its slot.
             kwargs: What every operator takes.
+
+        Raises:
+            ValueError: The `poll_interval` is not positive.
         """
         super().__init__(**kwargs)
+        if poll_interval <= 0:
+            raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
         self.flow_file = flow_file
         self.run_key = run_key
         self.env = env
@@ -178,8 +185,15 @@ class OrchesjobFlowOperator(BaseOperator):
         return self._get("start", "-d", *options, "--", str(flow_file), cwd=str(directory))
 
     def _retry(self, context: "Context") -> Run:
+        self._let_the_runner_go()
         flow_file = self._path(context, self.flow_file)
         return self._get("retry", "-d", *self._env_options(), f"--file={flow_file}")
+
+    def _let_the_runner_go(self) -> None:
+        """Wait for the runner's exit: it holds the lock of a run that has ended a moment longer."""
+        deadline = time.monotonic() + EXIT_SEC
+        while self._get("status")["runner"] is not None and time.monotonic() < deadline:
+            time.sleep(LOOK_SEC)
 
     def _follow(self, context: "Context", begun: Run, memory: dict[str, Any]) -> Run:
         """Wait for the end of a run that a background process advances; defer if that may be."""
