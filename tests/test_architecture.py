@@ -54,7 +54,8 @@ OUTERMOST = {
     "os.environ": {
         *("orchesjob_flow.door", "orchesjob_flow.settings", "orchesjob_flow.terminal"),
         *("orchesjob_client.client", "orchesjob_client.ps"),
-        *("orchesjob_flow_airflow.program", "orchesjob_flow_airflow.step"),
+        *("orchesjob_flow_airflow.program", "orchesjob_flow_airflow.reading"),
+        "orchesjob_flow_airflow.step",
     },
     "sys.stdout": {
         *("orchesjob_flow.cli.looking", "orchesjob_flow.door", "orchesjob_flow.output"),

@@ -126,8 +126,15 @@ def read(file: Path, home: Path) -> tuple[float, float]:
     return parsed, serialised
 
 
+def measure(files: Mapping[str, Path], folder: Path) -> dict[str, tuple[float, float]]:
+    """Read every DAG file twice in a new home of Airflow, which keeps what it has read."""
+    home = Path(tempfile.mkdtemp(dir=folder))
+    first = {f"{name}, first": read(file, home) for name, file in files.items()}
+    return {**{name: read(file, home) for name, file in files.items()}, **first}
+
+
 def main() -> None:
-    """Print a table; with `--strict`, fail where the DAG processor pays more than twice."""
+    """Print a table; with `--strict`, fail where a flow costs more than twice as much."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds only")
     parser.add_argument("--strict", action="store_true", help=f"fail beyond {MOST} times")
@@ -136,16 +143,16 @@ def main() -> None:
         folder = Path(name)
         files = write(folder)
         rounds = range(QUICK_ROUNDS if options.quick else ROUNDS)
-        taken = [{name: read(file, folder) for name, file in files.items()} for _ in rounds]
-    best = {name: [min(one[name][i] for one in taken) for i in (0, 1)] for name in files}
-    print(f"{'':12}{'parsed':>12}{'ratio':>8}{'serialised':>14}{'ratio':>8}")
+        taken = [measure(files, folder) for _ in rounds]
+    best = {name: [min(one[name][i] for one in taken) for i in (0, 1)] for name in taken[0]}
+    print(f"{'':20}{'parsed':>12}{'ratio':>8}{'serialised':>14}{'ratio':>8}")
     for name, (parsed, serialised) in best.items():
         ratios = [one / hand for one, hand in zip(best[name], best["by hand"], strict=True)]
         print(
-            f"{name:12}{parsed * 1e3:9.0f} ms{ratios[0]:8.2f}"
+            f"{name:20}{parsed * 1e3:9.0f} ms{ratios[0]:8.2f}"
             f"{serialised * 1e3:11.0f} ms{ratios[1]:8.2f}"
         )
-    if options.strict and best["flow, YAML"][1] > MOST * best["by hand"][1]:
+    if options.strict and best["flow, YAML"][0] > MOST * best["by hand"][0]:
         sys.exit("a flow costs the DAG processor more than it may")
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from airflow.sdk import DAG, BaseOperator
 
-from flow_spec import FlowSpec, StepSpec, load_flow
+from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.outcome import OUTCOME_TASK, OutcomeOperator
+from orchesjob_flow_airflow.reading import read_flow
 from orchesjob_flow_airflow.step import StepOperator
 
 _NO_BACKOFF = BaseOperator.retry_exponential_backoff  # 0, or False before Airflow 3.2
@@ -43,7 +44,7 @@ def flow_dag(
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
     folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
-    flow = load_flow(os.path.join(folder, path))  # noqa: PTH118
+    flow = read_flow(os.path.join(folder, path))  # noqa: PTH118
     arguments = {**_of_the_dag(flow), **dag_arguments}
     with _dag(dag_id, flow, schedule=schedule, **arguments) as dag:
         tasks = {step.id: _task(flow, step, folder) for step in flow.steps}
