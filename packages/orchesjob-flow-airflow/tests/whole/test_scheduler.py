@@ -93,6 +93,18 @@ def test_cleared(stand: Stand) -> None:
     assert stand.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
 
 
+def test_cleared_after_a_success(stand: Stand) -> None:
+    """A task that is cleared after it has succeeded runs again: nothing is taken over then."""
+    (stand.home / "go").touch()
+    run_id = stand.trigger("patient")
+    assert stand.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    stand.clear("patient", run_id, "a")
+    assert stand.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    report = client(stand).status(f"patient:{run_id}:a:2")
+    assert report is not None
+    assert report.status == "SUCCEEDED"
+
+
 def test_a_worker_that_is_killed(stand: Stand) -> None:
     """The job of a killed worker runs on, and the retry goes on with it: nothing runs twice."""
     (stand.home / "go").unlink(missing_ok=True)
