@@ -1,8 +1,10 @@
 """A whole Airflow in a throwaway home, with scheduler, API server, LocalExecutor and SQLite."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -80,11 +82,18 @@ class Stand:
         self.wait_for(lambda: self._dag_ids() == files, READY_SEC)
 
     def close(self) -> None:
-        """End every process of it, and whatever its tasks have begun."""
+        """End every process of it, and whatever its tasks have begun.
+
+        A process that has given itself a title has lost its mark, but is in the session.
+        """
         while found := marked_processes(MARK, {self._mark}):
             assert not end_processes(found, GRACE_SEC)
         if self._process is not None:
+            for pid in members(self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
+            self._process = None
         shutil.rmtree(self.home, ignore_errors=True)
 
     def trigger(self, dag_id: str) -> str:
@@ -166,6 +175,17 @@ class Stand:
     def _last_words(self) -> str:
         log = (self.home / "standalone.log").read_text(encoding="utf-8", errors="replace")
         return log[-3000:]
+
+
+def members(session: int) -> list[int]:
+    """Find the processes of a session; its leader's number is its own."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(int(entry.name)) == session:
+                    found.append(int(entry.name))
+    return found
 
 
 def free_port() -> int:
