@@ -1,6 +1,5 @@
-"""A whole Airflow in a throwaway home, with scheduler, API server, LocalExecutor and SQLite."""
+"""A whole Airflow in a throwaway home, by default one with LocalExecutor and SQLite."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,12 @@ class Stand:
     """An Airflow that runs until it is closed.
 
     Attributes:
+        parts: The commands of Airflow that make it up.
         home: Its home; `dags` in it is the folder of the DAG files.
         jobs: The home of its orchesjob.
     """
+
+    parts: tuple[str, ...] = ("standalone",)
 
     def __init__(self, home: Path, **settings: str) -> None:
         """Prepare the home; `settings` are further variables of the environment."""
@@ -63,37 +66,35 @@ class Stand:
             **settings,
         }
         self._token = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
         """Start it, and wait until it says that all of it is healthy and has read its DAG files."""
-        with (self.home / "standalone.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [str(Path(sys.executable).parent / "airflow"), "standalone"],
-                env=self.environ,
+        for part in self.parts:
+            self.begin(part, part)
+        self.wait_for(self._is_healthy, READY_SEC)
+        files = {path.stem for path in self.dags.glob("*.py")}
+        self.wait_for(lambda: self._dag_ids() == files, READY_SEC)
+
+    def begin(self, name: str, *words: str, **environ: str) -> None:
+        """Start `airflow WORDS`, which has to live from now on and writes into `NAME.log`."""
+        with (self.home / f"{name}.log").open("wb") as log:
+            self._processes[name] = subprocess.Popen(
+                [str(Path(sys.executable).parent / "airflow"), *words],
+                env={**self.environ, **environ},
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.wait_for(self._is_healthy, READY_SEC)
-        files = {path.stem for path in self.dags.glob("*.py")}
-        self.wait_for(lambda: self._dag_ids() == files, READY_SEC)
 
     def close(self) -> None:
-        """End every process of it, and whatever its tasks have begun.
-
-        A process that has given itself a title has lost its mark, but is in the session.
-        """
+        """End every process of it, and whatever its tasks have begun."""
+        for process in self._processes.values():
+            kill_session(process)
         while found := marked_processes(MARK, {self._mark}):
             assert not end_processes(found, GRACE_SEC)
-        if self._process is not None:
-            for pid in members(self._process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
         shutil.rmtree(self.home, ignore_errors=True)
 
     def trigger(self, dag_id: str) -> str:
@@ -141,7 +142,9 @@ class Stand:
         deadline = time.monotonic() + limit_sec
         while not (found := look()):
             assert time.monotonic() < deadline, self._last_words()
-            assert self._process is None or self._process.poll() is None, self._last_words()
+            assert all(process.poll() is None for process in self._processes.values()), (
+                self._last_words()
+            )
             time.sleep(LOOK_SEC)
         return found
 
@@ -173,18 +176,31 @@ class Stand:
         return {dag["dag_id"] for dag in self.ask("GET", "dags")["dags"]}
 
     def _last_words(self) -> str:
-        log = (self.home / "standalone.log").read_text(encoding="utf-8", errors="replace")
-        return log[-3000:]
+        logs = (self.home / f"{name}.log" for name in self._processes)
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace")[-3000:] for log in logs)
 
 
-def members(session: int) -> list[int]:
-    """Find the processes of a session; its leader's number is its own."""
+def kill_session(leader: subprocess.Popen[bytes]) -> None:
+    """Kill all processes of a session; a job is not among them, for it has one of its own.
+
+    No mark would find them all: Airflow and Celery write titles over their environments.
+    """
+    while members := session_members(leader.pid):
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    leader.wait()
+
+
+def session_members(leader: int) -> list[int]:
+    """Find the living processes of a session."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(ProcessLookupError):
-                if os.getsid(int(entry.name)) == session:
-                    found.append(int(entry.name))
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            pid, _, rest = path.read_text(encoding="utf-8", errors="replace").partition(" (")
+            state, _parent, _group, session = rest.rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(pid))
     return found
 
 
