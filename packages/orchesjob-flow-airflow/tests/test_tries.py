@@ -139,6 +139,17 @@ def test_a_worker_whose_job_failed(airflow: "Airflow", executed: Callable[[], st
     assert executed() == "\n\n"
 
 
+def test_a_try_that_nobody_knows(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """A try whose predecessor is unknown here says so: it may run on another host (rule 5.8)."""
+    airflow.write(flow("true", "retries: 1"))
+    before = (
+        "def die(context):\n    if context['ti'].try_number == 1:\n        raise RuntimeError\n"
+    )
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert ":a:1 here; elsewhere it may still run" in capsys.readouterr().out
+
+
 def test_the_same_try_again(airflow: "Airflow", executed: Callable[[], str]) -> None:
     """A worker that was restarted in the middle of a try finds the job, and what it printed."""
     airflow.write(flow("echo >> $EXECUTED; sleep 0.5; exit 3"))

@@ -123,7 +123,12 @@ class Attempt:
         """Return how the job of the try before has ended, if that is this try's outcome too."""
         for key in self._keys[-2:-1]:
             report = self._find(key)
-            if report is None or self._is_foreign(report):
+            if report is None:
+                self._log.warning(
+                    "orchesjob does not know %s here; elsewhere it may still run", key
+                )
+                return None
+            if self._is_foreign(report):
                 return None
             if report.is_active:
                 self._log.warning("the job of the try before still runs: going on with %s", key)

@@ -192,7 +192,8 @@ def test_a_killed_worker_on_the_same_host(fleet: Fleet) -> None:
 def test_a_killed_worker_whose_job_runs_on_another_host(fleet: Fleet) -> None:
     """Across hosts rule 5.8 does not hold: the retry runs the command beside the job of the first.
 
-    The host of the killed worker lives on here, and so does the job. No other host can see that.
+    The host of the killed worker lives on here, and so does the job. No other host can see that;
+    the task log says what it cannot know.
     """
     fleet.hire("one", jobs=fleet.home / "one")
     fleet.hire("two", jobs=fleet.home / "two")
@@ -200,6 +201,8 @@ def test_a_killed_worker_whose_job_runs_on_another_host(fleet: Fleet) -> None:
     fleet.kill(run.worker)
     fleet.wait_for(lambda: "long 2 begun" in run.ledger)
     assert find_survivors(os.path.realpath(fleet.home / run.worker), [run.key(1)])
+    words = f"orchesjob does not know {run.key(1)} here; elsewhere it may still run"
+    assert words in fleet.log("middle", run.run_id, "long", 2)
     done = run.end()
     assert done[:2] == [f"long 1 begun on {run.worker}", f"long 2 begun on {run.other}"]
     assert f"long 2 ended on {run.other}" in done
