@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 STEPS = 200
-ROUNDS, QUICK_ROUNDS = 15, 3
+ROUNDS, QUICK_ROUNDS = 7, 3
 MOST = 2.0
 
 READ = """
