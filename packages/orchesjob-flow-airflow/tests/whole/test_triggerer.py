@@ -73,7 +73,8 @@ def await_deferred(stand: Stand, run_id: str, number: int) -> None:
 def test_a_whole_flow(stand: Stand) -> None:
     """The task gives its slot back, logs each transition, and returns the run's JSON."""
     run_id = stand.trigger("import")
-    assert stand.await_end("import", run_id) == ("success", {"flow": "success"})
+    ended = stand.await_end("import", run_id)
+    assert ended == ("success", {"flow": "success"}), log(stand, "import", run_id)
     run = status(stand, run_id)
     assert run["status"] == "SUCCEEDED"
     entry = f"dags/import/dagRuns/{run_id}/taskInstances/flow/xcomEntries/return_value"
