@@ -1,5 +1,6 @@
 """A throwaway Airflow for the tests of this process: its home, its database, its DAG files."""
 
+import atexit
 import importlib.util
 import os
 import shutil
@@ -18,6 +19,7 @@ OUTCOME_TASK = "flow.outcome"
 
 # Airflow reads these when it is first imported.
 HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 DAGS = HOME / "dags"
 os.environ["AIRFLOW_HOME"] = str(HOME)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
@@ -31,14 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[Path]:
+def database() -> Path:
     """The folder of the DAG files of an Airflow whose metadata database was made anew."""
     from airflow.utils.db import initdb
 
     DAGS.mkdir()
     initdb()
-    yield DAGS
-    shutil.rmtree(HOME)
+    return DAGS
 
 
 class Airflow:
