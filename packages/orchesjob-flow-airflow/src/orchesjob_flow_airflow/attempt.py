@@ -32,7 +32,10 @@ from orchesjob_flow_airflow.output import Output
 PATIENCE_SEC = 60.0
 """How long a call that gives no usable answer is repeated (rule 5.7)."""
 
-GRACE_SEC = 5.0
+GRACE_SEC = 2.0
+"""Between TERM and KILL, for the job and again for what it has left elsewhere: Airflow kills the
+task's own process five seconds after telling it to end."""
+
 FORWARD_SEC = 0.5
 POLL_SEC = 5.0
 LOOK_SEC = 1.0

@@ -31,6 +31,7 @@ DEFAULT_RUN_KEY = (
     "{{ ':%d' % ti.map_index if ti.map_index >= 0 else '' }}"
 )
 DEFAULT_POLL_INTERVAL_SEC = 5.0
+DEFAULT_SETTLE_SEC = 10.0
 ECHO_SEC = 60.0
 """For how long the cancel that ended the task's last try may still arrive in its next one."""
 EXIT_SEC = 10.0
@@ -77,10 +78,11 @@ class OrchesjobFlowOperator(BaseOperator):
         program: str | None = None,
         orchesjob_bin: str | None = None,
         poll_interval: float = DEFAULT_POLL_INTERVAL_SEC,
+        settle_sec: float = DEFAULT_SETTLE_SEC,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Describe the run. All but the last two are templates.
+        """Describe the run. All but the last three are templates.
 
         Args:
             flow_file: The flow file; a relative path is taken from the folder of the DAG file.
@@ -94,6 +96,9 @@ class OrchesjobFlowOperator(BaseOperator):
             program: orchesjob-flow; None is the one on `PATH`, else the one beside Python.
             orchesjob_bin: orchesjob; None is where orchesjob-flow looks by itself.
             poll_interval: Seconds between two looks at the run.
+            settle_sec: Seconds for which a deferred task stays so, however soon its run ends: a
+                task that goes on before Airflow's scheduler has noticed its deferral is taken for
+                one that was killed.
             deferrable: Whether the triggerer waits, or the worker, which then holds its slot.
             kwargs: What every operator takes.
 
@@ -111,6 +116,7 @@ class OrchesjobFlowOperator(BaseOperator):
         self.program = program
         self.orchesjob_bin = orchesjob_bin
         self.poll_interval = poll_interval
+        self.settle_sec = settle_sec
         self.deferrable = deferrable
         self._is_killed = False
 
@@ -214,6 +220,7 @@ class OrchesjobFlowOperator(BaseOperator):
                 program=self._program()._asdict(),
                 run_key=self.run_key,
                 poll_interval=self.poll_interval,
+                settle_sec=self.settle_sec,
                 memory=memory,
             ),
             method_name="execute_complete",

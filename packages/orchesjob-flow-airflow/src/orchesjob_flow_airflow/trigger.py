@@ -26,11 +26,12 @@ class FlowRunTrigger(BaseTrigger):
     is what `memory` holds, with `problem`: why the run cannot be seen, or None.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its settings, which Airflow gives by their names
         self,
         program: dict[str, Any],
         run_key: str,
         poll_interval: float,
+        settle_sec: float,
         memory: dict[str, Any],
         patience: float = PATIENCE_SEC,
     ) -> None:
@@ -40,6 +41,7 @@ class FlowRunTrigger(BaseTrigger):
             program: A `Program`, by the names of its fields.
             run_key: The run.
             poll_interval: Seconds between two looks.
+            settle_sec: For how many seconds not to fire, whatever becomes of the run.
             memory: What the task is to know when it goes on; `since` is the moment, a Unix
                 timestamp, from which on transitions are logged.
             patience: For how many seconds looks may fail.
@@ -48,6 +50,7 @@ class FlowRunTrigger(BaseTrigger):
         self.program = program
         self.run_key = run_key
         self.poll_interval = poll_interval
+        self.settle_sec = settle_sec
         self.memory = memory
         self.patience = patience
 
@@ -57,6 +60,7 @@ class FlowRunTrigger(BaseTrigger):
             "program": self.program,
             "run_key": self.run_key,
             "poll_interval": self.poll_interval,
+            "settle_sec": self.settle_sec,
             "memory": self.memory,
             "patience": self.patience,
         }
@@ -64,12 +68,14 @@ class FlowRunTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Log each transition of the run; fire when there is nothing more to wait for."""
         watch = Watch(self.memory["since"], self.patience)
+        settled_at = time.monotonic() + self.settle_sec
         while True:
             for transition in watch.see(await self._look(), time.monotonic()):
                 self.log.info("%s", transition)
             if watch.over:
                 break
             await asyncio.sleep(self.poll_interval)
+        await asyncio.sleep(max(0.0, settled_at - time.monotonic()))
         event = {**self.memory, "problem": watch.problem}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's
 

@@ -20,6 +20,11 @@ PATIENT = "{flow_id: patient, steps: [{id: a, retries: 1, command: [sh, wait.sh]
 WAIT = 'echo "begun $ORCHESJOB_FLOW_ATTEMPT"; while [ ! -e ../go ]; do sleep 0.1; done; echo gone\n'
 
 
+STUBBORN = "{flow_id: stubborn, steps: [{id: a, command: [sh, stubborn.sh]}]}"
+# Leaves a process in a session of its own, and does not hear when it is told to end.
+DEAF = "setsid sleep 600 &\ntrap '' TERM\necho begun\nwhile :; do sleep 1; done\n"
+
+
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """An Airflow with the examples and a flow that waits; it notices a dead worker soon."""
@@ -33,10 +38,13 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     shutil.copytree(EXAMPLES, stand.dags / "examples")
     (stand.dags / "patient.yaml").write_text(PATIENT, encoding="utf-8")
     (stand.dags / "wait.sh").write_text(WAIT, encoding="utf-8")
+    (stand.dags / "stubborn.yaml").write_text(STUBBORN, encoding="utf-8")
+    (stand.dags / "stubborn.sh").write_text(DEAF, encoding="utf-8")
     for dag_id, path in {
         "daily-import": "examples/daily-import.yaml",
         "branching-hello-failure": "examples/branching-hello-failure-flow.yaml",
         "patient": "patient.yaml",
+        "stubborn": "stubborn.yaml",
     }.items():
         text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({path!r})\n"
         (stand.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
@@ -103,6 +111,20 @@ def test_cleared_after_a_success(stand: Stand) -> None:
     report = client(stand).status(f"patient:{run_id}:a:2")
     assert report is not None
     assert report.status == "SUCCEEDED"
+
+
+def test_stubborn(stand: Stand) -> None:
+    """A task that is marked failed ends all of its job before Airflow kills its process (5.6)."""
+    run_id = stand.trigger("stubborn")
+    stand.wait_for(lambda: "begun" in stand.log("stubborn", run_id, "a"))
+    task = f"dags/stubborn/dagRuns/{run_id}/taskInstances/a"
+    stand.ask("PATCH", task, {"new_state": "failed"})
+    key = f"stubborn:{run_id}:a:1"
+    home = os.path.realpath(stand.jobs)
+    stand.wait_for(lambda: not find_survivors(home, [key]), 30)
+    report = client(stand).status(key)
+    assert report is not None
+    assert report.status == "ABORTED"
 
 
 def test_a_worker_that_is_killed(stand: Stand) -> None:

@@ -51,7 +51,7 @@ class Host:
             "from airflow.sdk import DAG\n"
             "from orchesjob_flow_airflow import OrchesjobFlowOperator\n"
             "Flow = partial(OrchesjobFlowOperator, task_id='flow', poll_interval=0.1,"
-            " retry_delay=timedelta(0))\n"
+            " settle_sec=0, retry_delay=timedelta(0))\n"
             "with DAG('dag', schedule=None) as dag:\n"
         )
         path.write_text(text + "".join(f"    {task}\n" for task in tasks), encoding="utf-8")

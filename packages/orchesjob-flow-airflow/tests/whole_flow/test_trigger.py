@@ -5,6 +5,7 @@ import contextlib
 import os
 import pkgutil
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,13 @@ def trigger_for(host: "Host", **changed: Any) -> "FlowRunTrigger":
     from orchesjob_flow_airflow.trigger import FlowRunTrigger
 
     program = {"path": host.program, "options": (), "variables": surroundings()}
-    given = {"program": program, "run_key": "k", "poll_interval": 0.05, "memory": {"since": 0.0}}
+    given = {
+        "program": program,
+        "run_key": "k",
+        "poll_interval": 0.05,
+        "settle_sec": 0.0,
+        "memory": {"since": 0.0},
+    }
     return FlowRunTrigger(**{**given, **changed})
 
 
@@ -54,6 +61,15 @@ def test_it_fires_once_at_the_end(host: "Host", capfd: pytest.CaptureFixture[str
     logged = capfd.readouterr().out
     for what in (" a RUNNING attempt 1", " a SUCCEEDED", " k SUCCEEDED"):
         assert logged.count(f"Z{what}") == 1
+
+
+def test_it_does_not_fire_too_soon(host: "Host") -> None:
+    """Airflow's scheduler has time to notice that the task was deferred."""
+    host.start("k", host.write({"id": "a", "command": ["true"]}))
+    host.await_run("k", lambda run: run["status"] == "SUCCEEDED")
+    began = time.monotonic()
+    assert len(fire(trigger_for(host, settle_sec=1.5))) == 1
+    assert time.monotonic() - began >= 1.5
 
 
 def test_it_fires_when_the_runner_is_gone(host: "Host", gate: "Gate") -> None:
