@@ -8,6 +8,7 @@ import pytest
 from flow_spec import StepSpec
 
 from .jobs import Obeys
+from .kinds import ENDED_EARLY, record_every_kind
 from .world import World
 
 Make = Callable[..., StepSpec]
@@ -15,30 +16,11 @@ Make = Callable[..., StepSpec]
 
 def test_every_kind_of_step(world: World, step: Make) -> None:
     """Running, waiting, delayed steps end CANCELLED; what has ended keeps its outcome."""
-    world.record(
-        step("done"),
-        step("broken"),
-        step("skipped", when="!done"),
-        step("delayed", depends_on=("done",), retries=1, retry_delay_sec=500.0),
-        step("running", depends_on=("done",)),
-        step("waiting", depends_on=("running",)),
-        step("alert", when="!running"),
-    )
-    world.plan("broken:1", code=1)
-    world.plan("delayed:1", code=1)
-    world.plan("running:1", seconds=900.0)
+    record_every_kind(world, step)
     world.machine.after(20.0, world.request_cancel)
     run = world.drive()
     assert (run.status, run.error) == ("CANCELLED", None)
-    assert world.statuses() == {
-        "done": "SUCCEEDED",
-        "broken": "FAILED",
-        "skipped": "SKIPPED",
-        "delayed": "CANCELLED",
-        "running": "CANCELLED",
-        "waiting": "CANCELLED",
-        "alert": "CANCELLED",
-    }
+    assert world.statuses() == ENDED_EARLY
     for found in run.steps:
         assert (found.error == "flow cancelled") == (found.status == "CANCELLED")
         assert found.next_attempt_at is None

@@ -8,6 +8,7 @@ import pytest
 from flow_spec import StepSpec
 
 from .jobs import Obeys
+from .kinds import ENDED_EARLY, record_every_kind
 from .world import World
 
 Make = Callable[..., StepSpec]
@@ -15,30 +16,10 @@ Make = Callable[..., StepSpec]
 
 def test_every_kind_of_step(world: World, step: Make) -> None:
     """What has ended keeps its outcome, all else ends CANCELLED, and the run FAILED."""
-    world.record(
-        step("done"),
-        step("broken"),
-        step("skipped", when="!done"),
-        step("delayed", depends_on=("done",), retries=1, retry_delay_sec=500.0),
-        step("running", depends_on=("done",)),
-        step("waiting", depends_on=("running",)),
-        step("alert", when="!running"),
-        timeout_sec=20.0,
-    )
-    world.plan("broken:1", code=1)
-    world.plan("delayed:1", code=1)
-    world.plan("running:1", seconds=900.0)
+    record_every_kind(world, step, timeout_sec=20.0)
     run = world.drive()
     assert (run.status, run.error) == ("FAILED", "timed out after 20 s")
-    assert world.statuses() == {
-        "done": "SUCCEEDED",
-        "broken": "FAILED",
-        "skipped": "SKIPPED",
-        "delayed": "CANCELLED",
-        "running": "CANCELLED",
-        "waiting": "CANCELLED",
-        "alert": "CANCELLED",
-    }
+    assert world.statuses() == ENDED_EARLY
     for found in run.steps:
         assert (found.error == "flow timed out") == (found.status == "CANCELLED")
         assert found.next_attempt_at is None
@@ -196,19 +177,10 @@ def test_no_timeout_after_a_cancel(world: World, step: Make) -> None:
     assert world.step("a").error == "flow cancelled"
 
 
-def test_beside_a_timeout_of_the_step(world: World, step: Make) -> None:
-    """A step whose own time is over in the middle of it is not tried again."""
-    world.record(step("a", timeout_sec=7.0, retries=3), timeout_sec=5.0)
-    world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
-    assert world.drive().error == "timed out after 5 s"
-    assert world.step("a").error == "flow timed out"
-    (attempt,) = world.attempts()
-    assert (attempt.status, attempt.error) == ("CANCELLED", "flow timed out")
-
-
-def test_during_a_timeout_of_a_step(world: World, step: Make) -> None:
-    """An attempt that is being ended for its own timeout ends CANCELLED with the run."""
-    world.record(step("a", timeout_sec=3.0, retries=3), timeout_sec=5.0)
+@pytest.mark.parametrize("step_limit", [3.0, 7.0], ids=["before", "meanwhile"])
+def test_beside_a_timeout_of_the_step(world: World, step: Make, step_limit: float) -> None:
+    """An attempt whose own time is over as well ends with the run, and is not tried again."""
+    world.record(step("a", timeout_sec=step_limit, retries=3), timeout_sec=5.0)
     world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
     assert world.drive().error == "timed out after 5 s"
     assert world.step("a").error == "flow timed out"
