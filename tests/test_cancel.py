@@ -330,8 +330,8 @@ def test_request_beside_a_commit(
         gate.let_through()
         flow.await_true(lambda: fake_orchesjob.calls()[-1]["call"] == "status")
         # The runner has looked for a request, and waits to record the end of `a` and the start of
-        # `b`. Nothing tells when it has come so far; it waits for longer than this.
-        time.sleep(0.3)
+        # `b`; it waits for longer than this.
+        time.sleep(0.3)  # nothing announces that somebody waits for SQLite's lock
         other.execute("UPDATE runs SET cancel_requested_at = 1.0")
         other.execute("COMMIT")
     assert runner.wait(60) == 1

@@ -113,7 +113,8 @@ def test_nobody(flow: "Flow") -> None:
     unshare = shutil.which("unshare")
     words = ("-U", "--map-user=54321")
     if unshare is None or subprocess.run([unshare, *words, "true"], check=False).returncode != 0:
-        pytest.skip("needs permission to be another user")  # which a container may not have
+        # A container may refuse it, and no other way leads to a user whom the system does not know.
+        pytest.skip("needs permission to be another user")
     call = (*words, flow.program, "status", "--run-key=k")
     error = flow.refusal(*call, executable=unshare, env={})["error"]
     assert "HOME is not set and the user has none; name another place with --db" in error

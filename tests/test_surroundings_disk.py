@@ -97,14 +97,12 @@ def unmeasured(flow: "Flow") -> None:
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[None]:
-    """Have a file system of one megabyte on a folder.
-
-    Where that is not permitted, the tests with a limit on the size of files hold the same.
-    """
+    """Have a file system of one megabyte on a folder."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     options = ("-t", "tmpfs", "-o", "size=1m,mode=700", "none", folder)
     folder.mkdir()
     if mount is None or umount is None or subprocess.run([mount, *options], check=False).returncode:
+        # A container may refuse it; the tests with a limit on the size of files hold the same.
         pytest.skip("needs permission to mount")
     try:
         yield
@@ -156,12 +154,10 @@ def test_locked_by_another_program(
 
 
 def in_a_read_only_home(flow: "Flow", *words: str) -> "subprocess.CompletedProcess[str]":
-    """Call the command where the flow home is mounted read-only, for nobody else.
-
-    Where that is not permitted, `test_modes` and those of flow-store hold the same.
-    """
+    """Call the command where the flow home is mounted read-only, for nobody else."""
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-m", "true"], check=False).returncode != 0:
+        # A container may refuse it; `test_modes` and the tests of flow-store hold the same.
         pytest.skip("needs permission to mount")
     script = ("-m", "sh", "-c", BIND_READ_ONLY, str(flow.home), flow.program)
     return flow.run(*script, *words, executable=unshare)
@@ -220,12 +216,10 @@ def test_modes(flow: "Flow", place: str, mode: int, expected: str) -> None:
 
 
 def trace(flow: "Flow", calls: str, *words: str) -> list[str]:
-    """Call the command and return the system calls of it and of all its children.
-
-    Where that is not permitted, the setting itself is tested in flow-store.
-    """
+    """Call the command and return the system calls of it and of all its children."""
     strace, log = shutil.which("strace"), flow.folder / "trace"
     if strace is None or subprocess.run([strace, "-o", log, "true"], check=False).returncode != 0:
+        # A container may refuse it; the setting itself is tested in flow-store.
         pytest.skip("needs strace, and permission to trace")
     options = ("-f", "--seccomp-bpf", "-s", "8192", "-o", str(log), "-e", f"trace={calls}")
     assert flow.run(*options, flow.program, *words, executable=strace).returncode == 0

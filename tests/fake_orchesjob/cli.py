@@ -87,7 +87,7 @@ def _start(jobs: Jobs, words: Words, faults: Faults) -> None:
 def _wait(jobs: Jobs, row: Row, timeout_sec: float, until_end: bool) -> Row:
     """Wait until the command is known to run (or has ended), its worker is dead, or time is up."""
     deadline = time.monotonic() + timeout_sec
-    while True:  # another process changes the row, so the real one polls as well
+    while True:
         row = jobs.by_id(row["job_id"]) or row
         has_begun = row["status"] == "RUNNING" and row["target_pid"] is not None
         if row["status"] not in ACTIVE or (has_begun and not until_end):
@@ -96,7 +96,7 @@ def _wait(jobs: Jobs, row: Row, timeout_sec: float, until_end: bool) -> Row:
             return jobs.reconcile(row)
         if not time.monotonic() < deadline:
             return row
-        time.sleep(_POLL_SEC)
+        time.sleep(_POLL_SEC)  # as the real one does: another process changes the row
 
 
 def _status(jobs: Jobs, words: Words, faults: Faults) -> None:

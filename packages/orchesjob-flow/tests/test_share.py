@@ -35,7 +35,8 @@ def test_the_checkout_installs_the_same() -> None:
 def test_the_manual_is_good_roff() -> None:
     """The formatter has nothing to complain of, and shows an example as it is written."""
     groff = shutil.which("groff")
-    if groff is None:  # no tool of the project; that the text is current is tested everywhere
+    if groff is None:
+        # No tool of the project; that the text is current is tested everywhere.
         pytest.skip("no groff")
     words = [groff, "-man", "-Tascii", "-ww", "-P-c", str(MANUAL)]
     shown = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -88,7 +88,7 @@ def _running(
             words = path.read_text(encoding="utf-8", errors="replace")
             assert server.poll() is None, words
             assert time.monotonic() < deadline, words
-            time.sleep(LOOK_SEC)
+            time.sleep(LOOK_SEC)  # a server announces to nobody that it is ready
         yield
     finally:
         server.send_signal(ending)

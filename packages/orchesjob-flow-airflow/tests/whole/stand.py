@@ -145,7 +145,7 @@ class Stand:
             assert all(process.poll() is None for process in self._processes.values()), (
                 self._last_words()
             )
-            time.sleep(LOOK_SEC)
+            time.sleep(LOOK_SEC)  # Airflow announces nothing: its API is there to be asked
         return found
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

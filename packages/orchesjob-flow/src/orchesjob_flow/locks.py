@@ -66,7 +66,7 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             return None
-        except BaseException:
+        except BaseException:  # whatever it is, it goes on: only the descriptor must not stay open
             os.close(descriptor)
             raise
         lock = cls(descriptor, path)
