@@ -30,11 +30,11 @@ EXIT_CODES = {
     "one JSON object on stderr says what",
     str(UNFINISHED): "wait, status --exit-status: the run has not ended",
     ", ".join(str(SIGNALLED + number) for number in (2, 15, 1)): "interrupted by Ctrl-C, SIGTERM, "
-    "SIGHUP; the steps run on",
+    "SIGHUP; the steps keep running",
 }
 VARIABLES = {
     "ORCHESJOB_FLOW_HOME": "the folder of the database, the logs and the locks",
-    "ORCHESJOB_HOME": "the folder of orchesjob, and ours where the former is not set",
+    "ORCHESJOB_HOME": "the folder of orchesjob; also ours if ORCHESJOB_FLOW_HOME is not set",
     "ORCHESJOB_BIN": "the orchesjob executable",
     "NO_COLOR": "if set, nothing is coloured",
 }
@@ -77,7 +77,7 @@ def manual() -> Iterator[str]:
 
 
 def section(command: click.Command) -> Iterator[str]:
-    """Yield what there is to say of a command."""
+    """Yield the section of a command."""
     context = click.Context(command, info_name=command.name)
     usage = " ".join([str(command.name), *command.collect_usage_pieces(context)])
     yield f'.SS "{escaped(usage)}"'
@@ -86,7 +86,7 @@ def section(command: click.Command) -> Iterator[str]:
 
 
 def paragraphs(command: click.Command) -> Iterator[str]:
-    """Yield the text of a command's help; lines that click is told to keep are kept here too."""
+    """Yield the text of a command's help; lines that click keeps are kept here too."""
     text = inspect.cleandoc(str(command.help))  # which Python 3.13 has done already
     for number, paragraph in enumerate(text.split("\n\n")):
         if number:

@@ -6,12 +6,11 @@ import stat
 import time
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from conftest import Orchesjob
+from support.orchesjob import Orchesjob
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -57,8 +56,8 @@ def check_types(answer: dict[str, Any], call: str) -> None:
     assert {name for name, kind in expected.items() if not isinstance(answer[name], kind)} == set()
 
 
-def test_keys_and_types(orchesjob: "Orchesjob") -> None:
-    """Each call answers with the keys of a job and its own, of these types."""
+def test_keys_and_types(orchesjob: Orchesjob) -> None:
+    """Each answer has the keys of a job and those of its call, with these types."""
     started = orchesjob.start("k", "sleep", "60")
     asked = orchesjob.status("k")
     aborted = orchesjob.ask("abort", "--run-key=k", "--grace-seconds=1", "--reason=why")
@@ -73,7 +72,7 @@ def test_keys_and_types(orchesjob: "Orchesjob") -> None:
     assert aborted["aborted_at"] == aborted["finished_at"]
 
 
-def test_answer_is_ascii(orchesjob: "Orchesjob") -> None:
+def test_answer_is_ascii(orchesjob: Orchesjob) -> None:
     """The JSON is ASCII, whatever the key and the command are; bytes survive."""
     word = "é\udcff"
     raw = orchesjob.run("start", "--run-key=ключ/ a:b", "--", "true", word)
@@ -83,7 +82,7 @@ def test_answer_is_ascii(orchesjob: "Orchesjob") -> None:
     assert report.command == ("true", word)
 
 
-def test_version(orchesjob: "Orchesjob") -> None:
+def test_version(orchesjob: Orchesjob) -> None:
     """The version is one that this client was made for."""
     assert re.fullmatch(r"1\.\d+\.\d+", orchesjob.client().version())
 
@@ -100,15 +99,13 @@ def test_version(orchesjob: "Orchesjob") -> None:
         (["--", "true", ""], ["true", ""]),
     ],
 )
-def test_command_as_written(
-    orchesjob: "Orchesjob", written: list[str], executed: list[str]
-) -> None:
-    """One leading `--` is removed, everything behind it is the command."""
+def test_command_as_written(orchesjob: Orchesjob, written: list[str], executed: list[str]) -> None:
+    """One leading `--` is removed; everything after it is the command."""
     answer = orchesjob.ask("start", "--run-key=k", *written)
     assert answer["command"] == executed
 
 
-def test_key_in_two_words(orchesjob: "Orchesjob") -> None:
+def test_key_in_two_words(orchesjob: Orchesjob) -> None:
     """An option and its value may stand in one word or in two."""
     orchesjob.ask("start", "--run-key", "k", "--start-timeout", "9", "--", "true")
     answer = orchesjob.ask("status", "--run-key=k")
@@ -116,8 +113,8 @@ def test_key_in_two_words(orchesjob: "Orchesjob") -> None:
 
 
 @pytest.mark.parametrize("key", ["-x", "--strict"])
-def test_key_like_an_option(orchesjob: "Orchesjob", key: str) -> None:
-    """A key that begins with `-` works in one word with its option only."""
+def test_key_like_an_option(orchesjob: Orchesjob, key: str) -> None:
+    """A key that begins with `-` must be in one word with its option."""
     assert orchesjob.run("start", "--run-key", key, "--", "true").returncode == 2
     assert orchesjob.start(key, "true")["run_key"] == key
 
@@ -141,7 +138,7 @@ def test_key_like_an_option(orchesjob: "Orchesjob", key: str) -> None:
         ["unlock"],
     ],
 )
-def test_usage_errors(orchesjob: "Orchesjob", words: list[str]) -> None:
+def test_usage_errors(orchesjob: Orchesjob, words: list[str]) -> None:
     """A wrong command line is exit 2, with a message on stderr and nothing on stdout."""
     finished = orchesjob.run(*words)
     assert (finished.returncode, finished.stdout) == (2, "")
@@ -162,15 +159,15 @@ def test_usage_errors(orchesjob: "Orchesjob", words: list[str]) -> None:
         (["logs", "--run-key=k"], "run_key not found"),
     ],
 )
-def test_unknown(orchesjob: "Orchesjob", words: list[str], message: str) -> None:
+def test_unknown(orchesjob: Orchesjob, words: list[str], message: str) -> None:
     """An unknown key or id is exit 3."""
     finished = orchesjob.run(*words)
     assert (finished.returncode, finished.stdout) == (3, "")
     assert finished.stderr == f"orchesjob: {message}\n"
 
 
-def test_home_that_is_a_file(orchesjob: "Orchesjob") -> None:
-    """A home that cannot be used is exit 1 with a traceback, whose last line tells why."""
+def test_home_that_is_a_file(orchesjob: Orchesjob) -> None:
+    """An unusable home is exit 1 with a traceback, whose last line says why."""
     orchesjob.home.touch()
     finished = orchesjob.run("status", "--run-key=k")
     assert (finished.returncode, finished.stdout) == (1, "")
@@ -178,7 +175,7 @@ def test_home_that_is_a_file(orchesjob: "Orchesjob") -> None:
     assert re.match(r"\w*Error: ", finished.stderr.splitlines()[-1])
 
 
-def test_files(orchesjob: "Orchesjob") -> None:
+def test_files(orchesjob: Orchesjob) -> None:
     """Home and logs are private, and the output is where the answer says."""
     answer = orchesjob.start("k", "sh", "-c", "echo out; echo err >&2")
     orchesjob.await_end("k")
@@ -195,7 +192,7 @@ def test_files(orchesjob: "Orchesjob") -> None:
         assert stat.S_IMODE(database.stat().st_mode) == 0o600
 
 
-def test_whole_seconds(orchesjob: "Orchesjob") -> None:
+def test_whole_seconds(orchesjob: Orchesjob) -> None:
     """Times are whole seconds of the wall clock, each with a readable twin."""
     before = int(time.time())
     orchesjob.start("k", "true")
@@ -208,8 +205,8 @@ def test_whole_seconds(orchesjob: "Orchesjob") -> None:
     assert text[1] == local
 
 
-def test_relative_home(orchesjob: "Orchesjob", tmp_path: Path) -> None:
-    """Orchesjob takes a relative home from the directory of each call: hence absolute ones only."""
+def test_relative_home(orchesjob: Orchesjob, tmp_path: Path) -> None:
+    """Orchesjob resolves a relative home in the directory of each call, so ours is absolute."""
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
     environ = orchesjob.environ | {"ORCHESJOB_HOME": "home"}

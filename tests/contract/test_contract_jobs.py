@@ -5,7 +5,7 @@ import os
 import queue
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,21 +20,13 @@ from orchesjob_client import (
     is_alive,
     marked_processes,
 )
+from support.deadlines import EVENT_SEC
+from support.orchesjob import Orchesjob
+from support.processes import await_exit, is_gone
 
-if TYPE_CHECKING:
-    from conftest import Orchesjob
 
-
-def run_report(orchesjob: "Orchesjob", *command: str, **options: Any) -> JobReport:
+def run_report(orchesjob: Orchesjob, *command: str, **options: Any) -> JobReport:
     return orchesjob.client().start("k", command, env=orchesjob.environ, **options)
-
-
-def is_running(pid: int | None) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    return stat.rpartition(b")")[2].split()[0] != b"Z"
 
 
 def ids(pid: int | None) -> tuple[int, int]:
@@ -43,7 +35,7 @@ def ids(pid: int | None) -> tuple[int, int]:
     return int(fields[2]), int(fields[3])
 
 
-def test_processes(orchesjob: "Orchesjob") -> None:
+def test_processes(orchesjob: Orchesjob) -> None:
     """The worker names its job in its command line; both processes lead their own sessions."""
     report = run_report(orchesjob, "sleep", "60")
     words = Path(f"/proc/{report.worker_pid}/cmdline").read_bytes().split(b"\0")
@@ -52,7 +44,7 @@ def test_processes(orchesjob: "Orchesjob") -> None:
         assert ids(pid) == (pid, pid)
 
 
-def test_surroundings_of_the_command(orchesjob: "Orchesjob", tmp_path: Path) -> None:
+def test_surroundings_of_the_command(orchesjob: Orchesjob, tmp_path: Path) -> None:
     """A command has the directory and environment of the call, no stdin, no other descriptor."""
     orchesjob.environ["STEP"] = "a b"
     (tmp_path / "there").mkdir()
@@ -67,7 +59,7 @@ def test_surroundings_of_the_command(orchesjob: "Orchesjob", tmp_path: Path) -> 
     # Neither worker nor command has kept the lock, though both live.
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    assert is_running(report.worker_pid)
+    assert not is_gone(report.worker_pid)
     assert report.stdout_file is not None
     orchesjob.ask("abort", "--run-key=k", "--grace-seconds=0")
     lines = Path(report.stdout_file).read_text(encoding="utf-8").splitlines()
@@ -77,15 +69,15 @@ def test_surroundings_of_the_command(orchesjob: "Orchesjob", tmp_path: Path) -> 
     assert len(descriptors) <= 1  # some shells keep one of their own
 
 
-def test_mark_is_inherited(orchesjob: "Orchesjob") -> None:
-    """Worker and command bear the mark that the call's environment had."""
+def test_mark_is_inherited(orchesjob: Orchesjob) -> None:
+    """Worker and command inherit the mark in the environment of the call."""
     orchesjob.environ["STEP_MARK"] = orchesjob.mark
     report = run_report(orchesjob, "sleep", "60")
     marked = marked_processes("STEP_MARK", {orchesjob.mark})
     assert {process.pid for process in marked} == {report.worker_pid, report.target_pid}
 
 
-def test_terminal_before_the_worker_exits(orchesjob: "Orchesjob") -> None:
+def test_terminal_before_the_worker_exits(orchesjob: Orchesjob) -> None:
     """When the worker has exited, the very next `status` is terminal: the wake-up is enough."""
     exits: queue.SimpleQueue[object] = queue.SimpleQueue()
     watcher = JobWatcher(exits.put)
@@ -93,32 +85,32 @@ def test_terminal_before_the_worker_exits(orchesjob: "Orchesjob") -> None:
         key = f"k{number}"
         report = orchesjob.client().start(key, ["sleep", "0.1"], env=orchesjob.environ)
         if watcher.watch(key, report) is Watch.WATCHING:
-            assert exits.get(timeout=30) == key
+            assert exits.get(timeout=EVENT_SEC) == key
         end = orchesjob.status(key)
         assert (end["status"], end["exit_code"]) == ("SUCCEEDED", 0)
     watcher.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_lost(orchesjob: "Orchesjob", number: signal.Signals) -> None:
-    """A worker that dies without a word makes its job LOST, for good, while the command runs on."""
+def test_lost(orchesjob: Orchesjob, number: signal.Signals) -> None:
+    """A worker that is killed makes its job LOST for good, while the command keeps running."""
     report = run_report(orchesjob, "sleep", "60")
     assert report.worker_pid is not None
     os.kill(report.worker_pid, number)
-    orchesjob.await_exit(report.worker_pid)
+    await_exit(report.worker_pid)
     lost = orchesjob.status("k")
     assert (lost["status"], lost["exit_code"]) == ("LOST", None)
-    assert is_running(report.target_pid)
+    assert not is_gone(report.target_pid)
     with pytest.raises(JobNotRunning):
-        orchesjob.client().abort(run_key="k", env=orchesjob.environ)
-    marked = marked_processes("ORCHESJOB_TEST_MARK", {orchesjob.mark})
+        orchesjob.client().abort(job_key="k", env=orchesjob.environ)
+    marked = orchesjob.processes()
     assert [process.pid for process in marked] == [report.target_pid]
     assert end_processes(marked, 5) == []
     assert not is_alive(marked[0])
     assert orchesjob.status("k")["status"] == "LOST"
 
 
-def test_running(orchesjob: "Orchesjob") -> None:
+def test_running(orchesjob: Orchesjob) -> None:
     """`status --running` lists the active jobs of the home and finds the lost ones."""
     client = orchesjob.client()
     orchesjob.start("ended", "true")
@@ -126,33 +118,33 @@ def test_running(orchesjob: "Orchesjob") -> None:
     assert orchesjob.ask("status", "--running") == []
     lost = client.start("lost", ["sleep", "60"], env=orchesjob.environ)
     client.start("running", ["sleep", "60"], env=orchesjob.environ)
-    assert {report.run_key for report in client.running()} == {"lost", "running"}
+    assert {report.job_key for report in client.running()} == {"lost", "running"}
     assert lost.worker_pid is not None
     os.kill(lost.worker_pid, signal.SIGKILL)
-    orchesjob.await_exit(lost.worker_pid)
-    assert [report.run_key for report in client.running()] == ["running"]
+    await_exit(lost.worker_pid)
+    assert [report.job_key for report in client.running()] == ["running"]
     assert orchesjob.status("lost")["status"] == "LOST"
 
 
-def test_abort(orchesjob: "Orchesjob") -> None:
-    """An abort ends a willing command and its worker with a TERM."""
+def test_abort(orchesjob: Orchesjob) -> None:
+    """An abort ends a command that obeys SIGTERM, and its worker."""
     report = run_report(orchesjob, "sleep", "60")
     aborted = orchesjob.client().abort(
-        job_id=report.job_id, run_key="k", reason="why", env=orchesjob.environ
+        job_id=report.job_id, job_key="k", reason="why", env=orchesjob.environ
     )
     assert aborted.known_status is JobStatus.ABORTED
     assert aborted.exit_code is None
     assert (aborted.worker_pid, aborted.target_pid) == (report.worker_pid, report.target_pid)
-    orchesjob.await_exit(report.target_pid)
-    orchesjob.await_exit(report.worker_pid)
+    await_exit(report.target_pid)
+    await_exit(report.worker_pid)
     again = orchesjob.run("abort", "--run-key=k")
     assert (again.returncode, again.stdout) == (4, "")
     text = f"orchesjob: Job is not running: {report.job_id} status=ABORTED\n"
     assert again.stderr == text
 
 
-def test_abort_of_the_deaf(orchesjob: "Orchesjob", tmp_path: Path) -> None:
-    """A command that will not hear is killed after the grace, its worker having gone before."""
+def test_abort_of_a_command_that_ignores_it(orchesjob: Orchesjob, tmp_path: Path) -> None:
+    """A command that ignores SIGTERM is killed after the grace time; its worker has gone before."""
     os.mkfifo(tmp_path / "ready")
     code = f"trap '' TERM; echo > {tmp_path}/ready; while :; do sleep 0.05; done"
     report = run_report(orchesjob, "sh", "-c", code)
@@ -165,42 +157,42 @@ def test_abort_of_the_deaf(orchesjob: "Orchesjob", tmp_path: Path) -> None:
         "sent_kill_target": True,
         "sent_kill_worker": False,
     }
-    orchesjob.await_exit(report.target_pid)
+    await_exit(report.target_pid)
 
 
-def test_abort_of_a_group(orchesjob: "Orchesjob") -> None:
+def test_abort_of_a_group(orchesjob: Orchesjob) -> None:
     """An abort signals the command's whole process group."""
     report = run_report(orchesjob, "sh", "-c", "sleep 61 & wait")
-    marked = marked_processes("ORCHESJOB_TEST_MARK", {orchesjob.mark})
+    marked = orchesjob.processes()
     orchesjob.ask("abort", "--run-key=k", "--grace-seconds=2")
-    orchesjob.await_exit(report.target_pid)
+    await_exit(report.target_pid)
     for process in marked:
-        orchesjob.await_exit(process.pid)
+        await_exit(process.pid)
 
 
-def test_abort_of_the_ended(orchesjob: "Orchesjob") -> None:
+def test_abort_of_the_ended(orchesjob: Orchesjob) -> None:
     """A job that has ended by itself cannot be aborted, and its outcome stays (rule 5.5)."""
     orchesjob.start("k", "true")
     orchesjob.await_end("k")
     with pytest.raises(JobNotRunning, match="status=SUCCEEDED"):
-        orchesjob.client().abort(run_key="k", env=orchesjob.environ)
+        orchesjob.client().abort(job_key="k", env=orchesjob.environ)
     assert orchesjob.status("k")["status"] == "SUCCEEDED"
 
 
-def test_abort_of_the_unknown(orchesjob: "Orchesjob") -> None:
-    """A job that orchesjob does not know cannot be aborted either, and says so differently."""
+def test_abort_of_the_unknown(orchesjob: Orchesjob) -> None:
+    """Aborting an unknown job is an error of its own."""
     with pytest.raises(JobNotFound):
-        orchesjob.client().abort(run_key="k", env=orchesjob.environ)
+        orchesjob.client().abort(job_key="k", env=orchesjob.environ)
 
 
-def test_first_terminal_status_wins(orchesjob: "Orchesjob", tmp_path: Path) -> None:
-    """What the command does after an abort changes nothing."""
+def test_first_terminal_status_wins(orchesjob: Orchesjob, tmp_path: Path) -> None:
+    """The status ABORTED stays, whatever the command does after the abort."""
     os.mkfifo(tmp_path / "ready")
     trap = f"trap 'touch {tmp_path}/heard; exit 0' TERM; echo > {tmp_path}/ready"
     report = run_report(orchesjob, "sh", "-c", f"{trap}; while :; do sleep 0.05; done")
     (tmp_path / "ready").read_bytes()
     orchesjob.ask("abort", "--run-key=k")
-    orchesjob.await_exit(report.target_pid)
+    await_exit(report.target_pid)
     assert (tmp_path / "heard").exists()
     answer = orchesjob.status("k")
     assert (answer["status"], answer["exit_code"]) == ("ABORTED", None)

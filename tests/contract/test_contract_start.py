@@ -4,19 +4,17 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from orchesjob_client import JobStatus
-
-if TYPE_CHECKING:
-    from conftest import Orchesjob
+from support.orchesjob import Orchesjob
+from support.processes import await_exit
 
 TERMINAL = {"SUCCEEDED", "FAILED", "LOST", "CANCELLED", "ABORTED"}
 
 
-def test_new_key(orchesjob: "Orchesjob") -> None:
+def test_new_key(orchesjob: Orchesjob) -> None:
     """A new key is accepted, and its command is running when the answer comes."""
     report = orchesjob.client().start("k", ["sleep", "60"], env=orchesjob.environ)
     assert report.known_status is JobStatus.RUNNING
@@ -28,8 +26,8 @@ def test_new_key(orchesjob: "Orchesjob") -> None:
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_active_key(orchesjob: "Orchesjob", strict: bool) -> None:
-    """A key whose job is running gives that job, even for another command."""
+def test_active_key(orchesjob: Orchesjob, strict: bool) -> None:
+    """A start under the key of a running job returns that job, even for another command."""
     first = orchesjob.start("k", "sleep", "60")
     again = orchesjob.start("k", "sleep", "61", strict=strict)
     assert again["job_id"] == first["job_id"]
@@ -39,8 +37,8 @@ def test_active_key(orchesjob: "Orchesjob", strict: bool) -> None:
 
 
 @pytest.mark.parametrize("command", [["true"], ["false"], ["/nonexistent"]])
-def test_terminal_key_strict(orchesjob: "Orchesjob", command: list[str]) -> None:
-    """A strict start never runs a key twice, whatever came of it and however it was started."""
+def test_terminal_key_strict(orchesjob: Orchesjob, command: list[str]) -> None:
+    """A strict start never runs a key twice, whatever its outcome and however it was started."""
     orchesjob.start("k", *command)
     end = orchesjob.await_end("k")
     again = orchesjob.start("k", *command, strict=True)
@@ -49,8 +47,8 @@ def test_terminal_key_strict(orchesjob: "Orchesjob", command: list[str]) -> None
 
 
 @pytest.mark.parametrize("command", [["true"], ["false"]])
-def test_terminal_key_plain(orchesjob: "Orchesjob", command: list[str]) -> None:
-    """A plain start runs a key again whose job has ended, even one that was started strictly."""
+def test_terminal_key_plain(orchesjob: Orchesjob, command: list[str]) -> None:
+    """A plain start runs an ended key again, even one that was started strictly."""
     orchesjob.start("k", *command, strict=True)
     first = orchesjob.await_end("k")
     again = orchesjob.start("k", *command)
@@ -61,14 +59,14 @@ def test_terminal_key_plain(orchesjob: "Orchesjob", command: list[str]) -> None:
     assert [job["job_id"] for job in history] == [again["job_id"], first["job_id"]]
 
 
-def test_strict_flag(orchesjob: "Orchesjob") -> None:
+def test_strict_flag(orchesjob: Orchesjob) -> None:
     """`strict` is this call's flag in the answer of `start`, the row's in that of `status`."""
     assert orchesjob.start("k", "sleep", "60", strict=True)["strict"] is True
     assert orchesjob.start("k", "sleep", "60")["strict"] is False
     assert orchesjob.status("k")["strict"] is True
 
 
-def test_unlock(orchesjob: "Orchesjob") -> None:
+def test_unlock(orchesjob: Orchesjob) -> None:
     """`unlock` lets one more strict start run; the one after that finds its job again."""
     orchesjob.start("k", "true", strict=True)
     orchesjob.await_end("k")
@@ -83,7 +81,7 @@ def test_unlock(orchesjob: "Orchesjob") -> None:
     assert (third["job_id"], third["strict_override_used"]) == (second["job_id"], False)
 
 
-def test_unlock_of_an_active_key(orchesjob: "Orchesjob") -> None:
+def test_unlock_of_an_active_key(orchesjob: Orchesjob) -> None:
     """A key whose job is running cannot be unlocked."""
     orchesjob.start("k", "sleep", "60")
     finished = orchesjob.run("unlock", "--run-key=k")
@@ -100,7 +98,7 @@ def test_unlock_of_an_active_key(orchesjob: "Orchesjob") -> None:
         ("kill -HUP $$", "FAILED", -1),
     ],
 )
-def test_outcomes(orchesjob: "Orchesjob", code: str, status: str, exit_code: int) -> None:
+def test_outcomes(orchesjob: Orchesjob, code: str, status: str, exit_code: int) -> None:
     """A job ends by its command's exit code or signal."""
     orchesjob.start("k", "sh", "-c", code)
     end = orchesjob.await_end("k")
@@ -109,8 +107,8 @@ def test_outcomes(orchesjob: "Orchesjob", code: str, status: str, exit_code: int
 
 
 @pytest.mark.parametrize("kind", ["missing", "plain file", "no interpreter line", "empty word"])
-def test_not_spawned(orchesjob: "Orchesjob", tmp_path: Path, kind: str) -> None:
-    """A command that cannot be executed is FAILED, -1, without a process and without a word."""
+def test_not_spawned(orchesjob: Orchesjob, tmp_path: Path, kind: str) -> None:
+    """A command that cannot be executed is FAILED with exit code -1, without process or message."""
     path = tmp_path / "program"
     if kind != "missing":
         path.write_text("true\n", encoding="utf-8")
@@ -123,32 +121,32 @@ def test_not_spawned(orchesjob: "Orchesjob", tmp_path: Path, kind: str) -> None:
     assert Path(report.stdout_file).read_bytes() == Path(report.stderr_file).read_bytes() == b""
 
 
-def test_start_timeout(orchesjob: "Orchesjob") -> None:
-    """Without time to wait, the answer is STARTING; the job goes on."""
+def test_start_timeout(orchesjob: Orchesjob) -> None:
+    """With a start timeout of 0 the answer is STARTING, and the job keeps running."""
     client = orchesjob.client()
     report = client.start("k", ["true"], start_timeout_sec=0, env=orchesjob.environ)
     assert report.known_status is JobStatus.STARTING
     assert orchesjob.await_end("k")["status"] == "SUCCEEDED"
 
 
-def test_sync(orchesjob: "Orchesjob") -> None:
+def test_sync(orchesjob: Orchesjob) -> None:
     """`--sync` answers with the outcome."""
     answer = orchesjob.ask("start", "--run-key=k", "--sync", "--", "sh", "-c", "sleep 0.2; exit 3")
     assert (answer["status"], answer["exit_code"], answer["mode"]) == ("FAILED", 3, "sync")
 
 
-def test_stale_running(orchesjob: "Orchesjob") -> None:
-    """`start` believes a row that says RUNNING, dead worker or not; `status` looks."""
+def test_stale_running(orchesjob: Orchesjob) -> None:
+    """`start` trusts a row that says RUNNING, even if its worker is dead; `status` checks it."""
     started = orchesjob.start("k", "sleep", "60")
     os.kill(started["worker_pid"], signal.SIGKILL)
-    orchesjob.await_exit(started["worker_pid"])
+    await_exit(started["worker_pid"])
     assert orchesjob.start("k", "sleep", "60", strict=True)["status"] == "RUNNING"
     assert orchesjob.status("k")["status"] == "LOST"
     assert orchesjob.start("k", "sleep", "60", strict=True)["status"] == "LOST"
 
 
-def test_strict_starts_at_once(orchesjob: "Orchesjob") -> None:
-    """Of any number of strict starts at the same time, one runs the command."""
+def test_strict_starts_at_once(orchesjob: Orchesjob) -> None:
+    """Of several concurrent strict starts one runs the command."""
     orchesjob.start("first", "true")  # the database exists
     with ThreadPoolExecutor(6) as pool:
         answers = list(
@@ -158,7 +156,7 @@ def test_strict_starts_at_once(orchesjob: "Orchesjob") -> None:
     assert sorted(answer["existing"] for answer in answers) == [False, *[True] * 5]
 
 
-def test_any_terminal_status_is_known(orchesjob: "Orchesjob") -> None:
+def test_any_terminal_status_is_known(orchesjob: Orchesjob) -> None:
     """The client's terminal statuses are orchesjob's."""
     orchesjob.start("k", "true")
     assert orchesjob.await_end("k")["status"] in TERMINAL
@@ -166,8 +164,8 @@ def test_any_terminal_status_is_known(orchesjob: "Orchesjob") -> None:
 
 
 @pytest.mark.integration
-def test_ignored_children(real_orchesjob: "Orchesjob") -> None:
-    """A failure becomes a success where SIGCHLD is ignored: why the client refuses to go on so."""
+def test_ignored_children(real_orchesjob: Orchesjob) -> None:
+    """If SIGCHLD is ignored, a failure becomes a success: so the client never calls it that way."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         real_orchesjob.run("start", "--run-key=k", "--", "false")

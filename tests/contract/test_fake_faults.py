@@ -5,8 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,41 +17,27 @@ from orchesjob_client import (
     JobNotRunning,
     JobReport,
     OrchesjobClient,
-    marked_processes,
 )
-
-if TYPE_CHECKING:
-    from conftest import FakeOrchesjob
+from support.orchesjob import FakeOrchesjob
+from support.processes import await_exit, is_gone
 
 type Rule = dict[str, Any]
 
 
-def start(fake: "FakeOrchesjob", *command: str, key: str = "k", **options: Any) -> JobReport:
+def start(fake: FakeOrchesjob, *command: str, key: str = "k", **options: Any) -> JobReport:
     return fake.client().start(key, command or ["sleep", "60"], env=fake.environ, **options)
 
 
-CALLS: dict[str, Callable[["FakeOrchesjob"], object]] = {
+CALLS: dict[str, Callable[[FakeOrchesjob], object]] = {
     "start": start,
     "status": lambda fake: fake.client().status("k", env=fake.environ),
-    "abort": lambda fake: fake.client().abort(run_key="k", env=fake.environ),
+    "abort": lambda fake: fake.client().abort(job_key="k", env=fake.environ),
 }
-
-
-def begun(fake: "FakeOrchesjob") -> list[str]:
-    return [entry["key"] for entry in fake.executions() if entry["event"] == "begin"]
-
-
-def is_running(pid: int | None) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    return stat.rpartition(b")")[2].split()[0] != b"Z"
 
 
 @pytest.mark.parametrize("fault", ["locked", "die"])
 @pytest.mark.parametrize("when", ["before", "recorded", "answer"])
-def test_start_fails(fake_orchesjob: "FakeOrchesjob", fault: str, when: str) -> None:
+def test_start_fails(fake_orchesjob: FakeOrchesjob, fault: str, when: str) -> None:
     """A failed `start` leaves nothing, a row that never moves, or a running job."""
     fake_orchesjob.script([{"call": "start", "fault": fault, "when": when}])
     with pytest.raises(CallFailed) as caught:
@@ -67,18 +52,18 @@ def test_start_fails(fake_orchesjob: "FakeOrchesjob", fault: str, when: str) -> 
         assert report is not None
         assert report.status == ("STARTING" if when == "recorded" else "RUNNING")
         assert (report.worker_pid is None) is (when == "recorded")
-    assert begun(fake_orchesjob) == (["k"] if when == "answer" else [])
+    assert fake_orchesjob.begun() == (["k"] if when == "answer" else [])
 
 
-def test_start_dies_after_the_spawn(fake_orchesjob: "FakeOrchesjob") -> None:
-    """A `start` that dies once it has a worker leaves a job that goes its way."""
+def test_start_dies_after_the_spawn(fake_orchesjob: FakeOrchesjob) -> None:
+    """A `start` that dies after its worker was forked leaves a job that runs."""
     fake_orchesjob.script([{"call": "start", "fault": "die", "when": "spawned"}])
     with pytest.raises(CallFailed):
         start(fake_orchesjob, "true")
     assert fake_orchesjob.await_end("k")["status"] == "SUCCEEDED"
 
 
-def test_dead_start_can_be_fenced(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_dead_start_can_be_fenced(fake_orchesjob: FakeOrchesjob) -> None:
     """An abort of a start that died before its worker proves that nothing ever runs."""
     fake_orchesjob.script([{"call": "start", "fault": "die", "when": "recorded", "nth": 1}])
     with pytest.raises(CallFailed):
@@ -90,20 +75,20 @@ def test_dead_start_can_be_fenced(fake_orchesjob: "FakeOrchesjob") -> None:
     assert JobReport.from_payload(answer).never_ran
     # Its worker, should it come late, finds nothing to do.
     fake_orchesjob.run("_worker", "--job-id", answer["job_id"])
-    assert begun(fake_orchesjob) == []
+    assert fake_orchesjob.begun() == []
 
 
 @pytest.mark.parametrize("when", ["before", "recorded", "answer"])
-def test_hang(fake_orchesjob: "FakeOrchesjob", when: str) -> None:
+def test_hang(fake_orchesjob: FakeOrchesjob, when: str) -> None:
     """A call hangs where it is told to, for as long as it is told to."""
     fake_orchesjob.script([{"call": "start", "fault": "hang", "when": when, "nth": 1, "sec": 0.3}])
     began = time.monotonic()
     start(fake_orchesjob, "true")
     assert time.monotonic() - began >= 0.3
-    assert begun(fake_orchesjob) == ["k"]
+    assert fake_orchesjob.begun() == ["k"]
 
 
-def test_hang_for_ever(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_hang_for_ever(fake_orchesjob: FakeOrchesjob) -> None:
     """Without a time, a call hangs until it is killed."""
     fake_orchesjob.script([{"call": "status", "fault": "hang"}])
     client = OrchesjobClient(fake_orchesjob.path, limits=CallLimits(status_sec=0.3))
@@ -125,8 +110,8 @@ def test_hang_for_ever(fake_orchesjob: "FakeOrchesjob") -> None:
     ],
 )
 @pytest.mark.parametrize("call", CALLS)
-def test_bad_answers(fake_orchesjob: "FakeOrchesjob", call: str, rule: Rule, cause: str) -> None:
-    """An answer can be replaced, cut, or changed; what was asked for has been done."""
+def test_bad_answers(fake_orchesjob: FakeOrchesjob, call: str, rule: Rule, cause: str) -> None:
+    """An answer can be replaced, cut or changed, although the call has been carried out."""
     if call != "start":
         start(fake_orchesjob)
     fake_orchesjob.script([{"call": call, "fault": "answer", **rule}])
@@ -136,7 +121,7 @@ def test_bad_answers(fake_orchesjob: "FakeOrchesjob", call: str, rule: Rule, cau
     assert fake_orchesjob.status("k")["status"] == ("ABORTED" if call == "abort" else "RUNNING")
 
 
-def test_later_version(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_later_version(fake_orchesjob: FakeOrchesjob) -> None:
     """An answer may hold a status and a key that nobody knows yet."""
     changes = {"status": "PAUSED", "colour": "green"}
     fake_orchesjob.script([{"call": "start", "fault": "answer", "set": changes}])
@@ -145,8 +130,8 @@ def test_later_version(fake_orchesjob: "FakeOrchesjob") -> None:
     assert json.loads(report.payload)["colour"] == "green"
 
 
-def test_exit_code(fake_orchesjob: "FakeOrchesjob") -> None:
-    """A call can end with any exit code and complaint."""
+def test_exit_code(fake_orchesjob: FakeOrchesjob) -> None:
+    """A call can end with any exit code and message."""
     rule = {"call": "status", "fault": "exit", "code": 126, "stderr": "cannot execute\n"}
     fake_orchesjob.script([rule])
     with pytest.raises(CallFailed, match="cannot execute") as caught:
@@ -154,7 +139,7 @@ def test_exit_code(fake_orchesjob: "FakeOrchesjob") -> None:
     assert caught.value.exit_code == 126
 
 
-def test_slow_worker(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_slow_worker(fake_orchesjob: FakeOrchesjob) -> None:
     """A worker that is slow to begin keeps its job in STARTING."""
     fake_orchesjob.script([{"call": "worker", "fault": "hang", "when": "recorded", "sec": 0.4}])
     report = start(fake_orchesjob, "true", start_timeout_sec=0.1)
@@ -172,7 +157,7 @@ def test_slow_worker(fake_orchesjob: "FakeOrchesjob") -> None:
     ],
 )
 def test_worker_dies(
-    fake_orchesjob: "FakeOrchesjob",
+    fake_orchesjob: FakeOrchesjob,
     rule: Rule,
     target_recorded: bool,
     target_lives: bool,
@@ -181,81 +166,81 @@ def test_worker_dies(
     """A worker can die at any point: the job is LOST, its command may live, known or not."""
     fake_orchesjob.script([{"call": "worker", "fault": "die", **rule}])
     started = start(fake_orchesjob)
-    fake_orchesjob.await_exit(started.worker_pid)
+    await_exit(started.worker_pid)
     lost = fake_orchesjob.status("k")
     assert (lost["status"], lost["exit_code"]) == ("LOST", None)
     assert (lost["target_pid"] is not None) is target_recorded
     if lost["target_pid"] and not target_lives:
-        fake_orchesjob.await_exit(lost["target_pid"])
-    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake_orchesjob.mark})
+        await_exit(lost["target_pid"])
+    marked = fake_orchesjob.processes()
     assert [process.command for process in marked] == (["sleep 60"] if target_lives else [])
-    assert begun(fake_orchesjob) == (["k"] if ran else [])
+    assert fake_orchesjob.begun() == (["k"] if ran else [])
 
 
-def test_worker_dies_after_a_success(fake_orchesjob: "FakeOrchesjob") -> None:
-    """A worker can die with its command's success unwritten: LOST may have been a success."""
+def test_worker_dies_after_a_success(fake_orchesjob: FakeOrchesjob) -> None:
+    """A worker can die before it records a success: a LOST job may have succeeded."""
     fake_orchesjob.script([{"call": "worker", "fault": "die", "when": "ended"}])
     start(fake_orchesjob, "true")
     assert fake_orchesjob.await_end("k")["status"] == "LOST"
     assert [entry.get("exit_code") for entry in fake_orchesjob.executions()] == [None, 0]
 
 
-def test_abort_dies_before_its_signals(fake_orchesjob: "FakeOrchesjob") -> None:
-    """An abort that dies after its row leaves ABORTED and a running command."""
+def test_abort_dies_before_its_signals(fake_orchesjob: FakeOrchesjob) -> None:
+    """An abort that dies after changing the row leaves the status ABORTED and a running command."""
     report = start(fake_orchesjob)
     fake_orchesjob.script([{"call": "abort", "fault": "die", "when": "recorded"}])
     with pytest.raises(CallFailed):
-        fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
     assert fake_orchesjob.status("k")["status"] == "ABORTED"
-    assert is_running(report.target_pid)
+    assert not is_gone(report.target_pid)
     with pytest.raises(JobNotRunning):
-        fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
 
 
-def test_abort_without_signals(fake_orchesjob: "FakeOrchesjob") -> None:
-    """A command can survive an abort that says it has been done."""
+def test_abort_without_signals(fake_orchesjob: FakeOrchesjob) -> None:
+    """A command can survive an abort that reports success."""
     report = start(fake_orchesjob)
     fake_orchesjob.script([{"call": "abort", "fault": "no_signals"}])
-    fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
-    assert is_running(report.target_pid)
-    assert is_running(report.worker_pid)
+    fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+    assert not is_gone(report.target_pid)
+    assert not is_gone(report.worker_pid)
 
 
-def test_abort_of_the_leader_only(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_abort_of_the_leader_only(fake_orchesjob: FakeOrchesjob) -> None:
     """A member of the group can survive its leader."""
     report = start(fake_orchesjob, "sh", "-c", "sleep 61 & wait")
     fake_orchesjob.script([{"call": "abort", "fault": "leader_only"}])
-    fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
-    fake_orchesjob.await_exit(report.target_pid)
-    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake_orchesjob.mark})
+    fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
+    await_exit(report.target_pid)
+    marked = fake_orchesjob.processes()
     assert [process.command for process in marked] == ["sleep 61"]
 
 
-def test_abort_of_an_unrecorded_command(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_abort_of_an_unrecorded_command(fake_orchesjob: FakeOrchesjob) -> None:
     """An abort while the command is spawned but not recorded leaves it running, unknown."""
     fake_orchesjob.script([{"call": "worker", "fault": "hang", "when": "spawned"}])
     report = start(fake_orchesjob, start_timeout_sec=0.3)
     assert report.status == "STARTING"
     answer = fake_orchesjob.ask("abort", "--run-key=k")
     assert (answer["target_pid"], answer["sent_term_worker"]) == (None, True)
-    marked = marked_processes("ORCHESJOB_TEST_MARK", {fake_orchesjob.mark})
+    marked = fake_orchesjob.processes()
     assert [process.command for process in marked] == ["sleep 60"]
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, "SUCCEEDED"), (3, "FAILED")])
-def test_finished_just_now(fake_orchesjob: "FakeOrchesjob", code: int, status: str) -> None:
+def test_finished_just_now(fake_orchesjob: FakeOrchesjob, code: int, status: str) -> None:
     """A job can end by itself just before its abort, which is refused then (rule 5.5)."""
     report = start(fake_orchesjob)
     fake_orchesjob.script([{"call": "abort", "fault": "finish", "exit_code": code}])
     with pytest.raises(JobNotRunning, match=f"status={status}"):
-        fake_orchesjob.client().abort(run_key="k", env=fake_orchesjob.environ)
+        fake_orchesjob.client().abort(job_key="k", env=fake_orchesjob.environ)
     end = fake_orchesjob.await_end("k")
     assert (end["status"], end["exit_code"]) == (status, code)
-    fake_orchesjob.await_exit(report.target_pid)
+    await_exit(report.target_pid)
 
 
-def test_strange_pids(fake_orchesjob: "FakeOrchesjob") -> None:
-    """PIDs of strangers keep a job RUNNING, those of nobody make it LOST."""
+def test_strange_pids(fake_orchesjob: FakeOrchesjob) -> None:
+    """With PIDs of other processes a job stays RUNNING; with unused PIDs it is LOST."""
     report = start(fake_orchesjob)
     stranger = subprocess.Popen(["sleep", "60"])  # noqa: S607
     fake_orchesjob.script(
@@ -267,12 +252,12 @@ def test_strange_pids(fake_orchesjob: "FakeOrchesjob") -> None:
     status = fake_orchesjob.status("k")
     assert (status["status"], status["worker_pid"]) == ("RUNNING", stranger.pid)
     assert fake_orchesjob.status("k")["status"] == "LOST"
-    assert is_running(report.worker_pid)
+    assert not is_gone(report.worker_pid)
     stranger.kill()
     stranger.wait()
 
 
-def test_erased_times(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_erased_times(fake_orchesjob: FakeOrchesjob) -> None:
     """A finished job may have lost its times."""
     start(fake_orchesjob, "true")
     fake_orchesjob.await_end("k")
@@ -282,10 +267,10 @@ def test_erased_times(fake_orchesjob: "FakeOrchesjob") -> None:
     assert (answer["status"], answer["finished_at"]) == ("SUCCEEDED", None)
 
 
-def test_forgotten_key(fake_orchesjob: "FakeOrchesjob") -> None:
-    """A key can be forgotten after it was answered; then even a strict start runs again."""
+def test_forgotten_key(fake_orchesjob: FakeOrchesjob) -> None:
+    """A key can be forgotten after its answer; then even a strict start runs it again."""
     fake_orchesjob.script([{"call": "start", "nth": 1, "fault": "forget", "when": "answered"}])
     first = start(fake_orchesjob, "true")
     assert fake_orchesjob.client().status("k", env=fake_orchesjob.environ) is None
     assert start(fake_orchesjob, "true").job_id != first.job_id
-    assert begun(fake_orchesjob) == ["k", "k"]
+    assert fake_orchesjob.begun() == ["k", "k"]

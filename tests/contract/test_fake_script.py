@@ -1,19 +1,16 @@
-"""Which calls a script of faults hits, and what the fake orchesjob writes down."""
+"""Which calls a script of faults affects, and what the fake orchesjob records."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from orchesjob_client import JobReport, OrchesjobClient
-
-if TYPE_CHECKING:
-    from conftest import FakeOrchesjob
-
-type Rule = dict[str, Any]
+from support.orchesjob import FakeOrchesjob, Rule
+from support.processes import await_exit
 
 
-def start(fake: "FakeOrchesjob", *command: str, key: str = "k", **options: Any) -> JobReport:
+def start(fake: FakeOrchesjob, *command: str, key: str = "k", **options: Any) -> JobReport:
     return fake.client().start(key, command or ["sleep", "60"], env=fake.environ, **options)
 
 
@@ -28,14 +25,14 @@ def start(fake: "FakeOrchesjob", *command: str, key: str = "k", **options: Any) 
         ({"from": 2, "until": 3}, ".xx..."),
     ],
 )
-def test_turns(fake_orchesjob: "FakeOrchesjob", turn: Rule, hit: str) -> None:
+def test_turns(fake_orchesjob: FakeOrchesjob, turn: Rule, hit: str) -> None:
     """A rule takes one, each N-th, or a range of the calls that match it."""
     fake_orchesjob.script([{"call": "status", "fault": "exit", "code": 9, **turn}])
     codes = [fake_orchesjob.run("status", "--run-key=k").returncode for _ in hit]
     assert "".join("x" if code == 9 else "." for code in codes) == hit
 
 
-def test_keys(fake_orchesjob: "FakeOrchesjob") -> None:
+def test_keys(fake_orchesjob: FakeOrchesjob) -> None:
     """A rule may be for some keys only, also where the job is named by its id."""
     rule = {"fault": "exit", "code": 9, "key": "*:B:?"}
     fake_orchesjob.script([{"call": call, **rule} for call in ("status", "abort")])
@@ -47,7 +44,7 @@ def test_keys(fake_orchesjob: "FakeOrchesjob") -> None:
     assert fake_orchesjob.run("status", "--running").returncode == 0
 
 
-def test_journal(fake_orchesjob: "FakeOrchesjob", tmp_path: Path) -> None:
+def test_journal(fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
     """The journal holds each call and each execution, in order."""
     start(fake_orchesjob, "sh", "-c", "exit 3", cwd=str(tmp_path))
     end = fake_orchesjob.await_end("k")
@@ -68,10 +65,10 @@ def test_journal(fake_orchesjob: "FakeOrchesjob", tmp_path: Path) -> None:
     assert began["monotonic"] <= ended["monotonic"]
 
 
-def test_executable_in_the_checkout(fake_orchesjob: "FakeOrchesjob") -> None:
-    """The fake can be used without these fixtures too."""
-    path = Path(__file__).parent.parent / "fake_orchesjob" / "orchesjob"
+def test_executable_in_the_checkout(fake_orchesjob: FakeOrchesjob) -> None:
+    """The fake can be run straight from the checkout, without these fixtures."""
+    path = Path(__file__).parents[1] / "support" / "fake_orchesjob" / "orchesjob"
     client = OrchesjobClient(str(path))
     report = client.start("k", ["true"], env=fake_orchesjob.environ)
-    fake_orchesjob.await_exit(report.worker_pid)
+    await_exit(report.worker_pid)
     assert fake_orchesjob.status("k")["status"] == "SUCCEEDED"

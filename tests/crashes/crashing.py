@@ -1,27 +1,25 @@
 """Calling orchesjob-flow so that it dies at a named point, and judging how the run has ended."""
 
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from orchesjob_client import marked_processes
-
-if TYPE_CHECKING:
-    from conftest import Flow, Gate
+from support.command import Command
+from support.flow import Flow
+from support.gate import Gate
+from support.processes import await_exit
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 NOWHERE = ""
-MARK = "ORCHESJOB_TEST_MARK"
 
 
 class Ending(NamedTuple):
-    """How a run must end, whoever was killed on the way.
+    """How a run must end, whatever was killed on the way.
 
     Attributes:
         status: The run's.
@@ -37,7 +35,7 @@ class Ending(NamedTuple):
 class Crashes:
     """A run that is disturbed, in a flow home that is new and its own."""
 
-    def __init__(self, flow: "Flow") -> None:
+    def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._executions = flow.folder / "executions"
         self._points = flow.folder / "points"
@@ -47,10 +45,10 @@ class Crashes:
         record = f"echo {step_id} >>{shlex.quote(str(self._executions))}"
         return ["sh", "-c", f'{record}; exec "$@"', "sh", *then]
 
-    def launch(self, *words: str, at: str) -> subprocess.Popen[str]:
+    def launch(self, *words: str, at: str) -> Command:
         """Call orchesjob-flow with these words; it dies at the point `at`, if it comes there."""
         self._points.write_text("", encoding="utf-8")
-        return subprocess.Popen(
+        return Command(
             [sys.executable, LAUNCHER, *words],
             cwd=self.flow.folder,
             env={**self.flow.environ, "CRASH_POINTS": str(self._points), "CRASH_AT": at},
@@ -71,30 +69,30 @@ class Crashes:
         executed = Counter(self._executions.read_text(encoding="utf-8").split())
         assert (run["status"], steps) == (ending.status, ending.steps)
         assert executed == Counter(ending.executed)
-        while left := marked_processes(MARK, {self.flow.orchesjob.mark}):
+        while left := self.flow.orchesjob.processes():
             for process in left:
-                self.flow.orchesjob.await_exit(process.pid)
-        with closing(sqlite3.connect(self.flow.database)) as database:
+                await_exit(process.pid)
+        with self.flow.open_database() as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert database.execute("PRAGMA foreign_key_check").fetchall() == []
         for path in (self.flow.home / "logs").iterdir():
             assert "Traceback" not in path.read_text(encoding="utf-8")
 
 
-def silent_end(child: subprocess.Popen[str]) -> int:
+def silent_end(child: Command) -> int:
     """Wait for a call to end, which must not be by a traceback; return its exit code."""
-    _, stderr = child.communicate(timeout=60)
+    _, stderr = child.communicate()
     assert "Traceback" not in stderr, stderr
     return child.returncode
 
 
 @contextmanager
-def another_place(flow: "Flow", gate: "Gate", name: str) -> Iterator[tuple["Flow", "Gate"]]:
-    """Make a command, an orchesjob and a gate like these, with a folder and homes of their own."""
+def another_place(flow: Flow, name: str) -> Iterator[tuple[Flow, Gate]]:
+    """Make a command and an orchesjob like these, with a gate, a folder and homes of their own."""
     folder = flow.folder / name
     folder.mkdir()
     orchesjob = type(flow.orchesjob)(flow.orchesjob.path, folder)
-    with closing(type(gate)(folder)) as other_gate, closing(type(flow)(orchesjob, folder)) as other:
+    with closing(Gate(folder)) as other_gate, closing(Flow(orchesjob, folder)) as other:
         try:
             yield other, other_gate
         finally:

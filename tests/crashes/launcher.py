@@ -1,4 +1,4 @@
-"""orchesjob-flow, which kills itself where it is told to; the product knows nothing of this.
+"""orchesjob-flow that kills itself where it is told to; the product knows nothing of this.
 
 usage: python launcher.py WORDS_OF_ORCHESJOB_FLOW...
 
@@ -25,12 +25,13 @@ import flow_store.store
 from flow_store import schema
 from flow_store.database import Database
 from orchesjob_client import OrchesjobClient
-from orchesjob_flow import detach, output, performer
 from orchesjob_flow.__main__ import main
-from orchesjob_flow.home import Home
-from orchesjob_flow.locks import Lock
-from orchesjob_flow.performer import Performer
-from orchesjob_flow.settings import Settings
+from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.runner import background, performer
+from orchesjob_flow.runner.performer import Performer
+from orchesjob_flow.views import streams
 
 # All that the process does to files, locks, pipes and other processes, apart from its commits. An
 # effect is handed to a thread, which calls orchesjob, which is a process that can outlive its
@@ -45,8 +46,8 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (Lock, "sign"),
     (Lock, "close"),
     (subprocess.Popen, "__init__"),
-    (detach, "say_ready"),
-    (output, "write_result"),
+    (background, "say_ready"),
+    (streams, "write_result"),
     (Performer, "perform"),
     (OrchesjobClient, "start"),
     (OrchesjobClient, "status"),
@@ -116,14 +117,14 @@ class Points:
 
 def lead_child_here() -> None:
     """Let the background process of `start -d` be started through this program."""
-    original = detach.child_command
+    original = background.child_command
 
-    def child_command(run_key: str, settings: Settings, lock: Lock, ready: int) -> list[str]:
-        words = original(run_key, settings, lock, ready)
+    def child_command(handle: RunHandle, lock: Lock, ready: int) -> list[str]:
+        words = original(handle, lock, ready)
         program = words.index("-m")
         return [*words[:program], __file__, *words[program + 2 :]]
 
-    detach.child_command = child_command
+    background.child_command = child_command
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""What is killed, and who goes on.
+"""What is killed, and what resumes the run.
 
 Each scenario plays one run. It kills one process at a point, or none where that is `NOWHERE`; then
-the installed command goes on with the run.
+the installed command resumes the run.
 """
 
 import signal
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
+
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
 
 from .crashing import NOWHERE, Crashes, Ending, silent_end
-
-if TYPE_CHECKING:
-    from conftest import FakeOrchesjob, Flow, Gate
 
 
 class Scenario(ABC):
@@ -25,7 +26,7 @@ class Scenario(ABC):
     role: ClassVar[str] = "parent"
     ending: ClassVar[Ending]
 
-    def __init__(self, flow: "Flow", gate: "Gate", *, strict: bool) -> None:
+    def __init__(self, flow: Flow, gate: Gate, *, strict: bool) -> None:
         self.flow = flow
         self.gate = gate
         self.strict = strict
@@ -43,15 +44,15 @@ class Scenario(ABC):
 
     @abstractmethod
     def play(self, at: str) -> Any:
-        """Let a process die at a point, let the run be gone on with, and return the run."""
+        """Let a process die at a point, resume the run, and return it."""
 
     def points(self) -> list[str]:
-        """Play a run in which nobody is killed, and return the points of the process."""
+        """Play a run without killing anything, and return the points of the process."""
         self.crashes.judge(self.play(NOWHERE), self.ending)
         return self.crashes.passed(self.role)
 
     def survive(self, point: str) -> None:
-        """Kill at a point; the run must end as if nobody had been killed."""
+        """Kill at a point; the run must end as if nothing had been killed."""
         try:
             run = self.play(point)
             assert self.crashes.passed(self.role)[-1] == point
@@ -62,7 +63,7 @@ class Scenario(ABC):
 
 
 class Start(Scenario):
-    """A foreground `start` dies, and another goes on."""
+    """A foreground `start` dies, and another one resumes the run."""
 
     words: ClassVar[tuple[str, ...]] = ("start",)
     ending = Ending("FAILED", [("a", "FAILED", 2), ("b", "SUCCEEDED", 1)], ["a", "a", "b"])
@@ -98,12 +99,12 @@ class LateCall(Start):
     def play(self, at: str) -> Any:
         """Delay the first `orchesjob start` until the next runner has come."""
         late = {"call": "start", "nth": 1, "when": "before", "fault": "hang", "sec": 1}
-        cast("FakeOrchesjob", self.flow.orchesjob).script([late])
+        cast(FakeOrchesjob, self.flow.orchesjob).script([late])
         return super().play(at)
 
 
 class Resume(Start):
-    """A runner dies, its successor dies as well, and a third one goes on.
+    """A runner dies, its successor dies as well, and a third one resumes the run.
 
     Attributes:
         first: The point at which the first one dies.
@@ -131,12 +132,12 @@ class ResumeBeforeCall(Resume):
 
 
 class Cancel(Scenario):
-    """`cancel` dies on a run that has no runner; whoever comes next ends the run."""
+    """`cancel` dies on a run without a runner; the next command ends the run."""
 
     ending = Ending("CANCELLED", [("a", "CANCELLED", 1), ("b", "CANCELLED", 0)], ["a"])
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return a step that waits for ever, and one that must not follow when it is ended."""
+        """Return a step that waits until it is ended, and one that must not follow."""
         return [self.step("a", *self.gate.command()), self.step("b", "true", when="!a")]
 
     def play(self, at: str) -> Any:

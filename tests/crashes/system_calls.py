@@ -10,15 +10,16 @@ import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from support.deadlines import CALL_SEC
+from support.flow import Flow
+from support.gate import Gate
+
 from .crashing import Ending, another_place
 from .scenarios import Scenario
-
-if TYPE_CHECKING:
-    from conftest import Flow, Gate
 
 STRACE = shutil.which("strace") or ""
 AT_ONCE = 2 * (os.cpu_count() or 1)
@@ -63,7 +64,7 @@ class Traced(Scenario):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=CALL_SEC,
         )
         assert "Traceback" not in call.stderr
         return call, trace.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -111,11 +112,11 @@ INJECTIONS = (
 
 
 @pytest.mark.parametrize("injection", INJECTIONS, ids=lambda one: one.at(1).removesuffix(":when=1"))
-def test_every_system_call(flow: "Flow", gate: "Gate", injection: Injection) -> None:
+def test_every_system_call(flow: Flow, gate: Gate, injection: Injection) -> None:
     """Killed at any of them, or refused it, the run ends alike, nothing twice (4.5, 5.7, 6.9)."""
 
     def survive(number: int) -> None:
-        with another_place(flow, gate, f"at-{number}") as place:
+        with another_place(flow, f"at-{number}") as place:
             Traced(*place, strict=False).survive(injection.at(number))
 
     calls = Traced(flow, gate, strict=False).count(injection.system_call)
@@ -124,7 +125,7 @@ def test_every_system_call(flow: "Flow", gate: "Gate", injection: Injection) -> 
         list(pool.map(survive, range(1, calls + 1)))
 
 
-def test_write_ahead(flow: "Flow", gate: "Gate") -> None:
+def test_write_ahead(flow: Flow, gate: Gate) -> None:
     """What is recorded of an attempt is on the disk before orchesjob is called for it (4.5)."""
     traced = Traced(flow, gate, strict=False)
     _, lines = traced.trace("-f", "-e", "trace=execve,pwrite64,fdatasync")

@@ -1,8 +1,9 @@
 """Processes are killed at the points that matter most; `every_point` kills them everywhere."""
 
-from typing import TYPE_CHECKING
-
 import pytest
+
+from support.flow import Flow
+from support.gate import Gate
 
 from .scenarios import (
     Background,
@@ -15,9 +16,6 @@ from .scenarios import (
     Start,
     StartDetached,
 )
-
-if TYPE_CHECKING:
-    from conftest import Flow, Gate
 
 # What lies between two points is in `launcher`; here is what has happened at them.
 POINTS: dict[str, tuple[type[Scenario], str]] = {
@@ -46,12 +44,12 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
 
 
 @pytest.mark.parametrize(("scenario", "point"), POINTS.values(), ids=POINTS)
-def test_killed_when(flow: "Flow", gate: "Gate", scenario: type[Scenario], point: str) -> None:
+def test_killed_when(flow: Flow, gate: Gate, scenario: type[Scenario], point: str) -> None:
     """Killed then, the run ends alike and nothing runs twice, without `strict` (4.2, 4.5, 5.7)."""
     scenario(flow, gate, strict=False).survive(point)
 
 
-def test_order_of_points(flow: "Flow", gate: "Gate") -> None:
+def test_order_of_points(flow: Flow, gate: Gate) -> None:
     """An attempt is recorded before anything at all is done for it (4.5)."""
     points = Start(flow, gate, strict=False).points()
     recorded = points.index("parent after commit 3")
@@ -62,7 +60,7 @@ def test_order_of_points(flow: "Flow", gate: "Gate") -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
 @pytest.mark.parametrize("when", ["its call is under way", "its job is recorded"])
-def test_killed_on_the_real_one(each_flow: "Flow", gate: "Gate", when: str) -> None:
+def test_killed_on_the_real_one(each_flow: Flow, gate: Gate, when: str) -> None:
     """With the real orchesjob, where its strict mode guards as well, it is the same (4.2, 4.5)."""
     scenario, point = POINTS[when]
     scenario(each_flow, gate, strict=True).survive(point)

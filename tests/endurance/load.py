@@ -13,14 +13,12 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import TYPE_CHECKING
 
 import pytest
 
 from flow_store import FlowStatus, FlowStore
-
-if TYPE_CHECKING:
-    from conftest import Flow, Gate
+from support.flow import Flow
+from support.gate import Gate
 
 RUNS = 200
 BUSY_AT_ONCE = 2 * (os.cpu_count() or 1)
@@ -31,7 +29,7 @@ MOST_TIMES_SLOWER = 1.2
 
 
 def show(figure: str) -> None:
-    """Tell a figure to whoever reads the session's output."""
+    """Print a figure into the session's output."""
     print(f"\n  {figure}")  # noqa: T201 - that is what it is for
 
 
@@ -62,11 +60,11 @@ def read_words(path: Path) -> Counter[str]:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
-def test_two_hundred_at_once(each_flow: "Flow", gate: "Gate", tmp_path: Path) -> None:
+def test_two_hundred_at_once(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
     """200 background runs on one database and one orchesjob end, none is lost (4.5, 5.7).
 
-    Half of them go on one after the other, few at a time; then `status` of any answers in under a
-    second. The others go on at one moment, and have 100 calls of orchesjob wait for each other.
+    Half of them continue a few at a time, while `status` of any answers in under a second. The
+    others continue all at once, so that 100 calls of orchesjob wait for each other.
     """
     log = tmp_path / "log"
     tell = ("sh", "-c", f"echo $0 >>{shlex.quote(str(log))}")
@@ -145,7 +143,7 @@ def times_slower(action: Callable[[str, int], object]) -> float:
     return median(ratios)
 
 
-def test_hundred_thousand_runs(flow: "Flow") -> None:
+def test_hundred_thousand_runs(flow: Flow) -> None:
     """A history of 100,000 runs makes nothing slower by more than a fifth (1.2, 6.3, 6.4)."""
     file = flow.write({"id": "a", "command": ["true"]})
     homes = {"none": flow.folder / "none", "long": flow.folder / "long"}

@@ -8,18 +8,16 @@ import secrets
 import select
 import shlex
 import signal
-import sqlite3
 import subprocess
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from conftest import Flow
+from support.answers import outcomes
+from support.flow import Flow
 
 KILLS = 200
 SEED = int(os.environ.get("STORM_SEED") or secrets.randbelow(10**6))
@@ -49,7 +47,7 @@ def steps(log: Path, *, strict: bool) -> list[dict[str, Any]]:
     ]
 
 
-def kill_foreground(flow: "Flow", key: str, file: str, after_sec: float) -> bool:
+def kill_foreground(flow: Flow, key: str, file: str, after_sec: float) -> bool:
     """Call `start` and kill it after some seconds; tell whether it was still there."""
     start = flow.spawn("start", f"--run-key={key}", file)
     try:
@@ -61,7 +59,7 @@ def kill_foreground(flow: "Flow", key: str, file: str, after_sec: float) -> bool
     return start.returncode == -signal.SIGKILL
 
 
-def kill_background(flow: "Flow", key: str, file: str, after_sec: float) -> bool:
+def kill_background(flow: Flow, key: str, file: str, after_sec: float) -> bool:
     """Call `start -d` and kill its child after some seconds; tell whether it was still there."""
     pid = flow.ask("start", "-d", f"--run-key={key}", file)["pid"]
     if pid is None:
@@ -79,7 +77,7 @@ def kill_background(flow: "Flow", key: str, file: str, after_sec: float) -> bool
     return not is_gone
 
 
-def survive_storm(flow: "Flow", log: Path, *, strict: bool, seed: int, longest_sec: float) -> None:
+def survive_storm(flow: Flow, log: Path, *, strict: bool, seed: int, longest_sec: float) -> None:
     """Kill runners at random moments; run after run ends as if nothing had happened."""
     file = flow.write(*steps(log, strict=strict))
     random = Random(seed)  # noqa: S311 - no secret
@@ -94,10 +92,10 @@ def survive_storm(flow: "Flow", log: Path, *, strict: bool, seed: int, longest_s
             kills += was_killed
         run = flow.start(key, file, code=1)
         assert run["status"] == "FAILED"
-        assert {step["id"]: step["status"] for step in run["steps"]} == OUTCOMES
+        assert outcomes(run) == OUTCOMES
         assert Counter(log.read_text(encoding="utf-8").split()) == ONCE
         log.unlink()
-    with closing(sqlite3.connect(flow.database)) as database:
+    with flow.open_database() as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     for path in (flow.home / "logs").iterdir():
         assert "Traceback" not in path.read_text(encoding="utf-8")
@@ -107,7 +105,7 @@ def survive_storm(flow: "Flow", log: Path, *, strict: bool, seed: int, longest_s
 @pytest.mark.parametrize("seed", [SEED])
 @pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "plain"])
-def test_killed_at_random(each_flow: "Flow", tmp_path: Path, strict: bool, seed: int) -> None:
+def test_killed_at_random(each_flow: Flow, tmp_path: Path, strict: bool, seed: int) -> None:
     """Killed 200 times and started again, no attempt has run twice or not at all (4.2, 4.5).
 
     Without `strict` the real orchesjob itself would run a key again: there the record of each

@@ -1,4 +1,4 @@
-"""Rules 2.7 and 3.3: what is no condition, where the mistake stands, and how to mend it."""
+"""Rules 2.7 and 3.3: what is not a condition, where the mistake is, and how to fix it."""
 
 import pickle
 import random
@@ -9,8 +9,8 @@ from flow_conditions import (
     Condition,
     ConditionError,
     ConditionSyntaxError,
-    EmptyConjunctionError,
     InvalidNameError,
+    NoNamesError,
     Vocabulary,
     all_of,
     parse,
@@ -20,7 +20,7 @@ OPERAND = "expected a name, '!' or '('"
 OPERATOR = "expected '&&', '||' or the end"
 INSIDE = "expected '&&', '||' or ')'"
 LETTERS = "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'"
-KNOWN = "known are succeeded, failed, skipped, finished"
+KNOWN = "the predicates are succeeded, failed, skipped, finished"
 
 
 def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
@@ -44,7 +44,12 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("()", 1, 2, f"{OPERAND}, got ')'"),
         ("(A || )", 6, 7, f"{OPERAND}, got ')'"),
         ("A && &B", 5, 6, f"{OPERAND}, got '&'"),
-        ("A && = B", 5, 6, f"{OPERAND}, got '='; nothing is compared here; write NAME.succeeded"),
+        (
+            "A && = B",
+            5,
+            6,
+            f"{OPERAND}, got '='; there are no comparisons; write NAME.succeeded",
+        ),
         ("-A", 0, 1, f"{OPERAND}, got '-'; {LETTERS}"),
         ("$A", 0, 1, f"{OPERAND}, got '$'"),
         ("'A'", 0, 1, f'{OPERAND}, got "\'"; names are written without quotes'),
@@ -92,10 +97,30 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("A &&& B", 2, 5, f"{OPERATOR}, got '&&&'; for '&&&' write '&&'"),
         ("A | B", 2, 3, f"{OPERATOR}, got '|'; for '|' write '||'"),
         ("A |& B", 2, 3, f"{OPERATOR}, got '|'; for '|' write '||'"),
-        ("A = B", 2, 3, f"{OPERATOR}, got '='; nothing is compared here; write NAME.succeeded"),
-        ("A == B", 2, 4, f"{OPERATOR}, got '=='; nothing is compared here; write NAME.succeeded"),
-        ("A != B", 2, 4, f"{OPERATOR}, got '!='; nothing is compared here; write NAME.succeeded"),
-        ("A < B", 2, 3, f"{OPERATOR}, got '<'; nothing is compared here; write NAME.succeeded"),
+        (
+            "A = B",
+            2,
+            3,
+            f"{OPERATOR}, got '='; there are no comparisons; write NAME.succeeded",
+        ),
+        (
+            "A == B",
+            2,
+            4,
+            f"{OPERATOR}, got '=='; there are no comparisons; write NAME.succeeded",
+        ),
+        (
+            "A != B",
+            2,
+            4,
+            f"{OPERATOR}, got '!='; there are no comparisons; write NAME.succeeded",
+        ),
+        (
+            "A < B",
+            2,
+            3,
+            f"{OPERATOR}, got '<'; there are no comparisons; write NAME.succeeded",
+        ),
         # ... and where two operands stand in a row.
         ("not A", 0, 3, f"{OPERATOR}, got 'A'; for 'not' write '!'"),
         ("A && NOT !B", 5, 8, f"{OPERATOR}, got '!'; for 'NOT' write '!'"),
@@ -119,9 +144,9 @@ def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A.failed", "unknown predicate 'failed': names stand alone here, without a predicate"),
-        ("A.", f"{OPERATOR}, got '.'; names have no '.' in them"),
-        ("A == B", f"{OPERATOR}, got '=='; nothing is compared"),
+        ("A.failed", "unknown predicate 'failed': names have no predicates here"),
+        ("A.", f"{OPERATOR}, got '.'; names contain no '.'"),
+        ("A == B", f"{OPERATOR}, got '=='; there are no comparisons"),
     ],
 )
 def test_without_predicates_none_is_suggested(text: str, message: str) -> None:
@@ -182,14 +207,14 @@ def test_a_syntax_error_survives_a_pickle() -> None:
 
 def test_errors_are_of_their_builtin_kind() -> None:
     """Each error is a `ConditionError` and the builtin a stranger would catch."""
-    for kind in (ConditionSyntaxError, InvalidNameError, EmptyConjunctionError):
+    for kind in (ConditionSyntaxError, InvalidNameError, NoNamesError):
         assert issubclass(kind, ConditionError)
         assert issubclass(kind, ValueError)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-a", "a.failed", "!a", "a\n", "ä", "(a)"])
 def test_a_conjunction_takes_plain_names_only(name: str) -> None:
-    """`all_of` refuses a name that its text could not be read back with."""
+    """`all_of` refuses a name that could not be read back from its text."""
     with pytest.raises(InvalidNameError) as caught:
         all_of(["A", name])
     assert (caught.value.word, caught.value.role) == (name, "name")
@@ -198,7 +223,7 @@ def test_a_conjunction_takes_plain_names_only(name: str) -> None:
 
 def test_a_conjunction_of_nothing_is_refused() -> None:
     """No text spells the conjunction of no names, so there is no such condition."""
-    with pytest.raises(EmptyConjunctionError, match="at least one name"):
+    with pytest.raises(NoNamesError, match="at least one name"):
         all_of([])
 
 

@@ -62,12 +62,12 @@ def test_every_evaluation_asks_anew() -> None:
 def test_an_answer_that_is_no_truth_value_is_refused(answer: object) -> None:
     """A lookup that answers with a status instead of a truth value is a mistake, not "true"."""
     answers: dict[Name, object] = {Name("A"): True, Name("B"): answer}
-    with pytest.raises(TypeError, match="for 'B'; it must answer True, False or None"):
+    with pytest.raises(TypeError, match="for 'B'; it must return True, False or None"):
         parse("A || B").evaluate(answers.get)  # type: ignore[arg-type]
 
 
 def test_an_error_in_the_lookup_passes_through() -> None:
-    """What the lookup raises is the caller's business and arrives unchanged."""
+    """What the lookup raises reaches the caller unchanged."""
     with pytest.raises(KeyError, match="B"):
         parse("A || B").evaluate({Name("A"): True}.__getitem__)
 

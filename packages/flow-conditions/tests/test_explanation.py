@@ -78,7 +78,7 @@ def test_every_part_reads_as_the_condition_it_is() -> None:
 def test_the_parts_of_any_condition_are_found_in_its_text(
     data: st.DataObject, texts: st.SearchStrategy[str], outcomes: Vocabulary
 ) -> None:
-    """Wherever parentheses stand, a part's text is that of the condition which the part is."""
+    """A part's text is that of the same condition on its own, wherever parentheses stand."""
     condition = parse(data.draw(texts), outcomes)
     answers = {name: data.draw(st.sampled_from((True, None, False))) for name in condition.operands}
     todo = [condition.explain(answers.__getitem__)]
@@ -125,6 +125,6 @@ def test_explanations_are_values() -> None:
 
 
 def test_an_answer_that_is_no_truth_value_is_refused() -> None:
-    """Explaining asks by the same rules as evaluating."""
-    with pytest.raises(TypeError, match="the lookup answered 'FAILED' for 'A'"):
+    """Explaining calls the lookup by the same rules as evaluating."""
+    with pytest.raises(TypeError, match="the lookup returned 'FAILED' for 'A'"):
         parse("A").explain(lambda _: "FAILED")  # type: ignore[arg-type,return-value]

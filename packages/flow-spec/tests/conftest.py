@@ -12,7 +12,7 @@ type Steps = Callable[..., FlowSpec]
 
 @pytest.fixture
 def complaints() -> Complaints:
-    """Return the lines that `parse_flow` complains with; none where the flow is valid."""
+    """Return the lines of the error that `parse_flow` raises; none where the flow is valid."""
 
     def complain(text: str | bytes, format_: str = "yaml") -> list[str]:
         try:

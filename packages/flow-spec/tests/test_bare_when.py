@@ -91,7 +91,7 @@ def test_a_block_scalar_that_contains_when_is_left_alone() -> None:
 
 
 def test_the_item_after_a_when_may_have_no_tag(complaints: Complaints) -> None:
-    """Only the value of `when` is text at once: the next value is judged by YAML (rule 2.4)."""
+    """Only the value of `when` is read as text; YAML's rules hold for the next (rule 2.4)."""
     text = "flow_id: f\nsteps:\n- {id: A, command: [x]}\n- {id: S, when: !A, command: [!x ]}\n"
     (line,) = complaints(text)
     assert line.startswith("f:4:31: steps[1].command[0]: YAML tags such as !x are not supported")

@@ -37,22 +37,22 @@ FOREIGN = [
     ("A.skip", "write 'skipped'"),
     ("A.Skipped", "write 'skipped'"),
     ("A.faild", "failed"),
-    ("A.nonsense", "known are succeeded, failed, skipped, finished"),
+    ("A.nonsense", "the predicates are succeeded, failed, skipped, finished"),
     ("A and B", "&&"),
     ("A or B", "||"),
     ("not A", "!"),
     ("A & B", "&&"),
     ("A | B", "||"),
-    ("always", "write `A.finished`"),
-    ("always()", "write `A.finished`"),
-    ("always() && A", "write `A.finished`"),
-    ("A && always( )", "write `A.finished`"),
-    ("failure()", "write `A.failed` or `!A`"),
-    ("!failure()", "write `A.failed` or `!A`"),
-    ("failure", "write `A.failed` or `!A`"),
-    ("success()", "write `A` or `A.succeeded`"),
-    ("success", "write `A` or `A.succeeded`"),
-    ("cancelled()", "a cancelled flow starts no further step"),
+    ("always", "write 'A.finished'"),
+    ("always()", "write 'A.finished'"),
+    ("always() && A", "write 'A.finished'"),
+    ("A && always( )", "write 'A.finished'"),
+    ("failure()", "write 'A.failed' or '!A'"),
+    ("!failure()", "write 'A.failed' or '!A'"),
+    ("failure", "write 'A.failed' or '!A'"),
+    ("success()", "write 'A' or 'A.succeeded'"),
+    ("success", "write 'A' or 'A.succeeded'"),
+    ("cancelled()", "a cancelled flow starts no more steps"),
 ]
 
 
@@ -158,7 +158,7 @@ def test_a_cycle_is_told_from_its_first_step_along_its_dependencies(
 
 
 def test_a_cycle_is_looked_for_only_in_an_otherwise_valid_flow(complaints: Complaints) -> None:
-    """A cycle that a mistake makes up would mislead (rule 3.6)."""
+    """Other mistakes could make up a cycle that is not there (rule 3.6)."""
     text = "flow_id: f\nsteps: [{id: A, command: [x], when: B}, {id: B, command: [], when: A}]"
     (line,) = complaints(text)
     assert "cycle" not in line

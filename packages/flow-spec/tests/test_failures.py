@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import FlowSpec, parse_flow
+from flow_spec import FlowSpec, differences, parse_flow
 
 type Complaints = Callable[..., list[str]]
 
@@ -16,14 +16,14 @@ def flow(fields: str) -> str:
 
 
 def test_the_order_means_nothing() -> None:
-    """The codes are a set, and 0 alone succeeds if nothing is said (rules 4.4 and 9.12)."""
+    """The codes are a set, and by default 0 alone succeeds (rules 4.4 and 9.12)."""
     step = parse_flow(flow("retry_exit_codes: [75, 3], skip_exit_codes: [9, 4]")).steps[0]
     assert [getattr(step, name) for name in NAMES] == [(0,), (4, 9), (3, 75)]
     again = FlowSpec.from_json(parse_flow(flow("success_exit_codes: [5, 0]")).to_json())
-    assert again.differences(parse_flow(flow("success_exit_codes: [0, 5]"))) == ()
+    assert differences(again, parse_flow(flow("success_exit_codes: [0, 5]"))) == ()
 
 
-MEANING = "already; an outcome has one meaning"
+MEANING = "; an exit code can have only one meaning"
 WRONG = [
     ("success_exit_codes: 3", "success_exit_codes: must be a list of exit codes, such as [0, 3]"),
     ("success_exit_codes: []", "success_exit_codes: must not be empty"),
@@ -31,15 +31,15 @@ WRONG = [
     ("skip_exit_codes: [256]", "skip_exit_codes[0]: must be an integer <= 255"),
     ("skip_exit_codes: [-9]", "skip_exit_codes[0]: must be an integer >= 0"),
     ("skip_exit_codes: [4, 4]", 'skip_exit_codes[1]: "4" is listed twice'),
-    ("skip_exit_codes: [0]", f"skip_exit_codes: 0 is in success_exit_codes {MEANING}"),
-    ("retry_exit_codes: [0]", f"retry_exit_codes: 0 is in success_exit_codes {MEANING}"),
+    ("skip_exit_codes: [0]", f"skip_exit_codes: 0 is already in success_exit_codes{MEANING}"),
+    ("retry_exit_codes: [0]", f"retry_exit_codes: 0 is already in success_exit_codes{MEANING}"),
     (
         "skip_exit_codes: [4, 5], success_exit_codes: [0, 5]",
-        f"skip_exit_codes: 5 is in success_exit_codes {MEANING}",
+        f"skip_exit_codes: 5 is already in success_exit_codes{MEANING}",
     ),
     (
         "skip_exit_codes: [4], retry_exit_codes: [3, 4]",
-        f"retry_exit_codes: 4 is in skip_exit_codes {MEANING}",
+        f"retry_exit_codes: 4 is already in skip_exit_codes{MEANING}",
     ),
 ]
 
@@ -71,5 +71,5 @@ def test_a_delay_grows_up_to_the_longest(fields: str, failures: int, delay: floa
 
 
 def test_zero_may_skip(complaints: Complaints) -> None:
-    """What succeeds can be said anew, 0 left out (rule 9.12)."""
+    """`success_exit_codes` may leave out 0 (rule 9.12)."""
     assert complaints(flow("skip_exit_codes: [0], success_exit_codes: [1]")) == []

@@ -38,7 +38,7 @@ def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Com
         'f:5:3: steps[0].comand: unknown key; did you mean "command"?',
         f'f:6:12: steps[0].command: {LIST}; got "echo hi"',
         'f:7:12: steps[0].retries: must be an integer >= 0, got "many"',
-        "f:8:7: steps[1].id: duplicate id: steps[0] has it already",
+        "f:8:7: steps[1].id: duplicate id: steps[0] already has it",
         'f:10:9: steps[1].when: unknown step "B"',
         'f:10:9: steps[1].when: unknown step "C"',
         'f:11:16: steps[1].depends_on[0]: unknown step "laod"; did you mean "load"?',
@@ -60,21 +60,21 @@ def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints)
         'f: steps[0].comand: unknown key; did you mean "command"?',
         f'f: steps[0].command: {LIST}; got "echo hi"',
         'f: steps[0].retries: must be an integer >= 0, got "many"; write it without quotes',
-        "f: steps[1].id: duplicate id: steps[0] has it already",
+        "f: steps[1].id: duplicate id: steps[0] already has it",
         'f: steps[1].when: unknown step "B"',
         "f: steps[1].retries: duplicate key",
     ]
 
 
 def test_problems_are_data() -> None:
-    """Message, path, line, column and excerpt are attributes; only `str` makes text of them."""
+    """Message, path, line, column and excerpt are attributes; `str` makes text of them."""
     with pytest.raises(FlowFileError) as caught:
         parse_flow("flow_id: f\nsteps: [{id: A, command: [x], when: A.done}]", source="x.yaml")
     assert caught.value.source == "x.yaml"
     (problem,) = caught.value.problems
     assert problem == Problem(
         message="unknown predicate 'done': write 'finished'; "
-        "known are succeeded, failed, skipped, finished",
+        "the predicates are succeeded, failed, skipped, finished",
         path="steps[0].when",
         line=2,
         column=37,
@@ -237,7 +237,7 @@ TEXTS = [
     ("flow_id", "\\ud800", "must be printable, got the surrogate U+D800"),
     ("flow_id", "", "must have 1 to 255 characters, got none"),
     ("word", "a\\u0000b", "must not contain the character U+0000, which no command can be passed"),
-    ("word", "\\udc80", "must not contain the surrogate U+DC80: it is no character"),
+    ("word", "\\udc80", "must not contain the surrogate U+DC80, which is not a character"),
     ("description", "\\u0007", "must be printable, got the control character U+0007"),
 ]
 
@@ -277,7 +277,7 @@ def test_nothing_in_a_message_disturbs_a_terminal(complaints: Complaints) -> Non
 
 
 def test_an_unknown_format_is_the_callers_mistake() -> None:
-    """A format is `yaml` or `json`; another one is no problem of the file."""
+    """A format is `yaml` or `json`; any other is the caller's mistake, not the file's."""
     with pytest.raises(ValueError, match="is yaml or json, not 'toml'") as caught:
         parse_flow("", format="toml")  # type: ignore[arg-type]
     assert not isinstance(caught.value, FlowFileError)

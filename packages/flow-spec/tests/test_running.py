@@ -53,3 +53,11 @@ def test_the_list_of_failed_steps_is_bounded() -> None:
     named = variables["ORCHESJOB_FLOW_FAILED_STEPS"].split()
     assert named == ids[: len(named)]
     assert 500 < len(named) < 512
+
+
+def test_variables_are_laid_over_those_of_the_flow() -> None:
+    """`with_env` replaces and adds, and leaves the flow as it was (rule 9.12)."""
+    flow = parse_flow("flow_id: f\nenv: {A: 1, B: 2}\nsteps: [{id: A, command: [x]}]")
+    assert flow.with_env({"C": "3", "A": "0"}).env == (("A", "0"), ("B", "2"), ("C", "3"))
+    assert flow.env == (("A", "1"), ("B", "2"))
+    assert flow.with_env({}) == flow

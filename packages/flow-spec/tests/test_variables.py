@@ -19,8 +19,9 @@ def test_texts_are_what_stands_in_the_file() -> None:
     assert dict(flow.env) == {"E": "", "D": "2026-05-07", "N": "no", "Z": "~", "_a1": "x=y\n"}
 
 
-OWN = "must not begin with ORCHESJOB_: these are orchesjob's and this program's own"
+OWN = "must not begin with ORCHESJOB_, which orchesjob and this program use"
 SPELLED = "must be made of A-Z, a-z, 0-9 and _, and not begin with a digit"
+BREAKING = "would also change how orchesjob itself starts; set it inside the command: "
 WRONG = [
     ("[A=1]", "env: must be a mapping of names to texts, such as {LANG: C}; got a list"),
     ("A=1", 'env: must be a mapping of names to texts, such as {LANG: C}; got "A=1"'),
@@ -31,6 +32,9 @@ WRONG = [
     ("{Ä: x}", f'env.Ä: {SPELLED}, got "Ä"'),
     ("{ORCHESJOB_HOME: /x}", f"env.ORCHESJOB_HOME: {OWN}"),
     ("{ORCHESJOB_FLOW_STEP: b}", f"env.ORCHESJOB_FLOW_STEP: {OWN}"),
+    ("{PYTHONHOME: /x}", f"env.PYTHONHOME: {BREAKING}[env, PYTHONHOME=..., ...]"),
+    ("{PYTHONPATH: lib}", f"env.PYTHONPATH: {BREAKING}[env, PYTHONPATH=..., ...]"),
+    ("{LD_PRELOAD: x.so}", f"env.LD_PRELOAD: {BREAKING}[env, LD_PRELOAD=..., ...]"),
     ("{A: 1, A: 2}", "env.A: duplicate key, first given on line 2"),
     ("{A: [1]}", "env.A: must be text, got a list; put it in quotes"),
     ("{A: }", "env.A: is empty; give it a value, or remove the key if it is optional"),
@@ -48,6 +52,14 @@ def test_what_no_process_can_be_given_is_an_error(
     assert f": {message}" in line
     (line,) = complaints(f"flow_id: f\nsteps:\n- id: A\n  command: [x]\n  env: {env}")
     assert f": steps[0].{message.replace('line 2', 'line 5')}" in line
+
+
+@pytest.mark.parametrize(
+    "name", ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "LDFLAGS", "MY_LD_"]
+)
+def test_names_that_break_nothing(name: str) -> None:
+    """What leaves orchesjob's own start as it is may be set."""
+    assert flaw_of_setting(name, "1") is None
 
 
 def test_a_name_shares_the_space_of_its_value() -> None:

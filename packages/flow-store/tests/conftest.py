@@ -27,7 +27,7 @@ def store(path: Path) -> Iterator[FlowStore]:
 
 @pytest.fixture
 def create() -> Callable[..., bool]:
-    """Record the run `k` of three steps `a`, `b` and `c`, unless told otherwise."""
+    """Record the run `k` of three steps `a`, `b` and `c`, unless other facts are given."""
 
     def _create(store: FlowStore, run_key: str = "k", **other: object) -> bool:
         facts: dict[str, object] = {

@@ -27,7 +27,7 @@ def test_request_is_recorded(run_store: FlowStore, grace_sec: float | None) -> N
 
 
 def test_first_request_wins(run_store: FlowStore) -> None:
-    """A second request changes nothing and is told the first."""
+    """A second request changes nothing and returns the first."""
     first = run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
     assert run_store.request_cancel("k", requested_at=106.0, grace_sec=9.0) == first
     assert run_store.cancel_request("k") == CancelRequest(105.0, None)

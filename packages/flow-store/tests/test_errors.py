@@ -8,6 +8,7 @@ import pytest
 from flow_store import (
     CancelRequest,
     CancelRequested,
+    DamagedRecord,
     NotRecorded,
     RunTakenOver,
     StoreBroken,
@@ -54,14 +55,14 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
             (
                 "the flow database /home/me/flow.sqlite3 is broken: "
                 "database disk image is malformed; "
-                "move it away - `start` finds the outcomes of strict steps again in orchesjob"
+                "move it away: `start` recovers the outcomes of strict steps from orchesjob"
             ),
         ),
         (
-            StoreForeign(FILE, "it is no regular file"),
+            StoreForeign(FILE, "it is not a regular file"),
             StoreBroken,
             (
-                "/home/me/flow.sqlite3 is not a flow database: it is no regular file; "
+                "/home/me/flow.sqlite3 is not a flow database: it is not a regular file; "
                 "move it away or name another file"
             ),
         ),
@@ -69,16 +70,25 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
             StoreNewer(FILE, 7, 1),
             RuntimeError,
             (
-                "the flow database /home/me/flow.sqlite3 has schema version 7, this program knows "
-                "versions up to 1: install the newer program, or name another file"
+                "the flow database /home/me/flow.sqlite3 has schema version 7, but this program "
+                "knows versions up to 1 only: install the newer program or name another file"
             ),
         ),
         (
             Unstorable("Python int too large to convert to SQLite INTEGER"),
             ValueError,
             (
-                "the flow database cannot hold this value: "
+                "the flow database cannot store this value: "
                 "Python int too large to convert to SQLite INTEGER"
+            ),
+        ),
+        (
+            DamagedRecord("k", "a", 2, "Expecting value"),
+            ValueError,
+            (
+                "the orchesjob report recorded for attempt 2 of step 'a' of run 'k' is damaged: "
+                "Expecting value; restore the flow database from a backup, "
+                "or `prune` the run once it has ended"
             ),
         ),
         (
@@ -117,7 +127,7 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
     ],
 )
 def test_sentence(error: StoreError, builtin: type[Exception], sentence: str) -> None:
-    """Every error says what is wrong, where, and how to mend it, and is a builtin's kind."""
+    """Every error says what is wrong, where, and how to fix it, and is a kind of builtin error."""
     assert str(error) == sentence
     assert isinstance(error, builtin)
     assert error.retryable is (error is LOCKED)

@@ -46,6 +46,7 @@ def test_summary(three: FlowStore) -> None:
         error="1 step failed: a",
         started_at=300.0,
         finished_at=400.0,
+        revision=1,
         cancel=None,
         steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
     )

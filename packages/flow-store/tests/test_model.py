@@ -50,6 +50,7 @@ def _step(draw: st.DrawFn) -> Step:
         draw(st.integers(0, 3)),
         draw(st.integers(0, 3)),
         *(draw(TIMES), draw(TIMES), draw(TEXTS), draw(TIMES), draw(TIMES), draw(TEXTS)),
+        draw(st.none() | st.integers(1, 3)),
     )
 
 
@@ -121,11 +122,10 @@ class ModelRun:
         self.header = RunHeader(FlowStatus.PENDING)
         self.revision += 1
         self.cancel = None
+        retry_no = max(step.retry_no or 0 for step in self.steps) + 1
         for position, retries in resets.items():
-            step = self.steps[position]
-            self.steps[position] = Step(
-                position, step.step_id, StepStatus.PENDING, step.attempt_no, 0, retries
-            )
+            waiting = Step.waiting(position, self.steps[position].step_id, retries, retry_no)
+            self.steps[position] = waiting._replace(attempt_no=self.steps[position].attempt_no)
 
 
 class StoreMachine(RuleBasedStateMachine):

@@ -28,10 +28,10 @@ if sys.platform != "darwin":  # its file systems take no name that is not UTF-8
     FILE_NAMES.append("caf\udce9.db")
 
 
-@pytest.fixture
-def umask() -> Iterator[None]:
-    """The most generous of all umasks."""
-    before = os.umask(0)
+@pytest.fixture(params=[0, 0o277, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A umask that takes nothing away, or more than its owner wants."""
+    before = os.umask(request.param)
     yield
     os.umask(before)
 
@@ -107,7 +107,7 @@ def test_missing_folder(tmp_path: Path, opener: Opener) -> None:
 @pytest.mark.parametrize(
     ("opener", "error", "words"),
     [
-        (FlowStore.open, StoreForeign, "is a link that leads nowhere"),
+        (FlowStore.open, StoreForeign, "is a link whose target is missing"),
         (FlowStore.open_readonly, StoreMissing, "nothing has been recorded"),
     ],
 )

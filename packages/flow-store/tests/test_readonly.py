@@ -78,7 +78,7 @@ def _block_index(path: Path) -> None:
 
 
 def test_readonly_where_nothing_can_be_created(filled: Path) -> None:
-    """Where SQLite cannot create its index beside the file, the file is read as it stands."""
+    """Where SQLite cannot create its index beside the file, the file is read alone."""
     Path(f"{filled}-wal").unlink()
     _block_index(filled)
     with FlowStore.open_readonly(filled) as store:
@@ -97,7 +97,7 @@ with FlowStore.open_readonly(sys.argv[1]) as store:
 def test_readonly_on_a_full_disk(
     filled: Path, python: Callable[..., Popen[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no room for SQLite's index, the file is read as it stands."""
+    """Where there is no room for SQLite's index, the file is read alone."""
     # Nor is there room for what coverage would write at the end.
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     Path(f"{filled}-shm").unlink()
@@ -115,7 +115,7 @@ def test_readonly_refuses_to_miss_commits(path: Path, create: Callable[..., bool
 
 
 def test_readonly_with_an_unreadable_log(path: Path, create: Callable[..., bool]) -> None:
-    """A log of which not even the size can be told counts as one that holds commits."""
+    """A log whose size cannot be read counts as one that holds commits."""
     with FlowStore.open(path) as store:
         create(store)
     _block_index(path)

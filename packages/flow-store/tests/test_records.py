@@ -19,7 +19,7 @@ def test_terminal_flow_statuses() -> None:
 
 
 def test_terminal_step_statuses() -> None:
-    """A step ends SUCCEEDED, FAILED, SKIPPED or CANCELLED; a DELAYED one goes on (rule 5.2)."""
+    """A step ends SUCCEEDED, FAILED, SKIPPED or CANCELLED; DELAYED is no end (rule 5.2)."""
     ended = {"SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED"}
     assert {s for s in StepStatus if s.is_terminal} == ended
 

@@ -143,7 +143,7 @@ def test_socket_is_foreign(tmp_path: Path) -> None:
     try:
         with closing(socket.socket(socket.AF_UNIX)) as listener:
             listener.bind("s")
-            with pytest.raises(StoreForeign, match="no regular file"):
+            with pytest.raises(StoreForeign, match="not a regular file"):
                 FlowStore.open_readonly("s")
     finally:
         os.chdir(before)

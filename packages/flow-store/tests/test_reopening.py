@@ -1,4 +1,4 @@
-"""A run that has ended goes on: in one transaction, and with its history (rule 9.7)."""
+"""A run that has ended is opened again: in one transaction, and with its history (rule 9.7)."""
 
 from collections.abc import Callable
 
@@ -52,10 +52,24 @@ def test_reopen(ended: FlowStore) -> None:
     assert run.started_at == before.started_at
     assert run.steps == (
         before.steps[0],
-        Step(1, "b", StepStatus.PENDING, 1, 0, 5),
-        Step(2, "c", StepStatus.PENDING, 0, 0, 7),
+        Step(1, "b", StepStatus.PENDING, 1, 0, 5, retry_no=1),
+        Step(2, "c", StepStatus.PENDING, 0, 0, 7, retry_no=1),
     )
     assert ended.attempts("k") == (FIRST,)
+
+
+def test_retries_are_numbered(ended: FlowStore) -> None:
+    """Each step names the `retry` that had it decided last: what predates what can be told."""
+    ended.reopen("k", Reopening("new", {1: 5}), revision=1)
+    ended.apply("k", Changes(RunHeader(FlowStatus.FAILED, "x", 140.0)), revision=2)
+    ended.reopen("k", Reopening("new", {}, [("c", 7)]), revision=3)
+    run = ended.load("k")
+    assert run is not None
+    assert [step.retry_no for step in run.steps] == [None, 1, 2]
+    first, second, third = run.steps
+    assert [first.predates(second), second.predates(third)] == [True, True]
+    assert [second.predates(first), second.predates(second)] == [False, False]
+    assert [first.has_begun, second.has_begun, third.has_begun] == [True, False, False]
 
 
 def test_history(ended: FlowStore) -> None:
@@ -73,7 +87,7 @@ def test_history(ended: FlowStore) -> None:
 
 
 def test_foreign_job(ended: FlowStore) -> None:
-    """Of an attempt that met somebody else's job, the job is known, but it names no job of ours."""
+    """An attempt that met another run's job has the job recorded, but no job id."""
     ended.reopen("k", Reopening("new", {1: 0}), revision=1)
     second = FIRST._replace(number=2, job_id=None)
     ended.apply("k", Changes(attempts={(1, 2): second}), revision=2)

@@ -21,6 +21,12 @@ from flow_store import (
 )
 
 
+def test_a_key(run_store: FlowStore) -> None:
+    """A run is there by its very key, and by no other (rule 4.1)."""
+    assert run_store.has("k")
+    assert not run_store.has("K")
+
+
 def test_new_run(run_store: FlowStore) -> None:
     """A new run and its steps are PENDING, at revision 0, without attempts (rules 5.1, 5.2)."""
     assert run_store.load("k") == Run(
@@ -50,6 +56,17 @@ def test_create_says_whether_it_did(store: FlowStore, create: Callable[..., bool
     before = store.load("k")
     assert create(store, definition="another", steps=[("z", 9)]) is False
     assert store.load("k") == before
+
+
+def test_the_orchesjob_home_of_a_run(store: FlowStore, create: Callable[..., bool]) -> None:
+    """A run without a home gets one, any path; one that has a home keeps it (rule 4.8)."""
+    create(store, "old")
+    create(store, "new", orchesjob_home="/caf\udce9")
+    for run_key in ("old", "new"):
+        store.record_orchesjob_home(run_key, "/srv/\udce9")
+    found = [store.load(run_key) for run_key in ("old", "new")]
+    assert [run and run.orchesjob_home for run in found] == ["/srv/\udce9", "/caf\udce9"]
+    assert [run and run.revision for run in found] == [0, 0]
 
 
 def test_unknown_run(run_store: FlowStore) -> None:
@@ -178,7 +195,7 @@ def test_unstorable_values(
     with pytest.raises(Unstorable):
         create(store, **facts)
     assert store.load("k") is None
-    assert create(store), "the store goes on"
+    assert create(store), "the store still works"
 
 
 def test_large_run_loads_fast(store: FlowStore, create: Callable[..., bool]) -> None:

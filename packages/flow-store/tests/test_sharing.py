@@ -115,7 +115,7 @@ def test_a_reader_sees_one_moment(path: Path, python: Python) -> None:
 
 
 def test_only_one_of_two_writers_goes_on(run_store: FlowStore, path: Path, step: Step) -> None:
-    """Of two runners that know the same revision, the slower one is told (rule 4.5)."""
+    """Of two runners that know the same revision, the slower one gets an error (rule 4.5)."""
     with FlowStore.open(path) as other:
         other.apply("k", Changes(steps={0: step}), revision=0)
         with pytest.raises(RunTakenOver):
@@ -165,7 +165,7 @@ def test_creation_goes_on_when_a_writer_lets_go(path: Path, python: Python) -> N
 
 
 def test_full_disk(run_store: FlowStore, path: Path, python: Python) -> None:
-    """On a full disk nothing is written, reading goes on, and the same changes work later."""
+    """On a full disk nothing is written, reading works, and the same changes succeed later."""
     *refused, read, revision = _output(python(FILL, path))
     assert len(refused) == 3
     for answer in refused:
@@ -238,7 +238,7 @@ def test_a_runner_keeps_its_log_small(
 def test_checkpoint_is_quiet_while_others_read(
     run_store: FlowStore, path: Path, raw: sqlite3.Connection, step: Step
 ) -> None:
-    """A log that somebody reads is left for the next checkpoint, and nothing is lost."""
+    """A log that is being read is left for the next checkpoint, and nothing is lost."""
     raw.execute("BEGIN")
     raw.execute("SELECT * FROM runs").fetchall()
     run_store.apply("k", Changes(steps={0: step}), revision=0)

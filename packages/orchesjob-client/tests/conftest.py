@@ -20,6 +20,8 @@ ANSWER: Mapping[str, Any] = {
     "exit_code": None,
     "stdout_file": "/h/logs/91f4.stdout",
     "stderr_file": "/h/logs/91f4.stderr",
+    "finished_at": None,
+    "abort_reason": None,
     "strict": False,
     "existing": False,
 }

@@ -213,7 +213,7 @@ def test_inherited_descriptor(
         if call == "start":
             client.start("k", ["true"], inherit_fd=lock.fileno())
         else:
-            client.abort(run_key="k", inherit_fd=lock.fileno())
+            client.abort(job_key="k", inherit_fd=lock.fileno())
     files = (tmp_path / "files").read_text(encoding="utf-8").splitlines()
     assert str(tmp_path / "lock") in files
     assert str(tmp_path / "private") not in files
@@ -249,7 +249,7 @@ def test_many_threads(executable: Executable, answer: Answer, tmp_path: Path) ->
     def ask(number: int) -> list[str]:
         barrier.wait()
         reports = [client.status(f"k{number}") for _ in range(5)]
-        return [report.run_key for report in reports if report is not None]
+        return [report.job_key for report in reports if report is not None]
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == [[f"k{number}"] * 5 for number in range(8)]

@@ -47,7 +47,7 @@ def arguments(folder: Path) -> list[str]:
 def test_start_command_line(
     answer: Answer, answering: Answering, tmp_path: Path, options: Any, words: list[str]
 ) -> None:
-    """The key stands in one word with its option, the command behind `--`."""
+    """The key is in one word with its option, and the command follows `--`."""
     OrchesjobClient(answering(answer())).start("k", ["sleep", "2"], **options)
     assert arguments(tmp_path) == words
 
@@ -56,20 +56,20 @@ def test_start_command_line(
 def test_any_key(answer: Answer, answering: Answering, tmp_path: Path, key: str) -> None:
     """A key that looks like an option is still a key."""
     client = OrchesjobClient(answering(answer(run_key=key)))
-    assert client.start(key, ["true"]).run_key == key
+    assert client.start(key, ["true"]).job_key == key
     assert arguments(tmp_path)[1] == f"--run-key={key}"
     report = client.status(key)
     assert report is not None
-    assert report.run_key == key
+    assert report.job_key == key
 
 
 @pytest.mark.parametrize(
     "command", [["--", "x"], ["git", "--", "-f"], ["--strict"], ["é\udcff", ""]]
 )
-def test_command_as_it_stands(
+def test_command_is_passed_unchanged(
     answer: Answer, answering: Answering, tmp_path: Path, command: list[str]
 ) -> None:
-    """The command's words reach orchesjob untouched, bytes that are no UTF-8 included."""
+    """The command's words reach orchesjob untouched, even bytes that are not UTF-8."""
     OrchesjobClient(answering(answer())).start("k", command)
     raw = (tmp_path / "argv").read_bytes().split(b"\n")[:-1]
     assert raw[raw.index(b"--") + 1 :] == [os.fsencode(word) for word in command]
@@ -78,11 +78,11 @@ def test_command_as_it_stands(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"run_key": "k"}, ["abort", "--run-key=k"]),
+        ({"job_key": "k"}, ["abort", "--run-key=k"]),
         ({"job_id": "j"}, ["abort", "--job-id=j"]),
-        ({"run_key": "k", "job_id": "j"}, ["abort", "--job-id=j"]),
+        ({"job_key": "k", "job_id": "j"}, ["abort", "--job-id=j"]),
         (
-            {"run_key": "k", "grace_sec": 0, "reason": "-why"},
+            {"job_key": "k", "grace_sec": 0, "reason": "-why"},
             ["abort", "--run-key=k", "--grace-seconds=0", "--reason=-why"],
         ),
     ],
@@ -105,7 +105,7 @@ def test_abort_of_nothing() -> None:
 def test_running(answer: Answer, answering: Answering, tmp_path: Path) -> None:
     """One call lists all active jobs of the home."""
     client = OrchesjobClient(answering([answer(), answer(run_key="other")]))
-    assert [report.run_key for report in client.running()] == ["k", "other"]
+    assert [report.job_key for report in client.running()] == ["k", "other"]
     assert arguments(tmp_path) == ["status", "--running"]
     assert OrchesjobClient(answering([])).running() == ()
 
@@ -118,7 +118,7 @@ def test_running_garbage(answering: Answering, document: object) -> None:
 
 
 def test_version(answering: Answering) -> None:
-    """The version is what stands behind the name."""
+    """The version is the word after the name."""
     assert OrchesjobClient(answering("orchesjob 1.1.0\n")).version() == "1.1.0"
 
 
@@ -133,7 +133,7 @@ CALLS: dict[str, Callable[[OrchesjobClient], object]] = {
     "orchesjob start": lambda client: client.start("k", ["true"]),
     "orchesjob status": lambda client: client.status("k"),
     "orchesjob status --running": lambda client: client.running(),
-    "orchesjob abort": lambda client: client.abort(run_key="k"),
+    "orchesjob abort": lambda client: client.abort(job_key="k"),
     "orchesjob --version": lambda client: client.version(),
 }
 
@@ -164,7 +164,7 @@ def test_exit_codes_of_unknown_jobs(answering: Answering) -> None:
     client = OrchesjobClient(answering("", code=3, stderr="orchesjob: run_key not found"))
     assert client.status("k") is None
     with pytest.raises(JobNotFound, match="run_key not found"):
-        client.abort(run_key="k")
+        client.abort(job_key="k")
     for call in (client.running, client.version, lambda: client.start("k", ["true"])):
         with pytest.raises(CallFailed):
             call()
@@ -183,7 +183,7 @@ def test_exit_code_of_ended_jobs(answering: Answering) -> None:
     ("code", "said"), [("exit 1", "exit 1 without a message"), ("kill -9 $$", "killed by signal 9")]
 )
 def test_silent_failure(executable: Executable, code: str, said: str) -> None:
-    """A failure without a word is told by its exit code or signal."""
+    """A failure without a message is described by its exit code or signal."""
     with pytest.raises(CallFailed) as caught:
         OrchesjobClient(executable(code)).status("k")
     assert caught.value.cause_text == said
@@ -224,7 +224,7 @@ def test_answer_about_another_job(answer: Answer, answering: Answering) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_time_limit(executable: Executable, call: str) -> None:
-    """Every call has a limit; the time that orchesjob is told to wait is added to it."""
+    """Every call has a limit, to which the time is added that orchesjob itself may wait."""
     limits = CallLimits(start_sec=-9.8, status_sec=0.2, abort_sec=-4.8)  # plus 10 and 5
     with pytest.raises(CallTimedOut, match=r"no answer within 0\.2 s"):
         CALLS[call](OrchesjobClient(executable("exec sleep 60"), limits=limits))
@@ -236,7 +236,7 @@ def test_limit_grows_with_what_was_asked(executable: Executable) -> None:
     with pytest.raises(CallTimedOut, match=r"within 0\.5 s"):
         client.start("k", ["true"], start_timeout_sec=0.2)
     with pytest.raises(CallTimedOut, match=r"within 0\.4 s"):
-        client.abort(run_key="k", grace_sec=0.1)
+        client.abort(job_key="k", grace_sec=0.1)
 
 
 @pytest.mark.parametrize(
@@ -266,4 +266,4 @@ def test_impossible_times(answer: Answer, answering: Answering, seconds: float) 
     with pytest.raises(CallRefused):
         client.start("k", ["true"], start_timeout_sec=seconds)
     with pytest.raises(CallRefused):
-        client.abort(run_key="k", grace_sec=seconds)
+        client.abort(job_key="k", grace_sec=seconds)

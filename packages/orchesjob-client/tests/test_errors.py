@@ -1,4 +1,4 @@
-"""Errors say what was asked, what came of it, and whether asking again can help."""
+"""Errors name the call, what happened, and whether asking again can help."""
 
 import pickle
 
@@ -20,11 +20,11 @@ from orchesjob_client import (
 BUILTINS = {
     OrchesjobMissing: FileNotFoundError,
     CallRefused: ValueError,
-    CallFailed: Exception,
+    CallFailed: RuntimeError,
     CallTimedOut: TimeoutError,
     BadAnswer: ValueError,
     JobNotFound: LookupError,
-    JobNotRunning: Exception,
+    JobNotRunning: RuntimeError,
 }
 RETRYABLE = {OrchesjobMissing, CallFailed, CallTimedOut, BadAnswer}
 
@@ -51,7 +51,7 @@ def test_pickle(kind: type[OrchesjobError]) -> None:
 
 
 def test_missing_names_the_way_out() -> None:
-    """A missing orchesjob is an error that names the path and how to mend it."""
+    """A missing orchesjob is an error that names the path and how to fix it."""
     error = OrchesjobMissing("orchesjob start", "/x/orchesjob: No such file", "/x/orchesjob")
     assert error.filename == "/x/orchesjob"
     assert "/x/orchesjob" in str(error)

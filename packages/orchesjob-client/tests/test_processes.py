@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from orchesjob_client import Process, end_processes, is_alive, marked_processes
-from orchesjob_client.ps import parse_processes, parse_started
+from orchesjob_client.processes.ps import parse_processes, parse_started
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]
 
@@ -59,7 +59,7 @@ def test_found_by_value(spawn: Spawn, env: dict[str, str], value: str) -> None:
 
 
 def test_daemon_is_found(spawn: Spawn, env: dict[str, str], value: str, tmp_path: Path) -> None:
-    """A grandchild in a session of its own, whose parents are gone, still bears the mark."""
+    """A grandchild in a session of its own, whose parents have ended, still carries the mark."""
     os.mkfifo(tmp_path / "never")
     daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid; read word < {tmp_path}/never'"
     parent = spawn(code=f"{daemon} & while ! test -s {tmp_path}/pid; do :; done", env=env)
@@ -70,7 +70,7 @@ def test_daemon_is_found(spawn: Spawn, env: dict[str, str], value: str, tmp_path
 
 
 def test_zombies_are_not_found(spawn: Spawn, env: dict[str, str], value: str) -> None:
-    """A zombie has ended, though nobody has asked for its exit code yet."""
+    """A zombie has ended, although its exit code has not been read yet."""
     process = spawn(env=env)
     found = one(value)
     os.kill(process.pid, signal.SIGKILL)
@@ -80,7 +80,7 @@ def test_zombies_are_not_found(spawn: Spawn, env: dict[str, str], value: str) ->
 
 
 def test_self_is_not_found(env: dict[str, str], value: str) -> None:
-    """A program that bears the mark itself is not among the processes that it might end."""
+    """A program that carries the mark itself is not among the processes that it might end."""
     script = (
         "from orchesjob_client import marked_processes;"
         f"print(marked_processes({MARK!r}, [{value!r}]))"
@@ -169,7 +169,7 @@ def test_ended_meanwhile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", [0, 1])
 def test_short_of_descriptors(spawn: Spawn, env: dict[str, str], value: str, left: int) -> None:
-    """Not to be able to look is an error, never the answer that nobody is there (rule 5.8)."""
+    """Being unable to look is an error and never means that there is no process (rule 5.8)."""
     spawn(env=env)
     lowest_free = os.dup(0)
     os.close(lowest_free)
@@ -206,7 +206,7 @@ def test_parse_ps() -> None:
     assert [(process.pid, process.command, process.value) for process in found] == [
         (501, "/bin/sleep 60", "abc")
     ]
-    # The environment stands last, so the last mention counts, not that in the command.
+    # The environment comes last, so the last mention counts, not the one in the command.
     assert parse_processes(PS_OUTPUT, "MARK", {"abd;"}) == []
     (other,) = parse_processes(PS_OUTPUT, "MARK", {"def"})
     assert (other.pid, other.command, other.value) == (502, "sh -c echo", "def")
@@ -247,8 +247,8 @@ def test_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_alive(attrs.evolve(found, pid=503), proc=tmp_path)
 
 
-def test_nobody_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With neither /proc nor `ps` nobody can tell, which is an error and no answer."""
+def test_no_process_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without /proc and `ps` there is no answer but an error."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError):
         marked_processes("MARK", {"abc"}, proc=tmp_path)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchesjob_client import BadAnswer, JobReport, JobStatus
@@ -15,18 +15,19 @@ type Answer = Callable[..., dict[str, Any]]
 ACTIVE = {"STARTING", "RUNNING", "PAUSED"}
 ANSWER_KEYS = (
     *("job_id", "run_key", "status", "command", "exit_code", "worker_pid", "target_pid"),
-    *("existing", "stdout_file", "stderr_file"),
+    *("existing", "stdout_file", "stderr_file", "finished_at", "abort_reason"),
 )
 
 
 def test_fields(answer: Answer) -> None:
-    """Every field of the report comes from the key of the same name."""
+    """Every field of the report comes from its key, `job_key` from `run_key`."""
     document = answer(exit_code=None)
     report = JobReport.from_payload(document)
-    named = ("job_id", "run_key", "status", "worker_pid", "target_pid", "exit_code")
+    named = ("job_id", "status", "worker_pid", "target_pid", "exit_code")
     assert {name: getattr(report, name) for name in named} == {
         name: document[name] for name in named
     }
+    assert report.job_key == document["run_key"]
     assert report.command == ("sleep", "2")
     assert (report.stdout_file, report.stderr_file) == (
         "/h/logs/91f4.stdout",
@@ -88,7 +89,11 @@ def test_not_spawned(answer: Answer, changes: dict[str, Any], not_spawned: bool)
 
 
 @pytest.mark.parametrize(
-    "name", ["command", "worker_pid", "target_pid", "exit_code", "stdout_file", "existing"]
+    "name",
+    [
+        *("command", "worker_pid", "target_pid", "exit_code", "stdout_file", "existing"),
+        *("finished_at", "abort_reason"),
+    ],
 )
 def test_optional_keys(answer: Answer, name: str) -> None:
     """Only what identifies the job and its state is required."""
@@ -104,6 +109,30 @@ def test_required_keys(answer: Answer, name: str) -> None:
     del document[name]
     with pytest.raises(BadAnswer, match=f"{name}: expected a text, got nothing"):
         JobReport.from_payload(document, call="orchesjob start")
+
+
+@pytest.mark.parametrize(
+    ("found", "finished_at"),
+    [
+        (1795602108, 1795602108.0),
+        (0.5, 0.5),
+        (None, None),
+        (True, None),
+        ("2026-11-25", None),
+        (10**400, None),
+    ],
+)
+def test_finished_at(answer: Answer, found: object, finished_at: float | None) -> None:
+    """The time of the end is a number of seconds, or is unknown: orchesjob may have lost it."""
+    assert JobReport.from_payload(answer(finished_at=found)).finished_at == finished_at
+
+
+@pytest.mark.parametrize(
+    ("found", "abort_reason"), [("why", "why"), ("", ""), (None, None), (7, None)]
+)
+def test_abort_reason(answer: Answer, found: object, abort_reason: str | None) -> None:
+    """The reason of an abort is a text, or is unknown."""
+    assert JobReport.from_payload(answer(abort_reason=found)).abort_reason == abort_reason
 
 
 @pytest.mark.parametrize(
@@ -182,10 +211,11 @@ json_values = st.recursive(
 job_keys = st.sampled_from([*ANSWER_KEYS, "later"])
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(changes=st.dictionaries(job_keys, json_values, max_size=4), as_text=st.booleans())
 @example(changes={"later": float("inf")}, as_text=True)
 def test_any_object(changes: dict[str, Any], as_text: bool) -> None:
-    """Whatever stands in a job object, it is a report that can be stored, or a bad answer."""
+    """Any job object is a report that can be stored, or a bad answer."""
     document = {"job_id": "j", "run_key": "k", "status": "RUNNING", **changes}
     try:
         report = JobReport.from_payload(json.dumps(document) if as_text else document)

@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from orchesjob_client import (
     MARK,
+    Process,
     end_survivors,
     find_survivors,
     mark,
     marked_environment,
+    marked_processes,
     orchesjob_home,
 )
 
@@ -43,6 +45,23 @@ def test_found_by_its_attempt(process: subprocess.Popen[bytes]) -> None:
     assert [found.pid for found in find_survivors(HOME, ["k:b:1", "k:a:1"])] == [process.pid]
     assert not find_survivors(HOME, ["k:a:2", "k:a:11", "k:a:"])
     assert not find_survivors("/another/home", ["k:a:1"])
+
+
+def test_missed_by_the_first_look(
+    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody counts as gone after one look, which may have met a process without environment."""
+    looks: list[Sequence[Process]] = []
+    look = marked_processes
+
+    def miss_once(name: str, marks: set[str]) -> Sequence[Process]:
+        looks.append(look(name, marks) if looks else ())
+        return looks[-1]
+
+    # A process has no environment for an instant that no test can meet: so the look is replaced.
+    monkeypatch.setattr("orchesjob_client.processes.survivors.marked_processes", miss_once)
+    assert [found.pid for found in find_survivors(HOME, ["k:a:1"])] == [process.pid]
+    assert [len(found) for found in looks] == [0, 1]
 
 
 def test_ended(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""A job's worker is watched by pidfd; being readable means nothing but "ask now"."""
+"""A job's worker is watched by pidfd; a readable one means nothing but "ask now"."""
 
 import os
 import queue
@@ -16,7 +16,7 @@ from orchesjob_client import JobReport, JobWatcher, Watch
 
 type Answer = Callable[..., dict[str, Any]]
 type Spawn = Callable[..., subprocess.Popen[bytes]]
-type Exits = queue.SimpleQueue[object]
+Exits = queue.SimpleQueue[object]
 
 JOB = "91f4bcfc-bdf2-4d52-b806-0687b9b7c0e4"
 
@@ -57,7 +57,7 @@ def await_zombie(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_exit_is_told_once(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
-    """The exit of a worker is told once, under its own token, and at once."""
+    """The exit of a worker is reported once, under its own token, and immediately."""
     workers = {token: spawn(JOB) for token in ("a", "b")}
     for token, worker in workers.items():
         assert watcher.watch(token, report(worker.pid)) is Watch.WATCHING
@@ -77,7 +77,7 @@ def test_reaped_worker_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report
 
 
 def test_zombie_is_gone(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report) -> None:
-    """A worker that nobody has reaped yet has exited all the same."""
+    """A worker that is not reaped yet has exited, too."""
     worker = spawn(JOB)
     end(worker)
     await_zombie(worker)
@@ -144,7 +144,7 @@ def test_unwatch(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report
     watcher.watch("first", report(first.pid))
     watcher.watch("second", report(second.pid))
     watcher.unwatch("first")
-    watcher.unwatch("nobody")
+    watcher.unwatch("unknown")
     end(first)
     await_zombie(first)
     end(second)
@@ -155,7 +155,7 @@ def test_unwatch(watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report
 def test_token_changes_its_job(
     watcher: JobWatcher, exits: Exits, spawn: Spawn, report: Report
 ) -> None:
-    """A token watched again stands for the new job only."""
+    """A token that is watched again means the new job only."""
     old, new = spawn(JOB), spawn(JOB)
     watcher.watch("a", report(old.pid))
     watcher.watch("a", report(new.pid))
@@ -164,6 +164,36 @@ def test_token_changes_its_job(
     end(new)
     assert exits.get(timeout=10) == "a"
     assert exits.empty()
+
+
+def test_a_descriptor_that_is_another_workers_by_now(spawn: Spawn, report: Report) -> None:
+    """An exit that is told late, under a number that was given away meanwhile, is nobody's."""
+    exits, told = Exits(), threading.Semaphore(0)
+
+    def tell(token: object) -> None:
+        exits.put(token)
+        told.acquire()
+
+    watcher = JobWatcher(tell)
+    old = {token: spawn(JOB) for token in ("first", "second", "third")}
+    new = {token: spawn(JOB) for token in ("x", "y", "z")}
+    for token, worker in old.items():
+        watcher.watch(token, report(worker.pid))
+    old["first"].kill()  # closing its pipe would free one more number
+    assert exits.get(timeout=10) == "first"
+    for token in ("second", "third"):  # both exit while the watcher is busy: it sees them at once
+        old[token].kill()
+        await_zombie(old[token])
+    told.release()
+    other = "third" if exits.get(timeout=10) == "second" else "second"
+    watcher.unwatch(other)
+    for token, worker in new.items():  # they take the numbers of the old ones, lowest first
+        assert watcher.watch(token, report(worker.pid)) is Watch.WATCHING
+    told.release()
+    new["x"].kill()
+    assert exits.get(timeout=10) == "x"
+    told.release()
+    watcher.close()
 
 
 def test_one_thread_and_no_leaks(exits: Exits, spawn: Spawn, report: Report) -> None:

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-OUTCOME_TASK = "flow.outcome"
+OUTCOME_TASK_ID = "flow.outcome"
 
 # Airflow reads these when it is first imported.
 HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
@@ -28,13 +28,13 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Airflow and what it stands on warn of each other; that is theirs to mend."""
+    """Warnings of Airflow and of its dependencies fail nothing: they are not ours to fix."""
     config.addinivalue_line("filterwarnings", "default")
 
 
 @pytest.fixture(scope="session")
 def database() -> Path:
-    """The folder of the DAG files of an Airflow whose metadata database was made anew."""
+    """The folder of DAG files of an Airflow with a fresh metadata database."""
     from airflow.utils.db import initdb
 
     DAGS.mkdir()
@@ -43,7 +43,7 @@ def database() -> Path:
 
 
 class Airflow:
-    """An Airflow without scheduler: `dag.test()` runs the tasks one after the other, in here.
+    """An Airflow without a scheduler: `dag.test()` runs the tasks in turn, in this process.
 
     Attributes:
         folder: Where the DAG files are.
@@ -82,7 +82,7 @@ class Airflow:
         tasks = run.get_task_instances()
         self.tries = {ti.task_id: ti.try_number for ti in tasks}
         states = {ti.task_id: str(ti.state) for ti in tasks}
-        outcome = states.pop(OUTCOME_TASK)
+        outcome = states.pop(OUTCOME_TASK_ID)
         assert outcome == str(run.state)
         return outcome, states
 

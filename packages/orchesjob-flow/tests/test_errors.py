@@ -22,7 +22,7 @@ ERRORS = [
     (errors.RunnerBusy("k", None), RuntimeError, "is being advanced by another process"),
     (errors.CallsInFlight("k", 60.0), TimeoutError, "still under way after 60 s"),
     (errors.NotResumed({"k": "no"}), RuntimeError, "run 'k' still has no runner: no"),
-    (errors.NotEnded("k", "pid 7"), TimeoutError, "is not cancelled yet: pid 7"),
+    (errors.CancelUnfinished("k", "pid 7"), TimeoutError, "is not cancelled yet: pid 7"),
     (
         errors.NotDetached("k", "no", Path("/h/l")),
         ChildProcessError,

@@ -1,7 +1,7 @@
 """Boolean conditions over named things, three-valued and without recursion.
 
-Public names only; the modules behind them are private to the package. What reads and evaluates
-conditions is imported at once, what takes them apart for people to look at when it is asked for.
+Public names only; the modules behind them are private to the package. What every caller needs to
+read and evaluate conditions is imported at once, the rest when it is asked for.
 """
 
 from importlib import import_module
@@ -10,8 +10,8 @@ from flow_conditions.condition import Condition, all_of
 from flow_conditions.errors import (
     ConditionError,
     ConditionSyntaxError,
-    EmptyConjunctionError,
     InvalidNameError,
+    NoNamesError,
 )
 from flow_conditions.name import Name
 from flow_conditions.parser import parse
@@ -22,12 +22,13 @@ __all__ = [
     "Condition",
     "ConditionError",
     "ConditionSyntaxError",
-    "EmptyConjunctionError",
     "Explanation",
     "InvalidNameError",
     "Name",
+    "NoNamesError",
     "Not",
     "Or",
+    "Quantifier",
     "Tree",
     "Vocabulary",
     "all_of",
@@ -37,6 +38,7 @@ __all__ = [
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.explanation import Explanation
+    from flow_conditions.quantifier import Quantifier
     from flow_conditions.tree import And, Not, Or, Tree
 else:
     _MODULE_OF = {
@@ -44,11 +46,12 @@ else:
         "Explanation": "explanation",
         "Not": "tree",
         "Or": "tree",
+        "Quantifier": "quantifier",
         "Tree": "tree",
     }
 
     def __getattr__(name: str) -> object:
-        """Import what is not needed before somebody looks at a condition (PEP 562)."""
+        """Import what many callers never need (PEP 562)."""
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -1,6 +1,6 @@
 """`Condition`, the value that everything else in this package makes, reads or shows.
 
-Reading text is the parser's; truth tables, jumps, spelling, trees and explanations have modules of
+Text is read by the parser; truth tables, jumps, spelling, trees and explanations have modules of
 their own. The last two are imported when they are first asked for, which most programs never do.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from flow_conditions.errors import EmptyConjunctionError, InvalidNameError
+from flow_conditions.errors import InvalidNameError, NoNamesError
 from flow_conditions.grammar import AND, DOT, NAME, OPERATORS
 from flow_conditions.infix import infix
 from flow_conditions.jumps import Step, decide, jump_program
@@ -65,17 +65,17 @@ class Condition:
     def evaluate(self, lookup: Lookup) -> Value:
         """Return whether the condition holds; `None` while that is not known.
 
-        `lookup` is asked once for each of `operands`, in their order, and answers True, False, or
+        `lookup` is called once for each of `operands`, in their order, and returns True, False, or
         None for "not known yet". The logic is Kleene's: an unknown operand leaves the result
         unknown unless the known ones settle it (`A && B` is false as soon as `A` is).
 
         Raises:
-            TypeError: the lookup answered something else.
+            TypeError: the lookup returned something else.
         """
         answers = self._answers(lookup)
         cached = self.__dict__
         if "_evaluated" not in cached:
-            # Most conditions are evaluated once, which jumps repay neither in time nor in memory.
+            # Most conditions are evaluated once only, and a jump program would not pay for itself.
             cached["_evaluated"] = True
             return values(self.program, answers)[-1]
         value = decide(self._jump_program, answers)
@@ -85,7 +85,7 @@ class Condition:
         """Evaluate, and return the result with that of every part; `lookup` as in `evaluate`.
 
         Raises:
-            TypeError: the lookup answered something else than True, False or None.
+            TypeError: the lookup returned something other than True, False or None.
         """
         from flow_conditions.explanation import explain
 
@@ -98,8 +98,8 @@ class Condition:
             answers[spelling] = answer = lookup(operand)
             if answer is not True and answer is not False and answer is not None:
                 raise TypeError(
-                    f"the lookup answered {answer!r} for {spelling!r}; "
-                    "it must answer True, False or None"
+                    f"the lookup returned {answer!r} for {spelling!r}; "
+                    "it must return True, False or None"
                 )
         return answers
 
@@ -120,19 +120,31 @@ def all_of(names: Iterable[str]) -> Condition:
     """Return the condition that holds when all the named things do: `A && B && C`.
 
     Raises:
-        EmptyConjunctionError: there is no name at all.
+        NoNamesError: there is no name at all.
+        InvalidNameError: something is not a plain name.
+        TypeError: `names` is a single string.
+    """
+    return row(names, AND)
+
+
+def row(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
+    """Return the row of all the names, each with the predicate: `A.late || B.late || C.late`.
+
+    Raises:
+        NoNamesError: there is no name at all.
         InvalidNameError: something is not a plain name.
         TypeError: `names` is a single string.
     """
     if isinstance(names, str):
-        raise TypeError(f"all_of takes several names, not the single string {names!r}")
+        raise TypeError(f"names must be a collection of names, not the single string {names!r}")
+    ending = "" if predicate is None else f"{DOT}{predicate}"
     program: list[str] = []
     for name in names:
         if not NAME.fullmatch(name):
             raise InvalidNameError(name)
-        program.append(name)
+        program.append(name + ending)
         if len(program) > 1:
-            program.append(AND)
+            program.append(operator)
     if not program:
-        raise EmptyConjunctionError
+        raise NoNamesError
     return Condition(tuple(program))

@@ -14,13 +14,13 @@ def quoted(word: str) -> str:
 
 
 class ConditionError(Exception):
-    """The base of every error that this package raises on its own account."""
+    """The base class of this package's own errors."""
 
 
 class InvalidNameError(ConditionError, ValueError):
-    """A word that cannot be written as a name, or as a predicate, of a condition.
+    """A word that no condition can spell as the name, predicate or quantifier it was meant to be.
 
-    `word` is the offender, `role` either `name` or `predicate`.
+    `role` is the one of these three that `word` was meant to be.
     """
 
     def __init__(self, word: str, role: str = "name") -> None:
@@ -37,19 +37,20 @@ class InvalidNameError(ConditionError, ValueError):
 ALPHABETS = {
     "name": "names are made of A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'",
     "predicate": "predicates are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
+    "quantifier": "quantifiers are made of A-Z, a-z, 0-9 and '_', and do not begin with a digit",
 }
 
 
-class EmptyConjunctionError(ConditionError, ValueError):
-    """A conjunction of no names at all, which no text could spell."""
+class NoNamesError(ConditionError, ValueError):
+    """A condition over no names at all, which no text could spell."""
 
     def __str__(self) -> str:
         """Say what is missing."""
-        return "a conjunction needs at least one name"
+        return "a condition over names needs at least one name"
 
 
 class ConditionSyntaxError(ConditionError, ValueError):
-    """A text that is no condition.
+    """A text that is not a condition.
 
     `source` is the whole text, `start` and `end` the span of the mistake in it (offsets from 0, the
     end exclusive, equal where something is missing), `message` the sentence without the drawing.

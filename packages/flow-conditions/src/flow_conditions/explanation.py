@@ -1,6 +1,6 @@
 """Why a condition has the value it has: every part with its own value, as data and as lines.
 
-Nothing is asked or computed here again; the values are those of one evaluation. The parts of one
+All values are those of one evaluation; nothing is looked up or computed again. The parts of one
 explanation share them, since a deep condition has too many long parts to copy.
 """
 

@@ -2,19 +2,23 @@
 
     condition  = disjunct ("||" disjunct)*              left-associative
     disjunct   = factor ("&&" factor)*                  left-associative
-    factor     = "!" factor | "(" condition ")" | operand
+    factor     = "!" factor | "(" condition ")" | operand | call
     operand    = name ["." predicate]                   no space around the dot
     name       = [A-Za-z0-9_][A-Za-z0-9_-]*
+    call       = quantifier "(" predicate ")"           any(late)
     predicate  = [A-Za-z_][A-Za-z0-9_]*
+    quantifier = [A-Za-z_][A-Za-z0-9_]*
 
-ASCII white space, line ends included, may stand between any two tokens.
+ASCII white space, line ends included, may stand between any two tokens. A quantifier is a name like
+any other where no parenthesis follows it.
 
 No function that parses or evaluates lives here. What names and predicates mean is nowhere in this
-package: the caller says which predicates exist and looks the operands up.
+package: the caller says which predicates and quantifiers exist, and looks the operands up.
 
 Every condition is kept as a *postfix program*: a flat tuple of tokens in which an operator follows
-its operands, so that `(A && B) || !C` is `A B && C ! ||`. Conditions nest as deep as their author
-likes, and loops over a flat tuple have no depth to exhaust.
+its operands, so that `(A && B) || !C` is `A B && C ! ||`. A call leaves no token: the
+program has what it stands for over the names that were given. Conditions nest as deep as their
+author likes, and loops over a flat tuple have no depth to exhaust.
 """
 
 import re

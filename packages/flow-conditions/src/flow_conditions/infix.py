@@ -1,6 +1,6 @@
-"""Writing a postfix program as people write conditions, with no parenthesis too many.
+"""Writing a postfix program as people write conditions, with the fewest parentheses.
 
-Knows precedence and nothing else: neither values nor errors.
+Only precedence is known here: neither values nor errors.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""Deciding a condition by jumping over what cannot matter, as compilers do for an `if`.
+"""Evaluating a condition by jumping over what cannot matter, as compilers do for an `if`.
 
-A *jump program* holds one step for each operand as it is written, and a step says where to go on if
-its operand is true, and where if it is false. `&&`, `||` and `!` are no steps of their own: they
-are in the targets. An operand that is not known yet ends the way; what it leaves undecided is a
-matter of `kleene`.
+A *jump program* has one step for each operand, in the order of the text. A step says which step
+comes next if its operand is true, and which if it is false. `&&`, `||` and `!` have no steps of
+their own: they are in these targets. At an operand that is not known yet the jumps end, and
+`kleene` takes over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def jump_program(program: Sequence[str]) -> list[Step]:
 
 
 def decide(steps: Sequence[Step], answers: Mapping[str, Value]) -> Value:
-    """Return the value of a jump program, or None as soon as an unknown operand is in the way.
+    """Return the value of a jump program, or None at the first operand that is not known yet.
 
     `answers` holds the value of each operand, by its spelling.
     """

@@ -1,7 +1,7 @@
 """Kleene's strong three-valued logic: `None` is a truth value that is not known yet.
 
-The truth tables and the one loop that applies them. Where the answers come from, and what a result
-means, is the business of the callers.
+The truth tables live here, and the one loop that applies them. Where the answers come from and what
+a result means is up to the callers.
 """
 
 from collections.abc import Iterable, Mapping

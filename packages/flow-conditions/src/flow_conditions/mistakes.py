@@ -1,11 +1,14 @@
-"""Wording the mistakes that the parser meets: what was expected, what stands there, how to mend it.
+"""Wording the mistakes that the parser meets: what was expected, what stands there, how to fix it.
 
 Nothing here decides whether a text is a condition. A mistake is named by the index of its token;
 only now are the tokens' places in the text looked up.
 """
 
+import re
+from collections.abc import Collection
+
 from flow_conditions.errors import ALPHABETS, ConditionSyntaxError, quoted
-from flow_conditions.grammar import AND, CLOSE, DOT, NAME_START, NOT, OPEN, OR, TOKEN
+from flow_conditions.grammar import AND, CLOSE, DOT, NAME, NAME_START, NOT, OPEN, OR, TOKEN
 from flow_conditions.vocabulary import Vocabulary
 
 _AN_OPERAND = f"a name, {NOT!r} or {OPEN!r}"
@@ -17,20 +20,36 @@ _FOREIGN_PREFIXES = frozenset("~")
 _COMPARISONS = frozenset("=<>")
 _QUOTES = frozenset("'\"`")
 
+_CALL = r"([A-Za-z_]\w*)\s*\(([^()]*)\)"  # compiled by the first mistake, not by every import
+
 
 def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
-    """Describe a token, or the end, where an operand should begin."""
+    """Describe a token, or the end, where an operand of this vocabulary should begin."""
     token, start, end = _token(text, index)
     if index == 0 and not token:
         return ConditionSyntaxError(text, 0, 0, f"the condition is empty: expected {_AN_OPERAND}")
+    if token and token[0] in NAME_START:
+        name, _, word = token.partition(DOT)
+        message = f"unknown predicate {quoted(word)}: {_known(word, vocabulary)}"
+        return ConditionSyntaxError(text, start + len(name) + len(DOT), end, message)
     remark = (_instead if token in _FOREIGN_PREFIXES else _remark)(token, vocabulary)
     message = f"expected {_AN_OPERAND}, got {_shown(token)}{remark}"
     return ConditionSyntaxError(text, start, end, message)
 
 
-def no_operator(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
+def no_operator(
+    text: str, index: int, vocabulary: Vocabulary, over: Collection[str]
+) -> ConditionSyntaxError:
     """Describe a token that follows an operand and is neither an operator nor a closing."""
     token, start, end = _token(text, index)
+    call = _call(text, index, vocabulary)
+    if call and _is_right(call, vocabulary):
+        if token == OPEN:
+            return ConditionSyntaxError(text, *call.span(), _refusal(call[0], vocabulary, over))
+        token, end = call[0], call.end()
+    elif call and (advice := _advice_on_call(call, vocabulary)):
+        message = f"there is no {quoted(call[0])}; {advice}"
+        return ConditionSyntaxError(text, *call.span(), message)
     closing = repr(CLOSE) if _open_parentheses(text, index) else "the end"
     remark = _instead(token, vocabulary)
     if not remark and (token in (NOT, OPEN) or token[0] in NAME_START):
@@ -58,19 +77,11 @@ def never_closed(text: str) -> ConditionSyntaxError:
     return ConditionSyntaxError(text, start, end, message)
 
 
-def unknown_predicate(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
-    """Describe an operand whose predicate is not in the vocabulary."""
-    token, start, end = _token(text, index)
-    name, _, word = token.partition(DOT)
-    message = f"unknown predicate {quoted(word)}: {_known(word, vocabulary)}"
-    return ConditionSyntaxError(text, start + len(name) + len(DOT), end, message)
-
-
 def _known(word: str, vocabulary: Vocabulary) -> str:
     """Say which predicates there are, led by the likeliest."""
     if not vocabulary.predicates:
-        return "names stand alone here, without a predicate"
-    known = f"known are {', '.join(vocabulary.predicates)}"
+        return "names have no predicates here"
+    known = f"the predicates are {', '.join(vocabulary.predicates)}"
     hint = vocabulary.hint(word)
     if hint:
         return f"{hint}; {known}" if " " in hint else f"write {hint!r}; {known}"
@@ -78,6 +89,48 @@ def _known(word: str, vocabulary: Vocabulary) -> str:
 
     similar = difflib.get_close_matches(word.lower(), vocabulary.predicates, n=1)
     return f"did you mean {similar[0]!r}? ({known})" if similar else known
+
+
+def _call(text: str, index: int, vocabulary: Vocabulary) -> "re.Match[str] | None":
+    """Return the call, right or wrong, whose name or opening parenthesis a token is."""
+    if not (vocabulary.quantifiers or vocabulary.functions):
+        return None
+    _, start, _ = _token(text, index - (_token(text, index)[0] == OPEN))
+    return re.compile(_CALL, re.ASCII).match(text, start)
+
+
+def _is_right(call: "re.Match[str]", vocabulary: Vocabulary) -> bool:
+    """Tell whether a call is one of the vocabulary's."""
+    return bool(vocabulary.quantifier(call[1])) and call[2].strip() in vocabulary.predicates
+
+
+def _refusal(call: str, vocabulary: Vocabulary, over: Collection[str]) -> str:
+    """Say why a call that is right in itself cannot be written out."""
+    if over:
+        return f"more than {vocabulary.max_calls} calls in one condition; write each call once"
+    return f"{quoted(call)} asks about {vocabulary.domain}, and there are none"
+
+
+def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None:
+    """Return what to write instead of a call that does not exist; None where nobody can tell."""
+    word, argument = call[1], call[2].strip()
+    if not argument and word in vocabulary.functions:
+        return vocabulary.functions[word]
+    for quantifier in vocabulary.quantifiers:
+        if word.lower() in (quantifier.word, *quantifier.synonyms):
+            asked = _predicate_meant(argument, vocabulary)
+            if asked:
+                return f"write '{quantifier.word}({asked})'"
+            known = f"with one of {', '.join(vocabulary.predicates)}"
+            return f"write '{quantifier.word}(...)' {known}; it asks about {vocabulary.domain}"
+    predicate = _predicate_meant(word, vocabulary)
+    return f"write '{argument}.{predicate}'" if predicate and NAME.fullmatch(argument) else None
+
+
+def _predicate_meant(word: str, vocabulary: Vocabulary) -> str | None:
+    """Return the predicate that a word is, or that its hint names."""
+    meant = word if word in vocabulary.predicates else vocabulary.hint(word)
+    return meant if meant in vocabulary.predicates else None
 
 
 def _token(text: str, index: int) -> tuple[str, int, int]:
@@ -122,15 +175,17 @@ def _instead(word: str, vocabulary: Vocabulary) -> str:
 
 
 def _remark(token: str, vocabulary: Vocabulary) -> str:
-    """Return what else there is to say of a character that belongs to no token."""
+    """Return a remark on a character that belongs to no token."""
     example = next((f"NAME.{predicate}" for predicate in vocabulary.predicates), None)
     first = token[:1]
     if first in _QUOTES:
         remark = "names are written without quotes"
     elif first in _COMPARISONS or token.startswith("!="):
-        remark = f"nothing is compared here; write {example}" if example else "nothing is compared"
+        remark = (
+            f"there are no comparisons; write {example}" if example else "there are no comparisons"
+        )
     elif first == DOT:
-        remark = f"write {example}, without a space" if example else "names have no '.' in them"
+        remark = f"write {example}, without a space" if example else "names contain no '.'"
     elif first not in NAME_START and (first.isalnum() or first == "-"):
         remark = ALPHABETS["name"]
     else:

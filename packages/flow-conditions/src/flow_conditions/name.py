@@ -1,6 +1,6 @@
-"""`Name`, an operand of a condition: what lookups are asked for, and the leaf of every tree.
+"""`Name`, an operand of a condition: what lookups are called with, and the leaf of every tree.
 
-The operations on operands are `tree`'s. What a name stands for is the caller's affair.
+The operations on operands are in `tree`. What a name stands for is up to the caller.
 """
 
 from dataclasses import dataclass

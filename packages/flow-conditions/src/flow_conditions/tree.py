@@ -18,7 +18,7 @@ class _Operation:
     __slots__: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse strangers here, so that no loop has to reckon with them."""
+        """Refuse anything else here, so that no loop has to check."""
         for side in self.__slots__:
             node = getattr(self, side)
             if not isinstance(node, Name | _Operation):

@@ -3,7 +3,8 @@
 Public names only; the modules behind them are private to the package.
 """
 
-from flow_spec.conditions import PREDICATES, holds
+from flow_spec.comparison import differences
+from flow_spec.environment import flaw_of_setting
 from flow_spec.errors import (
     FlowFileError,
     FlowSpecError,
@@ -11,10 +12,11 @@ from flow_spec.errors import (
     StoredFlowError,
     UnknownStepError,
 )
-from flow_spec.model import FlowSpec, StepSpec
-from flow_spec.reading import load_flow, parse_flow
+from flow_spec.flow import FlowSpec
+from flow_spec.flow_file import load_flow, parse_flow
+from flow_spec.predicates import PREDICATES, holds
 from flow_spec.schema import json_schema
-from flow_spec.texts import flaw_of_setting
+from flow_spec.step import StepSpec
 
 __all__ = [
     "PREDICATES",
@@ -25,6 +27,7 @@ __all__ = [
     "StepSpec",
     "StoredFlowError",
     "UnknownStepError",
+    "differences",
     "flaw_of_setting",
     "holds",
     "json_schema",

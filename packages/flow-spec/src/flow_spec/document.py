@@ -1,7 +1,7 @@
 """A flow file as a tree of texts, lists and mappings, before any field has given it a meaning.
 
-Both formats are read into these three classes, so that one set of rules checks both. Here live
-the tree and its limits; how a format becomes a tree, and what a tree means, live elsewhere.
+Both formats are read into these three classes, so that one set of rules checks both. The tree and
+its limits live here; how a format becomes a tree, and what a tree means, is decided elsewhere.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,10 @@ from unicodedata import east_asian_width
 
 import attrs
 
-from flow_spec.errors import DocumentError
+from flow_spec.errors import DocumentError, quoted
+
+type Path = tuple[str | int, ...]
+"""The way from the root to a value: keys of mappings and positions in lists."""
 
 MAX_DEPTH = 100
 """Levels of lists and mappings: no flow needs ten, and no reader may meet a hundred thousand."""
@@ -36,7 +39,7 @@ class Form(Enum):
 
 @attrs.define(eq=False, kw_only=True)
 class Node:
-    """What every part of the tree has: its position, and what YAML may hang on it."""
+    """What every part of the tree has: its position, and in YAML perhaps a tag and an anchor."""
 
     line: int | None = None
     column: int | None = None
@@ -70,6 +73,19 @@ class Mapping(Node):
         for key, value in self.entries:
             if isinstance(key, Scalar) and key.tag is None:
                 yield key.text, value
+
+
+def written(path: Path) -> str:
+    """Return a path as people write it: `steps[2].retries`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("-", "_").isidentifier() and part.isprintable():
+            text += f".{part}"
+        else:
+            text += f"[{quoted(part)}]"
+    return text.removeprefix(".")
 
 
 def too_deep(line: int | None, column: int | None) -> DocumentError:

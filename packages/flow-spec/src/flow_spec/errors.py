@@ -1,4 +1,4 @@
-"""The package's errors and the problems they carry; nothing here reads or decides anything."""
+"""The errors of this package and the problems that they hold; nothing is read or decided here."""
 
 import unicodedata
 
@@ -48,11 +48,11 @@ class Problem:
 
 
 class FlowSpecError(Exception):
-    """The base of every error that this package raises."""
+    """The base class of this package's errors."""
 
 
 class FlowFileError(FlowSpecError, ValueError):
-    """A flow file that cannot be read or is not a valid flow, with all of its problems.
+    """A flow file cannot be read, or is not a valid flow; holds everything that is wrong with it.
 
     `source` names the file; `problems` holds at least one `Problem`, sorted by position.
     """
@@ -77,9 +77,9 @@ class FlowFileError(FlowSpecError, ValueError):
 
 
 class DocumentError(FlowSpecError, ValueError):
-    """A text is not one document of its format, or goes beyond the limits.
+    """A text is not one document of its format, or exceeds the limits.
 
-    Passes between the modules of this package only: callers meet a `FlowFileError`.
+    It never leaves this package: callers get a `FlowFileError`.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class DocumentError(FlowSpecError, ValueError):
 
 
 class UnknownStepError(FlowSpecError, LookupError):
-    """A step was asked for that the flow does not have."""
+    """The flow has no step with this id."""
 
     def __init__(self, flow_id: str, step_id: str, suggestion: str | None) -> None:
         """Keep both names, and the id that was probably meant."""
@@ -111,7 +111,7 @@ class UnknownStepError(FlowSpecError, LookupError):
 
 
 class StoredFlowError(FlowSpecError, ValueError):
-    """A text that was to be the stored form of a flow is not one."""
+    """A text is not the stored form of a flow."""
 
     def __init__(self, reason: str) -> None:
         """Keep why the text could not be read."""

@@ -1,7 +1,7 @@
-"""JSON text to a document tree.
+"""From JSON text to a document tree.
 
-Here lives everything that knows JSON. Numbers keep their spelling and objects their repeated
-keys; what the values mean does not belong here.
+Everything that knows JSON lives here. Numbers keep their spelling, and objects their repeated keys.
+What the values mean does not belong here.
 """
 
 import json

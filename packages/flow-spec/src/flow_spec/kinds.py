@@ -1,9 +1,9 @@
 """The kinds of single value in a flow file: texts, numbers, truth values.
 
-A kind is frozen data (bounds, lengths) with one method that reads, and one that says the same as
-JSON Schema. Every problem is added to the `Findings` and reading goes on (rule 2.7); nothing is
-coerced (rule 2.5). Lists and mappings are made of these in `fields`. Kinds compare by identity:
-nobody compares them, and every start of a program would pay for generating comparisons.
+A kind is frozen data (bounds, lengths) with one method that reads, and one that returns the same
+rules as JSON Schema. A problem does not end the reading: all of them are collected (rule 2.7).
+Nothing is coerced (rule 2.5). Lists and mappings of these are in `containers`. Kinds compare by
+identity: nobody compares them, and every start of a program would pay for generating comparisons.
 """
 
 import re
@@ -14,9 +14,10 @@ from typing import Any
 import attrs
 
 from flow_conditions import ConditionSyntaxError
-from flow_spec.conditions import parse_when
-from flow_spec.document import Form, Node, Scalar
-from flow_spec.findings import Findings, Path
+from flow_spec import messages
+from flow_spec.document import Form, Node, Path, Scalar
+from flow_spec.predicates import parse_when
+from flow_spec.reading import Reading
 from flow_spec.texts import (
     LONGEST_WORD,
     NAME,
@@ -28,22 +29,25 @@ from flow_spec.texts import (
 
 type Schema = dict[str, Any]
 
+TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
+"""The longest time span that a flow may give."""
+
 
 class Kind(ABC):
     """What a field may hold; `read` returns the value, or None after adding a problem."""
 
-    def read(self, node: Node, path: Path, findings: Findings) -> Any:
+    def read(self, node: Node, path: Path, reading: Reading) -> Any:
         """Read the value of `node`, which stands at `path`."""
         if node.tag is not None:
-            findings.add_tag(node, path)
+            reading.add(messages.tag(node), path, node)
             return None
         if isinstance(node, Scalar) and node.form is Form.BARE and not node.text:
-            findings.add_empty(node, path)
+            reading.add(messages.empty(node, path), path, node)
             return None
-        return self._read(node, path, findings)
+        return self._read(node, path, reading)
 
     @abstractmethod
-    def _read(self, node: Node, path: Path, findings: Findings) -> Any: ...
+    def _read(self, node: Node, path: Path, reading: Reading) -> Any: ...
 
     @abstractmethod
     def schema(self) -> Schema:
@@ -61,17 +65,17 @@ class Text(Kind):
         """Allow what is text here, whatever an editor takes it for (rule 2.5)."""
         return {"type": ["string", "number", "boolean"]}
 
-    def _read(self, node: Node, path: Path, findings: Findings) -> str | None:
+    def _read(self, node: Node, path: Path, reading: Reading) -> str | None:
         if not isinstance(node, Scalar) or node.form not in {Form.BARE, Form.TEXT}:
-            findings.add_no_text(node, path)
+            reading.add(messages.no_text(node), path, node)
             return None
-        self._check(node.text, node, path, findings)
+        self._check(node.text, node, path, reading)
         return node.text
 
-    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
+    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
         flaw = self._flaw(text)
         if flaw is not None:
-            findings.add(flaw, path, node)
+            reading.add(flaw, path, node)
 
     def _flaw(self, text: str) -> str | None:
         """Return what is wrong with a text on its own, or None."""
@@ -126,17 +130,17 @@ class StepId(Text):
     max_length: int = 128
 
     def schema(self) -> Schema:
-        """Spell out what an id is made of."""
+        """Give the pattern of an id."""
         return super().schema() | {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_name(text, self.max_length)
 
-    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
-        super()._check(text, node, path, findings)
-        first = findings.steps[text].position
+    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
+        super()._check(text, node, path, reading)
+        first = reading.steps[text].position
         if first not in path:
-            findings.add(f"duplicate id: steps[{first}] has it already", path, node)
+            reading.add(messages.duplicate_id(first), path, node)
 
 
 @attrs.frozen(eq=False)
@@ -144,28 +148,29 @@ class Reference(Text):
     """The id of a step of this flow (rule 2.6)."""
 
     def schema(self) -> Schema:
-        """Spell out what an id is made of; which ones there are no schema can say."""
+        """Give the pattern of an id; no schema can know which ids there are."""
         return StepId().schema()
 
-    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
-        if text not in findings.steps:
-            findings.add_unknown_step(text, path, node)
+    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
+        if text not in reading.steps:
+            reading.add(messages.unknown_step(text, reading.steps, reading.speller), path, node)
 
 
 @attrs.frozen(eq=False)
 class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
 
-    def _check(self, text: str, node: Node, path: Path, findings: Findings) -> None:
+    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
         try:
-            condition = parse_when(text, findings.depends_on_of(path))
+            condition = parse_when(text, reading.depends_on_of(path))
         except ConditionSyntaxError as error:
             message, _, drawing = str(error).partition("\n")
-            findings.add(message, path, node, excerpt=dedent(drawing))
+            reading.add(message, path, node, excerpt=dedent(drawing))
             return
         for name in condition.names:
-            if name not in findings.steps and name not in findings.depends_on_of(path):
-                findings.add_unknown_step(name, path, node)
+            if name not in reading.steps and name not in reading.depends_on_of(path):
+                message = messages.unknown_step(name, reading.steps, reading.speller)
+                reading.add(message, path, node)
 
 
 @attrs.frozen(eq=False)
@@ -179,19 +184,19 @@ class Integer(Kind):
         """Bound the number."""
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
-    def _read(self, node: Node, path: Path, findings: Findings) -> int | None:
+    def _read(self, node: Node, path: Path, reading: Reading) -> int | None:
         spelling = _spelling(node, Form.NUMBER)
         if spelling is None or not _INTEGER.fullmatch(spelling):
-            findings.add_type(f"must be an integer >= {self.minimum}", node, path)
+            _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
             return None
         # The interpreter refuses to convert thousands of digits; a bound needs no conversion.
         digits = spelling.lstrip("0")
         if len(digits) > len(str(self.maximum)) or int(digits or "0") > self.maximum:
-            findings.add_type(f"must be an integer <= {self.maximum:,}", node, path)
+            _add_wrong_type(f"must be an integer <= {self.maximum:,}", node, path, reading)
             return None
         value = int(digits or "0")
         if value < self.minimum:
-            findings.add_type(f"must be an integer >= {self.minimum}", node, path)
+            _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
         return value
 
 
@@ -208,17 +213,17 @@ class Number(Kind):
         least = "exclusiveMinimum" if self.above_minimum else "minimum"
         return {"type": "number", least: self.minimum, "maximum": self.maximum}
 
-    def _read(self, node: Node, path: Path, findings: Findings) -> float | None:
+    def _read(self, node: Node, path: Path, reading: Reading) -> float | None:
         sign = ">" if self.above_minimum else ">="
         spelling = _spelling(node, Form.NUMBER)
         if spelling is None or not _NUMBER.fullmatch(spelling):
-            findings.add_type(f"must be a number {sign} {self.minimum:g}", node, path)
+            _add_wrong_type(f"must be a number {sign} {self.minimum:g}", node, path, reading)
             return None
         value = float(spelling)
         if value > self.maximum:
-            findings.add_type(f"must be a number <= {self.maximum:,.0f}", node, path)
+            _add_wrong_type(f"must be a number <= {self.maximum:,.0f}", node, path, reading)
         elif value < self.minimum or (self.above_minimum and value == self.minimum):
-            findings.add_type(f"must be a number {sign} {self.minimum:g}", node, path)
+            _add_wrong_type(f"must be a number {sign} {self.minimum:g}", node, path, reading)
         return value
 
 
@@ -234,12 +239,16 @@ class Boolean(Kind):
         """Allow both."""
         return {"type": "boolean"}
 
-    def _read(self, node: Node, path: Path, findings: Findings) -> bool | None:
+    def _read(self, node: Node, path: Path, reading: Reading) -> bool | None:
         spelling = _spelling(node, Form.BOOLEAN)
         if spelling not in {"true", "false"}:
-            findings.add_type("must be true or false", node, path)
+            _add_wrong_type("must be true or false", node, path, reading)
             return None
         return spelling == "true"
+
+
+def _add_wrong_type(expected: str, node: Node, path: Path, reading: Reading) -> None:
+    reading.add(messages.wrong_type(expected, node), path, node)
 
 
 def _spelling(node: Node, form: Form) -> str | None:
@@ -247,3 +256,8 @@ def _spelling(node: Node, form: Form) -> str | None:
     if isinstance(node, Scalar) and node.form in {Form.BARE, form}:
         return node.text
     return None
+
+
+DIRECTORY = Line(max_length=4096)
+SECONDS = Number(maximum=TEN_YEARS_SEC)
+SECONDS_ABOVE_ZERO = Number(maximum=TEN_YEARS_SEC, above_minimum=True)

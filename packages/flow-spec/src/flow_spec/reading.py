@@ -1,128 +1,60 @@
-"""Reading flow files: `load_flow` and `parse_flow`, the doors of this package.
+"""The state of one reading of a flow file: where its steps are, and every problem so far.
 
-The order of things lives here: text, document tree, fields, dependencies; each has its own module.
-Only here do problems become a `FlowFileError`.
+How a problem is worded is in `messages`; which values a field accepts is in `kinds` and
+`containers`.
 """
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from flow_spec.document import Mapping as MappingNode
-from flow_spec.document import Node, Scalar, Sequence
-from flow_spec.errors import DocumentError, FlowFileError, Problem
-from flow_spec.fields import Record
-from flow_spec.findings import Findings, StepPlace
-from flow_spec.model import FlowSpec
-from flow_spec.source import decode, read_bytes
-from flow_spec.texts import NAME
+import attrs
 
-type Format = Literal["yaml", "json"]
-
-_FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+from flow_spec import messages
+from flow_spec.document import Mapping, Node, Path, Scalar, written
+from flow_spec.errors import Problem
+from flow_spec.spelling import Speller
 
 
-def load_flow(path: str | os.PathLike[str]) -> FlowSpec:
-    """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
+class StepPlace(NamedTuple):
+    """Where a step is: its position in the list, and the node of its id."""
 
-    Raises:
-        FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
+    position: int
+    node: Node
+
+
+@attrs.define(eq=False)
+class Reading:
+    """What one reading has found out.
+
+    `steps` has the first step of every id, in the file's order; `depends_on` has, by the position
+    of a step, what it lists that could be the id of a step.
     """
-    path = Path(path)
-    source = str(path)
-    try:
-        data = read_bytes(path)
-        suffix = path.suffix.lower()
-        if suffix not in _FORMATS:
-            raise DocumentError("the name of a flow file ends in .yaml, .yml or .json; rename it")
-    except DocumentError as error:
-        raise FlowFileError(source, (error.problem,)) from None
-    return parse_flow(data, source=source, format=_FORMATS[suffix])
 
+    steps: dict[str, StepPlace] = attrs.Factory(dict)
+    depends_on: dict[int, tuple[str, ...]] = attrs.Factory(dict)
+    problems: list[Problem] = attrs.Factory(list)
+    speller: Speller = attrs.Factory(Speller)
 
-def parse_flow(
-    data: bytes | str,
-    *,
-    source: str = "<flow>",
-    format: Format = "yaml",  # noqa: A002 - the word that a caller expects
-) -> FlowSpec:
-    """Read and check the text of a flow file; `source` is what errors call it.
+    def depends_on_of(self, path: Path) -> tuple[str, ...]:
+        """Return the `depends_on` of the step within which a path leads."""
+        return self.depends_on.get(path[1], ()) if isinstance(path[1], int) else ()
 
-    Raises:
-        FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
-        ValueError: there is no such format.
-    """
-    try:
-        root = _document(decode(data), format)
-    except DocumentError as error:
-        raise FlowFileError(source, (error.problem,)) from None
-    findings = Findings()
-    _note_steps(root, findings)
-    # Nothing is missing from the flow where there is no problem.
-    flow: FlowSpec = Record(FlowSpec, "a flow").read(root, (), findings)
-    if not findings.problems:
-        _refuse_cycle(flow, findings)
-    if findings.problems:
-        raise FlowFileError(source, tuple(sorted(findings.problems, key=_position)))
-    return flow
-
-
-def _document(text: str, format: str) -> Node:  # noqa: A002
-    match format:
-        case "yaml":
-            # PyYAML costs more to import than most commands need altogether.
-            from flow_spec.yaml_document import read_yaml
-
-            return read_yaml(text)
-        case "json":
-            from flow_spec.json_document import read_json
-
-            return read_json(text)
-        case _:
-            raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
-
-
-def _note_steps(root: Node, findings: Findings) -> None:
-    """Note where every id is and who waits for whom, for what is read and checked before it."""
-    for position, step in enumerate(_items(_value(root, "steps"))):
-        node = _value(step, "id")
-        if isinstance(node, Scalar):
-            findings.steps.setdefault(node.text, StepPlace(position, node))
-        listed = (
-            item.text for item in _items(_value(step, "depends_on")) if isinstance(item, Scalar)
-        )
-        findings.depends_on[position] = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.items if isinstance(node, Sequence) else []
-
-
-def _value(node: Node | None, key: str) -> Node | None:
-    if not isinstance(node, MappingNode):
-        return None
-    return next((value for text, value in node.texts() if text == key), None)
-
-
-def _refuse_cycle(flow: FlowSpec, findings: Findings) -> None:
-    """Add the cycle that rule 3.6 words: from its first step in the file along dependencies."""
-    from graphlib import CycleError, TopologicalSorter
-
-    try:
-        TopologicalSorter({step.id: step.waits_for for step in flow.steps}).prepare()
-    except CycleError as error:
-        # graphlib lists each step before the one that waits for it, and the first one twice.
-        cycle = error.args[1][:0:-1]
-        places = findings.steps
-        start = min(range(len(cycle)), key=lambda index: places[cycle[index]].position)
-        walk = [*cycle[start:], *cycle[:start], cycle[start]]
-        findings.add(
-            f"dependency cycle detected: {' -> '.join(walk)}",
-            ("steps", places[walk[0]].position),
-            places[walk[0]].node,
+    def add(self, message: str, path: Path, node: Node, *, excerpt: str | None = None) -> None:
+        """Add a problem at `path`, positioned where `node` begins."""
+        self.problems.append(
+            Problem(message, written(path) or None, node.line, node.column, excerpt)
         )
 
-
-def _position(problem: Problem) -> tuple[int, int]:
-    return (problem.line or 0, problem.column or 0)
+    def keys_of(self, mapping: Mapping, path: Path) -> Iterator[tuple[str, Node, Node]]:
+        """Yield name, key and value of each entry once (rule 2.6)."""
+        first: dict[str, Node] = {}
+        for key, value in mapping.entries:
+            if not isinstance(key, Scalar):
+                self.add(messages.key_is_no_text(key), path, key)
+            elif key.tag is not None:
+                self.add(messages.tag(key), path, key)
+            elif key.text in first:
+                self.add(messages.duplicate_key(first[key.text]), (*path, key.text), key)
+            else:
+                first[key.text] = key
+                yield key.text, key, value

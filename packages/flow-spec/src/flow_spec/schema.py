@@ -1,13 +1,13 @@
 """The JSON Schema of a flow file, made from the declarations that read it (rule 9.2).
 
-For editors: it knows shapes, bounds and words. Names of steps, conditions and cycles are checked
-only by `load_flow`.
+For editors: it describes shapes, bounds and words. Names of steps, conditions and cycles are
+checked by `load_flow` only.
 """
 
 from typing import Any
 
-from flow_spec.fields import Record
-from flow_spec.model import FlowSpec
+from flow_spec.containers import Record
+from flow_spec.flow import FlowSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

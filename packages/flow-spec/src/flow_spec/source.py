@@ -1,10 +1,11 @@
-"""From a path or bytes to the text of a flow file; what the text says is read elsewhere.
+"""From a path or bytes to the text of a flow file; what the text means is read elsewhere.
 
 Whatever a path may turn out to be (a directory, a pipe, a disk image), reading it neither blocks
 nor takes more than `MAX_BYTES` (rule 2.8).
 """
 
 import codecs
+import errno
 import os
 import stat
 from pathlib import Path
@@ -35,7 +36,8 @@ def read_bytes(path: Path) -> bytes:
             kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
             if kind != stat.S_IFREG:
                 raise _not_a_file(kind)
-            return file.read(MAX_BYTES + 1)
+            # None where a file of the kernel, such as /proc/kmsg, has nothing to give.
+            data: bytes | None = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise DocumentError("no such file; check the path") from None
     except IsADirectoryError:
@@ -43,16 +45,23 @@ def read_bytes(path: Path) -> bytes:
     except PermissionError:
         raise DocumentError("permission denied; make the file readable for this user") from None
     except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a device without anything behind it
+            raise _not_a_file(stat.S_IFMT(path.stat().st_mode)) from None
         raise DocumentError(f"cannot be read: {error.strerror}") from None
+    if data is None:
+        raise DocumentError("cannot be read: there is nothing in it now; give the path of a file")
+    return data
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting: a pipe that nobody writes to would block an ordinary open for ever."""
+    """Open without waiting: an ordinary open would block on a pipe that nobody writes to."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _not_a_file(kind: int) -> DocumentError:
-    return DocumentError(f"is {_KINDS.get(kind, 'no file')}; name a YAML or JSON file")
+    return DocumentError(
+        f"is {_KINDS.get(kind, 'not a regular file')}; give the path of a YAML or JSON file"
+    )
 
 
 def decode(data: bytes | str) -> str:
@@ -62,7 +71,7 @@ def decode(data: bytes | str) -> str:
         DocumentError: more than `MAX_BYTES`, or not UTF-8; names the offending byte.
     """
     if len(data) > MAX_BYTES:
-        raise DocumentError(f"is larger than {MAX_BYTES // 1024**2} MiB, the most for a flow")
+        raise DocumentError(f"is larger than {MAX_BYTES // 1024**2} MiB, the limit for a flow file")
     if isinstance(data, str):
         return data.removeprefix("\ufeff")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -1,4 +1,4 @@
-"""The nearest known word to a mistaken one, at a bounded cost; what is known is the caller's."""
+"""The known word that is nearest to a misspelled one, at a bounded cost."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ _COMPARISONS = 50_000
 
 @attrs.define(eq=False)
 class Speller:
-    """Suggests words for one file; a file full of mistakes exhausts it instead of the processor.
+    """Suggests words for one file, within a budget: a file full of mistakes costs little.
 
     `budget` is the number of comparisons left.
     """

@@ -1,6 +1,6 @@
-"""What text may stand in a flow; each function returns what is wrong with a text, or None.
+"""Which texts a flow may hold: each function returns what is wrong with a text, or None.
 
-Only characters and lengths are looked at here: what a text means is the business of its field.
+Only characters and lengths are checked here. What a text means is up to its field.
 """
 
 import re
@@ -9,10 +9,6 @@ import unicodedata
 from flow_spec.errors import quoted
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-OWN_VARIABLES = "ORCHESJOB_"
-"""How no variable of a flow begins: with another home, orchesjob would forget its jobs."""
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""
@@ -51,29 +47,14 @@ def flaw_of_word(text: str, most_bytes: int) -> str | None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        return f"must not contain the surrogate U+{ord(text[error.start]):04X}: it is no character"
+        surrogate = f"U+{ord(text[error.start]):04X}"
+        return f"must not contain the surrogate {surrogate}, which is not a character"
     if size > most_bytes:
         return (
             f"must be at most {most_bytes:,} bytes, the longest argument that Linux passes to "
             f"a command, got {size:,}; pass the name of a file instead"
         )
     return None
-
-
-def flaw_of_variable(name: str) -> str | None:
-    """Check the name of an environment variable that a step's process is given."""
-    if not VARIABLE.fullmatch(name):
-        return (
-            f"must be made of A-Z, a-z, 0-9 and _, and not begin with a digit, got {quoted(name)}"
-        )
-    if name.startswith(OWN_VARIABLES):
-        return f"must not begin with {OWN_VARIABLES}: these are orchesjob's and this program's own"
-    return None
-
-
-def flaw_of_setting(name: str, text: str) -> str | None:
-    """Check an environment variable with what it is set to."""
-    return flaw_of_variable(name) or flaw_of_word(text, LONGEST_WORD - len(f"{name}="))
 
 
 def _too_long(text: str, max_length: int) -> str | None:

@@ -1,7 +1,7 @@
-"""YAML text to a document tree.
+"""From YAML text to a document tree.
 
-Here live everything that knows YAML and the only import of PyYAML: its scanner and parser are
-used, its composer, resolver and constructor are not, so that scalars keep their characters (rule
+Everything that knows YAML lives here, and the only import of PyYAML. Its scanner and parser are
+used; its composer, resolver and constructor are not, so that scalars keep their characters (rule
 2.5), no object can be constructed (rule 2.8) and nothing recurses. What the values mean does not
 belong here.
 """
@@ -103,14 +103,14 @@ def _events(parser: Any) -> Iterator[Any]:
     """
     parser.get_event()
     if not parser.check_event(DocumentStartEvent):
-        raise DocumentError("the file is empty; it must hold flow_id and steps")
+        raise DocumentError("the file is empty; it must contain flow_id and steps")
     parser.get_event()
     while not parser.check_event(DocumentEndEvent):
         yield parser.get_event()
     parser.get_event()
     if parser.check_event(DocumentStartEvent):
         raise DocumentError(
-            "a second document begins here; a file holds one flow", *_place(parser.peek_event())
+            "a second document begins here; a file contains one flow", *_place(parser.peek_event())
         )
 
 
@@ -191,7 +191,7 @@ def _aliased(
     if name in anchors:
         return anchors[name]
     if any(opened.node.anchor == name for opened in stack):
-        raise DocumentError(f"the alias *{name} stands inside what it stands for", *_place(event))
+        raise DocumentError(f"the alias *{name} refers to a value that contains it", *_place(event))
     raise DocumentError(
         f"*{name} is a YAML alias of an anchor &{name} that does not exist; "
         "put text that begins with * in quotes",

@@ -1,11 +1,12 @@
-"""The record of flow runs in SQLite: what has happened, safe against crashes and other processes.
+"""The record of flow runs in SQLite: what has happened, safe from crashes and other processes.
 
-`FlowStore` records runs, their steps and every attempt. It knows no flow file and no rule of what
-runs next: a run's definition is opaque text to it.
+`FlowStore` records runs, their steps and every attempt. It knows no flow files and does not decide
+what runs next: a run's definition is opaque text to it.
 """
 
 from flow_store.errors import (
     CancelRequested,
+    DamagedRecord,
     NotRecorded,
     NotTerminal,
     RunTakenOver,
@@ -33,6 +34,7 @@ from flow_store.records import (
     Step,
     StepStatus,
 )
+from flow_store.reports import reported_job
 from flow_store.store import FlowStore
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "CancelRequest",
     "CancelRequested",
     "Changes",
+    "DamagedRecord",
     "Deadline",
     "FlowStatus",
     "FlowStore",
@@ -62,4 +65,5 @@ __all__ = [
     "StoreUnavailable",
     "TerminalStatus",
     "Unstorable",
+    "reported_job",
 ]

@@ -1,7 +1,7 @@
 """One connection to one SQLite file: opening it, its settings, transactions, and its errors.
 
-Every call into `sqlite3` is made here, so that none of its errors escapes untranslated. No table is
-named here: those are in `schema` and `store`.
+Every call into `sqlite3` is made here, so that none of its errors escapes untranslated. The tables
+are in `schema`, the statements in `sql`.
 """
 
 import errno
@@ -24,7 +24,7 @@ from flow_store.errors import (
 )
 
 BUSY_TIMEOUT_SEC = 2.0
-"""How long a call waits for another process's lock. Short: the caller has its own patience."""
+"""How long a call waits for another process's lock. Short, because callers try again themselves."""
 
 Mode = Literal["rw", "ro", "ro&immutable=1"]
 
@@ -35,18 +35,19 @@ _SETTINGS = (
     "PRAGMA synchronous = FULL",
     # On macOS an fsync does not reach the disk; elsewhere this changes nothing.
     "PRAGMA fullfsync = ON",
-    # SQLite leaves references unchecked by default, for old files' sake.
+    # SQLite does not check references by default, for compatibility with old files.
     "PRAGMA foreign_keys = ON",
-    # A file that somebody prepared cannot make its schema call dangerous functions ...
+    # The schema of a file prepared by an attacker cannot call dangerous functions ...
     "PRAGMA trusted_schema = OFF",
     # ... and a damaged page is noticed when it is read, not when it is used.
     "PRAGMA cell_size_check = ON",
-    # Checkpointing and committing at one instant can corrupt a file before SQLite 3.51.3 (the
-    # "WAL-reset" bug), so a connection checkpoints only where that was asked for.
+    # Before SQLite 3.51.3, a checkpoint at the same instant as a commit can corrupt the file (the
+    # "WAL-reset" bug), so a connection checkpoints only when asked to.
     "PRAGMA wal_autocheckpoint = 0",
 )
 
-# Result codes of what passes, or of what a person mends outside the file; `errno` tells which.
+# Result codes of what passes by itself (True), or of what can be fixed outside the file, each with
+# the errno that says what it is.
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: (errno.EAGAIN, True),
     sqlite3.SQLITE_PROTOCOL: (errno.EAGAIN, True),
@@ -74,11 +75,11 @@ class Database:
         Raises:
             StoreMissing: There is no such file.
             StoreForeign: It is a directory, a pipe or the like.
-            StoreBroken: It is no SQLite file.
+            StoreBroken: It is not an SQLite file.
             StoreUnavailable: It cannot be opened.
         """
         self.path = path
-        # Taken before connecting: if the file is replaced in between, `is_same_file` says no.
+        # Read before connecting: if the file is replaced in between, `is_same_file` is False.
         self._identity = _identity(path)
         with self._translated():
             self._connection = sqlite3.connect(
@@ -94,8 +95,8 @@ class Database:
 
     def _configure(self) -> None:
         with self._translated():
-            # The last connection to close would checkpoint otherwise, and so change a file that is
-            # merely looked at or refused.
+            # Otherwise the last connection to close would checkpoint, and so change a file that is
+            # only read or refused.
             self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
         for setting in _SETTINGS:
             self.query(setting)
@@ -122,20 +123,20 @@ class Database:
 
     @contextmanager
     def transaction(self, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Iterator[None]:
-        """Do everything in the block or nothing: DEFERRED reads one moment, IMMEDIATE writes."""
+        """Do all of the block or nothing: DEFERRED reads one moment's state, IMMEDIATE writes."""
         self.query(f"BEGIN {kind}")
         try:
             yield
             self.query("COMMIT")
-        except BaseException:  # whatever it is, it goes on: nothing may stay half done
-            # A full disk makes SQLite roll back by itself; a lock leaves the transaction open.
+        except BaseException:  # raised again: nothing may stay half done, whatever the reason
+            # On a full disk SQLite rolls back by itself; on a lock the transaction stays open.
             if self._connection.in_transaction:
                 self.query("ROLLBACK")
             raise
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the file and empty it, as far as nobody uses it."""
-        # It would keep every writer out while it waits for the last reader.
+        """Move the write-ahead log into the file and empty it, as far as it is not in use."""
+        # A checkpoint that waits for the last reader would keep every writer out.
         self.query("PRAGMA busy_timeout = 0")
         try:
             self.query("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -161,36 +162,37 @@ class Database:
         except sqlite3.Error as error:
             raise _store_error(self.path, error) from error
         except UnicodeDecodeError as error:
-            # What is wrong with a damaged schema, SQLite says in the damaged schema's words.
+            # SQLite's message about a damaged schema quotes it.
             raise StoreBroken(self.path, "its schema is damaged") from error
         except (UnicodeEncodeError, OverflowError) as error:
             raise Unstorable(str(error)) from error
 
 
 def create_file(path: Path) -> None:
-    """Create an empty file that only its owner may read (rule 6.1), unless there is one already.
+    """Create an empty file that only its owner can read (rule 6.1), unless one exists.
 
     SQLite gives its `-wal` and `-shm` files the mode of the file itself.
 
     Raises:
         StoreMissing: The folder does not exist.
-        StoreForeign: A link of this name leads nowhere.
+        StoreForeign: There is a link of this name whose target is missing.
         StoreUnavailable: The file cannot be created.
     """
     try:
         path.touch(mode=0o600, exist_ok=False)
+        path.chmod(0o600)  # from which the umask may have taken something away
     except FileExistsError:
         if path.is_symlink() and not path.exists():
-            raise StoreForeign(path, "it is a link that leads nowhere") from None
-        # Not even opened: closing any descriptor of a file drops all of a process's POSIX locks on
-        # it, those of another connection too.
+            raise StoreForeign(path, "it is a link whose target is missing") from None
+        # The file is not opened here: closing any of its descriptors drops all of the process's
+        # POSIX locks on it, even those of another connection.
         return
     except OSError as error:
         raise _file_error(path, error) from error
 
 
 def has_wal(path: Path) -> bool:
-    """Whether the write-ahead log beside `path` may hold commits that are not in the file yet."""
+    """Whether the write-ahead log beside `path` may hold commits that are not yet in the file."""
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size > 0
     except FileNotFoundError:
@@ -200,7 +202,7 @@ def has_wal(path: Path) -> bool:
 
 
 def _uri(path: Path) -> str:
-    """Return the path as SQLite wants it; quoting costs an import that few paths need."""
+    """Return the path as a URI for SQLite; only few paths need quoting, which costs an import."""
     return f"file:{path}" if _PLAIN_PATH.fullmatch(str(path)) else path.as_uri()
 
 
@@ -210,7 +212,7 @@ def _identity(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise _file_error(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise StoreForeign(path, "it is no regular file")
+        raise StoreForeign(path, "it is not a regular file")
     return found.st_dev, found.st_ino
 
 
@@ -223,8 +225,8 @@ def _file_error(path: Path, error: OSError) -> StoreError:
 
 
 def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
-    # Errors that Python's module raises by itself carry no result code: misuse, or text in the file
-    # that is no UTF-8.
+    # Errors that Python's module raises itself carry no result code: misuse, or text in the file
+    # that is not UTF-8.
     misuse = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)
     default = sqlite3.SQLITE_MISUSE if misuse else sqlite3.SQLITE_CORRUPT
     result = getattr(error, "sqlite_errorcode", default) & 0xFF  # the rest is detail

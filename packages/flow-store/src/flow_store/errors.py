@@ -1,6 +1,6 @@
-"""What can go wrong with the record: data in attributes, the sentence in `str()`.
+"""The errors of this package: data in attributes, the sentence in `str()`.
 
-Turning SQLite's result codes into these errors belongs to `database`.
+Which of SQLite's result codes raises which error is decided in `database`.
 """
 
 import errno
@@ -13,7 +13,7 @@ from flow_store.records import CancelRequest
 class StoreError(Exception):
     """The base of every error that this package raises.
 
-    `retryable` says whether the same call may succeed later without anybody mending anything.
+    `retryable` tells whether the same call may succeed later without anyone fixing anything.
     """
 
     retryable: bool = False
@@ -28,20 +28,20 @@ class StoreMissing(StoreError, FileNotFoundError):
         self.path = path
 
     def __str__(self) -> str:
-        """Say where nothing is."""
+        """Name the path."""
         return f"no flow database at {self.path}: nothing has been recorded there yet"
 
 
 class StoreUnavailable(StoreError, OSError):
     """The file cannot be read or written now: locked, full, read-only, not permitted, I/O error.
 
-    `errno` is set as for any `OSError`; `retryable` is true for what passes by itself.
+    `errno` is set as for any `OSError`; `retryable` is true for what may pass by itself.
     """
 
-    _MENDING: ClassVar[dict[int, str]] = {
+    _REMEDIES: ClassVar[dict[int, str]] = {
         errno.EAGAIN: "another process holds it; try again",
         errno.ENOSPC: "free some space and try again",
-        errno.EIO: "look at the disk and its free space, then try again",
+        errno.EIO: "check the disk and its free space, then try again",
         errno.EROFS: "make the file and its folder writable",
         errno.EACCES: "check that the file and its folder can be read and written",
     }
@@ -54,13 +54,13 @@ class StoreUnavailable(StoreError, OSError):
         self.retryable = retryable
 
     def __str__(self) -> str:
-        """Say what failed and what to look at."""
-        mending = self._MENDING.get(self.errno or 0, "check the file and its folder")
-        return f"the flow database {self.path} cannot be used: {self.cause}; {mending}"
+        """Name the cause and the remedy."""
+        remedy = self._REMEDIES.get(self.errno or 0, "check the file and its folder")
+        return f"the flow database {self.path} cannot be used: {self.cause}; {remedy}"
 
 
 class StoreBroken(StoreError, ValueError):
-    """The file is no intact flow database; it is left as it is."""
+    """The file is not an intact flow database; it is left as it is."""
 
     def __init__(self, path: Path, cause: str) -> None:
         """Keep the path and what is wrong with the file."""
@@ -69,10 +69,10 @@ class StoreBroken(StoreError, ValueError):
         self.cause = cause
 
     def __str__(self) -> str:
-        """Say what is broken and what is lost with it."""
+        """Name the cause, the remedy, and what can be recovered."""
         return (
-            f"the flow database {self.path} is broken: {self.cause}; move it away - "
-            "`start` finds the outcomes of strict steps again in orchesjob"
+            f"the flow database {self.path} is broken: {self.cause}; move it away: "
+            "`start` recovers the outcomes of strict steps from orchesjob"
         )
 
 
@@ -80,7 +80,7 @@ class StoreForeign(StoreBroken):
     """The file belongs to something else; it is left as it is."""
 
     def __str__(self) -> str:
-        """Say what to do about the file."""
+        """Name the cause and the remedy."""
         return (
             f"{self.path} is not a flow database: {self.cause}; move it away or name another file"
         )
@@ -97,28 +97,49 @@ class StoreNewer(StoreError, RuntimeError):
         self.known = known
 
     def __str__(self) -> str:
-        """Say which versions do not meet."""
+        """Name both versions and the remedy."""
         return (
-            f"the flow database {self.path} has schema version {self.found}, this program knows "
-            f"versions up to {self.known}: install the newer program, or name another file"
+            f"the flow database {self.path} has schema version {self.found}, but this program "
+            f"knows versions up to {self.known} only: install the newer program or "
+            "name another file"
         )
 
 
 class Unstorable(StoreError, ValueError):
-    """A value that SQLite or the schema cannot take: a lone surrogate, a number beyond 64 bits."""
+    """SQLite or the schema cannot store a value: a lone surrogate, a number beyond 64 bits."""
 
     def __init__(self, cause: str) -> None:
-        """Keep what SQLite said."""
+        """Keep the cause in SQLite's words."""
         super().__init__(cause)
         self.cause = cause
 
     def __str__(self) -> str:
-        """Say which value, as SQLite put it."""
-        return f"the flow database cannot hold this value: {self.cause}"
+        """Name the cause."""
+        return f"the flow database cannot store this value: {self.cause}"
+
+
+class DamagedRecord(StoreError, ValueError):
+    """The job object recorded with an attempt cannot be read."""
+
+    def __init__(self, run_key: str, step_id: str, attempt_no: int, cause: str) -> None:
+        """Keep whose record it is and what is wrong with it."""
+        super().__init__(run_key, step_id, attempt_no, cause)
+        self.run_key = run_key
+        self.step_id = step_id
+        self.attempt_no = attempt_no
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """Name the attempt, the cause and the remedy."""
+        return (
+            f"the orchesjob report recorded for attempt {self.attempt_no} of step {self.step_id!r} "
+            f"of run {self.run_key!r} is damaged: {self.cause}; restore the flow database "
+            "from a backup, or `prune` the run once it has ended"
+        )
 
 
 class NotRecorded(StoreError, LookupError):
-    """A change to a run, or to a step of a run, that is not in the database."""
+    """A run, or a step of a run, cannot be changed because it is not in the database."""
 
     def __init__(self, run_key: str, step_id: str | None = None) -> None:
         """Keep the run and the step, if it is the step that is unknown."""
@@ -127,7 +148,7 @@ class NotRecorded(StoreError, LookupError):
         self.step_id = step_id
 
     def __str__(self) -> str:
-        """Say what is unknown."""
+        """Name what is not recorded, and why that may be."""
         step = "" if self.step_id is None else f"step {self.step_id!r} of "
         return f"{step}run {self.run_key!r} is not recorded: it was removed or never started"
 
@@ -147,7 +168,7 @@ class CancelRequested(StoreError, RuntimeError):
 
 
 class RunTakenOver(StoreError, RuntimeError):
-    """Somebody else changed the run since it was loaded; nothing was written (rule 4.5)."""
+    """Another process changed the run after it was loaded; nothing was written (rule 4.5)."""
 
     def __init__(self, run_key: str, expected: int, found: int) -> None:
         """Keep the run and both revisions."""
@@ -157,7 +178,7 @@ class RunTakenOver(StoreError, RuntimeError):
         self.found = found
 
     def __str__(self) -> str:
-        """Say who is ahead."""
+        """Name both revisions and the remedy."""
         return (
             f"another process drives run {self.run_key!r}: its revision is {self.found}, "
             f"expected {self.expected}; stop here and load it again"
@@ -165,7 +186,7 @@ class RunTakenOver(StoreError, RuntimeError):
 
 
 class NotTerminal(StoreError, RuntimeError):
-    """A run that was to be reopened has not ended; nothing was written."""
+    """A run cannot be opened again because it has not ended; nothing was written."""
 
     def __init__(self, run_key: str) -> None:
         """Keep the run."""
@@ -173,23 +194,23 @@ class NotTerminal(StoreError, RuntimeError):
         self.run_key = run_key
 
     def __str__(self) -> str:
-        """Say what is in the way."""
+        """Name the run."""
         return f"run {self.run_key!r} has not ended: there is nothing to reopen"
 
 
 class TerminalStatus(StoreError, RuntimeError):
-    """A change to a run, step or attempt that has ended; nothing was written (rule 5.1).
+    """A run, step or attempt that has ended cannot be changed; nothing was written (rule 5.1).
 
     `part` names the step or attempt; it is None where the run itself has ended.
     """
 
     def __init__(self, run_key: str, part: str | None = None) -> None:
-        """Keep the run and what of it has ended."""
+        """Keep the run and the part of it that has ended."""
         super().__init__(run_key, part)
         self.run_key = run_key
         self.part = part
 
     def __str__(self) -> str:
-        """Say what stays as it is."""
+        """Name what has ended."""
         part = "" if self.part is None else f"{self.part} of "
         return f"{part}run {self.run_key!r} has ended: its outcome never changes"

@@ -1,19 +1,30 @@
-"""The records of a run, of its steps and of their attempts, and a set of changes to them.
+"""The records of a run, its steps and their attempts, and a set of changes to them.
 
-Plain values only: nothing here knows a database, a clock or a rule of what follows what. They are
-tuples with names, because making them costs a process that only looks at a run next to nothing; to
-change a field, `_replace` it.
+Plain values only: nothing here knows a database, a clock, or what a run may do next. They are named
+tuples, because a process that only looks at a run makes many of them; to change a field, use
+`_replace`.
+The columns of the tables follow from the fields (see `columns`). To add one, add a field, with the
+default None where there are defaults, and a migration (see `schema`).
 Times named `_at` are Unix timestamps of the wall clock; those named `_mono` are seconds of the
-monotonic clock of the boot named beside them (rule 5.10).
+monotonic clock of the boot that is named beside them (rule 5.10).
 """
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, Self
+
+SystemPath = Annotated[str, "stored as the bytes that it is to the system"]
+"""A path as `os.fsdecode` spells it: not every path is Unicode text."""
+
+ForeignText = Annotated[str, "stored with its lone surrogates spelled out"]
+r"""Text from outside: SQLite cannot store a lone surrogate, so it is stored as `\udcXX`.
+
+In JSON that means the same character.
+"""
 
 
 class FlowStatus(StrEnum):
-    """How a run stands (rule 5.1)."""
+    """The status of a run (rule 5.1)."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -28,7 +39,7 @@ class FlowStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """How a step stands (rule 5.2)."""
+    """The status of a step (rule 5.2)."""
 
     PENDING = "PENDING"
     DELAYED = "DELAYED"
@@ -45,10 +56,10 @@ class StepStatus(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """How one attempt at a step stands.
+    """The status of one attempt at a step.
 
-    NEVER_RAN is a start that was never carried out: it used up a number but no retry (rule 4.2).
-    SKIPPED is one that ended by itself and thereby skipped its step (rule 9.12).
+    NEVER_RAN: the command was never started; the attempt used up a number but no retry (rule 4.2).
+    SKIPPED: the command exited with a code that skips the step (rule 9.12).
     """
 
     STARTING = "STARTING"
@@ -66,14 +77,14 @@ class AttemptStatus(StrEnum):
 
 
 class CancelRequest(NamedTuple):
-    """That a run is to be cancelled, and how long its jobs may take to end by themselves."""
+    """A request to cancel a run, and how long its jobs may take to end by themselves."""
 
     requested_at: float
     grace_sec: float | None
 
 
 class Deadline(NamedTuple):
-    """When a run is to have ended, on both clocks."""
+    """When a run must have ended, on both clocks; `boot` names the boot of the monotonic one."""
 
     at: float
     mono: float
@@ -83,9 +94,9 @@ class Deadline(NamedTuple):
 class Attempt(NamedTuple):
     """One attempt at a step, recorded before its job is started.
 
-    `position` is that of the step; `number` counts from 1. `job` is the last JSON object that
-    orchesjob reported, as opaque text, and `job_id` names it unless the job is somebody else's.
-    `abort_reason` is set once an abort was decided.
+    `position` is the step's; `number` counts from 1. `job` is the last JSON object that orchesjob
+    reported (`reported_job` reads it). `job_id` is that job's id, or None if the job is not this
+    run's. `abort_reason` is set when the attempt is to be aborted.
     """
 
     position: int
@@ -95,14 +106,19 @@ class Attempt(NamedTuple):
     running_mono: float | None
     boot_id: str
     job_id: str | None = None
-    job: str | None = None
+    job: ForeignText | None = None
     abort_reason: str | None = None
     finished_at: float | None = None
-    error: str | None = None
+    error: ForeignText | None = None
 
 
 class Step(NamedTuple):
-    """One step of a run. `failures` counts the attempts that used up a retry."""
+    """One step of a run. `failures` counts the attempts that used up a retry.
+
+    `retry_no` is the number of the `retry` that had the step decided anew, counted from 1 in its
+    run; None if there was none (rule 9.7). What is recorded of the step is of the time since,
+    but for `attempt_no`, which continues.
+    """
 
     position: int
     step_id: str
@@ -115,13 +131,34 @@ class Step(NamedTuple):
     next_attempt_boot: str | None = None
     started_at: float | None = None
     finished_at: float | None = None
-    error: str | None = None
+    error: ForeignText | None = None
+    retry_no: int | None = None
+
+    @classmethod
+    def waiting(
+        cls, position: int, step_id: str, max_retries: int, retry_no: int | None = None
+    ) -> Self:
+        """Make a step that has had no attempt yet."""
+        return cls(position, step_id, StepStatus.PENDING, 0, 0, max_retries, retry_no=retry_no)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has had an attempt, and one since the last `retry` that had it decided anew.
+
+        Its latest attempt is of an earlier time otherwise, if it has one.
+        """
+        return self.started_at is not None
+
+    def predates(self, other: Self) -> bool:
+        """Whether it kept its outcome when a `retry` had the other step decided anew."""
+        return (self.retry_no or 0) < (other.retry_no or 0)
 
 
 class PastAttempt(NamedTuple):
-    """An attempt in the history of a run: how it stands, without what orchesjob said of it.
+    """An attempt in the history of a run, without what orchesjob reported about it.
 
-    `is_foreign` means that this was about somebody else's job: `job` is recorded, `job_id` is not.
+    `is_foreign` tells that orchesjob reported a job that is not this run's: `job` is recorded,
+    `job_id` is not.
     """
 
     position: int
@@ -129,24 +166,26 @@ class PastAttempt(NamedTuple):
     status: AttemptStatus
     started_at: float
     finished_at: float | None
-    error: str | None
+    error: ForeignText | None
     is_foreign: bool = False
 
 
 class Run(NamedTuple):
-    """A whole run as it stood at one moment.
+    """A whole run as it was at one moment.
 
-    `definition` is opaque text. `steps` are in order of position; `attempts` holds the latest
-    attempt of each step that has one, by position, and `history` all attempts of all steps, by
-    position and number. `revision` counts the applied changes.
+    `definition` is opaque text. `steps` are in order of position. `attempts` holds the latest
+    attempt of each step that has one, by position; `history` holds all attempts of all steps,
+    ordered by position and number. `revision` counts the applied changes. `orchesjob_home` is the
+    real path of the home in which its jobs are (rule 4.8); None if an older version recorded the
+    run.
     """
 
     run_key: str
     flow_id: str
     definition: str
-    directory: str
+    directory: SystemPath
     status: FlowStatus
-    error: str | None
+    error: ForeignText | None
     started_at: float
     finished_at: float | None
     deadline: Deadline | None
@@ -155,17 +194,19 @@ class Run(NamedTuple):
     steps: tuple[Step, ...]
     attempts: Mapping[int, Attempt]
     history: tuple[PastAttempt, ...] = ()
+    orchesjob_home: SystemPath | None = None
 
 
 class RunSummary(NamedTuple):
-    """A run in a list of runs. `steps` counts the steps by status, where there is any."""
+    """A run in a list of runs; `steps` counts its steps by status, without those that count 0."""
 
     run_key: str
     flow_id: str
     status: FlowStatus
-    error: str | None
+    error: ForeignText | None
     started_at: float
     finished_at: float | None
+    revision: int
     cancel: CancelRequest | None
     steps: Mapping[StepStatus, int]
 
@@ -180,21 +221,30 @@ class RunSummary(NamedTuple):
         return sum(count for status, count in self.steps.items() if status.is_terminal)
 
 
+class RunGuard(NamedTuple):
+    """What decides whether a run may be changed; `id` is its number in the tables."""
+
+    id: int
+    revision: int
+    status: FlowStatus
+    cancel: CancelRequest | None
+
+
 class RunHeader(NamedTuple):
     """What a runner may change of the run itself."""
 
     status: FlowStatus
-    error: str | None = None
+    error: ForeignText | None = None
     finished_at: float | None = None
     deadline: Deadline | None = None
 
 
 class Reopening(NamedTuple):
-    """What becomes of a run that has ended and is to go on.
+    """How a run that has ended is opened again.
 
-    `definition` replaces the recorded one. `resets` are the steps that wait again, by position,
-    each with its retries; `added` are further steps, pairs of step id and retries. All other steps
-    keep their outcome.
+    `definition` replaces the recorded one. `resets` are the steps to run again: the retries of each
+    by position. `added` are new steps: pairs of step id and retries. All other steps keep their
+    outcome.
     """
 
     definition: str
@@ -203,7 +253,7 @@ class Reopening(NamedTuple):
 
 
 class Changes:  # noqa: PLW1641 - it grows
-    """What one event changes of a run, to be written in one transaction.
+    """What one event changes in a run, to be written in one transaction.
 
     `steps` is keyed by position, `attempts` by position and number.
     """

@@ -1,12 +1,15 @@
-"""The tables, the versions they went through, and how a file is recognised as ours.
+"""The tables, the versions of their schema, and how a file is recognised as a flow database.
 
-A migration is history: it is never edited once released, so it spells out statuses that `records`
-defines. Statements that read and write the tables are in `store`.
+A migration is history: once released it is never edited, so it spells out the statuses that
+`records` defines. A later one appends columns that may be NULL (`ALTER TABLE ... ADD COLUMN ...`),
+and a field of the same name is added in `records`. The SQL that reads and writes the tables is in
+`sql`.
 """
 
 import time
 from collections.abc import Sequence
 
+from flow_store.columns import TABLES
 from flow_store.database import BUSY_TIMEOUT_SEC, Database
 from flow_store.errors import (
     StoreBroken,
@@ -17,7 +20,7 @@ from flow_store.errors import (
 )
 
 APPLICATION_ID = 0x6F6A666C
-"""`PRAGMA application_id` of our files: "ojfl"."""
+"""`PRAGMA application_id` of a flow database: "ojfl"."""
 
 MIGRATIONS = (
     f"""
@@ -84,15 +87,17 @@ MIGRATIONS = (
         FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE
     ) STRICT; -- not WITHOUT ROWID: whole jobs in the tree of keys would make it deep and slow
     """,
+    "ALTER TABLE steps ADD COLUMN retry_no INTEGER;",
+    "ALTER TABLE runs ADD COLUMN orchesjob_home BLOB;",
 )
 """The script at index n leads from version n to version n + 1."""
 
 
 def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Bring a file of ours, or an empty one, to the latest version (rule 6.1).
+    """Bring a flow database, or an empty file, to the latest version (rule 6.1).
 
     Each version is committed together with its number, so that an interruption leaves an older
-    version, never half of one. Several processes may do this at once.
+    version, never half of one. Several processes may do this at the same time.
 
     Raises:
         StoreForeign, StoreBroken, StoreNewer: As `recognise`.
@@ -109,24 +114,29 @@ def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
                 database.query(f"PRAGMA user_version = {target}")
 
 
-def require_recorded(database: Database) -> None:
-    """Refuse a file that `upgrade` would first have to fill.
+def require_recorded(database: Database, latest: int = len(MIGRATIONS)) -> None:
+    """Refuse an empty file, and let one of an older version be read as if it had all columns.
+
+    The file itself is left as it is.
 
     Raises:
         StoreMissing: The file is empty.
         StoreForeign, StoreBroken, StoreNewer: As `recognise`.
     """
-    if recognise(database) == 0:
+    version = recognise(database, latest)
+    if version == 0:
         raise StoreMissing(database.path)
+    if version < latest:
+        _show_missing_columns(database)
 
 
 def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
-    """Return the version of a file of ours, 0 for an empty file, without touching either.
+    """Return the version of a flow database, or 0 for an empty file, and change neither.
 
     Raises:
-        StoreForeign: Another program's file.
-        StoreBroken: Our file without a version.
-        StoreNewer: Its version is beyond `latest`.
+        StoreForeign: The file belongs to another program.
+        StoreBroken: It is a flow database without a version.
+        StoreNewer: Its version is later than `latest`.
     """
     with database.transaction("DEFERRED"):
         application_id = _pragma(database, "application_id")
@@ -143,15 +153,29 @@ def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
     return version
 
 
+def _show_missing_columns(database: Database) -> None:
+    """Show the columns that later versions have added as NULL, to this connection alone.
+
+    A temporary view hides the table of its name.
+    """
+    for table, columns in TABLES.items():
+        existing = {name for _, name, *_ in database.query(f"PRAGMA main.table_info({table})")}
+        missing = [f"NULL AS {name}" for name in columns if name not in existing]
+        if missing:
+            select = f"SELECT *, {', '.join(missing)} FROM main.{table}"  # noqa: S608 - our names
+            database.query(f"CREATE TEMP VIEW {table} AS {select}")
+
+
 def _pragma(database: Database, name: str) -> int:
     ((value,),) = database.query(f"PRAGMA {name}")
     return int(value)
 
 
 def _switch_to_wal(database: Database) -> None:
-    """Let readers and the writer not block each other. The file remembers it.
+    """Set the journal mode in which readers and the writer do not block each other.
 
-    SQLite fails at once here, without its usual wait, while another process is about to write.
+    The file keeps it. While another process is about to write, SQLite fails here at once, without
+    its usual wait.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_SEC
     while True:

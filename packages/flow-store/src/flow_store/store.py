@@ -1,7 +1,7 @@
-"""`FlowStore`: recording runs and reading them again.
+"""`FlowStore`: recording runs and reading them.
 
-What a run may do next is the caller's business; what may never be overwritten is guarded here, in
-the transaction that writes.
+What a run may do next is the caller's business. What a change may not overwrite is guarded in
+`run_writer`, inside the transaction that is opened here.
 """
 
 import errno
@@ -12,13 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flow_store import rows, schema, statements
+from flow_store import schema, sql
+from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, STEP, SUMMARY, path_bytes
 from flow_store.database import Database, create_file, has_wal
-from flow_store.errors import (
-    NotRecorded,
-    StoreBroken,
-    StoreUnavailable,
-)
+from flow_store.errors import NotRecorded, StoreBroken, StoreUnavailable
 from flow_store.records import (
     Attempt,
     CancelRequest,
@@ -26,9 +23,11 @@ from flow_store.records import (
     FlowStatus,
     Reopening,
     Run,
+    RunGuard,
     RunSummary,
+    StepStatus,
 )
-from flow_store.run_rows import RunRows
+from flow_store.run_writer import RunWriter, add_steps
 
 
 class FlowStore:
@@ -39,7 +38,7 @@ class FlowStore:
     """
 
     def __init__(self, database: Database) -> None:
-        """Use `open` or `open_readonly`: they see to it that the tables are there."""
+        """Use `open` or `open_readonly` instead: they make sure that the tables exist."""
         self._database = database
 
     @classmethod
@@ -62,8 +61,9 @@ class FlowStore:
     def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
         """Open the file for reading; create, migrate and record nothing (rule 6.1).
 
-        Where SQLite cannot even keep its index beside the file (a read-only folder, a full disk),
-        the file is read as it stands, provided that no commit waits in a write-ahead log.
+        Where SQLite cannot create its index beside the file (a read-only folder, a full disk), the
+        file is read alone, provided that the write-ahead log holds no commit that is missing in it.
+        In a file of an older version, columns that were added later read as NULL.
 
         Raises:
             StoreMissing: There is no file, or an empty one.
@@ -79,7 +79,7 @@ class FlowStore:
 
     @classmethod
     def _opened(cls, database: Database, make_sure: Callable[[Database], None]) -> Self:
-        """Make a store of a database once its tables are sure to be there; else close it."""
+        """Make a store of a database when its tables are sure to exist; close it otherwise."""
         with ExitStack() as unless_sure:
             unless_sure.callback(database.close)
             make_sure(database)
@@ -95,42 +95,69 @@ class FlowStore:
         directory: str,
         started_at: float,
         steps: Sequence[tuple[str, int]],
+        orchesjob_home: str | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
 
-        `steps` are pairs of step id and retries, in order of position. An existing run is left as
-        it is.
+        `steps` are pairs of step id and retries, in order of position. An existing run stays as it
+        is.
 
         Raises:
             Unstorable: A text holds a lone surrogate, or a number needs more than 64 bits.
         """
+        run = Run(
+            run_key=run_key,
+            flow_id=flow_id,
+            definition=definition,
+            directory=directory,
+            status=FlowStatus.PENDING,
+            error=None,
+            started_at=started_at,
+            finished_at=None,
+            deadline=None,
+            revision=0,
+            cancel=None,
+            steps=(),
+            attempts={},
+            orchesjob_home=orchesjob_home,
+        )
         with self._database.transaction("IMMEDIATE"):
-            run = (run_key, flow_id, definition, rows.path_bytes(directory), started_at)
-            if self._database.change(statements.INSERT_RUN, run) == 0:
+            if self._database.change(sql.INSERT_RUN, RUN.values(run)) == 0:
                 return False
-            ((run_id, *_),) = self._database.query(statements.SELECT_GUARDS, (run_key,))
-            self._database.change_each(
-                statements.INSERT_STEP,
-                ((run_id, position, *step) for position, step in enumerate(steps)),
-            )
+            ((run_id, *_),) = self._database.query(sql.SELECT_GUARD, (run_key,))
+            add_steps(self._database, run_id, steps)
         return True
 
+    def record_orchesjob_home(self, run_key: str, home: str) -> None:
+        """Record the home of a run that has none; one that is recorded never changes (rule 4.8).
+
+        Raises:
+            Unstorable: The path holds a surrogate that stands for no byte.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            self._database.change(sql.RECORD_ORCHESJOB_HOME, (path_bytes(home), run_key))
+
+    def has(self, run_key: str) -> bool:
+        """Return whether there is a run of this key, without reading it."""
+        return self._guard(run_key) is not None
+
     def load(self, run_key: str) -> Run | None:
-        """Return the run as it stands at one moment, or None if it is not recorded."""
+        """Return the run as it is at one moment, or None if it is not recorded."""
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(statements.SELECT_RUN, (run_key,))
+            found = self._database.query(sql.SELECT_RUN, (run_key,))
             if not found:
                 return None
-            ((run_id, *run),) = found
-            steps = self._database.query(statements.SELECT_STEPS, (run_id,))
-            attempts = self._database.query(statements.SELECT_LATEST_ATTEMPTS, (run_id,))
-            history = self._database.query(statements.SELECT_HISTORY, (run_id,))
+            ((run_id, *row),) = found
+            steps = self._database.query(sql.SELECT_STEPS, (run_id,))
+            attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
+            history = self._database.query(sql.SELECT_HISTORY, (run_id,))
         with self._readable():
-            return rows.run_from(
-                run,
-                tuple(map(rows.step_from, steps)),
-                {row[0]: rows.attempt_from(row) for row in attempts},
-                tuple(map(rows.past_attempt_from, history)),
+            latest = map(ATTEMPT.record, attempts)
+            return Run(
+                **RUN.fields(row),
+                steps=tuple(map(STEP.record, steps)),
+                attempts={attempt.position: attempt for attempt in latest},
+                history=tuple(map(PAST_ATTEMPT.record, history)),
             )
 
     def runs(
@@ -140,10 +167,9 @@ class FlowStore:
         flow_id: str | None = None,
         limit: int | None = None,
     ) -> tuple[RunSummary, ...]:
-        """Return the runs as they stand at one moment, the one recorded last first.
+        """Return the runs as they are at one moment, the one recorded last first.
 
-        Where these are given, only those of any of the `statuses`, of this `flow_id`, and no more
-        than `limit`.
+        If given, `statuses` and `flow_id` select the runs, and `limit` bounds their number.
         """
         conditions = ["TRUE"]
         values: list[object] = []
@@ -153,20 +179,24 @@ class FlowStore:
         if flow_id is not None:
             conditions.append("flow_id = ?")
             values.append(flow_id)
-        query = statements.SELECT_SUMMARIES.format(conditions=" AND ".join(conditions))
+        query = sql.SELECT_SUMMARIES.format(conditions=" AND ".join(conditions))
         with self._database.transaction("DEFERRED"):
             found = self._database.query(query, (*values, -1 if limit is None else limit))
-            counts = [self._database.query(statements.COUNT_STEPS, row[:1]) for row in found]
+            counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
         with self._readable():
             return tuple(
-                rows.summary_from(row[1:], steps) for row, steps in zip(found, counts, strict=True)
+                RunSummary(
+                    **SUMMARY.fields(row[1:]),
+                    steps={StepStatus(status): count for status, count in steps},
+                )
+                for row, steps in zip(found, counts, strict=True)
             )
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:
-        """Return every attempt of the run by position and number; none for an unknown run."""
-        found = self._database.query(statements.SELECT_ATTEMPTS, (run_key,))
+        """Return all attempts of the run by position and number; none if it is unknown."""
+        found = self._database.query(sql.SELECT_ATTEMPTS, (run_key,))
         with self._readable():
-            return tuple(map(rows.attempt_from, found))
+            return tuple(map(ATTEMPT.record, found))
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Write `changes` in one transaction and return the run's new revision.
@@ -175,64 +205,65 @@ class FlowStore:
         named in `changes` are touched.
 
         Raises:
-            RunTakenOver: The run has another revision: somebody else drives it (rule 4.5).
-            CancelRequested: An attempt would be STARTING, and not to be aborted, although the run
-                is to be cancelled (rule 5.6).
+            RunTakenOver: The run has another revision: another process drives it (rule 4.5).
+            CancelRequested: An attempt would start although the run is to be cancelled: it is
+                STARTING and has no `abort_reason` (rule 5.6).
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
             NotRecorded: There is no such run, or no such step at that position.
             Unstorable: A value that SQLite or the schema cannot take.
         """
         with self._database.transaction("IMMEDIATE"):
-            RunRows(self._database, run_key, revision).apply(changes)
+            RunWriter(self._database, run_key, revision).apply(changes)
         return revision + 1
 
     def reopen(self, run_key: str, reopening: Reopening, *, revision: int) -> int:
-        """Let a run that has ended go on, in one transaction; return its new revision.
+        """Open a run that has ended again, in one transaction; return its new revision.
 
         `revision` is the one that the run had when it was loaded. Its attempts stay as they are; a
-        request to cancel it is forgotten.
+        request to cancel it is removed.
 
         Raises:
-            RunTakenOver: The run has another revision: somebody else has reopened it.
+            RunTakenOver: The run has another revision: another process has reopened it.
             NotTerminal: The run has not ended.
             NotRecorded: There is no such run.
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
-            RunRows(self._database, run_key, revision).reopen(reopening)
+            RunWriter(self._database, run_key, revision).reopen(reopening)
         return revision + 1
 
-    def remove(self, run_key: str) -> bool:
-        """Remove a run with all that is recorded of it; False if it has not ended, or is not there.
+    def remove(self, run_key: str, *, revision: int, finished_by: float) -> bool:
+        """Remove a run and all its records; False if it is gone or has changed since it was chosen.
 
-        What orchesjob knows of its jobs stays.
+        It must have ended, at `finished_by` at the latest, and have this `revision` (rule 9.10).
+        What orchesjob knows about its jobs stays.
         """
         with self._database.transaction("IMMEDIATE"):
-            return self._database.change(statements.REMOVE_RUN, (run_key,)) == 1
+            return self._database.change(sql.REMOVE_RUN, (run_key, revision, finished_by)) == 1
 
     def request_cancel(
         self, run_key: str, *, requested_at: float, grace_sec: float | None
     ) -> CancelRequest | None:
-        """Record that the run is to be cancelled and return the request that holds (rule 5.6).
+        """Record that the run is to be cancelled, and return the valid request (rule 5.6).
 
-        The first request is never replaced. On a run that has ended nothing is recorded: the answer
-        is the request it ended with, or None. The run's revision stays: its runner goes on.
+        The first request is never replaced. For a run that has ended nothing is recorded: the
+        answer is the request it ended with, or None. The run's revision stays the same, so its
+        runner may continue to write.
 
         Raises:
             NotRecorded: There is no such run.
         """
         with self._database.transaction("IMMEDIATE"):
-            self._database.change(statements.REQUEST_CANCEL, (requested_at, grace_sec, run_key))
-            run = self._database.query(statements.SELECT_GUARDS, (run_key,))
-        if not run:
+            self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, run_key))
+            guard = self._guard(run_key)
+        if guard is None:
             raise NotRecorded(run_key)
-        ((_, _, _, *cancel),) = run
-        return rows.cancel_request(*cancel)
+        return guard.cancel
 
     def cancel_request(self, run_key: str) -> CancelRequest | None:
         """Return the recorded request, or None if there is none or no such run."""
-        run = self._database.query(statements.SELECT_GUARDS, (run_key,))
-        return rows.cancel_request(*run[0][3:]) if run else None
+        guard = self._guard(run_key)
+        return None if guard is None else guard.cancel
 
     def data_version(self) -> int:
         """Return a number that differs from the last one if another connection has committed."""
@@ -240,21 +271,21 @@ class FlowStore:
         return int(version)
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the file and empty it, unless somebody uses it just now.
+        """Move the write-ahead log into the file and empty it, unless it is in use.
 
-        For a process that drives a run: now and then, and when the run has ended. What is not moved
-        is not lost.
+        The process that drives a run calls this from time to time and when the run has ended.
+        Nothing is lost if the log is not moved.
         """
         with suppress(StoreUnavailable):
             self._database.checkpoint()
 
     def damage(self) -> tuple[str, ...]:
-        """Look through the whole file and return what is wrong with it, in SQLite's words."""
+        """Check the whole file and return what is wrong with it, in SQLite's words."""
         found = self._database.query("PRAGMA integrity_check(10)")
         return tuple(line for (line,) in found if line != "ok")
 
     def is_same_file(self) -> bool:
-        """Whether the path still names the file that is open, and not nothing or another file."""
+        """Whether the path still names the file that is open."""
         return self._database.is_same_file()
 
     def close(self) -> None:
@@ -274,9 +305,14 @@ class FlowStore:
         """Close the file, whatever happened."""
         self.close()
 
+    def _guard(self, run_key: str) -> RunGuard | None:
+        found = self._database.query(sql.SELECT_GUARD, (run_key,))
+        with self._readable():
+            return GUARD.record(found[0]) if found else None
+
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Values that the schema does not allow can only come from damage to the file."""
+        """Report values that the schema does not allow: they can only come from damage."""
         try:
             yield
         except (TypeError, ValueError) as error:

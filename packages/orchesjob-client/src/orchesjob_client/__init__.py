@@ -1,7 +1,6 @@
-"""A typed wrapper of the orchesjob command: calls, reports, waiting and finding processes."""
+"""A typed wrapper of the orchesjob command: calls, reports, and the processes of jobs."""
 
-from orchesjob_client.client import CallLimits, OrchesjobClient
-from orchesjob_client.endings import describe_failure, describe_loss, exit_code_of
+from orchesjob_client.client import OrchesjobClient
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -13,10 +12,12 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
 )
 from orchesjob_client.executable import locate
-from orchesjob_client.process import Process
-from orchesjob_client.processes import end_processes, is_alive, marked_processes
-from orchesjob_client.report import JobReport, JobStatus
-from orchesjob_client.survivors import (
+from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
+from orchesjob_client.outcome import describe_failure, describe_loss, exit_code_of
+from orchesjob_client.processes.ending import end_processes
+from orchesjob_client.processes.finding import is_alive, marked_processes
+from orchesjob_client.processes.identity import Process
+from orchesjob_client.processes.survivors import (
     MARK,
     end_survivors,
     find_survivors,
@@ -24,9 +25,12 @@ from orchesjob_client.survivors import (
     marked_environment,
     orchesjob_home,
 )
-from orchesjob_client.watcher import JobWatcher, Watch
+from orchesjob_client.processes.watcher import JobWatcher, Watch
+from orchesjob_client.report import JobReport, JobStatus
 
 __all__ = [
+    "DEFAULT_GRACE_SEC",
+    "DEFAULT_START_TIMEOUT_SEC",
     "MARK",
     "BadAnswer",
     "CallFailed",

@@ -1,7 +1,7 @@
-"""One run of an executable that prints a short answer: bounded in time and in memory.
+"""Running an executable that prints a short answer, within limits of time and memory.
 
-This module knows processes and pipes, and which failures of the operating system are whose
-fault. It does not know orchesjob's options, exit codes or JSON.
+This module knows processes and pipes, and which error a failure of the operating system becomes. It
+does not know orchesjob's options, exit codes or JSON.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Finished:
 
     Attributes:
         exit_code: Its exit code, or -N for signal N.
-        stdout: All that it printed, at most 8 MiB.
+        stdout: Everything it printed, at most 8 MiB.
         stderr_line: The last line of its stderr, printable.
     """
 
@@ -49,7 +49,7 @@ class Finished:
     stderr_line: str
 
 
-def run(  # noqa: PLR0913 - the six things that make up a call
+def run(  # noqa: PLR0913 - a call consists of six things
     call: str,
     argv: Sequence[str],
     *,
@@ -61,9 +61,9 @@ def run(  # noqa: PLR0913 - the six things that make up a call
     """Run `argv` in a session of its own, without stdin, and wait for its end.
 
     Args:
-        call: What errors name.
+        call: The name of the call, for errors.
         argv: The executable and its arguments.
-        limit_sec: After so many seconds the process and its group are killed.
+        limit_sec: After this time the process and its group are killed.
         env: The whole environment.
         cwd: The directory to run in; None is the caller's.
         inherit_fd: A descriptor that the process shares, such as that of a held lock.
@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913 - the six things that make up a call
     Raises:
         OrchesjobMissing: There is no such executable.
         CallRefused: The operating system can never accept this call.
-        CallFailed: The process could not be started this time.
+        CallFailed: The process could not be started, but may be later.
         CallTimedOut: The limit was reached.
         BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
     """
@@ -96,7 +96,7 @@ def run(  # noqa: PLR0913 - the six things that make up a call
 
 
 class _Output:
-    """What comes out of one pipe: its last bytes, and whether there were more."""
+    """The output of one pipe: its last bytes, and whether there were more."""
 
     def __init__(self, pipe: IO[bytes] | None, limit: int) -> None:
         assert pipe is not None  # noqa: S101 - Popen was given PIPE
@@ -106,11 +106,11 @@ class _Output:
         self.dropped = False
 
     def read(self) -> bool:
-        """Take what is there and tell whether more may come."""
+        """Read what is there and tell whether more may follow."""
         chunk = os.read(self.pipe.fileno(), _CHUNK)
         self.kept += chunk
         if len(self.kept) > self.limit:
-            # Read on without keeping: a full pipe would stop the process in the middle of its work.
+            # Keep reading, because a full pipe would stop the process in the middle of its work.
             del self.kept[: -self.limit]
             self.dropped = True
         return bool(chunk)
@@ -125,7 +125,7 @@ def _spawn(
     inherit_fd: int | None,
 ) -> subprocess.Popen[bytes]:
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        # Children inherit this, and with it no process can learn its child's exit code: orchesjob
+        # Children inherit this, and then no process learns the exit code of its child: orchesjob
         # would record every failed command as SUCCEEDED.
         raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
     try:
@@ -166,7 +166,7 @@ def _finish(
 ) -> bool:
     """Read both pipes to the process's end; False if it is still running at the deadline.
 
-    The end of the process counts, not that of the pipes: a descendant may keep those for days.
+    What counts is the end of the process, not of the pipes: a descendant may keep those for days.
     """
     with selectors.DefaultSelector() as selector:
         selector.register(stdout.pipe, selectors.EVENT_READ, stdout)
@@ -190,6 +190,6 @@ def _finish(
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill the process group and reap its leader, whose PID is ours until then."""
     os.killpg(process.pid, signal.SIGKILL)
-    # A process in an uninterruptible wait dies later; the next Popen of this program reaps it.
+    # A process in an uninterruptible wait dies later; this program's next Popen reaps it.
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_REAP_SEC)

@@ -1,7 +1,7 @@
-"""The calls that orchesjob understands, as methods.
+"""The commands of orchesjob as methods.
 
-Command lines, limits, exit codes and answers are paired here. Running a process is `call`'s
-matter, reading a job object `report`'s, and what to do next the caller's.
+Each is paired here with its command line, time limit, exit codes and answer. Running a process
+belongs to `call`, reading a job object to `report`. What to do next is the caller's business.
 """
 
 import math
@@ -9,9 +9,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-import attrs
-
-from orchesjob_client import call
+from orchesjob_client import call, exit_codes
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -20,47 +18,31 @@ from orchesjob_client.errors import (
     JobNotRunning,
     OrchesjobError,
 )
+from orchesjob_client.limits import (
+    DEFAULT_GRACE_SEC,
+    DEFAULT_LIMITS,
+    DEFAULT_START_TIMEOUT_SEC,
+    CallLimits,
+)
 from orchesjob_client.report import JobReport, parse_json
 
 _HOME = "ORCHESJOB_HOME"
-_START_TIMEOUT_SEC = 10.0  # orchesjob's own defaults
-_GRACE_SEC = 5.0
-
-_USAGE, _NOT_FOUND, _NOT_RUNNING = 2, 3, 4
-
-
-@attrs.frozen
-class CallLimits:
-    """How long a call may take before it is judged hung, in seconds.
-
-    orchesjob waits up to 10 s for its database, `start` twice; killing it earlier leaves jobs in
-    STARTING that nobody will ever start.
-
-    Attributes:
-        start_sec: For `start`, besides the time that it is told to wait for the command.
-        status_sec: For `status` and `--version`.
-        abort_sec: For `abort`, besides the grace that it is told to give.
-    """
-
-    start_sec: float = 30.0
-    status_sec: float = 25.0
-    abort_sec: float = 25.0
 
 
 class OrchesjobClient:
-    """One orchesjob executable and its home; may be used from many threads at once."""
+    """One orchesjob executable and its home; several threads may use it at the same time."""
 
     def __init__(
         self,
         executable: str,
         *,
         home: str | None = None,
-        limits: CallLimits = CallLimits(),
+        limits: CallLimits = DEFAULT_LIMITS,
     ) -> None:
-        """Name the executable, see `locate`, and the home.
+        """Set the executable (see `locate`) and the home.
 
-        A relative home, here or in an environment, is taken from the caller's directory, because
-        orchesjob itself would take it from that of each call.
+        A relative home, here or in an environment, is relative to the caller's directory; to
+        orchesjob itself it would be relative to the directory of each call.
         """
         self._executable = executable
         self._home = None if home is None else os.path.abspath(home)  # noqa: PTH100 - text, `..`
@@ -68,7 +50,7 @@ class OrchesjobClient:
 
     def start(  # noqa: PLR0913 - what orchesjob can be told about a job
         self,
-        run_key: str,
+        job_key: str,
         command: Sequence[str],
         *,
         strict: bool = True,
@@ -77,52 +59,52 @@ class OrchesjobClient:
         start_timeout_sec: float | None = None,
         inherit_fd: int | None = None,
     ) -> JobReport:
-        """Start `command` under `run_key`, or find the job that the key has already.
+        """Start `command` under `job_key`, or find the job that the key has already.
 
         Args:
-            run_key: The job's key.
-            command: The command and its arguments, as they stand.
-            strict: Never run a key twice; without it a key whose job has ended runs again.
+            job_key: The job's key.
+            command: The command and its arguments; they are passed on unchanged.
+            strict: Never run a key twice. If false, a key whose job has ended runs again.
             cwd: The command's directory.
             env: The command's whole environment; None is the caller's.
-            start_timeout_sec: How long orchesjob waits for the command to be running; 10 if None.
+            start_timeout_sec: How long orchesjob waits for the command to run; None is its default.
             inherit_fd: A descriptor that is held until this call has ended.
 
         Raises:
             OrchesjobError: No usable answer. After a retryable one the job may be running.
         """
-        words = ["start", _key_option("orchesjob start", run_key)]
+        words = ["start", _key_option("orchesjob start", job_key)]
         if strict:
             words.append("--strict")
         if start_timeout_sec is not None:
             words.append(f"--start-timeout={_seconds('orchesjob start', start_timeout_sec)!r}")
-        wait_sec = _START_TIMEOUT_SEC if start_timeout_sec is None else max(0, start_timeout_sec)
+        wait_sec = DEFAULT_START_TIMEOUT_SEC if start_timeout_sec is None else start_timeout_sec
         finished = call.run(
             "orchesjob start",
             [self._executable, *words, "--", *command],
-            limit_sec=self._limits.start_sec + wait_sec,
+            limit_sec=self._limits.start_sec + max(0, wait_sec),
             env=self._environment(env),
             cwd=cwd,
             inherit_fd=inherit_fd,
         )
-        return _one_job("orchesjob start", finished, run_key=run_key)
+        return _one_job("orchesjob start", finished, job_key=job_key)
 
-    def status(self, run_key: str, *, env: Mapping[str, str] | None = None) -> JobReport | None:
-        """Ask for the latest job under `run_key`; None if orchesjob does not know the key.
+    def status(self, job_key: str, *, env: Mapping[str, str] | None = None) -> JobReport | None:
+        """Ask for the latest job under `job_key`; None if orchesjob does not know the key.
 
         Raises:
             OrchesjobError: No usable answer, which says nothing about the job.
         """
-        words = ["status", _key_option("orchesjob status", run_key)]
+        words = ["status", _key_option("orchesjob status", job_key)]
         finished = self._ask("orchesjob status", words, env=env)
-        if finished.exit_code == _NOT_FOUND:
+        if finished.exit_code == exit_codes.NOT_FOUND:
             return None
-        return _one_job("orchesjob status", finished, run_key=run_key)
+        return _one_job("orchesjob status", finished, job_key=job_key)
 
     def running(self, *, env: Mapping[str, str] | None = None) -> tuple[JobReport, ...]:
         """Ask for every active job of the home, whoever started it.
 
-        A key that is missing here has ended, was lost, or never existed.
+        A job that is missing here has ended, was lost, or never existed.
 
         Raises:
             OrchesjobError: No usable answer.
@@ -139,52 +121,52 @@ class OrchesjobClient:
     def abort(  # noqa: PLR0913 - what orchesjob can be told about an abort
         self,
         *,
-        run_key: str | None = None,
+        job_key: str | None = None,
         job_id: str | None = None,
         grace_sec: float | None = None,
         reason: str | None = None,
         inherit_fd: int | None = None,
         env: Mapping[str, str] | None = None,
     ) -> JobReport:
-        """End a job: TERM, the grace, KILL. The answer is the job's row, no proof of its death.
+        """End a job: TERM, the grace, KILL. The answer does not prove that the job is dead.
 
         Args:
-            run_key: The job's key.
-            job_id: The job's id. It can hit no other execution of the key, so it is what
-                orchesjob is asked to end when both are given.
-            grace_sec: Seconds between TERM and KILL; 5 if None.
-            reason: Kept by orchesjob with the job.
+            job_key: The job's key.
+            job_id: The job's id. It cannot hit another execution of the key, so it is used if both
+                are given.
+            grace_sec: Seconds between TERM and KILL; None is orchesjob's default.
+            reason: A text that orchesjob keeps with the job.
             inherit_fd: A descriptor that is held until this call has ended.
             env: The call's whole environment; None is the caller's.
 
         Raises:
-            TypeError: Neither a key nor an id is given.
+            TypeError: Neither the key nor the id is given.
             JobNotFound: There is no such job.
             JobNotRunning: It has ended already.
             OrchesjobError: No usable answer. After a retryable one the job may be ABORTED.
         """
-        if run_key is None and job_id is None:
-            raise TypeError("abort() needs run_key or job_id")
+        if job_key is None and job_id is None:
+            raise TypeError("abort() needs a job_key or a job_id")
         name = "orchesjob abort"
         words = ["abort"]
-        words.append(f"--job-id={job_id}" if job_id else _key_option(name, run_key or ""))
+        words.append(f"--job-id={job_id}" if job_id else _key_option(name, job_key or ""))
         if grace_sec is not None:
             words.append(f"--grace-seconds={_seconds(name, grace_sec)!r}")
         if reason is not None:
             words.append(f"--reason={reason}")
+        wait_sec = DEFAULT_GRACE_SEC if grace_sec is None else grace_sec
         finished = call.run(
             name,
             [self._executable, *words],
-            limit_sec=self._limits.abort_sec
-            + (_GRACE_SEC if grace_sec is None else max(0, grace_sec)),
+            limit_sec=self._limits.abort_sec + max(0, wait_sec),
             env=self._environment(env),
             inherit_fd=inherit_fd,
         )
-        if finished.exit_code == _NOT_FOUND:
-            raise JobNotFound(name, _complaint(finished))
-        if finished.exit_code == _NOT_RUNNING:
-            raise JobNotRunning(name, _complaint(finished))
-        return _one_job(name, finished, run_key=run_key, job_id=job_id)
+        if finished.exit_code == exit_codes.NOT_FOUND:
+            raise JobNotFound(name, _message(finished))
+        if finished.exit_code == exit_codes.NOT_RUNNING:
+            raise JobNotRunning(name, _message(finished))
+        return _one_job(name, finished, job_key=job_key, job_id=job_id)
 
     def version(self) -> str:
         """Ask for orchesjob's version, such as `1.1.0`.
@@ -213,31 +195,31 @@ class OrchesjobClient:
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         environment = dict(os.environ if env is None else env)
-        # An empty one would be the current directory to orchesjob, which nobody means.
+        # To orchesjob an empty home would be the current directory, which is never meant.
         home = environment.pop(_HOME, "") if self._home is None else self._home
         if home:
             environment[_HOME] = os.path.abspath(home)  # noqa: PTH100 - text, `..`
         return environment
 
 
-def _key_option(name: str, run_key: str) -> str:
-    """Return the option in one word, because a key may begin with `-`."""
-    if not run_key:
-        raise CallRefused(name, "the run key is empty")
+def _key_option(name: str, job_key: str) -> str:
+    """Return the option and its value as one word, because a key may begin with `-`."""
+    if not job_key:
+        raise CallRefused(name, "the job's key is empty")
     try:
-        run_key.encode()
+        job_key.encode()
     except UnicodeEncodeError as error:
-        raise CallRefused(name, "the run key is not valid Unicode") from error
-    return f"--run-key={run_key}"
+        raise CallRefused(name, "the job's key is not valid Unicode") from error
+    return f"--run-key={job_key}"
 
 
 def _seconds(name: str, value: float) -> float:
     if not math.isfinite(value):
-        raise CallRefused(name, f"{value} is no number of seconds")
+        raise CallRefused(name, f"{value} is not a number of seconds")
     return value
 
 
-def _complaint(finished: call.Finished) -> str:
+def _message(finished: call.Finished) -> str:
     if finished.stderr_line:
         return finished.stderr_line
     code = finished.exit_code
@@ -245,11 +227,11 @@ def _complaint(finished: call.Finished) -> str:
 
 
 def _error(name: str, finished: call.Finished) -> OrchesjobError:
-    # An interpreter that cannot open its program exits with 2 as well, in the middle of an upgrade
-    # for instance; orchesjob's own complaints begin with its name.
-    if finished.exit_code == _USAGE and finished.stderr_line.startswith("orchesjob"):
-        return CallRefused(name, _complaint(finished))
-    return CallFailed(name, _complaint(finished), finished.exit_code)
+    # An interpreter that cannot open its program exits with 2 as well, for instance during an
+    # upgrade; orchesjob's own messages begin with its name.
+    if finished.exit_code == exit_codes.USAGE and finished.stderr_line.startswith("orchesjob"):
+        return CallRefused(name, _message(finished))
+    return CallFailed(name, _message(finished), finished.exit_code)
 
 
 def _read(name: str, document: object) -> JobReport:
@@ -259,14 +241,14 @@ def _read(name: str, document: object) -> JobReport:
 
 
 def _one_job(
-    name: str, finished: call.Finished, *, run_key: str | None, job_id: str | None = None
+    name: str, finished: call.Finished, *, job_key: str | None, job_id: str | None = None
 ) -> JobReport:
     """Read the answer and make sure that it is about the job asked for."""
     if finished.exit_code != 0:
         raise _error(name, finished)
     report = _read(name, parse_json(finished.stdout, call=name))
-    if run_key is not None and report.run_key != run_key:
-        raise BadAnswer(name, f"asked for key {run_key!r}, got {report.run_key!r}")
+    if job_key is not None and report.job_key != job_key:
+        raise BadAnswer(name, f"asked for key {job_key!r}, got {report.job_key!r}")
     if job_id is not None and report.job_id != job_id:
         raise BadAnswer(name, f"asked for job {job_id!r}, got {report.job_id!r}")
     return report

@@ -1,6 +1,6 @@
-"""What can go wrong with a call to orchesjob.
+"""The errors of this package: data in attributes, the sentence in `str()`.
 
-Only the errors live here. Which answer raises which one is decided in `client` and `call`.
+Which answer raises which error is decided in `client` and `call`.
 """
 
 import errno
@@ -9,9 +9,10 @@ _MAX_CAUSE = 500
 
 
 def one_line(text: str) -> str:
-    """Return the last line of `text` that says something, safe to show on a terminal.
+    """Return the last line of `text` that is not blank, safe to show on a terminal.
 
-    At most 500 characters; whatever would move a cursor or turn the writing direction is escaped.
+    It has at most 500 characters; whatever moves the cursor or changes the writing direction is
+    escaped.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
@@ -26,37 +27,37 @@ class OrchesjobError(Exception):
     """A call to orchesjob gave no usable answer.
 
     Attributes:
-        call: The call in short, such as `orchesjob start`.
-        cause_text: One printable line of at most 500 characters, where there is one the last line
-            that orchesjob wrote to stderr.
+        call: The name of the call, such as `orchesjob start`.
+        cause_text: One printable line of at most 500 characters: the last line that orchesjob wrote
+            to stderr, if there is one.
         retryable: Whether asking again can help.
     """
 
     retryable = False
-    verdict = "failed"
+    summary = "failed"
     advice = ""
 
     def __init__(self, call: str, cause_text: str) -> None:
         """Describe the call and the cause; only the last line of the cause is kept."""
-        # Not `super()`: OSError, the second base of some, would take these for errno and strerror.
+        # Not `super()`: OSError, the second base of some, would take them for errno and strerror.
         Exception.__init__(self, call, cause_text)
         self.call = call
         self.cause_text = one_line(cause_text)
 
     def __str__(self) -> str:
-        """Return one sentence: what was asked, what came of it, how to mend it."""
-        sentence = f"{self.call} {self.verdict}: {self.cause_text}"
+        """Return one sentence: the call, what happened, the cause, and how to fix it."""
+        sentence = f"{self.call} {self.summary}: {self.cause_text}"
         return f"{sentence} ({self.advice})" if self.advice else sentence
 
 
 class OrchesjobMissing(OrchesjobError, FileNotFoundError):
-    """The orchesjob executable is not there, or cannot be executed.
+    """The orchesjob executable is missing or cannot be executed.
 
-    Asking again can help: an upgrade replaces the file, a network drive comes back.
+    Asking again can help: an upgrade is replacing the file, or a network drive comes back.
     """
 
     retryable = True
-    verdict = "could not be run"
+    summary = "could not be run"
     advice = "install orchesjob, put it on PATH, or name it with ORCHESJOB_BIN"
 
     def __init__(self, call: str, cause_text: str, path: str = "orchesjob") -> None:
@@ -68,13 +69,13 @@ class OrchesjobMissing(OrchesjobError, FileNotFoundError):
 
 
 class CallRefused(OrchesjobError, ValueError):
-    """The call itself is wrong; nothing ran, and the same call can never succeed."""
+    """The call itself is wrong: nothing ran, and the same call can never succeed."""
 
-    verdict = "was refused"
+    summary = "was refused"
 
 
-class CallFailed(OrchesjobError):
-    """Orchesjob failed or could not be started; what it had done before is unknown.
+class CallFailed(OrchesjobError, RuntimeError):
+    """Orchesjob failed or could not be started; what it has done before is unknown.
 
     Attributes:
         exit_code: Its exit code, negative for a signal; None if it could not be started.
@@ -90,26 +91,26 @@ class CallFailed(OrchesjobError):
 
 
 class CallTimedOut(OrchesjobError, TimeoutError):
-    """Orchesjob did not answer in time and was killed; what it had done before is unknown."""
+    """Orchesjob did not answer in time and was killed; what it has done before is unknown."""
 
     retryable = True
-    verdict = "did not answer in time"
+    summary = "did not answer in time"
 
 
 class BadAnswer(OrchesjobError, ValueError):
-    """Orchesjob answered something that is no job report of the job asked for."""
+    """Orchesjob's answer is not a report of the job asked for."""
 
     retryable = True
-    verdict = "gave an answer that cannot be used"
+    summary = "gave an unusable answer"
 
 
 class JobNotFound(OrchesjobError, LookupError):
     """Orchesjob knows no job under this key or id."""
 
-    verdict = "knows no such job"
+    summary = "knows no such job"
 
 
-class JobNotRunning(OrchesjobError):
+class JobNotRunning(OrchesjobError, RuntimeError):
     """The job has ended already, so it cannot be aborted."""
 
-    verdict = "found the job ended"
+    summary = "found that the job has ended"

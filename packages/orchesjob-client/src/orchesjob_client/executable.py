@@ -1,6 +1,6 @@
-"""Which orchesjob to use.
+"""Finding the orchesjob executable.
 
-Only the search lives here; nothing is run.
+Nothing is run here.
 """
 
 import os
@@ -18,9 +18,9 @@ _BESIDE = Path(sys.executable).parent
 def locate(explicit: str | None, environ: Mapping[str, str], *, beside: Path = _BESIDE) -> str:
     """Return the absolute path of the orchesjob to use (rule 6.2).
 
-    `explicit` if given, else `ORCHESJOB_BIN`, else `orchesjob` on `PATH`, else the one in the
-    folder `beside`, which is that of this Python. One that is named must exist: there is no
-    falling back from it. A bare name is looked up on `PATH`.
+    It is `explicit` if given, else `ORCHESJOB_BIN`, else `orchesjob` on `PATH`, else the one in the
+    folder `beside`, which is that of this Python. One that is named must exist: no other is taken
+    instead. A name without a folder is looked up on `PATH`.
 
     Raises:
         OrchesjobMissing: None is found, or the one that is named cannot be executed.

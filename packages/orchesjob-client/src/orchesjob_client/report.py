@@ -1,7 +1,7 @@
-"""What orchesjob says about one job.
+"""What orchesjob reports about one job.
 
-Reading and checking a job object lives here; no process is started and nothing is decided about
-what a report means for anybody's plan.
+Job objects are read and checked here. No process is started, and what a report means for the
+caller's plan is decided elsewhere.
 """
 
 import json
@@ -15,6 +15,7 @@ from orchesjob_client.errors import BadAnswer
 
 _MAX_PAYLOAD = 6_000_000  # the longest argument list of Linux is 2 MB, and doubles in ASCII
 _MAX_PID = 2**31 - 1  # what pidfd_open(2) and kill(2) accept
+_LATEST_TIME = 2**53  # the greatest number of seconds that a float holds exactly
 
 
 class JobStatus(StrEnum):
@@ -37,21 +38,24 @@ class JobReport:
     """One job as orchesjob described it.
 
     Attributes:
-        job_id: One execution; a rerun under the same key has another.
-        run_key: The key under which the job was started.
-        status: As orchesjob wrote it, perhaps a word of a later version.
-        command: The command that orchesjob stored with the job; empty if it named none.
-        exit_code: 0 to 255, or -N for a command killed by signal N; None while unknown.
+        job_id: Identifies one execution; another one under the same key has another id.
+        job_key: The key under which the job was started, which orchesjob calls `run_key`.
+        status: As orchesjob wrote it; a later version may have other words.
+        command: The command that orchesjob stored with the job; empty if there is none.
+        exit_code: 0 to 255, or -N for a command killed by signal N; None if unknown.
         worker_pid: orchesjob's own process beside the command.
         target_pid: The command's process and process group.
-        existing: Whether a `start` found the job rather than made it.
+        existing: Whether `start` found the job instead of starting it.
         payload: The whole job object as compact ASCII JSON, at most 6,000,000 characters.
-        stdout_file: Where the command's output is kept.
-        stderr_file: Where the command's error output is kept.
+        stdout_file: The file that holds the command's output.
+        stderr_file: The file that holds the command's error output.
+        finished_at: When the job ended, as a Unix timestamp in whole seconds. It may be None even
+            for a job that has ended.
+        abort_reason: Why the job was aborted, in the words of whoever did it; None if unknown.
     """
 
     job_id: str
-    run_key: str
+    job_key: str
     status: str
     command: tuple[str, ...]
     exit_code: int | None
@@ -61,6 +65,8 @@ class JobReport:
     payload: str
     stdout_file: str | None
     stderr_file: str | None
+    finished_at: float | None
+    abort_reason: str | None
 
     @classmethod
     def from_payload(
@@ -69,8 +75,8 @@ class JobReport:
         """Read a job object, parsed or as JSON text; keys that are not needed may be missing.
 
         Raises:
-            BadAnswer: It is no JSON object, lacks what identifies a job, or holds a wrong type;
-                the error names `call`.
+            BadAnswer: It is not a JSON object, lacks a key that identifies the job, or holds a
+                value of a wrong type. The error names `call`.
         """
         document = parse_json(payload, call=call) if isinstance(payload, str) else payload
         if not isinstance(document, Mapping):
@@ -78,7 +84,7 @@ class JobReport:
         fields = _Fields(document, call)
         return cls(
             job_id=fields.text("job_id"),
-            run_key=fields.text("run_key", may_be_empty=True),
+            job_key=fields.text("run_key", may_be_empty=True),
             status=fields.text("status"),
             command=fields.words("command"),
             exit_code=fields.number("exit_code", -_MAX_PID),
@@ -88,11 +94,13 @@ class JobReport:
             payload=_compact(document, call),
             stdout_file=fields.text_or_none("stdout_file"),
             stderr_file=fields.text_or_none("stderr_file"),
+            finished_at=fields.time_if_usable("finished_at"),
+            abort_reason=fields.text_if_usable("abort_reason"),
         )
 
     @property
     def known_status(self) -> JobStatus | None:
-        """The status, or None for a word that this version does not know."""
+        """The status, or None if this version does not know the word."""
         try:
             return JobStatus(self.status)
         except ValueError:
@@ -100,12 +108,12 @@ class JobReport:
 
     @property
     def is_active(self) -> bool:
-        """Whether the job may still be running; an unknown status counts so."""
+        """Whether the job may still be running; so may one with an unknown status."""
         return self.known_status is None or self.known_status in _ACTIVE
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the status can never change again."""
+        """Whether the job has ended, so that its status never changes again."""
         return not self.is_active
 
     @property
@@ -124,7 +132,7 @@ def parse_json(text: str, *, call: str) -> Any:
     """Parse one JSON document.
 
     Raises:
-        BadAnswer: It is none, or is nested too deep; the error names `call`.
+        BadAnswer: It is not JSON, or is nested too deep. The error names `call`.
     """
     if not text.strip():
         raise BadAnswer(call, "expected JSON, got nothing")
@@ -150,7 +158,7 @@ def _compact(document: Mapping[str, Any], call: str) -> str:
 
 @attrs.frozen
 class _Fields:
-    """The job object, read with the expected types."""
+    """A job object, read with the expected types."""
 
     document: Mapping[str, Any]
     call: str
@@ -170,6 +178,18 @@ class _Fields:
         if value is not None and not isinstance(value, str):
             raise self._bad(name, "a text or null")
         return value
+
+    def text_if_usable(self, name: str) -> str | None:
+        """Return a text that is only shown, so that no answer fails for it."""
+        value = self.document.get(name)
+        return value if isinstance(value, str) else None
+
+    def time_if_usable(self, name: str) -> float | None:
+        """Return a time that orchesjob may have lost, so that no answer fails for it."""
+        value = self.document.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return float(value) if abs(value) <= _LATEST_TIME else None
 
     def words(self, name: str) -> tuple[str, ...]:
         value = self.document.get(name, ())

@@ -1,7 +1,6 @@
-"""The time: what clock says what, and how two processes agree on it.
+"""The time: what the wall clock and the monotonic clock are for, and when two readings compare.
 
-The engine asks no clock: it receives a `Now` of this module with every event, so that it can be run
-in any time one likes.
+The engine reads no clock: it is given a `Now` with every event, so that tests can simulate time.
 """
 
 import os

@@ -1,6 +1,6 @@
 """What can go wrong in this package: data in attributes, the sentence in `str()`.
 
-Only `cli` turns errors into exit codes.
+Only `main` turns errors into exit codes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class BadRunKey(FlowError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        """Say what is wrong and what is right."""
+        """Say what is wrong, and what a run key may be."""
         return (
             f"the run key {self.problem}; a run key is 1 to 255 characters "
             "without control characters or line breaks"
@@ -29,10 +29,10 @@ class BadRunKey(FlowError, ValueError):
 
 
 class RunNotFound(FlowError, LookupError):
-    """No run of this key is recorded."""
+    """No run with this key is recorded."""
 
     def __init__(self, run_key: str, database: Path) -> None:
-        """Keep the key and the database that was asked."""
+        """Keep the key and the database that was searched."""
         super().__init__(run_key, database)
         self.run_key = run_key
         self.database = database
@@ -55,7 +55,7 @@ class DefinitionDiffers(FlowError, ValueError):
         self.differences = tuple(differences)
 
     def __str__(self) -> str:
-        """Say what differs and how to go on."""
+        """Say what differs, and what to do."""
         return (
             f"run {self.run_key!r} was started with another definition: "
             f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
@@ -63,7 +63,7 @@ class DefinitionDiffers(FlowError, ValueError):
 
 
 class OutcomesDiffer(FlowError, ValueError):
-    """A flow file with which a run cannot go on: what has happened belongs to another one (9.7)."""
+    """A flow file with which a run cannot continue: its outcomes belong to another one (9.7)."""
 
     def __init__(self, run_key: str, conflicts: Sequence[str]) -> None:
         """Keep the run and what is in the way."""
@@ -72,10 +72,11 @@ class OutcomesDiffer(FlowError, ValueError):
         self.conflicts = tuple(conflicts)
 
     def __str__(self) -> str:
-        """Say what was changed, and how to go on."""
+        """Say what was changed, and what to do."""
         return (
-            f"run {self.run_key!r} cannot go on with this flow file: {'; '.join(self.conflicts)}; "
-            "run such steps again with --step, keep removed ones, or start a new run"
+            f"run {self.run_key!r} cannot continue with this flow file: "
+            f"{'; '.join(self.conflicts)}; run such steps again with --step, keep removed ones, "
+            "or start a new run"
         )
 
 
@@ -89,17 +90,14 @@ class NothingToRetry(FlowError, ValueError):
 
     def __str__(self) -> str:
         """Say why, and what to name."""
-        return (
-            f"run {self.run_key!r} has SUCCEEDED; name what is to run again all the same with "
-            "--step"
-        )
+        return f"run {self.run_key!r} has SUCCEEDED; name the steps to run again with --step"
 
 
 class NotResumed(FlowError, RuntimeError):
-    """Runs that were to be gone on with, and still have no runner (rule 9.8)."""
+    """Runs that were to be resumed, and still have no runner (rule 9.8)."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
-        """Keep what is wrong, by run."""
+        """Keep what is wrong, by run key."""
         super().__init__(dict(errors))
         self.errors = dict(errors)
 
@@ -111,19 +109,19 @@ class NotResumed(FlowError, RuntimeError):
         )
 
 
-class NotEndedYet(FlowError, RuntimeError):
-    """A run that was to be retried or removed has not ended."""
+class RunNotTerminal(FlowError, RuntimeError):
+    """A run that was to be retried has not ended."""
 
     def __init__(self, run_key: str, status: str) -> None:
-        """Keep the run and how it stands."""
+        """Keep the run and its status."""
         super().__init__(run_key, status)
         self.run_key = run_key
         self.status = status
 
     def __str__(self) -> str:
-        """Say how to come to its end."""
+        """Say how the run comes to its end."""
         return (
-            f"run {self.run_key!r} is {self.status} and has not ended; `resume` goes on with it, "
+            f"run {self.run_key!r} is {self.status} and has not ended; `resume` continues it, "
             "`cancel` ends it"
         )
 
@@ -134,13 +132,13 @@ class DirectoryGone(FlowError, FileNotFoundError):
     def __str__(self) -> str:
         """Say what is missing, and what it is needed for."""
         return (
-            "the current directory has been removed; change to one that exists, for the steps of a "
-            "run are executed where it was started"
+            "the current directory has been removed; change to one that exists: the steps of a run "
+            "are executed where it was started"
         )
 
 
 class GaveUp(FlowError, TimeoutError):
-    """A runner stopped because it could not go on; the run is as it was (rule 5.7)."""
+    """A runner stopped because it could not continue; the run is as it was (rule 5.7)."""
 
     def __init__(self, run_key: str, cause: str) -> None:
         """Keep the run and the cause."""
@@ -149,10 +147,10 @@ class GaveUp(FlowError, TimeoutError):
         self.cause = cause
 
     def __str__(self) -> str:
-        """Say why, and how to go on."""
+        """Say why, and how to continue."""
         return (
-            f"gave up on run {self.run_key!r}: {self.cause}; nothing is lost, "
-            "`start` with the same key goes on once the cause is mended"
+            f"gave up on run {self.run_key!r}: {self.cause}; nothing is lost: once the cause is "
+            "fixed, `start` with the same run key continues the run"
         )
 
 
@@ -160,7 +158,7 @@ class RunnerBusy(FlowError, RuntimeError):
     """Another process advances the run (rule 4.5)."""
 
     def __init__(self, run_key: str, pid: int | None) -> None:
-        """Keep the run and the process that holds its lock."""
+        """Keep the run and the process that holds its lock; None if its id is not known."""
         super().__init__(run_key, pid)
         self.run_key = run_key
         self.pid = pid
@@ -168,29 +166,29 @@ class RunnerBusy(FlowError, RuntimeError):
     def __str__(self) -> str:
         """Say who advances the run."""
         return (
-            f"run {self.run_key!r} is being advanced by {name_holder(self.pid)}, and one process "
-            "at a time is enough; `watch` shows what it does"
+            f"run {self.run_key!r} is being advanced by {name_process(self.pid)} already; "
+            "`watch` shows its progress"
         )
 
 
 class CallsInFlight(FlowError, TimeoutError):
-    """A call of orchesjob that an earlier runner made has not come to its end."""
+    """An earlier runner's call of orchesjob has not ended."""
 
     def __init__(self, run_key: str, waited_sec: float) -> None:
-        """Keep the run and how long was waited."""
+        """Keep the run and how long it was waited for."""
         super().__init__(run_key, waited_sec)
         self.run_key = run_key
         self.waited_sec = waited_sec
 
     def __str__(self) -> str:
-        """Say what is in the way and what to do."""
+        """Say what is in the way, and what to do."""
         return (
             f"run {self.run_key!r} cannot be taken over: an `orchesjob` call of its last runner "
             f"is still under way after {self.waited_sec:g} s; end that process, or try again later"
         )
 
 
-class NotEnded(FlowError, TimeoutError):
+class CancelUnfinished(FlowError, TimeoutError):
     """A cancel was recorded but something of the run could not be ended in time (rule 6.7)."""
 
     def __init__(self, run_key: str, cause: str) -> None:
@@ -200,10 +198,10 @@ class NotEnded(FlowError, TimeoutError):
         self.cause = cause
 
     def __str__(self) -> str:
-        """Say what is alive, and that the request stays."""
+        """Say what is in the way, and that the request stays."""
         return (
             f"run {self.run_key!r} is not cancelled yet: {self.cause}; the request stays "
-            "recorded, `cancel` again goes on with it"
+            "recorded, and another `cancel` continues with it"
         )
 
 
@@ -211,29 +209,29 @@ class NotDetached(FlowError, ChildProcessError):
     """The background runner ended before it was ready."""
 
     def __init__(self, run_key: str, cause: str, log: Path) -> None:
-        """Keep the run, the last words of the child and its log."""
+        """Keep the run, the last line that the child has printed, and its log."""
         super().__init__(run_key, cause, log)
         self.run_key = run_key
         self.cause = cause
         self.log = log
 
     def __str__(self) -> str:
-        """Say why the child ended, and where more is to be read."""
+        """Say why the child ended, and where to read more."""
         return f"the background runner of {self.run_key!r} did not start: {self.cause} ({self.log})"
 
 
 class NoOutput(FlowError, LookupError):
-    """A step has no output that could be shown (rule 9.6)."""
+    """A step has no output to show (rule 9.6)."""
 
     def __init__(self, step_id: str, attempt: int | None, reason: str) -> None:
-        """Keep the step, the attempt that was asked for, and where the step is."""
+        """Keep the step, the attempt that was asked for, and the reason."""
         super().__init__(step_id, attempt, reason)
         self.step_id = step_id
         self.attempt = attempt
         self.reason = reason
 
     def __str__(self) -> str:
-        """Say what there is no output of, and why."""
+        """Say what has no output, and why."""
         attempt = "" if self.attempt is None else f"attempt {self.attempt} of "
         return f"there is no output of {attempt}step {self.step_id!r}: {self.reason}"
 
@@ -248,12 +246,82 @@ class UnsafePlace(FlowError, OSError):
         self.problem = problem
 
     def __str__(self) -> str:
-        """Say what is wrong where, and how to mend it."""
+        """Say what is wrong where, and what to do."""
         return f"{self.path} {self.problem}; name another place with --db or ORCHESJOB_FLOW_HOME"
 
 
+class HomeMissing(FlowError, FileNotFoundError):
+    """A home of flows was named, and does not exist (rule 6.13)."""
+
+    def __init__(self, path: Path, named_by: str) -> None:
+        """Keep the path, and the option or the variable that names it."""
+        Exception.__init__(self, path, named_by)
+        self.path = path
+        self.named_by = named_by
+
+    def __str__(self) -> str:
+        """Say what is missing, and who names it."""
+        return (
+            f"{self.path} does not exist, so no run is recorded there: check {self.named_by}, "
+            "which names it (`start` creates it)"
+        )
+
+
+class UnusableOrchesjobHome(FlowError, OSError):
+    """A home of orchesjob in which it cannot work (rules 4.8 and 6.13)."""
+
+    def __init__(self, path: str, problem: str, remedy: str) -> None:
+        """Keep the path, what is wrong with it, and what to do."""
+        Exception.__init__(self, path, problem, remedy)
+        self.path = path
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Say what is wrong, and what to do."""
+        return f"orchesjob's home {self.path} {self.problem}; {self.remedy}"
+
+
+class OtherOrchesjobHome(FlowError, ValueError):
+    """A run whose jobs are in another home of orchesjob than the named one (rule 4.8)."""
+
+    def __init__(self, run_key: str, recorded: str, named: str) -> None:
+        """Keep the run, the home that is recorded with it, and the one that was named."""
+        super().__init__(run_key, recorded, named)
+        self.run_key = run_key
+        self.recorded = recorded
+        self.named = named
+
+    def __str__(self) -> str:
+        """Name both homes, and say what to do."""
+        return (
+            f"the jobs of run {self.run_key!r} are in orchesjob's home {self.recorded}, and "
+            f"ORCHESJOB_HOME names {self.named}: unset it, or set it to the former; if that home "
+            "was moved, leave a symbolic link in its old place"
+        )
+
+
+class ResultLost(FlowError, OSError):
+    """A result could not be written to stdout; what it reports has happened."""
+
+    def __init__(self, cause: str) -> None:
+        """Keep the cause in the system's words."""
+        Exception.__init__(self, cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """Say what is lost and what is not."""
+        return (
+            f"what was asked for was done, but could not be written to stdout: {self.cause}; send "
+            "it elsewhere (`status` prints a run again)"
+        )
+
+
 class Interrupted(BaseException):
-    """A signal asked the process to end (rule 6.9)."""
+    """A signal asked the process to end (rule 6.9).
+
+    It is no `FlowError`: like `KeyboardInterrupt`, it must pass through whatever handles errors.
+    """
 
     def __init__(self, signum: int) -> None:
         """Keep the signal's number."""
@@ -261,6 +329,6 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
-def name_holder(pid: int | None) -> str:
-    """Name the process that advances a run."""
+def name_process(pid: int | None) -> str:
+    """Name the process that holds a lock, as far as it is known."""
     return "another process" if pid is None else f"process {pid}"

@@ -1,5 +1,10 @@
 """The exit codes of the program (rule 6.9)."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flow_store import Run
+
 DONE = 0
 NOT_SUCCEEDED = 1
 """The run ended FAILED or CANCELLED, or `doctor` has found a problem."""
@@ -9,3 +14,10 @@ UNFINISHED = 8
 """The run has not ended yet, which was asked about."""
 SIGNALLED = 128
 """A signal's number is added: 130, 143, 129."""
+
+
+def of_run(run: "Run") -> int:
+    """Return the exit code that tells how a run ended, or that it has not (rules 6.9 and 9.9)."""
+    if not run.status.is_terminal:
+        return UNFINISHED
+    return DONE if run.status == "SUCCEEDED" else NOT_SUCCEEDED

@@ -1,6 +1,6 @@
 """What an invariant judges by: a commit with what was before it, and what a runner waits for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import attrs
@@ -9,10 +9,11 @@ from flow_conditions import Name
 from flow_spec import StepSpec
 from flow_store import Attempt, Run, Step
 from orchesjob_client import Watch
+from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
 from orchesjob_flow.engine.run import OpenAttempt, RunStep
-from orchesjob_flow.runner import Runner
+from orchesjob_flow.runner.loop import Runner
 
 from .jobs import SimulatedOrchesjob
 from .ports import VirtualInbox
@@ -22,7 +23,7 @@ type Attempts = Mapping[tuple[int, int], Attempt]
 
 
 class Broken(AssertionError):
-    """A promise does not hold; `name` is the invariant that noticed."""
+    """Something does not hold; `name` is the invariant that noticed."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, why)
@@ -30,7 +31,7 @@ class Broken(AssertionError):
         self.why = why
 
     def __str__(self) -> str:
-        """Say what does not hold, and how that was seen."""
+        """Name the invariant, and what was seen."""
         return f"{self.name}: {self.why}"
 
 
@@ -48,7 +49,7 @@ class Commit:
     def key_of(self, attempt: Attempt) -> str:
         """Name an attempt as orchesjob knows it (4.2)."""
         step_id = self.after.steps[attempt.position].step_id
-        return f"{self.after.run_key}:{step_id}:{attempt.number}"
+        return attempt_key(self.after.run_key, step_id, attempt.number)
 
     @property
     def may_be_out_of_time(self) -> bool:
@@ -74,6 +75,37 @@ class Commit:
         ]
 
 
+@attrs.define
+class Decisions:
+    """When each step was last decided, and when it last ended, by the place of that commit."""
+
+    decided_at: dict[int, int] = attrs.Factory(dict)
+    ended_at: dict[int, int] = attrs.Factory(dict)
+    _attempts_before: dict[int, int] = attrs.Factory(dict)
+    """How many attempts each step had had when a `retry` last had it decided anew."""
+
+    def forget(self, steps: Iterable[Step]) -> None:
+        """Let a `retry` have these steps decided anew, which stand as they do before it."""
+        self._attempts_before |= {step.position: step.attempt_no for step in steps}
+
+    def first_attempt(self, position: int) -> int:
+        """Return the number of a step's first attempt since it was last decided anew."""
+        return self._attempts_before.get(position, 0) + 1
+
+    def has_begun(self, step: Step) -> bool:
+        """Tell whether a step has had an attempt since it was last decided anew."""
+        return step.attempt_no >= self.first_attempt(step.position)
+
+    def add(self, commit: Commit, place: int) -> None:
+        """Note which steps a commit decides: they begin, or end without having begun."""
+        for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
+            ends = after.status.is_terminal and not before.status.is_terminal
+            if ends:
+                self.ended_at[after.position] = place
+            if after.attempt_no > before.attempt_no or (ends and not self.has_begun(after)):
+                self.decided_at[after.position] = place
+
+
 def is_met(spec: StepSpec, rows: Mapping[str, Step]) -> bool:
     """Evaluate a step's condition over committed rows (3.2, 3.3)."""
 
@@ -97,7 +129,7 @@ class Waiting:
         return {event for _, _, event in self.runner._timers}
 
     def ending_goes_on(self) -> bool:
-        """Tell whether the search for what a run that is being ended has left alive goes on."""
+        """Whether a run that is being ended still looks for what is left alive."""
         return self.inbox.awaited[None] > 0 or TimerDue(Timer.SWEEP) in self._timers
 
     def deadline_will_be_noticed(self) -> bool:
@@ -132,6 +164,6 @@ class Waiting:
         if attempt.worker_gone or attempt.row.abort_reason is not None:
             return False
         if attempt.watch is Watch.WATCHING:
-            return any(job.worker_alive for job in self.jobs.ever(attempt.run_key))
+            return any(job.worker_alive for job in self.jobs.ever(attempt.attempt_key))
         polled = self.inbox.awaited[None] > 0 or TimerDue(Timer.POLL) in self._timers
         return attempt.watch is Watch.UNSUPPORTED and polled

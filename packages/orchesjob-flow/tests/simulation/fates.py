@@ -1,6 +1,6 @@
-"""Letting the attempts of a generated flow meet their fates, and comparing the outcome.
+"""Arranging what becomes of the attempts of a generated flow, and comparing the outcome.
 
-What must come of the flow is the matter of `model`.
+What the outcome must be is worked out in `model`.
 """
 
 from collections import Counter
@@ -8,7 +8,9 @@ from pathlib import Path
 from random import Random
 
 from flow_store import FlowStore
+from orchesjob_flow.attempt_key import attempt_key
 
+from . import model
 from .model import Case
 from .world import World
 
@@ -37,15 +39,30 @@ def build(
     world.record(*case.steps, max_parallel=case.max_parallel, timeout_sec=timeout_sec)
     for step in case.steps:
         for number, fate in enumerate(case.fates[step.id], start=1):
-            attempt = f"{step.id}:{number}"
-            if fate == "dead":
-                world.calls.script("start", attempt, "dead")
-            elif fate == "foreign":
-                world.jobs.insert(f"{world.run_key}:{attempt}", ["else"], status="SUCCEEDED")
-            else:
-                length = random.uniform(0.0, 2.0)
-                world.plan(attempt, **{"seconds": length, **PLANS.get(fate, {})})
+            arrange(world, random, f"{step.id}:{number}", fate)
     return world
+
+
+def arrange(world: World, random: Random, attempt: str, fate: str) -> None:
+    """Let an attempt, `step:number`, meet its fate."""
+    if fate == "dead":
+        world.calls.script("start", attempt, "dead")
+    elif fate == "foreign":
+        world.jobs.insert(f"{world.run_key}:{attempt}", ["else"], status="SUCCEEDED")
+    else:
+        length = random.uniform(0.0, 2.0)
+        world.plan(attempt, **{"seconds": length, **PLANS.get(fate, {})})
+
+
+def retry(world: World, random: Random, case: Case) -> Case:
+    """Reopen a run that has ended as its case says; return how it must end now."""
+    again, named = model.retry(random, case)
+    for step_id, fates in again.fates.items():
+        known = len(case.fates[step_id])
+        for number, fate in enumerate(fates[known:], start=known + 1):
+            arrange(world, random, f"{step_id}:{number}", fate)
+    world.retry(*named)
+    return again
 
 
 def check(world: World, case: Case) -> None:
@@ -60,7 +77,7 @@ def check(world: World, case: Case) -> None:
         assert step.finished_at is not None
         assert (step.started_at or 0) <= step.finished_at
     executed = [
-        f"{world.run_key}:{step_id}:{number}"
+        attempt_key(world.run_key, step_id, number)
         for step_id, fates in case.fates.items()
         for number, fate in enumerate(fates[: case.attempts[step_id]], start=1)
         if fate in EXECUTED

@@ -1,4 +1,4 @@
-"""What has happened in a world, told in lines."""
+"""What has happened in a world, written out in lines."""
 
 from flow_store import Run
 from orchesjob_client import JobReport
@@ -19,8 +19,10 @@ def describe(about: object) -> str:
         return describe_commit(about)
     if isinstance(about, tuple):  # an event or an effect
         return f"{type(about).__name__}({', '.join(describe(part) for part in about)})"
+    if isinstance(about, frozenset):
+        return ", ".join(sorted(about))
     if isinstance(about, JobReport):
-        return f"{about.run_key} {about.status}"
+        return f"{about.job_key} {about.status}"
     return "" if about is None else str(about)
 
 

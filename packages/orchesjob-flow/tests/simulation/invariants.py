@@ -1,4 +1,4 @@
-"""What must hold in every world, whatever happens in it: one function for each promise.
+"""What must hold in every world, whatever happens in it: one function for each invariant.
 
 A world calls each group where its docstring says. The functions judge by what is committed and by
 what really happened (the ledger of executions, the rows of orchesjob), never by what a runner
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
 from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
 from orchesjob_flow.engine.events import AttemptId
-from orchesjob_flow.locks import Lock
-from orchesjob_flow.runner import Runner
+from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.runner.loop import Runner
 
 from .facts import Broken, Commit, Waiting, is_met
 from .jobs import Execution
@@ -26,7 +27,7 @@ QUESTIONS_AT_ONCE = 8
 
 
 def check[*Facts](invariants: tuple[Callable[[*Facts], None], ...], *facts: *Facts) -> None:
-    """Check some promises.
+    """Check some invariants.
 
     Raises:
         Broken: One of them does not hold.
@@ -98,13 +99,16 @@ def ended_is_final(_: "World", commit: Commit) -> None:
         assert attempt.status.is_open or unchanged, f"attempt {key} changed after its end"
 
 
-def steps_move_forwards(_: "World", commit: Commit) -> None:
+def steps_move_forwards(world: "World", commit: Commit) -> None:
     """Numbers only grow, what has begun is not skipped, no end lies before its beginning (5.2)."""
     for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
         skipped = after.status is StepStatus.SKIPPED
         latest = commit.attempts.get((after.position, after.attempt_no))
         by_itself = latest is not None and latest.status is AttemptStatus.SKIPPED
-        assert not skipped or by_itself or not after.attempt_no, f"{after.step_id} had begun"
+        assert not skipped or by_itself or not world.decisions.has_begun(after), (
+            f"{after.step_id} had begun"
+        )
+        assert after.has_begun is world.decisions.has_begun(after), f"{after.step_id}: {after}"
         assert after.attempt_no >= before.attempt_no, f"{after.step_id} lost a number"
         assert after.failures >= before.failures, f"{after.step_id} lost a failure"
         assert (after.finished_at is not None) == after.status.is_terminal, after
@@ -142,13 +146,28 @@ def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
     for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
         begun = after.attempt_no > before.attempt_no
         skipped = after.status is StepStatus.SKIPPED and not before.status.is_terminal
-        skipped = skipped and after.attempt_no == 0
+        skipped = skipped and not world.decisions.has_begun(after)
         if not begun and not skipped:
             continue
         spec = spec_of(world, after)
         for name in spec.waits_for:
             assert rows[name].status.is_terminal, f"{after.step_id} is decided before {name} ended"
         assert is_met(spec, rows) is begun, f"{after.step_id} is decided against its condition"
+
+
+def decided_after_what_it_waits_for(world: "World", commit: Commit) -> None:
+    """When a run ends, each step was decided after all that it waits for had ended last.
+
+    So whatever depends on a step that a `retry` runs again is decided again (3.4, 9.7).
+    """
+    if not commit.after.status.is_terminal:
+        return
+    by_id = {step.step_id: step for step in commit.after.steps}
+    for step in commit.after.steps:
+        decided = world.decisions.decided_at[step.position]
+        for name in () if step.status is StepStatus.CANCELLED else spec_of(world, step).waits_for:
+            ended = world.decisions.ended_at[by_id[name].position]
+            assert decided >= ended, f"{step.step_id} keeps an outcome of before {name} ran again"
 
 
 def nothing_starts_after_a_cancel(world: "World", commit: Commit) -> None:
@@ -165,7 +184,7 @@ def cancelled_means_gone(world: "World", commit: Commit) -> None:
         return
     for step in commit.after.steps:
         if step.status is not StepStatus.SUCCEEDED:
-            keys = [f"{world.run_key}:{step.step_id}:{n + 1}" for n in range(step.attempt_no)]
+            keys = [attempt_key(world.run_key, step.step_id, n + 1) for n in range(step.attempt_no)]
             alive = world.jobs.processes(keys, spec_of(world, step).command)
             assert not alive, f"{step.step_id} is alive in a run that was ended: {alive}"
 
@@ -173,12 +192,14 @@ def cancelled_means_gone(world: "World", commit: Commit) -> None:
 def retries_are_accounted_for(world: "World", commit: Commit) -> None:
     """A step's failures are its failed attempts, and it FAILED with no retries left (4.2, 5.2).
 
+    A `retry` begins the account anew (9.7).
     A job of somebody else under its key fails a step whatever is left (5.9), and so does what is
     none of its `retry_exit_codes` (9.12).
     """
     failed: dict[int, int] = {}
-    for (position, _number), attempt in commit.attempts.items():
-        failed[position] = failed.get(position, 0) + (attempt.status is AttemptStatus.FAILED)
+    for (position, number), attempt in commit.attempts.items():
+        if number >= world.decisions.first_attempt(position):
+            failed[position] = failed.get(position, 0) + (attempt.status is AttemptStatus.FAILED)
     for step in commit.after.steps:
         assert step.failures == failed.get(step.position, 0), f"{step.step_id} is charged wrongly"
         used_up = step.failures == step.max_retries + 1
@@ -234,7 +255,7 @@ def outcomes_are_true(world: "World", commit: Commit) -> None:
                 assert any(job.exit_code in right for job in ended), f"no job of {run_key} did so"
                 assert all(found.code in right for found in executions), f"{run_key}: {executions}"
             case AttemptStatus.NEVER_RAN:
-                assert not executions, f"{run_key} is said never to have run"
+                assert not executions, f"{run_key} is recorded as never run, and it ran"
             case _:
                 assert not succeeded or world.jobs.latest(run_key) is None, (
                     f"{run_key} is {attempt.status}, and it succeeded"
@@ -283,10 +304,13 @@ def delays_are_kept(world: "World", commit: Commit) -> None:
         closed, failed = world.closed.get(last), commit.attempts.get(last)
         if closed is None or failed is None or failed.status is not AttemptStatus.FAILED:
             continue
+        first = world.decisions.first_attempt(attempt.position)
+        if attempt.number == first:
+            continue
         step = commit.after.steps[attempt.position]
         waited = commit.decided.mono - closed.mono
         spec = spec_of(world, step)
-        numbers = range(1, attempt.number)
+        numbers = range(first, attempt.number)
         past = [commit.attempts[attempt.position, number] for number in numbers]
         failures = sum(one.status is AttemptStatus.FAILED for one in past)
         delay = spec.retry_delay_sec * spec.retry_backoff ** (failures - 1)
@@ -342,6 +366,7 @@ AFTER_A_COMMIT = (
     steps_move_forwards,
     attempts_are_numbered,
     begun_and_skipped_rightly,
+    decided_after_what_it_waits_for,
     nothing_starts_after_a_cancel,
     cancelled_means_gone,
     retries_are_accounted_for,
@@ -363,11 +388,13 @@ def started_as_recorded(world: "World", runner: int, effect: Effect) -> None:
     if not isinstance(effect, StartJob):
         return
     recorded = world.recorded.get(effect.attempt)
-    assert recorded is not None, f"{effect.run_key} is started without a record"
-    assert recorded.status is AttemptStatus.STARTING, f"{effect.run_key} is {recorded.status}"
+    assert recorded is not None, f"{effect.attempt_key} is started without a record"
+    assert recorded.status is AttemptStatus.STARTING, f"{effect.attempt_key} is {recorded.status}"
     assert recorded.boot_id == world.machine.now().boot, "a start of an earlier boot is repeated"
     seen = world.seen_revision[runner]
-    assert seen == world.history[-1].revision, f"runner {runner} starts {effect.run_key} too late"
+    assert seen == world.history[-1].revision, (
+        f"runner {runner} starts {effect.attempt_key} too late"
+    )
 
 
 def ended_as_recorded(world: "World", _runner: int, effect: Effect) -> None:
@@ -380,7 +407,7 @@ def ended_as_recorded(world: "World", _runner: int, effect: Effect) -> None:
 
 def foreign_jobs_are_left_alone(world: "World", _runner: int, effect: Effect) -> None:
     """No process of a job with another command is ended, though it lies under our key (5.9)."""
-    for key in effect.run_keys if isinstance(effect, EndSurvivors) else ():
+    for key in effect.attempt_keys if isinstance(effect, EndSurvivors) else ():
         step, _ = attempt_of(world, key)
         ours = world.jobs.processes([key], spec_of(world, step).command)
         assert world.jobs.processes([key]) == ours, f"the foreign job of {key} is ended"

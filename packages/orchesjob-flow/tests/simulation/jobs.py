@@ -106,7 +106,7 @@ class SimulatedOrchesjob:
         self.strangers_hit: list[str] = []
         """The keys whose abort sent signals to processes that were none of the job's."""
         self.on_write: Callable[[str], None] = lambda _: None
-        """Is told the key of every row that is written."""
+        """Is called with the key of every row that is written."""
         self._jobs: list[Job] = []
         self._on_begin = on_begin
         self._written: list[tuple[Job, dict[str, object]]] = []
@@ -213,11 +213,11 @@ class SimulatedOrchesjob:
         self.kill_worker(job)
 
     def kill_worker(self, job: Job) -> None:
-        """Let a worker vanish, which whoever watches it is told."""
+        """Let a worker vanish, and tell whoever watches it."""
         if job.worker_alive:
             job.worker_alive = False
-            for told in job.on_exit:
-                told()
+            for tell in job.on_exit:
+                tell()
 
     def status(self, key: str) -> JobReport | None:
         """`status`: notices first which workers have vanished."""

@@ -1,10 +1,10 @@
-"""What must come of a flow, worked out from sections 3 and 5 of the rules, without the engine.
+"""How a flow must end, worked out from sections 3 and 5 of the rules, without the engine.
 
 A generated flow, what happens to each attempt of its steps, and the outcome by plain recursion
 over the generated conditions. Nothing of the product is called here but to spell the flow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
 import attrs
@@ -17,6 +17,8 @@ GOOD = {"ok": "SUCCEEDED", "ok 7": "SUCCEEDED", "skip 5": "SKIPPED"}
 """What may become of an attempt that costs no retry, and of its step; the last two by codes."""
 CHARGED = ("exit", "signal", "lost", "lost alive", "aborted", "missing", "timeout")
 """What may become of an attempt that costs a retry."""
+CHARGED_AT_ANY_TIME = tuple(fate for fate in CHARGED if fate != "timeout")
+"""Those that a step without a time limit may meet."""
 
 
 @attrs.frozen
@@ -48,7 +50,10 @@ type Condition = Is | Not | Pair
 
 @attrs.frozen
 class Case:
-    """A flow in the order of its file, the fates of the attempts, and the outcome."""
+    """A flow in the order of its file, the fates of the attempts, and the outcome.
+
+    `conditions` are those that are spelled in the steps' `when`.
+    """
 
     steps: tuple[StepSpec, ...]
     fates: Mapping[str, tuple[str, ...]]
@@ -56,20 +61,23 @@ class Case:
     attempts: Mapping[str, int]
     run_status: str
     max_parallel: int | None
+    conditions: Mapping[str, Condition | None]
 
 
 def generate(seed: int, most_steps: int = 9) -> Case:
-    """Make up a flow of a few steps, and say what must come of it."""
+    """Make up a flow of a few steps, and work out how it must end."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     steps: list[StepSpec] = []
     fates: dict[str, tuple[str, ...]] = {}
     statuses: dict[str, str] = {}
     attempts: dict[str, int] = {}
+    conditions: dict[str, Condition | None] = {}
     for number in range(random.randint(1, most_steps)):
         step_id = f"s{number}"
         known = [step.id for step in steps]
         depends_on = tuple(random.sample(known, random.randint(0, min(3, len(known)))))
         condition = make_condition(random, known, 3) if known and random.random() < 0.6 else None
+        conditions[step_id] = condition
         retries, strict = random.randint(0, 2), random.random() < 0.7
         by_codes, choosy = random.random() < 0.3, random.random() < 0.2
         fates[step_id] = make_fates(
@@ -93,28 +101,93 @@ def generate(seed: int, most_steps: int = 9) -> Case:
                 allow_failure=random.random() < 0.2,
             )
         )
-        if condition is None:
-            runs = all(statuses[other] == "SUCCEEDED" for other in depends_on)
-        else:
-            runs = is_true(condition, statuses)
-        if runs:
+        if is_to_run(steps[-1], condition, statuses):
             attempts[step_id] = len(fates[step_id])
             statuses[step_id] = GOOD.get(fates[step_id][-1], "FAILED")
         else:
             attempts[step_id], statuses[step_id] = 0, "SKIPPED"
     random.shuffle(steps)
-    bad = [step.id for step in steps if statuses[step.id] == "FAILED" and not step.allow_failure]
-    run_status = "FAILED" if bad else "SUCCEEDED"
     max_parallel = random.choice((None, None, 1, 2))
-    return Case(tuple(steps), fates, statuses, attempts, run_status, max_parallel)
+    run_status = fold(steps, statuses)
+    return Case(tuple(steps), fates, statuses, attempts, run_status, max_parallel, conditions)
 
 
-def make_fates(
-    random: Random, retries: int, *, strict: bool, by_codes: bool, choosy: bool
+def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
+    """Make up a `retry` of a case that has ended, and work out how it must end (rule 9.7).
+
+    The other result are the steps that it names; none means those that FAILED.
+    """
+    ids = [step.id for step in case.steps]
+    named: tuple[str, ...] = ()
+    if case.run_status == "SUCCEEDED" or random.random() < 0.3:
+        named = tuple(random.sample(ids, random.randint(1, min(2, len(ids)))))
+    again = set(named) or {name for name in ids if case.statuses[name] == "FAILED"}
+    fates, statuses, attempts = dict(case.fates), dict(case.statuses), dict(case.attempts)
+    for step in sorted(case.steps, key=lambda step: int(step.id[1:])):  # none before what it needs
+        condition = case.conditions[step.id]
+        needs = {*step.depends_on, *(() if condition is None else names_in(condition))}
+        if step.id not in again and not needs & again:
+            continue
+        again.add(step.id)
+        if attempts[step.id] == len(fates[step.id]):  # else those that it has not met are left
+            fates[step.id] += make_fates(
+                random,
+                step.retries,
+                strict=step.strict,
+                by_codes=bool(step.skip_exit_codes),
+                choosy=bool(step.retry_exit_codes),
+                charged=CHARGED if step.timeout_sec else CHARGED_AT_ANY_TIME,
+            )
+        if is_to_run(step, condition, statuses):
+            attempts[step.id] = len(fates[step.id])
+            statuses[step.id] = GOOD.get(fates[step.id][-1], "FAILED")
+        else:
+            statuses[step.id] = "SKIPPED"
+    run_status = fold(case.steps, statuses)
+    ended = attrs.evolve(
+        case, fates=fates, statuses=statuses, attempts=attempts, run_status=run_status
+    )
+    return ended, named
+
+
+def is_to_run(step: StepSpec, condition: Condition | None, statuses: Mapping[str, str]) -> bool:
+    """Tell whether a step runs, once all that it waits for has ended (rules 3.2 to 3.5)."""
+    if condition is None:
+        return all(statuses[other] == "SUCCEEDED" for other in step.depends_on)
+    return is_true(condition, statuses)
+
+
+def fold(steps: Iterable[StepSpec], statuses: Mapping[str, str]) -> str:
+    """Fold the outcomes of all steps into the run's (rules 5.1 and 9.12)."""
+    bad = [step.id for step in steps if statuses[step.id] == "FAILED" and not step.allow_failure]
+    return "FAILED" if bad else "SUCCEEDED"
+
+
+def names_in(condition: Condition) -> Iterator[str]:
+    """Yield the names in a condition (rule 3.4)."""
+    match condition:
+        case Is(name, _):
+            yield name
+        case Not(inner):
+            yield from names_in(inner)
+        case Pair(left, right):
+            yield from names_in(left)
+            yield from names_in(right)
+
+
+def make_fates(  # noqa: PLR0913 - what decides them
+    random: Random,
+    retries: int,
+    *,
+    strict: bool,
+    by_codes: bool,
+    choosy: bool,
+    charged: tuple[str, ...] = CHARGED,
 ) -> tuple[str, ...]:
     """Make up what becomes of a step's attempts, up to the one that settles the step.
 
-    `by_codes` knows more good exit codes than 0; `choosy` retries after code 3 alone.
+    `by_codes` knows more good exit codes than 0; `choosy` retries after code 3 alone. What costs a
+    retry is one of `charged`.
     """
     fates: list[str] = []
     while True:
@@ -125,7 +198,7 @@ def make_fates(
         elif strict and random.random() < 0.05:
             return (*fates, "foreign")
         else:
-            fates.append(random.choice(CHARGED))
+            fates.append(random.choice(charged))
             used_up = sum(fate in CHARGED for fate in fates) == retries + 1
             if used_up or (choosy and fates[-1] != "exit"):
                 return tuple(fates)

@@ -7,8 +7,7 @@ to the runner that asked, if it still lives.
 from collections import deque
 from collections.abc import Callable
 
-from orchesjob_client import CallFailed as OrchesjobFailed
-from orchesjob_client import CallRefused, Watch
+from orchesjob_client import CallFailed, CallRefused, Watch
 from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,
@@ -22,7 +21,7 @@ from orchesjob_flow.engine.effects import (
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
-    CallFailed,
+    CallUnanswered,
     Event,
     JobExited,
     RunningAnswered,
@@ -59,9 +58,9 @@ class Calls:
         self.fault: Callable[[str, str], str] = lambda _call, _key: ""
         """What goes wrong with a call for a key when no script says so."""
         self.on_question: Callable[[str], None] = lambda _: None
-        """Is told the key of every `status`, and "" for `status --running`."""
+        """Is called with the key of every `status`, and with "" for `status --running`."""
         self.on_answer: Callable[[Event], None] = lambda _: None
-        """Is told every event before its runner is."""
+        """Is called with every event before its runner gets it."""
         self._machine = jobs.machine
         self._jobs = jobs
         self._key_of = key_of
@@ -105,10 +104,12 @@ class Calls:
             self._inboxes.append(inbox)
         match effect:
             case StartJob():
-                self._call("start", effect, effect.run_key, inbox, lambda: self._start(effect))
+                self._call("start", effect, effect.attempt_key, inbox, lambda: self._start(effect))
             case AskStatus():
-                self.on_question(effect.run_key)
-                self._call("status", effect, effect.run_key, inbox, lambda: self._status(effect))
+                self.on_question(effect.attempt_key)
+                self._call(
+                    "status", effect, effect.attempt_key, inbox, lambda: self._status(effect)
+                )
             case AskRunning():
                 self.on_question("")
                 self._call("running", effect, "", inbox, self._running)
@@ -116,20 +117,20 @@ class Calls:
                 key = self._key_of(effect.attempt)
                 self._call("abort", effect, key, inbox, lambda: self._abort(effect))
             case WatchJob():
-                key = effect.job.run_key
+                key = effect.job.job_key
                 self._call("watch", effect, key, inbox, lambda: self._watch(effect, inbox))
             case LookForSurvivors():
                 self._look("look", effect, inbox)
             case EndSurvivors():
-                self._jobs.end_processes(effect.run_keys, effect.grace_sec)
+                self._jobs.end_processes(effect.attempt_keys, effect.grace_sec)
                 self._look("end", effect, inbox, effect.grace_sec)
 
     def _start(self, effect: StartJob) -> Event:
-        report = self._jobs.start(effect.run_key, effect.command, strict=effect.strict)
+        report = self._jobs.start(effect.attempt_key, effect.command, strict=effect.strict)
         return StartAnswered(effect.attempt, report)
 
     def _status(self, effect: AskStatus) -> Event:
-        return StatusAnswered(effect.attempt, self._jobs.status(effect.run_key))
+        return StatusAnswered(effect.attempt, self._jobs.status(effect.attempt_key))
 
     def _abort(self, effect: AbortJob) -> Event:
         report = self._jobs.abort(effect.job_id, effect.grace_sec)
@@ -156,7 +157,7 @@ class Calls:
     ) -> None:
         """Answer with what is alive: at once if that is nothing, else when the grace is over."""
         self._note(call, "" if effect.attempt is None else self._key_of(effect.attempt))
-        keys = effect.run_keys
+        keys = effect.attempt_keys
         waits = takes if self._jobs.processes(keys) else 0.0
         inbox.awaited[effect.attempt] += 1
 
@@ -204,19 +205,19 @@ class Calls:
         act: Callable[[], Event],
         fault: str,
     ) -> Event:
-        """Act, unless the fault is not to; what it does not tell is told as a failure."""
+        """Act, unless the fault is that nothing is done; return the answer, if there is one."""
         if fault == "":
             return act()
         if fault in ("lose", "stall"):
             act()
         if fault in ("dead", "late") and isinstance(effect, StartJob):
-            job = self._jobs.insert(effect.run_key, effect.command)
+            job = self._jobs.insert(effect.attempt_key, effect.command)
             if fault == "late":
                 job.launcher_alive = True
                 self._machine.after(LATE_SEC, lambda: self._launch(job))
-        error = CallRefused if fault == "refuse" else OrchesjobFailed
+        error = CallRefused if fault == "refuse" else CallFailed
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
-        return CallFailed(attempt, error(f"orchesjob {call}", CAUSES[fault]))
+        return CallUnanswered(attempt, error(f"orchesjob {call}", CAUSES[fault]))
 
     def _launch(self, job: Job) -> None:
         if job.launcher_alive:

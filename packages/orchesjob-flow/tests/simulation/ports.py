@@ -6,10 +6,10 @@ from pathlib import Path
 from queue import Empty
 from random import Random
 
-from flow_store import Changes, FlowStore, StoreUnavailable
+from flow_store import CancelRequest, Changes, FlowStore, StoreUnavailable
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.events import AttemptId, CallFailed, Event, RunningAnswered
-from orchesjob_flow.runner import Stop
+from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event, RunningAnswered
+from orchesjob_flow.runner.loop import Stop
 
 from .machine import Machine
 
@@ -55,7 +55,7 @@ class VirtualInbox:
 
 def answers_a_poll(event: Event) -> bool:
     """Tell whether an event plans the next poll: two of them would go on side by side."""
-    if isinstance(event, CallFailed):
+    if isinstance(event, CallUnanswered):
         return event.attempt is None
     return isinstance(event, RunningAnswered)
 
@@ -63,7 +63,7 @@ def answers_a_poll(event: Event) -> bool:
 class ObservedStore:
     """The real store; every commit is looked at, and can be kept from happening."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is looked at
         self,
         store: FlowStore,
         *,
@@ -71,6 +71,7 @@ class ObservedStore:
         is_unavailable: Callable[[], bool],
         before: Callable[[], None],
         after: Callable[[Now], None],
+        on_look: Callable[[], None],
     ) -> None:
         self._store = store
         self.decided: Now | None = None
@@ -79,14 +80,22 @@ class ObservedStore:
         self._is_unavailable = is_unavailable
         self._before = before
         self._after = after
-        self.cancel_request = store.cancel_request
+        self._on_look = on_look
         self.is_same_file = store.is_same_file
         self.checkpoint = store.checkpoint
 
     def data_version(self) -> int:
         """Look whether another process has committed, unless that cannot be seen just now."""
         self._refuse_if_unavailable()
-        return self._store.data_version()
+        version = self._store.data_version()
+        self._on_look()
+        return version
+
+    def cancel_request(self, run_key: str) -> CancelRequest | None:
+        """Look for a request to cancel the run."""
+        request = self._store.cancel_request(run_key)
+        self._on_look()
+        return request
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Commit, unless the database cannot be written just now."""

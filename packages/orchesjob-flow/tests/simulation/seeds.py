@@ -1,4 +1,4 @@
-"""Many storms, one seed after the other, in one process or side by side in several."""
+"""Running many storms, one seed after the other, in one process or several."""
 
 import multiprocessing
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from .history import tell
 from .storm import Storm
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - only a folder of our own in it is used
-SEEDS_OF_OLD = Path(__file__).with_name("seeds.txt")
+REGRESSIONS = Path(__file__).with_name("seeds.txt")
 BATCH = 200
 """How many runs share a database."""
 LAST_EVENTS = 40
@@ -24,7 +24,7 @@ LAST_EVENTS = 40
 
 @attrs.frozen
 class Failure:
-    """A promise that did not hold under a seed."""
+    """An invariant that did not hold under a seed."""
 
     seed: int
     invariant: str
@@ -32,7 +32,7 @@ class Failure:
     story: str
 
     def __str__(self) -> str:
-        """Tell of it, and how it is repeated."""
+        """Describe it, and how to repeat it."""
         again = f"python -m simulation --seed {self.seed}"
         return f"seed {self.seed} broke {self.invariant}: {self.why}\n{self.story}\nagain: {again}"
 
@@ -46,23 +46,23 @@ def store_in_memory() -> Iterator[tuple[FlowStore, Path]]:
             yield store, path
 
 
-def seeds_of_old() -> list[int]:
-    """List the seeds under which something ever failed."""
-    lines = SEEDS_OF_OLD.read_text(encoding="ascii").splitlines()
+def regression_seeds() -> list[int]:
+    """List the seeds under which something has failed before."""
+    lines = REGRESSIONS.read_text(encoding="ascii").splitlines()
     return [int(line) for line in lines if line and not line.startswith("#")]
 
 
 def run_batch(seeds: Iterable[int]) -> list[Failure]:
-    """Let some storms rage on one database; return what did not hold."""
+    """Run some storms on one database; return what did not hold."""
     with store_in_memory() as (store, path):
         return [found for seed in seeds if (found := run_seed(Storm(store, path, seed)))]
 
 
 def run_seed(storm: Storm) -> Failure | None:
-    """Let one storm rage; return what does not hold."""
+    """Run one storm; return what does not hold."""
     with storm.world as world:
         try:
-            storm.rage()
+            storm.drive()
         except Exception as error:  # noqa: BLE001 - whatever the product raises is a failure
             broken = error if isinstance(error, Broken) else Broken("nothing_raises", repr(error))
             return Failure(storm.seed, broken.name, broken.why, "\n".join(tell(world, LAST_EVENTS)))
@@ -70,7 +70,7 @@ def run_seed(storm: Storm) -> Failure | None:
 
 
 def run_all(seeds: list[int], processes: int) -> Iterator[tuple[tuple[int, ...], list[Failure]]]:
-    """Let storms rage in several processes; yield each batch and what did not hold in it."""
+    """Run storms in several processes; yield each batch and what did not hold in it."""
     batches = list(batched(seeds, BATCH))
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         yield from zip(batches, pool.imap(run_batch, batches), strict=True)

@@ -1,8 +1,8 @@
-"""A storm: one seed makes a flow, the fates of its attempts, and the faults that it meets.
+"""A storm: one randomised run. Its seed makes a flow, the fates of its attempts, and the faults.
 
-Not every fault comes in every storm: each seed switches a few of them on, so that the faults do not
-hide each other. While the storm lasts, faults come at random points and in random calls; then it
-is over, and the run has to come to its end.
+Each seed turns on only some kinds of faults, so that they do not hide each other. While the storm
+lasts, they happen at random points and in random calls. After it nothing goes wrong any more, and
+the run must end.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from signal import SIGTERM
 
 import attrs
 
-from flow_store import FlowStore, RunTakenOver
+from flow_store import FlowStatus, FlowStore, RunTakenOver
 from orchesjob_flow.engine.run import Limits
 from orchesjob_flow.errors import GaveUp, Interrupted
 
 from .facts import Broken
-from .fates import build, check
+from .fates import build, check, retry
 from .jobs import Obeys
 from .model import Case, generate
 from .world import Crash, PowerCut, World
@@ -26,10 +26,12 @@ from .world import Crash, PowerCut, World
 MOST_STEPS = 5
 MOST_RUNNERS_AFTERWARDS = 12
 LONGEST_CALL_SEC = 500.0
-"""A hanging call and what comes of it; a storm may leave some behind."""
+"""How long a call that hangs may delay a run; a storm may leave some behind."""
 LONGEST_ATTEMPT_SEC = 60.0
 SOON_SEC = 10.0
 SURVIVAL_SEC = 45.0
+RETRIED = 0.3
+"""Which part of the runs is retried after its end."""
 
 CALL_FAULTS = {
     "failing calls": {"start": "fail", "status": "fail", "running": "fail", "abort": "fail"},
@@ -38,7 +40,7 @@ CALL_FAULTS = {
     "stalled calls": {"start": "stall", "abort": "stall"},
     "late workers": {"start": "late"},
 }
-"""What may go wrong with which call."""
+"""What can go wrong with which call."""
 MOMENTS = (
     "crashes",
     "power cuts",
@@ -51,13 +53,13 @@ MOMENTS = (
     "forgotten jobs",
     "locked database",
 )
-"""What may happen at a point of the run."""
+"""What can happen at a point of the run."""
 CIRCUMSTANCES = ("no watcher", "disorder", "little patience", "stubborn commands")
-"""What may be so from the beginning to the end."""
+"""What can be so from the beginning of a run to its end."""
 LITTLE_TIME = "little time"
-"""The flow's `timeout_sec` is short; chosen apart, so that the seeds of old mean what they did."""
+"""The flow's `timeout_sec` is short; drawn apart, so that older seeds still mean the same."""
 OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs", LITTLE_TIME}
-"""The faults that may change the outcome: without them it is the model's."""
+"""The faults that can change the outcome: without them it is the one of `model`."""
 
 
 class Storm:
@@ -71,6 +73,8 @@ class Storm:
         self.world: World = build(store, path, seed, self.case, self._choose_timeout_sec())
         self.lasts_until = self.random.choice((30, 60, 120, 300))
         """The last point at which anything happens."""
+        self._retries = Random(f"retry {seed}")  # noqa: S311 - reproducible on purpose
+        """Drawn apart, so that older seeds still mean the same."""
         self._rate = self.random.choice((0.05, 0.2, 0.5))
         self._stop_sec: float | None = None
         self._stopped = False
@@ -191,10 +195,10 @@ class Storm:
         self.world.crash()
 
     def _forget(self) -> None:
-        """Let orchesjob forget a job that it has told of."""
-        told = [one for one in self.world.recorded.values() if one.job_id is not None]
-        if told:
-            attempt = self.random.choice(told)
+        """Let orchesjob forget a job that it has reported."""
+        reported = [one for one in self.world.recorded.values() if one.job_id is not None]
+        if reported:
+            attempt = self.random.choice(reported)
             self.world.jobs.forget(
                 f"{self.world.run_key}:{self._name(attempt.position)}:{attempt.number}"
             )
@@ -208,12 +212,29 @@ class Storm:
 
     # Driving.
 
-    def rage(self) -> None:
-        """Drive the run to its end, and look at it there.
+    def drive(self) -> None:
+        """Drive the run to its end, and check it there; perhaps retry it, and do so once more.
 
         Raises:
-            Broken: A promise does not hold.
+            Broken: An invariant does not hold.
         """
+        self._drive_to_the_end()
+        if self._retries.random() < RETRIED:
+            self._retry()
+            self._drive_to_the_end()
+        self._check_that_it_is_left_alone()
+
+    def _retry(self) -> None:
+        """Reopen the run, as the model does where the run has ended as the model says."""
+        if not self.faults & OTHER_OUTCOMES:
+            self.case = retry(self.world, self._retries, self.case)
+            return
+        named: list[str] = []
+        if self.world.run().status is FlowStatus.SUCCEEDED:
+            named = [self._retries.choice(self.case.steps).id]
+        self.world.retry(*named)
+
+    def _drive_to_the_end(self) -> None:
         calm_since: float | None = None
         runners_in_calm = 0
         while not self.world.run().status.is_terminal:
@@ -229,7 +250,7 @@ class Storm:
                 self.world.note("runner ends", end)
                 self.world.calls.abandon()
                 self._between_runners()
-        self._look_at_the_end(calm_since)
+        self._check_the_end(calm_since)
 
     def _between_runners(self) -> None:
         self._stop_sec = None
@@ -245,7 +266,7 @@ class Storm:
             seconds = self.random.choice((0.0, 0.0, 1.0, 30.0))
             self.world.machine.pass_time(self.world.machine.mono + seconds)
 
-    def _look_at_the_end(self, calm_since: float | None) -> None:
+    def _check_the_end(self, calm_since: float | None) -> None:
         world = self.world
         if not self.faults & OTHER_OUTCOMES:
             try:
@@ -254,6 +275,9 @@ class Storm:
                 raise Broken("the_outcome_is_the_models", str(error)) from error
         if calm_since is not None and world.machine.mono - calm_since > self._longest_calm():
             raise Broken("the_run_ends_soon", f"after {world.machine.mono - calm_since:.0f} s")
+
+    def _check_that_it_is_left_alone(self) -> None:
+        world = self.world
         run, points, seen = world.run(), world.points, len(world.log)
         world.request_cancel()
         world.new_runner().drive()
@@ -262,6 +286,6 @@ class Storm:
             raise Broken("an_ended_run_is_left_alone", f"{done} after the run's end")
 
     def _longest_calm(self) -> float:
-        """Say how long a run may take when all is well, whatever the storm has left behind."""
+        """Return how many seconds a run may take after the storm, whatever that has left behind."""
         attempts = sum(map(len, self.case.fates.values()))
         return LONGEST_CALL_SEC + LONGEST_ATTEMPT_SEC * (attempts + 1)

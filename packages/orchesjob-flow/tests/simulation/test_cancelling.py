@@ -141,6 +141,21 @@ def test_seen_soon(world: World, step: Make) -> None:
     assert world.calls.made("abort")[0] - 150.0 <= 0.5
 
 
+def test_a_request_in_the_middle_of_a_look(world: World, step: Make) -> None:
+    """A request that is recorded while the runner looks for one is seen, now or soon."""
+    world.calls.latency = (0.0, 0.0)
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+
+    def request_once() -> None:
+        world.on_look = lambda: None
+        world.request_cancel()
+
+    world.machine.after(50.0, lambda: setattr(world, "on_look", request_once))
+    assert world.drive().status == "CANCELLED"
+    assert world.calls.made("abort")[0] - 150.0 <= 1.0
+
+
 def test_the_abort_keeps_failing(world: World, step: Make) -> None:
     """An abort that gets no answer is repeated until it has worked."""
     world.record(step("a"))

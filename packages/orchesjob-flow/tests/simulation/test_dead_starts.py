@@ -26,7 +26,7 @@ def test_a_number_but_no_retry(world: World, step: Make, strict: bool) -> None:
 
 
 def test_its_attempt_says_so(world: World, step: Make) -> None:
-    """The attempt of a dead start ends NEVER_RAN, and shows what orchesjob said last."""
+    """The attempt of a dead start ends NEVER_RAN, and shows what orchesjob reported last."""
     world.record(step("a"))
     world.calls.script("start", "a:1", "dead")
     world.drive()
@@ -77,7 +77,7 @@ def test_a_worker_that_comes_before_the_abort(world: World, step: Make, strict: 
     world.plan("a:1", seconds=30.0)
     runner = world.new_runner()
     while not world.calls.made("abort", "a:1"):
-        runner.step(None)
+        runner.take_turn()
     world.jobs.give_worker(world.job("a:1"))
     runner.drive()
     first, second = world.executions("a")

@@ -58,7 +58,7 @@ def test_the_last_step_ends_by_itself(world: World, step: Make, code: int) -> No
 
 
 def test_retries_have_no_time_of_their_own(world: World, step: Make) -> None:
-    """The time of the run goes on from one attempt to the next, delays included."""
+    """The time of the run counts from one attempt to the next, delays included."""
     world.record(step("a", retries=100, retry_delay_sec=7.0), timeout_sec=60.0)
     for number in range(1, 101):
         world.plan(f"a:{number}", seconds=1.0, code=1)
@@ -199,12 +199,12 @@ def test_a_start_under_way(world: World, step: Make) -> None:
 
 
 def test_a_crash_in_the_middle(world: World, step: Make) -> None:
-    """The next runner goes on with what a dead one has begun."""
+    """The next runner finishes what a dead one has begun."""
     world.record(step("a"), step("b", depends_on=("a",)), timeout_sec=5.0)
     world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
     runner = world.new_runner()
     while not world.calls.made("abort"):
-        runner.step(None)
+        runner.take_turn()
     assert world.attempts()[0].abort_reason == "flow timeout"
     world.calls.abandon()
     assert world.drive().error == "timed out after 5 s"

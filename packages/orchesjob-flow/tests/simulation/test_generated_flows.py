@@ -8,11 +8,11 @@ import pytest
 
 from flow_store import FlowStore
 
-from .fates import build, check
+from .fates import build, check, retry
 from .model import generate
 from .world import World
 
-FLOWS, BATCH = 500, 25
+FLOWS, RETRIED_FLOWS, BATCH = 500, 150, 25
 
 
 @pytest.mark.parametrize("first", range(0, FLOWS, BATCH))
@@ -24,6 +24,19 @@ def test_undisturbed(store: FlowStore, database: Path, first: int) -> None:
             world.drive()
             check(world, case)
             assert not world.warnings or "dead" in str(case.fates)
+
+
+@pytest.mark.parametrize("first", range(0, RETRIED_FLOWS, BATCH))
+def test_retried(store: FlowStore, database: Path, first: int) -> None:
+    """What depends on a step that runs again is decided again, time after time (9.7)."""
+    for seed in range(first, first + BATCH):
+        case, random = generate(seed), Random(seed)  # noqa: S311 - reproducible on purpose
+        with build(store, database, seed, case) as world:
+            world.drive()
+            for _ in range(2):
+                case = retry(world, random, case)
+                world.drive()
+                check(world, case)
 
 
 @pytest.mark.parametrize("first", range(0, FLOWS, BATCH))

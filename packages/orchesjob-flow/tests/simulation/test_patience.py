@@ -50,7 +50,7 @@ def test_for_ever(world: World, step: Make, call: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_and_then_resumed(world: World, step: Make, call: str) -> None:
-    """A run that was given up goes on as if nothing had happened (rule 4.3)."""
+    """A run that was given up is resumed as if nothing had happened (rule 4.3)."""
     begin(world, step)
     world.limits = Limits(patience_sec=5.0)
     world.calls.script(call, "", *["fail"] * 6, *["hang"] * 2)

@@ -104,17 +104,22 @@ def test_its_process_ids_are_somebody_elses(world: World, step: Make) -> None:
     assert not world.calls.made("abort")
 
 
-def test_a_cancel_of_such_a_job(world: World, step: Make) -> None:
-    """A cancel after a restart aborts no process of an earlier boot either."""
+@pytest.mark.parametrize(("requested_after", "is_begun"), [(5.0, True), (9.99, False)])
+def test_a_cancel_of_such_a_job(
+    world: World, step: Make, requested_after: float, is_begun: bool
+) -> None:
+    """A cancel aborts no process of an earlier boot, whether it had begun by then or not."""
     world.record(step("a"))
     world.plan("a:1", seconds=900.0)
     world.machine.after(8.0, lambda: setattr(world.job("a:1"), "pid_reused", True))
-    world.machine.after(9.9, world.request_cancel)
+    world.machine.after(requested_after, world.request_cancel)
     world.calls.script("abort", "", *["fail"] * 50)
-    restarted(world)
-    made_after_restart = [when for when in world.calls.made("abort") if when < 100]
+    aborts_before: list[float] = []
+    world.machine.after(10.0, lambda: aborts_before.extend(world.calls.made("abort")))
+    restarted(world, after=10.001)
     assert world.run().status == "CANCELLED"
-    assert not made_after_restart
+    assert bool(aborts_before) is is_begun
+    assert world.calls.made("abort") == aborts_before
 
 
 @pytest.mark.parametrize("code", [0, 4])

@@ -1,4 +1,4 @@
-"""How a failed attempt is charged, told, and followed by another (rules 4.2, 5.3, 5.4, 5.9)."""
+"""How a failed attempt is charged, described, and retried (rules 4.2, 5.3, 5.4, 5.9)."""
 
 from collections.abc import Callable
 

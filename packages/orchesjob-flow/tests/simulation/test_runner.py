@@ -16,7 +16,7 @@ Make = Callable[..., StepSpec]
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal(world: World, step: Make, number: int) -> None:
-    """A signal ends the loop at once; the steps run on, and a new runner goes on (rule 6.9)."""
+    """A signal ends the loop at once; the steps run on, and a new runner resumes (rule 6.9)."""
     world.record(step("a"), step("b", depends_on=("a",)))
     world.plan("a:1", seconds=60.0)
     world.machine.after(10.0, lambda: world.stop_runner(number))
@@ -34,11 +34,11 @@ def test_what_is_known_is_committed_before_it_ends(world: World, step: Make) -> 
     world.record(step("a"), step("b", depends_on=("a",)))
     world.plan("a:1", seconds=0.0)
     runner = world.new_runner()
-    runner.step(None)
+    runner.take_turn()
     world.machine.pass_time(world.machine.mono + 5)
     world.stop_runner(signal.SIGTERM)
     with pytest.raises(Interrupted):
-        runner.step(None)
+        runner.take_turn()
     assert world.statuses() == {"a": "SUCCEEDED", "b": "RUNNING"}
     assert world.calls.made("start", "b:1") == []
     world.calls.abandon()

@@ -59,7 +59,7 @@ def test_a_new_runner_waits_as_well(world: World, step: Make) -> None:
 
 
 def test_a_lost_job_that_never_ran(world: World, step: Make) -> None:
-    """A job that was lost before its command ran is told from one that was lost later."""
+    """The error tells a job that was lost before its command ran from one lost later."""
     world.record(step("a", retries=1))
     world.plan("a:1", born_after=50.0)
     world.machine.after(5.0, lambda: world.jobs.kill_worker(world.job("a:1")))

@@ -92,7 +92,7 @@ def succeed(world: World) -> None:
 
 
 def test_an_unknown_status(world: World, step: Make) -> None:
-    """A status of a later orchesjob counts as running, is told once, and ends as it ends."""
+    """A status of a later orchesjob counts as running, and is reported once (rule 5.3)."""
     world.calls.pidfd = False
     world.record(step("a"))
     world.jobs.insert("k:a:1", ["a"], status="PAUSED", worker_pid=7, worker_alive=True)

@@ -12,15 +12,17 @@ from typing import Self, cast
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, FlowStore, Run, Step
+from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect
-from orchesjob_flow.engine.events import AttemptId, CallFailed, Event
+from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event
+from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.engine.run import Limits, RunState
-from orchesjob_flow.locks import Lock
-from orchesjob_flow.runner import Inbox, Runner, Stop
+from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 
 from . import invariants
-from .facts import Commit
+from .facts import Commit, Decisions
 from .jobs import Execution, Job, Plan, SimulatedOrchesjob
 from .machine import Machine
 from .performing import Calls
@@ -40,7 +42,9 @@ class PowerCut(Crash):
 class World:
     """One run in virtual time. `machine`, `jobs` and `calls` are there to be disturbed."""
 
-    def __init__(self, store: FlowStore, path: Path, *, run_key: str = "k", seed: int = 0) -> None:
+    def __init__(  # noqa: PLR0915 - all that a test may look at
+        self, store: FlowStore, path: Path, *, run_key: str = "k", seed: int = 0
+    ) -> None:
         self.machine = Machine(seed)
         self.jobs = SimulatedOrchesjob(self.machine, self._begins)
         self.run_key = run_key
@@ -54,6 +58,8 @@ class World:
         """When it was decided that each attempt has ended."""
         self.attempts_at_cancel: frozenset[tuple[int, int]] | None = None
         """The attempts that had begun when a cancel was recorded."""
+        self.decisions = Decisions()
+        """When each step was decided, and when it has ended."""
         self.began: Now | None = None
         """When a runner first took the run up."""
         self.questions: dict[str, tuple[float, int]] = {}
@@ -69,6 +75,8 @@ class World:
         """Is called at every point."""
         self.on_wait: Callable[[], None] = lambda: None
         """Is called before a runner waits."""
+        self.on_look: Callable[[], None] = lambda: None
+        """Is called after each of the two reads by which a runner looks for a cancel."""
         self.flow = FlowSpec("flow", ())
         self.specs: dict[str, StepSpec] = {}
         self.driver = 0
@@ -128,6 +136,16 @@ class World:
         if self.attempts_at_cancel is None and self.run().cancel is not None:
             self.attempts_at_cancel = frozenset(self.recorded)
 
+    def retry(self, *steps: str) -> None:
+        """Reopen the run, which has ended, as the command `retry` does."""
+        self.note("retry", " ".join(steps))
+        run = self.run()
+        reopening = plan_retry(run, self.flow, steps=steps)
+        self._store.reopen(self.run_key, reopening, revision=run.revision)
+        self.decisions.forget(run.steps[position] for position in reopening.resets)
+        self.attempts_at_cancel = self.began = None
+        self.history.append(self.run())
+
     def restart_machine(self) -> None:
         """Cut the power, and boot again; the runner is gone too."""
         self.note("restart", None)
@@ -172,6 +190,7 @@ class World:
             is_unavailable=lambda: self.machine.mono < self.store_locked_until,
             before=self.point,
             after=partial(self._committed, self.driver),
+            on_look=self._looked,
         )
         self.inbox = inbox = VirtualInbox(self.machine, lambda: self._waits(runner, inbox, store))
         inbox.disorder = self.disorder
@@ -249,7 +268,7 @@ class World:
 
     def key_of(self, attempt: AttemptId) -> str:
         """Name an attempt as orchesjob knows it (rule 4.2)."""
-        return f"{self.run_key}:{self.flow.steps[attempt.position].id}:{attempt.number}"
+        return attempt_key(self.run_key, self.flow.steps[attempt.position].id, attempt.number)
 
     # What happens in it, and what must hold then.
 
@@ -283,11 +302,15 @@ class World:
             self.began = decided
         commit = Commit(before, after, attempts_before, self.recorded, decided, runner)
         self.note("commit", commit)
+        self.decisions.add(commit, place=len(self.history))
         invariants.check(invariants.AFTER_A_COMMIT, self, commit)
         self.closed.update(((one.position, one.number), decided) for one in commit.newly_closed)
         self.history.append(after)
         self.seen_revision[runner] = after.revision
         self.point()
+
+    def _looked(self) -> None:
+        self.on_look()
 
     def _waits(self, runner: Runner, inbox: VirtualInbox, store: ObservedStore) -> None:
         self.point()
@@ -297,7 +320,7 @@ class World:
 
     def _answered(self, event: Event) -> None:
         self.note("event", event)
-        if isinstance(event, CallFailed):
+        if isinstance(event, CallUnanswered):
             self._news("" if event.attempt is None else self.key_of(event.attempt))
 
     def _asked(self, key: str) -> None:

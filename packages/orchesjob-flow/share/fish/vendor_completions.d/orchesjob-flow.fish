@@ -1,17 +1,15 @@
-function _orchesjob_flow_completion;
-    set -l response (env _ORCHESJOB_FLOW_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) orchesjob-flow);
+function _orchesjob_flow_completion
+    set -l typed (commandline -cp | string join ' ')
+    for line in (env _ORCHESJOB_FLOW_LINE=$typed _ORCHESJOB_FLOW_COMPLETE=fish_complete orchesjob-flow 2> /dev/null)
+        switch $line
+            case 'plain,*'
+                string sub --start 7 -- $line
+            case dir
+                __fish_complete_directories (commandline -ct)
+            case file
+                __fish_complete_path (commandline -ct)
+        end
+    end
+end
 
-    for completion in $response;
-        set -l metadata (string split "," $completion);
-
-        if test $metadata[1] = "dir";
-            __fish_complete_directories $metadata[2];
-        else if test $metadata[1] = "file";
-            __fish_complete_path $metadata[2];
-        else if test $metadata[1] = "plain";
-            echo $metadata[2];
-        end;
-    end;
-end;
-
-complete --no-files --command orchesjob-flow --arguments "(_orchesjob_flow_completion)";
+complete --no-files --keep-order --command orchesjob-flow --arguments '(_orchesjob_flow_completion)'

@@ -1,38 +1,40 @@
-"""The command line: the program's own options, and its commands in sections.
+"""The command line: the program's own options, and its commands in the sections of its help.
 
-What a command does lies elsewhere, and so does what becomes of its errors (`door`). At the top only
-click and the standard library are imported; each command imports what it needs, so that `status`
-stays quick. The commands are in the modules beside this one, their options too.
+Each section is the module beside this one that is named after it. Only declarations are here:
+`commands` has what each command does, and `main` what becomes of an error. Modules are imported
+where they are used, so that `status` stays quick.
 """
 
 import click
 
-from orchesjob_flow.cli import files, looking, running, upkeep
-from orchesjob_flow.cli.options import Seconds, refuse_empty
-from orchesjob_flow.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
+from orchesjob_flow.cli import files, inspect, maintain, run, shell
+from orchesjob_flow.cli.completion import PROGRAM
+from orchesjob_flow.cli.values import Seconds, option_given_once, refuse_empty
+from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 SECTIONS = {
-    "Run": (running.start, running.cancel),
-    "Look": (
-        looking.status,
-        looking.watch,
-        looking.wait,
-        looking.logs,
-        looking.explain,
-        looking.list_command,
-        upkeep.doctor,
+    "Run": (run.start, run.cancel),
+    "Inspect": (
+        inspect.status,
+        inspect.watch,
+        inspect.wait,
+        inspect.logs,
+        inspect.explain,
+        inspect.list_runs,
+        inspect.doctor,
     ),
-    "Mend": (running.resume, running.retry, upkeep.prune),
-    "Files": (files.validate, files.graph, files.schema, files.example, upkeep.completion),
+    "Maintain": (maintain.resume, maintain.retry, maintain.prune),
+    "Files": (files.validate, files.graph, files.schema, files.example),
+    "Shell": (shell.completion,),
 }
-HIDDEN = (running.tick, running.drive)
+HIDDEN = (run.tick, run.drive)
 
 
 class Sections(click.Group):
     """A group of commands whose help shows them in sections, each in the order of `SECTIONS`."""
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each section with its commands, all columns alike."""
+        """Write each section with its commands, all in the same columns."""
         longest = max(len(name) for name in self.commands)
         width = formatter.width - longest - 6
         for title, commands in SECTIONS.items():
@@ -46,38 +48,38 @@ class Sections(click.Group):
 
 @click.group(
     cls=Sections,
-    name="orchesjob-flow",
+    name=PROGRAM,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(
-    package_name="orchesjob-flow", prog_name="orchesjob-flow", message="%(prog)s %(version)s"
+    package_name="orchesjob-flow", prog_name=PROGRAM, message="%(prog)s %(version)s"
 )
-@click.option(
+@option_given_once(
     "--db",
     metavar="PATH",
     callback=refuse_empty,
     help="Database of the runs. [default: orchesjob-flow.sqlite3 in $ORCHESJOB_FLOW_HOME, "
     "$ORCHESJOB_HOME, or ~/.local/share/orchesjob-flow]",
 )
-@click.option(
+@option_given_once(
     "--orchesjob-bin",
     metavar="PATH",
     callback=refuse_empty,
-    help="orchesjob executable. [default: $ORCHESJOB_BIN, or the one on PATH, or our own]",
+    help="orchesjob executable. [default: $ORCHESJOB_BIN, or the one on PATH, or the bundled one]",
 )
 @click.option(
     "--poll-interval",
     type=Seconds(zero=False),
     default=DEFAULT_POLL_INTERVAL_SEC,
     show_default=True,
-    help="How stale a status may be where the system cannot announce a job's end.",
+    help="Seconds between checks of a job whose end the system cannot announce.",
 )
 @click.option(
     "--patience",
     type=Seconds(zero=True),
     default=DEFAULT_PATIENCE_SEC,
     show_default=True,
-    help="For how long calls that fail are tried again.",
+    help="Seconds for which a call that fails is tried again.",
 )
 @click.pass_context
 def cli(

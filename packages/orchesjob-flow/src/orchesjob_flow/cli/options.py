@@ -1,85 +1,101 @@
-"""Options that several commands share, and what a command returns: the exit code of a run."""
+"""Options that several commands share.
 
-import math
+A run key is turned into the handle of its run at once, and travels as that.
+"""
+
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchesjob_flow.cli.completing import complete_run_key
-from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, UNFINISHED
+from orchesjob_flow.cli.completion import complete_run_key, complete_step, settings_of
+from orchesjob_flow.cli.values import Variable, option_given_once
 
 if TYPE_CHECKING:
-    from flow_store import Run
+    from orchesjob_flow.home.runs import RunHandle
 
 
-class Seconds(click.ParamType[float]):
-    """A finite number of seconds, of at least or of more than zero."""
+def handle_of(
+    ctx: click.Context, _param: click.Parameter, run_key: str | None
+) -> "RunHandle | None":
+    """Return the handle of the run with this key, if one is given."""
+    if run_key is None:
+        return None
+    from orchesjob_flow.home.runs import RunHandle
 
-    name = "seconds"
-
-    def __init__(self, *, zero: bool) -> None:
-        """Say whether zero is allowed."""
-        self.zero = zero
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read the number, or say what is expected."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not self.zero):
-            least = "0 or more" if self.zero else "more than 0"
-            self.fail(f"{value!r} is not a number of seconds, {least}", param, ctx)
-        return seconds
+    return RunHandle(run_key, settings_of(ctx))
 
 
-def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Refuse an empty value: it comes from an unset variable more often than not."""
-    if value == "":
-        raise click.BadParameter("is empty; name a path, or leave the option out", param=param)
-    return value
+def format_for_stdout() -> str:
+    """Choose the format where none is asked for."""
+    from orchesjob_flow.views import terminal
+
+    return "table" if terminal.stdout().stream.isatty() else "json"
+
+
+def refuse_progress(progress: str, *, detach: bool) -> None:
+    """Refuse to show the progress of a background process.
+
+    Raises:
+        UsageError: It was asked for.
+    """
+    if detach and progress == "plain":
+        raise click.UsageError("a background process shows no progress; `watch` does")
 
 
 FLOW_FILE = click.Path()
-"""Completed as a file; whether it is one is `flow_spec`'s matter."""
+"""Completed as a file; whether it is a flow file is the matter of `flow_spec`."""
 
-run_key_option = click.option(
-    "--run-key",
-    metavar="KEY",
-    required=True,
-    shell_complete=complete_run_key,
-    help="Name of the run: 1 to 255 characters.",
+
+def declare_run_key(
+    explanation: str, *, required: bool
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare `--run-key`, which a command receives as the handle of the run."""
+    return option_given_once(
+        "--run-key",
+        "handle",
+        metavar="KEY",
+        required=required,
+        callback=handle_of,
+        shell_complete=complete_run_key,
+        help=explanation,
+    )
+
+
+run_key_option = declare_run_key("Name of the run: 1 to 255 characters.", required=True)
+step_argument = click.argument(
+    "step", metavar="[STEP]", required=False, shell_complete=complete_step
 )
-
-
 format_option = click.option(
     "--format",
     "output",
     type=click.Choice(["json", "table"]),
     default="json",
     show_default=True,
-    help="For scripts or for eyes.",
+    help="For scripts or for people.",
 )
 table_on_terminal_option = click.option(
     "--format",
     "output",
     type=click.Choice(["json", "table"]),
-    help="For scripts or for eyes. [default: table on a terminal, else json]",
+    default=format_for_stdout,
+    help="For scripts or for people. [default: table on a terminal, else json]",
 )
-
-
-def show_outcome(run: "Run") -> int:
-    """Print a run that this process does not advance any more."""
-    from orchesjob_flow.report import print_json, run_json
-
-    print_json(run_json(run, None))
-    return outcome(run)
-
-
-def outcome(run: "Run") -> int:
-    """Say by the exit code how a run ended, or that it has not (rules 6.9 and 9.9)."""
-    if not run.status.is_terminal:
-        return UNFINISHED
-    return DONE if run.status == "SUCCEEDED" else NOT_SUCCEEDED
+env_option = click.option(
+    "--env",
+    "variables",
+    metavar="NAME=VALUE",
+    type=Variable(),
+    multiple=True,
+    help="Set this for all steps, over the flow's env; may be repeated.",
+)
+detach_option = click.option(
+    "-d", "--detach", is_flag=True, help="Return at once; run in the background."
+)
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(["auto", "plain", "none"]),
+    default="auto",
+    show_default=True,
+    help="On stderr: the table on a terminal, a line for each change, or nothing.",
+)

@@ -1,7 +1,7 @@
-"""The life of an attempt: begun, judged by what orchesjob says of it, settled (rules 5.3 to 5.9).
+"""The life of an attempt: begun, reported by orchesjob, ended (rules 5.3 to 5.9).
 
-Each function is one thing that can turn out about an attempt. How the questions are asked is the
-matter of `calls`; what becomes of the step afterwards is that of `steps`.
+Each function is one thing that can turn out about an open attempt. Calls are made in `calls` and
+made again in `polling` and `patience`; what a known outcome means for the step is in `outcomes`.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,16 @@ from orchesjob_client import (
     describe_loss,
     exit_code_of,
 )
-from orchesjob_flow.engine import calls
+from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.engine import calls, outcomes, patience, polling
 from orchesjob_flow.engine.effects import Warn
 from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunStep, physical_key
-from orchesjob_flow.engine.steps import await_attempt, finish_step, name_processes, retry_step
+from orchesjob_flow.engine.job_status import Verdict, describe_abort, judge
+from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunStep
+from orchesjob_flow.engine.survivors import name_processes
+from orchesjob_flow.engine.time_limits import set_timeout
 from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn
-from orchesjob_flow.engine.verdict import (
-    Verdict,
-    describe_abort,
-    job_finished_at,
-    judge,
-)
 
-QUESTIONS_WHILE_STARTING = 3
-DEAD_STARTS_IN_A_ROW = 3
 CONTRADICTIONS = 2
 END_AGAIN_SEC = 1.0
 
@@ -55,7 +50,7 @@ def begin_attempt(turn: Turn, step: RunStep) -> None:
         running_mono=None,
         boot_id=turn.now.boot,
     )
-    key = physical_key(turn.run.run_key, step.spec.id, number)
+    key = attempt_key(turn.run.run_key, step.spec.id, number)
     attempt = OpenAttempt(row, key, before)
     turn.run.begin(step, attempt)
     turn.record_attempt(attempt)
@@ -67,7 +62,7 @@ def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     calls.answered(turn, attempt)
     if attempt.before is not None:
         del turn.decision.changes.attempts[attempt.row.position, attempt.row.number]
-        turn.run.settle(step)
+        turn.run.close(step)
         turn.restore_step(step, attempt.before)
 
 
@@ -78,23 +73,24 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
     ending = attempt.row.abort_reason is not None
     match verdict:
         case Verdict.FOREIGN:
-            foreign(turn, step, attempt, report)
+            outcomes.foreign(turn, step, attempt, report)
         case Verdict.SUCCEEDED:
-            succeeded(turn, step, attempt)
+            outcomes.succeeded(turn, step, attempt)
         case Verdict.SKIPPED:
-            skipped(turn, step, attempt)
+            outcomes.skipped(turn, step, attempt)
         case Verdict.FAILED:
-            fail_attempt(turn, step, attempt, describe_failure(report), exit_code_of(report))
+            outcomes.failed(turn, step, attempt, describe_failure(report), exit_code_of(report))
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
-            never_ran(turn, step, attempt)
+            outcomes.never_ran(turn, step, attempt)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
             calls.end_remains(turn, attempt)
         case Verdict.ABORTED:
-            fail_attempt(turn, step, attempt, describe_abort(report))
+            outcomes.failed(turn, step, attempt, describe_abort(report))
         case Verdict.LOST:
-            lost(turn, step, attempt, describe_loss(report))
+            outcomes.lost(turn, step, attempt, describe_loss(report))
         case _ if attempt.row.boot_id != turn.now.boot:
-            lost(turn, step, attempt, "the machine or container was restarted while it ran")
+            why = "the machine or container was restarted while it ran"
+            outcomes.lost(turn, step, attempt, why)
         case Verdict.UNBORN:
             calls.look_for_birth(turn, attempt)
         case _:
@@ -104,7 +100,7 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
 def take_note(
     turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
 ) -> None:
-    """Record what orchesjob says of the job."""
+    """Record what orchesjob reports of the job."""
     attempt.before, attempt.job = None, report
     if attempt.row.job != report.payload:
         turn.record_attempt(attempt, job=report.payload, job_id=report.job_id)
@@ -116,7 +112,7 @@ def take_note(
 
 
 def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
-    """Record that the job runs, and go on minding it."""
+    """Record that the job runs, and see to it that its end is noticed."""
     known = report.known_status is not None
     if not known:
         unknown_status(turn, step, attempt, report)
@@ -130,25 +126,22 @@ def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobRep
     step.last_running_mono = attempt.row.running_mono
     if attempt.watch is None:
         set_timeout(turn, step, attempt)
-    if report.target_pid is None and attempt.questions < QUESTIONS_WHILE_STARTING:
-        calls.ask_again_later(turn, attempt)
+    if report.target_pid is None:
+        polling.ask_while_starting(turn, attempt)
     calls.pursue(turn, attempt)
 
 
 def contradicted(turn: Turn, step: RunStep, attempt: OpenAttempt, known: bool) -> None:
-    """Believe a worker's absence over a row that says twice that it runs: its PID was reused."""
+    """Believe that the worker is gone once orchesjob has twice denied it: its PID is reused.
+
+    `known` is false for a status that this version does not know: it never counts as lost.
+    """
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:
-        lost(turn, step, attempt, "its worker is gone, though orchesjob takes it for running")
+        why = "its worker is gone, though orchesjob takes it for running"
+        outcomes.lost(turn, step, attempt, why)
     else:
-        calls.ask_again_later(turn, attempt)
-
-
-def set_timeout(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Count `timeout_sec` from the moment at which the attempt was seen to run (rule 5.5)."""
-    limit, since = step.spec.timeout_sec, attempt.row.running_mono
-    if limit is not None and since is not None:
-        turn.set_timer(max(0.0, since + limit - turn.now.mono), Timer.TIMEOUT, attempt.id)
+        polling.ask_again(turn, attempt)
 
 
 def unknown_status(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
@@ -156,7 +149,7 @@ def unknown_status(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobR
     error = f"orchesjob reports an unknown status, taken for running: {report.status}"
     if step.row.error != error:
         turn.record_step(step, error=error)
-        turn.do(Warn(f"{attempt.run_key}: {error}"))
+        turn.do(Warn(f"{attempt.attempt_key}: {error}"))
 
 
 def watched(turn: Turn, attempt: OpenAttempt, watch: Watch) -> None:
@@ -166,7 +159,7 @@ def watched(turn: Turn, attempt: OpenAttempt, watch: Watch) -> None:
         job_exited(turn, attempt)
         return
     if watch is Watch.UNSUPPORTED and not turn.run.polling:
-        calls.poll_later(turn)
+        polling.poll_later(turn)
     calls.pursue(turn, attempt)
 
 
@@ -186,7 +179,7 @@ def request_abort(turn: Turn, attempt: OpenAttempt, reason: AbortReason) -> None
 def birth_seen(turn: Turn, attempt: OpenAttempt, alive: bool) -> None:
     """Wait for a job that is being born; abort one whose start died, which proves it never ran."""
     if alive or attempt.job is None:
-        calls.ask_again_later(turn, attempt)
+        polling.ask_again(turn, attempt)
         return
     if attempt.row.abort_reason is None:
         turn.record_attempt(attempt, abort_reason=AbortReason.DEAD_START)
@@ -196,7 +189,7 @@ def birth_seen(turn: Turn, attempt: OpenAttempt, alive: bool) -> None:
 def remains_seen(
     turn: Turn, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
-    """Settle an aborted attempt once nothing of it is alive; until then name what is."""
+    """Close an aborted attempt once nothing of it is alive; until then name what is."""
     if survivors:
         error = f"cannot be ended: {name_processes(survivors)}"
         if step.row.error != error:
@@ -205,11 +198,13 @@ def remains_seen(
         return
     match attempt.row.abort_reason:
         case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
-            ended_with_run(turn, step, attempt)
+            outcomes.ended_with_run(turn, step, attempt)
         case AbortReason.TIMEOUT:
-            fail_attempt(turn, step, attempt, f"timed out after {step.spec.timeout_sec:g} s")
+            error = f"timed out after {step.spec.timeout_sec:g} s"
+            outcomes.failed(turn, step, attempt, error)
         case _:
-            fail_attempt(turn, step, attempt, "outcome unknown: its start died and it was ended")
+            error = "outcome unknown: its start died and it was ended"
+            outcomes.failed(turn, step, attempt, error)
 
 
 def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
@@ -218,116 +213,22 @@ def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     if attempt.row.abort_reason is not None:
         calls.end_remains(turn, attempt)
     elif attempt.row.job_id is not None:
-        lost(turn, step, attempt, "orchesjob no longer knows the job")
+        outcomes.lost(turn, step, attempt, "orchesjob no longer knows the job")
     elif attempt.row.boot_id != turn.now.boot:
-        lost(
-            turn, step, attempt, "the machine or container was restarted while it was being started"
-        )
+        why = "the machine or container was restarted while it was being started"
+        outcomes.lost(turn, step, attempt, why)
     else:
         turn.record_attempt(attempt)
         calls.start_job(turn, step, attempt)
 
 
-def call_failed(turn: Turn, step: RunStep, attempt: OpenAttempt, error: OrchesjobError) -> None:
-    """Fail what can never be started as it stands; all else is tried again (rule 5.7)."""
+def call_unanswered(turn: Turn, step: RunStep, attempt: OpenAttempt, error: OrchesjobError) -> None:
+    """Fail what can never be started as it stands; any other call is made again (rule 5.7)."""
     call = attempt.call
     calls.answered(turn, attempt)
     if call is not Call.START or error.retryable:
-        calls.call_failed(turn, attempt, error)
+        patience.call_unanswered(turn, attempt, error)
     elif turn.run.ending is not None:
-        ended_with_run(turn, step, attempt)
+        outcomes.ended_with_run(turn, step, attempt)
     else:
-        fail_attempt(turn, step, attempt, f"could not be started: {error}")
-
-
-def ended_with_run(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Record that an attempt was ended because its run is; its step is when all else is, too."""
-    close_attempt(turn, step, attempt, AttemptStatus.CANCELLED, turn.run.ending_error)
-
-
-def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Record a success, which is final."""
-    close_attempt(turn, step, attempt, AttemptStatus.SUCCEEDED, None)
-    finish_step(turn, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
-
-
-def skipped(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Skip the step whose command said by its exit code that there is nothing to do (9.12)."""
-    close_attempt(turn, step, attempt, AttemptStatus.SKIPPED, None)
-    finish_step(turn, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
-
-
-def lost(turn: Turn, step: RunStep, attempt: OpenAttempt, why: str) -> None:
-    """Fail an attempt of which nobody can say how it ended, or whether it did."""
-    if attempt.row.abort_reason is not None:
-        calls.end_remains(turn, attempt)
-    else:
-        fail_attempt(turn, step, attempt, f"outcome unknown: {why}")
-
-
-def foreign(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
-    """Fail a step under whose key somebody else's job lies (rule 5.9)."""
-    error = (
-        f"orchesjob knows {attempt.run_key} as another command, {list(report.command)} "
-        f"and not {list(step.spec.command)}; use another run key or another orchesjob home"
-    )
-    turn.record_attempt(attempt, job_id=None)
-    step.foreign_numbers.add(attempt.row.number)
-    close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
-    turn.record_step(step, failures=step.row.failures + 1)
-    finish_step(turn, step, StepStatus.FAILED, error)
-
-
-def never_ran(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Use up the number of a dead start, but no retry (rule 4.2)."""
-    close_attempt(turn, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never carried it out")
-    turn.record_step(step, status=StepStatus.PENDING)
-    step.dead_starts += 1
-    if step.dead_starts >= DEAD_STARTS_IN_A_ROW:
-        calls.give_up(turn, f"{attempt.run_key}: {step.dead_starts} starts in a row died")
-    else:
-        await_attempt(turn, step)
-
-
-def fail_attempt(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, error: str, code: int | None = None
-) -> None:
-    """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4).
-
-    With `retry_exit_codes` any other failure is final (rule 9.12).
-    """
-    retried = step.spec.retry_exit_codes
-    close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
-    turn.record_step(step, failures=step.row.failures + 1, error=error)
-    if step.row.failures > step.row.max_retries or (retried and code not in retried):
-        finish_step(turn, step, StepStatus.FAILED, error, attempt.row.finished_at)
-    else:
-        retry_step(turn, step, error)
-
-
-def close_attempt(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, status: AttemptStatus, error: str | None
-) -> None:
-    """Give an attempt its terminal status."""
-    running_mono = attempt.row.running_mono
-    if running_mono is None and status is not AttemptStatus.NEVER_RAN:
-        running_mono = turn.now.mono
-    step.last_running_mono = running_mono
-    turn.record_attempt(
-        attempt,
-        status=status,
-        error=error,
-        running_mono=running_mono,
-        finished_at=ended_at(turn, attempt),
-    )
-    turn.run.settle(step)
-
-
-def ended_at(turn: Turn, attempt: OpenAttempt) -> float:
-    """Tell when an attempt ended: now, or when orchesjob saw it end while nobody was looking.
-
-    orchesjob counts whole seconds, so a job has ended by the end of the one that it names.
-    """
-    seen = None if attempt.job is None else job_finished_at(attempt.job)
-    latest = turn.now.wall if seen is None else min(turn.now.wall, seen + 1)
-    return max(latest, attempt.row.started_at)
+        outcomes.failed(turn, step, attempt, f"could not be started: {error}")

@@ -11,10 +11,10 @@ from orchesjob_flow.engine.events import AttemptId, TimerDue
 
 
 class StartJob(NamedTuple):
-    """Call `orchesjob start` for an attempt under its physical run key."""
+    """Call `orchesjob start` for an attempt."""
 
     attempt: AttemptId
-    run_key: str
+    attempt_key: str
     command: Sequence[str]
     strict: bool
     start_timeout_sec: float | None
@@ -28,7 +28,7 @@ class AskStatus(NamedTuple):
     """Call `orchesjob status` for an attempt's key."""
 
     attempt: AttemptId
-    run_key: str
+    attempt_key: str
 
 
 class AskRunning(NamedTuple):
@@ -52,17 +52,17 @@ class WatchJob(NamedTuple):
 
 
 class LookForSurvivors(NamedTuple):
-    """Look for living processes that any of the physical run keys has left."""
+    """Look for living processes of any of these attempts."""
 
     attempt: AttemptId
-    run_keys: Sequence[str]
+    attempt_keys: Sequence[str]
 
 
 class EndSurvivors(NamedTuple):
-    """End the living processes of the physical run keys: TERM, the grace time, KILL."""
+    """End the living processes of these attempts: TERM, the grace time, KILL."""
 
     attempt: AttemptId | None
-    run_keys: Sequence[str]
+    attempt_keys: Sequence[str]
     grace_sec: float
 
 

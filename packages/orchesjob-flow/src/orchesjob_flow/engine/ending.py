@@ -1,9 +1,8 @@
-"""Ending a run before its steps are done: nothing starts, all is ended, then it is said.
+"""Ending a run early: nothing more starts, what runs is ended, and only then is the end recorded.
 
-A request to cancel does that (rule 5.6), and so does the flow's own `timeout_sec` (rule 9.12). A
-request that comes while a run is being ended for its time has its way. The end is written in one
-commit for the run and all its open steps, after every process of every attempt that did not succeed
-has been seen to be gone.
+A request to cancel does that (rule 5.6), and so does the flow's own `timeout_sec` (rule 9.12);
+where both do, the run is cancelled. The end is written in one commit for the run and all its open
+steps, once no process is left of any attempt that did not succeed.
 """
 
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from collections.abc import Sequence
 from flow_store import CancelRequest, FlowStatus, StepStatus
 from orchesjob_client import Process
 from orchesjob_flow.engine.attempts import request_abort, withdraw_start
-from orchesjob_flow.engine.calls import grace_sec
 from orchesjob_flow.engine.effects import EndSurvivors, StartJob, Warn
 from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.run import AbortReason, RunState
-from orchesjob_flow.engine.steps import attempted_keys, finish_run, finish_step, name_processes
+from orchesjob_flow.engine.steps import finish_run, finish_step
+from orchesjob_flow.engine.survivors import attempted_keys, name_processes
+from orchesjob_flow.engine.time_limits import grace_sec
 from orchesjob_flow.engine.turn import Turn
 
 SWEEP_AGAIN_SEC = 1.0
@@ -28,9 +28,10 @@ def begin_cancel(turn: Turn, request: CancelRequest) -> None:
 
 
 def await_deadline(turn: Turn) -> None:
-    """Wait for the time of the run to be over, unless that is so already.
+    """Wait for the end of the run's time, unless it is over already.
 
-    What an earlier runner has begun for that reason is finished, whatever the clock says since.
+    If an earlier runner has begun to end the run for that reason, it is ended, whatever the clock
+    says since.
     """
     run, limit = turn.run, turn.run.flow.timeout_sec
     if run.deadline is None or limit is None:
@@ -54,9 +55,8 @@ def end_attempts(turn: Turn, reason: AbortReason) -> None:
     """Start nothing more, what this very turn has decided included, and abort what runs."""
     turn.run.ready.clear()
     withdraw_starts(turn)
-    for step in list(turn.run.open_attempts()):
-        if step.attempt is not None:
-            request_abort(turn, step.attempt, reason)
+    for attempt in list(turn.run.open_attempts()):
+        request_abort(turn, attempt, reason)
 
 
 def withdraw_starts(turn: Turn) -> None:
@@ -70,7 +70,7 @@ def withdraw_starts(turn: Turn) -> None:
 
 
 def sweep(turn: Turn) -> None:
-    """Once no attempt is open, make sure that nothing of the run is alive."""
+    """Once no attempt is open, end what is left alive of the run."""
     run = turn.run
     if run.sweeping or any(run.open_attempts()):
         return
@@ -83,7 +83,10 @@ def sweep(turn: Turn) -> None:
 
 
 def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
-    """List the keys whose processes must be gone; what a success left behind may be its purpose."""
+    """List the keys whose processes must be gone.
+
+    Those of a step that succeeded are left alone: to leave a process behind may be its purpose.
+    """
     return [
         key
         for step in run.steps
@@ -93,7 +96,7 @@ def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
 
 
 def swept(turn: Turn, survivors: Sequence[Process]) -> None:
-    """End the run if nothing is alive; else name what is, and try again."""
+    """End the run if nothing is left alive; else name what is, and try again."""
     if not survivors:
         finish_ending(turn)
         return
@@ -107,7 +110,7 @@ def swept(turn: Turn, survivors: Sequence[Process]) -> None:
 def finish_ending(turn: Turn) -> None:
     """Cancel all steps that are not terminal, and end the run.
 
-    A run whose last step has ended by itself meanwhile has not been cut short by its timeout.
+    If the last step has ended by itself meanwhile, the run did not time out.
     """
     run = turn.run
     if run.ending is AbortReason.FLOW_TIMEOUT and run.open_steps == 0:
@@ -123,5 +126,5 @@ def finish_ending(turn: Turn) -> None:
 
 
 def timeout_words(run: RunState) -> str:
-    """Say that the run's time was over."""
+    """Return the words with which a run that took too long ends."""
     return f"timed out after {run.flow.timeout_sec:g} s"

@@ -61,13 +61,13 @@ class AbortAnswered(NamedTuple):
 
 
 class RunningAnswered(NamedTuple):
-    """`orchesjob status --running` answered: the run keys of all active jobs of its home."""
+    """`orchesjob status --running` answered with the keys of all active jobs of its home."""
 
-    run_keys: frozenset[str]
+    job_keys: frozenset[str]
 
 
-class CallFailed(NamedTuple):
-    """A call of orchesjob gave no answer; of an attempt, or, as None, for the whole run."""
+class CallUnanswered(NamedTuple):
+    """A call of orchesjob gave no answer; of an attempt, or, as None, the poll for all of them."""
 
     attempt: AttemptId | None
     error: OrchesjobError
@@ -112,7 +112,7 @@ type Event = (
     | StatusAnswered
     | AbortAnswered
     | RunningAnswered
-    | CallFailed
+    | CallUnanswered
     | WatchAnswered
     | JobExited
     | SurvivorsSeen

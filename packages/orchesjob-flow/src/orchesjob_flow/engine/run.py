@@ -15,12 +15,13 @@ from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, CancelRequest, Deadline, FlowStatus, Run, Step, StepStatus
 from orchesjob_client import JobReport, Watch
+from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.events import AttemptId
-from orchesjob_flow.engine.outcome import is_true
+from orchesjob_flow.engine.operands import is_true
 
 
 class AbortReason(StrEnum):
-    """Why an attempt is to be ended: kept with the attempt, and told to orchesjob.
+    """Why an attempt is to be ended: recorded with the attempt, and given to orchesjob.
 
     A later one of these takes the place of an earlier one.
     """
@@ -49,7 +50,7 @@ class Call(StrEnum):
 
 @attrs.define
 class Trouble:
-    """A row of calls that gave no answer: since when, and how long to wait before the next."""
+    """Calls in a row that gave no answer: since when, and how long to wait before the next."""
 
     since: float
     delay_sec: float
@@ -60,7 +61,7 @@ class OpenAttempt:
     """An attempt that has begun and whose outcome is not known yet."""
 
     row: Attempt
-    run_key: str
+    attempt_key: str
     before: Step | None = None
     """The step's row before this attempt was begun, until orchesjob has answered."""
     call: Call | None = None
@@ -73,15 +74,26 @@ class OpenAttempt:
     contradictions: int = 0
     """How often orchesjob took the job for running although its worker was gone."""
     questions: int = 0
-    """How often an answer was asked for that was not worth waiting for."""
+    """How often the job was asked about again without being awaited: see `polling`."""
     ask_at: float = 0.0
-    """When to ask again, if that is planned: what was planned for earlier is not done."""
+    """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
     trouble: Trouble | None = None
 
     @property
     def id(self) -> AttemptId:
         """Name the attempt."""
         return AttemptId(self.row.position, self.row.number)
+
+    @property
+    def is_seen_alive(self) -> bool:
+        """Whether its worker is watched, lives, and may run on."""
+        watched = self.watch is Watch.WATCHING and not self.worker_gone
+        return watched and self.row.abort_reason is None
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether its job runs and the end of that cannot announce itself."""
+        return self.watch is Watch.UNSUPPORTED
 
 
 @attrs.define(eq=False)
@@ -161,7 +173,7 @@ class RunState:
             if attempt is not None:
                 step.last_running_mono = attempt.running_mono
                 if attempt.status.is_open:
-                    key = physical_key(run.run_key, step.spec.id, attempt.number)
+                    key = attempt_key(run.run_key, step.spec.id, attempt.number)
                     step.attempt = OpenAttempt(attempt, key)
         by_position = {step.row.position: step for step in steps}
         for past in run.history:
@@ -192,7 +204,7 @@ class RunState:
 
     @property
     def ending(self) -> AbortReason | None:
-        """Why the run is ended before its steps are done, if it is; a cancel has its way."""
+        """Why the run is ended early, if it is; a cancel outranks a timeout."""
         if self.cancel is not None:
             return AbortReason.CANCEL
         return AbortReason.FLOW_TIMEOUT if self.timed_out else None
@@ -201,6 +213,11 @@ class RunState:
     def ending_error(self) -> str:
         """The error of a step that has not ended by itself when the run is ended early."""
         return "flow timed out" if self.ending is AbortReason.FLOW_TIMEOUT else "flow cancelled"
+
+    @property
+    def failed_step_ids(self) -> Iterator[str]:
+        """The ids of the steps that are FAILED, in the order of the flow."""
+        return (self.steps[position].spec.id for position in sorted(self.failed))
 
     @property
     def has_room(self) -> bool:
@@ -213,7 +230,7 @@ class RunState:
         step.attempt = attempt
         self.attempting += 1
 
-    def settle(self, step: RunStep) -> None:
+    def close(self, step: RunStep) -> None:
         """Let a step have no open attempt any more."""
         step.attempt = None
         self.attempting -= 1
@@ -239,13 +256,13 @@ class RunState:
                     yield step
 
     def open_attempt(self, attempt: AttemptId) -> OpenAttempt | None:
-        """Find an attempt, or None if it has been settled since."""
+        """Find an attempt, or None if it is closed by now."""
         found = self.steps[attempt.position].attempt
         return found if found is not None and found.row.number == attempt.number else None
 
-    def open_attempts(self) -> Iterator[RunStep]:
-        """Yield the steps with an attempt whose outcome is not known yet."""
-        return (step for step in self.steps if step.attempt is not None)
+    def open_attempts(self) -> Iterator[OpenAttempt]:
+        """Yield the attempts whose outcome is not known yet."""
+        return (step.attempt for step in self.steps if step.attempt is not None)
 
 
 def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
@@ -259,8 +276,3 @@ def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:
     if row.status is not StepStatus.RUNNING or row.position not in attempts:
         return False
     return attempts[row.position].abort_reason == AbortReason.FLOW_TIMEOUT
-
-
-def physical_key(run_key: str, step_id: str, number: int) -> str:
-    """Name an attempt for orchesjob (rule 4.2)."""
-    return f"{run_key}:{step_id}:{number}"

@@ -9,13 +9,12 @@ from typing import Any
 import attrs
 
 from flow_store import Changes, FlowStatus, RunHeader, Step
-from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect, SetTimer
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
-from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep, Trouble
+from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep
 
-ANSWER_SEC = 5.0  # what any call may take on a busy machine, however little patience there is
+ANSWER_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
 NO_NEXT_ATTEMPT: dict[str, Any] = {
     "next_attempt_at": None,
     "next_attempt_mono": None,
@@ -79,9 +78,9 @@ class Turn:
         self.decision.changes.attempts[row.position, row.number] = row
 
     def call(self, attempt: OpenAttempt, call: Call, effect: Effect, allow_sec: float = 0) -> None:
-        """Ask for an effect that is answered, and mind if the answer stays away too long.
+        """Ask for an effect that is answered, and set a timer in case it is not.
 
-        `allow_sec` is what this call may take by its nature, more than any and beside the patience.
+        `allow_sec` is what this kind of call may take in addition to the patience.
         """
         limit = self.run.limits.patience_sec + ANSWER_SEC + allow_sec
         attempt.call, attempt.call_since = call, self.now.mono
@@ -90,13 +89,5 @@ class Turn:
         self.set_timer(limit, Timer.OVERDUE, attempt.id)
 
     def set_timer(self, delay_sec: float, timer: Timer, attempt: AttemptId | None = None) -> None:
-        """Ask to be told when `delay_sec` seconds are over."""
+        """Ask for a `TimerDue` when `delay_sec` seconds are over."""
         self.do(SetTimer(self.now.mono + delay_sec, TimerDue(timer, attempt)))
-
-    def worsen(self, trouble: Trouble | None, since: float) -> Trouble | None:
-        """Count one more call without an answer; None when the patience is over (rule 5.7)."""
-        if trouble is None:
-            return Trouble(since, FIRST_BACKOFF_SEC)
-        if self.now.mono - trouble.since >= self.run.limits.patience_sec:
-            return None
-        return Trouble(trouble.since, longer(trouble.delay_sec))

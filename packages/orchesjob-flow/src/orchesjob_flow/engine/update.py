@@ -9,11 +9,11 @@ from typing import Any
 
 from flow_store import Deadline, FlowStatus
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import attempts, calls, ending, steps
+from orchesjob_flow.engine import attempts, calls, ending, patience, polling, steps, survivors
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
-    CallFailed,
+    CallUnanswered,
     CancelSeen,
     Event,
     JobExited,
@@ -34,7 +34,7 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
     """Say what an event means: what to record, and then what to do.
 
     With `decision` the answer is added to an earlier one that is not committed yet. An event that
-    comes after the run's end, or about an attempt that has been settled, changes nothing.
+    comes after the run's end, or about an attempt that is closed, changes nothing.
     """
     turn = Turn(run, now, Decision() if decision is None else decision)
     if run.status.is_terminal:
@@ -58,12 +58,11 @@ def start_ready_steps(turn: Turn) -> None:
 
 
 def runner_started(turn: Turn, _event: RunnerStarted) -> None:
-    """Take up every open attempt, the deadline, and a cancel that was left unfinished."""
+    """Resume every open attempt, the wait for the deadline, and a cancel that is unfinished."""
     if turn.run.status is FlowStatus.PENDING:
         begin_run(turn)
-    for step in turn.run.open_attempts():
-        if step.attempt is not None:
-            calls.ask_status(turn, step.attempt)
+    for attempt in turn.run.open_attempts():
+        calls.ask_status(turn, attempt)
     if turn.run.cancel is not None:
         ending.begin_cancel(turn, turn.run.cancel)
     else:
@@ -107,14 +106,14 @@ def abort_answered(turn: Turn, event: AbortAnswered) -> None:
         attempts.reported(turn, step, attempt, event.report)
 
 
-def call_failed(turn: Turn, event: CallFailed) -> None:
+def call_unanswered(turn: Turn, event: CallUnanswered) -> None:
     """Try again later, or give up."""
     if event.attempt is None:
-        calls.poll_failed(turn, event.error)
+        patience.poll_unanswered(turn, event.error)
         return
     step, attempt = find(turn, event.attempt)
     if attempt is not None and attempt.call is not None:
-        attempts.call_failed(turn, step, attempt, event.error)
+        attempts.call_unanswered(turn, step, attempt, event.error)
 
 
 def watch_answered(turn: Turn, event: WatchAnswered) -> None:
@@ -132,24 +131,18 @@ def job_exited(turn: Turn, event: JobExited) -> None:
 
 
 def running_answered(turn: Turn, event: RunningAnswered) -> None:
-    """Ask for every polled job that is not among the running ones any more."""
-    turn.run.poll_trouble = None
-    for step in turn.run.open_attempts():
-        attempt = step.attempt
-        ended = attempt is not None and attempt.run_key not in event.run_keys
-        if attempt is not None and calls.is_polled(attempt) and ended:
-            calls.ask_status(turn, attempt)
-    calls.poll_later(turn)
+    """Ask for the outcome of every polled job that runs no more."""
+    polling.polled(turn, event)
 
 
 def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
-    """Tell a search before a birth, after an abort, before a retry and at the run's end apart."""
+    """Act on a search: for the run's end, before a retry, before a birth, or after an abort."""
     if event.attempt is None:
         ending.swept(turn, event.survivors)
         return
     step, attempt = find(turn, event.attempt)
     if attempt is None:
-        steps.survivors_seen(turn, step, event.survivors)
+        survivors.survivors_seen(turn, step, event.survivors)
     elif attempt.call is Call.LOOK:
         calls.answered(turn, attempt)
         attempts.birth_seen(turn, attempt, alive=bool(event.survivors))
@@ -161,7 +154,7 @@ def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
 def timer_due(turn: Turn, event: TimerDue) -> None:
     """Do what the timer was set for, if it still has a meaning."""
     if event.timer is Timer.POLL:
-        calls.poll(turn)
+        polling.poll(turn)
     elif event.timer is Timer.SWEEP:
         turn.run.sweeping = False
     elif event.timer is Timer.DEADLINE:
@@ -177,7 +170,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
         return
     if attempt is None:
         if timer in (Timer.RETRY, Timer.SURVIVORS) and not step.row.status.is_terminal:
-            steps.look_for_survivors(turn, step)
+            survivors.look_for_survivors(turn, step)
         return
     match timer:
         case Timer.TIMEOUT:
@@ -187,7 +180,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
         case Timer.SURVIVORS if attempt.call is None:
             calls.end_remains(turn, attempt)
         case Timer.OVERDUE:
-            calls.call_overdue(turn, attempt)
+            patience.call_overdue(turn, attempt)
 
 
 def cancel_seen(turn: Turn, event: CancelSeen) -> None:
@@ -197,7 +190,7 @@ def cancel_seen(turn: Turn, event: CancelSeen) -> None:
 
 
 def find(turn: Turn, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
-    """Find the step of an event, and its attempt unless that has been settled since."""
+    """Find the step of an event, and its attempt unless that is closed by now."""
     return turn.run.steps[attempt.position], turn.run.open_attempt(attempt)
 
 
@@ -221,7 +214,7 @@ HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     StatusAnswered: status_answered,
     AbortAnswered: abort_answered,
     RunningAnswered: running_answered,
-    CallFailed: call_failed,
+    CallUnanswered: call_unanswered,
     WatchAnswered: watch_answered,
     JobExited: job_exited,
     SurvivorsSeen: survivors_seen,

@@ -1,0 +1,202 @@
+"""Rule 3.7: a predicate asked of many names at once, `any(late)`, as a part of the grammar."""
+
+import pickle
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flow_conditions import (
+    Condition,
+    ConditionSyntaxError,
+    InvalidNameError,
+    NoNamesError,
+    Quantifier,
+    Vocabulary,
+    all_of,
+    parse,
+)
+
+DEPTH = 10_000
+ANY = Quantifier("any", "||", synonyms=("some",))
+ALL = Quantifier("all", "&&")
+NONE = Quantifier("none", "||", negated=True)
+VOCABULARY = Vocabulary(
+    predicates=("late", "missing"),
+    hints={"overdue": "late"},
+    quantifiers=(ANY, ALL, NONE),
+    domain="the reports of this team",
+    max_calls=3,
+    functions={"never": "write '!A'"},
+)
+
+
+def written_out(word: str, predicate: str, names: list[str]) -> str:
+    """Return, in parentheses, what a call stands for by the words of rule 3.7."""
+    operator = {"any": " || ", "all": " && ", "none": " || "}[word]
+    row = f"({operator.join(f'{name}.{predicate}' for name in names)})"
+    return f"!{row}" if word == "none" else row
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_call_is_what_it_stands_for(
+    data: st.DataObject, texts: st.SearchStrategy[str], outcomes: Vocabulary
+) -> None:
+    """Wherever a name may stand a call may, and it equals its written-out form."""
+    vocabulary = Vocabulary(outcomes.predicates, quantifiers=(ANY, ALL, NONE))
+    names = data.draw(st.lists(st.from_regex(r"[a-z0-9_][a-z-]{0,3}", fullmatch=True), min_size=1))
+    word = data.draw(st.sampled_from(["any", "all", "none"]))
+    space = data.draw(st.sampled_from(["", " ", "\n", "\t"]))
+    predicate = data.draw(st.sampled_from(sorted(outcomes.predicates)))
+    call = f"{word}{space}({space}{predicate}{space})"
+    before, operator, after = data.draw(texts), data.draw(st.sampled_from(["&&", "||"])), "!("
+    text = f"({before}) {operator} {after}{{}} {operator} {{}})"
+    short = parse(text.format(call, call), vocabulary, over=names)
+    long = written_out(word, predicate, names)
+    assert short == parse(text.format(long, long), vocabulary)
+    assert parse(str(short), vocabulary) == short
+
+
+SHAPES = {
+    "negations": "!" * DEPTH + "CALL",
+    "parentheses": "(" * DEPTH + "CALL" + ")" * DEPTH,
+    "negated rows": "!(A && " * DEPTH + "CALL" + ")" * DEPTH,
+    "conjunction": "CALL" + " && A" * DEPTH,
+}
+
+
+@pytest.mark.parametrize("word", ["any", "all", "none"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_calls_have_no_depth_limit(word: str, shape: str) -> None:
+    """A call at depth 10,000, over 10,000 names, equals its written-out form (rule 2.8)."""
+    names = [f"n{number}" for number in range(DEPTH)]
+    text = SHAPES[shape]
+    started = time.process_time()
+    short = parse(text.replace("CALL", f"{word}(late)"), VOCABULARY, over=names)
+    assert time.process_time() - started < 1
+    assert short == parse(text.replace("CALL", written_out(word, "late", names)), VOCABULARY)
+    assert parse(str(short), VOCABULARY) == short
+
+
+def test_over_one_name_nothing_is_joined() -> None:
+    """Over a single name the quantifiers are that name and its negation."""
+    texts = ("any(late)", "all(late)", "none(late)", "!none(late)")
+    parsed = [str(parse(text, VOCABULARY, over=["A"])) for text in texts]
+    assert parsed == ["A.late", "A.late", "!A.late", "!!A.late"]
+
+
+def test_a_quantifier_makes_conditions_without_text_too() -> None:
+    """`over` is what the parser puts in the place of a call."""
+    assert NONE.over(["A", "B"], "late") == parse("!(A.late || B.late)", VOCABULARY)
+    with pytest.raises(NoNamesError):
+        ANY.over([], "late")
+    with pytest.raises(InvalidNameError, match="'a b' is not a name"):
+        ANY.over(["a b"], "late")
+
+
+@pytest.mark.parametrize("text", ["any", "any && all", "!(any)", "any.late", "any-late || any_"])
+def test_without_a_parenthesis_a_quantifier_is_a_name(text: str) -> None:
+    """No word is reserved: a thing may be called `any`."""
+    assert parse(text, VOCABULARY, over=["A"]) == parse(text, VOCABULARY)
+
+
+NONE_OF_MANY = "'none(late)' asks about the reports of this team, and there are none"
+OPERATOR = "expected '&&', '||' or the end"
+KNOWN = "with one of late, missing; it asks about the reports of this team"
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "message"),
+    [
+        ("any(overdue)", 0, 12, "there is no 'any(overdue)'; write 'any(late)'"),
+        ("A && Any( late )", 5, 16, "there is no 'Any( late )'; write 'any(late)'"),
+        ("some(late)", 0, 10, "there is no 'some(late)'; write 'any(late)'"),
+        ("any()", 0, 5, f"there is no 'any()'; write 'any(...)' {KNOWN}"),
+        ("any(A, B)", 0, 9, f"there is no 'any(A, B)'; write 'any(...)' {KNOWN}"),
+        ("late(A)", 0, 7, "there is no 'late(A)'; write 'A.late'"),
+        ("overdue(A-1)", 0, 12, "there is no 'overdue(A-1)'; write 'A-1.late'"),
+        ("never()", 0, 7, "there is no 'never()'; write '!A'"),
+        ("A never( )", 2, 10, "there is no 'never( )'; write '!A'"),
+        ("exists(A)", 6, 7, f"{OPERATOR}, got '('"),
+        ("A exists(A)", 2, 8, f"{OPERATOR}, got 'exists'"),
+        ("any(late", 3, 4, f"{OPERATOR}, got '('"),
+        ("any(all(late))", 3, 4, f"{OPERATOR}, got '('"),
+        ("(any)(late)", 5, 6, f"{OPERATOR}, got '('"),
+        ("any(late)(late)", 9, 10, f"{OPERATOR}, got '('"),
+        ("any(late).late", 9, 10, f"{OPERATOR}, got '.'; write NAME.late, without a space"),
+        ("any(late) all(late)", 10, 19, f"{OPERATOR}, got 'all(late)'"),
+        ("not any(late)", 0, 3, f"{OPERATOR}, got 'any(late)'; for 'not' write '!'"),
+        ("(any(late)", 0, 1, "this '(' is never closed: expected '&&', '||' or ')', got the end"),
+        ("any(late))", 9, 10, f"{OPERATOR}, got ')', which closes nothing"),
+        (
+            "any(late) && all(late) && none(late) && any(missing)",
+            40,
+            52,
+            "more than 3 calls in one condition; write each call once",
+        ),
+    ],
+)
+def test_a_wrong_call_is_answered_with_the_right_one(
+    text: str, start: int, end: int, message: str
+) -> None:
+    """Each mistake is shown where it stands, with what to write instead (rule 2.7)."""
+    error = refusal(text, over=["A", "B"])
+    assert (error.source, error.start, error.end, error.message) == (text, start, end, message)
+
+
+@pytest.mark.parametrize(("text", "start"), [("none(late)", 0), ("!A && none(late) || B", 6)])
+def test_a_call_without_names_is_refused(text: str, start: int) -> None:
+    """There is nothing that it could ask."""
+    error = refusal(text, over=[])
+    assert (error.start, error.end, error.message) == (start, start + 10, NONE_OF_MANY)
+
+
+def refusal(text: str, over: list[str]) -> ConditionSyntaxError:
+    """Return the error for a text that is no condition."""
+    with pytest.raises(ConditionSyntaxError) as caught:
+        parse(text, VOCABULARY, over)
+    return caught.value
+
+
+def test_names_that_no_condition_can_spell_are_refused() -> None:
+    """The caller gives the names to ask; they are checked where a call needs them."""
+    assert parse("A", VOCABULARY, over=["a b"]) == all_of(["A"])
+    with pytest.raises(InvalidNameError, match="'a b' is not a name"):
+        parse("any(late)", VOCABULARY, over=["A", "a b"])
+    with pytest.raises(TypeError, match="not the single string 'AB'"):
+        parse("any(late)", VOCABULARY, over="AB")
+
+
+@pytest.mark.parametrize("word", ["", "any of", "any-of", "2nd", "any.of"])
+def test_a_quantifier_must_be_one_that_conditions_can_spell(word: str) -> None:
+    """A quantifier that no condition could contain is a mistake of the caller."""
+    with pytest.raises(InvalidNameError, match="is not a quantifier: quantifiers are made of"):
+        Quantifier(word, "&&")
+
+
+def test_a_quantifier_joins_by_one_of_the_operators() -> None:
+    """What else is wrong with a quantifier is a mistake of the caller, too."""
+    with pytest.raises(ValueError, match=r"operator must be '&&' or '\|\|', not 'and'"):
+        Quantifier("all", "and")
+    with pytest.raises(TypeError, match="synonyms must be a collection of words, not 'some'"):
+        Quantifier("any", "||", synonyms="some")
+
+
+def test_vocabularies_with_quantifiers_are_values() -> None:
+    """They can be compared, used as keys and pickled, and do not change under their users."""
+    words = ["some"]
+    quantifier = Quantifier("any", "||", synonyms=words)
+    words.append("one")
+    assert quantifier == ANY
+    twin: Vocabulary = pickle.loads(pickle.dumps(VOCABULARY))  # noqa: S301
+    assert {twin: 1}[VOCABULARY] == 1
+
+
+def test_where_there_is_no_quantifier_a_call_is_two_operands() -> None:
+    """A caller without quantifiers and functions never meets them."""
+    with pytest.raises(ConditionSyntaxError, match=r"for 'late' write NAME\.late") as caught:
+        parse("late(A)", Vocabulary(predicates=("late",)), over=["A"])
+    assert (caught.value.start, caught.value.end) == (0, 4)
+    assert type(parse("late", over=["A"])) is Condition

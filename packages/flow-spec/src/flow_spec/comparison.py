@@ -1,0 +1,103 @@
+"""The comparison of two flows by what they do (rule 4.4); its result is sentences."""
+
+from collections.abc import Iterator, Mapping, Set
+from itertools import zip_longest
+
+from flow_conditions import Condition, all_of
+from flow_spec.declaration import declarations
+from flow_spec.errors import quoted
+from flow_spec.flow import FlowSpec
+from flow_spec.predicates import parse_when
+from flow_spec.step import StepSpec
+
+_DECIDING_START = {"when", "depends_on"}
+
+
+def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
+    """Return a sentence for each way in which `new` does something else than `old`.
+
+    Descriptions, the order of the steps, the spelling of a condition and defaults that are written
+    out make no difference. Rule 4.4.
+    """
+    sentences = list(_field_differences(old, new, besides={"steps"}))
+    before = {step.id: step for step in old.steps}
+    after = {step.id: step for step in new.steps}
+    for step_id, step in before.items():
+        if step_id in after:
+            sentences += _step_differences(step, after[step_id])
+        else:
+            sentences.append(f"step {quoted(step_id)} was removed")
+    sentences += [f"step {quoted(step_id)} was added" for step_id in after if step_id not in before]
+    return tuple(sentences)
+
+
+def _step_differences(old: StepSpec, new: StepSpec) -> list[str]:
+    changes = []
+    if _start_rule(old) != _start_rule(new):
+        changes.append(f"start was {_start_words(old)} and is now {_start_words(new)}")
+    changes += _field_differences(old, new, besides=_DECIDING_START)
+    return [f"step {quoted(old.id)}: {change}" for change in changes]
+
+
+def _field_differences(
+    old: FlowSpec | StepSpec, new: FlowSpec | StepSpec, besides: Set[str]
+) -> Iterator[str]:
+    for name, field in declarations(type(old)).items():
+        if field.significant and name not in besides:
+            before, after = getattr(old, name), getattr(new, name)
+            if name == "env":
+                yield from _variables(dict(before), dict(after))
+            else:
+                yield from _changes(name, before, after)
+
+
+def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    """Name the variables that differ, and not their values: some are secret."""
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield f"env.{name} is no longer set"
+        elif name not in before:
+            yield f"env.{name} was not set and is now"
+        elif before[name] != after[name]:
+            yield f"env.{name} has a different value"
+
+
+def _start_rule(step: StepSpec) -> tuple[Condition | None, frozenset[str]]:
+    """Return what decides the start: two steps with equal rules start alike."""
+    listed = sorted(step.depends_on)
+    condition = all_of(listed) if listed else None
+    if step.when is not None:
+        condition = parse_when(step.when, listed)
+    return condition, frozenset(step.waits_for)
+
+
+def _start_words(step: StepSpec) -> str:
+    words = []
+    if step.when is not None:
+        words.append(f"when {quoted(step.when)}")
+    if step.depends_on:
+        words.append(f"depends_on {quoted(', '.join(step.depends_on))}")
+    return " with ".join(words) or "unconditional"
+
+
+def _changes(name: str, before: object, after: object) -> Iterator[str]:
+    """Yield what differs, item by item where both are lists."""
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        for index, (one, other) in enumerate(zip_longest(before, after)):
+            yield from _changes(f"{name}[{index}]", one, other)
+    elif before != after:
+        yield f"{name} was {_shown(before)} and is now {_shown(after)}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "not set"
+        case str():
+            return quoted(value)
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)

@@ -1,0 +1,135 @@
+"""`FlowSpec`, a flow as an immutable value: its fields, its steps, and what follows from them.
+
+Its declared fields are the schema of a flow file (see `declaration`). Files are read in
+`flow_file`, and two flows compared in `comparison`.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Self
+
+import attrs
+
+from flow_spec.containers import ListOf, Record, Variables
+from flow_spec.declaration import declared
+from flow_spec.environment import run_variables
+from flow_spec.errors import UnknownStepError
+from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.spelling import Speller
+from flow_spec.step import EXIT_CODE_LISTS, StepSpec
+
+
+@attrs.frozen
+class FlowSpec:
+    """A flow: its steps in the order of the file. Rule 2.2."""
+
+    flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
+    steps: tuple[StepSpec, ...] = declared(
+        ListOf(
+            Record(StepSpec, "a step", apart=EXIT_CODE_LISTS),
+            "steps",
+            "[{id: hello, command: [echo, hello]}]",
+            min_items=1,
+        ),
+        "The steps, in any order.",
+        [{"id": "hello", "command": ["echo", "hello"]}],
+    )
+    env: tuple[tuple[str, str], ...] = declared(
+        Variables(),
+        "Environment variables for the commands of all steps.",
+        {"LANG": "C", "SHOP": "berlin"},
+        default=(),
+    )
+    working_dir: str | None = declared(
+        DIRECTORY,
+        "The directory in which the commands run, taken from that in which the run is started.",
+        "/srv/shop",
+        default=None,
+    )
+    max_parallel: int | None = declared(
+        Integer(minimum=1, maximum=1_000_000),
+        "How many steps may run at once.",
+        4,
+        default=None,
+    )
+    timeout_sec: float | None = declared(
+        SECONDS_ABOVE_ZERO,
+        "Seconds after which the whole run is ended and has failed.",
+        14_400,
+        default=None,
+    )
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, StepSpec]:
+        return {step.id: step for step in self.steps}
+
+    def step(self, step_id: str) -> StepSpec:
+        """Return the step with this id.
+
+        Raises:
+            UnknownStepError: there is none; names the id that was probably meant.
+        """
+        try:
+            return self._by_id[step_id]
+        except KeyError:
+            meant = Speller().closest(step_id, self._by_id)
+            raise UnknownStepError(self.flow_id, step_id, meant) from None
+
+    @property
+    def ranks(self) -> tuple[tuple[StepSpec, ...], ...]:
+        """The steps in the order in which they can run: each rank waits for earlier ones only.
+
+        Within a rank the steps are in the order of the file.
+        """
+        from graphlib import TopologicalSorter
+
+        plan = TopologicalSorter({step.id: step.waits_for for step in self.steps})
+        plan.prepare()
+        ranks = []
+        while ready := set(plan.get_ready()):
+            ranks.append(tuple(step for step in self.steps if step.id in ready))
+            plan.done(*ready)
+        return tuple(ranks)
+
+    def environment(
+        self, step: StepSpec, *, run_key: str, attempt: int, failed: Iterable[str]
+    ) -> dict[str, str]:
+        """Return the variables of a step's process, besides those that it inherits.
+
+        `failed` are the ids of the steps that have FAILED, of which no more are named than one
+        variable may hold. Rules 9.12 and 9.13.
+        """
+        return {
+            **dict(self.env),
+            **dict(step.env),
+            **run_variables(
+                run_key=run_key,
+                flow_id=self.flow_id,
+                step_id=step.id,
+                attempt=attempt,
+                failed=failed,
+            ),
+        }
+
+    def with_env(self, env: Mapping[str, str]) -> Self:
+        """Return the flow with these variables added to its `env`, replacing those there."""
+        return attrs.evolve(self, env=tuple(sorted({**dict(self.env), **env}.items())))
+
+    def to_json(self) -> str:
+        """Return the stored form: compact JSON without what is at its default."""
+        from flow_spec.stored_form import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Rebuild a flow from what `to_json` returned.
+
+        Types and keys are checked; what a value means was checked when the flow file was read.
+
+        Raises:
+            StoredFlowError: the text is something else; names what does not fit.
+        """
+        from flow_spec.stored_form import from_json
+
+        return from_json(text, cls)

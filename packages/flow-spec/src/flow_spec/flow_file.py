@@ -1,0 +1,126 @@
+"""From a flow file to a `FlowSpec`: `load_flow` and `parse_flow`.
+
+The order of things lives here: text, document tree, fields, dependencies; each has its own module.
+Only here do problems become a `FlowFileError`.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from flow_spec import messages
+from flow_spec.containers import Record
+from flow_spec.document import Mapping as MappingNode
+from flow_spec.document import Node, Scalar, Sequence
+from flow_spec.errors import DocumentError, FlowFileError, Problem
+from flow_spec.flow import FlowSpec
+from flow_spec.reading import Reading, StepPlace
+from flow_spec.source import decode, read_bytes
+from flow_spec.texts import NAME
+
+type Format = Literal["yaml", "json"]
+
+_FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+
+
+def load_flow(path: str | os.PathLike[str]) -> FlowSpec:
+    """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
+
+    Raises:
+        FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
+    """
+    path = Path(path)
+    source = str(path)
+    try:
+        data = read_bytes(path)
+        suffix = path.suffix.lower()
+        if suffix not in _FORMATS:
+            raise DocumentError("the name must end in .yaml, .yml or .json; rename the file")
+    except DocumentError as error:
+        raise FlowFileError(source, (error.problem,)) from None
+    return parse_flow(data, source=source, format=_FORMATS[suffix])
+
+
+def parse_flow(
+    data: bytes | str,
+    *,
+    source: str = "<flow>",
+    format: Format = "yaml",  # noqa: A002 - the word that a caller expects
+) -> FlowSpec:
+    """Read and check the text of a flow file; `source` is what errors call it.
+
+    Raises:
+        FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
+        ValueError: there is no such format.
+    """
+    try:
+        root = _document(decode(data), format)
+    except DocumentError as error:
+        raise FlowFileError(source, (error.problem,)) from None
+    reading = Reading()
+    _note_steps(root, reading)
+    # Nothing is missing from the flow where there is no problem.
+    flow: FlowSpec = Record(FlowSpec, "a flow").read(root, (), reading)
+    if not reading.problems:
+        _refuse_cycle(flow, reading)
+    if reading.problems:
+        raise FlowFileError(source, tuple(sorted(reading.problems, key=_position)))
+    return flow
+
+
+def _document(text: str, format: str) -> Node:  # noqa: A002
+    match format:
+        case "yaml":
+            # PyYAML costs more to import than most commands need altogether.
+            from flow_spec.yaml_document import read_yaml
+
+            return read_yaml(text)
+        case "json":
+            from flow_spec.json_document import read_json
+
+            return read_json(text)
+        case _:
+            raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
+
+
+def _note_steps(root: Node, reading: Reading) -> None:
+    """Note where every id is, and who waits for whom, before anything is checked."""
+    for position, step in enumerate(_items(_value(root, "steps"))):
+        node = _value(step, "id")
+        if isinstance(node, Scalar):
+            reading.steps.setdefault(node.text, StepPlace(position, node))
+        listed = (
+            item.text for item in _items(_value(step, "depends_on")) if isinstance(item, Scalar)
+        )
+        reading.depends_on[position] = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, Sequence) else []
+
+
+def _value(node: Node | None, key: str) -> Node | None:
+    if not isinstance(node, MappingNode):
+        return None
+    return next((value for text, value in node.texts() if text == key), None)
+
+
+def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
+    """Add a problem if steps wait for each other, worded as in rule 3.6."""
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        TopologicalSorter({step.id: step.waits_for for step in flow.steps}).prepare()
+    except CycleError as error:
+        # graphlib lists each step before the one that waits for it, and the first one twice.
+        cycle = error.args[1][:0:-1]
+        places = reading.steps
+        start = min(range(len(cycle)), key=lambda index: places[cycle[index]].position)
+        walk = [*cycle[start:], *cycle[:start], cycle[start]]
+        first = places[walk[0]]
+        reading.add(messages.cycle(walk), ("steps", first.position), first.node)
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    return (problem.line or 0, problem.column or 0)

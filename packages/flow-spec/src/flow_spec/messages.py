@@ -1,0 +1,146 @@
+"""The words of the problems that a flow file can have.
+
+Each function returns a sentence. Where a problem is belongs to `reading`. What can be wrong with a
+text, and the bounds of a number, are worded in `texts` and `kinds`.
+"""
+
+from collections.abc import Collection, Sequence
+
+from flow_spec.document import Form, Node, Path, Scalar
+from flow_spec.document import Sequence as SequenceNode
+from flow_spec.errors import printable, quoted
+from flow_spec.predicates import advice_on_name
+from flow_spec.spelling import Speller
+
+_FILL_OR_REMOVE = "; give it a value, or remove the key if it is optional"
+
+
+def got(node: Node) -> str:
+    """Return what stands in the file, for the end of a sentence."""
+    match node:
+        case Scalar(form=Form.TEXT | Form.BARE):
+            return quoted(node.text)
+        case Scalar():
+            return quoted(node.text)[1:-1]
+        case SequenceNode():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def wrong_type(expected: str, node: Node) -> str:
+    """Say that a value is not what its field expects, and how to spell it if that is the flaw."""
+    fix = ""
+    if isinstance(node, Scalar):
+        if node.form is Form.TEXT:
+            fix = "; write it without quotes"
+        elif node.text in {"null", "~"}:
+            fix = _FILL_OR_REMOVE
+    return f"{expected}, got {got(node)}{fix}"
+
+
+def no_text(node: Node) -> str:
+    """Say that a value is not text, and what would make it text."""
+    null = isinstance(node, Scalar) and node.form is Form.NULL
+    return f"must be text, got {got(node)}{_FILL_OR_REMOVE if null else '; put it in quotes'}"
+
+
+def no_list(items: str, example: str, node: Node) -> str:
+    """Say that a value is not a list of these items."""
+    return f"must be a list of {items}, such as {example}; got {got(node)}"
+
+
+def empty_list(example: str) -> str:
+    """Say that a list has too few items."""
+    return f"must not be empty: write a list such as {example}"
+
+
+def listed_twice(value: object) -> str:
+    """Say that a list has a value twice that it may have once."""
+    return f"{quoted(str(value))} is listed twice"
+
+
+def no_mapping(keys: Sequence[str], node: Node) -> str:
+    """Say that a value is not a mapping with these keys."""
+    return f"must be a mapping with {' and '.join(keys)}, got {got(node)}"
+
+
+def no_variables(node: Node) -> str:
+    """Say that a value is not a mapping of variables."""
+    return f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}"
+
+
+def no_program() -> str:
+    """Say that a command begins with an empty word."""
+    return "names no program: its first word is empty"
+
+
+def tag(node: Node) -> str:
+    """Say that a value has a tag, which only `when` may seem to have (rule 2.4)."""
+    tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+    return (
+        f"YAML tags such as {printable(tag)} are not supported; "
+        "put text that begins with ! in quotes"
+    )
+
+
+def empty(node: Node, path: Path) -> str:
+    """Say that a key or an item of YAML has no value."""
+    if node.anchor is not None:
+        return (
+            f"is empty: &{node.anchor} begins a YAML anchor; put text that begins with & in quotes"
+        )
+    if path and isinstance(path[-1], int):
+        return 'is empty; write "" for empty text, or remove the item'
+    return f"is empty{_FILL_OR_REMOVE}"
+
+
+def missing_key(noun: str, name: str) -> str:
+    """Say that a required key is missing."""
+    return f"{noun} needs the key {quoted(name)}"
+
+
+def unknown_key(name: str, known: Collection[str], noun: str, speller: Speller) -> str:
+    """Say that a key is none of the known ones, and what was probably meant (rule 2.6)."""
+    if name == "<<":
+        fix = "YAML merge keys are not supported; write the keys out"
+    elif meant := speller.closest(name, known):
+        fix = f"did you mean {quoted(meant)}?"
+    else:
+        fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
+    return f"unknown key; {fix}"
+
+
+def key_is_no_text(key: Node) -> str:
+    """Say that a list or a mapping stands in the place of a key."""
+    return f"a key must be text, got {got(key)}"
+
+
+def duplicate_key(first: Node) -> str:
+    """Say that a key stands in its mapping a second time."""
+    place = "" if first.line is None else f", first given on line {first.line}"
+    return f"duplicate key{place}"
+
+
+def duplicate_id(position: int) -> str:
+    """Say that an id is that of the step at an earlier position."""
+    return f"duplicate id: steps[{position}] already has it"
+
+
+def unknown_step(name: str, steps: Collection[str], speller: Speller) -> str:
+    """Say that a name in `when` or `depends_on` is no step of the flow (rule 2.6)."""
+    sentence = f"unknown step {quoted(name)}"
+    if meant := speller.closest(name, steps):
+        return f"{sentence}; did you mean {quoted(meant)}?"
+    advice = advice_on_name(name)
+    return f"{sentence}; {advice}" if advice else sentence
+
+
+def two_meanings(exit_code: int, other_list: str) -> str:
+    """Say that an exit code is given two outcomes."""
+    return f"{exit_code} is already in {other_list}; an exit code can have only one meaning"
+
+
+def cycle(walk: Sequence[str]) -> str:
+    """Say that the steps wait for each other, the last being the first again (rule 3.6)."""
+    return f"dependency cycle detected: {' -> '.join(walk)}"

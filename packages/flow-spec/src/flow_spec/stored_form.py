@@ -1,0 +1,100 @@
+"""The stored form of a flow: compact JSON without what is at its default, written and read back.
+
+cattrs does the work, set up to convert nothing: a text, a number or a boolean is taken as it is
+or refused, only a list is a list, and an unknown key is an error. Importing it takes longer than
+most commands need altogether, so this module is imported where a flow is stored or rebuilt. Flow
+files are not read here: cattrs knows neither lines nor columns.
+"""
+
+import json
+from collections.abc import Callable
+from types import GenericAlias
+from typing import Any, get_args, get_origin
+
+import attrs
+from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, transform_error
+from cattrs.gen import make_dict_structure_fn
+
+from flow_spec.errors import StoredFlowError
+
+_VARIABLES = tuple[tuple[str, str], ...]
+"""The type of `env`: sorted pairs of name and value, stored as a mapping."""
+
+_WORDS: dict[type[Any], str] = {
+    str: "text",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "null",
+}
+
+
+def to_json(flow: attrs.AttrsInstance) -> str:
+    """Return the stored form of a flow."""
+    return json.dumps(_converter.unstructure(flow), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json[T](text: str, cls: type[T]) -> T:
+    """Rebuild a flow of this class from its stored form.
+
+    Raises:
+        StoredFlowError: the text is something else; names the first value that does not fit.
+    """
+    try:
+        return _converter.structure(json.loads(text), cls)
+    except ClassValidationError as error:
+        reason, _, path = transform_error(error, "", _described)[0].rpartition(" @ ")
+        reason = f"{path.removeprefix('.')}: {reason}" if path else reason
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    raise StoredFlowError(reason)
+
+
+def _described(error: BaseException, _: type | None) -> str:
+    """Say what does not fit; the place of it goes before."""
+    if isinstance(error, ForbiddenExtraKeysError):
+        return f"unknown key {', '.join(map(json.dumps, sorted(error.extra_fields)))}"
+    return "is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _exactly(value: Any, *allowed: type[Any]) -> Any:
+    """Return a value of one of these types; a boolean is no integer here."""
+    if type(value) not in allowed:
+        raise ValueError(f"must be {_WORDS[allowed[-1]]}, got {_WORDS[type(value)]}")
+    return value
+
+
+def _list(value: Any, sequence: type[tuple[Any, ...]]) -> tuple[Any, ...]:
+    items: Any = GenericAlias(list, get_args(sequence)[:1])
+    return tuple(_converter.structure(_exactly(value, list), items))
+
+
+def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
+    return tuple(_converter.structure(_exactly(value, dict), dict[str, str]).items())
+
+
+def _record(cls: type[Any]) -> Callable[[Any, type[Any]], Any]:
+    """Return what rebuilds an instance of an attrs class from a mapping of its fields."""
+    rebuild = make_dict_structure_fn(cls, _converter, _cattrs_forbid_extra_keys=True)
+    return lambda value, _: rebuild(_exactly(value, dict), cls)
+
+
+def _is_sequence(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _is_variables(kind: Any) -> bool:
+    return bool(kind == _VARIABLES)
+
+
+_converter = Converter(omit_if_default=True)
+_converter.register_structure_hook(str, lambda value, _: _exactly(value, str))
+_converter.register_structure_hook(int, lambda value, _: _exactly(value, int))
+_converter.register_structure_hook(bool, lambda value, _: _exactly(value, bool))
+_converter.register_structure_hook(float, lambda value, _: _exactly(value, int, float))
+_converter.register_structure_hook_func(_is_sequence, _list)
+_converter.register_structure_hook_func(_is_variables, _variables)
+_converter.register_structure_hook_factory(attrs.has, _record)
+_converter.register_unstructure_hook_func(_is_variables, dict)

@@ -1,0 +1,117 @@
+"""Rule 4.4: which changes of a file change what the flow does, and how they are named."""
+
+import pytest
+
+from flow_spec import differences, parse_flow
+
+YAML = """\
+flow_id: f  # a comment
+x-mine: {a: b}
+steps:
+- id: A
+  command: [x, 1]
+  description: first
+- id: B
+  when: !A || A.skipped
+  command: [y]
+  retries: 2
+  retry_delay_sec: 1.5
+- id: C
+  depends_on: [A, B]
+  command: [z, "2"]
+"""
+
+JSON = """\
+{"steps": [
+  {"command": ["z", "2"], "depends_on": ["B", "A"], "id": "C", "strict": true, "retries": 0},
+  {"id": "B", "when": "(!A)||(A.skipped)", "command": ["y"], "retries": 2,
+   "retry_delay_sec": 15e-1},
+  {"id": "A", "command": ["x", "1"], "description": "another", "retry_delay_sec": 0,
+   "depends_on": []}
+], "flow_id": "f"}
+"""
+
+
+def test_layout_and_format_make_no_difference() -> None:
+    """Comments, order, descriptions, written-out defaults and format mean nothing (rule 4.4)."""
+    yaml, json_ = parse_flow(YAML), parse_flow(JSON, format="json")
+    assert yaml != json_
+    assert differences(yaml, json_) == ()
+    assert differences(json_, yaml) == ()
+
+
+def test_a_chain_may_be_spelled_as_a_condition() -> None:
+    """`depends_on: [A, B]` means `when: A && B` (rules 3.5 and 4.4)."""
+    old = YAML.replace("depends_on: [A, B]", "when: A && B")
+    assert differences(parse_flow(old), parse_flow(YAML)) == ()
+
+
+DIFFERENCES = [
+    ("flow_id: f", "flow_id: g", 'flow_id was "f" and is now "g"'),
+    ("[x, 1]", "[x, 2]", 'step "A": command[1] was "1" and is now "2"'),
+    ("[x, 1]", "[x, 1, '']", 'step "A": command[2] was not set and is now ""'),
+    ("[x, 1]", "[x]", 'step "A": command[1] was "1" and is now not set'),
+    (
+        "!A ||",
+        "A ||",
+        'step "B": start was when "!A || A.skipped" and is now when "A || A.skipped"',
+    ),
+    (
+        "depends_on: [A, B]",
+        "depends_on: [A]",
+        'step "C": start was depends_on "A, B" and is now depends_on "A"',
+    ),
+    (
+        "depends_on: [A, B]",
+        "depends_on: [A, B]\n  when: A",
+        'step "C": start was depends_on "A, B" and is now when "A" with depends_on "A, B"',
+    ),
+    (
+        "depends_on: [A, B]",
+        "strict: true",
+        'step "C": start was depends_on "A, B" and is now unconditional',
+    ),
+    ("retries: 2", "retries: 3", 'step "B": retries was 2 and is now 3'),
+    ("  retries: 2\n", "", 'step "B": retries was 2 and is now 0'),
+    ("sec: 1.5", "sec: 2", 'step "B": retry_delay_sec was 1.5 and is now 2'),
+    (
+        "  retries: 2",
+        "  retries: 2\n  timeout_sec: 9",
+        'step "B": timeout_sec was not set and is now 9',
+    ),
+    ("  retries: 2", "  retries: 2\n  strict: false", 'step "B": strict was true and is now false'),
+    ("flow_id: f", "flow_id: f\nworking_dir: /x", 'working_dir was not set and is now "/x"'),
+    ("flow_id: f", "flow_id: f\nenv: {A: secret}", "env.A was not set and is now"),
+    ("  retries: 2", "  env: {X: 1}\n  retries: 2", 'step "B": env.X was not set and is now'),
+    (
+        "- id: C",
+        "- {id: D, command: [x]}\n- id: C",
+        'step "D" was added',
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "sentence"), DIFFERENCES)
+def test_what_changes_the_meaning_is_named(before: str, after: str, sentence: str) -> None:
+    """Each difference in meaning is one sentence that names it (rule 4.4)."""
+    old, new = parse_flow(YAML), parse_flow(YAML.replace(before, after))
+    assert differences(old, new) == (sentence,)
+    assert len(differences(new, old)) == 1
+
+
+def test_a_variable_is_named_and_its_value_is_not() -> None:
+    """What is in `env` may be secret; the order in which it is given means nothing (rule 4.4)."""
+    text = "flow_id: f\nenv: {%s}\nsteps: [{id: A, command: [x]}]"
+    old, same, other = (
+        parse_flow(text % env)
+        for env in ("A: 1, B: hush, C: 3", "C: 3, B: hush, A: 1", "B: new, C: 3")
+    )
+    assert old == same
+    assert differences(old, other) == ("env.A is no longer set", "env.B has a different value")
+
+
+def test_a_removed_step_is_named() -> None:
+    """A step that is gone is a difference (rule 4.4)."""
+    old = parse_flow(YAML)
+    new = parse_flow(YAML[: YAML.index("- id: C")])
+    assert differences(old, new) == ('step "C" was removed',)

@@ -1,0 +1,81 @@
+"""The classes are the schema: every declared field has a kind, a sentence and a way to be read."""
+
+import attrs
+import pytest
+
+from flow_spec import FlowSpec, StepSpec, parse_flow
+from flow_spec.declaration import Declaration, declarations
+from flow_spec.document import Form, Scalar
+from flow_spec.kinds import Integer
+from flow_spec.reading import Reading
+
+FIELDS = [
+    (cls, name, field) for cls in (FlowSpec, StepSpec) for name, field in declarations(cls).items()
+]
+
+
+def test_the_fields_of_a_flow_file_are_these() -> None:
+    """A flow has these fields and a step those, in this order (rule 2.2)."""
+    assert list(declarations(FlowSpec)) == [
+        *("flow_id", "steps", "env", "working_dir", "max_parallel", "timeout_sec"),
+    ]
+    assert list(declarations(StepSpec)) == [
+        "id",
+        "command",
+        "when",
+        "depends_on",
+        "retries",
+        "retry_delay_sec",
+        "retry_backoff",
+        "retry_max_delay_sec",
+        "env",
+        "working_dir",
+        "timeout_sec",
+        "success_exit_codes",
+        "skip_exit_codes",
+        "retry_exit_codes",
+        "allow_failure",
+        "strict",
+        "start_timeout_sec",
+        "description",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "field"), FIELDS, ids=[f"{cls.__name__}-{name}" for cls, name, _ in FIELDS]
+)
+def test_a_field_is_documented_by_one_sentence(cls: type, name: str, field: Declaration) -> None:
+    """The sentence is what a schema, an editor or a table of fields shows."""
+    assert field.doc[0].isupper()
+    assert field.doc.endswith(".")
+    assert field.required == (getattr(attrs.fields(cls), name).default is attrs.NOTHING)
+
+
+def test_a_step_built_in_code_has_the_defaults_of_a_file() -> None:
+    """`StepSpec(id, command)` is what a file with these two keys gives (rule 2.2)."""
+    flow = parse_flow("flow_id: f\nsteps: [{id: A, command: [x]}]")
+    assert flow == FlowSpec("f", (StepSpec("A", ("x",)),))
+
+
+def test_a_flow_is_immutable() -> None:
+    """Flows are values: they can be shared, compared and used as keys."""
+    flow = FlowSpec("f", (StepSpec("A", ("x",)),))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        flow.flow_id = "g"  # type: ignore[misc]
+    assert {flow: 1}[FlowSpec("f", (StepSpec("A", ("x",)),))] == 1
+
+
+@pytest.mark.parametrize(
+    ("spelling", "messages"),
+    [
+        ("0", ['must be an integer >= 1, got "0"']),
+        ("1", []),
+        ("5", []),
+        ("6", ['must be an integer <= 5, got "6"']),
+    ],
+)
+def test_an_integer_keeps_both_of_its_bounds(spelling: str, messages: list[str]) -> None:
+    """A field may begin above zero, though none of today's does."""
+    reading = Reading()
+    Integer(minimum=1, maximum=5).read(Scalar(spelling, Form.BARE), ("n",), reading)
+    assert [problem.message for problem in reading.problems] == messages

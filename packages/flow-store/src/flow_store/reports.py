@@ -1,0 +1,29 @@
+"""Reading what orchesjob reported about an attempt's job, which a record holds as text.
+
+What the report means is decided elsewhere.
+"""
+
+from typing import Any
+
+from flow_store.errors import DamagedRecord
+from flow_store.records import Attempt, Run
+
+
+def reported_job(run: Run, attempt: Attempt) -> dict[str, Any] | None:
+    """Return the last job object that orchesjob reported, or None if there is none yet.
+
+    Raises:
+        DamagedRecord: The text in the database is no JSON object.
+    """
+    import json  # many processes that look at a run need no job
+
+    if attempt.job is None:
+        return None
+    try:
+        job = json.loads(attempt.job)
+        if not isinstance(job, dict):
+            raise ValueError(f"expected a JSON object, got {type(job).__name__}")
+    except (ValueError, RecursionError) as error:
+        step_id = run.steps[attempt.position].step_id
+        raise DamagedRecord(run.run_key, step_id, attempt.number, str(error)) from error
+    return job

@@ -1,0 +1,122 @@
+"""Writing the rows of one run, in a transaction that is open.
+
+The guards are here: only the process that knows the run's revision changes it, what has ended is
+never overwritten, and nothing starts in a run that is to be cancelled. The transaction belongs to
+`store`.
+"""
+
+from collections.abc import Sequence
+
+from flow_store import sql
+from flow_store.columns import ATTEMPT, GUARD, HEADER, NEW_STEP, STEP_RESET, STEP_STATE
+from flow_store.database import Database
+from flow_store.errors import (
+    CancelRequested,
+    NotRecorded,
+    NotTerminal,
+    RunTakenOver,
+    TerminalStatus,
+)
+from flow_store.records import (
+    Attempt,
+    AttemptStatus,
+    Changes,
+    FlowStatus,
+    Reopening,
+    RunHeader,
+    Step,
+)
+
+
+class RunWriter:
+    """Writes to a run that has the revision its caller knows."""
+
+    def __init__(self, database: Database, run_key: str, revision: int) -> None:
+        """Look the run up.
+
+        Raises:
+            NotRecorded: There is no such run.
+            RunTakenOver: It has another revision.
+        """
+        found = database.query(sql.SELECT_GUARD, (run_key,))
+        if not found:
+            raise NotRecorded(run_key)
+        guard = GUARD.record(found[0])
+        if guard.revision != revision:
+            raise RunTakenOver(run_key, revision, guard.revision)
+        self._database = database
+        self._run_key = run_key
+        self._guard = guard
+
+    def apply(self, changes: Changes) -> None:
+        """Write what one event changes, and the next revision.
+
+        Raises:
+            TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
+            CancelRequested: An attempt would start although the run is to be cancelled (rule 5.6).
+            NotRecorded: There is no such step at that position.
+        """
+        run_id, _, status, request = self._guard
+        if status.is_terminal:
+            raise TerminalStatus(self._run_key)
+        if request is not None and any(map(would_start, changes.attempts.values())):
+            raise CancelRequested(self._run_key, request)
+        self._database.change(sql.NEXT_REVISION, (run_id,))
+        for step in changes.steps.values():
+            self._write_step(step)
+        for attempt in changes.attempts.values():
+            self._write_attempt(attempt)
+        if changes.header is not None:
+            self._database.change(sql.UPDATE_HEADER, (*HEADER.values(changes.header), run_id))
+
+    def reopen(self, reopening: Reopening) -> None:
+        """Open the run again, and write its next revision.
+
+        Raises:
+            NotTerminal: It has not ended.
+        """
+        run_id = self._guard.id
+        if not self._guard.status.is_terminal:
+            raise NotTerminal(self._run_key)
+        header = HEADER.values(RunHeader(FlowStatus.PENDING))
+        self._database.change(sql.REOPEN_RUN, (*header, reopening.definition, run_id))
+        ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
+        for position, retries in reopening.resets.items():
+            reset = STEP_RESET.values(Step.waiting(position, "", retries, retry_no))  # no new name
+            self._database.change(sql.RESET_STEP, (*reset, run_id, position))
+        ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
+        add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
+
+    def _write_step(self, step: Step) -> None:
+        key = (self._guard.id, step.position, step.step_id)
+        if self._database.change(sql.UPDATE_STEP, (*STEP_STATE.values(step), *key)) == 1:
+            return
+        if self._database.query(sql.SELECT_STEP, key):
+            raise TerminalStatus(self._run_key, f"step {step.step_id!r}")
+        raise NotRecorded(self._run_key, step.step_id)
+
+    def _write_attempt(self, attempt: Attempt) -> None:
+        values = (self._guard.id, *ATTEMPT.values(attempt))
+        if self._database.change(sql.UPSERT_ATTEMPT, values) == 0:
+            part = f"attempt {attempt.number} at step {attempt.position + 1}"
+            raise TerminalStatus(self._run_key, part)
+
+
+def add_steps(
+    database: Database,
+    run_id: int,
+    steps: Sequence[tuple[str, int]],
+    *,
+    start: int = 0,
+    retry_no: int | None = None,
+) -> None:
+    """Write new steps, pairs of step id and retries, at the positions from `start` on."""
+    records = (
+        Step.waiting(position, *step, retry_no) for position, step in enumerate(steps, start)
+    )
+    database.change_each(sql.INSERT_STEP, ((run_id, *NEW_STEP.values(step)) for step in records))
+
+
+def would_start(attempt: Attempt) -> bool:
+    """Whether a start may follow this record: the first, or one that is tried again."""
+    return attempt.status is AttemptStatus.STARTING and attempt.abort_reason is None

@@ -1,0 +1,101 @@
+"""The SQL that reads and writes the tables of `schema`.
+
+The guards are part of it: a statement changes no row whose status is terminal (rule 5.1). The names
+and the order of the columns come from `columns`.
+"""
+
+# ruff: noqa: S608 - nothing but names from `columns` is put into these texts
+
+from typing import Any
+
+from flow_store.columns import (
+    ATTEMPT,
+    ATTEMPT_STATE,
+    GUARD,
+    HEADER,
+    NEW_STEP,
+    PAST_ATTEMPT,
+    RUN,
+    STEP,
+    STEP_RESET,
+    STEP_STATE,
+    SUMMARY,
+    Columns,
+)
+
+
+def _selected(columns: Columns[Any], **expressions: str) -> str:
+    """List the columns of a SELECT; `expressions` stand in for the columns of these names."""
+    return ", ".join(expressions.get(name, name) for name in columns.names)
+
+
+def _inserted(columns: Columns[Any], *others: str) -> str:
+    """List the columns of an INSERT and as many placeholders; the `others` come first."""
+    names = (*others, *columns.names)
+    return f"({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
+def _assigned(columns: Columns[Any]) -> str:
+    """Assign a placeholder to every column."""
+    return ", ".join(f"{name} = ?" for name in columns.names)
+
+
+SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
+SELECT_RUN = f"SELECT id, {_selected(RUN)} FROM runs WHERE run_key = ?"
+SELECT_SUMMARIES = f"""
+    SELECT id, {_selected(SUMMARY)} FROM runs WHERE {{conditions}} ORDER BY id DESC LIMIT ?
+"""
+COUNT_STEPS = "SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY status"
+COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"
+NEXT_RETRY_NO = "SELECT coalesce(max(retry_no), 0) + 1 FROM steps WHERE run_id = ?"
+SELECT_STEPS = f"SELECT {_selected(STEP)} FROM steps WHERE run_id = ? ORDER BY position"
+SELECT_STEP = "SELECT 1 FROM steps WHERE run_id = ? AND position = ? AND step_id = ?"
+# SQLite takes the other columns from the row that has the maximum.
+SELECT_LATEST_ATTEMPTS = f"""
+    SELECT {_selected(ATTEMPT, number="max(number)")}
+    FROM attempts WHERE run_id = ? GROUP BY position
+"""
+SELECT_HISTORY = f"""
+    SELECT {_selected(PAST_ATTEMPT, is_foreign="job IS NOT NULL AND job_id IS NULL")}
+    FROM attempts WHERE run_id = ? ORDER BY position, number
+"""
+SELECT_ATTEMPTS = f"""
+    SELECT {_selected(ATTEMPT)}
+    FROM attempts WHERE run_id = (SELECT id FROM runs WHERE run_key = ?)
+    ORDER BY position, number
+"""
+
+INSERT_RUN = f"INSERT INTO runs {_inserted(RUN)} ON CONFLICT (run_key) DO NOTHING"
+INSERT_STEP = f"INSERT INTO steps {_inserted(NEW_STEP, 'run_id')}"
+NEXT_REVISION = "UPDATE runs SET revision = revision + 1 WHERE id = ?"
+UPDATE_HEADER = f"UPDATE runs SET {_assigned(HEADER)} WHERE id = ?"
+UPDATE_STEP = f"""
+    UPDATE steps SET {_assigned(STEP_STATE)}
+    WHERE run_id = ? AND position = ? AND step_id = ?
+          AND status IN ('PENDING', 'DELAYED', 'RUNNING')
+"""
+UPSERT_ATTEMPT = f"""
+    INSERT INTO attempts {_inserted(ATTEMPT, "run_id")}
+    ON CONFLICT (run_id, position, number) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in ATTEMPT_STATE.names)}
+    WHERE attempts.status IN ('STARTING', 'RUNNING')
+"""
+REQUEST_CANCEL = """
+    UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?
+    WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
+"""
+REOPEN_RUN = f"""
+    UPDATE runs
+    SET {_assigned(HEADER)}, definition = ?, cancel_requested_at = NULL, cancel_grace_sec = NULL,
+        revision = revision + 1
+    WHERE id = ?
+"""
+RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"
+RECORD_ORCHESJOB_HOME = """
+    UPDATE runs SET orchesjob_home = ? WHERE run_key = ? AND orchesjob_home IS NULL
+"""
+REMOVE_RUN = """
+    DELETE FROM runs
+    WHERE run_key = ? AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
+          AND revision = ? AND finished_at <= ?
+"""

@@ -1,0 +1,142 @@
+"""Noticing that a job's worker has exited, without asking orchesjob.
+
+orchesjob's worker records the outcome and then exits; a pidfd of it becomes readable at that
+moment. That means "ask for the status now" and never says what the outcome is.
+"""
+
+import contextlib
+import errno
+import os
+import select
+import threading
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+from orchesjob_client.processes.pidfd import has_ended
+from orchesjob_client.report import JobReport
+
+
+class Watch(Enum):
+    """Whether a job can be watched."""
+
+    WATCHING = "watching"
+    """The worker lives; its exit will be reported."""
+
+    GONE = "gone"
+    """The worker has exited, or its PID belongs to another process: ask for the status at once."""
+
+    UNSUPPORTED = "unsupported"
+    """The worker cannot be watched from here: ask for the status from time to time."""
+
+
+class JobWatcher:
+    """Calls `on_exit(token)` once when the worker of a watched job has exited."""
+
+    def __init__(self, on_exit: Callable[[object], None], *, use_pidfd: bool = True) -> None:
+        """Start the one thread that waits for all jobs.
+
+        Args:
+            on_exit: Called in that thread, so it must be quick and must not raise; it is meant to
+                put the token into a queue.
+            use_pidfd: If false, every job is UNSUPPORTED, as on a system without pidfds.
+        """
+        self._on_exit = on_exit
+        self._lock = threading.Lock()
+        self._pidfds: dict[object, int] = {}
+        self._tokens: dict[int, object] = {}
+        self._supported = use_pidfd and hasattr(os, "pidfd_open") and hasattr(select, "epoll")
+        if self._supported:
+            self._epoll = select.epoll()
+            self._wake_reader, self._wake_writer = os.pipe()
+            self._epoll.register(self._wake_reader, select.EPOLLIN)
+            self._thread = threading.Thread(target=self._wait, name="job-watcher", daemon=True)
+            self._thread.start()
+
+    def watch(self, token: object, report: JobReport) -> Watch:
+        """Watch the worker of `report` under `token`, a hashable value that the caller chooses.
+
+        A token that is in use already changes to the new job. `on_exit` may be called before this
+        method returns.
+        """
+        self.unwatch(token)
+        if not self._supported or report.worker_pid is None:
+            return Watch.UNSUPPORTED
+        try:
+            pidfd = os.pidfd_open(report.worker_pid)
+        except OSError as error:
+            # EINVAL, ENOENT: the PID is now the id of another process's second thread.
+            gone = error.errno in {errno.ESRCH, errno.EINVAL, errno.ENOENT}
+            return Watch.GONE if gone else Watch.UNSUPPORTED
+        state = _state(pidfd, report.worker_pid, report.job_id)
+        if state is Watch.WATCHING:
+            state = self._register(token, pidfd)
+        if state is not Watch.WATCHING:
+            os.close(pidfd)
+        return state
+
+    def unwatch(self, token: object) -> None:
+        """Forget a token, if it is known. A call of `on_exit` may be under way."""
+        with self._lock:
+            self._forget(token)
+
+    def close(self) -> None:
+        """Forget everything and end the thread; every later `watch` is UNSUPPORTED."""
+        with self._lock:
+            supported, self._supported = self._supported, False
+            for token in tuple(self._pidfds):
+                self._forget(token)
+        if supported:
+            os.close(self._wake_writer)
+            if threading.current_thread() is not self._thread:
+                self._thread.join()
+
+    def _register(self, token: object, pidfd: int) -> Watch:
+        with self._lock:
+            if not self._supported:
+                return Watch.UNSUPPORTED
+            try:
+                self._epoll.register(pidfd, select.EPOLLIN)
+            except OSError:  # the user has no epoll entries left
+                return Watch.UNSUPPORTED
+            self._pidfds[token] = pidfd
+            self._tokens[pidfd] = token
+        return Watch.WATCHING
+
+    def _forget(self, token: object) -> None:
+        pidfd = self._pidfds.pop(token, None)
+        if pidfd is not None:
+            del self._tokens[pidfd]
+            self._epoll.unregister(pidfd)
+            os.close(pidfd)
+
+    def _wait(self) -> None:
+        while True:
+            for pidfd, _ in self._epoll.poll():
+                if pidfd == self._wake_reader:
+                    self._epoll.close()
+                    os.close(self._wake_reader)
+                    return
+                with self._lock:
+                    # Since the poll the descriptor may have been closed and its number used again.
+                    if pidfd not in self._tokens or not has_ended(pidfd):
+                        continue
+                    token = self._tokens[pidfd]
+                    self._forget(token)
+                self._on_exit(token)
+
+
+def _state(pidfd: int, pid: int, job_id: str) -> Watch:
+    """Tell whether the process behind `pidfd` is the living worker of the job.
+
+    The order of the steps matters: while the pidfd is not readable, the PID cannot be reused, so
+    the command line that was read before this check is that of the same process.
+    """
+    command_line = None
+    with contextlib.suppress(OSError):  # no /proc, or one that hides other users' processes
+        command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    if has_ended(pidfd):
+        return Watch.GONE
+    if command_line is None:
+        return Watch.UNSUPPORTED
+    return Watch.WATCHING if job_id.encode() in command_line else Watch.GONE

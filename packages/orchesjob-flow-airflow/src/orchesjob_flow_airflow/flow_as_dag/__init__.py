@@ -1,0 +1,1 @@
+"""A flow as a DAG: each step is a task, and Airflow decides when it runs."""

@@ -1,0 +1,68 @@
+"""Flow files, checked once and cached: Airflow's DAG processor reads each one again and again.
+
+Each reading is in a new process, and checking YAML takes several times as long as making tasks of
+it. So the stored form of a checked flow is kept in Airflow's home. It is used as long as the file
+is the same to the byte.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+from pathlib import Path
+
+from flow_spec import FlowSpec, StoredFlowError, load_flow
+
+_FOLDER = "orchesjob-flow"
+
+
+def read_flow(path: str) -> FlowSpec:
+    """Return the flow in a file, from the cache if the file has not changed.
+
+    Raises:
+        FlowFileError: The file cannot be read or is no valid flow. A wrong file is not cached.
+    """
+    digest = _digest(path)
+    entry = _entry(path)
+    flow = _cached(entry, digest)
+    if flow is None:
+        flow = load_flow(path)
+        if digest is not None and digest == _digest(path):
+            _cache(entry, digest, flow)
+    return flow
+
+
+def _digest(path: str) -> str | None:
+    """Digest a file's bytes and the version of their reader: another may read them differently."""
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError):
+        return None  # `load_flow` says what is wrong
+    reader = f"{importlib.metadata.version('flow-spec')} {Path(path).suffix}\n"
+    return hashlib.sha256(reader.encode() + content).hexdigest()
+
+
+def _entry(path: str) -> Path:
+    """Return the cache file of a flow file: one for all versions of a bundle of DAGs."""
+    home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    name = os.fsencode("/".join(Path(path).parts[-2:]))
+    return home / _FOLDER / f"{hashlib.sha256(name).hexdigest()[:32]}.json"
+
+
+def _cached(entry: Path, digest: str | None) -> FlowSpec | None:
+    with contextlib.suppress(OSError, ValueError, StoredFlowError):
+        cached_digest, _, text = entry.read_text(encoding="utf-8").partition("\n")
+        if cached_digest == digest:
+            return FlowSpec.from_json(text)
+    return None
+
+
+def _cache(entry: Path, digest: str, flow: FlowSpec) -> None:
+    """Write a flow, whole or not at all; a home that cannot be written to only costs time."""
+    temporary = entry.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        entry.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{digest}\n{flow.to_json()}")
+        temporary.replace(entry)

@@ -1,0 +1,62 @@
+"""The last task of a DAG run: it gives the run the outcome that the flow has (rule 5.1).
+
+Airflow judges a run by the leaves of its DAG alone: a run whose step failed would be a success if
+the alert behind that step succeeded. So one leaf follows all steps and fails if a step has failed.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from flow_spec import FlowSpec
+from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
+    StepOutcomes,
+    check_ended,
+    step_outcomes,
+)
+
+OUTCOME_TASK_ID = "flow.outcome"
+"""No step can have this id: there is no `.` in the id of a step."""
+
+_RETRIES = 3
+_RETRY_DELAY = timedelta(seconds=5)
+
+
+class OutcomeOperator(BaseOperator):
+    """Fails if the flow would be FAILED."""
+
+    ui_color = "#e8e8e8"
+
+    def __init__(self, *, flow: FlowSpec, **kwargs: Any) -> None:
+        """Take the flow. The task is retried if its worker dies, never because the flow FAILED."""
+        super().__init__(
+            trigger_rule="all_done",
+            retries=_RETRIES,
+            retry_delay=_RETRY_DELAY,
+            depends_on_past=False,
+            **kwargs,
+        )
+        self.flow = flow
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Succeed or fail by the outcomes of all steps."""
+        check_outcomes(self.flow, step_outcomes(context, self.flow))
+
+
+def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:
+    """Return if the flow SUCCEEDED.
+
+    Raises:
+        AirflowFailException: A step FAILED that has no `allow_failure`.
+        AirflowException: A step has not ended, because it was cleared in the meantime.
+    """
+    failed = [
+        step.id for step in flow.steps if ended[step.id] == "FAILED" and not step.allow_failure
+    ]
+    if failed:
+        noun = "step" if len(failed) == 1 else "steps"
+        raise AirflowFailException(f"{len(failed)} {noun} failed: {', '.join(failed)}")
+    check_ended(ended, ended)

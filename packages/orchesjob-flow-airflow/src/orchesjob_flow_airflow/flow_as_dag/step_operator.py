@@ -1,0 +1,161 @@
+"""A step as a task: whether it runs, one attempt at it, and what that attempt means for the task.
+
+Airflow owns retries, delays and timeouts. How an attempt goes through orchesjob is in `attempt`,
+which is imported on the worker only: a DAG file is read all the time.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+
+from flow_spec import FlowSpec, StepSpec, holds
+from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
+from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
+    StepOutcomes,
+    check_ended,
+    step_outcomes,
+)
+
+if TYPE_CHECKING:
+    from orchesjob_client import JobReport
+    from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of a flow through the orchesjob of the worker's host."""
+
+    ui_color = "#dcecf5"
+    shallow_copy_attrs = ("flow", "step")
+
+    def __init__(self, *, flow: FlowSpec, step: StepSpec, folder: str, **kwargs: Any) -> None:
+        """Take a flow, one of its steps, and the folder that stands for the flow's directory."""
+        super().__init__(**kwargs)
+        self.flow = flow
+        self.step = step
+        self.folder = folder
+        self._attempt: Attempt | None = None
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Run the step as this try of the task, if its condition is true.
+
+        Raises:
+            AirflowSkipException: The condition is false, or an exit code skips the step.
+            AirflowFailException: The step failed, and is not retried.
+            AirflowException: The step failed.
+        """
+        ended = step_outcomes(context, self.flow)
+        check_condition(self.step, ended)
+        try:
+            check_job(self.step, self._run(context["ti"], ended))
+        except NoOutcome as error:
+            raise failure(self.step, str(error)) from error
+        except AirflowTaskTimeout:
+            self.on_kill()
+            self._check_timed_out_job()
+
+    def on_kill(self) -> None:
+        """End the job, because the task is cancelled, cleared or has timed out."""
+        if self._attempt is not None:
+            self._attempt.end()
+
+    def _run(self, ti: Any, ended: StepOutcomes) -> "JobReport":
+        """Run the attempt of this try, or take over the job of the try before."""
+        from orchesjob_client import OrchesjobClient, OrchesjobError, locate
+        from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
+
+        failed = [step_id for step_id, outcome in ended.items() if outcome == "FAILED"]
+        variables = self.flow.environment(
+            self.step, run_key=ti.run_id, attempt=ti.try_number, failed=failed
+        )
+        prefix = f"{ti.dag_id}:{ti.run_id}:{self.step.id}"
+        try:
+            self._attempt = Attempt(
+                OrchesjobClient(locate(None, os.environ)),
+                self.step,
+                attempt_keys=[f"{prefix}:{number}" for number in range(1, ti.try_number + 1)],
+                directory=os.path.join(self.folder, self._working_dir),  # noqa: PTH118
+                environ={**os.environ, **variables},
+                log=self.log,
+            )
+            return self._attempt.run(is_retry=is_retry(ti.try_number, ti.max_tries, self.step))
+        except ForeignJob as error:
+            raise AirflowFailException(str(error)) from error
+        except OrchesjobError as error:
+            raise AirflowException(str(error)) from error
+
+    @property
+    def _working_dir(self) -> str:
+        return self.step.working_dir or self.flow.working_dir or ""
+
+    def _check_timed_out_job(self) -> None:
+        """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
+        report = None if self._attempt is None else self._attempt.ended_by_itself()
+        if report is None:
+            limit = self.step.timeout_sec
+            raise failure(self.step, f"timed out after {limit:g} s, and its job was ended")
+        check_job(self.step, report)
+
+
+def is_retry(try_number: int, max_tries: int, step: StepSpec) -> bool:
+    """Tell whether this try is Airflow's retry of the try before; a cleared task begins afresh.
+
+    `max_tries` is one less than the number of the last try that the task may make. When a task is
+    cleared, Airflow raises it, so that the retries are counted from there.
+    """
+    return try_number > max_tries - step.retries + 1
+
+
+def check_condition(step: StepSpec, ended: StepOutcomes) -> None:
+    """Return if the step's condition is true (rules 3.2 to 3.5).
+
+    Raises:
+        AirflowSkipException: The condition is false.
+        AirflowException: It is not known yet, because a task was cleared in the meantime.
+    """
+    if step.condition is None:
+        return
+    check_ended(ended, step.waits_for)
+    outcomes = {other: str(ended[other]) for other in step.waits_for}
+    if not step.condition.evaluate(lambda name: holds(name.predicate, outcomes[name.name])):
+        reasons = ", ".join(f"{other} {outcome}" for other, outcome in outcomes.items())
+        raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
+
+
+def check_job(step: StepSpec, report: "JobReport") -> None:
+    """Return if the job succeeded (rules 5.3 and 9.12).
+
+    Raises:
+        AirflowSkipException: Its exit code skips the step.
+        AirflowFailException: It failed with an exit code that is not retried.
+        AirflowException: It failed.
+    """
+    from orchesjob_client import JobStatus, describe_failure, describe_loss, exit_code_of
+
+    code = exit_code_of(report)
+    if code is not None and step.outcome_of(code) == "SKIPPED":
+        raise AirflowSkipException(f"exit code {code} skips the step")
+    if code is not None and step.outcome_of(code) == "SUCCEEDED":
+        return
+    match report.known_status:
+        case JobStatus.LOST:
+            cause = describe_loss(report)
+        case JobStatus.ABORTED | JobStatus.CANCELLED:
+            cause = "its job was aborted"
+        case _:
+            cause = describe_failure(report)
+    raise failure(step, cause, code)
+
+
+def failure(step: StepSpec, cause: str, code: int | None = None) -> AirflowException:
+    """Return the exception of a failed attempt, whose type says whether it is retried (9.12)."""
+    if step.retry_exit_codes and code not in step.retry_exit_codes:
+        return AirflowFailException(f"{cause}; only retry_exit_codes are retried")
+    return AirflowException(cause)

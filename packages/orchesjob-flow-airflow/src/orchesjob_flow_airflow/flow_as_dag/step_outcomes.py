@@ -1,0 +1,36 @@
+"""How the steps of a DAG run have ended, read from the states of its tasks (rules 3.2, 5.2)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from flow_spec import FlowSpec
+
+type StepOutcomes = Mapping[str, str | None]
+"""By step id: SUCCEEDED, FAILED or SKIPPED; None where the task has not ended."""
+
+_OUTCOME_OF_STATE = {
+    "success": "SUCCEEDED",
+    "failed": "FAILED",
+    "upstream_failed": "FAILED",
+    "skipped": "SKIPPED",
+    "removed": "SKIPPED",  # a later version of the DAG lacks it: it will never run
+}
+
+
+def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
+    """Ask Airflow how the steps of this DAG run have ended so far."""
+    ti = context["ti"]
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return {step.id: _OUTCOME_OF_STATE.get(states.get(step.id)) for step in flow.steps}
+
+
+def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
+    """Return if all of these steps have ended.
+
+    Raises:
+        AirflowException: One of them has not: it was cleared after the tasks behind it had begun.
+    """
+    if running := [step_id for step_id in step_ids if ended[step_id] is None]:
+        raise AirflowException(f"not ended, perhaps cleared in the meantime: {', '.join(running)}")

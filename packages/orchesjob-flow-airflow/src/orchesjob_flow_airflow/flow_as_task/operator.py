@@ -1,0 +1,304 @@
+"""The operator: when the task starts, retries, resumes or cancels its run, and how it waits.
+
+The waiting of a deferred task is in `trigger`; what an outcome means for the task, in
+`task_outcome`.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, TaskDeferralTimeout
+
+from orchesjob_flow_airflow.errors import ProgramMissing
+from orchesjob_flow_airflow.flow_as_task.host_run import HostRun
+from orchesjob_flow_airflow.flow_as_task.program import (
+    Program,
+    Run,
+    find_program,
+    home_variables,
+)
+from orchesjob_flow_airflow.flow_as_task.run_watch import ENDED, RunWatch, failed_steps, progress
+from orchesjob_flow_airflow.flow_as_task.task_outcome import check_success, run_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DEFAULT_RUN_KEY = (
+    "{{ dag.dag_id }}:{{ dag_run.run_id }}:{{ task.task_id }}"
+    "{{ ':%d' % ti.map_index if ti.map_index >= 0 else '' }}"
+)
+DEFAULT_POLL_INTERVAL_SEC = 5.0
+DEFAULT_SETTLE_SEC = 10.0
+LATE_CANCEL_SEC = 60.0
+"""For how long the cancel that ended the task's last try may still arrive in its next one."""
+RUNNER_EXIT_SEC = 10.0
+RUNNER_EXIT_INTERVAL_SEC = 0.1
+
+TAIL_LINES = 10
+MAX_TAILS = 10
+
+
+class OrchesjobFlowOperator(BaseOperator):
+    """Runs a whole flow on the worker's host, as one run of orchesjob-flow.
+
+    The task starts the run in the background and defers: it keeps no worker slot until the run has
+    ended. Each transition of a step is written to the task log, and the run's JSON is the task's
+    result. A run that FAILED or has lost its runner fails the task, and Airflow's retry continues
+    the run. A run that somebody cancelled, a wrong flow file and other mistakes fail the task
+    without a retry. If the task is ended from outside or takes longer than `execution_timeout`,
+    the run is cancelled.
+
+    Everything that belongs to a run is on one host. If there are several, the task needs a queue
+    that only one of them serves, and either a triggerer on that host or `deferrable=False`.
+    """
+
+    template_fields: Sequence[str] = (
+        "flow_file",
+        "run_key",
+        "env",
+        "db",
+        "working_dir",
+        "program",
+        "orchesjob_bin",
+    )
+    ui_color = "#e8f0e4"
+
+    def __init__(  # noqa: PLR0913 - its options
+        self,
+        *,
+        flow_file: str | os.PathLike[str],
+        run_key: str = DEFAULT_RUN_KEY,
+        env: Mapping[str, str] | None = None,
+        db: str | os.PathLike[str] | None = None,
+        working_dir: str | os.PathLike[str] | None = None,
+        program: str | None = None,
+        orchesjob_bin: str | None = None,
+        poll_interval: float = DEFAULT_POLL_INTERVAL_SEC,
+        settle_sec: float = DEFAULT_SETTLE_SEC,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Describe the run. All but the last three are templates.
+
+        Args:
+            flow_file: The flow file; a relative path is resolved in the folder of the DAG file.
+            run_key: The run's name on its host. The default names DAG, DAG run, task and, in a
+                mapped task, the index.
+            env: Variables for all steps; they override the `env` of the flow. They are recorded
+                with the run, so they are no place for secrets.
+            db: The flow database; None leaves it to orchesjob-flow.
+            working_dir: The directory in which the steps run, resolved as `flow_file` is; None is
+                the folder of the DAG file.
+            program: orchesjob-flow; None is the one on `PATH`, else the one beside Python.
+            orchesjob_bin: orchesjob; None leaves it to orchesjob-flow.
+            poll_interval: Seconds between two looks at the run.
+            settle_sec: Seconds for which a deferred task stays deferred, however soon its run ends.
+                Airflow's scheduler takes a task that continues before it has noticed the deferral
+                for one that was killed.
+            deferrable: Whether the triggerer waits; else the worker does, and keeps its slot.
+            kwargs: What every operator takes.
+
+        Raises:
+            ValueError: The `poll_interval` is not positive.
+        """
+        super().__init__(**kwargs)
+        if poll_interval <= 0:
+            raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
+        self.flow_file = flow_file
+        self.run_key = run_key
+        self.env = env
+        self.db = db
+        self.working_dir = working_dir
+        self.program = program
+        self.orchesjob_bin = orchesjob_bin
+        self.poll_interval = poll_interval
+        self.settle_sec = settle_sec
+        self.deferrable = deferrable
+        self._is_killed = False
+
+    def execute(self, context: "Context") -> Run:
+        """Start the run or continue it, and wait for its end.
+
+        Raises:
+            AirflowFailException: The run cannot succeed, and a retry would not change that.
+            AirflowException: The run has not succeeded.
+        """
+        memory: dict[str, Any] = {"since": time.time(), "host": socket.gethostname()}
+        if context["ti"].try_number == 1:
+            return self._follow(context, self._start(context), memory)
+        before = self._run_before()
+        if before is None:
+            return self._follow(context, self._start(context), memory)
+        if before["status"] == "SUCCEEDED":
+            return self._conclude(before, memory)
+        if before["status"] in ENDED:
+            return self._follow(context, self._retry(context), memory)
+        self.log.info("run %r has not ended: %s", self.run_key, progress(before))
+        resumed = run_of(self._host_run().call("resume", "-d"))
+        return self._follow(context, resumed, {**memory, "was_running": True})
+
+    def execute_complete(self, context: "Context", event: dict[str, Any]) -> Run:
+        """Continue after the trigger has fired."""
+        if event["problem"] is None:
+            return self._end_with(context, self._run_started_on(event["host"]), event)
+        self.log.warning(
+            "the triggerer cannot see run %r, so this worker waits for its end and keeps its slot; "
+            "run a triggerer on the host of the run, or use deferrable=False: %s",
+            self.run_key,
+            event["problem"],
+        )
+        return self._end_with(context, self._await_end(event), event)
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
+    ) -> Any:
+        """Continue after having been deferred; cancel the run if that took too long."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            self.on_kill()
+            raise
+
+    def on_kill(self) -> None:
+        """Cancel the run: Airflow ends the task while a worker executes it."""
+        self._is_killed = True
+        self._host_run().cancel()
+
+    def _run_before(self) -> Run | None:
+        """Return the run as earlier tries left it, None if there is none.
+
+        A cancel that was requested is completed first.
+        """
+        run_here = self._host_run()
+        answer = run_here.status()
+        if answer.run is None:
+            self.log.warning("starting the run, because %s", answer.error)
+            return None
+        if answer.run["cancel_requested_at"] is not None and answer.run["status"] not in ENDED:
+            run_here.cancel()
+            return run_of(run_here.status())
+        return answer.run
+
+    def _run_started_on(self, host: str) -> Run:
+        """Return a run that was started by a worker on `host`."""
+        answer = self._host_run().status()
+        if answer.run is None:
+            raise AirflowException(
+                f"{answer.error}; the run was started on {host}, and this worker is on "
+                f"{socket.gethostname()}: give the task a queue that only one host serves"
+            )
+        return answer.run
+
+    def _start(self, context: "Context") -> Run:
+        flow_file = str(self._path(context, self.flow_file))
+        directory = self._path(context, self.working_dir or "")
+        words = ("-d", *self._env_options(), "--", flow_file)
+        return run_of(self._host_run().call("start", *words, cwd=directory))
+
+    def _retry(self, context: "Context") -> Run:
+        self._await_runner_exit()
+        flow_file = self._path(context, self.flow_file)
+        words = ("-d", *self._env_options(), f"--file={flow_file}")
+        return run_of(self._host_run().call("retry", *words))
+
+    def _await_runner_exit(self) -> None:
+        """Wait for the runner's exit: it holds its lock for a moment after the run has ended."""
+        run_here = self._host_run()
+        deadline = time.monotonic() + RUNNER_EXIT_SEC
+        while run_of(run_here.status())["runner"] is not None and time.monotonic() < deadline:
+            time.sleep(RUNNER_EXIT_INTERVAL_SEC)
+
+    def _follow(self, context: "Context", begun: Run, memory: dict[str, Any]) -> Run:
+        """Wait for the end of a run that has a runner in the background; defer if allowed."""
+        if self._is_killed:
+            self._host_run().cancel()
+            raise AirflowException(f"the task was ended, so run {self.run_key!r} was cancelled")
+        self.log.info("run %r is %s: %s", self.run_key, begun["status"], progress(begun))
+        memory = {**memory, "log": begun["stderr_log"]}
+        if self.deferrable and begun["status"] not in ENDED:
+            self._defer(memory)
+        return self._end_with(context, self._await_end(memory), memory)
+
+    def _defer(self, memory: dict[str, Any]) -> NoReturn:
+        # Imported late: it is costly, and a DAG file is read all the time.
+        from orchesjob_flow_airflow.flow_as_task.trigger import FlowRunTrigger
+
+        self.defer(
+            trigger=FlowRunTrigger(
+                program=self._program()._asdict(),
+                run_key=self.run_key,
+                poll_interval=self.poll_interval,
+                settle_sec=self.settle_sec,
+                memory=memory,
+            ),
+            method_name="execute_complete",
+            timeout=self.execution_timeout,
+        )
+
+    def _await_end(self, memory: dict[str, Any]) -> Run:
+        """Wait in this worker until there is nothing more to wait for; log each transition."""
+        run_here = self._host_run()
+        watch = RunWatch(memory["since"])
+        while True:
+            asked_at = time.monotonic()
+            answer = run_here.call("wait", f"--timeout={self.poll_interval}")
+            for transition in watch.see(answer, time.monotonic()):
+                self.log.info("%s", transition)
+            if watch.over:
+                return run_of(answer)
+            if answer.run is None:
+                time.sleep(max(0.0, asked_at + self.poll_interval - time.monotonic()))
+
+    def _end_with(self, context: "Context", run: Run, memory: dict[str, Any]) -> Run:
+        """Conclude with the outcome of the run, unless it is that of the task's last try."""
+        if run["status"] == "CANCELLED" and is_late_cancel(run, memory) and not self._is_killed:
+            self.log.info("run %r was cancelled with the last try; retrying it", self.run_key)
+            memory = {key: memory[key] for key in ("since", "host")}
+            return self._follow(context, self._retry(context), memory)
+        return self._conclude(run, memory)
+
+    def _conclude(self, run: Run, memory: dict[str, Any]) -> Run:
+        """Return the run if it SUCCEEDED, else fail the task."""
+        if run["status"] == "FAILED":
+            for step in failed_steps(run)[:MAX_TAILS]:
+                self._host_run().log_tail(step["id"], TAIL_LINES)
+        check_success(run, is_killed=self._is_killed, runner_log=memory.get("log", ""))
+        self.log.info("run %r SUCCEEDED", self.run_key)
+        return run
+
+    def _host_run(self) -> HostRun:
+        return HostRun(self._program(), self.run_key, self.log)
+
+    def _program(self) -> Program:
+        try:
+            path = find_program(self.program)
+        except ProgramMissing as error:
+            raise AirflowException(str(error)) from None
+        options = () if self.db is None else (f"--db={os.path.abspath(self.db)}",)  # noqa: PTH100
+        variables = home_variables()
+        if self.orchesjob_bin:
+            variables["ORCHESJOB_BIN"] = self.orchesjob_bin
+        return Program(path, options, variables)
+
+    def _env_options(self) -> list[str]:
+        return [f"--env={name}={text}" for name, text in (self.env or {}).items()]
+
+    def _path(self, context: "Context", path: str | os.PathLike[str]) -> Path:
+        """Resolve a path in the folder of the DAG file."""
+        return Path(context["dag"].folder, path)
+
+
+def is_late_cancel(run: Run, memory: dict[str, Any]) -> bool:
+    """Tell whether a run that this try found running was cancelled because the last try ended.
+
+    Airflow starts the next try of a cleared task while the triggerer is still ending the last one.
+    """
+    requested_at: float | None = run["cancel_requested_at"]
+    was_running = memory.get("was_running", False)
+    limit = memory["since"] + LATE_CANCEL_SEC
+    return was_running and requested_at is not None and requested_at < limit

@@ -1,0 +1,101 @@
+"""The waiting in Airflow's triggerer, for a deferred task whose flow is running.
+
+Airflow stores the path of the class `FlowRunTrigger` and its arguments; a triggerer makes the
+trigger from them. What its looks at the run mean is in `run_watch`.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from orchesjob_flow_airflow.flow_as_task.host_run import HostRun
+from orchesjob_flow_airflow.flow_as_task.program import Answer, Program
+from orchesjob_flow_airflow.flow_as_task.run_watch import PATIENCE_SEC, RunWatch
+
+LOOK_LIMIT_SEC = 30.0
+
+# However many tasks are deferred, no more looks are under way at once than there are cores.
+_LOOKS = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="orchesjob-flow")
+
+
+class FlowRunTrigger(BaseTrigger):
+    """Fires once: when a run has ended, has lost its runner, or cannot be seen.
+
+    It asks `orchesjob-flow status` again and again, so it must run on the host of the run. The
+    event is `memory` with one more key, `problem`: why the run cannot be seen, or None.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - its arguments, which Airflow passes by name
+        self,
+        program: dict[str, Any],
+        run_key: str,
+        poll_interval: float,
+        settle_sec: float,
+        memory: dict[str, Any],
+        patience_sec: float = PATIENCE_SEC,
+    ) -> None:
+        """Watch the run `run_key`.
+
+        Args:
+            program: The fields of a `Program`, by name.
+            run_key: The run.
+            poll_interval: Seconds between two looks.
+            settle_sec: For how many seconds not to fire, whatever happens to the run.
+            memory: What the task needs when it continues. Transitions are logged from the Unix
+                timestamp in its key `since` on.
+            patience_sec: For how many seconds looks may fail.
+        """
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow's
+        self.program = program
+        self.run_key = run_key
+        self.poll_interval = poll_interval
+        self.settle_sec = settle_sec
+        self.memory = memory
+        self.patience_sec = patience_sec
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the path of this class, and the arguments for an equal trigger."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            "program": self.program,
+            "run_key": self.run_key,
+            "poll_interval": self.poll_interval,
+            "settle_sec": self.settle_sec,
+            "memory": self.memory,
+            "patience_sec": self.patience_sec,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Log each transition of the run; fire when there is nothing more to wait for."""
+        watch = RunWatch(self.memory["since"], self.patience_sec)
+        settled_at = time.monotonic() + self.settle_sec
+        while True:
+            for transition in watch.see(await self._look(), time.monotonic()):
+                self.log.info("%s", transition)
+            if watch.over:
+                break
+            await asyncio.sleep(self.poll_interval)
+        await asyncio.sleep(max(0.0, settled_at - time.monotonic()))
+        event = {**self.memory, "problem": watch.problem}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's
+
+    async def on_kill(self) -> None:
+        """Cancel the run: somebody has cleared the deferred task, or marked it.
+
+        Airflow does not call this when a triggerer stops or restarts.
+        """
+        # In a thread: Airflow waits only for a limited time, and the call continues after that.
+        await asyncio.to_thread(self._host_run().cancel)
+
+    async def _look(self) -> Answer:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_LOOKS, self._host_run().status, LOOK_LIMIT_SEC)
+
+    def _host_run(self) -> HostRun:
+        fields = self.program
+        program = Program(fields["path"], tuple(fields["options"]), fields["variables"])
+        return HostRun(program, self.run_key, self.log)

@@ -1,0 +1,1 @@
+"""Flows on a deployed Airflow, with all of its processes."""

@@ -1,0 +1,147 @@
+"""A flow as a DAG on a deployed Airflow: scheduler, API server and LocalExecutor are real."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchesjob_client import OrchesjobClient, find_survivors
+
+from .deployment import Deployment
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+OK, NG, SKIP = "success", "failed", "skipped"
+
+PATIENT = "{flow_id: patient, steps: [{id: a, retries: 1, command: [sh, wait.sh]}]}"
+# Prints the number of its attempt, and waits for the file `go`.
+WAIT = 'echo "begun $ORCHESJOB_FLOW_ATTEMPT"; while [ ! -e ../go ]; do sleep 0.1; done; echo gone\n'
+
+
+STUBBORN = "{flow_id: stubborn, steps: [{id: a, command: [sh, stubborn.sh]}]}"
+# Leaves a process in a session of its own, and ignores TERM.
+DEAF = "setsid sleep 600 &\ntrap '' TERM\necho begun\nwhile :; do sleep 1; done\n"
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """An Airflow with the examples and a flow that waits; it notices a dead worker soon."""
+    deployment = Deployment(
+        tmp_path_factory.mktemp("deployment") / "airflow",
+        HELLO_FOR_SEC="0",
+        AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="8",
+        AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="2",
+        AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL="1",
+    )
+    shutil.copytree(EXAMPLES, deployment.dags / "examples")
+    (deployment.dags / "patient.yaml").write_text(PATIENT, encoding="utf-8")
+    (deployment.dags / "wait.sh").write_text(WAIT, encoding="utf-8")
+    (deployment.dags / "stubborn.yaml").write_text(STUBBORN, encoding="utf-8")
+    (deployment.dags / "stubborn.sh").write_text(DEAF, encoding="utf-8")
+    for dag_id, path in {
+        "daily-import": "examples/daily-import.yaml",
+        "branching-hello-failure": "examples/branching-hello-failure-flow.yaml",
+        "patient": "patient.yaml",
+        "stubborn": "stubborn.yaml",
+    }.items():
+        text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({path!r})\n"
+        (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.close()
+
+
+def client(deployment: Deployment) -> OrchesjobClient:
+    return OrchesjobClient(deployment.environ["ORCHESJOB_BIN"], home=str(deployment.jobs))
+
+
+def test_daily_import(deployment: Deployment) -> None:
+    """The daily import runs to its end, and its output is in the task logs."""
+    run_id = deployment.trigger("daily-import")
+    assert deployment.await_end("daily-import", run_id) == (
+        OK,
+        {
+            "download": OK,
+            "validate": OK,
+            "import": OK,
+            "notify_failed": SKIP,
+            "flow.outcome": OK,
+        },
+    )
+    assert "3 files" in deployment.log("daily-import", run_id, "download")
+    report = client(deployment).status(f"daily-import:{run_id}:import:1")
+    assert report is not None
+    assert report.status == "SUCCEEDED"
+
+
+def test_the_failure_example(deployment: Deployment) -> None:
+    """A step fails, the branch behind the failure runs, and the run has failed (rule 5.1)."""
+    run_id = deployment.trigger("branching-hello-failure")
+    outcome = {"A": NG, "B": SKIP, "C": SKIP, "E": OK, "F": OK, "D": OK, "flow.outcome": NG}
+    assert deployment.await_end("branching-hello-failure", run_id) == (NG, outcome)
+    assert "1 step failed: A" in deployment.log("branching-hello-failure", run_id, "flow.outcome")
+
+
+def test_cleared(deployment: Deployment) -> None:
+    """A task that is cleared while it runs ends its job, and runs again under a new key (5.8)."""
+    (deployment.home / "go").unlink(missing_ok=True)
+    run_id = deployment.trigger("patient")
+    deployment.wait_for(lambda: "begun 1" in deployment.log("patient", run_id, "a"))
+    deployment.clear("patient", run_id, "a")
+    deployment.wait_for(lambda: "begun 2" in deployment.log("patient", run_id, "a", 2))
+    assert not find_survivors(os.path.realpath(deployment.jobs), [f"patient:{run_id}:a:1"])
+    report = client(deployment).status(f"patient:{run_id}:a:1")
+    assert report is not None
+    assert report.status == "ABORTED"
+    (deployment.home / "go").touch()
+    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+
+
+def test_cleared_after_a_success(deployment: Deployment) -> None:
+    """A task that is cleared after it has succeeded runs again: nothing is taken over then."""
+    (deployment.home / "go").touch()
+    run_id = deployment.trigger("patient")
+    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    deployment.clear("patient", run_id, "a")
+    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    report = client(deployment).status(f"patient:{run_id}:a:2")
+    assert report is not None
+    assert report.status == "SUCCEEDED"
+
+
+def test_stubborn(deployment: Deployment) -> None:
+    """The whole job of a task that is marked failed ends before Airflow kills the task (5.6)."""
+    run_id = deployment.trigger("stubborn")
+    deployment.wait_for(lambda: "begun" in deployment.log("stubborn", run_id, "a"))
+    task = f"dags/stubborn/dagRuns/{run_id}/taskInstances/a"
+    deployment.ask("PATCH", task, {"new_state": "failed"})
+    key = f"stubborn:{run_id}:a:1"
+    home = os.path.realpath(deployment.jobs)
+    deployment.wait_for(lambda: not find_survivors(home, [key]), 30)
+    report = client(deployment).status(key)
+    assert report is not None
+    assert report.status == "ABORTED"
+
+
+def test_a_worker_that_is_killed(deployment: Deployment) -> None:
+    """The job of a killed worker runs on, and the retry takes it over: nothing runs twice."""
+    (deployment.home / "go").unlink(missing_ok=True)
+    run_id = deployment.trigger("patient")
+    deployment.wait_for(lambda: "begun 1" in deployment.log("patient", run_id, "a"))
+    task = deployment.tasks("patient", run_id)["a"]
+    # The task's process and, before it could report that, the supervisor that is its parent.
+    pid = int(task["pid"])
+    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    supervisor = int(status.rpartition(")")[2].split()[1])
+    for victim in (supervisor, pid):
+        os.kill(victim, signal.SIGKILL)
+    words = f"the job of the try before still runs; this try follows it: patient:{run_id}:a:1"
+    deployment.wait_for(lambda: words in deployment.log("patient", run_id, "a", 2))
+    (deployment.home / "go").touch()
+    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    assert client(deployment).status(f"patient:{run_id}:a:2") is None
+    assert "gone" in deployment.log("patient", run_id, "a", 2)

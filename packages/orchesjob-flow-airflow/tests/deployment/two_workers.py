@@ -1,0 +1,248 @@
+"""Flows on an Airflow with CeleryExecutor and two workers, one of which is killed in the middle.
+
+The session `celery` runs this module; no other test needs PostgreSQL and Redis.
+
+Where a retry lands decides what becomes of the job of a killed worker. That job is detached: it
+runs until it ends, or until its host does. A worker on the same host, with the same
+ORCHESJOB_HOME, finds it and takes it over. A worker on another host can see neither that job nor
+its processes, so rule 5.8 (no attempt beside its predecessor) holds on one host only. Workers with
+an ORCHESJOB_HOME of their own stand for such hosts here: the mark by which processes are found
+names the home.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from orchesjob_client import OrchesjobClient, find_survivors
+
+from .celery_deployment import CeleryDeployment
+from .deployment import free_port
+from .servers import postgresql, redis
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+OK, NG, SKIP = "success", "failed", "skipped"
+
+MIDDLE = """
+flow_id: middle
+steps:
+  - {id: before, command: [sh, work.sh]}
+  - {id: long, depends_on: [before], retries: 1, command: [sh, work.sh, long.go]}
+  - {id: after, depends_on: [long], command: [sh, work.sh]}
+"""
+BOTH = """
+flow_id: both
+steps:
+  - {id: left, command: [sh, work.sh, right.begun]}
+  - {id: right, command: [sh, work.sh, left.begun]}
+"""
+# Keeps a ledger of who worked on what, and waits for the file of the run that is named, if any.
+WORK = """
+run="../$ORCHESJOB_FLOW_RUN_KEY"
+mkdir -p "$run"
+say() { echo "$ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $1 on $WORKER" >> "$run/ledger"; }
+say begun
+touch "$run/$ORCHESJOB_FLOW_STEP.begun"
+while [ $# -gt 0 ] && [ ! -e "$run/$1" ]; do sleep 0.1; done
+say ended
+"""
+DAGS = {
+    "daily-import": "'examples/daily-import.yaml'",
+    "branching-hello-failure": "'examples/branching-hello-failure-flow.yaml'",
+    "both": "'both.yaml'",
+    "middle": "'middle.yaml'",
+    "pinned": "'middle.yaml', dag_id='pinned', default_args={'queue': 'host-one'}",
+}
+
+
+@pytest.fixture(scope="module")
+def airflow_without_workers() -> Iterator[CeleryDeployment]:
+    """An Airflow on PostgreSQL and Redis that notices a dead worker soon."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deployment-")))
+        folder.chmod(0o755)  # the user of PostgreSQL has to come through
+        deployment = CeleryDeployment(
+            folder / "airflow",
+            HELLO_FOR_SEC="0",
+            AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+            AIRFLOW__CORE__PARALLELISM="32",
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=stack.enter_context(postgresql(folder / "sql")),
+            AIRFLOW__CELERY__BROKER_URL=stack.enter_context(redis(folder / "redis", free_port())),
+            AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="8",
+            AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="2",
+            AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL="1",
+        )
+        stack.callback(deployment.close)
+        shutil.copytree(EXAMPLES, deployment.dags / "examples")
+        for name, text in {"both.yaml": BOTH, "middle.yaml": MIDDLE, "work.sh": WORK}.items():
+            (deployment.dags / name).write_text(text, encoding="utf-8")
+        for dag_id, arguments in DAGS.items():
+            text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
+            (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
+        deployment.start()
+        yield deployment
+
+
+@pytest.fixture
+def deployment(airflow_without_workers: CeleryDeployment) -> Iterator[CeleryDeployment]:
+    """The same; its workers are stopped after each test."""
+    yield airflow_without_workers
+    airflow_without_workers.stop_workers()
+
+
+class Middle:
+    """A run of the flow `middle`, and who did what in it."""
+
+    def __init__(self, deployment: CeleryDeployment, dag_id: str = "middle") -> None:
+        """Start it, and wait until it is in its middle."""
+        self._deployment = deployment
+        self._dag_id = dag_id
+        self.run_id = deployment.trigger(dag_id)
+        deployment.wait_for(lambda: "long 1 begun" in self.ledger)
+        words = self.ledger.partition("long 1 begun on ")[2]
+        self.worker = words.split()[0]
+        (self.other,) = {"one", "two"} - {self.worker}
+
+    @property
+    def ledger(self) -> str:
+        """What its commands have written into the ledger."""
+        path = self._deployment.home / self.run_id / "ledger"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def key(self, number: int) -> str:
+        """Name the key of a try of the long step."""
+        return f"{self._dag_id}:{self.run_id}:long:{number}"
+
+    def wait_for_takeover(self) -> None:
+        """Wait until the second try has taken over the job of the first."""
+        words = f"the job of the try before still runs; this try follows it: {self.key(1)}"
+        self._deployment.wait_for(
+            lambda: words in self._deployment.log(self._dag_id, self.run_id, "long", 2)
+        )
+
+    def end(self) -> list[str]:
+        """Let the long step end, await the end, and return what was done from that step on.
+
+        The run is a success, and what had succeeded before has not run again.
+        """
+        (self._deployment.home / self.run_id / "long.go").touch()
+        assert self._deployment.await_end(self._dag_id, self.run_id) == (
+            OK,
+            {"before": OK, "long": OK, "after": OK, "flow.outcome": OK},
+        )
+        before, *rest = self.ledger.splitlines()
+        assert before.startswith("before 1 begun")
+        assert rest.pop(0) == before.replace("begun", "ended")
+        tries = {
+            task_id: task["try_number"]
+            for task_id, task in self._deployment.tasks(self._dag_id, self.run_id).items()
+        }
+        assert tries == {"before": 1, "long": 2, "after": 1, "flow.outcome": 1}
+        return rest
+
+
+def test_examples(deployment: CeleryDeployment) -> None:
+    """The daily import and the failure example run to their ends, at once (rule 5.1)."""
+    deployment.start_worker("one")
+    deployment.start_worker("two")
+    good, bad = deployment.trigger("daily-import"), deployment.trigger("branching-hello-failure")
+    steps = {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP}
+    assert deployment.await_end("daily-import", good) == (OK, {**steps, "flow.outcome": OK})
+    assert "3 files" in deployment.log("daily-import", good, "download")
+    steps = {"A": NG, "B": SKIP, "C": SKIP, "E": OK, "F": OK, "D": OK}
+    outcome = {**steps, "flow.outcome": NG}
+    assert deployment.await_end("branching-hello-failure", bad) == (NG, outcome)
+    assert "1 step failed: A" in deployment.log("branching-hello-failure", bad, "flow.outcome")
+
+
+def test_a_flow_is_spread_over_the_workers(deployment: CeleryDeployment) -> None:
+    """Two steps that need each other run at once, each on a worker with a single slot."""
+    deployment.start_worker("one", jobs=deployment.home / "one")
+    deployment.start_worker("two", jobs=deployment.home / "two")
+    run_id = deployment.trigger("both")
+    assert deployment.await_end("both", run_id)[0] == OK
+    binary = deployment.environ["ORCHESJOB_BIN"]
+    for name in ("one", "two"):
+        client = OrchesjobClient(binary, home=str(deployment.home / name))
+        reports = [client.status(f"both:{run_id}:{step}:1") for step in ("left", "right")]
+        assert [report is None for report in reports].count(True) == 1
+
+
+def test_a_killed_worker_on_the_same_host(deployment: CeleryDeployment) -> None:
+    """The retry on the other worker takes over the job: nothing runs twice (rule 5.8)."""
+    deployment.start_worker("one")
+    deployment.start_worker("two")
+    run = Middle(deployment)
+    deployment.kill_worker(run.worker)
+    run.wait_for_takeover()
+    assert run.end() == [
+        f"long 1 begun on {run.worker}",
+        f"long 1 ended on {run.worker}",
+        f"after 1 begun on {run.other}",
+        f"after 1 ended on {run.other}",
+    ]
+    client = OrchesjobClient(deployment.environ["ORCHESJOB_BIN"], home=str(deployment.jobs))
+    assert client.status(run.key(2)) is None
+
+
+def test_a_killed_worker_whose_job_runs_on_another_host(deployment: CeleryDeployment) -> None:
+    """Across hosts rule 5.8 does not hold: the retry runs the command beside the job of the first.
+
+    The host of the killed worker lives on here, and so does the job. No other host can see that;
+    the task log says what it cannot know.
+    """
+    deployment.start_worker("one", jobs=deployment.home / "one")
+    deployment.start_worker("two", jobs=deployment.home / "two")
+    run = Middle(deployment)
+    deployment.kill_worker(run.worker)
+    deployment.wait_for(lambda: "long 2 begun" in run.ledger)
+    assert find_survivors(os.path.realpath(deployment.home / run.worker), [run.key(1)])
+    words = f"orchesjob does not know {run.key(1)} on this host; it may run elsewhere"
+    assert words in deployment.log("middle", run.run_id, "long", 2)
+    done = run.end()
+    assert done[:2] == [f"long 1 begun on {run.worker}", f"long 2 begun on {run.other}"]
+    assert f"long 2 ended on {run.other}" in done
+
+
+def test_a_worker_that_is_killed_with_its_jobs(deployment: CeleryDeployment) -> None:
+    """If the whole host, container or unit dies, the retry elsewhere runs beside nothing."""
+    deployment.start_worker("one", jobs=deployment.home / "one")
+    deployment.start_worker("two", jobs=deployment.home / "two")
+    run = Middle(deployment)
+    deployment.kill_worker(run.worker)
+    home = os.path.realpath(deployment.home / run.worker)
+    while survivors := find_survivors(home, [run.key(1)]):
+        for process in survivors:
+            os.kill(process.pid, signal.SIGKILL)
+    deployment.wait_for(lambda: "long 2 begun" in run.ledger)
+    assert run.end() == [
+        f"long 1 begun on {run.worker}",
+        f"long 2 begun on {run.other}",
+        f"long 2 ended on {run.other}",
+        f"after 1 begun on {run.other}",
+        f"after 1 ended on {run.other}",
+    ]
+
+
+def test_a_queue_of_a_host(deployment: CeleryDeployment) -> None:
+    """A flow that is bound to the queue of a host waits for a worker there, and continues (5.8)."""
+    deployment.start_worker("one", jobs=deployment.home / "one", queues="default,host-one")
+    deployment.start_worker("two", jobs=deployment.home / "two")
+    run = Middle(deployment, "pinned")
+    assert run.worker == "one"
+    deployment.kill_worker("one")
+    deployment.wait_for(lambda: deployment.tasks("pinned", run.run_id)["long"]["try_number"] == 2)
+    deployment.start_worker("one", jobs=deployment.home / "one", queues="default,host-one")
+    run.wait_for_takeover()
+    assert run.end() == [
+        "long 1 begun on one",
+        "long 1 ended on one",
+        "after 1 begun on one",
+        "after 1 ended on one",
+    ]

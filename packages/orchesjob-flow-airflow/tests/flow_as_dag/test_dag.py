@@ -1,0 +1,84 @@
+"""A flow as a DAG: what its fields become in Airflow."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+FLOW = """
+flow_id: daily
+max_parallel: 3
+timeout_sec: 60
+steps:
+  - {id: get, command: [sh, -c, "true"], description: gets it}
+  - {id: load, command: ["true"], when: get}
+  - {id: tell, command: ["true"], when: !load, depends_on: [get]}
+"""
+
+
+def test_tasks_and_edges(airflow: "Airflow") -> None:
+    """There is a task for each step, which waits for what the step waits for (rule 3.6)."""
+    airflow.write(FLOW)
+    dag = airflow.load()
+    assert dag.dag_id == "daily"
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert upstream == {
+        "get": set(),
+        "load": {"get"},
+        "tell": {"get", "load"},
+        "flow.outcome": {"get", "load", "tell"},
+    }
+    assert {task.trigger_rule for task in dag.tasks} == {"all_done"}
+    assert dag.task_dict["get"].doc_md == "gets it"
+
+
+def test_the_flow_and_the_caller(airflow: "Airflow") -> None:
+    """The caller's arguments take precedence over the flow's fields."""
+    airflow.write(FLOW)
+    dag = airflow.load()
+    assert str([dag.max_active_tasks, dag.schedule]) == "[3, None]"
+    assert dag.dagrun_timeout == timedelta(minutes=1)
+    dag = airflow.load("'flow.yaml', dag_id='x', schedule='@daily', max_active_tasks=7, tags=['t']")
+    assert str([dag.dag_id, dag.max_active_tasks, dag.schedule]) == "['x', 7, '@daily']"
+    assert dag.tags == {"t"}
+    assert dag.fileloc == str(airflow.folder / "the_dag.py")
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments"),
+    [
+        ("", {"retries": 0, "retry_delay": timedelta(0), "execution_timeout": None}),
+        ("retries: 2, retry_delay_sec: 1.5", {"retries": 2, "retry_delay": timedelta(seconds=1.5)}),
+        ("timeout_sec: 60", {"execution_timeout": timedelta(minutes=1)}),
+        (
+            "retries: 1, retry_delay_sec: 4, retry_backoff: 3, retry_max_delay_sec: 20",
+            {"retry_exponential_backoff": 3.0, "max_retry_delay": timedelta(seconds=20)},
+        ),
+        ("retry_delay_sec: 4, retry_max_delay_sec: 3", {"retry_delay": timedelta(seconds=3)}),
+        ("retries: 1, retry_backoff: 3", {"retry_exponential_backoff": 0}),
+    ],
+)
+def test_fields(airflow: "Airflow", fields: str, arguments: dict[str, Any]) -> None:
+    """Retries, delays and timeouts are Airflow's, whatever the DAG's defaults (rule 9.12)."""
+    airflow.write(f"{{flow_id: f, steps: [{{id: a, command: [x], {fields}}}]}}")
+    defaults = "default_args={'retries': 9, 'trigger_rule': 'one_failed', 'owner': 'me'}"
+    task = airflow.load(f"'flow.yaml', {defaults}").task_dict["a"]
+    assert {name: getattr(task, name) for name in arguments} == arguments
+    assert (task.owner, task.trigger_rule) == ("me", "all_done")
+
+
+def test_the_folder_of_the_dag_file(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The DAG file's folder stands for the directory in which a flow is started (rule 4.6)."""
+    monkeypatch.chdir("/")
+    (airflow.folder / "inner").mkdir()
+    airflow.write(
+        "{flow_id: f, steps: [{id: a, command: [test, -f, the_dag.py]},"
+        " {id: b, command: [test, -d, inner], working_dir: inner/..},"
+        " {id: c, command: [test, -d, usr], working_dir: /}]}",
+        "inner/flow.yaml",
+    )
+    outcome = airflow.run(airflow.load("'inner/flow.yaml'"))
+    assert outcome == ("success", dict.fromkeys("abc", "success"))

@@ -1,0 +1,130 @@
+"""A flow has the same outcome under the local runner and under Airflow, step by step.
+
+The generated flows come from the model of the simulation, which also predicts their outcomes. The
+model and the examples are in the checkout only, so the sdist leaves this module out.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from flow_spec import FlowSpec, StepSpec
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+PACKAGES = Path(__file__).parents[3]
+EXAMPLES = PACKAGES.parent / "examples"
+FLOWS = 60
+STATUSES = {"success": "SUCCEEDED", "failed": "FAILED", "skipped": "SKIPPED"}
+ENDINGS = {"ok": "exit 0", "ok 7": "exit 7", "skip 5": "exit 5", "exit": "exit 3"}
+
+type Outcome = tuple[str, dict[str, str]]
+
+
+def load_model() -> ModuleType:
+    """Import the model of the simulation, which belongs to the tests of another package."""
+    path = PACKAGES / "orchesjob-flow" / "tests" / "simulation" / "model.py"
+    spec = importlib.util.spec_from_file_location("model_of_the_simulation", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def generated() -> list[int]:
+    """Choose the first seeds whose flows need no foreign job under a step's key."""
+    generate = load_model().generate
+    seeds: list[int] = []
+    seed = 0
+    while len(seeds) < FLOWS:
+        seed += 1
+        if not any("foreign" in fates for fates in generate(seed).fates.values()):
+            seeds.append(seed)
+    return seeds
+
+
+@pytest.fixture
+def locally(airflow: "Airflow", tmp_path: Path) -> Callable[[str], "subprocess.Popen[str]"]:
+    """Start a flow file in the folder of the DAG files under the local runner."""
+
+    def start(name: str) -> "subprocess.Popen[str]":
+        program = str(Path(sys.executable).parent / "orchesjob-flow")
+        return subprocess.Popen(
+            [program, "start", "--run-key=k", name],
+            cwd=airflow.folder,
+            env={**os.environ, "ORCHESJOB_FLOW_HOME": str(tmp_path / "flow")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    return start
+
+
+def outcome(runner: "subprocess.Popen[str]") -> tuple[Outcome, dict[str, int]]:
+    """Await the end of a local run; return its outcome, and how many attempts its steps took."""
+    run: dict[str, Any] = json.loads(runner.communicate(timeout=60)[0])
+    statuses = {step["id"]: step["status"] for step in run["steps"]}
+    return (run["status"], statuses), {step["id"]: step["attempt_no"] for step in run["steps"]}
+
+
+def as_outcome(state: str, states: dict[str, str]) -> Outcome:
+    return STATUSES[state], {step_id: STATUSES[state] for step_id, state in states.items()}
+
+
+def playable(step: StepSpec, fates: Sequence[str]) -> StepSpec:
+    """Give a step a command whose attempts have these fates in turn, without delays."""
+    endings = [ENDINGS.get(fate, "kill -KILL $$") for fate in fates]
+    cases = " ".join(f"{number}) {ending};;" for number, ending in enumerate(endings, 1))
+    script = f"case $ORCHESJOB_FLOW_ATTEMPT in {cases} esac; exit 99"
+    return attrs.evolve(
+        step, command=("sh", "-c", script), retry_delay_sec=0.0, retry_backoff=1.0, timeout_sec=None
+    )
+
+
+@pytest.mark.parametrize("seed", generated())
+def test_generated(
+    airflow: "Airflow", locally: Callable[[str], "subprocess.Popen[str]"], seed: int
+) -> None:
+    """Generated conditions, exit codes and retries have the same outcome, step by step."""
+    case = load_model().generate(seed)
+    fates = {step: [fate for fate in all_ if fate != "dead"] for step, all_ in case.fates.items()}
+    steps = tuple(playable(step, fates[step.id]) for step in case.steps)
+    flow = FlowSpec(f"seed-{seed}", steps, max_parallel=case.max_parallel)
+    airflow.write(flow.to_json(), "flow.json")
+    runner = locally("flow.json")
+    there = as_outcome(*airflow.run(airflow.load("'flow.json'")))
+    here, attempts = outcome(runner)
+    assert there == here == (case.run_status, case.statuses)
+    expected = {step: len(fates[step]) for step in case.statuses if case.attempts[step]}
+    assert {step: number for step, number in attempts.items() if number} == expected
+    assert {step: airflow.tries[step] for step in expected} == expected
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.yaml")))
+def test_examples(
+    airflow: "Airflow",
+    locally: Callable[[str], "subprocess.Popen[str]"],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """Each example that is shipped has the same outcome (rule 8.1)."""
+    monkeypatch.setenv("HELLO_FOR_SEC", "0")
+    shutil.copytree(EXAMPLES, airflow.folder / "examples")
+    path = f"examples/{name}"
+    runner = locally(path)
+    assert as_outcome(*airflow.run(airflow.load(repr(path)))) == outcome(runner)[0]

@@ -1,0 +1,52 @@
+"""What Airflow shows for a flow file that is wrong."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+
+def import_error(airflow: "Airflow") -> str:
+    """Read the DAG files as the DAG processor does, and return the one import error."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(airflow.folder)
+    assert bag.dags == {}
+    (error,) = bag.import_errors.values()
+    return str(error)
+
+
+def test_a_wrong_flow_file(airflow: "Airflow") -> None:
+    """The import error names every problem with file, line and column (rule 2.7)."""
+    airflow.write(
+        "flow_id: f\n"
+        "steps:\n"
+        "  - {id: a, comand: [x]}\n"
+        "  - id: b\n"
+        "    command: [x]\n"
+        "    when: a && && c\n"
+    )
+    airflow.write_dag()
+    error = import_error(airflow)
+    path = airflow.folder / "flow.yaml"
+    assert f'{path}:3:13: steps[0].comand: unknown key; did you mean "command"?\n' in error
+    assert f"{path}:6:11: steps[1].when: expected a name, '!' or '(', got '&&'\n" in error
+    assert "    a && && c\n         ^^" in error
+
+
+def test_a_missing_flow_file(airflow: "Airflow") -> None:
+    """The import error names the file that was looked for, beside the DAG file."""
+    airflow.write_dag()
+    assert f"{airflow.folder / 'flow.yaml'}: no such file; check the path" in import_error(airflow)
+
+
+def test_an_id_that_no_dag_can_have(airflow: "Airflow") -> None:
+    """A flow's id may be a sentence, a DAG's may not: the error says what to do."""
+    airflow.write("{flow_id: the daily import, steps: [{id: a, command: [x]}]}")
+    airflow.write_dag()
+    error = import_error(airflow)
+    assert "the flow's id 'the daily import' cannot name a DAG; give flow_dag a dag_id" in error
+    airflow.write_dag("'flow.yaml', dag_id='daily'")
+    from airflow.dag_processing.dagbag import DagBag
+
+    assert set(DagBag(airflow.folder).dags) == {"daily"}

@@ -1,0 +1,196 @@
+"""Tries of a task as attempts of a step: nothing twice, nothing beside its predecessor."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+OK, NG, SKIP = "success", "failed", "skipped"
+
+# A worker that dies in its first try: its job has been started, and nobody sees how it ends.
+DYING = """
+import os
+from orchesjob_client import OrchesjobClient, locate, marked_environment
+def die(context):
+    ti = context["ti"]
+    if (ti.task_id, ti.try_number) == ("a", 1):
+        step = context["task"].step
+        key = f"{ti.dag_id}:{ti.run_id}:{step.id}:1"
+        client = OrchesjobClient(locate(None, os.environ))
+        report = client.start(key, step.command, env=marked_environment(os.environ, key))
+        while JOB_ENDS and report.is_active:
+            report = client.status(key)
+        raise RuntimeError("the worker died")
+"""
+
+
+@pytest.fixture
+def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Return what commands have appended to the file `$EXECUTED`."""
+    path = tmp_path / "executed"
+    path.touch()
+    monkeypatch.setenv("EXECUTED", str(path))
+    return lambda: path.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def sigterm() -> Iterator[None]:
+    """Restore the handler of SIGTERM, which Airflow changes."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def survivors(keys: list[str]) -> list[str]:
+    """Name the living processes of some keys."""
+    found = find_survivors(orchesjob_home(os.environ), keys)
+    return [process.command for process in found]
+
+
+def flow(command: str, fields: str = "") -> str:
+    return f"{{flow_id: f, steps: [{{id: a, command: [sh, -c, '{command}'], {fields}}}]}}"
+
+
+def test_retries(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A failed attempt is retried as often as the step says, each time under its own key."""
+    say = 'echo "$ORCHESJOB_FLOW_RUN_KEY $ORCHESJOB_FLOW_ATTEMPT" >> $EXECUTED'
+    run = airflow.run_flow(flow(f"{say}; [ $ORCHESJOB_FLOW_ATTEMPT = 3 ]", "retries: 3"))
+    assert run == (OK, {"a": OK})
+    (run_id, *_), *_ = tries = [line.split() for line in executed().splitlines()]
+    assert tries == [[run_id, "1"], [run_id, "2"], [run_id, "3"]]
+    client = OrchesjobClient(locate(None, os.environ))
+    reports = [client.status(f"f:{run_id}:a:{number}") for number in (1, 2, 3, 4)]
+    assert [report and report.status for report in reports] == [
+        *("FAILED", "FAILED", "SUCCEEDED", None)
+    ]
+
+
+@pytest.mark.parametrize(("code", "times"), [(3, 3), (4, 1)])
+def test_codes_that_are_retried(
+    airflow: "Airflow", executed: Callable[[], str], code: int, times: int
+) -> None:
+    """With `retry_exit_codes` only these codes are retried (rule 9.12)."""
+    fields = "retries: 2, retry_exit_codes: [3]"
+    run = airflow.run_flow(flow(f"echo >> $EXECUTED; exit {code}", fields))
+    assert run == (NG, {"a": NG})
+    assert executed().count("\n") == times
+
+
+def test_timeout(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A try that takes too long is aborted, has failed, and is retried (rule 5.5)."""
+    command = 'echo "$ORCHESJOB_FLOW_RUN_KEY" >> $EXECUTED; exec sleep 60'
+    run = airflow.run_flow(flow(command, "timeout_sec: 1, retries: 1"))
+    assert run == (NG, {"a": NG})
+    run_ids = executed().splitlines()
+    assert len(run_ids) == 2
+    assert survivors([f"f:{run_ids[0]}:a:{number}" for number in (1, 2)]) == []
+
+
+def test_a_timeout_is_no_exit_code(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """With `retry_exit_codes` a try that timed out is not retried (rule 9.12)."""
+    fields = "timeout_sec: 1, retries: 1, retry_exit_codes: [3]"
+    assert airflow.run_flow(flow("echo >> $EXECUTED; sleep 60", fields)) == (NG, {"a": NG})
+    assert executed().count("\n") == 1
+
+
+@pytest.mark.usefixtures("sigterm")
+def test_killed(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is cancelled or cleared ends its job and everything the job started (5.8)."""
+    monkeypatch.setenv("TASK", str(os.getpid()))
+    daemon = 'setsid sh -c "trap : TERM; sleep 60; sleep 60" &'
+    command = f'echo "$ORCHESJOB_FLOW_RUN_KEY" >> $EXECUTED; {daemon} kill $TASK; exec sleep 60'
+    airflow.write(flow(command))
+    began = time.monotonic()
+    assert airflow.run(airflow.load()) == (NG, {"a": NG})
+    assert time.monotonic() - began < 50
+    (run_id,) = executed().splitlines()
+    assert survivors([f"f:{run_id}:a:1"]) == []
+
+
+@pytest.mark.parametrize("job_ends", [True, False])
+def test_a_worker_that_died(
+    airflow: "Airflow", executed: Callable[[], str], job_ends: bool
+) -> None:
+    """The job that a dead worker left, done or running, is taken over and not run again."""
+    airflow.write(flow("echo >> $EXECUTED; sleep 0.5", "retries: 1"))
+    before = DYING.replace("JOB_ENDS", str(job_ends))
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert executed() == "\n"
+
+
+def test_a_worker_whose_job_failed(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """The failed job of a dead worker is retried."""
+    airflow.write(flow("echo >> $EXECUTED; [ `wc -l < $EXECUTED` = 2 ]", "retries: 1"))
+    before = DYING.replace("JOB_ENDS", "True")
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert executed() == "\n\n"
+
+
+def test_a_try_that_nobody_knows(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """The task log says that the earlier try may run on another host (rule 5.8)."""
+    airflow.write(flow("true", "retries: 1"))
+    before = (
+        "def die(context):\n    if context['ti'].try_number == 1:\n        raise RuntimeError\n"
+    )
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert ":a:1 on this host; it may run elsewhere" in capsys.readouterr().out
+
+
+def test_the_same_try_again(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A worker that was restarted in the middle of a try finds the job, and what it printed."""
+    airflow.write(flow("echo >> $EXECUTED; sleep 0.5; exit 3"))
+    before = DYING.replace("JOB_ENDS", "False").replace("raise", "return")
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (NG, {"a": NG})
+    assert executed() == "\n"
+
+
+def test_a_foreign_job(
+    airflow: "Airflow", executed: Callable[[], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job with another command under a try's key is no outcome, and is not retried (5.9)."""
+    airflow.write(flow("echo >> $EXECUTED", "retries: 2"))
+    before = DYING.replace("JOB_ENDS", "True").replace("step.command", '["true"]')
+    before = before.replace("raise", "return")
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (NG, {"a": NG})
+    assert executed() == ""
+    assert "another command runs or ran under the key f:" in capsys.readouterr().out
+
+
+def test_a_missing_orchesjob(
+    airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker without orchesjob says so in the task log, and the task is retried."""
+    monkeypatch.setenv("ORCHESJOB_BIN", "/nonexistent/orchesjob")
+    fields = "retries: 1, retry_exit_codes: [3]"
+    assert airflow.run_flow(flow("true", fields)) == (NG, {"a": NG})
+    out = capsys.readouterr().out
+    words = "/nonexistent/orchesjob (from ORCHESJOB_BIN) is not an executable file (install"
+    assert out.count(f"AirflowException: orchesjob could not be run: {words}") == 2
+
+
+def test_a_survivor_is_waited_for(
+    airflow: "Airflow", executed: Callable[[], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No try begins beside a process of an earlier one; the log names that process (5.8)."""
+    first = "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] && { echo second >> $EXECUTED; exit 0; }"
+    daemon = 'setsid sh -c "sleep 1.5; echo daemon >> $EXECUTED" &'
+    command = f"{first}; {daemon} exit 1"
+    assert airflow.run_flow(flow(command, "retries: 1")) == (OK, {"a": OK})
+    assert executed().split() == ["daemon", "second"]
+    assert "waiting for processes of an earlier try to end: pid" in capsys.readouterr().out

@@ -1,0 +1,457 @@
+"""The operator, run by `dag.test()`: triggers run in line, and Airflow's retries happen."""
+
+import contextlib
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchesjob_flow_airflow.flow_as_task.operator import (
+    LATE_CANCEL_SEC,
+    OrchesjobFlowOperator,
+    is_late_cancel,
+)
+
+if TYPE_CHECKING:
+    from airflow.models.taskinstance import TaskInstance
+
+    from flow_as_task.conftest import Gate, Host
+
+TRUE = {"id": "a", "command": ["true"]}
+COUNT = {"id": "count", "command": ["sh", "-c", "echo run >>runs"]}
+FAIL_ONCE = {
+    "id": "once",
+    "when": "count",
+    "command": ["sh", "-c", "test -e fixed && exit; touch fixed; echo no such table; exit 3"],
+}
+
+
+def outcome(ti: "TaskInstance") -> tuple[str, int]:
+    """Return the state of a task and how many tries it took."""
+    return str(ti.state), ti.try_number
+
+
+def result(ti: "TaskInstance") -> Any:
+    """Return what a task has returned."""
+    return ti.xcom_pull(task_ids=ti.task_id)
+
+
+def is_same_run(run: Any, other: Any) -> bool:
+    """Compare two answers about a run that has ended: its runner's exit may lie between them."""
+    return bool({**run, "runner": None} == {**other, "runner": None})
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_success(host: "Host", capfd: "pytest.CaptureFixture[str]", deferrable: bool) -> None:
+    """The run's JSON is the result; the log has each transition once, whoever waits."""
+    host.write(TRUE, {"id": "b", "when": "!a", "command": ["false"]})
+    key = f"k-{deferrable}"
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='{key}', deferrable={deferrable})")
+    assert outcome(tasks["flow"]) == ("success", 1)
+    assert is_same_run(result(tasks["flow"]), host.status(key))
+    logged = capfd.readouterr().out
+    skipped = " b SKIPPED its condition was false: a SUCCEEDED"
+    for what in (" a RUNNING attempt 1", " a SUCCEEDED", skipped, f" {key} SUCCEEDED"):
+        assert logged.count(f"Z{what}") == 1
+    assert ("Pausing task as DEFERRED" in logged) is deferrable
+
+
+def test_failure(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """A run that FAILED fails the task, which names each failed step and what it printed."""
+    fail = {"id": "b", "command": ["sh", "-c", "echo no such table >&2; exit 3"]}
+    host.write(TRUE, fail, {"id": "alert", "when": "!b", "command": ["true"]})
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k')")
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    logged = capfd.readouterr().out
+    assert "run 'k' FAILED: 1 step failed: b\n  b: exit code 3" in logged
+    assert "the last lines of b:\nno such table" in logged
+
+
+def test_a_retry_continues_the_run(host: "Host") -> None:
+    """Airflow's retry runs what failed and what depends on it, never what else succeeded."""
+    host.write(COUNT, FAIL_ONCE, {"id": "last", "when": "once", "command": ["true"]})
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=1)")
+    assert outcome(tasks["flow"]) == ("success", 2)
+    assert (host.folder / "runs").read_text() == "run\n"
+    steps = {step["id"]: step["attempt_no"] for step in result(tasks["flow"])["steps"]}
+    assert steps == {"count": 1, "once": 2, "last": 1}
+
+
+def test_a_retry_waits_for_the_last_runner(host: "Host", tmp_path: Path) -> None:
+    """The runner of a run that has ended may live a moment longer; the retry waits for its exit."""
+    host.write(COUNT, FAIL_ONCE)
+    host.start("k", "flow.yaml")
+    host.await_run("k", lambda run: run["status"] == "FAILED" and run["runner"] is None)
+    with (tmp_path / "jobs" / "locks" / "k.lock").open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        runner = subprocess.Popen(["/bin/sleep", "600"], pass_fds=[lock.fileno()])
+    looks = tmp_path / "looks"
+    program = tmp_path / "program"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in status*) echo >>{looks};; esac\n'
+        f"test $(wc -l <{looks}) -ge 3 && kill {runner.pid}\n"
+        f'exec {host.program} "$@"\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    execute(host, operator(program=str(program)), 2)
+    assert runner.wait() == -signal.SIGTERM
+
+
+def test_a_retry_takes_the_fixed_file(host: "Host") -> None:
+    """The next try continues with what was fixed in the flow file and in `env`."""
+    fixed = {"id": "b", "when": "count", "command": ["sh", "-c", 'test "$WORD" = new']}
+    host.write(COUNT, fixed, name="fixed.yaml")
+    fix = {"id": "b", "when": "count", "command": ["sh", "-c", "mv fixed.yaml flow.yaml; exit 1"]}
+    host.write(COUNT, fix)
+    words = "{{ 'old' if ti.try_number == 1 else 'new' }}"
+    task = f'Flow(flow_file="flow.yaml", run_key="k", env={{"WORD": "{words}"}}, retries=1)'
+    assert outcome(host.run(task)["flow"]) == ("success", 2)
+    assert (host.folder / "runs").read_text() == "run\n"
+
+
+def test_a_retry_finds_the_run_running(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """A run whose runner was killed fails the try; the next one continues the run."""
+    kill_runner = (
+        "import json, os, subprocess\n"
+        f"words = [{host.program!r}, 'status', '--run-key', 'k']\n"
+        "runner = json.loads(subprocess.check_output(words))['runner']\n"
+        "os.kill(runner['pid'], 9)\n"
+    )
+    step = {"id": "b", "when": "count", "command": [sys.executable, "-c", kill_runner]}
+    host.write(COUNT, step, {"id": "c", "when": "b", "command": ["true"]})
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=1)")
+    assert outcome(tasks["flow"]) == ("success", 2)
+    assert [step["attempt_no"] for step in result(tasks["flow"])["steps"]] == [1, 1, 1]
+    assert (host.folder / "runs").read_text() == "run\n"
+    logged = capfd.readouterr().out
+    assert "run 'k' has lost its runner (1 of 3 steps are done)" in logged
+    assert "run 'k' has not ended: " in logged
+
+
+def test_a_first_try_reports_a_run_that_has_ended(host: "Host") -> None:
+    """A run key makes a run happen once (4.3): the task's first try does not reopen it."""
+    host.write(COUNT, {"id": "b", "command": ["false"]})
+    host.start("k", "flow.yaml")
+    host.call("cancel", "--run-key=k")
+    before = host.status("k")
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k')")
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    assert is_same_run(host.status("k"), before)
+
+
+def test_a_retry_after_success(host: "Host") -> None:
+    """If the task failed after its run had SUCCEEDED, a retry runs nothing again."""
+    host.write(COUNT)
+    fail_once = "lambda context, result: 1 / (context['ti'].try_number - 1)"
+    task = f"Flow(flow_file='flow.yaml', run_key='k', retries=1, post_execute={fail_once})"
+    assert outcome(host.run(task)["flow"]) == ("success", 2)
+    assert (host.folder / "runs").read_text() == "run\n"
+
+
+def test_cancelled_by_somebody(host: "Host") -> None:
+    """A run that somebody cancelled is not retried."""
+    cancel = [host.program, "cancel", "--run-key=k"]
+    host.write({"id": "a", "command": cancel})
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=3)")
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    assert host.status("k")["status"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("flow_id: f\nsteps:\n  - {id: a, comand: [x]}\n", "flow.yaml:3:13: steps[0].comand: unkn"),
+        (None, "flow.yaml: no such file"),
+    ],
+)
+def test_wrong_file(
+    host: "Host", capfd: "pytest.CaptureFixture[str]", text: str | None, problem: str
+) -> None:
+    """A mistake is not retried; the log has file, line and column."""
+    if text is not None:
+        (host.folder / "flow.yaml").write_text(text, encoding="utf-8")
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=3)")
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    assert f"{host.folder}/{problem}" in capfd.readouterr().out
+
+
+def test_another_definition(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """Two flows cannot share a run key (rule 4.4), and no retry can change that."""
+    host.start("k", host.write(TRUE))
+    host.write({"id": "a", "command": ["false"]})
+    tasks = host.run("Flow(flow_file='flow.yaml', run_key='k', retries=3)")
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    assert "'k' was started with another definition" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["program", "orchesjob_bin"])
+def test_a_missing_program(host: "Host", capfd: "pytest.CaptureFixture[str]", missing: str) -> None:
+    """A missing program is named in the log, and Airflow retries the task."""
+    host.write(TRUE)
+    place = "{{ '/missing' if ti.try_number == 1 else '' }}"
+    task = f'Flow(flow_file="flow.yaml", run_key="k", {missing}="{place}", retries=1)'
+    assert outcome(host.run(task)["flow"]) == ("success", 2)
+    assert "/missing (" in capfd.readouterr().out
+
+
+def test_the_program_is_beside_python(host: "Host", monkeypatch: "pytest.MonkeyPatch") -> None:
+    """Without being named and without `PATH`, it is the one installed beside Airflow's Python."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    host.write(TRUE)
+    assert outcome(host.run("Flow(flow_file='flow.yaml', run_key='k')")["flow"]) == ("success", 1)
+
+
+def test_templates(host: "Host", tmp_path: Path) -> None:
+    """The arguments are templates; relative paths are resolved in the folder of the DAG file."""
+    (host.folder / "work").mkdir()
+    where = {"id": "a", "command": ["sh", "-c", 'test "$DAY" = "f dag" && touch here']}
+    host.write(where, name="f.yaml")
+    database = tmp_path / "db" / "flow.sqlite3"
+    tasks = host.run(
+        "Flow(flow_file='{{ params.name }}.yaml', run_key='{{ params.name }}-key', "
+        "env={'DAY': '{{ params.name }} {{ dag.dag_id }}'}, working_dir='{{ params.place }}', "
+        f"db='{tmp_path}/{{{{ params.db }}}}', "
+        "params={'name': 'f', 'place': 'work', 'db': 'db/flow.sqlite3'})"
+    )
+    assert outcome(tasks["flow"]) == ("success", 1)
+    assert (host.folder / "work" / "here").exists()
+    run = host.call(f"--db={database}", "status", "--run-key=f-key")
+    assert is_same_run(run, result(tasks["flow"]))
+
+
+def test_keys_of_a_mapped_task(host: "Host") -> None:
+    """Without a run key of their own, the runs of a mapped task have one each."""
+    host.write(TRUE)
+    host.write({"id": "b", "command": ["true"]}, name="other.yaml")
+    dag = host.load(
+        "OrchesjobFlowOperator.partial(task_id='flow', poll_interval=0.1)"
+        ".expand(flow_file=['flow.yaml', 'other.yaml'])",
+        "Flow(task_id='alone', flow_file='flow.yaml')",
+    )
+    run = dag.test()
+    assert str(run.state) == "success"
+    keys = [f"dag:{run.run_id}:{name}" for name in ("flow:0", "flow:1", "alone")]
+    assert [host.status(key)["status"] for key in keys] == ["SUCCEEDED"] * 3
+
+
+@contextlib.contextmanager
+def worker(host: "Host", **arguments: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a task that waits for its run itself, as Airflow does: in a process group of its own."""
+    words = "".join(f", {name}={value!r}" for name, value in arguments.items())
+    host.load(f"Flow(flow_file='flow.yaml', run_key='k', deferrable=False{words})")
+    script = [sys.executable, "-c", "import the_dag; print(the_dag.dag.test().state)"]
+    with subprocess.Popen(
+        script, cwd=host.folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        yield process
+
+
+def test_killed_in_the_worker(host: "Host", gate: "Gate") -> None:
+    """Where a worker waits, SIGTERM cancels the run before the task ends, which may be retried."""
+    host.write({"id": "a", "command": gate.command()})
+    with worker(host) as process:
+        gate.await_arrival()
+        os.killpg(process.pid, signal.SIGTERM)
+        logged, _ = process.communicate(timeout=60)
+    assert logged.endswith("failed\n")
+    assert "run 'k' was cancelled" in logged
+    assert "AirflowFailException" not in logged
+    run = host.status("k")
+    assert (run["status"], run["steps"][0]["status"]) == ("CANCELLED", "CANCELLED")
+
+
+def test_killed_during_the_start(host: "Host", tmp_path: Path) -> None:
+    """A kill that comes before the run is recorded cancels it as soon as it is."""
+    host.write({"id": "a", "command": ["sleep", "600"]})
+    program = tmp_path / "program"
+    program.write_text(
+        "#!/bin/sh\n"
+        f"refused={tmp_path}/refused\n"
+        "for word; do case $word in\n"
+        "start) kill -TERM $PPID; while ! test -e $refused; do sleep 0.01; done;;\n"
+        f'cancel) {host.program} "$@"; code=$?; touch $refused; exit $code;;\n'
+        "esac; done\n"
+        f'exec {host.program} "$@"\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    with worker(host, program=str(program)) as process:
+        logged, _ = process.communicate(timeout=60)
+    assert logged.endswith("failed\n")
+    assert re.search(r"run 'k' could not be cancelled: \S+ does not exist", logged)
+    assert host.status("k")["status"] == "CANCELLED"
+
+
+def test_a_cancel_outlives_the_task(host: "Host", gate: "Gate") -> None:
+    """Airflow kills a task that takes long to end, with its process group; the cancel continues."""
+    host.write({"id": "a", "command": gate.command(stubborn=True)})
+    with worker(host, poll_interval=60) as process:
+        gate.await_arrival()
+        os.kill(host.status("k")["runner"]["pid"], signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGTERM)
+        host.await_run("k", lambda run: run["cancel_requested_at"] is not None)
+        os.killpg(process.pid, signal.SIGKILL)
+    host.await_run("k", lambda run: run["status"] == "CANCELLED")
+
+
+def test_too_long_in_the_worker(host: "Host", gate: "Gate") -> None:
+    """Where a worker waits, `execution_timeout` cancels the run."""
+    host.write({"id": "a", "command": gate.command()})
+    tasks = host.run(
+        "Flow(flow_file='flow.yaml', run_key='k', deferrable=False, "
+        "execution_timeout=timedelta(seconds=2))"
+    )
+    assert outcome(tasks["flow"]) == ("failed", 1)
+    assert host.status("k")["status"] == "CANCELLED"
+
+
+# What `dag.test()` has no way to bring about: the methods as Airflow calls them.
+
+
+def operator(**arguments: Any) -> OrchesjobFlowOperator:
+    given = {"task_id": "flow", "flow_file": "flow.yaml", "run_key": "k", "poll_interval": 0.05}
+    return OrchesjobFlowOperator(**{**given, **arguments})
+
+
+def context(host: "Host", try_number: int) -> Any:
+    """Return what the operator takes from Airflow's context."""
+    folder = str(host.folder)
+    return {"ti": SimpleNamespace(try_number=try_number), "dag": SimpleNamespace(folder=folder)}
+
+
+def execute(host: "Host", task: OrchesjobFlowOperator, try_number: int) -> Any:
+    """Execute a task as in a worker, until it defers."""
+    from airflow.sdk.exceptions import TaskDeferred
+
+    task.allow_nested_operators = True  # so that it may be executed without a task runner
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context=context(host, try_number))
+    return deferred.value
+
+
+def test_too_long_in_the_triggerer(host: "Host", gate: "Gate") -> None:
+    """`execution_timeout` limits the waiting in the triggerer too, and cancels the run."""
+    from airflow.sdk.exceptions import TaskDeferralTimeout
+
+    host.write({"id": "a", "command": gate.command()})
+    limit = timedelta(hours=1)
+    task = operator(execution_timeout=limit)
+    assert execute(host, task, 1).timeout == limit
+    gate.await_arrival()
+    with pytest.raises(TaskDeferralTimeout):
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, context(host, 1))
+    assert host.status("k")["status"] == "CANCELLED"
+
+
+def test_a_trigger_that_breaks(host: "Host", gate: "Gate") -> None:
+    """A trigger that fails for another reason does not end the run: a retry continues it."""
+    from airflow.sdk.exceptions import TaskDeferralError
+
+    host.write({"id": "a", "command": gate.command()})
+    task = operator()
+    execute(host, task, 1)
+    with pytest.raises(TaskDeferralError):
+        task.resume_execution("__fail__", {"error": "Trigger failure"}, context(host, 1))
+    assert host.status("k")["cancel_requested_at"] is None
+
+
+def test_a_triggerer_elsewhere(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """If the triggerer cannot see the run, the worker waits, and says what to fix."""
+    host.start("k", host.write(TRUE))
+    event = {"since": 0.0, "host": "h", "problem": "no run 'k'"}
+    run = operator().execute_complete(context(host, 1), event)
+    assert is_same_run(run, host.status("k"))
+    assert run["status"] == "SUCCEEDED"
+    logged = capfd.readouterr().out
+    assert "run a triggerer on the host of the run" in logged
+    assert " a SUCCEEDED" in logged
+
+
+def test_a_worker_elsewhere(host: "Host", tmp_path: Path) -> None:
+    """A task that continues on another host says so and names both hosts."""
+    from airflow.sdk.exceptions import AirflowException
+
+    host.start("k", host.write(TRUE))
+    event = {"since": 0.0, "host": "first-host", "problem": None}
+    elsewhere = operator(db=tmp_path / "elsewhere.sqlite3")
+    with pytest.raises(
+        AirflowException, match=r"no run is recorded .* was started on first-host, "
+    ):
+        elsewhere.execute_complete(context(host, 1), event)
+
+
+def test_cleared_while_deferred(host: "Host", gate: "Gate") -> None:
+    """The next try of a cleared task is not ended by the cancel that was meant for the last one."""
+    from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+    host.write({"id": "a", "command": gate.command()})
+    execute(host, operator(), 1)
+    gate.await_arrival()
+    task = operator()
+    memory = execute(host, task, 2).trigger.memory
+    assert memory["was_running"]
+    host.call("cancel", "--run-key=k")  # as the trigger of the first try does, too late
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute_complete(context(host, 2), {**memory, "problem": None})
+    gate.await_arrival()
+    run = host.status("k")
+    assert (run["status"], run["steps"][0]["attempt_no"]) == ("RUNNING", 2)
+    again = deferred.value.trigger.memory
+    host.call("cancel", "--run-key=k")
+    with pytest.raises(AirflowFailException):
+        task.execute_complete(context(host, 2), {**again, "problem": None})
+
+
+def test_cleared_in_the_middle_of_the_cancel(host: "Host", gate: "Gate") -> None:
+    """A next try that finds a cancel under way completes it first."""
+    host.write({"id": "a", "command": gate.command(stubborn=True)})
+    execute(host, operator(), 1)
+    gate.await_arrival()
+    cancel = subprocess.Popen([host.program, "cancel", "--run-key=k"], stdout=subprocess.DEVNULL)
+    host.await_run("k", lambda run: run["cancel_requested_at"] is not None)
+    execute(host, operator(), 2)
+    gate.await_arrival()
+    assert cancel.wait(60) == 0
+    run = host.status("k")
+    assert (run["status"], run["steps"][0]["attempt_no"]) == ("RUNNING", 2)
+
+
+def test_late_cancels() -> None:
+    """Only a cancel of a run that was found running, and soon after that, is the last try's."""
+    now = time.time()
+    found = {"since": now, "was_running": True}
+    assert is_late_cancel({"cancel_requested_at": now + 1}, found)
+    assert is_late_cancel({"cancel_requested_at": now - 1}, found)
+    assert not is_late_cancel({"cancel_requested_at": now + LATE_CANCEL_SEC + 1}, found)
+    assert not is_late_cancel({"cancel_requested_at": now + 1}, {"since": now})
+
+
+def test_poll_interval() -> None:
+    """A poll interval of 0 is refused: the triggerer would do nothing else."""
+    with pytest.raises(ValueError, match="poll_interval"):
+        operator(poll_interval=0)
+
+
+def test_importing_is_cheap() -> None:
+    """Neither the package nor a DAG file with the operator loads the trigger (or the program)."""
+    script = (
+        "import sys, orchesjob_flow_airflow as package\n"
+        "room = 'orchesjob_flow_airflow.flow_as_task'\n"
+        "assert f'{room}.operator' not in sys.modules\n"
+        "package.OrchesjobFlowOperator(task_id='flow', flow_file='missing.yaml')\n"
+        "assert f'{room}.operator' in sys.modules\n"
+        "assert not {f'{room}.trigger', 'orchesjob_flow'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

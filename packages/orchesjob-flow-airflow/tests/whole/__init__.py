@@ -1,1 +1,0 @@
-"""Flows on a whole Airflow instead of in one process."""

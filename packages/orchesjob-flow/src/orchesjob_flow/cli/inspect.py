@@ -1,0 +1,191 @@
+"""The section "Inspect": `status`, `watch`, `wait`, `logs`, `explain`, `list` and `doctor`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchesjob_flow.cli.options import (
+    declare_run_key,
+    format_option,
+    run_key_option,
+    step_argument,
+    table_on_terminal_option,
+)
+from orchesjob_flow.cli.values import Seconds, option_given_once
+from orchesjob_flow.home.settings import Settings
+
+if TYPE_CHECKING:
+    from orchesjob_flow.home.runs import RunHandle
+
+STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@click.command()
+@run_key_option
+@format_option
+@click.option(
+    "--exit-status",
+    "by_outcome",
+    is_flag=True,
+    help="Exit with 0 if the run SUCCEEDED, 1 if it ended otherwise, 8 if it has not ended.",
+)
+def status(handle: "RunHandle", output: str, by_outcome: bool) -> int:
+    """Print the status of a run and of its steps.
+
+    \b
+    Example:
+      orchesjob-flow status --run-key nightly-2026-05-07 --format table
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.status import status
+
+    return status(handle, output, by_outcome=by_outcome)
+
+
+@click.command()
+@run_key_option
+@click.option(
+    "--interval",
+    type=Seconds(zero=False),
+    default=2.0,
+    show_default=True,
+    help="Seconds between refreshes.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["screen", "append"]),
+    help="Redraw in place (the default on a terminal), or print one table below the other.",
+)
+@click.option("--advance", is_flag=True, help="Advance the run too, if no other process does.")
+def watch(handle: "RunHandle", interval: float, mode: str | None, advance: bool) -> int:
+    """Show a run until it ends.
+
+    \b
+    Example:
+      orchesjob-flow watch --run-key nightly-2026-05-07
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.watch import watch
+
+    return watch(handle, interval_sec=interval, mode=mode, advance=advance)
+
+
+@click.command()
+@run_key_option
+@click.option(
+    "--timeout", type=Seconds(zero=True), help="Give up after this long, with exit code 8."
+)
+def wait(handle: "RunHandle", timeout: float | None) -> int:
+    """Wait until a run has ended, and print it.
+
+    The exit code is 0 if it SUCCEEDED, 1 if it ended otherwise, 8 if the time is over.
+
+    \b
+    Example:
+      orchesjob-flow wait --run-key nightly-2026-05-07 --timeout 3600
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.wait import wait
+
+    return wait(handle, timeout)
+
+
+@click.command()
+@run_key_option
+@step_argument
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="[default: the latest]")
+@click.option(
+    "--stream",
+    type=click.Choice(["stdout", "stderr", "both"]),
+    default="both",
+    show_default=True,
+    help="What to show.",
+)
+@click.option(
+    "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each file."
+)
+@click.option("-f", "--follow", is_flag=True, help="Show new output until the run has ended.")
+def logs(  # noqa: PLR0913, PLR0917 - its options
+    handle: "RunHandle",
+    step: str | None,
+    attempt: int | None,
+    stream: str,
+    tail: int | None,
+    follow: bool,
+) -> int:
+    """Show what the steps of a run, or one of them, have printed.
+
+    \b
+    Example:
+      orchesjob-flow logs --run-key nightly-2026-05-07 --tail 20 --follow
+      orchesjob-flow logs --run-key nightly-2026-05-07 load --stream stderr
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.logs import logs
+    from orchesjob_flow.home.step_files import Choice
+
+    streams = ("stdout", "stderr") if stream == "both" else (stream,)
+    return logs(handle, Choice(step, attempt, streams, tail), follow=follow)
+
+
+@click.command(short_help="Explain why the steps of a run wait, run or were skipped.")
+@run_key_option
+@step_argument
+@table_on_terminal_option
+def explain(handle: "RunHandle", step: str | None, output: str) -> int:
+    """Explain why each step of a run, or one of them, waits, runs or was skipped.
+
+    \b
+    Example:
+      orchesjob-flow explain --run-key nightly-2026-05-07 load
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.explain import explain
+
+    return explain(handle, step, output)
+
+
+@click.command("list")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES, case_sensitive=False),
+    multiple=True,
+    help="Only runs with this status; may be repeated.",
+)
+@option_given_once("--flow-id", metavar="ID", help="Only runs of this flow.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=30,
+    show_default=True,
+    help="Show at most N runs.",
+)
+@table_on_terminal_option
+@click.pass_obj
+def list_runs(
+    settings: Settings, statuses: tuple[str, ...], flow_id: str | None, limit: int, output: str
+) -> int:
+    """List the runs, newest first.
+
+    \b
+    Example:
+      orchesjob-flow list --status FAILED --limit 10
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.list import list_runs
+
+    return list_runs(settings, statuses, flow_id, limit, output)
+
+
+@click.command(short_help="Check the surroundings, and audit what is recorded.")
+@declare_run_key("Audit this run only, which is quicker if there are many.", required=False)
+@format_option
+@click.pass_obj
+def doctor(settings: Settings, handle: "RunHandle | None", output: str) -> int:
+    """Check the surroundings, and audit each recorded attempt against what orchesjob knows.
+
+    Nothing is changed. The exit code is 1 if there is a problem.
+
+    \b
+    Example:
+      orchesjob-flow doctor --format table
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.doctor import doctor
+
+    return doctor(settings, handle, output)

@@ -1,0 +1,143 @@
+"""The section "Maintain": `resume`, `retry` and `prune`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchesjob_flow.cli.completion import complete_step
+from orchesjob_flow.cli.options import (
+    FLOW_FILE,
+    declare_run_key,
+    detach_option,
+    env_option,
+    format_option,
+    progress_option,
+    refuse_progress,
+    run_key_option,
+)
+from orchesjob_flow.cli.values import Age, option_given_once
+from orchesjob_flow.home.settings import Settings
+
+if TYPE_CHECKING:
+    from orchesjob_flow.home.runs import RunHandle
+
+
+@click.command()
+@declare_run_key("Name of the run.", required=False)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Every run that has not ended and has no runner, each in the background.",
+)
+@detach_option
+@progress_option
+@click.pass_obj
+def resume(
+    settings: Settings, handle: "RunHandle | None", every: bool, detach: bool, progress: str
+) -> int:
+    """Resume a run, or all runs, whose runner is gone. No flow file is needed.
+
+    With --all in a crontab line that runs each minute, no run is left without a runner.
+
+    \b
+    Example:
+      orchesjob-flow resume --run-key nightly-2026-05-07 -d
+      orchesjob-flow resume --all
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.resume import resume, resume_all
+
+    if every == (handle is not None):
+        raise click.UsageError("name one run with --run-key, or resume them with --all")
+    refuse_progress(progress, detach=detach or every)
+    if handle is None:
+        return resume_all(settings)
+    return resume(handle, detach=detach, progress=progress)
+
+
+@click.command(short_help="Run again what FAILED or was cancelled in a run.")
+@run_key_option
+@click.option(
+    "--step",
+    "steps",
+    metavar="ID",
+    multiple=True,
+    shell_complete=complete_step,
+    help="Run this step again; may be repeated.",
+)
+@click.option("--only", is_flag=True, help="With --step: leave out what depends on them.")
+@option_given_once(
+    "--file",
+    "flow_file",
+    metavar="FLOW_FILE",
+    type=FLOW_FILE,
+    help="Continue with this flow; a step that keeps its outcome must keep its command.",
+)
+@env_option
+@detach_option
+@progress_option
+def retry(  # noqa: PLR0913, PLR0917 - its options
+    handle: "RunHandle",
+    steps: tuple[str, ...],
+    only: bool,
+    flow_file: str | None,
+    variables: tuple[tuple[str, str], ...],
+    detach: bool,
+    progress: str,
+) -> int:
+    """Run again what FAILED or was cancelled in a run, and what depends on it.
+
+    What else succeeded keeps its outcome. All attempts stay visible.
+
+    \b
+    Example:
+      orchesjob-flow retry --run-key nightly-2026-05-07
+      orchesjob-flow retry --run-key nightly-2026-05-07 --step load --only
+      orchesjob-flow retry --run-key nightly-2026-05-07 --file fixed.yaml -d
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.retry import Repeat, retry
+
+    refuse_progress(progress, detach=detach)
+    if only and not steps:
+        raise click.UsageError("--only limits a retry to the steps named by --step: name one")
+    repeat = Repeat(steps, only, flow_file, dict(variables))
+    return retry(handle, repeat, detach=detach, progress=progress)
+
+
+@click.command()
+@option_given_once(
+    "--older-than",
+    "older_than_sec",
+    type=Age(),
+    metavar="AGE",
+    required=True,
+    help="How long ago a run must have ended: 30d, 12h, 90m.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    help="Keep the N newest runs of each flow, however old.",
+)
+@option_given_once("--flow-id", metavar="ID", help="Only runs of this flow.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@format_option
+@click.pass_obj
+def prune(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    older_than_sec: float,
+    keep: int,
+    flow_id: str | None,
+    dry_run: bool,
+    output: str,
+) -> int:
+    """Remove runs that ended long ago, with their logs and locks. A run that has not ended stays.
+
+    \b
+    Example:
+      orchesjob-flow prune --older-than 30d --keep 10 --dry-run
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.prune import Pruning, prune
+
+    return prune(settings, Pruning(older_than_sec, keep, flow_id), output, dry_run=dry_run)

@@ -1,0 +1,86 @@
+"""The section "Run": `start` and `cancel`; with them the hidden `tick` and `drive`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchesjob_flow.cli.options import (
+    FLOW_FILE,
+    detach_option,
+    env_option,
+    progress_option,
+    refuse_progress,
+    run_key_option,
+)
+from orchesjob_flow.cli.values import Seconds
+
+if TYPE_CHECKING:
+    from orchesjob_flow.home.runs import RunHandle
+
+
+@click.command()
+@run_key_option
+@env_option
+@detach_option
+@progress_option
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+def start(
+    handle: "RunHandle",
+    variables: tuple[tuple[str, str], ...],
+    detach: bool,
+    progress: str,
+    flow_file: str,
+) -> int:
+    """Start a run of FLOW_FILE, or continue it.
+
+    Repeating the command is safe: a run that has ended is only reported, one that is under way is
+    waited for, and one whose runner died is resumed where it stopped.
+
+    \b
+    Example:
+      orchesjob-flow start --run-key nightly-2026-05-07 -d nightly.yaml
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.start import start
+
+    refuse_progress(progress, detach=detach)
+    return start(handle, flow_file, dict(variables), detach=detach, progress=progress)
+
+
+@click.command(short_help="Cancel a run, and return when nothing of it is left.")
+@run_key_option
+@click.option(
+    "--grace-seconds",
+    type=Seconds(zero=True),
+    metavar="SECONDS",
+    help="How long a step may clean up before it is killed (orchesjob's default: 5).",
+)
+def cancel(handle: "RunHandle", grace_seconds: float | None) -> int:
+    """Cancel a run: start nothing more, end what runs, and return when nothing is left.
+
+    \b
+    Example:
+      orchesjob-flow cancel --run-key nightly-2026-05-07 --grace-seconds 10
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.cancel import cancel
+
+    return cancel(handle, grace_seconds)
+
+
+@click.command(hidden=True)
+@run_key_option
+def tick(handle: "RunHandle") -> int:
+    """Advance a run as far as it goes without waiting, and print it."""
+    from orchesjob_flow.commands.tick import tick
+
+    return tick(handle)
+
+
+@click.command(hidden=True)
+@run_key_option
+@click.option("--lock-fd", type=int, required=True)
+@click.option("--ready-fd", type=int, required=True)
+def drive(handle: "RunHandle", lock_fd: int, ready_fd: int) -> int:
+    """Be the background process of `start -d`."""
+    from orchesjob_flow.commands.drive import drive
+
+    return drive(handle, lock_descriptor=lock_fd, ready_descriptor=ready_fd)

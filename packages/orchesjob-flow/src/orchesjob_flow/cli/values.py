@@ -1,0 +1,104 @@
+"""How the values of options are read: seconds, ages, variables of the environment."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """A finite number of seconds, of at least or of more than zero."""
+
+    name = "seconds"
+
+    def __init__(self, *, zero: bool) -> None:
+        """Say whether zero is allowed."""
+        self.zero = zero
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number, or say what is expected."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not self.zero):
+            least = "0 or more" if self.zero else "more than 0"
+            self.fail(f"{value!r} is not a number of seconds, {least}", param, ctx)
+        return seconds
+
+
+class Age(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """A number of seconds, written with a unit."""
+
+    name = "age"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the age, or say how one is written."""
+        from orchesjob_flow.commands.prune import parse_age
+
+        try:
+            return parse_age(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def get_missing_message(
+        self,
+        param: click.Parameter,  # noqa: ARG002 - click names what it passes
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> str:
+        """Say how an age is written, where none is given."""
+        return "Such as 30d, 12h or 90m"
+
+
+class Variable(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """A variable for the environment of the steps, written NAME=VALUE (rule 9.12)."""
+
+    name = "variable"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split it, or say what is wrong."""
+        from flow_spec import flaw_of_setting
+
+        name, equals, text = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        flaw = flaw_of_setting(name, text)
+        if flaw is not None:
+            self.fail(f"the variable {name!r} {flaw}", param, ctx)
+        return name, text
+
+
+class OptionGivenOnce(click.Option):
+    """An option that click lets be given several times, so that a second one can be refused."""
+
+
+def option_given_once(
+    *names: str, callback: Callable[..., Any] | None = None, **attributes: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare an option of which only one can be meant (rule 2.6).
+
+    Where it is given twice, click would take the last one without a word.
+    """
+
+    def the_only(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
+        if len(values) > 1:
+            message = f"is given {len(values)} times; only one can be meant"
+            raise click.BadParameter(message, ctx, param)
+        value = values[0] if values else None
+        return value if callback is None else callback(ctx, param, value)
+
+    return click.option(*names, cls=OptionGivenOnce, multiple=True, callback=the_only, **attributes)
+
+
+def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty value, which usually comes from a shell variable that is not set."""
+    if value == "":
+        raise click.BadParameter("is empty; name a path, or leave the option out", param=param)
+    return value

@@ -1,0 +1,197 @@
+"""`doctor`: is everything in place that runs need, and did happen what was recorded (rule 9.11)?
+
+The surroundings are checked here, one by one; `doctor_audit` checks the recorded attempts. Nothing
+is fixed and nothing is written.
+"""
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Generator, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from flow_store import FlowStore, RunSummary, StoreError, StoreMissing
+from orchesjob_client import OrchesjobClient, OrchesjobError, locate
+from orchesjob_flow.commands.doctor_audit import Recorded, audit, check_homes, read_ledger
+from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.home.orchesjob_home import home_of_new_run
+from orchesjob_flow.home.paths import check_run_key, refuse_no_folder, refuse_shared
+from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
+from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.checks import Check, Grade, check_text, checks_json
+from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.streams import write_result
+
+SUPPORTED_MAJOR = "1"
+LITTLE_SPACE_MB = 100
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph"}
+MOUNTS = Path("/proc/self/mounts")
+
+
+def doctor(settings: Settings, handle: RunHandle | None, output: str) -> int:
+    """Check everything and print what was found, as `json` or as a `table`.
+
+    With a handle, only the attempts of that run are audited.
+    """
+    checks = []
+    for check in examine(settings, handle):
+        checks.append(check)
+        if output == "table":  # one by one: it can take long to ask about many attempts
+            write_result(check_text(check))
+    sound = all(check.grade is not Grade.PROBLEM for check in checks)
+    if output == "json":
+        print_json(checks_json(checks, sound=sound))
+    return DONE if sound else NOT_SUCCEEDED
+
+
+def examine(settings: Settings, handle: RunHandle | None) -> Iterator[Check]:
+    """Yield each check in turn: of the surroundings, then of one run's attempts or of all.
+
+    Raises:
+        RunNotFound: There is no such run.
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    yield Check("program", Grade.OK, describe_program())
+    yield check_disk(settings)
+    yield check_home(settings)
+    executable = yield from check_orchesjob(settings)
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            yield check_database(store, settings)
+            keys = keys_to_audit(store, handle)
+            ledger = [entry for key in keys for entry in read_ledger(store, key)]
+    except StoreMissing as error:
+        settings.home.refuse_missing()
+        if handle is not None:
+            raise handle.not_found() from error
+        yield Check("database", Grade.NOTE, f"{settings.home.database}: nothing is recorded yet")
+        return
+    except StoreError as error:
+        yield Check("database", Grade.PROBLEM, str(error))
+        return
+    yield from (entry for entry in ledger if isinstance(entry, Check))
+    yield from check_runners(settings)
+    recorded = [entry for entry in ledger if isinstance(entry, Recorded)]
+    yield from check_homes(recorded)
+    if executable is not None:
+        present = [one for one in recorded if not one.is_gone]
+        yield from audit(present, executable, starts=settings.starts)
+
+
+def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> list[str]:
+    """Return the key of one run, or those of all.
+
+    Raises:
+        BadRunKey, RunNotFound: There is no such run, or there can be none.
+    """
+    keys = [run.run_key for run in store.runs()]
+    if handle is None:
+        return keys
+    check_run_key(handle.run_key)
+    if handle.run_key not in keys:
+        raise handle.not_found()
+    return [handle.run_key]
+
+
+def describe_program() -> str:
+    """List the versions of what runs here."""
+    return (
+        f"orchesjob-flow {version('orchesjob-flow')}, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}"
+    )
+
+
+def check_disk(settings: Settings) -> Check:
+    """Check that the home's disk has room, and that locks work on it."""
+    folder = nearest_existing(settings.home.database.parent)
+    free_mb = shutil.disk_usage(folder).free // 2**20
+    file_system = file_system_of(folder)
+    where = f"{settings.home.database.parent}: {free_mb:,} MB free"
+    if file_system in NETWORK_FILE_SYSTEMS:
+        return Check(
+            "disk",
+            Grade.PROBLEM,
+            f"{where}, on {file_system}: locks and SQLite need a local disk; name one with --db",
+        )
+    if free_mb < LITTLE_SPACE_MB:
+        return Check("disk", Grade.PROBLEM, f"{where}: make room before commits fail")
+    return Check("disk", Grade.OK, where)
+
+
+def check_home(settings: Settings) -> Check:
+    """Check that the home belongs to one user alone."""
+    try:
+        for folder in settings.home.folders:
+            if folder.exists():
+                refuse_no_folder(folder)
+                refuse_shared(folder)
+    except UnsafePlace as error:
+        return Check("home", Grade.PROBLEM, str(error))
+    return Check("home", Grade.OK, f"{settings.home.database.parent}: nobody else can write it")
+
+
+def nearest_existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def file_system_of(folder: Path) -> str | None:
+    """Return the kind of file system that holds a folder, if the system tells."""
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    mounts = {place: kind for _, place, kind, *_ in map(str.split, lines)}
+    resolved = folder.resolve()
+    return next((mounts[str(p)] for p in (resolved, *resolved.parents) if str(p) in mounts), None)
+
+
+def check_orchesjob(settings: Settings) -> Generator[Check, None, str | None]:
+    """Check that orchesjob is there and answers, and its version; return the executable if so."""
+    try:
+        executable = locate(settings.orchesjob, settings.environ)
+        home_of_new_run(settings.environ)
+        client = OrchesjobClient(executable)
+        found = client.version()
+        active = client.running()
+    except (OrchesjobError, UnusableOrchesjobHome) as error:
+        yield Check("orchesjob", Grade.PROBLEM, str(error))
+        return None
+    if found.partition(".")[0] != SUPPORTED_MAJOR:
+        message = f"{found} at {executable}: this program knows 1.x; install another one"
+        yield Check("orchesjob", Grade.PROBLEM, message)
+    else:
+        message = f"{found} at {executable}, {len(active)} jobs active"
+        yield Check("orchesjob", Grade.OK, message)
+    return executable
+
+
+def check_database(store: FlowStore, settings: Settings) -> Check:
+    """Check the database for damage."""
+    damage = store.damage()
+    if damage:
+        return Check("database", Grade.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
+    count = len(store.runs())
+    runs = "1 run" if count == 1 else f"{count:,} runs"
+    return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
+
+
+def check_runners(settings: Settings) -> Iterator[Check]:
+    """Look for runs that no process advances."""
+    unfinished = find_runs(settings, statuses=UNFINISHED)
+    abandoned = [listed.run for listed in unfinished if listed.is_abandoned]
+    for run in abandoned:
+        yield Check("runners", Grade.PROBLEM, describe_abandoned(run))
+    if not abandoned:
+        message = f"every run that has not ended ({len(unfinished)}) has its runner"
+        yield Check("runners", Grade.OK, message)
+
+
+def describe_abandoned(run: RunSummary) -> str:
+    """Say what to do about a run that no process advances."""
+    return (
+        f"run {run.run_key!r} is {run.status.value} and no process advances it: "
+        "`orchesjob-flow resume` continues it"
+    )

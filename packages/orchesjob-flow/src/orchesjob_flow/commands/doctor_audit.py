@@ -1,0 +1,171 @@
+"""The audit of `doctor`: each recorded attempt against what orchesjob knows of its job (rule 9.11).
+
+Records and answers are compared, and neither is changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from flow_spec import FlowSpec, FlowSpecError, StepSpec
+from flow_store import Attempt, AttemptStatus, DamagedRecord, FlowStore, Run, StoreBroken
+from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
+from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.engine.recorded_report import recorded_code
+from orchesjob_flow.engine.retry_plan import is_decisive
+from orchesjob_flow.views.checks import Check, Grade
+
+MOST_SHOWN = 5
+"""How many runs a message names."""
+
+
+class Recorded(NamedTuple):
+    """An attempt, with the key by which orchesjob knows it.
+
+    `code` is the exit code that orchesjob reported when its command exited.
+    `spec` is the step as the run has it today. `decisive` means that the status of the step follows
+    from this attempt, which was judged by that `spec`; an earlier attempt may have been judged by
+    the exit codes of a definition that `retry --file` has replaced. `home` is the orchesjob home of
+    the run; None leaves it to the environment.
+    """
+
+    run_key: str
+    attempt_key: str
+    attempt: Attempt
+    code: int | None
+    spec: StepSpec
+    decisive: bool
+    home: str | None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the home in which the job was does not exist any more."""
+        return self.home is not None and not Path(self.home).is_dir()
+
+
+def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Check]:
+    """Yield the attempts of a run of which orchesjob must know, and a problem for each bad record.
+
+    Of a run that is not there any more, nothing is yielded.
+    """
+    try:
+        run, attempts = store.load(run_key), store.attempts(run_key)
+        flow = None if run is None else FlowSpec.from_json(run.definition)
+    except (StoreBroken, FlowSpecError) as error:
+        yield Check("database", Grade.PROBLEM, f"run {run_key!r}: {error}")
+        return
+    if run is None or flow is None:
+        return
+    for attempt in attempts:
+        if attempt.job_id is not None:
+            try:
+                yield read_attempt(run, flow, attempt)
+            except (DamagedRecord, FlowSpecError) as error:
+                yield Check("database", Grade.PROBLEM, str(error))
+
+
+def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
+    """Read what is recorded about an attempt.
+
+    Raises:
+        DamagedRecord: What orchesjob reported about it cannot be read.
+        UnknownStepError: The definition has no such step.
+    """
+    step = run.steps[attempt.position]
+    spec = flow.step(step.step_id)
+    return Recorded(
+        run_key=run.run_key,
+        attempt_key=attempt_key(run.run_key, spec.id, attempt.number),
+        attempt=attempt,
+        code=recorded_code(run, attempt),
+        spec=spec,
+        decisive=is_decisive(attempt, step),
+        home=run.orchesjob_home,
+    )
+
+
+def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
+    """Look for orchesjob homes that are gone, and with them the jobs of runs (rule 4.8)."""
+    gone: dict[str, dict[str, None]] = {}
+    for one in recorded:
+        if one.home is not None and one.is_gone:
+            gone.setdefault(one.home, {})[one.run_key] = None
+    for home, run_keys in gone.items():
+        shown = ", ".join(map(repr, list(run_keys)[:MOST_SHOWN]))
+        more = len(run_keys) - MOST_SHOWN
+        yield Check(
+            "homes",
+            Grade.PROBLEM,
+            f"orchesjob's home {home} is gone, and with it the jobs of {shown}"
+            f"{f' and {more:,} more runs' if more > 0 else ''}: restore it, leave a symbolic link "
+            "there if it was moved, or `prune` these runs",
+        )
+
+
+def audit(recorded: Sequence[Recorded], executable: str, *, starts: int) -> Iterator[Check]:
+    """Compare each attempt with what orchesjob says about it, `starts` of them at a time.
+
+    Each is looked for in the home of its run (rule 4.8).
+    """
+    with ThreadPoolExecutor(starts) as pool:
+        answers = pool.map(lambda one: ask(executable, one), recorded)
+        found = [
+            check
+            for one, answer in zip(recorded, answers, strict=True)
+            if (check := compare(one, answer)) is not None
+        ]
+    yield from found
+    confirmed = len(recorded) - len(found)
+    forgotten = sum(check.grade is Grade.NOTE for check in found)
+    summary = f"{confirmed:,} of {len(recorded):,} attempts are as orchesjob says"
+    if forgotten:
+        summary += f"; {forgotten:,} it no longer knows"
+    yield Check("ledgers", Grade.OK if forgotten == len(found) else Grade.PROBLEM, summary)
+
+
+def ask(executable: str, one: Recorded) -> JobReport | OrchesjobError | None:
+    """Ask orchesjob for the job of an attempt; return what is wrong instead of raising it."""
+    try:
+        return OrchesjobClient(executable, home=one.home).status(one.attempt_key)
+    except OrchesjobError as error:
+        return error
+
+
+def compare(recorded: Recorded, answer: JobReport | OrchesjobError | None) -> Check | None:
+    """Say how an attempt differs from what orchesjob says about it; None if it does not."""
+    attempt, key = recorded.attempt, recorded.attempt_key
+    here = f"{key} is {attempt.status.value} here"
+    match answer:
+        case OrchesjobError():
+            return Check("ledgers", Grade.PROBLEM, f"{key}: {answer}")
+        case None:
+            gone = f"{here}; orchesjob no longer knows it (`orchesjob clean` removes old jobs)"
+            return Check("ledgers", Grade.NOTE, gone)
+        case _ if answer.job_id != attempt.job_id:
+            other = f"{here}; orchesjob has another job under that key, started by somebody else"
+            return Check("ledgers", Grade.PROBLEM, other)
+        case _ if agrees(recorded, answer):
+            return None
+        case _:
+            code = exit_code_of(answer)
+            ended = "" if code is None else f" with exit code {code}"
+            there = f"{here}, and {answer.status}{ended} at orchesjob"
+            return Check("ledgers", Grade.PROBLEM, there)
+
+
+def agrees(recorded: Recorded, report: JobReport) -> bool:
+    """Tell whether the record of an attempt fits what orchesjob says about its job."""
+    status, code = recorded.attempt.status, exit_code_of(report)
+    if code is not None and not status.is_open:
+        if not recorded.decisive:
+            return code == recorded.code
+        well = status in (AttemptStatus.SUCCEEDED, AttemptStatus.SKIPPED)
+        return recorded.spec.outcome_of(code) == (status if well else AttemptStatus.FAILED)
+    match status:
+        case AttemptStatus.STARTING | AttemptStatus.RUNNING:
+            return True  # its runner, or the next one, will ask orchesjob
+        case AttemptStatus.SUCCEEDED | AttemptStatus.SKIPPED:
+            return False  # only a command that ended by itself is recorded so
+        case _:
+            return report.status not in ("RUNNING", "STARTING")

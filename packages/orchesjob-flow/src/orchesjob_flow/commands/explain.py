@@ -1,0 +1,162 @@
+"""`explain`: why each step of a run waits, runs or was skipped, operand by operand (rule 9.4).
+
+The condition is evaluated as `flow_conditions` does it, three-valued, over what is recorded.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flow_conditions import Explanation, Name
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Run, Step, StepStatus
+from orchesjob_flow.engine.operands import is_true
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.views.reasons import reason, retried_without, spell
+from orchesjob_flow.views.run_json import print_json, runner_json
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import visible
+
+WORDS = {True: "true", False: "false", None: "undecided"}
+DEEPEST = 50
+LONGEST_PART = 60
+MOST_PARTS = 8
+
+
+def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
+    """Print why one step of a run, or each, is where it is, as `json` or as a `table`.
+
+    Raises:
+        UnknownStepError: There is no such step; it names the one that was probably meant.
+    """
+    run, runner = handle.snapshot()
+    explained = explain_steps(run, step_id)
+    if output == "table":
+        advanced = runner is not None or run.status.is_terminal
+        write_result(explained_text(explained, advanced=advanced))
+    else:
+        print_json(
+            {
+                "run_key": run.run_key,
+                "flow_id": run.flow_id,
+                "status": run.status.value,
+                "runner": runner_json(runner),
+                "steps": [explained_json(one) for one in explained],
+            }
+        )
+    return DONE
+
+
+class Explained(NamedTuple):
+    """A step, the steps that it waits for, and its condition with the value of every part.
+
+    The condition is None if there is none, and if a `retry --only` has had a step in it decided
+    anew: what it would say today is not why its step stands as it does (rule 9.7).
+    """
+
+    step: Step
+    waits_for: tuple[Step, ...]
+    condition: Explanation | None
+
+
+def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
+    """Explain one step of a run, or all."""
+    flow = FlowSpec.from_json(run.definition)
+    rows = by_id(run.steps)
+    specs = flow.steps if step_id is None else (flow.step(step_id),)
+    return [explain_step(spec, rows) for spec in specs]
+
+
+def explain_step(spec: StepSpec, rows: Mapping[str, Step]) -> Explained:
+    """Evaluate a step's condition over what is recorded."""
+    waits_for = tuple(rows[name] for name in spec.waits_for)
+    if spec.condition is None or retried_without(rows[spec.id], waits_for):
+        return Explained(rows[spec.id], waits_for, None)
+
+    def value(operand: Name) -> bool | None:
+        return is_true(operand.predicate, rows[operand.name].status)
+
+    return Explained(rows[spec.id], waits_for, spec.condition.explain(value))
+
+
+def explained_json(explained: Explained) -> dict[str, Any]:
+    """Describe the explanation of a step for scripts; the condition is a tree."""
+    step, waits_for, condition = explained
+    rows = by_id(waits_for)
+    return {
+        "id": step.step_id,
+        "status": step.status.value,
+        "reason": sentence(explained),
+        "waits_for": [{"id": name, "status": row.status.value} for name, row in rows.items()],
+        "condition": None if condition is None else tree_json(condition, rows),
+    }
+
+
+def by_id(steps: Iterable[Step]) -> Mapping[str, Step]:
+    """Return steps by their ids."""
+    return {step.step_id: step for step in steps}
+
+
+def tree_json(part: Explanation, rows: Mapping[str, Step], level: int = 0) -> dict[str, Any]:
+    """Describe a part of a condition; what lies too deep for people to read is left out."""
+    described: dict[str, Any] = {"text": part.text, "value": part.value, "operator": part.operator}
+    if part.operator is None:
+        (operand,) = part.operands
+        return described | {"step": operand.name, "status": rows[operand.name].status.value}
+    children = part.children if level < DEEPEST else ()
+    return described | {"children": [tree_json(child, rows, level + 1) for child in children]}
+
+
+def sentence(explained: Explained) -> str:
+    """Explain in one sentence why a step is where it is."""
+    step, waits_for, condition = explained
+    if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
+        return describe_condition(condition, by_id(waits_for))
+    why = reason(step, waits_for)
+    if condition is None or step.status is StepStatus.CANCELLED:
+        return why
+    undone = sum(not other.status.is_terminal for other in waits_for)
+    if undone and condition.value is not None:
+        then = "run" if condition.value else "be skipped"
+        why += f", and will {then} whatever becomes of {'it' if undone == 1 else 'them'}"
+    return f"{why}; {describe_condition(condition, by_id(waits_for))}"
+
+
+def describe_condition(condition: Explanation, rows: Mapping[str, Step]) -> str:
+    """Say what value a condition has, and from which of its outermost parts that follows."""
+    if condition.operator not in ("&&", "||"):
+        return describe_part(condition, rows)
+    row = condition.children
+    clauses = ", ".join(describe_part(part, rows) for part in row[:MOST_PARTS])
+    rest = len(row) - MOST_PARTS
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"{spell_value(condition)}: {clauses}{more}"
+
+
+def describe_part(part: Explanation, rows: Mapping[str, Step]) -> str:
+    """Say what value one part has, and the statuses of the steps that it names."""
+    operands = {name.name: rows[name.name] for name in part.operands}
+    return f"{spell_value(part)} ({spell(operands.values())})"
+
+
+def spell_value(part: Explanation) -> str:
+    """Say what value a part has; a long text is cut."""
+    text = part.text
+    cut = text if len(text) <= LONGEST_PART else f"{text[: LONGEST_PART - 3]}..."
+    return f"`{cut}` is {WORDS[part.value]}"
+
+
+def explained_text(explained: Sequence[Explained], *, advanced: bool) -> str:
+    """Write a sentence for each step; of a single one the whole condition too, part by part.
+
+    `advanced` is false for a run that has not ended and has no runner.
+    """
+    lines = [f"{one.step.step_id} {one.step.status.value}: {sentence(one)}" for one in explained]
+    if len(explained) == 1 and explained[0].condition is not None:
+        lines += ["", *(f"  {line}" for line in explained[0].condition.lines())]
+    if not advanced:
+        lines += [
+            "",
+            "No process advances this run: `orchesjob-flow resume` with its run key continues it.",
+        ]
+    return "".join(f"{visible(line)}\n" for line in lines)

@@ -1,0 +1,62 @@
+"""`logs`: what the steps of a run have printed, or print while one looks (rule 9.6)."""
+
+import time
+from collections.abc import Mapping
+
+from flow_spec import FlowSpec
+from flow_store import Run
+from orchesjob_flow.errors import NoOutput
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.step_files import Choice, files_of
+from orchesjob_flow.views.reasons import reasons
+from orchesjob_flow.views.step_lines import Printer
+from orchesjob_flow.views.terminal import stdout
+
+LOOK_SEC = 0.5
+
+
+def logs(handle: RunHandle, choice: Choice, *, follow: bool) -> int:
+    """Write the output to stdout; with `follow` until the run is terminal.
+
+    On a terminal, whatever would move its cursor is shown as an escape; colours are let through.
+
+    Raises:
+        RunNotFound, UnknownStepError: There is no such run, or no such step in it.
+        NoOutput: There is none of the step that was asked for.
+    """
+    printer: Printer | None = None
+    while True:
+        with handle.open_readonly() as store:
+            run, attempts = handle.load(store), store.attempts(handle.run_key)
+        if printer is None:
+            led = prefixes(run, choice.step)
+            printer = Printer(led, choice.tail, terminal=stdout().stream.isatty())
+        is_last = not follow or run.status.is_terminal
+        printer.show(files_of(run, attempts, choice), last=is_last)
+        if is_last:
+            break
+        time.sleep(LOOK_SEC)
+    if choice.step is not None and not printer.has_shown:
+        raise NoOutput(choice.step, choice.attempt, why_not(run, choice))
+    return DONE
+
+
+def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:
+    """Return what leads the lines of each step: nothing where there is only one."""
+    if step_id is not None:
+        return {FlowSpec.from_json(run.definition).step(step_id).id: ""}
+    width = max(len(step.step_id) for step in run.steps)
+    return {step.step_id: f"{step.step_id:{width}} | " for step in run.steps}
+
+
+def why_not(run: Run, choice: Choice) -> str:
+    """Say why the one step that was asked for has no output."""
+    ((step, reason),) = (
+        (step, why)
+        for step, why in zip(run.steps, reasons(run), strict=True)
+        if step.step_id == choice.step
+    )
+    if choice.attempt is not None and choice.attempt > step.attempt_no > 0:
+        return f"the last one is attempt {step.attempt_no}"
+    return "its files are missing" if step.attempt_no > 0 else reason

@@ -1,0 +1,124 @@
+"""`prune`: runs that ended long ago are removed, with their logs and locks (rule 9.10)."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from flow_store import FlowStore, RunSummary
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import RunHandle, open_store, patiently
+from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import clock_time, visible
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
+
+
+class Pruning(NamedTuple):
+    """What is removed: what ended `older_than_sec` ago, but not the newest `keep` of a flow."""
+
+    older_than_sec: float
+    keep: int = 0
+    flow_id: str | None = None
+
+
+def parse_age(text: str) -> float:
+    """Read an age, such as `30d` or `12h`, in seconds.
+
+    >>> parse_age("30d"), parse_age("1.5h")
+    (2592000.0, 5400.0)
+
+    Raises:
+        ValueError: The text is not an age.
+    """
+    match = AGE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an age; write a number and s, m, h, d or w, as in 30d")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def prune(settings: Settings, pruning: Pruning, output: str, *, dry_run: bool) -> int:
+    """Remove runs and print them as `json` or as a `table`; with `dry_run` only print them."""
+    removed = remove_runs(settings, pruning, dry_run=dry_run)
+    if output == "json":
+        print_json(pruned_json(removed, dry_run=dry_run))
+    else:
+        write_result(pruned_text(removed, dry_run=dry_run))
+    return DONE
+
+
+def remove_runs(settings: Settings, pruning: Pruning, *, dry_run: bool) -> list[RunSummary]:
+    """Remove runs and return them, the newest first; with `dry_run` only return them."""
+    if not settings.home.database.exists():
+        settings.home.refuse_missing()
+        return []
+    ended_by = time.time() - pruning.older_than_sec
+    if dry_run:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            return list(removable(store, pruning, ended_by))
+    with open_store(settings) as store:
+        found = list(removable(store, pruning, ended_by))
+        removed = [run for run in found if remove(store, run, ended_by, settings)]
+        store.checkpoint()
+        return removed
+
+
+def removable(store: FlowStore, pruning: Pruning, ended_by: float) -> Iterator[RunSummary]:
+    """Yield the runs that had ended by this time, the newest first."""
+    seen: Counter[str] = Counter()
+    for run in store.runs(flow_id=pruning.flow_id):
+        seen[run.flow_id] += 1
+        is_old = run.finished_at is not None and run.finished_at <= ended_by
+        if run.status.is_terminal and is_old and seen[run.flow_id] > pruning.keep:
+            yield run
+
+
+def remove(store: FlowStore, run: RunSummary, ended_by: float, settings: Settings) -> bool:
+    """Remove a run, unless it has changed since it was chosen; tell whether it was removed.
+
+    Somebody may have retried it meanwhile, and it may have ended again.
+    """
+    handle = RunHandle(run.run_key, settings)
+    lock = handle.lock()
+    if lock is None:
+        return False
+    with closing(lock):
+        remove_it = partial(store.remove, run.run_key, revision=run.revision, finished_by=ended_by)
+        if not patiently(settings, remove_it):
+            return False
+        logs = (handle.log(stream) for stream in ("stdout", "stderr"))
+        # The run's lock is removed last, while it is held: whoever waits for it sees it gone.
+        for path in (*logs, handle.calls_lock_path, handle.lock_path):
+            with suppress(FileNotFoundError):
+                path.unlink()
+    return True
+
+
+def pruned_text(removed: Sequence[RunSummary], *, dry_run: bool) -> str:
+    """Name the runs that were removed, or would be, and count them."""
+    lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run in removed]
+    verb = "would be removed" if dry_run else "removed"
+    noun = "run" if len(removed) == 1 else "runs"
+    return "".join(f"{line}\n" for line in [*lines, f"{len(removed)} {noun} {verb}"])
+
+
+def pruned_json(removed: Sequence[RunSummary], *, dry_run: bool) -> dict[str, Any]:
+    """Describe what was removed, or would be."""
+    return {
+        "dry_run": dry_run,
+        "removed": [
+            {
+                "run_key": run.run_key,
+                "flow_id": run.flow_id,
+                "status": run.status.value,
+                "finished_at": run.finished_at,
+            }
+            for run in removed
+        ],
+    }

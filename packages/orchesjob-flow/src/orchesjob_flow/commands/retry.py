@@ -1,0 +1,70 @@
+"""`retry`: a run that has ended is reopened, and decided anew in part (rule 9.7)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import NamedTuple
+
+from flow_spec import FlowSpec, load_flow
+from flow_store import FlowStore, Run
+from orchesjob_client import locate
+from orchesjob_flow.commands.advance import show_background, show_foreground
+from orchesjob_flow.engine.retry_plan import plan_retry
+from orchesjob_flow.errors import RunNotTerminal
+from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
+from orchesjob_flow.runner.background import start_child
+from orchesjob_flow.runner.foreground import drive
+
+
+class Repeat(NamedTuple):
+    """What of a run is to run again, and with which flow file; None keeps the recorded flow.
+
+    With `only`, what depends on the named steps keeps its outcome.
+    `env` is added to that of the flow, over which it takes precedence.
+    """
+
+    steps: Sequence[str]
+    only: bool
+    flow_file: str | None
+    env: Mapping[str, str]
+
+
+def retry(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
+    """Reopen a run that has ended, and advance it; with `detach` in a background process."""
+    if detach:
+        with reopened(handle, repeat) as (at_home, store, lock):
+            child = start_child(at_home, lock)
+            snapshot = Snapshot(handle.load(store), child)
+        return show_background(handle, snapshot)
+
+    def advance() -> Run:
+        with reopened(handle, repeat) as (at_home, store, lock):
+            return drive(at_home, store, lock)
+
+    return show_foreground(handle, progress, advance)
+
+
+@contextmanager
+def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, FlowStore, Lock]]:
+    """Reopen a run in one transaction, under its lock.
+
+    Yield the handle with the orchesjob home of the run, the store and the lock.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+        RunNotTerminal: It has not ended.
+        OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
+    """
+    flow = None if repeat.flow_file is None else load_flow(repeat.flow_file)
+    settings = handle.settings
+    locate(settings.orchesjob, settings.environ)
+    with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
+        run = handle.load(store)
+        if not run.status.is_terminal:
+            raise RunNotTerminal(run.run_key, run.status.value)
+        at_home = handle.in_home_of(run)
+        if flow is None:
+            flow = FlowSpec.from_json(run.definition)
+        reopening = plan_retry(run, flow.with_env(repeat.env), steps=repeat.steps, only=repeat.only)
+        patiently(settings, lambda: store.reopen(run.run_key, reopening, revision=run.revision))
+        yield at_home, store, lock

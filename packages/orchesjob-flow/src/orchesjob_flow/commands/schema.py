@@ -1,0 +1,12 @@
+"""`schema`: the JSON Schema of flow files, by which editors complete and check them (9.2)."""
+
+from flow_spec import json_schema
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import dump_json
+
+
+def schema() -> int:
+    """Print the JSON Schema."""
+    write_result(f"{dump_json(json_schema(), indent=2)}\n")
+    return DONE

@@ -1,0 +1,33 @@
+"""`tick`, which is hidden: a run is advanced as far as it goes without waiting (rule 6.8)."""
+
+from contextlib import closing
+
+from flow_store import Run
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.runner.assembly import runner_of
+from orchesjob_flow.views.run_json import print_run
+
+
+def tick(handle: RunHandle) -> int:
+    """Advance a run without waiting, and print it."""
+    print_run(advance_without_waiting(handle))
+    return DONE
+
+
+def advance_without_waiting(handle: RunHandle) -> Run:
+    """Do what can be done for a run at this moment.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+    """
+    with handle.open() as store:
+        run = handle.load(store)
+        if run.status.is_terminal:
+            return run
+        with (
+            closing(handle.lock_or_refuse()) as lock,
+            runner_of(handle, store, lock) as runner,
+        ):
+            runner.settle()
+        return handle.load(store)

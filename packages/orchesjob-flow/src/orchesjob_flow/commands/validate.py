@@ -1,0 +1,71 @@
+"""`validate`: flow files are read and checked, and nothing is recorded (rule 9.1).
+
+`flow_spec` finds what is wrong with a file; here it is printed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from flow_spec import FlowFileError, FlowSpec, load_flow
+from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.views.problem_json import problem_json
+from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import visible
+
+
+def validate(files: Sequence[str], output: str) -> int:
+    """Print what is wrong with each file, as `json` or as a `table`."""
+    findings = [Finding(file, read(file)) for file in files]
+    if output == "json":
+        print_json({"files": [finding_json(finding) for finding in findings]})
+    else:
+        write_result("".join(f"{finding_text(finding)}\n" for finding in findings))
+    return DONE if all(finding.is_valid for finding in findings) else WRONG
+
+
+class Finding(NamedTuple):
+    """The result of reading one file: its flow, or what is wrong with it."""
+
+    file: str
+    outcome: FlowSpec | FlowFileError
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the file holds a flow."""
+        return isinstance(self.outcome, FlowSpec)
+
+
+def read(file: str) -> FlowSpec | FlowFileError:
+    """Read a flow file; return what is wrong instead of raising it."""
+    try:
+        return load_flow(file)
+    except FlowFileError as error:
+        return error
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """Describe a finding for scripts."""
+    described: dict[str, Any] = {
+        "file": finding.file,
+        "valid": finding.is_valid,
+        "flow_id": None,
+        "steps": None,
+        "problems": [],
+    }
+    match finding.outcome:
+        case FlowSpec() as flow:
+            described |= {"flow_id": flow.flow_id, "steps": len(flow.steps)}
+        case FlowFileError() as error:
+            described["problems"] = [problem_json(problem) for problem in error.problems]
+    return described
+
+
+def finding_text(finding: Finding) -> str:
+    """Describe a finding for people, as compilers do: editors jump to the line and column."""
+    match finding.outcome:
+        case FlowSpec() as flow:
+            steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
+            return f"{visible(finding.file)}: valid: {visible(flow.flow_id)}, {steps}"
+        case error:
+            return str(error)

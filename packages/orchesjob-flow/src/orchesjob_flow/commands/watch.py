@@ -1,0 +1,105 @@
+"""`watch`: a run's table, again and again, until the run is terminal (rule 6.6)."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from flow_store import Run
+from orchesjob_flow import exit_codes
+from orchesjob_flow.commands.wait import await_end
+from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.screen import Screen
+from orchesjob_flow.views.streams import hold_messages, write_result
+from orchesjob_flow.views.table import print_table
+
+REFRESH_SEC = 0.25
+
+
+def watch(handle: RunHandle, *, interval_sec: float, mode: str | None, advance: bool) -> int:
+    """Show a run until it ends; with `advance`, bring it there too.
+
+    The `mode` is `screen` or `append`; None chooses by what stdout can do.
+    """
+    screen = terminal.stdout().can_draw if mode is None else mode == "screen"
+    look = watch_and_advance if advance else watch_only
+    return exit_codes.of_run(look(handle, interval_sec, screen=screen))
+
+
+def watch_only(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
+    """Show a run until it is terminal; only read."""
+    with view(screen=screen) as shown:
+        return show_until_end(
+            handle, shown, interval_sec, lambda seconds: await_end(handle, seconds)
+        )
+
+
+def watch_and_advance(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
+    """Show a run while this process advances it.
+
+    Raises:
+        RunnerBusy: Another process advances the run.
+    """
+    if handle.snapshot().run.status.is_terminal:
+        return watch_only(handle, interval_sec, screen=screen)
+    from orchesjob_flow.runner.assembly import runner_of
+
+    with (
+        handle.open() as store,
+        closing(handle.lock_or_refuse()) as lock,
+        view(screen=screen) as shown,
+        runner_of(handle, store, lock) as runner,
+    ):
+        return show_until_end(
+            handle,
+            shown,
+            interval_sec,
+            lambda seconds: runner.drive(until=time.monotonic() + seconds),
+        )
+
+
+def show_until_end(
+    handle: RunHandle,
+    shown: "Screen | Tables",
+    interval_sec: float,
+    pass_time: Callable[[float], object],
+) -> Run:
+    """Look every `interval_sec` at what is recorded, and let time pass in between.
+
+    `pass_time` returns early if the run ends, which is looked at at once.
+    """
+    while True:
+        snapshot = handle.snapshot()
+        shown.show(snapshot)
+        if snapshot.run.status.is_terminal:
+            return snapshot.run
+        end = time.monotonic() + interval_sec
+        while (left := end - time.monotonic()) > 0:
+            began = time.monotonic()
+            turn = min(left, REFRESH_SEC)
+            pass_time(turn)
+            if time.monotonic() - began < turn:
+                break
+            shown.refresh()
+
+
+@contextmanager
+def view(*, screen: bool) -> Iterator["Screen | Tables"]:
+    """Return what shows a run on stdout."""
+    if not screen:
+        yield Tables()
+        return
+    with hold_messages() as messages, closing(Screen(terminal.stdout(), messages)) as drawn:
+        yield drawn
+
+
+class Tables:
+    """Prints one table below the other."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print the table below what was printed before."""
+        print_table(snapshot)
+        write_result("\n")
+
+    def refresh(self) -> None:
+        """Leave what was printed as it is."""

@@ -1,0 +1,69 @@
+"""What a job that orchesjob reports means for the attempt it belongs to: one literal table.
+
+Only this module reads orchesjob's statuses and exit codes. It decides nothing: what follows from a
+verdict is decided in `attempts`.
+"""
+
+from enum import Enum, auto
+
+from flow_spec import StepSpec
+from orchesjob_client import JobReport, JobStatus, exit_code_of
+
+LONGEST_REASON = 200
+
+
+class Verdict(Enum):
+    """What a report says about an attempt (rules 5.3 and 5.9)."""
+
+    UNBORN = auto()  # recorded, and no worker has begun: perhaps it never will
+    ACTIVE = auto()  # runs on, or may do so
+    SUCCEEDED = auto()
+    FAILED = auto()  # ended by itself, and badly
+    SKIPPED = auto()  # ended by itself, with a code that skips the step
+    ABORTED = auto()  # was ended, or is being ended, by an abort
+    LOST = auto()  # orchesjob lost sight of it: it may be alive
+    NEVER_RAN = auto()  # proven: its command never began and never will
+    FOREIGN = auto()  # somebody else's job lies under our key
+
+
+VERDICTS = {
+    JobStatus.STARTING: Verdict.ACTIVE,
+    JobStatus.RUNNING: Verdict.ACTIVE,
+    JobStatus.SUCCEEDED: Verdict.SUCCEEDED,
+    JobStatus.FAILED: Verdict.FAILED,
+    JobStatus.LOST: Verdict.LOST,
+    JobStatus.CANCELLED: Verdict.ABORTED,
+    JobStatus.ABORTED: Verdict.ABORTED,
+    None: Verdict.ACTIVE,  # an unknown status is treated as still running (rule 5.3)
+}
+
+
+def judge(report: JobReport, spec: StepSpec) -> Verdict:
+    """Classify a report about an attempt at a step."""
+    if report.command and report.command != spec.command:
+        return Verdict.FOREIGN
+    if report.never_ran:
+        return Verdict.NEVER_RAN
+    if report.known_status is JobStatus.STARTING and report.worker_pid is None:
+        return Verdict.UNBORN
+    code = exit_code_of(report)
+    return VERDICTS[report.known_status] if code is None else verdict_of_code(code, spec)
+
+
+def verdict_of_code(code: int, spec: StepSpec) -> Verdict:
+    """Say what an exit code means for a step (rule 9.12)."""
+    return Verdict[spec.outcome_of(code)]
+
+
+def describe_abort(report: JobReport) -> str:
+    """Say who ended a job that this runner did not end, as far as orchesjob knows."""
+    if report.abort_reason:
+        return f"aborted from outside this run: {report.abort_reason[:LONGEST_REASON]}"
+    return "aborted from outside this run"
+
+
+def job_finished_at(report: JobReport) -> float | None:
+    """Tell when a job ended by itself, in whole seconds, if orchesjob knows: it may not."""
+    if report.known_status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        return None
+    return report.finished_at

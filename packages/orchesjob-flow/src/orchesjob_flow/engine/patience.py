@@ -1,0 +1,64 @@
+"""Calls without an answer: made again, ever less often, until the patience is over (rule 5.7).
+
+No answer decides nothing about a step. Then the runner gives up, and leaves the run as it is.
+"""
+
+from orchesjob_client import OrchesjobError
+from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_flow.engine.effects import GiveUp, Warn
+from orchesjob_flow.engine.events import Timer
+from orchesjob_flow.engine.polling import ask_later
+from orchesjob_flow.engine.run import OpenAttempt, Trouble
+from orchesjob_flow.engine.turn import Turn
+
+
+def call_unanswered(turn: Turn, attempt: OpenAttempt, error: OrchesjobError) -> None:
+    """Ask for the attempt's status after a while, whatever the call was."""
+    since = attempt.call_since
+    if attempt.trouble is not None and attempt.is_seen_alive:
+        attempt.trouble.since = turn.now.mono + attempt.trouble.delay_sec  # nobody is in a hurry
+    trouble = worsen(turn, attempt.trouble, since)
+    if trouble is None:
+        give_up(turn, f"{attempt.attempt_key}: {error}")
+        return
+    if attempt.trouble is None:
+        turn.do(Warn(f"{attempt.attempt_key}: {error}; trying again"))
+    attempt.trouble = trouble
+    ask_later(turn, attempt, trouble.delay_sec)
+
+
+def poll_unanswered(turn: Turn, error: OrchesjobError) -> None:
+    """Poll again after a while."""
+    trouble = worsen(turn, turn.run.poll_trouble, turn.now.mono)
+    if trouble is None:
+        give_up(turn, str(error))
+        return
+    if turn.run.poll_trouble is None:
+        turn.do(Warn(f"{error}; trying again"))
+    turn.run.poll_trouble = trouble
+    turn.set_timer(trouble.delay_sec, Timer.POLL)
+
+
+def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:
+    """Give up when a call has been under way for longer than the patience lasts."""
+    if attempt.call is not None and turn.now.mono >= attempt.call_until:
+        give_up(turn, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
+
+
+def worsen(turn: Turn, trouble: Trouble | None, since: float) -> Trouble | None:
+    """Count one more call without an answer; None when the patience is over.
+
+    `since` is when the first of these calls was made, in seconds of the monotonic clock.
+    """
+    if trouble is None:
+        return Trouble(since, FIRST_BACKOFF_SEC)
+    if turn.now.mono - trouble.since >= turn.run.limits.patience_sec:
+        return None
+    return Trouble(trouble.since, longer(trouble.delay_sec))
+
+
+def give_up(turn: Turn, reason: str) -> None:
+    """Stop driving the run, once; it stays as it is and can be resumed."""
+    if not turn.run.gave_up:
+        turn.run.gave_up = True
+        turn.do(GiveUp(reason))

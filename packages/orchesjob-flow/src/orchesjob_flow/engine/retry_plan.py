@@ -1,0 +1,94 @@
+"""The command `retry`: which steps of a run that has ended run again, which keep theirs (rule 9.7).
+
+Pure: what is decided here is written by the store, in one transaction. The retries of a failed
+attempt while a run is under way are in `retries`.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Attempt, FlowStatus, Reopening, Run, Step, StepStatus
+from orchesjob_flow.engine.recorded_report import recorded_code
+from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
+
+UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
+
+
+def plan_retry(
+    run: Run, flow: FlowSpec, *, steps: Sequence[str] = (), only: bool = False
+) -> Reopening:
+    """Decide which steps of `run`, which has ended, run again; `flow` is its new definition.
+
+    Those are the named `steps`, or else those that FAILED or were CANCELLED; steps that are new in
+    `flow`; and, unless `only`, whatever depends on one of them, directly or not (rule 9.7).
+
+    Raises:
+        UnknownStepError: The flow has no such step.
+        OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
+        NothingToRetry: The run SUCCEEDED, and no step is named.
+        DamagedRecord: What orchesjob reported about an attempt cannot be read.
+    """
+    if not steps and run.status is FlowStatus.SUCCEEDED:
+        raise NothingToRetry(run.run_key)
+    before = FlowSpec.from_json(run.definition)
+    statuses = {step.step_id: step.status for step in run.steps}
+    added = [step for step in flow.steps if step.id not in statuses]
+    if steps:
+        again = {flow.step(step_id).id for step_id in steps}
+    else:
+        again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}
+    again |= {step.id for step in added}
+    if not only:
+        again |= dependents(flow, again)
+    if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):
+        raise OutcomesDiffer(run.run_key, conflicts)
+    retries = {step.id: step.retries for step in flow.steps}
+    return Reopening(
+        definition=flow.to_json(),
+        resets={
+            step.position: retries[step.step_id] for step in run.steps if step.step_id in again
+        },
+        added=[(step.id, step.retries) for step in added],
+    )
+
+
+def dependents(flow: FlowSpec, steps: Collection[str]) -> set[str]:
+    """Return the ids of the steps that depend on some of these, directly or not (rule 3.6)."""
+    found: set[str] = set()
+    for step in chain.from_iterable(flow.ranks):
+        if any(other in steps or other in found for other in step.waits_for):
+            found.add(step.id)
+    return found
+
+
+def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each change of the definition that a recorded outcome forbids."""
+    if before.flow_id != after.flow_id:
+        yield f"flow_id was {before.flow_id!r} and is now {after.flow_id!r}"
+    now = {step.id: step for step in after.steps}
+    recorded = {step.step_id: step for step in run.steps}
+    for step in before.steps:
+        if step.id not in now:
+            yield f"step {step.id!r} was removed"
+        elif step.id in kept and step.command != now[step.id].command:
+            yield f"step {step.id!r} keeps its outcome, but its command was changed"
+        elif step.id in kept and not outcome_holds(run, recorded[step.id], now[step.id]):
+            yield f"step {step.id!r} keeps its outcome, but its exit codes were changed and deny it"
+
+
+def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
+    """Whether a step's latest attempt ended in the same way by what its exit code means now."""
+    attempt = run.attempts.get(step.position)
+    if attempt is None or attempt.job_id is None or not is_decisive(attempt, step):
+        return True
+    code = recorded_code(run, attempt)
+    return code is None or spec.outcome_of(code) == attempt.status
+
+
+def is_decisive(attempt: Attempt, step: Step) -> bool:
+    """Whether the step stands as it does because of this attempt.
+
+    It does not because of an earlier one, nor, after a retry, before the first one since.
+    """
+    return attempt.number == step.attempt_no and step.has_begun

@@ -1,0 +1,53 @@
+"""`status` for scripts, whose plainest spelling is read without click.
+
+Dashboards and sensors ask every few seconds, and loading click costs more than the answer.
+Everything but the plainest spelling, help and mistakes included, is the matter of `cli`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Question(NamedTuple):
+    """What a plain call of `status` asks."""
+
+    run_key: str
+    database: str | None
+
+
+def parse_question(words: Sequence[str]) -> Question | None:
+    """Read `[--db PATH] status --run-key KEY [--format json]`; None if it is anything else.
+
+    >>> parse_question(["--db=x.sqlite3", "status", "--run-key", "nightly"])
+    Question(run_key='nightly', database='x.sqlite3')
+    >>> parse_question(["status", "--run-key", "nightly", "--format", "table"])
+    """
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        name, has_value, value = word.partition("=")
+        if word == "status" and not found.keys() - {"--db"}:
+            found[word] = word
+        elif name in found or name not in options_here(found):
+            return None
+        else:
+            found[name] = value if has_value else next(rest, "")
+    plain = "status" in found and found.get("--format", "json") == "json" and all(found.values())
+    if not plain or "--run-key" not in found:
+        return None
+    return Question(found["--run-key"], found.get("--db"))
+
+
+def options_here(found: dict[str, str]) -> tuple[str, ...]:
+    """Return the options that may come next: a global one before the command, or its own."""
+    return ("--run-key", "--format") if "status" in found else ("--db",)
+
+
+def answer(question: Question) -> None:
+    """Print the run as it is now, as `commands.status` does."""
+    from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.home.settings import Settings
+    from orchesjob_flow.views.run_json import print_run
+
+    settings = Settings.from_options(question.database, None)
+    print_run(*RunHandle(question.run_key, settings).snapshot())

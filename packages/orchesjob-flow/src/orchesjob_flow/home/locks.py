@@ -1,0 +1,165 @@
+"""Locks that the kernel frees when their holder dies: one runner for a run, and its calls (4.5).
+
+`flock` on files that only `prune` removes, while it holds them. A lock belongs to the open file,
+not to the process: a child that inherits the descriptor holds it too, without a gap.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from orchesjob_flow.errors import UnsafePlace, name_process
+
+PATIENCE_WITH_READERS_SEC = 0.2
+RETRY_SEC = 0.02
+NOWHERE_ELSE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""Follow no link, be inherited by nobody by accident, and never wait at a pipe."""
+PRIVATE = 0o600
+"""The mode of a file that its owner alone reads and writes."""
+
+
+class Lock:
+    """A lock that is held until the last process that has it closes it or dies."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        """Use `take`, `wait` or `inherit`."""
+        self._descriptor = descriptor
+        self.path = path
+
+    @classmethod
+    def take(cls, path: Path, *, wait_sec: float = PATIENCE_WITH_READERS_SEC) -> "Lock | None":
+        """Take the lock, or return None if another process holds it for longer than `wait_sec`.
+
+        The default bridges the moment in which a reader checks whether the lock is held.
+        """
+        deadline = time.monotonic() + wait_sec
+        while True:
+            lock = cls._try(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lock is not None or time.monotonic() >= deadline:
+                return lock
+            time.sleep(RETRY_SEC)
+
+    @classmethod
+    def wait(cls, path: Path, *, before_waiting: Callable[[], None]) -> "Lock":
+        """Take the lock as soon as it is free; if it is held, call `before_waiting` first."""
+        lock = cls.take(path)
+        if lock is None:
+            before_waiting()
+        while lock is None:
+            lock = cls._try(path, fcntl.LOCK_EX)
+        return lock
+
+    @classmethod
+    def inherit(cls, descriptor: int, path: Path) -> "Lock":
+        """Take over a descriptor from the parent process, and keep it from our own children."""
+        os.set_inheritable(descriptor, False)
+        return cls(descriptor, path)
+
+    @classmethod
+    def _try(cls, path: Path, operation: int) -> "Lock | None":
+        descriptor = open_owned(path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, operation)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:  # it is raised again: only the descriptor must not stay open
+            os.close(descriptor)
+            raise
+        lock = cls(descriptor, path)
+        if lock.is_current():
+            return lock
+        lock.close()  # somebody replaced the file: this lock protects nothing
+        return None
+
+    def fileno(self) -> int:
+        """Return the descriptor, for a child that has to hold the lock too."""
+        return self._descriptor
+
+    def is_current(self) -> bool:
+        """Whether the path still names the file that is locked."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except OSError:
+            return False
+
+    def sign(self) -> None:
+        """Write this process's id into the lock, for `holder`; skip it on a full disk."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        """Release the lock in this process."""
+        os.close(self._descriptor)
+
+
+class Holder(NamedTuple):
+    """The process that holds a lock; `pid` is None until it has signed."""
+
+    pid: int | None
+
+    def __str__(self) -> str:
+        """Name the process in a message."""
+        return name_process(self.pid)
+
+
+def holder(path: Path) -> Holder | None:
+    """Return the process that holds a lock, or None if there is none. Creates nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | NOWHERE_ELSE)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return Holder(parse_signature(os.pread(descriptor, 32, 0)))
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def parse_signature(signature: bytes) -> int | None:
+    """Read the process id that a holder has written; None if there is none."""
+    text = signature.strip()
+    return int(text) if text.isdigit() else None
+
+
+def open_owned(path: Path, flags: int) -> int:
+    """Open a file of ours in a folder of ours, creating it for its owner only.
+
+    Raises:
+        UnsafePlace: It cannot be opened, or is not a plain file that is ours alone.
+    """
+    try:
+        descriptor = os.open(path, flags | NOWHERE_ELSE, PRIVATE)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnsafePlace(path, "is a symbolic link, and must be a file of its own") from error
+        raise UnsafePlace(path, f"cannot be opened: {error.strerror}") from error
+    found = os.fstat(descriptor)
+    problem = find_foreign(found)
+    if problem is not None:
+        os.close(descriptor)
+        raise UnsafePlace(path, problem)
+    if found.st_mode & PRIVATE != PRIVATE:  # the umask took it away, and nobody could open it again
+        os.fchmod(descriptor, PRIVATE)
+    return descriptor
+
+
+def find_foreign(found: os.stat_result) -> str | None:
+    """Say why an open file is not ours alone, so that writing to it would reach somebody else."""
+    if not stat.S_ISREG(found.st_mode):
+        return "is not a regular file"
+    if found.st_uid != os.geteuid():
+        return "belongs to another user"
+    if found.st_nlink > 1:
+        return "is a hard link, and must be a file of its own"
+    return None

@@ -1,0 +1,92 @@
+"""The home of orchesjob that a run belongs to: the one recorded with it, and no other (rule 4.8).
+
+Whoever calls orchesjob for a run does so in the environment that is made here. What is in such a
+home only orchesjob knows.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from flow_store import Run
+from orchesjob_client import orchesjob_home
+from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
+
+VARIABLE = "ORCHESJOB_HOME"
+REMEDY = f"set {VARIABLE} to a folder that you can write to"
+
+
+def home_of_new_run(environ: Mapping[str, str]) -> str:
+    """Return the home in which the jobs of a run that starts now will be.
+
+    Raises:
+        UnusableOrchesjobHome: orchesjob could not write there.
+    """
+    home = named_home(environ)
+    refuse_unwritable(home)
+    return home
+
+
+def named_home(environ: Mapping[str, str]) -> str:
+    """Return the real path of the home that the environment names, or of orchesjob's default.
+
+    Raises:
+        UnusableOrchesjobHome: It is relative to a directory that is gone.
+    """
+    try:
+        return orchesjob_home(environ)
+    except FileNotFoundError as error:
+        problem = "cannot be found: the current directory has been removed"
+        raise UnusableOrchesjobHome(environ[VARIABLE], problem, REMEDY) from error
+
+
+def refuse_unwritable(home: str) -> None:
+    """Refuse a home that orchesjob could not make or write (rule 6.13).
+
+    Raises:
+        UnusableOrchesjobHome: It is no folder, or this user cannot write to it.
+    """
+    path = Path(home)
+    nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    what = "" if nearest == path else f"cannot be made, because {nearest} "
+    if not nearest.is_dir():
+        raise UnusableOrchesjobHome(home, f"{what}is not a folder", REMEDY)
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        raise UnusableOrchesjobHome(home, f"{what}cannot be written by this user", REMEDY)
+
+
+def environ_of(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment with which orchesjob is called for a run.
+
+    A run of an older version has no home recorded: it takes the one that the environment names.
+
+    Raises:
+        OtherOrchesjobHome: The environment names another home than the run's.
+        UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
+    """
+    named = named_home(environ)
+    recorded = named if run.orchesjob_home is None else run.orchesjob_home
+    is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link
+    if environ.get(VARIABLE) and not is_same:
+        raise OtherOrchesjobHome(run.run_key, recorded, named)
+    refuse_gone(run)
+    if is_same and not environ.get(VARIABLE):
+        return environ  # orchesjob's default: to set it would lead a nested flow elsewhere
+    return {**environ, VARIABLE: recorded}
+
+
+def refuse_gone(run: Run) -> None:
+    """Refuse a run whose jobs have gone with their home: orchesjob would begin an empty one.
+
+    Raises:
+        UnusableOrchesjobHome: The home does not exist, though jobs of the run were in it.
+    """
+    home = run.orchesjob_home
+    has_jobs = any(attempt.job_id is not None for attempt in run.attempts.values())
+    if home is not None and has_jobs and not Path(home).is_dir():
+        raise UnusableOrchesjobHome(
+            home,
+            f"is gone, and with it the jobs of run {run.run_key!r}",
+            "restore it, or leave a symbolic link there if it was moved; if it is lost for good, "
+            "an empty folder in its place lets the run end",
+        )

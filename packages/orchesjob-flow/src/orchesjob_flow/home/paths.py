@@ -1,0 +1,188 @@
+"""Where the product keeps its things: the database, and beside it `logs/` and `locks/` (rule 6.1).
+
+Only paths and folders: `flow_store`, `locks` and `runner.background` know what is in the files.
+"""
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
+
+DATABASE_NAME = "orchesjob-flow.sqlite3"
+DATABASE_OPTION = "--db"
+LONGEST_RUN_KEY = 255
+LONGEST_READABLE_NAME = 150
+READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+
+
+class Home(NamedTuple):
+    """The places of one flow database.
+
+    `named_by` is the option or the variable that names it; None if nobody has named one.
+    """
+
+    database: Path
+    named_by: str | None = None
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the background runners' logs."""
+        return self.database.parent / "logs"
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the runs' locks."""
+        return self.database.parent / "locks"
+
+    def run_lock(self, run_key: str) -> Path:
+        """Return the lock of whoever advances the run."""
+        return self.locks / f"{encode_run_key(run_key)}.lock"
+
+    def calls_lock(self, run_key: str) -> Path:
+        """Return the lock that every call of orchesjob for the run holds while it is under way."""
+        return self.locks / f"{encode_run_key(run_key)}.calls"
+
+    def log(self, run_key: str, stream: str) -> Path:
+        """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
+        return self.logs / f"orchesjob-flow-{encode_run_key(run_key)}.{stream}.log"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in which the product keeps its things."""
+        return (self.database.parent, self.logs, self.locks)
+
+    def refuse_missing(self) -> None:
+        """Refuse a home that somebody has named and that does not exist (rule 6.13).
+
+        A folder without a database is an empty home, and so is the default.
+
+        Raises:
+            HomeMissing: The file of the option, or the folder of the variable, does not exist.
+        """
+        named = self.database if self.named_by == DATABASE_OPTION else self.database.parent
+        if self.named_by is not None and not named.exists():
+            raise HomeMissing(named, self.named_by)
+
+    def prepare(self) -> None:
+        """Create the folders that are missing, for their owner only.
+
+        Raises:
+            UnsafePlace: A folder cannot be made, or others own it or can write it.
+        """
+        for folder in self.folders:
+            try:
+                for missing in reversed([path for path in folder.parents if not path.exists()]):
+                    make_private(missing)
+                make_private(folder)
+            except OSError as error:
+                raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error
+            refuse_shared(folder)
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder for its owner only, whatever the umask; leave one that exists as it is."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        folder.chmod(0o700)  # from which the umask may have taken something away
+
+
+def refuse_no_folder(path: Path) -> None:
+    """Refuse something else in a folder's place.
+
+    Raises:
+        UnsafePlace: It is a file or the like.
+    """
+    if not path.is_dir():
+        raise UnsafePlace(path, "is not a folder (move it away)")
+
+
+def refuse_shared(folder: Path) -> None:
+    """Refuse a folder that is not one user's alone.
+
+    Whoever can write the database can have commands executed, and a sticky bit does not prevent
+    others from creating the files that SQLite reads beside it.
+
+    Raises:
+        UnsafePlace: Others own it or can write it.
+    """
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise UnsafePlace(folder, "belongs to another user")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
+        remedy = "" if is_shared else " (chmod 700 fixes it)"
+        raise UnsafePlace(folder, f"can be written by others{remedy}")
+
+
+def find_home(database: str | None, environ: Mapping[str, str]) -> Home:
+    """Find the database: as named, else in the homes that the environment names (rule 6.1)."""
+    path, named_by = name_database(database, environ)
+    try:
+        return Home(path.absolute(), named_by)
+    except FileNotFoundError as error:
+        problem = "cannot be found: the current directory has been removed"
+        raise UnsafePlace(path, problem) from error
+
+
+def name_database(database: str | None, environ: Mapping[str, str]) -> tuple[Path, str | None]:
+    """Return the path of the database, perhaps a relative one, and what names it."""
+    if database:
+        return Path(database), DATABASE_OPTION
+    for variable in ("ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"):
+        if environ.get(variable):
+            return Path(environ[variable]) / DATABASE_NAME, variable
+    try:
+        user = Path.home()
+    except RuntimeError as error:
+        problem = "cannot be found: HOME is not set and the user has none"
+        raise UnsafePlace(Path("~"), problem) from error
+    return user / ".local" / "share" / "orchesjob-flow" / DATABASE_NAME, None
+
+
+def check_run_key(run_key: str) -> None:
+    """Refuse what cannot name a run (rule 4.1).
+
+    Raises:
+        BadRunKey: It is empty, too long, or holds a character that cannot be seen.
+    """
+    if not run_key:
+        raise BadRunKey(run_key, "is empty")
+    if len(run_key) > LONGEST_RUN_KEY:
+        raise BadRunKey(run_key, f"has {len(run_key)} characters")
+    for place, character in enumerate(run_key, start=1):
+        if unicodedata.category(character) in UNPRINTABLE:
+            raise BadRunKey(run_key, f"holds {character!a} as character {place}")
+
+
+def encode_run_key(run_key: str) -> str:
+    """Turn a run key into a file name, no two keys into one (rule 4.1).
+
+    >>> encode_run_key("scheduled__2026-05-07T00:00:00+00:00")
+    'scheduled__2026-05-07T00:00:00+00:00'
+    >>> encode_run_key("a/b"), encode_run_key("a_b")
+    ('a%2Fb', 'a_b')
+
+    A name that would be too long for a file system ends with a digest; `%%`, which quoting never
+    makes, distinguishes it from every other name.
+    """
+    name = run_key
+    if not READABLE.fullmatch(run_key):
+        from urllib.parse import quote  # slower to import than the rest of this module
+
+        name = quote(run_key, safe="+=@,:")
+    if len(name) <= LONGEST_READABLE_NAME:
+        return name
+    import hashlib
+
+    digest = hashlib.sha256(run_key.encode()).hexdigest()
+    return f"{name[: LONGEST_READABLE_NAME - 70]}%%{digest}"

@@ -1,0 +1,186 @@
+"""A recorded run as commands find it: its key together with the database that holds it.
+
+What is here reads records and takes locks; what becomes of a run is decided elsewhere.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from flow_store import FlowStatus, FlowStore, Run, RunSummary, StoreMissing, StoreUnavailable
+from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_flow.errors import RunnerBusy, RunNotFound
+from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
+from orchesjob_flow.home.paths import check_run_key
+from orchesjob_flow.home.settings import Settings
+
+UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
+
+
+class Snapshot(NamedTuple):
+    """A run at one moment, and the process that advanced it; None if there was none."""
+
+    run: Run
+    runner: Holder | None
+
+
+class Listed(NamedTuple):
+    """A run in a list, and the process that advances it; None if there is none."""
+
+    run: RunSummary
+    runner: Holder | None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run has not ended and no process advances it."""
+        return self.runner is None and not self.run.status.is_terminal
+
+
+class RunHandle(NamedTuple):
+    """A run key and the settings that say where its run is; there may be no such run yet."""
+
+    run_key: str
+    settings: Settings
+
+    def snapshot(self) -> Snapshot:
+        """Read the run and who advances it; write nothing (rule 6.1).
+
+        Raises:
+            BadRunKey, RunNotFound: There is no such run, or there can be none.
+            HomeMissing: There is no such home (rule 6.13).
+        """
+        with self.open_readonly() as store:
+            return Snapshot(self.load(store), self.holder())
+
+    def open_readonly(self) -> FlowStore:
+        """Open the database of a run that must be there, and write nothing."""
+        check_run_key(self.run_key)
+        try:
+            return FlowStore.open_readonly(self.settings.home.database)
+        except StoreMissing as error:
+            self.settings.home.refuse_missing()
+            raise self.not_found() from error
+
+    def open(self) -> FlowStore:
+        """Open the database of a run that must be there, for writing; create none."""
+        check_run_key(self.run_key)
+        if not self.settings.home.database.exists():
+            self.settings.home.refuse_missing()
+            raise self.not_found()
+        return open_store(self.settings)
+
+    def load(self, store: FlowStore) -> Run:
+        """Load the run.
+
+        Raises:
+            RunNotFound: The database has no run of this key.
+        """
+        run = store.load(self.run_key)
+        if run is None:
+            raise self.not_found()
+        return run
+
+    def is_recorded(self) -> bool:
+        """Whether there is such a run. Creates nothing."""
+        if not self.settings.home.database.exists():
+            return False
+        try:
+            with FlowStore.open_readonly(self.settings.home.database) as store:
+                return store.has(self.run_key)
+        except StoreMissing:  # an empty file
+            return False
+
+    def in_home_of(self, run: Run) -> "RunHandle":
+        """Return the handle with the orchesjob home that is recorded with its run (rule 4.8).
+
+        Raises:
+            OtherOrchesjobHome: The environment names another one.
+            UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
+        """
+        # Looking at a run imports nothing that calls orchesjob.
+        from orchesjob_flow.home.orchesjob_home import environ_of
+
+        environ = environ_of(run, self.settings.environ)
+        return self._replace(settings=self.settings._replace(environ=environ))
+
+    def not_found(self) -> RunNotFound:
+        """Make the error that says that the database has no such run."""
+        return RunNotFound(self.run_key, self.settings.home.database)
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock of whoever advances the run."""
+        return self.settings.home.run_lock(self.run_key)
+
+    @property
+    def calls_lock_path(self) -> Path:
+        """The lock that each call of orchesjob for the run holds while it is under way."""
+        return self.settings.home.calls_lock(self.run_key)
+
+    def log(self, stream: str) -> Path:
+        """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
+        return self.settings.home.log(self.run_key, stream)
+
+    def holder(self) -> Holder | None:
+        """Tell which process advances the run; None if there is none."""
+        return holder(self.lock_path)
+
+    def lock(self, *, wait_sec: float = PATIENCE_WITH_READERS_SEC) -> Lock | None:
+        """Take the run's lock; None if another process holds it for longer than `wait_sec`."""
+        return Lock.take(self.lock_path, wait_sec=wait_sec)
+
+    def lock_or_refuse(self) -> Lock:
+        """Take the run's lock.
+
+        Raises:
+            RunnerBusy: Another process advances the run (rule 4.5).
+        """
+        lock = self.lock()
+        if lock is None:
+            runner = self.holder()
+            raise RunnerBusy(self.run_key, None if runner is None else runner.pid)
+        return lock
+
+
+def find_runs(
+    settings: Settings,
+    *,
+    statuses: Collection[FlowStatus] = (),
+    flow_id: str | None = None,
+    limit: int | None = None,
+) -> list[Listed]:
+    """Read the runs, newest first, and write nothing. An empty home has none.
+
+    Raises:
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            runs = store.runs(statuses=statuses, flow_id=flow_id, limit=limit)
+    except StoreMissing:
+        settings.home.refuse_missing()
+        return []
+    return [
+        Listed(run, None if run.status.is_terminal else RunHandle(run.run_key, settings).holder())
+        for run in runs
+    ]
+
+
+def open_store(settings: Settings) -> FlowStore:
+    """Open the database for writing, and create what is missing of it and its folders."""
+    settings.home.prepare()
+    return patiently(settings, lambda: FlowStore.open(settings.home.database))
+
+
+def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
+    """Try again while the database is locked or full, as long as the patience lasts (rule 5.7)."""
+    end, backoff = time.monotonic() + settings.patience_sec, FIRST_BACKOFF_SEC
+    while True:
+        try:
+            return ask()
+        except StoreUnavailable as error:
+            if not error.retryable or time.monotonic() + backoff > end:
+                raise
+        time.sleep(backoff)
+        backoff = longer(backoff)

@@ -1,0 +1,47 @@
+"""Which files hold what the steps of a run have printed: orchesjob names them in its answers.
+
+Only which: `views` reads the files.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from flow_store import Attempt, Run, reported_job
+
+
+class Choice(NamedTuple):
+    """Whose output is asked for: one step's or all steps', the latest attempt's or a certain one's.
+
+    `tail` is how many of the last lines of each file are shown, or None for all.
+    """
+
+    step: str | None
+    attempt: int | None
+    streams: Sequence[str]
+    tail: int | None
+
+
+class Source(NamedTuple):
+    """One stream of one attempt."""
+
+    step_id: str
+    number: int
+    stream: str
+
+
+def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Source, Path]:
+    """Return the files that are asked for, in the order of the steps."""
+    wanted: dict[int, Attempt] = {}
+    for attempt in attempts:  # by step and number: the latest of a step comes last
+        if attempt.job is not None and choice.attempt in (None, attempt.number):
+            wanted[attempt.position] = attempt
+    files: dict[Source, Path] = {}
+    for step in run.steps:
+        if choice.step in (None, step.step_id) and step.position in wanted:
+            attempt = wanted[step.position]
+            job = reported_job(run, attempt) or {}
+            for stream in choice.streams:
+                if isinstance(path := job.get(f"{stream}_file"), str):
+                    files[Source(step.step_id, attempt.number, stream)] = Path(path)
+    return files

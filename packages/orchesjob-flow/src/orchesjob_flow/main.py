@@ -1,0 +1,182 @@
+"""The one door: where the program begins, and where every error becomes an exit code (rule 6.9).
+
+Nothing is decided here about runs, and no other place catches an error only to print it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from orchesjob_flow.errors import FlowError, Interrupted, ResultLost
+from orchesjob_flow.exit_codes import DONE, SIGNALLED, WRONG
+from orchesjob_flow.fast_status import answer, parse_question
+from orchesjob_flow.views.streams import (
+    reopen_standard_streams,
+    write_message,
+    write_result,
+)
+from orchesjob_flow.views.text import dump_json
+
+STEPS_RUN = "steps that have started keep running under orchesjob"
+LEFT_BEHIND = {
+    "start": STEPS_RUN,
+    "retry": STEPS_RUN,
+    "resume": STEPS_RUN,
+    "watch": f"{STEPS_RUN}, and so does any other process that advances the run",
+    "cancel": "a recorded request stays, and the process that advances the run carries it out",
+}
+"""What an interrupted command leaves behind."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    reopen_standard_streams()
+    # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
+    # how its command ended.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+    try:
+        return run_command(words)
+    except Interrupted as stop:
+        return interrupted(stop.signum, words)
+    except BrokenPipeError:
+        forget_output()
+        return WRONG
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        if "drive" in words and not is_expected(error):
+            import traceback
+
+            traceback.print_exc()  # into the log of the background process
+        forget_output()
+        write_message(dump_json(describe(error), indent=None))
+        return WRONG
+
+
+def run_command(words: list[str]) -> int:
+    """Answer a plain question at once, and let click read everything else."""
+    question = parse_question(words)
+    if question is not None:
+        answer(question)
+        return DONE
+    import click
+
+    from orchesjob_flow.cli import cli
+    from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
+
+    if COMPLETE_VARIABLE in os.environ:
+        from orchesjob_flow.cli.shells import register
+
+        register()
+    colour = False if "NO_COLOR" in os.environ else None
+    try:
+        result = cli.main(words, PROGRAM, COMPLETE_VARIABLE, standalone_mode=False, color=colour)
+    except click.exceptions.NoArgsIsHelpError as error:
+        write_result(f"{error.ctx.get_help()}\n")
+        raise click.UsageError("no command was given", error.ctx) from error
+    except SystemExit as error:  # click has answered TAB, or nobody reads stdout any more
+        if COMPLETE_VARIABLE in os.environ:
+            return DONE
+        raise BrokenPipeError from error
+    except OSError as error:
+        if was_raised_in("click.utils", error):  # which prints only help and the version
+            raise ResultLost(error.strerror or str(error)) from error
+        raise
+    sys.stdout.flush()
+    return result if isinstance(result, int) else DONE
+
+
+def was_raised_in(module: str, error: Exception) -> bool:
+    """Tell whether it was a call made by this module that failed."""
+    import traceback
+
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    name: str = frame.f_globals["__name__"]
+    return name == module
+
+
+def interrupt(signum: int, _frame: FrameType | None) -> None:
+    """End what is being done, if no runner handles the signal."""
+    raise Interrupted(signum)
+
+
+def interrupted(signum: int, words: Sequence[str]) -> int:
+    """Report a signal, and the command line that resumes what it has interrupted (rule 6.9)."""
+    described = {"error": f"interrupted by {signal.Signals(signum).name}"}
+    command = next((word for word in words if word in LEFT_BEHIND), None)
+    if command is not None:
+        import shlex
+
+        described["error"] += f"; {LEFT_BEHIND[command]}"
+        described["resume"] = shlex.join(["orchesjob-flow", *words_to_resume(command, words)])
+    write_message(dump_json(described, indent=None))
+    return SIGNALLED + signum
+
+
+def words_to_resume(command: str, words: Sequence[str]) -> list[str]:
+    """Return the command line that resumes: the same, unless a `retry` has reopened the run.
+
+    >>> words_to_resume("retry", ["--db", "x", "retry", "--step=load", "--run-key", "k", "-d"])
+    ['--db', 'x', 'resume', '--run-key', 'k']
+    """
+    if command != "retry":
+        return list(words)
+    place = words.index(command)
+    key = next(number for number, word in enumerate(words) if word.startswith("--run-key"))
+    size = 1 if "=" in words[key] else 2
+    return [*words[:place], "resume", *words[key : key + size]]
+
+
+def forget_output() -> None:
+    """Keep Python from trying again, when it exits, to write what cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """Describe an error in one sentence, with the data that a script can use."""
+    if not is_expected(error):
+        return describe_usage(error) or {
+            "error": f"internal error, please report it: {error!r}; every run is as it was"
+        }
+    described: dict[str, Any] = {"error": str(error)}
+    problems = getattr(error, "problems", None)
+    if problems is not None:
+        from orchesjob_flow.views.problem_json import problem_json
+
+        described["problems"] = [problem_json(problem) for problem in problems]
+    for detail in ("differences", "conflicts"):
+        if hasattr(error, detail):
+            described[detail] = list(getattr(error, detail))
+    return described
+
+
+def describe_usage(error: Exception) -> dict[str, Any] | None:
+    """Describe a mistake on the command line, and name its help; None for another error."""
+    import click
+
+    if not isinstance(error, click.ClickException):
+        return None
+    described = {"error": error.format_message()}
+    if isinstance(error, click.UsageError):
+        command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
+        described["help"] = f"{command} --help"
+    return described
+
+
+def is_expected(error: Exception) -> bool:
+    """Tell whether an error was foreseen, or is a bug."""
+    if isinstance(error, FlowError | OSError):
+        return True
+    from flow_spec import FlowSpecError
+    from flow_store import StoreError
+    from orchesjob_client import OrchesjobError
+
+    return isinstance(error, FlowSpecError | StoreError | OrchesjobError)

@@ -1,0 +1,100 @@
+"""Putting a runner together in the process that holds the run's lock.
+
+Every command that advances a run does this: `start`, `resume` and `retry`, their background child,
+`cancel`, `tick` and `watch --advance`.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from queue import SimpleQueue
+from types import FrameType
+
+from flow_spec import FlowSpec
+from flow_store import FlowStore
+from orchesjob_client import OrchesjobClient, locate, orchesjob_home
+from orchesjob_flow.clock import now
+from orchesjob_flow.engine.run import Limits, RunState
+from orchesjob_flow.errors import CallsInFlight
+from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.runner.loop import Inbox, Runner, Stop
+from orchesjob_flow.runner.performer import Performer
+from orchesjob_flow.views.streams import warn
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runner]:
+    """Put together the runner of a run whose lock this process holds; while open, signals stop it.
+
+    Raises:
+        RunNotFound: There is no such run.
+        OrchesjobMissing: There is no orchesjob (rule 6.2).
+        CallsInFlight: A call of the last runner is under way for longer than the patience lasts.
+        OtherOrchesjobHome, UnusableOrchesjobHome: The run's jobs are elsewhere (rule 4.8).
+    """
+    run = handle.load(store)
+    settings = handle.in_home_of(run).settings
+    orchesjob = locate(settings.orchesjob, settings.environ)
+    lock.sign()
+    if run.orchesjob_home is None:  # an older version recorded the run
+        home = orchesjob_home(settings.environ)
+        patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))
+    inbox: Inbox = SimpleQueue()
+    limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
+    state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
+    with (
+        closing(take_calls_lock(handle)) as calls_lock,
+        closing(
+            Performer(
+                OrchesjobClient(orchesjob),
+                inbox.put,
+                directory=run.directory,
+                calls_lock=calls_lock.fileno(),
+                starts=limits.starts,
+                environ=settings.environ,
+                warn=warn,
+            )
+        ) as performer,
+        stopped_by_signals(inbox),
+    ):
+        yield Runner(
+            state, store, run.revision, inbox, now=now, perform=performer.perform, warn=warn
+        )
+    if state.status.is_terminal:
+        store.checkpoint()
+
+
+def take_calls_lock(handle: RunHandle) -> Lock:
+    """Wait until no call of an earlier runner is under way, and take the lock that shows this.
+
+    Each start and abort of this runner inherits the lock, and so holds it even if we die.
+    """
+    patience_sec = handle.settings.patience_sec
+    calls_lock = Lock.take(handle.calls_lock_path, wait_sec=patience_sec)
+    if calls_lock is None:
+        raise CallsInFlight(handle.run_key, patience_sec)
+    return calls_lock
+
+
+@contextmanager
+def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
+    """Let the first signal to end this process stop the runner cleanly; a second one ends it."""
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        for number in STOP_SIGNALS:
+            if signal.getsignal(number) is stop:
+                signal.signal(number, signal.SIG_DFL)
+        inbox.put(Stop(signum))
+
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,36 @@
+"""Driving a run to its end in this process, or waiting for the process that does."""
+
+from contextlib import closing
+
+from flow_store import FlowStore, Run
+from orchesjob_flow.home.locks import Holder, Lock
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.runner.assembly import runner_of
+from orchesjob_flow.views.streams import warn
+
+
+def drive_or_wait(handle: RunHandle, store: FlowStore) -> Run:
+    """Bring a run to its end; where another process drives it, wait until it ends or dies."""
+    run = handle.load(store)
+    if run.status.is_terminal:
+        return run
+    handle = handle.in_home_of(run)
+    lock = Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle))
+    with closing(lock):
+        return drive(handle, store, lock)
+
+
+def drive(handle: RunHandle, store: FlowStore, lock: Lock) -> Run:
+    """Drive a run, whose lock this process holds, to its end if it has not ended yet."""
+    run = handle.load(store)
+    if run.status.is_terminal:
+        return run
+    with runner_of(handle, store, lock) as runner:
+        runner.drive()
+    return handle.load(store)
+
+
+def tell_waiting(handle: RunHandle) -> None:
+    """Tell on stderr what a second foreground command waits for."""
+    runner = handle.holder() or Holder(None)
+    warn(f"{runner} advances run {handle.run_key!r}; waiting for its outcome")

@@ -1,0 +1,217 @@
+"""The loop of a run: events out of the inbox, one commit, then the effects (the shell of `engine`).
+
+Whoever calls it holds the run's lock. It reads the clock, and knows neither orchesjob nor any rule
+of the product. `perform` and `now` are all that a simulation has to replace.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
+from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine import update
+from orchesjob_flow.engine.effects import Effect, GiveUp, SetTimer, Warn
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    CallUnanswered,
+    CancelSeen,
+    Event,
+    RunnerStarted,
+    RunningAnswered,
+    StartAnswered,
+    StatusAnswered,
+    SurvivorsSeen,
+    TimerDue,
+    WatchAnswered,
+)
+from orchesjob_flow.engine.run import RunState
+from orchesjob_flow.engine.turn import Decision
+from orchesjob_flow.errors import GaveUp, Interrupted
+
+LOOK_FOR_CANCEL_SEC = 0.4
+COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
+ANSWERS = (
+    StartAnswered,
+    StatusAnswered,
+    AbortAnswered,
+    RunningAnswered,
+    CallUnanswered,
+    WatchAnswered,
+    SurvivorsSeen,
+)
+
+
+class Stop(NamedTuple):
+    """A signal asks the runner to end: what it knows is committed, nothing new begins."""
+
+    signum: int
+
+
+type Inbox = SimpleQueue[Event | Stop]
+
+
+class Runner:
+    """Drives one run, in one thread, until it ends or something asks it to stop."""
+
+    def __init__(  # noqa: PLR0913 - its ports
+        self,
+        run: RunState,
+        store: FlowStore,
+        revision: int,
+        inbox: Inbox,
+        *,
+        now: Callable[[], Now],
+        perform: Callable[[Effect], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        """Prepare to drive `run`, whose rows in `store` have this `revision`."""
+        self.run = run
+        self._store = store
+        self._revision = revision
+        self._inbox = inbox
+        self._now = now
+        self._perform = perform
+        self._warn = warn
+        self._timers: list[tuple[float, int, TimerDue]] = []
+        self._timers_set = 0
+        self._unanswered = 0
+        self._held: list[Event | Stop] = [RunnerStarted()]
+        self._seen_version: int | None = None
+        self._commits = 0
+
+    def drive(self, *, until: float | None = None) -> FlowStatus:
+        """Advance the run until it is terminal, or until the monotonic clock reaches `until`.
+
+        Raises:
+            GaveUp: The patience is over, or the database is gone (rule 5.7).
+            Interrupted: A `Stop` came in.
+            StoreError: The database is broken, or somebody else drives the run.
+        """
+        while not self.run.status.is_terminal:
+            self.take_turn(until)
+            if until is not None and self._now().mono >= until:
+                break
+        return self.run.status
+
+    def settle(self) -> FlowStatus:
+        """Advance the run until every question is answered and nothing else can be done now."""
+        while not self.run.status.is_terminal and (self._held or self._unanswered):
+            self.take_turn()
+        return self.run.status
+
+    def take_turn(self, until: float | None = None) -> None:
+        """Wait for something to happen, decide what it means, commit that, and act on it."""
+        events = [*self._arrived(until), *self._due_timers()]
+        stop = next((event for event in events if isinstance(event, Stop)), None)
+        decision = Decision()
+        for event in events:
+            if not isinstance(event, Stop):
+                self._unanswered -= isinstance(event, ANSWERS)
+                update(self.run, event, self._now(), decision)
+        self._commit(decision)
+        self._checkpoint_now_and_then(decision)
+        if stop is not None:
+            raise Interrupted(stop.signum)
+        self._act(decision.effects)
+
+    def _arrived(self, until: float | None) -> Iterator[Event | Stop]:
+        """Yield the events that are there; if there are none, wait for one, but not for long."""
+        held, self._held = self._held, []
+        yield from held
+        wait_sec = 0.0 if held else self._wait_sec(until)
+        try:
+            yield self._inbox.get(timeout=wait_sec) if wait_sec > 0 else self._inbox.get_nowait()
+            while True:
+                yield self._inbox.get_nowait()
+        except Empty:
+            yield from self._cancel_seen()
+
+    def _wait_sec(self, until: float | None) -> float:
+        mono = self._now().mono
+        ends = [LOOK_FOR_CANCEL_SEC]
+        if self._timers:
+            ends.append(self._timers[0][0] - mono)
+        if until is not None:
+            ends.append(until - mono)
+        return min(ends)
+
+    def _due_timers(self) -> Iterator[TimerDue]:
+        mono = self._now().mono
+        while self._timers and self._timers[0][0] <= mono:
+            yield heapq.heappop(self._timers)[2]
+
+    def _cancel_seen(self) -> Iterator[CancelSeen]:
+        """Yield the request to cancel, if somebody has recorded one since the last look."""
+        if self.run.cancel is not None:
+            return
+        try:
+            version = self._store.data_version()
+            if version == self._seen_version:
+                return
+            request = self._store.cancel_request(self.run.run_key)
+        except StoreUnavailable:
+            return  # the next look is soon, and no start is committed without one
+        self._seen_version = version
+        if request is not None:
+            yield CancelSeen(request)
+
+    def _commit(self, decision: Decision) -> None:
+        """Record the decision; nothing is done before it is recorded."""
+        began, backoff = self._now().mono, FIRST_BACKOFF_SEC
+        while decision.changes:
+            if not self._store.is_same_file():
+                raise GaveUp(self.run.run_key, "the flow database was removed or replaced")
+            try:
+                self._revision = self._store.apply(
+                    self.run.run_key, decision.changes, revision=self._revision
+                )
+            except CancelRequested as seen:
+                update(self.run, CancelSeen(seen.request), self._now(), decision)
+                continue
+            except StoreUnavailable as error:
+                over = self._now().mono - began >= self.run.limits.patience_sec
+                if over or not error.retryable:
+                    raise GaveUp(self.run.run_key, str(error)) from error
+                self._pause(backoff)
+                backoff = longer(backoff)
+                continue
+            return
+
+    def _checkpoint_now_and_then(self, decision: Decision) -> None:
+        """Keep the database's log from growing with the run."""
+        self._commits += bool(decision.changes)
+        if self._commits == COMMITS_BETWEEN_CHECKPOINTS:
+            self._commits = 0
+            self._store.checkpoint()
+
+    def _pause(self, seconds: float) -> None:
+        """Let some time pass; keep what comes in for the next turn, and obey a signal."""
+        end = self._now().mono + seconds
+        while (left := end - self._now().mono) > 0:
+            try:
+                event = self._inbox.get(timeout=left)
+            except Empty:
+                return
+            if isinstance(event, Stop):
+                raise Interrupted(event.signum)
+            self._held.append(event)
+
+    def _act(self, effects: list[Effect]) -> None:
+        gave_up: GiveUp | None = None
+        for effect in effects:
+            match effect:
+                case SetTimer():
+                    self._timers_set += 1
+                    heapq.heappush(self._timers, (effect.at, self._timers_set, effect.event))
+                case Warn():
+                    self._warn(effect.message)
+                case GiveUp():
+                    gave_up = effect
+                case _:
+                    self._unanswered += 1
+                    self._perform(effect)
+        if gave_up is not None:
+            raise GaveUp(self.run.run_key, gave_up.reason)

@@ -1,0 +1,173 @@
+"""Performing effects: calls of orchesjob on worker threads, each answered by one event.
+
+Nothing is decided here and nothing recorded. A call that raises is answered by `CallUnanswered`.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from orchesjob_client import (
+    CallFailed,
+    JobNotFound,
+    JobNotRunning,
+    JobWatcher,
+    OrchesjobClient,
+    OrchesjobError,
+    Process,
+    end_survivors,
+    find_survivors,
+    marked_environment,
+    orchesjob_home,
+)
+from orchesjob_flow.engine.effects import (
+    AbortJob,
+    AskRunning,
+    AskStatus,
+    Effect,
+    EndSurvivors,
+    LookForSurvivors,
+    StartJob,
+    WatchJob,
+)
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    AttemptId,
+    CallUnanswered,
+    Event,
+    JobExited,
+    RunningAnswered,
+    StartAnswered,
+    StatusAnswered,
+    SurvivorsSeen,
+    WatchAnswered,
+)
+from orchesjob_flow.runner.worker_pool import WorkerPool
+
+ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
+LOOK_AGAIN_SEC = 1.0
+
+
+class Performer:
+    """Performs a run's effects with a real orchesjob."""
+
+    def __init__(  # noqa: PLR0913 - what a call needs
+        self,
+        client: OrchesjobClient,
+        post: Callable[[Event], None],
+        *,
+        directory: str,
+        calls_lock: int,
+        starts: int,
+        environ: Mapping[str, str],
+        warn: Callable[[str], None],
+    ) -> None:
+        """Prepare to perform; `post` receives the answers, from other threads, as does `warn`.
+
+        `directory` is where the steps run that name no other; `calls_lock` a descriptor that every
+        start and abort holds while it is under way; `starts` how many starts may run at once, and
+        as many questions; `environ` names orchesjob's home.
+        """
+        self._client = client
+        self._post = post
+        self._warn = warn
+        self._directory = directory
+        self._calls_lock = calls_lock
+        self._environ = dict(environ)
+        self._home = orchesjob_home(environ)
+        self._watcher = JobWatcher(self._job_exited)
+        self._starts = WorkerPool(starts)
+        self._questions = WorkerPool(starts)
+        self._endings = WorkerPool(ENDING_THREADS)
+
+    def perform(self, effect: Effect) -> None:
+        """Begin to perform an effect; its answer comes as an event."""
+        match effect:
+            case WatchJob():
+                watch = self._watcher.watch(effect.attempt, effect.job)
+                self._post(WatchAnswered(effect.attempt, watch))
+            case StartJob():
+                self._call(self._starts, effect.attempt, lambda: self._start(effect))
+            case AskStatus():
+                self._call(self._questions, effect.attempt, lambda: self._status(effect))
+            case AskRunning():
+                self._call(self._questions, None, self._running)
+            case AbortJob():
+                self._call(self._endings, effect.attempt, lambda: self._abort(effect))
+            case LookForSurvivors() | EndSurvivors():
+                self._endings.submit(lambda: self._post(self._survivors(effect)))
+
+    def close(self) -> None:
+        """Stop watching; calls under way are left to themselves."""
+        self._watcher.close()
+
+    def _job_exited(self, attempt: object) -> None:
+        assert isinstance(attempt, AttemptId)  # noqa: S101 - it is the token given to `watch`
+        self._post(JobExited(attempt))
+
+    def _call(self, pool: WorkerPool, attempt: AttemptId | None, call: Callable[[], Event]) -> None:
+        pool.submit(lambda: self._answer(attempt, call))
+
+    def _answer(self, attempt: AttemptId | None, call: Callable[[], Event]) -> None:
+        try:
+            event = call()
+        except OrchesjobError as error:
+            event = CallUnanswered(attempt, error)
+        except Exception as error:  # noqa: BLE001 - a dead thread would leave the loop waiting
+            event = CallUnanswered(attempt, CallFailed("orchesjob", repr(error)))
+        self._post(event)
+
+    def _start(self, effect: StartJob) -> Event:
+        report = self._client.start(
+            effect.attempt_key,
+            effect.command,
+            strict=effect.strict,
+            cwd=self._directory_of(effect),
+            env=marked_environment({**self._environ, **effect.env}, effect.attempt_key),
+            start_timeout_sec=effect.start_timeout_sec,
+            inherit_fd=self._calls_lock,
+        )
+        return StartAnswered(effect.attempt, report)
+
+    def _directory_of(self, effect: StartJob) -> str:
+        if effect.working_dir is None:
+            return self._directory
+        return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given
+
+    def _status(self, effect: AskStatus) -> Event:
+        report = self._client.status(effect.attempt_key, env=self._environ)
+        return StatusAnswered(effect.attempt, report)
+
+    def _running(self) -> Event:
+        running = self._client.running(env=self._environ)
+        return RunningAnswered(frozenset(report.job_key for report in running))
+
+    def _abort(self, effect: AbortJob) -> Event:
+        try:
+            report = self._client.abort(
+                job_id=effect.job_id,
+                grace_sec=effect.grace_sec,
+                reason=effect.reason,
+                inherit_fd=self._calls_lock,
+                env=self._environ,
+            )
+        except (JobNotFound, JobNotRunning):
+            return AbortAnswered(effect.attempt, None)
+        return AbortAnswered(effect.attempt, report)
+
+    def _survivors(self, effect: LookForSurvivors | EndSurvivors) -> Event:
+        return SurvivorsSeen(effect.attempt, self._look(effect))
+
+    def _look(self, effect: LookForSurvivors | EndSurvivors) -> Sequence[Process]:
+        warned = False
+        while True:
+            try:
+                if isinstance(effect, EndSurvivors):
+                    return end_survivors(self._home, effect.attempt_keys, effect.grace_sec)
+                return find_survivors(self._home, effect.attempt_keys)
+            except Exception as error:  # noqa: BLE001 - an error is not "none found"
+                if not warned:
+                    warned = True
+                    keys = ", ".join(effect.attempt_keys)
+                    self._warn(f"cannot see whether {keys} is still alive: {error}; looking again")
+                time.sleep(LOOK_AGAIN_SEC)

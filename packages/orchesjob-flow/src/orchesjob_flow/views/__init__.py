@@ -1,0 +1,1 @@
+"""How things look: JSON, tables, text and terminals. Nothing here decides anything."""

@@ -1,0 +1,40 @@
+"""What `doctor` has looked at, and how it is shown (rule 9.11)."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from orchesjob_flow.views.text import visible
+
+
+class Grade(StrEnum):
+    """What came of a check."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
+
+
+class Check(NamedTuple):
+    """One thing that was looked at, and a sentence about it, which says how to fix a problem."""
+
+    name: str
+    grade: Grade
+    message: str
+
+
+def check_text(check: Check) -> str:
+    """Write the line of a check."""
+    return f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}\n"
+
+
+def checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:
+    """Describe the checks for scripts."""
+    described = [
+        {"check": name, "verdict": grade.value, "message": message}
+        for name, grade, message in checks
+    ]
+    return {"sound": sound, "checks": described}

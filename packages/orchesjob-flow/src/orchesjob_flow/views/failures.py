@@ -1,0 +1,70 @@
+"""The last lines of what failed steps have printed, on stderr (rule 9.14).
+
+The log of a CI job, or the mail of a cron job, is often all that its reader sees.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from flow_store import Step, StepStatus
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.step_files import Choice, Source, files_of
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.step_lines import Printer
+from orchesjob_flow.views.streams import write_message, write_view_bytes
+from orchesjob_flow.views.text import visible
+
+LAST_LINES = 10
+"""Of each of the two streams."""
+LAST_BYTES = 16 * 1024
+"""Of these lines: one line can be as long as a whole file."""
+MOST_STEPS = 10
+
+
+def show_failures(handle: RunHandle) -> None:
+    """Write which steps of a run went wrong, and the last lines of their latest attempts."""
+    with handle.open_readonly() as store:
+        run, attempts = handle.load(store), store.attempts(handle.run_key)
+    wrong = [step for step in run.steps if went_wrong(step)]
+    for step in wrong[:MOST_STEPS]:
+        choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
+        show_failure(step, files_of(run, attempts, choice))
+    if len(wrong) > MOST_STEPS:
+        more = len(wrong) - MOST_STEPS
+        write_message(f"... and {more} more; `logs` shows what they have printed")
+
+
+def went_wrong(step: Step) -> bool:
+    """Tell whether a step failed, or was ended while it ran because the run's time was over."""
+    cut_short = step.status is StepStatus.CANCELLED and step.has_begun
+    return cut_short or step.status is StepStatus.FAILED
+
+
+def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
+    """Write how one step has failed, and its last lines, each led by its id."""
+    what = f"{step.step_id} {step.status.value} {visible(step.error or '')}"
+    if not has_content(sources.values()):
+        write_message(f"{what}, and has printed nothing")
+        return
+    write_message(f"{what}, after it has printed:")
+    prefixes = {step.step_id: f"{step.step_id} | "}
+    is_terminal = terminal.stderr().stream.isatty()
+    printer = Printer(
+        prefixes,
+        LAST_LINES,
+        terminal=is_terminal,
+        write=write_view_bytes,
+        most_bytes=LAST_BYTES,
+    )
+    printer.show(sources, last=True)
+
+
+def has_content(paths: Iterable[Path]) -> bool:
+    """Tell whether one of these files has content, or is missing."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if path.stat().st_size == 0:
+                continue
+        return True
+    return False

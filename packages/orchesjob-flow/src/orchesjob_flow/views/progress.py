@@ -1,0 +1,163 @@
+"""What a foreground `start`, `retry` or `resume` shows on stderr besides messages (rule 9.14).
+
+A thread of its own looks at what is recorded, as `watch` does: the runner knows nothing of it and
+never waits for a slow terminal, and a run that another process advances is shown as well. Without a
+terminal there is no thread.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import NamedTuple, Protocol
+
+from flow_store import FlowStatus, Run, StepStatus, StoreError
+from orchesjob_flow.errors import FlowError
+from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.reasons import reasons
+from orchesjob_flow.views.streams import hold_messages, warn, write_view
+from orchesjob_flow.views.text import visible
+
+LOOK_SEC = 0.25
+
+
+class View(Protocol):
+    """What shows a run."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the run as it is now."""
+
+
+def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> Run:
+    """Let `advance` bring a run to its end, and show the run in the meantime.
+
+    The `mode` is `plain`, which prints lines, `none`, or `auto`, which draws on a terminal, prints
+    lines on one that cannot draw, and is silent elsewhere. With `plain` and `auto`, the last lines
+    that failed steps have printed follow.
+    """
+    before = look(handle)
+    with view_of(mode, None if before is None else before.run) as view:
+        if view is None:
+            run = advance()
+        else:
+            with observed(view, before, handle):
+                run = advance()
+    is_new = before is None or before.run.revision != run.revision
+    if is_new and mode != "none" and run.status is FlowStatus.FAILED:
+        from orchesjob_flow.views.failures import show_failures
+
+        try:
+            show_failures(handle)
+        except (FlowError, StoreError, OSError) as error:  # the exit code is that of the run
+            warn(f"what the failed steps have printed cannot be shown: {error}")
+    return run
+
+
+@contextmanager
+def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
+    """Choose what shows a run; what had happened before is not shown again."""
+    stderr = terminal.stderr()
+    is_terminal = stderr.stream.isatty()
+    if mode == "auto" and stderr.can_draw:
+        from orchesjob_flow.views.screen import Screen  # slow to import, and seldom needed
+
+        with hold_messages() as messages, closing(Screen(stderr, messages)) as screen:
+            yield screen
+    elif mode == "plain" or (mode == "auto" and is_terminal):
+        yield Lines(before)
+    else:
+        yield None
+
+
+@contextmanager
+def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator[None]:
+    """Let a view show the run again and again, and once more at the end.
+
+    A run that had ended `before` is shown only if it is reopened.
+    """
+    over = threading.Event()
+    seen = before
+
+    def show() -> None:
+        nonlocal seen
+        found = look(handle)
+        if found is None or (found.run.status.is_terminal and seen and found.run == seen.run):
+            return
+        seen = found
+        view.show(found)
+
+    def keep_showing() -> None:
+        while not over.wait(LOOK_SEC):
+            show()
+
+    thread = threading.Thread(target=keep_showing, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        show()
+
+
+def look(handle: RunHandle) -> Snapshot | None:
+    """Read the run if that is possible; if it is not, the command itself reports why."""
+    try:
+        return handle.snapshot()
+    except (FlowError, StoreError, OSError):
+        return None
+
+
+class Transition(NamedTuple):
+    """The beginning or the end of a run or of an attempt; `at` is a Unix timestamp."""
+
+    at: float
+    subject: str
+    begins: bool
+
+
+class Lines:
+    """Prints a line for each transition, however fast they follow each other."""
+
+    def __init__(self, before: Run | None) -> None:
+        """Leave out what had happened `before`."""
+        self._known = set(() if before is None else transitions(before))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print what has happened since."""
+        found = transitions(snapshot.run)
+        new = [transition for transition in found if transition not in self._known]
+        for transition in sorted(new, key=lambda transition: transition.at):
+            moment = time.strftime("%H:%M:%S", time.localtime(transition.at))
+            write_view(f"{moment} {transition.subject} {found[transition]}\n")
+        self._known.update(found)
+
+
+def transitions(run: Run) -> dict[Transition, str]:
+    """Return all that has happened to a run, each with its description, from its history."""
+    found = {}
+    for attempt in run.history:
+        step, number = run.steps[attempt.position], attempt.number
+        found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING attempt {number}"
+        if attempt.finished_at is not None:
+            what = f"attempt {number} {attempt.status.value}"
+            found[Transition(attempt.finished_at, step.step_id, False)] = with_error(
+                what, attempt.error
+            )
+    # A step ends at the same moment as its last attempt: one line tells both.
+    for step, why in zip(run.steps, reasons(run), strict=True):
+        if step.finished_at is not None:
+            error = why if step.status is StepStatus.SKIPPED else step.error
+            found[Transition(step.finished_at, step.step_id, False)] = with_error(
+                step.status.value, error
+            )
+    if run.finished_at is not None:
+        what = with_error(run.status.value, run.error)
+        found[Transition(run.finished_at, visible(run.run_key), False)] = what
+    return found
+
+
+def with_error(what: str, error: str | None) -> str:
+    """Add what went wrong."""
+    return what if error is None else f"{what} {visible(error)}"

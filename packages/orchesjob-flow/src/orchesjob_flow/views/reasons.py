@@ -1,0 +1,119 @@
+"""Why a step is where it is, in a few words: the key `reason` of `status` (rule 9.4).
+
+Nothing is evaluated here, and no flow is checked, since `status` is called every few seconds. The
+value of a condition, operand by operand, is the matter of `commands.explain`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from flow_store import Run, Step, StepStatus
+from orchesjob_flow.views.text import clock_time
+
+NAMED = 5
+# A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
+NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
+
+
+def reasons(run: Run) -> list[str]:
+    """Say why each step is where it is, in the order of the steps.
+
+    A record that somebody has changed by hand is described as it is, not refused.
+    """
+    waits = waits_of(run.definition)
+    rows = {step.step_id: step for step in run.steps}
+    return [
+        reason(step, [rows[name] for name in waits.get(step.step_id, ()) if name in rows])
+        for step in run.steps
+    ]
+
+
+def waits_of(definition: str) -> dict[str, list[str]]:
+    """Return which steps each step waits for, from a stored definition (rule 3.6).
+
+    Raises:
+        StoredFlowError: It is damaged.
+    """
+    try:
+        steps = json.loads(definition)["steps"]
+        return {step["id"]: list(dict.fromkeys(named_by(step))) for step in steps}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # Slower to import than all the rest; it raises the error that says what is wrong.
+        from flow_spec import FlowSpec
+
+        FlowSpec.from_json(definition)
+        raise
+
+
+def named_by(step: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Yield each id in `depends_on` and in `when`, as often as it occurs."""
+    yield from step.get("depends_on", ())
+    yield from filter(None, NAME_IN_CONDITION.findall(str(step.get("when", ""))))
+
+
+def reason(step: Step, waits: Sequence[Step]) -> str:
+    """Say why a step is where it is, given the steps that it waits for.
+
+    Where a `retry` has left it out, their statuses are not those that it was decided by (9.7).
+    """
+    retried = retried_without(step, waits)
+    if retried:
+        names = listed([other.step_id for other in retried])
+        return f"{reason_by_itself(step, ())}, before the retry of {names}"
+    return reason_by_itself(step, waits)
+
+
+def retried_without(step: Step, waits: Sequence[Step]) -> list[Step]:
+    """Return which of `waits` a `retry --only` has had decided anew without the step itself."""
+    return [other for other in waits if step.predates(other)]
+
+
+def reason_by_itself(step: Step, waits: Sequence[Step]) -> str:
+    """Say why a step is where it is, as of its last decision."""
+    match step.status:
+        case StepStatus.PENDING:
+            return reason_to_wait(step, waits)
+        case StepStatus.DELAYED:
+            return reason_for_delay(step)
+        case StepStatus.RUNNING:
+            return step.error or f"attempt {step.attempt_no} is running"
+        case StepStatus.SKIPPED:
+            return reason_to_skip(step, waits)
+        case StepStatus.SUCCEEDED:
+            return f"attempt {step.attempt_no} succeeded"
+        case _:
+            return str(step.error)
+
+
+def reason_to_wait(step: Step, waits: Sequence[Step]) -> str:
+    """Say what a PENDING step waits for."""
+    unfinished = [other for other in waits if not other.status.is_terminal]
+    if unfinished:
+        return f"waits for {spell(unfinished)}"
+    return f"attempt {step.attempt_no + 1} may start"
+
+
+def reason_for_delay(step: Step) -> str:
+    """Say when the next attempt is due, if that is known, and how the last one ended."""
+    at = step.next_attempt_at
+    due = "" if at is None else f", due {clock_time(at)}"
+    return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
+
+
+def reason_to_skip(step: Step, waits: Sequence[Step]) -> str:
+    """Say whether its condition skipped a step, or its command did (rule 9.12)."""
+    if step.has_begun:
+        return f"attempt {step.attempt_no} ended with an exit code that skips the step"
+    return f"its condition was false: {spell(waits)}" if waits else "its condition was false"
+
+
+def spell(steps: Iterable[Step]) -> str:
+    """List some steps with their statuses, and count the rest."""
+    return listed([f"{step.step_id} {step.status.value}" for step in steps])
+
+
+def listed(words: Sequence[str]) -> str:
+    """List the first of some words, and count the rest."""
+    rest = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,111 @@
+"""A run as JSON (rules 6.4 and 6.10). Nothing is decided here and nothing is read."""
+
+import sys
+from typing import Any
+
+from flow_store import Attempt, PastAttempt, Run, RunSummary, Step, StepStatus, reported_job
+from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.views.reasons import reasons
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import dump_json
+
+
+def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
+    """Describe a run; `runner` is the process that advances it, None if there is none."""
+    return {
+        **header_json(run),
+        "orchesjob_home": run.orchesjob_home,
+        "steps": [
+            {
+                **step_json(run, step),
+                "reason": reason,
+                "attempts": [
+                    attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
+                    for attempt in attempts
+                ],
+            }
+            for step, reason, attempts in zip(run.steps, reasons(run), histories(run), strict=True)
+        ],
+        "runner": runner_json(runner),
+    }
+
+
+def header_json(run: Run | RunSummary) -> dict[str, Any]:
+    """Describe a run without its steps."""
+    return {
+        "run_key": run.run_key,
+        "flow_id": run.flow_id,
+        "status": run.status.value,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+    }
+
+
+def runner_json(runner: Holder | None) -> dict[str, Any] | None:
+    """Describe the process that advances a run, if there is one."""
+    return None if runner is None else {"pid": runner.pid, "alive": True}
+
+
+def histories(run: Run) -> list[list[PastAttempt]]:
+    """Return the attempts of each step, in the order of the steps."""
+    found: dict[int, list[PastAttempt]] = {step.position: [] for step in run.steps}
+    for attempt in run.history:
+        found[attempt.position].append(attempt)
+    return list(found.values())
+
+
+def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
+    """Describe an attempt in the history of a step."""
+    return {
+        "number": attempt.number,
+        "run_key": key,
+        "status": attempt.status.value,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "error": attempt.error,
+    }
+
+
+def step_json(run: Run, step: Step) -> dict[str, Any]:
+    """Describe a step by its latest attempt since it was decided last (rule 9.7)."""
+    attempt = latest_attempt(run, step)
+    return {
+        "id": step.step_id,
+        "run_key": shown_key(run.run_key, step),
+        "status": step.status.value,
+        "attempt_no": step.attempt_no,
+        "max_retries": step.max_retries,
+        "next_attempt_at": step.next_attempt_at,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "error": step.error,
+        "orchesjob_status": None if attempt is None else reported_job(run, attempt),
+    }
+
+
+def latest_attempt(run: Run, step: Step) -> Attempt | None:
+    """Return a step's latest attempt, unless a `retry` has had the step decided anew since."""
+    return run.attempts.get(step.position) if step.has_begun else None
+
+
+def shown_key(run_key: str, step: Step) -> str:
+    """Return the key of the attempt that a step is at, or else of its next one (rule 4.2)."""
+    waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
+    is_next = waits or not step.has_begun
+    return attempt_key(run_key, step.step_id, step.attempt_no + is_next)
+
+
+def print_run(run: Run, runner: Holder | None = None) -> None:
+    """Print a run as it is now; none advances one that this process has just left."""
+    print_json(run_json(run, runner))
+
+
+def print_json(value: Any) -> None:
+    """Print a result: indented on a terminal, else as one compact line (rule 6.10)."""
+    stdout = sys.stdout
+    is_utf8 = (stdout.encoding or "").lower().replace("-", "") == "utf8"
+    indent = 2 if stdout.isatty() else None
+    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")

@@ -1,0 +1,205 @@
+"""A run, or many in a list, as a table for people (rules 6.5 and 9.5)."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import tabulate
+
+from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, reported_job
+from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.home.runs import Listed, Snapshot
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.run_json import latest_attempt, shown_key
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import clock_time, cut, visible, width
+
+MARKS = {
+    "PENDING": ".",
+    "DELAYED": "~",
+    "RUNNING": ">",
+    "SUCCEEDED": "OK",
+    "FAILED": "NG",
+    "SKIPPED": "--",
+    "CANCELLED": "!!",
+}
+COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
+tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
+RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
+COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
+URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
+"""Whose steps are shown first where not all of them fit."""
+DISPENSABLE = ("Run key", "orchesjob", "Attempt", "Elapsed")
+"""The columns that a narrow table leaves out, in this order; the first two repeat others."""
+COMFORT = 30
+"""The columns that Step and Error together get before any other is shown."""
+
+
+def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
+    """Draw a run as it is at the Unix time `wall`; columns are padded by display width."""
+    rows = [step_row(run, step, wall, colour=colour) for step in run.steps]
+    table = tabulate.tabulate(rows, COLUMNS, tablefmt="simple", disable_numparse=True)
+    lines = [*header(run, runner, wall, colour=colour), "", *table.splitlines()]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def fitted_table(
+    run: Run,
+    runner: Holder | None,
+    wall: float,
+    size: tuple[int, int | None],
+    *,
+    colour: bool,
+) -> list[str]:
+    """Draw a run in so many columns and lines; with None for the lines, in all that it takes."""
+    columns, lines = size
+    head = [*header(run, runner, wall, colour=colour), ""]
+    heads_and_rule = 2
+    room = len(run.steps) if lines is None else lines - len(head) - heads_and_rule
+    steps, rest = most_urgent(run.steps, room)
+    rows = [step_row(run, step, wall, colour=colour) for step in steps]
+    heads, *cells = narrowed([COLUMNS, *rows], columns)
+    table = tabulate.tabulate(cells, heads, tablefmt="simple", disable_numparse=True)
+    shown = [cut(line.rstrip(), columns) for line in [*head, *table.splitlines(), *rest]]
+    return shown[:lines]
+
+
+def most_urgent(steps: Sequence[Step], room: int) -> tuple[Sequence[Step], list[str]]:
+    """Choose the steps for `room` lines; if some are left over, the last line counts them."""
+    if len(steps) <= room:
+        return steps, []
+    ordered = sorted(steps, key=lambda step: URGENCY.index(step.status))
+    first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
+    counts = Counter(step.status.value for step in others)
+    counted = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return first, [f"... and {len(others)} more: {counted}"]
+
+
+def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
+    """Make a table fit: leave out columns that are dispensable, then cut the long ones.
+
+    Its first row holds the names of the columns.
+    """
+    by_name = {str(name): list(cells) for name, *cells in zip(*table, strict=True)}
+    widths = {name: max(map(width, [name, *cells])) for name, cells in by_name.items()}
+    long = widths["Step"] + widths["Error"]
+    for name in DISPENSABLE:
+        if room_for_long(widths, columns) >= min(long, COMFORT):
+            break
+        del by_name[name], widths[name]
+    room = max(COMFORT, room_for_long(widths, columns))
+    step = min(widths["Step"], max(room - widths["Error"], room // 2))
+    for name, limit in (("Step", step), ("Error", room - step)):
+        by_name[name] = [cut(cell, limit) for cell in by_name[name]]
+    return [list(by_name), *(list(row) for row in zip(*by_name.values(), strict=True))]
+
+
+def room_for_long(widths: Mapping[str, int], columns: int) -> int:
+    """Return how many columns are left for Step and Error, given the widths of all the others."""
+    between = 2 * (len(widths) - 1)
+    others = sum(widths.values()) - widths["Step"] - widths["Error"]
+    return columns - between - others
+
+
+def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Iterator[str]:
+    """Yield the lines above the table: the run itself."""
+    statuses = [step.status for step in run.steps]
+    done = sum(status.is_terminal for status in statuses)
+    running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
+    yield f"Flow: {visible(run.flow_id)}  Run: {visible(run.run_key)}"
+    yield (
+        f"Status: {marked(run.status, colour=colour)}  "
+        f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed"
+    )
+    elapsed = duration(run.started_at, run.finished_at, wall)
+    yield (
+        f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
+        f"Elapsed: {elapsed}"
+    )
+    if run.error is not None:
+        yield f"Error: {visible(run.error)}"
+    if run.status.is_terminal:
+        return
+    if run.cancel is not None:
+        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
+    if runner is None and run.cancel is not None:
+        yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
+    elif runner is None:
+        yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
+
+
+def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw one step."""
+    attempt = latest_attempt(run, step)
+    ended = step.finished_at if attempt is None else attempt.finished_at
+    return (
+        visible(step.step_id),
+        marked(step.status, colour=colour),
+        f"{step.attempt_no}/{step.max_retries}",
+        "-" if step.started_at is None else duration(step.started_at, ended, wall),
+        job_status(run, attempt),
+        visible(shown_key(run.run_key, step)),
+        visible(step.error or ""),
+    )
+
+
+def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
+    """Draw the runs as they are at the Unix time `wall`."""
+    rows = [run_row(run, runner, wall, colour=colour) for run, runner in listed]
+    table = tabulate.tabulate(rows, RUN_COLUMNS, tablefmt="simple", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in table.splitlines())
+
+
+def run_row(
+    run: RunSummary, runner: Holder | None, wall: float, *, colour: bool
+) -> tuple[str, ...]:
+    """Draw one run."""
+    return (
+        marked(run.status, colour=colour),
+        visible(run.run_key),
+        visible(run.flow_id),
+        f"{run.done}/{run.total}",
+        str(run.steps.get(StepStatus.FAILED) or "-"),
+        clock_time(run.started_at),
+        duration(run.started_at, run.finished_at, wall),
+        runner_cell(run, runner),
+    )
+
+
+def runner_cell(run: RunSummary, runner: Holder | None) -> str:
+    """Say who advances a run that has not ended."""
+    if run.status.is_terminal:
+        return "-"
+    return "none" if runner is None else f"pid {runner.pid or '?'}"
+
+
+def print_runs(listed: Sequence[Listed]) -> None:
+    """Print the runs as they are now, or say that there are none."""
+    colour = terminal.stdout().colour
+    table = runs_table(listed, time.time(), colour=colour) if listed else "no runs found"
+    write_result(f"{table}\n")
+
+
+def job_status(run: Run, attempt: Attempt | None) -> str:
+    """Return the status that orchesjob reported last."""
+    job = None if attempt is None else reported_job(run, attempt)
+    return "-" if job is None else visible(str(job.get("status")))
+
+
+def marked(status: FlowStatus | StepStatus, *, colour: bool) -> str:
+    """Write a status after its mark, both in its colour."""
+    text = f"{MARKS[status.value]} {status.value}"
+    code = COLOURS.get(status.value)
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def duration(start: float, end: float | None, wall: float) -> str:
+    """Write the time between two moments as hours, minutes and seconds, never negative."""
+    seconds = max(0, int((wall if end is None else end) - start))
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def print_table(snapshot: Snapshot) -> None:
+    """Print a run as it is now."""
+    colour = terminal.stdout().colour
+    write_result(f"{run_table(*snapshot, time.time(), colour=colour)}\n")

@@ -1,0 +1,140 @@
+"""Which steps of a run that has ended run again, and which keep their outcome (rule 9.7)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec, UnknownStepError
+from flow_store import FlowStatus, Run, Step, StepStatus
+from orchesjob_flow.engine.retry_plan import plan_retry
+from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
+
+MakeRun = Callable[..., Run]
+
+# get -> load -> report -> archive, an alert, and two steps that were skipped for two reasons
+STEPS = (
+    StepSpec("get", ("x",)),
+    StepSpec("load", ("x",), when="get", retries=3),
+    StepSpec("report", ("x",), when="load"),
+    StepSpec("archive", ("x",), when="report.finished"),
+    StepSpec("alert", ("x",), when="load.failed"),
+    StepSpec("unneeded", ("x",), when="!get"),
+)
+OUTCOMES = "SUCCEEDED FAILED SKIPPED SUCCEEDED SUCCEEDED SKIPPED"
+
+
+@pytest.fixture
+def ended(make_run: MakeRun) -> Callable[..., Run]:
+    """Make a run of `STEPS` that has ended with some outcomes."""
+
+    def make(outcomes: str, status: FlowStatus = FlowStatus.FAILED) -> Run:
+        steps = [
+            (Step(position, spec.id, StepStatus(outcome), 1, 0, spec.retries, started_at=1.0), None)
+            for position, (spec, outcome) in enumerate(zip(STEPS, outcomes.split(), strict=True))
+        ]
+        return make_run(*steps, status=status, definition=FlowSpec("f", STEPS).to_json())
+
+    return make
+
+
+def again(run: Run, **choice: object) -> list[str]:
+    plan = plan_retry(run, FlowSpec("f", STEPS), **choice)  # type: ignore[arg-type]
+    return [run.steps[position].step_id for position in plan.resets]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "choice", "expected"),
+    [
+        (OUTCOMES, {}, ["load", "report", "archive", "alert"]),
+        (OUTCOMES, {"steps": ["load"]}, ["load", "report", "archive", "alert"]),
+        (OUTCOMES, {"steps": ["load"], "only": True}, ["load"]),
+        (OUTCOMES, {"steps": ["archive"]}, ["archive"]),
+        (OUTCOMES, {"steps": ["archive", "alert", "archive"]}, ["archive", "alert"]),
+        (OUTCOMES, {"steps": ["archive", "load"], "only": True}, ["load", "archive"]),
+        (
+            OUTCOMES,
+            {"steps": ["get"]},
+            ["get", "load", "report", "archive", "alert", "unneeded"],
+        ),
+        (
+            "SUCCEEDED SUCCEEDED CANCELLED CANCELLED SKIPPED SKIPPED",
+            {},
+            ["report", "archive"],
+        ),
+        (
+            "SUCCEEDED SUCCEEDED SUCCEEDED SUCCEEDED SKIPPED SKIPPED",
+            {"steps": ["report"]},
+            ["report", "archive"],
+        ),
+        (
+            "FAILED SKIPPED SKIPPED SUCCEEDED SKIPPED SUCCEEDED",
+            {},
+            ["get", "load", "report", "archive", "alert", "unneeded"],
+        ),
+    ],
+)
+def test_choice(
+    ended: Callable[..., Run], outcomes: str, choice: dict[str, object], expected: list[str]
+) -> None:
+    """What failed or was cancelled, or what is named, and unless `only` what depends on that."""
+    assert again(ended(outcomes), **choice) == expected
+
+
+def test_budget(ended: Callable[..., Run]) -> None:
+    """A step that runs again has all its retries."""
+    plan = plan_retry(ended(OUTCOMES), FlowSpec("f", STEPS))
+    assert plan.resets == {1: 3, 2: 0, 3: 0, 4: 0}
+
+
+@pytest.mark.parametrize("report", ["SUCCEEDED", "FAILED"])
+def test_nothing(ended: Callable[..., Run], report: str) -> None:
+    """Of a run that SUCCEEDED a step must be named, one that was allowed to fail too."""
+    outcomes = f"SUCCEEDED SUCCEEDED {report} SUCCEEDED SKIPPED SKIPPED"
+    run = ended(outcomes, FlowStatus.SUCCEEDED)
+    with pytest.raises(NothingToRetry, match="--step"):
+        again(run)
+
+
+def test_unknown_step(ended: Callable[..., Run]) -> None:
+    """A step that there is not is refused with the nearest one."""
+    with pytest.raises(UnknownStepError, match='did you mean "report"'):
+        again(ended(OUTCOMES), steps=["reprot"])
+
+
+def changed(*replaced: StepSpec, without: str = "", flow_id: str = "f") -> FlowSpec:
+    by_id = {step.id: step for step in (*STEPS, *replaced)}
+    by_id.pop(without, None)
+    return FlowSpec(flow_id, tuple(by_id.values()))
+
+
+def test_another_definition(ended: Callable[..., Run]) -> None:
+    """A step that runs again may be any other, and there may be more of them."""
+    flow = changed(
+        StepSpec("load", ("mended",), when="get", retries=9),
+        StepSpec("archive", ("x",), when="report"),
+        StepSpec("more", ("x",), depends_on=("report",), retries=1),
+    )
+    plan = plan_retry(ended(OUTCOMES), flow)
+    assert plan.definition == flow.to_json()
+    assert plan.resets == {1: 9, 2: 0, 3: 0, 4: 0}
+    assert plan.added == [("more", 1)]
+
+
+@pytest.mark.parametrize(
+    ("flow", "conflict"),
+    [
+        (changed(StepSpec("get", ("y",))), "'get' keeps its outcome, but its command was changed"),
+        (changed(without="alert"), "'alert' was removed"),
+        (changed(flow_id="g"), "flow_id was 'f' and is now 'g'"),
+    ],
+)
+def test_conflicts(ended: Callable[..., Run], flow: FlowSpec, conflict: str) -> None:
+    """What has happened must have happened in this flow."""
+    with pytest.raises(OutcomesDiffer, match=conflict):
+        plan_retry(ended(OUTCOMES), flow)
+
+
+def test_a_kept_step_may_be_named(ended: Callable[..., Run]) -> None:
+    """A step whose command was changed can be run again with it."""
+    plan = plan_retry(ended(OUTCOMES), changed(StepSpec("get", ("y",))), steps=["get", "load"])
+    assert 0 in plan.resets

@@ -1,0 +1,174 @@
+"""`update` by itself: answers that nobody waits for, and decisions that are taken back."""
+
+from pathlib import Path
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import CancelRequest, FlowStore
+from orchesjob_client import CallFailed, JobReport, Process, Watch
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine import update
+from orchesjob_flow.engine.effects import EndSurvivors, SetTimer, StartJob
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    AttemptId,
+    CallUnanswered,
+    CancelSeen,
+    Event,
+    JobExited,
+    RunnerStarted,
+    StartAnswered,
+    StatusAnswered,
+    SurvivorsSeen,
+    Timer,
+    TimerDue,
+    WatchAnswered,
+)
+from orchesjob_flow.engine.run import Limits, RunState
+
+NOW = Now(wall=1000.0, mono=10.0, boot="b")
+FIRST = AttemptId(0, 1)
+
+
+def report(status: str, key: str = "k:a:1", **facts: object) -> JobReport:
+    """Make a report of a job."""
+    job = {"job_id": "j", "run_key": key, "status": status, "worker_pid": 7, "target_pid": 8}
+    return JobReport.from_payload({**job, **facts})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunState:
+    """A run of `a`, and of `b` that waits for it, before its runner has begun."""
+    flow = FlowSpec("f", (StepSpec("a", ("a",), retries=1), StepSpec("b", ("b",), when="a")))
+    with FlowStore.open(tmp_path / "flow.sqlite3") as store:
+        store.create(
+            run_key="k",
+            flow_id="f",
+            definition=flow.to_json(),
+            directory="/srv",
+            started_at=1.0,
+            steps=[("a", 1), ("b", 0)],
+        )
+        recorded = store.load("k")
+    assert recorded is not None
+    return RunState.load(flow, recorded, Limits())
+
+
+STALE: list[Event] = [
+    StatusAnswered(FIRST, report("FAILED")),
+    StatusAnswered(FIRST, None),
+    AbortAnswered(FIRST, report("ABORTED")),
+    AbortAnswered(FIRST, None),
+    WatchAnswered(FIRST, Watch.GONE),
+    SurvivorsSeen(FIRST, []),
+    TimerDue(Timer.SURVIVORS, FIRST),
+    TimerDue(Timer.RETRY, FIRST),
+    TimerDue(Timer.OVERDUE, FIRST),
+    TimerDue(Timer.ASK_STATUS, FIRST),
+]
+
+
+@pytest.mark.parametrize("event", STALE)
+def test_answers_that_nobody_waits_for(run: RunState, event: Event) -> None:
+    """While a start is under way no other answer, and no timer that has no point, does anything."""
+    update(run, RunnerStarted(), NOW)
+    decision = update(run, event, NOW)
+    assert not decision.changes
+    assert not decision.effects
+
+
+LATE: list[Event] = [
+    *STALE,
+    StartAnswered(FIRST, report("FAILED")),
+    CallUnanswered(FIRST, CallFailed("orchesjob start", "locked")),
+    JobExited(FIRST),
+    TimerDue(Timer.TIMEOUT, FIRST),
+]
+
+
+@pytest.mark.parametrize("event", LATE)
+def test_answers_that_come_too_late(run: RunState, event: Event) -> None:
+    """Nothing that is said of an attempt after its end changes anything (rule 5.1)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
+    decision = update(run, event, NOW)
+    assert not decision.changes
+    assert not decision.effects
+
+
+@pytest.mark.parametrize("event", [*LATE, RunnerStarted(), CancelSeen(CancelRequest(1.0, None))])
+def test_nothing_happens_after_the_end(run: RunState, event: Event) -> None:
+    """An event that comes after the run's end changes nothing (rule 5.1)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
+    update(run, StartAnswered(AttemptId(1, 1), report("SUCCEEDED", "k:b:1")), NOW)
+    assert run.status == "SUCCEEDED"
+    decision = update(run, event, NOW)
+    assert not decision.changes
+    assert not decision.effects
+
+
+def test_a_start_that_is_taken_back(run: RunState) -> None:
+    """A cancel that is seen before a start is committed leaves no trace of it (rule 5.6)."""
+    decision = update(run, RunnerStarted(), NOW)
+    assert any(isinstance(effect, StartJob) for effect in decision.effects)
+    update(run, CancelSeen(CancelRequest(1.0, None)), NOW, decision)
+    assert not decision.changes.attempts
+    assert not [effect for effect in decision.effects if not isinstance(effect, SetTimer)]
+    assert [step.attempt_no for step in decision.changes.steps.values()] == [0, 0]
+    assert {step.status for step in decision.changes.steps.values()} == {"CANCELLED"}
+    assert run.status == "CANCELLED"
+
+
+def test_what_a_success_left_behind(run: RunState) -> None:
+    """A cancel ends no process of a step that has succeeded, and none after CANCELLED (5.6)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED")), NOW)
+    update(run, StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")), NOW)
+    update(run, WatchAnswered(AttemptId(1, 1), Watch.WATCHING), NOW)
+    update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
+    answer = AbortAnswered(AttemptId(1, 1), report("ABORTED", "k:b:1"))
+    decision = update(run, answer, NOW)
+    assert EndSurvivors(AttemptId(1, 1), ("k:b:1",), 5.0) in decision.effects
+    decision = update(run, SurvivorsSeen(AttemptId(1, 1), []), NOW)
+    assert EndSurvivors(None, ["k:b:1"], 5.0) in decision.effects
+    decision = update(run, SurvivorsSeen(None, []), NOW)
+    assert decision.changes.header is not None
+    assert decision.changes.header.status == "CANCELLED"
+    assert not decision.effects
+
+
+def test_many_survivors(run: RunState) -> None:
+    """Of many survivors the first three are named, the others counted (rule 5.8)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("LOST")), NOW)
+    crowd = [Process(pid, 1, f"sleep {pid}", "mark") for pid in range(1, 6)]
+    decision = update(run, SurvivorsSeen(FIRST, crowd), NOW)
+    assert decision.changes.steps[0].error == (
+        "waits for attempt 1 to be gone: "
+        "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more; end it to go on"
+    )
+
+
+def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
+    """The same run, event and moment give the same decision."""
+    with FlowStore.open(tmp_path / "flow.sqlite3") as store:
+        recorded = store.load("k")
+    assert recorded is not None
+    flow = FlowSpec.from_json(recorded.definition)
+    other = RunState.load(flow, recorded, Limits())
+    for event in (RunnerStarted(), StartAnswered(FIRST, report("LOST")), SurvivorsSeen(FIRST, [])):
+        assert update(run, event, NOW) == update(other, event, NOW)
+
+
+@pytest.mark.parametrize(
+    ("finished_at", "ended_at"),
+    [(1100, 1101.0), (None, 1600.0), (1600, 1600.0), (5000, 1600.0), (7, 1000.0)],
+)
+def test_an_end_that_nobody_saw(run: RunState, finished_at: int | None, ended_at: float) -> None:
+    """A job that ended while no runner lived ended when orchesjob says, within reason (6.4)."""
+    update(run, RunnerStarted(), NOW)
+    later = NOW._replace(wall=1600.0, mono=610.0)
+    update(run, StartAnswered(FIRST, report("SUCCEEDED", finished_at=finished_at)), later)
+    assert run.steps[0].row.finished_at == ended_at

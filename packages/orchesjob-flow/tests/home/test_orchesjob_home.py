@@ -1,0 +1,125 @@
+"""A run belongs to one home of orchesjob (rules 4.8 and 6.13)."""
+
+from pathlib import Path
+
+import pytest
+
+from flow_store import Attempt, AttemptStatus, FlowStatus, Run
+from orchesjob_client import orchesjob_home
+from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
+from orchesjob_flow.home.orchesjob_home import environ_of, home_of_new_run, refuse_unwritable
+
+DEFAULT = orchesjob_home({})
+
+
+def run_in(home: str | None) -> Run:
+    """Return a run that has begun a job in this home."""
+    return Run(
+        run_key="k",
+        flow_id="f",
+        definition="{}",
+        directory="/",
+        status=FlowStatus.RUNNING,
+        error=None,
+        started_at=1.0,
+        finished_at=None,
+        deadline=None,
+        revision=1,
+        cancel=None,
+        steps=(),
+        attempts={0: Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job_id="j")},
+        orchesjob_home=home,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> str:
+    """A home that exists."""
+    (tmp_path / "jobs").mkdir()
+    return str((tmp_path / "jobs").resolve())
+
+
+def test_the_recorded_home_is_used(home: str) -> None:
+    """Without the variable, calls are made in the run's home, and so they are with it (4.8)."""
+    assert environ_of(run_in(home), {"A": "b"}) == {"A": "b", "ORCHESJOB_HOME": home}
+    assert environ_of(run_in(home), {"ORCHESJOB_HOME": ""}) == {"ORCHESJOB_HOME": home}
+    assert environ_of(run_in(home), {"ORCHESJOB_HOME": f"{home}/../jobs"}) == {
+        "ORCHESJOB_HOME": home
+    }
+
+
+def test_another_home_is_refused(home: str) -> None:
+    """A variable that names another home is refused, and both are named (rule 4.8)."""
+    with pytest.raises(OtherOrchesjobHome) as raised:
+        environ_of(run_in(home), {"ORCHESJOB_HOME": f"{home}/other"})
+    assert f"run 'k' are in orchesjob's home {home}, and" in str(raised.value)
+    assert f"ORCHESJOB_HOME names {home}/other: unset it" in str(raised.value)
+
+
+def test_a_home_that_was_moved(home: str, tmp_path: Path) -> None:
+    """A home that was moved and left a link in its place is the same (rule 4.8)."""
+    moved = tmp_path.resolve() / "moved"
+    Path(home).rename(moved)
+    with pytest.raises(OtherOrchesjobHome):
+        environ_of(run_in(home), {"ORCHESJOB_HOME": str(moved)})
+    Path(home).symlink_to(moved)
+    assert environ_of(run_in(home), {"ORCHESJOB_HOME": str(moved)}) == {"ORCHESJOB_HOME": home}
+
+
+def test_the_default_home_stays_unnamed() -> None:
+    """Where a run is in orchesjob's default home, no step sees a variable that was not set."""
+    run = run_in(DEFAULT)._replace(attempts={})
+    assert environ_of(run, {"A": "b"}) == {"A": "b"}
+
+
+def test_a_run_of_an_older_version(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without a recorded home takes the one that is named, as one absolute path (4.8)."""
+    monkeypatch.chdir(Path(home).parent)
+    assert environ_of(run_in(None), {"ORCHESJOB_HOME": "jobs"}) == {"ORCHESJOB_HOME": home}
+    assert environ_of(run_in(None), {}) == {}
+
+
+def test_a_home_that_is_gone(home: str) -> None:
+    """A run is not continued in an empty home: orchesjob would know none of its jobs (4.8)."""
+    Path(home).rmdir()
+    with pytest.raises(UnusableOrchesjobHome, match="is gone, and with it the jobs of run 'k'"):
+        environ_of(run_in(home), {})
+    environ_of(run_in(home)._replace(attempts={}), {})
+
+
+def test_the_home_of_a_new_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an absolute path without links, and need not exist yet (rule 4.8)."""
+    (tmp_path / "link").symlink_to(tmp_path / "jobs")
+    monkeypatch.chdir(tmp_path)
+    expected = str(tmp_path.resolve() / "jobs")
+    assert home_of_new_run({"ORCHESJOB_HOME": "link"}) == expected
+
+
+def test_from_a_removed_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative home cannot be found from a directory that is gone; the error says so (4.8)."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(UnusableOrchesjobHome, match="home jobs cannot be found: the current"):
+        home_of_new_run({"ORCHESJOB_HOME": "jobs"})
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("file", "is not a folder"), ("file/jobs", "cannot be made, because .*/file is not a folder")],
+)
+def test_a_file_is_no_home(tmp_path: Path, name: str, problem: str) -> None:
+    """A file in the way is named, with the variable to set (rule 6.13)."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UnusableOrchesjobHome, match=f"{problem}; set ORCHESJOB_HOME"):
+        refuse_unwritable(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", [".", "jobs"])
+def test_a_home_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A home that this user cannot write is refused (rule 6.13)."""
+    # The superuser may write to any folder, so the system's answer is replaced.
+    monkeypatch.setattr("os.access", lambda path, mode: not (str(path) == str(tmp_path) and mode))
+    with pytest.raises(UnusableOrchesjobHome, match="cannot be written by this user; set"):
+        refuse_unwritable(str((tmp_path / name).resolve()))

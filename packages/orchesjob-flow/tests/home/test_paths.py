@@ -1,0 +1,210 @@
+"""Where things lie, and how a run key becomes a file name (rules 4.1 and 6.1)."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
+from orchesjob_flow.home.paths import Home, check_run_key, encode_run_key, find_home
+
+NAME = "orchesjob-flow.sqlite3"
+FLOW, JOB = "ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"
+USERS = str(Path.home() / ".local/share/orchesjob-flow" / NAME)
+
+
+@pytest.mark.parametrize(
+    ("option", "environ", "database"),
+    [
+        ("/x/y.db", {FLOW: "/f", JOB: "/j"}, "/x/y.db"),
+        (None, {FLOW: "/f", JOB: "/j"}, f"/f/{NAME}"),
+        (None, {JOB: "/j"}, f"/j/{NAME}"),
+        (None, {}, USERS),
+        ("", {FLOW: "", JOB: "/j"}, f"/j/{NAME}"),
+        ("relative.db", {}, str(Path.cwd() / "relative.db")),
+        (None, {FLOW: "relative"}, str(Path.cwd() / "relative" / NAME)),
+    ],
+)
+def test_the_database(option: str | None, environ: dict[str, str], database: str) -> None:
+    """The option wins, then the flow's home, then orchesjob's, then the user's (rule 6.1)."""
+    assert str(find_home(option, environ).database) == database
+
+
+@pytest.mark.parametrize(
+    ("option", "environ", "missing"),
+    [
+        ("x.db", {FLOW: "f"}, ("x.db", "--db")),
+        (None, {FLOW: "f", JOB: "j"}, ("f", FLOW)),
+        (None, {JOB: "j"}, ("j", JOB)),
+    ],
+)
+def test_a_home_that_is_named_must_exist(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str | None,
+    environ: dict[str, str],
+    missing: tuple[str, str],
+) -> None:
+    """A missing file of the option, or folder of a variable, is refused by its path (6.13)."""
+    monkeypatch.chdir(tmp_path)
+    home = find_home(option, environ)
+    with pytest.raises(HomeMissing) as raised:
+        home.refuse_missing()
+    assert (raised.value.path, raised.value.named_by) == (tmp_path / missing[0], missing[1])
+    if option is None:
+        home.prepare()
+    else:
+        home.database.touch()
+    home.refuse_missing()
+
+
+def test_the_default_home_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody names a home, one that has never been used is empty (rule 6.13)."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    find_home(None, {}).refuse_missing()
+
+
+@pytest.mark.parametrize(
+    ("option", "environ"), [("flow.db", {}), (None, {FLOW: "home"}), (None, {JOB: "home"})]
+)
+def test_from_a_removed_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str | None, environ: dict[str, str]
+) -> None:
+    """A relative place cannot be found from a directory that is gone; the error says so (6.1)."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(UnsafePlace, match="the current directory has been removed"):
+        find_home(option, environ)
+
+
+def test_a_relative_home_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever HOME says, the database is named for every directory (rule 6.1)."""
+    monkeypatch.setenv("HOME", "me")
+    assert find_home(None, {}).database.is_relative_to(Path.cwd() / "me")
+
+
+def test_logs_and_locks_lie_beside_it() -> None:
+    """Logs and locks lie beside the database, named for the encoded run key (rule 6.3)."""
+    home = Home(Path("/h/flow.db"))
+    assert home.run_lock("a/b") == Path("/h/locks/a%2Fb.lock")
+    assert home.calls_lock("a/b") == Path("/h/locks/a%2Fb.calls")
+    assert home.log("a/b", "stdout") == Path("/h/logs/orchesjob-flow-a%2Fb.stdout.log")
+
+
+@pytest.mark.parametrize("umask", [0, 0o177, 0o277, 0o777])
+def test_folders_are_their_owners_alone(tmp_path: Path, umask: int) -> None:
+    """Folders are made 0700, whatever the umask; making them again changes nothing (6.1)."""
+    home = Home(tmp_path / "newer" / "new" / "flow.db")
+    before = os.umask(umask)
+    try:
+        home.prepare()
+        home.prepare()
+    finally:
+        os.umask(before)
+    for folder in (tmp_path / "newer", tmp_path / "newer" / "new", home.logs, home.locks):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("folder", [".", "logs", "locks"])
+@pytest.mark.parametrize(
+    ("mode", "problem"),
+    [
+        (0o770, "can be written by others (chmod 700 fixes it); name another place"),
+        (0o702, "can be written by others (chmod 700 fixes it); name another place"),
+        (0o1777, "can be written by others; name another place"),
+    ],
+)
+def test_a_folder_that_others_can_write(
+    tmp_path: Path, folder: str, mode: int, problem: str
+) -> None:
+    """A folder that others can write is refused, and a private one is mended by name (6.1)."""
+    home = Home(tmp_path / "home" / "flow.db")
+    home.prepare()
+    (tmp_path / "home" / folder).chmod(mode)
+    with pytest.raises(UnsafePlace) as raised:
+        home.prepare()
+    assert str(raised.value).startswith(f"{tmp_path / 'home' / folder} {problem}")
+
+
+def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    """A home that belongs to another user is refused: one home for each user (rule 6.1)."""
+    home = Path("/usr")
+    if os.geteuid() == 0:
+        home = tmp_path / "theirs"
+        home.mkdir(mode=0o700)
+        os.chown(home, 65534, -1)
+    with pytest.raises(UnsafePlace, match=f"{home} belongs to another user; name another place"):
+        Home(home / "flow.db").prepare()
+    assert not (home / "locks").exists()
+
+
+@pytest.mark.parametrize("blocked", ["", "logs"])
+def test_a_file_in_the_way(tmp_path: Path, blocked: str) -> None:
+    """A file where a folder should be is an error that names it."""
+    home = Home(tmp_path / "home" / "flow.db")
+    if blocked:
+        (tmp_path / "home").mkdir()
+    (tmp_path / "home" / blocked).touch()
+    with pytest.raises(UnsafePlace, match="cannot be made: File exists"):
+        home.prepare()
+
+
+@pytest.mark.parametrize(
+    "run_key",
+    ["k", "a/b", " ", "..", "scheduled__2026-05-07T00:00:00+00:00", "日本", "x" * 255, "-x", "%"],
+)
+def test_good_run_keys(run_key: str) -> None:
+    """Any printable text of 1 to 255 characters names a run (rule 4.1)."""
+    check_run_key(run_key)
+
+
+@pytest.mark.parametrize(
+    ("run_key", "problem"),
+    [
+        ("", "the run key is empty"),
+        ("x" * 256, "the run key has 256 characters"),
+        ("a\nb", r"the run key holds '\n' as character 2"),
+        ("\x1b", r"the run key holds '\x1b' as character 1"),
+        ("ab\x7f", r"the run key holds '\x7f' as character 3"),
+        ("a\u202eb", r"the run key holds '\u202e' as character 2"),
+        ("\u2028", r"the run key holds '\u2028' as character 1"),
+        ("\udcff", r"the run key holds '\udcff' as character 1"),
+    ],
+)
+def test_bad_run_keys(run_key: str, problem: str) -> None:
+    """What cannot be seen, is empty or too long names no run; the error says what is right."""
+    with pytest.raises(BadRunKey) as raised:
+        check_run_key(run_key)
+    assert str(raised.value).startswith(f"{problem}; a run key is 1 to 255 characters")
+    assert isinstance(raised.value, ValueError)
+
+
+KEYS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255)
+
+
+@given(KEYS, KEYS)
+@example("a/b", "a_b")
+@example("a/b", "a%2Fb")
+@example("é" * 200, "é" * 199 + "e")
+def test_no_two_keys_make_one_name(one: str, other: str) -> None:
+    """Different run keys have different file names (rule 4.1)."""
+    assert (encode_run_key(one) == encode_run_key(other)) == (one == other)
+
+
+@given(KEYS)
+def test_every_name_is_a_good_file_name(run_key: str) -> None:
+    """A name is ASCII, without a slash, and leaves room for what stands around it."""
+    name = encode_run_key(run_key)
+    assert name.isascii()
+    assert "/" not in name
+    assert "\0" not in name
+    assert len(f"orchesjob-flow-{name}.stdout.log") <= 255
+
+
+@pytest.mark.parametrize("length", [149, 150, 151, 255])
+def test_long_keys_differ_in_their_last_character(length: int) -> None:
+    """Keys that agree in all but their last character have names of their own."""
+    assert encode_run_key("x" * length + "1") != encode_run_key("x" * length + "2")

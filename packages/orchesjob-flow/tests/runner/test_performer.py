@@ -1,0 +1,226 @@
+"""Effects are performed on threads, and each is answered by one event."""
+
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any, cast
+
+import attrs
+import pytest
+
+from orchesjob_client import (
+    MARK,
+    CallFailed,
+    CallRefused,
+    JobNotFound,
+    JobNotRunning,
+    JobReport,
+    OrchesjobClient,
+    Watch,
+)
+from orchesjob_flow.engine.effects import (
+    AbortJob,
+    AskRunning,
+    AskStatus,
+    EndSurvivors,
+    LookForSurvivors,
+    StartJob,
+    WatchJob,
+)
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    AttemptId,
+    CallUnanswered,
+    Event,
+    RunningAnswered,
+    StartAnswered,
+    StatusAnswered,
+    SurvivorsSeen,
+    WatchAnswered,
+)
+from orchesjob_flow.runner.performer import Performer
+
+ENVIRON = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
+ID = AttemptId(0, 1)
+JOB = JobReport.from_payload({"job_id": "j", "run_key": "k:a:1", "status": "RUNNING"})
+START = StartJob(ID, "k:a:1", ("echo", "x"), True, 3.0, None, {"SHOP": "berlin", "PATH": "/opt"})
+ABORT = AbortJob(ID, "j", "orchesjob-flow: timeout", 2.0)
+
+
+@attrs.define
+class Client:
+    """Answers as it is told, and remembers what it was asked."""
+
+    answer: Any = JOB
+    asked: list[tuple[Any, ...]] = attrs.Factory(list)
+
+    def _answer(self, *asked: Any) -> Any:
+        self.asked.append(asked)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def start(self, run_key: str, command: Sequence[str], **options: Any) -> Any:
+        return self._answer("start", run_key, command, options)
+
+    def status(self, run_key: str, *, env: Mapping[str, str]) -> Any:
+        return self._answer("status", run_key, env)
+
+    def running(self, *, env: Mapping[str, str]) -> Any:
+        return self._answer("running", env)
+
+    def abort(self, **options: Any) -> Any:
+        return self._answer("abort", options)
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client that answers everything with one job."""
+    return Client()
+
+
+@pytest.fixture
+def warnings() -> SimpleQueue[str]:
+    """What the performer has told."""
+    return SimpleQueue()
+
+
+@pytest.fixture
+def perform(client: Client, warnings: SimpleQueue[str]) -> Iterator[Callable[[Any], Event]]:
+    """Perform an effect and return its answer."""
+    answers: SimpleQueue[Event] = SimpleQueue()
+    performer = Performer(
+        cast(OrchesjobClient, client),
+        answers.put,
+        directory="/srv",
+        calls_lock=11,
+        starts=2,
+        environ=ENVIRON,
+        warn=warnings.put,
+    )
+
+    def answer(effect: Any) -> Event:
+        performer.perform(effect)
+        return answers.get(timeout=10)
+
+    yield answer
+    performer.close()
+
+
+def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
+    """A start runs in the run's directory, marked, and holds the lock of the calls (rule 5.8)."""
+    assert perform(START) == StartAnswered(ID, JOB)
+    ((_, run_key, command, options),) = client.asked
+    assert (run_key, command) == ("k:a:1", ("echo", "x"))
+    env = options.pop("env")
+    assert env.pop(MARK)
+    assert env == {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/opt", "SHOP": "berlin"}
+    assert options == {
+        "strict": True,
+        "cwd": "/srv",
+        "start_timeout_sec": 3.0,
+        "inherit_fd": 11,
+    }
+
+
+@pytest.mark.parametrize(("working_dir", "cwd"), [("load/day", "/srv/load/day"), ("/mnt", "/mnt")])
+def test_a_start_in_a_directory_of_its_own(
+    client: Client, perform: Callable[[Any], Event], working_dir: str, cwd: str
+) -> None:
+    """A relative `working_dir` is taken from the run's directory (rule 9.12)."""
+    perform(START._replace(working_dir=working_dir))
+    assert client.asked[0][3]["cwd"] == cwd
+
+
+def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:
+    """An abort names the job, the reason and the grace, and holds the lock of the calls."""
+    assert perform(ABORT) == AbortAnswered(ID, JOB)
+    options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason, "inherit_fd": 11}
+    assert client.asked == [("abort", {**options, "env": ENVIRON})]
+
+
+@pytest.mark.parametrize("error", [JobNotFound("abort", "x"), JobNotRunning("abort", "x")])
+def test_nothing_to_abort(
+    client: Client, perform: Callable[[Any], Event], error: Exception
+) -> None:
+    """An abort that finds nothing to abort has an answer too (rule 5.5)."""
+    client.answer = error
+    assert perform(ABORT) == AbortAnswered(ID, None)
+
+
+def test_questions(client: Client, perform: Callable[[Any], Event]) -> None:
+    """A status is answered by a job or by none, the running ones by their keys.
+
+    They are asked for in the environment that names orchesjob's home (rule 4.8).
+    """
+    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
+    client.answer = None
+    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, None)
+    client.answer = [JOB]
+    assert perform(AskRunning()) == RunningAnswered(frozenset({"k:a:1"}))
+    assert all(asked[-1] == ENVIRON for asked in client.asked)
+
+
+@pytest.mark.parametrize("effect", [START, ABORT, AskStatus(ID, "k:a:1"), AskRunning()])
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_call_that_fails(
+    client: Client, perform: Callable[[Any], Event], effect: Any, retryable: bool
+) -> None:
+    """A call that fails is answered by its error."""
+    failure = CallFailed("orchesjob", "locked") if retryable else CallRefused("x", "y")
+    client.answer = failure
+    attempt = None if isinstance(effect, AskRunning) else ID
+    assert perform(effect) == CallUnanswered(attempt, failure)
+
+
+def test_a_call_that_breaks(client: Client, perform: Callable[[Any], Event]) -> None:
+    """Whatever else is raised in a thread is an answer, and one that can be tried again (5.7)."""
+    client.answer = MemoryError("no room")
+    event = perform(START)
+    assert isinstance(event, CallUnanswered)
+    assert "MemoryError('no room')" in str(event.error)
+    assert event.error.retryable
+
+
+def test_a_job_that_cannot_be_watched(perform: Callable[[Any], Event]) -> None:
+    """A job without a worker cannot be watched."""
+    assert perform(WatchJob(ID, JOB)) == WatchAnswered(ID, Watch.UNSUPPORTED)
+
+
+def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> None:
+    """A worker whose process id is another's by now is not watched."""
+    job = attrs.evolve(JOB, job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
+    event = perform(WatchJob(ID, job))
+    assert isinstance(event, WatchAnswered)
+    assert event.watch is not Watch.WATCHING
+
+
+def test_no_survivors(perform: Callable[[Any], Event]) -> None:
+    """A search that finds nobody says so, for an attempt or for the whole run."""
+    assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
+    assert perform(EndSurvivors(None, ("k:a:1",), 1.0)) == SurvivorsSeen(None, [])
+
+
+def test_a_search_that_fails(perform: Callable[[Any], Event], warnings: SimpleQueue[str]) -> None:
+    """Who cannot look does not say that nobody is there: it is told once, and tried again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    told: list[str] = []
+
+    def end_the_shortage() -> None:
+        told.append(warnings.get(timeout=10))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    ending = threading.Thread(target=end_the_shortage)
+    ending.start()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # nothing more can be opened
+    try:
+        assert perform(LookForSurvivors(ID, ("k:a:1",))) == SurvivorsSeen(ID, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        ending.join()
+    (warning,) = told
+    assert "k:a:1" in warning
+    assert "Too many open files" in warning
+    assert warnings.empty()

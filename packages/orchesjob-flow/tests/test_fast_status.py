@@ -1,0 +1,52 @@
+"""Which calls are plain enough to be answered without click (rule 6.4)."""
+
+import pytest
+
+from orchesjob_flow.fast_status import Question, parse_question
+
+PLAIN = [
+    ("status --run-key k", Question("k", None)),
+    ("status --run-key=k", Question("k", None)),
+    ("status --run-key=--x=y", Question("--x=y", None)),
+    ("--db d status --run-key k", Question("k", "d")),
+    ("--db=d status --format=json --run-key=k", Question("k", "d")),
+    ("status --run-key status", Question("status", None)),
+    ("--db status status --run-key k", Question("k", "status")),
+]
+NOT_PLAIN = [
+    "",
+    "status",
+    "--help",
+    "--db",
+    "--db status",
+    "--db status --run-key k",
+    "status --help",
+    "status --run-key",
+    "status --run-key=",
+    "status --run-key k --format",
+    "status --run-key k --format table",
+    "status --run-key k --format=yaml",
+    "status --run-key k --run-key l",
+    "status --run-key k more",
+    "status --db d --run-key k",
+    "status status --run-key k",
+    "--run-key k status",
+    "--run k status",
+    "status --run k",
+    "--patience 1 status --run-key k",
+    "--db d --db e status --run-key k",
+    "watch --run-key k",
+    "start --run-key k status",
+]
+
+
+@pytest.mark.parametrize(("words", "question"), PLAIN)
+def test_plain(words: str, question: Question) -> None:
+    """Key, database and format, in one word or two, are understood."""
+    assert parse_question(words.split()) == question
+
+
+@pytest.mark.parametrize("words", NOT_PLAIN)
+def test_not_plain(words: str) -> None:
+    """Everything else is left to click: other commands, abbreviations, mistakes and help."""
+    assert parse_question(words.split()) is None

@@ -1,0 +1,110 @@
+"""Why a step is where it is, in a few words (rule 9.4)."""
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Step, StepStatus
+from orchesjob_flow.views.reasons import reason, spell, waits_of
+
+P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
+
+
+@pytest.mark.parametrize(
+    ("step", "waits", "expected"),
+    [
+        (Step(0, "a", P, 0, 0, 0), {}, "attempt 1 may start"),
+        (Step(0, "a", P, 2, 2, 5), {"b": S}, "attempt 3 may start"),
+        (Step(0, "a", P, 0, 0, 0), {"b": S, "c": R, "d": P}, "waits for c RUNNING, d PENDING"),
+        (Step(0, "a", R, 2, 1, 3), {"b": S}, "attempt 2 is running"),
+        (
+            Step(0, "a", StepStatus.DELAYED, 1, 1, 3, error="exit code 9"),
+            {},
+            "attempt 2 waits: exit code 9",
+        ),
+        (Step(0, "a", S, 3, 2, 3), {"b": S}, "attempt 3 succeeded"),
+        (Step(0, "a", F, 1, 1, 0, error="exit code 1"), {"b": S}, "exit code 1"),
+        (
+            Step(0, "a", StepStatus.SKIPPED, 0, 0, 0),
+            {"b": S, "c": F},
+            "its condition was false: b SUCCEEDED, c FAILED",
+        ),
+        (
+            Step(0, "a", StepStatus.SKIPPED, 2, 1, 3, started_at=1.0),
+            {"b": S},
+            "attempt 2 ended with an exit code that skips the step",
+        ),
+        (
+            Step(0, "a", StepStatus.CANCELLED, 0, 0, 0, error="flow cancelled"),
+            {"b": R},
+            "flow cancelled",
+        ),
+    ],
+)
+def test_reason(step: Step, waits: dict[str, StepStatus], expected: str) -> None:
+    """Each status has its reason; what has ended is not waited for."""
+    assert reason(step, others(waits)) == expected
+
+
+def others(statuses: dict[str, StepStatus], retry_no: int | None = None) -> list[Step]:
+    """Make steps with these statuses, which a `retry` has had decided anew."""
+    return [
+        Step(place, name, status, 1, 0, 0, retry_no=retry_no)
+        for place, (name, status) in enumerate(statuses.items(), start=1)
+    ]
+
+
+def test_decided_anew() -> None:
+    """A skip is not explained by the exit code of an attempt before the `retry` (rule 9.7)."""
+    step = Step(0, "a", StepStatus.SKIPPED, 2, 0, 0, retry_no=1)
+    assert reason(step, others({"b": F}, 1)) == "its condition was false: b FAILED"
+    begun = step._replace(started_at=5.0)
+    assert "attempt 2 ended with an exit code" in reason(begun, others({"b": F}, 1))
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (Step(0, "a", S, 3, 2, 3, started_at=1.0), "attempt 3 succeeded"),
+        (Step(0, "a", F, 1, 1, 0, started_at=1.0, error="exit code 1"), "exit code 1"),
+        (Step(0, "a", StepStatus.SKIPPED, 0, 0, 0), "its condition was false"),
+    ],
+)
+def test_left_out_by_a_retry(step: Step, expected: str) -> None:
+    """The outcome of a step that `retry --only` left out is not explained by what ran again."""
+    waits = [*others({"b": S}), *others({"c": S, "d": R}, 2)]
+    assert reason(step, waits) == f"{expected}, before the retry of c, d"
+    assert reason(step._replace(retry_no=1), waits) == f"{expected}, before the retry of c, d"
+    assert "before" not in reason(step._replace(retry_no=2), waits)
+
+
+def test_delay(ten_o_clock: float) -> None:
+    """A step that waits for a moment says for which, in local time."""
+    delayed = StepStatus.DELAYED
+    step = Step(0, "a", delayed, 1, 1, 3, next_attempt_at=ten_o_clock, error="exit code 9")
+    assert reason(step, []) == "attempt 2 waits, due 2026-05-07 10:00:00: exit code 9"
+
+
+def test_many() -> None:
+    """Of many steps the first are named and the rest are counted."""
+    steps = others({f"s{number}": P for number in range(8)})
+    assert spell(steps) == ("s0 PENDING, s1 PENDING, s2 PENDING, s3 PENDING, s4 PENDING and 3 more")
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "b",
+        "!b.failed && (c-1 || _d.finished)",
+        "b && b.failed",
+        "!!!(1_0||no.skipped)",
+        "any(failed)",
+        "c-1&&(none ( finished )) || !all(succeeded)||_d",
+        None,
+    ],
+)
+def test_the_same_waits_as_the_flow_has(when: str | None) -> None:
+    """What is read off the stored definition is what the flow says (rules 3.6 and 3.7)."""
+    others = [StepSpec(id=name, command=("x",)) for name in ("b", "c-1", "_d", "1_0", "no")]
+    step = StepSpec(id="a", command=("x",), when=when, depends_on=("no", "b"))
+    flow = FlowSpec("f", (*others, step))
+    assert waits_of(flow.to_json())["a"] == list(step.waits_for)

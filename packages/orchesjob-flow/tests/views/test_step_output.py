@@ -1,0 +1,126 @@
+"""Files that grow are read on, and from their ends, in constant memory (rule 9.6)."""
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from orchesjob_flow.views.step_output import BLOCK, LONGEST_CHARACTER, OutputFile
+
+
+def read(file: OutputFile) -> bytes:
+    return b"".join(file.read())
+
+
+def test_reading_on(tmp_path: Path) -> None:
+    """Each reading yields what was added since the last one."""
+    path = tmp_path / "out"
+    file = OutputFile(path)
+    with pytest.raises(FileNotFoundError):
+        read(file)
+    path.write_bytes(b"one\ntw")
+    assert read(file) == b"one\ntw"
+    assert read(file) == b""
+    with path.open("ab") as end:
+        end.write(b"o\n")
+    assert read(file) == b"o\n"
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A pipe under the name of an output file is not opened, as that may take for ever."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)  # so that whoever opens it all the same is not kept waiting
+    file = OutputFile(path)
+    assert file.skip_to_last(3) == 0
+    with pytest.raises(FileNotFoundError):
+        read(file)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_rotation(tmp_path: Path, replace: bool) -> None:
+    """A file that was replaced or cut short is read from its beginning."""
+    path = tmp_path / "out"
+    path.write_bytes(b"a long first line\n")
+    file = OutputFile(path)
+    read(file)
+    if replace:
+        (tmp_path / "new").write_bytes(b"second, which is even longer than the first\n")
+        (tmp_path / "new").rename(path)
+    else:
+        path.write_bytes(b"second\n")
+    assert read(file).startswith(b"second")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"a",
+        b"a\n",
+        b"a\nb",
+        b"a\nb\n",
+        b"\n\n\n",
+        b"x" * (BLOCK + 5) + b"\nb\n",
+        (b"line of some length\n" * BLOCK)[: 3 * BLOCK + 7],
+        b"\n" * (2 * BLOCK),
+        b"\xff\x00\n\xfe",
+    ],
+)
+@pytest.mark.parametrize("lines", [0, 1, 2, 3, 100, BLOCK + 1])
+def test_last_lines(tmp_path: Path, content: bytes, lines: int) -> None:
+    """The last lines are those that reading the whole file would give."""
+    path = tmp_path / "out"
+    path.write_bytes(content)
+    file = OutputFile(path)
+    file.skip_to_last(lines)
+    every = [line + b"\n" for line in content.split(b"\n")]
+    every[-1] = every[-1][:-1]  # what follows the last line's end
+    every = [line for line in every if line]
+    assert read(file) == b"".join(every[len(every) - min(lines, len(every)) :])
+
+
+@pytest.mark.parametrize(
+    ("content", "left_out", "kept"),
+    [
+        (b"", 0, b""),
+        (b"0123456789", 0, b"0123456789"),
+        (b"one\nx\n0123456789\n", 3, b"123456789\n"),
+        (b"0123456789\n\xc3\xa4 23456789", 11 + 2, b" 23456789"),
+        ("\u65e5".encode() * 4, 3, "\u65e5".encode() * 3),
+        (b"\x80" * 12, 2 + LONGEST_CHARACTER, b"\x80" * (10 - LONGEST_CHARACTER)),
+    ],
+)
+def test_last_bytes(tmp_path: Path, content: bytes, left_out: int, kept: bytes) -> None:
+    """Of the last lines no more is read than the last bytes, from where a character begins."""
+    path = tmp_path / "out"
+    path.write_bytes(content)
+    file = OutputFile(path)
+    assert (file.skip_to_last(2, 10), read(file)) == (left_out, kept)
+
+
+def test_two_gigabytes(tmp_path: Path) -> None:
+    """The end of a file of any size is found at once, in the memory of a few blocks."""
+    path = tmp_path / "out"
+    with path.open("wb") as file:
+        os.truncate(file.fileno(), 2 << 30)  # sparse: it takes no room
+        file.seek(0, os.SEEK_END)
+        file.write(b"\nfirst\nsecond\n")
+    tracemalloc.start()
+    output = OutputFile(path)
+    output.skip_to_last(2)
+    assert read(output) == b"first\nsecond\n"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * BLOCK
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """The last lines of a file that is not there are none; it is read whole when it comes."""
+    file = OutputFile(tmp_path / "out")
+    file.skip_to_last(1)
+    (tmp_path / "out").write_bytes(b"a\nb\n")
+    assert read(file) == b"a\nb\n"

@@ -1,0 +1,192 @@
+"""The table for people (rule 6.5)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.views.table import duration, fitted_table, run_table
+from orchesjob_flow.views.text import width
+
+RULE_6_5 = """\
+Flow: daily-import  Run: daily-20260507
+Status: > RUNNING  Steps: 1/3 done, 1 running, 0 failed
+Started: 2026-05-07 10:00:00  Finished: -  Elapsed: 00:01:10
+
+Step      Status        Attempt  Elapsed   orchesjob  Run key                    Error
+--------  ------------  -------  --------  ---------  -------------------------  -----
+download  OK SUCCEEDED  1/0      00:01:00  SUCCEEDED  daily-20260507:download:1
+validate  > RUNNING     1/1      00:00:10  RUNNING    daily-20260507:validate:1
+import    . PENDING     0/0      -         -          daily-20260507:import:1"""
+
+
+def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
+    """The table looks as rule 6.5 shows it, to the letter."""
+    assert run_table(daily, Holder(4711), ten_o_clock + 70, colour=False) == RULE_6_5
+
+
+def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
+    """A run that has ended shows when, how long it took, and its error; time stands still."""
+    ended = daily._replace(
+        status=FlowStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
+    )
+    lines = run_table(ended, None, ten_o_clock + 9999, colour=False).splitlines()
+    assert lines[1] == "Status: NG FAILED  Steps: 1/3 done, 1 running, 0 failed"
+    assert lines[2].endswith("Finished: 2026-05-07 11:01:01  Elapsed: 01:01:01")
+    assert lines[3] == "Error: 1 step failed: x"
+
+
+def test_a_run_that_nobody_advances(daily: Run, ten_o_clock: float) -> None:
+    """A run without a runner says so, and how to go on (rule 5.7)."""
+    table = run_table(daily, None, ten_o_clock, colour=False)
+    assert "Runner: none - `orchesjob-flow resume` with the same run key" in table
+
+
+@pytest.mark.parametrize(
+    ("status", "mark"),
+    [
+        ("PENDING", "."),
+        ("DELAYED", "~"),
+        ("RUNNING", ">"),
+        ("SUCCEEDED", "OK"),
+        ("FAILED", "NG"),
+        ("SKIPPED", "--"),
+        ("CANCELLED", "!!"),
+    ],
+)
+def test_marks(make_run: Callable[..., Run], status: str, mark: str) -> None:
+    """Each status has its mark; a colour, if any, ends where the status ends."""
+    run = make_run((Step(0, "a", StepStatus(status), 0, 0, 0), None))
+    plain = run_table(run, Holder(1), 0.0, colour=False)
+    assert plain.splitlines()[-1].startswith(f"a     {mark} {status}  ")
+    assert "\x1b" not in plain
+    coloured = run_table(run, Holder(1), 0.0, colour=True)
+    assert coloured.count("\x1b[") == 2 * coloured.count("\x1b[0m")
+    assert f"{mark} {status}" in coloured
+
+
+def test_colours_move_no_column(daily: Run, ten_o_clock: float) -> None:
+    """Without its colours a coloured table is the plain one."""
+    table = run_table(daily, Holder(1), ten_o_clock + 70, colour=True)
+    for code in ("\x1b[36m", "\x1b[32m", "\x1b[0m"):
+        table = table.replace(code, "")
+    assert table == RULE_6_5
+
+
+def test_wide_characters_count_two(make_run: Callable[..., Run]) -> None:
+    """Columns are padded by display width: a Chinese character is as wide as two letters."""
+    first = Step(0, "a", StepStatus.FAILED, 1, 1, 0, started_at=1.0, error="x")
+    second = Step(1, "b", StepStatus.PENDING, 0, 0, 0)
+    run = make_run((first, None), (second, None), run_key="日本")
+    lines = run_table(run, Holder(1), 5.0, colour=False).splitlines()
+    heads, rule, row = lines[4:7]
+    assert row.index("x") + len("日本") == heads.index("Error") == rule.rindex(" ") + 1
+
+
+def test_nothing_moves_the_cursor(make_run: Callable[..., Run]) -> None:
+    """Escapes and line breaks in names, errors and job objects are made visible."""
+    evil = "\x1b[2J\r\n\u202e"
+    job = Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job='{"status":"\\u001b[2J"}')
+    step = Step(0, "a", StepStatus.RUNNING, 1, 0, 0, started_at=1.0, error=evil)
+    run = make_run((step, job), flow_id=evil, run_key=evil, error=evil)
+    table = run_table(run, Holder(1), 5.0, colour=False)
+    assert len(table.splitlines()) == 7 + 1
+    assert "\x1b" not in table
+    assert "\u202e" not in table
+    assert table.count(r"\x1b[2J\r\n\u202e") == 5
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "wall", "text"),
+    [
+        (0.0, None, 59.9, "00:00:59"),
+        (0.0, 60.0, 999.0, "00:01:00"),
+        (0.0, 360_000.0, 0.0, "100:00:00"),
+        (100.0, None, 50.0, "00:00:00"),
+    ],
+)
+def test_durations(start: float, end: float | None, wall: float, text: str) -> None:
+    """A duration is in hours, minutes and seconds; a clock that went back makes none negative."""
+    assert duration(start, end, wall) == text
+
+
+@pytest.fixture
+def crowd(make_run: Callable[..., Run]) -> Run:
+    """200 steps: 150 wait, 40 succeeded, 6 failed, 3 are delayed, and the last one runs."""
+    statuses = ["SUCCEEDED"] * 40 + ["PENDING"] * 150 + ["DELAYED"] * 3 + ["FAILED"] * 6
+    steps = [
+        Step(place, f"s{place}", StepStatus(status), 0, 0, 0, started_at=1.0, finished_at=2.0)
+        for place, status in enumerate([*statuses, "RUNNING"])
+    ]
+    return make_run(*((step, None) for step in steps))
+
+
+def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
+    """Running, then failed, then delayed steps come first; the rest is counted (rule 6.6)."""
+    lines = fitted_table(crowd, Holder(1), 5.0, (80, 24), colour=False)
+    assert len(lines) == 24
+    assert lines[1] == "Status: > RUNNING  Steps: 46/200 done, 1 running, 6 failed"
+    order = [line.split()[2] for line in lines[6:-1]]
+    assert order == ["RUNNING", *["FAILED"] * 6, *["DELAYED"] * 3, *["PENDING"] * 7]
+    assert lines[6].startswith("s199 ")
+    assert lines[-1] == "... and 183 more: 143 PENDING, 40 SUCCEEDED"
+
+
+def test_what_fits_keeps_its_order(daily: Run, ten_o_clock: float) -> None:
+    """Where all steps fit, they are in the order of the file."""
+    lines = fitted_table(daily, Holder(1), ten_o_clock + 70, (86, 10), colour=False)
+    assert lines == RULE_6_5.splitlines()
+
+
+@pytest.mark.parametrize("lines", range(1, 12))
+def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
+    """However low the screen, the head of the table is there and nothing scrolls (rule 6.6)."""
+    shown = fitted_table(crowd, Holder(1), 5.0, (80, lines), colour=False)
+    assert len(shown) <= lines
+    assert shown[0] == "Flow: daily-import  Run: daily-20260507"
+
+
+LONG = "waits for attempt 1 to be gone: pid 4711 (a command that goes on and on and on)"
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("columns", [20, 30, 40, 59, 60, 79, 80, 81, 100, 120, 200])
+@pytest.mark.parametrize("step_id", ["load", "日本から来たデータを読み込む", "x" * 128])
+def test_no_line_is_wider_than_the_screen(
+    make_run: Callable[..., Run], step_id: str, columns: int, colour: bool
+) -> None:
+    """Long cells are cut, never wrapped, whatever the width of their characters (rule 6.6)."""
+    step = Step(0, step_id, StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=f"🚧 {LONG}")
+    run = make_run((step, None), flow_id="日本" * 60, error=LONG)
+    lines = fitted_table(run, None, 5.0, (columns, 24), colour=colour)
+    assert max(map(width, lines)) <= columns
+    assert all(line.count("\x1b[33m") == line.count("\x1b[0m") - ("36m" in line) for line in lines)
+
+
+def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
+    """What only repeats other cells goes before an id or an error is cut."""
+    step = Step(0, "load", StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=LONG)
+    run = make_run((step, None))
+
+    def heads(columns: int) -> list[str]:
+        return fitted_table(run, Holder(1), 5.0, (columns, 24), colour=False)[4].split()
+
+    everything = ["Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run", "key", "Error"]
+    assert heads(200) == everything
+    assert heads(80) == ["Step", "Status", "Attempt", "Elapsed", "orchesjob", "Error"]
+    assert heads(70) == ["Step", "Status", "Attempt", "Elapsed", "Error"]
+    assert heads(46) == ["Step", "Status", "Error"]
+    assert LONG[:20] in "".join(fitted_table(run, Holder(1), 5.0, (80, 24), colour=False))
+
+
+def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> None:
+    """Of two long cells each has half of the room; a short one leaves it to the other."""
+    step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)
+    row = fitted_table(make_run((step, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
+    assert row.startswith("x" * 15 + "...  NG FAILED  ")
+    assert row.endswith(f"  {LONG[:16]}...")
+    short = step._replace(error="no")
+    row = fitted_table(make_run((short, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
+    assert row.startswith("x" * 20)
+    assert row.endswith("  no")

@@ -1,0 +1,136 @@
+"""`completion`: shells complete commands, options, run keys and steps (rule 9.15)."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.flow import Flow
+from support.terminal import Terminal
+
+VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
+LINE, WORD = "_ORCHESJOB_FLOW_LINE", "_ORCHESJOB_FLOW_WORD"
+
+
+def complete(flow: Flow, *words: str) -> list[str]:
+    """Ask as bash does while the last word is being typed; return what is offered."""
+    line = " ".join(["orchesjob-flow", *words])
+    asked = {VARIABLE: "bash_complete", LINE: line, WORD: words[-1]}
+    answer = flow.run(env={**flow.environ, **asked})
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return [line.partition(",")[2] for line in answer.stdout.splitlines() if line]
+
+
+@pytest.fixture
+def two(flow: Flow) -> Flow:
+    """Two runs, of which `nightly-2` is the newer."""
+    file = flow.write(
+        {"id": "load", "command": ["true"]}, {"id": "look", "command": ["true"], "when": "!load"}
+    )
+    flow.start("nightly-1", file)
+    flow.start("nightly-2", file)
+    return flow
+
+
+def test_commands_and_options(flow: Flow) -> None:
+    """Commands that the help shows are offered, hidden ones are not."""
+    assert complete(flow, "st") == ["start", "status"]
+    assert complete(flow, "ti") == []
+    assert complete(flow, "status", "--form") == ["--format"]
+    assert complete(flow, "completion", "") == ["bash", "zsh", "fish"]
+
+
+@pytest.mark.parametrize("command", ["status", "logs", "retry", "resume", "graph", "cancel"])
+def test_run_keys(two: Flow, command: str) -> None:
+    """The keys of the recorded runs, newest first."""
+    assert complete(two, command, "--run-key", "night") == ["nightly-2", "nightly-1"]
+    assert complete(two, command, "--run-key", "x") == []
+
+
+@pytest.mark.parametrize("words", [["logs"], ["explain"], ["retry", "--step"]])
+def test_steps(two: Flow, words: list[str]) -> None:
+    """The steps of the run that the line names."""
+    command, *option = words
+    assert complete(two, command, "--run-key", "nightly-1", *option, "lo") == ["load", "look"]
+    assert complete(two, command, "--run-key", "unknown", *option, "lo") == []
+
+
+def ask(flow: Flow, shell: str, line: str, word: str = "") -> list[str]:
+    """Ask as a shell's script does, and return the lines of the answer."""
+    asked = {VARIABLE: f"{shell}_complete", LINE: line, WORD: word}
+    return flow.run(env={**flow.environ, **asked}).stdout.splitlines()
+
+
+def test_words_that_need_quotes(flow: Flow) -> None:
+    """Only bash inserts what it is given; so what it is given is quoted, from where it replaces."""
+    key = "it's:$(touch pwned)"
+    flow.start(key, flow.write({"id": "a", "command": ["true"]}))
+    line = "orchesjob-flow status --run-key"
+    assert ask(flow, "bash", f"{line} it", "it") == [r"plain,it\'s:\$\(touch\ pwned\)"]
+    assert ask(flow, "bash", f'{line} "it', "it") == [r"plain,it's:\$(touch pwned)"]
+    assert ask(flow, "bash", rf"{line}=it\'s:", "") == [r"plain,\$\(touch\ pwned\)"]
+    for shell in ("zsh", "fish"):
+        assert ask(flow, shell, f"{line} it") == [f"plain,{key}\tf, SUCCEEDED"]
+        assert ask(flow, shell, f"{line}=it") == [f"plain,--run-key={key}\tf, SUCCEEDED"]
+
+
+def test_what_would_be_two_lines(flow: Flow) -> None:
+    """A key that no command accepts is not offered, whoever has recorded it."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    flow.change("UPDATE runs SET run_key = 'k' || char(10) || 'plain,x'")
+    assert ask(flow, "bash", "orchesjob-flow status --run-key k", "k") == [""]
+
+
+def test_tab_and_enter_in_bash(flow: Flow) -> None:
+    """In an interactive bash, TAB and Enter name the run, and run nothing else."""
+    flow.start("a $(touch pwned)", flow.write({"id": "a", "command": ["true"]}))
+    flow.folder.joinpath("script").write_text(flow.run("completion", "bash").stdout)
+    path = f"{Path(flow.program).parent}:{os.environ['PATH']}"
+    terminal = Terminal()
+    line = terminal.line
+    with subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"],  # noqa: S607 - whichever there is
+        cwd=flow.folder,
+        env={**flow.environ, "PATH": path, "TERM": "dumb"},
+        stdin=line,
+        stdout=line,
+        stderr=line,
+    ) as bash:
+        try:
+            terminal.hand_over()
+            terminal.type(". ./script; echo rea''dy\n")
+            terminal.await_text("ready")
+            terminal.type("orchesjob-flow status --run-key a\t")
+            terminal.await_text(r"pwned\) ")
+            terminal.type("\n")
+            terminal.await_text('"run_key": "a $(touch pwned)"')
+        finally:
+            bash.kill()
+            terminal.close()
+    assert not (flow.folder / "pwned").exists()
+
+
+def test_where_nothing_can_be_read(flow: Flow) -> None:
+    """Without a valid database nothing is offered and nothing is printed."""
+    assert complete(flow, "status", "--run-key", "") == []
+    flow.home.mkdir()
+    flow.database.write_text("no database at all, whatever it is called")
+    assert complete(flow, "status", "--run-key", "") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts(flow: Flow, shell: str) -> None:
+    """Each script names the program and asks it; the shell itself accepts it."""
+    script = flow.run("completion", shell).stdout
+    assert "orchesjob-flow" in script
+    assert VARIABLE in script
+    program = shutil.which(shell)
+    if program is not None:  # not every machine has all three
+        subprocess.run([program, "-n", "-c", script], check=True)
+
+
+def test_unknown_shell(flow: Flow) -> None:
+    """An unknown shell is refused, and the error lists the known ones."""
+    assert "'bash', 'zsh', 'fish'" in flow.refusal("completion", "tcsh")["error"]

@@ -1,0 +1,166 @@
+"""`start -d`: the background runner, from outside."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.processes import await_exit, descriptors
+from support.steps import TRUE
+
+
+def detach(flow: Flow, file: str, key: str = "k") -> Any:
+    return flow.ask("start", f"--run-key={key}", "-d", file)
+
+
+def test_answer(flow: Flow, gate: Gate) -> None:
+    """`-d` prints the state, the child's PID and its logs; the child holds the lock (rule 6.3)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    answer = detach(flow, file)
+    assert list(answer)[-5:] == ["runner", "detached", "pid", "stdout_log", "stderr_log"]
+    assert answer["detached"] is True
+    assert answer["runner"] == {"pid": answer["pid"], "alive": True}
+    logs = flow.home / "logs"
+    assert answer["stdout_log"] == str(logs / "orchesjob-flow-k.stdout.log")
+    assert answer["stderr_log"] == str(logs / "orchesjob-flow-k.stderr.log")
+    assert flow.status("k")["runner"] == answer["runner"]
+    gate.let_through()
+    await_exit(answer["pid"])
+    ended = flow.status("k")
+    assert (ended["status"], ended["runner"]) == ("SUCCEEDED", None)
+    assert Path(answer["stdout_log"]).read_text(encoding="utf-8").count("\n") == 1
+    assert Path(answer["stderr_log"]).read_text(encoding="utf-8") == ""
+
+
+def test_again(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A second `start -d` reports the runner there is, or none when the run has ended (4.5)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    first = detach(flow, file)
+    gate.await_arrival()
+    second = detach(flow, file)
+    assert (second["pid"], second["runner"]) == (first["pid"], first["runner"])
+    gate.let_through()
+    await_exit(first["pid"])
+    third = detach(flow, file)
+    assert (third["status"], third["pid"], third["runner"]) == ("SUCCEEDED", None, None)
+    assert third["detached"] is True
+    assert len([call for call in fake_orchesjob.calls() if call["call"] == "start"]) == 1
+
+
+def test_foreground_after_background(flow: Flow, gate: Gate) -> None:
+    """A foreground `start` waits for the background runner and ends with its outcome (rule 4.5)."""
+    file = flow.write({"id": "a", "command": gate.command("exit 1")})
+    pid = detach(flow, file)["pid"]
+    second = flow.spawn("start", "--run-key=k", file)
+    assert second.stderr is not None
+    assert f"process {pid} advances run 'k'" in second.stderr.readline()
+    gate.let_through()
+    assert second.wait() == 1
+
+
+def test_nothing_of_the_caller_is_kept(flow: Flow, gate: Gate) -> None:
+    """The caller's output is closed once `start -d` returns, so that SSH does not hang (6.3)."""
+    with (flow.folder / "private").open("w") as private:
+        os.set_inheritable(private.fileno(), True)
+        child = flow.spawn(
+            "start",
+            "--run-key=k",
+            "-d",
+            flow.write({"id": "a", "command": gate.command()}),
+            stdin=private,
+            close_fds=False,
+        )
+        child.communicate()  # returns only if nobody holds the pipes any more
+    gate.await_arrival()
+    run = flow.status("k")
+    runner = descriptors(run["runner"]["pid"])
+    assert runner[0] == "/dev/null"
+    logs = flow.home / "logs"
+    assert runner[1] == str(logs / "orchesjob-flow-k.stdout.log")
+    assert runner[2] == str(logs / "orchesjob-flow-k.stderr.log")
+    assert str(flow.folder / "private") not in runner.values()
+    pid = run["runner"]["pid"]
+    assert os.getsid(pid) == pid
+    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
+
+
+def test_what_a_step_has_open(each_flow: Flow) -> None:
+    """A step has no stdin, its two logs, and no lock or pipe of the runner."""
+    file = each_flow.write({"id": "a", "command": ["sleep", "60"]})
+    runner = detach(each_flow, file)["pid"]
+    job = each_flow.await_job("k")
+    assert descriptors(job["target_pid"]) == {
+        0: "/dev/null",
+        1: job["stdout_file"],
+        2: job["stderr_file"],
+    }
+    for path in descriptors(job["worker_pid"]).values():
+        assert not path.startswith(str(each_flow.home))
+    with (each_flow.home / "locks" / "k.calls").open() as calls:
+        os.kill(runner, signal.SIGKILL)
+        fcntl.flock(calls, fcntl.LOCK_EX)  # free as soon as the runner is gone
+
+
+def test_hangup(flow: Flow, gate: Gate) -> None:
+    """The background runner outlives the terminal: it ignores SIGHUP."""
+    pid = detach(flow, flow.write({"id": "a", "command": gate.command()}))["pid"]
+    gate.await_arrival()
+    os.kill(pid, signal.SIGHUP)
+    gate.let_through()
+    await_exit(pid)
+    assert flow.status("k")["status"] == "SUCCEEDED"
+
+
+def test_terminated(flow: Flow, gate: Gate) -> None:
+    """A background runner that is terminated says so in its log; `start -d` resumes the run."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    first = detach(flow, file)
+    gate.await_arrival()
+    os.kill(first["pid"], signal.SIGTERM)
+    await_exit(first["pid"])
+    assert "interrupted by SIGTERM" in Path(first["stderr_log"]).read_text(encoding="utf-8")
+    left = flow.status("k")
+    assert (left["status"], left["steps"][0]["status"]) == ("RUNNING", "RUNNING")
+    assert left["runner"] is None
+    second = detach(flow, file)
+    assert second["pid"] != first["pid"]
+    gate.let_through()
+    await_exit(second["pid"])
+    assert flow.status("k")["status"] == "SUCCEEDED"
+
+
+def test_folders_are_private(flow: Flow) -> None:
+    """Everything is created for its owner only: folders 0700, files 0600 (rule 6.1)."""
+    await_exit(detach(flow, flow.write(TRUE))["pid"])
+    for path in (flow.home, *flow.home.rglob("*")):
+        assert oct(path.stat().st_mode & 0o777) == ("0o700" if path.is_dir() else "0o600"), path
+
+
+def test_child_that_cannot_start(flow: Flow) -> None:
+    """If the background runner ends before it is ready, the caller is told why (rule 6.9)."""
+    flow.home.mkdir(mode=0o700)
+    (flow.home / "logs").mkdir(mode=0o700)
+    (flow.home / "logs" / "orchesjob-flow-k.stdout.log").symlink_to("/dev/null")
+    error = flow.refusal("start", "--run-key=k", "-d", flow.write(TRUE))["error"]
+    assert "is a symbolic link" in error
+    assert flow.status("k")["runner"] is None
+
+
+def test_killed_parent(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """Whenever the parent is killed, the run continues, or the next `start -d` resumes it."""
+    for number, delay_sec in enumerate((0.1, 0.2, 0.3, 0.4)):
+        key = f"k{number}"
+        file = flow.write(TRUE)
+        parent = flow.spawn("start", f"--run-key={key}", "-d", file)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            parent.wait(delay_sec)
+        parent.kill()
+        detach(flow, file, key)
+        flow.await_status(key, lambda run: run["status"] == "SUCCEEDED")
+    assert sorted(fake_orchesjob.begun()) == [f"k{number}:a:1" for number in range(4)]

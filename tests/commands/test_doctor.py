@@ -1,0 +1,201 @@
+"""`doctor`: whether everything that runs need is there, and whether the records are true (9.11)."""
+
+import pytest
+
+from support.answers import run_keys
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+
+STEPS = [{"id": "a", "command": ["true"]}, {"id": "b", "command": ["false"]}]
+
+
+def examine(flow: Flow, *words: str, code: int = 0) -> dict[str, list[tuple[str, str]]]:
+    """Return verdicts and messages by check."""
+    answer = flow.ask("doctor", *words, code=code)
+    assert answer["sound"] is (code == 0)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for check in answer["checks"]:
+        found.setdefault(check["check"], []).append((check["verdict"], check["message"]))
+    return found
+
+
+def problems(found: dict[str, list[tuple[str, str]]]) -> list[str]:
+    return [message for each in found.values() for verdict, message in each if verdict == "problem"]
+
+
+def test_all_is_well(each_flow: Flow) -> None:
+    """All checks pass, and both ledgers agree; the exit code is 0."""
+    each_flow.start("k", each_flow.write(*STEPS), code=1)
+    found = examine(each_flow)
+    assert list(found) == [
+        *("program", "disk", "home", "orchesjob", "database", "runners", "ledgers"),
+    ]
+    assert found["ledgers"] == [("ok", "2 of 2 attempts are as orchesjob says")]
+    assert each_flow.orchesjob.path in found["orchesjob"][0][1]
+
+
+def test_before_the_first_run(flow: Flow) -> None:
+    """An empty home is not a problem, and nothing is created (rule 6.13)."""
+    flow.home.mkdir(mode=0o700)
+    found = examine(flow)
+    assert found["database"][0][0] == "note"
+    assert not list(flow.home.iterdir())
+
+
+def test_it_only_reads(flow: Flow) -> None:
+    """`doctor` writes nothing, whatever it finds."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    before = flow.database.read_bytes()
+    examine(flow)
+    assert flow.database.read_bytes() == before
+
+
+@pytest.mark.parametrize("run_key", [[], ["--run-key=k"]])
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ("status = 'SUCCEEDED'", "k:b:1 is SUCCEEDED here, and FAILED with exit code 1"),
+        ("job_id = 'other'", "k:b:1 is FAILED here; orchesjob has another job under that key"),
+    ],
+)
+def test_a_ledger_that_lies(flow: Flow, recorded: str, expected: str, run_key: list[str]) -> None:
+    """An outcome that orchesjob does not confirm is a problem; the exit code is 1."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    flow.change(f"UPDATE attempts SET {recorded} WHERE position = 1")  # noqa: S608 - ours
+    found = examine(flow, *run_key, code=1)
+    assert problems(found)[0].startswith(expected)
+    assert found["ledgers"][-1] == ("problem", "1 of 2 attempts are as orchesjob says")
+
+
+def test_a_success_that_was_missed(flow: Flow) -> None:
+    """A recorded failure that orchesjob calls a success is a problem too."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    flow.change("UPDATE attempts SET status = 'FAILED' WHERE position = 0")
+    assert problems(examine(flow, code=1))[0].startswith("k:a:1 is FAILED here, and SUCCEEDED")
+
+
+def test_after_other_exit_codes(flow: Flow) -> None:
+    """An attempt is judged by what its exit code meant then, not since the retry (rule 9.7)."""
+    step = {"id": "a", "command": ["sh", "-c", "exit 3"], "retries": 1}
+    flow.start("k", flow.write(step), code=1)
+    fixed = flow.write({**step, "success_exit_codes": [0, 3]}, name="fixed.json")
+    flow.ask("retry", "--run-key=k", "--file", fixed)
+    assert examine(flow)["ledgers"] == [("ok", "3 of 3 attempts are as orchesjob says")]
+    flow.change("UPDATE attempts SET status = 'FAILED' WHERE number = 3")
+    assert problems(examine(flow, code=1))[0].startswith(
+        "k:a:3 is FAILED here, and FAILED with exit code 3"
+    )
+
+
+def test_an_earlier_attempt_that_was_another(flow: Flow) -> None:
+    """An attempt that was retried must have ended with the recorded exit code."""
+    flow.start("k", flow.write({"id": "a", "command": ["false"], "retries": 1}), code=1)
+    flow.orchesjob.plant("k:a:1", status="SUCCEEDED", exit_code=0)
+    assert problems(examine(flow, code=1))[0].startswith("k:a:1 is FAILED here, and SUCCEEDED")
+
+
+def test_cleaned_jobs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A job that orchesjob no longer knows proves nothing: that is a note, not a problem."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    fake_orchesjob.script([{"call": "status", "key": "k:*", "fault": "forget"}])
+    found = examine(flow)
+    assert [verdict for verdict, _ in found["ledgers"]] == ["note", "note", "ok"]
+    said = "0 of 2 attempts are as orchesjob says; 2 it no longer knows"
+    assert found["ledgers"][-1] == ("ok", said)
+
+
+def test_one_run_only(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """With a run key, only the attempts of that run are checked."""
+    file = flow.write(*STEPS)
+    flow.start("k", file, code=1)
+    flow.start("other", file, code=1)
+    before = len(fake_orchesjob.calls())
+    examine(flow, "--run-key=other")
+    asked = {call["key"] for call in fake_orchesjob.calls()[before:]}
+    assert asked - {"", None} == {"other:a:1", "other:b:1"}
+    assert "no run 'x'" in flow.refusal("doctor", "--run-key=x")["error"]
+
+
+def test_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
+    """A run without a runner is a problem, and the answer says what to do about it."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    assert problems(examine(flow)) == []
+    runner.kill()
+    runner.wait()
+    (problem,) = problems(examine(flow, code=1))
+    assert "resume" in problem
+    gate.let_through()
+
+
+def test_no_orchesjob(flow: Flow) -> None:
+    """A missing orchesjob is a problem, and does not stop the other checks."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    flow.environ["ORCHESJOB_BIN"] = "/nonexistent/orchesjob"
+    found = examine(flow, code=1)
+    assert "/nonexistent/orchesjob" in found["orchesjob"][0][1]
+    assert found["database"][0][0] == "ok"
+    assert "ledgers" not in found
+
+
+def test_a_damaged_database(flow: Flow) -> None:
+    """A file that is not a database is a problem, and is named."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    flow.database.write_bytes(b"x" * 8192)
+    (problem,) = problems(examine(flow, code=1))
+    assert str(flow.database) in problem
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("attempts SET job = '{\"status' WHERE position = 0", "attempt 1 of step 'a' of run 'k'"),
+        ("attempts SET job = CAST(x'ff' AS TEXT) WHERE position = 0", "run 'k': "),
+        ("runs SET definition = '{\"steps\": 1}'", "run 'k': the stored definition cannot be read"),
+    ],
+    ids=["job", "bytes", "definition"],
+)
+def test_a_damaged_record(flow: Flow, damage: str, named: str) -> None:
+    """A damaged record is a problem that names its run, and everything else is still checked.
+
+    `status` refuses with the same words, `list` does without the record, `prune` removes the run.
+    """
+    file = flow.write(*STEPS)
+    flow.start("k", file, code=1)
+    flow.change(f"UPDATE {damage}")
+    flow.start("other", file, code=1)
+    found = examine(flow, code=1)
+    (problem,) = problems(found)
+    assert named in problem
+    assert found["ledgers"][-1][0] == "ok"
+    assert "internal error" not in flow.refusal("status", "--run-key=k")["error"]
+    assert run_keys(flow.ask("list")) == ["other", "k"]
+    assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["other", "k"]
+
+
+def test_a_home_that_others_can_write(flow: Flow) -> None:
+    """A home that others can write is a problem, and the answer says how to fix it."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    flow.home.joinpath("logs").chmod(0o777)
+    (problem,) = problems(examine(flow, code=1))
+    assert "chmod 700" in problem
+    flow.home.joinpath("logs").chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["logs", "locks"])
+def test_a_file_in_place_of_a_folder(flow: Flow, name: str) -> None:
+    """A file where the home has a folder is a problem, and the answer says how to fix it."""
+    flow.home.mkdir(mode=0o700)
+    (flow.home / name).touch()
+    (problem,) = problems(examine(flow, code=1))
+    assert f"{name} is not a folder (move it away)" in problem
+
+
+def test_table(flow: Flow) -> None:
+    """The table has a line for each check, which begins with its mark."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    lines = flow.run("doctor", "--format=table").stdout.splitlines()
+    assert all(line.startswith("OK  ") for line in lines)
+    assert lines[-1] == "OK  ledgers: 2 of 2 attempts are as orchesjob says"

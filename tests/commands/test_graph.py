@@ -1,0 +1,75 @@
+"""`graph`: a flow, or a run, drawn in the order in which its steps can run (rule 9.3)."""
+
+import re
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+
+STEPS: list[dict[str, Any]] = [
+    {"id": "last", "command": ["true"], "when": "!b.failed && (a || b)", "depends_on": ["c"]},
+    {"id": "a", "command": ["true"]},
+    {"id": "b", "command": ["false"], "when": "a"},
+    {"id": "c", "command": ["true"]},
+]
+
+
+def test_text(flow: Flow) -> None:
+    """Steps of one rank are in one group; each says when it runs and what else it waits for."""
+    answer = flow.run("graph", flow.write(*STEPS))
+    assert answer.returncode == 0
+    assert answer.stdout == (
+        "Flow: f\n"
+        "\n"
+        "Rank  Step  Runs                     Waits also for\n"
+        "----  ----  -----------------------  --------------\n"
+        "1     a     at once\n"
+        "      c     at once\n"
+        "2     b     when a\n"
+        "3     last  when !b.failed && (a || b)  c\n"
+    ).replace("Runs                     W", "Runs                        W").replace(
+        "-----------------------  -", "--------------------------  -"
+    )
+    assert not flow.home.exists()
+
+
+def test_run(flow: Flow) -> None:
+    """A run is drawn from its record, without the flow file, and with the statuses."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    (flow.folder / "flow.json").unlink()
+    drawn = flow.run("graph", "--run-key=k").stdout
+    assert re.search(r"b +NG FAILED +when a", drawn)
+    assert re.search(r"last +-- SKIPPED", drawn)
+
+
+def test_mermaid(flow: Flow) -> None:
+    """Mermaid: nodes, edges and colours; no part of a condition is read as Mermaid's syntax."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    lines = flow.run("graph", "--run-key=k", "--format=mermaid").stdout.splitlines()
+    assert lines[0] == "flowchart TD"
+    assert '    s0["last<br/>SKIPPED<br/>when !b.failed #amp;#amp; (a || b)"]' in lines
+    edges = {line.strip() for line in lines if "-->" in line}
+    assert edges == {"s3 --> s0", "s2 --> s0", "s1 --> s0", "s1 --> s2"}
+    assert "    class s2 FAILED" in lines
+
+
+def test_dot(flow: Flow) -> None:
+    """Graphviz: nodes and edges, with quoted labels."""
+    drawn = flow.run("graph", "--format=dot", flow.write(*STEPS, flow_id='a "flow"')).stdout
+    assert drawn.startswith('digraph "a \\"flow\\"" {\n')
+    assert '"a" -> "b"' in drawn
+    assert drawn.count(" -> ") == 4
+    assert drawn.endswith("}\n")
+
+
+@pytest.mark.parametrize("words", [[], ["--run-key=k", "flow.json"]])
+def test_one_or_the_other(flow: Flow, words: list[str]) -> None:
+    """Either a file or a run is drawn; both or neither is a usage error."""
+    assert "--run-key" in flow.refusal("graph", *words)["error"]
+
+
+def test_wrong_file(flow: Flow) -> None:
+    """A wrong file is refused as by `validate`."""
+    (flow.folder / "flow.yaml").write_text("steps: []")
+    assert len(flow.refusal("graph", "flow.yaml")["problems"]) == 2

@@ -1,0 +1,94 @@
+"""`list`: which runs there are, their statuses, and which process advances each (rule 9.5)."""
+
+import pytest
+
+from flow_store import FlowStatus
+from orchesjob_flow.cli.inspect import STATUSES
+from orchesjob_flow.views.table import RUN_COLUMNS
+from support.answers import run_keys
+from support.flow import Flow
+from support.gate import Gate
+from support.steps import TRUE
+
+FALSE = {"id": "b", "command": ["false"]}
+
+
+@pytest.fixture
+def some(flow: Flow) -> Flow:
+    """Runs of two flows: `one` succeeded, `two` and then `three` failed."""
+    flow.start("one", flow.write(TRUE))
+    flow.start("two", flow.write(TRUE, FALSE), code=1)
+    flow.start("three", flow.write(FALSE, flow_id="g"), code=1)
+    return flow
+
+
+def test_newest_first(some: Flow) -> None:
+    """The newest run comes first; each run has the same fields as in `status`."""
+    listed = some.ask("list")["runs"]
+    assert run_keys({"runs": listed}) == ["three", "two", "one"]
+    for run in listed:
+        status = some.status(run["run_key"])
+        shared = ("flow_id", "status", "started_at", "finished_at", "error", "runner")
+        assert {key: run[key] for key in shared} == {key: status[key] for key in shared}
+    assert listed[1]["steps"] == {"total": 2, "done": 2, "running": 0, "failed": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--status", "FAILED"], ["three", "two"]),
+        (["--status=failed", "--status=SUCCEEDED"], ["three", "two", "one"]),
+        (["--status=RUNNING"], []),
+        (["--flow-id", "f"], ["two", "one"]),
+        (["--limit", "1"], ["three"]),
+        (["--limit=1", "--flow-id=f", "--status=failed"], ["two"]),
+    ],
+)
+def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
+    """Status, flow and limit narrow the list down."""
+    assert run_keys(some.ask("list", *words)) == expected
+
+
+@pytest.mark.parametrize("words", [["--status=DONE"], ["--limit=0"], ["--limit=x"]])
+def test_wrong_choice(flow: Flow, words: list[str]) -> None:
+    """An unknown status is refused, and the error lists the known ones."""
+    assert words[0].partition("=")[2] in flow.refusal("list", *words)["error"]
+
+
+def test_every_status_can_be_asked_for() -> None:
+    """The command line knows the statuses of a run, although it does not import them."""
+    assert set(STATUSES) == set(FlowStatus)
+
+
+def test_a_run_under_way(flow: Flow, gate: Gate) -> None:
+    """A run under way shows its runner's PID; a run whose runner was killed shows none."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    (run,) = flow.ask("list")["runs"]
+    assert (run["status"], run["runner"]) == ("RUNNING", {"pid": runner.pid, "alive": True})
+    assert run["steps"] == {"total": 1, "done": 0, "running": 1, "failed": 0}
+    assert f"pid {runner.pid}" in flow.run("list", "--format=table").stdout
+    runner.kill()
+    runner.wait()
+    (run,) = flow.ask("list")["runs"]
+    assert run["runner"] is None
+    assert flow.run("list", "--format=table").stdout.splitlines()[2].endswith(" none")
+
+
+def test_no_runs(flow: Flow) -> None:
+    """Before the first run the list is empty, and nothing is created (rule 6.13)."""
+    flow.home.mkdir(mode=0o700)
+    assert flow.ask("list") == {"runs": []}
+    assert flow.run("list", "--format=table").stdout == "no runs found\n"
+    assert not list(flow.home.iterdir())
+
+
+def test_table_on_a_terminal(some: Flow) -> None:
+    """On a terminal the list is a table, with the counts of the steps."""
+    code, shown = some.run_on_terminal("list")
+    assert code == 0
+    head, _, *lines = shown.splitlines()
+    assert head.split() == " ".join(RUN_COLUMNS).split()
+    assert lines[1].split()[2:6] == ["two", "f", "2/2", "1"]
+    assert "\x1b[31mNG FAILED\x1b[0m" in lines[0]

@@ -1,0 +1,129 @@
+"""`logs`: what the steps have printed, and with `-f` what they go on to print (rule 9.6)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+
+BOTH = {"id": "a", "command": ["sh", "-c", "echo out; echo err >&2"]}
+OTHER = {"id": "other", "command": ["echo", "from other"]}
+
+
+def logs(flow: Flow, *words: str) -> str:
+    answer = flow.run("logs", "--run-key=k", *words)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return answer.stdout
+
+
+def printing(step_id: str, *words: str) -> dict[str, Any]:
+    return {"id": step_id, "command": ["printf", *words]}
+
+
+def test_one_step(each_flow: Flow) -> None:
+    """For one step the output is exactly what it printed."""
+    each_flow.start("k", each_flow.write(BOTH, OTHER))
+    assert logs(each_flow, "a") == "out\nerr\n"
+    assert logs(each_flow, "a", "--stream=stdout") == "out\n"
+    assert logs(each_flow, "a", "--stream", "stderr") == "err\n"
+
+
+def test_all_steps(flow: Flow) -> None:
+    """For all steps each line begins with its step; a line without a newline gets one."""
+    flow.start("k", flow.write(BOTH, OTHER, printing("c", "no end")))
+    assert logs(flow) == ("a     | out\na     | err\nother | from other\nc     | no end\n")
+
+
+def test_attempts(flow: Flow, tmp_path: Path) -> None:
+    """The latest attempt is shown, or the one that `--attempt` names."""
+    script = (
+        f'echo "try $(ls {tmp_path}/tries | wc -l)"; mktemp -p {tmp_path}/tries >/dev/null; false'
+    )
+    (tmp_path / "tries").mkdir()
+    step = {"id": "a", "command": ["sh", "-c", script], "retries": 1}
+    flow.start("k", flow.write(step), code=1)
+    assert logs(flow, "a") == "try 1\n"
+    assert logs(flow, "a", "--attempt=1") == "try 0\n"
+    assert (
+        "the last one is attempt 2"
+        in flow.refusal("logs", "--run-key=k", "a", "--attempt=3")["error"]
+    )
+
+
+def test_tail(flow: Flow) -> None:
+    """`--tail` shows the last lines of each file, whether it ends with a newline or not."""
+    flow.start("k", flow.write(printing("a", "1\\n2\\n3"), printing("b", "4\\n5\\n6\\n")))
+    assert logs(flow, "--tail=2") == "a | 2\na | 3\nb | 5\nb | 6\n"
+    assert logs(flow, "a", "--tail", "1") == "3"
+    assert logs(flow, "--tail=0") == ""
+
+
+def test_bytes(flow: Flow, tmp_path: Path) -> None:
+    """Bytes that are not text are passed through unchanged."""
+    step = {"id": "a", "command": ["printf", "\\377\\000\\033[2J\\r\\n"]}
+    flow.start("k", flow.write(step))
+    with (tmp_path / "copy").open("wb") as copy:
+        assert flow.run("logs", "--run-key=k", "a", "--stream=stdout", stdout=copy).returncode == 0
+    assert (tmp_path / "copy").read_bytes() == b"\xff\x00\x1b[2J\r\n"
+
+
+def test_on_a_terminal(flow: Flow) -> None:
+    """A terminal gets colours, but nothing that moves its cursor or hides text."""
+    step = printing("a", "\\033[31mred\\033[0m \\033[2J \\342\\200\\256 \\377\\ttab\\r\\n")
+    flow.start("k", flow.write(step))
+    code, shown = flow.run_on_terminal("logs", "--run-key=k", "a")
+    assert code == 0
+    assert shown == "\x1b[31mred\x1b[0m \\x1b[2J \\u202e \\xff\ttab\x1b[0m\n"
+
+
+def test_follow(flow: Flow, gate: Gate) -> None:
+    """`-f` shows what is printed meanwhile, also by later steps and by retries."""
+    first = {"id": "a", "command": gate.command("echo after", before="echo before")}
+    again = {"id": "b", "command": gate.command("false", before="echo trying"), "retries": 1}
+    flow.ask("start", "-d", "--run-key=k", flow.write(first, {**again, "when": "a"}))
+    gate.await_arrival()
+    following = flow.spawn("logs", "--run-key=k", "-f")
+    assert following.stdout is not None
+    assert following.stdout.readline() == "a | before\n"
+    gate.let_through()
+    assert following.stdout.readline() == "a | after\n"
+    assert following.stdout.readline() == "b | trying\n"
+    gate.await_arrival()
+    gate.let_through()
+    assert following.stdout.readline() == "b | trying\n"
+    gate.let_through()
+    stdout, stderr = following.communicate()
+    assert (following.returncode, stdout, stderr) == (0, "", "")
+
+
+def test_a_step_that_never_ran(flow: Flow) -> None:
+    """A step that never ran has no output, and the error says why."""
+    flow.start("k", flow.write(BOTH, {"id": "b", "command": ["true"], "when": "!a"}))
+    error = flow.refusal("logs", "--run-key=k", "b")["error"]
+    assert error == "there is no output of step 'b': its condition was false: a SUCCEEDED"
+    assert logs(flow, "a", "--follow") == "out\nerr\n"
+
+
+def test_missing_files(flow: Flow) -> None:
+    """A missing file is reported, and the other files are shown."""
+    run = flow.start("k", flow.write(BOTH, OTHER))
+    for stream in ("stdout", "stderr"):
+        Path(run["steps"][0]["orchesjob_status"][f"{stream}_file"]).unlink()
+    answer = flow.run("logs", "--run-key=k")
+    assert (answer.returncode, answer.stdout) == (0, "other | from other\n")
+    assert answer.stderr.count(" is missing: ") == 2
+    alone = flow.run("logs", "--run-key=k", "a")
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "its files are missing" in alone.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["x"], "no step"), (["--attempt=0"], "--attempt"), (["--tail=-1"], "--tail")],
+)
+def test_wrong_words(flow: Flow, words: list[str], expected: str) -> None:
+    """A step, attempt or number that does not exist is refused by name."""
+    flow.start("k", flow.write(BOTH))
+    assert expected in flow.refusal("logs", "--run-key=k", *words)["error"]

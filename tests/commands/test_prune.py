@@ -1,0 +1,143 @@
+"""`prune`: old runs are removed, and nothing else (rule 9.10)."""
+
+import time
+
+import pytest
+
+from support.answers import run_keys
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.steps import TRUE
+
+DAY = 86400
+AFTER_A_REMOVAL = """
+    CREATE TRIGGER meanwhile AFTER DELETE ON runs
+        BEGIN UPDATE runs SET {} WHERE run_key = 'first'; END
+"""
+REOPENED = "status = 'RUNNING', finished_at = NULL, revision = revision + 1"
+ENDED_AGAIN = "status = 'FAILED', revision = revision + 3"
+
+
+def make_older(flow: Flow, key: str, days: float) -> None:
+    """Change a run so that it ended the given number of days ago."""
+    finished_at = time.time() - days * DAY
+    flow.change("UPDATE runs SET finished_at = ? WHERE run_key = ?", finished_at, key)
+
+
+@pytest.fixture
+def some(flow: Flow) -> Flow:
+    """Runs of `f` that ended 40, 20 and 0 days ago, and one of `g` that failed 40 days ago."""
+    flow.write(TRUE, name="f.json")
+    flow.write({"id": "a", "command": ["false"]}, name="g.json", flow_id="g")
+    for key, file, days in (("f40", "f", 40), ("g40", "g", 40), ("f20", "f", 20), ("f0", "f", 0)):
+        flow.start(key, f"{file}.json", code=int(file == "g"))
+        make_older(flow, key, days)
+    return flow
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--older-than", "30d"], ["g40", "f40"]),
+        (["--older-than=1w"], ["f20", "g40", "f40"]),
+        (["--older-than=0s"], ["f0", "f20", "g40", "f40"]),
+        (["--older-than=960h", "--flow-id=g"], ["g40"]),
+        (["--older-than=30d", "--keep=1"], ["f40"]),
+        (["--older-than=1s", "--keep=2"], ["f40"]),
+        (["--older-than=100d"], []),
+    ],
+)
+def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
+    """Runs that ended long enough ago are removed, except for the newest of each flow to keep."""
+    all_keys = run_keys(some.ask("list"))
+    foreseen = some.ask("prune", *words, "--dry-run")
+    assert (foreseen["dry_run"], run_keys(foreseen, "removed")) == (True, expected)
+    assert run_keys(some.ask("list")) == all_keys
+    assert run_keys(some.ask("prune", *words), "removed") == expected
+    assert run_keys(some.ask("list")) == [key for key in all_keys if key not in expected]
+
+
+def test_nothing_is_left(flow: Flow) -> None:
+    """Steps, attempts, logs and locks are removed with their run."""
+    flow.ask("start", "-d", "--run-key=k", flow.write(TRUE))
+    flow.ask("wait", "--run-key=k")
+    flow.await_status("k", lambda run: run["runner"] is None)
+    flow.start("other", "flow.json")
+    assert run_keys(flow.ask("prune", "--older-than=0s", "--keep=1"), "removed") == ["k"]
+    left = {path.name for path in flow.home.glob("*/*")}
+    assert left == {"other.lock", "other.calls"}
+    with flow.open_database() as database:
+        counts = "SELECT count(*) FROM runs", "SELECT count(*) FROM steps"
+        for count in (*counts, "SELECT count(*) FROM attempts"):
+            assert database.execute(count).fetchone() == (1,)
+    assert "no run 'k'" in flow.refusal("status", "--run-key=k")["error"]
+
+
+def test_what_has_not_ended(flow: Flow, gate: Gate) -> None:
+    """A run that has not ended is never removed, with a runner or without."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    assert flow.ask("prune", "--older-than=0s")["removed"] == []
+    runner.kill()
+    runner.wait()
+    assert flow.ask("prune", "--older-than=0s")["removed"] == []
+    gate.let_through()
+    assert flow.ask("resume", "--run-key=k")["status"] == "SUCCEEDED"
+
+
+def test_the_key_again(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """Orchesjob's records remain: the same key finds its strict outcomes there again (rule 4.7)."""
+    flow.start("k", flow.write(TRUE))
+    flow.ask("prune", "--older-than=0s")
+    assert flow.start("k", "flow.json")["status"] == "SUCCEEDED"
+    assert len(fake_orchesjob.executions()) == 2  # one beginning, one end
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "--older-than"),
+        (["--older-than=30"], "as in 30d"),
+        (["--older-than=-1d"], "as in 30d"),
+        (["--older-than=1y"], "as in 30d"),
+        (["--older-than=1d", "--keep=-1"], "--keep"),
+    ],
+)
+def test_mistakes(some: Flow, words: list[str], expected: str) -> None:
+    """Without an age, or with a wrong one, nothing is removed."""
+    assert expected in some.refusal("prune", *words)["error"]
+    assert len(run_keys(some.ask("list"))) == 4
+
+
+def test_text(some: Flow) -> None:
+    """The text names the removed runs and counts them."""
+    shown = some.run("prune", "--older-than=30d", "--format=table").stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["g40", "f40", "2"]
+    assert shown[-1] == "2 runs removed"
+
+
+def test_no_database(flow: Flow) -> None:
+    """Without a database there is nothing to remove, and none is created (rule 6.13)."""
+    flow.home.mkdir(mode=0o700)
+    assert flow.ask("prune", "--older-than=1d") == {"dry_run": False, "removed": []}
+    assert not list(flow.home.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "status"), [(REOPENED, "RUNNING"), (ENDED_AGAIN, "FAILED")], ids=["open", "ended"]
+)
+def test_taken_up_again_meanwhile(flow: Flow, change: str, status: str) -> None:
+    """A run that somebody retries before its turn comes keeps everything, locks included.
+
+    That is so too if it has ended again by then.
+    """
+    flow.start("first", flow.write(TRUE))
+    flow.start("second", "flow.json")
+    with flow.open_database() as database:
+        database.execute(AFTER_A_REMOVAL.format(change))
+    assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["second"]
+    assert flow.status("first")["status"] == status
+    left = {path.name for path in flow.home.glob("locks/*")}
+    assert left == {"first.lock", "first.calls"}

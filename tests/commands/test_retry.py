@@ -1,0 +1,246 @@
+"""`retry`: an ended run continues where it failed, and keeps its earlier attempts (rule 9.7)."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import statuses
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.steps import AFTER
+
+
+def steps(tmp_path: Path, *, fixed: bool = False) -> list[dict[str, Any]]:
+    """Return a flow that fails in the middle until it is fixed, or the file it needs is there."""
+    load = ["echo", "loaded"] if fixed else ["test", "-e", f"{tmp_path}/fixed"]
+    return [
+        {"id": "get", "command": ["echo", "got"]},
+        {"id": "load", "command": load, "when": "get"},
+        {"id": "report", "command": ["echo", "reported"], "when": "load"},
+        {"id": "alert", "command": ["echo", "alert"], "when": "load.failed"},
+    ]
+
+
+def test_from_where_it_failed(each_flow: Flow, tmp_path: Path) -> None:
+    """What succeeded is kept; the failed step runs under its next key, then what depends on it."""
+    run = each_flow.start("k", each_flow.write(*steps(tmp_path)), code=1)
+    assert statuses(run) == ["SUCCEEDED", "FAILED", "SKIPPED", "SUCCEEDED"]
+    (tmp_path / "fixed").touch()
+    run = each_flow.ask("retry", "--run-key=k")
+    assert (run["status"], run["error"]) == ("SUCCEEDED", None)
+    assert statuses(run) == [*["SUCCEEDED"] * 3, "SKIPPED"]
+    assert [step["run_key"] for step in run["steps"]] == [
+        "k:get:1",
+        "k:load:2",
+        "k:report:1",
+        "k:alert:2",
+    ]
+    assert each_flow.status("k") == run
+
+
+def test_history(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
+    """Every attempt stays visible, each with its key, its outcome and its times."""
+    flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    flow.ask("retry", "--run-key=k", code=1)
+    (tmp_path / "fixed").touch()
+    run = flow.ask("retry", "--run-key=k")
+    attempts = run["steps"][1]["attempts"]
+    assert [(one["number"], one["run_key"], one["status"], one["error"]) for one in attempts] == [
+        (1, "k:load:1", "FAILED", "exit code 1"),
+        (2, "k:load:2", "FAILED", "exit code 1"),
+        (3, "k:load:3", "SUCCEEDED", None),
+    ]
+    times = [time for one in attempts for time in (one["started_at"], one["finished_at"])]
+    assert times == sorted(times)
+    loads, alerts = ["k:load:1", "k:load:2", "k:load:3"], ["k:alert:1", "k:alert:2"]
+    assert Counter(fake_orchesjob.begun()) == Counter(["k:get:1", *loads, "k:report:1", *alerts])
+
+
+def test_named_steps(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
+    """A named step runs again whatever its outcome, then what depends on it, unless `--only`."""
+    (tmp_path / "fixed").touch()
+    flow.start("k", flow.write(*steps(tmp_path)))
+    assert "--step" in flow.refusal("retry", "--run-key=k")["error"]
+    flow.ask("retry", "--run-key=k", "--step=load", "--only")
+    begun = ["k:get:1", "k:load:1", "k:report:1", "k:load:2"]
+    assert fake_orchesjob.begun() == begun
+    flow.ask("retry", "--run-key=k", "--step=load")
+    assert fake_orchesjob.begun() == [*begun, "k:load:3", "k:report:2"]
+    assert "--step" in flow.refusal("retry", "--run-key=k", "--only")["error"]
+
+
+def test_an_alert_is_decided_anew(flow: Flow, tmp_path: Path) -> None:
+    """It is sent for every failure and SKIPPED on success, and all that is told is of this time."""
+    flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    alert = flow.ask("retry", "--run-key=k", code=1)["steps"][3]
+    assert (alert["status"], alert["run_key"]) == ("SUCCEEDED", "k:alert:2")
+    (tmp_path / "fixed").touch()
+    run = flow.ask("retry", "--run-key=k")
+    alert = run["steps"][3]
+    assert (alert["status"], alert["reason"]) == (
+        "SKIPPED",
+        "its condition was false: load SUCCEEDED",
+    )
+    past = [alert[key] for key in ("started_at", "error", "orchesjob_status")]
+    assert past == [None, None, None]
+    assert [one["status"] for one in alert["attempts"]] == ["SUCCEEDED", "SUCCEEDED"]
+    assert alert["finished_at"] >= run["steps"][1]["finished_at"]
+    (explained,) = flow.ask("explain", "--run-key=k", "alert")["steps"]
+    assert explained["reason"] == "`load.failed` is false (load SUCCEEDED)"
+
+
+def test_a_clean_up_cleans_up_again(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """What depends on a step that runs again runs again too, directly or not, though it had run."""
+    bad = {"id": "use", "command": ["false"], "when": "get"}
+    clean = {"id": "clean", "command": ["true"], "when": "use.finished"}
+    tell = {"id": "tell", "command": ["true"], "depends_on": ["clean"]}
+    file = flow.write({"id": "get", "command": ["true"]}, bad, clean, tell)
+    flow.start("k", file, code=1)
+    flow.ask("retry", "--run-key=k", code=1)
+    first, again = ["k:use:1", "k:clean:1", "k:tell:1"], ["k:use:2", "k:clean:2", "k:tell:2"]
+    assert fake_orchesjob.begun() == ["k:get:1", *first, *again]
+
+
+def test_what_an_attempt_before_has_printed(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """The last lines of a failed step are those of this attempt, though it could not be started."""
+    command = ["sh", "-c", "echo of before; exit 1"]
+    flow.start("k", flow.write({"id": "a", "command": command}), code=1)
+    refusal = "usage: orchesjob\norchesjob start: error: argument --strict: not today\n"
+    fake_orchesjob.script([{"call": "start", "fault": "exit", "code": 2, "stderr": refusal}])
+    finished = flow.run("retry", "--run-key=k", "--progress=plain")
+    assert "could not be started" in finished.stderr
+    assert "and has printed nothing" in finished.stderr
+    assert "of before" not in finished.stderr
+
+
+def test_what_only_leaves_out(flow: Flow, tmp_path: Path) -> None:
+    """A kept outcome is not explained by what has run again without it, in either direction."""
+    flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    (tmp_path / "fixed").touch()
+    run = flow.ask("retry", "--run-key=k", "--step=load", "--only")
+    assert statuses(run) == ["SUCCEEDED", "SUCCEEDED", "SKIPPED", "SUCCEEDED"]
+    reasons = [step["reason"] for step in run["steps"][2:]]
+    assert reasons == [
+        "its condition was false, before the retry of load",
+        "attempt 1 succeeded, before the retry of load",
+    ]
+    explained = flow.ask("explain", "--run-key=k")["steps"][2:]
+    assert [one["reason"] for one in explained] == reasons
+    assert [one["condition"] for one in explained] == [None, None]
+
+
+def test_fixed_file(flow: Flow, tmp_path: Path) -> None:
+    """With `--file` the run continues with another flow, which `start` then expects (4.4)."""
+    flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    more = {"id": "more", "command": ["true"], "when": "report"}
+    fixed = flow.write(*steps(tmp_path, fixed=True), more, name="fixed.json")
+    run = flow.ask("retry", "--run-key=k", "--file", fixed)
+    assert run["steps"][1]["orchesjob_status"]["command"] == ["echo", "loaded"]
+    assert [step["id"] for step in run["steps"]] == ["get", "load", "report", "alert", "more"]
+    assert flow.start("k", fixed) == run
+    assert "another definition" in flow.refusal("start", "--run-key=k", "flow.json")["error"]
+
+
+def test_a_file_that_does_not_fit(flow: Flow, tmp_path: Path) -> None:
+    """A file that contradicts a kept outcome is refused, and nothing is changed."""
+    run = flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    first, *rest = steps(tmp_path)
+    other = flow.write({**first, "command": ["echo", "other"]}, *rest, name="other.json")
+    refusal = flow.refusal("retry", "--run-key=k", "--file", other)
+    assert "'get' keeps its outcome" in refusal["error"]
+    assert [conflict in refusal["error"] for conflict in refusal["conflicts"]] == [True]
+    assert flow.status("k") == run
+
+
+def test_exit_codes_that_deny_an_outcome(flow: Flow) -> None:
+    """A step keeps its outcome only if its exit code means the same in the new file."""
+    quiet = {"id": "quiet", "command": ["sh", "-c", "exit 3"], "success_exit_codes": [3]}
+    bad = {"id": "bad", "command": ["false"]}
+    run = flow.start("k", flow.write(quiet, bad), code=1)
+    strict = flow.write({**quiet, "success_exit_codes": [0]}, bad, name="strict.json")
+    error = flow.refusal("retry", "--run-key=k", "--file", strict)["error"]
+    assert "'quiet' keeps its outcome, but its exit codes" in error
+    assert flow.status("k") == run
+    fixed: list[dict[str, Any]] = [
+        {**quiet, "success_exit_codes": [0, 3]},
+        {**bad, "command": ["true"]},
+    ]
+    flow.ask("retry", "--run-key=k", "--file", flow.write(*fixed, name="fixed.json"))
+    assert flow.ask("doctor")["sound"]
+
+
+def test_after_a_foreign_job(flow: Flow, gate: Gate) -> None:
+    """A retry uses the next key, and neither waits for nor ends a job that is not ours (5.9)."""
+    flow.orchesjob.start("k:a:1", "sleep", "600", strict=True)
+    flow.start("k", flow.write({"id": "a", "command": ["echo", "ours"]}), code=1)
+    fixed = flow.write({"id": "a", "command": gate.command()}, name="fixed.json")
+    flow.ask("retry", "--run-key=k", "-d", "--file", fixed)
+    gate.await_arrival()
+    flow.ask("cancel", "--run-key=k")
+    assert flow.orchesjob.status("k:a:2")["status"] == "ABORTED"
+    assert flow.orchesjob.status("k:a:1")["status"] == "RUNNING"
+
+
+def test_cancelled_run(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A cancelled run can be retried: the request is dropped, and cancelled steps run again."""
+    flow.ask(
+        "start", "-d", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, AFTER)
+    )
+    gate.await_arrival()
+    assert statuses(flow.ask("cancel", "--run-key=k")) == ["CANCELLED", "CANCELLED"]
+    gate.let_through()
+    run = flow.ask("retry", "--run-key=k")
+    assert (statuses(run), run["cancel_requested_at"]) == (["SUCCEEDED", "SUCCEEDED"], None)
+    assert Counter(fake_orchesjob.begun()) == Counter(["k:a:1", "k:a:2", "k:b:1"])
+
+
+def test_part_of_a_cancelled_run(flow: Flow, gate: Gate) -> None:
+    """If only some of the cancelled steps run again, the run is still CANCELLED (rule 5.1)."""
+    other = {"id": "b", "command": ["true"], "depends_on": ["a"]}
+    flow.ask(
+        "start", "-d", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, other)
+    )
+    gate.await_arrival()
+    flow.ask("cancel", "--run-key=k")
+    gate.let_through()
+    run = flow.ask("retry", "--run-key=k", "--step=a", "--only", code=1)
+    assert (run["status"], statuses(run)) == ("CANCELLED", ["SUCCEEDED", "CANCELLED"])
+
+
+def test_in_the_background(flow: Flow, tmp_path: Path) -> None:
+    """With `-d` it returns at once, and the answer names the runner."""
+    flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    (tmp_path / "fixed").touch()
+    answer = flow.ask("retry", "--run-key=k", "-d")
+    assert (answer["detached"], answer["runner"]) == (True, {"pid": answer["pid"], "alive": True})
+    assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"
+
+
+def test_running_run(flow: Flow, gate: Gate) -> None:
+    """A run that has a runner, or needs one, is not retried."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    assert f"process {runner.pid}" in flow.refusal("retry", "--run-key=k")["error"]
+    runner.kill()
+    runner.wait()
+    assert "`resume` continues it" in flow.refusal("retry", "--run-key=k")["error"]
+    gate.let_through()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--run-key=k", "--step=lod"], 'did you mean "load"?'),
+        (["--run-key=unknown"], "no run 'unknown'"),
+        (["--run-key=k", "--file=missing.yaml"], "missing.yaml"),
+    ],
+)
+def test_mistakes(flow: Flow, tmp_path: Path, words: list[str], expected: str) -> None:
+    """A step, run or file that does not exist is refused by name, and nothing is changed."""
+    run = flow.start("k", flow.write(*steps(tmp_path)), code=1)
+    assert expected in flow.refusal("retry", *words)["error"]
+    assert flow.status("k") == run

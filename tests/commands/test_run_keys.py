@@ -1,0 +1,70 @@
+"""Run keys: any printable text, for every command (rule 4.1)."""
+
+from pathlib import Path
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.processes import await_exit
+
+KEYS = [
+    *("-x", "--all", "a/b", "a_b", "..", "日本", "%2F"),
+    "scheduled__2026-05-07T00:00:00+00:00",
+    "語" * 255,
+]
+
+
+def test_run_keys(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A run key is any printable text; each has files of its own, in the home's folders (4.1)."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    runs = [flow.ask("start", "-d", f"--run-key={key}", file) for key in KEYS]
+    for run in runs:
+        await_exit(run["pid"])
+        finished = flow.status(run["run_key"])
+        assert (finished["run_key"], finished["status"]) == (run["run_key"], "SUCCEEDED")
+    logs = {Path(run["stdout_log"]) for run in runs} | {Path(run["stderr_log"]) for run in runs}
+    assert set((flow.home / "logs").iterdir()) == logs
+    assert len(logs) == 2 * len(KEYS)
+    assert len(list((flow.home / "locks").iterdir())) == 2 * len(KEYS)
+    begun = [call["key"] for call in fake_orchesjob.calls() if call["call"] == "start"]
+    assert sorted(begun) == sorted(f"{key}:a:1" for key in KEYS)
+
+
+def test_real_run_keys(each_flow: Flow) -> None:
+    """Keys that look like options or paths work with orchesjob too (rule 4.1)."""
+    file = each_flow.write({"id": "a", "command": ["true"]})
+    for key in ("--all", "../日本", "scheduled__2026-05-07T00:00:00+00:00"):
+        assert each_flow.start(key, file)["steps"][0]["orchesjob_status"]["run_key"] == f"{key}:a:1"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["status", "--run-key=a", "--run-key=b"], "--run-key"),
+        (["cancel", "--run-key", "a", "--run-key", "a"], "--run-key"),
+        (["resume", "--run-key=a", "--run-key=b"], "--run-key"),
+        (["prune", "--older-than=1d", "--older-than=1s"], "--older-than"),
+        (["--db=x", "--db=y", "list"], "--db"),
+    ],
+)
+def test_given_twice(flow: Flow, words: list[str], option: str) -> None:
+    """Of two keys, only one can be meant: an error, and not the last one (rule 6.9)."""
+    flow.start("a", flow.write({"id": "a", "command": ["true"]}))
+    flow.start("b", "flow.json")
+    error = flow.refusal(*words)["error"]
+    assert option in error
+    assert "is given 2 times" in error
+
+
+@pytest.mark.parametrize("key", ["--help", "語" * 255])
+def test_any_run_key_for_any_command(flow: Flow, gate: Gate, key: str) -> None:
+    """Every command accepts any run key, in one word with its option or in two (rule 4.1)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    assert flow.ask("start", "-d", "--run-key", key, file)["run_key"] == key
+    gate.await_arrival()
+    assert flow.ask("status", "--run-key", key)["run_key"] == key
+    assert flow.ask("cancel", "--run-key", key)["status"] == "CANCELLED"
+    watch = flow.run("watch", "--run-key", key)
+    assert (watch.returncode, f"Run: {key}\n" in watch.stdout) == (1, True), watch

@@ -1,0 +1,270 @@
+"""`start` in the foreground: what it prints, how it ends, and what a second one does (4, 6)."""
+
+import json
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.steps import AFTER, TRUE
+
+RUN_KEYS = [
+    "run_key",
+    "flow_id",
+    "status",
+    "started_at",
+    "finished_at",
+    "error",
+    "cancel_requested_at",
+    "orchesjob_home",
+    "steps",
+    "runner",
+]
+STEP_KEYS = [
+    "id",
+    "run_key",
+    "status",
+    "attempt_no",
+    "max_retries",
+    "next_attempt_at",
+    "started_at",
+    "finished_at",
+    "error",
+    "orchesjob_status",
+    "reason",
+    "attempts",
+]
+FALSE = {"id": "a", "command": ["false"]}
+
+
+def starts(fake: FakeOrchesjob) -> list[str]:
+    return [call["key"] for call in fake.calls() if call["call"] == "start"]
+
+
+def test_json_of_a_run(each_flow: Flow) -> None:
+    """A run and its steps are described by exactly the keys of rule 6.4."""
+    after = {"id": "b", "command": ["true"], "when": "!a", "retries": 2}
+    run = each_flow.start("k", each_flow.write(TRUE, after, flow_id="daily"))
+    assert list(run) == RUN_KEYS
+    assert [list(step) for step in run["steps"]] == [STEP_KEYS, STEP_KEYS]
+    assert (run["run_key"], run["flow_id"], run["status"]) == ("k", "daily", "SUCCEEDED")
+    assert (run["error"], run["runner"]) == (None, None)
+    assert run["orchesjob_home"] == str(each_flow.orchesjob.home)
+    a, b = run["steps"]
+    assert (a["id"], a["run_key"], a["status"], a["attempt_no"]) == ("a", "k:a:1", "SUCCEEDED", 1)
+    assert (a["max_retries"], a["next_attempt_at"], a["error"]) == (0, None, None)
+    assert a["orchesjob_status"]["status"] == "SUCCEEDED"
+    assert a["orchesjob_status"]["command"] == ["true"]
+    times = (run["started_at"], a["started_at"], a["finished_at"], run["finished_at"])
+    assert all(isinstance(moment, float) for moment in times)
+    assert list(times) == sorted(times)
+    assert b == {
+        "id": "b",
+        "run_key": "k:b:1",
+        "status": "SKIPPED",
+        "attempt_no": 0,
+        "max_retries": 2,
+        "next_attempt_at": None,
+        "started_at": None,
+        "finished_at": b["finished_at"],
+        "error": None,
+        "orchesjob_status": None,
+        "reason": "its condition was false: a SUCCEEDED",
+        "attempts": [],
+    }
+    assert each_flow.status("k") == run
+
+
+def test_runner_while_a_run_is_advanced(flow: Flow, gate: Gate) -> None:
+    """`status` names the process that advances a run, or none when it has gone (rule 6.4)."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    run = flow.status("k")
+    assert (run["status"], run["runner"]) == ("RUNNING", {"pid": runner.pid, "alive": True})
+    runner.kill()
+    runner.wait()
+    assert flow.status("k")["runner"] is None
+    gate.let_through()
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+
+
+def test_one_line_on_a_pipe(flow: Flow) -> None:
+    """On a pipe the result is one compact line, and nothing else is printed (rule 6.10)."""
+    finished = flow.run("start", "--run-key=k", flow.write(TRUE, flow_id="日本"))
+    assert (
+        finished.stdout
+        == json.dumps(json.loads(finished.stdout), ensure_ascii=False, separators=(",", ":")) + "\n"
+    )
+    assert '"flow_id":"日本"' in finished.stdout
+    assert finished.stderr == ""
+
+
+def test_indented_on_a_terminal(flow: Flow) -> None:
+    """On a terminal the result is indented JSON (rule 6.10)."""
+    file = flow.write(TRUE)
+    code, shown = flow.run_on_terminal("start", "--run-key=k", "--progress=none", file)
+    assert code == 0
+    assert shown == json.dumps(json.loads(shown), indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "code"),
+    [
+        pytest.param([TRUE], "SUCCEEDED", 0, id="succeeded"),
+        pytest.param([FALSE], "FAILED", 1, id="failed"),
+        pytest.param(
+            [FALSE, {"id": "b", "command": ["true"], "when": "!a"}], "FAILED", 1, id="fixed"
+        ),
+        pytest.param(
+            [TRUE, {"id": "b", "command": ["no"], "when": "!a"}], "SUCCEEDED", 0, id="skipped"
+        ),
+        pytest.param([{"id": "a", "command": ["./none"]}], "FAILED", 1, id="no-such-command"),
+    ],
+)
+def test_exit_code(flow: Flow, steps: list[Any], status: str, code: int) -> None:
+    """The exit code of `start` is the run's outcome (rule 6.9)."""
+    assert flow.start("k", flow.write(*steps), code=code)["status"] == status
+
+
+def test_idempotence(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A run that has ended is reported unchanged, and orchesjob is not asked (rule 4.3)."""
+    file = flow.write(FALSE)
+    first = flow.run("start", "--run-key=k", file)
+    calls = fake_orchesjob.calls()
+    again = flow.run("start", "--run-key=k", file)
+    assert (again.returncode, again.stdout, again.stderr) == (1, first.stdout, "")
+    assert fake_orchesjob.calls() == calls
+
+
+def test_same_meaning(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:
+    """Comments, layout, YAML or JSON do not matter: the run is the same (rule 4.4)."""
+    yaml = tmp_path / "flow.yaml"
+    yaml.write_text(
+        "# nightly\nsteps:\n- when: !a   # on failure\n  command:\n    - echo\n    - 'no'\n"
+        "  id: b\n"
+        "- {command: [false], id: a, retries: 0}\nflow_id: f\n",
+        encoding="utf-8",
+    )
+    a = {"id": "a", "command": ["false"]}
+    same = flow.write({"id": "b", "command": ["echo", "no"], "when": " ! a"}, a)
+    first = flow.start("k", str(yaml), code=1)
+    assert flow.start("k", same, code=1) == first
+    assert starts(fake_orchesjob) == ["k:a:1", "k:b:1"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ([{"id": "a", "command": ["true", "x"]}], "a"),
+        ([{"id": "a", "command": ["true"], "retries": 1}], "retries"),
+        ([{"id": "a", "command": ["true"], "strict": False}], "strict"),
+        ([TRUE, {"id": "b", "command": ["true"]}], "b"),
+        ([{"id": "b", "command": ["true"]}], "b"),
+    ],
+)
+def test_changed_definition(flow: Flow, changed: list[Any], named: str) -> None:
+    """A file with another meaning is refused, and the run is not changed (rule 4.4)."""
+    before = flow.start("k", flow.write(TRUE))
+    refusal = flow.refusal("start", "--run-key=k", flow.write(*changed))
+    assert "'k' was started with another definition" in refusal["error"]
+    assert refusal["differences"]
+    assert all(difference in refusal["error"] for difference in refusal["differences"])
+    assert named in refusal["error"]
+    assert flow.status("k") == before
+
+
+def test_second_start_waits(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A second foreground `start` names the process it waits for, and has its outcome (4.5)."""
+    file = flow.write({"id": "a", "command": gate.command("exit 3")})
+    first = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "--run-key=k", file)
+    assert second.stderr is not None
+    said = second.stderr.readline()
+    assert (
+        said == f"orchesjob-flow: process {first.pid} advances run 'k'; waiting for its outcome\n"
+    )
+    gate.let_through()
+    answers = [child.communicate()[0] for child in (first, second)]
+    assert answers[0] == answers[1]
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert starts(fake_orchesjob) == ["k:a:1"]
+
+
+def test_second_start_takes_over(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A waiting `start` takes the run over when the first one is killed (rule 4.5)."""
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    first = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "--run-key=k", file)
+    assert second.stderr is not None
+    assert second.stderr.readline()
+    first.kill()
+    gate.let_through()
+    assert second.wait() == 0
+    assert flow.status("k")["status"] == "SUCCEEDED"
+    assert fake_orchesjob.begun() == [
+        "k:a:1",
+        "k:b:1",
+    ]
+
+
+def test_directory(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """All steps run in the directory of the first `start`, wherever it is resumed (rule 4.6)."""
+    (flow.folder / "there").mkdir()
+    (flow.folder / "elsewhere").mkdir()
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    first = flow.spawn("start", "--run-key=k", file, cwd=flow.folder / "there")
+    gate.await_arrival()
+    first.kill()
+    gate.let_through()
+    second = flow.run("start", "--run-key=k", file, cwd=flow.folder / "elsewhere")
+    assert second.returncode == 0
+    assert {execution["cwd"] for execution in fake_orchesjob.executions()} == {
+        str(flow.folder / "there")
+    }
+
+
+def test_lost_database(each_flow: Flow, tmp_path: Path) -> None:
+    """Without its database the same `start` finds every outcome and runs nothing (rule 4.7)."""
+    log = tmp_path / "log"
+    append = f"echo $0 >>{shlex.quote(str(log))}"
+    file = each_flow.write(
+        {"id": "a", "command": ["sh", "-c", append, "a"]},
+        {"id": "b", "command": ["sh", "-c", f"{append}; exit 1", "b"], "retries": 1},
+        {"id": "c", "command": ["sh", "-c", append, "c"], "when": "!b"},
+        {"id": "d", "command": ["sh", "-c", append, "d"], "when": "b"},
+    )
+    first = each_flow.start("k", file, code=1)
+    ran = log.read_text(encoding="utf-8")
+    for path in each_flow.home.glob("*.sqlite3*"):
+        path.unlink()
+    second = each_flow.start("k", file, code=1)
+    assert log.read_text(encoding="utf-8") == ran
+    assert sorted(ran.split()) == ["a", "b", "b", "c"]
+    assert [(step["status"], step["attempt_no"]) for step in second["steps"]] == [
+        (step["status"], step["attempt_no"]) for step in first["steps"]
+    ]
+
+
+def test_four_at_once(each_flow: Flow, tmp_path: Path) -> None:
+    """Of four concurrent `start`s one advances the run, and all four end with its outcome (4.5)."""
+    log = tmp_path / "log"
+    script = f"echo $0 >>{shlex.quote(str(log))}; test $0 != b"
+    file = each_flow.write(
+        {"id": "a", "command": ["sh", "-c", script, "a"], "strict": False},
+        {"id": "b", "command": ["sh", "-c", script, "b"], "strict": False, "retries": 1},
+        {"id": "c", "command": ["sh", "-c", script, "c"], "strict": False, "when": "a && !b"},
+    )
+    starts = [each_flow.spawn("start", "--run-key=k", file) for _ in range(4)]
+    answers = [start.communicate()[0] for start in starts]
+    assert [start.returncode for start in starts] == [1, 1, 1, 1]
+    assert answers == [answers[0]] * 4
+    assert '"runner":null' in answers[0]
+    assert Counter(log.read_text(encoding="utf-8").split()) == {"a": 1, "b": 2, "c": 1}

@@ -1,0 +1,163 @@
+"""`watch`: the table is repeated until the run has ended."""
+
+import json
+import signal
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.steps import AFTER, TRUE
+from support.terminal import HOME
+
+
+def test_append(flow: Flow, gate: Gate) -> None:
+    """On a pipe the tables follow each other; `watch` ends with the run (rule 6.6)."""
+    file = flow.write({"id": "a", "command": gate.command("exit 1")})
+    flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    watch = flow.spawn("watch", "--run-key=k", "--interval=0.05")
+    assert watch.stdout is not None
+    first = [watch.stdout.readline() for _ in range(8)]
+    assert first[0] == "Flow: f  Run: k\n"
+    assert first[-1] == "\n"
+    gate.let_through()
+    rest, stderr = watch.communicate()
+    assert (watch.returncode, stderr) == (1, "")
+    tables = ("".join(first) + rest).split("\n\nFlow: ")
+    assert len(tables) >= 2
+    assert "Status: > RUNNING" in tables[0]
+    assert all("\x1b" not in table for table in tables)
+    assert "Status: NG FAILED" in tables[-1]
+    assert sum("NG FAILED" in table for table in tables) == 1
+
+
+@pytest.mark.parametrize(("command", "code"), [("true", 0), ("false", 1)])
+def test_ended_run(flow: Flow, command: str, code: int) -> None:
+    """An ended run is shown once; the exit code is its outcome (rule 6.9)."""
+    flow.start("k", flow.write({"id": "a", "command": [command]}), code=code)
+    answer = flow.run("watch", "--run-key=k", "--interval=600")
+    assert (answer.returncode, answer.stderr) == (code, "")
+    assert answer.stdout.count("Flow: f  Run: k") == 1
+
+
+def test_end_is_not_waited_for(flow: Flow, gate: Gate) -> None:
+    """However long the interval, the end of the run is shown at once (rule 6.6)."""
+    flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    watch = flow.spawn("watch", "--run-key=k", "--interval=86400")
+    assert watch.stdout is not None
+    assert watch.stdout.readline()
+    gate.let_through()
+    stdout, _ = watch.communicate()
+    assert watch.returncode == 0
+    assert "Status: OK SUCCEEDED" in stdout
+
+
+def test_screen(flow: Flow, gate: Gate) -> None:
+    """On a terminal the table is drawn in place, and the last one stays (rule 6.6)."""
+    flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    words = ("watch", "--run-key=k", "--interval=0.05")
+    watch, terminal = flow.spawn_on_terminal(*words, stream="stdout")
+    terminal.await_picture("> RUNNING", pictures=2)
+    gate.let_through()
+    shown = terminal.read_to_end()
+    assert watch.wait() == 0
+    assert "\x1b[2J" not in shown  # clearing the screen flickers
+    assert terminal.picture.startswith("Flow: f  Run: k")
+    assert "OK SUCCEEDED" in terminal.picture
+
+
+def test_mode(flow: Flow) -> None:
+    """`--mode` overrides the default: append on a terminal, screen on a pipe (rule 6.6)."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    code, shown = flow.run_on_terminal("watch", "--run-key=k", "--mode=append")
+    assert (code, HOME in shown) == (0, False)
+    assert "Status: \x1b[32mOK SUCCEEDED\x1b[0m" in shown
+    on_pipe = flow.run("watch", "--run-key=k", "--mode=screen")
+    assert (on_pipe.returncode, HOME in on_pipe.stdout) == (0, True)
+
+
+def test_dumb_terminal(flow: Flow) -> None:
+    """Where no cursor can be moved, tables are printed one below the other (rule 6.6)."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    flow.environ["TERM"] = "dumb"
+    code, shown = flow.run_on_terminal("watch", "--run-key=k")
+    assert (code, HOME in shown) == (0, False)
+    assert "Flow: f  Run: k" in shown
+
+
+def test_only_reads(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """`watch` advances nothing: a run without a runner is not changed, and it says so (6.6)."""
+    runner = flow.spawn(
+        "start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, AFTER)
+    )
+    gate.await_arrival()
+    runner.kill()
+    runner.wait()
+    gate.let_through()
+    fake_orchesjob.await_end("k:a:1")
+    watch = flow.spawn("watch", "--run-key=k", "--interval=0.05")
+    assert watch.stdout is not None
+    tables = [watch.stdout.readline() for _ in range(20)]
+    assert any(line.startswith("Runner: none") for line in tables)
+    watch.send_signal(signal.SIGINT)
+    _, stderr = watch.communicate()
+    assert watch.returncode == 130
+    assert json.loads(stderr) == {
+        "error": "interrupted by SIGINT; steps that have started keep running under orchesjob, "
+        "and so does any other process that advances the run",
+        "resume": "orchesjob-flow watch --run-key=k --interval=0.05",
+    }
+    assert flow.status("k")["steps"][0]["status"] == "RUNNING"
+
+
+def test_advance(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """`--advance` advances a run that has no runner to its end (rule 6.6)."""
+    after = {"id": "b", "command": ["false"], "when": "a"}
+    runner = flow.spawn(
+        "start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}, after)
+    )
+    gate.await_arrival()
+    refused = flow.refusal("watch", "--run-key=k", "--advance")
+    assert f"run 'k' is being advanced by process {runner.pid}" in refused["error"]
+    runner.kill()
+    runner.wait()
+    watch = flow.spawn("watch", "--run-key=k", "--advance", "--interval=0.1")
+    assert watch.stdout is not None
+    assert watch.stdout.readline() == "Flow: f  Run: k\n"
+    assert flow.status("k")["runner"] == {"pid": watch.pid, "alive": True}
+    gate.let_through()
+    stdout, stderr = watch.communicate()
+    assert (watch.returncode, stderr) == (1, "")
+    assert stdout.count("NG FAILED") == 2  # of the run and of its step, in the last table only
+    assert fake_orchesjob.begun() == ["k:a:1", "k:b:1"]
+    assert flow.run("watch", "--run-key=k", "--advance").returncode == 1
+
+
+def test_interrupted_while_advancing(flow: Flow, gate: Gate) -> None:
+    """Ctrl-C on `watch --advance` releases the run, which `start` resumes."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    runner.kill()
+    runner.wait()
+    watch = flow.spawn("watch", "--run-key=k", "--advance", "--interval=60")
+    assert watch.stdout is not None
+    assert watch.stdout.readline()
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait() == 130
+    assert flow.status("k")["runner"] is None
+    gate.let_through()
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+
+
+def test_no_terminal(flow: Flow) -> None:
+    """Drawing in place needs no terminal (rule 6.6)."""
+    flow.start("k", flow.write(TRUE))
+    del flow.environ["TERM"]
+    watch = flow.run("watch", "--run-key=k", "--mode=screen", start_new_session=True)
+    assert (watch.returncode, watch.stderr) == (0, "")
+    assert "a     OK SUCCEEDED" in watch.stdout

@@ -1,0 +1,173 @@
+"""Answers of orchesjob that are lost, late, unusable or unknown (rules 5.3 and 5.7)."""
+
+import json
+import re
+import time
+from collections import Counter
+
+import pytest
+
+from orchesjob_client import end_processes
+from support.answers import warnings
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob, Rule
+from support.processes import is_gone
+from support.steps import TRUE
+
+UNUSABLE: dict[str, Rule] = {
+    "garbage": {"text": "{not json"},
+    "empty": {"text": ""},
+    "no-object": {"text": "[]"},
+    "null": {"text": "null"},
+    "half": {"cut": 0.5},
+    "two-documents": {"repeat": 2},
+    "ten-megabytes": {"text": "x" * 1024, "repeat": 10 * 1024},
+    "no-utf8": {"text": '{"status": "\udcff"}'},
+    "no-status": {"set": {"status": None}},
+    "another-job": {"set": {"run_key": "k:another:1", "job_id": "another"}},
+}
+CALLS = ("start", "status", "abort")
+
+
+@pytest.mark.parametrize(
+    ("when", "fault", "strict"),
+    [
+        ("before", {"fault": "locked"}, False),
+        ("before", {"fault": "die"}, False),
+        ("spawned", {"fault": "die"}, False),
+        ("answer", {"fault": "die"}, False),
+        ("answer", {"fault": "answer", "text": "Killed"}, False),
+        ("answer", {"fault": "answer", "text": "Killed"}, True),
+    ],
+)
+def test_lost_answer_of_start(
+    flow: Flow, fake_orchesjob: FakeOrchesjob, when: str, fault: Rule, *, strict: bool
+) -> None:
+    """Whether a start that did not answer has started is found out, never guessed (promise 1)."""
+    fake_orchesjob.script([{"call": "start", "nth": 1, "when": when, **fault}])
+    run = flow.start("k", flow.write({**TRUE, "strict": strict}))
+    assert (run["steps"][0]["status"], run["steps"][0]["attempt_no"]) == ("SUCCEEDED", 1)
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+def test_unknown_status(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A status that we do not know is taken for running, and reported once (rule 5.3)."""
+    fake_orchesjob.script([{"call": "start", "fault": "answer", "set": {"status": "PAUSED"}}])
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    assert flow.await_job("k")["status"] == "PAUSED"
+    assert flow.status("k")["steps"][0]["status"] == "RUNNING"
+    gate.let_through()
+    _, stderr = runner.communicate()
+    assert runner.returncode == 0
+    assert len(warnings(stderr)) == 1
+    assert "unknown status, taken for running: PAUSED" in stderr
+
+
+def unusable_answers(*calls: str) -> list[Rule]:
+    """Make the first answers about each step unusable in the way that the step is named after."""
+    return [
+        {"call": call, "key": f"k:{name}:1", "nth": 1, "fault": "answer", **answer}
+        for name, answer in UNUSABLE.items()
+        for call in calls
+    ]
+
+
+def calls_of(fake: FakeOrchesjob, name: str) -> dict[str, int]:
+    """Count the calls about a step by their kinds."""
+    job_id = fake.status(f"k:{name}:1")["job_id"]
+    own = [
+        call
+        for call in fake.calls()[:-1]
+        if f"k:{name}:1" == call["key"] or f"--job-id={job_id}" in call["argv"]
+    ]
+    return dict(Counter(call["call"] for call in own))
+
+
+def test_unusable_answers(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """An unusable answer decides nothing: orchesjob is asked again (rule 5.7)."""
+    fake_orchesjob.script(unusable_answers("start", "status"))
+    command = gate.command()
+    file = flow.write(*({"id": name, "command": command} for name in UNUSABLE))
+    runner = flow.spawn("start", "--run-key=k", file)
+    for _ in UNUSABLE:
+        gate.await_arrival()
+    flow.await_status("k", lambda run: all(step["orchesjob_status"] for step in run["steps"]))
+    gate.let_through(len(UNUSABLE))
+    stdout, stderr = runner.communicate()
+    steps = json.loads(stdout)["steps"]
+    assert {(step["status"], step["attempt_no"], step["error"]) for step in steps} == {
+        ("SUCCEEDED", 1, None)
+    }
+    assert sorted(fake_orchesjob.begun()) == sorted(f"k:{name}:1" for name in UNUSABLE)
+    # A start, an unusable status, a usable one, and one for the end.
+    expected = {name: {"start": 1, "status": 3} for name in UNUSABLE}
+    assert {name: calls_of(fake_orchesjob, name) for name in UNUSABLE} == expected
+    for name in UNUSABLE:
+        assert f"k:{name}:1: orchesjob start gave an unusable answer" in stderr
+
+
+def test_unusable_answers_to_aborts(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """After an unusable answer to an abort its effect is checked: CANCELLED is true (5.6, 5.7)."""
+    fake_orchesjob.script(unusable_answers("abort"))
+    command = gate.command()
+    file = flow.write(*({"id": name, "command": command} for name in UNUSABLE))
+    runner = flow.spawn("start", "--run-key=k", file)
+    for _ in UNUSABLE:
+        gate.await_arrival()
+    run = flow.ask("cancel", "--run-key=k")
+    assert run["status"] == "CANCELLED"
+    assert {step["orchesjob_status"]["status"] for step in run["steps"]} == {"ABORTED"}
+    assert runner.wait() == 1
+    for name in UNUSABLE:
+        assert calls_of(fake_orchesjob, name)["abort"] == 1
+        assert is_gone(fake_orchesjob.status(f"k:{name}:1")["target_pid"])
+
+
+@pytest.mark.long
+def test_calls_that_hang(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A call that hangs holds up no other step; the runner gives up in time and names it (5.7).
+
+    The three calls hang at once, because each takes as long as a call may take.
+    """
+    fake_orchesjob.script([{"call": c, "key": f"{c}:a:1", "fault": "hang"} for c in CALLS])
+    others = [{"id": "b", "command": ["true"]}, {"id": "c", "command": ["true"], "when": "b"}]
+    file = flow.write({"id": "a", "command": ["sleep", "0.3"], "start_timeout_sec": 0}, *others)
+    endless = flow.write({"id": "a", "command": ["sleep", "600"]}, *others, name="endless.json")
+    files = {"start": file, "status": file, "abort": endless}
+    impatient = ("--patience=0.2",)
+    began = time.monotonic()
+    runners = {c: flow.spawn(*impatient, "start", f"--run-key={c}", files[c]) for c in CALLS}
+    flow.await_true(lambda: {f"{c}:c:1" for c in CALLS} <= set(fake_orchesjob.begun()))
+    for call in CALLS:
+        flow.await_status(call, lambda run: run["steps"][2]["status"] == "SUCCEEDED")
+    cancel = flow.run(*impatient, "cancel", "--run-key=abort", "--grace-seconds=0")
+    assert cancel.returncode == 2
+    assert "is still under way" in json.loads(cancel.stderr)["error"]
+    for call, runner in runners.items():
+        assert (runner.wait(), flow.status(call)["runner"]) == (2, None)
+        assert runner.stderr is not None
+        error = json.loads(runner.stderr.read().splitlines()[-1])["error"]
+        assert f"{call}:a:1: orchesjob {call} has not answered" in error
+        assert flow.status(call)["steps"][0]["status"] == "RUNNING"
+    assert 5 < time.monotonic() - began < 60
+    end_hanging_calls(flow, fake_orchesjob, impatient)
+    assert flow.start("start", file)["status"] == "SUCCEEDED"
+    assert flow.start("status", file)["status"] == "SUCCEEDED"
+    assert flow.ask("cancel", "--run-key=abort")["status"] == "CANCELLED"
+    assert Counter(fake_orchesjob.begun()) == Counter(f"{c}:{s}:1" for c in CALLS for s in "abc")
+
+
+def end_hanging_calls(flow: Flow, fake: FakeOrchesjob, impatient: tuple[str, ...]) -> None:
+    """End the calls that hang, as the error tells a person to; before that no runner may start."""
+    words = ("start", "--run-key=start", "flow.json")
+    assert "is still under way" in flow.refusal(*impatient, *words)["error"]
+    fake.script([])
+    hanging = [
+        process
+        for process in fake.processes()
+        if re.search("orchesjob (start|status|abort)", process.command)
+    ]
+    assert len(hanging) == len(CALLS)
+    assert end_processes(hanging, 0) == []

@@ -1,0 +1,246 @@
+"""Bad input: exit code 2, one JSON object on stderr, nothing on stdout, nothing recorded.
+
+`Flow.refusal` asserts all of that but the last.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from flow_store import FlowStore
+from support.flow import Flow
+
+STEP = "- {id: a, command: ['true']}\n"
+FLOW = f"flow_id: f\nsteps:\n{STEP}"
+CYCLE = "\n".join(
+    ["flow_id: f", "steps:"]
+    + [f"- {{id: {step}, command: [x], when: {waits}}}" for step, waits in ("AC", "BA", "CB")]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(b"\x00\x01\xff\xfe\x80", "UTF-8", id="binary"),
+        pytest.param(b"", "empty", id="empty"),
+        pytest.param(b"steps: [", "flow.yaml:1:9: not valid YAML", id="syntax"),
+        pytest.param(f"{FLOW}  comand: [x]\n".encode(), "flow.yaml:", id="syntax-in-a-step"),
+        pytest.param(f"{FLOW}step: 1\n".encode(), "did you mean", id="unknown-key"),
+        pytest.param(
+            f"{FLOW}flow_id: g\n".encode(), "duplicate key, first given on line 1", id="doubled-key"
+        ),
+        pytest.param(f"{FLOW}{STEP}".encode(), "steps[1].id", id="doubled-id"),
+        pytest.param(
+            f"{FLOW}- {{id: b, command: [x], when: c}}".encode(),
+            'unknown step "c"',
+            id="unknown-id",
+        ),
+        pytest.param(f"{FLOW}- {{id: b, command: x}}".encode(), "steps[1].command", id="type"),
+        pytest.param(f"{FLOW}- {{id: b, command: [x], when: a &}}".encode(), "&&", id="condition"),
+        pytest.param(CYCLE.encode(), "dependency cycle detected: A -> C -> B -> A", id="cycle"),
+    ],
+)
+def test_flow_files(flow: Flow, content: bytes, expected: str) -> None:
+    """A wrong flow file is refused with each problem and its place, and nothing is created."""
+    (flow.folder / "flow.yaml").write_bytes(content)
+    error = flow.refusal("start", "--run-key=k", "flow.yaml")
+    assert expected in error["error"]
+    assert error["error"].count("flow.yaml") >= 1
+    assert not flow.home.exists()
+
+
+def test_problems_for_scripts(flow: Flow) -> None:
+    """All problems of a file are reported at once, with their places (rule 2.7)."""
+    (flow.folder / "flow.yaml").write_text(
+        "flow_id: f\nsteps:\n- id: a\n  command: [x]\n  retries: many\nstep: 1\n", encoding="utf-8"
+    )
+    problems = flow.refusal("start", "--run-key=k", "flow.yaml")["problems"]
+    assert all(set(problem) == {"message", "path", "line", "column"} for problem in problems)
+    places = {(problem["path"], problem["line"], problem["column"]) for problem in problems}
+    assert places == {("steps[0].retries", 5, 12), ("step", 6, 1)}
+
+
+@pytest.mark.parametrize("detach", [(), ("-d",)])
+@pytest.mark.parametrize("path", ["missing.yaml", ".", "/proc/1/mem/x"])
+def test_no_flow_file(flow: Flow, path: str, detach: tuple[str, ...]) -> None:
+    """A path that is not a file is named in the error."""
+    assert path in flow.refusal("start", "--run-key=k", *detach, path)["error"]
+    assert not flow.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("", "is empty"),
+        ("k" * 256, "has 256 characters"),
+        ("a\nb", "'\\n' as character 2"),
+        ("\x1b[31m", "'\\x1b' as character 1"),
+        ("a\u202eb", "'\\u202e' as character 2"),
+        ("\udcff", "'\\udcff' as character 1"),
+    ],
+)
+def test_run_keys(flow: Flow, key: str, expected: str) -> None:
+    """An invalid run key is refused, and the error says what a valid one is (rule 4.1)."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    error = flow.refusal("start", f"--run-key={key}", file)["error"]
+    assert f"the run key {'holds ' * expected.startswith(chr(39))}{expected};" in error
+    assert "1 to 255 characters without control characters" in error
+    assert not flow.home.exists()
+
+
+@pytest.mark.parametrize("command", ["status", "watch", "cancel", "tick"])
+def test_unknown_run_key(flow: Flow, command: str) -> None:
+    """An unknown run is not found, and nothing is created (rule 6.1)."""
+    flow.home.mkdir(mode=0o700)
+    error = flow.refusal(command, "--run-key=k")["error"]
+    assert error.startswith(f"no run 'k' in {flow.database}: ")
+    assert not list(flow.home.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["begin"], "No such command 'begin'"),
+        (["status"], "Missing option '--run-key'"),
+        (["start", "--run-key=k"], "Missing argument 'FLOW_FILE'"),
+        (["start", "flow.json"], "Missing option '--run-key'"),
+        (["prune"], "Missing option '--older-than'. Such as 30d"),
+        (["start", "--run-key"], "requires an argument"),
+        (["status", "--run-key=k", "extra"], "unexpected extra argument"),
+        (["status", "--run-key=k", "--formt=json"], "No such option"),
+        (["status", "--run-key=k", "--format=xml"], "'xml' is not one of 'json', 'table'"),
+        (["--poll-interval=0", "status", "--run-key=k"], "'0' is not a number of seconds"),
+        (["--poll-interval=-1", "status", "--run-key=k"], "'-1' is not a number of seconds"),
+        (["--poll-interval=nan", "status", "--run-key=k"], "'nan' is not a number of seconds"),
+        (["--patience=inf", "status", "--run-key=k"], "'inf' is not a number of seconds"),
+        (["--patience=x", "status", "--run-key=k"], "'x' is not a number of seconds"),
+        (["watch", "--run-key=k", "--interval=0"], "'0' is not a number of seconds"),
+        (["watch", "--run-key=k", "--interval=nan"], "'nan' is not a number of seconds"),
+        (["watch", "--run-key=k", "--mode=both"], "'both' is not one of"),
+        (["cancel", "--run-key=k", "--grace-seconds=-1"], "'-1' is not a number of seconds"),
+    ],
+)
+def test_words(flow: Flow, words: list[str], expected: str) -> None:
+    """Usage errors are JSON too, and name the help (rule 6.9)."""
+    error = flow.refusal(*words)
+    assert expected in error["error"]
+    assert error["help"].startswith("orchesjob-flow ")
+    assert error["help"].endswith("--help")
+    assert not flow.home.exists()
+
+
+def test_removed_directory(flow: Flow) -> None:
+    """Steps need a directory to run in: that of `start` must exist (rule 4.6)."""
+    gone = flow.folder / "gone"
+    gone.mkdir()
+    file = flow.write({"id": "a", "command": ["true"]})
+    line = f"rmdir {gone}; exec {flow.program} start --run-key=k {file}"
+    error = flow.refusal("-c", line, executable="/bin/bash", cwd=gone)["error"]
+    assert "the current directory has been removed" in error
+    assert not flow.home.exists()
+
+
+@pytest.mark.parametrize("detach", [(), ("-d",)])
+def test_no_orchesjob(flow: Flow, detach: tuple[str, ...]) -> None:
+    """Without orchesjob nothing is recorded, with `-d` neither (rule 6.2)."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    words = ("--orchesjob-bin=/nonexistent", "start", "--run-key=k", *detach, file)
+    assert "/nonexistent" in flow.refusal(*words)["error"]
+    assert not flow.home.exists()
+
+
+def newer(path: Path) -> None:
+    FlowStore.open(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE songs (title)")
+    database.close()
+
+
+def text(path: Path) -> None:
+    path.write_text("not a database, but a letter\n" * 50, encoding="utf-8")
+
+
+def damaged(path: Path) -> None:
+    with FlowStore.open(path) as store:
+        run = {"flow_id": "f", "definition": "{}", "directory": "/", "started_at": 1.0}
+        store.create(run_key="k", steps=[("a", 0)], **run)  # type: ignore[arg-type]
+        store.checkpoint()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(255 - byte for byte in content[4096:]))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Read all files but logs, locks and SQLite's own for who shares a database."""
+    paths = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")}
+    wanted = [
+        path
+        for path, top in paths.items()
+        if top not in ("logs", "locks", "some.db-shm", "some.db-wal")
+    ]
+    return {path: path.read_bytes() if path.is_file() else b"" for path in wanted}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        pytest.param(Path.mkdir, "is not a flow database: it is not a regular file", id="folder"),
+        pytest.param(text, "is broken: file is not a database; move it away", id="text"),
+        pytest.param(foreign, "is not a flow database: another program's data", id="foreign"),
+        pytest.param(damaged, "is broken: database disk image is malformed;", id="damaged"),
+        pytest.param(newer, "999", id="newer"),
+    ],
+)
+@pytest.mark.parametrize("command", ["start -d", "status", "cancel"])
+def test_databases(flow: Flow, make: Callable[[Path], None], expected: str, command: str) -> None:
+    """A database that is not ours, or newer, is refused by name and not touched (rule 6.1)."""
+    path = flow.folder / "some.db"
+    make(path)
+    file = [flow.write({"id": "a", "command": ["true"]})] * command.startswith("start")
+    before = contents(flow.folder)
+    error = flow.refusal("--db=some.db", *command.split(), "--run-key=k", *file)["error"]
+    assert str(path) in error
+    assert expected in error
+    assert contents(flow.folder) == before
+
+
+@pytest.mark.parametrize("report", ["", "[]", "{}"])
+def test_a_damaged_report(flow: "Flow", report: str) -> None:
+    """A report of orchesjob that is damaged in the database is an error that names its attempt."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    with closing(sqlite3.connect(flow.database, autocommit=True)) as database:
+        database.execute("UPDATE attempts SET job = ?", (report,))
+    expected = "the orchesjob report recorded for attempt 1 of step 'a' of run 'k' is damaged: "
+    found = [check["message"] for check in flow.ask("doctor", code=1)["checks"]]
+    assert any(message.startswith(expected) for message in found)
+    if report != "{}":  # commands that only show a report show what there is of it
+        assert flow.refusal("logs", "--run-key=k", "a")["error"].startswith(expected)
+        assert flow.refusal("status", "--run-key=k")["error"].startswith(expected)
+
+
+@pytest.mark.parametrize("place", ["/proc/here/db", "/dev/null/db", "flow.json/db"])
+def test_impossible_places(flow: Flow, place: str) -> None:
+    """A home that cannot be created is named, and the error says how to choose another."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    error = flow.refusal(f"--db={place}", "start", "--run-key=k", file)["error"]
+    assert str(Path(place).parent) in error
+    assert "--db" in error
+
+
+@pytest.mark.parametrize("option", ["--db", "--orchesjob-bin"])
+@pytest.mark.parametrize("words", [("status",), ("start", "flow.json")])
+def test_empty_paths(flow: Flow, option: str, words: tuple[str, ...]) -> None:
+    """An empty path, as from an unset variable, is refused, not treated as missing."""
+    flow.write({"id": "a", "command": ["true"]})
+    error = flow.refusal(option, "", *words, "--run-key=k")["error"]
+    assert option in error
+    assert "is empty" in error
+    assert not flow.home.exists()

@@ -1,0 +1,290 @@
+"""Calls of orchesjob that fail: refused, killed, impossible, or locked out (rule 5.7)."""
+
+import json
+import resource
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import outcomes, statuses, warnings
+from support.deadlines import EVENT_SEC
+from support.files import write_program
+from support.flow import Flow
+from support.gate import Gate
+from support.marks import LONG_IF_REAL
+from support.orchesjob import FakeOrchesjob, Orchesjob, Rule
+from support.processes import await_exit, descriptors
+from support.steps import AFTER, TRUE
+
+EVERY_THIRD = """\
+exec 9>>"$0.count"
+flock 9
+echo >&9
+turn=$(($(wc -l <"$0.count") % 3))
+exec 9>&-
+[ $turn != 0 ] || refuse "$@"
+"""
+REFUSALS = {
+    "before it has acted": "refuse() { echo 'database is locked' >&2; exit 1; }",
+    "after it has acted": 'refuse() { "$ORCHESJOB" "$@" >"$0.out"; echo "disk full" >&2; exit 1; }',
+}
+LOCKED_SEC = 12.0  # orchesjob itself waits ten seconds
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param({"fault": "locked"}, id="locked"),
+        pytest.param({"fault": "die"}, id="killed"),
+    ],
+)
+def test_first_status_fails(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, rule: Rule
+) -> None:
+    """A failed `status` is repeated, costs no retry, and is reported on stderr (rule 5.7)."""
+    fake_orchesjob.script([{"call": "status", "key": "k:a:1", "nth": 1, **rule}])
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    gate.let_through()
+    stdout, stderr = runner.communicate()
+    assert runner.returncode == 0
+    step = json.loads(stdout)["steps"][0]
+    assert (step["status"], step["attempt_no"], step["error"]) == ("SUCCEEDED", 1, None)
+    assert fake_orchesjob.begun() == ["k:a:1"]
+    assert [call["call"] for call in fake_orchesjob.calls()] == ["start", "status", "status"]
+    assert len(warnings(stderr)) == 1
+
+
+def test_refused_start(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A call that can never work fails the attempt at once (rule 5.7)."""
+    refusal = "usage: orchesjob\norchesjob start: error: argument --strict: not today\n"
+    rule = {"call": "start", "fault": "exit", "code": 2, "stderr": refusal}
+    fake_orchesjob.script([rule])
+    run = flow.start("k", flow.write({**TRUE, "retries": 1}), code=1)
+    step = run["steps"][0]
+    assert (step["status"], step["attempt_no"]) == ("FAILED", 2)
+    assert "could not be started" in step["error"]
+    assert "not today" in step["error"]
+
+
+def test_too_long_a_command(each_flow: Flow) -> None:
+    """An argument list too long for the system fails its step alone (rule 5.7)."""
+    long = {"id": "a", "command": ["true", *["x" * 100_000] * 30]}
+    after = {"id": "b", "command": ["true"], "when": "!a"}
+    run = each_flow.start("k", each_flow.write(long, after), code=1)
+    assert statuses(run) == ["FAILED", "SUCCEEDED"]
+    assert "could not be started" in run["steps"][0]["error"]
+
+
+def test_orchesjob_vanishes(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """Without orchesjob the runner gives up, names the cause, and the run is resumable (5.7)."""
+    orchesjob = flow.folder / "orchesjob-of-today"
+    shutil.copy2(fake_orchesjob.path, orchesjob)
+    flow.environ["ORCHESJOB_BIN"] = str(orchesjob)
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = flow.spawn("--patience=0.3", "start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    orchesjob.rename(flow.folder / "away")
+    gate.let_through()
+    stdout, stderr = runner.communicate()
+    assert (runner.returncode, stdout) == (2, "")
+    error = json.loads(stderr.splitlines()[-1])["error"]
+    assert str(orchesjob) in error
+    assert "`start` with the same run key continues the run" in error
+    left = flow.status("k")
+    assert (left["status"], left["runner"]) == ("RUNNING", None)
+    assert statuses(left) == ["RUNNING", "PENDING"]
+    (flow.folder / "away").rename(orchesjob)
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+    assert fake_orchesjob.begun() == ["k:a:1", "k:b:1"]
+
+
+def test_status_that_always_fails(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """The runner asks until its patience is over; a later `start` finds the real outcome (5.7)."""
+    fake_orchesjob.script([{"call": "status", "fault": "locked"}])
+    file = flow.write({"id": "a", "command": gate.command("exit 7")})
+    runner = flow.spawn("--patience=0.3", "start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    gate.let_through()
+    _, stderr = runner.communicate()
+    assert runner.returncode == 2
+    assert "database is locked" in json.loads(stderr.splitlines()[-1])["error"]
+    assert flow.status("k")["steps"][0]["status"] == "RUNNING"
+    fake_orchesjob.script([])
+    step = flow.start("k", file, code=1)["steps"][0]
+    assert (step["status"], step["error"], step["attempt_no"]) == ("FAILED", "exit code 7", 1)
+
+
+def wrap(flow: Flow, *lines: str) -> Path:
+    """Have these lines of shell run before each call of orchesjob; replace those of before."""
+    path = flow.folder / "orchesjob-of-today"
+    write_program(path, "\n".join(["#!/bin/sh", *lines, 'exec "$ORCHESJOB" "$@"', ""]))
+    flow.environ |= {"ORCHESJOB": flow.orchesjob.path, "ORCHESJOB_BIN": str(path)}
+    return path
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@LONG_IF_REAL
+def test_every_third_call_is_refused(each_flow: Flow, tmp_path: Path, refusal: str) -> None:
+    """If orchesjob often fails, the run ends as usual, and each attempt has run once (5.7)."""
+    wrap(each_flow, REFUSALS[refusal], EVERY_THIRD)
+    log = tmp_path / "log"
+
+    def step(name: str, then: str = "", **fields: Any) -> dict[str, Any]:
+        return {"id": name, "command": ["sh", "-c", f"echo {name} >>{log}; {then}"], **fields}
+
+    file = each_flow.write(
+        step("a"),
+        step("b", "exit 1", when="a", retries=2),
+        step("c", f"test $(grep -c c {log}) = 2", when="a", retries=1, strict=False),
+        step("d", when="!b && c"),
+        step("e", when="b || d"),
+    )
+    finished = each_flow.run("start", "--run-key=k", file)
+    assert outcomes(json.loads(finished.stdout)) == {
+        **dict.fromkeys("acde", "SUCCEEDED"),
+        "b": "FAILED",
+    }
+    assert Counter(log.read_text(encoding="utf-8").split()) == Counter("abbbccde")
+    assert "trying again" in finished.stderr
+
+
+@LONG_IF_REAL
+def test_replaced_while_a_step_runs(each_flow: Flow, gate: Gate) -> None:
+    """An orchesjob that is missing for a moment, and then replaced, is not a failure (5.7)."""
+    path = wrap(each_flow)
+    file = each_flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    each_flow.await_job("k")
+    path.unlink()
+    gate.let_through()
+    assert runner.stderr is not None
+    assert f"{path}: No such file or directory" in runner.stderr.readline()
+    wrap(each_flow, "# another version")
+    stdout, _ = runner.communicate()
+    assert runner.returncode == 0
+    assert [step["attempt_no"] for step in json.loads(stdout)["steps"]] == [1, 1]
+
+
+def test_replaced_while_it_is_opened(flow: Flow) -> None:
+    """An interpreter that cannot open orchesjob is not a refusal by orchesjob (rule 5.7)."""
+    lacking = "{ echo \"python3: can't open file 'orchesjob'\" >&2; touch $0.back; exit 2; }"
+    wrap(flow, f"[ -e $0.back ] || {lacking}")
+    step = flow.start("k", flow.write({"id": "a", "command": ["true"]}))["steps"][0]
+    assert (step["status"], step["attempt_no"]) == ("SUCCEEDED", 1)
+
+
+@LONG_IF_REAL
+def test_full_disk(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
+    """The outcome is read as soon as orchesjob's disk has room again (rule 5.7)."""
+    full = tmp_path / "full"
+    wrap(each_flow, f"[ ! -e {full} ] || ulimit -f 0")
+    file = each_flow.write({"id": "a", "command": gate.command("exit 7")})
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    each_flow.await_job("k")
+    full.touch()
+    gate.let_through()
+    assert runner.stderr is not None
+    assert "orchesjob status failed" in runner.stderr.readline()
+    full.unlink()
+    stdout, _ = runner.communicate()
+    step = json.loads(stdout)["steps"][0]
+    assert (step["attempt_no"], step["error"]) == (1, "exit code 7")
+
+
+def test_no_descriptors_left(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A runner that cannot open anything waits until it can, and decides nothing (rule 5.7)."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    flow.await_true(lambda: "anon_inode:[pidfd]" in descriptors(runner.pid).values())
+    soft, hard = resource.prlimit(runner.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(runner.pid, resource.RLIMIT_NOFILE, (3, hard))
+    gate.let_through()
+    assert runner.stderr is not None
+    assert "Too many open files" in runner.stderr.readline()
+    resource.prlimit(runner.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    stdout, _ = runner.communicate()
+    step = json.loads(stdout)["steps"][0]
+    assert (step["status"], step["attempt_no"]) == ("SUCCEEDED", 1)
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+@contextmanager
+def locked(orchesjob: Orchesjob) -> Iterator[None]:
+    """Lock orchesjob's database for a fixed time, whatever happens meanwhile."""
+    began = time.monotonic()
+    database = orchesjob.home / "orchesjob.db"
+    with closing(sqlite3.connect(database, timeout=EVENT_SEC, autocommit=True)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        yield
+        # What is tested is the length of the lock: that orchesjob's own wait for it runs out.
+        time.sleep(max(0.0, began + LOCKED_SEC - time.monotonic()))
+        holder.execute("ROLLBACK")
+
+
+@pytest.mark.integration
+@pytest.mark.long
+@pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
+def test_locked_database(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
+    """A locked database decides nothing; runners retry until their patience is over (5.3, 5.7).
+
+    Four runs meet the same lock: one takes a running step over, one begins, one has little
+    patience, and in one a command ends whose worker cannot write that down.
+    """
+    (tmp_path / "other").mkdir()
+    with closing(Gate(tmp_path / "other")) as unwritten_gate:
+        log = tmp_path / "log"
+        begin = {"id": "a", "command": ["sh", "-c", f"echo a >>{log}"], "start_timeout_sec": 0}
+        begins = each_flow.write(begin, name="begins.json")
+        taken_over = each_flow.write({"id": "a", "command": gate.command()}, name="taken.json")
+        first = each_flow.spawn("start", "--run-key=taken", taken_over)
+        gate.await_arrival()
+        each_flow.await_job("taken")
+        first.kill()
+        unwritten = each_flow.spawn(
+            "start",
+            "--run-key=unwritten",
+            each_flow.write({"id": "a", "command": unwritten_gate.command()}),
+        )
+        unwritten_gate.await_arrival()
+        worker = each_flow.await_job("unwritten")["worker_pid"]
+        with locked(each_flow.orchesjob):
+            unwritten_gate.let_through()
+            patient = [
+                each_flow.spawn("start", "--run-key=taken", taken_over),
+                each_flow.spawn("start", "--run-key=begins", begins),
+            ]
+            error = each_flow.refusal("--patience=0.5", "start", "--run-key=impatient", begins)[
+                "error"
+            ]
+            assert "impatient:a:1: orchesjob start has not answered" in error
+            await_exit(worker)
+        gate.let_through()
+        for runner in patient:
+            stdout, stderr = runner.communicate()
+            assert outcome(stdout) == ("SUCCEEDED", 1, None)
+            assert "database is locked; trying again" in stderr
+        status, attempts, error = outcome(unwritten.communicate()[0])
+        assert (status, attempts) == ("FAILED", 1)
+        assert error == "outcome unknown: orchesjob lost the job (its worker vanished)"
+        assert each_flow.start("impatient", begins)["status"] == "SUCCEEDED"
+        assert log.read_text(encoding="utf-8") == "a\n" * 2
+
+
+def outcome(stdout: str) -> tuple[str, int, Any]:
+    """Return how the one step of a run has ended."""
+    (step,) = json.loads(stdout)["steps"]
+    return step["status"], step["attempt_no"], step["error"]

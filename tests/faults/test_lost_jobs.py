@@ -1,0 +1,135 @@
+"""Jobs that orchesjob loses, forgets or never begins, and what is left of them (4.2, 5.8)."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.marks import LONG_IF_REAL
+from support.orchesjob import FakeOrchesjob
+from support.processes import is_gone, kill_job
+from support.steps import TRUE
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_dead_start(flow: Flow, fake_orchesjob: FakeOrchesjob, *, strict: bool) -> None:
+    """A start that died before its worker uses up a number, but no retry (rule 4.2)."""
+    fake_orchesjob.script([{"call": "start", "nth": 1, "when": "recorded", "fault": "die"}])
+    run = flow.start("k", flow.write({**TRUE, "strict": strict}))
+    step = run["steps"][0]
+    assert (step["status"], step["attempt_no"], step["max_retries"]) == ("SUCCEEDED", 2, 0)
+    assert step["run_key"] == "k:a:2"
+    assert fake_orchesjob.begun() == ["k:a:2"]
+
+
+def test_lost_without_retries(flow: Flow, gate: Gate) -> None:
+    """The outcome of a lost job is unknown: the step has failed, and its error says so (5.3)."""
+    flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    os.kill(flow.await_job("k")["worker_pid"], signal.SIGKILL)
+    run = flow.await_status("k", lambda run: run["finished_at"] is not None)
+    step = run["steps"][0]
+    assert (step["status"], step["orchesjob_status"]["status"]) == ("FAILED", "LOST")
+    assert step["error"].startswith("outcome unknown: ")
+
+
+def test_forgotten_job(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A job that orchesjob has forgotten is never started again under its key (promise 1)."""
+    fake_orchesjob.script([{"call": "status", "key": "k:a:1", "fault": "forget"}])
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    gate.let_through()
+    stdout, _ = runner.communicate()
+    assert runner.returncode == 1
+    step = json.loads(stdout)["steps"][0]
+    assert step["error"] == "outcome unknown: orchesjob no longer knows the job"
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+def test_what_a_failure_leaves_is_ended_in_time(flow: Flow) -> None:
+    """A left-over process delays a retry no longer than `timeout_sec` (rules 5.5, 5.8)."""
+    leave = "setsid sleep 600 & exit 1"
+    step = {"id": "a", "command": ["sh", "-c", leave], "retries": 1, "timeout_sec": 1}
+    run = flow.start("k", flow.write(step), code=1)
+    assert (run["steps"][0]["attempt_no"], run["steps"][0]["error"]) == (2, "exit code 1")
+
+
+def lose_the_home(flow: Flow, job: Any) -> None:
+    """Remove all that orchesjob knows, and its worker."""
+    shutil.rmtree(flow.orchesjob.home)
+    os.kill(job["worker_pid"], signal.SIGKILL)
+
+
+def lose_the_worker(_: Flow, job: Any) -> None:
+    """Leave a command without its worker."""
+    os.kill(job["worker_pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("lose", [lose_the_home, lose_the_worker])
+@LONG_IF_REAL
+def test_survivor(each_flow: Flow, gate: Gate, lose: Callable[[Flow, Any], None]) -> None:
+    """No attempt begins while a process of a lost one lives, which the error names (rule 5.8)."""
+    file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    job = each_flow.await_job("k")
+    lose(each_flow, job)
+    run = each_flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
+    step = run["steps"][0]
+    assert f"pid {job['target_pid']}" in step["error"]
+    assert (step["run_key"], step["attempt_no"]) == ("k:a:2", 1)
+    assert not gate.has_arrival()
+    gate.let_through()  # the survivor ends
+    gate.await_arrival()  # and only then the second attempt begins
+    assert is_gone(job["target_pid"])
+    gate.let_through()
+    assert runner.wait() == 0
+
+
+@LONG_IF_REAL
+def test_lost_and_alive(each_flow: Flow, gate: Gate) -> None:
+    """A job that is LOST although all its processes live is waited for like any survivor (5.8)."""
+    file = each_flow.write({"id": "a", "command": gate.command(), "retries": 1})
+    job = each_flow.abandon(file, gate)
+    each_flow.orchesjob.plant("k:a:1", status="LOST")
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    run = each_flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
+    for name in ("worker_pid", "target_pid"):
+        assert f"pid {job[name]}" in run["steps"][0]["error"]
+    assert not gate.has_arrival()
+    gate.let_through(2)  # the survivor, and then the second attempt
+    assert json.loads(runner.communicate()[0])["steps"][0]["attempt_no"] == 2
+
+
+@LONG_IF_REAL
+def test_start_without_processes(each_flow: Flow, gate: Gate) -> None:
+    """A job that is STARTING without any process never began: its retry is free (rule 4.2)."""
+    file = each_flow.write({"id": "a", "command": gate.command()})
+    job = each_flow.abandon(file, gate)
+    each_flow.orchesjob.plant("k:a:1", status="STARTING", worker_pid=None, target_pid=None)
+    kill_job(job)
+    gate.let_through()
+    step = each_flow.start("k", file)["steps"][0]
+    assert (step["status"], step["attempt_no"], step["max_retries"]) == ("SUCCEEDED", 2, 0)
+    assert each_flow.orchesjob.status("k:a:1")["status"] == "ABORTED"
+
+
+def test_every_start_dies(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """If every start dies, the runner says so and gives up; no retry is used (rules 4.2, 5.7)."""
+    fake_orchesjob.script([{"call": "start", "when": "recorded", "fault": "die"}])
+    file = flow.write({"id": "a", "command": ["true"], "retries": 1})
+    gave_up = flow.run("start", "--run-key=k", file)
+    assert gave_up.returncode == 2
+    assert "starts in a row died" in json.loads(gave_up.stderr.splitlines()[-1])["error"]
+    assert flow.status("k")["status"] == "RUNNING"
+    fake_orchesjob.script([])
+    step = flow.start("k", file)["steps"][0]
+    assert (step["status"], step["max_retries"]) == ("SUCCEEDED", 1)
+    assert fake_orchesjob.begun() == [step["run_key"]]

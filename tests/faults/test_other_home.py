@@ -1,0 +1,196 @@
+"""Commands that meet another home than that of a run, or a wrong one (rules 4.8 and 6.13)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.steps import TRUE
+
+SHOW_HOME = {"id": "a", "command": ["sh", "-c", "echo $ORCHESJOB_HOME"]}
+
+
+def executed(flow: Flow) -> int:
+    """Count how often the step has begun: it writes a line each time."""
+    return (flow.folder / "begun").read_text(encoding="utf-8").count("\n")
+
+
+def abandon(flow: Flow, gate: Gate) -> str:
+    """Start a run of one step that leaves a trace, and kill its runner; return the flow file."""
+    command = ["sh", "-c", 'echo x >>begun; exec "$@"', "sh", *gate.command()]
+    file = flow.write({"id": "a", "command": command, "retries": 1})
+    flow.abandon(file, gate)
+    return file
+
+
+def test_a_takeover_with_another_home(each_flow: Flow, gate: Gate) -> None:
+    """Attempt 1 stays alone: a takeover in another home is refused, and both are named (4.8)."""
+    file = abandon(each_flow, gate)
+    home, other = str(each_flow.orchesjob.home), str(each_flow.folder / "other")
+    before = each_flow.status("k")
+    environ = {**each_flow.environ, "ORCHESJOB_HOME": other}
+    for words in (["start", "--run-key=k", file], ["cancel", "--run-key=k"]):
+        error = each_flow.refusal(*words, env=environ)["error"]
+        assert home in error
+        assert other in error
+    assert each_flow.status("k") == before
+    assert not Path(other).exists()
+    gate.let_through()
+    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
+    assert executed(each_flow) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["resume", "--run-key=k"],
+        ["resume", "--run-key=k", "-d"],
+        ["start", "-d", "--run-key=k", "flow.json"],
+        ["tick", "--run-key=k"],
+        ["watch", "--advance", "--run-key=k"],
+    ],
+)
+def test_each_command_that_advances(flow: Flow, gate: Gate, words: list[str]) -> None:
+    """No command advances a run in another home, by a relative path either (rule 4.8)."""
+    abandon(flow, gate)
+    before = flow.status("k")
+    (flow.folder / "elsewhere").mkdir()
+    finished = flow.run(*words, env={**flow.environ, "ORCHESJOB_HOME": "elsewhere"})
+    assert finished.returncode == 2
+    assert (
+        f"ORCHESJOB_HOME names {flow.folder / 'elsewhere'}" in json.loads(finished.stderr)["error"]
+    )
+    assert flow.status("k") == before
+
+
+def test_a_retry_with_another_home(flow: Flow) -> None:
+    """A retry in another home is refused before the run is reopened (rule 4.8)."""
+    run = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
+    assert "other" in flow.refusal("retry", "--run-key=k", env=environ)["error"]
+    assert flow.status("k") == run
+    # A run that has ended is only reported, whatever the variable says.
+    reported = flow.run("start", "--run-key=k", "flow.json", env=environ)
+    assert (reported.returncode, json.loads(reported.stdout)) == (1, run)
+
+
+def test_without_the_variable(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """Without the variable the recorded home is used, by a background runner too (rule 4.8)."""
+    abandon(flow, gate)
+    environ = {name: text for name, text in flow.environ.items() if name != "ORCHESJOB_HOME"}
+    assert flow.run("resume", "-d", "--run-key=k", env=environ).returncode == 0
+    gate.let_through()
+    assert flow.ask("wait", "--run-key=k")["status"] == "SUCCEEDED"
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+def test_a_relative_home(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A relative home is one place for the whole run, and an absolute one to its steps (4.8)."""
+    file = flow.write(SHOW_HOME)
+    environ = {**flow.environ, "ORCHESJOB_HOME": "orchesjob-home"}
+    finished = flow.run("start", "--run-key=k", file, env=environ)
+    run = json.loads(finished.stdout)
+    output = Path(run["steps"][0]["orchesjob_status"]["stdout_file"])
+    assert run["orchesjob_home"] == str(fake_orchesjob.home)
+    assert output.read_text(encoding="utf-8") == f"{fake_orchesjob.home}\n"
+
+
+def test_all_runs_but_those_of_another_home(flow: Flow, gate: Gate) -> None:
+    """`resume --all` names a run of another home as an error, and resumes the others (4.8)."""
+    command = {"id": "a", "command": gate.command()}
+    flow.abandon(flow.write(command), gate, "here")
+    flow.abandon(flow.write(command), gate, "there")
+    other = flow.folder / "other"
+    other.mkdir()
+    flow.change("UPDATE runs SET orchesjob_home = ? WHERE run_key = 'there'", bytes(other))
+    answer = flow.run("resume", "--all")
+    here, there = json.loads(answer.stdout)["resumed"]
+    assert (answer.returncode, here["error"], there["pid"]) == (2, None, None)
+    assert str(other) in there["error"]
+    gate.let_through(2)
+    assert flow.ask("wait", "--run-key=here")["status"] == "SUCCEEDED"
+
+
+def test_a_run_of_an_older_version(flow: Flow, gate: Gate) -> None:
+    """A run without a recorded home gets that of whoever advances it first (rule 4.8)."""
+    file = abandon(flow, gate)
+    flow.change("UPDATE runs SET orchesjob_home = NULL")
+    gate.let_through()
+    assert flow.start("k", file)["orchesjob_home"] == str(flow.orchesjob.home)
+
+
+def test_the_audit(flow: Flow) -> None:
+    """`doctor` audits each run in its own home, and finds that one is gone (rules 4.8, 9.11)."""
+    flow.start("k", flow.write(TRUE))
+    environ = {**flow.environ, "ORCHESJOB_HOME": str(flow.folder / "other")}
+    audited = flow.run("doctor", env=environ)
+    assert "1 of 1 attempts are as orchesjob says" in audited.stdout
+    flow.orchesjob.home.rename(flow.folder / "moved")
+    audited = flow.run("doctor", env=environ)
+    problems = [c for c in json.loads(audited.stdout)["checks"] if c["verdict"] == "problem"]
+    assert (audited.returncode, [problem["check"] for problem in problems]) == (1, ["homes"])
+    assert f"{flow.orchesjob.home} is gone, and with it the jobs of 'k'" in problems[0]["message"]
+    assert not flow.orchesjob.home.exists()
+
+
+def test_a_home_that_is_lost(flow: Flow, gate: Gate) -> None:
+    """A run whose home is gone is not continued in a new one, unless somebody makes it (4.8)."""
+    abandon(flow, gate)
+    gate.let_through()
+    flow.await_true(lambda: flow.orchesjob.status("k:a:1")["status"] == "SUCCEEDED")
+    flow.orchesjob.home.rename(flow.folder / "lost")
+    error = flow.refusal("cancel", "--run-key=k")["error"]
+    assert f"{flow.orchesjob.home} is gone, and with it the jobs of run 'k'; restore it" in error
+    assert not flow.orchesjob.home.exists()
+    flow.orchesjob.home.mkdir()
+    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    assert executed(flow) == 1
+
+
+def use_file(flow: Flow) -> dict[str, str]:
+    """Let a file be where orchesjob's home should be."""
+    (flow.folder / "file").touch()
+    return {"ORCHESJOB_HOME": str(flow.folder / "file")}
+
+
+def use_file_above(flow: Flow) -> dict[str, str]:
+    """Let a file be where a folder above orchesjob's home should be."""
+    (flow.folder / "file").touch()
+    return {"ORCHESJOB_HOME": str(flow.folder / "file" / "jobs")}
+
+
+@pytest.mark.parametrize("make", [use_file, use_file_above])
+def test_an_unusable_home(flow: Flow, make: Callable[[Flow], dict[str, str]]) -> None:
+    """It is named at once, with the variable to set, and nothing is recorded (rule 6.13)."""
+    words = ["start", "--run-key=k", flow.write(TRUE)]
+    error = flow.refusal(*words, env={**flow.environ, **make(flow)})["error"]
+    assert "is not a folder; set ORCHESJOB_HOME to a folder that you can write to" in error
+    assert not flow.home.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["status", "--run-key=k"],
+        ["status", "--run-key=k", "--format=table"],
+        ["cancel", "--run-key=k"],
+        ["resume", "--all"],
+        ["prune", "--older-than=1d"],
+        ["doctor"],
+    ],
+)
+def test_a_missing_home_of_flows(flow: Flow, words: list[str]) -> None:
+    """A wrong home is not an empty one: its path is named, and it is not created (6.13)."""
+    error = flow.refusal(*words)["error"]
+    assert f"{flow.home} does not exist" in error
+    assert "check ORCHESJOB_FLOW_HOME" in error
+    assert not flow.home.exists()
+    flow.home.mkdir()
+    error = flow.refusal("--db=flow-home/x.sqlite3", *words)["error"]
+    assert f"{flow.home / 'x.sqlite3'} does not exist" in error
+    assert "check --db" in error

@@ -1,0 +1,211 @@
+"""What others may plant, read or write: modes, links, pipes, and text that would move a cursor."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.files import write_program
+from support.flow import Flow
+from support.orchesjob import FakeOrchesjob
+from support.steps import TRUE
+
+CARELESS = f"""\
+#!{sys.executable}
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv({{program!r}}, sys.argv)
+"""
+EVIL = "\x1b]0;owned\x07\x9b2J\u202egpj.exe\u2066\x08"
+"""Sets a window's title, clears the screen, turns the direction, and goes back."""
+
+
+def test_careless_umask(flow: Flow, tmp_path: Path) -> None:
+    """Whatever the umask, all files are private; a step keeps the umask (rule 6.1)."""
+    home = tmp_path / "new" / "newer" / "flow.sqlite3"
+    step = {"id": "a", "command": ["sh", "-c", f"umask >{tmp_path}/umask"]}
+    words = (f"--db={home}", "start", "-d", "--run-key=k", flow.write(step))
+    assert flow.run(*words, umask=0).returncode == 0
+    watch = flow.run(f"--db={home}", "watch", "--run-key=k", "--interval=0.1", umask=0)
+    assert watch.returncode == 0
+    made = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    assert {path.name for path in made} > {"flow.sqlite3-wal", "k.lock", "k.calls", "logs"}
+    for path in made:
+        assert oct(path.stat().st_mode & 0o777) == ("0o700" if path.is_dir() else "0o600"), path
+    assert (tmp_path / "umask").read_text(encoding="utf-8") == "0000\n"
+
+
+def test_what_a_step_inherits_of_signals(flow: Flow, tmp_path: Path) -> None:
+    """A step has no signal blocked, and none ignored that Python ignores for itself."""
+    look = {"id": "a", "command": ["cp", "/proc/self/status", str(tmp_path / "status")]}
+    flow.start("k", flow.write(look))
+    lines = (tmp_path / "status").read_text(encoding="utf-8").splitlines()
+    facts = dict(line.split(":\t", 1) for line in lines)
+    assert int(facts["SigBlk"], 16) == 0
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT):
+        assert not int(facts["SigIgn"], 16) & 1 << (number - 1), number
+
+
+def test_a_caller_that_ignores_its_children(flow: Flow, tmp_path: Path) -> None:
+    """A caller that ignores SIGCHLD hides no exit code from orchesjob (rule 5.3)."""
+    flow.program = write_program(tmp_path / "caller", CARELESS.format(program=flow.program))
+    (step,) = flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)["steps"]
+    assert step["error"] == "exit code 1"
+
+
+def link(place: Path, victim: Path) -> None:
+    victim.touch()
+    place.symlink_to(victim)
+
+
+def dangle(place: Path, victim: Path) -> None:
+    place.symlink_to(victim)
+
+
+def hard_link(place: Path, victim: Path) -> None:
+    victim.touch()
+    place.hardlink_to(victim)
+
+
+def pipe(place: Path, _: Path) -> None:
+    os.mkfifo(place)
+
+
+Plant = Callable[[Path, Path], None]
+LOG = "logs/orchesjob-flow-k"
+
+
+@pytest.mark.parametrize(
+    ("place", "plant", "expected"),
+    [
+        ("locks/k.lock", link, "is a symbolic link"),
+        ("locks/k.lock", dangle, "is a symbolic link"),
+        ("locks/k.lock", hard_link, "is a hard link"),
+        ("locks/k.lock", pipe, "is not a regular file"),
+        (f"{LOG}.stdout.log", dangle, "is a symbolic link"),
+        (f"{LOG}.stderr.log", hard_link, "is a hard link"),
+        (f"{LOG}.stderr.log", pipe, "cannot be opened: No such device or address"),
+        ("locks", dangle, "cannot be made: File exists"),
+        ("logs", dangle, "cannot be made: File exists"),
+        ("", dangle, "cannot be made: File exists"),
+        ("orchesjob-flow.sqlite3", dangle, "is a link whose target is missing"),
+        ("orchesjob-flow.sqlite3", pipe, "is not a regular file"),
+    ],
+)
+def test_planted(flow: Flow, place: str, plant: Plant, expected: str) -> None:
+    """What is planted in the place of a file of ours is refused, named and not touched (6.1)."""
+    path, victim = flow.home / place, flow.folder / "victim"
+    if place:
+        flow.home.mkdir(mode=0o700)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    plant(path, victim)
+    error = flow.refusal("start", "-d", "--run-key=k", flow.write(TRUE))["error"]
+    assert str(path) in error
+    assert expected in error
+    assert not victim.exists() or victim.read_bytes() == b""
+
+
+@pytest.mark.parametrize("plant", [link, dangle, pipe])
+def test_planted_for_a_reader(flow: Flow, plant: Plant) -> None:
+    """A reader neither blocks on nor follows what is planted in the place of a lock (rule 6.1)."""
+    flow.start("k", flow.write(TRUE))
+    lock, victim = flow.home / "locks" / "k.lock", flow.folder / "victim"
+    lock.unlink()
+    plant(lock, victim)
+    assert flow.status("k")["runner"] is None
+    assert not victim.exists() or victim.read_bytes() == b""
+
+
+def test_planted_for_calls(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """Without its calls lock a runner makes no call (rule 4.5)."""
+    flow.home.mkdir(mode=0o700)
+    (flow.home / "locks").mkdir(mode=0o700)
+    pipe(flow.home / "locks" / "k.calls", flow.folder)
+    assert (
+        "is not a regular file" in flow.refusal("start", "--run-key=k", flow.write(TRUE))["error"]
+    )
+    assert fake_orchesjob.calls() == []
+
+
+def test_home_that_others_can_write(flow: Flow) -> None:
+    """A home that others can write is refused, since it says which commands to run (rule 6.1)."""
+    flow.home.mkdir()
+    flow.home.chmod(0o1777)
+    error = flow.refusal("start", "-d", "--run-key=k", flow.write(TRUE))["error"]
+    assert f"{flow.home} can be written by others" in error
+    assert list(flow.home.iterdir()) == []
+
+
+def is_harmless(text: str) -> bool:
+    """Tell whether text holds nothing but characters that are seen, and line breaks."""
+    return text.replace("\n", "").isprintable()
+
+
+def test_nothing_moves_the_cursor(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """Control characters from a file, a path or orchesjob are shown, not obeyed (6.5 and 6.10)."""
+    complaint = f"usage: orchesjob\norchesjob start: error: argument {EVIL}\n"
+    fake_orchesjob.script(
+        [
+            {"call": "start", "key": "*:a:*", "fault": "answer", "set": {"status": EVIL}},
+            {"call": "start", "key": "*:b:*", "fault": "exit", "code": 2, "stderr": complaint},
+            {"call": "status", "nth": 1, "fault": "exit", "code": 1, "stderr": EVIL},
+        ]
+    )
+    command = ["true", f"{EVIL}\r"]
+    file = flow.write({"id": "a", "command": command}, {"id": "b", "command": command})
+    odd = str(Path(file).rename(flow.folder / f"{EVIL}.json"))
+    other = flow.write({"id": "a", "command": [EVIL, EVIL]}, name="other.json")
+    calls = [
+        ("start", "--run-key=k", odd),
+        ("status", "--run-key=k"),
+        ("watch", "--run-key=k"),
+        ("start", "--run-key=k", other),
+        ("start", "--run-key=k", EVIL),
+        (f"--db={EVIL}/x", EVIL),
+        (f"--orchesjob-bin={EVIL}", "start", "--run-key=l", odd),
+    ]
+    answers = [flow.run(*words) for words in calls]
+    assert [answer.returncode for answer in answers] == [1, 0, 1, 2, 2, 2, 2]
+    for answer in answers:
+        assert is_harmless(answer.stdout + answer.stderr), answer
+        assert r"\u202egpj.exe" in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("words", [("status",), ("watch",)])
+def test_nothing_in_the_database_moves_the_cursor(flow: Flow, words: tuple[str, ...]) -> None:
+    """Control characters in the database are shown, not obeyed, on a terminal too (rule 6.5)."""
+    flow.start("k", flow.write(TRUE))
+    with flow.open_database() as database:
+        database.execute("UPDATE runs SET flow_id = ?, error = ?", (EVIL, EVIL))
+        database.execute("UPDATE steps SET step_id = ?, error = ?", (EVIL, EVIL))
+    flow.environ["NO_COLOR"] = ""
+    mode = ("--mode=append",) * (words == ("watch",))
+    code, screen = flow.run_on_terminal(*words, "--run-key=k", *mode)
+    assert code == 0
+    assert r"\u202egpj.exe" in screen
+    assert is_harmless(screen)
+
+
+@pytest.mark.parametrize(
+    ("words", "recorded"),
+    [
+        (("explain", "--run-key=k"), "UPDATE steps SET error = ?"),
+        (("list",), "UPDATE runs SET flow_id = ?"),
+        (("list",), "UPDATE runs SET run_key = ?"),
+    ],
+)
+def test_nothing_recorded_moves_the_cursor(
+    flow: Flow, words: tuple[str, ...], recorded: str
+) -> None:
+    """`explain` and `list` show recorded control characters and do not obey them (9.4, 9.5)."""
+    flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    with flow.open_database() as database:
+        database.execute(recorded, (EVIL,))
+    flow.environ["NO_COLOR"] = ""
+    code, screen = flow.run_on_terminal(*words, "--format=table")
+    assert code == 0
+    assert r"\u202egpj.exe" in screen
+    assert is_harmless(screen)

@@ -1,0 +1,132 @@
+"""Signals to a runner, and to commands that wait or watch (rule 6.9)."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from support.deadlines import CALL_SEC
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.steps import AFTER
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+STOPPED_TWICE = """
+import os, sys
+from queue import SimpleQueue
+from orchesjob_flow.runner.assembly import stopped_by_signals
+inbox = SimpleQueue()
+with stopped_by_signals(inbox):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    print(inbox.get_nowait().signum, flush=True)
+    os.kill(os.getpid(), int(sys.argv[2]))
+    print("still there", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_foreground_start(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, number: signal.Signals, code: int
+) -> None:
+    """An interrupted `start` leaves its steps running and says how to resume (rule 6.9)."""
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    assert flow.await_job("k")["status"] == "RUNNING"
+    runner.send_signal(number)
+    stdout, stderr = runner.communicate()
+    assert (runner.returncode, stdout, stderr.count("\n")) == (code, "", 1)
+    assert json.loads(stderr) == {
+        "error": f"interrupted by {number.name}; "
+        "steps that have started keep running under orchesjob",
+        "resume": f"orchesjob-flow start --run-key=k {file}",
+    }
+    left = flow.status("k")
+    assert (left["status"], left["runner"], left["steps"][0]["status"]) == (
+        "RUNNING",
+        None,
+        "RUNNING",
+    )
+    assert fake_orchesjob.status("k:a:1")["status"] == "RUNNING"
+    gate.let_through()
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+    assert fake_orchesjob.begun() == ["k:a:1", "k:b:1"]
+
+
+def test_ctrl_c_reaches_no_step(each_flow: Flow, gate: Gate) -> None:
+    """Ctrl-C, which the terminal sends to the whole group, does not reach steps or calls."""
+    file = each_flow.write({"id": "a", "command": gate.command()})
+    runner = each_flow.spawn("start", "--run-key=k", file, process_group=0)
+    gate.await_arrival()
+    os.killpg(runner.pid, signal.SIGINT)
+    assert runner.wait() == 130
+    gate.let_through()
+    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
+
+
+def test_waiting_start(flow: Flow, gate: Gate) -> None:
+    """A waiting `start` can be interrupted, and the runner that it waits for continues."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    first = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    second = flow.spawn("start", "--run-key=k", file)
+    assert second.stderr is not None
+    assert "waiting for its outcome" in second.stderr.readline()
+    second.send_signal(signal.SIGINT)
+    assert second.wait() == 130
+    gate.let_through()
+    assert first.wait() == 0
+
+
+def test_nohup(flow: Flow, gate: Gate) -> None:
+    """A SIGHUP that the caller ignores stays ignored, as under nohup."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    line = f"trap '' HUP; exec {shlex.quote(flow.program)} start --run-key=k {shlex.quote(file)}"
+    runner = flow.spawn("-c", line, executable="/bin/bash")
+    gate.await_arrival()
+    runner.send_signal(signal.SIGHUP)
+    gate.let_through()
+    assert runner.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (signal.SIGINT, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGTERM),
+        (signal.SIGHUP, signal.SIGHUP),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGHUP, signal.SIGINT),
+    ],
+)
+def test_a_second_signal(first: signal.Signals, second: signal.Signals) -> None:
+    """The first signal asks the runner to end, a second one ends it at once (rule 6.9)."""
+    words = [sys.executable, "-c", STOPPED_TWICE, str(int(first)), str(int(second))]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=CALL_SEC, check=False)
+    assert (ended.stdout, ended.returncode) == (f"{int(first)}\n", -second)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_watch(flow: Flow, gate: Gate, number: signal.Signals, code: int) -> None:
+    """An interrupted `watch` ends at once and says so; the run is not affected."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    watch = flow.spawn("watch", "--run-key=k", "--interval=60")
+    assert watch.stdout is not None
+    assert watch.stdout.readline().startswith("Flow: f  Run: k")
+    watch.send_signal(number)
+    _, stderr = watch.communicate()
+    assert (watch.returncode, stderr.count("\n")) == (code, 1)
+    assert json.loads(stderr) == {
+        "error": f"interrupted by {number.name}; "
+        "steps that have started keep running under orchesjob, "
+        "and so does any other process that advances the run",
+        "resume": "orchesjob-flow watch --run-key=k --interval=60",
+    }
+    gate.let_through()
+    assert runner.wait() == 0

@@ -1,0 +1,62 @@
+"""The words of a step's command reach its process unchanged (rules 2.2 and 2.5)."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.flow import Flow
+from support.orchesjob import FakeOrchesjob
+
+WORDS = [
+    *("no", "on", "yes", "true", "null", "~", "1_0", "0x1F", "0o17", "1e3", "007", ".5", "+1"),
+    *("2026-05-07", "12:30:00", "190:20:30", ".inf", ".NaN", "-x", "--", "--all", "=", "a: b"),
+    *("!a", "&x", "*x", "$HOME", "$(id)", "a b", "", "'", '"', "\\n", "a\nb", "\t", "日本", "🎉"),
+]
+PLAIN = "no, on, yes, true, null, ~, 1_0, 0x1F, 0o17, 1e3, 007, .5, +1, 2026-05-07, 12:30:00"
+
+
+def printer(path: Path) -> list[str]:
+    """Return a command that writes the words after it to a file, as JSON."""
+    program = "import json, sys; json.dump(sys.argv[2:], open(sys.argv[1], 'w'))"
+    return [sys.executable, "-c", program, str(path)]
+
+
+def test_plain_scalars(each_flow: Flow, tmp_path: Path) -> None:
+    """Unquoted YAML scalars arrive as written, whatever type YAML gives them (rule 2.5)."""
+    words = [*map(json.dumps, printer(tmp_path / "words")), PLAIN]
+    (tmp_path / "flow.yaml").write_text(
+        f"flow_id: no\nsteps:\n  - id: on\n    command: [{', '.join(words)}]\n", encoding="utf-8"
+    )
+    run = each_flow.start("1_0", "flow.yaml")
+    assert json.loads((tmp_path / "words").read_text(encoding="utf-8")) == PLAIN.split(", ")
+    assert (run["flow_id"], run["steps"][0]["id"]) == ("no", "on")
+
+
+def test_any_words(each_flow: Flow, tmp_path: Path) -> None:
+    """No shell and no option parser comes between a flow file and its commands (rule 2.2)."""
+    command = [*printer(tmp_path / "words"), *WORDS]
+    run = each_flow.start("k", each_flow.write({"id": "a", "command": command}))
+    assert json.loads((tmp_path / "words").read_text(encoding="utf-8")) == WORDS
+    assert run["steps"][0]["orchesjob_status"]["command"] == command
+
+
+def test_command_of_double_dash(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """A command whose first word is `--` is still the command."""
+    run = flow.start("k", flow.write({"id": "a", "command": ["--", "true"]}), code=1)
+    assert run["steps"][0]["orchesjob_status"]["command"] == ["--", "true"]
+    assert fake_orchesjob.executions() == []
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("orchesjob", ["real"], indirect=True)
+def test_longest_command(each_flow: Flow, tmp_path: Path) -> None:
+    """A command as long as the system allows runs, and arrives whole (rule 2.2)."""
+    room = os.sysconf("SC_ARG_MAX") - 64 * 1024  # for the environment, and the words of orchesjob
+    words = ["x" * 100_000] * (room // 100_000)
+    count = 'printf %s "$*" | wc -c >"$0"'
+    file = each_flow.write({"id": "a", "command": ["sh", "-c", count, f"{tmp_path}/count", *words]})
+    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
+    assert int((tmp_path / "count").read_text(encoding="utf-8")) == 100_001 * len(words) - 1

@@ -1,0 +1,101 @@
+"""The example flows that are shipped, run from the folder in which they are shipped."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from flow_spec import json_schema
+from support.answers import outcomes
+from support.flow import Flow
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+OK, NG, SKIP = "SUCCEEDED", "FAILED", "SKIPPED"
+OUTCOMES = {
+    "alert-on-failure.yaml": {
+        "fetch": OK,
+        "load": NG,
+        "report": SKIP,
+        "tidy": SKIP,
+        "alert": OK,
+        "publish": SKIP,
+    },
+    "daily-import.yaml": {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP},
+    "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
+    "branching-hello-failure-flow.yaml": {
+        "A": NG,
+        "B": SKIP,
+        "C": SKIP,
+        "E": OK,
+        "F": OK,
+        "D": OK,
+    },
+    "branching-hello-parens-flow.yaml": {
+        "A": OK,
+        "B": OK,
+        "C": OK,
+        "F": SKIP,
+        "D": SKIP,
+        "E": OK,
+    },
+}
+
+
+def test_every_example_is_known() -> None:
+    """No example is shipped that is not run here."""
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == set(OUTCOMES)
+    scripts = {path.name for path in (EXAMPLES / "scripts").glob("*.py")}
+    assert scripts == {"dashboard.py", "hello_step.py", "hello_step_maybe_fail.py"}
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_outcomes(each_flow: Flow, name: str) -> None:
+    """Each example ends as it says, step by step."""
+    shutil.copytree(EXAMPLES, each_flow.folder / "examples")
+    each_flow.environ["HELLO_FOR_SEC"] = "0"
+    code = int(NG in OUTCOMES[name].values())
+    run = each_flow.start("k", f"examples/{name}", code=code)
+    assert outcomes(run) == OUTCOMES[name]
+    assert run["status"] == [OK, NG][code]
+
+
+def test_hello(flow: Flow) -> None:
+    """A hello step prints at once and then at its interval, for the given time."""
+    script = str(EXAMPLES / "scripts" / "hello_step.py")
+    words = ["--flow-name=f", "--step-id=a", "--every-sec=0.1", "--for-sec=0.25"]
+    run = flow.start("k", flow.write({"id": "a", "command": ["python3", script, *words]}))
+    log = Path(run["steps"][0]["orchesjob_status"]["stdout_file"])
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert set(lines) == {"Hello f from step a"}
+    assert 2 <= len(lines) <= 4  # at 0, 0.1, 0.2 and 0.25 seconds, if the machine keeps up
+
+
+def test_the_alert(flow: Flow) -> None:
+    """The alert names the run and what failed in it (rule 9.13)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    run = flow.ask(
+        "start", "--run-key=k", "--env=SHOP=paris", "examples/alert-on-failure.yaml", code=1
+    )
+    said = {
+        step["id"]: Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8")
+        for step in run["steps"]
+        if step["status"] == OK
+    }
+    assert said == {"fetch": "fetched the orders of paris\n", "alert": "k: load failed\n"}
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_schema(name: str) -> None:
+    """An editor that knows the schema finds nothing wrong with an example (rule 9.2)."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    quoted = "".join(quote_when(line) for line in text.splitlines(keepends=True))
+    Draft202012Validator(json_schema()).validate(yaml.safe_load(quoted))
+
+
+def quote_when(line: str) -> str:
+    """Quote a bare condition, which a YAML reader other than ours may take for a tag."""
+    head, key, condition = line.partition("when: ")
+    return f"{head}{key}{json.dumps(condition.strip())}\n" if key and "#" not in head else line

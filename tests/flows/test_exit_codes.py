@@ -1,0 +1,110 @@
+"""Exit codes as outcomes of a step, and failures that are allowed (rule 9.12)."""
+
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+
+
+def exits(code: int | str) -> list[str]:
+    return ["sh", "-c", f"exit {code}"]
+
+
+def outcomes(run: Any) -> dict[str, tuple[str, str | None]]:
+    return {step["id"]: (step["status"], step["error"]) for step in run["steps"]}
+
+
+def test_what_a_code_means(each_flow: Flow) -> None:
+    """A code succeeds, skips or fails as the step says, and conditions see that (rule 9.12)."""
+    codes = {"success_exit_codes": [1, 3], "skip_exit_codes": [4]}
+    file = each_flow.write(
+        {"id": "three", "command": exits(3), **codes},
+        {"id": "four", "command": exits(4), **codes},
+        {"id": "zero", "command": exits(0), **codes},
+        {"id": "signal", "command": ["sh", "-c", "kill -1 $$"], **codes},
+        {"id": "missing", "command": ["/no/such/program"], **codes},
+        {"id": "after", "command": exits(0), "when": "three && four.skipped && zero.failed"},
+    )
+    run = each_flow.start("k", file, code=1)
+    assert run["error"] == "3 steps failed: zero, signal, missing"
+    assert outcomes(run) == {
+        "three": ("SUCCEEDED", None),
+        "four": ("SKIPPED", None),
+        "zero": ("FAILED", "exit code 0"),
+        "signal": ("FAILED", "killed by signal 1 (SIGHUP)"),
+        "missing": ("FAILED", "the command could not be started: not found or not executable"),
+        "after": ("SUCCEEDED", None),
+    }
+    assert [run["steps"][at]["attempts"][0]["status"] for at in (0, 1, 2)] == [
+        "SUCCEEDED",
+        "SKIPPED",
+        "FAILED",
+    ]
+    checks = each_flow.ask("doctor")["checks"]
+    assert checks[-1]["message"] == "6 of 6 attempts are as orchesjob says"
+
+
+def test_a_step_that_skipped_itself_is_explained(flow: Flow) -> None:
+    """A step skipped by its exit code names the attempt, not a false condition (rule 9.4)."""
+    file = flow.write(
+        {"id": "a", "command": exits(0)},
+        {"id": "b", "command": exits(4), "when": "a", "skip_exit_codes": [4]},
+        {"id": "c", "command": exits(0), "when": "b"},
+    )
+    run = flow.start("k", file)
+    said = "attempt 1 ended with an exit code that skips the step"
+    assert run["steps"][1]["reason"] == said
+    assert run["steps"][2]["reason"] == "its condition was false: b SKIPPED"
+    (step,) = flow.ask("explain", "--run-key=k", "b")["steps"]
+    assert step["reason"] == f"{said}; `a` is true (a SUCCEEDED)"
+
+
+def test_retried_after_some_codes_only(each_flow: Flow) -> None:
+    """Another failure than those of `retry_exit_codes` is final (rule 9.12)."""
+    by_number = exits("$((70 + ORCHESJOB_FLOW_ATTEMPT))")
+    retried = {"retries": 5, "retry_exit_codes": [71, 72]}
+    file = each_flow.write(
+        {"id": "codes", "command": by_number, **retried},
+        {"id": "signal", "command": ["sh", "-c", "kill -9 $$"], **retried},
+        {"id": "late", "command": ["sleep", "60"], "timeout_sec": 0.2, **retried},
+    )
+    run = each_flow.start("k", file, code=1)
+    assert [(step["attempt_no"], step["error"]) for step in run["steps"]] == [
+        (3, "exit code 73"),
+        (1, "killed by signal 9 (SIGKILL)"),
+        (1, "timed out after 0.2 s"),
+    ]
+
+
+@pytest.mark.parametrize("other", [0, 1])
+def test_a_failure_that_is_allowed(each_flow: Flow, other: int) -> None:
+    """An allowed failure fails the step, as conditions see, but not the run (rules 5.1, 9.12)."""
+    file = each_flow.write(
+        {"id": "a", "command": exits(1), "allow_failure": True},
+        {"id": "b", "command": exits(other), "when": "a.failed"},
+    )
+    run = each_flow.start("k", file, code=other)
+    assert outcomes(run)["a"] == ("FAILED", "exit code 1")
+    assert run["error"] == ("1 step failed: b" if other else None)
+
+
+def test_doctor_knows_the_codes(flow: Flow) -> None:
+    """A recorded success that orchesjob knows as another code is found (rule 9.11)."""
+    file = flow.write({"id": "a", "command": exits(3), "success_exit_codes": [3]})
+    flow.start("k", file)
+    flow.ask("doctor")
+    flow.orchesjob.plant("k:a:1", exit_code=5)
+    found = flow.ask("doctor", code=1)["checks"]
+    assert "k:a:1 is SUCCEEDED here, and FAILED with exit code 5 at orchesjob" in [
+        one["message"] for one in found
+    ]
+
+
+def test_a_delay_that_grows(each_flow: Flow) -> None:
+    """The second delay is the first one times the factor, within the longest (rule 9.12)."""
+    delays = {"retry_delay_sec": 0.2, "retry_backoff": 3, "retry_max_delay_sec": 0.4}
+    file = each_flow.write({"id": "a", "command": exits(1), "retries": 2, **delays})
+    first, second, third = each_flow.start("k", file, code=1)["steps"][0]["attempts"]
+    assert second["started_at"] - first["finished_at"] >= 0.2
+    assert third["started_at"] - second["finished_at"] >= 0.4

@@ -1,0 +1,30 @@
+"""`max_parallel`: how many steps of a run are executed at once (rule 9.12)."""
+
+from support.answers import statuses
+from support.flow import Flow
+from support.gate import Gate
+
+
+def test_one_at_a_time(each_flow: Flow, gate: Gate) -> None:
+    """While one step runs, another that is ready waits; it begins when there is room."""
+    steps = [{"id": step_id, "command": gate.command()} for step_id in ("a", "b")]
+    runner = each_flow.spawn("start", "--run-key=k", each_flow.write(*steps, max_parallel=1))
+    gate.await_arrival()
+    each_flow.await_job("k")
+    assert statuses(each_flow.status("k")) == ["RUNNING", "PENDING"]
+    assert not gate.has_arrival()
+    gate.let_through()
+    gate.await_arrival()
+    assert each_flow.status("k")["steps"][0]["status"] == "SUCCEEDED"
+    gate.let_through()
+    assert runner.wait() == 0
+
+
+def test_wrong_number(flow: Flow) -> None:
+    """A `max_parallel` below 1 is refused."""
+    file = flow.write({"id": "a", "command": ["true"]}, max_parallel=0)
+    (problem,) = flow.refusal("start", "--run-key=k", file)["problems"]
+    assert (problem["path"], problem["message"]) == (
+        "max_parallel",
+        "must be an integer >= 1, got 0",
+    )

@@ -1,0 +1,82 @@
+"""Make one mutant after the other and see which test notices; exit 1 if one survives."""
+
+# ruff: noqa: T201 - it is a command
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .mutations import MUTATIONS, Mutation
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = "3000"
+TIME_LIMIT_SEC = 900
+
+
+def main() -> int:
+    """Try the mutations whose names contain a word, or all."""
+    parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
+    parser.add_argument("word", nargs="?", default="", help="only mutations whose name contains it")
+    word = parser.parse_args().word
+    survived = 0
+    for mutation in MUTATIONS:
+        if word in mutation.name:
+            killer = find_killer(mutation)
+            survived += killer is None
+            outcome = "SURVIVED" if killer is None else f"killed by {killer}"
+            print(f"{mutation.name}: {outcome}", flush=True)
+    return 1 if survived else 0
+
+
+def find_killer(mutation: Mutation) -> str | None:
+    """Make a mutant; return what notices it, or None."""
+    with TemporaryDirectory() as folder:
+        packages = Path(folder)
+        for source in ROOT.glob("packages/*/src"):
+            shutil.copytree(source, packages / source.relative_to(ROOT / "packages"))
+        file = packages / mutation.file
+        file.write_text(mutation.put_into(file.read_text(encoding="utf-8")), encoding="utf-8")
+        path = os.pathsep.join(map(str, sorted(packages.glob("*/src"))))
+        environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        return try_tests(mutation.tests, environ) if mutation.tests else try_simulation(environ)
+
+
+def try_simulation(environ: dict[str, str]) -> str | None:
+    """Name the invariants that the simulation sees broken, each with the first seed."""
+    command = [sys.executable, "-m", "simulation", "--seeds", SEEDS]
+    printed = run(command, ROOT / "packages" / "orchesjob-flow" / "tests", environ)
+    broken: dict[str, str] = {}
+    for seed, name in re.findall(r"(?m)^seed (\d+) broke (\w+)", printed):
+        broken.setdefault(name, seed)
+    return ", ".join(f"{name} (seed {seed})" for name, seed in broken.items()) or None
+
+
+def try_tests(tests: str, environ: dict[str, str]) -> str | None:
+    """Name the first test that fails."""
+    options = ["-x", "-q", "-p", "no:cacheprovider"]
+    printed = run([sys.executable, "-m", "pytest", *options, *tests.split()], ROOT, environ)
+    failed = re.search(r"(?m)^(?:FAILED|ERROR) (\S+)", printed)
+    return failed[1] if failed else None
+
+
+def run(command: list[str], folder: Path, environ: dict[str, str]) -> str:
+    """Run a command and return what it prints."""
+    finished = subprocess.run(
+        command,
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=TIME_LIMIT_SEC,
+    )
+    return finished.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,658 @@
+"""The table of mutations: what each takes away, where, and which tests must notice."""
+
+from typing import NamedTuple
+
+ENGINE = "orchesjob-flow/src/orchesjob_flow/engine"
+SHELL = "orchesjob-flow/src/orchesjob_flow"
+STORE = "flow-store/src/flow_store"
+SPEC = "flow-spec/src/flow_spec"
+CLIENT = "orchesjob-client/src/orchesjob_client"
+
+
+class Mutation(NamedTuple):
+    """One change of the code: `old`, which is once in `file`, becomes `new`.
+
+    `tests` names the tests of which one must fail then; without them it is the simulation that must
+    see an invariant broken.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str = ""
+
+    def put_into(self, text: str) -> str:
+        """Return the text of the file with the mutation in it.
+
+        Raises:
+            ValueError: What it replaces is not there, or more than once.
+        """
+        if text.count(self.old) != 1:
+            raise ValueError(f"{text.count(self.old)} times in {self.file}: {self.old!r}")
+        return text.replace(self.old, self.new)
+
+
+MUTATIONS = (
+    Mutation(
+        "an effect before its commit",
+        f"{SHELL}/runner/loop.py",
+        "        self._commit(decision)\n        self._checkpoint",
+        "        self._act(decision.effects)\n"
+        "        self._commit(decision)\n"
+        "        decision.effects.clear()\n"
+        "        self._checkpoint",
+    ),
+    Mutation(
+        "effects although the commit failed",
+        f"{SHELL}/runner/loop.py",
+        "                self._pause(backoff)\n",
+        "                self._pause(backoff)\n                return\n",
+    ),
+    Mutation(
+        "no look for survivors before a retry",
+        f"{ENGINE}/retries.py",
+        "    else:\n        look_for_survivors(turn, step)\n",
+        "    else:\n        turn.run.enqueue(step)\n",
+    ),
+    Mutation(
+        "a survivor does not keep the next attempt waiting",
+        f"{ENGINE}/survivors.py",
+        "    if not survivors:\n        turn.run.enqueue(step)\n",
+        "    if not survivors or step.row.failures > 1:\n        turn.run.enqueue(step)\n",
+    ),
+    Mutation(
+        "an aborted job is taken for gone",
+        f"{ENGINE}/attempts.py",
+        "            calls.end_remains(turn, attempt)\n        case Verdict.ABORTED:",
+        "            remains_seen(turn, step, attempt, [])\n        case Verdict.ABORTED:",
+    ),
+    Mutation(
+        "a lost job is taken for gone when it is to be ended",
+        f"{ENGINE}/attempts.py",
+        "        case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:",
+        "        case Verdict.LOST if ending:\n"
+        "            remains_seen(turn, step, attempt, [])\n"
+        "        case Verdict.ABORTED | Verdict.NEVER_RAN if ending:",
+    ),
+    Mutation(
+        "a status without an answer fails the step",
+        f"{ENGINE}/attempts.py",
+        "    if call is not Call.START or error.retryable:",
+        "    if call is not Call.STATUS and (call is not Call.START or error.retryable):",
+    ),
+    Mutation(
+        "a timeout on the wall clock",
+        f"{ENGINE}/time_limits.py",
+        "since + limit - turn.now.mono",
+        "attempt.row.started_at + limit - turn.now.wall",
+    ),
+    Mutation(
+        "a retry delay on the wall clock",
+        f"{ENGINE}/retries.py",
+        "remaining = turn.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))",
+        "remaining = at - turn.now.wall",
+    ),
+    Mutation(
+        "the flow's timeout on the wall clock",
+        f"{ENGINE}/ending.py",
+        "turn.remaining_sec(*run.deadline, at_most=limit)",
+        "run.deadline.at - turn.now.wall",
+    ),
+    Mutation(
+        "a run that is resumed has no deadline",
+        f"{ENGINE}/update.py",
+        "        ending.await_deadline(turn)\n",
+        "        if not any(step.row.attempt_no for step in turn.run.steps):\n"
+        "            ending.await_deadline(turn)\n",
+    ),
+    Mutation(
+        "a step starts although the run's time is over",
+        f"{ENGINE}/update.py",
+        "    if run.ending is None:\n        steps.decide_steps(turn)",
+        "    if run.cancel is None:\n        steps.decide_steps(turn)",
+    ),
+    Mutation(
+        "a step's timeout takes the place of the run's",
+        f"{ENGINE}/run.py",
+        "ranks.index(self) > ranks.index(AbortReason(other))",
+        "ranks.index(self) != ranks.index(AbortReason(other))",
+        "packages/orchesjob-flow/tests/simulation/test_flow_timeouts.py",
+    ),
+    Mutation(
+        "no retry delay",
+        f"{ENGINE}/retries.py",
+        "    delay_sec = step.spec.delay_after(step.row.failures)\n",
+        "    delay_sec = 0.0\n",
+    ),
+    Mutation(
+        "a retry delay does not grow",
+        f"{ENGINE}/retries.py",
+        "    delay_sec = step.spec.delay_after(step.row.failures)\n",
+        "    delay_sec = step.spec.delay_after(1)\n",
+    ),
+    Mutation(
+        "a cancel is not looked for in the commit of a start",
+        f"{STORE}/run_writer.py",
+        "        if request is not None and any(",
+        "        if request is not None and run_id < 0 and any(",
+    ),
+    Mutation(
+        "a start that was taken back is performed",
+        f"{ENGINE}/ending.py",
+        "        turn.decision.effects.remove(start)\n",
+        "",
+    ),
+    Mutation(
+        "the revision is not compared",
+        f"{STORE}/run_writer.py",
+        "        if guard.revision != revision:",
+        "        if guard.revision < 0:",
+    ),
+    Mutation(
+        "a step that has ended can be changed",
+        f"{STORE}/sql.py",
+        "          AND status IN ('PENDING', 'DELAYED', 'RUNNING')\n",
+        "",
+        "packages/flow-store/tests",
+    ),
+    Mutation(
+        "a dead start is charged",
+        f"{ENGINE}/outcomes.py",
+        "    turn.record_step(step, status=StepStatus.PENDING)\n    step.dead_starts += 1",
+        "    failures = step.row.failures + 1\n"
+        "    turn.record_step(step, status=StepStatus.PENDING, failures=failures)\n"
+        "    step.dead_starts += 1",
+    ),
+    Mutation(
+        "a start is taken for dead while its launcher lives",
+        f"{ENGINE}/attempts.py",
+        "    if alive or attempt.job is None:",
+        "    if attempt.job is None:",
+        "packages/orchesjob-flow/tests/simulation/test_dead_starts.py",
+    ),
+    Mutation(
+        "a status that failed is never asked for again",
+        f"{ENGINE}/patience.py",
+        "    attempt.trouble = trouble\n    ask_later(turn, attempt, trouble.delay_sec)\n",
+        "    attempt.trouble = trouble\n",
+    ),
+    Mutation(
+        "jobs are polled for without a pause",
+        f"{ENGINE}/polling.py",
+        "        turn.set_timer(turn.run.limits.poll_interval_sec, Timer.POLL)",
+        "        turn.set_timer(0.2, Timer.POLL)",
+    ),
+    Mutation(
+        "several timers ask about one attempt side by side",
+        f"{ENGINE}/update.py",
+        "        case Timer.ASK_STATUS if turn.now.mono >= attempt.ask_at:",
+        "        case Timer.ASK_STATUS:",
+        "packages/orchesjob-flow/tests/simulation/test_watching.py",
+    ),
+    Mutation(
+        "the pause between questions overflows",
+        f"{ENGINE}/polling.py",
+        "min(2**attempt.questions,",
+        "min(2.0**attempt.questions,",
+        "packages/orchesjob-flow/tests/simulation/test_watching.py",
+    ),
+    Mutation(
+        "a job with another command is accepted",
+        f"{ENGINE}/job_status.py",
+        "    if report.command and report.command != spec.command:",
+        "    if not report.command:",
+    ),
+    Mutation(
+        "an exit code that skips counts as a success",
+        f"{SPEC}/step.py",
+        '            return "SKIPPED"',
+        '            return "SUCCEEDED"',
+    ),
+    Mutation(
+        "a failure is repeated whatever its exit code",
+        f"{ENGINE}/outcomes.py",
+        " or (retried and exit_code not in retried):",
+        ":",
+    ),
+    Mutation(
+        "a failure that is allowed makes the run fail",
+        f"{ENGINE}/steps.py",
+        "return step.row.status is StepStatus.FAILED and not step.spec.allow_failure",
+        "return step.row.status is StepStatus.FAILED",
+    ),
+    Mutation(
+        "a condition is evaluated before all its steps have ended",
+        f"{ENGINE}/run.py",
+        "{spec.id: spec.waits_for for spec in flow.steps}",
+        "{spec.id: spec.depends_on for spec in flow.steps}",
+    ),
+    Mutation(
+        "a skipped step counts as a success",
+        f"{SPEC}/predicates.py",
+        'or outcome == (predicate or "succeeded").upper()',
+        'or (predicate is None and outcome != "FAILED")',
+    ),
+    Mutation(
+        "giving up ends the run",
+        f"{ENGINE}/patience.py",
+        "        turn.run.gave_up = True\n",
+        "        turn.run.gave_up = True\n"
+        "        turn.record_run(type(turn.run.status).FAILED, reason)\n",
+    ),
+    Mutation(
+        "the patience has no end",
+        f"{ENGINE}/patience.py",
+        "    if turn.now.mono - trouble.since >= turn.run.limits.patience_sec:",
+        "    if turn.now.mono < trouble.since:",
+        "packages/orchesjob-flow/tests/simulation/test_patience.py",
+    ),
+    Mutation(
+        "a start of an earlier boot is repeated",
+        f"{ENGINE}/attempts.py",
+        "    elif attempt.row.boot_id != turn.now.boot:",
+        "    elif not attempt.row.boot_id:",
+    ),
+    Mutation(
+        "a job that orchesjob has forgotten is started again",
+        f"{ENGINE}/attempts.py",
+        "    elif attempt.row.job_id is not None:",
+        '    elif attempt.row.job_id == "":',
+    ),
+    Mutation(
+        "a job of an earlier boot is trusted",
+        f"{ENGINE}/attempts.py",
+        "        case _ if attempt.row.boot_id != turn.now.boot:",
+        "        case _ if not attempt.row.boot_id:",
+    ),
+    Mutation(
+        "a process id is trusted, whoever has it now",
+        f"{ENGINE}/attempts.py",
+        "    if known and attempt.contradictions >= CONTRADICTIONS:",
+        "    if not known and attempt.contradictions >= CONTRADICTIONS:",
+    ),
+    Mutation(
+        "an abort without a look at who has the process id",
+        f"{ENGINE}/calls.py",
+        "    elif attempt.watch is None:\n",
+        "    elif attempt.watch is None and attempt.row.abort_reason is None:\n",
+    ),
+    Mutation(
+        "the end of a worker is an outcome",
+        f"{ENGINE}/attempts.py",
+        "    attempt.worker_gone = True\n    calls.ask_status(turn, attempt)",
+        "    attempt.worker_gone = True\n"
+        "    step = turn.run.steps[attempt.row.position]\n"
+        '    outcomes.failed(turn, step, attempt, "its worker is gone")',
+    ),
+    Mutation(
+        "more steps run at once than the flow allows",
+        f"{ENGINE}/run.py",
+        "(most is None or self.attempting < most)",
+        "(most is None or self.attempting <= most)",
+    ),
+    Mutation(
+        "a run is CANCELLED while something of it is alive",
+        f"{ENGINE}/ending.py",
+        "    if not survivors:\n",
+        "    if len(survivors) < 2:\n",
+    ),
+    Mutation(
+        "what a foreign command does is ended by a cancel",
+        f"{ENGINE}/survivors.py",
+        " - step.foreign_numbers\n",
+        "\n",
+        "packages/orchesjob-flow/tests/simulation/test_retries.py",
+    ),
+    Mutation(
+        "something is ended after the run is CANCELLED",
+        f"{ENGINE}/ending.py",
+        "    if not survivors:\n        finish_ending(turn)\n",
+        "    if not survivors:\n        turn.run.sweeping = False\n        finish_ending(turn)\n",
+    ),
+    Mutation(
+        "two runners share the lock",
+        f"{SHELL}/home/locks.py",
+        "cls._try(path, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "cls._try(path, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+    ),
+    Mutation(
+        "the child of `start -d` does not hold the lock",
+        f"{SHELL}/runner/background.py",
+        "            pass_fds=(lock.fileno(), ready_in_child),",
+        "            pass_fds=(ready_in_child,),",
+        "tests/commands/test_detach.py",
+    ),
+    Mutation(
+        "a start under way does not hold up the next runner",
+        f"{SHELL}/runner/performer.py",
+        "            start_timeout_sec=effect.start_timeout_sec,\n"
+        "            inherit_fd=self._calls_lock,\n",
+        "            start_timeout_sec=effect.start_timeout_sec,\n",
+        "-m long tests/faults/test_bad_answers.py",
+    ),
+    Mutation(
+        "the processes of an attempt have no mark",
+        f"{CLIENT}/processes/survivors.py",
+        "    return {**environ, MARK: mark(orchesjob_home(environ), job_key)}",
+        "    return {**environ}",
+        "tests/commands/test_cancel.py",
+    ),
+    Mutation(
+        "a commit is not synchronised",
+        f"{STORE}/database.py",
+        '"PRAGMA synchronous = FULL"',
+        '"PRAGMA synchronous = NORMAL"',
+        "packages/flow-store/tests/test_opening.py",
+    ),
+    Mutation(
+        "a stranger with the worker's process id is watched",
+        f"{CLIENT}/processes/watcher.py",
+        "    return Watch.WATCHING if job_id.encode() in command_line else Watch.GONE",
+        "    return Watch.WATCHING",
+        "packages/orchesjob-client/tests/test_watcher.py",
+    ),
+    Mutation(
+        "a retry repeats what has succeeded",
+        f"{SHELL}/engine/retry_plan.py",
+        "for step_id, status in statuses.items() if status in UNSUCCESSFUL}",
+        "for step_id, status in statuses.items() if status.is_terminal}",
+        "tests/scenarios/test_morning_after.py",
+    ),
+    Mutation(
+        "a retry keeps what has run after a step that runs again",
+        f"{ENGINE}/retry_plan.py",
+        "        again |= dependents(flow, again)\n",
+        "        again |= {\n"
+        "            name\n"
+        "            for name in dependents(flow, again)\n"
+        "            if statuses.get(name) is StepStatus.SKIPPED\n"
+        "        }\n",
+    ),
+    Mutation(
+        "a retry decides again only what depends directly on what runs again",
+        f"{ENGINE}/retry_plan.py",
+        "any(other in steps or other in found for",
+        "any(other in steps for",
+    ),
+    Mutation(
+        "retry --only is as retry",
+        f"{ENGINE}/retry_plan.py",
+        "    if not only:\n",
+        "    if not only or steps:\n",
+        "packages/orchesjob-flow/tests/engine/test_retry_plan.py",
+    ),
+    Mutation(
+        "a retry is not numbered",
+        f"{STORE}/run_writer.py",
+        'Step.waiting(position, "", retries, retry_no)',
+        'Step.waiting(position, "", retries)',
+        "packages/flow-store/tests/test_reopening.py",
+    ),
+    Mutation(
+        "a skip after a retry is explained by an exit code of before",
+        f"{SHELL}/views/reasons.py",
+        "    if step.has_begun:\n",
+        "    if step.attempt_no:\n",
+        "packages/orchesjob-flow/tests/views/test_reasons.py",
+    ),
+    Mutation(
+        "a kept outcome is explained by what ran again without it",
+        f"{SHELL}/views/reasons.py",
+        "    if retried:\n",
+        "    if len(retried) > len(waits):\n",
+        "packages/orchesjob-flow/tests/views/test_reasons.py",
+    ),
+    Mutation(
+        "a kept outcome is explained by its condition of today",
+        f"{SHELL}/commands/explain.py",
+        "    if spec.condition is None or retried_without(rows[spec.id], waits_for):\n",
+        "    if spec.condition is None:\n",
+        "tests/commands/test_retry.py",
+    ),
+    Mutation(
+        "a job of before a retry is shown as today's",
+        f"{SHELL}/views/run_json.py",
+        " if step.has_begun else None\n",
+        "\n",
+        "packages/orchesjob-flow/tests/views/test_run_json.py",
+    ),
+    Mutation(
+        "the last words of a failed step are those of an attempt before",
+        f"{SHELL}/views/failures.py",
+        "Choice(step.step_id, step.attempt_no, (",
+        "Choice(step.step_id, None, (",
+        "tests/commands/test_retry.py",
+    ),
+    Mutation(
+        "a step keeps an outcome that its new exit codes deny",
+        f"{SHELL}/engine/retry_plan.py",
+        "    return code is None or spec.outcome_of(code) == attempt.status",
+        "    return True",
+        "tests/commands/test_retry.py",
+    ),
+    Mutation(
+        "doctor judges by exit codes that came later",
+        f"{SHELL}/commands/doctor_audit.py",
+        "        if not recorded.decisive:",
+        "        if not recorded.spec:",
+        "tests/commands/test_doctor.py",
+    ),
+    Mutation(
+        "doctor believes any end of an attempt that was retried",
+        f"{SHELL}/commands/doctor_audit.py",
+        "            return code == recorded.code",
+        "            return True",
+        "tests/commands/test_doctor.py",
+    ),
+    Mutation(
+        "survivors are looked for only once",
+        f"{CLIENT}/processes/survivors.py",
+        "    return marked_processes(MARK, marks) or marked_processes(MARK, marks)",
+        "    return marked_processes(MARK, marks)",
+        "packages/orchesjob-client/tests/test_survivors.py",
+    ),
+    Mutation(
+        "an exit is told whoever has the descriptor by now",
+        f"{CLIENT}/processes/watcher.py",
+        "if pidfd not in self._tokens or not has_ended(pidfd):",
+        "if pidfd not in self._tokens:",
+        "packages/orchesjob-client/tests/test_watcher.py",
+    ),
+    Mutation(
+        "a lock on a file that was replaced counts",
+        f"{SHELL}/home/locks.py",
+        "        if lock.is_current():\n            return lock\n",
+        "        if lock.path:\n            return lock\n",
+        "packages/orchesjob-flow/tests/home/test_locks.py",
+    ),
+    Mutation(
+        "a request in the middle of a look is missed",
+        f"{SHELL}/runner/loop.py",
+        "            version = self._store.data_version()\n"
+        "            if version == self._seen_version:\n"
+        "                return\n"
+        "            request = self._store.cancel_request(self.run.run_key)\n",
+        "            request = self._store.cancel_request(self.run.run_key)\n"
+        "            version = self._store.data_version()\n"
+        "            if version == self._seen_version:\n"
+        "                return\n",
+        "packages/orchesjob-flow/tests/simulation/test_cancelling.py",
+    ),
+    Mutation(
+        "`cancel` waits by its own grace, not by that of the first request",
+        f"{SHELL}/commands/cancel.py",
+        "    grace_of_first = None if request is None else request.grace_sec",
+        "    grace_of_first = None if request is None else grace_sec",
+        "tests/commands/test_cancel.py -k react",
+    ),
+    Mutation(
+        "`prune` removes the files of a run that the store keeps",
+        f"{SHELL}/commands/prune.py",
+        "        if not patiently(settings, remove_it):\n            return False\n",
+        "        patiently(settings, remove_it)\n",
+        "tests/commands/test_prune.py -k meanwhile",
+    ),
+    Mutation(
+        "`prune` removes a run that was retried and has ended again",
+        f"{STORE}/sql.py",
+        "          AND revision = ? AND finished_at <= ?\n",
+        "          AND ? >= 0 AND ? > 0\n",
+        "packages/flow-store/tests/test_removing.py",
+    ),
+    Mutation(
+        "`doctor` stops at the first damaged record",
+        f"{SHELL}/commands/doctor_audit.py",
+        "            except (DamagedRecord, FlowSpecError) as error:",
+        "            except FlowSpecError as error:",
+        "tests/commands/test_doctor.py -k damaged_record",
+    ),
+    Mutation(
+        "a flow may set variables that break orchesjob",
+        f"{SPEC}/environment.py",
+        "    if _BREAKS.match(name):",
+        "    if _BREAKS.fullmatch(name):",
+        "packages/flow-spec/tests/test_variables.py",
+    ),
+    Mutation(
+        "of two run keys the last one is taken",
+        f"{SHELL}/cli/values.py",
+        "        if len(values) > 1:\n",
+        "        if len(values) < 0:\n",
+        "tests/commands/test_run_keys.py -k twice",
+    ),
+    Mutation(
+        "the last line of a failed step is printed however long it is",
+        f"{SHELL}/views/failures.py",
+        "        most_bytes=LAST_BYTES,\n",
+        "",
+        "tests/commands/test_progress.py -k long",
+    ),
+    Mutation(
+        "bash is given a run key as it is",
+        f"{SHELL}/cli/shells.py",
+        r'            return SPECIAL.sub(r"\\\g<0>", text)',
+        "            return text",
+        "tests/commands/test_completion.py -k quotes",
+    ),
+    Mutation(
+        "the umask decides whether the home can be used",
+        f"{SHELL}/home/paths.py",
+        "        folder.chmod(0o700)",
+        "        folder.chmod(folder.stat().st_mode)",
+        "packages/orchesjob-flow/tests/home/test_paths.py",
+    ),
+    Mutation(
+        "a pipe in place of a step's output is waited for",
+        f"{SHELL}/views/step_output.py",
+        "    if not path.is_file() and not path.is_dir():",
+        "    if not path.exists():",
+        "packages/orchesjob-flow/tests/views/test_step_output.py -k no_file",
+    ),
+    Mutation(
+        "`doctor` is content with a file in place of a folder",
+        f"{SHELL}/commands/doctor.py",
+        "                refuse_no_folder(folder)\n",
+        "",
+        "tests/commands/test_doctor.py -k folder",
+    ),
+    Mutation(
+        "`explain` obeys what is recorded",
+        f"{SHELL}/commands/explain.py",
+        'f"{visible(line)}\\n" for line in lines',
+        'f"{line}\\n" for line in lines',
+        "tests/faults/test_security.py -k recorded",
+    ),
+    Mutation(
+        "`list` obeys a flow's id",
+        f"{SHELL}/views/table.py",
+        "        visible(run.flow_id),\n",
+        "        run.flow_id,\n",
+        "tests/faults/test_security.py -k recorded",
+    ),
+    Mutation(
+        "`list` obeys a run key",
+        f"{SHELL}/views/table.py",
+        "        visible(run.run_key),\n",
+        "        run.run_key,\n",
+        "tests/faults/test_security.py -k recorded",
+    ),
+    Mutation(
+        "a step is not told of failures that are allowed",
+        f"{ENGINE}/steps.py",
+        "    if status is StepStatus.FAILED:\n        turn.run.failed.add",
+        "    if status is StepStatus.FAILED and not step.spec.allow_failure:\n"
+        "        turn.run.failed.add",
+        "packages/orchesjob-flow/tests/simulation/test_failed_steps.py",
+    ),
+    Mutation(
+        "a step is not told of failures before a takeover",
+        f"{ENGINE}/run.py",
+        "if s.row.status is StepStatus.FAILED}",
+        "if s.row.status is StepStatus.FAILED and run.revision == 0}",
+        "packages/orchesjob-flow/tests/simulation/test_failed_steps.py",
+    ),
+    Mutation(
+        "SIGCHLD stays ignored if the caller ignores it",
+        f"{SHELL}/main.py",
+        "    signal.signal(signal.SIGCHLD, signal.SIG_DFL)\n",
+        "",
+        "tests/faults/test_security.py -k children",
+    ),
+    Mutation(
+        "a run is advanced in another home of orchesjob",
+        f"{SHELL}/home/orchesjob_home.py",
+        "    if environ.get(VARIABLE) and not is_same:\n",
+        "    if False:\n",
+        "packages/orchesjob-flow/tests/home/test_orchesjob_home.py -k refused",
+    ),
+    Mutation(
+        "the recorded home of orchesjob is not used",
+        f"{SHELL}/home/orchesjob_home.py",
+        "    return {**environ, VARIABLE: recorded}\n",
+        "    return environ\n",
+        "tests/faults/test_other_home.py -k without_the_variable",
+    ),
+    Mutation(
+        "a cancel is recorded before its home is compared",
+        f"{SHELL}/commands/cancel.py",
+        "    handle = handle.in_home_of(run)\n",
+        "",
+        "tests/faults/test_other_home.py -k takeover",
+    ),
+    Mutation(
+        "a retry reopens the run before its home is compared",
+        f"{SHELL}/commands/retry.py",
+        "        at_home = handle.in_home_of(run)\n",
+        "        at_home = handle\n",
+        "tests/faults/test_other_home.py -k retry",
+    ),
+    Mutation(
+        "a run continues though its home of orchesjob is gone",
+        f"{SHELL}/home/orchesjob_home.py",
+        "    refuse_gone(run)\n",
+        "",
+        "packages/orchesjob-flow/tests/home/test_orchesjob_home.py -k gone",
+    ),
+    Mutation(
+        "`doctor` audits a run in the home that the caller names",
+        f"{SHELL}/commands/doctor_audit.py",
+        "OrchesjobClient(executable, home=one.home)",
+        "OrchesjobClient(executable)",
+        "tests/faults/test_other_home.py -k audit",
+    ),
+    Mutation(
+        "a missing home is an empty one",
+        f"{SHELL}/home/paths.py",
+        "        if self.named_by is not None and not named.exists():\n",
+        "        if False:\n",
+        "packages/orchesjob-flow/tests/home/test_paths.py -k must_exist",
+    ),
+    Mutation(
+        "a run is recorded though orchesjob's home cannot be used",
+        f"{SHELL}/home/orchesjob_home.py",
+        "    refuse_unwritable(home)\n",
+        "",
+        "tests/faults/test_other_home.py -k unusable",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The repository itself: its architecture, its documents, its packages."""

@@ -1,0 +1,621 @@
+"""What the documents say is so: every command shown is run, every output shown was printed.
+
+README.md, CONTRIBUTING.md and docs/*.md follow these conventions:
+
+- A `console` block is run, line by line after each `$ `, in one bash for the whole document, in a
+  throwaway home with the real orchesjob. What it prints must be what is shown, after `normalise`.
+- A block after a line `<!-- file: NAME -->` is that file, written before the commands.
+- A `synopsis` block of docs/reference.md is what click knows of the command.
+- A message in a heading of docs/troubleshooting.md is one that the program has; `...` stands for
+  what differs each time.
+- Everything else (`bash`, `crontab`, `ini`, `yaml`, `json`, `python`) is checked, but not run.
+"""
+
+import ast
+import configparser
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+import pytest
+import yaml
+
+from flow_spec import FlowSpec, StepSpec, parse_flow
+from flow_spec.declaration import declarations
+from orchesjob_flow.cli import SECTIONS, cli
+from orchesjob_flow.cli.values import OptionGivenOnce
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("packages/*/README.md")),
+]
+DISTRIBUTIONS = [path.name for path in sorted(ROOT.glob("packages/*"))]
+BLOCK = re.compile(
+    r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+PLACES = [ROOT, ROOT / "tests", *ROOT.glob("packages/*/src"), *ROOT.glob("packages/*/src/*/")]
+"""Where the paths begin that documents name."""
+PATH = r"`([\w.-]+/[\w./-]*)`"
+CITATION = r"\brules? ((?:\d+\.\d+(?:, | and | to )?)+)"
+HOME = "/home/me"
+SEPARATOR = "=== the next command ==="
+LONGEST_SESSION_SEC = 180  # some thirty calls, on a machine that is busy with other tests
+DETACHED = ("detached", "pid")
+
+
+@attrs.frozen
+class Block:
+    """A fenced block of a document."""
+
+    language: str
+    text: str
+    file: str | None
+    line: int
+
+
+def blocks(document: Path, *languages: str) -> list[Block]:
+    """Return the fenced blocks of a document, of these languages or of all."""
+    text = document.read_text(encoding="utf-8")
+    found = [
+        Block(match["language"], match["text"], match["file"], text.count("\n", 0, match.start()))
+        for match in BLOCK.finditer(text)
+    ]
+    return [block for block in found if not languages or block.language in languages]
+
+
+def prose(document: Path) -> str:
+    """Return a document without its fenced blocks."""
+    return BLOCK.sub("", document.read_text(encoding="utf-8"))
+
+
+def name(document: Path) -> str:
+    """Name a document in the report of a failure."""
+    return str(document.relative_to(ROOT))
+
+
+# Every command shown was run, every output shown was printed.
+
+
+def normalise(text: str) -> str:
+    """Replace what no two runs have in common: moments, durations, process and job ids.
+
+    An indented job object becomes `{...}`: what is in it depends on orchesjob's version.
+    """
+    for pattern, replacement in (
+        (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\+\d\d:\d\d)?", "<date>"),
+        (r"\b\d\d:\d\d:\d\d\b", "<duration>"),
+        (r"\b\d{10}(?:\.\d+)?\b", "<timestamp>"),
+        (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<job>"),
+        (r'(?s)("orchesjob_status": )\{\n.*?\n {12}\}', r"\1{...}"),
+        (r'(pid": ?|\bpid |\bprocess )\d+', r"\1<pid>"),
+    ):
+        text = re.sub(pattern, replacement, text)
+    return text.rstrip()
+
+
+def commands(block: Block) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a console block, each with the output shown below it."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines(keepends=True)
+        last = next(i for i, line in enumerate(lines) if not line.endswith("\\\n"))
+        yield "".join(lines[: last + 1]).rstrip(), "".join(lines[last + 1 :])
+
+
+def session(document: Path) -> list[tuple[str, str]]:
+    """Return the commands of all console blocks of a document."""
+    return [command for block in blocks(document, "console") for command in commands(block)]
+
+
+def run_session(words: list[str], folder: Path, environ: dict[str, str]) -> list[str]:
+    """Run commands in one bash and return what each printed, stdout and stderr together."""
+    script = "".join(
+        f"{word}\n__code=$?; echo '{SEPARATOR}'; (exit $__code)\n" for word in ["exec 2>&1", *words]
+    )
+    finished = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", script],  # noqa: S607 - whichever there is
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=LONGEST_SESSION_SEC,
+        check=False,
+    )
+    return finished.stdout.replace(str(folder), HOME).split(f"{SEPARATOR}\n")[1:-1]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("document", [d for d in GUIDES if session(d)], ids=name)
+def test_shown_commands_print_what_is_shown(
+    document: Path, real_orchesjob: Any, tmp_path: Path
+) -> None:
+    """A reader who types the commands of a document sees what the document shows."""
+    home = tmp_path / "me"
+    home.mkdir()
+    for block in blocks(document):
+        if block.file is not None:
+            (home / block.file).write_text(block.text, encoding="utf-8")
+    environ = {**real_orchesjob.environ, "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
+    shown = session(document)
+    printed = run_session([command for command, _ in shown], home, environ)
+    assert [normalise(output) for output in printed] == [normalise(output) for _, output in shown]
+
+
+@pytest.mark.parametrize(
+    ("printed", "same"),
+    [
+        ("Started: 2026-11-25 13:31:19  Elapsed: 00:00:05", True),
+        ("Started: -  Elapsed: 00:00:05", False),
+        ("Started: 2026-11-25 13:31:19  Elapsed: -", False),
+    ],
+)
+def test_only_what_differs_from_run_to_run_is_normalised(printed: str, same: bool) -> None:
+    """Another moment is the same output, another word is not."""
+    shown = "Started: 2026-05-07 03:00:00  Elapsed: 00:01:00"
+    assert (normalise(printed) == normalise(shown)) is same
+
+
+# What cannot be run here is at least well-formed.
+
+
+def test_every_block_is_checked_as_something() -> None:
+    """A block without a language that is known here would be checked by nobody."""
+    known = {"console", "bash", "crontab", "ini", "yaml", "json", "python", "synopsis", "text"}
+    unknown = [
+        (name(document), block.line, block.language)
+        for document in GUIDES
+        for block in blocks(document)
+        if block.language not in known
+    ]
+    assert unknown == []
+
+
+def shell_text(block: Block) -> str:
+    """Return a script, or the commands of a crontab as a script."""
+    if block.language == "bash":
+        return block.text
+    entry = re.compile(r"^(?:@\w+|(?:[\d*/,-]+\s+){5})\s*(?=\S)")
+    lines = [line for line in block.text.splitlines() if line and not line.startswith("#")]
+    assert all(entry.match(line) or re.match(r"^\w+=", line) for line in lines), lines
+    return "\n".join(entry.sub("", line).replace(r"\%", "%") for line in lines)
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name)
+def test_scripts_parse(document: Path) -> None:
+    """Scripts and crontab lines are good bash."""
+    for block in blocks(document, "bash", "crontab"):
+        words = ["bash", "-n", "-c", shell_text(block)]
+        finished = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (finished.returncode, finished.stderr) == (0, ""), block
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name)
+def test_data_blocks_parse(document: Path) -> None:
+    """A YAML or JSON block is a valid flow, or some other program's data; a file may be wrong."""
+    for block in blocks(document, "yaml", "json"):
+        if "flow_id" in block.text:
+            if block.file is None or "wrong" not in block.file:
+                parse_flow(block.text, source=f"{name(document)}:{block.line}")
+        elif block.language == "yaml":
+            yaml.safe_load(block.text)
+        else:
+            json.loads(block.text)
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name)
+def test_units_and_modules_parse(document: Path) -> None:
+    """A systemd unit has sections, a Python block is a module."""
+    for block in blocks(document, "ini"):
+        unit = configparser.RawConfigParser(strict=False)
+        unit.read_string(block.text)
+        assert unit.sections()
+    for block in blocks(document, "python"):
+        ast.parse(block.text)
+
+
+def texts(block: Block) -> list[str]:
+    """Return the texts in which a block may call the program."""
+    if block.language == "python":
+        nodes = ast.walk(ast.parse(block.text))
+        return [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    if block.language == "console":
+        return [command for command, _ in commands(block)]
+    return [block.text]
+
+
+def invocations(text: str) -> Iterator[list[str]]:
+    """Yield the arguments of every call of the program in a text."""
+    joined = text.replace("\\\n", " ")
+    for match in re.finditer(
+        r"(?<![\w./-])(?:[\w/~.-]*/bin/)?orchesjob-flow (?=-{0,2}[a-z])(.*)", joined
+    ):
+        yield arguments(match[1])
+
+
+def arguments(line: str) -> list[str]:
+    """Return the words up to the end of a command, which may stand within another's quotes."""
+    line = re.sub(r"\s\d?(?=[<>])", " ", line)
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[str] = []
+    try:
+        for word in lexer:
+            if word.startswith(tuple("|&;<>()")):
+                break
+            words.append(word)
+    except ValueError:  # a quote that was opened before the program's name
+        return arguments(line[: max(line.rfind("'"), line.rfind('"'))])
+    return words
+
+
+def parse_arguments(words: list[str]) -> None:
+    """Parse arguments as the program does.
+
+    Raises:
+        click.UsageError: It would refuse them.
+    """
+    context = click.Context(cli, info_name="orchesjob-flow")
+    _, rest, _ = cli.make_parser(context).parse_args(list(words))
+    if rest:
+        command = cli.get_command(context, rest[0])
+        if command is None:
+            raise click.UsageError(f"no command {rest[0]!r}")
+        command.make_context(rest[0], rest[1:], parent=context)
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name)
+def test_shown_calls_of_the_program_are_valid(document: Path) -> None:
+    """Commands and options that a document shows exist, in what cannot be run here too."""
+    inline = [Block("text", code, None, 0) for code in re.findall(r"`([^`\n]+)`", prose(document))]
+    shown = [block for block in blocks(document) if block.language != "synopsis"]
+    for block in [*shown, *inline]:
+        for words in (words for text in texts(block) for words in invocations(text)):
+            try:
+                parse_arguments(words)
+            except click.UsageError as error:
+                pytest.fail(f"{name(document)}: orchesjob-flow {words}: {error.format_message()}")
+            except click.exceptions.Exit:
+                pass  # --help
+
+
+def test_a_call_that_the_program_would_refuse_is_found() -> None:
+    """A call is found within the quotes of another, with its last word and no more."""
+    (words,) = invocations(
+        "ssh host 'ORCHESJOB_HOME=/x orchesjob-flow status --format xml' | tee y"
+    )
+    assert words == ["status", "--format", "xml"]
+    with pytest.raises(click.UsageError, match="xml"):
+        parse_arguments(words)
+
+
+# Links lead somewhere, and what is named exists.
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(document), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_links_resolve(document: Path) -> None:
+    """Every relative link leads to a file, and its anchor to a heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path).resolve() if path else document
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def test_no_document_is_out_of_reach() -> None:
+    """Every document can be reached from the README by links."""
+    found, todo = {ROOT / "README.md"}, [ROOT / "README.md"]
+    while todo:
+        document = todo.pop()
+        for target in re.findall(r"\]\((?!https:)([^)#\s]+\.md)", prose(document)):
+            file = (document.parent / target).resolve()
+            if file not in found:
+                found.add(file)
+                todo.append(file)
+    assert set(DOCUMENTS) <= found
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=name)
+def test_named_files_exist(document: Path) -> None:
+    """A module or folder that a document names in passing is there."""
+    ours = {path.name for place in PLACES for path in place.iterdir()}
+    for path in re.findall(PATH, prose(document)):
+        if path.partition("/")[0] in ours:
+            assert any((place / path).exists() for place in PLACES), path
+    patterns = ("*.py", "examples/**/*.py", "tests/**/*.py", "packages/**/*.py")
+    modules = {path.name for pattern in patterns for path in ROOT.glob(pattern)}
+    trees = "".join(block.text for block in blocks(document, "text"))
+    assert set(re.findall(r"(?<![\w/])\w+\.py\b", prose(document) + trees)) <= modules
+
+
+def test_where_to_change_what_leads_somewhere() -> None:
+    """Each row of CONTRIBUTING's two tables names a file or a folder, and each of them exists."""
+    part = prose(ROOT / "CONTRIBUTING.md").split("## Where to change what\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!To |---)(.+) \|$", part, flags=re.MULTILINE)
+    assert len(rows) > 15
+    for row in rows:
+        paths = re.findall(rf"{PATH}|`(\w+\.py)`", row)
+        assert paths, row
+        for path in map("".join, paths):
+            assert any((place / path).exists() for place in PLACES), path
+
+
+def test_named_tests_exist() -> None:
+    """Every test or invariant that a document names is there, under that very name."""
+    named = {
+        (path, function)
+        for document in DOCUMENTS
+        for path, function in re.findall(r"`([\w./-]+\.py)::(\w+)`", prose(document))
+    }
+    assert len(named) > 40
+    for path, function in named:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"^def {function}\b", source, re.MULTILINE), f"{path}::{function}"
+
+
+def test_named_sessions_exist() -> None:
+    """Every session of `noxfile.py` that a document names is one."""
+    source = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"^def (\w+)\(session: nox\.Session\)", source, flags=re.MULTILINE))
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        named = re.findall(r"noxfile\.py -s ((?:[a-z]+ ?)+)", text)
+        assert {word for words in named for word in words.split()} <= sessions, name(document)
+
+
+def test_cited_rules_exist() -> None:
+    """Every rule that code, tests or documents cite is in docs/rules.md."""
+    rules = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    written = set(re.findall(r"^- \*\*(\d+\.\d+)\*\*", rules, flags=re.MULTILINE))
+    sources = [*DOCUMENTS, *ROOT.glob("packages/*/*/**/*.py"), *ROOT.glob("tests/**/*.py")]
+    cited = {
+        number: name(source)
+        for source in sources
+        for row in re.findall(CITATION, source.read_text(encoding="utf-8"))
+        for number in re.findall(r"\d+\.\d+", row)
+    }
+    assert {number: cited[number] for number in cited.keys() - written} == {}
+
+
+# Nothing is left undocumented.
+
+
+REFERENCE = ROOT / "docs" / "reference.md"
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+PUBLIC = [command for command in cli.commands.values() if not command.hidden]
+
+
+def section(heading: str) -> str:
+    """Return what stands below a heading of docs/reference.md, up to the next of its rank."""
+    text = REFERENCE.read_text(encoding="utf-8")
+    return re.split(r"^#{2,3} ", text.split(f"\n### {heading}\n")[1], flags=re.MULTILINE)[0]
+
+
+def usage(param: click.Parameter, context: click.Context) -> str:
+    """Spell an option or an argument as a synopsis does."""
+    if isinstance(param, click.Option):
+        spelled = param.opts[0] if param.is_flag else f"{param.opts[0]} {metavar(param, context)}"
+    else:
+        spelled = metavar(param, context)
+    spelled = spelled if param.required else f"[{spelled}]"
+    repeats = param.multiple and not isinstance(param, OptionGivenOnce)
+    return f"{spelled}..." if repeats else spelled
+
+
+def metavar(param: click.Parameter, context: click.Context) -> str:
+    """Name the value of an option or an argument: by its choices, or by one word."""
+    if isinstance(param.type, click.Choice):
+        return "|".join(map(str, param.type.choices))
+    return param.make_metavar(context).strip("[]")
+
+
+def test_the_reference_has_the_sections_of_the_help() -> None:
+    """docs/reference.md lists the commands in the sections and in the order of the help."""
+    part = REFERENCE.read_text(encoding="utf-8").split("## Commands\n")[1].split("\n#")[0]
+    rows = re.findall(r"^\| (\w+) \| (\[.*) \|$", part, flags=re.MULTILINE)
+    listed = {title: re.findall(r"\[`(\w+)`\]", row) for title, row in rows}
+    assert list(listed.items()) == [
+        (title, [command.name for command in commands]) for title, commands in SECTIONS.items()
+    ]
+
+
+@pytest.mark.parametrize("command", PUBLIC, ids=lambda command: str(command.name))
+def test_every_synopsis_is_what_the_program_takes(command: click.Command) -> None:
+    """docs/reference.md has a section for each command, led by its options and arguments."""
+    context = click.Context(command, info_name=f"orchesjob-flow {command.name}")
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    arguments = [param for param in command.params if isinstance(param, click.Argument)]
+    words = [context.command_path, *(usage(param, context) for param in [*options, *arguments])]
+    (synopsis,) = re.findall(r"```synopsis\n(.*?)```", section(str(command.name)), re.DOTALL)
+    assert synopsis.split() == " ".join(words).split()
+
+
+@pytest.mark.parametrize("command", [cli, *PUBLIC], ids=lambda command: str(command.name))
+def test_every_option_has_its_row(command: click.Command) -> None:
+    """A section's table has each option, with the default that is in force."""
+    text = section("Global options" if command is cli else str(command.name))
+    rows = dict(re.findall(r"^\| (`-.*?`) \|.*\| ?(.*?) ?\|$", text, flags=re.MULTILINE))
+    context = click.Context(command)
+    expected = {}
+    for param in command.params:
+        if isinstance(param, click.Option):
+            named = not (param.is_flag or isinstance(param.type, click.Choice))
+            value = f" {metavar(param, context)}" if named else ""
+            label = ", ".join(f"`{spelling}{value}`" for spelling in param.opts)
+            expected[label] = param
+    assert {label for label in rows if "--help" not in label} == set(expected)
+    for label, param in expected.items():
+        if param.required:
+            assert rows[label] == "required"
+        elif isinstance(param.default, str | int | float) and not param.is_flag:
+            shown = param.default if isinstance(param.default, str) else f"{param.default:g}"
+            assert rows[label] == f"`{shown}`"
+
+
+@pytest.mark.parametrize("field", declarations(FlowSpec) | declarations(StepSpec))
+def test_every_field_is_documented(field: str) -> None:
+    """Every field that a flow file may have has a heading of its own in docs/flow-files.md."""
+    assert f"`{field}`" in (ROOT / "docs" / "flow-files.md").read_text(encoding="utf-8")
+
+
+def test_every_key_of_the_json_is_documented(flow: Any) -> None:
+    """docs/reference.md has every key that `start` and `status` print of a run and its steps."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    run = flow.ask("start", "--run-key=k", "-d", file)
+    for heading, keys in (
+        ("Keys of the run", [key for key in run if "log" not in key and key not in DETACHED]),
+        ("Keys of a step", list(run["steps"][0])),
+        ("Keys of start -d", [key for key in run if "log" in key or key in DETACHED]),
+    ):
+        assert re.findall(r"^\| `(\w+)` \|", section(heading), flags=re.MULTILINE) == keys
+
+
+def keys_of(value: object) -> Iterator[str]:
+    """Yield the keys of all objects in a JSON value."""
+    match value:
+        case dict():
+            yield from value
+            yield from (key for part in value.values() for key in keys_of(part))
+        case list():
+            yield from (key for part in value for key in keys_of(part))
+
+
+@pytest.mark.parametrize(
+    ("heading", "options"),
+    [
+        ("list", []),
+        ("explain", ["--run-key=k"]),
+        ("doctor", []),
+        ("resume", ["--all"]),
+        ("prune", ["--older-than=0s", "--dry-run"]),
+        ("validate", ["flow.json"]),
+    ],
+)
+def test_every_key_of_a_command_is_documented(flow: Any, heading: str, options: list[str]) -> None:
+    """A command's section in docs/reference.md has the keys of its JSON."""
+    file = flow.write(
+        {"id": "a", "command": ["true"]}, {"id": "b", "when": "a", "command": ["true"]}
+    )
+    flow.start("k", file)
+    printed = flow.ask(heading, *options)
+    assert {key for key in keys_of(printed) if f"`{key}`" not in section(heading)} == set()
+
+
+# The symptoms of trouble are those that the program shows.
+
+
+@cache
+def messages() -> str:
+    """Return every text in the sources of the packages, a line each, with `...` for its holes."""
+    sources = [path.read_text(encoding="utf-8") for path in ROOT.glob("packages/*/src/**/*.py")]
+    return "\n".join(
+        template
+        for source in sources
+        for node in ast.walk(ast.parse(source))
+        if (template := template_of(node)) is not None
+    )
+
+
+def template_of(node: ast.AST) -> str | None:
+    """Return a string of a source on one line, with `...` for what is put into it."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text.replace("\n", " ")
+        case ast.JoinedStr(values=parts):
+            return "".join(template_of(part) or "..." for part in parts)
+        case _:
+            return None
+
+
+def quoted_messages() -> list[str]:
+    """Return the messages in the headings of docs/troubleshooting.md."""
+    text = prose(TROUBLESHOOTING)
+    headings = re.findall(r"^### (.+)$|^(`[^`]+`)$", text, flags=re.MULTILINE)
+    quoted = re.findall(r"`([^`]+)`", "\n".join("".join(heading) for heading in headings))
+    return [message for message in quoted if not message.startswith('"')]
+
+
+def is_message(quoted: str) -> bool:
+    """Tell whether a message is one of the program's."""
+    pattern = r"[^\n]*".join(map(re.escape, re.split(r"\s*\.\.\.\s*", quoted)))
+    return re.search(pattern, messages()) is not None
+
+
+@pytest.mark.parametrize("quoted", quoted_messages())
+def test_every_symptom_is_a_message_of_the_program(quoted: str) -> None:
+    """Who looks up a message in docs/troubleshooting.md finds it as it was printed."""
+    assert is_message(quoted)
+
+
+@pytest.mark.parametrize(
+    ("quoted", "found"),
+    [
+        ("gave up on run ...", True),
+        ("gave in on run ...", False),
+        ("no run ... in ...: check the run key", True),
+        ("check the run key ... no run", False),
+    ],
+)
+def test_a_message_that_the_program_does_not_have_is_found_out(quoted: str, found: bool) -> None:
+    """The words count, and their order, within one message."""
+    assert is_message(quoted) is found
+
+
+def test_every_entry_has_a_cause_and_a_remedy() -> None:
+    """Each symptom in docs/troubleshooting.md is followed by why it is there and what helps."""
+    entries = re.split(r"^#{2,3} ", TROUBLESHOOTING.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    halves = [(entry.count("**Cause.**"), entry.count("**Remedy.**")) for entry in entries[1:]]
+    assert set(halves) <= {(0, 0), (1, 1)}
+    assert halves.count((1, 1)) > 25
+
+
+# The names on the index belong to others.
+
+
+INDEX_INSTALL = re.compile(
+    r"\b(?:pip3?|pipx|uvx?|poetry|conda)\b[^\n`]*?(?<=[\s'\"])"
+    rf"(?:{'|'.join(DISTRIBUTIONS)})(?=[\s'\"`\[=<>~!@]|$)",
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_no_document_installs_our_names_from_an_index(document: Path) -> None:
+    """On the index some of our names are other people's programs: a checkout is installed."""
+    assert INDEX_INSTALL.findall(document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("pip install orchesjob-flow", True),
+        ("pipx install --python python3.13 orchesjob-flow", True),
+        ("uv tool install 'orchesjob-flow'", True),
+        ("python -m pip install flow-spec==0.1.0", True),
+        ("pip install ./packages/flow-conditions ./packages/flow-spec", False),
+        ("pipx install .", False),
+    ],
+)
+def test_an_install_from_the_index_is_recognised(line: str, found: bool) -> None:
+    """A path is no name of the index."""
+    assert bool(INDEX_INSTALL.search(line)) is found

@@ -1,0 +1,164 @@
+"""The six distributions: one version, only the allowed arrows, and what an index shows of them."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ON_AIRFLOW = "orchesjob-flow-airflow"
+ARROWS = {
+    "flow-conditions": set(),
+    "flow-spec": {"flow-conditions"},
+    "flow-store": set(),
+    "orchesjob-client": set(),
+    "orchesjob-flow": {"flow-conditions", "flow-spec", "flow-store", "orchesjob-client"},
+    ON_AIRFLOW: {"flow-conditions", "flow-spec", "orchesjob-client"},
+}
+
+
+URL = "https://github.com/orchesjob/orchesjob-flow"
+PYTHON = "Programming Language :: Python :: "
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def project(folder: Path) -> dict[str, Any]:
+    table: dict[str, Any] = settings(folder)["project"]
+    return table
+
+
+PROJECTS = {name: project(ROOT / "packages" / name) for name in ARROWS}
+VERSION = project(ROOT)["version"]
+
+
+def siblings(lines: list[str]) -> dict[str, str]:
+    pairs = (re.split(r"\s*(?===|@|[<>~!])\s*", line, maxsplit=1) for line in lines)
+    return {pair[0]: pair[1] for pair in pairs if pair[0] in ARROWS}
+
+
+def test_every_folder_is_known() -> None:
+    """A seventh package cannot appear without its place in the graph."""
+    assert {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")} == set(ARROWS)
+
+
+def test_one_version() -> None:
+    """All six distributions and the checkout carry one version."""
+    assert {name: table["version"] for name, table in PROJECTS.items()} == dict.fromkeys(
+        ARROWS, VERSION
+    )
+
+
+def test_arrows_and_pins() -> None:
+    """Siblings are pinned exactly, and only along the arrows."""
+    for name, table in PROJECTS.items():
+        assert siblings(table["dependencies"]) == dict.fromkeys(ARROWS[name], f"== {VERSION}")
+
+
+def test_checkout_takes_every_package_from_this_folder() -> None:
+    """Installing the root, or its extra, can never fetch a sibling from an index."""
+    checkout = project(ROOT)
+    lines = checkout["dependencies"] + checkout["optional-dependencies"]["airflow"]
+    assert siblings(lines) == {name: "@ {root:uri}/packages/" + name for name in ARROWS}
+
+
+def test_airflow_is_an_extra() -> None:
+    """Nobody gets Airflow who has not asked for it."""
+    assert ON_AIRFLOW not in siblings(project(ROOT)["dependencies"])
+
+
+def test_the_checkout_installs_what_the_program_shares() -> None:
+    """Installing the checkout exposes the manual page and the completions, at the same places."""
+    package = ROOT / "packages" / "orchesjob-flow"
+    shared = settings(ROOT)["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    files = [path for path in (package / "share").rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert shared == {str(path.relative_to(ROOT)): str(path.relative_to(package)) for path in files}
+
+
+# What an index shows.
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_urls(name: str) -> None:
+    """The links of a distribution lead into this repository, and to files that are there."""
+    urls = PROJECTS[name]["urls"]
+    assert set(urls) == {"Homepage", "Documentation", "Changelog", "Issues", "Source"}
+    assert (urls["Homepage"], urls["Issues"]) == (URL, f"{URL}/issues")
+    for title in ("Documentation", "Changelog", "Source"):
+        assert is_there(urls[title]), urls[title]
+    assert urls["Source"].endswith(f"/packages/{name}")
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_links_of_a_readme(name: str) -> None:
+    """Every link of a README is absolute, for an index knows no folders; ours lead somewhere."""
+    text = (ROOT / "packages" / name / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert [link for link in links if link.startswith(URL) and not is_there(link)] == []
+
+
+def is_there(link: str) -> bool:
+    """Tell whether a link into the main branch leads to a file, or to a folder, of its kind."""
+    found = re.fullmatch(rf"{re.escape(URL)}/(blob|tree)/main/([^#]+)(#.*)?", link)
+    if found is None:
+        return False
+    path = ROOT / found[2]
+    return path.is_file() if found[1] == "blob" else path.is_dir()
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_python_versions(name: str) -> None:
+    """The Pythons that are declared are those that CI runs every test on, from the oldest on."""
+    classifiers = PROJECTS[name]["classifiers"]
+    declared = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
+    assert PROJECTS[name]["requires-python"] == f">={declared[0]}"
+    assert {f"{PYTHON}3", f"{PYTHON}3 :: Only"} <= set(classifiers)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert set(declared) <= set(jobs["tests"]["strategy"]["matrix"]["python"])
+    assert jobs["lowest"]["strategy"]["matrix"]["python"] == [declared[0], declared[-1]]
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_typed_and_licensed(name: str) -> None:
+    """Each distribution carries its types, the licence, and a framework only where it has one."""
+    folder = ROOT / "packages" / name
+    classifiers = PROJECTS[name]["classifiers"]
+    assert "Typing :: Typed" in classifiers
+    assert (folder / "src" / name.replace("-", "_") / "py.typed").exists()
+    assert (PROJECTS[name]["license"], PROJECTS[name]["license-files"]) == ("MIT", ["LICENSE"])
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    frameworks = [text for text in classifiers if text.startswith("Framework ::")]
+    assert frameworks == ["Framework :: Apache Airflow"] * (name == ON_AIRFLOW)
+
+
+# What is built and installed.
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_sdist_is_whole(name: str) -> None:
+    """An sdist takes in every folder and file of its package; what it leaves out is named."""
+    folder = ROOT / "packages" / name
+    included = settings(folder)["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    always = {"LICENSE", "README.md", "pyproject.toml"}
+    made_by_tools = {"__pycache__", "dist"}
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert set(included) == there - always - made_by_tools
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_lower_bounds(name: str) -> None:
+    """Each foreign dependency has a lower bound, which the session `lowest` installs."""
+    foreign = [line for line in PROJECTS[name]["dependencies"] if not siblings([line])]
+    assert [line for line in foreign if ">=" not in line] == []
+
+
+def test_lower_bounds_of_the_test_group() -> None:
+    """What the tests need has lower bounds, too."""
+    assert [line for line in settings(ROOT)["dependency-groups"]["test"] if ">=" not in line] == []

@@ -1,0 +1,114 @@
+"""A new flow is written in an editor and checked by a hook, before it is ever started (9.1, 9.2).
+
+The editor's part is what its language server does with the schema: complete names, show what they
+mean, underline what is wrong. The hook is the one that this repository offers to pre-commit.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from support.deadlines import CALL_SEC
+from support.flow import Flow
+
+HOOKS = Path(__file__).parents[2] / ".pre-commit-hooks.yaml"
+HOOK = """#!/bin/sh
+exec {entry} $(git diff --cached --name-only --diff-filter=d)
+"""
+DRAFT = """\
+# yaml-language-server: $schema=../flow.schema.json
+flow_id: nightly
+steps:
+  - id: fetch
+    command: [echo, fetched]
+    retrys: 3
+  - id: load
+    when: fetsch
+    command: [echo, loaded]
+"""
+
+
+def completions(schema: Any, typed: str) -> dict[str, str]:
+    """Return what an editor offers after these letters, each with its description."""
+    fields = schema["properties"]
+    return {name: fields[name]["description"] for name in fields if name.startswith(typed)}
+
+
+class Repository:
+    """A git repository on its author's machine, and a hook that is in force."""
+
+    def __init__(self, flow: Flow, entry: str) -> None:
+        self.folder = flow.folder / "shop"
+        self.environ = {
+            **flow.environ,
+            "PATH": f"{Path(flow.program).parent}:{os.environ['PATH']}",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Me"),
+            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "me@example.com"),
+        }
+        self.folder.mkdir()
+        self.git("init", "--quiet", "--template=")
+        hook = self.folder / ".git" / "hooks" / "pre-commit"
+        hook.parent.mkdir()
+        hook.write_text(HOOK.format(entry=entry), encoding="utf-8")
+        hook.chmod(0o755)
+
+    def git(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Call git in this repository."""
+        return subprocess.run(
+            ["git", *words],  # noqa: S607 - whichever there is
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CALL_SEC,
+        )
+
+    def commit(self, path: str, text: str) -> subprocess.CompletedProcess[str]:
+        """Write a file and commit it."""
+        file = self.folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        assert self.git("add", path).returncode == 0
+        return self.git("commit", "--quiet", "--message=Add a flow")
+
+
+def test_a_new_flow(flow: Flow) -> None:
+    """The editor completes and underlines; the hook refuses errors and says how to fix them."""
+    schema = flow.ask("schema")
+    record = schema["properties"]["steps"]["items"]
+    assert list(completions(schema, "")) == list(schema["properties"])
+    offered = completions(record, "retr")
+    assert {"retries", "retry_delay_sec", "retry_backoff"} < set(offered)
+    assert all(offered.values())
+    (underlined,) = Draft202012Validator(schema).iter_errors(yaml.safe_load(DRAFT))
+    assert "retrys" in underlined.message
+
+    (hook,) = yaml.safe_load(HOOKS.read_text(encoding="utf-8"))
+    assert re.search(hook["files"], "flows/nightly.yaml")
+    assert not re.search(hook["files"], "docker-compose.yaml")
+    repository = Repository(flow, hook["entry"])
+    refused = repository.commit("flows/nightly.yaml", DRAFT)
+    assert refused.returncode != 0
+    assert refused.stderr.splitlines() == [  # where git puts what a hook prints
+        'flows/nightly.yaml:6:5: steps[0].retrys: unknown key; did you mean "retries"?',
+        'flows/nightly.yaml:8:11: steps[1].when: unknown step "fetsch"; did you mean "fetch"?',
+    ]
+    assert repository.git("log").returncode != 0  # there is no commit
+
+    fixed = DRAFT.replace("retrys", "retries").replace("fetsch", "fetch")
+    assert list(Draft202012Validator(schema).iter_errors(yaml.safe_load(fixed))) == []
+    accepted = repository.commit("flows/nightly.yaml", fixed)
+    assert accepted.returncode == 0
+    assert accepted.stderr == "flows/nightly.yaml: valid: nightly, 2 steps\n"
+    assert repository.git("log", "--format=%s").stdout == "Add a flow\n"
+    assert not flow.home.exists()
+    run = flow.start("first-night", str(repository.folder / "flows" / "nightly.yaml"))
+    assert run["status"] == "SUCCEEDED"
