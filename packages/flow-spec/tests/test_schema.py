@@ -28,8 +28,9 @@ def test_it_is_a_schema() -> None:
 def test_it_knows_every_field(cls: type[Any]) -> None:
     """Each field has its sentence and an example that the schema itself allows."""
     record = json_schema() if cls is FlowSpec else json_schema()["properties"]["steps"]["items"]
-    assert list(record["properties"]) == list(declarations(cls))
-    for schema in record["properties"].values():
+    described = {name: of for name, of in record["properties"].items() if name != "$schema"}
+    assert list(described) == list(declarations(cls))
+    for schema in described.values():
         assert schema["description"]
         assert schema["examples"]
         for example in schema["examples"]:

@@ -111,19 +111,22 @@ class Variables(Kind):
 class Record(Kind):
     """A mapping whose keys are the declared fields of an attrs class.
 
-    `noun` is what messages call it; no value may stand in two of the lists `apart`.
+    `noun` is what messages call it; no value may stand in two of the lists `apart`. Keys that are
+    `foreign` belong to other programs, such as an editor, and are skipped like those with `x-`.
     """
 
     cls: type[Any]
     noun: str
     apart: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
     def schema(self) -> Schema:
         """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
         fields = declarations(self.cls)
+        foreign: Schema = {name: {} for name in self.foreign}
         return {
             "type": "object",
-            "properties": {name: field.schema() for name, field in fields.items()},
+            "properties": {name: field.schema() for name, field in fields.items()} | foreign,
             "patternProperties": {"^x-": {}},
             "additionalProperties": False,
             "required": [name for name, field in fields.items() if field.required],
@@ -141,7 +144,7 @@ class Record(Kind):
             if name in fields:
                 nodes[name] = value
                 values[name] = fields[name].kind.read(value, (*path, name), reading)
-            elif not name.startswith("x-"):
+            elif not name.startswith("x-") and name not in self.foreign:
                 message = messages.unknown_key(name, fields, self.noun, reading.speller)
                 reading.add(message, (*path, name), key)
         place: dict[Any, str] = {}

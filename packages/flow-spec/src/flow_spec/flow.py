@@ -133,3 +133,7 @@ class FlowSpec:
         from flow_spec.stored_form import from_json
 
         return from_json(text, cls)
+
+
+FLOW = Record(FlowSpec, "a flow", foreign=("$schema",))
+"""What a flow file holds. In a JSON file, `$schema` tells an editor where the JSON Schema is."""

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from flow_spec import messages
-from flow_spec.containers import Record
 from flow_spec.document import Mapping as MappingNode
 from flow_spec.document import Node, Scalar, Sequence
 from flow_spec.errors import DocumentError, FlowFileError, Problem
-from flow_spec.flow import FlowSpec
+from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.reading import Reading, StepPlace
 from flow_spec.source import decode, read_bytes
 from flow_spec.texts import NAME
@@ -61,7 +60,7 @@ def parse_flow(
     reading = Reading()
     _note_steps(root, reading)
     # Nothing is missing from the flow where there is no problem.
-    flow: FlowSpec = Record(FlowSpec, "a flow").read(root, (), reading)
+    flow: FlowSpec = FLOW.read(root, (), reading)
     if not reading.problems:
         _refuse_cycle(flow, reading)
     if reading.problems:

@@ -21,6 +21,8 @@ from flow_spec.reading import Reading
 from flow_spec.texts import (
     LONGEST_WORD,
     NAME,
+    PRINTABLE_LINE,
+    PRINTABLE_LINES,
     flaw_of_line,
     flaw_of_name,
     flaw_of_prose,
@@ -88,8 +90,9 @@ class Line(Text):
     max_length: int
 
     def schema(self) -> Schema:
-        """Bound the length."""
-        return super().schema() | {"minLength": 1, "maxLength": self.max_length}
+        """Bound the length, and give the pattern of what is printable."""
+        bounds = {"minLength": 1, "maxLength": self.max_length}
+        return super().schema() | bounds | {"pattern": PRINTABLE_LINE}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_line(text, self.max_length)
@@ -102,8 +105,8 @@ class Prose(Text):
     max_length: int
 
     def schema(self) -> Schema:
-        """Bound the length."""
-        return super().schema() | {"maxLength": self.max_length}
+        """Bound the length, and give the pattern of what is printable."""
+        return super().schema() | {"maxLength": self.max_length, "pattern": PRINTABLE_LINES}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_prose(text, self.max_length)
@@ -116,8 +119,8 @@ class Word(Text):
     beside: int = 0
 
     def schema(self) -> Schema:
-        """Allow any scalar: even `null` is a word."""
-        return {"type": ["string", "number", "boolean", "null"]}
+        """Allow any scalar that a process can be passed: even `null` is a word."""
+        return {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\x00]*$"}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_word(text, LONGEST_WORD - self.beside)
@@ -130,8 +133,9 @@ class StepId(Text):
     max_length: int = 128
 
     def schema(self) -> Schema:
-        """Give the pattern of an id."""
-        return super().schema() | {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
+        """Give the pattern of an id, and allow those that an editor takes for numbers."""
+        pattern = {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
+        return {"type": ["string", "integer", "boolean"], "minimum": 0, **pattern}
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_name(text, self.max_length)

@@ -6,8 +6,7 @@ checked by `load_flow` only.
 
 from typing import Any
 
-from flow_spec.containers import Record
-from flow_spec.flow import FlowSpec
+from flow_spec.flow import FLOW
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -15,4 +14,4 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a flow file as a document that JSON can hold."""
     about = {"title": "orchesjob flow", "description": "Steps that depend on each other."}
-    return {"$schema": DIALECT, **about, **Record(FlowSpec, "a flow").schema()}
+    return {"$schema": DIALECT, **about, **FLOW.schema()}

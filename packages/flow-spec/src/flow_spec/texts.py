@@ -13,6 +13,11 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""
 
+PRINTABLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""What `flaw_of_line` allows, as JSON Schema writes a pattern."""
+PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""What `flaw_of_prose` allows."""
+
 _UNPRINTABLE = {
     "Cc": "control character",
     "Cs": "surrogate",

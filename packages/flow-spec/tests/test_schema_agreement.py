@@ -1,0 +1,122 @@
+"""JSON Schema and reader agree on every value, but for spellings that a schema never sees (9.2).
+
+A schema judges what an editor's YAML reader has made of a file. So each file of the table is read
+as YAML 1.1 and as YAML 1.2, and judged by two validators.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from flow_spec import FlowFileError, json_schema, parse_flow
+
+FILES = {
+    "flow_id": "flow_id: VALUE\nsteps: [{id: a, command: [x]}]",
+    "id": "flow_id: f\nsteps: [{id: VALUE, command: [x]}]",
+    "program": "flow_id: f\nsteps: [{id: a, command: [VALUE]}]",
+    "argument": "flow_id: f\nsteps: [{id: a, command: [x, VALUE]}]",
+    "command": "flow_id: f\nsteps: [{id: a, command: VALUE}]",
+    "variable": "flow_id: f\nenv: {A: VALUE}\nsteps: [{id: a, command: [x]}]",
+    "steps": "flow_id: f\nsteps: VALUE",
+    **{
+        field: f"flow_id: f\nsteps: [{{id: a, command: [x], {field}: VALUE}}]"
+        for field in (
+            *("retries", "retry_delay_sec", "timeout_sec", "strict", "description"),
+            *("skip_exit_codes", "env", "x-own"),
+        )
+    },
+    **{
+        field: f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
+        for field in ("working_dir", "max_parallel", "$schema", "unknown")
+    },
+}
+
+VALUES = [
+    *("3", "0", "-1", "1.5", "0.5", "256", "99999999999999999999", "-5", "1.50"),
+    *("true", "false", "text", "'text'", '"3"', "''", "a b", "-a", "a-b", "_", "y"),
+    *("[]", "{}", "[x]", "['']", "[3]", "[3, 4]", "[3, 3]", "[[3]]"),
+    *("{a: b}", "{A: b}", "{A: [b]}"),
+    *('"a\\nb"', '"a\\tb"', '"\\u0000"', '"\\u0007"', '"\\u0085"', '"\\u2028"', "größe", '"x y"'),
+]
+"""Values that every reader of YAML understands in one way."""
+
+SPELLINGS = {
+    "another spelling of a number": (
+        *("+3", "-0", "3.0", "3.", ".5", "1e3", "1E+3", "1e-3", "0x10", "0o17", "017", "0b11"),
+        *("1_000", "1:30", "12:30:00"),
+    ),
+    "no finite number": (".inf", ".nan", "1e400"),
+    "another spelling of true or false": ("yes", "no", "on", "True", "TRUE"),
+    "null": ("null", "~", ""),
+    "a date": ("2026-05-07", "2026-05-07T10:00:00Z"),
+    "an operator of YAML": ("=", "<<"),
+    "a tag": ("!!str 3", "!x y"),
+}
+"""Scalars of which an editor sees a value, and the reader characters: see flow-files.md."""
+
+
+def by_yaml_1_1(text: str) -> Any:
+    return yaml.safe_load(text)
+
+
+def by_yaml_1_2(text: str) -> Any:
+    reader = YAML(typ="safe", pure=True)
+    reader.version = (1, 2)
+    return reader.load(text)
+
+
+def is_taken(text: str) -> bool:
+    try:
+        parse_flow(text)
+    except FlowFileError:
+        return False
+    return True
+
+
+VALIDATORS: list[Callable[[Any], bool]] = [
+    Draft202012Validator(json_schema()).is_valid,
+    jsonschema_rs.validator_for(json_schema()).is_valid,
+]
+
+
+@pytest.mark.parametrize("load", [by_yaml_1_1, by_yaml_1_2])
+@pytest.mark.parametrize("field", FILES)
+def test_they_agree(field: str, load: Callable[[str], Any]) -> None:
+    """What one takes the other takes, in every field."""
+    for value in VALUES:
+        text = FILES[field].replace("VALUE", value)
+        document = load(text)
+        verdicts = [is_valid(document) for is_valid in VALIDATORS]
+        assert verdicts == [is_taken(text)] * 2, text
+
+
+@pytest.mark.parametrize("spellings", SPELLINGS.values(), ids=SPELLINGS)
+def test_spellings_in_quotes(spellings: tuple[str, ...]) -> None:
+    """In quotes an editor sees the characters too, and they agree on any spelling."""
+    for spelling in spellings:
+        for field, file in FILES.items():
+            text = file.replace("VALUE", json.dumps(spelling))
+            document = by_yaml_1_1(text)
+            verdicts = [is_valid(document) for is_valid in VALIDATORS]
+            assert verdicts == [is_taken(text)] * 2, (field, spelling)
+
+
+@pytest.mark.parametrize(("key", "is_right"), [("$schema", True), ("$id", False)])
+def test_a_json_flow_names_its_schema(key: str, is_right: bool) -> None:
+    """A JSON flow may say where its schema is, as editors want it; nothing else with `$`."""
+    document = {key: "s.json", "flow_id": "f", "steps": [{"id": "a", "command": ["x"]}]}
+    assert [is_valid(document) for is_valid in VALIDATORS] == [is_right] * 2
+    if is_right:
+        del document[key]
+        assert parse_flow(json.dumps({key: "s.json", **document}), format="json") == parse_flow(
+            json.dumps(document), format="json"
+        )
+    else:
+        with pytest.raises(FlowFileError, match="unknown key"):
+            parse_flow(json.dumps(document), format="json")
