@@ -211,9 +211,15 @@ def test_a_terminal_that_is_closed(flow: Flow, gate: Gate) -> None:
 SHELL = "echo first; for i in $(seq 12); do echo line $i; echo wrong $i >&2; done; exit 3"
 
 
-@pytest.mark.parametrize("options", [[], ["--progress=plain"]])
-def test_last_lines_of_what_failed(each_flow: Flow, options: list[str]) -> None:
-    """When a run has FAILED, the last lines of its failed steps are printed on stderr."""
+@pytest.mark.parametrize(
+    ("options", "heading"),
+    [([], ["run k of flow f FAILED: 2 steps failed: load, quiet"]), (["--progress=plain"], [])],
+)
+def test_last_lines_of_what_failed(each_flow: Flow, options: list[str], heading: list[str]) -> None:
+    """When a run has FAILED, the last lines of its failed steps are printed on stderr (9.14).
+
+    The reader of a mail learns from the first line which run it is about.
+    """
     file = each_flow.write(
         {"id": "load", "command": ["sh", "-c", SHELL], "retries": 1},
         {"id": "quiet", "command": ["false"]},
@@ -223,6 +229,7 @@ def test_last_lines_of_what_failed(each_flow: Flow, options: list[str]) -> None:
     assert (started.returncode, json.loads(started.stdout)["status"]) == (1, "FAILED")
     lines = [line for line in started.stderr.splitlines() if not MOMENT.match(line)]
     assert lines == [
+        *heading,
         "load FAILED exit code 3, after it has printed:",
         *(f"load | line {number}" for number in range(3, 13)),
         *(f"load | wrong {number}" for number in range(3, 13)),
@@ -236,7 +243,7 @@ def test_the_last_line_is_long(flow: Flow) -> None:
     """What is printed of a failed step is bounded in bytes, and says what is left out (9.14)."""
     long = ["sh", "-c", "head -c 5000000 /dev/zero | tr '\\0' x; exit 1"]
     started = flow.run("start", "--run-key=k", flow.write({"id": "a", "command": long}))
-    assert started.stderr.splitlines()[1:] == [
+    assert started.stderr.splitlines()[2:] == [
         f"a | [{5_000_000 - 16 * 1024} bytes are left out]",
         f"a | {'x' * 16 * 1024}",
     ]
@@ -270,7 +277,7 @@ def test_many_failures_are_counted(flow: Flow) -> None:
     steps = [{"id": f"s{number}", "command": ["false"]} for number in range(12)]
     started = flow.run("start", "--run-key=k", flow.write(*steps))
     lines = started.stderr.splitlines()
-    assert len(lines) == 11
+    assert len(lines) == 12  # the heading, ten steps, and the rest
     assert lines[-1] == "... and 2 more; `logs` shows what they have printed"
 
 

@@ -22,10 +22,16 @@ LAST_BYTES = 16 * 1024
 MOST_STEPS = 10
 
 
-def show_failures(handle: RunHandle) -> None:
-    """Write which steps of a run went wrong, and the last lines of their latest attempts."""
+def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
+    """Write which steps of a run went wrong, and the last lines of their latest attempts.
+
+    The heading names the run, where nothing that was shown before has done so.
+    """
     with handle.open_readonly() as store:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
+    if with_heading:
+        name = f"run {run.run_key} of flow {run.flow_id}"
+        write_message(visible(f"{name} {run.status.value}: {run.error}"))
     wrong = [step for step in run.steps if went_wrong(step)]
     for step in wrong[:MOST_STEPS]:
         choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)

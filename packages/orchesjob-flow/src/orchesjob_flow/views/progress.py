@@ -48,7 +48,7 @@ def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> R
         from orchesjob_flow.views.failures import show_failures
 
         try:
-            show_failures(handle)
+            show_failures(handle, with_heading=view is None)
         except (FlowError, StoreError, OSError) as error:  # the exit code is that of the run
             warn(f"what the failed steps have printed cannot be shown: {error}")
     return run
