@@ -4,17 +4,15 @@ The editor's part is what its language server does with the schema: complete nam
 mean, underline what is wrong. The hook is the one that this repository offers to pre-commit.
 """
 
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 
-from support.deadlines import CALL_SEC
 from support.flow import Flow
+from support.repository import Repository
 
 HOOKS = Path(__file__).parents[2] / ".pre-commit-hooks.yaml"
 HOOK = """#!/bin/sh
@@ -39,47 +37,6 @@ def completions(schema: Any, typed: str) -> dict[str, str]:
     return {name: fields[name]["description"] for name in fields if name.startswith(typed)}
 
 
-class Repository:
-    """A git repository on its author's machine, and a hook that is in force."""
-
-    def __init__(self, flow: Flow, entry: str) -> None:
-        self.folder = flow.folder / "shop"
-        self.environ = {
-            **flow.environ,
-            "PATH": f"{Path(flow.program).parent}:{os.environ['PATH']}",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_SYSTEM": os.devnull,
-            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Me"),
-            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "me@example.com"),
-        }
-        self.folder.mkdir()
-        self.git("init", "--quiet", "--template=")
-        hook = self.folder / ".git" / "hooks" / "pre-commit"
-        hook.parent.mkdir()
-        hook.write_text(HOOK.format(entry=entry), encoding="utf-8")
-        hook.chmod(0o755)
-
-    def git(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Call git in this repository."""
-        return subprocess.run(
-            ["git", *words],  # noqa: S607 - whichever there is
-            cwd=self.folder,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=CALL_SEC,
-        )
-
-    def commit(self, path: str, text: str) -> subprocess.CompletedProcess[str]:
-        """Write a file and commit it."""
-        file = self.folder / path
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        assert self.git("add", path).returncode == 0
-        return self.git("commit", "--quiet", "--message=Add a flow")
-
-
 def test_a_new_flow(flow: Flow) -> None:
     """The editor completes and underlines; the hook refuses errors and says how to fix them."""
     schema = flow.ask("schema")
@@ -94,7 +51,7 @@ def test_a_new_flow(flow: Flow) -> None:
     (hook,) = yaml.safe_load(HOOKS.read_text(encoding="utf-8"))
     assert re.search(hook["files"], "flows/nightly.yaml")
     assert not re.search(hook["files"], "docker-compose.yaml")
-    repository = Repository(flow, hook["entry"])
+    repository = Repository(flow, HOOK.format(entry=hook["entry"]))
     refused = repository.commit("flows/nightly.yaml", DRAFT)
     assert refused.returncode != 0
     assert refused.stderr.splitlines() == [  # where git puts what a hook prints

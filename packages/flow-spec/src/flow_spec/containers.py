@@ -123,7 +123,8 @@ class Record(Kind):
     def schema(self) -> Schema:
         """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
         fields = declarations(self.cls)
-        foreign: Schema = {name: {} for name in self.foreign}
+        note = {"description": "For another program, such as an editor."}
+        foreign: Schema = dict.fromkeys(self.foreign, note)
         return {
             "type": "object",
             "properties": {name: field.schema() for name, field in fields.items()} | foreign,
