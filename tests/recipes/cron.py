@@ -1,0 +1,129 @@
+"""The crontab of docs/recipes.md under Debian's cron: what it mails, and what it does not."""
+
+import email
+import email.message
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.deadlines import EVENT_SEC
+from support.files import write_program
+from support.flow import Flow
+
+from .machine import Machine, documented, folder_of, need
+
+MINUTE_SEC = 60
+"""Cron looks at its tables no more often."""
+SPOOL = "/var/spool/cron/crontabs"
+FAILING = ["sh", "-c", "echo 120 orders; echo 'no such table: orders' >&2; exit 2"]
+
+
+class Cron:
+    """A cron that serves one crontab, and keeps the mail that it sends."""
+
+    def __init__(self, flow: Flow, crontab: str) -> None:
+        self.mails = flow.folder / "mails"
+        self.mails.mkdir()
+        table = flow.folder / "crontab"
+        table.write_text(crontab, encoding="utf-8")
+        sink = write_program(
+            flow.folder / "sendmail",
+            f"#!/bin/sh\ncat >{self.mails}/$$.new && mv {self.mails}/$$.new {self.mails}/$$.mail\n",
+        )
+        self._machine = Machine(
+            [
+                "mount -t tmpfs tmpfs /run",
+                "mount -t tmpfs tmpfs /etc/cron.d",
+                "mount --bind /dev/null /etc/crontab",
+                f"mount -t tmpfs tmpfs {SPOOL}",
+                f"install -m 600 {shlex.quote(str(table))} {SPOOL}/root",
+                f"mount --bind {shlex.quote(sink)} {need('sendmail')}",
+            ],
+            need("cron"),
+            "-f",
+        )
+
+    def mail(self) -> list[email.message.Message]:
+        """Return what has been mailed so far, the oldest first."""
+        files = sorted(self.mails.glob("*.mail"), key=lambda file: file.stat().st_mtime)
+        return [email.message_from_bytes(file.read_bytes()) for file in files]
+
+    def await_true(self, condition: Callable[[], object]) -> None:
+        """Poll until something is true; cron itself needs up to a minute."""
+        deadline = time.monotonic() + 2 * MINUTE_SEC + EVENT_SEC
+        while not condition():
+            assert time.monotonic() < deadline, [mail.as_string() for mail in self.mail()]
+
+    def close(self) -> None:
+        """End the machine, and with it the runs that it has started."""
+        self._machine.close()
+
+
+@pytest.fixture
+def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
+    """Return what starts a cron with these lines below the variables of the documented crontab."""
+    started: list[Cron] = []
+
+    def start(lines: str) -> Cron:
+        variables, _, _ = documented("## cron", language="crontab").partition("\n\n")
+        ours = {
+            "/home/me/.local/share/orchesjob": str(real_flow.orchesjob.home),
+            "/home/me/.local/bin": f"{real_flow.folder}:{folder_of(real_flow)}",
+        }
+        for theirs, text in ours.items():
+            assert theirs in variables
+            variables = variables.replace(theirs, text)
+        started.append(Cron(real_flow, f"{variables}\n{lines}"))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
+
+
+def use_cron_home(flow: Flow) -> None:
+    """Let the test's own calls see what the crontab's lines have done."""
+    del flow.environ["ORCHESJOB_FLOW_HOME"]
+
+
+def command_lines(text: str, flow_file: Path | str) -> str:
+    """Take the documented lines, each minute and with the flow file of the test."""
+    lines = [line for line in text.splitlines() if "orchesjob-flow" in line or "nightly" in line]
+    every_minute = [" ".join(["* * * * *", *line.split(maxsplit=5)[5:]]) for line in lines]
+    return "\n".join(every_minute).replace("/home/me/flows/nightly.yaml", str(flow_file)) + "\n"
+
+
+def test_a_foreground_start_fails(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
+    """One mail tells by its subject which script it is, and what has failed and why (9.14)."""
+    use_cron_home(real_flow)
+    file = real_flow.write({"id": "load", "command": FAILING})
+    script = documented("<!-- file: nightly -->", language="bash")
+    write_program(real_flow.folder / "nightly", script.replace("/home/me/flows/nightly.yaml", file))
+    running = cron(command_lines(documented("<!-- file: nightly -->", language="crontab"), file))
+    running.await_true(running.mail)
+    (mail,) = running.mail()
+    assert mail["Subject"].endswith("> nightly")
+    (run,) = real_flow.ask("list")["runs"]
+    assert str(mail.get_payload()).splitlines() == [
+        f"run {run['run_key']} of flow f FAILED: 1 step failed: load",
+        "load FAILED exit code 2, after it has printed:",
+        "load | 120 orders",
+        "load | no such table: orders",
+    ]
+
+
+def test_all_is_well(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
+    """The documented lines start a run once, repeat themselves, and mail nothing (4.3, 9.8)."""
+    use_cron_home(real_flow)
+    beats = real_flow.folder / "beats"
+    file = real_flow.write({"id": "load", "command": ["true"]})
+    lines = command_lines(documented("## cron", language="crontab"), file)
+    running = cron(f"{lines}* * * * * echo >> {beats}\n")
+    running.await_true(lambda: beats.exists() and beats.read_text(encoding="ascii") == "\n\n")
+    (run,) = real_flow.ask("list")["runs"]
+    assert (run["status"], running.mail()) == ("SUCCEEDED", [])
+    (step,) = real_flow.status(run["run_key"])["steps"]
+    assert len(step["attempts"]) == 1
