@@ -76,6 +76,7 @@ def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
         for theirs, text in ours.items():
             assert theirs in variables
             variables = variables.replace(theirs, text)
+        real_flow.orchesjob.home.mkdir(exist_ok=True)
         started.append(Cron(real_flow, f"{variables}\n{lines}"))
         return started[-1]
 
