@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md, run by the real daemons. The session `recipes` runs them.
+"""The recipes for cron, sshd and systemd on the real daemons; need root.
 
-They need root, to give each daemon a machine of its own: see `machine`.
+Each daemon gets a machine of its own: see `machine`. The session `recipes` runs them.
 """
