@@ -3,7 +3,6 @@
 import email
 import email.message
 import shlex
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ class Cron:
     """A cron that serves one crontab, and keeps the mail that it sends."""
 
     def __init__(self, flow: Flow, crontab: str) -> None:
+        self._flow = flow
         self.mails = flow.folder / "mails"
         self.mails.mkdir()
         table = flow.folder / "crontab"
@@ -52,10 +52,8 @@ class Cron:
         return [email.message_from_bytes(file.read_bytes()) for file in files]
 
     def await_true(self, condition: Callable[[], object]) -> None:
-        """Poll until something is true; cron itself needs up to a minute."""
-        deadline = time.monotonic() + 2 * MINUTE_SEC + EVENT_SEC
-        while not condition():
-            assert time.monotonic() < deadline, [mail.as_string() for mail in self.mail()]
+        """Poll until something is true that two looks of cron at its tables bring about."""
+        self._flow.await_true(condition, within_sec=2 * MINUTE_SEC + EVENT_SEC)
 
     def close(self) -> None:
         """End the machine, and with it the runs that it has started."""
@@ -65,6 +63,7 @@ class Cron:
 @pytest.fixture
 def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
     """Return what starts a cron with these lines below the variables of the documented crontab."""
+    del real_flow.environ["ORCHESJOB_FLOW_HOME"]  # the crontab has one home for both
     started: list[Cron] = []
 
     def start(lines: str) -> Cron:
@@ -85,11 +84,6 @@ def cron(real_flow: Flow) -> Iterator[Callable[[str], Cron]]:
         each.close()
 
 
-def use_cron_home(flow: Flow) -> None:
-    """Let the test's own calls see what the crontab's lines have done."""
-    del flow.environ["ORCHESJOB_FLOW_HOME"]
-
-
 def command_lines(text: str, flow_file: Path | str) -> str:
     """Take the documented lines, each minute and with the flow file of the test."""
     lines = [line for line in text.splitlines() if "orchesjob-flow" in line or "nightly" in line]
@@ -99,7 +93,6 @@ def command_lines(text: str, flow_file: Path | str) -> str:
 
 def test_a_foreground_start_fails(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
     """One mail tells by its subject which script it is, and what has failed and why (9.14)."""
-    use_cron_home(real_flow)
     file = real_flow.write({"id": "load", "command": FAILING})
     script = documented("<!-- file: nightly -->", language="bash")
     write_program(real_flow.folder / "nightly", script.replace("/home/me/flows/nightly.yaml", file))
@@ -118,7 +111,6 @@ def test_a_foreground_start_fails(real_flow: Flow, cron: Callable[[str], Cron]) 
 
 def test_all_is_well(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
     """The documented lines start a run once, repeat themselves, and mail nothing (4.3, 9.8)."""
-    use_cron_home(real_flow)
     beats = real_flow.folder / "beats"
     file = real_flow.write({"id": "load", "command": ["true"]})
     lines = command_lines(documented("## cron", language="crontab"), file)

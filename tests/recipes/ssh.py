@@ -87,7 +87,7 @@ def remote(flow: Flow, *words: str) -> str:
     """Return a command line as the document has it, with the paths of this machine."""
     lines = documented("## SSH", language="bash")
     (prefix,) = re.findall(r"^flow='(.*)'$", lines, re.MULTILINE)
-    assert f"{prefix.split()[-1]}" == "~/.local/bin/orchesjob-flow"
+    assert prefix.endswith(" ~/.local/bin/orchesjob-flow")
     home = shlex.quote(str(flow.orchesjob.home))
     return f"{prefix.replace('/var/lib/orchesjob', home)} {shlex.join(words)}"
 

@@ -3,7 +3,6 @@
 import json
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -61,17 +60,11 @@ class Systemd:
         self.machine = Machine(
             mounts, "/lib/systemd/systemd", "--system", "--unit=idle.target", "--log-target=null"
         )
-        self.await_true(lambda: self.ask("is-active", "idle.target") == "active")
+        self.flow.await_true(lambda: self.ask("is-active", "idle.target") == "active")
 
     def ask(self, *words: str) -> str:
         """Call systemctl and return what it prints."""
         return self.machine.run("systemctl", *words).stdout.strip()
-
-    def await_true(self, condition: Any) -> None:
-        """Poll until something is true that no event announces."""
-        deadline = time.monotonic() + EVENT_SEC
-        while not condition():
-            assert time.monotonic() < deadline
 
     def run(self) -> Any:
         """Return the one run, as the machine sees it, or None."""
@@ -124,9 +117,9 @@ def test_a_killed_runner(systemd: Systemd, gate: Gate) -> None:
     """Systemd replaces a runner that was killed; the step goes on and is not run again."""
     killed = systemd.main_pid()
     systemd.machine.run("kill", "-KILL", killed)
-    systemd.await_true(lambda: systemd.main_pid() not in {killed, "0"})
+    systemd.flow.await_true(lambda: systemd.main_pid() not in {killed, "0"})
     gate.let_through()
-    systemd.await_true(lambda: systemd.ask("is-active", "nightly.service") == "inactive")
+    systemd.flow.await_true(lambda: systemd.ask("is-active", "nightly.service") == "inactive")
     run = systemd.run()
     assert run["status"] == "SUCCEEDED"
     assert [len(step["attempts"]) for step in run["steps"]] == [1, 1]
@@ -137,9 +130,9 @@ def test_a_stop(systemd: Systemd, gate: Gate) -> None:
     systemd.ask("stop", "nightly.service")
     assert systemd.run()["runner"] is None
     systemd.ask("start", "--no-block", "nightly.service")
-    systemd.await_true(lambda: systemd.run()["runner"] is not None)
+    systemd.flow.await_true(lambda: systemd.run()["runner"] is not None)
     gate.let_through()
-    systemd.await_true(lambda: systemd.ask("is-active", "nightly.service") == "inactive")
+    systemd.flow.await_true(lambda: systemd.ask("is-active", "nightly.service") == "inactive")
     run = systemd.run()
     assert run["status"] == "SUCCEEDED"
     assert [len(step["attempts"]) for step in run["steps"]] == [1, 1]

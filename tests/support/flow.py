@@ -128,9 +128,9 @@ class Flow:
             assert time.monotonic() < deadline, status
         return status
 
-    def await_true(self, condition: Callable[[], object]) -> None:
+    def await_true(self, condition: Callable[[], object], within_sec: float = EVENT_SEC) -> None:
         """Poll until something is true that no event announces."""
-        deadline = time.monotonic() + EVENT_SEC
+        deadline = time.monotonic() + within_sec
         while not condition():
             assert time.monotonic() < deadline
             os.sched_yield()
