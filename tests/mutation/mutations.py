@@ -508,6 +508,13 @@ MUTATIONS = (
         "tests/commands/test_doctor.py -k damaged_record",
     ),
     Mutation(
+        "the units of a duration in any order",
+        f"{SPEC}/durations.py",
+        '"".join(f"(?:([0-9]+){unit})?" for unit in _SECONDS_IN)',
+        '"(?=.)" + "".join(f"(?:.*?([0-9]+){unit})?" for unit in _SECONDS_IN)',
+        "packages/flow-spec/tests/test_scalars.py",
+    ),
+    Mutation(
         "a flow may set variables that break orchesjob",
         f"{SPEC}/environment.py",
         "    if _BREAKS.match(name):",

@@ -70,11 +70,24 @@ ACCEPTED = [
     ("start_timeout_sec", "0", 0.0),
     ("strict", "true", True),
     ("strict", "false", False),
+    ("retry_delay_sec", '"0s"', 0.0),
+    ("retry_delay_sec", '"90s"', 90.0),
+    ("retry_max_delay_sec", '"15m"', 900.0),
+    ("start_timeout_sec", '"0h"', 0.0),
+    ("timeout_sec", '"2h"', 7200.0),
+    ("timeout_sec", '"1d"', 86_400.0),
+    ("timeout_sec", '"1h30m"', 5400.0),
+    ("timeout_sec", '"1d2h3m4s"', 93_784.0),
+    ("timeout_sec", '"1d4s"', 86_404.0),
+    ("timeout_sec", '"0h007m"', 420.0),
+    ("timeout_sec", '"3660d"', 316_224_000.0),
 ]
 
 INTEGER = "must be an integer >= 0, got "
-DELAY = "must be a number >= 0, got "
-ABOVE = "must be a number > 0, got "
+DURATION = "or a duration such as 90s, 15m or 1h30m, got "
+DELAY = f"must be a number of seconds, 0 or more, {DURATION}"
+ABOVE = f"must be a number of seconds, more than 0, {DURATION}"
+TEN_YEARS = "must be at most 316,224,000 seconds, which are ten years, got "
 TRUTH = "must be true or false, got "
 LIST = 'must be a list of words, such as ["echo", "hello"]; got '
 IDS = "must be a list of step ids, such as [download]; got "
@@ -99,15 +112,32 @@ REFUSED = [
     ("retries", "1000001", 'must be an integer <= 1,000,000, got "1000001"'),
     ("retries", "9" * 5000, f'must be an integer <= 1,000,000, got "{"9" * 59}…"'),
     ("retries", "0" * 5000 + "1000001", f'must be an integer <= 1,000,000, got "{"0" * 59}…"'),
-    ("retry_delay_sec", "9" * 5000, f'must be a number <= 316,224,000, got "{"9" * 59}…"'),
+    ("retry_delay_sec", "9" * 5000, TEN_YEARS + f'"{"9" * 59}…"'),
+    ("retry_delay_sec", "9" * 5000 + "d", TEN_YEARS + f'"{"9" * 59}…"'),
+    ("retry_delay_sec", "3660d1s", TEN_YEARS + '"3660d1s"'),
     ("retry_delay_sec", "-0.5", DELAY + '"-0.5"'),
     ("retry_delay_sec", "inf", DELAY + '"inf"'),
     ("retry_delay_sec", ".inf", DELAY + '".inf"'),
     ("retry_delay_sec", "nan", DELAY + '"nan"'),
     ("retry_delay_sec", "1_0", DELAY + '"1_0"'),
-    ("retry_delay_sec", "5s", DELAY + '"5s"'),
-    ("retry_delay_sec", "1e400", 'must be a number <= 316,224,000, got "1e400"'),
-    ("retry_delay_sec", "1e9", 'must be a number <= 316,224,000, got "1e9"'),
+    *(
+        ("retry_delay_sec", spelling, f'{DELAY}"{spelling}"')
+        for spelling in (
+            *("5 s", "5 min", "5min", "1.5h", "-1s", "+1s", "m", "s90", "1m1m", "30m1h", "1H"),
+            *("1w", "1h 30m", "PT1H", "90s,", "٣s", "1_0s", "500ms", "1h30", "1:30"),
+        )
+    ),
+    ("retry_delay_sec", '"5 min"', DELAY + '"5 min"'),
+    ("retry_delay_sec", '""', DELAY + '""'),
+    ("retry_delay_sec", '"1.5"', DELAY + '"1.5"' + UNQUOTE),
+    ("retry_delay_sec", "[1h]", DELAY + "a list"),
+    ("timeout_sec", "0s", ABOVE + '"0s"'),
+    ("timeout_sec", "0d0h", ABOVE + '"0d0h"'),
+    ("retry_backoff", "0.5", 'must be a number >= 1, got "0.5"'),
+    ("retry_backoff", "2s", 'must be a number >= 1, got "2s"'),
+    ("retry_backoff", "1001", 'must be a number <= 1,000, got "1001"'),
+    ("retry_delay_sec", "1e400", TEN_YEARS + '"1e400"'),
+    ("retry_delay_sec", "1e9", TEN_YEARS + '"1e9"'),
     ("timeout_sec", "0", ABOVE + '"0"'),
     ("timeout_sec", "-5", ABOVE + '"-5"'),
     ("timeout_sec", "1e-400", ABOVE + '"1e-400"'),
@@ -138,6 +168,17 @@ def test_a_field_accepts_its_own_spelling(
     read = getattr(parse_flow(text, format=format_).step("A"), field)  # type: ignore[arg-type]
     assert read == value
     assert type(read) is type(value)
+
+
+def test_a_duration_needs_no_quotes() -> None:
+    """Every field in seconds takes a duration, in the flow and in a step (rule 2.9)."""
+    flow = parse_flow(
+        "flow_id: f\ntimeout_sec: 1d\nsteps:\n- {id: A, command: [x], timeout_sec: 1h30m, "
+        "retry_delay_sec: 90s, retry_max_delay_sec: 15m, start_timeout_sec: 2h}"
+    )
+    step = flow.step("A")
+    assert (flow.timeout_sec, step.timeout_sec, step.retry_delay_sec) == (86_400, 5400, 90)
+    assert (step.retry_max_delay_sec, step.start_timeout_sec) == (900, 7200)
 
 
 @pytest.mark.parametrize(("field", "spelling", "message"), REFUSED)

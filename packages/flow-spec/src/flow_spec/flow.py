@@ -56,6 +56,7 @@ class FlowSpec:
         SECONDS_ABOVE_ZERO,
         "Seconds after which the whole run is ended and has failed.",
         14_400,
+        "4h",
         default=None,
     )
 

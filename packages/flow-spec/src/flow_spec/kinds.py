@@ -16,6 +16,7 @@ import attrs
 from flow_conditions import ConditionSyntaxError
 from flow_spec import messages
 from flow_spec.document import Form, Node, Path, Scalar
+from flow_spec.durations import SPELLED, seconds_of
 from flow_spec.predicates import parse_when
 from flow_spec.reading import Reading
 from flow_spec.texts import (
@@ -208,27 +209,51 @@ class Integer(Kind):
 class Number(Kind):
     """A finite decimal number, in the spelling of JSON."""
 
+    minimum: float
     maximum: float
-    minimum: float = 0.0
-    above_minimum: bool = False
 
     def schema(self) -> Schema:
         """Bound the number."""
-        least = "exclusiveMinimum" if self.above_minimum else "minimum"
-        return {"type": "number", least: self.minimum, "maximum": self.maximum}
+        return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
 
     def _read(self, node: Node, path: Path, reading: Reading) -> float | None:
-        sign = ">" if self.above_minimum else ">="
-        spelling = _spelling(node, Form.NUMBER)
-        if spelling is None or not _NUMBER.fullmatch(spelling):
-            _add_wrong_type(f"must be a number {sign} {self.minimum:g}", node, path, reading)
-            return None
-        value = float(spelling)
-        if value > self.maximum:
+        value = _number(node)
+        if value is not None and value > self.maximum:
             _add_wrong_type(f"must be a number <= {self.maximum:,.0f}", node, path, reading)
-        elif value < self.minimum or (self.above_minimum and value == self.minimum):
-            _add_wrong_type(f"must be a number {sign} {self.minimum:g}", node, path, reading)
+        elif value is None or value < self.minimum:
+            _add_wrong_type(f"must be a number >= {self.minimum:g}", node, path, reading)
         return value
+
+
+@attrs.frozen(eq=False)
+class Seconds(Kind):
+    """A span of time up to ten years: a number of seconds, or a duration (rule 2.9)."""
+
+    zero: bool = True
+
+    def schema(self) -> Schema:
+        """Bound the number; of a text only the spelling can be said, and that it is not zero."""
+        least = "minimum" if self.zero else "exclusiveMinimum"
+        pattern = f"^{'(?=.)' if self.zero else '(?=.*[1-9])'}{SPELLED}$"
+        bounds = {least: 0.0, "maximum": TEN_YEARS_SEC}
+        return {"type": ["number", "string"], **bounds, "pattern": pattern}
+
+    def _read(self, node: Node, path: Path, reading: Reading) -> float | None:
+        value = _number(node)
+        if value is None:
+            # Quoted or not: JSON has no other way to write a duration.
+            value = seconds_of(_spelling(node, Form.TEXT) or "")
+        if value is None or value < 0 or (value == 0 and not self.zero):
+            reading.add(messages.no_seconds(node, zero=self.zero), path, node)
+        elif value > TEN_YEARS_SEC:
+            reading.add(messages.too_many_seconds(TEN_YEARS_SEC, node), path, node)
+        return value
+
+
+def _number(node: Node) -> float | None:
+    """Return the number that a scalar spells, or None."""
+    spelling = _spelling(node, Form.NUMBER)
+    return float(spelling) if spelling and _NUMBER.fullmatch(spelling) else None
 
 
 _INTEGER = re.compile(r"[0-9]+")
@@ -263,5 +288,5 @@ def _spelling(node: Node, form: Form) -> str | None:
 
 
 DIRECTORY = Line(max_length=4096)
-SECONDS = Number(maximum=TEN_YEARS_SEC)
-SECONDS_ABOVE_ZERO = Number(maximum=TEN_YEARS_SEC, above_minimum=True)
+SECONDS = Seconds()
+SECONDS_ABOVE_ZERO = Seconds(zero=False)

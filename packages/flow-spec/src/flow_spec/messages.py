@@ -39,6 +39,24 @@ def wrong_type(expected: str, node: Node) -> str:
     return f"{expected}, got {got(node)}{fix}"
 
 
+def no_seconds(node: Node, *, zero: bool) -> str:
+    """Say that a value is no span of time that its field takes."""
+    least = "0 or more" if zero else "more than 0"
+    expected = f"must be a number of seconds, {least}, or a duration such as 90s, 15m or 1h30m"
+    if (
+        isinstance(node, Scalar)
+        and node.form is Form.TEXT
+        and not node.text.replace(".", "").isdecimal()
+    ):
+        return f"{expected}, got {got(node)}"
+    return wrong_type(expected, node)
+
+
+def too_many_seconds(most: float, node: Node) -> str:
+    """Say that a span of time is longer than any that a flow may give."""
+    return f"must be at most {most:,.0f} seconds, which are ten years, got {got(node)}"
+
+
 def no_text(node: Node) -> str:
     """Say that a value is not text, and what would make it text."""
     null = isinstance(node, Scalar) and node.form is Form.NULL

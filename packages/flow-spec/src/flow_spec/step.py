@@ -84,6 +84,7 @@ class StepSpec:
         SECONDS,
         "Seconds beyond which the delay does not grow.",
         900,
+        "15m",
         default=None,
     )
     env: tuple[tuple[str, str], ...] = declared(
@@ -102,6 +103,7 @@ class StepSpec:
         SECONDS_ABOVE_ZERO,
         "Seconds after which an attempt is aborted and counts as failed.",
         3600,
+        "1h30m",
         default=None,
     )
     success_exit_codes: tuple[int, ...] = declared(
