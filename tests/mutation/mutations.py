@@ -515,6 +515,22 @@ MUTATIONS = (
         "packages/flow-spec/tests/test_scalars.py",
     ),
     Mutation(
+        "a merged key wins over that of the mapping itself",
+        f"{SPEC}/merge_keys.py",
+        "    taken = {name for name, _ in mapping.texts()}\n",
+        "    taken = set[str]()\n",
+        "packages/flow-spec/tests/test_merge_keys.py",
+    ),
+    Mutation(
+        "what a merged mapping has twice is taken once",
+        f"{SPEC}/merge_keys.py",
+        "            mapping.entries += [\n                (key, value)\n"
+        "                for key, value in base.entries\n",
+        "            mapping.entries += [\n                (key, value)\n"
+        "                for key, value in {k.text: (k, v) for k, v in base.entries}.values()\n",
+        "packages/flow-spec/tests/test_merge_keys.py",
+    ),
+    Mutation(
         "a flow may set variables that break orchesjob",
         f"{SPEC}/environment.py",
         "    if _BREAKS.match(name):",

@@ -124,7 +124,7 @@ UNKNOWN = [
     ("dependsOn", 'did you mean "depends_on"?'),
     ("image", "a step has id, command, when, depends_on, retries, retry_delay_sec, "),
     ('"with space"', "a step has id, "),
-    ("<<", "YAML merge keys are not supported; write the keys out"),
+    ('"<<"', "a step has id, "),
 ]
 
 

@@ -128,6 +128,7 @@ def test_wrong_shapes(document: Any) -> None:
         "flow_id: f\nsteps: [{id: a, command: [x, '']}, {id: 1, command: [x], depends_on: [a]}]",
         "flow_id: f\nenv: {A: 1, _b2: no, C: null}\nworking_dir: 5\nsteps: [{id: a, command: [x]}]",
         "flow_id: f\nsteps: [{id: a, command: [x], env: {LANG: C, E: ''}, working_dir: /x}]",
+        "flow_id: f\nx-b: &b {command: [x]}\nsteps: [{id: a, <<: *b, timeout_sec: 1h30m}]",
         "flow_id: f\nenv: {PYTHONUNBUFFERED: 1, LDFLAGS: -s}\nsteps: [{id: a, command: [x]}]",
     ],
 )

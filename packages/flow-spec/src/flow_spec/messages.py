@@ -120,13 +120,25 @@ def missing_key(noun: str, name: str) -> str:
 
 def unknown_key(name: str, known: Collection[str], noun: str, speller: Speller) -> str:
     """Say that a key is none of the known ones, and what was probably meant (rule 2.6)."""
-    if name == "<<":
-        fix = "YAML merge keys are not supported; write the keys out"
-    elif meant := speller.closest(name, known):
+    if meant := speller.closest(name, known):
         fix = f"did you mean {quoted(meant)}?"
     else:
         fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
     return f"unknown key; {fix}"
+
+
+def wrong_merge(value: Node) -> str:
+    """Say that a merge key has a value of which nothing can be merged."""
+    if value.tag is not None:
+        return tag(value)
+    return (
+        f'must be a mapping, such as the alias in "<<: *base", or a list of these, got {got(value)}'
+    )
+
+
+def second_merge_key() -> str:
+    """Say that a mapping has two merge keys."""
+    return 'duplicate key; merge several mappings by one list: "<<: [*first, *second]"'
 
 
 def key_is_no_text(key: Node) -> str:

@@ -12,6 +12,7 @@ import attrs
 from flow_spec import messages
 from flow_spec.document import Mapping, Node, Path, Scalar, written
 from flow_spec.errors import Problem
+from flow_spec.merge_keys import flaw_of_merged, is_merge_key
 from flow_spec.spelling import Speller
 
 
@@ -53,8 +54,18 @@ class Reading:
                 self.add(messages.key_is_no_text(key), path, key)
             elif key.tag is not None:
                 self.add(messages.tag(key), path, key)
+            elif is_merge_key(key):
+                self._add_merge_key(key, value, path)
             elif key.text in first:
                 self.add(messages.duplicate_key(first[key.text]), (*path, key.text), key)
             else:
                 first[key.text] = key
                 yield key.text, key, value
+
+    def _add_merge_key(self, key: Node, value: Node, path: Path) -> None:
+        """Add what is wrong with a merge key: it is still here, so it was not followed."""
+        flaw = flaw_of_merged(value)
+        if flaw is None:
+            self.add(messages.second_merge_key(), (*path, "<<"), key)
+        else:
+            self.add(messages.wrong_merge(flaw), (*path, "<<"), flaw)

@@ -39,6 +39,7 @@ from flow_spec.document import (
     too_many,
 )
 from flow_spec.errors import DocumentError
+from flow_spec.merge_keys import follow_merge_key
 
 
 def read_yaml(text: str) -> Node:
@@ -180,6 +181,7 @@ def _closed(done: _Open) -> Node:
     else:
         pairs = iter(done.children)
         done.node.entries = list(zip(pairs, pairs, strict=True))
+        follow_merge_key(done.node)
     return done.node
 
 
