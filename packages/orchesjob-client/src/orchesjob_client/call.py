@@ -16,6 +16,7 @@ from typing import IO
 
 import attrs
 
+from orchesjob_client.encoding import passed, passed_variables
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -130,12 +131,12 @@ def _spawn(
         raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
     try:
         return subprocess.Popen(
-            argv,
+            passed(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=env,
+            env=passed_variables(env),
             cwd=cwd,
             pass_fds=() if inherit_fd is None else (inherit_fd,),
             start_new_session=True,

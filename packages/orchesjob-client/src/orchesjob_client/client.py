@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from orchesjob_client import call, exit_codes
+from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -63,7 +64,8 @@ class OrchesjobClient:
 
         Args:
             job_key: The job's key.
-            command: The command and its arguments; they are passed on unchanged.
+            command: The command and its arguments; they are passed on unchanged. If orchesjob
+                would not speak UTF-8, `env` leads them, which gives the command its own locale.
             strict: Never run a key twice. If false, a key whose job has ended runs again.
             cwd: The command's directory.
             env: The command's whole environment; None is the caller's.
@@ -79,11 +81,17 @@ class OrchesjobClient:
         if start_timeout_sec is not None:
             words.append(f"--start-timeout={_seconds('orchesjob start', start_timeout_sec)!r}")
         wait_sec = DEFAULT_START_TIMEOUT_SEC if start_timeout_sec is None else start_timeout_sec
+        environment = self._environment(env)
+        told = (job_key, environment.get(_HOME, ""))
+        try:
+            command, environment = start_in_utf8(command, environment, also_told=told)
+        except ValueError as error:
+            raise CallRefused("orchesjob start", str(error)) from error
         finished = call.run(
             "orchesjob start",
             [self._executable, *words, "--", *command],
             limit_sec=self._limits.start_sec + max(0, wait_sec),
-            env=self._environment(env),
+            env=environment,
             cwd=cwd,
             inherit_fd=inherit_fd,
         )
@@ -159,7 +167,7 @@ class OrchesjobClient:
             name,
             [self._executable, *words],
             limit_sec=self._limits.abort_sec + max(0, wait_sec),
-            env=self._environment(env),
+            env=in_utf8(self._environment(env)),
             inherit_fd=inherit_fd,
         )
         if finished.exit_code == exit_codes.NOT_FOUND:
@@ -190,7 +198,7 @@ class OrchesjobClient:
             name,
             [self._executable, *words],
             limit_sec=self._limits.status_sec,
-            env=self._environment(env),
+            env=in_utf8(self._environment(env)),
         )
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:

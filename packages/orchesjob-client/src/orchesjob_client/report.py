@@ -5,12 +5,13 @@ caller's plan is decided elsewhere.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import attrs
 
+from orchesjob_client.encoding import is_same_command
 from orchesjob_client.errors import BadAnswer
 
 _MAX_PAYLOAD = 6_000_000  # the longest argument list of Linux is 2 MB, and doubles in ASCII
@@ -97,6 +98,10 @@ class JobReport:
             finished_at=fields.time_if_usable("finished_at"),
             abort_reason=fields.text_if_usable("abort_reason"),
         )
+
+    def is_of(self, command: Sequence[str]) -> bool:
+        """Tell whether the job is of this command, as far as orchesjob knows (rule 5.9)."""
+        return not self.command or is_same_command(self.command, command)
 
     @property
     def known_status(self) -> JobStatus | None:

@@ -4,6 +4,7 @@ Almost nothing is imported at the top: until `main` is loaded, nothing answers a
 """
 
 import gc
+import os
 import signal
 import sys
 
@@ -15,12 +16,28 @@ def main() -> int:
     """Run the program; while it is being loaded, Ctrl-C ends it silently."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    speak_utf8()
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
     from orchesjob_flow.main import main as run
 
     exit_code = run()
     gc.freeze()  # at exit, Python need not search what ends with the process
     return exit_code
+
+
+def speak_utf8() -> None:
+    """Begin anew in UTF-8 where the locale is another one: flow files are in UTF-8 (rule 5.12).
+
+    The option, unlike a variable, is heeded under `python -E` too, and no step inherits it.
+    """
+    in_utf8 = ["-X", "utf8"]
+    if sys.getfilesystemencoding() == "utf-8" or sys.orig_argv[1:3] == in_utf8:
+        return
+    import contextlib
+
+    # Where this fails, whatever cannot be named in the locale gets an error of its own.
+    with contextlib.suppress(OSError):
+        os.execv(sys.executable, [sys.executable, *in_utf8, *sys.orig_argv[1:]])  # noqa: S606
 
 
 if __name__ == "__main__":

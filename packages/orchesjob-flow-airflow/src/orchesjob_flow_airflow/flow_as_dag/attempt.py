@@ -256,7 +256,7 @@ class Attempt:
             raise NoOutcome("the task was ended before its job began")
 
     def _is_foreign(self, report: JobReport) -> bool:
-        return bool(report.command) and report.command != self._step.command
+        return not report.is_of(self._step.command)
 
     def _is_good(self, code: int) -> bool:
         return self._step.outcome_of(code) != "FAILED"

@@ -40,7 +40,7 @@ VERDICTS = {
 
 def judge(report: JobReport, spec: StepSpec) -> Verdict:
     """Classify a report about an attempt at a step."""
-    if report.command and report.command != spec.command:
+    if not report.is_of(spec.command):
         return Verdict.FOREIGN
     if report.never_ran:
         return Verdict.NEVER_RAN

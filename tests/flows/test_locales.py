@@ -1,0 +1,118 @@
+"""One encoding, whatever the locale of whoever calls (rule 5.12)."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from support.files import write_program
+from support.flow import Flow
+from support.locales import latin_1
+
+NAMES = ("LC_ALL", "LC_CTYPE", "LANG", "PYTHONUTF8", "PYTHONIOENCODING")
+"""The variables by which Python chooses an encoding."""
+
+WORD = "für 日本"
+KEY = "nächtlich"
+
+
+@pytest.fixture(scope="session")
+def latin(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The variables of a Latin-1 locale."""
+    return latin_1(tmp_path_factory.mktemp("locales"))
+
+
+@pytest.fixture
+def locale(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """The variables of one caller after the other."""
+    variables = dict(request.param)
+    if "LC_ALL" not in variables:
+        variables |= request.getfixturevalue("latin")
+    return variables
+
+
+def in_locale(environ: Mapping[str, str], locale: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which only these variables say something about an encoding."""
+    return {**{name: text for name, text in environ.items() if name not in NAMES}, **locale}
+
+
+def under_pipx(flow: Flow, tmp_path: Path) -> None:
+    """Let Python heed no variable when orchesjob and the command begin, as pipx has it."""
+    for path, module in (
+        (flow.orchesjob.path, "orchesjob.cli"),
+        (flow.program, "orchesjob_flow.__main__"),
+    ):
+        write_program(
+            tmp_path / Path(path).name,
+            f"#!{sys.executable} -E\nimport sys\nfrom {module} import main\nsys.exit(main())\n",
+        )
+    flow.environ["ORCHESJOB_BIN"] = str(tmp_path / "orchesjob")
+    flow.program = str(tmp_path / "orchesjob-flow")
+
+
+def write_flow(flow: Flow) -> str:
+    """Write a flow whose step writes down what has reached it, and how often it ran."""
+    folder = flow.folder / WORD
+    folder.mkdir()
+    script = (
+        'echo >>"$0.ran"; printf %s "$1" >"$0.word"; env -0 >"$0.env"; pwd >"$0.pwd"; echo "$1"'
+    )
+    command = ["sh", "-c", script, str(flow.folder / "seen"), WORD]
+    step = {"id": "a", "command": command, "working_dir": WORD, "env": {"GREETING": WORD}}
+    return flow.write(step, name=f"{WORD}.json")
+
+
+def seen(flow: Flow, what: str) -> bytes:
+    """Return what a step has written down."""
+    return (flow.folder / f"seen.{what}").read_bytes()
+
+
+def check_all(flow: Flow, locale: Mapping[str, str]) -> None:
+    """Run a flow in a locale; look at what its step saw, and at the run from another locale."""
+    flow.environ = {**in_locale(flow.environ, locale), "INHERITED": "\udcfc"}
+    flow.environ["ORCHESJOB_HOME"] = f"{flow.orchesjob.home}-{WORD}"
+    file = write_flow(flow)
+    run = flow.start(KEY, file)
+    assert (run["status"], run["run_key"]) == ("SUCCEEDED", KEY)
+    assert seen(flow, "word") == WORD.encode()
+    assert seen(flow, "pwd") == f"{flow.folder}/{WORD}\n".encode()
+    variables = dict(line.partition(b"=")[::2] for line in seen(flow, "env").split(b"\0"))
+    assert variables[b"GREETING"] == WORD.encode()
+    assert variables[b"INHERITED"] == b"\xfc"
+    for name in NAMES:
+        expected = flow.environ.get(name)
+        assert variables.get(name.encode()) == (expected and expected.encode())
+    assert flow.run("logs", f"--run-key={KEY}", "a").stdout == f"{WORD}\n"
+    assert KEY in flow.run("list", "--format=table").stdout
+    assert flow.run("doctor").returncode == 0
+    flow.environ = in_locale(flow.environ, {"LANG": "C.UTF-8"})
+    assert flow.run("doctor").returncode == 0
+    for path in flow.home.glob("orchesjob-flow.sqlite3*"):
+        path.unlink()
+    assert flow.start(KEY, file)["status"] == "SUCCEEDED"
+    assert seen(flow, "ran") == b"\n"
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "de_XX", "PYTHONUTF8": "0"}, {}],
+    indirect=True,
+    ids=["C", "missing", "Latin-1"],
+)
+def test_any_locale(each_flow: Flow, locale: Mapping[str, str]) -> None:
+    """All arrives as the file's bytes say; a success is one, and is found again (rule 5.12)."""
+    check_all(each_flow, locale)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "locale",
+    [{"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONUTF8": "1"}],
+    indirect=True,
+    ids=["C", "Latin-1"],
+)
+def test_pipx(real_flow: Flow, tmp_path: Path, locale: Mapping[str, str]) -> None:
+    """So it is where Python heeds the locale, but none of its own variables (rule 5.12)."""
+    under_pipx(real_flow, tmp_path)
+    check_all(real_flow, locale)
