@@ -1,13 +1,10 @@
 """Answers of orchesjob that are lost, late, unusable or unknown (rules 5.3 and 5.7)."""
 
 import json
-import re
-import time
 from collections import Counter
 
 import pytest
 
-from orchesjob_client import end_processes
 from support.answers import warnings
 from support.flow import Flow
 from support.gate import Gate
@@ -123,51 +120,3 @@ def test_unusable_answers_to_aborts(flow: Flow, gate: Gate, fake_orchesjob: Fake
     for name in UNUSABLE:
         assert calls_of(fake_orchesjob, name)["abort"] == 1
         assert is_gone(fake_orchesjob.status(f"k:{name}:1")["target_pid"])
-
-
-@pytest.mark.long
-def test_calls_that_hang(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """A call that hangs holds up no other step; the runner gives up in time and names it (5.7).
-
-    The three calls hang at once, because each takes as long as a call may take.
-    """
-    fake_orchesjob.script([{"call": c, "key": f"{c}:a:1", "fault": "hang"} for c in CALLS])
-    others = [{"id": "b", "command": ["true"]}, {"id": "c", "command": ["true"], "when": "b"}]
-    file = flow.write({"id": "a", "command": ["sleep", "0.3"], "start_timeout_sec": 0}, *others)
-    endless = flow.write({"id": "a", "command": ["sleep", "600"]}, *others, name="endless.json")
-    files = {"start": file, "status": file, "abort": endless}
-    impatient = ("--patience=0.2",)
-    began = time.monotonic()
-    runners = {c: flow.spawn(*impatient, "start", f"--run-key={c}", files[c]) for c in CALLS}
-    flow.await_true(lambda: {f"{c}:c:1" for c in CALLS} <= set(fake_orchesjob.begun()))
-    for call in CALLS:
-        flow.await_status(call, lambda run: run["steps"][2]["status"] == "SUCCEEDED")
-    cancel = flow.run(*impatient, "cancel", "--run-key=abort", "--grace-seconds=0")
-    assert cancel.returncode == 2
-    assert "is still under way" in json.loads(cancel.stderr)["error"]
-    for call, runner in runners.items():
-        assert (runner.wait(), flow.status(call)["runner"]) == (2, None)
-        assert runner.stderr is not None
-        error = json.loads(runner.stderr.read().splitlines()[-1])["error"]
-        assert f"{call}:a:1: orchesjob {call} has not answered" in error
-        assert flow.status(call)["steps"][0]["status"] == "RUNNING"
-    assert 5 < time.monotonic() - began < 60
-    end_hanging_calls(flow, fake_orchesjob, impatient)
-    assert flow.start("start", file)["status"] == "SUCCEEDED"
-    assert flow.start("status", file)["status"] == "SUCCEEDED"
-    assert flow.ask("cancel", "--run-key=abort")["status"] == "CANCELLED"
-    assert Counter(fake_orchesjob.begun()) == Counter(f"{c}:{s}:1" for c in CALLS for s in "abc")
-
-
-def end_hanging_calls(flow: Flow, fake: FakeOrchesjob, impatient: tuple[str, ...]) -> None:
-    """End the calls that hang, as the error tells a person to; before that no runner may start."""
-    words = ("start", "--run-key=start", "flow.json")
-    assert "is still under way" in flow.refusal(*impatient, *words)["error"]
-    fake.script([])
-    hanging = [
-        process
-        for process in fake.processes()
-        if re.search("orchesjob (start|status|abort)", process.command)
-    ]
-    assert len(hanging) == len(CALLS)
-    assert end_processes(hanging, 0) == []

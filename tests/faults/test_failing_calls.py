@@ -15,7 +15,6 @@ import pytest
 
 from support.answers import outcomes, statuses, warnings
 from support.deadlines import EVENT_SEC
-from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
@@ -125,19 +124,11 @@ def test_status_that_always_fails(flow: Flow, gate: Gate, fake_orchesjob: FakeOr
     assert (step["status"], step["error"], step["attempt_no"]) == ("FAILED", "exit code 7", 1)
 
 
-def wrap(flow: Flow, *lines: str) -> Path:
-    """Have these lines of shell run before each call of orchesjob; replace those of before."""
-    path = flow.folder / "orchesjob-of-today"
-    write_program(path, "\n".join(["#!/bin/sh", *lines, 'exec "$ORCHESJOB" "$@"', ""]))
-    flow.environ |= {"ORCHESJOB": flow.orchesjob.path, "ORCHESJOB_BIN": str(path)}
-    return path
-
-
 @pytest.mark.parametrize("refusal", REFUSALS)
 @LONG_IF_REAL
 def test_every_third_call_is_refused(each_flow: Flow, tmp_path: Path, refusal: str) -> None:
     """If orchesjob often fails, the run ends as usual, and each attempt has run once (5.7)."""
-    wrap(each_flow, REFUSALS[refusal], EVERY_THIRD)
+    each_flow.wrap_orchesjob(REFUSALS[refusal], EVERY_THIRD)
     log = tmp_path / "log"
 
     def step(name: str, then: str = "", **fields: Any) -> dict[str, Any]:
@@ -162,7 +153,7 @@ def test_every_third_call_is_refused(each_flow: Flow, tmp_path: Path, refusal: s
 @LONG_IF_REAL
 def test_replaced_while_a_step_runs(each_flow: Flow, gate: Gate) -> None:
     """An orchesjob that is missing for a moment, and then replaced, is not a failure (5.7)."""
-    path = wrap(each_flow)
+    path = each_flow.wrap_orchesjob()
     file = each_flow.write({"id": "a", "command": gate.command()}, AFTER)
     runner = each_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
@@ -171,7 +162,7 @@ def test_replaced_while_a_step_runs(each_flow: Flow, gate: Gate) -> None:
     gate.let_through()
     assert runner.stderr is not None
     assert f"{path}: No such file or directory" in runner.stderr.readline()
-    wrap(each_flow, "# another version")
+    each_flow.wrap_orchesjob("# another version")
     stdout, _ = runner.communicate()
     assert runner.returncode == 0
     assert [step["attempt_no"] for step in json.loads(stdout)["steps"]] == [1, 1]
@@ -180,7 +171,7 @@ def test_replaced_while_a_step_runs(each_flow: Flow, gate: Gate) -> None:
 def test_replaced_while_it_is_opened(flow: Flow) -> None:
     """An interpreter that cannot open orchesjob is not a refusal by orchesjob (rule 5.7)."""
     lacking = "{ echo \"python3: can't open file 'orchesjob'\" >&2; touch $0.back; exit 2; }"
-    wrap(flow, f"[ -e $0.back ] || {lacking}")
+    flow.wrap_orchesjob(f"[ -e $0.back ] || {lacking}")
     step = flow.start("k", flow.write({"id": "a", "command": ["true"]}))["steps"][0]
     assert (step["status"], step["attempt_no"]) == ("SUCCEEDED", 1)
 
@@ -189,7 +180,7 @@ def test_replaced_while_it_is_opened(flow: Flow) -> None:
 def test_full_disk(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
     """The outcome is read as soon as orchesjob's disk has room again (rule 5.7)."""
     full = tmp_path / "full"
-    wrap(each_flow, f"[ ! -e {full} ] || ulimit -f 0")
+    each_flow.wrap_orchesjob(f"[ ! -e {full} ] || ulimit -f 0")
     file = each_flow.write({"id": "a", "command": gate.command("exit 7")})
     runner = each_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()

@@ -248,6 +248,33 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/simulation/test_patience.py",
     ),
     Mutation(
+        "one call that hangs ends the runner",
+        f"{ENGINE}/turn.py",
+        "        limit = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec\n",
+        "        limit = (limits.call_sec + allow_sec) / 2\n",
+    ),
+    Mutation(
+        "a call may hang for as long as the patience lasts",
+        f"{ENGINE}/run.py",
+        "min(max(SHORTEST_CALL_SEC, self.patience_sec / 4), LONGEST_CALL_SEC)",
+        "max(SHORTEST_CALL_SEC, self.patience_sec)",
+        "packages/orchesjob-flow/tests/simulation/test_patience.py",
+    ),
+    Mutation(
+        "a call that hangs is not ended when the engine says so",
+        f"{SHELL}/runner/assembly.py",
+        "CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)",
+        "CallLimits()",
+        "tests/faults/test_hanging_calls.py",
+    ),
+    Mutation(
+        "what a call that hangs has started is left behind",
+        f"{CLIENT}/call.py",
+        "    os.killpg(process.pid, signal.SIGKILL)\n",
+        "    process.kill()\n",
+        "tests/faults/test_hanging_calls.py",
+    ),
+    Mutation(
         "a start of an earlier boot is repeated",
         f"{ENGINE}/attempts.py",
         "    elif attempt.row.boot_id != turn.now.boot:",

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from support.command import Command
 from support.deadlines import EVENT_SEC
+from support.files import write_program
 from support.gate import Gate
 from support.orchesjob import Orchesjob
 from support.terminal import Terminal
@@ -49,6 +50,13 @@ class Flow:
         text = json.dumps({"flow_id": "f", **fields, "steps": steps}, ensure_ascii=False)
         path.write_text(text, encoding="utf-8")
         return str(path)
+
+    def wrap_orchesjob(self, *lines: str) -> Path:
+        """Have these lines of shell run before each call of orchesjob; replace those of before."""
+        path = self.folder / "orchesjob-of-today"
+        write_program(path, "\n".join(["#!/bin/sh", *lines, 'exec "$ORCHESJOB" "$@"', ""]))
+        self.environ |= {"ORCHESJOB": self.orchesjob.path, "ORCHESJOB_BIN": str(path)}
+        return path
 
     def spawn(self, *words: str, **options: Any) -> Command:
         """Call the command and do not wait for it."""

@@ -5,6 +5,7 @@ what really happened (the ledger of executions, the rows of orchesjob), never by
 believes; only `something_is_awaited` looks into one, to find out what it waits for.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .world import World
 
 QUESTIONS_AT_ONCE = 8
+DEAD_STARTS = 3
 
 
 def check[*Facts](invariants: tuple[Callable[[*Facts], None], ...], *facts: *Facts) -> None:
@@ -458,6 +460,32 @@ def one_runner_at_a_time(world: "World", lock: Lock | None) -> None:
 
 
 WHEN_A_SECOND_COMES = (one_runner_at_a_time,)
+
+
+# When a runner gives up because of a call.
+
+
+def patience_was_over(world: "World", inbox: VirtualInbox) -> None:
+    """One call that hangs is no reason to give up: the patience is over, in vain (5.7).
+
+    Calls for one key were made for so long and at least twice, or one hangs that nobody can end; or
+    orchesjob has not carried out three starts in a row of one step.
+    """
+    long_ago = world.machine.mono - world.limits.patience_sec + 1e-6
+    for call in inbox.calls:
+        if call.at <= long_ago and (call.is_under_way or call.is_unanswered):
+            others = [one for one in inbox.calls if one.key == call.key and one is not call]
+            if call.is_under_way or any(one.is_unanswered for one in others):
+                return
+    never_ran = Counter(
+        attempt.position
+        for attempt in world.recorded.values()
+        if attempt.status is AttemptStatus.NEVER_RAN
+    )
+    assert max(never_ran.values(), default=0) >= DEAD_STARTS, "given up before the patience is over"
+
+
+WHEN_IT_GIVES_UP = (patience_was_over,)
 
 
 # When a runner begins to wait.

@@ -7,7 +7,14 @@ to the runner that asked, if it still lives.
 from collections import deque
 from collections.abc import Callable
 
-from orchesjob_client import CallFailed, CallRefused, Watch
+from orchesjob_client import (
+    DEFAULT_START_TIMEOUT_SEC,
+    CallFailed,
+    CallRefused,
+    CallTimedOut,
+    OrchesjobError,
+    Watch,
+)
 from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,
@@ -37,22 +44,36 @@ from .ports import VirtualInbox
 FENCED = ("start", "abort")
 """The calls whose end a new runner waits for before it begins."""
 HANG_SEC = 400.0
+"""How long a call hangs that nobody ends: its runner is dead, or cannot."""
 LATE_SEC = 3.0
 CAUSES = {
     "fail": "database is locked",
     "lose": "the disk is full",
     "hang": "no answer in time",
     "stall": "no answer in time",
+    "stick": "no answer in time",
     "refuse": "Argument list too long",
     "dead": "killed",
     "late": "killed",
 }
 
 
+ERRORS: dict[str, type[OrchesjobError]] = {
+    "refuse": CallRefused,
+    "hang": CallTimedOut,
+    "stall": CallTimedOut,
+}
+
+
 class Calls:
     """What runners ask of orchesjob and of the system, and how that is answered."""
 
-    def __init__(self, jobs: SimulatedOrchesjob, key_of: Callable[[AttemptId], str]) -> None:
+    def __init__(
+        self,
+        jobs: SimulatedOrchesjob,
+        key_of: Callable[[AttemptId], str],
+        call_sec: Callable[[], float],
+    ) -> None:
         self.latency = (0.01, 0.2)
         self.pidfd = True
         self.fault: Callable[[str, str], str] = lambda _call, _key: ""
@@ -64,6 +85,7 @@ class Calls:
         self._machine = jobs.machine
         self._jobs = jobs
         self._key_of = key_of
+        self._call_sec = call_sec
         self._made: list[tuple[float, str, str]] = []
         self._scripts: list[tuple[str, str, deque[str]]] = []
         self._inboxes: list[VirtualInbox] = []
@@ -73,8 +95,9 @@ class Calls:
         """Let the next calls of a kind for keys that end with `key` go wrong; "" is no fault.
 
         `fail`: nothing was done; `lose`: it was done, and the answer lost; `hang`: no answer
-        comes; `stall`: nor that, and it is done when nobody waits for it any more; `refuse`: it
-        can never work; `dead`: a start dies before its worker is there; `late`: so it seems, but a
+        comes, until its runner ends the call; `stall`: nor that, and it is done at that very
+        moment; `stick`: no answer comes, and nobody can end the call; `refuse`: it can never work;
+        `dead`: a start dies before its worker is there; `late`: so it seems, but a
         launcher is alive and the worker comes after 3 seconds.
         """
         self._scripts.append((call, key, deque(faults)))
@@ -180,17 +203,42 @@ class Calls:
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
         inbox.awaited[attempt] += 1
         self._fenced += call in FENCED
+        made = inbox.called(key, self._machine.mono)
 
         def do() -> None:
             event = self._do(call, effect, act, fault)
             self._machine.after(self._latency() + self._grace(effect), lambda: answer(event))
 
+        def end() -> None:
+            """End a call at its limit, if its runner lives to do so; else it hangs on."""
+            if inbox.is_read:
+                answer(self._do(call, effect, act, fault))
+            else:
+                self._machine.after(HANG_SEC, do)
+
         def answer(event: Event) -> None:
             inbox.awaited[attempt] -= 1
             self._fenced -= call in FENCED
+            made.is_under_way = False
+            made.is_unanswered = isinstance(event, CallUnanswered)
             self._post(event, inbox)
 
-        self._machine.after(HANG_SEC if fault in ("hang", "stall") else self._latency(), do)
+        if fault in ("hang", "stall"):
+            self._machine.after(self._call_sec() + self._allowance(effect), end)
+        else:
+            self._machine.after(HANG_SEC if fault == "stick" else self._latency(), do)
+
+    def _allowance(self, effect: Effect) -> float:
+        """Tell how much longer than any other a call may take, as `orchesjob_client` counts it."""
+        match effect:
+            case StartJob(start_timeout_sec=None):
+                return DEFAULT_START_TIMEOUT_SEC
+            case StartJob():
+                return effect.start_timeout_sec or 0.0
+            case AbortJob():
+                return effect.grace_sec
+            case _:
+                return 0.0
 
     def _grace(self, effect: Effect) -> float:
         """Tell how long an abort that has signalled waits for what is alive."""
@@ -215,7 +263,7 @@ class Calls:
             if fault == "late":
                 job.launcher_alive = True
                 self._machine.after(LATE_SEC, lambda: self._launch(job))
-        error = CallRefused if fault == "refuse" else CallFailed
+        error = ERRORS.get(fault, CallFailed)
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
         return CallUnanswered(attempt, error(f"orchesjob {call}", CAUSES[fault]))
 

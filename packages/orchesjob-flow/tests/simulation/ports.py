@@ -6,6 +6,8 @@ from pathlib import Path
 from queue import Empty
 from random import Random
 
+import attrs
+
 from flow_store import CancelRequest, Changes, FlowStore, StoreUnavailable
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event, RunningAnswered
@@ -14,6 +16,16 @@ from orchesjob_flow.runner.loop import Stop
 from .machine import Machine
 
 TWICE = 0.2
+
+
+@attrs.define
+class MadeCall:
+    """A call that a runner has made for a key, and what has become of it."""
+
+    key: str
+    at: float
+    is_under_way: bool = True
+    is_unanswered: bool = False
 
 
 class VirtualInbox:
@@ -25,10 +37,17 @@ class VirtualInbox:
         """Its runner lives."""
         self.awaited: Counter[AttemptId | None] = Counter()
         """How many answers the runner still waits for, by attempt."""
+        self.calls: list[MadeCall] = []
+        """What the runner has asked of orchesjob."""
         self.disorder: Random | None = None
         """Says which event comes first when several are there, and which comes twice."""
         self._machine = machine
         self._before_waiting = before_waiting
+
+    def called(self, key: str, at: float) -> MadeCall:
+        """Note that the runner makes a call."""
+        self.calls.append(MadeCall(key, at))
+        return self.calls[-1]
 
     def post(self, event: Event) -> None:
         """Put an event in, perhaps twice."""

@@ -36,7 +36,7 @@ RETRIED = 0.3
 CALL_FAULTS = {
     "failing calls": {"start": "fail", "status": "fail", "running": "fail", "abort": "fail"},
     "lost answers": {"start": "lose", "status": "lose", "running": "lose", "abort": "lose"},
-    "hanging calls": {"start": "hang", "status": "hang", "abort": "hang"},
+    "hanging calls": {"start": "hang", "status": "hang", "running": "hang", "abort": "hang"},
     "stalled calls": {"start": "stall", "abort": "stall"},
     "late workers": {"start": "late"},
 }
@@ -245,7 +245,7 @@ class Storm:
             if runners_in_calm > MOST_RUNNERS_AFTERWARDS:
                 raise Broken("the_run_ends", "one runner after another gives up")
             try:
-                self.world.new_runner().drive()
+                self.world.drive_once()
             except (Crash, GaveUp, Interrupted, RunTakenOver) as end:
                 self.world.note("runner ends", end)
                 self.world.calls.abandon()

@@ -18,6 +18,7 @@ from orchesjob_flow.engine.effects import Effect
 from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.engine.run import Limits, RunState
+from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 
@@ -93,7 +94,7 @@ class World:
         self._reader = FlowStore.open(path)
         self.inbox = VirtualInbox(self.machine, lambda: None)
         """That of the runner that was made last."""
-        self.calls = Calls(self.jobs, self.key_of)
+        self.calls = Calls(self.jobs, self.key_of, lambda: self.limits.call_sec)
         self.calls.on_question = self._asked
         self.calls.on_answer = self._answered
         self.jobs.on_write = self._news
@@ -169,10 +170,20 @@ class World:
         """Drive the run to its end, with a new runner after each crash."""
         while True:
             try:
-                self.new_runner().drive(until=until)
+                self.drive_once(until)
                 return self.run()
             except Crash:
                 self.calls.abandon()
+
+    def drive_once(self, until: float | None = None) -> None:
+        """Let one runner drive the run, and look whether it may if it gives up."""
+        runner, inbox = self.new_runner(), self.inbox
+        try:
+            runner.drive(until=until)
+        except GaveUp:
+            if runner.run.gave_up:
+                invariants.check(invariants.WHEN_IT_GIVES_UP, self, inbox)
+            raise
 
     def new_runner(self) -> Runner:
         """Put a runner together, as soon as no call of the last one is under way."""
@@ -226,7 +237,7 @@ class World:
         """Drive the run in spite of a runner that is stopped: somebody has removed its lock."""
         self.note("runner is stopped", self.driver)
         self._lock_path.unlink()
-        self.new_runner().drive(until=self.machine.mono + seconds)
+        self.drive_once(self.machine.mono + seconds)
 
     def run(self) -> Run:
         """Read the run as any other process does."""

@@ -1,6 +1,7 @@
 """Calls without an answer: made again, ever less often, until the patience is over (rule 5.7).
 
-No answer decides nothing about a step. Then the runner gives up, and leaves the run as it is.
+No answer decides nothing about a step. Then the runner gives up, and leaves the run as it is. How
+long a single call may take is in `Limits`.
 """
 
 from orchesjob_client import OrchesjobError
@@ -40,7 +41,7 @@ def poll_unanswered(turn: Turn, error: OrchesjobError) -> None:
 
 
 def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:
-    """Give up when a call has been under way for longer than the patience lasts."""
+    """Give up when a call that nobody could end is under way for longer than the patience lasts."""
     if attempt.call is not None and turn.now.mono >= attempt.call_until:
         give_up(turn, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
 

@@ -14,7 +14,7 @@ from orchesjob_flow.engine.effects import Effect, SetTimer
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
 from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep
 
-ANSWER_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
+SLACK_SEC = 5.0  # until a call that is ended has really ended
 NO_NEXT_ATTEMPT: dict[str, Any] = {
     "next_attempt_at": None,
     "next_attempt_mono": None,
@@ -80,9 +80,11 @@ class Turn:
     def call(self, attempt: OpenAttempt, call: Call, effect: Effect, allow_sec: float = 0) -> None:
         """Ask for an effect that is answered, and set a timer in case it is not.
 
-        `allow_sec` is what this kind of call may take in addition to the patience.
+        Whoever performs it ends a call of orchesjob that hangs; the timer is for what nobody can
+        end. `allow_sec` is what this kind of call may take in addition to any other.
         """
-        limit = self.run.limits.patience_sec + ANSWER_SEC + allow_sec
+        limits = self.run.limits
+        limit = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
         attempt.call, attempt.call_since = call, self.now.mono
         attempt.call_until = self.now.mono + limit
         self.do(effect)

@@ -12,7 +12,7 @@ from types import FrameType
 
 from flow_spec import FlowSpec
 from flow_store import FlowStore
-from orchesjob_client import OrchesjobClient, locate, orchesjob_home
+from orchesjob_client import CallLimits, OrchesjobClient, locate, orchesjob_home
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.run import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight
@@ -49,7 +49,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         closing(take_calls_lock(handle)) as calls_lock,
         closing(
             Performer(
-                OrchesjobClient(orchesjob),
+                OrchesjobClient(orchesjob, limits=limits_of_calls(limits)),
                 inbox.put,
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),
@@ -65,6 +65,11 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         )
     if state.status.is_terminal:
         store.checkpoint()
+
+
+def limits_of_calls(limits: Limits) -> CallLimits:
+    """End a call of any kind when it has hung for as long as the engine lets it (rule 5.7)."""
+    return CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)
 
 
 def take_calls_lock(handle: RunHandle) -> Lock:

@@ -1,0 +1,113 @@
+"""Calls of orchesjob that do not answer: ended, and made again (rule 5.7)."""
+
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from support.answers import outcomes, warnings
+from support.flow import Flow
+from support.gate import Gate
+from support.marks import LONG_IF_REAL
+from support.orchesjob import FakeOrchesjob
+from support.processes import is_gone
+from support.steps import TRUE
+
+HANG_ONCE = """\
+hang() { touch "$0.$1"; sleep 86400 & wait; }
+case "$*" in
+    *status*k:asked:*) [ -e $0.asked ] || hang asked ;;
+    *start*k:before:*) [ -e $0.before ] || hang before ;;
+    *start*k:after:*) [ -e $0.after ] || { "$ORCHESJOB" "$@" >"$0.lost"; hang after; } ;;
+esac
+"""
+"""A status that hangs, and starts that hang before and after they have acted, each once."""
+BRIEFLY = ("--patience=4",)
+CALLS = ("start", "status", "abort")
+
+
+@LONG_IF_REAL
+def test_one_call_of_each_hangs(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
+    """A call that hangs is ended with all its processes, and the true outcome is learned (5.7)."""
+    each_flow.wrap_orchesjob(HANG_ONCE)
+    log = tmp_path / "log"
+    tell = {
+        name: {"id": name, "command": ["sh", "-c", f"echo {name} >>{log}"], "start_timeout_sec": 0}
+        for name in ("before", "after")
+    }
+    asked = {"id": "asked", "command": gate.command(f"echo asked >>{log}")}
+    file = each_flow.write(asked, *tell.values(), {"id": "b", "command": ["true"], "when": "asked"})
+    runner = each_flow.spawn(*BRIEFLY, "start", "--run-key=k", file)
+    gate.await_arrival()
+    each_flow.await_job("k")
+    gate.let_through()
+    stdout, stderr = runner.communicate()
+    steps = json.loads(stdout)["steps"]
+    assert {(step["status"], step["attempt_no"], step["error"]) for step in steps} == {
+        ("SUCCEEDED", 1, None)
+    }
+    assert Counter(log.read_text(encoding="utf-8").split()) == Counter(["asked", *tell])
+    assert sum("did not answer in time" in line for line in warnings(stderr)) == 3
+    assert each_flow.orchesjob.processes() == []
+
+
+@pytest.mark.long
+def test_an_abort_that_hangs(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """An abort that hangs before it has acted is ended and made again: CANCELLED is true (5.6)."""
+    fake_orchesjob.script([{"call": "abort", "nth": 1, "fault": "hang"}])
+    runner = flow.spawn(
+        *BRIEFLY, "start", "--run-key=k", flow.write({"id": "a", "command": gate.command()})
+    )
+    gate.await_arrival()
+    flow.await_job("k")
+    assert flow.ask("cancel", "--run-key=k", "--grace-seconds=0")["status"] == "CANCELLED"
+    assert runner.wait() == 1
+    assert [call["call"] for call in fake_orchesjob.calls()].count("abort") == 2
+    assert is_gone(fake_orchesjob.status("k:a:1")["target_pid"])
+
+
+@pytest.mark.long
+def test_calls_that_always_hang(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """They hold up no other step; the runner gives up, names the call, leaves no call behind (5.7).
+
+    The three calls hang at once, because each takes as long as a call may take.
+    """
+    fake_orchesjob.script([{"call": c, "key": f"{c}:a:1", "fault": "hang"} for c in CALLS])
+    others = [{"id": "b", "command": ["true"]}, {"id": "c", "command": ["true"], "when": "b"}]
+    short = {"id": "a", "command": ["sleep", "0.3"], "start_timeout_sec": 0}
+    endless = {"id": "a", "command": ["sleep", "600"], "timeout_sec": 0.1}
+    steps = {"start": short, "status": short, "abort": endless}
+    files = {c: flow.write(steps[c], *others, name=f"{c}.json") for c in CALLS}
+    runners = {c: flow.spawn("--patience=0.2", "start", f"--run-key={c}", files[c]) for c in CALLS}
+    for call, runner in runners.items():
+        _, stderr = runner.communicate()
+        error = json.loads(stderr.splitlines()[-1])["error"]
+        assert runner.returncode == 2
+        assert f"{call}:a:1: orchesjob {call} did not answer in time" in error
+        left = flow.status(call)
+        assert outcomes(left) == {"a": "RUNNING", "b": "SUCCEEDED", "c": "SUCCEEDED"}
+        assert left["runner"] is None
+    assert not [found for found in fake_orchesjob.processes() if "--run-key" in found.command]
+    fake_orchesjob.script([])
+    assert flow.start("start", files["start"])["status"] == "SUCCEEDED"
+    assert flow.start("status", files["status"])["status"] == "SUCCEEDED"
+    assert flow.ask("cancel", "--run-key=abort", "--grace-seconds=0")["status"] == "CANCELLED"
+    assert Counter(fake_orchesjob.begun()) == Counter(f"{c}:{s}:1" for c in CALLS for s in "abc")
+
+
+def test_a_call_of_a_dead_runner_hangs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """Nobody takes a run over while a start of its dead runner is under way; the error says so."""
+    fake_orchesjob.script([{"call": "start", "nth": 1, "fault": "hang"}])
+    words = ("start", "--run-key=k", flow.write(TRUE))
+    runner = flow.spawn(*words)
+    flow.await_true(fake_orchesjob.calls)
+    runner.kill()
+    runner.wait()
+    assert "is still under way" in flow.refusal("--patience=0.2", *words)["error"]
+    (call,) = fake_orchesjob.calls()
+    os.kill(call["pid"], signal.SIGKILL)
+    assert flow.ask(*words)["status"] == "SUCCEEDED"
+    assert fake_orchesjob.begun() == ["k:a:1"]
