@@ -558,6 +558,27 @@ MUTATIONS = (
         "packages/flow-spec/tests/test_merge_keys.py",
     ),
     Mutation(
+        "a default wins over what a step sets",
+        f"{SPEC}/defaults.py",
+        "**{**defaults, **values}",
+        "**{**values, **defaults}",
+        "packages/flow-spec/tests/test_defaults.py",
+    ),
+    Mutation(
+        "steps are read before the defaults that stand behind them",
+        f"{SPEC}/defaults.py",
+        'key=lambda entry: entry[0] != "defaults"',
+        "key=lambda entry: 0",
+        "packages/flow-spec/tests/test_defaults.py",
+    ),
+    Mutation(
+        "an exit code of a step and of the defaults has two meanings",
+        f"{SPEC}/defaults.py",
+        "        self._keep_apart(values, defaults, node, path, reading)\n",
+        "        self._keep_apart(values, {}, node, path, reading)\n",
+        "packages/flow-spec/tests/test_defaults.py",
+    ),
+    Mutation(
         "a flow may set variables that break orchesjob",
         f"{SPEC}/environment.py",
         "    if _BREAKS.match(name):",

@@ -28,8 +28,9 @@ import click
 import pytest
 import yaml
 
-from flow_spec import FlowSpec, StepSpec, parse_flow
-from flow_spec.declaration import declarations
+from flow_spec import parse_flow
+from flow_spec.defaults import STEP
+from flow_spec.flow import FLOW
 from orchesjob_flow.cli import SECTIONS, cli
 from orchesjob_flow.cli.values import OptionGivenOnce
 
@@ -472,7 +473,7 @@ def test_every_option_has_its_row(command: click.Command) -> None:
             assert rows[label] == f"`{shown}`"
 
 
-@pytest.mark.parametrize("field", declarations(FlowSpec) | declarations(StepSpec))
+@pytest.mark.parametrize("field", FLOW.fields() | STEP.fields())
 def test_every_field_is_documented(field: str) -> None:
     """Every field that a flow file may have has a heading of its own in docs/flow-files.md."""
     assert f"`{field}`" in (ROOT / "docs" / "flow-files.md").read_text(encoding="utf-8")

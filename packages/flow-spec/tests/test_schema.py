@@ -7,8 +7,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from flow_spec import FlowFileError, FlowSpec, StepSpec, json_schema, parse_flow
-from flow_spec.declaration import declarations
+from flow_spec import FlowFileError, defaults, json_schema, parse_flow
+from flow_spec.containers import Record
+from flow_spec.flow import FLOW
 
 VALIDATOR = Draft202012Validator(json_schema())
 STEP = {"id": "a", "command": ["x"]}
@@ -24,12 +25,19 @@ def test_it_is_a_schema() -> None:
     assert json_schema()["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
-@pytest.mark.parametrize("cls", [FlowSpec, StepSpec])
-def test_it_knows_every_field(cls: type[Any]) -> None:
+@pytest.mark.parametrize(
+    ("record", "declared"),
+    [
+        (json_schema(), FLOW),
+        (json_schema()["properties"]["steps"]["items"], defaults.STEP),
+        (json_schema()["properties"]["defaults"], defaults.DEFAULTS),
+    ],
+    ids=["flow", "step", "defaults"],
+)
+def test_it_knows_every_field(record: dict[str, Any], declared: Record) -> None:
     """Each field has its sentence and an example that the schema itself allows."""
-    record = json_schema() if cls is FlowSpec else json_schema()["properties"]["steps"]["items"]
     described = {name: of for name, of in record["properties"].items() if name != "$schema"}
-    assert list(described) == list(declarations(cls))
+    assert list(described) == list(declared.fields())
     for schema in described.values():
         assert schema["description"]
         assert schema["examples"]
@@ -53,6 +61,18 @@ def test_it_knows_every_field(cls: type[Any]) -> None:
         flow(steps={"a": STEP}),
         flow(steps=["a"]),
         flow(extra=1),
+        flow(defaults=[]),
+        flow(defaults={"retries": "many"}),
+        flow(defaults={"retrys": 1}),
+        *(
+            flow(defaults={name: value})
+            for name, value in {
+                **STEP,
+                "when": "a",
+                "depends_on": ["a"],
+                "description": "d",
+            }.items()
+        ),
         flow({}),
         flow({"id": "a"}),
         flow({"command": ["x"]}),
@@ -128,6 +148,7 @@ def test_wrong_shapes(document: Any) -> None:
         "flow_id: f\nsteps: [{id: a, command: [x, '']}, {id: 1, command: [x], depends_on: [a]}]",
         "flow_id: f\nenv: {A: 1, _b2: no, C: null}\nworking_dir: 5\nsteps: [{id: a, command: [x]}]",
         "flow_id: f\nsteps: [{id: a, command: [x], env: {LANG: C, E: ''}, working_dir: /x}]",
+        "flow_id: f\ndefaults: {retries: 1, env: {A: 1}, x-a: 1}\nsteps: [{id: a, command: [x]}]",
         "flow_id: f\nx-b: &b {command: [x]}\nsteps: [{id: a, <<: *b, timeout_sec: 1h30m}]",
         "flow_id: f\nenv: {PYTHONUNBUFFERED: 1, LDFLAGS: -s}\nsteps: [{id: a, command: [x]}]",
     ],

@@ -23,6 +23,12 @@ FILES = {
     "argument": "flow_id: f\nsteps: [{id: a, command: [x, VALUE]}]",
     "command": "flow_id: f\nsteps: [{id: a, command: VALUE}]",
     "variable": "flow_id: f\nenv: {A: VALUE}\nsteps: [{id: a, command: [x]}]",
+    **{
+        f"defaults.{field}": (
+            f"flow_id: f\ndefaults: {{{field}: VALUE}}\nsteps: [{{id: a, command: [x]}}]"
+        )
+        for field in ("retries", "timeout_sec", "skip_exit_codes", "env", "id", "when", "x-own")
+    },
     "steps": "flow_id: f\nsteps: VALUE",
     **{
         field: f"flow_id: f\nsteps: [{{id: a, command: [x], {field}: VALUE}}]"
@@ -33,7 +39,7 @@ FILES = {
     },
     **{
         field: f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
-        for field in ("working_dir", "max_parallel", "$schema", "unknown")
+        for field in ("defaults", "working_dir", "max_parallel", "$schema", "unknown")
     },
 }
 

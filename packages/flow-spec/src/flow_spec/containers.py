@@ -3,6 +3,7 @@
 The kinds of single value are in `kinds`, the fields of a record in its class (see `declaration`).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -122,7 +123,7 @@ class Record(Kind):
 
     def schema(self) -> Schema:
         """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
-        fields = declarations(self.cls)
+        fields = self.fields()
         note = {"description": "For another program, such as an editor."}
         foreign: Schema = dict.fromkeys(self.foreign, note)
         return {
@@ -133,28 +134,24 @@ class Record(Kind):
             "required": [name for name, field in fields.items() if field.required],
         }
 
+    def fields(self) -> dict[str, Declaration]:
+        """Return what the mapping may have."""
+        return declarations(self.cls)
+
     def _read(self, node: Node, path: Path, reading: Reading) -> Any:
-        fields = declarations(self.cls)
+        fields = self.fields()
         if not isinstance(node, Mapping):
             required = [name for name, field in fields.items() if field.required]
             reading.add(messages.no_mapping(required, node), path, node)
             return None
         self._report_missing(node, fields, path, reading)
-        values, nodes = {}, {}
-        for name, key, value in reading.keys_of(node, path):
+        values = {}
+        for name, key, value in self._entries(node, path, reading):
             if name in fields:
-                nodes[name] = value
                 values[name] = fields[name].kind.read(value, (*path, name), reading)
             elif not name.startswith("x-") and name not in self.foreign:
-                message = messages.unknown_key(name, fields, self.noun, reading.speller)
-                reading.add(message, (*path, name), key)
-        place: dict[Any, str] = {}
-        for name in self.apart:
-            for value in values.get(name, fields[name].default) or ():
-                if value is not None and place.setdefault(value, name) != name:
-                    message = messages.two_meanings(value, place[value])
-                    reading.add(message, (*path, name), nodes[name])
-        return None if reading.problems else self.cls(**values)
+                reading.add(self._unknown(name, reading), (*path, name), key)
+        return self._made(values, node, path, reading)
 
     def _report_missing(
         self, node: Mapping, fields: dict[str, Declaration], path: Path, reading: Reading
@@ -163,3 +160,37 @@ class Record(Kind):
         for name, field in fields.items():
             if field.required and name not in present:
                 reading.add(messages.missing_key(self.noun, name), path, node)
+
+    def _entries(
+        self, node: Mapping, path: Path, reading: Reading
+    ) -> Iterable[tuple[str, Node, Node]]:
+        """Return name, key and value of each entry, in the order in which they are read."""
+        return reading.keys_of(node, path)
+
+    def _unknown(self, name: str, reading: Reading) -> str:
+        """Say what is wrong with a key that is none of the fields."""
+        return messages.unknown_key(name, self.fields(), self.noun, reading.speller)
+
+    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
+        """Return the record, after what can only be checked with all values."""
+        self._keep_apart(values, {}, node, path, reading)
+        return None if reading.problems else self.cls(**values)
+
+    def _keep_apart(
+        self,
+        values: dict[str, Any],
+        defaults: dict[str, Any],
+        node: Mapping,
+        path: Path,
+        reading: Reading,
+    ) -> None:
+        """Report what is in two lists; one that is not given here may be in `defaults`."""
+        fields, nodes = self.fields(), dict(node.texts())
+        place: dict[Any, str] = {}
+        for name in sorted(self.apart, key=values.__contains__):
+            given = {name: fields[name].default, **defaults, **values}[name]
+            written = f"defaults.{name}" if name in defaults and name not in values else name
+            for value in given or ():
+                first = None if value is None else place.setdefault(value, written)
+                if first not in (None, written) and name in values:
+                    reading.add(messages.two_meanings(value, first), (*path, name), nodes[name])

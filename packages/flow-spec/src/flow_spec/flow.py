@@ -10,13 +10,14 @@ from typing import Self
 
 import attrs
 
-from flow_spec.containers import ListOf, Record, Variables
+from flow_spec.containers import ListOf, Variables
 from flow_spec.declaration import declared
+from flow_spec.defaults import STEP, FlowRecord
 from flow_spec.environment import run_variables
 from flow_spec.errors import UnknownStepError
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
 from flow_spec.spelling import Speller
-from flow_spec.step import EXIT_CODE_LISTS, StepSpec
+from flow_spec.step import StepSpec
 
 
 @attrs.frozen
@@ -26,7 +27,7 @@ class FlowSpec:
     flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
         ListOf(
-            Record(StepSpec, "a step", apart=EXIT_CODE_LISTS),
+            STEP,
             "steps",
             "[{id: hello, command: [echo, hello]}]",
             min_items=1,
@@ -136,5 +137,5 @@ class FlowSpec:
         return from_json(text, cls)
 
 
-FLOW = Record(FlowSpec, "a flow", foreign=("$schema",))
+FLOW = FlowRecord(FlowSpec, "a flow", foreign=("$schema",))
 """What a flow file holds. In a JSON file, `$schema` tells an editor where the JSON Schema is."""

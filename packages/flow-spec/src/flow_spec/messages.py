@@ -80,7 +80,8 @@ def listed_twice(value: object) -> str:
 
 def no_mapping(keys: Sequence[str], node: Node) -> str:
     """Say that a value is not a mapping with these keys."""
-    return f"must be a mapping with {' and '.join(keys)}, got {got(node)}"
+    expected = f" with {' and '.join(keys)}" if keys else ""
+    return f"must be a mapping{expected}, got {got(node)}"
 
 
 def no_variables(node: Node) -> str:
@@ -139,6 +140,11 @@ def wrong_merge(value: Node) -> str:
 def second_merge_key() -> str:
     """Say that a mapping has two merge keys."""
     return 'duplicate key; merge several mappings by one list: "<<: [*first, *second]"'
+
+
+def no_default(reason: str) -> str:
+    """Say that a field of a step cannot have a default."""
+    return f"cannot have a default: {reason}"
 
 
 def key_is_no_text(key: Node) -> str:

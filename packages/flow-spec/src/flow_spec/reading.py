@@ -5,7 +5,7 @@ How a problem is worded is in `messages`; which values a field accepts is in `ki
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -28,11 +28,13 @@ class Reading:
     """What one reading has found out.
 
     `steps` has the first step of every id, in the file's order; `depends_on` has, by the position
-    of a step, what it lists that could be the id of a step.
+    of a step, what it lists that could be the id of a step; `defaults` has the values of fields for
+    the steps that do not give them.
     """
 
     steps: dict[str, StepPlace] = attrs.Factory(dict)
     depends_on: dict[int, tuple[str, ...]] = attrs.Factory(dict)
+    defaults: dict[str, Any] = attrs.Factory(dict)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 

@@ -1,0 +1,90 @@
+"""The key `defaults` of a flow file: values for the fields of all steps that do not set them.
+
+No flow has them: reading gives every step what it lacks (rule 2.11). The fields themselves are in
+`step` and `flow`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from flow_spec import messages
+from flow_spec.containers import Record
+from flow_spec.declaration import Declaration
+from flow_spec.document import Mapping, Node, Path
+from flow_spec.reading import Reading
+from flow_spec.step import EXIT_CODE_LISTS, StepSpec
+
+_OWN = {
+    "id": "no two steps have the same",
+    "command": "every step says what it runs; what steps share can be an anchor",
+    "when": "every step says what it waits for",
+    "depends_on": "every step says what it waits for",
+    "description": "it tells of one step",
+}
+"""The fields that have no default, and why."""
+
+
+@attrs.frozen(eq=False)
+class Defaults(Record):
+    """What `defaults` holds: fields of a step, of which none is required."""
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the fields of a step that can have a default."""
+        return {name: field for name, field in super().fields().items() if name not in _OWN}
+
+    def _unknown(self, name: str, reading: Reading) -> str:
+        if name in _OWN:
+            return messages.no_default(_OWN[name])
+        return super()._unknown(name, reading)
+
+    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> None:
+        self._keep_apart(values, {}, node, path, reading)
+        reading.defaults = values
+
+
+@attrs.frozen(eq=False)
+class StepRecord(Record):
+    """A step in a file, to which `defaults` gives what it lacks."""
+
+    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
+        defaults = reading.defaults
+        self._keep_apart(values, defaults, node, path, reading)
+        if reading.problems:
+            return None
+        if defaults.get("env") and "env" in values:
+            values["env"] = tuple(sorted({**dict(defaults["env"]), **dict(values["env"])}.items()))
+        return self.cls(**{**defaults, **values})
+
+
+@attrs.frozen(eq=False)
+class FlowRecord(Record):
+    """A flow in a file, which may have `defaults`."""
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the fields of a flow, and this one."""
+        return super().fields() | {"defaults": _DECLARED}
+
+    def _entries(
+        self, node: Mapping, path: Path, reading: Reading
+    ) -> Iterable[tuple[str, Node, Node]]:
+        """Return the entries; the steps are read when `defaults` has been."""
+        return sorted(reading.keys_of(node, path), key=lambda entry: entry[0] != "defaults")
+
+    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
+        values.pop("defaults", None)
+        return super()._made(values, node, path, reading)
+
+
+STEP = StepRecord(StepSpec, "a step", apart=EXIT_CODE_LISTS)
+
+DEFAULTS = Defaults(StepSpec, "defaults", apart=EXIT_CODE_LISTS)
+
+_DECLARED = Declaration(
+    DEFAULTS,
+    "Values for the fields of all steps that do not set them.",
+    significant=True,
+    default=None,
+    examples=({"retries": 2, "timeout_sec": "1h"},),
+)

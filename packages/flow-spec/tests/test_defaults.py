@@ -1,0 +1,167 @@
+"""Rule 2.11: `defaults` gives every step the fields that it does not set itself."""
+
+import json
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from flow_spec import StepSpec, differences, parse_flow
+
+type Complaints = Callable[..., list[str]]
+
+DEFAULT = {
+    "retries": (3, 3),
+    "retry_delay_sec": ("1m", 60.0),
+    "retry_backoff": (2, 2.0),
+    "retry_max_delay_sec": ("1h", 3600.0),
+    "env": ({"A": "1"}, (("A", "1"),)),
+    "working_dir": ("/x", "/x"),
+    "timeout_sec": (5, 5.0),
+    "success_exit_codes": ([7, 0], (0, 7)),
+    "skip_exit_codes": ([4], (4,)),
+    "retry_exit_codes": ([75], (75,)),
+    "allow_failure": (True, True),
+    "strict": (False, False),
+    "start_timeout_sec": (0, 0.0),
+}
+
+
+@pytest.mark.parametrize("format_", ["yaml", "json"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> None:
+    """Every field of a step but its own can have a default, wherever it stands (rule 2.11)."""
+    defaults = {"defaults": {name: spelled for name, (spelled, _) in DEFAULT.items()}}
+    steps = {"flow_id": "f", "steps": [{"id": "A", "command": ["x"]}]}
+    flow = parse_flow(
+        json.dumps({**defaults, **steps} if is_first else {**steps, **defaults}),
+        format=format_,  # type: ignore[arg-type]
+    )
+    own = {"id", "command", "when", "depends_on", "description"}
+    assert {field.name for field in attrs.fields(StepSpec)} == DEFAULT.keys() | own
+    for name, (_, value) in DEFAULT.items():
+        assert getattr(flow.steps[0], name) == value, name
+
+
+def test_what_a_step_sets_wins() -> None:
+    """A step's own value replaces the default, a list as a whole and a default too (rule 2.11)."""
+    flow = parse_flow(
+        "{flow_id: f, defaults: {retries: 3, strict: false, skip_exit_codes: [4, 5], "
+        "timeout_sec: 9}, steps: [{id: A, command: [x], retries: 0, strict: true, "
+        "skip_exit_codes: [5]}, {id: B, command: [y], timeout_sec: 1h}]}"
+    )
+    assert flow.steps == (
+        StepSpec("A", ("x",), skip_exit_codes=(5,), timeout_sec=9.0),
+        StepSpec("B", ("y",), retries=3, strict=False, skip_exit_codes=(4, 5), timeout_sec=3600.0),
+    )
+
+
+def test_variables_are_merged_by_name() -> None:
+    """A step's `env` is laid over that of `defaults`, and this over the flow's (rule 2.11)."""
+    flow = parse_flow(
+        "{flow_id: f, env: {A: flow, B: flow, C: flow}, defaults: {env: {B: all, C: all}}, "
+        "steps: [{id: s, command: [x], env: {C: step, D: step}}, {id: t, command: [x], env: {}}]}"
+    )
+    s, t = flow.steps
+    assert s.env == (("B", "all"), ("C", "step"), ("D", "step"))
+    assert t.env == (("B", "all"), ("C", "all"))
+    environment = flow.environment(s, run_key="k", attempt=1, failed=())
+    assert [environment[name] for name in "ABCD"] == ["flow", "all", "step", "step"]
+
+
+def test_defaults_are_a_way_to_write_and_no_meaning() -> None:
+    """A flow is the same with its defaults written out (rules 2.11 and 4.4)."""
+    short = parse_flow(
+        "{flow_id: f, defaults: {retries: 2}, steps: [{id: A, command: [x]}, "
+        "{id: B, command: [y], retries: 1}]}"
+    )
+    long = parse_flow(
+        "{flow_id: f, steps: [{id: A, command: [x], retries: 2}, "
+        "{id: B, command: [y], retries: 1}]}"
+    )
+    assert short == long
+    assert short.to_json() == long.to_json()
+    changed = parse_flow(
+        "{flow_id: f, defaults: {retries: 3}, steps: [{id: A, command: [x]}, "
+        "{id: B, command: [y], retries: 1}]}"
+    )
+    assert differences(short, changed) == ('step "A": retries was 2 and is now 3',)
+
+
+STEPS = "steps: [{id: A, command: [x]}, {id: B, command: [x]}]"
+EXTRA = "an exit code can have only one meaning"
+WRONG = [
+    ("[]", "2:11: defaults: must be a mapping, got a list"),
+    ("", "2:10: defaults: is empty; give it a value, or remove the key if it is optional"),
+    ("{retries: many}", '2:21: defaults.retries: must be an integer >= 0, got "many"'),
+    ("{retrys: 1}", '2:12: defaults.retrys: unknown key; did you mean "retries"?'),
+    ("{image: x}", "2:12: defaults.image: unknown key; defaults has retries, retry_delay_sec, "),
+    ("{retries: 1, retries: 1}", "2:24: defaults.retries: duplicate key, first given on line 2"),
+    ("{id: x}", "2:12: defaults.id: cannot have a default: no two steps have the same"),
+    ("{command: [x]}", "2:12: defaults.command: cannot have a default: every step says what it"),
+    ("{when: A}", "2:12: defaults.when: cannot have a default: every step says what it waits for"),
+    ("{depends_on: [A]}", "2:12: defaults.depends_on: cannot have a default: every step says"),
+    ("{description: x}", "2:12: defaults.description: cannot have a default: it tells of one"),
+    ("{env: {ORCHESJOB_HOME: x}}", "2:18: defaults.env.ORCHESJOB_HOME: must not begin with"),
+    (
+        "{skip_exit_codes: [4], retry_exit_codes: [4]}",
+        f"2:52: defaults.retry_exit_codes: 4 is already in skip_exit_codes; {EXTRA}",
+    ),
+    (
+        "{skip_exit_codes: [0]}",
+        f"2:29: defaults.skip_exit_codes: 0 is already in success_exit_codes; {EXTRA}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("defaults", "start"), WRONG)
+def test_a_mistake_is_reported_once(complaints: Complaints, defaults: str, start: str) -> None:
+    """A problem of `defaults` is one, however many steps there are (rule 2.11)."""
+    for text in (f"flow_id: f\ndefaults: {defaults}\n{STEPS}",):
+        (line,) = complaints(text)
+        assert line.startswith(f"f:{start}")
+
+
+def test_a_mistake_of_a_step_is_reported_beside_those_of_defaults(complaints: Complaints) -> None:
+    """All problems are reported at once (rules 2.7 and 2.11)."""
+    text = (
+        "flow_id: f\ndefaults: {retries: many}\n"
+        "steps: [{id: A, command: [x], retries: few}, {id: B, comand: [x]}]"
+    )
+    assert [line.split(": ")[1] for line in complaints(text)] == [
+        *("defaults.retries", "steps[0].retries", "steps[1]", "steps[1].comand"),
+    ]
+
+
+APART = [
+    ("skip_exit_codes: [4]", "retry_exit_codes: [4]", "4 is already in defaults.skip_exit_codes"),
+    ("retry_exit_codes: [4]", "skip_exit_codes: [4]", "4 is already in defaults.retry_exit_codes"),
+    (
+        "success_exit_codes: [0, 4]",
+        "skip_exit_codes: [4]",
+        "4 is already in defaults.success_exit_",
+    ),
+    ("retry_exit_codes: [4]", "success_exit_codes: [0, 4]", "4 is already in defaults.retry_exit_"),
+    ("retries: 1", "skip_exit_codes: [0]", "0 is already in success_exit_codes"),
+]
+
+
+@pytest.mark.parametrize(("default", "own", "message"), APART)
+def test_a_code_of_a_step_and_of_defaults(
+    complaints: Complaints, default: str, own: str, message: str
+) -> None:
+    """An exit code has one meaning, wherever it comes from (rules 2.11 and 9.12)."""
+    text = "flow_id: f\ndefaults: {%s}\nsteps:\n- id: A\n  command: [x]\n  %s\n"
+    (line,) = complaints(text % (default, own))
+    assert line.startswith("f:6:")
+    assert f"steps[0].{own.partition(':')[0]}: {message}" in line
+    assert not complaints(text % (default, "retries: 2"))
+
+
+def test_a_merged_step_has_its_own_fields() -> None:
+    """What a step merges it sets itself, before `defaults` is asked (rules 2.10 and 2.11)."""
+    flow = parse_flow(
+        "{flow_id: f, x-b: &b {retries: 1}, defaults: {retries: 2, <<: {allow_failure: true}}, "
+        "steps: [{id: A, command: [x], <<: *b}]}"
+    )
+    assert flow.steps == (StepSpec("A", ("x",), retries=1, allow_failure=True),)
