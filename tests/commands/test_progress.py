@@ -75,6 +75,25 @@ def test_ctrl_c(flow: Flow, gate: Gate) -> None:
     assert flow.ask("resume", "--run-key=k")["status"] == "SUCCEEDED"
 
 
+def test_ctrl_c_while_waiting(flow: Flow, gate: Gate) -> None:
+    """Where no runner stops first, the last words come below the table and its messages too."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    other = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    command, terminal = flow.spawn_on_terminal("start", "--run-key=k", file, stream="stderr")
+    terminal.await_picture("waiting for its outcome")
+    command.send_signal(signal.SIGINT)
+    assert result(command, terminal) == ""
+    assert command.returncode == 130
+    *_, waiting, words = terminal.shown.splitlines()
+    assert (
+        waiting == f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome"
+    )
+    assert json.loads(words)["cancel"] == "orchesjob-flow cancel --run-key=k"
+    gate.let_through()
+    assert other.wait() == 0
+
+
 def test_interrupted_retry(flow: Flow, gate: Gate) -> None:
     """An interrupted `retry` has reopened the run; `resume` advances it (rule 6.9)."""
     file = flow.write({"id": "a", "command": gate.command("false")})

@@ -17,9 +17,12 @@ from support.steps import AFTER
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 STOPPED_TWICE = """
-import os, sys
+import os, signal, sys
 from queue import SimpleQueue
+from orchesjob_flow.interruption import Interruption
 from orchesjob_flow.runner.assembly import stopped_by_signals
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as while the program is loaded
+Interruption(["start", "--run-key=k", "flow.yaml"]).listen()
 inbox = SimpleQueue()
 with stopped_by_signals(inbox):
     os.kill(os.getpid(), int(sys.argv[1]))
@@ -45,6 +48,7 @@ def test_foreground_start(
         "error": f"interrupted by {number.name}; "
         "steps that have started keep running under orchesjob",
         "resume": f"orchesjob-flow start --run-key=k {file}",
+        "cancel": "orchesjob-flow cancel --run-key=k",
     }
     left = flow.status("k")
     assert (left["status"], left["runner"], left["steps"][0]["status"]) == (
@@ -108,7 +112,8 @@ def test_a_second_signal(first: signal.Signals, second: signal.Signals) -> None:
     """The first signal asks the runner to end, a second one ends it at once (rule 6.9)."""
     words = [sys.executable, "-c", STOPPED_TWICE, str(int(first)), str(int(second))]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=CALL_SEC, check=False)
-    assert (ended.stdout, ended.returncode) == (f"{int(first)}\n", -second)
+    assert (ended.stdout, ended.returncode) == (f"{int(first)}\n", 128 + second)
+    assert json.loads(ended.stderr)["resume"] == "orchesjob-flow start --run-key=k flow.yaml"
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
@@ -127,6 +132,7 @@ def test_watch(flow: Flow, gate: Gate, number: signal.Signals, code: int) -> Non
         "steps that have started keep running under orchesjob, "
         "and so does any other process that advances the run",
         "resume": "orchesjob-flow watch --run-key=k --interval=60",
+        "cancel": "orchesjob-flow cancel --run-key=k",
     }
     gate.let_through()
     assert runner.wait() == 0

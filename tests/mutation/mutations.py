@@ -664,6 +664,27 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/simulation/test_failed_steps.py",
     ),
     Mutation(
+        "a signal adds words to those about the end",
+        f"{SHELL}/interruption.py",
+        "        if not self._silent:\n",
+        "        if True:\n",
+        "packages/orchesjob-flow/tests/test_interruption.py",
+    ),
+    Mutation(
+        "a second signal does not end a runner",
+        f"{SHELL}/runner/assembly.py",
+        "        if stopping:\n",
+        "        if False:\n",
+        "tests/faults/test_signals.py -k second",
+    ),
+    Mutation(
+        "something is drawn after the last words",
+        f"{SHELL}/views/streams.py",
+        "    if not writing.acquire(timeout=LAST_WORDS_SEC):  # never released\n        return\n",
+        "",
+        "packages/orchesjob-flow/tests/views/test_streams.py",
+    ),
+    Mutation(
         "SIGCHLD stays ignored if the caller ignores it",
         f"{SHELL}/main.py",
         "    signal.signal(signal.SIGCHLD, signal.SIG_DFL)\n",

@@ -5,8 +5,14 @@ Almost nothing is imported at the top: until `main` is loaded, nothing answers a
 
 import gc
 import os
-import signal
 import sys
+from _signal import (  # type: ignore[import-not-found] # `signal` takes milliseconds to load
+    SIG_DFL,
+    SIGINT,
+    default_int_handler,
+    getsignal,
+    signal,
+)
 
 ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 """Loading makes 34,000 objects and no garbage; by default Python would look for it 48 times."""
@@ -14,8 +20,8 @@ ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 
 def main() -> int:
     """Run the program; while it is being loaded, Ctrl-C ends it silently."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if getsignal(SIGINT) is default_int_handler:
+        signal(SIGINT, SIG_DFL)
     speak_utf8()
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
     from orchesjob_flow.main import main as run

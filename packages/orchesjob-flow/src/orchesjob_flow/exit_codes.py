@@ -9,11 +9,13 @@ DONE = 0
 NOT_SUCCEEDED = 1
 """The run ended FAILED or CANCELLED, or `doctor` has found a problem."""
 WRONG = 2
-"""Something is wrong with the call, the flow file or the machine; or the result has no reader."""
+"""Something is wrong with the call, the flow file or the machine; or the result was lost."""
 UNFINISHED = 8
 """The run has not ended yet, which was asked about."""
 SIGNALLED = 128
 """A signal's number is added: 130, 143, 129."""
+UNREAD = SIGNALLED + 13
+"""Nobody reads the result any more: what a shell says of programs that SIGPIPE ends."""
 
 
 def of_run(run: "Run") -> int:

@@ -7,12 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any
 
 from orchesjob_flow.errors import FlowError, Interrupted, ResultLost
-from orchesjob_flow.exit_codes import DONE, SIGNALLED, WRONG
+from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
+from orchesjob_flow.interruption import Interruption
 from orchesjob_flow.views.streams import (
     reopen_standard_streams,
     write_message,
@@ -20,35 +20,25 @@ from orchesjob_flow.views.streams import (
 )
 from orchesjob_flow.views.text import dump_json
 
-STEPS_RUN = "steps that have started keep running under orchesjob"
-LEFT_BEHIND = {
-    "start": STEPS_RUN,
-    "retry": STEPS_RUN,
-    "resume": STEPS_RUN,
-    "watch": f"{STEPS_RUN}, and so does any other process that advances the run",
-    "cancel": "a recorded request stays, and the process that advances the run carries it out",
-}
-"""What an interrupted command leaves behind."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     reopen_standard_streams()
+    interruption = Interruption(words)
+    interruption.listen()
     # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
     # how its command ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, interrupt)
     try:
-        return run_command(words)
+        exit_code = run_command(words)
     except Interrupted as stop:
-        return interrupted(stop.signum, words)
+        return interruption.report(stop.signum)
     except BrokenPipeError:
         forget_output()
-        return WRONG
+        return UNREAD
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        interruption.be_silent()
         if "drive" in words and not is_expected(error):
             import traceback
 
@@ -56,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forget_output()
         write_message(dump_json(describe(error), indent=None))
         return WRONG
+    interruption.be_silent()
+    return exit_code
 
 
 def run_command(words: list[str]) -> int:
@@ -98,38 +90,6 @@ def was_raised_in(module: str, error: Exception) -> bool:
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     name: str = frame.f_globals["__name__"]
     return name == module
-
-
-def interrupt(signum: int, _frame: FrameType | None) -> None:
-    """End what is being done, if no runner handles the signal."""
-    raise Interrupted(signum)
-
-
-def interrupted(signum: int, words: Sequence[str]) -> int:
-    """Report a signal, and the command line that resumes what it has interrupted (rule 6.9)."""
-    described = {"error": f"interrupted by {signal.Signals(signum).name}"}
-    command = next((word for word in words if word in LEFT_BEHIND), None)
-    if command is not None:
-        import shlex
-
-        described["error"] += f"; {LEFT_BEHIND[command]}"
-        described["resume"] = shlex.join(["orchesjob-flow", *words_to_resume(command, words)])
-    write_message(dump_json(described, indent=None))
-    return SIGNALLED + signum
-
-
-def words_to_resume(command: str, words: Sequence[str]) -> list[str]:
-    """Return the command line that resumes: the same, unless a `retry` has reopened the run.
-
-    >>> words_to_resume("retry", ["--db", "x", "retry", "--step=load", "--run-key", "k", "-d"])
-    ['--db', 'x', 'resume', '--run-key', 'k']
-    """
-    if command != "retry":
-        return list(words)
-    place = words.index(command)
-    key = next(number for number, word in enumerate(words) if word.startswith("--run-key"))
-    size = 1 if "=" in words[key] else 2
-    return [*words[:place], "resume", *words[key : key + size]]
 
 
 def forget_output() -> None:

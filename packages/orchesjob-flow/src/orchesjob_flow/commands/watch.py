@@ -89,8 +89,10 @@ def view(*, screen: bool) -> Iterator["Screen | Tables"]:
     if not screen:
         yield Tables()
         return
-    with hold_messages() as messages, closing(Screen(terminal.stdout(), messages)) as drawn:
-        yield drawn
+    stdout = terminal.stdout()
+    with hold_messages() as drawing, closing(Screen(stdout, drawing.messages)) as screen_on_stdout:
+        drawing.terminal = stdout.stream.fileno()
+        yield screen_on_stdout
 
 
 class Tables:

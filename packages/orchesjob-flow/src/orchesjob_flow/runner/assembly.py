@@ -18,11 +18,10 @@ from orchesjob_flow.engine.run import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.views.streams import warn
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -86,18 +85,28 @@ def take_calls_lock(handle: RunHandle) -> Lock:
 
 @contextmanager
 def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
-    """Let the first signal to end this process stop the runner cleanly; a second one ends it."""
+    """Let the first signal to end this process stop the runner cleanly; a second one ends it.
 
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        for number in STOP_SIGNALS:
-            if signal.getsignal(number) is stop:
-                signal.signal(number, signal.SIG_DFL)
+    What a second one does is left to whoever has handled the signals so far. A signal that is
+    ignored, as under `nohup`, stays so.
+    """
+    before = {
+        number: handler
+        for number in STOP_SIGNALS
+        if callable(handler := signal.getsignal(number))
+        and not isinstance(handler, signal.Handlers)
+    }
+    stopping = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal stopping
+        if stopping:
+            before[signal.Signals(signum)](signum, frame)
+        stopping = True
         inbox.put(Stop(signum))
 
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, stop)
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:

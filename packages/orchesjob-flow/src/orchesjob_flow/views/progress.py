@@ -62,7 +62,8 @@ def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
     if mode == "auto" and stderr.can_draw:
         from orchesjob_flow.views.screen import Screen  # slow to import, and seldom needed
 
-        with hold_messages() as messages, closing(Screen(stderr, messages)) as screen:
+        with hold_messages() as drawing, closing(Screen(stderr, drawing.messages)) as screen:
+            drawing.terminal = stderr.stream.fileno()
             yield screen
     elif mode == "plain" or (mode == "auto" and is_terminal):
         yield Lines(before)

@@ -7,6 +7,7 @@ if that fails.
 import contextlib
 import os
 import sys
+from _thread import RLock  # loading `threading` would take a part of the time of a `status`
 from collections.abc import Iterator
 
 from orchesjob_flow.errors import ResultLost
@@ -63,16 +64,35 @@ def result_is_written() -> Iterator[None]:
         raise ResultLost(error.strerror or str(error)) from error
 
 
-held: list[str] | None = None
-"""The messages that wait until nothing is drawn on the terminal any more."""
+class Drawing:
+    """What is drawn in place on a terminal at present.
+
+    Attributes:
+        messages: The messages that wait until nothing is drawn any more.
+        terminal: The descriptor of the terminal on which a picture stands unfinished; None if there
+            is none.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.messages: list[str] = []
+        self.terminal: int | None = None
+
+
+drawing: Drawing | None = None
+"""None if messages can be written at once; there is one stderr."""
+
+writing = RLock()
+"""Whoever writes to stderr holds it. The last words keep it, so that nothing follows them."""
 
 
 def write_message(text: str) -> None:
     """Write a line to stderr; if that fails, there is nowhere to report it."""
-    if held is None:
+    now = drawing
+    if now is None:
         write_view(f"{text}\n")
     else:
-        held.append(text)
+        now.messages.append(text)
 
 
 def warn(message: str) -> None:
@@ -82,30 +102,57 @@ def warn(message: str) -> None:
 
 def write_view(text: str) -> None:
     """Write to stderr; nothing depends on whether that succeeds."""
-    with contextlib.suppress(OSError, ValueError):
+    with writing, contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text)  # which escapes by itself
         sys.stderr.flush()
 
 
 def write_view_bytes(data: bytes) -> None:
     """Write bytes to stderr as they are; nothing depends on whether that succeeds."""
-    with contextlib.suppress(OSError, ValueError):
+    with writing, contextlib.suppress(OSError, ValueError):
         sys.stderr.buffer.write(data)
         sys.stderr.buffer.flush()
 
 
+LAST_WORDS_SEC = 1.0
+"""How long the last words wait for a terminal or a pipe that takes nothing."""
+
+
+def write_last_words(text: str) -> None:
+    """Write a line to stderr, after the messages that waited; this process writes nothing after it.
+
+    The handler of a signal calls this, perhaps in the middle of another write: so the streams of
+    Python, which can be in any state, are passed by. What cannot be written soon is not written.
+    """
+    import select
+
+    if not writing.acquire(timeout=LAST_WORDS_SEC):  # never released
+        return
+    lines = [text]
+    with contextlib.suppress(OSError):
+        if drawing is not None:
+            lines = [*drawing.messages, text]
+            if drawing.terminal is not None:
+                os.write(drawing.terminal, b"\n")
+        stderr = sys.stderr.fileno()
+        poll = select.poll()
+        poll.register(stderr, select.POLLOUT)
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        while data and poll.poll(LAST_WORDS_SEC * 1000):
+            data = data[os.write(stderr, data[: select.PIPE_BUF]) :]
+
+
 @contextlib.contextmanager
-def hold_messages() -> Iterator[list[str]]:
+def hold_messages() -> Iterator[Drawing]:
     """Hold messages back while something is drawn on the terminal; write them afterwards.
 
-    Yield the list of those that are held, so that the latest can be drawn too.
+    Yield what is known of the drawing, so that the latest messages can be drawn too.
     """
-    global held  # noqa: PLW0603 - as there is one stderr
-    messages: list[str] = []
-    held = messages
+    global drawing  # noqa: PLW0603 - as there is one stderr
+    drawing = now = Drawing()
     try:
-        yield messages
+        yield now
     finally:
-        held = None
-        for message in messages:
+        drawing = None
+        for message in now.messages:
             write_message(message)
