@@ -87,12 +87,106 @@ def test_what_has_not_ended(flow: Flow, gate: Gate) -> None:
     assert flow.ask("resume", "--run-key=k")["status"] == "SUCCEEDED"
 
 
-def test_the_key_again(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """Orchesjob's records remain: the same key finds its strict outcomes there again (rule 4.7)."""
+@pytest.mark.parametrize(
+    ("words", "begun"), [(["--keep-output"], ["k:a:1"]), ([], ["k:a:1", "k:a:1"])]
+)
+def test_the_key_again(
+    flow: Flow, fake_orchesjob: FakeOrchesjob, words: list[str], begun: list[str]
+) -> None:
+    """A pruned key is free; where orchesjob has kept its jobs, they are found again (rule 4.7)."""
     flow.start("k", flow.write(TRUE))
-    flow.ask("prune", "--older-than=0s")
+    flow.ask("prune", "--older-than=0s", *words)
     assert flow.start("k", "flow.json")["status"] == "SUCCEEDED"
-    assert len(fake_orchesjob.executions()) == 2  # one beginning, one end
+    assert fake_orchesjob.begun() == begun
+
+
+PRINTING = {"id": "a", "command": ["sh", "-c", "echo 12345; echo 123 >&2; exit 1"], "retries": 1}
+
+
+def outputs(flow: Flow) -> set[str]:
+    """Return the names of the files that hold what steps have printed."""
+    return {path.name for path in (flow.orchesjob.home / "logs").iterdir()}
+
+
+def test_output(each_flow: Flow) -> None:
+    """What all attempts of a run have printed is removed by orchesjob; `prune` says how much.
+
+    What belongs to another run stays, and so does a job of somebody else (rule 9.10).
+    """
+    file = each_flow.write(PRINTING)
+    each_flow.start("k", file, code=1)
+    theirs = outputs(each_flow)
+    each_flow.start("other", file, code=1)
+    theirs = outputs(each_flow) - theirs
+    each_flow.orchesjob.start("x:a:1", "echo", "theirs")
+    each_flow.orchesjob.await_end("x:a:1")
+    each_flow.start("x", file, code=1)
+    (theirs_too,) = each_flow.orchesjob.home.glob(
+        f"logs/{each_flow.orchesjob.status('x:a:1')['job_id']}.stdout"
+    )
+    make_older(each_flow, "k", 40)
+    make_older(each_flow, "x", 40)
+    prune = ("prune", "--older-than=30d")
+    total = "2 runs would be removed, 20 B of output would be freed\n"
+    assert each_flow.run(*prune, "--dry-run", "--format=table").stdout.endswith(total)
+    removed = each_flow.ask(*prune)["removed"]
+    assert [(run["run_key"], run["jobs"], run["output_bytes"]) for run in removed] == [
+        ("x", 0, 0),
+        ("k", 2, 20),
+    ]
+    assert outputs(each_flow) == {
+        *theirs,
+        theirs_too.name,
+        theirs_too.with_suffix(".stderr").name,
+    }
+    assert each_flow.orchesjob.run("status", "--run-key=k:a:2").returncode == 3
+    assert each_flow.orchesjob.status("other:a:2")["status"] == "FAILED"
+    assert each_flow.ask("doctor")["sound"]
+
+
+def test_keep_output(flow: Flow) -> None:
+    """With `--keep-output` orchesjob is not asked for anything."""
+    flow.start("k", flow.write(PRINTING), code=1)
+    before = outputs(flow)
+    flow.environ["ORCHESJOB_BIN"] = "/nonexistent/orchesjob"
+    (removed,) = flow.ask("prune", "--older-than=0s", "--keep-output")["removed"]
+    assert (removed["jobs"], removed["output_bytes"]) == (0, 0)
+    assert outputs(flow) == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ({"fault": "locked"}, "database is locked"),
+        ({"fault": "answer", "text": "[]"}, "expected a JSON object"),
+    ],
+)
+def test_orchesjob_fails(
+    flow: Flow, fake_orchesjob: FakeOrchesjob, fault: dict[str, str], cause: str
+) -> None:
+    """A run whose output orchesjob could not remove stays, and is pruned the next time."""
+    file = flow.write(TRUE)
+    flow.start("one", file)
+    flow.start("two", file)
+    fake_orchesjob.script([{"call": "clean", "key": "two:*", **fault}])
+    finished = flow.run("prune", "--older-than=0s")
+    assert (finished.returncode, finished.stdout) == (2, '{"dry_run":false,"removed":[]}\n')
+    assert "'two', 'one': orchesjob clean" in finished.stderr
+    assert cause in finished.stderr
+    assert run_keys(flow.ask("list")) == ["two", "one"]
+    assert len([call for call in fake_orchesjob.calls() if call["call"] == "clean"]) == 1
+    fake_orchesjob.script([])
+    assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["two", "one"]
+    assert outputs(flow) == set()
+
+
+def test_home_that_is_gone(flow: Flow) -> None:
+    """A run whose orchesjob home is gone is removed, and no empty home is made (rule 4.8)."""
+    flow.start("k", flow.write(TRUE))
+    gone = flow.orchesjob.home
+    gone.rename(gone.with_name("elsewhere"))
+    assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["k"]
+    assert not gone.exists()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +209,7 @@ def test_text(some: Flow) -> None:
     """The text names the removed runs and counts them."""
     shown = some.run("prune", "--older-than=30d", "--format=table").stdout.splitlines()
     assert [line.split()[0] for line in shown] == ["g40", "f40", "2"]
-    assert shown[-1] == "2 runs removed"
+    assert shown[-1] == "2 runs removed, 0 B of output freed"
 
 
 def test_no_database(flow: Flow) -> None:
@@ -128,7 +222,8 @@ def test_no_database(flow: Flow) -> None:
 @pytest.mark.parametrize(
     ("change", "status"), [(REOPENED, "RUNNING"), (ENDED_AGAIN, "FAILED")], ids=["open", "ended"]
 )
-def test_taken_up_again_meanwhile(flow: Flow, change: str, status: str) -> None:
+@pytest.mark.parametrize("words", [[], ["--keep-output"]])
+def test_taken_up_again_meanwhile(flow: Flow, words: list[str], change: str, status: str) -> None:
     """A run that somebody retries before its turn comes keeps everything, locks included.
 
     That is so too if it has ended again by then.
@@ -137,7 +232,8 @@ def test_taken_up_again_meanwhile(flow: Flow, change: str, status: str) -> None:
     flow.start("second", "flow.json")
     with flow.open_database() as database:
         database.execute(AFTER_A_REMOVAL.format(change))
-    assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["second"]
+    assert run_keys(flow.ask("prune", "--older-than=0s", *words), "removed") == ["second"]
     assert flow.status("first")["status"] == status
+    assert flow.orchesjob.status("first:a:1")["status"] == "SUCCEEDED"
     left = {path.name for path in flow.home.glob("locks/*")}
     assert left == {"first.lock", "first.calls"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchesjob_client import CallFailed
 from support.orchesjob import Orchesjob
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -136,6 +137,8 @@ def test_key_like_an_option(orchesjob: Orchesjob, key: str) -> None:
         ["abort"],
         ["abort", "--run-key=k", "--grace-seconds=x"],
         ["unlock"],
+        ["clean"],
+        ["clean", "--job-id=a", "--frobnicate"],
     ],
 )
 def test_usage_errors(orchesjob: Orchesjob, words: list[str]) -> None:
@@ -214,3 +217,41 @@ def test_relative_home(orchesjob: Orchesjob, tmp_path: Path) -> None:
     orchesjob.ask("start", "--run-key=k", "--", "true", cwd=tmp_path / "here")
     assert orchesjob.run("status", "--run-key=k", cwd=tmp_path / "there").returncode == 3
     assert os.listdir(tmp_path / "here") == ["home"]  # noqa: PTH208 - the names
+
+
+def test_clean_one_job(orchesjob: Orchesjob) -> None:
+    """A job that has ended is removed by its id, with its output; another job of its key stays."""
+    orchesjob.start("k", "echo", "1")
+    first = orchesjob.await_end("k")
+    orchesjob.start("k", "echo", "2")
+    second = orchesjob.await_end("k")
+    client = orchesjob.client()
+    assert client.clean(first["job_id"], env=orchesjob.environ)
+    for job, is_there in ((first, False), (second, True)):
+        assert Path(job["stdout_file"]).exists() is is_there
+        assert Path(job["stderr_file"]).exists() is is_there
+    assert orchesjob.status("k")["job_id"] == second["job_id"]
+    assert not client.clean(first["job_id"], env=orchesjob.environ)
+    answer = orchesjob.ask("clean", f"--job-id={second['job_id']}")
+    assert (answer["deleted"], answer["errors"]) == (1, 0)
+    assert [item["job_id"] for item in answer["items"]] == [second["job_id"]]
+    assert orchesjob.run("status", "--run-key=k").returncode == 3
+
+
+def test_clean_a_running_job(orchesjob: Orchesjob) -> None:
+    """A job that runs is never removed."""
+    job = orchesjob.start("k", "sleep", "60")
+    assert not orchesjob.client().clean(job["job_id"], env=orchesjob.environ)
+    assert orchesjob.status("k")["status"] == "RUNNING"
+
+
+def test_clean_what_cannot_be_removed(orchesjob: Orchesjob) -> None:
+    """Output that cannot be removed is an error with its cause, though the job is gone."""
+    orchesjob.start("k", "true")
+    job = orchesjob.await_end("k")
+    path = Path(job["stdout_file"])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(CallFailed, match="directory"):
+        orchesjob.client().clean(job["job_id"], env=orchesjob.environ)
+    assert orchesjob.run("status", "--run-key=k").returncode == 3

@@ -516,9 +516,31 @@ MUTATIONS = (
     Mutation(
         "`prune` removes the files of a run that the store keeps",
         f"{SHELL}/commands/prune.py",
-        "        if not patiently(settings, remove_it):\n            return False\n",
+        "        if not patiently(settings, remove_it):\n            return None\n",
         "        patiently(settings, remove_it)\n",
         "tests/commands/test_prune.py -k meanwhile",
+    ),
+    Mutation(
+        "`prune` removes the output of a run that was retried meanwhile",
+        f"{SHELL}/commands/prune.py",
+        "            if found[0].revision != run.revision:\n                return None\n",
+        "",
+        "tests/commands/test_prune.py -k meanwhile",
+    ),
+    Mutation(
+        "`prune` forgets a run whose output is left",
+        f"{SHELL}/commands/prune.py",
+        "                kept[run.run_key] = str(error)\n",
+        "                kept[run.run_key] = str(error)\n"
+        "                remove(store, run, ended_by, settings, None)\n",
+        "tests/commands/test_prune.py -k orchesjob_fails",
+    ),
+    Mutation(
+        "`prune` removes the output of runs that keep theirs",
+        f"{SHELL}/commands/prune.py",
+        "        cleaner = None if pruning.keep_output else Cleaner(settings)\n",
+        "        cleaner = Cleaner(settings)\n",
+        "tests/commands/test_prune.py -k keep_output",
     ),
     Mutation(
         "`prune` removes a run that was retried and has ended again",

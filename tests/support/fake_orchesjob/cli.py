@@ -18,7 +18,7 @@ from .jobs import (
     with_times,
 )
 from .journal import write_call
-from .words import NOT_FOUND, NOT_RUNNING, Words, crash, leave, stop
+from .words import NOT_FOUND, NOT_RUNNING, Words, complain, crash, leave, stop
 from .worker import launch, run_worker
 
 TYPE_CHECKING = False  # as in `typing`, which takes longer to import than all the rest
@@ -175,6 +175,28 @@ def _unlock(jobs: Jobs, words: Words, faults: Faults) -> None:
     _answer(faults, with_times({"unlocked": True, **allowed}, times))
 
 
+def _clean(jobs: Jobs, words: Words, faults: Faults) -> None:
+    row = _find(jobs, words)
+    if row is None or row["status"] in ACTIVE:
+        _answer(faults, {"deleted": 0, "errors": 0})
+        return
+    item = {name: row[name] for name in ("job_id", "run_key")}
+    selected = with_times(item, {"selected_at": row["finished_at"] or row["started_at"]})
+    errors = 0
+    if not words.has("--dry-run"):
+        for path in (row["stdout_file"], row["stderr_file"]):
+            try:
+                os.unlink(path)  # noqa: PTH108
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                complain(f"warning: {error}")
+                errors += 1
+        jobs.remove(row["job_id"])
+    answer = {"deleted": 1, "errors": errors, "dry_run": words.has("--dry-run")}
+    _answer(faults, {**answer, "items": [selected]})
+
+
 def _logs(jobs: Jobs, words: Words, _: Faults) -> None:
     row = _require(jobs, words)
     path = row[f"{words.text('--stream') or 'stdout'}_file"]
@@ -213,5 +235,6 @@ _CALLS = {
     "status": _status,
     "abort": _abort,
     "unlock": _unlock,
+    "clean": _clean,
     "logs": _logs,
 }

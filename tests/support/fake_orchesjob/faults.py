@@ -3,12 +3,12 @@
 
 `$FAKE_ORCHESJOB_SCRIPT` names a JSON file with a list of rules, which may be missing. A rule says
 
-- which calls: `call` is `start`, `status`, `abort`, `unlock` or `worker`; `key` a glob on the run
-  key (default `*`; `status --running` has the empty key); of the calls that match so far `nth`
-  takes one, `every` each N-th, `from` and `until` a range; without any of these, all;
+- which calls: `call` is `start`, `status`, `abort`, `unlock`, `clean` or `worker`; `key` a glob on
+  the run key (default `*`; `status --running` has the empty key); of the calls that match so far
+  `nth` takes one, `every` each N-th, `from` and `until` a range; without any of these, all;
 - where: `when`, a point that the call passes (default `before`):
   start: before, recorded (row STARTING, no worker), spawned (worker forked), answer, answered;
-  status, unlock: before, answer, answered;
+  status, unlock, clean: before, answer, answered;
   abort: before, recorded (row ABORTED, no signal sent), answer, answered;
   worker: before, recorded (its PID is in the row), spawned (command runs, row STARTING),
   running (row RUNNING), ended (command ended, row RUNNING);

@@ -140,6 +140,11 @@ class Jobs:
         with self.transaction():
             self.database.execute("DELETE FROM jobs WHERE run_key = ?", (run_key,))
 
+    def remove(self, job_id: str) -> None:
+        """Drop one execution; if it is its key's latest, the key is free again."""
+        with self.transaction():
+            self.database.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+
     def reconcile(self, row: Row) -> Row:
         """Return the row as it is now; LOST if its worker is gone."""
         now = self.by_id(row["job_id"]) or row

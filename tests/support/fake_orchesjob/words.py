@@ -20,6 +20,7 @@ OPTIONS: dict[str, tuple[dict[str, type], set[str]]] = {
         set(),
     ),
     "unlock": ({"--run-key": str, "--reason": str, "--ttl": str}, set()),
+    "clean": ({"--job-id": str}, {"--dry-run"}),
     "logs": ({"--run-key": str, "--job-id": str, "--stream": str}, set()),
     "_worker": ({"--job-id": str}, set()),
 }
@@ -100,8 +101,13 @@ def usage(call: str, problem: str) -> NoReturn:
 
 def stop(problem: str, code: int) -> NoReturn:
     """End with one line on stderr."""
-    _write_error(f"orchesjob: {problem}\n")
+    complain(problem)
     leave(code)
+
+
+def complain(problem: str) -> None:
+    """Write one line to stderr."""
+    _write_error(f"orchesjob: {problem}\n")
 
 
 def crash(line: str) -> NoReturn:

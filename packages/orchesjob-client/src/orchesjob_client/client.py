@@ -176,6 +176,28 @@ class OrchesjobClient:
             raise JobNotRunning(name, _message(finished))
         return _one_job(name, finished, job_key=job_key, job_id=job_id)
 
+    def clean(self, job_id: str, *, env: Mapping[str, str] | None = None) -> bool:
+        """Remove a job that has ended, with its output; tell whether there was one.
+
+        An active job stays, and so do other executions of its key. If this was the latest one, the
+        key may run again, even a strict one.
+
+        Raises:
+            OrchesjobError: No usable answer, or a file of its output could not be removed. The job
+                may be gone.
+        """
+        name = "orchesjob clean"
+        finished = self._ask(name, ["clean", f"--job-id={job_id}"], env=env)
+        if finished.exit_code != 0:
+            raise _error(name, finished)
+        answer = parse_json(finished.stdout, call=name)
+        counts = answer if isinstance(answer, dict) else {}
+        if counts.get("errors"):
+            raise CallFailed(name, _message(finished), finished.exit_code)
+        if counts.get("deleted") not in (0, 1):
+            raise BadAnswer(name, "expected a JSON object that says how many jobs were deleted")
+        return bool(counts["deleted"])
+
     def version(self) -> str:
         """Ask for orchesjob's version, such as `1.1.0`.
 

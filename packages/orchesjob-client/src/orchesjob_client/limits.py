@@ -21,7 +21,7 @@ class CallLimits:
 
     Attributes:
         start_sec: For `start`, in addition to the time that it waits for the command.
-        status_sec: For `status` and `--version`.
+        status_sec: For `status`, `clean` and `--version`.
         abort_sec: For `abort`, in addition to the grace between TERM and KILL.
     """
 

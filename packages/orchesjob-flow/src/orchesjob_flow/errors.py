@@ -109,6 +109,26 @@ class NotResumed(FlowError, RuntimeError):
         )
 
 
+class NotPruned(FlowError, RuntimeError):
+    """Old runs that were left, because orchesjob could not remove their output (rule 9.10)."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        """Keep what is wrong, by run key."""
+        super().__init__(dict(errors))
+        self.errors = dict(errors)
+
+    def __str__(self) -> str:
+        """Name the runs, what is wrong, and what to do."""
+        by_cause: dict[str, list[str]] = {}
+        for run_key, error in self.errors.items():
+            by_cause.setdefault(error, []).append(repr(run_key))
+        kept = "; ".join(f"{', '.join(keys)}: {error}" for error, keys in by_cause.items())
+        return (
+            f"not removed, because what they have printed could not be: {kept}; `prune` again, or "
+            "with --keep-output"
+        )
+
+
 class RunNotTerminal(FlowError, RuntimeError):
     """A run that was to be retried has not ended."""
 

@@ -121,6 +121,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     help="Keep the N newest runs of each flow, however old.",
 )
 @option_given_once("--flow-id", metavar="ID", help="Only runs of this flow.")
+@click.option("--keep-output", is_flag=True, help="Leave orchesjob's jobs, and what they printed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @format_option
 @click.pass_obj
@@ -129,10 +130,13 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     older_than_sec: float,
     keep: int,
     flow_id: str | None,
+    keep_output: bool,
     dry_run: bool,
     output: str,
 ) -> int:
-    """Remove runs that ended long ago, with their logs and locks. A run that has not ended stays.
+    """Remove runs that ended long ago, with their logs and output.
+
+    A run that has not ended stays. Steps of a removed run may run again under its key.
 
     \b
     Example:
@@ -140,4 +144,5 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.prune import Pruning, prune
 
-    return prune(settings, Pruning(older_than_sec, keep, flow_id), output, dry_run=dry_run)
+    pruning = Pruning(older_than_sec, keep, flow_id, keep_output)
+    return prune(settings, pruning, output, dry_run=dry_run)

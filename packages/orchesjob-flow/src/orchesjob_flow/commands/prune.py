@@ -1,4 +1,4 @@
-"""`prune`: runs that ended long ago are removed, with their logs and locks (rule 9.10)."""
+"""`prune`: runs that ended long ago are removed, with logs, locks and output (rule 9.10)."""
 
 import re
 import time
@@ -9,23 +9,30 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from flow_store import FlowStore, RunSummary
+from orchesjob_client import OrchesjobError
+from orchesjob_flow.commands.prune_output import Cleaner, Output, Pruned, jobs_of, output_of
+from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
-from orchesjob_flow.views.text import clock_time, visible
+from orchesjob_flow.views.text import clock_time, size_text, visible
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
 
 
 class Pruning(NamedTuple):
-    """What is removed: what ended `older_than_sec` ago, but not the newest `keep` of a flow."""
+    """What is removed: what ended `older_than_sec` ago, but not the newest `keep` of a flow.
+
+    With `keep_output`, orchesjob keeps the jobs of these runs and what they have printed.
+    """
 
     older_than_sec: float
     keep: int = 0
     flow_id: str | None = None
+    keep_output: bool = False
 
 
 def parse_age(text: str) -> float:
@@ -44,29 +51,51 @@ def parse_age(text: str) -> float:
 
 
 def prune(settings: Settings, pruning: Pruning, output: str, *, dry_run: bool) -> int:
-    """Remove runs and print them as `json` or as a `table`; with `dry_run` only print them."""
-    removed = remove_runs(settings, pruning, dry_run=dry_run)
+    """Remove runs and print them as `json` or as a `table`; with `dry_run` only print them.
+
+    Raises:
+        NotPruned: Of at least one, orchesjob could not remove the output.
+    """
+    kept: dict[str, str] = {}
+    removed = remove_runs(settings, pruning, kept, dry_run=dry_run)
     if output == "json":
         print_json(pruned_json(removed, dry_run=dry_run))
     else:
         write_result(pruned_text(removed, dry_run=dry_run))
+    if kept:
+        raise NotPruned(kept)
     return DONE
 
 
-def remove_runs(settings: Settings, pruning: Pruning, *, dry_run: bool) -> list[RunSummary]:
-    """Remove runs and return them, the newest first; with `dry_run` only return them."""
+def remove_runs(
+    settings: Settings, pruning: Pruning, kept: dict[str, str], *, dry_run: bool
+) -> list[Pruned]:
+    """Remove runs and return them, the newest first; with `dry_run` only return them.
+
+    Into `kept` comes, by run key, why orchesjob could not remove the output of a run.
+    """
     if not settings.home.database.exists():
         settings.home.refuse_missing()
         return []
     ended_by = time.time() - pruning.older_than_sec
     if dry_run:
         with FlowStore.open_readonly(settings.home.database) as store:
-            return list(removable(store, pruning, ended_by))
+            return [
+                Pruned(run, Output() if pruning.keep_output else output_of(store, run.run_key))
+                for run in removable(store, pruning, ended_by)
+            ]
+    removed = []
     with open_store(settings) as store:
-        found = list(removable(store, pruning, ended_by))
-        removed = [run for run in found if remove(store, run, ended_by, settings)]
+        cleaner = None if pruning.keep_output else Cleaner(settings)
+        for run in list(removable(store, pruning, ended_by)):
+            try:
+                output = remove(store, run, ended_by, settings, cleaner)
+            except OrchesjobError as error:
+                kept[run.run_key] = str(error)
+            else:
+                removed += [] if output is None else [Pruned(run, output)]
         store.checkpoint()
-        return removed
+    return removed
 
 
 def removable(store: FlowStore, pruning: Pruning, ended_by: float) -> Iterator[RunSummary]:
@@ -79,36 +108,55 @@ def removable(store: FlowStore, pruning: Pruning, ended_by: float) -> Iterator[R
             yield run
 
 
-def remove(store: FlowStore, run: RunSummary, ended_by: float, settings: Settings) -> bool:
-    """Remove a run, unless it has changed since it was chosen; tell whether it was removed.
+def remove(
+    store: FlowStore,
+    run: RunSummary,
+    ended_by: float,
+    settings: Settings,
+    cleaner: Cleaner | None,
+) -> Output | None:
+    """Remove a run, unless it has changed since it was chosen; return what went of its output.
 
-    Somebody may have retried it meanwhile, and it may have ended again.
+    Somebody may have retried it meanwhile, and it may have ended again. Its output is removed
+    first: for a run that is not recorded any more, nobody could remove it later.
+
+    Raises:
+        OrchesjobError: Its output could not be removed; so the run is left too.
     """
     handle = RunHandle(run.run_key, settings)
     lock = handle.lock()
     if lock is None:
-        return False
+        return None
     with closing(lock):
+        output = Output()
+        if cleaner is not None and (found := jobs_of(store, run.run_key)) is not None:
+            if found[0].revision != run.revision:
+                return None
+            output = cleaner.clean(*found)
         remove_it = partial(store.remove, run.run_key, revision=run.revision, finished_by=ended_by)
         if not patiently(settings, remove_it):
-            return False
+            return None
         logs = (handle.log(stream) for stream in ("stdout", "stderr"))
         # The run's lock is removed last, while it is held: whoever waits for it sees it gone.
         for path in (*logs, handle.calls_lock_path, handle.lock_path):
             with suppress(FileNotFoundError):
                 path.unlink()
-    return True
+    return output
 
 
-def pruned_text(removed: Sequence[RunSummary], *, dry_run: bool) -> str:
-    """Name the runs that were removed, or would be, and count them."""
-    lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run in removed]
-    verb = "would be removed" if dry_run else "removed"
+def pruned_text(removed: Sequence[Pruned], *, dry_run: bool) -> str:
+    """Name the runs that were removed, or would be, and count them and their output."""
+    lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run, _ in removed]
+    would = "would be " if dry_run else ""
     noun = "run" if len(removed) == 1 else "runs"
-    return "".join(f"{line}\n" for line in [*lines, f"{len(removed)} {noun} {verb}"])
+    total = f"{len(removed)} {noun} {would}removed"
+    if any(output.jobs for _, output in removed):
+        size = sum(output.size for _, output in removed)
+        total += f", {size_text(size)} of output {would}freed"
+    return "".join(f"{line}\n" for line in [*lines, total])
 
 
-def pruned_json(removed: Sequence[RunSummary], *, dry_run: bool) -> dict[str, Any]:
+def pruned_json(removed: Sequence[Pruned], *, dry_run: bool) -> dict[str, Any]:
     """Describe what was removed, or would be."""
     return {
         "dry_run": dry_run,
@@ -118,7 +166,9 @@ def pruned_json(removed: Sequence[RunSummary], *, dry_run: bool) -> dict[str, An
                 "flow_id": run.flow_id,
                 "status": run.status.value,
                 "finished_at": run.finished_at,
+                "jobs": output.jobs,
+                "output_bytes": output.size,
             }
-            for run in removed
+            for run, output in removed
         ],
     }

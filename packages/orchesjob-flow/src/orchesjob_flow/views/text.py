@@ -14,6 +14,7 @@ UNSAFE = re.compile(
 )
 COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
 CUT = "..."
+UNITS = ("B", "kB", "MB", "GB")
 
 
 def visible(text: str) -> str:
@@ -30,6 +31,16 @@ def clock_time(timestamp: float | None) -> str:
     if timestamp is None:
         return "-"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes in units of a thousand.
+
+    >>> size_text(999), size_text(1_500), size_text(2_000_000_000)
+    ('999 B', '1.5 kB', '2.0 GB')
+    """
+    power = min((len(str(size)) - 1) // 3, len(UNITS) - 1)
+    return f"{size / 1_000**power:.{min(power, 1)}f} {UNITS[power]}"
 
 
 def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
