@@ -184,7 +184,7 @@ def test_left_overs(each_flow: Flow, gate: Gate, tmp_path: Path, *, lost: bool) 
     job = each_flow.await_job("k")
     if lost:
         os.kill(job["worker_pid"], signal.SIGKILL)
-        each_flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
+        each_flow.await_status("k", lambda run: run["steps"][0]["error"] is not None)
     run = each_flow.ask("cancel", "--run-key=k", "--grace-seconds=0.2")
     assert (run["status"], run["steps"][0]["attempt_no"]) == ("CANCELLED", 1)
     started = [job["target_pid"], *(int(pid.read_text(encoding="utf-8")) for pid in pids)]

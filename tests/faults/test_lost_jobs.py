@@ -28,11 +28,11 @@ def test_dead_start(flow: Flow, fake_orchesjob: FakeOrchesjob, *, strict: bool) 
     assert fake_orchesjob.begun() == ["k:a:2"]
 
 
-def test_lost_without_retries(flow: Flow, gate: Gate) -> None:
+def test_lost_with_all_its_processes(flow: Flow, gate: Gate) -> None:
     """The outcome of a lost job is unknown: the step has failed, and its error says so (5.3)."""
     flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
     gate.await_arrival()
-    os.kill(flow.await_job("k")["worker_pid"], signal.SIGKILL)
+    kill_job(flow.await_job("k"))
     run = flow.await_status("k", lambda run: run["finished_at"] is not None)
     step = run["steps"][0]
     assert (step["status"], step["orchesjob_status"]["status"]) == ("FAILED", "LOST")
@@ -72,6 +72,14 @@ def lose_the_worker(_: Flow, job: Any) -> None:
     os.kill(job["worker_pid"], signal.SIGKILL)
 
 
+def await_loss(flow: Flow, job: Any) -> Any:
+    """Wait until the first step says that its job is lost and alive; return the step."""
+    alive = f"but attempt 1 is still alive: pid {job['target_pid']} (sh -c"
+    run = flow.await_status("k", lambda run: alive in (run["steps"][0]["error"] or ""))
+    assert (run["status"], run["steps"][0]["status"]) == ("RUNNING", "RUNNING")
+    return run["steps"][0]
+
+
 @pytest.mark.parametrize("lose", [lose_the_home, lose_the_worker])
 @LONG_IF_REAL
 def test_survivor(each_flow: Flow, gate: Gate, lose: Callable[[Flow, Any], None]) -> None:
@@ -81,16 +89,76 @@ def test_survivor(each_flow: Flow, gate: Gate, lose: Callable[[Flow, Any], None]
     gate.await_arrival()
     job = each_flow.await_job("k")
     lose(each_flow, job)
-    run = each_flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
-    step = run["steps"][0]
-    assert f"pid {job['target_pid']}" in step["error"]
-    assert (step["run_key"], step["attempt_no"]) == ("k:a:2", 1)
+    assert await_loss(each_flow, job)["attempt_no"] == 1
     assert not gate.has_arrival()
     gate.let_through()  # the survivor ends
     gate.await_arrival()  # and only then the second attempt begins
     assert is_gone(job["target_pid"])
     gate.let_through()
     assert runner.wait() == 0
+
+
+WAITING = {"id": "b", "command": ["true"], "when": "a.finished"}
+
+
+@LONG_IF_REAL
+def test_what_waits_for_a_lost_job(each_flow: Flow, gate: Gate) -> None:
+    """Without retries too: nothing that waits for a lost step begins beside it (rule 5.8).
+
+    `status` and `explain` say why, a new runner finds the same, and once nothing of it is alive it
+    has failed.
+    """
+    file = each_flow.write({"id": "a", "command": gate.command()}, WAITING)
+    job = each_flow.abandon(file, gate)
+    os.kill(job["worker_pid"], signal.SIGKILL)
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    step = await_loss(each_flow, job)
+    assert step["reason"] == step["error"]
+    first, second = each_flow.ask("explain", "--run-key=k", "--format=json")["steps"]
+    assert first["reason"] == step["error"]
+    assert second["reason"].startswith("waits for a RUNNING")
+    runner.kill()
+    runner.wait()
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    each_flow.await_status("k", lambda run: run["runner"] is not None)
+    assert await_loss(each_flow, job) == step
+    gate.let_through()
+    first, second = json.loads(runner.communicate()[0])["steps"]
+    assert (first["status"], second["status"]) == ("FAILED", "SUCCEEDED")
+    assert first["error"].startswith("outcome unknown: ")
+    assert second["started_at"] >= first["finished_at"]
+
+
+AN_HOUR_AGO = {
+    "cancel": "",
+    "timeout": "UPDATE attempts SET running_mono = running_mono - 3600",
+    "flow timeout": "UPDATE runs SET deadline_mono = deadline_mono - 3600",
+}
+
+
+@pytest.mark.parametrize("how", AN_HOUR_AGO)
+@LONG_IF_REAL
+def test_a_lost_job_is_ended(each_flow: Flow, gate: Gate, how: str) -> None:
+    """What is alive of a lost attempt is ended by `cancel` and by both time limits (5.5, 5.6)."""
+    limit: dict[str, Any] = {"timeout_sec": 3600}
+    step = {"id": "a", "command": gate.command(), **(limit if how == "timeout" else {})}
+    file = each_flow.write(step, WAITING, **(limit if how == "flow timeout" else {}))
+    job = each_flow.abandon(file, gate)
+    os.kill(job["worker_pid"], signal.SIGKILL)
+    if AN_HOUR_AGO[how]:
+        each_flow.change(AN_HOUR_AGO[how])
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    if how == "cancel":
+        await_loss(each_flow, job)
+        each_flow.ask("cancel", "--run-key=k")
+    assert runner.wait() == 1
+    assert is_gone(job["target_pid"])
+    run = each_flow.status("k")
+    assert [step["status"] for step in run["steps"]] == {
+        "cancel": ["CANCELLED", "CANCELLED"],
+        "timeout": ["FAILED", "SUCCEEDED"],
+        "flow timeout": ["CANCELLED", "CANCELLED"],
+    }[how]
 
 
 @LONG_IF_REAL
@@ -100,9 +168,10 @@ def test_lost_and_alive(each_flow: Flow, gate: Gate) -> None:
     job = each_flow.abandon(file, gate)
     each_flow.orchesjob.plant("k:a:1", status="LOST")
     runner = each_flow.spawn("start", "--run-key=k", file)
-    run = each_flow.await_status("k", lambda run: run["steps"][0]["status"] == "DELAYED")
-    for name in ("worker_pid", "target_pid"):
-        assert f"pid {job[name]}" in run["steps"][0]["error"]
+    alive = f"pid {job['target_pid']} ("
+    run = each_flow.await_status("k", lambda run: alive in (run["steps"][0]["error"] or ""))
+    assert f"pid {job['worker_pid']} (" in run["steps"][0]["error"]
+    assert run["steps"][0]["status"] == "RUNNING"
     assert not gate.has_arrival()
     gate.let_through(2)  # the survivor, and then the second attempt
     assert json.loads(runner.communicate()[0])["steps"][0]["attempt_no"] == 2

@@ -62,6 +62,53 @@ MUTATIONS = (
         "    if not survivors or step.row.failures > 1:\n        turn.run.enqueue(step)\n",
     ),
     Mutation(
+        "a lost attempt has failed although a process of it lives",
+        f"{ENGINE}/losses.py",
+        "    elif survivors:\n        note",
+        "    elif survivors and attempt.row.number > 1:\n        note",
+    ),
+    Mutation(
+        "what somebody else has aborted has ended at once",
+        f"{ENGINE}/attempts.py",
+        "            losses.aborted(turn, attempt, describe_abort(report))\n",
+        "            outcomes.failed(turn, step, attempt, describe_abort(report))\n",
+    ),
+    Mutation(
+        "the end of what is alive of a lost attempt goes unnoticed",
+        f"{ENGINE}/losses.py",
+        "    if attempt.call is None:\n        look_later",
+        "    if attempt.call is not None:\n        look_later",
+    ),
+    Mutation(
+        "an end that came before the watch goes unnoticed",
+        f"{ENGINE}/losses.py",
+        "watch is Watch.GONE or loss.exited:",
+        "watch is Watch.GONE:",
+    ),
+    Mutation(
+        "a lost attempt is not ended, though that was decided meanwhile",
+        f"{ENGINE}/losses.py",
+        "    if attempt.row.abort_reason is not None:\n"
+        "        calls.end_remains(turn, attempt)\n"
+        "    elif survivors:",
+        "    if survivors:",
+        "packages/orchesjob-flow/tests/engine/test_update.py",
+    ),
+    Mutation(
+        "what is lost and alive has no time limit",
+        f"{ENGINE}/losses.py",
+        "        set_timeout(turn, step, attempt)\n",
+        "        pass\n",
+        "packages/orchesjob-flow/tests/simulation/test_losses.py",
+    ),
+    Mutation(
+        "a process is watched though its PID is another's by now",
+        f"{CLIENT}/processes/watcher.py",
+        "Watch.WATCHING if alive and not has_ended(pidfd)",
+        "Watch.WATCHING if not has_ended(pidfd)",
+        "packages/orchesjob-client/tests/test_watcher.py",
+    ),
+    Mutation(
         "an aborted job is taken for gone",
         f"{ENGINE}/attempts.py",
         "            calls.end_remains(turn, attempt)\n        case Verdict.ABORTED:",

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from orchesjob_client import JobReport, JobWatcher, Watch
+from orchesjob_client import JobReport, JobWatcher, Process, Watch
+from orchesjob_client.processes import proc_table
 
 type Answer = Callable[..., dict[str, Any]]
 type Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -107,6 +109,36 @@ def test_thread_is_gone(watcher: JobWatcher, report: Report) -> None:
     assert state is Watch.GONE
 
 
+def found(pid: int) -> Process:
+    """Describe a living process as a search does."""
+    ticks = proc_table.read_started(pid)
+    assert ticks is not None
+    return Process(pid, ticks, "", "")
+
+
+def test_a_process(watcher: JobWatcher, exits: Exits, spawn: Spawn) -> None:
+    """The end of any process that was found is reported too, whatever its command line is."""
+    process = spawn("nothing of a job")
+    assert watcher.watch_process("a", found(process.pid)) is Watch.WATCHING
+    assert exits.empty()
+    end(process)
+    assert exits.get(timeout=10) == "a"
+
+
+def test_a_process_that_has_ended(watcher: JobWatcher, exits: Exits, spawn: Spawn) -> None:
+    """A process that is a zombie, is reaped, or whose PID is another's by now, is gone."""
+    process = spawn("x")
+    before = found(process.pid)
+    other = attrs.evolve(before, started_ticks=before.started_ticks - 1)
+    assert watcher.watch_process("a", other) is Watch.GONE
+    end(process)
+    await_zombie(process)
+    assert watcher.watch_process("a", before) is Watch.GONE
+    process.wait()
+    assert watcher.watch_process("a", before) is Watch.GONE
+    assert exits.empty()
+
+
 def test_unsupported(exits: Exits, spawn: Spawn, report: Report) -> None:
     """Without a PID, without pidfds or after the end, one has to ask now and then."""
     worker = spawn(JOB)
@@ -125,16 +157,17 @@ def test_unsupported(exits: Exits, spawn: Spawn, report: Report) -> None:
 def test_no_descriptors(watcher: JobWatcher, spawn: Spawn, report: Report, spare: int) -> None:
     """A system short of descriptors cannot watch, and says so instead of failing."""
     worker = spawn(JOB)
+    process = found(worker.pid)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + spare, hard))
     try:
         # With one to spare the pidfd can be had, but the command line cannot be read.
-        state = watcher.watch("a", report(worker.pid))
+        states = watcher.watch("a", report(worker.pid)), watcher.watch_process("a", process)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert state is Watch.UNSUPPORTED
+    assert states == (Watch.UNSUPPORTED, Watch.UNSUPPORTED)
     assert watcher.watch("a", report(worker.pid)) is Watch.WATCHING
 
 

@@ -6,10 +6,17 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import CancelRequest, FlowStore
-from orchesjob_client import CallFailed, JobReport, Process, Watch
+from orchesjob_client import DEFAULT_GRACE_SEC, CallFailed, JobReport, Process, Watch
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
-from orchesjob_flow.engine.effects import EndSurvivors, SetTimer, StartJob
+from orchesjob_flow.engine.effects import (
+    Effect,
+    EndSurvivors,
+    LookForSurvivors,
+    SetTimer,
+    StartJob,
+    WatchProcess,
+)
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
@@ -146,9 +153,44 @@ def test_many_survivors(run: RunState) -> None:
     crowd = [Process(pid, 1, f"sleep {pid}", "mark") for pid in range(1, 6)]
     decision = update(run, SurvivorsSeen(FIRST, crowd), NOW)
     assert decision.changes.steps[0].error == (
-        "waits for attempt 1 to be gone: "
+        "orchesjob lost the job (its worker vanished), but attempt 1 is still alive: "
         "pid 1 (sleep 1), pid 2 (sleep 2), pid 3 (sleep 3), and 2 more; end it to go on"
     )
+
+
+OLD, YOUNG = Process(9, 1, "sh", "mark"), Process(8, 2, "sleep", "mark")
+LOOK, AWAIT = LookForSurvivors(FIRST, ("k:a:1",)), WatchProcess(FIRST, OLD)
+END = EndSurvivors(FIRST, ("k:a:1",), DEFAULT_GRACE_SEC)
+AGAIN = SetTimer(NOW.mono + 1, TimerDue(Timer.SURVIVORS, FIRST))
+SEEN = SurvivorsSeen(FIRST, [YOUNG, OLD])
+CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
+WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
+LOST: list[tuple[str, list[Event], list[Effect]]] = [
+    ("nothing is known", [], [LOOK]),
+    ("it is alive", [SEEN], [AWAIT]),
+    ("its end will announce itself", [SEEN, WATCHED], []),
+    ("it has ended", [SEEN, WATCHED, JobExited(FIRST)], [AGAIN]),
+    ("it has ended before it was watched", [SEEN, GONE], [AGAIN]),
+    ("it has ended before that was known", [SEEN, JobExited(FIRST), WATCHED], [AGAIN]),
+    ("it may have ended", [SEEN, GONE, TimerDue(Timer.SURVIVORS, FIRST)], [LOOK]),
+    ("a cancel comes during the look", [CANCEL, SEEN], [END]),
+    ("a cancel comes between look and watch", [SEEN, CANCEL, WATCHED], [END]),
+    ("a cancel comes while it is watched", [SEEN, WATCHED, CANCEL], [END]),
+    ("it ends by itself after a cancel", [SEEN, WATCHED, CANCEL, JobExited(FIRST)], []),
+]
+
+
+@pytest.mark.parametrize(("_what", "events", "effects"), LOST, ids=[what for what, *_ in LOST])
+def test_lost(run: RunState, _what: str, events: list[Event], effects: list[Effect]) -> None:
+    """What is alive of a lost attempt is awaited, ended only for a reason, and looked for (5.8)."""
+    update(run, RunnerStarted(), NOW)
+    decision = update(run, StartAnswered(FIRST, report("LOST")), NOW)
+    for event in events:
+        decision = update(run, event, NOW)
+    asked = [one for one in decision.effects if one in (AGAIN, LOOK, AWAIT, END)]
+    assert asked == effects
+    assert run.steps[0].row.status == "RUNNING"
+    assert run.steps[1].row.attempt_no == 0
 
 
 def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:

@@ -18,8 +18,10 @@ from orchesjob_client import (
     JobNotRunning,
     JobReport,
     OrchesjobClient,
+    Process,
     Watch,
 )
+from orchesjob_client.processes import proc_table
 from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,
@@ -28,6 +30,7 @@ from orchesjob_flow.engine.effects import (
     LookForSurvivors,
     StartJob,
     WatchJob,
+    WatchProcess,
 )
 from orchesjob_flow.engine.events import (
     AbortAnswered,
@@ -195,6 +198,15 @@ def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> No
     event = perform(WatchJob(ID, job))
     assert isinstance(event, WatchAnswered)
     assert event.watch is not Watch.WATCHING
+
+
+def test_a_process_that_is_watched(perform: Callable[[Any], Event]) -> None:
+    """A process that was found is watched if it is still that one (rule 5.8)."""
+    ticks = proc_table.read_started(os.getpid())
+    assert ticks is not None
+    for started_ticks, watch in ((ticks, Watch.WATCHING), (ticks - 1, Watch.GONE)):
+        process = Process(os.getpid(), started_ticks, "", "")
+        assert perform(WatchProcess(ID, process)) == WatchAnswered(ID, watch)
 
 
 def test_no_survivors(perform: Callable[[Any], Event]) -> None:

@@ -161,6 +161,8 @@ class Waiting:
 
     def _its_end_will_be_noticed(self, attempt: OpenAttempt) -> bool:
         """Tell whether an attempt that is left alone is watched or polled for."""
+        if attempt.loss is not None:
+            return self.jobs.is_watched(attempt.attempt_key)
         if attempt.worker_gone or attempt.row.abort_reason is not None:
             return False
         if attempt.watch is Watch.WATCHING:

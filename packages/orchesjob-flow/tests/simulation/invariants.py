@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
-from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from flow_store import AttemptStatus, FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
 from orchesjob_flow.engine.events import AttemptId
@@ -64,6 +64,15 @@ def no_attempt_beside_its_predecessor(world: "World", execution: Execution) -> N
     step, _ = attempt_of(world, execution.key)
     for other in world.executions(f"{step.step_id}:"):
         assert other.end is not None, f"{execution.key} runs beside {other.key}"
+        assert other.left_pid is None, f"{execution.key} runs beside what {other.key} has left"
+
+
+def nothing_begins_beside_what_it_waits_for(world: "World", execution: Execution) -> None:
+    """No command begins while that of a step that its step waits for runs, seen or unseen (5.8)."""
+    step, _ = attempt_of(world, execution.key)
+    for name in spec_of(world, step).waits_for:
+        alive = [other.key for other in world.executions(f"{name}:") if other.end is None]
+        assert not alive, f"{execution.key} begins while {alive} run"
 
 
 def its_own_command(world: "World", execution: Execution) -> None:
@@ -83,6 +92,7 @@ AT_A_BEGINNING = (
     recorded_before_it_begins,
     nothing_runs_twice,
     no_attempt_beside_its_predecessor,
+    nothing_begins_beside_what_it_waits_for,
     its_own_command,
     nothing_begins_after_the_end,
 )
@@ -248,9 +258,6 @@ def outcomes_are_true(world: "World", commit: Commit) -> None:
             job.exit_code in (*spec.success_exit_codes, *spec.skip_exit_codes) for job in ended
         )
         executions = [found for found in world.jobs.ledger if found.key == run_key]
-        assert all(found.end is not None for found in executions) or may_be_alive(attempt), (
-            f"{run_key} is {attempt.status} while it runs"
-        )
         match attempt.status:
             case AttemptStatus.SUCCEEDED | AttemptStatus.SKIPPED as status:
                 right = good[status]
@@ -265,6 +272,14 @@ def outcomes_are_true(world: "World", commit: Commit) -> None:
                 if attempt.error and attempt.error.startswith("exit code"):
                     codes = [f"exit code {found.code}" for found in executions]
                     assert not codes or attempt.error in codes, f"{run_key}: {attempt.error}"
+
+
+def ended_means_gone(world: "World", commit: Commit) -> None:
+    """No attempt is closed, and so no step terminal, while its command runs, LOST or not (5.8)."""
+    for attempt in commit.newly_closed:
+        key = commit.key_of(attempt)
+        alive = [one for one in world.jobs.ledger if one.key == key and one.end is None]
+        assert not alive, f"{key} is {attempt.status} while it runs"
 
 
 def timeouts_are_true(world: "World", commit: Commit) -> None:
@@ -374,6 +389,7 @@ AFTER_A_COMMIT = (
     retries_are_accounted_for,
     no_more_at_once_than_allowed,
     outcomes_are_true,
+    ended_means_gone,
     timeouts_are_true,
     flow_timeouts_are_true,
     delays_are_kept,
@@ -531,9 +547,3 @@ def spec_of(world: "World", step: Step) -> StepSpec:
 def has_timed_out(run: Run) -> bool:
     """Tell whether a run has been ended by its own timeout (9.12)."""
     return run.status is FlowStatus.FAILED and (run.error or "").startswith("timed out")
-
-
-def may_be_alive(attempt: Attempt) -> bool:
-    """Tell whether an attempt's error admits that it may run on."""
-    error = attempt.error or ""
-    return error.startswith(("outcome unknown", "aborted from outside"))

@@ -10,10 +10,11 @@ from enum import Enum
 
 import attrs
 
-from orchesjob_client import JobReport, Process
+from orchesjob_client import JobReport, Process, Watch
 
 from .machine import Machine
 
+LAUNCHER_PID = 999  # that of every launcher: nobody needs to tell them apart
 ACTIVE = {"STARTING", "RUNNING"}
 
 
@@ -32,7 +33,7 @@ class Plan:
     It runs for `seconds` (0: it ends before `start` answers) and ends with `code`, -N for signal N.
     Its worker vanishes after `worker_lives` seconds, somebody else aborts it after `aborted_after`;
     it is seen to run `born_after` seconds after its worker began; without `spawns` there is no such
-    program.
+    program. When it has ended, it leaves a process behind for `leaves` seconds.
     """
 
     seconds: float = 1.0
@@ -42,13 +43,15 @@ class Plan:
     born_after: float = 0.0
     spawns: bool = True
     obeys: Obeys = Obeys.TERM
+    leaves: float = 0.0
 
 
 @attrs.define(eq=False)
 class Execution:
     """An entry of the ledger: one command that really ran, from `begin` to `end` (monotonic).
 
-    `code` is its exit code if it ended by itself; `boot` is what gives `begin` its meaning.
+    `code` is its exit code if it ended by itself; `boot` is what gives `begin` its meaning;
+    `left_pid` is that of what it has left alive.
     """
 
     key: str
@@ -59,6 +62,7 @@ class Execution:
     boot: int
     end: float | None = None
     code: int | None = None
+    left_pid: int | None = None
 
 
 @attrs.define(eq=False)
@@ -108,6 +112,8 @@ class SimulatedOrchesjob:
         self.on_write: Callable[[str], None] = lambda _: None
         """Is called with the key of every row that is written."""
         self._jobs: list[Job] = []
+        self._on_end: dict[int, list[Callable[[], None]]] = {}
+        """Who is to be told of the end of a process, by its id."""
         self._on_begin = on_begin
         self._written: list[tuple[Job, dict[str, object]]] = []
         """Each write's row, and what was overwritten: nothing where the row was made."""
@@ -204,13 +210,23 @@ class SimulatedOrchesjob:
         if job.worker_alive and job.status in ACTIVE:
             status = "FAILED" if job.plan.code else "SUCCEEDED"
             self._write(job, status=status, exit_code=job.plan.code)
+        if job.plan.leaves:
+            job.execution.left_pid = self.machine.new_pid()
+            self.machine.after(job.plan.leaves, lambda: self._end_left(job))
         self._end(job)
+
+    def _end_left(self, job: Job) -> None:
+        """End what a command has left alive."""
+        if job.execution is not None and job.execution.left_pid is not None:
+            pid, job.execution.left_pid = job.execution.left_pid, None
+            self._tell_end(pid)
 
     def _end(self, job: Job) -> None:
         if job.execution is None or job.execution.end is not None:
             return
         job.execution.end = self.machine.mono
         self.kill_worker(job)
+        self._tell_end(job.execution.pid)
 
     def kill_worker(self, job: Job) -> None:
         """Let a worker vanish, and tell whoever watches it."""
@@ -218,6 +234,28 @@ class SimulatedOrchesjob:
             job.worker_alive = False
             for tell in job.on_exit:
                 tell()
+            self._tell_end(job.worker_pid)
+
+    def _tell_end(self, pid: int | None) -> None:
+        for tell in self._on_end.pop(pid or 0, ()):
+            tell()
+
+    def watch(self, process: Process, tell: Callable[[], None]) -> Watch:
+        """Let somebody be told of the end of a process, if that is alive and no launcher."""
+        if process.pid == LAUNCHER_PID:
+            return Watch.UNSUPPORTED
+        if process.pid not in {found.pid for found in self.processes(self.rows_ever())}:
+            return Watch.GONE
+        self._on_end.setdefault(process.pid, []).append(tell)
+        return Watch.WATCHING
+
+    def is_watched(self, key: str) -> bool:
+        """Tell whether somebody will be told of the end of a living process of a key."""
+        return any(process.pid in self._on_end for process in self.processes([key]))
+
+    def rows_ever(self) -> set[str]:
+        """Return all keys under which a job was ever made."""
+        return {job.key for job in self._jobs}
 
     def status(self, key: str) -> JobReport | None:
         """`status`: notices first which workers have vanished."""
@@ -254,9 +292,13 @@ class SimulatedOrchesjob:
     def _signal(self, job: Job, grace_sec: float) -> None:
         self.kill_worker(job)
         if job.plan.obeys is Obeys.TERM:
-            self._end(job)
+            self._end_all(job)
         elif job.plan.obeys is Obeys.KILL:
-            self.machine.after(grace_sec, lambda: self._end(job))
+            self.machine.after(grace_sec, lambda: self._end_all(job))
+
+    def _end_all(self, job: Job) -> None:
+        self._end(job)
+        self._end_left(job)
 
     def processes(
         self, keys: Iterable[str], command: tuple[str, ...] | None = None
@@ -271,10 +313,12 @@ class SimulatedOrchesjob:
                 continue
             if job.execution is not None and job.execution.end is None:
                 alive.append(Process(job.execution.pid, 1, " ".join(job.command), "mark"))
+            if job.execution is not None and job.execution.left_pid is not None:
+                alive.append(Process(job.execution.left_pid, 1, "left", "mark"))
             if job.worker_alive and job.worker_pid is not None:
                 alive.append(Process(job.worker_pid, 1, "worker", "mark"))
             if job.launcher_alive:
-                alive.append(Process(999, 1, "launcher", "mark"))
+                alive.append(Process(LAUNCHER_PID, 1, "launcher", "mark"))
         return alive
 
     def end_processes(self, keys: Iterable[str], grace_sec: float) -> None:
@@ -289,11 +333,14 @@ class SimulatedOrchesjob:
 
     def restart(self) -> None:
         """End every process as a power cut does: nobody writes anything any more."""
+        self._on_end.clear()
         for job in self._jobs:
             job.worker_alive = job.launcher_alive = False
             job.on_exit.clear()
-            if job.execution is not None and job.execution.end is None:
-                job.execution.end = self.machine.mono
+            if job.execution is not None:
+                job.execution.left_pid = None
+                if job.execution.end is None:
+                    job.execution.end = self.machine.mono
 
     def latest(self, key: str) -> Job | None:
         """Return the latest row of a key."""

@@ -6,6 +6,7 @@ to the runner that asked, if it still lives.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from orchesjob_client import (
     DEFAULT_START_TIMEOUT_SEC,
@@ -24,6 +25,7 @@ from orchesjob_flow.engine.effects import (
     LookForSurvivors,
     StartJob,
     WatchJob,
+    WatchProcess,
 )
 from orchesjob_flow.engine.events import (
     AbortAnswered,
@@ -142,6 +144,9 @@ class Calls:
             case WatchJob():
                 key = effect.job.job_key
                 self._call("watch", effect, key, inbox, lambda: self._watch(effect, inbox))
+            case WatchProcess():
+                key = self._key_of(effect.attempt)
+                self._call("watch", effect, key, inbox, lambda: self._watch_process(effect, inbox))
             case LookForSurvivors():
                 self._look("look", effect, inbox)
             case EndSurvivors():
@@ -171,6 +176,12 @@ class Calls:
         job.on_exit.append(lambda: self._post(JobExited(effect.attempt), inbox))
         return WatchAnswered(effect.attempt, Watch.WATCHING)
 
+    def _watch_process(self, effect: WatchProcess, inbox: VirtualInbox) -> Event:
+        if not self.pidfd:
+            return WatchAnswered(effect.attempt, Watch.UNSUPPORTED)
+        tell = partial(self._post, JobExited(effect.attempt), inbox)
+        return WatchAnswered(effect.attempt, self._jobs.watch(effect.process, tell))
+
     def _look(
         self,
         call: str,
@@ -193,7 +204,7 @@ class Calls:
     def _call(
         self,
         call: str,
-        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob,
+        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob | WatchProcess,
         key: str,
         inbox: VirtualInbox,
         act: Callable[[], Event],
@@ -249,7 +260,7 @@ class Calls:
     def _do(
         self,
         call: str,
-        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob,
+        effect: StartJob | AskStatus | AskRunning | AbortJob | WatchJob | WatchProcess,
         act: Callable[[], Event],
         fault: str,
     ) -> Event:

@@ -30,6 +30,8 @@ LONGEST_CALL_SEC = 500.0
 LONGEST_ATTEMPT_SEC = 60.0
 SOON_SEC = 10.0
 SURVIVAL_SEC = 45.0
+LEAVING = 0.3
+"""Which part of the commands that fail leave a process behind."""
 RETRIED = 0.3
 """Which part of the runs is retried after its end."""
 
@@ -79,6 +81,7 @@ class Storm:
         self._stop_sec: float | None = None
         self._stopped = False
         self._recycles = False
+        self._leave_processes()
         self._arrange()
 
     def _choose_faults(self) -> frozenset[str]:
@@ -110,6 +113,14 @@ class Storm:
                 for _ in range(1 if moment == "cancels" else random.randint(1, 4)):
                     point = random.randint(1, self.lasts_until)
                     world.at_point[point] = partial(self._happens, moment)
+
+    def _leave_processes(self) -> None:
+        """Let commands that fail leave a process behind, now and then."""
+        apart = Random(f"left {self.seed}")  # noqa: S311 - reproducible on purpose
+        plans = self.world.jobs.plans
+        for key, plan in plans.items():
+            if plan.code and apart.random() < LEAVING:
+                plans[key] = attrs.evolve(plan, leaves=apart.choice((0.1, 3.0, 30.0)))
 
     def _make_stubborn(self) -> None:
         """Let commands ignore TERM, and those that end soon by themselves even KILL.

@@ -1,4 +1,4 @@
-"""Noticing that a job's worker has exited, without asking orchesjob.
+"""Noticing that a process of a job has ended, without asking orchesjob.
 
 orchesjob's worker records the outcome and then exits; a pidfd of it becomes readable at that
 moment. That means "ask for the status now" and never says what the outcome is.
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
+from orchesjob_client.processes.finding import is_alive
+from orchesjob_client.processes.identity import Process
 from orchesjob_client.processes.pidfd import has_ended
 from orchesjob_client.report import JobReport
 
@@ -31,7 +33,7 @@ class Watch(Enum):
 
 
 class JobWatcher:
-    """Calls `on_exit(token)` once when the worker of a watched job has exited."""
+    """Calls `on_exit(token)` once when a watched process has ended, mostly the worker of a job."""
 
     def __init__(self, on_exit: Callable[[object], None], *, use_pidfd: bool = True) -> None:
         """Start the one thread that waits for all jobs.
@@ -59,16 +61,28 @@ class JobWatcher:
         A token that is in use already changes to the new job. `on_exit` may be called before this
         method returns.
         """
+        pid = report.worker_pid
+        if pid is None:
+            self.unwatch(token)
+            return Watch.UNSUPPORTED
+        return self._watch(token, pid, lambda pidfd: _state(pidfd, pid, report.job_id))
+
+    def watch_process(self, token: object, process: Process) -> Watch:
+        """Watch a process that was found, under `token`, in the same way as a worker."""
+        return self._watch(token, process.pid, lambda pidfd: _state_of_process(pidfd, process))
+
+    def _watch(self, token: object, pid: int, look: Callable[[int], Watch]) -> Watch:
+        """Watch the process with this PID if `look`, given its pidfd, says that it is the one."""
         self.unwatch(token)
-        if not self._supported or report.worker_pid is None:
+        if not self._supported:
             return Watch.UNSUPPORTED
         try:
-            pidfd = os.pidfd_open(report.worker_pid)
+            pidfd = os.pidfd_open(pid)
         except OSError as error:
             # EINVAL, ENOENT: the PID is now the id of another process's second thread.
             gone = error.errno in {errno.ESRCH, errno.EINVAL, errno.ENOENT}
             return Watch.GONE if gone else Watch.UNSUPPORTED
-        state = _state(pidfd, report.worker_pid, report.job_id)
+        state = look(pidfd)
         if state is Watch.WATCHING:
             state = self._register(token, pidfd)
         if state is not Watch.WATCHING:
@@ -140,3 +154,15 @@ def _state(pidfd: int, pid: int, job_id: str) -> Watch:
     if command_line is None:
         return Watch.UNSUPPORTED
     return Watch.WATCHING if job_id.encode() in command_line else Watch.GONE
+
+
+def _state_of_process(pidfd: int, process: Process) -> Watch:
+    """Tell whether the process behind `pidfd` is this very one, and lives.
+
+    As in `_state`: while the pidfd is not readable, what was read is that of the same process.
+    """
+    try:
+        alive = is_alive(process)
+    except OSError:  # no descriptors left
+        return Watch.UNSUPPORTED
+    return Watch.WATCHING if alive and not has_ended(pidfd) else Watch.GONE

@@ -17,7 +17,7 @@ from orchesjob_client import (
     exit_code_of,
 )
 from orchesjob_flow.attempt_key import attempt_key
-from orchesjob_flow.engine import calls, outcomes, patience, polling
+from orchesjob_flow.engine import calls, losses, outcomes, patience, polling
 from orchesjob_flow.engine.effects import Warn
 from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.job_status import Verdict, describe_abort, judge
@@ -85,14 +85,14 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
             calls.end_remains(turn, attempt)
         case Verdict.ABORTED:
-            outcomes.failed(turn, step, attempt, describe_abort(report))
+            losses.aborted(turn, attempt, describe_abort(report))
         case Verdict.LOST:
-            outcomes.lost(turn, step, attempt, describe_loss(report))
+            losses.lost(turn, attempt, describe_loss(report))
         case _ if attempt.row.boot_id != turn.now.boot:
             why = "the machine or container was restarted while it ran"
-            outcomes.lost(turn, step, attempt, why)
+            losses.lost(turn, attempt, why)
         case Verdict.UNBORN:
-            calls.look_for_birth(turn, attempt)
+            calls.look(turn, attempt)
         case _:
             still_active(turn, step, attempt, report)
 
@@ -117,7 +117,7 @@ def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobRep
     if not known:
         unknown_status(turn, step, attempt, report)
     if attempt.worker_gone:
-        contradicted(turn, step, attempt, known)
+        contradicted(turn, attempt, known)
         return
     if attempt.row.abort_reason == AbortReason.DEAD_START:
         turn.record_attempt(attempt, abort_reason=None)  # it was born after all
@@ -131,7 +131,7 @@ def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobRep
     calls.pursue(turn, attempt)
 
 
-def contradicted(turn: Turn, step: RunStep, attempt: OpenAttempt, known: bool) -> None:
+def contradicted(turn: Turn, attempt: OpenAttempt, known: bool) -> None:
     """Believe that the worker is gone once orchesjob has twice denied it: its PID is reused.
 
     `known` is false for a status that this version does not know: it never counts as lost.
@@ -139,7 +139,7 @@ def contradicted(turn: Turn, step: RunStep, attempt: OpenAttempt, known: bool) -
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:
         why = "its worker is gone, though orchesjob takes it for running"
-        outcomes.lost(turn, step, attempt, why)
+        losses.lost(turn, attempt, why)
     else:
         polling.ask_again(turn, attempt)
 
@@ -154,6 +154,9 @@ def unknown_status(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobR
 
 def watched(turn: Turn, attempt: OpenAttempt, watch: Watch) -> None:
     """Note whether the job's end will announce itself; if not, it is polled for (rule 6.2)."""
+    if attempt.loss is not None:
+        losses.watched(turn, attempt, attempt.loss, watch)
+        return
     attempt.watch = watch
     if watch is Watch.GONE:
         job_exited(turn, attempt)
@@ -165,6 +168,9 @@ def watched(turn: Turn, attempt: OpenAttempt, watch: Watch) -> None:
 
 def job_exited(turn: Turn, attempt: OpenAttempt) -> None:
     """Ask for the outcome of a job whose worker is gone; that alone is no outcome."""
+    if attempt.loss is not None:
+        losses.exited(turn, attempt, attempt.loss)
+        return
     attempt.worker_gone = True
     calls.ask_status(turn, attempt)
 
@@ -174,6 +180,14 @@ def request_abort(turn: Turn, attempt: OpenAttempt, reason: AbortReason) -> None
     if reason.outranks(attempt.row.abort_reason):
         turn.record_attempt(attempt, abort_reason=reason)
         calls.pursue(turn, attempt)
+
+
+def looked(turn: Turn, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]) -> None:
+    """Act on what was seen alive of an attempt that is lost, or of one that is being born."""
+    if attempt.loss is not None:
+        losses.looked(turn, step, attempt, attempt.loss, survivors)
+    else:
+        birth_seen(turn, attempt, alive=bool(survivors))
 
 
 def birth_seen(turn: Turn, attempt: OpenAttempt, alive: bool) -> None:
@@ -213,10 +227,10 @@ def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     if attempt.row.abort_reason is not None:
         calls.end_remains(turn, attempt)
     elif attempt.row.job_id is not None:
-        outcomes.lost(turn, step, attempt, "orchesjob no longer knows the job")
+        losses.lost(turn, attempt, "orchesjob no longer knows the job")
     elif attempt.row.boot_id != turn.now.boot:
         why = "the machine or container was restarted while it was being started"
-        outcomes.lost(turn, step, attempt, why)
+        losses.lost(turn, attempt, why)
     else:
         turn.record_attempt(attempt)
         calls.start_job(turn, step, attempt)

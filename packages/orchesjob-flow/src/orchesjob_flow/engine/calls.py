@@ -22,7 +22,9 @@ def pursue(turn: Turn, attempt: OpenAttempt) -> None:
     """Make the next call that an attempt needs, if none is under way for it."""
     if attempt.call is not None:
         return
-    if attempt.job is None or attempt.job.worker_pid is None or attempt.worker_gone:
+    if attempt.loss is not None:
+        look_again(turn, attempt)
+    elif attempt.job is None or attempt.job.worker_pid is None or attempt.worker_gone:
         ask_status(turn, attempt)
     elif attempt.watch is None:
         turn.call(attempt, Call.WATCH, WatchJob(attempt.id, attempt.job))
@@ -78,6 +80,14 @@ def end_remains(turn: Turn, attempt: OpenAttempt) -> None:
     turn.call(attempt, Call.END, effect, allow_sec=grace)
 
 
-def look_for_birth(turn: Turn, attempt: OpenAttempt) -> None:
-    """Look whether a recorded job has any process: without one its start is dead."""
+def look_again(turn: Turn, attempt: OpenAttempt) -> None:
+    """Look for what is alive of an attempt, and end it if that is to be ended."""
+    if attempt.row.abort_reason is not None:
+        end_remains(turn, attempt)
+    else:
+        look(turn, attempt)
+
+
+def look(turn: Turn, attempt: OpenAttempt) -> None:
+    """Look whether anything of an attempt is alive."""
     turn.call(attempt, Call.LOOK, LookForSurvivors(attempt.id, (attempt.attempt_key,)))

@@ -6,7 +6,7 @@ Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one even
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from orchesjob_client import JobReport
+from orchesjob_client import JobReport, Process
 from orchesjob_flow.engine.events import AttemptId, TimerDue
 
 
@@ -51,6 +51,13 @@ class WatchJob(NamedTuple):
     job: JobReport
 
 
+class WatchProcess(NamedTuple):
+    """Watch a process that an attempt has left alive, so that its end announces itself."""
+
+    attempt: AttemptId
+    process: Process
+
+
 class LookForSurvivors(NamedTuple):
     """Look for living processes of any of these attempts."""
 
@@ -91,6 +98,7 @@ type Effect = (
     | AskRunning
     | AbortJob
     | WatchJob
+    | WatchProcess
     | LookForSurvivors
     | EndSurvivors
     | SetTimer

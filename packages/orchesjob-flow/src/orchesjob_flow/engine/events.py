@@ -74,14 +74,14 @@ class CallUnanswered(NamedTuple):
 
 
 class WatchAnswered(NamedTuple):
-    """The watcher was asked to watch the job of an attempt, and this is what came of it."""
+    """The watcher was asked to watch a process of an attempt, and this is what came of it."""
 
     attempt: AttemptId
     watch: Watch
 
 
 class JobExited(NamedTuple):
-    """The watched worker of an attempt's job is gone: its outcome is there to be asked for."""
+    """The watched process of an attempt is gone: that of its worker, or one that it has left."""
 
     attempt: AttemptId
 

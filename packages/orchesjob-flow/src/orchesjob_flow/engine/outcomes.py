@@ -6,7 +6,7 @@ answer of orchesjob amounts to is decided in `attempts`, by the table in `job_st
 
 from flow_store import AttemptStatus, StepStatus
 from orchesjob_client import JobReport
-from orchesjob_flow.engine import calls, patience
+from orchesjob_flow.engine import patience
 from orchesjob_flow.engine.job_status import job_finished_at
 from orchesjob_flow.engine.retries import await_attempt, retry_step
 from orchesjob_flow.engine.run import OpenAttempt, RunStep
@@ -42,17 +42,6 @@ def failed(
         finish_step(turn, step, StepStatus.FAILED, error, attempt.row.finished_at)
     else:
         retry_step(turn, step, error)
-
-
-def lost(turn: Turn, step: RunStep, attempt: OpenAttempt, why: str) -> None:
-    """Fail an attempt of which nobody can say how it ended, or whether it did.
-
-    One that is to be ended anyway is not closed before its processes are gone.
-    """
-    if attempt.row.abort_reason is not None:
-        calls.end_remains(turn, attempt)
-    else:
-        failed(turn, step, attempt, f"outcome unknown: {why}")
 
 
 def foreign(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:

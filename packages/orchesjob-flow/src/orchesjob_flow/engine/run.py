@@ -56,6 +56,19 @@ class Trouble:
     delay_sec: float
 
 
+@attrs.define
+class Loss:
+    """That orchesjob did not see how a job ended, or whether it did: see `losses`."""
+
+    why: str
+    error: str
+    """The attempt's error, once nothing of it is alive."""
+    looked_at: float | None = None
+    """When processes of it were seen last (monotonic)."""
+    exited: bool = False
+    """The process that is watched, or is to be, has ended."""
+
+
 @attrs.define(eq=False)
 class OpenAttempt:
     """An attempt that has begun and whose outcome is not known yet."""
@@ -78,6 +91,7 @@ class OpenAttempt:
     ask_at: float = 0.0
     """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
     trouble: Trouble | None = None
+    loss: Loss | None = None
 
     @property
     def id(self) -> AttemptId:
@@ -93,7 +107,7 @@ class OpenAttempt:
     @property
     def is_polled(self) -> bool:
         """Whether its job runs and the end of that cannot announce itself."""
-        return self.watch is Watch.UNSUPPORTED
+        return self.watch is Watch.UNSUPPORTED and self.loss is None
 
 
 @attrs.define(eq=False)

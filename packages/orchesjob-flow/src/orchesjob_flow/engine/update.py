@@ -124,7 +124,7 @@ def watch_answered(turn: Turn, event: WatchAnswered) -> None:
 
 
 def job_exited(turn: Turn, event: JobExited) -> None:
-    """Ask how the job ended."""
+    """Ask how the job ended, or look what is left of one that is lost."""
     _, attempt = find(turn, event.attempt)
     if attempt is not None:
         attempts.job_exited(turn, attempt)
@@ -136,7 +136,7 @@ def running_answered(turn: Turn, event: RunningAnswered) -> None:
 
 
 def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
-    """Act on a search: for the run's end, before a retry, before a birth, or after an abort."""
+    """Act on a search: for the run's end, before a retry, before a birth, after a loss or abort."""
     if event.attempt is None:
         ending.swept(turn, event.survivors)
         return
@@ -145,7 +145,7 @@ def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
         survivors.survivors_seen(turn, step, event.survivors)
     elif attempt.call is Call.LOOK:
         calls.answered(turn, attempt)
-        attempts.birth_seen(turn, attempt, alive=bool(event.survivors))
+        attempts.looked(turn, step, attempt, event.survivors)
     elif attempt.call is Call.END:
         calls.answered(turn, attempt)
         attempts.remains_seen(turn, step, attempt, event.survivors)
@@ -178,7 +178,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
         case Timer.ASK_STATUS if turn.now.mono >= attempt.ask_at:
             calls.ask_status(turn, attempt)
         case Timer.SURVIVORS if attempt.call is None:
-            calls.end_remains(turn, attempt)
+            calls.look_again(turn, attempt)
         case Timer.OVERDUE:
             patience.call_overdue(turn, attempt)
 

@@ -29,6 +29,7 @@ from orchesjob_flow.engine.effects import (
     LookForSurvivors,
     StartJob,
     WatchJob,
+    WatchProcess,
 )
 from orchesjob_flow.engine.events import (
     AbortAnswered,
@@ -85,6 +86,9 @@ class Performer:
         match effect:
             case WatchJob():
                 watch = self._watcher.watch(effect.attempt, effect.job)
+                self._post(WatchAnswered(effect.attempt, watch))
+            case WatchProcess():
+                watch = self._watcher.watch_process(effect.attempt, effect.process)
                 self._post(WatchAnswered(effect.attempt, watch))
             case StartJob():
                 self._call(self._starts, effect.attempt, lambda: self._start(effect))
