@@ -629,8 +629,8 @@ MUTATIONS = (
     Mutation(
         "a default wins over what a step sets",
         f"{SPEC}/defaults.py",
-        "**{**defaults, **values}",
-        "**{**values, **defaults}",
+        '{"shell": SHELL, **defaults, **values}',
+        '{"shell": SHELL, **values, **defaults}',
         "packages/flow-spec/tests/test_defaults.py",
     ),
     Mutation(
@@ -646,6 +646,34 @@ MUTATIONS = (
         "        self._keep_apart(values, defaults, node, path, reading)\n",
         "        self._keep_apart(values, {}, node, path, reading)\n",
         "packages/flow-spec/tests/test_defaults.py",
+    ),
+    Mutation(
+        "a script goes on after a failure in a pipe",
+        f"{SPEC}/script.py",
+        'SHELL = ("bash", "-euo", "pipefail", "-c")',
+        'SHELL = ("bash", "-eu", "+o", "pipefail", "-c")',
+        "tests/flows/test_scripts.py -k stops",
+    ),
+    Mutation(
+        "lines of a script are joined without a word",
+        f"{SPEC}/script.py",
+        "        if node.folded:\n",
+        "        if False:\n",
+        "packages/flow-spec/tests/test_script.py",
+    ),
+    Mutation(
+        "a run is recorded though there is no bash for its scripts",
+        f"{SHELL}/commands/flow_files.py",
+        "    if lacking:\n",
+        "    if False:\n",
+        "tests/flows/test_scripts.py -k no_bash",
+    ),
+    Mutation(
+        "a shell is looked for where the step would not look",
+        f"{SHELL}/commands/flow_files.py",
+        'path = {**dict(flow.env), **dict(step.env)}.get("PATH")',
+        "path = None",
+        "tests/flows/test_scripts.py -k path",
     ),
     Mutation(
         "a flow may set variables that break orchesjob",

@@ -97,7 +97,7 @@ MISSING = [
         "flow_id: f\nsteps: [{}]",
         [
             'f:2:9: steps[0]: a step needs the key "id"',
-            'f:2:9: steps[0]: a step needs the key "command"',
+            'f:2:9: steps[0]: a step needs the key "command" or "script"',
         ],
     ),
     (

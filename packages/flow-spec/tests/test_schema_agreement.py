@@ -21,13 +21,20 @@ FILES = {
     "id": "flow_id: f\nsteps: [{id: VALUE, command: [x]}]",
     "program": "flow_id: f\nsteps: [{id: a, command: [VALUE]}]",
     "argument": "flow_id: f\nsteps: [{id: a, command: [x, VALUE]}]",
+    "script": "flow_id: f\nsteps: [{id: a, script: VALUE}]",
+    "shell": "flow_id: f\nsteps: [{id: a, script: x, shell: VALUE}]",
+    "shell of a command": "flow_id: f\nsteps: [{id: a, command: [x], shell: VALUE}]",
+    "script and command": "flow_id: f\nsteps: [{id: a, command: [x], script: VALUE}]",
     "command": "flow_id: f\nsteps: [{id: a, command: VALUE}]",
     "variable": "flow_id: f\nenv: {A: VALUE}\nsteps: [{id: a, command: [x]}]",
     **{
         f"defaults.{field}": (
             f"flow_id: f\ndefaults: {{{field}: VALUE}}\nsteps: [{{id: a, command: [x]}}]"
         )
-        for field in ("retries", "timeout_sec", "skip_exit_codes", "env", "id", "when", "x-own")
+        for field in (
+            *("retries", "timeout_sec", "skip_exit_codes", "env", "shell"),
+            *("id", "when", "script", "x-own"),
+        )
     },
     "steps": "flow_id: f\nsteps: VALUE",
     **{
@@ -50,6 +57,7 @@ VALUES = [
     *("[]", "{}", "[x]", "['']", "[3]", "[3, 4]", "[3, 3]", "[[3]]"),
     *("{a: b}", "{A: b}", "{A: [b]}"),
     *('"a\\nb"', '"a\\tb"', '"\\u0000"', '"\\u0007"', '"\\u0085"', '"\\u2028"', "größe", '"x y"'),
+    *('"#!/bin/sh"', '"\\n #!x"', '" "', '"\\n\\t"', '"ls\\nls"', '" #x"'),
 ]
 """Values that every reader of YAML understands in one way."""
 

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from flow_conditions import Condition, all_of
 from flow_spec.declaration import declarations
-from flow_spec.errors import quoted
+from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.flow import FlowSpec
 from flow_spec.predicates import parse_when
 from flow_spec.step import StepSpec
@@ -47,8 +47,17 @@ def _field_differences(
             before, after = getattr(old, name), getattr(new, name)
             if name == "env":
                 yield from _variables(dict(before), dict(after))
+            elif isinstance(old, StepSpec) and isinstance(new, StepSpec) and name == "command":
+                yield from _command_changes(old, new)
             else:
                 yield from _changes(name, before, after)
+
+
+def _command_changes(old: StepSpec, new: StepSpec) -> Iterator[str]:
+    """Name a script as one, although it is a word of a command."""
+    if old.script is not None and new.script is not None:
+        return _changes("script", old.script, new.script)
+    return _changes("command", old.command, new.command)
 
 
 def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
@@ -86,7 +95,23 @@ def _changes(name: str, before: object, after: object) -> Iterator[str]:
         for index, (one, other) in enumerate(zip_longest(before, after)):
             yield from _changes(f"{name}[{index}]", one, other)
     elif before != after:
+        if isinstance(before, str) and isinstance(after, str):
+            before, after = _from_difference(before, after)
         yield f"{name} was {_shown(before)} and is now {_shown(after)}"
+
+
+def _from_difference(before: str, after: str) -> tuple[str, str]:
+    """Return two texts from where they differ, if a message would not show them to their ends."""
+    pairs = enumerate(zip(before, after, strict=False))
+    different = next((index for index, (one, other) in pairs if one != other), None)
+    start = (min(len(before), len(after)) if different is None else different) - _SHOWN_ALIKE
+    if start <= 0 or max(len(before), len(after)) <= QUOTED_LENGTH:
+        return before, after
+    return f"…{before[start:]}", f"…{after[start:]}"
+
+
+_SHOWN_ALIKE = 20
+"""Characters shown before those that differ."""
 
 
 def _shown(value: object) -> str:

@@ -141,8 +141,7 @@ class Record(Kind):
     def _read(self, node: Node, path: Path, reading: Reading) -> Any:
         fields = self.fields()
         if not isinstance(node, Mapping):
-            required = [name for name, field in fields.items() if field.required]
-            reading.add(messages.no_mapping(required, node), path, node)
+            reading.add(messages.no_mapping(self._needed(), node), path, node)
             return None
         self._report_missing(node, fields, path, reading)
         values = {}
@@ -152,6 +151,10 @@ class Record(Kind):
             elif not name.startswith("x-") and name not in self.foreign:
                 reading.add(self._unknown(name, reading), (*path, name), key)
         return self._made(values, node, path, reading)
+
+    def _needed(self) -> list[str]:
+        """Name what the mapping cannot do without, for those who write something else."""
+        return [name for name, field in self.fields().items() if field.required]
 
     def _report_missing(
         self, node: Mapping, fields: dict[str, Declaration], path: Path, reading: Reading

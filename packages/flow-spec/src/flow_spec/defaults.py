@@ -13,12 +13,15 @@ from flow_spec import messages
 from flow_spec.containers import Record
 from flow_spec.declaration import Declaration
 from flow_spec.document import Mapping, Node, Path
+from flow_spec.kinds import Schema
 from flow_spec.reading import Reading
+from flow_spec.script import SCRIPT, SHELL, SHELL_OF_SCRIPT, command_of
 from flow_spec.step import EXIT_CODE_LISTS, StepSpec
 
 _OWN = {
     "id": "no two steps have the same",
     "command": "every step says what it runs; what steps share can be an anchor",
+    "script": "every step says what it runs; what steps share can be an anchor",
     "when": "every step says what it waits for",
     "depends_on": "every step says what it waits for",
     "description": "it tells of one step",
@@ -27,12 +30,61 @@ _OWN = {
 
 
 @attrs.frozen(eq=False)
+class StepRecord(Record):
+    """A step in a file, to which `defaults` gives what it lacks, with a `command` or a `script`."""
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the fields of a step, and those that become its command."""
+        fields = super().fields()
+        command = {"command": attrs.evolve(fields["command"], default=None)}
+        return fields | command | {"script": SCRIPT, "shell": SHELL_OF_SCRIPT}
+
+    def schema(self) -> Schema:
+        """Describe every field, and say that a step has a command or a script."""
+        one_of_both = [{"required": [name]} for name in ("command", "script")]
+        needs = {"oneOf": one_of_both, "dependentRequired": {"shell": ["script"]}}
+        return super().schema() | needs
+
+    def _needed(self) -> list[str]:
+        return ["id", "command"]
+
+    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
+        defaults = reading.defaults
+        self._keep_apart(values, defaults, node, path, reading)
+        self._check_command(values, node, path, reading)
+        if reading.problems:
+            return None
+        if defaults.get("env") and "env" in values:
+            values["env"] = tuple(sorted({**dict(defaults["env"]), **dict(values["env"])}.items()))
+        values = {"shell": SHELL, **defaults, **values}
+        shell, script = values.pop("shell"), values.pop("script", None)
+        if script is not None:
+            values["command"] = command_of(script, shell, values["id"])
+        return self.cls(**values)
+
+    def _check_command(
+        self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading
+    ) -> None:
+        """Report a step without or with two things to run, and a shell without anything."""
+        nodes = dict(node.texts())
+        if "script" not in values and "command" not in values:
+            reading.add(messages.missing_key(self.noun, "command", "script"), path, node)
+        elif "script" in values and "command" in values:
+            reading.add(messages.script_and_command(), (*path, "script"), nodes["script"])
+        elif "script" not in values and "shell" in values:
+            reading.add(messages.shell_without_script(), (*path, "shell"), nodes["shell"])
+
+
+STEP = StepRecord(StepSpec, "a step", apart=EXIT_CODE_LISTS)
+
+
+@attrs.frozen(eq=False)
 class Defaults(Record):
     """What `defaults` holds: fields of a step, of which none is required."""
 
     def fields(self) -> dict[str, Declaration]:
         """Return the fields of a step that can have a default."""
-        return {name: field for name, field in super().fields().items() if name not in _OWN}
+        return {name: field for name, field in STEP.fields().items() if name not in _OWN}
 
     def _unknown(self, name: str, reading: Reading) -> str:
         if name in _OWN:
@@ -42,20 +94,6 @@ class Defaults(Record):
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> None:
         self._keep_apart(values, {}, node, path, reading)
         reading.defaults = values
-
-
-@attrs.frozen(eq=False)
-class StepRecord(Record):
-    """A step in a file, to which `defaults` gives what it lacks."""
-
-    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
-        defaults = reading.defaults
-        self._keep_apart(values, defaults, node, path, reading)
-        if reading.problems:
-            return None
-        if defaults.get("env") and "env" in values:
-            values["env"] = tuple(sorted({**dict(defaults["env"]), **dict(values["env"])}.items()))
-        return self.cls(**{**defaults, **values})
 
 
 @attrs.frozen(eq=False)
@@ -76,8 +114,6 @@ class FlowRecord(Record):
         values.pop("defaults", None)
         return super()._made(values, node, path, reading)
 
-
-STEP = StepRecord(StepSpec, "a step", apart=EXIT_CODE_LISTS)
 
 DEFAULTS = Defaults(StepSpec, "defaults", apart=EXIT_CODE_LISTS)
 

@@ -49,10 +49,14 @@ class Node:
 
 @attrs.define(eq=False)
 class Scalar(Node):
-    """One value, still in the characters of the file."""
+    """One value, still in the characters of the file.
+
+    `folded` tells of YAML that its lines have been joined, and nothing before them says so.
+    """
 
     text: str
     form: Form
+    folded: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.define(eq=False)

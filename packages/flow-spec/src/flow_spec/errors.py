@@ -16,12 +16,13 @@ def printable(text: str) -> str:
 
 
 _DISTURBING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_QUOTED_LENGTH = 60
+QUOTED_LENGTH = 60
+"""Characters that a message quotes of a text."""
 
 
 def quoted(text: str) -> str:
     """Return `text` in double quotes for a message: escaped, and cut where it is long."""
-    cut = text if len(text) <= _QUOTED_LENGTH else text[: _QUOTED_LENGTH - 1] + "…"
+    cut = text if len(text) <= QUOTED_LENGTH else text[: QUOTED_LENGTH - 1] + "…"
     return '"' + printable(cut).replace('"', '\\"') + '"'
 
 

@@ -114,9 +114,9 @@ def empty(node: Node, path: Path) -> str:
     return f"is empty{_FILL_OR_REMOVE}"
 
 
-def missing_key(noun: str, name: str) -> str:
-    """Say that a required key is missing."""
-    return f"{noun} needs the key {quoted(name)}"
+def missing_key(noun: str, *names: str) -> str:
+    """Say that a required key is missing, or one of several."""
+    return f"{noun} needs the key {' or '.join(map(quoted, names))}"
 
 
 def unknown_key(name: str, known: Collection[str], noun: str, speller: Speller) -> str:
@@ -140,6 +140,39 @@ def wrong_merge(value: Node) -> str:
 def second_merge_key() -> str:
     """Say that a mapping has two merge keys."""
     return 'duplicate key; merge several mappings by one list: "<<: [*first, *second]"'
+
+
+def no_script(node: Node) -> str:
+    """Say that a script is no text."""
+    return f'must be one text, such as the lines after "script: |", got {got(node)}'
+
+
+def folded_script() -> str:
+    """Say that YAML would make one line of a script."""
+    return 'YAML would join these lines to one; begin the text with |, as in "script: |"'
+
+
+def blank_script() -> str:
+    """Say that a script does nothing."""
+    return "must not be blank"
+
+
+def script_names_interpreter(line: str) -> str:
+    """Say how a script says which program runs it."""
+    return (
+        f"begins with {quoted(line)}, which only files can; name the program in the key "
+        '"shell", such as shell: [python3, -c]'
+    )
+
+
+def script_and_command() -> str:
+    """Say that a step has two things to run."""
+    return 'a step has "command" or "script", not both'
+
+
+def shell_without_script() -> str:
+    """Say that a step names a shell for nothing."""
+    return 'only a "script" has a shell; a "command" runs without one'
 
 
 def no_default(reason: str) -> str:

@@ -26,6 +26,7 @@ from flow_spec.kinds import (
 )
 from flow_spec.predicates import parse_when
 from flow_spec.retry_delay import retry_delay_sec
+from flow_spec.script import script_of
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 """The fields that give an exit code a meaning, of which it can have one."""
@@ -156,6 +157,11 @@ class StepSpec:
         if self.when is not None:
             return parse_when(self.when, self.depends_on)
         return all_of(self.depends_on) if self.depends_on else None
+
+    @property
+    def script(self) -> str | None:
+        """The text that the command passes to the usual shell, or None. Rule 2.12."""
+        return script_of(self.command)
 
     def delay_after(self, failures: int) -> float:
         """Return the seconds between so many failures and the next attempt. Rule 9.12."""

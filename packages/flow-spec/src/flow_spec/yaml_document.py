@@ -161,7 +161,8 @@ def _begun(event: Any) -> Node:
     match event:
         case ScalarEvent():
             form = Form.TEXT if event.style else Form.BARE
-            return Scalar(_paired(event.value), form, **common)
+            folded = _last_line(event) > line and event.style not in ("|", ">")
+            return Scalar(_paired(event.value), form, folded=folded, **common)
         case SequenceStartEvent():
             return Sequence([], **common)
         case _:
@@ -203,6 +204,10 @@ def _aliased(
 
 def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _last_line(event: Any) -> int:
+    return int(event.end_mark.line) + 1
 
 
 def _unprintable(text: str, error: ReaderError) -> DocumentError:

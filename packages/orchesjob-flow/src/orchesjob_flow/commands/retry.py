@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from flow_spec import FlowSpec, load_flow
+from flow_spec import FlowSpec
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
+from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
 from orchesjob_flow.home.locks import Lock
@@ -55,7 +56,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         RunNotTerminal: It has not ended.
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
     """
-    flow = None if repeat.flow_file is None else load_flow(repeat.flow_file)
+    flow = None if repeat.flow_file is None else load_to_run(repeat.flow_file, repeat.env)
     settings = handle.settings
     locate(settings.orchesjob, settings.environ)
     with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
@@ -64,7 +65,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
             raise RunNotTerminal(run.run_key, run.status.value)
         at_home = handle.in_home_of(run)
         if flow is None:
-            flow = FlowSpec.from_json(run.definition)
-        reopening = plan_retry(run, flow.with_env(repeat.env), steps=repeat.steps, only=repeat.only)
+            flow = FlowSpec.from_json(run.definition).with_env(repeat.env)
+        reopening = plan_retry(run, flow, steps=repeat.steps, only=repeat.only)
         patiently(settings, lambda: store.reopen(run.run_key, reopening, revision=run.revision))
         yield at_home, store, lock

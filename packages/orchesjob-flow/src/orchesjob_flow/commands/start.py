@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from flow_spec import FlowSpec, differences, load_flow
+from flow_spec import FlowSpec, differences
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
+from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.errors import DefinitionDiffers, DirectoryGone
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.paths import check_run_key
@@ -49,7 +50,7 @@ def record(handle: RunHandle, flow_file: str, env: Mapping[str, str]) -> FlowSto
     """
     check_run_key(handle.run_key)
     settings = handle.settings
-    flow = load_flow(flow_file).with_env(env)
+    flow = load_to_run(flow_file, env)
     locate(settings.orchesjob, settings.environ)
     directory = current_directory()
     is_recorded = patiently(settings, handle.is_recorded)

@@ -6,7 +6,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flow_spec import FlowFileError, FlowSpec, load_flow
+from flow_spec import FlowFileError, FlowSpec
+from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.views.problem_json import problem_json
 from orchesjob_flow.views.run_json import print_json
@@ -39,7 +40,7 @@ class Finding(NamedTuple):
 def read(file: str) -> FlowSpec | FlowFileError:
     """Read a flow file; return what is wrong instead of raising it."""
     try:
-        return load_flow(file)
+        return load_to_run(file, {})
     except FlowFileError as error:
         return error
 

@@ -1,0 +1,164 @@
+"""Rule 2.12: `script` and `shell` become the command of a step."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec, differences, parse_flow
+from flow_spec.script import SHELL
+from flow_spec.texts import LONGEST_WORD
+
+type Complaints = Callable[..., list[str]]
+
+BLOCK = """\
+flow_id: f
+steps:
+- id: load
+  script: |
+    cd data   # a comment
+    zcat *.gz | wc -l
+"""
+
+
+def test_a_script_is_run_by_bash_that_stops_at_a_failure() -> None:
+    """The text goes to bash as it stands; the step's id is the name in its messages (2.12)."""
+    text = "cd data   # a comment\nzcat *.gz | wc -l\n"
+    step = parse_flow(BLOCK).step("load")
+    assert step == StepSpec("load", ("bash", "-euo", "pipefail", "-c", text, "load"))
+    assert step.script == text
+    document = {"flow_id": "f", "steps": [{"id": "load", "script": text}]}
+    assert parse_flow(json.dumps(document), format="json") == parse_flow(BLOCK)
+
+
+SHELLS = [
+    ("{id: a, script: ls, shell: [sh, -eu, -c]}", ("sh", "-eu", "-c", "ls")),
+    ("{id: a, script: 1, shell: [python3, -c]}", ("python3", "-c", "1")),
+    ("{id: a, script: ls, shell: [bash, -c]}", ("bash", "-c", "ls")),
+    ("{id: a, script: ls, shell: [bash, -euo, pipefail, -c]}", (*SHELL, "ls", "a")),
+    ("{id: a, script: ' ls'}", (*SHELL, " ls", "a")),
+    ("{id: a, script: 'null'}", (*SHELL, "null", "a")),
+]
+
+
+@pytest.mark.parametrize(("step", "command"), SHELLS)
+def test_shell_names_what_runs_a_script(step: str, command: tuple[str, ...]) -> None:
+    """Another shell gets the text as its last word, and nothing that it may not know (2.12)."""
+    (read,) = parse_flow(f"flow_id: f\nsteps: [{step}]").steps
+    assert read.command == command
+    assert (read.script is not None) == (command[:4] == SHELL)
+
+
+def test_defaults_name_a_shell_for_all_scripts() -> None:
+    """A default shell is for scripts, a step's own replaces it, a command has none (2.12)."""
+    flow = parse_flow(
+        "{flow_id: f, defaults: {shell: [sh, -c]}, steps: [{id: a, script: ls}, "
+        "{id: b, script: ls, shell: [zsh, -c]}, {id: c, command: [ls]}]}"
+    )
+    assert [step.command for step in flow.steps] == [
+        *(("sh", "-c", "ls"), ("zsh", "-c", "ls"), ("ls",)),
+    ]
+
+
+ONE_LINE = 'YAML would join these lines to one; begin the text with |, as in "script: |"'
+FILES = "which only files can; name the program in the key"
+WRONG = [
+    ("script: ls\n  command: [ls]", '4:11: steps[0].script: a step has "command" or "script", not'),
+    ("retries: 1", '3:3: steps[0]: a step needs the key "command" or "script"'),
+    ("shell: [sh, -c]", '3:3: steps[0]: a step needs the key "command" or "script"'),
+    ("command: [ls]\n  shell: [sh, -c]", '5:10: steps[0].shell: only a "script" has a shell; a'),
+    ("script: ls\n  shell: sh -c", "5:10: steps[0].shell: must be a list of words, such as [bash"),
+    ("script: ls\n  shell: []", "5:10: steps[0].shell: must not be empty: write a list such as"),
+    ("script: ls\n  shell: ['']", "5:10: steps[0].shell: names no program: its first word is"),
+    ("script: [ls, ls]", '4:11: steps[0].script: must be one text, such as the lines after "scri'),
+    ("script: {run: ls}", "4:11: steps[0].script: must be one text, such as the lines after"),
+    ("script:", "4:10: steps[0].script: is empty; give it a value, or remove the key"),
+    ("script: ''", "4:11: steps[0].script: must not be blank"),
+    ("script: |\n\n", "4:11: steps[0].script: must not be blank"),
+    ('script: " \\n"', "4:11: steps[0].script: must not be blank"),
+    ("script:\n    ls\n    ls", f"5:5: steps[0].script: {ONE_LINE}"),
+    ("script: ls\n    ls", f"4:11: steps[0].script: {ONE_LINE}"),
+    ("script: 'ls\n    ls'", f"4:11: steps[0].script: {ONE_LINE}"),
+    (
+        "script: |\n    #!/usr/bin/env python3\n    print()",
+        f'4:11: steps[0].script: begins with "#!/usr/bin/env python3", {FILES} "shell", such as',
+    ),
+    ('script: "\\n #! x"', f'4:11: steps[0].script: begins with "#! x", {FILES} "shell"'),
+    ('script: "a\\0"', "4:11: steps[0].script: must not contain the character U+0000"),
+    ("scrip: ls\n  script: ls", '4:3: steps[0].scrip: unknown key; did you mean "script"?'),
+]
+
+
+@pytest.mark.parametrize(("fields", "start"), WRONG)
+def test_what_is_no_script_is_an_error(complaints: Complaints, fields: str, start: str) -> None:
+    """Mistakes are shown where they stand, each once (rules 2.6, 2.7 and 2.12)."""
+    (line,) = complaints(f"flow_id: f\nsteps:\n- id: a\n  {fields}\n")
+    assert line.startswith(f"f:{start}")
+
+
+def test_defaults_cannot_hold_a_script(complaints: Complaints) -> None:
+    """A script is a step's own, like a command (rules 2.11 and 2.12)."""
+    (line,) = complaints("flow_id: f\ndefaults: {script: ls}\nsteps: [{id: a, command: [x]}]")
+    assert line.startswith("f:2:12: defaults.script: cannot have a default: every step says what")
+
+
+FOLDED = [">\n    ls\n    -l", "\n    ls", "ls   # a comment", '"ls\\nls"', "'ls'"]
+
+
+@pytest.mark.parametrize("script", FOLDED)
+def test_a_text_that_says_how_its_lines_are_read(complaints: Complaints, script: str) -> None:
+    """A text on one line, or one that asks to be folded, is as its author sees it (2.12)."""
+    assert complaints(f"flow_id: f\nsteps:\n- id: a\n  script: {script}\n") == []
+
+
+@pytest.mark.parametrize("format_", ["yaml", "json"])
+def test_a_script_is_as_long_as_an_argument_may_be(complaints: Complaints, format_: str) -> None:
+    """Linux passes 128 KiB in one word; what is longer is refused when it is read (2.12)."""
+
+    def text(length: int) -> str:
+        return json.dumps({"flow_id": "f", "steps": [{"id": "a", "script": "é" + "x" * length}]})
+
+    assert complaints(text(LONGEST_WORD - 2), format_) == []
+    (line,) = complaints(text(LONGEST_WORD - 1), format_)
+    assert "steps[0].script: must be at most 131,071 bytes" in line
+
+
+def test_a_script_means_the_command_that_it_becomes() -> None:
+    """The stored form has a command, and the command may be written out (2.12 and 4.4)."""
+    flow = parse_flow(BLOCK)
+    assert FlowSpec.from_json(flow.to_json()) == flow
+    assert '"command":["bash","-euo","pipefail","-c","cd data' in flow.to_json()
+    assert parse_flow(flow.to_json(), format="json") == flow
+    assert differences(flow, parse_flow(flow.to_json())) == ()
+
+
+LONG = "echo " + "x" * 70
+CHANGES = [
+    ("ls", "ls -l", 'script was "ls" and is now "ls -l"'),
+    (
+        f"{LONG} one, and so on",
+        f"{LONG} two, and so on",
+        f'script was "…{"x" * 19} one, and so on" and is now "…{"x" * 19} two, and so on"',
+    ),
+    (LONG, f"{LONG}\nls", f'script was "…{"x" * 20}" and is now "…{"x" * 20}\\nls"'),
+    ("a" + LONG, "b" + LONG, f'script was "a{LONG[:58]}…" and is now "b{LONG[:58]}…"'),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "sentence"), CHANGES)
+def test_a_difference_shows_where_two_scripts_differ(
+    before: str, after: str, sentence: str
+) -> None:
+    """A message shows only a part of a script, and that part has the difference (4.4)."""
+    old, new = (
+        parse_flow(json.dumps({"flow_id": "f", "steps": [{"id": "a", "script": script}]}))
+        for script in (before, after)
+    )
+    assert differences(old, new) == (f'step "a": {sentence}',)
+
+
+def test_a_command_in_place_of_a_script_is_a_difference() -> None:
+    """A script and a command are compared word by word (rule 4.4)."""
+    old = parse_flow("flow_id: f\nsteps: [{id: a, script: ls}]")
+    new = parse_flow("flow_id: f\nsteps: [{id: a, command: [ls]}]")
+    assert differences(old, new)[0] == 'step "a": command[0] was "bash" and is now "ls"'

@@ -1,0 +1,124 @@
+"""Steps with a `script` as they run, and what is refused before one is recorded (rule 2.12)."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+
+
+def output(step: Any, stream: str = "stdout") -> str:
+    """Read what the last attempt of a step has printed."""
+    return Path(step["orchesjob_status"][f"{stream}_file"]).read_text(encoding="utf-8")
+
+
+def without_bash(flow: Flow) -> Path:
+    """Return a folder of programs for a PATH in which there is no bash."""
+    folder = flow.folder / "bin"
+    folder.mkdir()
+    (folder / "sh").symlink_to("/bin/sh")
+    return folder
+
+
+def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
+    """A failure in the middle or in a pipe, and an unset variable, fail the step (rule 2.12)."""
+    scripts = {
+        "right": 'false || true\ntrue | cat\necho "$ORCHESJOB_FLOW_STEP $0 ${NO_SUCH:-none}"',
+        "middle": "false\ntrue",
+        "pipe": "false | true\necho never",
+        "unset": 'echo "$NO_SUCH"\ntrue',
+        "syntax": "echo (",
+        "sh": "false | true",
+    }
+    steps = [{"id": name, "script": script} for name, script in scripts.items()]
+    steps[-1] |= {"shell": ["sh", "-c"]}  # type: ignore[dict-item]
+    run = each_flow.start("k", each_flow.write(*steps), code=1)
+    assert run["error"] == "4 steps failed: middle, pipe, unset, syntax"
+    right, _, pipe, unset, syntax, _ = run["steps"]
+    assert output(right) == "right right none\n"
+    assert output(pipe) == ""
+    assert output(unset, "stderr").startswith("unset: line 1: NO_SUCH: ")
+    assert output(syntax, "stderr").startswith("syntax: -c: line 1: ")
+
+
+def test_a_script_reaches_its_shell_as_it_stands(each_flow: Flow) -> None:
+    """The text is one word, quotes, blanks, line breaks and all (rule 2.12)."""
+    text = 'import sys\nprint(repr("it\'s $HOME\\\\n\\tü"), len(sys.argv))\n'
+    file = each_flow.write({"id": "a", "script": text, "shell": ["python3", "-c"]})
+    (step,) = each_flow.start("k", file)["steps"]
+    assert output(step) == '"it\'s $HOME\\\\n\\tü" 1\n'
+
+
+def test_a_script_of_yaml(flow: Flow) -> None:
+    """What stands after `script: |` is run, and its command may be written out (2.12, 4.4)."""
+    written = flow.folder / "flow.yaml"
+    written.write_text("flow_id: f\nsteps:\n- id: a\n  script: |\n    echo '# one'\n    echo two\n")
+    (step,) = flow.start("k", str(written))["steps"]
+    assert output(step) == "# one\ntwo\n"
+    command = ["bash", "-euo", "pipefail", "-c", "echo '# one'\necho two\n", "a"]
+    assert flow.start("k", flow.write({"id": "a", "command": command}))["status"] == "SUCCEEDED"
+    other = flow.write({"id": "a", "script": "echo one"})
+    error = flow.refusal("start", "--run-key=k", other)
+    assert 'step "a": script was "echo \'# one\'' in error["error"]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_no_bash_for_a_script(flow: Flow, steps: int) -> None:
+    """Without bash, no run is recorded, and `validate` says the same (rules 2.12 and 9.1)."""
+    scripts = [{"id": f"s{number}", "script": "true"} for number in range(steps)]
+    file = flow.write({"id": "a", "command": ["true"]}, *scripts)
+    other = flow.write({"id": "a", "script": "true", "shell": ["sh", "-c"]}, name="other.json")
+    flow.environ["PATH"] = str(without_bash(flow))
+    error = flow.refusal("start", "--run-key=k", file)
+    more = " and of 2 more" if steps > 1 else ""
+    assert error["error"] == (
+        f"{file}: there is no bash in the PATH for the script of step s0{more}; "
+        "install it, or name another shell in the key shell, such as [sh, -eu, -c]"
+    )
+    assert not flow.home.exists()
+    found, right = flow.ask("validate", file, other, code=2)["files"]
+    assert (found["problems"], right["valid"]) == (error["problems"], True)
+
+
+def test_bash_is_looked_for_in_the_path_of_the_step(flow: Flow) -> None:
+    """The `PATH` that counts is that of the step's process (rule 2.12)."""
+    nowhere = {"PATH": str(without_bash(flow))}
+    there = {"PATH": str(Path(str(shutil.which("bash"))).parent)}
+    lost = flow.write({"id": "a", "script": "true", "env": nowhere}, name="lost.json", env=there)
+    kept = flow.write({"id": "a", "script": "true", "env": there}, name="kept.json", env=nowhere)
+    found = flow.ask("validate", lost, kept, code=2)["files"]
+    assert [each["valid"] for each in found] == [False, True]
+    flow.refusal("start", "--run-key=k", flow.write({"id": "a", "script": "true"}, env=nowhere))
+    words = ("start", "--run-key=k", f"--env=PATH={there['PATH']}")
+    assert flow.ask(*words, flow.write({"id": "a", "script": "true"}))["status"] == "SUCCEEDED"
+
+
+def test_no_bash_for_the_new_file_of_a_retry(flow: Flow) -> None:
+    """A `retry` with a file that cannot run here leaves the run as it is (rules 2.12 and 9.7)."""
+    flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
+    file = flow.write({"id": "a", "script": "true"})
+    path = flow.environ["PATH"]
+    flow.environ["PATH"] = str(without_bash(flow))
+    flow.refusal("retry", "--run-key=k", f"--file={file}")
+    assert flow.status("k")["status"] == "FAILED"
+    flow.environ["PATH"] = path
+    run = flow.ask("retry", "--run-key=k", f"--file={file}")
+    assert (run["status"], run["steps"][0]["attempt_no"]) == ("SUCCEEDED", 2)
+
+
+def test_defaults_of_scripts_and_durations(each_flow: Flow) -> None:
+    """What the file says once holds for every step that runs (rules 2.9 to 2.12)."""
+    (each_flow.folder / "flow.yaml").write_text(
+        "flow_id: f\n"
+        "x-twice: &twice {retries: 1, retry_delay_sec: 0s}\n"
+        "defaults: {shell: [sh, -euc], env: {A: all, B: all}, timeout_sec: 1h, <<: *twice}\n"
+        "steps:\n"
+        "- {id: a, script: 'echo $A $B', env: {B: own}}\n"
+        "- {id: b, script: 'exit 3'}\n",
+        encoding="utf-8",
+    )
+    a, b = each_flow.start("k", "flow.yaml", code=1)["steps"]
+    assert output(a) == "all own\n"
+    assert (b["attempt_no"], b["max_retries"]) == (2, 1)
