@@ -193,6 +193,18 @@ def test_a_file_in_place_of_a_folder(flow: Flow, name: str) -> None:
     assert f"{name} is not a folder (move it away)" in problem
 
 
+def test_progress(flow: Flow) -> None:
+    """On a terminal the attempts are counted while orchesjob is asked; then the line is empty."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    command, terminal = flow.spawn_on_terminal("doctor", "--all", stream="stderr")
+    shown = terminal.read_to_end()
+    assert command.wait() == 0
+    pictures = [picture for picture in shown.split("\r\x1b[K") if picture]
+    assert pictures == [f"orchesjob has answered about {number} of 2 attempts" for number in (1, 2)]
+    assert shown.endswith("\x1b[K")
+    assert "--run-key" in flow.refusal("doctor", "--all", "--run-key=k")["error"]
+
+
 def test_table(flow: Flow) -> None:
     """The table has a line for each check, which begins with its mark."""
     flow.start("k", flow.write(*STEPS), code=1)

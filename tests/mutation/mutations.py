@@ -561,6 +561,13 @@ MUTATIONS = (
         "tests/commands/test_cancel.py -k react",
     ),
     Mutation(
+        "`doctor` trusts an older record that contradicts itself",
+        f"{SHELL}/commands/doctor_audit.py",
+        "chosen or not one.is_settled]",
+        "chosen]",
+        "packages/orchesjob-flow/tests/commands/test_doctor_audit.py",
+    ),
+    Mutation(
         "`prune` removes the files of a run that the store keeps",
         f"{SHELL}/commands/prune.py",
         "        if not patiently(settings, remove_it):\n            return None\n",

@@ -175,10 +175,16 @@ def list_runs(
 
 @click.command(short_help="Check the surroundings, and audit what is recorded.")
 @declare_run_key("Audit this run only, which is quicker if there are many.", required=False)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Ask orchesjob about every attempt of all runs, not only about the newest 100.",
+)
 @format_option
 @click.pass_obj
-def doctor(settings: Settings, handle: "RunHandle | None", output: str) -> int:
-    """Check the surroundings, and audit each recorded attempt against what orchesjob knows.
+def doctor(settings: Settings, handle: "RunHandle | None", every: bool, output: str) -> int:
+    """Check the surroundings, and audit the recorded attempts against what orchesjob knows.
 
     Nothing is changed. The exit code is 1 if there is a problem.
 
@@ -188,4 +194,6 @@ def doctor(settings: Settings, handle: "RunHandle | None", output: str) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.doctor import doctor
 
-    return doctor(settings, handle, output)
+    if every and handle is not None:
+        raise click.UsageError("audit one run with --run-key, or all with --all")
+    return doctor(settings, handle, output, every=every)

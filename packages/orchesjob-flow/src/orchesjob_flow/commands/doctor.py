@@ -30,13 +30,14 @@ NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9
 MOUNTS = Path("/proc/self/mounts")
 
 
-def doctor(settings: Settings, handle: RunHandle | None, output: str) -> int:
+def doctor(settings: Settings, handle: RunHandle | None, output: str, *, every: bool) -> int:
     """Check everything and print what was found, as `json` or as a `table`.
 
-    With a handle, only the attempts of that run are audited.
+    With a handle, only the attempts of that run are audited. With `every`, orchesjob is asked about
+    each attempt, not only about the newest.
     """
     checks = []
-    for check in examine(settings, handle):
+    for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
         if output == "table":  # one by one: it can take long to ask about many attempts
             write_result(check_text(check))
@@ -46,7 +47,7 @@ def doctor(settings: Settings, handle: RunHandle | None, output: str) -> int:
     return DONE if sound else NOT_SUCCEEDED
 
 
-def examine(settings: Settings, handle: RunHandle | None) -> Iterator[Check]:
+def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Iterator[Check]:
     """Yield each check in turn: of the surroundings, then of one run's attempts or of all.
 
     Raises:
@@ -77,7 +78,7 @@ def examine(settings: Settings, handle: RunHandle | None) -> Iterator[Check]:
     yield from check_homes(recorded)
     if executable is not None:
         present = [one for one in recorded if not one.is_gone]
-        yield from audit(present, executable, starts=settings.starts)
+        yield from audit(present, executable, starts=settings.starts, every=every)
 
 
 def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> list[str]:

@@ -12,12 +12,15 @@ from flow_spec import FlowSpec, FlowSpecError, StepSpec
 from flow_store import Attempt, AttemptStatus, DamagedRecord, FlowStore, Run, StoreBroken
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
 from orchesjob_flow.attempt_key import attempt_key
-from orchesjob_flow.engine.recorded_report import recorded_code
+from orchesjob_flow.engine.recorded_report import recorded_report
 from orchesjob_flow.engine.retry_plan import is_decisive
-from orchesjob_flow.views.checks import Check, Grade
+from orchesjob_flow.views.checks import Check, Grade, counted
 
 MOST_SHOWN = 5
 """How many runs a message names."""
+
+MOST_ASKED = 100
+"""About how many attempts orchesjob is asked at most by default: each is a call of some 60 ms."""
 
 
 class Recorded(NamedTuple):
@@ -27,7 +30,8 @@ class Recorded(NamedTuple):
     `spec` is the step as the run has it today. `decisive` means that the status of the step follows
     from this attempt, which was judged by that `spec`; an earlier attempt may have been judged by
     the exit codes of a definition that `retry --file` has replaced. `home` is the orchesjob home of
-    the run; None leaves it to the environment.
+    the run; None leaves it to the environment. `is_settled` means that it has ended, and as
+    orchesjob reported then.
     """
 
     run_key: str
@@ -37,6 +41,7 @@ class Recorded(NamedTuple):
     spec: StepSpec
     decisive: bool
     home: str | None
+    is_settled: bool = False
 
     @property
     def is_gone(self) -> bool:
@@ -74,15 +79,25 @@ def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
     """
     step = run.steps[attempt.position]
     spec = flow.step(step.step_id)
-    return Recorded(
+    report = recorded_report(run, attempt)
+    recorded = Recorded(
         run_key=run.run_key,
         attempt_key=attempt_key(run.run_key, spec.id, attempt.number),
         attempt=attempt,
-        code=recorded_code(run, attempt),
+        code=None if report is None else exit_code_of(report),
         spec=spec,
         decisive=is_decisive(attempt, step),
         home=run.orchesjob_home,
     )
+    return recorded._replace(is_settled=report is not None and fits_report(recorded, report))
+
+
+def fits_report(recorded: Recorded, report: JobReport) -> bool:
+    """Tell whether an attempt has ended, and whether that fits what is recorded of its job."""
+    attempt = recorded.attempt
+    if attempt.status.is_open or report.job_id != attempt.job_id:
+        return False
+    return agrees(recorded, report) if report.is_terminal else not was_good(attempt)
 
 
 def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
@@ -103,25 +118,43 @@ def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
         )
 
 
-def audit(recorded: Sequence[Recorded], executable: str, *, starts: int) -> Iterator[Check]:
+def audit(
+    recorded: Sequence[Recorded], executable: str, *, starts: int, every: bool
+) -> Iterator[Check]:
     """Compare each attempt with what orchesjob says about it, `starts` of them at a time.
 
-    Each is looked for in the home of its run (rule 4.8).
+    Each is looked for in the home of its run (rule 4.8). Without `every`, only `to_ask` are.
     """
+    asked = recorded if every else to_ask(recorded)
     with ThreadPoolExecutor(starts) as pool:
-        answers = pool.map(lambda one: ask(executable, one), recorded)
+        answers = pool.map(lambda one: ask(executable, one), asked)
         found = [
             check
-            for one, answer in zip(recorded, answers, strict=True)
+            for one, answer in zip(asked, counted(answers, len(asked)), strict=True)
             if (check := compare(one, answer)) is not None
         ]
     yield from found
-    confirmed = len(recorded) - len(found)
+    confirmed = len(asked) - len(found)
     forgotten = sum(check.grade is Grade.NOTE for check in found)
-    summary = f"{confirmed:,} of {len(recorded):,} attempts are as orchesjob says"
+    summary = f"{confirmed:,} of {len(asked):,} attempts are as orchesjob says"
     if forgotten:
         summary += f"; {forgotten:,} it no longer knows"
+    if older := len(recorded) - len(asked):
+        summary += (
+            f"; {older:,} older ones are as it said when they ended (`doctor --all` asks again)"
+        )
     yield Check("ledgers", Grade.OK if forgotten == len(found) else Grade.PROBLEM, summary)
+
+
+def to_ask(recorded: Sequence[Recorded], most: int = MOST_ASKED) -> Sequence[Recorded]:
+    """Choose the newest attempts, and all of whose end nothing is recorded that fits.
+
+    An outcome that orchesjob has reported does not change any more, so the older ones are compared
+    with the report that is recorded with them.
+    """
+    newest = sorted(recorded, key=lambda one: one.attempt.started_at, reverse=True)[:most]
+    chosen = {one.attempt_key for one in newest}
+    return [one for one in recorded if one.attempt_key in chosen or not one.is_settled]
 
 
 def ask(executable: str, one: Recorded) -> JobReport | OrchesjobError | None:
@@ -160,8 +193,8 @@ def agrees(recorded: Recorded, report: JobReport) -> bool:
     if code is not None and not status.is_open:
         if not recorded.decisive:
             return code == recorded.code
-        well = status in (AttemptStatus.SUCCEEDED, AttemptStatus.SKIPPED)
-        return recorded.spec.outcome_of(code) == (status if well else AttemptStatus.FAILED)
+        expected = status if was_good(recorded.attempt) else AttemptStatus.FAILED
+        return recorded.spec.outcome_of(code) == expected
     match status:
         case AttemptStatus.STARTING | AttemptStatus.RUNNING:
             return True  # its runner, or the next one, will ask orchesjob
@@ -169,3 +202,8 @@ def agrees(recorded: Recorded, report: JobReport) -> bool:
             return False  # only a command that ended by itself is recorded so
         case _:
             return report.status not in ("RUNNING", "STARTING")
+
+
+def was_good(attempt: Attempt) -> bool:
+    """Tell whether an attempt ended as only a command can end that has ended by itself."""
+    return attempt.status in (AttemptStatus.SUCCEEDED, AttemptStatus.SKIPPED)

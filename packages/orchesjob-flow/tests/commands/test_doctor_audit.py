@@ -1,0 +1,54 @@
+"""About which attempts `doctor` asks orchesjob (rule 9.11)."""
+
+import pytest
+
+from flow_spec import StepSpec
+from flow_store import Attempt, AttemptStatus
+from orchesjob_client import JobReport
+from orchesjob_flow.commands.doctor_audit import Recorded, fits_report, to_ask
+
+
+def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) -> Recorded:
+    """Make a record of an attempt; those with greater numbers are newer."""
+    attempt = Attempt(
+        position=0,
+        number=number,
+        status=AttemptStatus(status),
+        started_at=float(number),
+        running_mono=None,
+        boot_id="b",
+        job_id="j",
+    )
+    spec = StepSpec("a", ("true",))
+    return Recorded("k", f"k:a:{number}", attempt, 0, spec, True, None, settled)
+
+
+def test_newest_and_doubtful() -> None:
+    """The newest are asked about, and each older one whose end does not fit what is recorded."""
+    ledger = [recorded(number, settled=number != 2) for number in (5, 1, 4, 2, 3)]
+    assert [one.attempt.number for one in to_ask(ledger, most=2)] == [5, 4, 2]
+    assert to_ask(ledger) == ledger
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "fits"),
+    [
+        ("SUCCEEDED", {"status": "SUCCEEDED"}, True),
+        ("SUCCEEDED", {"status": "FAILED", "exit_code": 1}, False),
+        ("SUCCEEDED", {"status": "RUNNING"}, False),
+        ("SUCCEEDED", {"status": "LOST"}, False),
+        ("SUCCEEDED", {"status": "SUCCEEDED", "job_id": "other"}, False),
+        ("FAILED", {"status": "FAILED", "exit_code": 1}, True),
+        ("FAILED", {"status": "LOST"}, True),
+        ("FAILED", {"status": "RUNNING"}, True),
+        ("FAILED", {"status": "SUCCEEDED"}, False),
+        ("CANCELLED", {"status": "ABORTED"}, True),
+        ("CANCELLED", {"status": "RUNNING"}, True),
+        ("RUNNING", {"status": "RUNNING"}, False),
+        ("STARTING", {"status": "SUCCEEDED"}, False),
+    ],
+)
+def test_what_fits(status: str, facts: dict[str, object], fits: bool) -> None:
+    """An attempt that has not ended is always asked about, and one that its report contradicts."""
+    report = JobReport.from_payload({"job_id": "j", "run_key": "k:a:1", "worker_pid": 7, **facts})
+    assert fits_report(recorded(1, status), report) is fits
