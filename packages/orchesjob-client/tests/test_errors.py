@@ -15,6 +15,7 @@ from orchesjob_client import (
     JobNotRunning,
     OrchesjobError,
     OrchesjobMissing,
+    ProcessesKeepAppearing,
 )
 
 BUILTINS = {
@@ -25,8 +26,9 @@ BUILTINS = {
     BadAnswer: ValueError,
     JobNotFound: LookupError,
     JobNotRunning: RuntimeError,
+    ProcessesKeepAppearing: TimeoutError,
 }
-RETRYABLE = {OrchesjobMissing, CallFailed, CallTimedOut, BadAnswer}
+RETRYABLE = {OrchesjobMissing, CallFailed, CallTimedOut, BadAnswer, ProcessesKeepAppearing}
 
 
 @pytest.mark.parametrize("kind", BUILTINS)

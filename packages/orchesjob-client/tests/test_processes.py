@@ -13,7 +13,15 @@ from pathlib import Path
 import attrs
 import pytest
 
-from orchesjob_client import Process, end_processes, is_alive, marked_processes
+from orchesjob_client import (
+    Process,
+    ProcessesKeepAppearing,
+    end_processes,
+    is_alive,
+    marked_processes,
+)
+from orchesjob_client.processes.census import take_census
+from orchesjob_client.processes.proc_table import Unread, read_entry
 from orchesjob_client.processes.ps import parse_processes, parse_started
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -159,12 +167,17 @@ def test_already_gone(spawn: Spawn, env: dict[str, str], value: str, use_pidfd: 
 
 
 def test_ended_meanwhile(tmp_path: Path) -> None:
-    """A process that ends while /proc is being read is passed over."""
+    """A process that ends while /proc is being read says nothing about its children (rule 5.8)."""
     for name in ("self", "7"):
         (tmp_path / name).mkdir()
     (tmp_path / "self" / "environ").touch()
     (tmp_path / "8").symlink_to("gone")
-    assert marked_processes(MARK, {"x"}, proc=tmp_path) == []
+    assert [read_entry(pid, {}, tmp_path) for pid in (7, 8)] == [Unread.VANISHED] * 2
+    with pytest.raises(ProcessesKeepAppearing, match="processes keep appearing"):
+        take_census("M", {"x"}, proc=tmp_path, limit_sec=0.2)
+    (tmp_path / "7").rmdir()
+    (tmp_path / "8").unlink()
+    assert take_census("M", {"x"}, proc=tmp_path, limit_sec=0) == {}
 
 
 @pytest.mark.parametrize("left", [0, 1])

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,9 @@ from orchesjob_client import (
     find_survivors,
     mark,
     marked_environment,
-    marked_processes,
     orchesjob_home,
 )
+from orchesjob_client.processes.finding import marked_families
 
 HOME = "/var/lib/orchesjob-of-a-test"
 
@@ -50,16 +51,16 @@ def test_found_by_its_attempt(process: subprocess.Popen[bytes]) -> None:
 def test_missed_by_the_first_look(
     process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody counts as gone after one look, which may have met a process without environment."""
+    """Nobody counts as gone after one look, during which the PIDs may have begun anew."""
     looks: list[Sequence[Process]] = []
-    look = marked_processes
+    look = marked_families
 
-    def miss_once(name: str, marks: set[str]) -> Sequence[Process]:
-        looks.append(look(name, marks) if looks else ())
+    def miss_once(name: str, marks: set[str], **options: Any) -> Sequence[Process]:
+        looks.append(look(name, marks, **options) if looks else ())
         return looks[-1]
 
-    # A process has no environment for an instant that no test can meet: so the look is replaced.
-    monkeypatch.setattr("orchesjob_client.processes.survivors.marked_processes", miss_once)
+    # What a look misses, it misses for an instant that no test can meet: so the look is replaced.
+    monkeypatch.setattr("orchesjob_client.processes.survivors.marked_families", miss_once)
     assert [found.pid for found in find_survivors(HOME, ["k:a:1"])] == [process.pid]
     assert [len(found) for found in looks] == [0, 1]
 

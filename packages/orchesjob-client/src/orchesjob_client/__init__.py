@@ -10,6 +10,7 @@ from orchesjob_client.errors import (
     JobNotRunning,
     OrchesjobError,
     OrchesjobMissing,
+    ProcessesKeepAppearing,
 )
 from orchesjob_client.executable import locate
 from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
@@ -46,6 +47,7 @@ __all__ = [
     "OrchesjobError",
     "OrchesjobMissing",
     "Process",
+    "ProcessesKeepAppearing",
     "Watch",
     "describe_failure",
     "describe_loss",

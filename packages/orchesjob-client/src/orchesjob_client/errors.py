@@ -114,3 +114,14 @@ class JobNotRunning(OrchesjobError, RuntimeError):
     """The job has ended already, so it cannot be aborted."""
 
     summary = "found that the job has ended"
+
+
+class ProcessesKeepAppearing(OrchesjobError, TimeoutError):
+    """Nobody can say whether anything of a job lives: processes come and go too fast to be read."""
+
+    retryable = True
+    summary = "came to no end"
+
+    def __init__(self, call: str, cause_text: str = "processes keep appearing") -> None:
+        """Describe what was looked for."""
+        super().__init__(call, cause_text)

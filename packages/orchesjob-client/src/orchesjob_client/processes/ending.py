@@ -7,11 +7,12 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from orchesjob_client.processes.finding import is_alive
 from orchesjob_client.processes.identity import Process
 from orchesjob_client.processes.pidfd import has_ended
+from orchesjob_client.processes.proc_table import Entry
 
 _AFTER_KILL_SEC = 2.0
 _TICK_SEC = 0.05
@@ -38,6 +39,22 @@ def end_processes(
         for one in remaining:
             one.send(signal.SIGKILL)
         return [one.process for one in _wait_for_end(remaining, _AFTER_KILL_SEC)]
+
+
+def kill_at_sight(sighted: Entry, known: Collection[Entry]) -> None:
+    """Kill a marked process that was seen a moment ago, with its group if that is all marked.
+
+    The kernel kills a group at once, its members that are being forked included. Its number cannot
+    belong to another group yet: PIDs are given in turn.
+    """
+    members = [entry for entry in known if entry.group == sighted.group]
+    is_ours = all(entry.mark is not None for entry in members)
+    if is_ours and sighted.group > 1 and sighted.group != os.getpgrp():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(sighted.group, signal.SIGKILL)
+    process = Process(sighted.pid, sighted.started_ticks, sighted.command, sighted.mark or "")
+    with contextlib.closing(_Held(process, use_pidfd=hasattr(os, "pidfd_open"))) as held:
+        held.send(signal.SIGKILL)
 
 
 class _Held:

@@ -1,8 +1,7 @@
-"""Finding processes by a mark in their environment.
+"""Finding processes by a mark in their environment, and the kin of those that have it.
 
 A child inherits its parent's environment, so a mark finds what PIDs and process groups do not:
-daemons, and jobs whose worker has died. Processes of other users and those that clear their
-environment (`env -i`, sudo) are not found. Nothing here knows orchesjob.
+daemons, and jobs whose worker has died. Nothing here knows orchesjob.
 """
 
 import os
@@ -10,7 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from orchesjob_client.processes import proc_table, ps
+from orchesjob_client.processes.census import OnSight, take_census
 from orchesjob_client.processes.identity import Process
+from orchesjob_client.processes.kinship import relatives
 
 
 def marked_processes(
@@ -22,11 +23,40 @@ def marked_processes(
     asked.
 
     Raises:
+        ProcessesKeepAppearing: Processes come and go too fast to be read.
         OSError: There is neither a process table nor a `ps`, or this process has no descriptors or
             memory left.
     """
-    if proc_table.exists(proc):
-        return proc_table.read_processes(variable, values, proc)
+    if not proc_table.exists(proc):
+        return _ask_ps(variable, values)
+    census = take_census(variable, values, proc=proc)
+    return [
+        Process(entry.pid, entry.started_ticks, entry.command, entry.mark)
+        for entry in census.values()
+        if entry.mark is not None
+    ]
+
+
+def marked_families(
+    variable: str,
+    values: Collection[str],
+    *,
+    known: Collection[Process] = (),
+    on_sight: OnSight | None = None,
+) -> list[Process]:
+    """Find marked processes, those of `known` that still live, and the kin of both.
+
+    `ps` finds marked ones only.
+
+    Raises:
+        ProcessesKeepAppearing, OSError: As `marked_processes`.
+    """
+    if not proc_table.exists():
+        return _ask_ps(variable, values)
+    return relatives(take_census(variable, values, on_sight=on_sight), known)
+
+
+def _ask_ps(variable: str, values: Collection[str]) -> list[Process]:
     return [found for found in ps.read_processes(variable, values) if found.pid != os.getpid()]
 
 

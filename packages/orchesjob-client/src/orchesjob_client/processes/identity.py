@@ -5,13 +5,13 @@ import attrs
 
 @attrs.frozen
 class Process:
-    """A process that was found by a mark in its environment.
+    """A process that was found by a mark in its environment, or as kin of one that was.
 
     Attributes:
         pid: Its PID, which alone does not identify it.
         started_ticks: When it began: clock ticks since boot, or seconds where `ps` was asked.
-        command: Its command line as one line, for messages.
-        value: The value of the mark by which it was found.
+        command: Its command line as one line, for messages; of kin the name in parentheses.
+        value: The value of the mark by which it, or its kin, was found.
     """
 
     pid: int

@@ -1,17 +1,50 @@
-"""Reading the process table of Linux, `/proc`.
+"""Reading the process table of Linux, `/proc`: one process, or the numbers of all.
 
-The functions are those of `ps`, which serves systems without a `/proc`.
+What the processes have to do with each other is decided in `kinship`.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
-
-from orchesjob_client.processes.identity import Process
+from typing import NamedTuple
 
 PROC = Path("/proc")
 
-_INVISIBLE = (FileNotFoundError, ProcessLookupError, PermissionError)  # ended, or another user's
+_GONE = (FileNotFoundError, ProcessLookupError)
+_EXITING = 0x4  # flags of the kernel
+_KERNEL_THREAD = 0x200000
+
+
+class Entry(NamedTuple):
+    """A living process in the table.
+
+    Attributes:
+        pid: Its PID, which alone does not identify it.
+        started_ticks: When it began: clock ticks since boot.
+        parent: The PID of its parent, which lives; that of an orphan is the one that adopted it.
+        group: Its process group: the PID of the group's first member, which may have ended.
+        session: Its session: the PID of the process that began it, which may have ended.
+        command: Its command line if it has a mark; else its name in parentheses.
+        mark: The value of the mark in its environment; None if it has none, or is hidden from us.
+    """
+
+    pid: int
+    started_ticks: int
+    parent: int
+    group: int
+    session: int
+    command: str
+    mark: str | None
+
+
+class Unread(Enum):
+    """Why there is no entry of a process."""
+
+    HIDDEN = "we may not look at it at all, so it is another user's"
+    DEAD = "it is a zombie, or all that it will still do is to become one"
+    VANISHED = "it ended before it was read"
+    STARTING = "it is beginning another program, and has no environment in this instant"
 
 
 def exists(proc: Path = PROC) -> bool:
@@ -19,57 +52,105 @@ def exists(proc: Path = PROC) -> bool:
     return (proc / "self" / "environ").exists()
 
 
-def read_processes(variable: str, values: Collection[str], proc: Path = PROC) -> list[Process]:
-    """Find the living processes whose environment holds `variable` with one of `values`."""
-    marks = {f"{variable}={value}".encode(errors="surrogateescape"): value for value in values}
-    pids = (int(entry) for entry in os.listdir(proc) if entry.isdecimal())  # noqa: PTH208 - speed
-    found = (_read_marked(proc, pid, marks) for pid in pids if pid != os.getpid())
-    return [process for process in found if process is not None]
+def read_pids(proc: Path = PROC) -> set[int]:
+    """Return the PIDs of all processes but this one."""
+    pids = {int(entry) for entry in os.listdir(proc) if entry.isdecimal()}  # noqa: PTH208 - speed
+    pids.discard(os.getpid())
+    return pids
 
 
 def read_started(pid: int, proc: Path = PROC) -> int | None:
     """Return the clock tick in which a process began, or None if it has ended or is a zombie."""
     try:
-        return _parse_stat((proc / str(pid) / "stat").read_bytes())
-    except _INVISIBLE:
+        stat = _Stat((proc / str(pid) / "stat").read_bytes())
+    except (*_GONE, PermissionError):
         return None
+    return None if stat.is_zombie else stat.started_ticks
 
 
-def _read_marked(proc: Path, pid: int, marks: dict[bytes, str]) -> Process | None:
-    """Read one process, if it has a mark, may be read and lives.
+def read_entry(pid: int, marks: Mapping[bytes, str], proc: Path = PROC) -> Entry | Unread:
+    """Read one process; `marks` are the lines of an environment that count, with their values.
 
     Everything is read through one descriptor of its folder, which dies with the process: a new
     process with the same PID cannot contribute its start or its command.
+
+    Raises:
+        OSError: This process has no descriptors or memory left.
     """
     try:
-        folder = os.open(proc / str(pid), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except _INVISIBLE:
-        return None
+        folder = os.open(f"{proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return Unread.HIDDEN
+    except _GONE:
+        return Unread.VANISHED
     try:
-        environment = set(_read(folder, "environ").split(b"\0"))
-        mark = next((mark for mark in marks if mark in environment), None)
-        if mark is None:
-            return None
-        ticks = _parse_stat(_read(folder, "stat"))
-        words = _read(folder, "cmdline").rstrip(b"\0").split(b"\0")
-    except _INVISIBLE:
-        return None
+        return _read_entry(pid, folder, marks)
+    except PermissionError:
+        return Unread.HIDDEN
+    except _GONE:
+        return Unread.VANISHED
     finally:
         os.close(folder)
-    command = b" ".join(words).decode("utf-8", errors="replace")
-    return None if ticks is None else Process(pid, ticks, command, marks[mark])
+
+
+def _read_entry(pid: int, folder: int, marks: Mapping[bytes, str]) -> Entry | Unread:
+    stat = _Stat(_read(folder, "stat"))
+    environment = None if stat.is_kernel_thread else _read_environment(folder)
+    if environment == b"":  # as it is by `env -i`, and for whoever begins a program or exits
+        stat = _Stat(_read(folder, "stat"))
+    if stat.is_dead:
+        return Unread.DEAD
+    if environment == b"" and not stat.has_empty_environment:
+        return Unread.STARTING
+    lines = () if environment is None else environment.split(b"\0")
+    mark = next((value for line, value in marks.items() if line in lines), None)
+    command = f"({stat.name})" if mark is None else _read_command(folder)
+    return Entry(pid, stat.started_ticks, stat.parent, stat.group, stat.session, command, mark)
+
+
+class _Stat:
+    """The fields of a `stat` file.
+
+    The name of the command stands in parentheses and may itself hold spaces and parentheses.
+    """
+
+    def __init__(self, stat: bytes) -> None:
+        head, _, tail = stat.rpartition(b")")
+        self._fields = tail.split()
+        self.name = head.partition(b"(")[2].decode("utf-8", errors="replace")
+        self.is_zombie = self._fields[0] in {b"Z", b"X"}
+        self.parent, self.group, self.session = map(int, self._fields[1:4])
+        flags = int(self._fields[6])
+        self.is_dead = self.is_zombie or bool(flags & _EXITING)
+        self.is_kernel_thread = bool(flags & _KERNEL_THREAD)
+        self.started_ticks = int(self._fields[19])
+
+    @property
+    def has_empty_environment(self) -> bool:
+        """Whether its program was begun with an empty environment, as by `env -i`.
+
+        Who is about to begin a program has no place for one yet, not even for an empty one.
+        """
+        begins, ends = self._fields[47:49]
+        return begins == ends != b"0"
+
+
+def _read_environment(folder: int) -> bytes | None:
+    """Return the environment; None if we may not read it, and b"" if there is no memory to read."""
+    try:
+        return _read(folder, "environ")
+    except PermissionError:
+        return None
+    except ProcessLookupError:
+        return b""
+
+
+def _read_command(folder: int) -> str:
+    words = _read(folder, "cmdline").rstrip(b"\0").split(b"\0")
+    return b" ".join(words).decode("utf-8", errors="replace")
 
 
 def _read(folder: int, name: str) -> bytes:
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     with os.fdopen(descriptor, "rb") as file:
         return file.read()
-
-
-def _parse_stat(stat: bytes) -> int | None:
-    """Return the start time from a `stat` file, or None for a zombie or a dead process.
-
-    The name of the command stands in parentheses and may itself hold spaces and parentheses.
-    """
-    state, *fields = stat.rpartition(b")")[2].split()
-    return None if state in {b"Z", b"X"} else int(fields[18])

@@ -6,14 +6,19 @@ the command and whatever the command starts inherit it, in whatever session they
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from orchesjob_client.processes.ending import end_processes
-from orchesjob_client.processes.finding import marked_processes
+from orchesjob_client.processes.census import OnSight
+from orchesjob_client.processes.ending import end_processes, kill_at_sight
+from orchesjob_client.processes.finding import marked_families
 from orchesjob_client.processes.identity import Process
 
 MARK = "ORCHESJOB_FLOW_MARK"
 """The environment variable that holds a job's mark."""
+
+_HUNT_SEC = 2.0
+_TICK_SEC = 0.05
 
 
 def orchesjob_home(environ: Mapping[str, str]) -> str:
@@ -33,19 +38,45 @@ def marked_environment(environ: Mapping[str, str], job_key: str) -> dict[str, st
 
 
 def find_survivors(home: str, job_keys: Iterable[str]) -> Sequence[Process]:
-    """Find the living processes of some jobs.
+    """Find the living processes of some jobs, and of their kin those that live beside them.
 
-    It takes two looks to find none: a process has no environment in the instant in which it begins
-    another program, and one that ends during the first look may leave a child behind.
+    It takes two looks to find none, each a whole census: while the PIDs of the system begin anew, a
+    look may miss a process that has just been given a low one.
+
+    Raises:
+        ProcessesKeepAppearing: Processes come and go too fast to say anything.
+        OSError: The process table cannot be read.
     """
-    marks = {mark(home, key) for key in job_keys}
-    return marked_processes(MARK, marks) or marked_processes(MARK, marks)
+    return _look({mark(home, key) for key in job_keys})
 
 
 def end_survivors(home: str, job_keys: Sequence[str], grace_sec: float) -> Sequence[Process]:
-    """End the living processes of some jobs; return those that could not be ended."""
-    found = find_survivors(home, job_keys)
-    if not found:
-        return []
-    end_processes(found, grace_sec)
-    return find_survivors(home, job_keys)
+    """End the living processes of some jobs; return those that could not be ended.
+
+    Who appears while others have their grace time has what is left of it. After that, whoever
+    appears is killed at sight, so that not even a chain of processes that fork and exit escapes.
+
+    Raises:
+        ProcessesKeepAppearing, OSError: As `find_survivors`.
+    """
+    marks = {mark(home, key) for key in job_keys}
+    found = _look(marks)
+    known: dict[Process, None] = {}
+    grace_ends = time.monotonic() + grace_sec
+    while found and (now := time.monotonic()) < grace_ends + _HUNT_SEC:
+        known |= dict.fromkeys(found)
+        end_processes(found, max(0, grace_ends - now))
+        found = _look(marks, known, kill_at_sight if now >= grace_ends else None)
+        if found and now < grace_ends:
+            time.sleep(_TICK_SEC)
+    return found
+
+
+def _look(
+    marks: set[str], known: Collection[Process] = (), on_sight: OnSight | None = None
+) -> Sequence[Process]:
+    """Find whoever lives; a second census confirms that it is nobody."""
+    for _ in range(2):
+        if found := marked_families(MARK, marks, known=known, on_sight=on_sight):
+            return found
+    return []

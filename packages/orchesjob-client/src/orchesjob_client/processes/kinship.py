@@ -1,0 +1,44 @@
+"""Which processes belong to a job, besides those that carry its mark.
+
+A process may shed the mark, by another environment or one that nobody may read. It is known by its
+kin as long as these live: a child of one of the job's processes is the job's, and so is whatever is
+in a session or a group whose first process is. A number alone proves nothing: whoever was there
+before the kin whose number it bears belongs to somebody else.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from orchesjob_client.processes.identity import Process
+from orchesjob_client.processes.proc_table import Entry
+
+
+def relatives(census: Mapping[int, Entry], known: Collection[Process] = ()) -> list[Process]:
+    """Return the processes of a census that are marked, that are `known`, and all their kin."""
+    earlier = {(process.pid, process.started_ticks): process.value for process in known}
+    values = {
+        pid: value
+        for pid, entry in census.items()
+        if (value := entry.mark or earlier.get((pid, entry.started_ticks))) is not None
+    }
+    found = len(values)
+    while found:
+        heirs = {
+            pid: next((values[kin] for kin in _kin(entry, census) if kin in values), None)
+            for pid, entry in census.items()
+            if pid not in values
+        }
+        inherited = {pid: value for pid, value in heirs.items() if value is not None}
+        values |= inherited
+        found = len(inherited)
+    return [
+        Process(pid, entry.started_ticks, entry.command, values[pid])
+        for pid, entry in census.items()
+        if pid in values
+    ]
+
+
+def _kin(entry: Entry, census: Mapping[int, Entry]) -> Iterator[int]:
+    for pid in (entry.parent, entry.session, entry.group):
+        kin = census.get(pid)
+        if kin is not None and kin.started_ticks <= entry.started_ticks:
+            yield pid

@@ -1,0 +1,105 @@
+"""Chains of processes that fork and exit within moments: they neither hide nor escape (5.8)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchesjob_client import (
+    ProcessesKeepAppearing,
+    end_survivors,
+    find_survivors,
+    marked_environment,
+)
+from orchesjob_client.processes.ending import kill_at_sight
+from orchesjob_client.processes.proc_table import Entry, read_started
+
+HOME = "/var/lib/orchesjob-of-a-test"
+EVENT_SEC = 30.0
+
+# Each link waits, begins the next and exits. Without its file the chain ends by itself.
+CHAIN = """
+import os, signal, sys, time
+file, sec, in_sessions = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "sessions"
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while os.path.exists(file):
+    if os.fork():
+        os._exit(0)
+    if in_sessions:
+        os.setsid()
+    if sec:
+        time.sleep(sec)
+"""
+
+type Begin = Callable[[str, float, str], None]
+
+
+@pytest.fixture
+def begin_chain(tmp_path: Path) -> Iterator[Begin]:
+    """Begin a chain of processes of a job; it has ended when the test has."""
+    file = tmp_path / "chain"
+    ends, end = os.pipe()
+
+    def begin(job_key: str, sec: float, how: str) -> None:
+        file.touch()
+        words = [sys.executable, "-SEI", "-c", CHAIN, str(file), str(sec), how]
+        environ = marked_environment({"ORCHESJOB_HOME": HOME}, job_key)
+        subprocess.run(words, env=environ, pass_fds=[end], start_new_session=True, check=True)
+
+    yield begin
+    file.unlink()
+    os.close(end)
+    assert os.read(ends, 1) == b""  # the last link has closed its end
+    os.close(ends)
+
+
+def is_gone(job_key: str) -> bool:
+    """Whether nothing of a job is said to live; not to know it is not that."""
+    try:
+        return not find_survivors(HOME, [job_key])
+    except ProcessesKeepAppearing:
+        return False
+
+
+@pytest.mark.parametrize("how", ["one session", "sessions"])
+@pytest.mark.parametrize("sec", [0, 0.0001, 0.001, 0.005, 0.02])
+def test_a_chain(begin_chain: Begin, sec: float, how: str) -> None:
+    """A chain is never taken for gone, and is ended although it ignores TERM (rule 5.8)."""
+    begin_chain("k:a:1", sec, how)
+    assert not any(is_gone("k:a:1") for _ in range(5))
+    deadline = time.monotonic() + EVENT_SEC
+    while end_survivors(HOME, ["k:a:1"], 0.0):
+        assert time.monotonic() < deadline
+    assert is_gone("k:a:1")
+
+
+def test_beside_a_chain_of_others(begin_chain: Begin) -> None:
+    """A chain of another job is no reason to say that one is not gone, and is not ended."""
+    begin_chain("k:other:1", 0.001, "sessions")
+    deadline = time.monotonic() + EVENT_SEC
+    while not is_gone("k:a:1"):
+        assert time.monotonic() < deadline
+    assert not end_survivors(HOME, ["k:a:1"], 60.0)
+    assert not is_gone("k:other:1")
+
+
+@pytest.mark.parametrize("mark", ["x", None])
+def test_a_group_at_once(mark: str | None) -> None:
+    """A marked process is killed at sight, and with it its group, unless a stranger is in it."""
+    leader = subprocess.Popen(["/bin/sleep", "60"], process_group=0)
+    other = subprocess.Popen(["/bin/sleep", "60"], process_group=leader.pid)
+    entries = [
+        Entry(one.pid, read_started(one.pid) or 0, 1, leader.pid, 1, "sleep 60", value)
+        for one, value in ((leader, "x"), (other, mark))
+    ]
+    kill_at_sight(entries[0], entries)
+    assert leader.wait(EVENT_SEC) == -signal.SIGKILL
+    if mark is None:
+        assert other.poll() is None
+        other.kill()
+    assert other.wait(EVENT_SEC) == -signal.SIGKILL
