@@ -811,6 +811,42 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/simulation/test_failed_steps.py",
     ),
     Mutation(
+        "a pool with threads fails where no more can be started",
+        f"{SHELL}/runner/worker_pool.py",
+        "            if self._threads == 0:\n                raise\n",
+        "            raise\n",
+        "packages/orchesjob-flow/tests/runner/test_worker_pool.py",
+    ),
+    Mutation(
+        "a call that runs out of memory is answered by an internal error",
+        f"{SHELL}/runner/performer.py",
+        "        except MemoryError:\n            pass\n",
+        "",
+        "packages/orchesjob-flow/tests/runner/test_performer.py -k breaks",
+    ),
+    Mutation(
+        "no patience with a machine that has no threads left",
+        f"{SHELL}/runner/assembly.py",
+        "        wait_out(handle, performer.prepare)\n",
+        "        performer.prepare()\n",
+        "tests/faults/test_scarcity.py -k memory_from",
+    ),
+    Mutation(
+        "without descriptors, nobody seems to hold a lock",
+        f"{SHELL}/home/locks.py",
+        '            raise Scarcity(f"open {path}", lack) from error\n        return None\n',
+        "            pass\n        return None\n",
+        "packages/orchesjob-flow/tests/home/test_locks.py -k no_descriptors",
+    ),
+    Mutation(
+        "without descriptors, the database seems to be forbidden",
+        f"{STORE}/database.py",
+        "    if result == sqlite3.SQLITE_CANTOPEN and (lack := _lack_of_descriptors()):\n"
+        "        return _file_error(path, lack)\n",
+        "",
+        "packages/flow-store/tests/test_opening.py -k no_descriptors",
+    ),
+    Mutation(
         "a signal adds words to those about the end",
         f"{SHELL}/interruption.py",
         "        if not self._silent:\n",

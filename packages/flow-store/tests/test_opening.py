@@ -1,6 +1,7 @@
 """Creating, opening and upgrading a file, and what that leaves behind (rule 6.1)."""
 
 import os
+import resource
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -212,3 +213,18 @@ def test_replaced_file_is_noticed(filled: Path, tmp_path: Path) -> None:
         filled.unlink()
         (tmp_path / "moved.db").rename(filled)
         assert store.is_same_file()
+
+
+def test_no_descriptors(path: Path) -> None:
+    """Where the process can open nothing more, that is the cause, and it may pass (rule 5.7)."""
+    FlowStore.open(path).close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(
+            StoreUnavailable, match="Too many open files; raise the limit"
+        ) as raised:
+            FlowStore.open_readonly(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised.value.retryable

@@ -161,6 +161,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise _store_error(self.path, error) from error
+        except MemoryError as error:  # SQLite's, or Python's while it reads a row
+            raise _file_error(self.path, OSError(errno.ENOMEM, "")) from error
         except UnicodeDecodeError as error:
             # SQLite's message about a damaged schema quotes it.
             raise StoreBroken(self.path, "its schema is damaged") from error
@@ -230,9 +232,20 @@ def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
     misuse = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)
     default = sqlite3.SQLITE_MISUSE if misuse else sqlite3.SQLITE_CORRUPT
     result = getattr(error, "sqlite_errorcode", default) & 0xFF  # the rest is detail
+    if result == sqlite3.SQLITE_CANTOPEN and (lack := _lack_of_descriptors()):
+        return _file_error(path, lack)
     if result in _UNAVAILABLE:
         code, retryable = _UNAVAILABLE[result]
         return StoreUnavailable(path, code, str(error), retryable=retryable)
     if result in _UNSTORABLE:
         return Unstorable(str(error))
     return StoreBroken(path, str(error))
+
+
+def _lack_of_descriptors() -> OSError | None:
+    """Return why nothing at all can be opened, which SQLite does not tell."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error
+    return None

@@ -41,6 +41,9 @@ class StoreUnavailable(StoreError, OSError):
     _REMEDIES: ClassVar[dict[int, str]] = {
         errno.EAGAIN: "another process holds it; try again",
         errno.ENOSPC: "free some space and try again",
+        errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+        errno.ENFILE: "end other processes, which have too many files open",
+        errno.ENOMEM: "free some memory, or raise the limit (`ulimit -v`)",
         errno.EIO: "check the disk and its free space, then try again",
         errno.EROFS: "make the file and its folder writable",
         errno.EACCES: "check that the file and its folder can be read and written",

@@ -24,11 +24,23 @@ def main() -> int:
         signal(SIGINT, SIG_DFL)
     speak_utf8()
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
-    from orchesjob_flow.main import main as run
+    try:
+        from orchesjob_flow.main import main as run
 
-    exit_code = run()
+        exit_code = run()
+    except (ImportError, MemoryError, OSError) as error:
+        return refuse(error)
     gc.freeze()  # at exit, Python need not search what ends with the process
     return exit_code
+
+
+def refuse(error: Exception) -> int:
+    """Say in one sentence, with almost no means, that the program cannot even be loaded."""
+    cause = str(error) or "there is not enough memory"
+    shown = cause.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
+    remedy = "check its installation, and the limits of memory and of open files (`ulimit -a`)"
+    os.write(2, f'{{"error":"the program cannot be loaded: {shown}; {remedy}"}}\n'.encode())
+    return 2
 
 
 def speak_utf8() -> None:

@@ -174,6 +174,20 @@ class GaveUp(FlowError, TimeoutError):
         )
 
 
+class Scarcity(FlowError, OSError):
+    """The machine, or this user on it, has run out of something (rule 5.7)."""
+
+    def __init__(self, what: str, lack: str) -> None:
+        """Keep what cannot be done, and what is lacking with its remedy."""
+        Exception.__init__(self, what, lack)
+        self.what = what
+        self.lack = lack
+
+    def __str__(self) -> str:
+        """Say what cannot be done, and why."""
+        return f"cannot {self.what}: {self.lack}"
+
+
 class RunnerBusy(FlowError, RuntimeError):
     """Another process advances the run (rule 4.5)."""
 

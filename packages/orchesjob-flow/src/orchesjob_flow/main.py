@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from orchesjob_flow.errors import FlowError, Interrupted, ResultLost
+from orchesjob_flow.errors import FlowError, Interrupted, ResultLost, Scarcity
 from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
 from orchesjob_flow.interruption import Interruption
+from orchesjob_flow.scarcity import lack_of
 from orchesjob_flow.views.streams import (
     reopen_standard_streams,
     write_message,
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNREAD
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         interruption.be_silent()
-        if "drive" in words and not is_expected(error):
+        if "drive" in words and not (is_ours(error) or isinstance(error, OSError)):
             import traceback
 
             traceback.print_exc()  # into the log of the background process
@@ -84,12 +85,11 @@ def run_command(words: list[str]) -> int:
 
 
 def was_raised_in(module: str, error: Exception) -> bool:
-    """Tell whether it was a call made by this module that failed."""
-    import traceback
-
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    name: str = frame.f_globals["__name__"]
-    return name == module
+    """Tell whether it was a call made by this module that failed; import nothing for that."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals["__name__"] == module
 
 
 def forget_output() -> None:
@@ -102,10 +102,13 @@ def forget_output() -> None:
 
 def describe(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with the data that a script can use."""
-    if not is_expected(error):
-        return describe_usage(error) or {
-            "error": f"internal error, please report it: {error!r}; every run is as it was"
-        }
+    if not is_ours(error):
+        if (lack := lack_of(error)) is not None:
+            return {"error": f"{Scarcity('go on', lack)}; every run is as it was"}
+        if not isinstance(error, OSError):
+            return describe_usage(error) or {
+                "error": f"internal error, please report it: {error!r}; every run is as it was"
+            }
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
@@ -131,9 +134,9 @@ def describe_usage(error: Exception) -> dict[str, Any] | None:
     return described
 
 
-def is_expected(error: Exception) -> bool:
-    """Tell whether an error was foreseen, or is a bug."""
-    if isinstance(error, FlowError | OSError):
+def is_ours(error: Exception) -> bool:
+    """Tell whether an error was made here, with a sentence for people."""
+    if isinstance(error, FlowError):
         return True
     from flow_spec import FlowSpecError
     from flow_store import StoreError

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.errors import UnsafePlace
+from orchesjob_flow.errors import Scarcity, UnsafePlace
 from orchesjob_flow.home.locks import Holder, Lock, find_foreign, holder, open_owned
 
 HOLD = """
@@ -242,3 +243,16 @@ def test_a_folder_in_the_way(path: Path) -> None:
     path.mkdir()
     with pytest.raises(UnsafePlace, match=r"k\.lock cannot be opened: Is a directory"):
         open_owned(path, os.O_RDWR | os.O_CREAT)
+
+
+def test_no_descriptors(tmp_path: Path) -> None:
+    """Where nothing can be opened, that is said: it is not that nobody holds the lock."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(Scarcity, match="Too many open files; raise the limit"):
+            holder(tmp_path / "x.lock")
+        with pytest.raises(Scarcity, match=r"cannot open .*x\.lock: Too many open files"):
+            Lock.take(tmp_path / "x.lock")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

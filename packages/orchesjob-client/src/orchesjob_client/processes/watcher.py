@@ -42,6 +42,9 @@ class JobWatcher:
             on_exit: Called in that thread, so it must be quick and must not raise; it is meant to
                 put the token into a queue.
             use_pidfd: If false, every job is UNSUPPORTED, as on a system without pidfds.
+
+        Raises:
+            OSError, RuntimeError, MemoryError: There is no descriptor or thread left for it.
         """
         self._on_exit = on_exit
         self._lock = threading.Lock()
@@ -49,11 +52,16 @@ class JobWatcher:
         self._tokens: dict[int, object] = {}
         self._supported = use_pidfd and hasattr(os, "pidfd_open") and hasattr(select, "epoll")
         if self._supported:
-            self._epoll = select.epoll()
-            self._wake_reader, self._wake_writer = os.pipe()
-            self._epoll.register(self._wake_reader, select.EPOLLIN)
-            self._thread = threading.Thread(target=self._wait, name="job-watcher", daemon=True)
-            self._thread.start()
+            with contextlib.ExitStack() as unless_started:
+                self._epoll = select.epoll()
+                unless_started.callback(self._epoll.close)
+                self._wake_reader, self._wake_writer = os.pipe()
+                unless_started.callback(os.close, self._wake_reader)
+                unless_started.callback(os.close, self._wake_writer)
+                self._epoll.register(self._wake_reader, select.EPOLLIN)
+                self._thread = threading.Thread(target=self._wait, name="job-watcher", daemon=True)
+                self._thread.start()
+                unless_started.pop_all()
 
     def watch(self, token: object, report: JobReport) -> Watch:
         """Watch the worker of `report` under `token`, a hashable value that the caller chooses.

@@ -21,6 +21,7 @@ from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
+from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.views.streams import warn
 
 
@@ -31,6 +32,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     Raises:
         RunNotFound: There is no such run.
         OrchesjobMissing: There is no orchesjob (rule 6.2).
+        GaveUp: What the runner needs of the machine is not to be had for so long.
         CallsInFlight: A call of the last runner is under way for longer than the patience lasts.
         OtherOrchesjobHome, UnusableOrchesjobHome: The run's jobs are elsewhere (rule 4.8).
     """
@@ -45,7 +47,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
     state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
     with (
-        closing(take_calls_lock(handle)) as calls_lock,
+        closing(wait_out(handle, lambda: take_calls_lock(handle))) as calls_lock,
         closing(
             Performer(
                 OrchesjobClient(orchesjob, limits=limits_of_calls(limits)),
@@ -57,11 +59,12 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
                 warn=warn,
             )
         ) as performer,
-        stopped_by_signals(inbox),
     ):
-        yield Runner(
-            state, store, run.revision, inbox, now=now, perform=performer.perform, warn=warn
-        )
+        wait_out(handle, performer.prepare)
+        with stopped_by_signals(inbox):
+            yield Runner(
+                state, store, run.revision, inbox, now=now, perform=performer.perform, warn=warn
+            )
     if state.status.is_terminal:
         store.checkpoint()
 

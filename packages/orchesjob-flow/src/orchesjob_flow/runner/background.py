@@ -17,6 +17,8 @@ from orchesjob_client import MARK, locate
 from orchesjob_flow.errors import NotDetached
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.runner.shortage import wait_out
+from orchesjob_flow.scarcity import scarcity_named
 
 READY = b"ready\n"
 LONGEST_CAUSE = 500
@@ -55,17 +57,22 @@ def start_child(handle: RunHandle, lock: Lock) -> Holder:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     descriptors = [open_owned(stdout, flags), open_owned(stderr, flags), ready_in_child]
     size_before = stderr.stat().st_size
+
+    def spawn() -> "subprocess.Popen[bytes]":
+        with scarcity_named("start a process"):
+            return subprocess.Popen(
+                child_command(handle._replace(settings=settings), lock, ready_in_child),
+                stdin=subprocess.DEVNULL,
+                stdout=descriptors[0],
+                stderr=descriptors[1],
+                pass_fds=(lock.fileno(), ready_in_child),
+                start_new_session=True,
+                cwd="/",
+                env=child_environment(settings.environ),
+            )
+
     try:
-        child = subprocess.Popen(
-            child_command(handle._replace(settings=settings), lock, ready_in_child),
-            stdin=subprocess.DEVNULL,
-            stdout=descriptors[0],
-            stderr=descriptors[1],
-            pass_fds=(lock.fileno(), ready_in_child),
-            start_new_session=True,
-            cwd="/",
-            env=child_environment(settings.environ),
-        )
+        child = wait_out(handle, spawn)
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

@@ -6,6 +6,7 @@ from flow_store import FlowStore, Run
 from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.runner.assembly import runner_of
+from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.views.streams import warn
 
 
@@ -15,7 +16,9 @@ def drive_or_wait(handle: RunHandle, store: FlowStore) -> Run:
     if run.status.is_terminal:
         return run
     handle = handle.in_home_of(run)
-    lock = Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle))
+    lock = wait_out(
+        handle, lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle))
+    )
     with closing(lock):
         return drive(handle, store, lock)
 

@@ -15,6 +15,7 @@ from orchesjob_client import (
     OrchesjobClient,
     OrchesjobError,
     Process,
+    Watch,
     end_survivors,
     find_survivors,
     marked_environment,
@@ -44,6 +45,7 @@ from orchesjob_flow.engine.events import (
     WatchAnswered,
 )
 from orchesjob_flow.runner.worker_pool import WorkerPool
+from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
 
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 LOOK_AGAIN_SEC = 1.0
@@ -76,20 +78,29 @@ class Performer:
         self._calls_lock = calls_lock
         self._environ = dict(environ)
         self._home = orchesjob_home(environ)
-        self._watcher = JobWatcher(self._job_exited)
+        self._watcher: JobWatcher | None = None
         self._starts = WorkerPool(starts)
         self._questions = WorkerPool(starts)
         self._endings = WorkerPool(ENDING_THREADS)
 
+    def prepare(self) -> None:
+        """Start the threads without which nothing is performed; called again, those still missing.
+
+        Raises:
+            Scarcity: There is none to be had.
+        """
+        with scarcity_named("start a thread"):
+            for pool in (self._starts, self._questions, self._endings):
+                pool.prepare()
+        if self._watcher is None:
+            with scarcity_named("watch jobs"):
+                self._watcher = JobWatcher(self._job_exited)
+
     def perform(self, effect: Effect) -> None:
         """Begin to perform an effect; its answer comes as an event."""
         match effect:
-            case WatchJob():
-                watch = self._watcher.watch(effect.attempt, effect.job)
-                self._post(WatchAnswered(effect.attempt, watch))
-            case WatchProcess():
-                watch = self._watcher.watch_process(effect.attempt, effect.process)
-                self._post(WatchAnswered(effect.attempt, watch))
+            case WatchJob() | WatchProcess():
+                self._post(WatchAnswered(effect.attempt, self._watch(effect)))
             case StartJob():
                 self._call(self._starts, effect.attempt, lambda: self._start(effect))
             case AskStatus():
@@ -103,7 +114,14 @@ class Performer:
 
     def close(self) -> None:
         """Stop watching; calls under way are left to themselves."""
-        self._watcher.close()
+        if self._watcher is not None:
+            self._watcher.close()
+
+    def _watch(self, effect: WatchJob | WatchProcess) -> Watch:
+        assert self._watcher is not None  # noqa: S101 - `prepare` comes first
+        if isinstance(effect, WatchJob):
+            return self._watcher.watch(effect.attempt, effect.job)
+        return self._watcher.watch_process(effect.attempt, effect.process)
 
     def _job_exited(self, attempt: object) -> None:
         assert isinstance(attempt, AttemptId)  # noqa: S101 - it is the token given to `watch`
@@ -113,10 +131,14 @@ class Performer:
         pool.submit(lambda: self._answer(attempt, call))
 
     def _answer(self, attempt: AttemptId | None, call: Callable[[], Event]) -> None:
+        # Made while there is memory for it: without an answer the loop would wait for ever.
+        event: Event = CallUnanswered(attempt, CallFailed("orchesjob", NO_MEMORY))
         try:
             event = call()
         except OrchesjobError as error:
             event = CallUnanswered(attempt, error)
+        except MemoryError:
+            pass
         except Exception as error:  # noqa: BLE001 - a dead thread would leave the loop waiting
             event = CallUnanswered(attempt, CallFailed("orchesjob", repr(error)))
         self._post(event)

@@ -8,12 +8,13 @@ terminal there is no thread.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 from flow_store import FlowStatus, Run, StepStatus, StoreError
-from orchesjob_flow.errors import FlowError
+from orchesjob_flow.errors import FlowError, Scarcity
 from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.streams import hold_messages, warn, write_view
@@ -82,23 +83,29 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
 
     def show() -> None:
         nonlocal seen
-        found = look(handle)
-        if found is None or (found.run.status.is_terminal and seen and found.run == seen.run):
-            return
-        seen = found
-        view.show(found)
+        with suppress(MemoryError):  # the run needs it more
+            found = look(handle)
+            if found is None or (found.run.status.is_terminal and seen and found.run == seen.run):
+                return
+            seen = found
+            view.show(found)
 
     def keep_showing() -> None:
         while not over.wait(LOOK_SEC):
             show()
 
     thread = threading.Thread(target=keep_showing, daemon=True)
-    thread.start()
+    try:
+        with scarcity_named("start a thread"):
+            thread.start()
+    except Scarcity as error:
+        warn(f"the run is shown at its end only: {error}")
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
         show()
 
 

@@ -1,0 +1,30 @@
+"""Waiting out what the machine lacks at the moment, as long as the patience lasts (rule 5.7)."""
+
+import time
+from collections.abc import Callable
+
+from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_flow.errors import GaveUp, Scarcity
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.views.streams import warn
+
+
+def wait_out[Answer](handle: RunHandle, ask: Callable[[], Answer]) -> Answer:
+    """Ask again for what a run needs, until it is there.
+
+    Raises:
+        GaveUp: The patience is over.
+    """
+    end, backoff = time.monotonic() + handle.settings.patience_sec, FIRST_BACKOFF_SEC
+    warned = False
+    while True:
+        try:
+            return ask()
+        except Scarcity as error:
+            if time.monotonic() + backoff > end:
+                raise GaveUp(handle.run_key, str(error)) from error
+            if not warned:
+                warn(f"{error}; trying again")
+                warned = True
+        time.sleep(backoff)
+        backoff = longer(backoff)

@@ -1,0 +1,140 @@
+"""No memory, no threads, no descriptors: patience, then a sentence that names the cause (5.7)."""
+
+import json
+import os
+import resource
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.steps import AFTER, TRUE
+
+STEP_KB = 8_000
+MOST_STEPS = 60
+
+
+def limited(flow: Flow, option: str, limit: int, line: str) -> subprocess.CompletedProcess[str]:
+    """Call the command under a limit of `ulimit`."""
+    text = f"ulimit {option} {limit} && exec {shlex.quote(flow.program)} {line}"
+    return flow.run("-c", text, executable="/bin/bash")
+
+
+def start_limited(
+    flow: Flow, option: str, limit: int, key: str, file: str
+) -> subprocess.CompletedProcess[str]:
+    """Start a run under a limit, without patience."""
+    return limited(flow, option, limit, f"--patience=0 start --run-key={key} {shlex.quote(file)}")
+
+
+def least_for_python() -> int:
+    """Return the memory in KiB in which Python itself runs what little the program begins with."""
+    for limit in range(STEP_KB, MOST_STEPS * STEP_KB, STEP_KB // 3):
+        line = f"ulimit -v {limit} && exec {shlex.quote(sys.executable)} -c 'import json'"
+        if not subprocess.run(
+            ["/bin/bash", "-c", line], capture_output=True, check=False
+        ).returncode:
+            return limit
+    raise AssertionError("Python does not run at all")
+
+
+def test_memory_from_the_beginning(flow: Flow) -> None:
+    """With however little memory: the run, or one sentence; never a traceback or "internal"."""
+    file = flow.write(TRUE)
+    causes = set()
+    limit = least_for_python()
+    for number in range(MOST_STEPS):
+        ended = start_limited(flow, "-v", limit, f"k{number}", file)
+        if ended.returncode == 0:
+            break
+        assert (ended.returncode, ended.stdout) == (2, ""), (limit, ended)
+        (error,) = ended.stderr.splitlines()
+        causes.add(json.loads(error)["error"].partition(";")[0])
+        limit += STEP_KB
+    else:
+        pytest.fail("it was never enough")
+    assert "cannot go on: there is not enough memory" in causes
+    assert any("gave up on run" in cause for cause in causes), causes
+    assert any(": cannot start a thread: no more threads" in cause for cause in causes), causes
+    assert not any("internal" in cause or "Error" in cause for cause in causes), causes
+
+
+@pytest.mark.parametrize("command", ["status", "list", "validate"])
+def test_no_memory_for_other_commands(flow: Flow, command: str) -> None:
+    """Each command says in a sentence that there is not enough memory, once it is loaded."""
+    file = flow.write(TRUE)
+    flow.start("k", file)
+    line = {"list": "list", "validate": f"validate {shlex.quote(file)}"}
+    limit = least_for_python() + STEP_KB
+    ended = limited(flow, "-v", limit, line.get(command, f"{command} --run-key=k"))
+    if ended.returncode == 0:
+        return  # it was enough
+    assert ended.returncode == 2, ended
+    (error,) = ended.stderr.splitlines()
+    assert "there is not enough memory" in json.loads(error)["error"]
+
+
+def test_descriptors_from_the_beginning(flow: Flow) -> None:
+    """With however few descriptors: the run, or a sentence that names them, and no other remedy."""
+    file = flow.write(TRUE)
+    for limit in range(5, 64, 2):
+        ended = start_limited(flow, "-n", limit, f"k{limit}", file)
+        if ended.returncode == 0:
+            break
+        if ended.returncode == 1:
+            continue  # it was too little for orchesjob
+        assert (ended.returncode, ended.stdout) == (2, ""), (limit, ended)
+        error = json.loads(ended.stderr.splitlines()[-1])["error"]
+        assert "Too many open files" in error, (limit, error)
+        assert "--db" not in error
+        assert "internal" not in error
+    else:
+        pytest.fail("it was never enough")
+
+
+def set_descriptors(pid: int, limit: int) -> int:
+    """Limit the descriptors of a process that runs; return the limit that it had."""
+    before, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, most))
+    return before
+
+
+def await_line(stream: int, text: bytes) -> None:
+    """Read until a line with this text."""
+    with os.fdopen(os.dup(stream), "rb", buffering=0) as file:
+        while text not in (line := file.readline()):
+            assert line
+
+
+def test_descriptors_in_mid_run(flow: Flow, gate: Gate) -> None:
+    """A shortage in the middle of a run is waited out, and the run goes on."""
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    before = set_descriptors(runner.pid, 3)
+    gate.let_through()
+    assert runner.stderr is not None
+    await_line(runner.stderr.fileno(), b"Too many open files")
+    set_descriptors(runner.pid, before)
+    assert runner.wait() == 0
+    assert flow.status("k")["status"] == "SUCCEEDED"
+
+
+def test_descriptors_that_do_not_come_back(flow: Flow, gate: Gate) -> None:
+    """When the patience is over the runner gives up and names the cause; the run is resumable."""
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = flow.spawn("--patience=0", "start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    set_descriptors(runner.pid, 3)
+    gate.let_through()
+    _, stderr = runner.communicate()
+    assert runner.returncode == 2
+    error = json.loads(stderr.splitlines()[-1])["error"]
+    assert error.startswith("gave up on run 'k': ")
+    assert "Too many open files" in error
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
