@@ -253,6 +253,44 @@ def test_lost_database(each_flow: Flow, tmp_path: Path) -> None:
     ]
 
 
+def test_found_and_not_run(flow: Flow) -> None:
+    """What orchesjob knew already is not shown as if it had run; the user is told (rule 4.7)."""
+    file = flow.write(
+        {"id": "a", "command": ["true"]},
+        {"id": "b", "command": ["false"], "retries": 1},
+        {"id": "c", "command": ["true"], "when": "b"},
+    )
+    flow.start("k", file, code=1)
+    for key in ("k:a:1", "k:b:1", "k:b:2"):
+        flow.orchesjob.plant(key, started_at=1_700_000_000, finished_at=1_700_000_001)
+    flow.ask("prune", "--older-than=0s", "--keep-output")
+    finished = flow.run("start", "--progress=plain", "--run-key=k", file)
+    lines = [line.split(maxsplit=1)[1] for line in finished.stderr.splitlines()]
+    assert "a SUCCEEDED (found in orchesjob, not run again)" in lines
+    assert "b attempt 1 FAILED (found in orchesjob, not run again) exit code 1" in lines
+    assert "b FAILED (found in orchesjob, not run again) exit code 1" in lines
+    assert not any("RUNNING" in line for line in lines)
+    assert "run 'k': nothing was executed; the outcome of every step was found" in finished.stderr
+    a, b, _ = (step["reason"] for step in json.loads(finished.stdout)["steps"])
+    assert a == "attempt 1 succeeded; found in orchesjob, not run again"
+    assert b == "exit code 1; found in orchesjob, not run again"
+    assert "found" not in flow.run("retry", "--progress=plain", "--run-key=k").stderr
+
+
+def test_found_in_part(flow: Flow) -> None:
+    """Where some steps were found and others run, those that were found are named (rule 4.7)."""
+    file = flow.write(
+        {"id": "a", "command": ["true"]}, {"id": "b", "command": ["true"], "strict": False}
+    )
+    flow.start("k", file)
+    for key in ("k:a:1", "k:b:1"):
+        flow.orchesjob.plant(key, started_at=1_700_000_000, finished_at=1_700_000_001)
+    flow.ask("prune", "--older-than=0s", "--keep-output")
+    finished = flow.run("start", "--progress=plain", "--run-key=k", file)
+    assert "run 'k': the outcome of a was found in orchesjob, not run again" in finished.stderr
+    assert flow.orchesjob.status("k:b:1")["attempt_no"] == 2
+
+
 def test_four_at_once(each_flow: Flow, tmp_path: Path) -> None:
     """Of four concurrent `start`s one advances the run, and all four end with its outcome (4.5)."""
     log = tmp_path / "log"

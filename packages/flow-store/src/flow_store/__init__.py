@@ -34,7 +34,7 @@ from flow_store.records import (
     Step,
     StepStatus,
 )
-from flow_store.reports import reported_job
+from flow_store.reports import reported_job, was_found
 from flow_store.store import FlowStore
 
 __all__ = [
@@ -66,4 +66,5 @@ __all__ = [
     "TerminalStatus",
     "Unstorable",
     "reported_job",
+    "was_found",
 ]

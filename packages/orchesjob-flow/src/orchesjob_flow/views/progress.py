@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple, Protocol
 
-from flow_store import FlowStatus, Run, StepStatus, StoreError
+from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
 from orchesjob_flow.errors import FlowError, Scarcity
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.reasons import reasons
+from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
 from orchesjob_flow.views.streams import hold_messages, warn, write_view
 from orchesjob_flow.views.text import visible
 
@@ -45,6 +45,8 @@ def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> R
             with observed(view, before, handle):
                 run = advance()
     is_new = before is None or before.run.revision != run.revision
+    if is_new and mode != "none":
+        tell_found(run, None if before is None else before.run)
     if is_new and mode != "none" and run.status is FlowStatus.FAILED:
         from orchesjob_flow.views.failures import show_failures
 
@@ -53,6 +55,20 @@ def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> R
         except (FlowError, StoreError, OSError) as error:  # the exit code is that of the run
             warn(f"what the failed steps have printed cannot be shown: {error}")
     return run
+
+
+def tell_found(run: Run, before: Run | None) -> None:
+    """Tell which steps were not run now, because orchesjob knew how they had ended (rule 4.7)."""
+    known = set() if before is None else found_steps(before)
+    begun = [step for step in run.steps if step.has_begun and step.position not in known]
+    found = [step.step_id for step in begun if step.position in found_steps(run)]
+    if found and len(found) == len(begun):
+        warn(
+            f"run {run.run_key!r}: nothing was executed; the outcome of every step was {FOUND} "
+            "(another run key runs them, or `retry --step`)"
+        )
+    elif found:
+        warn(f"run {run.run_key!r}: the outcome of {listed(found)} was {FOUND}")
 
 
 @contextmanager
@@ -147,23 +163,31 @@ def transitions(run: Run) -> dict[Transition, str]:
     found = {}
     for attempt in run.history:
         step, number = run.steps[attempt.position], attempt.number
-        found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING attempt {number}"
+        is_found = was_found(run, attempt)
+        # One that is STARTING may prove to have ended long ago.
+        if attempt.status is not AttemptStatus.STARTING and not is_found:
+            found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING attempt {number}"
         if attempt.finished_at is not None:
-            what = f"attempt {number} {attempt.status.value}"
+            what = f"attempt {number} {marked(attempt.status.value, is_found)}"
             found[Transition(attempt.finished_at, step.step_id, False)] = with_error(
                 what, attempt.error
             )
     # A step ends at the same moment as its last attempt: one line tells both.
+    known = found_steps(run)
     for step, why in zip(run.steps, reasons(run), strict=True):
         if step.finished_at is not None:
             error = why if step.status is StepStatus.SKIPPED else step.error
-            found[Transition(step.finished_at, step.step_id, False)] = with_error(
-                step.status.value, error
-            )
+            what = marked(step.status.value, step.position in known)
+            found[Transition(step.finished_at, step.step_id, False)] = with_error(what, error)
     if run.finished_at is not None:
         what = with_error(run.status.value, run.error)
         found[Transition(run.finished_at, visible(run.run_key), False)] = what
     return found
+
+
+def marked(what: str, is_found: bool) -> str:
+    """Mark what did not happen now, but was found to have happened before."""
+    return f"{what} ({FOUND})" if is_found else what
 
 
 def with_error(what: str, error: str | None) -> str:

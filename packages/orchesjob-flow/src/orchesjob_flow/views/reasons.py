@@ -8,9 +8,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from flow_store import Run, Step, StepStatus
+from flow_store import Run, Step, StepStatus, was_found
 from orchesjob_flow.views.text import clock_time
 
+FOUND = "found in orchesjob, not run again"
 NAMED = 5
 # A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
 NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
@@ -23,10 +24,24 @@ def reasons(run: Run) -> list[str]:
     """
     waits = waits_of(run.definition)
     rows = {step.step_id: step for step in run.steps}
+    found = found_steps(run)
     return [
         reason(step, [rows[name] for name in waits.get(step.step_id, ()) if name in rows])
+        + (f"; {FOUND}" if step.position in found else "")
         for step in run.steps
     ]
+
+
+def found_steps(run: Run) -> set[int]:
+    """Return the steps, by position, whose outcome orchesjob knew before they began (rule 4.7)."""
+    return {
+        step.position
+        for step in run.steps
+        if step.status.is_terminal
+        and step.has_begun
+        and (attempt := run.attempts.get(step.position)) is not None
+        and was_found(run, attempt)
+    }
 
 
 def waits_of(definition: str) -> dict[str, list[str]]:
