@@ -456,6 +456,30 @@ def test_runner_that_does_not_react(flow: Flow, gate: Gate, tmp_path: Path) -> N
     assert flow.status("k")["steps"][1]["attempt_no"] == 0
 
 
+@pytest.mark.parametrize("runner_lives", [True, False])
+def test_abort_without_effect(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, tmp_path: Path, *, runner_lives: bool
+) -> None:
+    """Where an abort has no effect, no process is blamed that is not there (rule 6.7)."""
+    refused = {"fault": "exit", "code": 4, "stderr": "orchesjob: Job is not running"}
+    fake_orchesjob.script([{"call": "abort", **refused}])
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    flow.await_job("k")
+    if not runner_lives:
+        runner.kill()
+        runner.wait()
+    flow.program = write_program(tmp_path / "impatient-orchesjob-flow", IMPATIENT)
+    error = flow.refusal("cancel", "--run-key=k", "--grace-seconds=0")["error"]
+    if runner_lives:
+        assert f"process {runner.pid} advances it" in error
+    else:
+        assert "orchesjob still takes k:a:1 for running, to be aborted" in error
+    fake_orchesjob.script([])
+    flow.program = Flow.program
+    assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+
+
 def test_a_request_is_seen(flow: Flow, gate: Gate) -> None:
     """A pending request is shown, with what to do about it (rule 6.7)."""
     runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))

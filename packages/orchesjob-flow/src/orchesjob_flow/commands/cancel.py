@@ -4,8 +4,9 @@ import time
 from contextlib import closing
 from functools import partial
 
-from flow_store import FlowStore, Run
+from flow_store import FlowStore, Run, StepStatus
 from orchesjob_client import DEFAULT_GRACE_SEC
+from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
@@ -42,13 +43,25 @@ def request_and_await(handle: RunHandle, store: FlowStore, grace_sec: float | No
     deadline = time.monotonic() + request(handle, store, grace_sec) + ALLOWANCE_SEC
     while not (run := handle.load(store)).status.is_terminal:
         if time.monotonic() >= deadline:
-            runner = handle.holder() or Holder(None)
-            waiting_for = f"{runner} advances it and has not reacted"
-            raise CancelUnfinished(handle.run_key, run.error or waiting_for)
+            raise CancelUnfinished(handle.run_key, what_is_in_the_way(run, handle.holder()))
         lock = handle.lock(wait_sec=LOOK_SEC)
         if lock is not None:
             finish(handle, store, lock, deadline)
     return run
+
+
+def what_is_in_the_way(run: Run, runner: Holder | None) -> str:
+    """Say why a run has not ended, and blame nobody who is not there."""
+    running = [step for step in run.steps if step.status is StepStatus.RUNNING]
+    survivors = [f"step {step.step_id!r} {step.error}" for step in running if step.error]
+    if run.error or survivors:
+        return run.error or "; ".join(survivors)
+    if runner is not None:
+        return f"{runner} advances it and has not reacted"
+    keys = [attempt_key(run.run_key, step.step_id, step.attempt_no) for step in running]
+    if not keys:
+        return "there was no time left to carry it out"
+    return f"orchesjob still takes {', '.join(keys)} for running, to be aborted"
 
 
 def request(handle: RunHandle, store: FlowStore, grace_sec: float | None) -> float:
