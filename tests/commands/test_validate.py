@@ -1,11 +1,13 @@
 """`validate`: flow files are checked without starting anything (rule 9.1)."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from support.flow import Flow
+from support.steps import TRUE
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 WRONG = "flow_id: wrong\nsteps:\n  - id: a\n    comand: [x]\n    when: b &&\n"
@@ -66,3 +68,14 @@ def test_json_is_one_line(flow: Flow) -> None:
     answer = flow.run("validate", str(EXAMPLES[0]))
     assert answer.stdout.count("\n") == 1
     assert json.loads(answer.stdout)
+
+
+@pytest.mark.parametrize("line", ["cat flow.json | $flow {} -", "$flow {} <(cat flow.json)"])
+@pytest.mark.parametrize("command", ["validate", "graph", "start --run-key=k"])
+def test_pipes(flow: Flow, line: str, command: str) -> None:
+    """A flow file is read from where a shell lets it come (rule 2.1)."""
+    flow.write(TRUE)
+    words = f"flow={shlex.quote(flow.program)}; {line.format(command)}"
+    ended = flow.run("-c", words, executable="/bin/bash")
+    assert ended.returncode == 0, ended
+    assert "a" in ended.stdout

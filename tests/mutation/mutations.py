@@ -754,6 +754,27 @@ MUTATIONS = (
         "tests/commands/test_completion.py -k quotes",
     ),
     Mutation(
+        "the umask decides whether orchesjob's home can be used",
+        f"{SHELL}/main.py",
+        "    os.umask(os.umask(OTHERS) & OTHERS)\n",
+        "",
+        "tests/faults/test_security.py -k against_the_owner",
+    ),
+    Mutation(
+        "a home that orchesjob cannot name is noticed when the patience ends",
+        f"{SHELL}/home/orchesjob_home.py",
+        "        home.encode()\n",
+        "        pass\n",
+        "packages/orchesjob-flow/tests/home/test_orchesjob_home.py -k utf_8",
+    ),
+    Mutation(
+        "a pipe that the caller has not opened is read",
+        f"{SPEC}/source.py",
+        "            if kind not in (_READABLE_IF_OPENED if is_opened else _READABLE):\n",
+        "            if kind not in _READABLE_IF_OPENED:\n",
+        "packages/flow-spec/tests/test_hostile.py -k without_waiting",
+    ),
+    Mutation(
         "the umask decides whether the home can be used",
         f"{SHELL}/home/paths.py",
         "        folder.chmod(0o700)",
@@ -834,7 +855,7 @@ MUTATIONS = (
     Mutation(
         "without descriptors, nobody seems to hold a lock",
         f"{SHELL}/home/locks.py",
-        '            raise Scarcity(f"open {path}", lack) from error\n        return None\n',
+        '            raise Scarcity(f"cannot open {path}", lack) from error\n        return None\n',
         "            pass\n        return None\n",
         "packages/orchesjob-flow/tests/home/test_locks.py -k no_descriptors",
     ),

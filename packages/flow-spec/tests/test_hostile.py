@@ -3,6 +3,8 @@
 import io
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -261,6 +263,33 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
         Path("a\0b.yaml"): "cannot be read: the path contains a NUL character",
     }
     assert {path: complaint_about(path) for path in messages} == messages
+
+
+def test_what_the_caller_has_opened_is_read(tmp_path: Path) -> None:
+    """A pipe as a shell's `<(...)` makes it is read to its end, YAML or JSON (rule 2.1)."""
+    for text in (FLOW, f"\n {parse_flow(FLOW).to_json()}"):
+        reader, writer = os.pipe()
+        os.write(writer, text.encode())
+        os.close(writer)
+        assert load_flow(f"/dev/fd/{reader}") == parse_flow(FLOW)
+        os.close(reader)
+    with (tmp_path / "flow").open("w+") as file:
+        file.write(FLOW)
+        file.flush()
+        file.seek(0)
+        assert load_flow(f"/proc/self/fd/{file.fileno()}") == parse_flow(FLOW)
+    assert complaint_about("/dev/fd/987") == "is not open; give the path of a YAML or JSON file"
+
+
+def test_an_opened_pipe_is_bounded() -> None:
+    """A pipe without end is no flow, and is not read for ever (rule 2.8)."""
+    words = [sys.executable, "-c", "while True: print('y' * 1000)"]
+    endless = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert endless.stdout is not None
+    with endless, endless.stdout:
+        message = complaint_about(f"/dev/fd/{endless.stdout.fileno()}")
+        endless.kill()
+    assert message == "is larger than 4 MiB, the limit for a flow file"
 
 
 class NothingNow(io.FileIO):

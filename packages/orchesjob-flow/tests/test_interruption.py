@@ -31,6 +31,8 @@ def test_nothing_is_said_after_the_end(capfd: pytest.CaptureFixture[str]) -> Non
         ),
         ("watch --run-key k", "watch --run-key k", "cancel --run-key k"),
         ("resume --all", "resume --all", None),
+        ("start --run-key=k -", "resume --run-key=k", "cancel --run-key=k"),
+        ("start /dev/fd/63 --run-key k", "resume --run-key k", "cancel --run-key k"),
         ("retry", "retry", None),
         ("retry --run-key", "resume --run-key", "cancel --run-key"),
         ("cancel --run-key=k", "cancel --run-key=k", None),

@@ -5,6 +5,7 @@ Only here do problems become a `FlowFileError`.
 """
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from flow_spec.document import Node, Scalar, Sequence
 from flow_spec.errors import DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.reading import Reading, StepPlace
-from flow_spec.source import decode, read_bytes
+from flow_spec.source import decode, opened_by_caller, read_bytes
 from flow_spec.texts import NAME
 
 type Format = Literal["yaml", "json"]
@@ -26,6 +27,9 @@ _FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "jso
 def load_flow(path: str | os.PathLike[str]) -> FlowSpec:
     """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
 
+    The path `-` is the standard input. What has no name of its own, as that and a shell's `<(...)`,
+    is JSON if it begins with a brace, else YAML.
+
     Raises:
         FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
     """
@@ -33,12 +37,19 @@ def load_flow(path: str | os.PathLike[str]) -> FlowSpec:
     source = str(path)
     try:
         data = read_bytes(path)
-        suffix = path.suffix.lower()
-        if suffix not in _FORMATS:
-            raise DocumentError("the name must end in .yaml, .yml or .json; rename the file")
+        format_ = _format_of(path, data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
-    return parse_flow(data, source=source, format=_FORMATS[suffix])
+    return parse_flow(data, source=source, format=format_)
+
+
+def _format_of(path: Path, data: bytes) -> Format:
+    if opened_by_caller(path) is not None:
+        return "json" if data.removeprefix(BOM_UTF8).lstrip().startswith(b"{") else "yaml"
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
+        raise DocumentError("the name must end in .yaml, .yml or .json; rename the file")
+    return _FORMATS[suffix]
 
 
 def parse_flow(

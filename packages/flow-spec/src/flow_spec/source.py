@@ -1,12 +1,14 @@
 """From a path or bytes to the text of a flow file; what the text means is read elsewhere.
 
 Whatever a path may turn out to be (a directory, a pipe, a disk image), reading it neither blocks
-nor takes more than `MAX_BYTES` (rule 2.8).
+nor takes more than `MAX_BYTES` (rule 2.8). Only what the caller has opened for it is waited for:
+the standard input, and what a shell makes of `<(...)`.
 """
 
 import codecs
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -23,8 +25,19 @@ _KINDS = {
 }
 
 
+_OPENED = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
+_READABLE = frozenset({stat.S_IFREG})
+_READABLE_IF_OPENED = frozenset({stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK})
+
+
+def opened_by_caller(path: Path) -> int | None:
+    """Return the descriptor that a path names: `-` and `/dev/stdin` are 0; None if it is a file."""
+    found = _OPENED.fullmatch(str(path))
+    return None if found is None else int(found["number"] or 0)
+
+
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a regular file.
+    """Return the bytes of a regular file, or of a pipe that the caller has opened.
 
     Raises:
         DocumentError: there is none, it is something else, too large, or cannot be read.
@@ -34,7 +47,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         with open(path, "rb", opener=_open_at_once) as file:
             kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
-            if kind != stat.S_IFREG:
+            is_opened = opened_by_caller(path) is not None
+            if kind not in (_READABLE_IF_OPENED if is_opened else _READABLE):
                 raise _not_a_file(kind)
             # None where a file of the kernel, such as /proc/kmsg, has nothing to give.
             data: bytes | None = file.read(MAX_BYTES + 1)
@@ -45,6 +59,8 @@ def read_bytes(path: Path) -> bytes:
     except PermissionError:
         raise DocumentError("permission denied; make the file readable for this user") from None
     except OSError as error:
+        if error.errno == errno.EBADF:
+            raise DocumentError("is not open; give the path of a YAML or JSON file") from None
         if error.errno == errno.ENXIO:  # a socket, or a device without anything behind it
             raise _not_a_file(stat.S_IFMT(path.stat().st_mode)) from None
         raise DocumentError(f"cannot be read: {error.strerror}") from None
@@ -55,6 +71,9 @@ def read_bytes(path: Path) -> bytes:
 
 def _open_at_once(path: str, flags: int) -> int:
     """Open without waiting: an ordinary open would block on a pipe that nobody writes to."""
+    descriptor = opened_by_caller(Path(path))
+    if descriptor is not None:
+        return os.dup(descriptor)
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -185,7 +185,7 @@ class Scarcity(FlowError, OSError):
 
     def __str__(self) -> str:
         """Say what cannot be done, and why."""
-        return f"cannot {self.what}: {self.lack}"
+        return f"{self.what}: {self.lack}"
 
 
 class RunnerBusy(FlowError, RuntimeError):

@@ -6,6 +6,7 @@ Only while a runner drives a run is there another way: see `runner.assembly`.
 """
 
 import os
+import re
 import signal
 from collections.abc import Sequence
 from types import FrameType
@@ -26,6 +27,10 @@ LEFT_BEHIND = {
     "cancel": "a recorded request stays, and the process that advances the run carries it out",
 }
 """What an interrupted command leaves behind."""
+
+
+PIPE = re.compile(r"-$|/dev/(fd/|stdin$)")
+"""What a flow file is called that the caller has opened."""
 
 
 class Interruption:
@@ -74,7 +79,8 @@ def describe(signum: int, words: Sequence[str]) -> dict[str, str]:
 def commands_to_continue(words: Sequence[str], place: int) -> dict[str, str]:
     """Return the command line that resumes, and the one that cancels the run.
 
-    What resumes is the same command, unless it is a `retry`, which has reopened the run.
+    What resumes is the same command, unless it is a `retry`, which has reopened the run, or has
+    read its flow file from a pipe, which is there only once.
 
     >>> commands_to_continue(["--db", "x", "retry", "--step=load", "--run-key", "k", "-d"], 2)
     {'resume': 'orchesjob-flow --db x resume --run-key k', \
@@ -85,7 +91,8 @@ def commands_to_continue(words: Sequence[str], place: int) -> dict[str, str]:
     options, command = words[:place], words[place]
     key = run_key_option(words)
     commands = {"resume": words}
-    if command == "retry" and key:
+    is_repeatable = command != "retry" and not any(map(PIPE.match, words))
+    if key and not is_repeatable:
         commands["resume"] = [*options, "resume", *key]
     if command != "cancel" and key:
         commands["cancel"] = [*options, "cancel", *key]

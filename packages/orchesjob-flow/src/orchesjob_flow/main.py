@@ -21,6 +21,9 @@ from orchesjob_flow.views.streams import (
 )
 from orchesjob_flow.views.text import dump_json
 
+OTHERS = 0o077
+"""The part of a umask that is about others than the owner of a file."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
@@ -28,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reopen_standard_streams()
     interruption = Interruption(words)
     interruption.listen()
+    # A umask that takes away what the owner may do would leave orchesjob a home that it cannot use.
+    os.umask(os.umask(OTHERS) & OTHERS)
     # Inherited as ignored from some parents, and handed on, it would hide from orchesjob's worker
     # how its command ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -104,7 +109,7 @@ def describe(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with the data that a script can use."""
     if not is_ours(error):
         if (lack := lack_of(error)) is not None:
-            return {"error": f"{Scarcity('go on', lack)}; every run is as it was"}
+            return {"error": f"{Scarcity('cannot go on', lack)}; every run is as it was"}
         if not isinstance(error, OSError):
             return describe_usage(error) or {
                 "error": f"internal error, please report it: {error!r}; every run is as it was"

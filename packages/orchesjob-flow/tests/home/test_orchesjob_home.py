@@ -123,3 +123,11 @@ def test_a_home_that_cannot_be_written(
     monkeypatch.setattr("os.access", lambda path, mode: not (str(path) == str(tmp_path) and mode))
     with pytest.raises(UnusableOrchesjobHome, match="cannot be written by this user; set"):
         refuse_unwritable(str((tmp_path / name).resolve()))
+
+
+def test_a_home_that_is_not_utf_8(tmp_path: Path) -> None:
+    """A home of which orchesjob could not speak in its answers is refused at once (rule 6.13)."""
+    with pytest.raises(
+        UnusableOrchesjobHome, match="is not UTF-8, which orchesjob cannot use; set"
+    ):
+        home_of_new_run({"ORCHESJOB_HOME": f"{tmp_path}/caf\udce9"})

@@ -47,7 +47,7 @@ for number in range(5):
     pool.submit(lambda number=number: done.put(number))
 print([done.get(timeout=10) for _ in range(5)])
 try:
-    with scarcity_named("start a thread"):
+    with scarcity_named("cannot start a thread"):
         late.prepare()
 except Scarcity as error:
     print(error)

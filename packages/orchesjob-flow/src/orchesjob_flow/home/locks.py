@@ -121,7 +121,7 @@ def holder(path: Path) -> Holder | None:
         descriptor = os.open(path, os.O_RDONLY | NOWHERE_ELSE)
     except OSError as error:
         if (lack := lack_of(error)) is not None:
-            raise Scarcity(f"open {path}", lack) from error
+            raise Scarcity(f"cannot open {path}", lack) from error
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -152,7 +152,7 @@ def open_owned(path: Path, flags: int) -> int:
         if error.errno == errno.ELOOP:
             raise UnsafePlace(path, "is a symbolic link, and must be a file of its own") from error
         if (lack := lack_of(error)) is not None:
-            raise Scarcity(f"open {path}", lack) from error
+            raise Scarcity(f"cannot open {path}", lack) from error
         raise UnsafePlace(path, f"cannot be opened: {error.strerror}") from error
     found = os.fstat(descriptor)
     problem = find_foreign(found)

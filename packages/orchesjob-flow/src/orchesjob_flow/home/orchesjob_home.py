@@ -41,11 +41,16 @@ def named_home(environ: Mapping[str, str]) -> str:
 
 
 def refuse_unwritable(home: str) -> None:
-    """Refuse a home that orchesjob could not make or write (rule 6.13).
+    """Refuse a home that orchesjob could not make, write, or name in its answers (rule 6.13).
 
     Raises:
-        UnusableOrchesjobHome: It is no folder, or this user cannot write to it.
+        UnusableOrchesjobHome: It is no folder, this user cannot write to it, or it is not UTF-8.
     """
+    try:
+        home.encode()
+    except UnicodeEncodeError as error:
+        problem = "has a name that is not UTF-8, which orchesjob cannot use"
+        raise UnusableOrchesjobHome(home, problem, REMEDY) from error
     path = Path(home)
     nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
     what = "" if nearest == path else f"cannot be made, because {nearest} "

@@ -59,7 +59,7 @@ def start_child(handle: RunHandle, lock: Lock) -> Holder:
     size_before = stderr.stat().st_size
 
     def spawn() -> "subprocess.Popen[bytes]":
-        with scarcity_named("start a process"):
+        with scarcity_named("cannot start a process"):
             return subprocess.Popen(
                 child_command(handle._replace(settings=settings), lock, ready_in_child),
                 stdin=subprocess.DEVNULL,

@@ -89,11 +89,11 @@ class Performer:
         Raises:
             Scarcity: There is none to be had.
         """
-        with scarcity_named("start a thread"):
+        with scarcity_named("cannot start a thread"):
             for pool in (self._starts, self._questions, self._endings):
                 pool.prepare()
         if self._watcher is None:
-            with scarcity_named("watch jobs"):
+            with scarcity_named("cannot watch jobs"):
                 self._watcher = JobWatcher(self._job_exited)
 
     def perform(self, effect: Effect) -> None:

@@ -112,7 +112,7 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
 
     thread = threading.Thread(target=keep_showing, daemon=True)
     try:
-        with scarcity_named("start a thread"):
+        with scarcity_named("cannot start a thread"):
             thread.start()
     except Scarcity as error:
         warn(f"the run is shown at its end only: {error}")
