@@ -726,6 +726,52 @@ MUTATIONS = (
         "tests/flows/test_scripts.py -k path",
     ),
     Mutation(
+        "a file of variables may name another home of orchesjob",
+        f"{SPEC}/env_file.py",
+        "    if flaw_of_variable(name) is not None:\n",
+        "    if False:\n",
+        "packages/flow-spec/tests/test_env_file.py",
+    ),
+    Mutation(
+        "an error of decoding tells what is in a file of variables",
+        f"{SPEC}/env_file.py",
+        'raise EnvFileError(source, "is not UTF-8 text", number) from None',
+        "raise",
+        "packages/flow-spec/tests/test_env_file.py",
+    ),
+    Mutation(
+        "the flow's files lie over a step's variables",
+        f"{SPEC}/flow.py",
+        "*(EnvFile(path, of_flow) for path in self.env_file)",
+        "*(EnvFile(path, frozenset()) for path in self.env_file)",
+        "packages/flow-spec/tests/test_env_file.py",
+    ),
+    Mutation(
+        "orchesjob is called although a file of variables is missing",
+        f"{SHELL}/runner/performer.py",
+        "            return StartPrevented(effect.attempt, str(error))\n",
+        "            environ = {**self._environ, **effect.env}\n",
+        "packages/orchesjob-flow/tests/runner/test_performer.py -k files",
+    ),
+    Mutation(
+        "a pipe that nobody fills is waited for without an end",
+        f"{SHELL}/runner/env_files.py",
+        "        if kind == stat.S_IFIFO and not _is_ready(descriptor, deadline):\n",
+        "        if False:\n",
+        "packages/orchesjob-flow/tests/runner/test_env_files.py",
+    ),
+    Mutation(
+        "a start that was prevented during a cancel fails its step",
+        f"{ENGINE}/attempts.py",
+        "        outcomes.ended_with_run(turn, step, attempt)\n"
+        "    else:\n"
+        '        outcomes.failed(turn, step, attempt, f"could not be started: {reason}")\n',
+        '        outcomes.failed(turn, step, attempt, f"could not be started: {reason}")\n'
+        "    else:\n"
+        '        outcomes.failed(turn, step, attempt, f"could not be started: {reason}")\n',
+        "packages/orchesjob-flow/tests/simulation/test_cancelling.py -k under_way",
+    ),
+    Mutation(
         "a flow may set variables that break orchesjob",
         f"{SPEC}/environment.py",
         "    if _BREAKS.match(name):",

@@ -35,7 +35,7 @@ ENGINE_MAY_IMPORT = {
     *("attrs", "collections", "collections.abc", "enum", "graphlib", "itertools"),
     "typing",
     "flow_conditions.Name",
-    *("flow_spec.FlowSpec", "flow_spec.StepSpec", "flow_spec.holds"),
+    *("flow_spec.EnvFile", "flow_spec.FlowSpec", "flow_spec.StepSpec", "flow_spec.holds"),
     *("flow_store.Attempt", "flow_store.AttemptStatus", "flow_store.CancelRequest"),
     *("flow_store.Changes", "flow_store.Deadline", "flow_store.FlowStatus", "flow_store.Run"),
     *("flow_store.Reopening", "flow_store.RunHeader"),

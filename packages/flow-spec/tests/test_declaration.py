@@ -17,7 +17,7 @@ FIELDS = [
 def test_the_fields_of_a_flow_file_are_these() -> None:
     """A flow has these fields and a step those, in this order (rule 2.2)."""
     assert list(declarations(FlowSpec)) == [
-        *("flow_id", "steps", "env", "working_dir", "max_parallel", "timeout_sec"),
+        *("flow_id", "steps", "env", "working_dir", "max_parallel", "timeout_sec", "env_file"),
     ]
     assert list(declarations(StepSpec)) == [
         "id",
@@ -29,6 +29,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "retry_backoff",
         "retry_max_delay_sec",
         "env",
+        "env_file",
         "working_dir",
         "timeout_sec",
         "success_exit_codes",

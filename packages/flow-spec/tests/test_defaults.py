@@ -16,6 +16,7 @@ DEFAULT = {
     "retry_backoff": (2, 2.0),
     "retry_max_delay_sec": ("1h", 3600.0),
     "env": ({"A": "1"}, (("A", "1"),)),
+    "env_file": ("x.env", ("x.env",)),
     "working_dir": ("/x", "/x"),
     "timeout_sec": (5, 5.0),
     "success_exit_codes": ([7, 0], (0, 7)),

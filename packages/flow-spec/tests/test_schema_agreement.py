@@ -41,12 +41,12 @@ FILES = {
         field: f"flow_id: f\nsteps: [{{id: a, command: [x], {field}: VALUE}}]"
         for field in (
             *("retries", "retry_delay_sec", "timeout_sec", "strict", "description"),
-            *("skip_exit_codes", "env", "x-own"),
+            *("skip_exit_codes", "env", "env_file", "x-own"),
         )
     },
     **{
         field: f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
-        for field in ("defaults", "working_dir", "max_parallel", "$schema", "unknown")
+        for field in ("defaults", "env_file", "working_dir", "max_parallel", "$schema", "unknown")
     },
 }
 

@@ -4,8 +4,10 @@ Public names only; the modules behind them are private to the package.
 """
 
 from flow_spec.comparison import differences
-from flow_spec.environment import flaw_of_setting
+from flow_spec.env_file import parse_env_file
+from flow_spec.environment import EnvFile, flaw_of_setting
 from flow_spec.errors import (
+    EnvFileError,
     FlowFileError,
     FlowSpecError,
     Problem,
@@ -20,6 +22,8 @@ from flow_spec.step import StepSpec
 
 __all__ = [
     "PREDICATES",
+    "EnvFile",
+    "EnvFileError",
     "FlowFileError",
     "FlowSpec",
     "FlowSpecError",
@@ -32,5 +36,6 @@ __all__ = [
     "holds",
     "json_schema",
     "load_flow",
+    "parse_env_file",
     "parse_flow",
 ]

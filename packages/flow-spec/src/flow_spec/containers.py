@@ -10,9 +10,9 @@ import attrs
 
 from flow_spec import messages
 from flow_spec.declaration import Declaration, declarations
-from flow_spec.document import Mapping, Node, Path, Sequence
+from flow_spec.document import Mapping, Node, Path, Scalar, Sequence
 from flow_spec.environment import SETTABLE, flaw_of_variable
-from flow_spec.kinds import Kind, Schema, Word
+from flow_spec.kinds import FILE, Kind, Schema, Word
 from flow_spec.reading import Reading
 
 
@@ -106,6 +106,26 @@ class Variables(Kind):
                 reading.add(flaw, (*path, name), key)
             values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
         return tuple(sorted(values.items())) if not reading.problems else None
+
+
+@attrs.frozen(eq=False)
+class OneOrMore(Kind):
+    """A list, of which a single item may be written without brackets."""
+
+    many: ListOf
+
+    def schema(self) -> Schema:
+        """Allow both."""
+        return {"anyOf": [self.many.item.schema(), self.many.schema()]}
+
+    def _read(self, node: Node, path: Path, reading: Reading) -> tuple[Any, ...] | None:
+        if isinstance(node, Scalar):
+            return (self.many.item.read(node, path, reading),)
+        values: tuple[Any, ...] | None = self.many.read(node, path, reading)
+        return values
+
+
+ENV_FILES = OneOrMore(ListOf(FILE, "files", "[common.env, secrets.env]"))
 
 
 @attrs.frozen(eq=False)

@@ -5,9 +5,18 @@ The values that a file gives to variables are read in `containers`.
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from flow_spec.errors import quoted
 from flow_spec.texts import LONGEST_WORD, flaw_of_word
+
+
+class EnvFile(NamedTuple):
+    """A file whose variables a step's process sees, but for those that the flow sets itself."""
+
+    path: str
+    outranked_by: frozenset[str]
+
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -95,6 +95,26 @@ class DocumentError(FlowSpecError, ValueError):
         self.problem = Problem(message, line=line, column=column, excerpt=excerpt)
 
 
+class EnvFileError(FlowSpecError, ValueError):
+    """A file of variables cannot be read, or a line of it sets none.
+
+    `path` names the file; `line` counts from 1 where a line is wrong. What the file holds is secret
+    and is not kept.
+    """
+
+    def __init__(self, path: str, flaw: str, line: int | None = None) -> None:
+        """Keep where it is wrong and how."""
+        super().__init__(path, flaw, line)
+        self.path = path
+        self.flaw = flaw
+        self.line = line
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        place = "" if self.line is None else f":{self.line}"
+        return f"env_file {printable(self.path)}{place}: {self.flaw}"
+
+
 class UnknownStepError(FlowSpecError, LookupError):
     """The flow has no step with this id."""
 

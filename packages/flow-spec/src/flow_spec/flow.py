@@ -10,10 +10,10 @@ from typing import Self
 
 import attrs
 
-from flow_spec.containers import ListOf, Variables
+from flow_spec.containers import ENV_FILES, ListOf, Variables
 from flow_spec.declaration import declared
 from flow_spec.defaults import STEP, FlowRecord
-from flow_spec.environment import run_variables
+from flow_spec.environment import EnvFile, run_variables
 from flow_spec.errors import UnknownStepError
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
 from flow_spec.spelling import Speller
@@ -59,6 +59,13 @@ class FlowSpec:
         14_400,
         "4h",
         default=None,
+    )
+    env_file: tuple[str, ...] = declared(
+        ENV_FILES,
+        "Files of NAME=VALUE lines, read whenever an attempt starts and never recorded.",
+        "/etc/shop/secrets.env",
+        ["common.env", "secrets.env"],
+        default=(),
     )
 
     @cached_property
@@ -112,6 +119,18 @@ class FlowSpec:
                 failed=failed,
             ),
         }
+
+    def env_files_of(self, step: StepSpec) -> tuple[EnvFile, ...]:
+        """Return the files whose variables a step's process sees, later ones over earlier ones.
+
+        What `environment` has of the same level, or of the step, outranks them. Rule 2.13.
+        """
+        of_step = frozenset(name for name, _ in step.env)
+        of_flow = of_step | {name for name, _ in self.env}
+        return (
+            *(EnvFile(path, of_flow) for path in self.env_file),
+            *(EnvFile(path, of_step) for path in step.env_file),
+        )
 
     def with_env(self, env: Mapping[str, str]) -> Self:
         """Return the flow with these variables added to its `env`, replacing those there."""

@@ -287,6 +287,6 @@ def _spelling(node: Node, form: Form) -> str | None:
     return None
 
 
-DIRECTORY = Line(max_length=4096)
+DIRECTORY = FILE = Line(max_length=4096)
 SECONDS = Seconds()
 SECONDS_ABOVE_ZERO = Seconds(zero=False)

@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 
 from flow_conditions import Condition, all_of
-from flow_spec.containers import CommandWords, ListOf, SetOf, Variables
+from flow_spec.containers import ENV_FILES, CommandWords, ListOf, SetOf, Variables
 from flow_spec.declaration import declared
 from flow_spec.kinds import (
     DIRECTORY,
@@ -92,6 +92,13 @@ class StepSpec:
         Variables(),
         "Environment variables for the command, laid over those of the flow.",
         {"LANG": "C", "SHOP": "berlin"},
+        default=(),
+    )
+    env_file: tuple[str, ...] = declared(
+        ENV_FILES,
+        "Files of NAME=VALUE lines, read when an attempt starts and never recorded.",
+        "/etc/shop/secrets.env",
+        ["common.env", "secrets.env"],
         default=(),
     )
     working_dir: str | None = declared(

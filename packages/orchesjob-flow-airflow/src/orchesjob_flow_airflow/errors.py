@@ -26,6 +26,26 @@ class DagIdRefused(OrchesjobFlowAirflowError, ValueError):
         return f"the flow's id {self.flow_id!r} cannot name a DAG; give flow_dag a dag_id"
 
 
+class EnvFileRefused(OrchesjobFlowAirflowError, ValueError):
+    """A flow reads its variables from files, which a DAG does not do.
+
+    Attributes:
+        flow_id: The flow's id.
+    """
+
+    def __init__(self, flow_id: str) -> None:
+        """Name the flow."""
+        super().__init__(flow_id)
+        self.flow_id = flow_id
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"the flow {self.flow_id!r} has an env_file, which a DAG does not read: keep its "
+            "variables in Airflow, or run the whole flow as one task with OrchesjobFlowOperator"
+        )
+
+
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
     """An attempt has failed without a report that says how; the message does."""
 

@@ -4,12 +4,14 @@ import os
 import resource
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, cast
 
 import attrs
 import pytest
 
+from flow_spec import EnvFile
 from orchesjob_client import (
     MARK,
     CallFailed,
@@ -39,6 +41,7 @@ from orchesjob_flow.engine.events import (
     Event,
     RunningAnswered,
     StartAnswered,
+    StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
@@ -111,6 +114,28 @@ def perform(client: Client, warnings: SimpleQueue[str]) -> Iterator[Callable[[An
 
     yield answer
     performer.close()
+
+
+def test_a_start_with_files_of_variables(
+    client: Client, perform: Callable[[Any], Event], tmp_path: Path
+) -> None:
+    """The files lie over the runner's environment, and below what outranks them (rule 2.13)."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("SHOP=no\nPATH=/one\nA=1\nB=1\n", encoding="utf-8")
+    other.write_text("PATH=/other\nB=2\n", encoding="utf-8")
+    below = (EnvFile(str(one), frozenset({"SHOP"})), EnvFile(f"..{other}", frozenset()))
+    assert perform(START._replace(env_files=below)) == StartAnswered(ID, JOB)
+    ((*_, options),) = client.asked
+    env = {name: options["env"][name] for name in ("SHOP", "PATH", "A", "B")}
+    assert env == {"SHOP": "berlin", "PATH": "/other", "A": "1", "B": "2"}
+
+
+def test_a_start_without_its_files(client: Client, perform: Callable[[Any], Event]) -> None:
+    """Where a file is missing, orchesjob is not called (rule 2.13)."""
+    event = perform(START._replace(env_files=(EnvFile("no/such.env", frozenset()),)))
+    error = "env_file /srv/no/such.env: cannot be read: No such file or directory"
+    assert event == StartPrevented(ID, error)
+    assert not client.asked
 
 
 def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:

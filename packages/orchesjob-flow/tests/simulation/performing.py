@@ -35,6 +35,7 @@ from orchesjob_flow.engine.events import (
     JobExited,
     RunningAnswered,
     StartAnswered,
+    StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
@@ -99,6 +100,7 @@ class Calls:
         `fail`: nothing was done; `lose`: it was done, and the answer lost; `hang`: no answer
         comes, until its runner ends the call; `stall`: nor that, and it is done at that very
         moment; `stick`: no answer comes, and nobody can end the call; `refuse`: it can never work;
+        `prevent`: a start is not made at all, because its variables cannot be read;
         `dead`: a start dies before its worker is there; `late`: so it seems, but a
         launcher is alive and the worker comes after 3 seconds.
         """
@@ -267,6 +269,8 @@ class Calls:
         """Act, unless the fault is that nothing is done; return the answer, if there is one."""
         if fault == "":
             return act()
+        if fault == "prevent" and isinstance(effect, StartJob):
+            return StartPrevented(effect.attempt, "env_file is missing")
         if fault in ("lose", "stall"):
             act()
         if fault in ("dead", "late") and isinstance(effect, StartJob):

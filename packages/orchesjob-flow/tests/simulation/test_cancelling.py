@@ -37,7 +37,7 @@ def test_before_the_first_step(world: World, step: Make) -> None:
     assert not world.executions()
 
 
-@pytest.mark.parametrize("fault", ["", "fail", "lose", "dead", "late", "refuse"])
+@pytest.mark.parametrize("fault", ["", "fail", "lose", "dead", "late", "refuse", "prevent"])
 def test_a_start_under_way(world: World, step: Make, fault: str) -> None:
     """A start that is under way is waited for, and its job aborted, whatever its answer."""
     world.calls.latency = (1.0, 1.0)

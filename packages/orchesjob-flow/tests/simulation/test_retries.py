@@ -131,14 +131,20 @@ def test_a_delay_after_a_restart(world: World, step: Make, jump: float) -> None:
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_call_that_can_never_work(world: World, step: Make, retries: int) -> None:
-    """A start that orchesjob refuses fails the attempt, which is charged (rule 5.7)."""
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("refuse", "orchesjob start was refused"), ("prevent", "env_file is missing")],
+)
+def test_a_call_that_can_never_work(
+    world: World, step: Make, retries: int, fault: str, error: str
+) -> None:
+    """A start that is refused, or not made at all, fails the attempt (rules 5.7 and 2.13)."""
     world.record(step("a", retries=retries))
-    world.calls.script("start", "a:1", "refuse")
+    world.calls.script("start", "a:1", fault)
     run = world.drive()
     assert run.status == ("SUCCEEDED" if retries else "FAILED")
-    errors = [str(error) for _, error in world.states_of("a")]
-    assert any("could not be started: orchesjob start was refused" in error for error in errors)
+    errors = [str(found) for _, found in world.states_of("a")]
+    assert any(f"could not be started: {error}" in found for found in errors)
     assert len(world.executions("a")) == retries
 
 

@@ -242,7 +242,13 @@ def call_unanswered(turn: Turn, step: RunStep, attempt: OpenAttempt, error: Orch
     calls.answered(turn, attempt)
     if call is not Call.START or error.retryable:
         patience.call_unanswered(turn, attempt, error)
-    elif turn.run.ending is not None:
+    else:
+        could_not_start(turn, step, attempt, str(error))
+
+
+def could_not_start(turn: Turn, step: RunStep, attempt: OpenAttempt, reason: str) -> None:
+    """Fail an attempt of which nothing has run and, as it stands, nothing can (rules 5.7, 2.13)."""
+    if turn.run.ending is not None:
         outcomes.ended_with_run(turn, step, attempt)
     else:
-        outcomes.failed(turn, step, attempt, f"could not be started: {error}")
+        outcomes.failed(turn, step, attempt, f"could not be started: {reason}")

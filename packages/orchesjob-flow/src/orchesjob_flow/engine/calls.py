@@ -52,6 +52,7 @@ def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
         env=run.flow.environment(
             spec, run_key=run.run_key, attempt=attempt.row.number, failed=run.failed_step_ids
         ),
+        env_files=run.flow.env_files_of(spec),
     )
     requested = spec.start_timeout_sec
     allowance = DEFAULT_START_TIMEOUT_SEC if requested is None else requested

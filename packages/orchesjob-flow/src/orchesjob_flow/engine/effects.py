@@ -6,6 +6,7 @@ Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one even
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from flow_spec import EnvFile
 from orchesjob_client import JobReport, Process
 from orchesjob_flow.engine.events import AttemptId, TimerDue
 
@@ -22,6 +23,8 @@ class StartJob(NamedTuple):
     """Where the command runs, seen from the run's own directory; None is there."""
     env: Mapping[str, str]
     """What is laid over the runner's own environment."""
+    env_files: Sequence[EnvFile] = ()
+    """What is laid between both when the call is made; paths are seen from the run's directory."""
 
 
 class AskStatus(NamedTuple):

@@ -46,6 +46,13 @@ class StartAnswered(NamedTuple):
     report: JobReport
 
 
+class StartPrevented(NamedTuple):
+    """`orchesjob start` was not called: what the attempt needs cannot be read."""
+
+    attempt: AttemptId
+    reason: str
+
+
 class StatusAnswered(NamedTuple):
     """`orchesjob status` answered with a job, or, as None, that it knows no such key."""
 
@@ -109,6 +116,7 @@ class CancelSeen(NamedTuple):
 type Event = (
     RunnerStarted
     | StartAnswered
+    | StartPrevented
     | StatusAnswered
     | AbortAnswered
     | RunningAnswered

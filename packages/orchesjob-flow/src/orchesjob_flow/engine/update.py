@@ -20,6 +20,7 @@ from orchesjob_flow.engine.events import (
     RunnerStarted,
     RunningAnswered,
     StartAnswered,
+    StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     Timer,
@@ -82,6 +83,13 @@ def start_answered(turn: Turn, event: StartAnswered) -> None:
     step, attempt = settle_call(turn, event.attempt, Call.START)
     if attempt is not None:
         attempts.reported(turn, step, attempt, event.report)
+
+
+def start_prevented(turn: Turn, event: StartPrevented) -> None:
+    """Fail the attempt: nothing of it has run."""
+    step, attempt = settle_call(turn, event.attempt, Call.START)
+    if attempt is not None:
+        attempts.could_not_start(turn, step, attempt, event.reason)
 
 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
@@ -211,6 +219,7 @@ def settle_call(
 HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     RunnerStarted: runner_started,
     StartAnswered: start_answered,
+    StartPrevented: start_prevented,
     StatusAnswered: status_answered,
     AbortAnswered: abort_answered,
     RunningAnswered: running_answered,

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from flow_spec import EnvFileError
 from orchesjob_client import (
     CallFailed,
     JobNotFound,
@@ -40,10 +41,12 @@ from orchesjob_flow.engine.events import (
     JobExited,
     RunningAnswered,
     StartAnswered,
+    StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
 )
+from orchesjob_flow.runner.env_files import read_env_file
 from orchesjob_flow.runner.worker_pool import WorkerPool
 from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
 
@@ -144,21 +147,37 @@ class Performer:
         self._post(event)
 
     def _start(self, effect: StartJob) -> Event:
+        try:
+            environ = self._environment_of(effect)
+        except EnvFileError as error:
+            return StartPrevented(effect.attempt, str(error))
         report = self._client.start(
             effect.attempt_key,
             effect.command,
             strict=effect.strict,
             cwd=self._directory_of(effect),
-            env=marked_environment({**self._environ, **effect.env}, effect.attempt_key),
+            env=marked_environment(environ, effect.attempt_key),
             start_timeout_sec=effect.start_timeout_sec,
             inherit_fd=self._calls_lock,
         )
         return StartAnswered(effect.attempt, report)
 
+    def _environment_of(self, effect: StartJob) -> dict[str, str]:
+        environ = {**self._environ, **effect.env}
+        for file in effect.env_files:
+            variables = read_env_file(self._seen_from_run(file.path))
+            environ |= {
+                name: value for name, value in variables.items() if name not in file.outranked_by
+            }
+        return environ
+
     def _directory_of(self, effect: StartJob) -> str:
         if effect.working_dir is None:
             return self._directory
-        return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given
+        return self._seen_from_run(effect.working_dir)
+
+    def _seen_from_run(self, path: str) -> str:
+        return os.path.join(self._directory, path)  # noqa: PTH118 - text, as given
 
     def _status(self, effect: AskStatus) -> Event:
         report = self._client.status(effect.attempt_key, env=self._environ)

@@ -1,0 +1,84 @@
+"""Reading files of variables from disk: what is no file, too large, or never comes (rule 2.13)."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from flow_spec import EnvFileError
+from orchesjob_flow.runner.env_files import MAX_BYTES, read_env_file
+
+
+def test_a_file(tmp_path: Path) -> None:
+    """A regular file is read as it is now, through links too."""
+    path = tmp_path / "x.env"
+    path.write_text("A=1\n", encoding="utf-8")
+    (tmp_path / "link").symlink_to(path)
+    assert read_env_file(str(tmp_path / "link")) == {"A": "1"}
+    path.write_text("A=2\n", encoding="utf-8")
+    assert read_env_file(str(path)) == {"A": "2"}
+
+
+def refusal(path: Path, **options: float) -> str:
+    with pytest.raises(EnvFileError) as caught:
+        read_env_file(str(path), **options)
+    assert str(caught.value).startswith(f"env_file {path}: ")
+    return caught.value.flaw
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A missing file, a folder and a device are named, and nothing is waited for."""
+    none = tmp_path / "none"
+    assert refusal(none) == "cannot be read: No such file or directory"
+    assert refusal(tmp_path) == "is neither a regular file nor a pipe"
+    assert refusal(Path("/dev/zero")) == "is neither a regular file nor a pipe"
+    assert refusal(none / "x") == "cannot be read: No such file or directory"
+
+
+def test_a_file_has_a_limit(tmp_path: Path) -> None:
+    """A file of terabytes costs no more than one of a megabyte."""
+    path = tmp_path / "x.env"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    assert refusal(path) == "is larger than 1 MiB"
+    path.write_bytes(b"#" * (MAX_BYTES - 4) + b"\nA=1")
+    assert read_env_file(str(path)) == {"A": "1"}
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    """Missing permission is named."""
+    path = tmp_path / "x.env"
+    path.write_text("A=1", encoding="utf-8")
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # root reads everything
+        assert read_env_file(str(path)) == {"A": "1"}
+    else:
+        assert refusal(path) == "cannot be read: Permission denied"
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    """Somebody may write the variables at the moment when they are needed."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    content = "A=1\n" + "#" * 200_000 + "\nB=2\n"  # more than a pipe holds
+    writer = threading.Thread(
+        target=lambda: path.write_text(content, encoding="utf-8"), daemon=True
+    )
+    writer.start()
+    assert read_env_file(str(path)) == {"A": "1", "B": "2"}
+    writer.join()
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_pipe_that_nobody_fills(tmp_path: Path, *, is_open: bool) -> None:
+    """A pipe without a writer, or with one that never ends, is waited for some seconds."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR) if is_open else None
+    if writer is not None:
+        os.write(writer, b"A=1\n")
+    error = "is a pipe that nobody has filled and closed for 0.05 s"
+    assert refusal(path, pipe_sec=0.05) == error
+    if writer is not None:
+        os.close(writer)

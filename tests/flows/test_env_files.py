@@ -1,0 +1,123 @@
+"""Files of variables as runs meet them: what a step sees, and that nobody else does (rule 2.13)."""
+
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from support.flow import Flow
+from support.gate import Gate
+
+SECRET = uuid4().hex  # unlike that of any other test which runs now
+SHOW = ["sh", "-c", 'echo "${A-} ${B-} ${C-} ${D-} ${ORCHESJOB_FLOW_STEP}"']
+
+
+def output(step: Any) -> str:
+    """Read what the last attempt of a step has printed."""
+    return Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8")
+
+
+def write(flow: Flow, name: str, *lines: str) -> str:
+    """Write a file beside the flow file."""
+    (flow.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return name
+
+
+def test_what_a_step_sees(each_flow: Flow) -> None:
+    """Over the caller's variables lie the flow's file and its `env`, then those of the step."""
+    each_flow.environ |= dict.fromkeys("ABCD", "caller")
+    write(each_flow, "flow.env", *(f"{name}=flow-file" for name in "BCD"))
+    write(each_flow, "step.env", "C=step-file", "D=step-file")
+    (each_flow.folder / "elsewhere").mkdir()
+    file = each_flow.write(
+        {"id": "a", "command": SHOW},
+        {"id": "b", "command": SHOW, "env_file": "step.env", "env": {"D": "step"}},
+        {"id": "c", "command": SHOW, "env_file": ["step.env"], "working_dir": "elsewhere"},
+        env_file="flow.env",
+        env={"C": "flow"},
+    )
+    assert [output(step) for step in each_flow.start("k", file)["steps"]] == [
+        "caller flow-file flow flow-file a\n",
+        "caller flow-file step-file step b\n",
+        "caller flow-file step-file step-file c\n",
+    ]
+
+
+def test_it_is_read_when_an_attempt_starts(each_flow: Flow) -> None:
+    """An earlier step may write it; the file of each attempt is that of its moment."""
+    file = each_flow.write(
+        {"id": "make", "command": ["sh", "-c", "echo A=made > made.env"]},
+        {"id": "use", "command": SHOW, "when": "make", "env_file": "made.env"},
+    )
+    assert output(each_flow.start("k", file)["steps"][1]) == "made    use\n"
+    write(each_flow, "made.env", "A=other")
+    run = each_flow.ask("retry", "--run-key=k", "--step=use")
+    assert output(run["steps"][1]) == "other    use\n"
+
+
+def test_a_file_that_is_missing_or_wrong(each_flow: Flow) -> None:
+    """The attempt fails before anything of it runs, and a retry needs nothing but the file."""
+    write(each_flow, "wrong.env", "A=1", SECRET)
+    file = each_flow.write(
+        {"id": "missing", "command": ["touch", "ran"], "env_file": "no.env", "retries": 1},
+        {"id": "wrong", "command": ["touch", "ran"], "env_file": "wrong.env"},
+        {"id": "after", "command": ["true"], "when": "missing.failed && wrong.failed"},
+    )
+    answer = each_flow.run("start", "--run-key=k", file)
+    assert answer.returncode == 1
+    assert SECRET not in answer.stdout + answer.stderr
+    missing, wrong, after = each_flow.status("k")["steps"]
+    path = each_flow.folder.resolve()
+    assert missing["error"] == (
+        f"could not be started: env_file {path}/no.env: cannot be read: No such file or directory"
+    )
+    assert (missing["attempt_no"], after["status"]) == (2, "SUCCEEDED")
+    assert wrong["error"].startswith(
+        f"could not be started: env_file {path}/wrong.env:2: must be NAME=VALUE, "
+    )
+    assert not (each_flow.folder / "ran").exists()
+    write(each_flow, "no.env", "A=1")
+    write(each_flow, "wrong.env", "A=1")
+    assert each_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
+    assert (each_flow.folder / "ran").exists()
+
+
+def test_a_secret_stays_a_secret(each_flow: Flow, gate: Gate) -> None:
+    """No database, log, answer or argument has it; a runner that resumes has it again (2.13)."""
+    write(each_flow, "secret.env", f"A={SECRET}")
+    check = ["sh", "-c", f'test "${{#A}}" = {len(SECRET)} && exit 7']
+    file = each_flow.write(
+        {"id": "a", "command": gate.command()},
+        {"id": "b", "command": check, "when": "a", "success_exit_codes": [7]},
+        env_file="secret.env",
+    )
+    each_flow.abandon(file, gate)
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if has_secret(path)]
+    gate.let_through()
+    answer = each_flow.run("start", "--run-key=k", file)
+    assert answer.returncode == 0
+    shown = [
+        each_flow.run(*words).stdout
+        for words in (
+            ("status", "--run-key=k"),
+            ("explain", "--run-key=k"),
+            ("graph", "--run-key=k"),
+            ("doctor",),
+        )
+    ]
+    assert SECRET not in "".join([answer.stdout, answer.stderr, *shown])
+    files = [path for path in each_flow.folder.rglob("*") if path.name != "secret.env"]
+    homes = [Path(each_flow.orchesjob.environ["ORCHESJOB_HOME"]).rglob("*")]
+    files += [path for home in homes for path in home]
+    assert any(path.name.endswith("sqlite3") for path in files)
+    assert not [path for path in files if path.is_file() and has_secret(path)]
+
+
+def has_secret(path: Path) -> bool:
+    """Look for the secret in a file, unless it is gone or another user's."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb") as file:
+        return SECRET.encode() in file.read()
