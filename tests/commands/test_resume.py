@@ -45,7 +45,7 @@ def test_all(flow: Flow, gate: Gate) -> None:
         ("first", None),
         ("second", None),
     ]
-    assert flow.ask("resume", "--all") == {"resumed": []}
+    assert flow.ask("resume", "--all") == {"resumed": [], "left": []}
     for one in resumed:
         assert flow.status(one["run_key"])["runner"] == {"pid": one["pid"], "alive": True}
     gate.let_through(3)
@@ -75,7 +75,7 @@ def test_one_that_cannot_be_resumed(flow: Flow, gate: Gate) -> None:
 def test_nothing_to_resume(flow: Flow) -> None:
     """Without a database `--all` has nothing to do, and a named run is not found (6.13)."""
     flow.home.mkdir(mode=0o700)
-    assert flow.ask("resume", "--all") == {"resumed": []}
+    assert flow.ask("resume", "--all") == {"resumed": [], "left": []}
     assert "no run 'k'" in flow.refusal("resume", "--run-key=k")["error"]
     assert not list(flow.home.iterdir())
 

@@ -21,6 +21,7 @@ RUN_KEYS = [
     "finished_at",
     "error",
     "cancel_requested_at",
+    "parent",
     "orchesjob_home",
     "steps",
     "runner",

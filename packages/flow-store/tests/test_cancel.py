@@ -6,10 +6,12 @@ import pytest
 
 from flow_store import (
     CancelRequest,
+    CancelRequested,
     Changes,
     FlowStatus,
     FlowStore,
     NotRecorded,
+    Parent,
     RunHeader,
 )
 
@@ -53,6 +55,51 @@ def test_unknown_run_cannot_be_cancelled(run_store: FlowStore) -> None:
     """A request for a run that is not there is an error that names it."""
     with pytest.raises(NotRecorded, match="'gone'"):
         run_store.request_cancel("gone", requested_at=105.0, grace_sec=None)
+
+
+def test_what_is_inside_is_cancelled_too(run_store: FlowStore, create: Callable[..., bool]) -> None:
+    """A request concerns all runs that the run has started, and those inside them (rule 5.8a)."""
+    create(run_store, "in", parent=Parent("k", "a", 1))
+    create(run_store, "ended", parent=Parent("k", "b", 3))
+    create(run_store, "inmost", parent=Parent("ended", "a", 1))
+    create(run_store, "beside")
+    run_store.apply("ended", Changes(RunHeader(FlowStatus.FAILED)), revision=0)
+    assert run_store.unfinished_inside("k") == ("in", "inmost")
+    request = run_store.request_cancel("k", requested_at=105.0, grace_sec=3.0)
+    found = {key: run_store.cancel_request(key) for key in ("in", "ended", "inmost", "beside")}
+    assert found == {"in": request, "ended": None, "inmost": request, "beside": None}
+
+
+def test_runs_inside_each_other(run_store: FlowStore, create: Callable[..., bool]) -> None:
+    """A record in which runs have started each other, which no program writes, hangs nothing."""
+    create(run_store, "in", parent=Parent("around", "a", 1))
+    create(run_store, "around", parent=Parent("in", "a", 1))
+    assert run_store.unfinished_inside("in") == ("in", "around")
+
+
+def test_nothing_begins_inside_what_is_cancelled(
+    run_store: FlowStore, create: Callable[..., bool]
+) -> None:
+    """Once a cancel is recorded no step starts, and no run inside the run either (5.6, 5.8a)."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    with pytest.raises(CancelRequested, match="run 'k' is to be cancelled"):
+        create(run_store, "in", parent=Parent("k", "a", 1))
+    assert not run_store.has("in")
+
+
+def test_a_later_attempt_takes_over(run_store: FlowStore, create: Callable[..., bool]) -> None:
+    """A run is that of the attempt that went on with it last, at the step that started it."""
+    create(run_store, "in", parent=Parent("k", "a", 1))
+    for parent, attempt_no in (
+        (Parent("k", "a", 2), 2),
+        (Parent("k", "b", 3), 2),
+        (Parent("other", "a", 3), 2),
+        (None, 2),
+    ):
+        assert not create(run_store, "in", parent=parent)
+        run = run_store.load("in")
+        assert run is not None
+        assert run.parent == Parent("k", "a", attempt_no)
 
 
 def test_only_that_run_is_cancelled(run_store: FlowStore, create: Callable[..., bool]) -> None:

@@ -48,6 +48,7 @@ def test_summary(three: FlowStore) -> None:
         finished_at=400.0,
         revision=1,
         cancel=None,
+        parent=None,
         steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
     )
     assert new.cancel == CancelRequest(500.0, None)

@@ -21,6 +21,7 @@ from orchesjob_client import (
     marked_processes,
 )
 from orchesjob_client.processes.census import take_census
+from orchesjob_client.processes.marks import WantedMarks
 from orchesjob_client.processes.proc_table import Unread, read_entry
 from orchesjob_client.processes.ps import parse_processes, parse_started
 
@@ -172,7 +173,9 @@ def test_ended_meanwhile(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "self" / "environ").touch()
     (tmp_path / "8").symlink_to("gone")
-    assert [read_entry(pid, {}, tmp_path) for pid in (7, 8)] == [Unread.VANISHED] * 2
+    assert [read_entry(pid, WantedMarks("X", ()), tmp_path) for pid in (7, 8)] == [
+        Unread.VANISHED
+    ] * 2
     with pytest.raises(ProcessesKeepAppearing, match="processes keep appearing"):
         take_census("M", {"x"}, proc=tmp_path, limit_sec=0.2)
     (tmp_path / "7").rmdir()
@@ -208,6 +211,7 @@ PS_OUTPUT = """\
   502 Wed Nov  5 03:06:40 2026     sh -c echo MARK=abd; sleep 5 TERM=xterm MARK=def
   503 Wed Nov 25 13:06:41 2026     (sleep)
   504 Wed Nov 25 13:06:41 2026     /usr/bin/other XMARK=abc OMARK=abc
+  505 Wed Nov 25 13:06:42 2026     cat MARK=outer:abcd:inner
     1 Mon Nov  2 08:00:00 2026     /sbin/launchd
 nonsense
 """
@@ -224,6 +228,8 @@ def test_parse_ps() -> None:
     (other,) = parse_processes(PS_OUTPUT, "MARK", {"def"})
     assert (other.pid, other.command, other.value) == (502, "sh -c echo", "def")
     assert other.started_ticks < found[0].started_ticks
+    (inside,) = parse_processes(PS_OUTPUT, "MARK", {"inner", "abcde"})
+    assert (inside.pid, inside.value) == (505, "inner")
     assert parse_processes("", "MARK", {"abc"}) == []
 
 

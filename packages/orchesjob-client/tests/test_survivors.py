@@ -12,9 +12,11 @@ from orchesjob_client import (
     Process,
     end_survivors,
     find_survivors,
+    is_marked,
     mark,
     marked_environment,
     orchesjob_home,
+    unmarked,
 )
 from orchesjob_client.processes.finding import marked_families
 
@@ -79,9 +81,27 @@ def test_the_mark_outlives_the_flow_database() -> None:
 
 
 def test_the_rest_of_the_environment_is_kept() -> None:
-    """An attempt's environment is the caller's, with the mark of this attempt and no other."""
-    environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME, MARK: "of a flow around this one"}
-    assert marked_environment(environ, "k:a:1") == {**environ, MARK: mark(HOME, "k:a:1")}
+    """An attempt's environment is the caller's, with the mark of this attempt."""
+    environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
+    marked = marked_environment(environ, "k:a:1")
+    assert marked == {**environ, MARK: mark(HOME, "k:a:1")}
+    assert unmarked(marked) == environ
+
+
+def test_inside_another() -> None:
+    """What is inside something marked has both marks, and is found by either (rule 5.8a)."""
+    environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
+    for key in ("k:a:1", "in:a:1", "inmost:a:1"):
+        environ = marked_environment(environ, key)
+        assert is_marked(environ, HOME, "k:a:1")
+    assert not is_marked(environ, HOME, "k:a:2")
+    assert not is_marked({}, HOME, "k:a:1")
+    assert unmarked(environ) == {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE) as process:
+        for key in ("k:a:1", "in:a:1", "inmost:a:1"):
+            assert [found.pid for found in find_survivors(HOME, [key])] == [process.pid]
+        assert not find_survivors(HOME, ["k:a:2"])
 
 
 @pytest.mark.parametrize("environ", [{}, {"ORCHESJOB_HOME": ""}])

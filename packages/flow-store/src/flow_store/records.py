@@ -91,6 +91,14 @@ class Deadline(NamedTuple):
     boot: str
 
 
+class Parent(NamedTuple):
+    """The attempt, at a step of another run, by which a run was started."""
+
+    run_key: str
+    step_id: str
+    attempt_no: int
+
+
 class Attempt(NamedTuple):
     """One attempt at a step, recorded before its job is started.
 
@@ -177,7 +185,7 @@ class Run(NamedTuple):
     attempt of each step that has one, by position; `history` holds all attempts of all steps,
     ordered by position and number. `revision` counts the applied changes. `orchesjob_home` is the
     real path of the home in which its jobs are (rule 4.8); None if an older version recorded the
-    run.
+    run. `parent` is what started the run, if that was a step of another run (rule 5.8a).
     """
 
     run_key: str
@@ -195,6 +203,7 @@ class Run(NamedTuple):
     attempts: Mapping[int, Attempt]
     history: tuple[PastAttempt, ...] = ()
     orchesjob_home: SystemPath | None = None
+    parent: Parent | None = None
 
 
 class RunSummary(NamedTuple):
@@ -208,6 +217,7 @@ class RunSummary(NamedTuple):
     finished_at: float | None
     revision: int
     cancel: CancelRequest | None
+    parent: Parent | None
     steps: Mapping[StepStatus, int]
 
     @property

@@ -89,6 +89,12 @@ MIGRATIONS = (
     """,
     "ALTER TABLE steps ADD COLUMN retry_no INTEGER;",
     "ALTER TABLE runs ADD COLUMN orchesjob_home BLOB;",
+    """
+    ALTER TABLE runs ADD COLUMN parent_run_key TEXT;
+    ALTER TABLE runs ADD COLUMN parent_step_id TEXT;
+    ALTER TABLE runs ADD COLUMN parent_attempt_no INTEGER;
+    CREATE INDEX runs_by_parent ON runs (parent_run_key) WHERE parent_run_key IS NOT NULL;
+    """,
 )
 """The script at index n leads from version n to version n + 1."""
 

@@ -84,6 +84,21 @@ REQUEST_CANCEL = """
     UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?
     WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
 """
+SELECT_INNER = """
+    WITH RECURSIVE inner_runs (run_key) AS (
+        SELECT run_key FROM runs WHERE parent_run_key = ?
+        UNION
+        SELECT runs.run_key FROM runs
+        JOIN inner_runs ON runs.parent_run_key = inner_runs.run_key
+    )
+    SELECT run_key FROM runs JOIN inner_runs USING (run_key)
+    WHERE status IN ('PENDING', 'RUNNING') ORDER BY id
+"""
+INHERIT_RUN = """
+    UPDATE runs SET parent_attempt_no = ?
+    WHERE run_key = ? AND parent_run_key = ? AND parent_step_id = ?
+          AND status IN ('PENDING', 'RUNNING')
+"""
 REOPEN_RUN = f"""
     UPDATE runs
     SET {_assigned(HEADER)}, definition = ?, cancel_requested_at = NULL, cancel_grace_sec = NULL,

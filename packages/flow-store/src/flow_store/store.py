@@ -15,12 +15,13 @@ from typing import Self
 from flow_store import schema, sql
 from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, STEP, SUMMARY, path_bytes
 from flow_store.database import Database, create_file, has_wal
-from flow_store.errors import NotRecorded, StoreBroken, StoreUnavailable
+from flow_store.errors import CancelRequested, NotRecorded, StoreBroken, StoreUnavailable
 from flow_store.records import (
     Attempt,
     CancelRequest,
     Changes,
     FlowStatus,
+    Parent,
     Reopening,
     Run,
     RunGuard,
@@ -96,13 +97,15 @@ class FlowStore:
         started_at: float,
         steps: Sequence[tuple[str, int]],
         orchesjob_home: str | None = None,
+        parent: Parent | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
 
         `steps` are pairs of step id and retries, in order of position. An existing run stays as it
-        is.
+        is; but where an earlier attempt at the same step has started it, it is this attempt's now.
 
         Raises:
+            CancelRequested: The run that starts it is to be cancelled (rule 5.8a).
             Unstorable: A text holds a lone surrogate, or a number needs more than 64 bits.
         """
         run = Run(
@@ -120,9 +123,15 @@ class FlowStore:
             steps=(),
             attempts={},
             orchesjob_home=orchesjob_home,
+            parent=parent,
         )
         with self._database.transaction("IMMEDIATE"):
+            if parent is not None:
+                self._refuse_cancelled(parent.run_key)
             if self._database.change(sql.INSERT_RUN, RUN.values(run)) == 0:
+                if parent is not None:
+                    heir = (parent.attempt_no, run_key, parent.run_key, parent.step_id)
+                    self._database.change(sql.INHERIT_RUN, heir)
                 return False
             ((run_id, *_),) = self._database.query(sql.SELECT_GUARD, (run_key,))
             add_steps(self._database, run_id, steps)
@@ -246,19 +255,29 @@ class FlowStore:
     ) -> CancelRequest | None:
         """Record that the run is to be cancelled, and return the valid request (rule 5.6).
 
-        The first request is never replaced. For a run that has ended nothing is recorded: the
-        answer is the request it ended with, or None. The run's revision stays the same, so its
-        runner may continue to write.
+        So are all runs inside it that have not ended (rule 5.8a). The first request is never
+        replaced. For a run that has ended nothing is recorded: the answer is the request it ended
+        with, or None. The run's revision stays the same, so its runner may continue to write.
 
         Raises:
             NotRecorded: There is no such run.
         """
         with self._database.transaction("IMMEDIATE"):
-            self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, run_key))
             guard = self._guard(run_key)
-        if guard is None:
-            raise NotRecorded(run_key)
-        return guard.cancel
+            if guard is None:
+                raise NotRecorded(run_key)
+            if not guard.status.is_terminal:
+                for key in (run_key, *self.unfinished_inside(run_key)):
+                    self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, key))
+                guard = self._guard(run_key)
+        return None if guard is None else guard.cancel
+
+    def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
+        """Return the keys of the runs that a run has started and that have not ended.
+
+        Those are the runs of its steps, those of the steps of these, and so on, the oldest first.
+        """
+        return tuple(key for (key,) in self._database.query(sql.SELECT_INNER, (run_key,)))
 
     def cancel_request(self, run_key: str) -> CancelRequest | None:
         """Return the recorded request, or None if there is none or no such run."""
@@ -304,6 +323,11 @@ class FlowStore:
     ) -> None:
         """Close the file, whatever happened."""
         self.close()
+
+    def _refuse_cancelled(self, run_key: str) -> None:
+        guard = self._guard(run_key)
+        if guard is not None and guard.cancel is not None:
+            raise CancelRequested(run_key, guard.cancel)
 
     def _guard(self, run_key: str) -> RunGuard | None:
         found = self._database.query(sql.SELECT_GUARD, (run_key,))

@@ -22,9 +22,11 @@ from orchesjob_client.processes.survivors import (
     MARK,
     end_survivors,
     find_survivors,
+    is_marked,
     mark,
     marked_environment,
     orchesjob_home,
+    unmarked,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch
 from orchesjob_client.report import JobReport, JobStatus
@@ -56,9 +58,11 @@ __all__ = [
     "exit_code_of",
     "find_survivors",
     "is_alive",
+    "is_marked",
     "locate",
     "mark",
     "marked_environment",
     "marked_processes",
     "orchesjob_home",
+    "unmarked",
 ]

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_client import MARK
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.background import child_command, child_environment, last_line, say_ready
+from orchesjob_flow.runner.background import child_command, last_line, say_ready
 
 
 @pytest.mark.parametrize(
@@ -48,12 +47,6 @@ def test_ready_for_nobody() -> None:
     say_ready(writer)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writer)
-
-
-def test_the_environment() -> None:
-    """The child has the caller's environment, and bears no mark."""
-    environ = {"A": "b", "ORCHESJOB_HOME": "/srv/jobs"}
-    assert child_environment({**environ, MARK: "of a step"}) == environ
 
 
 def test_the_command_line(tmp_path: Path) -> None:

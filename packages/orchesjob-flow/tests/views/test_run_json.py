@@ -21,6 +21,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "finished_at": None,
         "error": None,
         "cancel_requested_at": None,
+        "parent": None,
         "orchesjob_home": None,
         "runner": {"pid": 4711, "alive": True},
     }

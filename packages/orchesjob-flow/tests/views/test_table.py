@@ -4,9 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    FlowStatus,
+    Parent,
+    Run,
+    RunSummary,
+    Step,
+    StepStatus,
+)
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.table import duration, fitted_table, run_table
+from orchesjob_flow.home.runs import Listed
+from orchesjob_flow.views.table import duration, fitted_table, run_table, runs_table
 from orchesjob_flow.views.text import width
 
 RULE_6_5 = """\
@@ -64,6 +74,32 @@ def test_marks(make_run: Callable[..., Run], status: str, mark: str) -> None:
     coloured = run_table(run, Holder(1), 0.0, colour=True)
     assert coloured.count("\x1b[") == 2 * coloured.count("\x1b[0m")
     assert f"{mark} {status}" in coloured
+
+
+def test_a_run_inside_another(daily: Run, ten_o_clock: float) -> None:
+    """A run that a step of another run has started says so (rule 5.8a)."""
+    inside = daily._replace(parent=Parent("nightly", "import", 2))
+    lines = run_table(inside, Holder(1), ten_o_clock, colour=False).splitlines()
+    assert lines[3] == "Inside: nightly, step import, attempt 2"
+
+
+def listed(run_key: str, outer: str | None = None) -> Listed:
+    """Make a run in a list, inside another one or not."""
+    parent = None if outer is None else Parent(outer, "a", 1)
+    status = FlowStatus.SUCCEEDED
+    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, {})
+    return Listed(run, None)
+
+
+def test_runs_inside_each_other() -> None:
+    """In a list each run stands under the one that started it, if that is there (rule 5.8a)."""
+    runs = [
+        *(listed("late"), listed("inmost", "in"), listed("in", "k"), listed("also in", "k")),
+        *(listed("k"), listed("left", "not in the list"), listed("early")),
+    ]
+    table = runs_table(runs, 5.0, colour=False).splitlines()[2:]
+    keys = [line.removeprefix("OK SUCCEEDED  ").partition(" f ")[0].rstrip() for line in table]
+    assert keys == ["late", "k", "- in", "- - inmost", "- also in", "left", "early"]
 
 
 def test_colours_move_no_column(daily: Run, ten_o_clock: float) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from orchesjob_client.errors import ProcessesKeepAppearing
 from orchesjob_client.processes import proc_table
+from orchesjob_client.processes.marks import WantedMarks
 from orchesjob_client.processes.proc_table import Entry, Unread
 
 LIMIT_SEC = 2.0
@@ -33,14 +34,14 @@ def take_census(
 ) -> dict[int, Entry]:
     """Return every living process but this one by its PID, the oldest first.
 
-    Marked is a process whose environment holds `variable` with one of `values`. Where marked ones
+    Marked is a process whose environment holds one of `values` in `variable`. Where marked ones
     come and go so fast that there is no end, those that were seen are returned too.
 
     Raises:
         ProcessesKeepAppearing: There was no end for `limit_sec`, and nothing marked was seen.
         OSError: This process has no descriptors or memory left.
     """
-    marks = {f"{variable}={value}".encode(errors="surrogateescape"): value for value in values}
+    wanted = WantedMarks(variable, values)
     deadline = time.monotonic() + limit_sec
     known: dict[int, Entry | Unread] = {}
     sighted: dict[int, Entry] = {}
@@ -53,7 +54,7 @@ def take_census(
         if sighted and rounds > _MOST_ROUNDS_AFTER_SIGHT:
             return _living({**known, **sighted})
         for pid in sorted(fresh, reverse=True):  # the newest first, which may be gone the soonest
-            one = proc_table.read_entry(pid, marks, proc)
+            one = proc_table.read_entry(pid, wanted, proc)
             if one in (Unread.VANISHED, Unread.STARTING):
                 continue
             known[pid] = one

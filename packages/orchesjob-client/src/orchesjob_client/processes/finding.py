@@ -17,8 +17,9 @@ from orchesjob_client.processes.kinship import relatives
 def marked_processes(
     variable: str, values: Collection[str], *, proc: Path = proc_table.PROC
 ) -> list[Process]:
-    """Find the living processes whose environment holds `variable` with one of `values`.
+    """Find the living processes whose environment holds one of `values` in `variable`.
 
+    The variable may hold several, joined by `:`, as that of a marked process inside another does.
     Neither the caller itself nor a zombie is among them. If `proc` is not a process table, `ps` is
     asked.
 

@@ -4,10 +4,11 @@ What the processes have to do with each other is decided in `kinship`.
 """
 
 import os
-from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
+
+from orchesjob_client.processes.marks import WantedMarks
 
 PROC = Path("/proc")
 
@@ -68,8 +69,8 @@ def read_started(pid: int, proc: Path = PROC) -> int | None:
     return None if stat.is_zombie else stat.started_ticks
 
 
-def read_entry(pid: int, marks: Mapping[bytes, str], proc: Path = PROC) -> Entry | Unread:
-    """Read one process; `marks` are the lines of an environment that count, with their values.
+def read_entry(pid: int, wanted: WantedMarks, proc: Path = PROC) -> Entry | Unread:
+    """Read one process; `wanted` are the marks in its environment that count.
 
     Everything is read through one descriptor of its folder, which dies with the process: a new
     process with the same PID cannot contribute its start or its command.
@@ -84,7 +85,7 @@ def read_entry(pid: int, marks: Mapping[bytes, str], proc: Path = PROC) -> Entry
     except _GONE:
         return Unread.VANISHED
     try:
-        return _read_entry(pid, folder, marks)
+        return _read_entry(pid, folder, wanted)
     except PermissionError:
         return Unread.HIDDEN
     except _GONE:
@@ -93,7 +94,7 @@ def read_entry(pid: int, marks: Mapping[bytes, str], proc: Path = PROC) -> Entry
         os.close(folder)
 
 
-def _read_entry(pid: int, folder: int, marks: Mapping[bytes, str]) -> Entry | Unread:
+def _read_entry(pid: int, folder: int, wanted: WantedMarks) -> Entry | Unread:
     stat = _Stat(_read(folder, "stat"))
     environment = None if stat.is_kernel_thread else _read_environment(folder)
     if environment == b"":  # as it is by `env -i`, and for whoever begins a program or exits
@@ -102,8 +103,7 @@ def _read_entry(pid: int, folder: int, marks: Mapping[bytes, str]) -> Entry | Un
         return Unread.DEAD
     if environment == b"" and not stat.has_empty_environment:
         return Unread.STARTING
-    lines = () if environment is None else environment.split(b"\0")
-    mark = next((value for line, value in marks.items() if line in lines), None)
+    mark = None if environment is None else wanted.find(environment)
     command = f"({stat.name})" if mark is None else _read_command(folder)
     return Entry(pid, stat.started_ticks, stat.parent, stat.group, stat.session, command, mark)
 

@@ -12,13 +12,14 @@ import time
 from collections.abc import Collection
 
 from orchesjob_client.processes.identity import Process
+from orchesjob_client.processes.marks import WantedMarks
 
 _LINE = re.compile(r"\s*(\d+)\s+(\w{3}\s+\w{3}\s+\d+\s+\d+:\d+:\d+\s+\d{4})\s+(.*)")
 _ENVIRONMENT = re.compile(r" [A-Za-z_][A-Za-z0-9_]*=")
 
 
 def parse_processes(text: str, variable: str, values: Collection[str]) -> list[Process]:
-    """Find the processes whose environment holds `variable` with one of `values`.
+    """Find the processes whose environment holds one of `values` in `variable`.
 
     Args:
         text: What `ps -E -ww -x -o pid=,lstart=,command=` printed. The words of the environment
@@ -27,15 +28,17 @@ def parse_processes(text: str, variable: str, values: Collection[str]) -> list[P
         values: The values to look for; they have no spaces.
     """
     found = []
+    wanted = WantedMarks(variable, values)
     for line in text.splitlines():
         match = _LINE.fullmatch(line)
         if match is None:
             continue
         pid, started, words = int(match[1]), match[2], match[3]
-        marks = re.findall(rf" {re.escape(variable)}=(\S*)", words)
-        if marks and marks[-1] in values:
+        settings = re.findall(rf" ({re.escape(variable)}=\S*)", words)
+        mark = wanted.find(settings[-1].encode()) if settings else None
+        if mark is not None:
             command = _ENVIRONMENT.split(words, maxsplit=1)[0]
-            found.append(Process(pid, _seconds(started), command, marks[-1]))
+            found.append(Process(pid, _seconds(started), command, mark))
     return found
 
 

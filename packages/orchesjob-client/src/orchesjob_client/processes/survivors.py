@@ -13,9 +13,10 @@ from orchesjob_client.processes.census import OnSight
 from orchesjob_client.processes.ending import end_processes, kill_at_sight
 from orchesjob_client.processes.finding import marked_families
 from orchesjob_client.processes.identity import Process
+from orchesjob_client.processes.marks import joined, split
 
 MARK = "ORCHESJOB_FLOW_MARK"
-"""The environment variable that holds a job's mark."""
+"""The environment variable that holds a job's mark, after those of the jobs that it is inside."""
 
 _HUNT_SEC = 2.0
 _TICK_SEC = 0.05
@@ -33,8 +34,22 @@ def mark(home: str, job_key: str) -> str:
 
 
 def marked_environment(environ: Mapping[str, str], job_key: str) -> dict[str, str]:
-    """Return the environment for the calls that concern a job."""
-    return {**environ, MARK: mark(orchesjob_home(environ), job_key)}
+    """Return the environment for the calls that concern a job.
+
+    The job is inside whatever `environ` is marked as: it has those marks too.
+    """
+    own = mark(orchesjob_home(environ), job_key)
+    return {**environ, MARK: joined(environ.get(MARK, ""), own)}
+
+
+def is_marked(environ: Mapping[str, str], home: str, job_key: str) -> bool:
+    """Tell whether an environment is that of a process of this job, or of one inside it."""
+    return mark(home, job_key) in split(environ.get(MARK, ""))
+
+
+def unmarked(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment of no job, for what goes on when the job has ended."""
+    return {name: value for name, value in environ.items() if name != MARK}
 
 
 def find_survivors(home: str, job_keys: Iterable[str]) -> Sequence[Process]:

@@ -4,12 +4,13 @@ import time
 from contextlib import closing
 from functools import partial
 
-from flow_store import FlowStore, Run, StepStatus
+from flow_store import FlowStatus, FlowStore, Run, StepStatus
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
+from orchesjob_flow.home.orchesjob_home import VARIABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.run_json import print_run
@@ -20,11 +21,21 @@ LOOK_SEC = 0.1
 
 
 def cancel(handle: RunHandle, grace_sec: float | None) -> int:
-    """Cancel a run and print it once it has ended (rule 5.6)."""
+    """Cancel a run, with all runs inside it, and print it once all have ended (rule 5.6)."""
     with handle.open() as store:
         run = request_and_await(handle, store, grace_sec)
+        if run.status is FlowStatus.CANCELLED:
+            for run_key in store.unfinished_inside(run.run_key):
+                request_and_await(inside(handle, run_key), store, grace_sec)
     print_run(run)
     return DONE
+
+
+def inside(handle: RunHandle, run_key: str) -> RunHandle:
+    """Return the handle of a run inside another; its orchesjob home is the one recorded with it."""
+    settings = handle.settings
+    environ = {name: text for name, text in settings.environ.items() if name != VARIABLE}
+    return RunHandle(run_key, settings._replace(environ=environ))
 
 
 def request_and_await(handle: RunHandle, store: FlowStore, grace_sec: float | None) -> Run:

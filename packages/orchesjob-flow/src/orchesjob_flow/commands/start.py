@@ -13,6 +13,7 @@ from orchesjob_flow.commands.advance import show_background, show_foreground
 from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.errors import DefinitionDiffers, DirectoryGone
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
+from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
 from orchesjob_flow.runner.background import ensure_runner
@@ -67,6 +68,7 @@ def record(handle: RunHandle, flow_file: str, env: Mapping[str, str]) -> FlowSto
             started_at=time.time(),
             steps=[(step.id, step.retries) for step in flow.steps],
             orchesjob_home=home,
+            parent=patiently(settings, partial(parent_of_new_run, store, settings.environ)),
         )
         created = patiently(settings, create)
         if not created:

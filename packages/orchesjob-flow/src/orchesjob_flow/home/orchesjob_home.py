@@ -11,6 +11,7 @@ from pathlib import Path
 from flow_store import Run
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
+from orchesjob_flow.home.parent import environ_inside
 
 VARIABLE = "ORCHESJOB_HOME"
 REMEDY = f"set {VARIABLE} to a folder that you can write to"
@@ -63,12 +64,14 @@ def refuse_unwritable(home: str) -> None:
 def environ_of(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the environment with which orchesjob is called for a run.
 
-    A run of an older version has no home recorded: it takes the one that the environment names.
+    A run of an older version has no home recorded: it takes the one that the environment names. A
+    mark stays only if the run is a part of the step that has it (rule 5.8a).
 
     Raises:
         OtherOrchesjobHome: The environment names another home than the run's.
         UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
     """
+    environ = environ_inside(run, environ)
     named = named_home(environ)
     recorded = named if run.orchesjob_home is None else run.orchesjob_home
     is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link

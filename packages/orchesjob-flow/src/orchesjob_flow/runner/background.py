@@ -8,12 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from flow_store import FlowStore
-from orchesjob_client import MARK, locate
+from orchesjob_client import locate
 from orchesjob_flow.errors import NotDetached
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot
@@ -68,7 +67,7 @@ def start_child(handle: RunHandle, lock: Lock) -> Holder:
                 pass_fds=(lock.fileno(), ready_in_child),
                 start_new_session=True,
                 cwd="/",
-                env=child_environment(settings.environ),
+                env=dict(settings.environ),
             )
 
     try:
@@ -97,11 +96,6 @@ def child_command(handle: RunHandle, lock: Lock, ready: int) -> list[str]:
         f"--lock-fd={lock.fileno()}",
         f"--ready-fd={ready}",
     ]
-
-
-def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a runner without a step's mark."""
-    return {name: value for name, value in environ.items() if name != MARK}
 
 
 def inherit_lock(handle: RunHandle, descriptor: int) -> Lock:

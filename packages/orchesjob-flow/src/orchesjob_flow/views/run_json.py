@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from flow_store import Attempt, PastAttempt, Run, RunSummary, Step, StepStatus, reported_job
+from flow_store import Attempt, Parent, PastAttempt, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.reasons import reasons
@@ -41,7 +41,16 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "error": run.error,
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        "parent": parent_json(run.parent),
     }
+
+
+def parent_json(parent: Parent | None) -> dict[str, Any] | None:
+    """Describe the attempt that started a run, if that was a step of another run."""
+    if parent is None:
+        return None
+    run_key, step_id, number = parent
+    return {"run_key": run_key, "step": step_id, "attempt": number}
 
 
 def runner_json(runner: Holder | None) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ MARKS = {
 }
 COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
+INSIDE = "- "  # blanks alone would be stripped
 RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
 URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
@@ -116,6 +117,9 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
         f"Elapsed: {elapsed}"
     )
+    if run.parent is not None:
+        outer, step_id, number = run.parent
+        yield f"Inside: {visible(outer)}, step {visible(step_id)}, attempt {number}"
     if run.error is not None:
         yield f"Error: {visible(run.error)}"
     if run.status.is_terminal:
@@ -144,19 +148,38 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
 
 
 def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
-    """Draw the runs as they are at the Unix time `wall`."""
-    rows = [run_row(run, runner, wall, colour=colour) for run, runner in listed]
+    """Draw the runs as they are at the Unix time `wall`, each inner run under its outer one."""
+    rows = [
+        run_row(run, runner, wall, level, colour=colour) for level, (run, runner) in nested(listed)
+    ]
     table = tabulate.tabulate(rows, RUN_COLUMNS, tablefmt="simple", disable_numparse=True)
     return "\n".join(line.rstrip() for line in table.splitlines())
 
 
+def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
+    """Yield the runs with their levels: after each run those that its steps have started.
+
+    A run whose outer one is not in the list is not inside another there.
+    """
+    keys = {one.run.run_key for one in listed}
+    inner: dict[str | None, list[Listed]] = {}
+    for one in listed:
+        parent = None if one.run.parent is None else one.run.parent.run_key
+        inner.setdefault(parent if parent in keys else None, []).append(one)
+    waiting = [(0, one) for one in reversed(inner.get(None, []))]
+    while waiting:
+        level, one = waiting.pop()
+        yield level, one
+        waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
+
+
 def run_row(
-    run: RunSummary, runner: Holder | None, wall: float, *, colour: bool
+    run: RunSummary, runner: Holder | None, wall: float, level: int = 0, *, colour: bool
 ) -> tuple[str, ...]:
-    """Draw one run."""
+    """Draw one run; what is inside another is set in."""
     return (
         marked(run.status, colour=colour),
-        visible(run.run_key),
+        f"{INSIDE * level}{visible(run.run_key)}",
         visible(run.flow_id),
         f"{run.done}/{run.total}",
         str(run.steps.get(StepStatus.FAILED) or "-"),

@@ -1,0 +1,131 @@
+"""A step that starts a run of its own: what ends the step ends that too (rule 5.8a)."""
+
+import os
+import shlex
+import signal
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.marks import LONG_IF_REAL
+from support.processes import is_gone
+
+WAYS = {
+    "foreground": "exec {start}",
+    "background": "{detached} && exec {wait}",
+    "left behind": "{detached}",
+}
+PARENT = {"run_key": "outer", "step": "a", "attempt": 1}
+
+
+def write_nested(flow: Flow, gate: Gate, way: str, **fields: Any) -> str:
+    """Write a flow whose first step starts a run of a step at the gate; return its path."""
+    inner = flow.write({"id": "in", "command": gate.command()}, name="inner.json")
+    words = {
+        "start": [flow.program, "start", "--run-key=inner", inner],
+        "detached": [flow.program, "start", "-d", "--run-key=inner", inner],
+        "wait": [flow.program, "wait", "--run-key=inner"],
+    }
+    script = WAYS[way].format_map({name: shlex.join(some) for name, some in words.items()})
+    outer = {"id": "a", "command": ["sh", "-c", script], **fields}
+    after = {"id": "b", "command": ["sleep", "600"], "depends_on": ["a"]}
+    return flow.write(outer, *([after] if way == "left behind" else []), name="outer.json")
+
+
+def start_nested(flow: Flow, gate: Gate, way: str, **fields: Any) -> tuple[Any, Any]:
+    """Start such a run in the background; return the inner one and its job when that runs."""
+    file = write_nested(flow, gate, way, **fields)
+    flow.ask("start", "-d", "--run-key=outer", file)
+    gate.await_arrival()
+    job = flow.await_job("inner")
+    return flow.status("inner"), job
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cancelled_together(each_flow: Flow, gate: Gate, way: str) -> None:
+    """A cancel of the outer run ends the inner one, its runner and its steps (rule 5.6)."""
+    inner, job = start_nested(each_flow, gate, way)
+    assert inner["parent"] == PARENT
+    assert each_flow.status("outer")["parent"] is None
+    if way == "left behind":
+        each_flow.await_status("outer", lambda run: run["steps"][1]["status"] == "RUNNING")
+    listed = {run["run_key"]: run["parent"] for run in each_flow.ask("list")["runs"]}
+    assert listed == {"outer": None, "inner": PARENT}
+    assert each_flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    run = each_flow.status("inner")
+    assert (run["status"], run["steps"][0]["status"]) == ("CANCELLED", "CANCELLED")
+    assert is_gone(job["target_pid"])
+    each_flow.await_true(lambda: is_gone(inner["runner"]["pid"]))
+    assert each_flow.status("outer")["runner"] is None
+
+
+@LONG_IF_REAL
+def test_a_retry_waits_for_the_inner_run(each_flow: Flow, gate: Gate) -> None:
+    """While a step of the inner run is alive the outer step is not retried (rule 5.8).
+
+    The next attempt goes on with the inner run, in which nothing runs twice.
+    """
+    inner, job = start_nested(each_flow, gate, "foreground", retries=1)
+    os.kill(inner["runner"]["pid"], signal.SIGKILL)
+    alive = f"pid {job['target_pid']} ("
+    step = each_flow.await_status("outer", lambda run: alive in (run["steps"][0]["error"] or ""))[
+        "steps"
+    ][0]
+    assert (step["status"], step["attempt_no"]) == ("DELAYED", 1)
+    gate.let_through()
+    assert each_flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
+    inner = each_flow.status("inner")
+    assert (inner["status"], inner["steps"][0]["attempt_no"]) == ("SUCCEEDED", 1)
+    assert inner["parent"] == {**PARENT, "attempt": 2}
+
+
+@LONG_IF_REAL
+def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
+    """A timeout of the outer step ends the runner and the steps of the inner run, and no more.
+
+    The inner run is left as it is: it belongs to an attempt that is over.
+    """
+    inner, job = start_nested(each_flow, gate, "background", timeout_sec=3600)
+    each_flow.await_status("outer", lambda run: run["steps"][0]["orchesjob_status"])
+    outer = each_flow.status("outer")["runner"]["pid"]
+    os.kill(outer, signal.SIGKILL)
+    each_flow.await_true(lambda: each_flow.status("outer")["runner"] is None)
+    each_flow.change("UPDATE attempts SET running_mono = running_mono - 7200")
+    run = each_flow.ask("resume", "--run-key=outer", code=1)
+    assert run["steps"][0]["error"] == "timed out after 3600 s"
+    pids = (job["target_pid"], job["worker_pid"], inner["runner"]["pid"])
+    each_flow.await_true(lambda: all(map(is_gone, pids)))
+    left = {"run_key": "inner", "parent": PARENT}
+    assert each_flow.ask("resume", "--all") == {"resumed": [], "left": [left]}
+    assert each_flow.status("inner")["status"] == "RUNNING"
+    assert each_flow.ask("cancel", "--run-key=inner")["status"] == "CANCELLED"
+
+
+@LONG_IF_REAL
+def test_resumed_while_its_parent_runs(each_flow: Flow, gate: Gate) -> None:
+    """`resume --all` resumes an inner run as long as the attempt that started it goes on (9.8)."""
+    inner, _ = start_nested(each_flow, gate, "background")
+    os.kill(inner["runner"]["pid"], signal.SIGKILL)
+    each_flow.await_true(lambda: each_flow.status("inner")["runner"] is None)
+    (resumed,) = each_flow.ask("resume", "--all")["resumed"]
+    assert (resumed["run_key"], resumed["error"]) == ("inner", None)
+    gate.let_through()
+    assert each_flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
+
+
+def test_a_stranger_goes_on_with_it(flow: Flow, gate: Gate) -> None:
+    """A run that a step merely resumes is none of the step's, and outlives it (rule 5.8a)."""
+    inner = flow.write({"id": "in", "command": gate.command()}, name="inner.json")
+    flow.abandon(inner, gate, key="inner")
+    resume = [flow.program, "resume", "-d", "--run-key=inner"]
+    step = {"id": "a", "command": ["sh", "-c", f"{shlex.join(resume)}; sleep 600"]}
+    flow.ask("start", "-d", "--run-key=outer", flow.write(step, name="outer.json"))
+    flow.await_status("inner", lambda run: run["runner"] is not None)
+    assert flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    run = flow.status("inner")
+    assert (run["status"], run["parent"]) == ("RUNNING", None)
+    assert run["runner"] is not None
+    gate.let_through()
+    assert flow.ask("wait", "--run-key=inner")["status"] == "SUCCEEDED"
