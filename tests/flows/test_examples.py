@@ -24,6 +24,7 @@ OUTCOMES = {
         "publish": SKIP,
     },
     "daily-import.yaml": {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP},
+    "order-report.yaml": {"collect": OK, "count": OK, "check": OK, "tidy": OK},
     "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
     "branching-hello-failure-flow.yaml": {
         "A": NG,
@@ -85,6 +86,16 @@ def test_the_alert(flow: Flow) -> None:
         if step["status"] == OK
     }
     assert said == {"fetch": "fetched the orders of paris\n", "alert": "k: load failed\n"}
+
+
+def test_the_report(flow: Flow) -> None:
+    """Scripts of two shells read what a third has written, and it is tidied up (rule 2.12)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    steps = flow.start("k", "examples/order-report.yaml")["steps"]
+    logs = [Path(step["orchesjob_status"]["stdout_file"]) for step in steps]
+    said = [log.read_text(encoding="utf-8") for log in logs]
+    assert said == ["", "240 orders\n", "3 days are complete\n", ""]
+    assert not (flow.folder / "orders.txt").exists()
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
