@@ -10,7 +10,6 @@ many functions have been called at the end is written into the file `$BURSTING_C
 
 import atexit
 import os
-import signal
 import sys
 from pathlib import Path
 from types import FrameType
@@ -38,8 +37,6 @@ def tell_calls() -> None:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)  # as if the program's first line had been run
     atexit.register(tell_calls)  # called after all others
     sys.setprofile(profile)
     sys.exit(main())

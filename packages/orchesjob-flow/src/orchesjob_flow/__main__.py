@@ -1,27 +1,24 @@
 """Where the program begins: `orchesjob-flow` and `python -m orchesjob_flow`.
 
-Almost nothing is imported at the top: until `main` is loaded, nothing answers a Ctrl-C.
+Until `main` is loaded nothing answers a Ctrl-C, for which Python itself would print a traceback. So
+before anything else is imported, it is made to end the program silently (rule 6.9).
 """
+
+import _signal  # type: ignore[import-not-found] # `signal` takes milliseconds to load
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 import gc
 import os
 import sys
-from _signal import (  # type: ignore[import-not-found] # `signal` takes milliseconds to load
-    SIG_DFL,
-    SIGINT,
-    default_int_handler,
-    getsignal,
-    signal,
-)
 
 ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
 """Loading makes 34,000 objects and no garbage; by default Python would look for it 48 times."""
 
 
 def main() -> int:
-    """Run the program; while it is being loaded, Ctrl-C ends it silently."""
-    if getsignal(SIGINT) is default_int_handler:
-        signal(SIGINT, SIG_DFL)
+    """Run the program, unless there is not even the means to load it."""
     speak_utf8()
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
     try:
