@@ -29,7 +29,7 @@ def test_all_is_well(each_flow: Flow) -> None:
     each_flow.start("k", each_flow.write(*STEPS), code=1)
     found = examine(each_flow)
     assert list(found) == [
-        *("program", "disk", "home", "orchesjob", "database", "runners", "ledgers"),
+        *("program", "disk", "home", "processes", "orchesjob", "database", "runners", "ledgers"),
     ]
     assert found["ledgers"] == [("ok", "2 of 2 attempts are as orchesjob says")]
     assert each_flow.orchesjob.path in found["orchesjob"][0][1]

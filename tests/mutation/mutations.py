@@ -400,9 +400,9 @@ MUTATIONS = (
     Mutation(
         "a start under way does not hold up the next runner",
         f"{SHELL}/runner/performer.py",
-        "            start_timeout_sec=effect.start_timeout_sec,\n"
-        "            inherit_fd=self._calls_lock,\n",
-        "            start_timeout_sec=effect.start_timeout_sec,\n",
+        "                start_timeout_sec=effect.start_timeout_sec,\n"
+        "                inherit_fd=self._calls_lock,\n",
+        "                start_timeout_sec=effect.start_timeout_sec,\n",
         "-m long tests/faults/test_bad_answers.py",
     ),
     Mutation(
@@ -578,8 +578,8 @@ MUTATIONS = (
     Mutation(
         "survivors are looked for only once",
         f"{CLIENT}/processes/survivors.py",
-        "    for _ in range(2):\n",
-        "    for _ in range(1):\n",
+        "_LOOKS = 2\n",
+        "_LOOKS = 1\n",
         "packages/orchesjob-client/tests/test_survivors.py",
     ),
     Mutation(
@@ -610,6 +610,55 @@ MUTATIONS = (
         "    if is_ours and sighted.group > 1",
         "    if sighted.group > 1",
         "packages/orchesjob-client/tests/test_chains.py",
+    ),
+    Mutation(
+        "a start does not enter the cgroup of its attempt",
+        f"{CLIENT}/call.py",
+        "preexec_fn=None if cgroup is None else",
+        "preexec_fn=None if cgroup is None or True else",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
+        "a run gives its attempts no cgroups",
+        f"{SHELL}/runner/performer.py",
+        "                cgroup=cgroup,\n",
+        "",
+        "tests/faults/test_hiding.py",
+    ),
+    Mutation(
+        "who is in a job's cgroup is not looked for",
+        f"{CLIENT}/processes/kinship.py",
+        " or members.get(pid))",
+        ")",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
+        "a cgroup is not ended at once",
+        f"{CLIENT}/processes/cgroups.py",
+        '(folder / "cgroup.kill").write_text("1", "ascii")',
+        '(folder / "cgroup.kill").exists()',
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
+        "the cgroup of a start under way is removed",
+        f"{CLIENT}/processes/cgroups.py",
+        "            stack.enter_context(_held(folder))\n",
+        "",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
+        "a run that goes on without its step stays in the step's cgroup",
+        f"{CLIENT}/processes/cgroups.py",
+        " and mark_of(path) not in outer:",
+        " and mark_of(path) not in outer and not outer == []:",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
+        "who ends a cgroup from within ends itself",
+        f"{CLIENT}/processes/cgroups.py",
+        "    if not _is_ours(folder):\n",
+        "    if folder:\n",
+        "packages/orchesjob-client/tests/test_cgroups.py",
     ),
     Mutation(
         "the kin of a job's processes is not looked for",

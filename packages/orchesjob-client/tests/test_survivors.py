@@ -57,8 +57,8 @@ def test_missed_by_the_first_look(
     looks: list[Sequence[Process]] = []
     look = marked_families
 
-    def miss_once(name: str, marks: set[str], **options: Any) -> Sequence[Process]:
-        looks.append(look(name, marks, **options) if looks else ())
+    def miss_once(name: str, marks: set[str], *others: Any) -> Sequence[Process]:
+        looks.append(look(name, marks, *others) if looks else ())
         return looks[-1]
 
     # What a look misses, it misses for an instant that no test can meet: so the look is replaced.

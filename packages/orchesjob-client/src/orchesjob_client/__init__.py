@@ -15,17 +15,21 @@ from orchesjob_client.errors import (
 from orchesjob_client.executable import locate
 from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.outcome import describe_failure, describe_loss, exit_code_of
+from orchesjob_client.processes.cgroups import discard_empty, usable_folder
 from orchesjob_client.processes.ending import end_processes
 from orchesjob_client.processes.finding import is_alive, marked_processes
 from orchesjob_client.processes.identity import Process
 from orchesjob_client.processes.survivors import (
     MARK,
+    discard_cgroup,
     end_survivors,
     find_survivors,
     is_marked,
+    leave_cgroups,
     mark,
     marked_environment,
     orchesjob_home,
+    own_cgroup,
     unmarked,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch
@@ -53,16 +57,21 @@ __all__ = [
     "Watch",
     "describe_failure",
     "describe_loss",
+    "discard_cgroup",
+    "discard_empty",
     "end_processes",
     "end_survivors",
     "exit_code_of",
     "find_survivors",
     "is_alive",
     "is_marked",
+    "leave_cgroups",
     "locate",
     "mark",
     "marked_environment",
     "marked_processes",
     "orchesjob_home",
+    "own_cgroup",
     "unmarked",
+    "usable_folder",
 ]

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import IO
 
 import attrs
@@ -25,6 +26,7 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
     one_line,
 )
+from orchesjob_client.processes.cgroups import join
 
 _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14
@@ -58,6 +60,7 @@ def run(  # noqa: PLR0913 - a call consists of six things
     env: Mapping[str, str],
     cwd: str | None = None,
     inherit_fd: int | None = None,
+    cgroup: int | None = None,
 ) -> Finished:
     """Run `argv` in a session of its own, without stdin, and wait for its end.
 
@@ -68,6 +71,7 @@ def run(  # noqa: PLR0913 - a call consists of six things
         env: The whole environment.
         cwd: The directory to run in; None is the caller's.
         inherit_fd: A descriptor that the process shares, such as that of a held lock.
+        cgroup: A descriptor of the cgroup that the process joins before it runs (`cgroups`).
 
     Raises:
         OrchesjobMissing: There is no such executable.
@@ -77,7 +81,7 @@ def run(  # noqa: PLR0913 - a call consists of six things
         BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
     """
     deadline = time.monotonic() + limit_sec
-    process = _spawn(call, argv, env=env, cwd=cwd, inherit_fd=inherit_fd)
+    process = _spawn(call, argv, env=env, cwd=cwd, inherit_fd=inherit_fd, cgroup=cgroup)
     stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
     try:
         if not _finish(process, stdout, stderr, deadline):
@@ -117,13 +121,14 @@ class _Output:
         return bool(chunk)
 
 
-def _spawn(
+def _spawn(  # noqa: PLR0913 - what a process gets
     call: str,
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
     cwd: str | None,
     inherit_fd: int | None,
+    cgroup: int | None,
 ) -> subprocess.Popen[bytes]:
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         # Children inherit this, and then no process learns the exit code of its child: orchesjob
@@ -140,6 +145,8 @@ def _spawn(
             cwd=cwd,
             pass_fds=() if inherit_fd is None else (inherit_fd,),
             start_new_session=True,
+            # Only the process itself can be in it before it has begun anything.
+            preexec_fn=None if cgroup is None else partial(join, cgroup),  # noqa: PLW1509 - see it
         )
     except ValueError as error:  # a NUL or a lone surrogate in an argument
         raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error

@@ -59,6 +59,7 @@ class OrchesjobClient:
         env: Mapping[str, str] | None = None,
         start_timeout_sec: float | None = None,
         inherit_fd: int | None = None,
+        cgroup: int | None = None,
     ) -> JobReport:
         """Start `command` under `job_key`, or find the job that the key has already.
 
@@ -71,6 +72,7 @@ class OrchesjobClient:
             env: The command's whole environment; None is the caller's.
             start_timeout_sec: How long orchesjob waits for the command to run; None is its default.
             inherit_fd: A descriptor that is held until this call has ended.
+            cgroup: A descriptor of the cgroup in which the job runs; None is the caller's cgroup.
 
         Raises:
             OrchesjobError: No usable answer. After a retryable one the job may be running.
@@ -94,6 +96,7 @@ class OrchesjobClient:
             env=environment,
             cwd=cwd,
             inherit_fd=inherit_fd,
+            cgroup=cgroup,
         )
         return _one_job("orchesjob start", finished, job_key=job_key)
 

@@ -5,7 +5,7 @@ daemons, and jobs whose worker has died. Nothing here knows orchesjob.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from orchesjob_client.processes import proc_table, ps
@@ -41,11 +41,14 @@ def marked_processes(
 def marked_families(
     variable: str,
     values: Collection[str],
-    *,
     known: Collection[Process] = (),
     on_sight: OnSight | None = None,
+    members: Callable[[], Mapping[int, str]] = dict,
 ) -> list[Process]:
-    """Find marked processes, those of `known` that still live, and the kin of both.
+    """Find marked processes, those of `known` that still live, `members`, and the kin of all.
+
+    `members` names PIDs with the values for which they stand. It is asked after the census, so that
+    a PID that was given to somebody else before is none of them.
 
     `ps` finds marked ones only.
 
@@ -54,7 +57,8 @@ def marked_families(
     """
     if not proc_table.exists():
         return _ask_ps(variable, values)
-    return relatives(take_census(variable, values, on_sight=on_sight), known)
+    census = take_census(variable, values, on_sight=on_sight)
+    return relatives(census, known, members())
 
 
 def _ask_ps(variable: str, values: Collection[str]) -> list[Process]:

@@ -7,18 +7,26 @@ before the kin whose number it bears belongs to somebody else.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from orchesjob_client.processes.identity import Process
 from orchesjob_client.processes.proc_table import Entry
 
 
-def relatives(census: Mapping[int, Entry], known: Collection[Process] = ()) -> list[Process]:
-    """Return the processes of a census that are marked, that are `known`, and all their kin."""
+def relatives(
+    census: Mapping[int, Entry],
+    known: Collection[Process] = (),
+    members: Mapping[int, str] = MappingProxyType({}),
+) -> list[Process]:
+    """Return the processes of a census that are marked, `known` or `members`, and all their kin.
+
+    `members` are PIDs of processes that are the job's by other evidence, with the job's mark.
+    """
     earlier = {(process.pid, process.started_ticks): process.value for process in known}
     values = {
         pid: value
         for pid, entry in census.items()
-        if (value := entry.mark or earlier.get((pid, entry.started_ticks))) is not None
+        if (value := entry.mark or earlier.get((pid, entry.started_ticks)) or members.get(pid))
     }
     found = len(values)
     while found:

@@ -1,15 +1,22 @@
 """The processes that a job has left alive: finding and ending them by the job's mark (rule 5.8).
 
 Every call of orchesjob carries the mark of its job in its environment. The launcher, the worker,
-the command and whatever the command starts inherit it, in whatever session they run.
+the command and whatever the command starts inherit it, in whatever session they run. Where a job
+has a cgroup, whoever is in it is the job's too.
 """
 
 import hashlib
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from itertools import count
+from pathlib import Path
 
-from orchesjob_client.processes.census import OnSight
+from orchesjob_client.errors import ProcessesKeepAppearing
+from orchesjob_client.processes import cgroups
+from orchesjob_client.processes.census import LIMIT_SEC, OnSight
 from orchesjob_client.processes.ending import end_processes, kill_at_sight
 from orchesjob_client.processes.finding import marked_families
 from orchesjob_client.processes.identity import Process
@@ -18,6 +25,7 @@ from orchesjob_client.processes.marks import joined, split
 MARK = "ORCHESJOB_FLOW_MARK"
 """The environment variable that holds a job's mark, after those of the jobs that it is inside."""
 
+_LOOKS = 2
 _HUNT_SEC = 2.0
 _TICK_SEC = 0.05
 
@@ -75,23 +83,69 @@ def end_survivors(home: str, job_keys: Sequence[str], grace_sec: float) -> Seque
         ProcessesKeepAppearing, OSError: As `find_survivors`.
     """
     marks = {mark(home, key) for key in job_keys}
-    found = _look(marks)
+    try:
+        found = _look(marks)
+    except ProcessesKeepAppearing:
+        _kill_cgroups(marks)
+        found = _look(marks)
     known: dict[Process, None] = {}
     grace_ends = time.monotonic() + grace_sec
     while found and (now := time.monotonic()) < grace_ends + _HUNT_SEC:
         known |= dict.fromkeys(found)
         end_processes(found, max(0, grace_ends - now))
-        found = _look(marks, known, kill_at_sight if now >= grace_ends else None)
-        if found and now < grace_ends:
-            time.sleep(_TICK_SEC)
+        if now < grace_ends:
+            found = _look(marks, known)
+            time.sleep(_TICK_SEC if found else 0)
+        else:
+            _kill_cgroups(marks)
+            found = _look(marks, known, kill_at_sight)
     return found
+
+
+def own_cgroup(environ: Mapping[str, str], job_key: str) -> AbstractContextManager[int | None]:
+    """Make a cgroup for a job; give what `OrchesjobClient.start` needs, None if it cannot be.
+
+    It is in the cgroups of those jobs only as which `environ` is marked.
+    """
+    return cgroups.joinable(mark(orchesjob_home(environ), job_key), split(environ.get(MARK, "")))
+
+
+def discard_cgroup(environ: Mapping[str, str], job_key: str) -> None:
+    """Remove the cgroup of a job that has ended, unless the job has left somebody in it."""
+    cgroups.discard(mark(orchesjob_home(environ), job_key), split(environ.get(MARK, "")))
+
+
+def leave_cgroups(environ: Mapping[str, str]) -> None:
+    """Leave the cgroups of all jobs but those as which `environ` is marked."""
+    cgroups.leave(split(environ.get(MARK, "")))
 
 
 def _look(
     marks: set[str], known: Collection[Process] = (), on_sight: OnSight | None = None
 ) -> Sequence[Process]:
-    """Find whoever lives; a second census confirms that it is nobody."""
-    for _ in range(2):
-        if found := marked_families(MARK, marks, known=known, on_sight=on_sight):
+    """Find whoever lives; a second census confirms that it is nobody.
+
+    The kernel knows whether anybody is in a cgroup, but names only who is there for long enough.
+    """
+    folders = cgroups.find_folders(marks)
+    deadline = time.monotonic() + LIMIT_SEC
+    for looks in count(1):
+        in_cgroups = partial(_members, folders)
+        if found := marked_families(MARK, marks, known, on_sight, in_cgroups):
             return found
+        if looks >= _LOOKS and not any(map(cgroups.is_populated, folders)):
+            break
+        if looks > _LOOKS and time.monotonic() > deadline:
+            raise ProcessesKeepAppearing("the search for processes")
+    for folder in folders:
+        cgroups.remove(folder)
     return []
+
+
+def _members(folders: Iterable[Path]) -> dict[int, str]:
+    return {pid: cgroups.mark_of(folder) for folder in folders for pid in cgroups.members(folder)}
+
+
+def _kill_cgroups(marks: set[str]) -> None:
+    for folder in cgroups.find_folders(marks):
+        cgroups.kill_all(folder)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flow_store import FlowStore, RunSummary, StoreError, StoreMissing
-from orchesjob_client import OrchesjobClient, OrchesjobError, locate
+from orchesjob_client import OrchesjobClient, OrchesjobError, locate, usable_folder
 from orchesjob_flow.commands.doctor_audit import Recorded, audit, check_homes, read_ledger
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
@@ -57,6 +57,7 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     yield Check("program", Grade.OK, describe_program())
     yield check_disk(settings)
     yield check_home(settings)
+    yield check_processes()
     executable = yield from check_orchesjob(settings)
     try:
         with FlowStore.open_readonly(settings.home.database) as store:
@@ -131,6 +132,19 @@ def check_home(settings: Settings) -> Check:
     except UnsafePlace as error:
         return Check("home", Grade.PROBLEM, str(error))
     return Check("home", Grade.OK, f"{settings.home.database.parent}: nobody else can write it")
+
+
+def check_processes() -> Check:
+    """Tell by what the processes of an attempt are recognised on this machine."""
+    try:
+        folder = usable_folder()
+    except OSError as error:
+        message = (
+            "no cgroups can be made here, so that a process is only recognised by its environment, "
+            f"its parent, its session and its group: {error.filename}: {error.strerror}"
+        )
+        return Check("processes", Grade.NOTE, message)
+    return Check("processes", Grade.OK, f"each attempt has a cgroup of its own below {folder}")
 
 
 def nearest_existing(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from flow_spec import FlowSpec
 from flow_store import FlowStore
-from orchesjob_client import CallLimits, OrchesjobClient, locate, orchesjob_home
+from orchesjob_client import CallLimits, OrchesjobClient, leave_cgroups, locate, orchesjob_home
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.run import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight
@@ -40,6 +40,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     settings = handle.in_home_of(run).settings
     orchesjob = locate(settings.orchesjob, settings.environ)
     lock.sign()
+    leave_cgroups(settings.environ)
     if run.orchesjob_home is None:  # an older version recorded the run
         home = orchesjob_home(settings.environ)
         patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))

@@ -12,15 +12,19 @@ from orchesjob_client import (
     CallFailed,
     JobNotFound,
     JobNotRunning,
+    JobReport,
     JobWatcher,
     OrchesjobClient,
     OrchesjobError,
     Process,
     Watch,
+    discard_cgroup,
+    discard_empty,
     end_survivors,
     find_survivors,
     marked_environment,
     orchesjob_home,
+    own_cgroup,
 )
 from orchesjob_flow.engine.effects import (
     AbortJob,
@@ -116,9 +120,10 @@ class Performer:
                 self._endings.submit(lambda: self._post(self._survivors(effect)))
 
     def close(self) -> None:
-        """Stop watching; calls under way are left to themselves."""
+        """Stop watching, and clear up; calls under way are left to themselves."""
         if self._watcher is not None:
             self._watcher.close()
+        discard_empty()
 
     def _watch(self, effect: WatchJob | WatchProcess) -> Watch:
         assert self._watcher is not None  # noqa: S101 - `prepare` comes first
@@ -151,15 +156,18 @@ class Performer:
             environ = self._environment_of(effect)
         except EnvFileError as error:
             return StartPrevented(effect.attempt, str(error))
-        report = self._client.start(
-            effect.attempt_key,
-            effect.command,
-            strict=effect.strict,
-            cwd=self._directory_of(effect),
-            env=marked_environment(environ, effect.attempt_key),
-            start_timeout_sec=effect.start_timeout_sec,
-            inherit_fd=self._calls_lock,
-        )
+        with own_cgroup(self._environ, effect.attempt_key) as cgroup:
+            report = self._client.start(
+                effect.attempt_key,
+                effect.command,
+                strict=effect.strict,
+                cwd=self._directory_of(effect),
+                env=marked_environment(environ, effect.attempt_key),
+                start_timeout_sec=effect.start_timeout_sec,
+                inherit_fd=self._calls_lock,
+                cgroup=cgroup,
+            )
+        self._discard_cgroup(report)
         return StartAnswered(effect.attempt, report)
 
     def _environment_of(self, effect: StartJob) -> dict[str, str]:
@@ -181,7 +189,12 @@ class Performer:
 
     def _status(self, effect: AskStatus) -> Event:
         report = self._client.status(effect.attempt_key, env=self._environ)
+        self._discard_cgroup(report)
         return StatusAnswered(effect.attempt, report)
+
+    def _discard_cgroup(self, report: JobReport | None) -> None:
+        if report is not None and report.is_terminal:
+            discard_cgroup(self._environ, report.job_key)
 
     def _running(self) -> Event:
         running = self._client.running(env=self._environ)

@@ -1,0 +1,196 @@
+"""A cgroup for each job, where the kernel and our rights allow one (cgroup v2, Linux).
+
+Whoever becomes `orchesjob start` enters the job's cgroup before it runs, and whatever it ever
+begins is in it, with any environment, session or parent. Nobody leaves it without the rights by
+which we made it. It lies below the cgroup of whoever started the job, so that limits and the ends
+of services, sessions and containers stay as they are; no controller is enabled. Its name is the
+job's mark, by which a later runner finds it wherever it is. Where there can be none, nobody is told
+(`usable_folder` says why): the search for marks and kin is all there is then.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+_PREFIX = "orchesjob-flow-"
+_TRIES = 5
+_MOUNTS = Path("/proc/self/mountinfo")
+_OWN = Path("/proc/self/cgroup")
+
+
+@contextlib.contextmanager
+def joinable(mark: str, outer: Collection[str] = ()) -> Iterator[int | None]:
+    """Make the cgroup of a job; yield a descriptor for `join`, or None if there can be none.
+
+    `outer` are the marks of the jobs that it is inside. Nobody removes the folder while the block
+    is being executed.
+    """
+    with contextlib.ExitStack() as stack:
+        descriptor = None
+        with contextlib.suppress(OSError):
+            descriptor = _make(_place_inside(outer) / f"{_PREFIX}{mark}", stack)
+        yield descriptor
+
+
+def _make(folder: Path, stack: contextlib.ExitStack) -> int:
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(_held(folder))
+            descriptor = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            return descriptor
+    raise FileNotFoundError(errno.ENOENT, "was removed again and again", str(folder))
+
+
+def join(descriptor: int) -> None:
+    """Enter the cgroup; if that is refused, stay where we are.
+
+    A new process calls this between fork and exec, beside threads that are not there any more: it
+    may do no more than this one system call.
+    """
+    with contextlib.suppress(OSError):
+        os.write(descriptor, b"0")
+
+
+def own_folder() -> Path:
+    """Return the folder of the cgroup in which this process is.
+
+    Raises:
+        OSError: There is none, or it is out of sight.
+    """
+    root, place = _tree()
+    own = re.search(r"(?m)^0::(.*)$", _OWN.read_text(encoding="utf-8", errors="surrogateescape"))
+    if own is None or not Path(own[1]).is_relative_to(root):
+        raise FileNotFoundError(errno.ENOENT, "no cgroup of version 2 can be seen", str(_OWN))
+    return place / Path(own[1]).relative_to(root)
+
+
+def leave(outer: Collection[str]) -> None:
+    """Leave the cgroups of all jobs but these: we go on when the others have ended."""
+    with contextlib.suppress(OSError):
+        place = _place_inside(outer)
+        if place != own_folder():
+            (place / "cgroup.procs").write_text("0", "ascii")
+
+
+def _place_inside(outer: Collection[str]) -> Path:
+    """Return our cgroup or, if it is that of another job than these, the one around that job's."""
+    folder = own_folder()
+    for path in reversed((folder, *folder.parents)):
+        if path.name.startswith(_PREFIX) and mark_of(path) not in outer:
+            return path.parent
+    return folder
+
+
+def usable_folder() -> Path:
+    """Return the folder below which cgroups can be made.
+
+    Raises:
+        OSError: There is none, which says why.
+    """
+    folder = own_folder()
+    for path in (folder, folder / "cgroup.procs"):
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "cannot be written", str(path))
+    return folder
+
+
+def find_folders(marks: Collection[str]) -> list[Path]:
+    """Find the folders of some jobs, wherever in the tree they are."""
+    names = {f"{_PREFIX}{mark}" for mark in marks}
+    return [folder for folder in _folders() if folder.name in names]
+
+
+def mark_of(folder: Path) -> str:
+    """Return the mark of the job whose cgroup this is."""
+    return folder.name.removeprefix(_PREFIX)
+
+
+def members(folder: Path) -> set[int]:
+    """Return the PIDs of all that live in a cgroup and in those below it, but not our own."""
+    pids: set[int] = set()
+    for path in (folder, *_below(folder)):
+        with contextlib.suppress(OSError):  # removed meanwhile, and so empty
+            pids.update(map(int, (path / "cgroup.procs").read_text("ascii").split()))
+    return pids - {os.getpid()}
+
+
+def is_populated(folder: Path) -> bool:
+    """Tell whether anybody but us lives in a cgroup or below it; the kernel knows at any moment."""
+    try:
+        events = (folder / "cgroup.events").read_text("ascii")
+    except OSError:  # removed meanwhile, and so empty
+        return False
+    return "populated 1" in events and (not _is_ours(folder) or bool(members(folder)))
+
+
+def kill_all(folder: Path) -> None:
+    """Kill all that live in a cgroup at once, unless we are among them, or the kernel is older."""
+    if not _is_ours(folder):
+        with contextlib.suppress(OSError):
+            (folder / "cgroup.kill").write_text("1", "ascii")
+
+
+def discard(mark: str, outer: Collection[str] = ()) -> None:
+    """Remove the folder that `joinable` has made, unless somebody lives in it."""
+    with contextlib.suppress(OSError):
+        remove(_place_inside(outer) / f"{_PREFIX}{mark}")
+
+
+def discard_empty() -> None:
+    """Remove all folders of jobs in which nobody lives."""
+    for folder in reversed(list(_folders())):
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a cgroup, unless somebody lives in it or is about to join it."""
+    with contextlib.suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def _held(folder: Path, kind: int = fcntl.LOCK_SH) -> Iterator[None]:
+    """Hold a folder: who is about to join shares it, who removes it has it alone."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this process is in a cgroup or below it."""
+    return own_folder().is_relative_to(folder)
+
+
+def _folders() -> Iterator[Path]:
+    """Yield the folders of all jobs, each before those below it."""
+    with contextlib.suppress(OSError):
+        _, place = _tree()
+        yield from (path for path in _below(place) if path.name.startswith(_PREFIX))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, names, _ in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
+def _tree() -> tuple[Path, Path]:
+    """Return which cgroup is the root of the tree that is mounted, and where."""
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        places, _, kind = line.partition(" - ")
+        if kind.startswith("cgroup2 "):
+            root, place = (_unescaped(word) for word in places.split()[3:5])
+            return Path(root), Path(place)
+    raise FileNotFoundError(errno.ENOENT, "no cgroups of version 2 are mounted", str(_MOUNTS))
+
+
+def _unescaped(word: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), word)

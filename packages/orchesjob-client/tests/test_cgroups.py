@@ -1,0 +1,240 @@
+"""The cgroup of a job: whoever is begun in it is the job's, whatever it sheds (rule 5.8)."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from orchesjob_client import (
+    discard_cgroup,
+    discard_empty,
+    end_survivors,
+    find_survivors,
+    own_cgroup,
+    usable_folder,
+)
+from orchesjob_client.call import run
+from orchesjob_client.processes import cgroups
+from orchesjob_client.processes.pidfd import has_ended
+from orchesjob_client.processes.survivors import mark
+
+HOME = "/var/lib/orchesjob-of-a-test"
+ENVIRON = {"ORCHESJOB_HOME": HOME}
+EVENT_SEC = 30.0
+
+
+def has_cgroups() -> bool:
+    try:
+        usable_folder()
+    except OSError:
+        return False
+    return True
+
+
+needs_cgroups = pytest.mark.skipif(not has_cgroups(), reason="needs rights to make cgroups")
+
+
+@pytest.fixture
+def key() -> Iterator[str]:
+    """The key of a job of which nothing is left after the test."""
+    key = uuid.uuid4().hex
+    yield key
+    end_survivors(HOME, [key], 0.0)
+    discard_cgroup(ENVIRON, key)
+
+
+def begin(key: str, script: str, **options: str) -> int:
+    """Run a script as `orchesjob start` is run; it has left one process, whose PID it prints."""
+    words = ["/bin/sh", "-c", script]
+    with own_cgroup(ENVIRON, key) as cgroup:
+        answer = run("a test", words, limit_sec=EVENT_SEC, env=options, cgroup=cgroup)
+    return int(answer.stdout)
+
+
+def folder_of(key: str) -> Path:
+    return usable_folder() / f"orchesjob-flow-{mark(HOME, key)}"
+
+
+DAEMON = "setsid env -i /bin/sleep 600 >/dev/null 2>&1 </dev/null & echo $!"
+
+
+@needs_cgroups
+def test_a_daemon_without_environment(key: str) -> None:
+    """What has no mark, no parent and no session of the job's is found and ended (rule 5.8)."""
+    pid = begin(key, DAEMON)
+    assert [found.pid for found in find_survivors(HOME, [key])] == [pid]
+    assert not find_survivors(HOME, [f"{key}:2"])
+    assert not find_survivors("/another/home", [key])
+    assert not end_survivors(HOME, [key], EVENT_SEC)
+    assert not Path(f"/proc/{pid}/exe").exists()
+    assert not folder_of(key).exists()
+
+
+CHAIN = """
+import os, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(os.getpid(), flush=True)
+null = os.open("/dev/null", os.O_RDWR)
+os.dup2(null, 1)
+os.dup2(null, 2)
+while os.path.exists("{flag}"):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+"""
+
+
+@needs_cgroups
+def test_a_chain_without_environment(key: str, tmp_path: Path) -> None:
+    """A cgroup ends at once, however fast its processes fork (rule 5.8)."""
+    chain = tmp_path / "chain.py"
+    flag = tmp_path / "flag"
+    flag.touch()
+    chain.write_text(CHAIN.replace("{flag}", str(flag)), encoding="utf-8")
+    try:
+        begin(key, f"exec env -i {sys.executable} -SEI {chain}")
+        assert cgroups.is_populated(folder_of(key))
+        while end_survivors(HOME, [key], 0.0):
+            pass
+        assert not folder_of(key).exists()
+    finally:
+        flag.unlink()
+
+
+@needs_cgroups
+def test_found_from_elsewhere(key: str) -> None:
+    """Who takes over in another cgroup finds that of the job, and everybody in it (rule 5.8)."""
+    pid = begin(key, DAEMON)
+    script = (
+        "import os, sys; from pathlib import Path;"
+        "Path(sys.argv[1], 'cgroup.procs').write_text('0');"
+        "from orchesjob_client import find_survivors;"
+        "print([one.pid for one in find_survivors(sys.argv[2], [sys.argv[3]])])"
+    )
+    elsewhere = usable_folder() / f"a-test-{key}"
+    elsewhere.mkdir()
+    try:
+        words = [sys.executable, "-c", script, str(elsewhere), HOME, key]
+        printed = subprocess.run(words, capture_output=True, check=True)
+        assert printed.stdout == f"[{pid}]\n".encode()
+    finally:
+        elsewhere.rmdir()
+
+
+@needs_cgroups
+def test_who_is_in_it_does_not_end_itself(key: str) -> None:
+    """A job that ends its own processes, by a `cancel` say, does not end the one that does so."""
+    script = (
+        "from orchesjob_client import end_survivors;"
+        f"print(len(end_survivors({HOME!r}, [{key!r}], 0.0)))"
+    )
+    path = os.environ.get("PYTHONPATH", "")
+    code = f'{DAEMON} >&2; exec {sys.executable} -c "{script}"'
+    assert begin(key, code, PYTHONPATH=path) == 0
+
+
+@needs_cgroups
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_inside_another_job(key: str, *, is_inside: bool) -> None:
+    """A job that another one starts is in its cgroup, unless it is marked as none of its (5.8a)."""
+    inner = f"{key}:inner"
+    script = (
+        "import os, subprocess, sys; from orchesjob_client import own_cgroup, leave_cgroups;"
+        "environ = dict(zip(('ORCHESJOB_HOME', 'ORCHESJOB_FLOW_MARK'), sys.argv[1:3]));"
+        "leave_cgroups(environ);"
+        "manager = own_cgroup(environ, sys.argv[3]);"
+        "cgroup = manager.__enter__();"
+        "join = lambda: os.write(cgroup, b'0');"
+        "words = ['/usr/bin/env', '-i', '/bin/sleep', '600'];"
+        "null = subprocess.DEVNULL;"
+        "daemon = subprocess.Popen(words, start_new_session=True, preexec_fn=join, stdout=null,"
+        " stderr=null);"
+        "print(daemon.pid, flush=True);"
+        "os._exit(0)"
+    )
+    outer = mark(HOME, key) if is_inside else ""
+    words = shlex.join([sys.executable, "-c", script, HOME, outer, inner])
+    pid = begin(key, f"exec {words}", PYTHONPATH=os.environ.get("PYTHONPATH", ""))
+    try:
+        assert [one.pid for one in find_survivors(HOME, [inner])] == [pid]
+        assert [one.pid for one in find_survivors(HOME, [key])] == ([pid] if is_inside else [])
+    finally:
+        assert not end_survivors(HOME, [inner], EVENT_SEC)
+
+
+@needs_cgroups
+def test_all_at_once(key: str) -> None:
+    """Everybody in a cgroup is killed in one go, which no fork outruns (rule 5.8)."""
+    pidfd = os.pidfd_open(begin(key, DAEMON))
+    try:
+        cgroups.kill_all(folder_of(key))
+        assert has_ended(pidfd, EVENT_SEC)
+    finally:
+        os.close(pidfd)
+
+
+@needs_cgroups
+def test_only_empty_ones_are_removed(key: str) -> None:
+    """The folder of a cgroup goes when nobody is in it, and nobody is about to join it."""
+    with own_cgroup(ENVIRON, key):
+        discard_cgroup(ENVIRON, key)
+        discard_empty()
+        assert folder_of(key).is_dir()
+    pid = begin(key, DAEMON)
+    discard_empty()
+    assert folder_of(key).is_dir()
+    pidfd = os.pidfd_open(pid)
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.close(pidfd)
+    while cgroups.is_populated(folder_of(key)):
+        os.sched_yield()
+    discard_empty()
+    assert not folder_of(key).exists()
+
+
+def test_where_there_can_be_none(key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a tree of cgroups a job is started all the same, and nobody is told."""
+    (tmp_path / "mountinfo").write_text("31 23 0:28 / /sys rw - tmpfs tmpfs rw\n", encoding="utf-8")
+    monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
+    with own_cgroup(ENVIRON, key) as cgroup:
+        assert cgroup is None
+    assert run("a test", ["/bin/echo", "x"], limit_sec=EVENT_SEC, env={}).stdout == "x\n"
+    with pytest.raises(OSError, match="no cgroups of version 2 are mounted"):
+        usable_folder()
+    assert not find_survivors(HOME, [key])
+    discard_empty()
+
+
+@pytest.mark.parametrize(
+    ("line", "own", "expected"),
+    [
+        ("38 31 0:35 / {place} rw - cgroup2 cgroup2 rw", "0::/", ""),
+        ("38 31 0:35 / {place} rw shared:9 - cgroup2 none rw", "1:cpu:/y\n0::/a/b", "a/b"),
+        ("38 31 0:35 /a {place} rw - cgroup2 cgroup2 rw", "0::/a/b", "b"),
+        ("38 31 0:35 /x {place} rw - cgroup2 cgroup2 rw", "0::/a/b", None),
+        ("38 31 0:35 / {place} rw - cgroup2 cgroup2 rw", "4:cpu:/", None),
+        ("38 31 0:35 / {place} rw - cgroup cgroup rw,cpu", "0::/", None),
+    ],
+)
+def test_own_folder(
+    line: str, own: str, expected: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder of this process's cgroup follows from what is mounted where."""
+    place = tmp_path / "with space"
+    (tmp_path / "mountinfo").write_text(
+        line.format(place=str(place).replace(" ", "\\040")), encoding="utf-8"
+    )
+    (tmp_path / "cgroup").write_text(f"{own}\n", encoding="utf-8")
+    monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
+    monkeypatch.setattr(cgroups, "_OWN", tmp_path / "cgroup")
+    found = None
+    with suppress(OSError):
+        found = cgroups.own_folder()
+    assert found == (None if expected is None else place / expected)
