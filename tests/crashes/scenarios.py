@@ -31,11 +31,15 @@ class Scenario(ABC):
         self.gate = gate
         self.strict = strict
         self.crashes = Crashes(flow)
-        self.file = flow.write(*self.steps())
+        self.file = flow.write(*self.steps(), **self.fields())
 
     @abstractmethod
     def steps(self) -> list[dict[str, Any]]:
         """Return the steps of the flow."""
+
+    def fields(self) -> dict[str, Any]:
+        """Return what else the flow has."""
+        return {}
 
     def step(self, step_id: str, *then: str, **fields: Any) -> dict[str, Any]:
         """Return a step that records its execution."""
@@ -171,6 +175,22 @@ class CancelledRunner(Cancel):
         return super().points()[self._before_cancel :]
 
 
+class TidiedUp(CancelledRunner):
+    """A runner dies while it ends a run, or while it runs the `finally` of that run."""
+
+    ending = Ending(
+        "CANCELLED",
+        [("a", "CANCELLED", 1), ("b", "CANCELLED", 0), ("c", "SUCCEEDED", 2), ("d", "SKIPPED", 0)],
+        ["a", "c", "c"],
+    )
+
+    def fields(self) -> dict[str, Any]:
+        """Add a step that is tried twice, each time late enough, and one that is skipped."""
+        told = 'sleep 0.1; test "$ORCHESJOB_FLOW_OUTCOME$ORCHESJOB_FLOW_ATTEMPT" = CANCELLED2'
+        tidy = self.step("c", "sh", "-c", told, retries=1)
+        return {"finally": [tidy, self.step("d", "true", when="c && !b.cancelled")]}
+
+
 SCENARIOS = (
     Start,
     StartDetached,
@@ -179,4 +199,5 @@ SCENARIOS = (
     ResumeBeforeCall,
     Cancel,
     CancelledRunner,
+    TidiedUp,
 )

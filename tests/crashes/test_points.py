@@ -15,6 +15,7 @@ from .scenarios import (
     Scenario,
     Start,
     StartDetached,
+    TidiedUp,
 )
 
 # What lies between two points is in `launcher`; here is what has happened at them.
@@ -40,6 +41,9 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
     "a cancel is recorded": (Cancel, "parent after commit 1"),
     "an abort is under way": (Cancel, "parent after Popen.__init__ 2"),
     "a runner has aborted": (CancelledRunner, "parent after OrchesjobClient.abort 1"),
+    "all is ended but `finally`": (TidiedUp, "parent after end_survivors 2"),
+    "`finally` is recorded": (TidiedUp, "parent after commit 11"),
+    "the call of its step is under way": (TidiedUp, "parent after Popen.__init__ 3"),
 }
 
 

@@ -25,6 +25,14 @@ OUTCOMES = {
     },
     "daily-import.yaml": {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP},
     "order-report.yaml": {"collect": OK, "count": OK, "check": OK, "tidy": OK},
+    "nightly-backup.yaml": {
+        "lock": OK,
+        "pack": OK,
+        "keep": OK,
+        "clean": OK,
+        "unlock": OK,
+        "alert": SKIP,
+    },
     "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
     "branching-hello-failure-flow.yaml": {
         "A": NG,
@@ -96,6 +104,31 @@ def test_the_report(flow: Flow) -> None:
     said = [log.read_text(encoding="utf-8") for log in logs]
     assert said == ["", "240 orders\n", "3 days are complete\n", ""]
     assert not (flow.folder / "orders.txt").exists()
+
+
+def test_the_backup_tidies_up(flow: Flow) -> None:
+    """However it ends, nothing is left of it, and what another backup has is left alone (10.1)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    file, lock, part = (
+        "examples/nightly-backup.yaml",
+        flow.folder / "backup.lock",
+        flow.folder / "backup.tar.part",
+    )
+    flow.environ["BACKUP_SEC"] = "600"
+    flow.ask("start", "-d", "--run-key=k", file)
+    flow.await_true(part.exists)
+    other = flow.start("other", file, code=1)
+    assert outcomes(other) == dict.fromkeys(["pack", "keep", "clean", "unlock"], SKIP) | {
+        "lock": NG,
+        "alert": OK,
+    }
+    assert part.exists()
+    run = flow.ask("cancel", "--run-key=k")
+    assert not part.exists()
+    assert not lock.exists()
+    alert = next(step for step in run["steps"] if step["id"] == "alert")
+    log = Path(alert["orchesjob_status"]["stdout_file"])
+    assert log.read_text(encoding="utf-8") == "CANCELLED \n"
 
 
 @pytest.mark.parametrize("name", OUTCOMES)

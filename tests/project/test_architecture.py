@@ -39,7 +39,7 @@ ENGINE_MAY_IMPORT = {
     *("flow_store.Attempt", "flow_store.AttemptStatus", "flow_store.CancelRequest"),
     *("flow_store.Changes", "flow_store.Deadline", "flow_store.FlowStatus", "flow_store.Run"),
     *("flow_store.Reopening", "flow_store.RunHeader"),
-    *("flow_store.DamagedRecord", "flow_store.reported_job"),
+    *("flow_store.DamagedRecord", "flow_store.Outcome", "flow_store.reported_job"),
     *("flow_store.Step", "flow_store.StepStatus"),
     *("orchesjob_client.JobReport", "orchesjob_client.JobStatus", "orchesjob_client.Process"),
     *("orchesjob_client.describe_failure", "orchesjob_client.describe_loss"),

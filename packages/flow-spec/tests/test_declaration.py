@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from flow_spec import FlowSpec, StepSpec, parse_flow
-from flow_spec.declaration import Declaration, declarations
+from flow_spec.declaration import Declaration, attribute_of, declarations
 from flow_spec.document import Form, Scalar
 from flow_spec.kinds import Integer
 from flow_spec.reading import Reading
@@ -18,6 +18,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
     """A flow has these fields and a step those, in this order (rule 2.2)."""
     assert list(declarations(FlowSpec)) == [
         *("flow_id", "steps", "env", "working_dir", "max_parallel", "timeout_sec", "env_file"),
+        "finally",
     ]
     assert list(declarations(StepSpec)) == [
         "id",
@@ -49,7 +50,9 @@ def test_a_field_is_documented_by_one_sentence(cls: type, name: str, field: Decl
     """The sentence is what a schema, an editor or a table of fields shows."""
     assert field.doc[0].isupper()
     assert field.doc.endswith(".")
-    assert field.required == (getattr(attrs.fields(cls), name).default is attrs.NOTHING)
+    assert field.required == (
+        getattr(attrs.fields(cls), attribute_of(name)).default is attrs.NOTHING
+    )
 
 
 def test_a_step_built_in_code_has_the_defaults_of_a_file() -> None:

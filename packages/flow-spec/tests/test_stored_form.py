@@ -57,6 +57,17 @@ STORED = [
             '"timeout_sec":14400.0}'
         ),
     ),
+    (
+        FlowSpec(
+            "f",
+            (STEP,),
+            finally_=(StepSpec("B", ("y",), when="A.cancelled", timeout_sec=600.0),),
+        ),
+        (
+            '{"flow_id":"f","steps":[{"id":"A","command":["x"]}],'
+            '"finally":[{"id":"B","command":["y"],"when":"A.cancelled","timeout_sec":600.0}]}'
+        ),
+    ),
     (  # Text stays as readable as JSON allows.
         FlowSpec('日次 "取込"', (StepSpec("no", ("echo", "", "\x1b[0m\u2028", "é/\\")),)),
         (
@@ -111,6 +122,9 @@ UNFIT = [
     ('{"flow_id":"f","steps":[{"id":"A"}]}', "steps[0].command: is missing"),
     ('{"flow_id":5,"steps":[]}', "flow_id: must be text, got an integer"),
     ('{"flow_id":"f","steps":[],"later":1}', 'unknown key "later"'),
+    ('{"flow_id":"f","steps":[],"finally_":[]}', 'unknown key "finally_"'),
+    ('{"flow_id":"f","steps":[],"finally":5}', "finally: must be a list, got an integer"),
+    ('{"flow_id":"f","steps":[],"finally":[{"id":"A"}]}', "finally[0].command: is missing"),
     (WITHIN % '"later":1,"b":2', 'steps[0]: unknown key "b", "later"'),
     (WITHIN % '"when":true', "steps[0].when: must be text, got a boolean"),
     (WITHIN % '"depends_on":"AB"', "steps[0].depends_on: must be a list, got text"),

@@ -13,6 +13,7 @@ from flow_store import (
     FlowStatus,
     FlowStore,
     NotRecorded,
+    Outcome,
     RunHeader,
     RunTakenOver,
     Step,
@@ -144,6 +145,23 @@ def test_no_start_after_a_cancel_request(
         run_store.apply("k", Changes(None, {0: step}, {(0, 1): attempt}), revision=0)
     assert caught.value.request == CancelRequest(105.0, 2.5)
     assert run_store.load("k") == before
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["before", "in the same commit"])
+def test_steps_of_finally_start_after_a_cancel_request(
+    run_store: FlowStore, step: Step, attempt: Attempt, at_once: bool
+) -> None:
+    """Once it is recorded how the steps have ended, those of `finally` may start (rule 10.1)."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    header = RunHeader(FlowStatus.RUNNING, finally_after=Outcome.CANCELLED)
+    revision = 0 if at_once else run_store.apply("k", Changes(header), revision=0)
+    starts = Changes(header if at_once else None, {0: step}, {(0, 1): attempt})
+    revision = run_store.apply("k", starts, revision=revision)
+    run_store.request_cancel("k", requested_at=106.0, grace_sec=None, now=True)
+    with pytest.raises(CancelRequested):
+        run_store.apply(
+            "k", Changes(attempts={(0, 2): attempt._replace(number=2)}), revision=revision
+        )
 
 
 def test_a_running_attempt_ends_after_a_cancel_request(

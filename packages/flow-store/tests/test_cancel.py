@@ -11,9 +11,12 @@ from flow_store import (
     FlowStatus,
     FlowStore,
     NotRecorded,
+    Outcome,
     Parent,
     RunHeader,
 )
+
+TIDYING = RunHeader(FlowStatus.RUNNING, finally_after=Outcome.CANCELLED)
 
 
 @pytest.mark.parametrize("grace_sec", [None, 0.0, 2.5])
@@ -107,3 +110,48 @@ def test_only_that_run_is_cancelled(run_store: FlowStore, create: Callable[..., 
     create(run_store, "k2")
     run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
     assert run_store.cancel_request("k2") is None
+
+
+def test_a_second_request_ends_finally_too(run_store: FlowStore) -> None:
+    """While the steps of `finally` are under way, that is what a second request asks (10.1)."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=2.0)
+    run_store.apply("k", Changes(TIDYING), revision=0)
+    second = run_store.request_cancel("k", requested_at=106.0, grace_sec=None)
+    assert second == CancelRequest(105.0, 2.0, 106.0)
+    assert run_store.request_cancel("k", requested_at=107.0, grace_sec=9.0) == second
+
+
+def test_the_first_request_leaves_finally_alone(run_store: FlowStore) -> None:
+    """However late it comes, a first request waits for the steps of `finally` (rule 10.1)."""
+    run_store.apply("k", Changes(TIDYING), revision=0)
+    first = run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    assert first == CancelRequest(105.0, None)
+
+
+def test_a_request_may_be_for_all_at_once(run_store: FlowStore) -> None:
+    """With `now` the steps of `finally` are to be ended too, whatever is under way (rule 10.1)."""
+    first = run_store.request_cancel("k", requested_at=105.0, grace_sec=None, now=True)
+    assert first == CancelRequest(105.0, None, 105.0)
+
+
+def test_its_grace_time_is_that_of_the_request(run_store: FlowStore) -> None:
+    """A request to end all at once has its own grace time, if it gives one (rule 10.1)."""
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=60.0)
+    now = run_store.request_cancel("k", requested_at=106.0, grace_sec=0.0, now=True)
+    assert now == CancelRequest(105.0, 0.0, 106.0)
+
+
+def test_what_finally_has_started_is_spared(
+    run_store: FlowStore, create: Callable[..., bool]
+) -> None:
+    """A first request leaves alone what a step of `finally` has started, a second does not."""
+    run_store.apply("k", Changes(TIDYING), revision=0)
+    create(run_store, "inner", parent=Parent("k", "a", 1))
+    run_store.request_cancel("k", requested_at=105.0, grace_sec=None)
+    assert run_store.cancel_request("inner") is None
+    create(run_store, "later", parent=Parent("k", "a", 1))
+    run_store.request_cancel("k", requested_at=106.0, grace_sec=None)
+    now = CancelRequest(106.0, None, 106.0)
+    assert [run_store.cancel_request(key) for key in ("inner", "later")] == [now, now]
+    with pytest.raises(CancelRequested):
+        create(run_store, "too late", parent=Parent("k", "a", 1))

@@ -49,6 +49,7 @@ def test_summary(three: FlowStore) -> None:
         revision=1,
         cancel=None,
         parent=None,
+        finally_after=None,
         steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
     )
     assert new.cancel == CancelRequest(500.0, None)

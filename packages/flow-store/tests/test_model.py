@@ -21,6 +21,7 @@ from flow_store import (
     FlowStore,
     NotRecorded,
     NotTerminal,
+    Outcome,
     PastAttempt,
     Reopening,
     Run,
@@ -72,7 +73,8 @@ def _changes(draw: st.DrawFn) -> Changes:
     # Most headers keep the run open: an ended one refuses everything, which is soon dull.
     statuses = [FlowStatus.RUNNING] * 6 + list(FlowStatus)
     deadlines = st.none() | st.builds(Deadline, st.floats(0, 1e10), st.floats(0, 1e10), KEYS)
-    headers = st.builds(RunHeader, st.sampled_from(statuses), TEXTS, TIMES, deadlines)
+    outcomes = st.none() | st.sampled_from(Outcome)
+    headers = st.builds(RunHeader, st.sampled_from(statuses), TEXTS, TIMES, deadlines, outcomes)
     header = draw(st.none() | headers)
     steps = draw(st.lists(_step(), max_size=2))
     attempts = draw(st.lists(_attempt(), max_size=2))
@@ -101,7 +103,9 @@ class ModelRun:
         if self.header.status.is_terminal:
             return TerminalStatus
         starting = [one for one in changes.attempts.values() if one.status == "STARTING"]
-        if self.cancel and any(one.abort_reason is None for one in starting):
+        in_finally = (changes.header or self.header).finally_after is not None
+        refused = self.cancel and (not in_finally or self.cancel.now_at is not None)
+        if refused and any(one.abort_reason is None for one in starting):
             return CancelRequested
         if any(self.steps[position].status.is_terminal for position in changes.steps) or any(
             not self.attempts[key].status.is_open for key in changes.attempts.keys() - new
@@ -116,6 +120,14 @@ class ModelRun:
         for position, step in changes.steps.items():
             self.steps[position] = step
         self.attempts |= changes.attempts
+
+    def request_cancel(self, at: float, grace: float | None, *, now: bool) -> None:
+        """Take a request; one that is not the first, or any with `now`, is for `finally` too."""
+        now = now or (self.cancel is not None and self.header.finally_after is not None)
+        self.cancel = self.cancel or CancelRequest(at, grace)
+        if now and self.cancel.now_at is None:
+            grace = self.cancel.grace_sec if grace is None else grace
+            self.cancel = self.cancel._replace(now_at=at, grace_sec=grace)
 
     def reopen(self, resets: Mapping[int, int]) -> None:
         """Let the steps at these positions wait again, with so many retries."""
@@ -175,17 +187,17 @@ class StoreMachine(RuleBasedStateMachine):
             assert answer == run.revision
 
     @precondition(lambda self: self.model)
-    @rule(key=KEYS, at=st.floats(0, 1e10), grace=TIMES)
-    def request_cancel(self, key: str, at: float, grace: float | None) -> None:
+    @rule(key=KEYS, at=st.floats(0, 1e10), grace=TIMES, now=st.booleans())
+    def request_cancel(self, key: str, at: float, grace: float | None, now: bool) -> None:
         run = self.model.get(key)
         try:
-            answer = self.store.request_cancel(key, requested_at=at, grace_sec=grace)
+            answer = self.store.request_cancel(key, requested_at=at, grace_sec=grace, now=now)
         except NotRecorded:
             assert run is None
             return
         assert run is not None
         if not run.header.status.is_terminal:
-            run.cancel = run.cancel or CancelRequest(at, grace)
+            run.request_cancel(at, grace, now=now)
         assert answer == run.cancel
 
     @precondition(lambda self: self.model)
@@ -224,6 +236,7 @@ class StoreMachine(RuleBasedStateMachine):
                 deadline=run.header.deadline,
                 revision=run.revision,
                 cancel=run.cancel,
+                finally_after=run.header.finally_after,
                 steps=tuple(run.steps),
                 attempts=latest,
                 history=tuple(

@@ -8,6 +8,7 @@ from flow_spec.declaration import declarations
 from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.flow import FlowSpec
 from flow_spec.predicates import parse_when
+from flow_spec.reading import FINALLY, STEPS
 from flow_spec.step import StepSpec
 
 _DECIDING_START = {"when", "depends_on"}
@@ -19,11 +20,14 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
     Descriptions, the order of the steps, the spelling of a condition and defaults that are written
     out make no difference. Rule 4.4.
     """
-    sentences = list(_field_differences(old, new, besides={"steps"}))
-    before = {step.id: step for step in old.steps}
-    after = {step.id: step for step in new.steps}
+    sentences = list(_field_differences(old, new, besides={STEPS, FINALLY}))
+    before = {step.id: step for step in old.all_steps}
+    after = {step.id: step for step in new.all_steps}
     for step_id, step in before.items():
         if step_id in after:
+            if (step_id in old.finally_ids) != (step_id in new.finally_ids):
+                there = FINALLY if step_id in new.finally_ids else STEPS
+                sentences.append(f"step {quoted(step_id)} was moved to {there}")
             sentences += _step_differences(step, after[step_id])
         else:
             sentences.append(f"step {quoted(step_id)} was removed")

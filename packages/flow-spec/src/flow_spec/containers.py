@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from flow_spec import messages
-from flow_spec.declaration import Declaration, declarations
+from flow_spec.declaration import Declaration, attribute_of, declarations
 from flow_spec.document import Mapping, Node, Path, Scalar, Sequence
 from flow_spec.environment import SETTABLE, flaw_of_variable
 from flow_spec.kinds import FILE, Kind, Schema, Word
@@ -197,7 +197,9 @@ class Record(Kind):
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
         """Return the record, after what can only be checked with all values."""
         self._keep_apart(values, {}, node, path, reading)
-        return None if reading.problems else self.cls(**values)
+        if reading.problems:
+            return None
+        return self.cls(**{attribute_of(name): value for name, value in values.items()})
 
     def _keep_apart(
         self,

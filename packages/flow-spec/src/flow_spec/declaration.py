@@ -4,6 +4,7 @@
 know the fields (the JSON Schema, the comparison of two flows) finds them in `declarations`.
 """
 
+from keyword import iskeyword
 from typing import Any
 
 import attrs
@@ -51,5 +52,15 @@ def declared(
 
 
 def declarations(cls: type[Any]) -> dict[str, Declaration]:
-    """Return the fields that a class declares, by name, in their order."""
-    return {field.name: field.metadata[Declaration] for field in attrs.fields(cls)}
+    """Return the fields that a class declares, by their keys in a file, in their order."""
+    return {key_of(field.name): field.metadata[Declaration] for field in attrs.fields(cls)}
+
+
+def key_of(attribute: str) -> str:
+    """Return the key that a file has for an attribute: `finally` is a keyword of Python."""
+    return attribute.removesuffix("_")
+
+
+def attribute_of(key: str) -> str:
+    """Return the attribute that holds what a file has under a key."""
+    return f"{key}_" if iskeyword(key) else key

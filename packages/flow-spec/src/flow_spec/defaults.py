@@ -31,11 +31,19 @@ _OWN = {
 
 @attrs.frozen(eq=False)
 class StepRecord(Record):
-    """A step in a file, to which `defaults` gives what it lacks, with a `command` or a `script`."""
+    """A step in a file, to which `defaults` gives what it lacks, with a `command` or a `script`.
+
+    What `defaults` does not give either is one of its `own_defaults`, or that of the class.
+    """
+
+    own_defaults: dict[str, Any] = attrs.Factory(dict)
 
     def fields(self) -> dict[str, Declaration]:
         """Return the fields of a step, and those that become its command."""
-        fields = super().fields()
+        fields = {
+            name: attrs.evolve(field, default=self.own_defaults.get(name, field.default))
+            for name, field in super().fields().items()
+        }
         command = {"command": attrs.evolve(fields["command"], default=None)}
         return fields | command | {"script": SCRIPT, "shell": SHELL_OF_SCRIPT}
 
@@ -49,7 +57,7 @@ class StepRecord(Record):
         return ["id", "command"]
 
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
-        defaults = reading.defaults
+        defaults = {**self.own_defaults, **reading.defaults}
         self._keep_apart(values, defaults, node, path, reading)
         self._check_command(values, node, path, reading)
         if reading.problems:
@@ -75,7 +83,18 @@ class StepRecord(Record):
             reading.add(messages.shell_without_script(), (*path, "shell"), nodes["shell"])
 
 
+FINALLY_TIMEOUT_SEC = 600.0
+"""The `timeout_sec` of a step of `finally` that gives none, so that a run always ends."""
+
 STEP = StepRecord(StepSpec, "a step", apart=EXIT_CODE_LISTS)
+
+FINALLY_STEP = StepRecord(
+    StepSpec,
+    "a step",
+    apart=EXIT_CODE_LISTS,
+    own_defaults={"timeout_sec": FINALLY_TIMEOUT_SEC},
+)
+"""A step of `finally` (rule 10.1)."""
 
 
 @attrs.frozen(eq=False)

@@ -34,21 +34,28 @@ _LONGEST_LIST = 65_536
 """Characters: the system passes no variable of more than 128 KiB, and all of them share a space."""
 
 
-def run_variables(
-    *, run_key: str, flow_id: str, step_id: str, attempt: int, failed: Iterable[str]
+def run_variables(  # noqa: PLR0913 - what a step is told
+    *,
+    run_key: str,
+    flow_id: str,
+    step_id: str,
+    attempt: int,
+    failed: Iterable[str],
+    outcome: str | None,
 ) -> dict[str, str]:
-    """Return the variables that tell a step's process of its run. Rule 9.13.
+    """Return the variables that tell a step's process of its run. Rules 9.13 and 10.1.
 
     `failed` are the ids of the steps that have FAILED, of which no more are named than one variable
-    may hold.
+    may hold; `outcome` is how `steps` have ended, for a step of `finally`.
     """
-    return {
+    variables = {
         "ORCHESJOB_FLOW_RUN_KEY": run_key,
         "ORCHESJOB_FLOW_ID": flow_id,
         "ORCHESJOB_FLOW_STEP": step_id,
         "ORCHESJOB_FLOW_ATTEMPT": str(attempt),
         "ORCHESJOB_FLOW_FAILED_STEPS": " ".join(_within(failed, _LONGEST_LIST)),
     }
+    return variables if outcome is None else variables | {"ORCHESJOB_FLOW_OUTCOME": outcome}
 
 
 def _within(names: Iterable[str], length: int) -> Iterator[str]:

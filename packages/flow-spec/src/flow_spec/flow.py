@@ -12,7 +12,7 @@ import attrs
 
 from flow_spec.containers import ENV_FILES, ListOf, Variables
 from flow_spec.declaration import declared
-from flow_spec.defaults import STEP, FlowRecord
+from flow_spec.defaults import FINALLY_STEP, STEP, FlowRecord
 from flow_spec.environment import EnvFile, run_variables
 from flow_spec.errors import UnknownStepError
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
@@ -67,10 +67,31 @@ class FlowSpec:
         ["common.env", "secrets.env"],
         default=(),
     )
+    finally_: tuple[StepSpec, ...] = declared(
+        ListOf(
+            FINALLY_STEP,
+            "steps",
+            "[{id: tidy, command: [rm, -rf, work]}]",
+        ),
+        "Steps that run when all others have ended, in whatever way, also after a cancel.",
+        [{"id": "tidy", "command": ["rm", "-rf", "work"]}],
+        default=(),
+    )
+    """The steps of `finally`, in the order of the file. Rule 10.1."""
+
+    @property
+    def all_steps(self) -> tuple[StepSpec, ...]:
+        """The steps, those of `finally` last."""
+        return self.steps + self.finally_
 
     @cached_property
     def _by_id(self) -> Mapping[str, StepSpec]:
-        return {step.id: step for step in self.steps}
+        return {step.id: step for step in self.all_steps}
+
+    @cached_property
+    def finally_ids(self) -> frozenset[str]:
+        """The ids of the steps of `finally`."""
+        return frozenset(step.id for step in self.finally_)
 
     def step(self, step_id: str) -> StepSpec:
         """Return the step with this id.
@@ -88,25 +109,30 @@ class FlowSpec:
     def ranks(self) -> tuple[tuple[StepSpec, ...], ...]:
         """The steps in the order in which they can run: each rank waits for earlier ones only.
 
-        Within a rank the steps are in the order of the file.
+        Within a rank the steps are in the order of the file. Those of `finally` are in
+        `finally_ranks`.
         """
-        from graphlib import TopologicalSorter
+        return _ranks(self.steps)
 
-        plan = TopologicalSorter({step.id: step.waits_for for step in self.steps})
-        plan.prepare()
-        ranks = []
-        while ready := set(plan.get_ready()):
-            ranks.append(tuple(step for step in self.steps if step.id in ready))
-            plan.done(*ready)
-        return tuple(ranks)
+    @property
+    def finally_ranks(self) -> tuple[tuple[StepSpec, ...], ...]:
+        """The steps of `finally` in the order in which they can run, after all others."""
+        return _ranks(self.finally_)
 
     def environment(
-        self, step: StepSpec, *, run_key: str, attempt: int, failed: Iterable[str]
+        self,
+        step: StepSpec,
+        *,
+        run_key: str,
+        attempt: int,
+        failed: Iterable[str],
+        outcome: str | None = None,
     ) -> dict[str, str]:
         """Return the variables of a step's process, besides those that it inherits.
 
         `failed` are the ids of the steps that have FAILED, of which no more are named than one
-        variable may hold. Rules 9.12 and 9.13.
+        variable may hold; `outcome` is how `steps` have ended, for a step of `finally`. Rules 9.12,
+        9.13 and 10.1.
         """
         return {
             **dict(self.env),
@@ -117,6 +143,7 @@ class FlowSpec:
                 step_id=step.id,
                 attempt=attempt,
                 failed=failed,
+                outcome=outcome,
             ),
         }
 
@@ -154,6 +181,20 @@ class FlowSpec:
         from flow_spec.stored_form import from_json
 
         return from_json(text, cls)
+
+
+def _ranks(steps: tuple[StepSpec, ...]) -> tuple[tuple[StepSpec, ...], ...]:
+    """Return steps in the order in which they can run, each rank after those it waits for."""
+    from graphlib import TopologicalSorter
+
+    among = {step.id for step in steps}
+    plan = TopologicalSorter({step.id: among.intersection(step.waits_for) for step in steps})
+    plan.prepare()
+    ranks = []
+    while ready := set(plan.get_ready()):
+        ranks.append(tuple(step for step in steps if step.id in ready))
+        plan.done(*ready)
+    return tuple(ranks)
 
 
 FLOW = FlowRecord(FlowSpec, "a flow", foreign=("$schema",))

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import attrs
+
 from flow_spec import messages
 from flow_spec.document import Mapping as MappingNode
 from flow_spec.document import Node, Scalar, Sequence
 from flow_spec.errors import DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
-from flow_spec.reading import Reading, StepPlace
+from flow_spec.predicates import has_call
+from flow_spec.reading import FINALLY, STEPS, Reading, StepPlace
 from flow_spec.source import decode, opened_by_caller, read_bytes
 from flow_spec.texts import NAME
 
@@ -73,6 +76,7 @@ def parse_flow(
     # Nothing is missing from the flow where there is no problem.
     flow: FlowSpec = FLOW.read(root, (), reading)
     if not reading.problems:
+        flow = _with_all_steps_named(flow)
         _refuse_cycle(flow, reading)
     if reading.problems:
         raise FlowFileError(source, tuple(sorted(reading.problems, key=_position)))
@@ -96,14 +100,31 @@ def _document(text: str, format: str) -> Node:  # noqa: A002
 
 def _note_steps(root: Node, reading: Reading) -> None:
     """Note where every id is, and who waits for whom, before anything is checked."""
-    for position, step in enumerate(_items(_value(root, "steps"))):
-        node = _value(step, "id")
-        if isinstance(node, Scalar):
-            reading.steps.setdefault(node.text, StepPlace(position, node))
-        listed = (
-            item.text for item in _items(_value(step, "depends_on")) if isinstance(item, Scalar)
-        )
-        reading.depends_on[position] = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
+    for section in (STEPS, FINALLY):
+        of_steps = tuple(filter(NAME.fullmatch, reading.steps)) if section == FINALLY else ()
+        for position, step in enumerate(_items(_value(root, section))):
+            node = _value(step, "id")
+            if isinstance(node, Scalar):
+                reading.steps.setdefault(node.text, StepPlace(section, position, node))
+            depends_on = _items(_value(step, "depends_on"))
+            listed = (item.text for item in depends_on if isinstance(item, Scalar))
+            named = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
+            reading.depends_on[section, position] = named if depends_on else of_steps
+
+
+def _with_all_steps_named(flow: FlowSpec) -> FlowSpec:
+    """Let the steps of `finally` that ask about all of `steps` name them (rule 10.1).
+
+    They wait for these anyway.
+    """
+    ids = tuple(step.id for step in flow.steps)
+    named = tuple(
+        attrs.evolve(step, depends_on=ids)
+        if step.when is not None and not step.depends_on and has_call(step.when)
+        else step
+        for step in flow.finally_
+    )
+    return attrs.evolve(flow, finally_=named) if flow.finally_ else flow
 
 
 def _items(node: Node | None) -> list[Node]:
@@ -121,15 +142,16 @@ def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
     from graphlib import CycleError, TopologicalSorter
 
     try:
-        TopologicalSorter({step.id: step.waits_for for step in flow.steps}).prepare()
+        TopologicalSorter({step.id: step.waits_for for step in flow.all_steps}).prepare()
     except CycleError as error:
         # graphlib lists each step before the one that waits for it, and the first one twice.
         cycle = error.args[1][:0:-1]
         places = reading.steps
+        # All are in the same list: no step of `steps` waits for one of `finally`.
         start = min(range(len(cycle)), key=lambda index: places[cycle[index]].position)
         walk = [*cycle[start:], *cycle[:start], cycle[start]]
         first = places[walk[0]]
-        reading.add(messages.cycle(walk), ("steps", first.position), first.node)
+        reading.add(messages.cycle(walk), first.path, first.node)
 
 
 def _position(problem: Problem) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from flow_spec import messages
 from flow_spec.document import Form, Node, Path, Scalar
 from flow_spec.durations import SPELLED, seconds_of
 from flow_spec.predicates import parse_when
-from flow_spec.reading import Reading
+from flow_spec.reading import FINALLY, Reading
 from flow_spec.texts import (
     LONGEST_WORD,
     NAME,
@@ -143,8 +143,8 @@ class StepId(Text):
 
     def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
         super()._check(text, node, path, reading)
-        first = reading.steps[text].position
-        if first not in path:
+        first = reading.steps[text].path
+        if first != path[:2]:
             reading.add(messages.duplicate_id(first), path, node)
 
 
@@ -157,8 +157,9 @@ class Reference(Text):
         return StepId().schema()
 
     def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
-        if text not in reading.steps:
-            reading.add(messages.unknown_step(text, reading.steps, reading.speller), path, node)
+        flaw = flaw_of_name_of_step(text, path, reading)
+        if flaw is not None:
+            reading.add(flaw, path, node)
 
 
 @attrs.frozen(eq=False)
@@ -167,15 +168,26 @@ class Expression(Text):
 
     def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
         try:
-            condition = parse_when(text, reading.depends_on_of(path))
+            condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
         except ConditionSyntaxError as error:
             message, _, drawing = str(error).partition("\n")
             reading.add(message, path, node, excerpt=dedent(drawing))
             return
         for name in condition.names:
-            if name not in reading.steps and name not in reading.depends_on_of(path):
-                message = messages.unknown_step(name, reading.steps, reading.speller)
-                reading.add(message, path, node)
+            flaw = flaw_of_name_of_step(name, path, reading)
+            if flaw is not None and name not in reading.depends_on_of(path):
+                reading.add(flaw, path, node)
+
+
+def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> str | None:
+    """Return why the step at `path` cannot wait for a step of this name, or None (2.6, 10.1)."""
+    found, in_finally = reading.steps.get(name), path[0] == FINALLY
+    if found is None:
+        known = [
+            known for known, place in reading.steps.items() if in_finally or not place.in_finally
+        ]
+        return messages.unknown_step(name, known, reading.speller, in_finally=in_finally)
+    return messages.waits_for_finally(name) if found.in_finally and not in_finally else None
 
 
 @attrs.frozen(eq=False)

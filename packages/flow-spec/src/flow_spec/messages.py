@@ -6,7 +6,7 @@ text, and the bounds of a number, are worded in `texts` and `kinds`.
 
 from collections.abc import Collection, Sequence
 
-from flow_spec.document import Form, Node, Path, Scalar
+from flow_spec.document import Form, Node, Path, Scalar, written
 from flow_spec.document import Sequence as SequenceNode
 from flow_spec.errors import printable, quoted
 from flow_spec.predicates import advice_on_name
@@ -191,17 +191,25 @@ def duplicate_key(first: Node) -> str:
     return f"duplicate key{place}"
 
 
-def duplicate_id(position: int) -> str:
-    """Say that an id is that of the step at an earlier position."""
-    return f"duplicate id: steps[{position}] already has it"
+def duplicate_id(first: Path) -> str:
+    """Say that an id is that of an earlier step."""
+    return f"duplicate id: {written(first)} already has it"
 
 
-def unknown_step(name: str, steps: Collection[str], speller: Speller) -> str:
+def waits_for_finally(name: str) -> str:
+    """Say that a step waits for one that begins after it (rule 10.1)."""
+    return (
+        f"{quoted(name)} is a step of finally, which begins only when every step of steps has "
+        "ended; move one of the two into the other list"
+    )
+
+
+def unknown_step(name: str, steps: Collection[str], speller: Speller, *, in_finally: bool) -> str:
     """Say that a name in `when` or `depends_on` is no step of the flow (rule 2.6)."""
     sentence = f"unknown step {quoted(name)}"
     if meant := speller.closest(name, steps):
         return f"{sentence}; did you mean {quoted(meant)}?"
-    advice = advice_on_name(name)
+    advice = advice_on_name(name, in_finally=in_finally)
     return f"{sentence}; {advice}" if advice else sentence
 
 

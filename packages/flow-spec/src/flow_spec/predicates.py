@@ -1,4 +1,4 @@
-"""What the names in a `when` mean: outcomes of steps (rules 3.2, 3.3 and 3.7).
+"""What the names in a `when` mean: outcomes of steps (rules 3.2, 3.3, 3.7 and 10.1).
 
 Grammar and evaluation are flow-conditions' own. Here live the predicates and the quantifiers that a
 flow knows, and the answers to words that users of other systems type.
@@ -6,9 +6,11 @@ flow knows, and the answers to words that users of other systems type.
 
 from collections.abc import Sequence
 
-from flow_conditions import Condition, Quantifier, Vocabulary, parse
+from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
 
 PREDICATES = ("succeeded", "failed", "skipped", "finished")
+FINALLY_PREDICATES = (*PREDICATES, "cancelled")
+"""What a step of `finally` may ask: nothing else is decided after a cancel (rule 10.1)."""
 
 _QUANTIFIERS = (
     Quantifier("any", "||", synonyms=("some", "one")),
@@ -30,7 +32,7 @@ _FUNCTIONS = {
     "succeeded": "write 'A' or 'A.succeeded' for the step A that must have succeeded",
     "failure": "write 'A.failed' or '!A' for the step A whose failure is meant",
     "failed": "write 'A.failed' or '!A' for the step A whose failure is meant",
-    "cancelled": "a cancelled flow starts no more steps",
+    "cancelled": "a cancelled flow starts no more steps but those of 'finally'",
     "skipped": "write 'A.skipped' for the step A that is meant",
 }
 _OVER_ALL = {
@@ -41,9 +43,15 @@ _OVER_ALL = {
     "skipped": "any(skipped)",
 }
 
+_CANCELLED = ("cancelled", "canceled", "cancel", "aborted")
+_HINTS = {word: meant for meant, words in _MEANT.items() for word in (meant, *words)}
+_ONLY_IN_FINALLY = (
+    "only the steps of 'finally' can ask that, since after a cancel no other step begins"
+)
+
 _VOCABULARY = Vocabulary(
     predicates=PREDICATES,
-    hints={word: meant for meant, words in _MEANT.items() for word in (meant, *words)},
+    hints=_HINTS | dict.fromkeys(_CANCELLED, _ONLY_IN_FINALLY),
     quantifiers=_QUANTIFIERS,
     domain="the steps in depends_on",
     max_calls=len(_QUANTIFIERS) * len(PREDICATES),  # as many as there are different ones
@@ -53,27 +61,52 @@ _VOCABULARY = Vocabulary(
         for word, call in _OVER_ALL.items()
     },
 )
+_FINALLY_VOCABULARY = Vocabulary(
+    predicates=FINALLY_PREDICATES,
+    hints=_HINTS | dict.fromkeys(_CANCELLED, "cancelled"),
+    quantifiers=_QUANTIFIERS,
+    domain="the steps in depends_on, or else all of 'steps'",
+    max_calls=len(_QUANTIFIERS) * len(FINALLY_PREDICATES),
+    functions=_FUNCTIONS
+    | {word: f"write '{call}', which asks all of 'steps'" for word, call in _OVER_ALL.items()}
+    | {
+        "always": "leave 'when' out: a step of 'finally' runs however the others have ended",
+        "cancelled": "write 'any(cancelled)', which asks all of 'steps'",
+    },
+)
 
 
 def holds(predicate: str | None, outcome: str) -> bool:
-    """Return whether an operand is true of a step that has ended. Rules 3.2 and 3.3.
+    """Return whether an operand is true of a step that has ended. Rules 3.2, 3.3 and 10.1.
 
-    `predicate` is one of `PREDICATES`, or None for a bare id; `outcome` is the step's final status,
-    such as `SUCCEEDED`, `FAILED` or `SKIPPED`.
+    `predicate` is one of `FINALLY_PREDICATES`, or None for a bare id; `outcome` is the step's final
+    status, such as `SUCCEEDED`, `FAILED`, `SKIPPED` or `CANCELLED`.
     """
     return predicate == "finished" or outcome == (predicate or "succeeded").upper()
 
 
-def parse_when(text: str, depends_on: Sequence[str] = ()) -> Condition:
+def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True) -> Condition:
     """Return the condition that the `when` of a step with this `depends_on` spells.
+
+    Unless it stands in a step of `finally`, it may not ask who was cancelled (rule 10.1).
 
     Raises:
         ConditionSyntaxError: it is not a condition. Words of other systems are answered with ours
             (rule 3.3).
     """
-    return parse(text, _VOCABULARY, over=depends_on)
+    return parse(text, _FINALLY_VOCABULARY if in_finally else _VOCABULARY, over=depends_on)
 
 
-def advice_on_name(name: str) -> str | None:
+def has_call(text: str) -> bool:
+    """Whether a condition, which is right over some steps, asks about all of them (rule 3.7)."""
+    try:
+        parse(text, _FINALLY_VOCABULARY)
+    except ConditionSyntaxError:
+        return True
+    return False
+
+
+def advice_on_name(name: str, *, in_finally: bool) -> str | None:
     """Return what to write where a name is no step but a function of another system (rule 3.3)."""
-    return _FUNCTIONS.get(name)
+    functions = _FINALLY_VOCABULARY.functions if in_finally else _FUNCTIONS
+    return functions.get(name)

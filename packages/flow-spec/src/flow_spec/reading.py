@@ -15,32 +15,46 @@ from flow_spec.errors import Problem
 from flow_spec.merge_keys import flaw_of_merged, is_merge_key
 from flow_spec.spelling import Speller
 
+STEPS, FINALLY = "steps", "finally"
+"""The keys of a flow that hold steps."""
+
 
 class StepPlace(NamedTuple):
-    """Where a step is: its position in the list, and the node of its id."""
+    """Where a step is: `steps` or `finally`, its position in that list, and the node of its id."""
 
+    section: str
     position: int
     node: Node
+
+    @property
+    def path(self) -> Path:
+        """The way to the step."""
+        return self.section, self.position
+
+    @property
+    def in_finally(self) -> bool:
+        """Whether it is a step of `finally` (rule 10.1)."""
+        return self.section == FINALLY
 
 
 @attrs.define(eq=False)
 class Reading:
     """What one reading has found out.
 
-    `steps` has the first step of every id, in the file's order; `depends_on` has, by the position
+    `steps` has the first step of every id, those of `finally` last; `depends_on` has, by the path
     of a step, what it lists that could be the id of a step; `defaults` has the values of fields for
     the steps that do not give them.
     """
 
     steps: dict[str, StepPlace] = attrs.Factory(dict)
-    depends_on: dict[int, tuple[str, ...]] = attrs.Factory(dict)
+    depends_on: dict[Path, tuple[str, ...]] = attrs.Factory(dict)
     defaults: dict[str, Any] = attrs.Factory(dict)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 
     def depends_on_of(self, path: Path) -> tuple[str, ...]:
         """Return the `depends_on` of the step within which a path leads."""
-        return self.depends_on.get(path[1], ()) if isinstance(path[1], int) else ()
+        return self.depends_on.get(path[:2], ())
 
     def add(self, message: str, path: Path, node: Node, *, excerpt: str | None = None) -> None:
         """Add a problem at `path`, positioned where `node` begins."""

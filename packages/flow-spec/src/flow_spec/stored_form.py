@@ -13,8 +13,9 @@ from typing import Any, get_args, get_origin
 
 import attrs
 from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, transform_error
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from flow_spec.declaration import key_of
 from flow_spec.errors import StoredFlowError
 
 _VARIABLES = tuple[tuple[str, str], ...]
@@ -46,10 +47,17 @@ def from_json[T](text: str, cls: type[T]) -> T:
         return _converter.structure(json.loads(text), cls)
     except ClassValidationError as error:
         reason, _, path = transform_error(error, "", _described)[0].rpartition(" @ ")
-        reason = f"{path.removeprefix('.')}: {reason}" if path else reason
+        keys = ".".join(_spelled_part(part) for part in path.removeprefix(".").split("."))
+        reason = f"{keys}: {reason}" if path else reason
     except (ValueError, RecursionError) as error:
         reason = str(error)
     raise StoredFlowError(reason)
+
+
+def _spelled_part(part: str) -> str:
+    """Return a part of a path as the text spells it: `finally[0]`, and not `finally_[0]`."""
+    attribute, bracket, index = part.partition("[")
+    return f"{key_of(attribute)}{bracket}{index}"
 
 
 def _described(error: BaseException, _: type | None) -> str:
@@ -77,8 +85,21 @@ def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
 
 def _record(cls: type[Any]) -> Callable[[Any, type[Any]], Any]:
     """Return what rebuilds an instance of an attrs class from a mapping of its fields."""
-    rebuild = make_dict_structure_fn(cls, _converter, _cattrs_forbid_extra_keys=True)
+    rebuild = make_dict_structure_fn(
+        cls, _converter, _cattrs_forbid_extra_keys=True, **_spelled(cls)
+    )
     return lambda value, _: rebuild(_exactly(value, dict), cls)
+
+
+def _written(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    """Return what makes a mapping of its fields of an instance of an attrs class."""
+    return make_dict_unstructure_fn(cls, _converter, _cattrs_omit_if_default=True, **_spelled(cls))
+
+
+def _spelled(cls: type[Any]) -> dict[str, Any]:
+    """Return how the fields are called whose keys cannot be attributes."""
+    names = (field.name for field in attrs.fields(cls))
+    return {name: override(rename=key_of(name)) for name in names if key_of(name) != name}
 
 
 def _is_sequence(kind: Any) -> bool:
@@ -97,4 +118,5 @@ _converter.register_structure_hook(float, lambda value, _: _exactly(value, int, 
 _converter.register_structure_hook_func(_is_sequence, _list)
 _converter.register_structure_hook_func(_is_variables, _variables)
 _converter.register_structure_hook_factory(attrs.has, _record)
+_converter.register_unstructure_hook_factory(attrs.has, _written)
 _converter.register_unstructure_hook_func(_is_variables, dict)

@@ -76,11 +76,24 @@ class AttemptStatus(StrEnum):
         return self in (AttemptStatus.STARTING, AttemptStatus.RUNNING)
 
 
+class Outcome(StrEnum):
+    """How the steps of a run have ended, as those of `finally` are told (rule 10.1)."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+
+
 class CancelRequest(NamedTuple):
-    """A request to cancel a run, and how long its jobs may take to end by themselves."""
+    """A request to cancel a run, and how long its jobs may take to end by themselves.
+
+    From `now_at` on, the steps of `finally` are to be ended too (rule 10.1).
+    """
 
     requested_at: float
     grace_sec: float | None
+    now_at: float | None = None
 
 
 class Deadline(NamedTuple):
@@ -186,6 +199,8 @@ class Run(NamedTuple):
     ordered by position and number. `revision` counts the applied changes. `orchesjob_home` is the
     real path of the home in which its jobs are (rule 4.8); None if an older version recorded the
     run. `parent` is what started the run, if that was a step of another run (rule 5.8a).
+    `finally_after` is how its steps have ended; None before that, and where there is no `finally`
+    to begin (rule 10.1).
     """
 
     run_key: str
@@ -204,6 +219,7 @@ class Run(NamedTuple):
     history: tuple[PastAttempt, ...] = ()
     orchesjob_home: SystemPath | None = None
     parent: Parent | None = None
+    finally_after: Outcome | None = None
 
 
 class RunSummary(NamedTuple):
@@ -218,6 +234,7 @@ class RunSummary(NamedTuple):
     revision: int
     cancel: CancelRequest | None
     parent: Parent | None
+    finally_after: Outcome | None
     steps: Mapping[StepStatus, int]
 
     @property
@@ -238,6 +255,17 @@ class RunGuard(NamedTuple):
     revision: int
     status: FlowStatus
     cancel: CancelRequest | None
+    finally_after: Outcome | None
+
+    @property
+    def starts_nothing(self) -> bool:
+        """Whether a request to cancel keeps everything from starting (rules 5.6 and 10.1).
+
+        Once it is recorded how the steps have ended, only those of `finally` are left to start.
+        """
+        if self.cancel is None:
+            return False
+        return self.finally_after is None or self.cancel.now_at is not None
 
 
 class RunHeader(NamedTuple):
@@ -247,6 +275,7 @@ class RunHeader(NamedTuple):
     error: ForeignText | None = None
     finished_at: float | None = None
     deadline: Deadline | None = None
+    finally_after: Outcome | None = None
 
 
 class Reopening(NamedTuple):

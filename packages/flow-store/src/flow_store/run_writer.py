@@ -53,14 +53,18 @@ class RunWriter:
 
         Raises:
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
-            CancelRequested: An attempt would start although the run is to be cancelled (rule 5.6).
+            CancelRequested: An attempt would start although the run is to be cancelled (rule 5.6),
+                and is none of `finally`, or these are to be ended too (rule 10.1).
             NotRecorded: There is no such step at that position.
         """
-        run_id, _, status, request = self._guard
-        if status.is_terminal:
+        guard, run_id = self._guard, self._guard.id
+        if guard.status.is_terminal:
             raise TerminalStatus(self._run_key)
-        if request is not None and any(map(would_start, changes.attempts.values())):
-            raise CancelRequested(self._run_key, request)
+        if changes.header is not None:
+            guard = guard._replace(finally_after=changes.header.finally_after)
+        starts = any(map(would_start, changes.attempts.values()))
+        if guard.cancel is not None and guard.starts_nothing and starts:
+            raise CancelRequested(self._run_key, guard.cancel)
         self._database.change(sql.NEXT_REVISION, (run_id,))
         for step in changes.steps.values():
             self._write_step(step)

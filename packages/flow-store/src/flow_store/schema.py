@@ -95,6 +95,11 @@ MIGRATIONS = (
     ALTER TABLE runs ADD COLUMN parent_attempt_no INTEGER;
     CREATE INDEX runs_by_parent ON runs (parent_run_key) WHERE parent_run_key IS NOT NULL;
     """,
+    """
+    ALTER TABLE runs ADD COLUMN finally_after TEXT
+        CHECK (finally_after IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT'));
+    ALTER TABLE runs ADD COLUMN cancel_now_at REAL; -- written by cancelling too
+    """,
 )
 """The script at index n leads from version n to version n + 1."""
 

@@ -99,10 +99,16 @@ INHERIT_RUN = """
     WHERE run_key = ? AND parent_run_key = ? AND parent_step_id = ?
           AND status IN ('PENDING', 'RUNNING')
 """
+# The steps of `finally` are to be ended too.
+REQUEST_CANCEL_NOW = """
+    UPDATE runs SET cancel_now_at = ?, cancel_grace_sec = coalesce(?, cancel_grace_sec)
+    WHERE run_key = ? AND cancel_requested_at IS NOT NULL AND cancel_now_at IS NULL
+          AND status IN ('PENDING', 'RUNNING')
+"""
 REOPEN_RUN = f"""
     UPDATE runs
     SET {_assigned(HEADER)}, definition = ?, cancel_requested_at = NULL, cancel_grace_sec = NULL,
-        revision = revision + 1
+        cancel_now_at = NULL, revision = revision + 1
     WHERE id = ?
 """
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"

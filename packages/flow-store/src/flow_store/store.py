@@ -216,7 +216,8 @@ class FlowStore:
         Raises:
             RunTakenOver: The run has another revision: another process drives it (rule 4.5).
             CancelRequested: An attempt would start although the run is to be cancelled: it is
-                STARTING and has no `abort_reason` (rule 5.6).
+                STARTING and has no `abort_reason` (rule 5.6). Once `finally_after` is recorded,
+                only a request to end `finally` too keeps it from that (rule 10.1).
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
             NotRecorded: There is no such run, or no such step at that position.
             Unstorable: A value that SQLite or the schema cannot take.
@@ -251,13 +252,16 @@ class FlowStore:
             return self._database.change(sql.REMOVE_RUN, (run_key, revision, finished_by)) == 1
 
     def request_cancel(
-        self, run_key: str, *, requested_at: float, grace_sec: float | None
+        self, run_key: str, *, requested_at: float, grace_sec: float | None, now: bool = False
     ) -> CancelRequest | None:
         """Record that the run is to be cancelled, and return the valid request (rule 5.6).
 
         So are all runs inside it that have not ended (rule 5.8a). The first request is never
-        replaced. For a run that has ended nothing is recorded: the answer is the request it ended
-        with, or None. The run's revision stays the same, so its runner may continue to write.
+        replaced. A second one while the steps of `finally` are under way, or any with `now`, adds
+        that these are to be ended too, within its own grace time if it gives one (rule 10.1); what
+        is inside them is left alone until then. For a run that has ended nothing is recorded: the
+        answer is the request it ended with, or None. The run's revision stays the same, so its
+        runner may continue to write.
 
         Raises:
             NotRecorded: There is no such run.
@@ -267,8 +271,15 @@ class FlowStore:
             if guard is None:
                 raise NotRecorded(run_key)
             if not guard.status.is_terminal:
-                for key in (run_key, *self.unfinished_inside(run_key)):
+                now = now or (guard.cancel is not None and guard.finally_after is not None)
+                # What a step of `finally` has started is to run on, until that is to be ended too.
+                spares_inner = guard.finally_after is not None and not now
+                inner = () if spares_inner else self.unfinished_inside(run_key)
+                for key in (run_key, *inner):
                     self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, key))
+                    if now:
+                        asked = (requested_at, grace_sec, key)
+                        self._database.change(sql.REQUEST_CANCEL_NOW, asked)
                 guard = self._guard(run_key)
         return None if guard is None else guard.cancel
 
@@ -326,7 +337,7 @@ class FlowStore:
 
     def _refuse_cancelled(self, run_key: str) -> None:
         guard = self._guard(run_key)
-        if guard is not None and guard.cancel is not None:
+        if guard is not None and guard.cancel is not None and guard.starts_nothing:
             raise CancelRequested(run_key, guard.cancel)
 
     def _guard(self, run_key: str) -> RunGuard | None:

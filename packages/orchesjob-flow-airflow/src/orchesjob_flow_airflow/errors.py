@@ -46,6 +46,29 @@ class EnvFileRefused(OrchesjobFlowAirflowError, ValueError):
         )
 
 
+class FinallyRefused(OrchesjobFlowAirflowError, ValueError):
+    """A flow with `finally` cannot be a DAG with a task for each step (rule 10.1).
+
+    When a run is cancelled, Airflow starts no more tasks of it.
+
+    Attributes:
+        path: The flow file.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Name the flow file."""
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"{self.path}: flow_dag cannot run the steps of `finally`, since Airflow starts no "
+            "task after a run was marked or has timed out; OrchesjobFlowOperator runs the whole "
+            "flow as one task; or take `finally` out of the file"
+        )
+
+
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
     """An attempt has failed without a report that says how; the message does."""
 

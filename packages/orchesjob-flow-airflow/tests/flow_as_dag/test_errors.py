@@ -40,6 +40,15 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
     assert f"{airflow.folder / 'flow.yaml'}: no such file; check the path" in import_error(airflow)
 
 
+def test_steps_in_finally(airflow: "Airflow") -> None:
+    """A DAG with a task for each step cannot have them: the error says what can (rule 10.1)."""
+    airflow.write("{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}")
+    airflow.write_dag()
+    error = import_error(airflow)
+    assert f"{airflow.folder / 'flow.yaml'}: flow_dag cannot run the steps of `finally`" in error
+    assert "OrchesjobFlowOperator runs the whole flow as one task" in error
+
+
 def test_an_id_that_no_dag_can_have(airflow: "Airflow") -> None:
     """A flow's id may be a sentence, a DAG's may not: the error says what to do."""
     airflow.write("{flow_id: the daily import, steps: [{id: a, command: [x]}]}")

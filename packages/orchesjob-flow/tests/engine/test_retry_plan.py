@@ -20,6 +20,11 @@ STEPS = (
     StepSpec("alert", ("x",), when="load.failed"),
     StepSpec("unneeded", ("x",), when="!get"),
 )
+TIDY = FlowSpec(
+    "f",
+    STEPS[:3],
+    finally_=(StepSpec("tidy", ("x",), retries=2), StepSpec("tell", ("x",), when="load.failed")),
+)
 OUTCOMES = "SUCCEEDED FAILED SKIPPED SUCCEEDED SUCCEEDED SKIPPED"
 
 
@@ -138,3 +143,42 @@ def test_a_kept_step_may_be_named(ended: Callable[..., Run]) -> None:
     """A step whose command was changed can be run again with it."""
     plan = plan_retry(ended(OUTCOMES), changed(StepSpec("get", ("y",))), steps=["get", "load"])
     assert 0 in plan.resets
+
+
+@pytest.fixture
+def tidied(make_run: MakeRun) -> Run:
+    """A run with a `finally` of two steps, both of which have run."""
+    outcomes = ["SUCCEEDED", "FAILED", "SKIPPED", "SUCCEEDED", "SUCCEEDED"]
+    steps = [
+        (Step(position, spec.id, StepStatus(outcome), 1, 0, spec.retries, started_at=1.0), None)
+        for position, (spec, outcome) in enumerate(zip(TIDY.all_steps, outcomes, strict=True))
+    ]
+    return make_run(*steps, status=FlowStatus.FAILED, definition=TIDY.to_json())
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({}, ["load", "report", "tidy", "tell"]),
+        ({"steps": ["report"]}, ["report", "tidy", "tell"]),
+        ({"steps": ["report"], "only": True}, ["report", "tidy", "tell"]),
+        ({"steps": ["tidy"]}, ["tidy", "tell"]),
+        ({"steps": ["tidy"], "only": True}, ["tidy"]),
+    ],
+)
+def test_finally_again(tidied: Run, choice: dict[str, object], expected: list[str]) -> None:
+    """The run ends once more, so all of it runs again, unless `only` names nothing else (10.1)."""
+    plan = plan_retry(tidied, TIDY, **choice)  # type: ignore[arg-type]
+    assert [tidied.steps[position].step_id for position in plan.resets] == expected
+
+
+def test_a_step_that_is_moved_to_the_other_list(tidied: Run) -> None:
+    """It is another one there, and does not keep its outcome (rule 10.1)."""
+    moved = FlowSpec("f", (*STEPS[1:3], TIDY.finally_[0]), finally_=(STEPS[0], TIDY.finally_[1]))
+    plan = plan_retry(tidied, moved, steps=["report"], only=True)
+    assert [tidied.steps[position].step_id for position in plan.resets] == [
+        "get",
+        "report",
+        "tidy",
+        "tell",
+    ]

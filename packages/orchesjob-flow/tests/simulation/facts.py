@@ -153,6 +153,9 @@ class Waiting:
     def _something_else_is_ahead(self, step: RunStep) -> bool:
         """Tell whether a step waits for its turn, for other steps, or for an early end."""
         run = self.runner.run
+        if run.finally_after is None and step.spec.id in run.flow.finally_ids:
+            waits_for = [run.by_id[spec.id] for spec in run.flow.steps]
+            return run.sweeping or any(not one.row.status.is_terminal for one in waits_for)
         most = run.flow.max_parallel
         is_full = most is not None and len(list(run.open_attempts())) >= most
         if run.ending is not None or (step.queued and (run.starting > 0 or is_full)):

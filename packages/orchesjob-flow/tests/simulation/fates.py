@@ -36,8 +36,13 @@ def build(
     world = World(store, path, run_key=f"run-{seed}", seed=seed)
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     world.calls.pidfd = random.random() < 0.7
-    world.record(*case.steps, max_parallel=case.max_parallel, timeout_sec=timeout_sec)
-    for step in case.steps:
+    world.record(
+        *case.steps,
+        max_parallel=case.max_parallel,
+        timeout_sec=timeout_sec,
+        finally_=case.finally_,
+    )
+    for step in (*case.steps, *case.finally_):
         for number, fate in enumerate(case.fates[step.id], start=1):
             arrange(world, random, f"{step.id}:{number}", fate)
     return world

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
-from flow_store import AttemptStatus, FlowStatus, Run, Step, StepStatus
+from flow_store import AttemptStatus, FlowStatus, Outcome, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
 from orchesjob_flow.engine.events import AttemptId
@@ -88,6 +88,22 @@ def nothing_begins_after_the_end(world: "World", execution: Execution) -> None:
     assert not world.history[-1].status.is_terminal, f"{execution.key} begins after the run's end"
 
 
+def finally_begins_after_all_else(world: "World", execution: Execution) -> None:
+    """A step of `finally` begins when all others have ended and nothing of them is alive (10.1).
+
+    What a step that succeeded has left behind, it was meant to leave.
+    """
+    step, _ = attempt_of(world, execution.key)
+    if step.step_id not in world.flow.finally_ids:
+        return
+    run = world.history[-1]
+    assert run.finally_after is not None, f"{execution.key} begins before how all ended is recorded"
+    for other in steps_of(world, run, in_finally=False):
+        assert other.status.is_terminal, f"{execution.key} begins while {other.step_id} is open"
+        if other.status is not StepStatus.SUCCEEDED:
+            assert not alive(world, other), f"{execution.key} begins while {other.step_id} is alive"
+
+
 AT_A_BEGINNING = (
     recorded_before_it_begins,
     nothing_runs_twice,
@@ -95,6 +111,7 @@ AT_A_BEGINNING = (
     nothing_begins_beside_what_it_waits_for,
     its_own_command,
     nothing_begins_after_the_end,
+    finally_begins_after_all_else,
 )
 
 
@@ -183,9 +200,16 @@ def decided_after_what_it_waits_for(world: "World", commit: Commit) -> None:
 
 
 def nothing_starts_after_a_cancel(world: "World", commit: Commit) -> None:
-    """Once a cancel is recorded, no further attempt is recorded as starting (5.6)."""
+    """Once a cancel is recorded, no further attempt is recorded as starting (5.6).
+
+    None but those of `finally`, and not even these once their end is asked for too (10.1).
+    """
     if world.attempts_at_cancel is not None:
-        assert commit.attempts.keys() == world.attempts_at_cancel, "started after the cancel"
+        for position, _ in commit.attempts.keys() - world.attempts_at_cancel:
+            late = commit.after.steps[position].step_id
+            assert late in world.flow.finally_ids, f"{late} started after the cancel"
+    if world.attempts_at_now is not None:
+        assert commit.attempts.keys() == world.attempts_at_now, "started after the cancel of all"
 
 
 def cancelled_means_gone(world: "World", commit: Commit) -> None:
@@ -196,9 +220,52 @@ def cancelled_means_gone(world: "World", commit: Commit) -> None:
         return
     for step in commit.after.steps:
         if step.status is not StepStatus.SUCCEEDED:
-            keys = [attempt_key(world.run_key, step.step_id, n + 1) for n in range(step.attempt_no)]
-            alive = world.jobs.processes(keys, spec_of(world, step).command)
-            assert not alive, f"{step.step_id} is alive in a run that was ended: {alive}"
+            left = alive(world, step)
+            assert not left, f"{step.step_id} is alive in a run that was ended: {left}"
+
+
+def how_all_ended_is_recorded(world: "World", commit: Commit) -> None:
+    """How `steps` have ended is recorded once, with their end, before any of `finally` (10.1)."""
+    before, after = commit.before.finally_after, commit.after.finally_after
+    assert before in (None, after), f"{before} is now {after}"
+    steps = steps_of(world, commit.after, in_finally=False)
+    if after is None:
+        for step in steps_of(world, commit.after, in_finally=True):
+            assert step.status is StepStatus.PENDING, f"{step.step_id} is {step.status} too early"
+        ended = commit.after.status.is_terminal
+        assert not (ended and world.flow.finally_), "the run has ended without its finally"
+        return
+    assert world.flow.finally_, "there is no finally"
+    assert all(step.status.is_terminal for step in steps), f"{after}, with steps that are open"
+    cut = any(step.status is StepStatus.CANCELLED for step in steps)
+    failed = any(makes_fail(world, step) for step in steps)
+    match after:
+        case Outcome.CANCELLED:
+            assert commit.after.cancel is not None, "nobody asked for a cancel"
+        case Outcome.TIMED_OUT:
+            assert cut, "timed out, with all steps ended by themselves"
+        case _:
+            expected = Outcome.FAILED if failed else Outcome.SUCCEEDED
+            assert (after, cut) == (expected, False), f"{after}, and not {expected}"
+
+
+def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
+    """When a run ends, each step of `finally` has run or was skipped by its condition (10.1).
+
+    However the others have ended; only a request to end these too keeps them from it.
+    """
+    if not commit.after.status.is_terminal:
+        return
+    rows = {step.step_id: step for step in commit.after.steps}
+    for step in steps_of(world, commit.after, in_finally=True):
+        if step.status is StepStatus.CANCELLED:
+            request = commit.after.cancel
+            assert request is not None, f"{step.step_id} is cancelled for nothing"
+            assert request.now_at is not None, f"{step.step_id} is cancelled by a first request"
+        else:
+            assert world.decisions.has_begun(step) is is_met(spec_of(world, step), rows), (
+                f"{step.step_id} is {step.status} against its condition"
+            )
 
 
 def retries_are_accounted_for(world: "World", commit: Commit) -> None:
@@ -311,7 +378,8 @@ def flow_timeouts_are_true(world: "World", commit: Commit) -> None:
     if has_timed_out(commit.after):
         assert lasted >= limit - 1e-6, f"the run timed out after {lasted:.3f} of {limit} s"
     for attempt in commit.newly_begun:
-        assert lasted <= limit + 1e-6, f"{commit.key_of(attempt)} begins after {lasted:.3f} s"
+        if commit.after.steps[attempt.position].step_id not in world.flow.finally_ids:
+            assert lasted <= limit + 1e-6, f"{commit.key_of(attempt)} begins after {lasted:.3f} s"
 
 
 def delays_are_kept(world: "World", commit: Commit) -> None:
@@ -342,23 +410,22 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
     """The run's status follows from its steps', and its error says which failed (5.1, 9.12)."""
     run = commit.after
     ended = all(step.status.is_terminal for step in run.steps)
-    failed = [
-        step.step_id
-        for step in run.steps
-        if step.status is StepStatus.FAILED and not spec_of(world, step).allow_failure
-    ]
+    failed = [step.step_id for step in run.steps if makes_fail(world, step)]
     cancelled = any(step.status is StepStatus.CANCELLED for step in run.steps)
+    ending = run.cancel is not None or commit.may_be_out_of_time
+    if world.flow.finally_:
+        finally_hides_nothing(run, failed=bool(failed), cancelled=cancelled)
+        cancelled, ending = False, True
     assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
     if run.status is FlowStatus.CANCELLED:
         assert ended, "CANCELLED, with steps that have not ended"
         assert run.error is None, "a cancelled run has no error"
         return
     if has_timed_out(run):
-        assert cancelled, "timed out, with all steps ended by themselves"
+        assert cancelled or run.finally_after, "timed out, with all steps ended by themselves"
         assert ended, "timed out, with steps that have not ended"
         return
     assert not cancelled, f"a step is CANCELLED in a run that is {run.status}"
-    ending = run.cancel is not None or commit.may_be_out_of_time
     if not ended or ending:
         assert run.status is FlowStatus.RUNNING or (ended and run.status.is_terminal), run.status
     if run.status is FlowStatus.RUNNING:
@@ -368,6 +435,22 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
     assert run.status is (FlowStatus.FAILED if failed else FlowStatus.SUCCEEDED), run.status
     assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
     assert failed or run.error is None, f"a successful run says {run.error}"
+
+
+def finally_hides_nothing(run: Run, *, failed: bool, cancelled: bool) -> None:
+    """`finally` hides neither a cancel nor a failure, and its own failure counts (10.1)."""
+    if not run.status.is_terminal:
+        return
+    match run.finally_after:
+        case Outcome.CANCELLED:
+            assert run.status is FlowStatus.CANCELLED, f"a cancelled run is {run.status}"
+        case Outcome.TIMED_OUT:
+            assert has_timed_out(run), f"a run that timed out is {run.status}: {run.error}"
+        case _ if failed:
+            assert run.status is FlowStatus.FAILED, f"a step has failed, and the run {run.status}"
+        case _:
+            expected = FlowStatus.CANCELLED if cancelled else FlowStatus.SUCCEEDED
+            assert run.status is expected, f"{run.status}, and not {expected}"
 
 
 def nothing_unseen_is_overwritten(world: "World", commit: Commit) -> None:
@@ -386,6 +469,8 @@ AFTER_A_COMMIT = (
     decided_after_what_it_waits_for,
     nothing_starts_after_a_cancel,
     cancelled_means_gone,
+    how_all_ended_is_recorded,
+    finally_is_run_to_its_end,
     retries_are_accounted_for,
     no_more_at_once_than_allowed,
     outcomes_are_true,
@@ -520,8 +605,11 @@ def something_is_awaited(world: "World", runner: Runner, inbox: VirtualInbox) ->
     for step in runner.run.steps:
         if not step.row.status.is_terminal:
             assert ahead.leads_on(step), f"{step.spec.id} waits for nothing"
+    if runner.run.sweeping:
+        assert ahead.ending_goes_on(), "the search for what is left alive waits for nothing"
     if runner.run.ending is None:
-        assert ahead.deadline_will_be_noticed(), "nobody minds the deadline"
+        is_over = runner.run.finally_after is not None or runner.run.open_steps == 0
+        assert is_over or ahead.deadline_will_be_noticed(), "nobody minds the deadline"
     elif not any(runner.run.open_attempts()):
         assert ahead.ending_goes_on(), "the early end waits for nothing"
 
@@ -542,6 +630,22 @@ def attempt_of(world: "World", key: str) -> tuple[Step, AttemptId]:
 def spec_of(world: "World", step: Step) -> StepSpec:
     """Find what should happen in a step."""
     return world.specs[step.step_id]
+
+
+def steps_of(world: "World", run: Run, *, in_finally: bool) -> list[Step]:
+    """List the steps that are in `finally`, or those that are not (10.1)."""
+    return [step for step in run.steps if (step.step_id in world.flow.finally_ids) is in_finally]
+
+
+def makes_fail(world: "World", step: Step) -> bool:
+    """Tell whether a step makes its run FAILED (9.12)."""
+    return step.status is StepStatus.FAILED and not spec_of(world, step).allow_failure
+
+
+def alive(world: "World", step: Step) -> object:
+    """Return the processes that are alive of all attempts of a step."""
+    keys = [attempt_key(world.run_key, step.step_id, n + 1) for n in range(step.attempt_no)]
+    return world.jobs.processes(keys, spec_of(world, step).command)
 
 
 def has_timed_out(run: Run) -> bool:

@@ -12,6 +12,11 @@ import attrs
 from flow_spec import StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
+FINALLY_PREDICATES = (*PREDICATES, "cancelled", "cancelled")
+WITH_FINALLY = 0.4
+"""Which part of the flows has a `finally`, of this many steps at most."""
+MOST_IN_FINALLY = 3
+FINALLY_LIMIT_SEC = 600.0
 LIMIT_SEC = 30.0
 GOOD = {"ok": "SUCCEEDED", "ok 7": "SUCCEEDED", "skip 5": "SKIPPED"}
 """What may become of an attempt that costs no retry, and of its step; the last two by codes."""
@@ -62,54 +67,77 @@ class Case:
     run_status: str
     max_parallel: int | None
     conditions: Mapping[str, Condition | None]
+    finally_: tuple[StepSpec, ...] = ()
 
 
 def generate(seed: int, most_steps: int = 9) -> Case:
-    """Make up a flow of a few steps, and work out how it must end."""
+    """Make up a flow of a few steps, perhaps with a `finally`, and work out how it must end."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    steps: list[StepSpec] = []
-    fates: dict[str, tuple[str, ...]] = {}
-    statuses: dict[str, str] = {}
-    attempts: dict[str, int] = {}
-    conditions: dict[str, Condition | None] = {}
-    for number in range(random.randint(1, most_steps)):
-        step_id = f"s{number}"
-        known = [step.id for step in steps]
-        depends_on = tuple(random.sample(known, random.randint(0, min(3, len(known)))))
-        condition = make_condition(random, known, 3) if known and random.random() < 0.6 else None
-        conditions[step_id] = condition
-        retries, strict = random.randint(0, 2), random.random() < 0.7
-        by_codes, choosy = random.random() < 0.3, random.random() < 0.2
-        fates[step_id] = make_fates(
-            random, retries, strict=strict, by_codes=by_codes, choosy=choosy
-        )
-        steps.append(
-            StepSpec(
-                id=step_id,
-                command=(step_id, "run"),
-                when=None if condition is None else spell(random, condition),
-                depends_on=depends_on,
-                retries=retries,
-                retry_delay_sec=random.choice((0.0, 0.0, 0.7, 3.0)),
-                retry_backoff=random.choice((1.0, 1.0, 2.5)),
-                retry_max_delay_sec=random.choice((None, 5.0)),
-                timeout_sec=LIMIT_SEC if "timeout" in fates[step_id] else None,
-                strict=strict,
-                success_exit_codes=(0, 7) if by_codes else (0,),
-                skip_exit_codes=(5,) if by_codes else (),
-                retry_exit_codes=(3,) if choosy else (),
-                allow_failure=random.random() < 0.2,
-            )
-        )
-        if is_to_run(steps[-1], condition, statuses):
-            attempts[step_id] = len(fates[step_id])
-            statuses[step_id] = GOOD.get(fates[step_id][-1], "FAILED")
-        else:
-            attempts[step_id], statuses[step_id] = 0, "SKIPPED"
+    making = Making(random)
+    steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
-    run_status = fold(steps, statuses)
-    return Case(tuple(steps), fates, statuses, attempts, run_status, max_parallel, conditions)
+    # Drawn apart, so that older seeds still mean the same.
+    making.random = apart = Random(f"finally {seed}")  # noqa: S311 - reproducible on purpose
+    count = apart.randint(1, MOST_IN_FINALLY) if apart.random() < WITH_FINALLY else 0
+    finally_ = [making.step(f"f{number}", in_finally=True) for number in range(count)]
+    return Case(
+        tuple(steps),
+        making.fates,
+        making.statuses,
+        making.attempts,
+        fold([*steps, *finally_], making.statuses),
+        max_parallel,
+        making.conditions,
+        tuple(finally_),
+    )
+
+
+@attrs.define
+class Making:
+    """A flow in the making: what becomes of its steps so far."""
+
+    random: Random
+    fates: dict[str, tuple[str, ...]] = attrs.Factory(dict)
+    statuses: dict[str, str] = attrs.Factory(dict)
+    attempts: dict[str, int] = attrs.Factory(dict)
+    conditions: dict[str, Condition | None] = attrs.Factory(dict)
+
+    def step(self, step_id: str, *, in_finally: bool = False) -> StepSpec:
+        """Make up one more step, which may ask of all that there are so far."""
+        random, known = self.random, list(self.fates)
+        depends_on = tuple(random.sample(known, random.randint(0, min(3, len(known)))))
+        condition = None
+        if known and random.random() < 0.6:
+            predicates = FINALLY_PREDICATES if in_finally else PREDICATES
+            condition = make_condition(random, known, 3, predicates)
+        retries, strict = random.randint(0, 2), random.random() < 0.7
+        by_codes, choosy = random.random() < 0.3, random.random() < 0.2
+        fates = make_fates(random, retries, strict=strict, by_codes=by_codes, choosy=choosy)
+        longest_sec = FINALLY_LIMIT_SEC if in_finally else None
+        step = StepSpec(
+            id=step_id,
+            command=(step_id, "run"),
+            when=None if condition is None else spell(random, condition),
+            depends_on=depends_on,
+            retries=retries,
+            retry_delay_sec=random.choice((0.0, 0.0, 0.7, 3.0)),
+            retry_backoff=random.choice((1.0, 1.0, 2.5)),
+            retry_max_delay_sec=random.choice((None, 5.0)),
+            timeout_sec=LIMIT_SEC if "timeout" in fates else longest_sec,
+            strict=strict,
+            success_exit_codes=(0, 7) if by_codes else (0,),
+            skip_exit_codes=(5,) if by_codes else (),
+            retry_exit_codes=(3,) if choosy else (),
+            allow_failure=random.random() < 0.2,
+        )
+        self.conditions[step_id], self.fates[step_id] = condition, fates
+        if is_to_run(step, condition, self.statuses):
+            self.attempts[step_id] = len(fates)
+            self.statuses[step_id] = GOOD.get(fates[-1], "FAILED")
+        else:
+            self.attempts[step_id], self.statuses[step_id] = 0, "SKIPPED"
+        return step
 
 
 def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
@@ -123,10 +151,11 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
         named = tuple(random.sample(ids, random.randint(1, min(2, len(ids)))))
     again = set(named) or {name for name in ids if case.statuses[name] == "FAILED"}
     fates, statuses, attempts = dict(case.fates), dict(case.statuses), dict(case.attempts)
-    for step in sorted(case.steps, key=lambda step: int(step.id[1:])):  # none before what it needs
+    in_order = sorted(case.steps, key=lambda step: int(step.id[1:]))  # none before what it needs
+    for step in (*in_order, *case.finally_):
         condition = case.conditions[step.id]
         needs = {*step.depends_on, *(() if condition is None else names_in(condition))}
-        if step.id not in again and not needs & again:
+        if step.id not in again and not needs & again and step not in case.finally_:
             continue
         again.add(step.id)
         if attempts[step.id] == len(fates[step.id]):  # else those that it has not met are left
@@ -143,7 +172,7 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
             statuses[step.id] = GOOD.get(fates[step.id][-1], "FAILED")
         else:
             statuses[step.id] = "SKIPPED"
-    run_status = fold(case.steps, statuses)
+    run_status = fold([*case.steps, *case.finally_], statuses)
     ended = attrs.evolve(
         case, fates=fates, statuses=statuses, attempts=attempts, run_status=run_status
     )
@@ -155,6 +184,18 @@ def is_to_run(step: StepSpec, condition: Condition | None, statuses: Mapping[str
     if condition is None:
         return all(statuses[other] == "SUCCEEDED" for other in step.depends_on)
     return is_true(condition, statuses)
+
+
+def tidy(case: Case, statuses: Mapping[str, str]) -> dict[str, str]:
+    """Work out how the steps of `finally` end, however the others have (rule 10.1).
+
+    Each meets the fates that it was given.
+    """
+    ended = dict(statuses)
+    for step in case.finally_:
+        runs = is_to_run(step, case.conditions[step.id], ended)
+        ended[step.id] = GOOD.get(case.fates[step.id][-1], "FAILED") if runs else "SKIPPED"
+    return ended
 
 
 def fold(steps: Iterable[StepSpec], statuses: Mapping[str, str]) -> str:
@@ -204,15 +245,18 @@ def make_fates(  # noqa: PLR0913 - what decides them
                 return tuple(fates)
 
 
-def make_condition(random: Random, names: list[str], depth: int) -> Condition:
+def make_condition(
+    random: Random, names: list[str], depth: int, predicates: tuple[str, ...]
+) -> Condition:
     """Make up a condition over some names."""
     kind = random.choice(("is", "is", "not", "and", "or")) if depth else "is"
     if kind == "is":
-        return Is(random.choice(names), random.choice(PREDICATES))
-    inner = make_condition(random, names, depth - 1)
+        return Is(random.choice(names), random.choice(predicates))
+    inner = make_condition(random, names, depth - 1, predicates)
     if kind == "not":
         return Not(inner)
-    return Pair(inner, make_condition(random, names, depth - 1), both=kind == "and")
+    other = make_condition(random, names, depth - 1, predicates)
+    return Pair(inner, other, both=kind == "and")
 
 
 def spell(random: Random, condition: Condition) -> str:

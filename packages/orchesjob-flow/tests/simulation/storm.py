@@ -113,6 +113,11 @@ class Storm:
                 for _ in range(1 if moment == "cancels" else random.randint(1, 4)):
                     point = random.randint(1, self.lasts_until)
                     world.at_point[point] = partial(self._happens, moment)
+        # Drawn apart, so that older seeds still mean the same.
+        apart = Random(f"cancel {self.seed}")  # noqa: S311 - reproducible on purpose
+        if "cancels" in self.faults and apart.random() < 0.6:
+            again = partial(world.request_cancel, now=apart.random() < 0.5)
+            world.at_point.setdefault(apart.randint(1, self.lasts_until), again)
 
     def _leave_processes(self) -> None:
         """Let commands that fail leave a process behind, now and then."""
@@ -215,7 +220,7 @@ class Storm:
             )
 
     def _name(self, position: int) -> str:
-        return self.world.flow.steps[position].id
+        return self.world.flow.all_steps[position].id
 
     def _lock(self) -> None:
         until = self.world.machine.mono + self.random.choice((0.3, 5.0, 90.0))

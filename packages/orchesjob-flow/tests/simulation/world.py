@@ -59,6 +59,8 @@ class World:
         """When it was decided that each attempt has ended."""
         self.attempts_at_cancel: frozenset[tuple[int, int]] | None = None
         """The attempts that had begun when a cancel was recorded."""
+        self.attempts_at_now: frozenset[tuple[int, int]] | None = None
+        """Those that had when the end of `finally` was asked for too."""
         self.decisions = Decisions()
         """When each step was decided, and when it has ended."""
         self.began: Now | None = None
@@ -110,17 +112,24 @@ class World:
         *steps: StepSpec,
         max_parallel: int | None = None,
         timeout_sec: float | None = None,
+        finally_: tuple[StepSpec, ...] = (),
     ) -> None:
         """Record a run of these steps, as `start` does."""
-        self.flow = FlowSpec("flow", steps, max_parallel=max_parallel, timeout_sec=timeout_sec)
-        self.specs = {step.id: step for step in steps}
+        self.flow = FlowSpec(
+            "flow",
+            steps,
+            max_parallel=max_parallel,
+            timeout_sec=timeout_sec,
+            finally_=finally_,
+        )
+        self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
             run_key=self.run_key,
             flow_id="flow",
             definition=self.flow.to_json(),
             directory="/srv",
             started_at=self.machine.wall,
-            steps=[(step.id, step.retries) for step in steps],
+            steps=[(step.id, step.retries) for step in self.flow.all_steps],
         )
         self.history.append(self.run())
 
@@ -128,14 +137,16 @@ class World:
         """Say what the command of `step:number` does when it is executed."""
         self.jobs.plans[f"{self.run_key}:{attempt}"] = Plan(**facts)  # type: ignore[arg-type]
 
-    def request_cancel(self, grace_sec: float | None = None) -> None:
+    def request_cancel(self, grace_sec: float | None = None, *, now: bool = False) -> None:
         """Record that the run is to be cancelled, as another process does."""
-        self.note("cancel", grace_sec)
-        self._reader.request_cancel(
-            self.run_key, requested_at=self.machine.wall, grace_sec=grace_sec
+        self.note("cancel now" if now else "cancel", grace_sec)
+        request = self._reader.request_cancel(
+            self.run_key, requested_at=self.machine.wall, grace_sec=grace_sec, now=now
         )
-        if self.attempts_at_cancel is None and self.run().cancel is not None:
+        if self.attempts_at_cancel is None and request is not None:
             self.attempts_at_cancel = frozenset(self.recorded)
+        if self.attempts_at_now is None and request is not None and request.now_at is not None:
+            self.attempts_at_now = frozenset(self.recorded)
 
     def retry(self, *steps: str) -> None:
         """Reopen the run, which has ended, as the command `retry` does."""
@@ -144,7 +155,7 @@ class World:
         reopening = plan_retry(run, self.flow, steps=steps)
         self._store.reopen(self.run_key, reopening, revision=run.revision)
         self.decisions.forget(run.steps[position] for position in reopening.resets)
-        self.attempts_at_cancel = self.began = None
+        self.attempts_at_cancel = self.attempts_at_now = self.began = None
         self.history.append(self.run())
 
     def restart_machine(self) -> None:
@@ -279,7 +290,7 @@ class World:
 
     def key_of(self, attempt: AttemptId) -> str:
         """Name an attempt as orchesjob knows it (rule 4.2)."""
-        return attempt_key(self.run_key, self.flow.steps[attempt.position].id, attempt.number)
+        return attempt_key(self.run_key, self.flow.all_steps[attempt.position].id, attempt.number)
 
     # What happens in it, and what must hold then.
 

@@ -4,7 +4,8 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import Step, StepStatus
-from orchesjob_flow.views.reasons import reason, spell, waits_of
+from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.reasons import reason, spell
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 
@@ -107,4 +108,4 @@ def test_the_same_waits_as_the_flow_has(when: str | None) -> None:
     others = [StepSpec(id=name, command=("x",)) for name in ("b", "c-1", "_d", "1_0", "no")]
     step = StepSpec(id="a", command=("x",), when=when, depends_on=("no", "b"))
     flow = FlowSpec("f", (*others, step))
-    assert waits_of(flow.to_json())["a"] == list(step.waits_for)
+    assert shape_of(flow.to_json()).waits["a"] == list(step.waits_for)

@@ -21,12 +21,14 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "finished_at": None,
         "error": None,
         "cancel_requested_at": None,
+        "finally_after": None,
         "parent": None,
         "orchesjob_home": None,
         "runner": {"pid": 4711, "alive": True},
     }
     assert steps[0] == {
         "id": "download",
+        "in_finally": False,
         "run_key": "daily-20260507:download:1",
         "status": "SUCCEEDED",
         "attempt_no": 1,

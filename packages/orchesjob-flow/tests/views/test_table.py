@@ -87,7 +87,7 @@ def listed(run_key: str, outer: str | None = None) -> Listed:
     """Make a run in a list, inside another one or not."""
     parent = None if outer is None else Parent(outer, "a", 1)
     status = FlowStatus.SUCCEEDED
-    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, {})
+    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, None, {})
     return Listed(run, None)
 
 

@@ -180,7 +180,7 @@ class OrchesjobFlowOperator(BaseOperator):
             self.log.warning("starting the run, because %s", answer.error)
             return None
         if answer.run["cancel_requested_at"] is not None and answer.run["status"] not in ENDED:
-            run_here.cancel()
+            run_here.complete_cancel(answer.run)
             return run_of(run_here.status())
         return answer.run
 

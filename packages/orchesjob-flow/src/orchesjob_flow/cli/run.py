@@ -54,8 +54,11 @@ def start(
     metavar="SECONDS",
     help="How long a step may clean up before it is killed (orchesjob's default: 5).",
 )
-def cancel(handle: "RunHandle", grace_seconds: float | None) -> int:
+@click.option("--now", is_flag=True, help="End the steps of `finally` too, or let none begin.")
+def cancel(handle: "RunHandle", grace_seconds: float | None, now: bool) -> int:
     """Cancel a run: start nothing more, end what runs, and return when nothing is left.
+
+    The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too.
 
     \b
     Example:
@@ -63,7 +66,7 @@ def cancel(handle: "RunHandle", grace_seconds: float | None) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.cancel import cancel
 
-    return cancel(handle, grace_seconds)
+    return cancel(handle, grace_seconds, now=now)
 
 
 @click.command(hidden=True)

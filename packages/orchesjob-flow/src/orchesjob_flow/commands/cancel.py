@@ -1,10 +1,13 @@
-"""`cancel`: the request is recorded, and the command returns when it is carried out (rule 6.7)."""
+"""`cancel`: the request is recorded, and the command returns when it is carried out (rule 6.7).
+
+That is when the steps of `finally` have ended too, which are waited for, or ended as well (10.1).
+"""
 
 import time
 from contextlib import closing
 from functools import partial
 
-from flow_store import FlowStatus, FlowStore, Run, StepStatus
+from flow_store import CancelRequest, FlowStatus, FlowStore, Run, StepStatus
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
@@ -13,20 +16,25 @@ from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.orchesjob_home import VARIABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.runner.assembly import runner_of
+from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.run_json import print_run
+from orchesjob_flow.views.streams import warn
 
 ALLOWANCE_SEC = 30.0
-"""How much longer than the grace time a cancel may take."""
+"""How much longer than the grace time a cancel may take, not counting the time of `finally`."""
 LOOK_SEC = 0.1
 
 
-def cancel(handle: RunHandle, grace_sec: float | None) -> int:
-    """Cancel a run, with all runs inside it, and print it once all have ended (rule 5.6)."""
+def cancel(handle: RunHandle, grace_sec: float | None, *, now: bool) -> int:
+    """Cancel a run, with all runs inside it, and print it once all have ended (rule 5.6).
+
+    With `now`, their `finally` is ended too (rule 10.1).
+    """
     with handle.open() as store:
-        run = request_and_await(handle, store, grace_sec)
+        run = request_and_await(handle, store, grace_sec, now=now)
         if run.status is FlowStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):
-                request_and_await(inside(handle, run_key), store, grace_sec)
+                request_and_await(inside(handle, run_key), store, grace_sec, now=now, again=False)
     print_run(run)
     return DONE
 
@@ -38,10 +46,14 @@ def inside(handle: RunHandle, run_key: str) -> RunHandle:
     return RunHandle(run_key, settings._replace(environ=environ))
 
 
-def request_and_await(handle: RunHandle, store: FlowStore, grace_sec: float | None) -> Run:
+def request_and_await(
+    handle: RunHandle, store: FlowStore, grace_sec: float | None, *, now: bool, again: bool = True
+) -> Run:
     """Record the request and wait for the end of the run, which its runner brings about.
 
-    Where there is no runner, this process takes its place.
+    Where there is no runner, this process takes its place. The steps of `finally` have all the time
+    that they may take; what they do is said. Unless `again`, a request that is recorded is not made
+    a second time.
 
     Raises:
         CancelUnfinished: The run has not ended in time.
@@ -51,13 +63,16 @@ def request_and_await(handle: RunHandle, store: FlowStore, grace_sec: float | No
     if run.status.is_terminal:
         return run
     handle = handle.in_home_of(run)
-    deadline = time.monotonic() + request(handle, store, grace_sec) + ALLOWANCE_SEC
+    recorded = run.cancel
+    if again or recorded is None:
+        recorded = request(handle, store, grace_sec, now=now)
+    waiting = Waiting(grace_of(recorded) + ALLOWANCE_SEC)
     while not (run := handle.load(store)).status.is_terminal:
-        if time.monotonic() >= deadline:
+        if waiting.is_over(run):
             raise CancelUnfinished(handle.run_key, what_is_in_the_way(run, handle.holder()))
         lock = handle.lock(wait_sec=LOOK_SEC)
         if lock is not None:
-            finish(handle, store, lock, deadline)
+            finish(handle, store, lock, waiting)
     return run
 
 
@@ -75,22 +90,53 @@ def what_is_in_the_way(run: Run, runner: Holder | None) -> str:
     return f"orchesjob still takes {', '.join(keys)} for running, to be aborted"
 
 
-def request(handle: RunHandle, store: FlowStore, grace_sec: float | None) -> float:
-    """Record the request, unless somebody has; return the grace time of the first, in seconds."""
+class Waiting:
+    """How long a cancel waits: not longer than is allowed, the time of `finally` not counted."""
+
+    def __init__(self, allowed_sec: float) -> None:
+        """Begin to wait."""
+        self._allowed_sec = allowed_sec
+        self._deadline = time.monotonic() + allowed_sec
+        self._said = ""
+
+    def is_over(self, run: Run) -> bool:
+        """Tell whether the time is over; say what the steps of `finally` do meanwhile."""
+        if is_tidying(run):
+            self._deadline = time.monotonic() + self._allowed_sec
+            if (news := ending_words(run)) != self._said:
+                self._said = news
+                warn(f"run {run.run_key!r}: {news}; `cancel --now` ends that too")
+        return time.monotonic() >= self._deadline
+
+
+def request(
+    handle: RunHandle, store: FlowStore, grace_sec: float | None, *, now: bool
+) -> CancelRequest | None:
+    """Record the request; return the one that is valid, if the run has not ended."""
     ask = partial(
-        store.request_cancel, handle.run_key, requested_at=time.time(), grace_sec=grace_sec
+        store.request_cancel,
+        handle.run_key,
+        requested_at=time.time(),
+        grace_sec=grace_sec,
+        now=now,
     )
-    request = patiently(handle.settings, ask)
-    grace_of_first = None if request is None else request.grace_sec
-    return DEFAULT_GRACE_SEC if grace_of_first is None else grace_of_first
+    return patiently(handle.settings, ask)
 
 
-def finish(handle: RunHandle, store: FlowStore, lock: Lock, deadline: float) -> None:
-    """Drive a run that is to be cancelled, until it has ended or the deadline has passed."""
+def grace_of(request: CancelRequest | None) -> float:
+    """Return the grace time that a request gives, in seconds."""
+    given = None if request is None else request.grace_sec
+    return DEFAULT_GRACE_SEC if given is None else given
+
+
+def finish(handle: RunHandle, store: FlowStore, lock: Lock, waiting: Waiting) -> None:
+    """Drive a run that is to be cancelled, until it has ended or the time is over."""
     with closing(lock):
         if not handle.load(store).status.is_terminal:
             try:
                 with runner_of(handle, store, lock) as runner:
-                    runner.drive(until=deadline)
+                    while not runner.drive(until=time.monotonic() + LOOK_SEC).is_terminal:
+                        if waiting.is_over(handle.load(store)):
+                            return
             except GaveUp as error:
                 raise CancelUnfinished(handle.run_key, error.cause) from error

@@ -51,38 +51,45 @@ class Explained(NamedTuple):
     """A step, the steps that it waits for, and its condition with the value of every part.
 
     The condition is None if there is none, and if a `retry --only` has had a step in it decided
-    anew: what it would say today is not why its step stands as it does (rule 9.7).
+    anew: what it would say today is not why its step stands as it does (rule 9.7). A step of
+    `finally` that is not decided waits for all steps `before` it (rule 10.1).
     """
 
     step: Step
     waits_for: tuple[Step, ...]
     condition: Explanation | None
+    before: tuple[Step, ...] = ()
 
 
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     """Explain one step of a run, or all."""
     flow = FlowSpec.from_json(run.definition)
     rows = by_id(run.steps)
-    specs = flow.steps if step_id is None else (flow.step(step_id),)
-    return [explain_step(spec, rows) for spec in specs]
+    specs = flow.all_steps if step_id is None else (flow.step(step_id),)
+    before = tuple(rows[spec.id] for spec in flow.steps) if run.finally_after is None else ()
+    return [
+        explain_step(spec, rows, before if spec.id in flow.finally_ids else ()) for spec in specs
+    ]
 
 
-def explain_step(spec: StepSpec, rows: Mapping[str, Step]) -> Explained:
+def explain_step(
+    spec: StepSpec, rows: Mapping[str, Step], before: tuple[Step, ...] = ()
+) -> Explained:
     """Evaluate a step's condition over what is recorded."""
     waits_for = tuple(rows[name] for name in spec.waits_for)
     if spec.condition is None or retried_without(rows[spec.id], waits_for):
-        return Explained(rows[spec.id], waits_for, None)
+        return Explained(rows[spec.id], waits_for, None, before)
 
     def value(operand: Name) -> bool | None:
         return is_true(operand.predicate, rows[operand.name].status)
 
-    return Explained(rows[spec.id], waits_for, spec.condition.explain(value))
+    return Explained(rows[spec.id], waits_for, spec.condition.explain(value), before)
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
-    step, waits_for, condition = explained
-    rows = by_id(waits_for)
+    step, waits_for, condition, before = explained
+    rows = by_id((*before, *waits_for))
     return {
         "id": step.step_id,
         "status": step.status.value,
@@ -109,10 +116,10 @@ def tree_json(part: Explanation, rows: Mapping[str, Step], level: int = 0) -> di
 
 def sentence(explained: Explained) -> str:
     """Explain in one sentence why a step is where it is."""
-    step, waits_for, condition = explained
+    step, waits_for, condition, before = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
         return describe_condition(condition, by_id(waits_for))
-    why = reason(step, waits_for)
+    why = reason(step, waits_for, before)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
     undone = sum(not other.status.is_terminal for other in waits_for)

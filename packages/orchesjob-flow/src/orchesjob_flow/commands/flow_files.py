@@ -16,7 +16,9 @@ def load_to_run(flow_file: str, env: Mapping[str, str]) -> FlowSpec:
         FlowFileError: It is no valid flow, or there is no bash for its scripts (rule 2.12).
     """
     flow = load_flow(flow_file).with_env(env)
-    lacking = [step for step in flow.steps if step.script is not None and not has_shell(flow, step)]
+    lacking = [
+        step for step in flow.all_steps if step.script is not None and not has_shell(flow, step)
+    ]
     if lacking:
         raise FlowFileError(flow_file, (no_shell(lacking),))
     return flow

@@ -49,19 +49,30 @@ def graph(source: RunHandle | str, output: str) -> int:
     return DONE
 
 
-def condition_of(step: StepSpec) -> str:
+def condition_of(flow: FlowSpec, step: StepSpec) -> str:
     """Say when a step runs."""
-    return "at once" if step.condition is None else f"when {step.condition}"
+    if step.condition is None:
+        return "at the end" if step.id in flow.finally_ids else "at once"
+    return f"when {step.condition}"
+
+
+def named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
+    """Yield the ranks with their names: numbers, and then those of `finally`."""
+    for number, steps in enumerate(flow.ranks, start=1):
+        yield str(number), steps
+    for number, steps in enumerate(flow.finally_ranks, start=1):
+        yield ("finally" if number == 1 else f"finally {number}"), steps
 
 
 def as_text(flow: FlowSpec, statuses: Statuses, *, colour: bool) -> str:
     """Draw the ranks as a table, with the statuses of a run where there is one."""
     rows = []
-    for number, steps in enumerate(flow.ranks, start=1):
+    for name, steps in named_ranks(flow):
         for place, step in enumerate(steps):
-            rank = "" if place else str(number)
+            rank = "" if place else name
             status = [marked(statuses[step.id], colour=colour)] if statuses else []
-            rows.append((rank, step.id, *status, visible(condition_of(step)), also_waits_for(step)))
+            runs = visible(condition_of(flow, step))
+            rows.append((rank, step.id, *status, runs, also_waits_for(step)))
     columns = ("Rank", "Step", *(["Status"] if statuses else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
@@ -83,14 +94,20 @@ def as_mermaid(flow: FlowSpec, statuses: Statuses) -> str:
 
 def mermaid_lines(flow: FlowSpec, statuses: Statuses) -> Iterator[str]:
     """Yield the nodes, the edges, and the colours."""
-    nodes = {step.id: f"s{number}" for number, step in enumerate(flow.steps)}
+    nodes = {step.id: f"s{number}" for number, step in enumerate(flow.all_steps)}
     yield "flowchart TD"
     for step in flow.steps:
         yield f'    {nodes[step.id]}["{mermaid_label(step, statuses)}"]'
-    for step in flow.steps:
+    if flow.finally_:
+        yield "    subgraph finally"
+        for step in flow.finally_:
+            yield f'        {nodes[step.id]}["{mermaid_label(step, statuses)}"]'
+        yield "    end"
+    for step in flow.all_steps:
         yield from (f"    {nodes[name]} --> {nodes[step.id]}" for name in step.waits_for)
     for status, colour in COLOURS.items():
-        names = ",".join(nodes[step.id] for step in flow.steps if statuses.get(step.id) is status)
+        having = (step for step in flow.all_steps if statuses.get(step.id) is status)
+        names = ",".join(nodes[step.id] for step in having)
         if names:
             yield f"    classDef {status.value} fill:{colour},stroke:#555"
             yield f"    class {names} {status.value}"
@@ -120,12 +137,22 @@ def dot_lines(flow: FlowSpec, statuses: Statuses) -> Iterator[str]:
     yield f"digraph {quote(visible(flow.flow_id))} {{"
     yield '    node [shape=box, style="rounded,filled", fillcolor="#ffffff", fontname="sans-serif"]'
     for step in flow.steps:
-        colour = COLOURS[statuses.get(step.id, StepStatus.PENDING)]
-        text = quote("\n".join(label(step, statuses)))
-        yield f"    {quote(step.id)} [label={text}, fillcolor={quote(colour)}]"
-    for step in flow.steps:
+        yield f"    {dot_node(step, statuses)}"
+    if flow.finally_:
+        yield '    subgraph cluster_finally { label="finally"; fontname="sans-serif"'
+        for step in flow.finally_:
+            yield f"        {dot_node(step, statuses)}"
+        yield "    }"
+    for step in flow.all_steps:
         yield from (f"    {quote(name)} -> {quote(step.id)}" for name in step.waits_for)
     yield "}"
+
+
+def dot_node(step: StepSpec, statuses: Statuses) -> str:
+    """Write a node for Graphviz."""
+    colour = COLOURS[statuses.get(step.id, StepStatus.PENDING)]
+    text = quote("\n".join(label(step, statuses)))
+    return f"{quote(step.id)} [label={text}, fillcolor={quote(colour)}]"
 
 
 def quote(text: str) -> str:

@@ -66,7 +66,7 @@ def record(handle: RunHandle, flow_file: str, env: Mapping[str, str]) -> FlowSto
             definition=flow.to_json(),
             directory=directory,
             started_at=time.time(),
-            steps=[(step.id, step.retries) for step in flow.steps],
+            steps=[(step.id, step.retries) for step in flow.all_steps],
             orchesjob_home=home,
             parent=patiently(settings, partial(parent_of_new_run, store, settings.environ)),
         )

@@ -52,11 +52,16 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "valid": finding.is_valid,
         "flow_id": None,
         "steps": None,
+        "finally": None,
         "problems": [],
     }
     match finding.outcome:
         case FlowSpec() as flow:
-            described |= {"flow_id": flow.flow_id, "steps": len(flow.steps)}
+            described |= {
+                "flow_id": flow.flow_id,
+                "steps": len(flow.steps),
+                "finally": len(flow.finally_),
+            }
         case FlowFileError() as error:
             described["problems"] = [problem_json(problem) for problem in error.problems]
     return described
@@ -67,6 +72,7 @@ def finding_text(finding: Finding) -> str:
     match finding.outcome:
         case FlowSpec() as flow:
             steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
-            return f"{visible(finding.file)}: valid: {visible(flow.flow_id)}, {steps}"
+            last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
+            return f"{visible(finding.file)}: valid: {visible(flow.flow_id)}, {steps}{last}"
         case error:
             return str(error)

@@ -40,7 +40,7 @@ def answered(turn: Turn, attempt: OpenAttempt) -> None:
 
 
 def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Ask for `orchesjob start`, with the variables that rules 9.12 and 9.13 name."""
+    """Ask for `orchesjob start`, with the variables that rules 9.12, 9.13 and 10.1 name."""
     spec, run = step.spec, turn.run
     effect = StartJob(
         attempt=attempt.id,
@@ -50,7 +50,11 @@ def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
         start_timeout_sec=spec.start_timeout_sec,
         working_dir=spec.working_dir or run.flow.working_dir,
         env=run.flow.environment(
-            spec, run_key=run.run_key, attempt=attempt.row.number, failed=run.failed_step_ids
+            spec,
+            run_key=run.run_key,
+            attempt=attempt.row.number,
+            failed=run.failed_step_ids,
+            outcome=run.finally_after,
         ),
         env_files=run.flow.env_files_of(spec),
     )

@@ -1,19 +1,22 @@
-"""Ending a run early: nothing more starts, what runs is ended, and only then is the end recorded.
+"""How a run comes to its end: by itself or early, then `finally`, and only then is it recorded.
 
-A request to cancel does that (rule 5.6), and so does the flow's own `timeout_sec` (rule 9.12);
-where both do, the run is cancelled. The end is written in one commit for the run and all its open
-steps, once no process is left of any attempt that did not succeed.
+A request to cancel ends it early (rule 5.6), and so does the flow's own `timeout_sec` (rule 9.12);
+where both do, the run is cancelled: nothing more starts, and what runs is ended. However `steps`
+have ended, the steps of `finally` follow, once no process is left of any attempt that did not
+succeed (rule 10.1). That they are under way, and after which outcome, is recorded in one commit
+with the end of all steps before them, so that they begin once, whoever is killed and whenever. A
+run without `finally` ends in that commit.
 """
 
 from collections.abc import Sequence
 
-from flow_store import CancelRequest, FlowStatus, StepStatus
+from flow_store import CancelRequest, FlowStatus, Outcome, StepStatus
 from orchesjob_client import Process
 from orchesjob_flow.engine.attempts import request_abort, withdraw_start
 from orchesjob_flow.engine.effects import EndSurvivors, StartJob, Warn
 from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.run import AbortReason, RunState
-from orchesjob_flow.engine.steps import finish_run, finish_step
+from orchesjob_flow.engine.steps import finish_step
 from orchesjob_flow.engine.survivors import attempted_keys, name_processes
 from orchesjob_flow.engine.time_limits import grace_sec
 from orchesjob_flow.engine.turn import Turn
@@ -21,10 +24,11 @@ from orchesjob_flow.engine.turn import Turn
 SWEEP_AGAIN_SEC = 1.0
 
 
-def begin_cancel(turn: Turn, request: CancelRequest) -> None:
-    """Obey a request to cancel the run."""
+def obey_cancel(turn: Turn, request: CancelRequest) -> None:
+    """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too."""
     turn.run.cancel = request
-    end_attempts(turn, AbortReason.CANCEL)
+    if turn.run.ending is not None:
+        end_attempts(turn, AbortReason.CANCEL)
 
 
 def await_deadline(turn: Turn) -> None:
@@ -44,8 +48,11 @@ def await_deadline(turn: Turn) -> None:
 
 
 def begin_timeout(turn: Turn) -> None:
-    """End a run that is not being ended already: its time is over."""
-    if turn.run.ending is None:
+    """End a run that is not being ended already, and whose steps have not ended in time.
+
+    `finally` has no such limit (rule 10.1).
+    """
+    if turn.run.ending is None and turn.run.finally_after is None and turn.run.open_steps > 0:
         turn.run.timed_out = True
         turn.do(Warn(f"the run {timeout_words(turn.run)}; ending what still runs"))
         end_attempts(turn, AbortReason.FLOW_TIMEOUT)
@@ -69,14 +76,18 @@ def withdraw_starts(turn: Turn) -> None:
             withdraw_start(turn, step, step.attempt)
 
 
-def sweep(turn: Turn) -> None:
-    """Once no attempt is open, end what is left alive of the run."""
+def end(turn: Turn) -> None:
+    """Once no attempt is open, end what is left alive, and go on from there.
+
+    A run that ends by itself and has no `finally` leaves alone what its steps have left.
+    """
     run = turn.run
-    if run.sweeping or any(run.open_attempts()):
+    if run.status.is_terminal or run.sweeping or any(run.open_attempts()):
         return
-    keys = keys_of_unsuccessful_steps(run)
+    is_swept = run.ending is not None or run.flow.finally_
+    keys = keys_of_unsuccessful_steps(run) if is_swept else []
     if not keys:
-        finish_ending(turn)
+        finish(turn)
         return
     run.sweeping = True
     turn.do(EndSurvivors(None, keys, grace_sec(run, run.ending)))
@@ -89,40 +100,93 @@ def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
     """
     return [
         key
-        for step in run.steps
+        for step in run.under_way
         if step.row.status is not StepStatus.SUCCEEDED
         for key in attempted_keys(run, step)
     ]
 
 
 def swept(turn: Turn, survivors: Sequence[Process]) -> None:
-    """End the run if nothing is left alive; else name what is, and try again."""
-    if not survivors:
-        finish_ending(turn)
+    """Go on if nothing is left alive; else name what is, and try again."""
+    run = turn.run
+    if not run.sweeping:
         return
-    why = "cancel requested" if turn.run.cancel is not None else timeout_words(turn.run)
-    error = f"{why}, but these cannot be ended: {name_processes(survivors)}"
-    if turn.run.error != error:
+    if not survivors:
+        run.sweeping = False
+        finish(turn)
+        return
+    error = f"{why_swept(run)}, but these cannot be ended: {name_processes(survivors)}"
+    if run.error != error:
         turn.record_run(FlowStatus.RUNNING, error)
     turn.set_timer(SWEEP_AGAIN_SEC, Timer.SWEEP)
 
 
-def finish_ending(turn: Turn) -> None:
-    """Cancel all steps that are not terminal, and end the run.
+def why_swept(run: RunState) -> str:
+    """Say why nothing of a run may be alive any more."""
+    match run.ending:
+        case AbortReason.CANCEL:
+            return "cancel requested"
+        case AbortReason.FLOW_TIMEOUT:
+            return timeout_words(run)
+        case _:
+            return "all steps have ended"
 
-    If the last step has ended by itself meanwhile, the run did not time out.
-    """
+
+def finish(turn: Turn) -> None:
+    """Cancel what of the steps under way has not ended; then begin `finally`, or end the run."""
     run = turn.run
-    if run.ending is AbortReason.FLOW_TIMEOUT and run.open_steps == 0:
-        finish_run(turn)
-        return
-    for step in run.steps:
+    outcome = outcome_of(run)
+    for step in run.under_way:
         if not step.row.status.is_terminal:
             finish_step(turn, step, StepStatus.CANCELLED, run.ending_error)
-    if run.ending is AbortReason.CANCEL:
-        turn.record_run(FlowStatus.CANCELLED, None)
+    if run.finally_after is None and run.flow.finally_:
+        run.begin_finally(outcome)
+        turn.record_run(FlowStatus.RUNNING, None)
     else:
-        turn.record_run(FlowStatus.FAILED, timeout_words(run))
+        finish_run(turn, outcome)
+
+
+def outcome_of(run: RunState) -> Outcome:
+    """Say how the steps under way have ended, and with them the run (rules 5.1, 5.6 and 9.12).
+
+    If the last step has ended by itself meanwhile, the run did not time out. `finally` hides
+    neither a cancel nor a timeout (rule 10.1).
+    """
+    if run.finally_after in (Outcome.CANCELLED, Outcome.TIMED_OUT):
+        return run.finally_after
+    if run.finally_after is None and run.ending is AbortReason.CANCEL:
+        return Outcome.CANCELLED
+    if run.ending is AbortReason.FLOW_TIMEOUT and run.open_steps > 0:
+        return Outcome.TIMED_OUT
+    if failed_steps(run):
+        return Outcome.FAILED
+    # An end that is early, or one of an earlier time that was not retried.
+    early = any(step.row.status is StepStatus.CANCELLED for step in run.ended_with)
+    return Outcome.CANCELLED if early or run.open_steps > 0 else Outcome.SUCCEEDED
+
+
+def failed_steps(run: RunState) -> list[str]:
+    """List the steps that make the run fail: FAILED, and that is not allowed (rule 9.12)."""
+    return [
+        step.spec.id
+        for step in run.ended_with
+        if step.row.status is StepStatus.FAILED and not step.spec.allow_failure
+    ]
+
+
+def finish_run(turn: Turn, outcome: Outcome) -> None:
+    """Record the end of the run (rule 5.1)."""
+    match outcome:
+        case Outcome.SUCCEEDED:
+            turn.record_run(FlowStatus.SUCCEEDED, None)
+        case Outcome.CANCELLED:
+            turn.record_run(FlowStatus.CANCELLED, None)
+        case Outcome.TIMED_OUT:
+            turn.record_run(FlowStatus.FAILED, timeout_words(turn.run))
+        case Outcome.FAILED:
+            failed = failed_steps(turn.run)
+            noun = "step" if len(failed) == 1 else "steps"
+            turn.record_run(FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}")
 
 
 def timeout_words(run: RunState) -> str:

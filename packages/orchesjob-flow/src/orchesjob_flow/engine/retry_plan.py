@@ -21,7 +21,9 @@ def plan_retry(
     """Decide which steps of `run`, which has ended, run again; `flow` is its new definition.
 
     Those are the named `steps`, or else those that FAILED or were CANCELLED; steps that are new in
-    `flow`; and, unless `only`, whatever depends on one of them, directly or not (rule 9.7).
+    `flow`, or in its other list; unless `only`, whatever depends on one of them, directly or not
+    (rule 9.7); and those of `finally`, since the run will end once more (rule 10.1). With `only`,
+    they are left out where nothing but steps of `finally` is named.
 
     Raises:
         UnknownStepError: The flow has no such step.
@@ -33,17 +35,20 @@ def plan_retry(
         raise NothingToRetry(run.run_key)
     before = FlowSpec.from_json(run.definition)
     statuses = {step.step_id: step.status for step in run.steps}
-    added = [step for step in flow.steps if step.id not in statuses]
+    added = [step for step in flow.all_steps if step.id not in statuses]
     if steps:
         again = {flow.step(step_id).id for step_id in steps}
     else:
         again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}
     again |= {step.id for step in added}
+    again |= moved(before, flow)
     if not only:
         again |= dependents(flow, again)
+    if not only or not again <= flow.finally_ids:
+        again |= flow.finally_ids
     if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):
         raise OutcomesDiffer(run.run_key, conflicts)
-    retries = {step.id: step.retries for step in flow.steps}
+    retries = {step.id: step.retries for step in flow.all_steps}
     return Reopening(
         definition=flow.to_json(),
         resets={
@@ -53,10 +58,17 @@ def plan_retry(
     )
 
 
+def moved(before: FlowSpec, after: FlowSpec) -> set[str]:
+    """Return the ids of the steps that are in the other of the two lists now (rule 10.1)."""
+    now_in_steps = before.finally_ids.intersection(step.id for step in after.steps)
+    now_in_finally = after.finally_ids.intersection(step.id for step in before.steps)
+    return {*now_in_steps, *now_in_finally}
+
+
 def dependents(flow: FlowSpec, steps: Collection[str]) -> set[str]:
     """Return the ids of the steps that depend on some of these, directly or not (rule 3.6)."""
     found: set[str] = set()
-    for step in chain.from_iterable(flow.ranks):
+    for step in chain.from_iterable((*flow.ranks, *flow.finally_ranks)):
         if any(other in steps or other in found for other in step.waits_for):
             found.add(step.id)
     return found
@@ -66,9 +78,9 @@ def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) 
     """Yield a sentence for each change of the definition that a recorded outcome forbids."""
     if before.flow_id != after.flow_id:
         yield f"flow_id was {before.flow_id!r} and is now {after.flow_id!r}"
-    now = {step.id: step for step in after.steps}
+    now = {step.id: step for step in after.all_steps}
     recorded = {step.step_id: step for step in run.steps}
-    for step in before.steps:
+    for step in before.all_steps:
         if step.id not in now:
             yield f"step {step.id!r} was removed"
         elif step.id in kept and step.command != now[step.id].command:

@@ -13,11 +13,21 @@ import attrs
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, CancelRequest, Deadline, FlowStatus, Run, Step, StepStatus
+from flow_store import (
+    Attempt,
+    CancelRequest,
+    Deadline,
+    FlowStatus,
+    Outcome,
+    Run,
+    Step,
+    StepStatus,
+)
 from orchesjob_client import JobReport, Watch
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.engine.operands import is_true
+from orchesjob_flow.engine.plan import pair_up, plan_of, steps_under_way
 
 
 class AbortReason(StrEnum):
@@ -169,12 +179,14 @@ class RunState:
     finished_at: float | None
     deadline: Deadline | None
     cancel: CancelRequest | None
+    finally_after: Outcome | None
+    """How the steps have ended, once those of `finally` are what is under way (rule 10.1)."""
     plan: TopologicalSorter[str]
     by_id: Mapping[str, RunStep]
     ready: deque[RunStep] = attrs.Factory(deque)
     """Steps that may start, in the order in which they became ready."""
     open_steps: int = 0
-    """Steps that are not terminal."""
+    """Steps that are not terminal, of those that are under way."""
     failed: set[int] = attrs.Factory(set)
     """The positions of the steps that are FAILED."""
     starting: int = 0
@@ -206,10 +218,8 @@ class RunState:
         for past in run.history:
             if past.is_foreign:
                 by_position[past.position].foreign_numbers.add(past.number)
-        plan: TopologicalSorter[str] = TopologicalSorter(
-            {spec.id: spec.waits_for for spec in flow.steps}
-        )
-        plan.prepare()
+        under_way = steps_under_way(flow, run.finally_after)
+        by_id = {step.spec.id: step for step in steps}
         return cls(
             run_key=run.run_key,
             flow=flow,
@@ -221,9 +231,10 @@ class RunState:
             finished_at=run.finished_at,
             deadline=run.deadline,
             cancel=run.cancel,
-            plan=plan,
-            by_id={step.spec.id: step for step in steps},
-            open_steps=sum(not step.row.status.is_terminal for step in steps),
+            finally_after=run.finally_after,
+            plan=plan_of(under_way),
+            by_id=by_id,
+            open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in under_way),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
             attempting=sum(step.attempt is not None for step in steps),
             timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
@@ -231,10 +242,43 @@ class RunState:
 
     @property
     def ending(self) -> AbortReason | None:
-        """Why the run is ended early, if it is; a cancel outranks a timeout."""
+        """Why what is under way is ended early, if it is; a cancel outranks a timeout.
+
+        The steps of `finally` are ended only if that is asked for, and have no deadline (10.1).
+        """
+        if self.finally_after is not None:
+            return AbortReason.CANCEL if self.is_to_end_now else None
         if self.cancel is not None:
             return AbortReason.CANCEL
         return AbortReason.FLOW_TIMEOUT if self.timed_out else None
+
+    @property
+    def is_to_end_now(self) -> bool:
+        """Whether a cancel asks for the end of the steps of `finally` too (rule 10.1)."""
+        return self.cancel is not None and self.cancel.now_at is not None
+
+    @property
+    def minds_cancels(self) -> bool:
+        """Whether a request to cancel that may come can still mean something new."""
+        return self.cancel is None or (bool(self.flow.finally_) and not self.is_to_end_now)
+
+    @property
+    def under_way(self) -> Iterator[RunStep]:
+        """The steps of which the run consists now: `steps`, and after their end `finally`."""
+        return (self.by_id[spec.id] for spec in steps_under_way(self.flow, self.finally_after))
+
+    @property
+    def ended_with(self) -> Iterator[RunStep]:
+        """The steps whose outcomes make that of the run, as far as it has come (rule 5.1)."""
+        specs = self.flow.steps if self.finally_after is None else self.flow.all_steps
+        return (self.by_id[spec.id] for spec in specs)
+
+    def begin_finally(self, outcome: Outcome) -> None:
+        """Let the steps of `finally` be what is under way; all others have ended (rule 10.1)."""
+        self.finally_after = outcome
+        under_way = steps_under_way(self.flow, outcome)
+        self.plan = plan_of(under_way)
+        self.open_steps = sum(not step.row.status.is_terminal for step in self.under_way)
 
     @property
     def ending_error(self) -> str:
@@ -290,12 +334,6 @@ class RunState:
     def open_attempts(self) -> Iterator[OpenAttempt]:
         """Yield the attempts whose outcome is not known yet."""
         return (step.attempt for step in self.steps if step.attempt is not None)
-
-
-def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
-    """Pair what should happen with what has happened, by the steps' ids."""
-    specs = {spec.id: spec for spec in flow.steps}
-    return ((specs[row.step_id], row) for row in run.steps)
 
 
 def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:

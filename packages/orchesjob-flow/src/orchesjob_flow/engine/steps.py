@@ -1,9 +1,10 @@
-"""The life of a step: decided, run or skipped, finished; and the run's end (rules 3.2 to 3.5, 5.1).
+"""The life of a step: decided, run or skipped, finished (rules 3.2 to 3.5).
 
-What happens to its attempts is in `attempts`, and what between two of them in `retries`.
+What happens to its attempts is in `attempts`, and what between two of them in `retries`; what
+follows when all steps have ended, in `ending`.
 """
 
-from flow_store import FlowStatus, StepStatus
+from flow_store import StepStatus
 from orchesjob_flow.engine.retries import await_attempt
 from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn
@@ -17,8 +18,6 @@ def decide_steps(turn: Turn) -> None:
             finish_step(turn, step, StepStatus.SKIPPED, error=None)
         elif step.attempt is None:
             await_attempt(turn, step)
-    if turn.run.open_steps == 0:
-        finish_run(turn)
 
 
 def finish_step(
@@ -37,20 +36,3 @@ def finish_step(
         turn.run.failed.add(step.row.position)
     if status is not StepStatus.CANCELLED and turn.run.ending is None:
         turn.run.plan.done(step.spec.id)
-
-
-def finish_run(turn: Turn) -> None:
-    """Fold the outcomes of all steps into the run's (rule 5.1)."""
-    failed = [s.spec.id for s in turn.run.steps if is_bad(s)]
-    if failed:
-        noun = "step" if len(failed) == 1 else "steps"
-        turn.record_run(FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}")
-    elif any(step.row.status is StepStatus.CANCELLED for step in turn.run.steps):
-        turn.record_run(FlowStatus.CANCELLED, None)  # of an earlier end, and not retried
-    else:
-        turn.record_run(FlowStatus.SUCCEEDED, None)
-
-
-def is_bad(step: RunStep) -> bool:
-    """Tell whether a step makes the run fail: it FAILED, and that is not allowed (rule 9.12)."""
-    return step.row.status is StepStatus.FAILED and not step.spec.allow_failure

@@ -34,8 +34,8 @@ def look_for_survivors(turn: Turn, step: RunStep) -> None:
 
 def survivors_seen(turn: Turn, step: RunStep, survivors: Sequence[Process]) -> None:
     """Let the next attempt begin if nothing is left; else wait, and name what is in the way."""
-    if not step.looking or turn.run.ending is not None:
-        return
+    if not step.looking or turn.run.ending is not None or step.row.status.is_terminal:
+        return  # that it was ended early may be over by now: `finally` is under way
     step.looking = False
     if not survivors:
         turn.run.enqueue(step)

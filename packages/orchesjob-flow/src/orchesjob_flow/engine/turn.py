@@ -47,7 +47,9 @@ class Turn:
         run = self.run
         run.status, run.error = status, error
         run.finished_at = self.wall_after(run.started_at) if status.is_terminal else None
-        self.decision.changes.header = RunHeader(status, error, run.finished_at, run.deadline)
+        self.decision.changes.header = RunHeader(
+            status, error, run.finished_at, run.deadline, run.finally_after
+        )
 
     def wall_after(self, started_at: float | None) -> float:
         """Tell the time of an end: never before the beginning, whatever was done to the clock."""

@@ -41,12 +41,21 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
     if run.status.is_terminal:
         return turn.decision
     HANDLERS[type(event)](turn, event)
+    go_on(turn)
+    return turn.decision
+
+
+def go_on(turn: Turn) -> None:
+    """Decide what can be decided now; once more when the steps of `finally` begin (rule 10.1)."""
+    run = turn.run
+    before = run.finally_after
     if run.ending is None:
         steps.decide_steps(turn)
         start_ready_steps(turn)
-    else:
-        ending.sweep(turn)
-    return turn.decision
+    if run.ending is not None or run.open_steps == 0:
+        ending.end(turn)
+    if run.finally_after is not before:
+        go_on(turn)
 
 
 def start_ready_steps(turn: Turn) -> None:
@@ -65,7 +74,7 @@ def runner_started(turn: Turn, _event: RunnerStarted) -> None:
     for attempt in turn.run.open_attempts():
         calls.ask_status(turn, attempt)
     if turn.run.cancel is not None:
-        ending.begin_cancel(turn, turn.run.cancel)
+        ending.obey_cancel(turn, turn.run.cancel)
     else:
         ending.await_deadline(turn)
 
@@ -192,9 +201,10 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
 
 
 def cancel_seen(turn: Turn, event: CancelSeen) -> None:
-    """Begin to cancel, once."""
-    if turn.run.cancel is None:
-        ending.begin_cancel(turn, event.request)
+    """Begin to cancel, once, and perhaps to end the steps of `finally` too, once (rule 10.1)."""
+    run, now_at = turn.run, event.request.now_at
+    if run.cancel is None or (now_at is not None and not run.is_to_end_now):
+        ending.obey_cancel(turn, event.request)
 
 
 def find(turn: Turn, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:

@@ -145,7 +145,7 @@ class Runner:
 
     def _cancel_seen(self) -> Iterator[CancelSeen]:
         """Yield the request to cancel, if somebody has recorded one since the last look."""
-        if self.run.cancel is not None:
+        if not self.run.minds_cancels:
             return
         try:
             version = self._store.data_version()

@@ -16,6 +16,7 @@ from orchesjob_flow.errors import FlowError, Scarcity
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.views import terminal
+from orchesjob_flow.views.finally_words import WORDS, steps_before_finally
 from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
 from orchesjob_flow.views.streams import hold_messages, warn, write_view
 from orchesjob_flow.views.text import visible
@@ -179,6 +180,10 @@ def transitions(run: Run) -> dict[Transition, str]:
             error = why if step.status is StepStatus.SKIPPED else step.error
             what = marked(step.status.value, step.position in known)
             found[Transition(step.finished_at, step.step_id, False)] = with_error(what, error)
+    ended = [step.finished_at for step in steps_before_finally(run)]
+    if run.finally_after is not None and None not in ended:
+        what = f"{WORDS[run.finally_after]}; now its finally"
+        found[Transition(max(filter(None, ended)), visible(run.run_key), True)] = what
     if run.finished_at is not None:
         what = with_error(run.status.value, run.error)
         found[Transition(run.finished_at, visible(run.run_key), False)] = what

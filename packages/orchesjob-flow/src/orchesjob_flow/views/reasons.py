@@ -4,17 +4,14 @@ Nothing is evaluated here, and no flow is checked, since `status` is called ever
 value of a condition, operand by operand, is the matter of `commands.explain`.
 """
 
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from flow_store import Run, Step, StepStatus, was_found
+from orchesjob_flow.views.definition import shape_of
 from orchesjob_flow.views.text import clock_time
 
 FOUND = "found in orchesjob, not run again"
 NAMED = 5
-# A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
-NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
 
 
 def reasons(run: Run) -> list[str]:
@@ -22,11 +19,16 @@ def reasons(run: Run) -> list[str]:
 
     A record that somebody has changed by hand is described as it is, not refused.
     """
-    waits = waits_of(run.definition)
+    waits, finally_ids = shape_of(run.definition)
     rows = {step.step_id: step for step in run.steps}
+    before = [step for step in run.steps if step.step_id not in finally_ids]
     found = found_steps(run)
     return [
-        reason(step, [rows[name] for name in waits.get(step.step_id, ()) if name in rows])
+        reason(
+            step,
+            [rows[name] for name in waits.get(step.step_id, ()) if name in rows],
+            before if step.step_id in finally_ids and run.finally_after is None else (),
+        )
         + (f"; {FOUND}" if step.position in found else "")
         for step in run.steps
     ]
@@ -44,34 +46,15 @@ def found_steps(run: Run) -> set[int]:
     }
 
 
-def waits_of(definition: str) -> dict[str, list[str]]:
-    """Return which steps each step waits for, from a stored definition (rule 3.6).
-
-    Raises:
-        StoredFlowError: It is damaged.
-    """
-    try:
-        steps = json.loads(definition)["steps"]
-        return {step["id"]: list(dict.fromkeys(named_by(step))) for step in steps}
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        # Slower to import than all the rest; it raises the error that says what is wrong.
-        from flow_spec import FlowSpec
-
-        FlowSpec.from_json(definition)
-        raise
-
-
-def named_by(step: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """Yield each id in `depends_on` and in `when`, as often as it occurs."""
-    yield from step.get("depends_on", ())
-    yield from filter(None, NAME_IN_CONDITION.findall(str(step.get("when", ""))))
-
-
-def reason(step: Step, waits: Sequence[Step]) -> str:
+def reason(step: Step, waits: Sequence[Step], before: Sequence[Step] = ()) -> str:
     """Say why a step is where it is, given the steps that it waits for.
 
-    Where a `retry` has left it out, their statuses are not those that it was decided by (9.7).
+    Where a `retry` has left it out, their statuses are not those that it was decided by (9.7). A
+    step of `finally` that is not decided waits for all those `before` it (rule 10.1).
     """
+    if before and step.status is StepStatus.PENDING:
+        undone = [other for other in before if not other.status.is_terminal]
+        return f"waits for the end of all steps{': ' if undone else ''}{spell(undone)}"
     retried = retried_without(step, waits)
     if retried:
         names = listed([other.step_id for other in retried])

@@ -6,6 +6,7 @@ from typing import Any
 from flow_store import Attempt, Parent, PastAttempt, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.views.definition import shape_of
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import dump_json
@@ -41,6 +42,7 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "error": run.error,
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        "finally_after": None if run.finally_after is None else run.finally_after.value,
         "parent": parent_json(run.parent),
     }
 
@@ -83,6 +85,7 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
     attempt = latest_attempt(run, step)
     return {
         "id": step.step_id,
+        "in_finally": step.step_id in shape_of(run.definition).finally_ids,
         "run_key": shown_key(run.run_key, step),
         "status": step.status.value,
         "attempt_no": step.attempt_no,

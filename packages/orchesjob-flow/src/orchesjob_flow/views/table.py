@@ -10,6 +10,8 @@ from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, r
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views import terminal
+from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import clock_time, cut, visible, width
@@ -38,7 +40,7 @@ COMFORT = 30
 
 def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
     """Draw a run as it is at the Unix time `wall`; columns are padded by display width."""
-    rows = [step_row(run, step, wall, colour=colour) for step in run.steps]
+    rows = [step_row(run, step, wall, colour=colour) for step in in_order(run)]
     table = tabulate.tabulate(rows, COLUMNS, tablefmt="simple", disable_numparse=True)
     lines = [*header(run, runner, wall, colour=colour), "", *table.splitlines()]
     return "\n".join(line.rstrip() for line in lines)
@@ -57,7 +59,7 @@ def fitted_table(
     head = [*header(run, runner, wall, colour=colour), ""]
     heads_and_rule = 2
     room = len(run.steps) if lines is None else lines - len(head) - heads_and_rule
-    steps, rest = most_urgent(run.steps, room)
+    steps, rest = most_urgent(in_order(run), room)
     rows = [step_row(run, step, wall, colour=colour) for step in steps]
     heads, *cells = narrowed([COLUMNS, *rows], columns)
     table = tabulate.tabulate(cells, heads, tablefmt="simple", disable_numparse=True)
@@ -124,12 +126,27 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         yield f"Error: {visible(run.error)}"
     if run.status.is_terminal:
         return
-    if run.cancel is not None:
+    if is_tidying(run):
+        hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
+        yield f"Ending: {visible(ending_words(run))}{hint}"
+    elif run.cancel is not None:
         yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
-    if runner is None and run.cancel is not None:
+    if runner is None and run.cancel is not None and not is_tidying(run):
         yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
     elif runner is None:
         yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
+
+
+def in_order(run: Run) -> Sequence[Step]:
+    """List the steps, those of `finally` last."""
+    finally_ids = shape_of(run.definition).finally_ids
+    return sorted(run.steps, key=lambda step: step.step_id in finally_ids)
+
+
+def step_cell(run: Run, step: Step) -> str:
+    """Name a step; one of `finally` is set apart (rule 10.1)."""
+    name = visible(step.step_id)
+    return f"finally: {name}" if step.step_id in shape_of(run.definition).finally_ids else name
 
 
 def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
@@ -137,7 +154,7 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
     attempt = latest_attempt(run, step)
     ended = step.finished_at if attempt is None else attempt.finished_at
     return (
-        visible(step.step_id),
+        step_cell(run, step),
         marked(step.status, colour=colour),
         f"{step.attempt_no}/{step.max_retries}",
         "-" if step.started_at is None else duration(step.started_at, ended, wall),
@@ -177,8 +194,9 @@ def run_row(
     run: RunSummary, runner: Holder | None, wall: float, level: int = 0, *, colour: bool
 ) -> tuple[str, ...]:
     """Draw one run; what is inside another is set in."""
+    tidying = run.finally_after is not None and not run.status.is_terminal
     return (
-        marked(run.status, colour=colour),
+        f"{marked(run.status, colour=colour)}{' (finally)' if tidying else ''}",
         f"{INSIDE * level}{visible(run.run_key)}",
         visible(run.flow_id),
         f"{run.done}/{run.total}",

@@ -1,0 +1,231 @@
+"""The second list of steps, which run when all others have ended (rule 10.1)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import FlowSpec, differences, holds, json_schema, parse_flow
+
+type Complaints = Callable[..., list[str]]
+
+STEPS = "{id: a, command: [x]}, {id: b, command: [x], when: a.failed}"
+
+
+def text_of(*finally_: str, steps: str = STEPS) -> str:
+    return "\n".join(
+        ["flow_id: f", f"steps: [{steps}]", "finally:", *(f"- {step}" for step in finally_)]
+    )
+
+
+def read(*finally_: str, steps: str = STEPS) -> FlowSpec:
+    return parse_flow(text_of(*finally_, steps=steps))
+
+
+def test_they_are_written_as_other_steps() -> None:
+    """Every field has its meaning; the time of each is bounded (rule 10.1)."""
+    flow = read(
+        "{id: c, command: [tidy, 5], when: !a, retries: 2, timeout_sec: 1m}",
+        "{id: d, command: [x], depends_on: [c]}",
+    )
+    assert [step.id for step in flow.steps] == ["a", "b"]
+    assert [step.id for step in flow.all_steps] == ["a", "b", "c", "d"]
+    assert flow.finally_ids == {"c", "d"}
+    assert flow.step("c").command == ("tidy", "5")
+    assert flow.step("c").waits_for == ("a",)
+    assert [step.timeout_sec for step in flow.all_steps] == [None, None, 60.0, 600.0]
+    assert [[step.id for step in rank] for rank in flow.ranks] == [["a"], ["b"]]
+    assert [[step.id for step in rank] for rank in flow.finally_ranks] == [["c"], ["d"]]
+
+
+def test_a_flow_may_have_none() -> None:
+    """An empty list is the same as none (rule 10.1)."""
+    without = parse_flow(f"flow_id: f\nsteps: [{STEPS}]")
+    assert parse_flow(f"flow_id: f\nsteps: [{STEPS}]\nfinally: []") == without
+    assert "finally" not in without.to_json()
+
+
+WRONG = [
+    (
+        text_of("{id: a, command: [x]}"),
+        "f:4:8: finally[0].id: duplicate id: steps[0] already has it",
+    ),
+    (
+        text_of("{id: c, command: [x]}", "{id: c, command: [x]}"),
+        "f:5:8: finally[1].id: duplicate id: finally[0] already has it",
+    ),
+    (
+        text_of("{id: c, command: [x]}", steps="{id: a, command: [x], depends_on: [c]}"),
+        (
+            'f:2:44: steps[0].depends_on[0]: "c" is a step of finally, which begins only when '
+            "every step of steps has ended; move one of the two into the other list"
+        ),
+    ),
+    (
+        text_of("{id: c, command: [x]}", steps="{id: a, command: [x], when: !c}"),
+        (
+            'f:2:37: steps[0].when: "c" is a step of finally, which begins only when every step of '
+            "steps has ended; move one of the two into the other list"
+        ),
+    ),
+    (
+        text_of("{id: cc, command: [x]}", steps="{id: a, command: [x], when: ccc}"),
+        'f:2:37: steps[0].when: unknown step "ccc"',
+    ),
+    (
+        text_of("{id: c, command: [x], when: aa}"),
+        'f:4:31: finally[0].when: unknown step "aa"; did you mean "a"?',
+    ),
+    (
+        text_of("{id: c, command: [x], when: always}"),
+        (
+            "f:4:31: finally[0].when: unknown step \"always\"; leave 'when' out: "
+            "a step of 'finally' runs however the others have ended"
+        ),
+    ),
+    (
+        text_of(steps="{id: a, command: [x]}, {id: b, command: [x], when: a.cancelled}")[:-9],
+        (
+            "f:2:60: steps[1].when: unknown predicate 'cancelled': only the steps of 'finally' can "
+            "ask that, since after a cancel no other step begins; the predicates are succeeded, "
+            "failed, skipped, finished\n"
+            "    a.cancelled\n"
+            "      ^^^^^^^^^"
+        ),
+    ),
+    (
+        text_of("{id: c, command: [x], when: a.aborted}"),
+        (
+            "f:4:31: finally[0].when: unknown predicate 'aborted': write 'cancelled'; the "
+            "predicates are succeeded, failed, skipped, finished, cancelled\n"
+            "    a.aborted\n"
+            "      ^^^^^^^"
+        ),
+    ),
+    (
+        text_of("{id: c, command: [x], when: d}", "{id: d, command: [x], when: c}"),
+        "f:4:8: finally[0]: dependency cycle detected: c -> d -> c",
+    ),
+    (
+        text_of("{id: c, comand: [x]}"),
+        (
+            'f:4:3: finally[0]: a step needs the key "command" or "script"\n'
+            'f:4:11: finally[0].comand: unknown key; did you mean "command"?'
+        ),
+    ),
+    ("flow_id: f\nfinally: [{id: c, command: [x]}]", 'f:1:1: a flow needs the key "steps"'),
+    (
+        "flow_id: f\nsteps: []\nfinally: [{id: c, command: [x]}]",
+        (
+            "f:2:8: steps: must not be empty: write a list such as "
+            "[{id: hello, command: [echo, hello]}]"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problems"), WRONG, ids=range(len(WRONG)))
+def test_what_is_wrong_is_said_where_it_is(
+    complaints: Complaints, text: str, problems: str
+) -> None:
+    """No step waits for one of `finally`; ids are unique in the whole file (rules 2.7 and 10.1)."""
+    assert "\n".join(complaints(text)) == problems
+
+
+@pytest.mark.parametrize(
+    ("predicate", "true_of"),
+    [
+        (None, set()),
+        ("cancelled", {"CANCELLED"}),
+        ("finished", {"CANCELLED", "FAILED"}),
+        ("failed", {"FAILED"}),
+    ],
+)
+def test_what_a_cancelled_step_makes_true(predicate: str | None, true_of: set[str]) -> None:
+    """Of a cancelled step, `A` is false and `A.finished` and `A.cancelled` are true (10.1)."""
+    assert {status for status in ("CANCELLED", "FAILED") if holds(predicate, status)} == true_of
+
+
+@pytest.mark.parametrize(
+    ("fields", "condition", "waits_for"),
+    [
+        ("when: any(failed)", "a.failed || b.failed", ("a", "b")),
+        ("when: any(cancelled), depends_on: []", "a.cancelled || b.cancelled", ("a", "b")),
+        ("when: none(failed) && d", "!(a.failed || b.failed) && d", ("a", "b", "d")),
+        ("when: any(failed), depends_on: [b]", "b.failed", ("b",)),
+        ("when: b.cancelled", "b.cancelled", ("b",)),
+    ],
+)
+def test_without_depends_on_a_call_asks_all_steps(
+    fields: str, condition: str, waits_for: tuple[str, ...]
+) -> None:
+    """`any`, `all` and `none` range over `steps`, and not over `finally` (rule 10.1)."""
+    flow = read(f"{{id: c, command: [x], {fields}}}", "{id: d, command: [x]}")
+    assert str(flow.step("c").condition) == condition
+    assert flow.step("c").waits_for == waits_for
+    again = FlowSpec.from_json(flow.to_json())
+    assert again == flow
+    assert str(again.step("c").condition) == condition
+
+
+DIFFERENT = [
+    ("{id: c, command: [x]}", "{id: c, command: [x], timeout_sec: 600}", ()),
+    (
+        "{id: c, command: [x], when: any(failed)}",
+        "{id: c, command: [x], when: a.failed || b.failed}",
+        (),
+    ),
+    (
+        "{id: c, command: [x]}",
+        "{id: c, command: [x], timeout_sec: 5}",
+        ('step "c": timeout_sec was 600 and is now 5',),
+    ),
+    (
+        "{id: c, command: [x]}",
+        "{id: d, command: [x]}",
+        ('step "c" was removed', 'step "d" was added'),
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "sentences"), DIFFERENT, ids=range(len(DIFFERENT)))
+def test_two_flows_differ_in_what_they_do(old: str, new: str, sentences: tuple[str, ...]) -> None:
+    """Their steps are compared as all others are (rules 4.4 and 10.1)."""
+    assert differences(read(old), read(new)) == sentences
+
+
+def test_a_step_that_is_moved_does_something_else() -> None:
+    """In the other list the same step is decided at another time (rules 4.4 and 10.1)."""
+    of_steps = read("{id: c, command: [x]}", steps=f"{STEPS}, {{id: d, command: [x]}}")
+    moved = read("{id: c, command: [x]}", "{id: d, command: [x], timeout_sec: 600}")
+    assert differences(of_steps, moved) == (
+        'step "d" was moved to finally',
+        'step "d": timeout_sec was not set and is now 600',
+    )
+    assert differences(moved, of_steps)[0] == 'step "d" was moved to steps'
+
+
+def test_the_outcome_is_in_their_environment() -> None:
+    """Only a step of `finally` is told how the others have ended (rule 10.1)."""
+    flow = read("{id: c, command: [x]}")
+    told, untold = (
+        flow.environment(flow.step(step_id), run_key="k", attempt=1, failed=(), outcome=outcome)
+        for step_id, outcome in (("c", "TIMED_OUT"), ("a", None))
+    )
+    assert told["ORCHESJOB_FLOW_OUTCOME"] == "TIMED_OUT"
+    assert "ORCHESJOB_FLOW_OUTCOME" not in untold
+
+
+def test_the_schema_knows_their_default() -> None:
+    """An editor shows the `timeout_sec` that they have without giving one (rules 9.2, 10.1)."""
+    properties = json_schema()["properties"]
+    assert properties["finally"]["items"]["properties"]["timeout_sec"]["default"] == 600.0
+    assert "default" not in properties["steps"]["items"]["properties"]["timeout_sec"]
+
+
+def test_defaults_are_theirs_too() -> None:
+    """What `defaults` gives, it gives to all steps; only then comes their own default (2.11)."""
+    text = text_of("{id: c, command: [x]}", "{id: d, command: [x], timeout_sec: 5}")
+    assert [step.timeout_sec for step in parse_flow(text).finally_] == [600.0, 5.0]
+    limited = parse_flow(f"defaults: {{timeout_sec: 2h, retries: 1}}\n{text}")
+    assert [step.timeout_sec for step in limited.all_steps] == [7200.0, 7200.0, 7200.0, 5.0]
+    assert {step.retries for step in limited.all_steps} == {1}

@@ -1,0 +1,202 @@
+"""The steps of `finally` run when all others have ended, in whatever way (rule 10.1)."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import outcomes
+from support.flow import Flow
+from support.gate import Gate
+
+SAY = 'echo "$ORCHESJOB_FLOW_OUTCOME: $ORCHESJOB_FLOW_FAILED_STEPS"'
+TIDY: dict[str, Any] = {"id": "tidy", "command": ["sh", "-c", SAY]}
+ALERT = {"id": "alert", "command": ["true"], "when": "any(failed)"}
+NOTE = {"id": "note", "command": ["true"], "when": "tidy && any(cancelled)"}
+FINALLY: list[dict[str, Any]] = [TIDY, ALERT, NOTE]
+
+
+def write(flow: Flow, *steps: dict[str, Any], finally_: list[dict[str, Any]], **fields: Any) -> str:
+    """Write a flow file with these steps, and those of `finally`."""
+    return flow.write(*steps, **{**fields, "finally": finally_})
+
+
+def said(run: Any, step_id: str = "tidy") -> str:
+    """Return what a step has printed."""
+    step = next(step for step in run["steps"] if step["id"] == step_id)
+    return Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "outcome", "expected"),
+    [
+        ("true", "SUCCEEDED", "SUCCEEDED:", {"alert": "SKIPPED", "note": "SKIPPED"}),
+        ("false", "FAILED", "FAILED: a", {"alert": "SUCCEEDED", "note": "SKIPPED"}),
+    ],
+)
+def test_an_end_of_its_own(
+    each_flow: Flow, command: str, status: str, outcome: str, expected: dict[str, str]
+) -> None:
+    """They begin after all steps, know how these have ended, and leave that as it is."""
+    steps = [{"id": "a", "command": [command]}, {"id": "b", "command": ["true"], "when": "a"}]
+    flow_file = write(each_flow, *steps, finally_=FINALLY)
+    run = each_flow.start("k", flow_file, code=int(status != "SUCCEEDED"))
+    assert (run["status"], said(run)) == (status, outcome)
+    assert {name: outcomes(run)[name] for name in expected} == expected
+    by_id = {step["id"]: step for step in run["steps"]}
+    assert by_id["tidy"]["started_at"] >= by_id["a"]["finished_at"]
+    assert [step["in_finally"] for step in run["steps"]] == [False, False, True, True, True]
+    assert run["finally_after"] == outcome.partition(":")[0]
+
+
+def test_a_timeout(each_flow: Flow) -> None:
+    """They run although the time of the run is over, and the run stays one that timed out."""
+    steps = [{"id": "a", "command": ["sleep", "600"]}]
+    flow_file = write(each_flow, *steps, timeout_sec=0.5, finally_=FINALLY)
+    run = each_flow.start("k", flow_file, code=1)
+    assert (run["status"], run["error"]) == ("FAILED", "timed out after 0.5 s")
+    assert said(run) == "TIMED_OUT:"
+    assert outcomes(run) == {
+        "a": "CANCELLED",
+        "tidy": "SUCCEEDED",
+        "alert": "SKIPPED",
+        "note": "SUCCEEDED",
+    }
+
+
+def waiting_tidy(gate: Gate) -> dict[str, Any]:
+    """Return a step of `finally` that waits at the gate."""
+    return {"id": "tidy", "command": gate.command(SAY)}
+
+
+def test_a_cancel_waits_and_says_so(each_flow: Flow, gate: Gate) -> None:
+    """`cancel` returns when they have ended; meanwhile the run is RUNNING and says why."""
+    steps = [{"id": "a", "command": gate.command()}]
+    flow_file = write(each_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    each_flow.ask("start", "-d", "--run-key=k", flow_file)
+    gate.await_arrival()
+    cancel = each_flow.spawn("cancel", "--run-key=k")
+    gate.await_arrival()
+    assert cancel.stderr is not None
+    news = "cancelled; finally: tidy is running"
+    assert cancel.stderr.readline() == (
+        f"orchesjob-flow: run 'k': {news}; `cancel --now` ends that too\n"
+    )
+    assert each_flow.status("k")["status"] == "RUNNING"
+    table = each_flow.run("status", "--run-key=k", "--format=table").stdout
+    assert f"Ending: {news} (a second `orchesjob-flow cancel` ends that too)\n" in table
+    assert "\nfinally: tidy  > RUNNING" in table
+    assert "> RUNNING (finally)" in each_flow.run("list", "--format=table").stdout
+    gate.let_through()
+    assert cancel.wait() == 0
+    run = each_flow.status("k")
+    assert (run["status"], said(run)) == ("CANCELLED", "CANCELLED:")
+    assert outcomes(run) == {"a": "CANCELLED", "tidy": "SUCCEEDED", "note": "SUCCEEDED"}
+
+
+@pytest.mark.parametrize("words", [[], ["--now"]], ids=["second", "now"])
+def test_a_second_cancel_ends_them_too(each_flow: Flow, gate: Gate, words: list[str]) -> None:
+    """So does `--now`; both calls return, and nothing is left."""
+    steps = [{"id": "a", "command": gate.command()}]
+    flow_file = write(each_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    each_flow.ask("start", "-d", "--run-key=k", flow_file)
+    gate.await_arrival()
+    first = each_flow.spawn("cancel", "--run-key=k")
+    gate.await_arrival()
+    run = each_flow.ask("cancel", "--run-key=k", *words)
+    assert first.completed().returncode == 0
+    assert run["status"] == "CANCELLED"
+    assert outcomes(run) == dict.fromkeys(["a", "tidy", "note"], "CANCELLED")
+    assert not each_flow.orchesjob.processes()
+
+
+def test_now_lets_none_begin(flow: Flow, gate: Gate) -> None:
+    """`cancel --now` while the steps run ends the run without its `finally`."""
+    flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)
+    flow.ask("start", "-d", "--run-key=k", flow_file)
+    gate.await_arrival()
+    run = flow.ask("cancel", "--run-key=k", "--now")
+    assert set(outcomes(run).values()) == {"CANCELLED"}
+    assert flow.orchesjob.run("status", "--run-key=k:tidy:1").returncode == 3
+
+
+def test_a_cancel_without_a_runner_runs_them(flow: Flow, gate: Gate) -> None:
+    """Where no runner lives, `cancel` itself ends the steps, and then does what is left."""
+    flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)
+    flow.abandon(flow_file, gate)
+    run = flow.ask("cancel", "--run-key=k")
+    assert (run["status"], said(run)) == ("CANCELLED", "CANCELLED:")
+
+
+def test_an_interrupted_runner_is_no_end(flow: Flow, gate: Gate) -> None:
+    """After Ctrl-C the steps run on; `finally` begins when somebody has resumed the run."""
+    flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=[TIDY])
+    runner = flow.spawn("start", "--run-key=k", flow_file)
+    gate.await_arrival()
+    flow.await_job("k")
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait() == 130
+    run = flow.status("k")
+    assert outcomes(run) == {"a": "RUNNING", "tidy": "PENDING"}
+    assert run["steps"][1]["reason"] == "waits for the end of all steps: a RUNNING"
+    gate.let_through()
+    assert said(flow.ask("resume", "--run-key=k")) == "SUCCEEDED:"
+
+
+def test_a_retry_runs_them_again(flow: Flow) -> None:
+    """Each ending has its own; what has succeeded before is not run again (rule 9.7)."""
+    steps = [{"id": "a", "command": ["true"]}, {"id": "b", "command": ["sh", "-c", "exit $CODE"]}]
+    flow_file = write(flow, *steps, env={"CODE": "1"}, finally_=FINALLY)
+    assert said(flow.start("k", flow_file, code=1)) == "FAILED: b"
+    run = flow.ask("retry", "--run-key=k", "--env=CODE=0")
+    assert (run["status"], said(run)) == ("SUCCEEDED", "SUCCEEDED:")
+    assert [step["attempt_no"] for step in run["steps"]] == [1, 2, 2, 1, 0]
+    assert outcomes(run)["alert"] == "SKIPPED"
+
+
+def test_explained(flow: Flow, gate: Gate) -> None:
+    """`explain` says what they wait for, and what their conditions say so far (rule 9.4)."""
+    flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)
+    flow.ask("start", "-d", "--run-key=k", flow_file)
+    gate.await_arrival()
+    flow.await_job("k")
+    lines = flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()
+    waits = "PENDING: waits for the end of all steps: a RUNNING"
+    assert lines[1] == f"tidy {waits}"
+    assert lines[2] == f"alert {waits}; `a.failed` is undecided (a RUNNING)"
+    gate.let_through()
+    flow.ask("wait", "--run-key=k")
+    answer = flow.run("explain", "--run-key=k", "--format=table", "alert").stdout
+    assert answer.splitlines()[0] == "alert SKIPPED: `a.failed` is false (a SUCCEEDED)"
+
+
+def test_progress(flow: Flow) -> None:
+    """A line says when they begin, and after what (rule 9.14)."""
+    flow_file = write(flow, {"id": "a", "command": ["false"]}, finally_=[TIDY])
+    shown = flow.run("start", "--run-key=k", "--progress=plain", flow_file).stderr
+    words = [line.split(" ", 1)[1] for line in shown.splitlines()]
+    assert "k failed; now its finally" in words
+    assert words.index("k failed; now its finally") < words.index("tidy SUCCEEDED")
+
+
+def test_drawn(flow: Flow) -> None:
+    """`graph` sets them apart, in every form, and `validate` counts them (rules 9.1, 9.3)."""
+    flow_file = write(flow, {"id": "a", "command": ["true"]}, finally_=FINALLY)
+    assert flow.run("graph", flow_file).stdout == (
+        "Flow: f\n\n"
+        "Rank       Step   Runs\n"
+        "---------  -----  ------------------------\n"
+        "1          a      at once\n"
+        "finally    tidy   at the end\n"
+        "           alert  when a.failed\n"
+        "finally 2  note   when tidy && a.cancelled\n"
+    )
+    mermaid = flow.run("graph", "--format=mermaid", flow_file).stdout
+    assert '    subgraph finally\n        s1["tidy"]\n' in mermaid
+    assert "\n    end\n    s0 --> s2\n" in mermaid
+    dot = flow.run("graph", "--format=dot", flow_file).stdout
+    assert "    subgraph cluster_finally {" in dot
+    valid = flow.run("validate", "--format=table", flow_file).stdout
+    assert valid == f"{flow_file}: valid: f, 1 step and 3 in finally\n"
+    assert flow.ask("validate", flow_file)["files"][0]["finally"] == 3
