@@ -205,6 +205,15 @@ def test_progress(flow: Flow) -> None:
     assert "--run-key" in flow.refusal("doctor", "--all", "--run-key=k")["error"]
 
 
+def test_a_place_for_calls_that_is_not_ours(flow: Flow) -> None:
+    """A lock that no runner would take is a problem, and named (rule 5.11)."""
+    flow.start("k", flow.write(*STEPS), code=1)
+    place = flow.home / "locks" / "aborts-1.place"
+    place.symlink_to(flow.folder / "elsewhere")
+    (problem,) = problems(examine(flow, code=1))
+    assert f"{place} is not a regular file" in problem
+
+
 def test_table(flow: Flow) -> None:
     """The table has a line for each check, which begins with its mark."""
     flow.start("k", flow.write(*STEPS), code=1)

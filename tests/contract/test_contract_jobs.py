@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchesjob_client import (
+    Hold,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -54,7 +55,7 @@ def test_surroundings_of_the_command(orchesjob: Orchesjob, tmp_path: Path) -> No
             orchesjob,
             *("sh", "-c", "pwd; echo $STEP; readlink /proc/$$/fd/0; ls /proc/$$/fd; sleep 60"),
             cwd=str(tmp_path / "there"),
-            inherit_fd=lock.fileno(),
+            hold=Hold([lock.fileno()]),
         )
     # Neither worker nor command has kept the lock, though both live.
     with (tmp_path / "lock").open("w") as lock:

@@ -131,11 +131,12 @@ def test_planted_for_a_reader(flow: Flow, plant: Plant) -> None:
     assert not victim.exists() or victim.read_bytes() == b""
 
 
-def test_planted_for_calls(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """Without its calls lock a runner makes no call (rule 4.5)."""
+@pytest.mark.parametrize("name", ["k.calls", "calls.line", "calls-1.place", "aborts-2.place"])
+def test_planted_for_calls(flow: Flow, fake_orchesjob: FakeOrchesjob, name: str) -> None:
+    """Without its calls lock, and the places for calls, a runner makes no call (4.5, 5.11)."""
     flow.home.mkdir(mode=0o700)
     (flow.home / "locks").mkdir(mode=0o700)
-    pipe(flow.home / "locks" / "k.calls", flow.folder)
+    pipe(flow.home / "locks" / name, flow.folder)
     assert (
         "is not a regular file" in flow.refusal("start", "--run-key=k", flow.write(TRUE))["error"]
     )

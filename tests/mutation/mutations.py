@@ -297,8 +297,8 @@ MUTATIONS = (
     Mutation(
         "one call that hangs ends the runner",
         f"{ENGINE}/turn.py",
-        "        limit = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec\n",
-        "        limit = (limits.call_sec + allow_sec) / 2\n",
+        "call_limit_sec = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec\n",
+        "call_limit_sec = (limits.call_sec + allow_sec) / 2\n",
     ),
     Mutation(
         "a call may hang for as long as the patience lasts",
@@ -320,6 +320,60 @@ MUTATIONS = (
         "    os.killpg(process.pid, signal.SIGKILL)\n",
         "    process.kill()\n",
         "tests/faults/test_hanging_calls.py",
+    ),
+    Mutation(
+        "waiting for a place uses up patience",
+        f"{ENGINE}/patience.py",
+        "        attempt.trouble.since += turn.now.mono - attempt.call_since\n",
+        "        attempt.trouble.since += 0.0\n",
+    ),
+    Mutation(
+        "the time of a call begins when it is asked for",
+        f"{ENGINE}/turn.py",
+        "        if not call.takes_a_place:\n",
+        "        if call:\n",
+    ),
+    Mutation(
+        "a cancel waits for the crowd",
+        f"{ENGINE}/calls.py",
+        "attempt.call is Call.START and attempt.call_until is None",
+        "attempt.call is None and attempt.call_until is None",
+        "packages/orchesjob-flow/tests/simulation/test_cancelling.py",
+    ),
+    Mutation(
+        "a runner that has stopped calls orchesjob when it has a place",
+        f"{SHELL}/runner/performer.py",
+        "        for ticket in self._tickets.values():\n            ticket.use()\n",
+        "",
+        "packages/orchesjob-flow/tests/runner/test_performer.py",
+    ),
+    Mutation(
+        "a call does not hold its place",
+        f"{SHELL}/runner/performer.py",
+        "Hold((*place.descriptors, *locks), place.leave)",
+        "Hold(locks, place.leave)",
+        "packages/orchesjob-flow/tests/runner/test_performer.py",
+    ),
+    Mutation(
+        "a runner that is stopped keeps the places of its calls",
+        f"{SHELL}/runner/performer.py",
+        "Hold((*place.descriptors, *locks), place.leave)",
+        "Hold((*place.descriptors, *locks))",
+        "packages/orchesjob-flow/tests/runner/test_performer.py",
+    ),
+    Mutation(
+        "a crowd takes more places than there are",
+        f"{SHELL}/home/places.py",
+        "            if time.monotonic() >= until:\n",
+        "            if time.monotonic() >= until - 1e6:\n",
+        "packages/orchesjob-flow/tests/home/test_places.py",
+    ),
+    Mutation(
+        "a foreign lock in the stead of a place is noticed when it is too late",
+        f"{SHELL}/home/places.py",
+        "            problem = find_foreign(path.lstat())\n",
+        "            problem = None if path.lstat() else str(find_foreign)\n",
+        "tests/commands/test_doctor.py",
     ),
     Mutation(
         "a start of an earlier boot is repeated",
@@ -398,12 +452,11 @@ MUTATIONS = (
         "tests/commands/test_detach.py",
     ),
     Mutation(
-        "a start under way does not hold up the next runner",
+        "a start does not hold the lock of the calls",
         f"{SHELL}/runner/performer.py",
-        "                start_timeout_sec=effect.start_timeout_sec,\n"
-        "                inherit_fd=self._calls_lock,\n",
-        "                start_timeout_sec=effect.start_timeout_sec,\n",
-        "-m long tests/faults/test_bad_answers.py",
+        "hold=self._hold(place, self._calls_lock),\n                cgroup=cgroup,\n",
+        "hold=self._hold(place),\n                cgroup=cgroup,\n",
+        "tests/faults/test_hanging_calls.py -k dead",
     ),
     Mutation(
         "the processes of an attempt have no mark",

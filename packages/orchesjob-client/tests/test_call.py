@@ -20,6 +20,7 @@ from orchesjob_client import (
     CallLimits,
     CallRefused,
     CallTimedOut,
+    Hold,
     OrchesjobClient,
     OrchesjobError,
     OrchesjobMissing,
@@ -211,9 +212,9 @@ def test_inherited_descriptor(
     with (tmp_path / "lock").open("w") as lock, (tmp_path / "private").open("w") as private:
         os.set_inheritable(private.fileno(), True)
         if call == "start":
-            client.start("k", ["true"], inherit_fd=lock.fileno())
+            client.start("k", ["true"], hold=Hold([lock.fileno()]))
         else:
-            client.abort(job_key="k", inherit_fd=lock.fileno())
+            client.abort(job_key="k", hold=Hold([lock.fileno()]))
     files = (tmp_path / "files").read_text(encoding="utf-8").splitlines()
     assert str(tmp_path / "lock") in files
     assert str(tmp_path / "private") not in files

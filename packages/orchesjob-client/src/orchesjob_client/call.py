@@ -11,7 +11,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import IO
 
@@ -37,6 +37,27 @@ _REAP_SEC = 5.0
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@attrs.frozen
+class Hold:
+    """Descriptors that the process of a call shares while it lives, such as those of held locks.
+
+    Attributes:
+        descriptors: They stay open here; the process has its own.
+        handed_over: Is called as soon as the process has them, so that the caller may close its.
+    """
+
+    descriptors: Sequence[int] = ()
+    handed_over: Callable[[], None] = _nothing
+
+
+NOTHING = Hold()
+"""What a call holds that has nothing to hold."""
+
+
 @attrs.frozen
 class Finished:
     """A call that ended by itself.
@@ -59,7 +80,7 @@ def run(  # noqa: PLR0913 - a call consists of six things
     limit_sec: float,
     env: Mapping[str, str],
     cwd: str | None = None,
-    inherit_fd: int | None = None,
+    hold: Hold = NOTHING,
     cgroup: int | None = None,
 ) -> Finished:
     """Run `argv` in a session of its own, without stdin, and wait for its end.
@@ -70,7 +91,7 @@ def run(  # noqa: PLR0913 - a call consists of six things
         limit_sec: After this time the process and its group are killed.
         env: The whole environment.
         cwd: The directory to run in; None is the caller's.
-        inherit_fd: A descriptor that the process shares, such as that of a held lock.
+        hold: What the process holds while it lives.
         cgroup: A descriptor of the cgroup that the process joins before it runs (`cgroups`).
 
     Raises:
@@ -81,7 +102,8 @@ def run(  # noqa: PLR0913 - a call consists of six things
         BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
     """
     deadline = time.monotonic() + limit_sec
-    process = _spawn(call, argv, env=env, cwd=cwd, inherit_fd=inherit_fd, cgroup=cgroup)
+    process = _spawn(call, argv, env=env, cwd=cwd, descriptors=hold.descriptors, cgroup=cgroup)
+    hold.handed_over()
     stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
     try:
         if not _finish(process, stdout, stderr, deadline):
@@ -127,7 +149,7 @@ def _spawn(  # noqa: PLR0913 - what a process gets
     *,
     env: Mapping[str, str],
     cwd: str | None,
-    inherit_fd: int | None,
+    descriptors: Sequence[int],
     cgroup: int | None,
 ) -> subprocess.Popen[bytes]:
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
@@ -143,7 +165,7 @@ def _spawn(  # noqa: PLR0913 - what a process gets
             bufsize=0,
             env=passed_variables(env),
             cwd=cwd,
-            pass_fds=() if inherit_fd is None else (inherit_fd,),
+            pass_fds=descriptors,
             start_new_session=True,
             # Only the process itself can be in it before it has begun anything.
             preexec_fn=None if cgroup is None else partial(join, cgroup),  # noqa: PLW1509 - see it

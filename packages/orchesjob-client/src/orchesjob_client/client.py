@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from orchesjob_client import call, exit_codes
+from orchesjob_client.call import NOTHING, Hold
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.errors import (
     BadAnswer,
@@ -58,7 +59,7 @@ class OrchesjobClient:
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
         start_timeout_sec: float | None = None,
-        inherit_fd: int | None = None,
+        hold: Hold = NOTHING,
         cgroup: int | None = None,
     ) -> JobReport:
         """Start `command` under `job_key`, or find the job that the key has already.
@@ -71,7 +72,7 @@ class OrchesjobClient:
             cwd: The command's directory.
             env: The command's whole environment; None is the caller's.
             start_timeout_sec: How long orchesjob waits for the command to run; None is its default.
-            inherit_fd: A descriptor that is held until this call has ended.
+            hold: Descriptors that are held until this call has ended.
             cgroup: A descriptor of the cgroup in which the job runs; None is the caller's cgroup.
 
         Raises:
@@ -95,24 +96,28 @@ class OrchesjobClient:
             limit_sec=self._limits.start_sec + max(0, wait_sec),
             env=environment,
             cwd=cwd,
-            inherit_fd=inherit_fd,
+            hold=hold,
             cgroup=cgroup,
         )
         return _one_job("orchesjob start", finished, job_key=job_key)
 
-    def status(self, job_key: str, *, env: Mapping[str, str] | None = None) -> JobReport | None:
+    def status(
+        self, job_key: str, *, env: Mapping[str, str] | None = None, hold: Hold = NOTHING
+    ) -> JobReport | None:
         """Ask for the latest job under `job_key`; None if orchesjob does not know the key.
 
         Raises:
             OrchesjobError: No usable answer, which says nothing about the job.
         """
         words = ["status", _key_option("orchesjob status", job_key)]
-        finished = self._ask("orchesjob status", words, env=env)
+        finished = self._ask("orchesjob status", words, env=env, hold=hold)
         if finished.exit_code == exit_codes.NOT_FOUND:
             return None
         return _one_job("orchesjob status", finished, job_key=job_key)
 
-    def running(self, *, env: Mapping[str, str] | None = None) -> tuple[JobReport, ...]:
+    def running(
+        self, *, env: Mapping[str, str] | None = None, hold: Hold = NOTHING
+    ) -> tuple[JobReport, ...]:
         """Ask for every active job of the home, whoever started it.
 
         A job that is missing here has ended, was lost, or never existed.
@@ -121,7 +126,7 @@ class OrchesjobClient:
             OrchesjobError: No usable answer.
         """
         name = "orchesjob status --running"
-        finished = self._ask(name, ["status", "--running"], env=env)
+        finished = self._ask(name, ["status", "--running"], env=env, hold=hold)
         if finished.exit_code != 0:
             raise _error(name, finished)
         documents = parse_json(finished.stdout, call=name)
@@ -136,7 +141,7 @@ class OrchesjobClient:
         job_id: str | None = None,
         grace_sec: float | None = None,
         reason: str | None = None,
-        inherit_fd: int | None = None,
+        hold: Hold = NOTHING,
         env: Mapping[str, str] | None = None,
     ) -> JobReport:
         """End a job: TERM, the grace, KILL. The answer does not prove that the job is dead.
@@ -147,7 +152,7 @@ class OrchesjobClient:
                 are given.
             grace_sec: Seconds between TERM and KILL; None is orchesjob's default.
             reason: A text that orchesjob keeps with the job.
-            inherit_fd: A descriptor that is held until this call has ended.
+            hold: Descriptors that are held until this call has ended.
             env: The call's whole environment; None is the caller's.
 
         Raises:
@@ -171,7 +176,7 @@ class OrchesjobClient:
             [self._executable, *words],
             limit_sec=self._limits.abort_sec + max(0, wait_sec),
             env=in_utf8(self._environment(env)),
-            inherit_fd=inherit_fd,
+            hold=hold,
         )
         if finished.exit_code == exit_codes.NOT_FOUND:
             raise JobNotFound(name, _message(finished))
@@ -217,13 +222,19 @@ class OrchesjobClient:
         return match[1]
 
     def _ask(
-        self, name: str, words: Sequence[str], *, env: Mapping[str, str] | None
+        self,
+        name: str,
+        words: Sequence[str],
+        *,
+        env: Mapping[str, str] | None,
+        hold: Hold = NOTHING,
     ) -> call.Finished:
         return call.run(
             name,
             [self._executable, *words],
             limit_sec=self._limits.status_sec,
             env=in_utf8(self._environment(env)),
+            hold=hold,
         )
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:

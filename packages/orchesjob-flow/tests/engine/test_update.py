@@ -20,12 +20,14 @@ from orchesjob_flow.engine.effects import (
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
+    CallBegan,
     CallUnanswered,
     CancelSeen,
     Event,
     JobExited,
     RunnerStarted,
     StartAnswered,
+    StartCalledOff,
     StatusAnswered,
     SurvivorsSeen,
     Timer,
@@ -88,6 +90,8 @@ def test_answers_that_nobody_waits_for(run: RunState, event: Event) -> None:
 LATE: list[Event] = [
     *STALE,
     StartAnswered(FIRST, report("FAILED")),
+    StartCalledOff(FIRST),
+    CallBegan(FIRST),
     CallUnanswered(FIRST, CallFailed("orchesjob start", "locked")),
     JobExited(FIRST),
     TimerDue(Timer.TIMEOUT, FIRST),
@@ -113,6 +117,27 @@ def test_nothing_happens_after_the_end(run: RunState, event: Event) -> None:
     assert run.status == "SUCCEEDED"
     decision = update(run, event, NOW)
     assert not decision.changes
+    assert not decision.effects
+
+
+def test_when_the_time_of_a_call_begins(run: RunState) -> None:
+    """A call is overdue by when it began, not by when it was asked for, and once (rule 5.11)."""
+    decision = update(run, RunnerStarted(), NOW)
+    assert not any(isinstance(effect, SetTimer) for effect in decision.effects)
+    began = update(run, CallBegan(FIRST), NOW._replace(mono=1000.0))
+    (timer,) = began.effects
+    assert isinstance(timer, SetTimer)
+    assert timer.at == 1000.0 + 15.0 + 10.0 + 5.0 + 60.0
+    assert not update(run, CallBegan(FIRST), NOW._replace(mono=2000.0)).effects
+    assert not update(run, TimerDue(Timer.OVERDUE, FIRST), NOW._replace(mono=1089.0)).effects
+    assert update(run, TimerDue(Timer.OVERDUE, FIRST), NOW._replace(mono=1090.0)).effects
+
+
+def test_a_start_that_has_begun_is_not_called_off(run: RunState) -> None:
+    """What has its place is waited for, and ended when it is known (rule 5.6)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, CallBegan(FIRST), NOW)
+    decision = update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
     assert not decision.effects
 
 

@@ -4,6 +4,7 @@ import os
 import resource
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, cast
@@ -16,6 +17,7 @@ from orchesjob_client import (
     MARK,
     CallFailed,
     CallRefused,
+    Hold,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -28,6 +30,7 @@ from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,
     AskStatus,
+    CallOff,
     EndSurvivors,
     LookForSurvivors,
     StartJob,
@@ -37,21 +40,27 @@ from orchesjob_flow.engine.effects import (
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
+    CallBegan,
     CallUnanswered,
     Event,
     RunningAnswered,
     StartAnswered,
+    StartCalledOff,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
 )
+from orchesjob_flow.home.locks import Lock, holder
+from orchesjob_flow.home.paths import Turns
+from orchesjob_flow.home.places import Places
 from orchesjob_flow.runner.performer import Performer
 
 ENVIRON = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
 ID = AttemptId(0, 1)
 JOB = JobReport.from_payload({"job_id": "j", "run_key": "k:a:1", "status": "RUNNING"})
 START = StartJob(ID, "k:a:1", ("echo", "x"), True, 3.0, None, {"SHOP": "berlin", "PATH": "/opt"})
+CALLS = (StartJob, AskStatus, AskRunning, AbortJob)
 ABORT = AbortJob(ID, "j", "orchesjob-flow: timeout", 2.0)
 
 
@@ -61,23 +70,28 @@ class Client:
 
     answer: Any = JOB
     asked: list[tuple[Any, ...]] = attrs.Factory(list)
+    holds: list[Hold] = attrs.Factory(list)
 
     def _answer(self, *asked: Any) -> Any:
         self.asked.append(asked)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return self.answer() if callable(self.answer) else self.answer
 
-    def start(self, run_key: str, command: Sequence[str], **options: Any) -> Any:
+    def start(self, run_key: str, command: Sequence[str], *, hold: Hold, **options: Any) -> Any:
+        self.holds.append(hold)
         return self._answer("start", run_key, command, options)
 
-    def status(self, run_key: str, *, env: Mapping[str, str]) -> Any:
+    def status(self, run_key: str, *, env: Mapping[str, str], hold: Hold) -> Any:
+        self.holds.append(hold)
         return self._answer("status", run_key, env)
 
-    def running(self, *, env: Mapping[str, str]) -> Any:
+    def running(self, *, env: Mapping[str, str], hold: Hold) -> Any:
+        self.holds.append(hold)
         return self._answer("running", env)
 
-    def abort(self, **options: Any) -> Any:
+    def abort(self, *, hold: Hold, **options: Any) -> Any:
+        self.holds.append(hold)
         return self._answer("abort", options)
 
 
@@ -94,26 +108,53 @@ def warnings() -> SimpleQueue[str]:
 
 
 @pytest.fixture
-def perform(client: Client, warnings: SimpleQueue[str]) -> Iterator[Callable[[Any], Event]]:
-    """Perform an effect and return its answer."""
-    answers: SimpleQueue[Event] = SimpleQueue()
+def paths(tmp_path: Path) -> list[Path]:
+    """The locks of the line and of the only place for calls, and for aborts."""
+    return [tmp_path / name for name in ("line", "place", "abort line", "abort place")]
+
+
+@pytest.fixture
+def answers() -> SimpleQueue[Event]:
+    """What the performer has posted."""
+    return SimpleQueue()
+
+
+@pytest.fixture
+def performer(
+    client: Client, warnings: SimpleQueue[str], answers: SimpleQueue[Event], paths: list[Path]
+) -> Iterator[Performer]:
+    """A performer of that client, with one place for calls and one for aborts."""
+    line, place, abort_line, abort_place = paths
     performer = Performer(
         cast(OrchesjobClient, client),
         answers.put,
         directory="/srv",
         calls_lock=11,
         starts=2,
+        places=Places(Turns(line, [place])),
+        abort_places=Places(Turns(abort_line, [abort_place])),
         environ=ENVIRON,
         warn=warnings.put,
     )
     performer.prepare()
+    yield performer
+    performer.close()
+
+
+@pytest.fixture
+def perform(performer: Performer, answers: SimpleQueue[Event]) -> Callable[[Any], Event]:
+    """Perform an effect and return its answer."""
 
     def answer(effect: Any) -> Event:
         performer.perform(effect)
-        return answers.get(timeout=10)
+        event = answers.get(timeout=10)
+        if isinstance(effect, CALLS):
+            attempt = None if isinstance(effect, AskRunning) else ID
+            assert event == CallBegan(attempt)
+            event = answers.get(timeout=10)
+        return event
 
-    yield answer
-    performer.close()
+    return answer
 
 
 def test_a_start_with_files_of_variables(
@@ -151,8 +192,8 @@ def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
         "strict": True,
         "cwd": "/srv",
         "start_timeout_sec": 3.0,
-        "inherit_fd": 11,
     }
+    assert 11 in client.holds[0].descriptors
 
 
 @pytest.mark.parametrize(("working_dir", "cwd"), [("load/day", "/srv/load/day"), ("/mnt", "/mnt")])
@@ -167,8 +208,9 @@ def test_a_start_in_a_directory_of_its_own(
 def test_an_abort(client: Client, perform: Callable[[Any], Event]) -> None:
     """An abort names the job, the reason and the grace, and holds the lock of the calls."""
     assert perform(ABORT) == AbortAnswered(ID, JOB)
-    options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason, "inherit_fd": 11}
+    options = {"job_id": "j", "grace_sec": 2.0, "reason": ABORT.reason}
     assert client.asked == [("abort", {**options, "env": ENVIRON})]
+    assert 11 in client.holds[0].descriptors
 
 
 @pytest.mark.parametrize("error", [JobNotFound("abort", "x"), JobNotRunning("abort", "x")])
@@ -191,6 +233,102 @@ def test_questions(client: Client, perform: Callable[[Any], Event]) -> None:
     client.answer = [JOB]
     assert perform(AskRunning()) == RunningAnswered(frozenset({"k:a:1"}))
     assert all(asked[-1] == ENVIRON for asked in client.asked)
+
+
+def test_a_call_has_its_place(
+    client: Client, perform: Callable[[Any], Event], paths: list[Path]
+) -> None:
+    """The process of a call is given its place, which is then left to it alone (rule 5.11)."""
+    free = []
+
+    def look() -> JobReport:
+        (hold,) = client.holds
+        place = paths[1] if len(hold.descriptors) == 1 else paths[3]
+        free.append(holder(place) is None)
+        hold.handed_over()
+        free.append(holder(place) is None)
+        return JOB
+
+    for effect in (AskStatus(ID, "k:a:1"), ABORT):
+        client.holds.clear()
+        client.answer = look
+        perform(effect)
+    assert free == [False, True] * 2
+
+
+@pytest.fixture
+def crowd(paths: list[Path]) -> Iterator[Lock]:
+    """Somebody who holds the only place for calls."""
+    lock = Lock.take(paths[1])
+    assert lock is not None
+    with suppress(OSError), closing(lock):
+        yield lock
+
+
+def await_line(paths: list[Path]) -> None:
+    """Wait until a call waits for its place."""
+    while holder(paths[0]) is None:
+        os.sched_yield()
+
+
+def test_a_start_that_is_called_off(
+    performer: Performer,
+    client: Client,
+    answers: SimpleQueue[Event],
+    crowd: Lock,
+    paths: list[Path],
+) -> None:
+    """A start that waits for its place is called off at once, and never made (rule 5.11)."""
+    performer.perform(START)
+    await_line(paths)
+    performer.perform(CallOff(ID))
+    assert answers.get(timeout=10) == StartCalledOff(ID)
+    performer.perform(AskStatus(ID, "k:a:1"))
+    crowd.close()
+    assert answers.get(timeout=10) == CallBegan(ID)
+    assert answers.get(timeout=10) == StatusAnswered(ID, JOB)
+    assert [asked[0] for asked in client.asked] == ["status"]
+    assert answers.empty()
+
+
+def test_a_start_that_has_begun(
+    performer: Performer, perform: Callable[[Any], Event], answers: SimpleQueue[Event]
+) -> None:
+    """A start that has begun cannot be called off any more."""
+    assert perform(START) == StartAnswered(ID, JOB)
+    performer.perform(CallOff(ID))
+    assert perform(AskStatus(ID, "k:a:1")) == StatusAnswered(ID, JOB)
+    assert answers.empty()
+
+
+def test_no_start_after_the_end(
+    performer: Performer,
+    client: Client,
+    answers: SimpleQueue[Event],
+    crowd: Lock,
+    paths: list[Path],
+) -> None:
+    """A runner that has stopped makes no call whose place comes later: others may drive the run."""
+    performer.perform(START)
+    await_line(paths)
+    performer.close()
+    crowd.close()
+    performer.perform(AskStatus(AttemptId(1, 1), "k:b:1"))
+    assert answers.get(timeout=10) == CallBegan(AttemptId(1, 1))
+    assert answers.get(timeout=10) == StatusAnswered(AttemptId(1, 1), JOB)
+    assert [asked[0] for asked in client.asked] == ["status"]
+
+
+def test_a_place_that_is_not_ours(
+    performer: Performer, answers: SimpleQueue[Event], paths: list[Path], tmp_path: Path
+) -> None:
+    """A link in the stead of a place is followed by nobody, and named (rule 5.7)."""
+    paths[1].symlink_to(tmp_path / "somewhere")
+    performer.perform(START)
+    event = answers.get(timeout=10)
+    assert isinstance(event, CallUnanswered)
+    assert f"{paths[1]} is a symbolic link" in str(event.error)
+    assert event.error.retryable
 
 
 @pytest.mark.parametrize("effect", [START, ABORT, AskStatus(ID, "k:a:1"), AskRunning()])

@@ -570,14 +570,18 @@ def patience_was_over(world: "World", inbox: VirtualInbox) -> None:
     """One call that hangs is no reason to give up: the patience is over, in vain (5.7).
 
     Calls for one key were made for so long and at least twice, or one hangs that nobody can end; or
-    orchesjob has not carried out three starts in a row of one step.
+    orchesjob has not carried out three starts in a row of one step. To wait for a place among the
+    calls of all runners uses up no patience (5.11).
     """
-    long_ago = world.machine.mono - world.limits.patience_sec + 1e-6
     for call in inbox.calls:
-        if call.at <= long_ago and (call.is_under_way or call.is_unanswered):
-            others = [one for one in inbox.calls if one.key == call.key and one is not call]
-            if call.is_under_way or any(one.is_unanswered for one in others):
-                return
+        if call.at is None or not (call.is_under_way or call.is_unanswered):
+            continue
+        later = [one for one in inbox.calls if one.key == call.key and one.asked > call.at]
+        waited = sum(one.waited_sec for one in later)
+        tried = world.machine.mono - call.at - waited
+        is_hopeless = call.is_under_way or any(one.is_unanswered for one in later)
+        if is_hopeless and tried >= world.limits.patience_sec - 1e-6:
+            return
     never_ran = Counter(
         attempt.position
         for attempt in world.recorded.values()

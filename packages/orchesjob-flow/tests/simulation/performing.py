@@ -20,6 +20,7 @@ from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,
     AskStatus,
+    CallOff,
     Effect,
     EndSurvivors,
     LookForSurvivors,
@@ -30,11 +31,13 @@ from orchesjob_flow.engine.effects import (
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
+    CallBegan,
     CallUnanswered,
     Event,
     JobExited,
     RunningAnswered,
     StartAnswered,
+    StartCalledOff,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
@@ -81,6 +84,8 @@ class Calls:
         self.pidfd = True
         self.fault: Callable[[str, str], str] = lambda _call, _key: ""
         """What goes wrong with a call for a key when no script says so."""
+        self.wait_sec: Callable[[], float] = lambda: 0.0
+        """How long the next call waits for its place among those of all runners."""
         self.on_question: Callable[[str], None] = lambda _: None
         """Is called with the key of every `status`, and with "" for `status --running`."""
         self.on_answer: Callable[[Event], None] = lambda _: None
@@ -132,6 +137,8 @@ class Calls:
         match effect:
             case StartJob():
                 self._call("start", effect, effect.attempt_key, inbox, lambda: self._start(effect))
+            case CallOff():
+                self._call_off(effect.attempt, inbox)
             case AskStatus():
                 self.on_question(effect.attempt_key)
                 self._call(
@@ -215,8 +222,19 @@ class Calls:
         fault = self._next_fault(call, key)
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
         inbox.awaited[attempt] += 1
-        self._fenced += call in FENCED
         made = inbox.called(key, self._machine.mono)
+
+        def begin() -> None:
+            """Begin when there is a place, if the runner lives and has not called it off."""
+            if made.is_called_off or not inbox.is_read:
+                return
+            made.at = self._machine.mono
+            self._fenced += call in FENCED
+            self._post(CallBegan(attempt), inbox)
+            if fault in ("hang", "stall"):
+                self._machine.after(self._call_sec() + self._allowance(effect), end)
+            else:
+                self._machine.after(HANG_SEC if fault == "stick" else self._latency(), do)
 
         def do() -> None:
             event = self._do(call, effect, act, fault)
@@ -236,10 +254,21 @@ class Calls:
             made.is_unanswered = isinstance(event, CallUnanswered)
             self._post(event, inbox)
 
-        if fault in ("hang", "stall"):
-            self._machine.after(self._call_sec() + self._allowance(effect), end)
+        waits = 0.0 if isinstance(effect, WatchJob | WatchProcess) else self.wait_sec()
+        if waits:
+            self._machine.after(waits, begin)
         else:
-            self._machine.after(HANG_SEC if fault == "stick" else self._latency(), do)
+            begin()
+
+    def _call_off(self, attempt: AttemptId, inbox: VirtualInbox) -> None:
+        """Call off what has no place yet for an attempt."""
+        key = self._key_of(attempt)
+        for made in inbox.calls:
+            if made.key == key and made.at is None and not made.is_called_off:
+                made.is_called_off = True
+                made.is_under_way = False
+                inbox.awaited[attempt] -= 1
+                self._post(StartCalledOff(attempt), inbox)
 
     def _allowance(self, effect: Effect) -> float:
         """Tell how much longer than any other a call may take, as `orchesjob_client` counts it."""

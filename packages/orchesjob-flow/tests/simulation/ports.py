@@ -23,9 +23,17 @@ class MadeCall:
     """A call that a runner has made for a key, and what has become of it."""
 
     key: str
-    at: float
+    asked: float
+    at: float | None = None
+    """When it began; None while it waits for a place."""
     is_under_way: bool = True
     is_unanswered: bool = False
+    is_called_off: bool = False
+
+    @property
+    def waited_sec(self) -> float:
+        """How long it has waited for its place."""
+        return 0.0 if self.at is None else self.at - self.asked
 
 
 class VirtualInbox:
@@ -44,9 +52,9 @@ class VirtualInbox:
         self._machine = machine
         self._before_waiting = before_waiting
 
-    def called(self, key: str, at: float) -> MadeCall:
+    def called(self, key: str, asked: float) -> MadeCall:
         """Note that the runner makes a call."""
-        self.calls.append(MadeCall(key, at))
+        self.calls.append(MadeCall(key, asked))
         return self.calls[-1]
 
     def post(self, event: Event) -> None:

@@ -25,7 +25,8 @@ from .world import Crash, PowerCut, World
 
 MOST_STEPS = 5
 MOST_RUNNERS_AFTERWARDS = 12
-LONGEST_CALL_SEC = 500.0
+CROWD_SEC = (0.0, 0.0, 0.3, 20.0, 400.0)
+LONGEST_CALL_SEC = 1000.0
 """How long a call that hangs may delay a run; a storm may leave some behind."""
 LONGEST_ATTEMPT_SEC = 60.0
 SOON_SEC = 10.0
@@ -58,6 +59,8 @@ MOMENTS = (
 """What can happen at a point of the run."""
 CIRCUMSTANCES = ("no watcher", "disorder", "little patience", "stubborn commands")
 """What can be so from the beginning of a run to its end."""
+CROWD = "a crowd"
+"""Calls wait for their places, some for minutes; drawn apart too."""
 LITTLE_TIME = "little time"
 """The flow's `timeout_sec` is short; drawn apart, so that older seeds still mean the same."""
 OTHER_OUTCOMES = {"power cuts", "cancels", "recycled process ids", "forgotten jobs", LITTLE_TIME}
@@ -106,6 +109,7 @@ class Storm:
         world.limits = Limits(starts=random.choice((1, 2, 3)), patience_sec=patience)
         world.calls.fault = self._fault_of_call
         world.on_wait = self._stand_still
+        self._gather_crowd()
         if "stubborn commands" in self.faults:
             self._make_stubborn()
         for moment in MOMENTS:
@@ -126,6 +130,18 @@ class Storm:
         for key, plan in plans.items():
             if plan.code and apart.random() < LEAVING:
                 plans[key] = attrs.evolve(plan, leaves=apart.choice((0.1, 3.0, 30.0)))
+
+    def _gather_crowd(self) -> None:
+        """Let other runners take all places, now and then.
+
+        Answers come in order then, and once: the thread that makes a call also says when it began.
+        And no runner is stopped, that would make calls which nobody knows of when it goes on.
+        """
+        apart = Random(f"crowd {self.seed}")  # noqa: S311 - reproducible on purpose
+        if apart.random() < 0.7 or self.faults & {"disorder", "stopped runners"}:
+            return
+        self.faults |= {CROWD}
+        self.world.calls.wait_sec = lambda: 0.0 if self.is_over else apart.choice(CROWD_SEC)
 
     def _make_stubborn(self) -> None:
         """Let commands ignore TERM, and those that end soon by themselves even KILL.

@@ -50,6 +50,36 @@ def test_a_start_under_way(world: World, step: Make, fault: str) -> None:
     assert all(found.end is not None for found in world.executions())
 
 
+def test_a_start_that_waits_for_its_place(world: World, step: Make) -> None:
+    """A start that waits for its place is called off: the crowd keeps no cancel waiting (5.11)."""
+    world.calls.wait_sec = lambda: 5000.0
+    world.record(step("a"), step("b"))
+    world.machine.after(20.0, world.request_cancel)
+    run = world.drive()
+    assert run.status == "CANCELLED"
+    assert {found.error for found in run.steps} == {"flow cancelled"}
+    assert world.machine.mono < 125.0
+    world.machine.pass_time(20_000.0)
+    assert not world.executions()
+
+
+@pytest.mark.parametrize("call", ["status", "abort"])
+def test_other_calls_that_wait_for_their_places(world: World, step: Make, call: str) -> None:
+    """Only a start is called off: what has begun is asked for, and ended, in its turn (5.11)."""
+    world.record(step("a"))
+    world.plan("a:1", seconds=900.0)
+    if call == "status":
+        world.calls.script("start", "a:1", "lose")
+
+    def gather_crowd() -> None:
+        world.calls.wait_sec = lambda: 500.0
+
+    world.machine.after(0.3, gather_crowd)
+    world.machine.after(20.0, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert all(found.end is not None for found in world.executions())
+
+
 def test_one_that_ends_by_itself(world: World, step: Make) -> None:
     """A step whose job ends before the abort reaches it keeps its real outcome."""
     world.calls.latency = (0.5, 0.5)

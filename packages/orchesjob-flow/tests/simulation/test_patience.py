@@ -195,3 +195,30 @@ def test_a_start_that_did_nothing(world: World, step: Make) -> None:
     assert world.drive().status == "SUCCEEDED"
     assert world.calls.made("start", "a:1") == world.calls.made("start")
     assert world.step("a").attempt_no == 1
+
+
+@pytest.mark.parametrize("patience", [0.0, 10.0])
+@pytest.mark.parametrize("call", CALLS)
+def test_to_wait_for_a_place_uses_up_no_patience(
+    world: World, step: Make, call: str, patience: float
+) -> None:
+    """A call that waits for its place is not one without an answer (rule 5.11)."""
+    world.limits = Limits(patience_sec=patience)
+    world.calls.wait_sec = lambda: 500.0
+    begin(world, step)
+    world.calls.script(call, "", "fail")
+    assert world.drive().status == "SUCCEEDED"
+    assert [found.attempt_no for found in world.run().steps] == [2, 1]
+
+
+def test_the_patience_lasts_no_longer_for_those_who_wait(world: World, step: Make) -> None:
+    """While they wait for places calls do not count; then the patience is as long as ever."""
+    world.calls.wait_sec = lambda: 500.0
+    world.calls.latency = (0.0, 0.0)
+    world.record(step("a"))
+    world.calls.script("start", "", "fail")
+    world.calls.script("status", "", *["fail"] * 1000)
+    with pytest.raises(GaveUp):
+        world.drive()
+    calls = len(world.calls.made("start")) + len(world.calls.made("status"))
+    assert 60.0 <= world.machine.mono - 100.0 - 500.0 * calls <= 65.5

@@ -18,6 +18,7 @@ from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.paths import check_run_key, refuse_no_folder, refuse_shared
+from orchesjob_flow.home.places import refuse_foreign
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.checks import Check, Grade, check_text, checks_json
@@ -129,6 +130,8 @@ def check_home(settings: Settings) -> Check:
             if folder.exists():
                 refuse_no_folder(folder)
                 refuse_shared(folder)
+        for turns in (settings.call_turns, settings.abort_turns):
+            refuse_foreign(turns)
     except UnsafePlace as error:
         return Check("home", Grade.PROBLEM, str(error))
     return Check("home", Grade.OK, f"{settings.home.database.parent}: nobody else can write it")

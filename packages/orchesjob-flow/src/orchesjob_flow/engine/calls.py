@@ -8,6 +8,7 @@ from orchesjob_client import DEFAULT_START_TIMEOUT_SEC
 from orchesjob_flow.engine.effects import (
     AbortJob,
     AskStatus,
+    CallOff,
     EndSurvivors,
     LookForSurvivors,
     StartJob,
@@ -21,6 +22,7 @@ from orchesjob_flow.engine.turn import Turn
 def pursue(turn: Turn, attempt: OpenAttempt) -> None:
     """Make the next call that an attempt needs, if none is under way for it."""
     if attempt.call is not None:
+        call_off(turn, attempt)
         return
     if attempt.loss is not None:
         look_again(turn, attempt)
@@ -62,6 +64,13 @@ def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     allowance = DEFAULT_START_TIMEOUT_SEC if requested is None else requested
     turn.call(attempt, Call.START, effect, allow_sec=allowance)
     run.starting += 1
+
+
+def call_off(turn: Turn, attempt: OpenAttempt) -> None:
+    """Call a start off that waits for its place, if the attempt is to be ended (rule 5.11)."""
+    waits = attempt.call is Call.START and attempt.call_until is None
+    if waits and attempt.row.abort_reason is not None:
+        turn.do(CallOff(attempt.id))
 
 
 def ask_status(turn: Turn, attempt: OpenAttempt) -> None:

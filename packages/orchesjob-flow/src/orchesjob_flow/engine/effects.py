@@ -1,6 +1,7 @@
 """What the engine may ask for: the effects. Data only; the shell performs them after the commit.
 
-Every effect but `SetTimer`, `Warn` and `GiveUp` is answered by exactly one event.
+Every effect but `CallOff`, `SetTimer`, `Warn` and `GiveUp` is answered by exactly one event. Before
+the answer to a call of orchesjob comes `CallBegan`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,12 @@ class StartJob(NamedTuple):
     """What is laid over the runner's own environment."""
     env_files: Sequence[EnvFile] = ()
     """What is laid between both when the call is made; paths are seen from the run's directory."""
+
+
+class CallOff(NamedTuple):
+    """Call the start of an attempt off; `StartCalledOff` says that it had not begun."""
+
+    attempt: AttemptId
 
 
 class AskStatus(NamedTuple):
@@ -97,6 +104,7 @@ class GiveUp(NamedTuple):
 
 type Effect = (
     StartJob
+    | CallOff
     | AskStatus
     | AskRunning
     | AbortJob

@@ -67,6 +67,21 @@ class AbortAnswered(NamedTuple):
     report: JobReport | None
 
 
+class CallBegan(NamedTuple):
+    """A call has its place among those of all runners and begins now (rule 5.11).
+
+    Of an attempt, or, as None, the poll for all of them.
+    """
+
+    attempt: AttemptId | None
+
+
+class StartCalledOff(NamedTuple):
+    """A start that had no place yet was called off: it was not and will not be made."""
+
+    attempt: AttemptId
+
+
 class RunningAnswered(NamedTuple):
     """`orchesjob status --running` answered with the keys of all active jobs of its home."""
 
@@ -119,6 +134,8 @@ type Event = (
     | StartPrevented
     | StatusAnswered
     | AbortAnswered
+    | CallBegan
+    | StartCalledOff
     | RunningAnswered
     | CallUnanswered
     | WatchAnswered

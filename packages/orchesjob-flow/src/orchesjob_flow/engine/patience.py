@@ -13,6 +13,24 @@ from orchesjob_flow.engine.run import OpenAttempt, Trouble
 from orchesjob_flow.engine.turn import Turn
 
 
+def call_began(turn: Turn, attempt: OpenAttempt) -> None:
+    """Let the time of a call begin: to wait for a place uses up no patience (rule 5.11)."""
+    if attempt.call is None or attempt.call_until is not None:
+        return
+    if attempt.trouble is not None:
+        attempt.trouble.since += turn.now.mono - attempt.call_since
+    attempt.call_since = turn.now.mono
+    turn.limit_call(attempt)
+
+
+def poll_began(turn: Turn) -> None:
+    """Let the time of a poll begin, as that of any other call."""
+    run = turn.run
+    if run.poll_trouble is not None:
+        run.poll_trouble.since += turn.now.mono - run.polled_since
+    run.polled_since = turn.now.mono
+
+
 def call_unanswered(turn: Turn, attempt: OpenAttempt, error: OrchesjobError) -> None:
     """Ask for the attempt's status after a while, whatever the call was."""
     since = attempt.call_since
@@ -42,7 +60,8 @@ def poll_unanswered(turn: Turn, error: OrchesjobError) -> None:
 
 def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:
     """Give up when a call that nobody could end is under way for longer than the patience lasts."""
-    if attempt.call is not None and turn.now.mono >= attempt.call_until:
+    until = attempt.call_until
+    if attempt.call is not None and until is not None and turn.now.mono >= until:
         give_up(turn, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
 
 

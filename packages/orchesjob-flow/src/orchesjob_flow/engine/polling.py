@@ -34,6 +34,7 @@ def ask_later(turn: Turn, attempt: OpenAttempt, delay_sec: float) -> None:
 
 def poll(turn: Turn) -> None:
     """Ask for the running jobs of orchesjob's home: one call for all of ours."""
+    turn.run.polled_since = turn.now.mono
     turn.do(AskRunning())
 
 

@@ -57,6 +57,11 @@ class Call(StrEnum):
     LOOK = "the search for its processes"
     END = "the ending of its processes"
 
+    @property
+    def takes_a_place(self) -> bool:
+        """Whether it begins when it has a place among the calls of all runners (rule 5.11)."""
+        return self in (Call.START, Call.STATUS, Call.ABORT)
+
 
 @attrs.define
 class Trouble:
@@ -89,7 +94,11 @@ class OpenAttempt:
     """The step's row before this attempt was begun, until orchesjob has answered."""
     call: Call | None = None
     call_since: float = 0.0
-    call_until: float = 0.0
+    """When the call began, or, as long as it waits for a place, since when it does."""
+    call_limit_sec: float = 0.0
+    """How long it may be under way once it has begun."""
+    call_until: float | None = None
+    """Until when it may be under way; None while it waits for a place."""
     job: JobReport | None = None
     """The last answer of orchesjob to this runner."""
     watch: Watch | None = None
@@ -195,6 +204,8 @@ class RunState:
     """Attempts whose outcome is not known yet."""
     polling: bool = False
     poll_trouble: Trouble | None = None
+    polled_since: float = 0.0
+    """When the last poll began, or, as long as it waits for a place, since when it does."""
     timeout_begun: bool = False
     """An earlier runner has begun to end the run because its time was over."""
     timed_out: bool = False

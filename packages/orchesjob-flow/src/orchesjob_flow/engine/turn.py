@@ -83,14 +83,20 @@ class Turn:
         """Ask for an effect that is answered, and set a timer in case it is not.
 
         Whoever performs it ends a call of orchesjob that hangs; the timer is for what nobody can
-        end. `allow_sec` is what this kind of call may take in addition to any other.
+        end. `allow_sec` is what this kind of call may take in addition to any other. The time of a
+        call that takes a place begins when it has got it.
         """
         limits = self.run.limits
-        limit = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
-        attempt.call, attempt.call_since = call, self.now.mono
-        attempt.call_until = self.now.mono + limit
+        attempt.call, attempt.call_since, attempt.call_until = call, self.now.mono, None
+        attempt.call_limit_sec = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
         self.do(effect)
-        self.set_timer(limit, Timer.OVERDUE, attempt.id)
+        if not call.takes_a_place:
+            self.limit_call(attempt)
+
+    def limit_call(self, attempt: OpenAttempt) -> None:
+        """Let the time of the call that is under way begin."""
+        attempt.call_until = self.now.mono + attempt.call_limit_sec
+        self.set_timer(attempt.call_limit_sec, Timer.OVERDUE, attempt.id)
 
     def set_timer(self, delay_sec: float, timer: Timer, attempt: AttemptId | None = None) -> None:
         """Ask for a `TimerDue` when `delay_sec` seconds are over."""

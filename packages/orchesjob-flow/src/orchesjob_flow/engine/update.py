@@ -13,6 +13,7 @@ from orchesjob_flow.engine import attempts, calls, ending, patience, polling, st
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
+    CallBegan,
     CallUnanswered,
     CancelSeen,
     Event,
@@ -20,6 +21,7 @@ from orchesjob_flow.engine.events import (
     RunnerStarted,
     RunningAnswered,
     StartAnswered,
+    StartCalledOff,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
@@ -121,6 +123,23 @@ def abort_answered(turn: Turn, event: AbortAnswered) -> None:
         calls.ask_status(turn, attempt)
     else:
         attempts.reported(turn, step, attempt, event.report)
+
+
+def call_began(turn: Turn, event: CallBegan) -> None:
+    """Let the time of the call begin."""
+    if event.attempt is None:
+        patience.poll_began(turn)
+        return
+    _, attempt = find(turn, event.attempt)
+    if attempt is not None:
+        patience.call_began(turn, attempt)
+
+
+def start_called_off(turn: Turn, event: StartCalledOff) -> None:
+    """Close an attempt that never began and that is to be ended."""
+    _, attempt = settle_call(turn, event.attempt, Call.START)
+    if attempt is not None:
+        calls.end_remains(turn, attempt)
 
 
 def call_unanswered(turn: Turn, event: CallUnanswered) -> None:
@@ -232,6 +251,8 @@ HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     StartPrevented: start_prevented,
     StatusAnswered: status_answered,
     AbortAnswered: abort_answered,
+    CallBegan: call_began,
+    StartCalledOff: start_called_off,
     RunningAnswered: running_answered,
     CallUnanswered: call_unanswered,
     WatchAnswered: watch_answered,

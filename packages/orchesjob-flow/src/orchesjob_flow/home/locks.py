@@ -52,8 +52,14 @@ class Lock:
         lock = cls.take(path)
         if lock is None:
             before_waiting()
-        while lock is None:
-            lock = cls._try(path, fcntl.LOCK_EX)
+            lock = cls.queue(path)
+        return lock
+
+    @classmethod
+    def queue(cls, path: Path) -> "Lock":
+        """Take the lock as soon as it is free: the kernel wakes those who wait one by one."""
+        while (lock := cls._try(path, fcntl.LOCK_EX)) is None:
+            pass
         return lock
 
     @classmethod

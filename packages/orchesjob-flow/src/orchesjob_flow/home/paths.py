@@ -21,6 +21,13 @@ READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 
 
+class Turns(NamedTuple):
+    """The locks by which the runners of all runs take turns in calling orchesjob (rule 5.11)."""
+
+    line: Path
+    places: list[Path]
+
+
 class Home(NamedTuple):
     """The places of one flow database.
 
@@ -47,6 +54,14 @@ class Home(NamedTuple):
     def calls_lock(self, run_key: str) -> Path:
         """Return the lock that every call of orchesjob for the run holds while it is under way."""
         return self.locks / f"{encode_run_key(run_key)}.calls"
+
+    def turns(self, kind: str, count: int) -> Turns:
+        """Return the locks by which so many calls of a kind are made at once.
+
+        No run's lock has such a name.
+        """
+        places = [self.locks / f"{kind}-{number}.place" for number in range(1, count + 1)]
+        return Turns(self.locks / f"{kind}.line", places)
 
     def log(self, run_key: str, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""

@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from orchesjob_flow.home.paths import Home, find_home
+from orchesjob_flow.home.paths import Home, Turns, find_home
 
 STARTS_PER_CORE = 2
+ABORTS_PER_CORE = 8
 DEFAULT_POLL_INTERVAL_SEC = 5.0
 DEFAULT_PATIENCE_SEC = 60.0
 
@@ -37,6 +38,16 @@ class Settings(NamedTuple):
     def starts(self) -> int:
         """How many steps may be starting at once: each keeps a core busy, but not all the time."""
         return STARTS_PER_CORE * (os.cpu_count() or 1)
+
+    @property
+    def call_turns(self) -> Turns:
+        """The places for calls of orchesjob, as many for all runners as one alone may take."""
+        return self.home.turns("calls", self.starts)
+
+    @property
+    def abort_turns(self) -> Turns:
+        """The places for aborts: many, since each mostly waits for a grace time to be over."""
+        return self.home.turns("aborts", ABORTS_PER_CORE * (os.cpu_count() or 1))
 
     def global_options(self) -> list[str]:
         """Write these settings as options, for a child process in another directory."""

@@ -17,6 +17,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.run import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight
 from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.places import Places, refuse_foreign
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
@@ -34,6 +35,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         OrchesjobMissing: There is no orchesjob (rule 6.2).
         GaveUp: What the runner needs of the machine is not to be had for so long.
         CallsInFlight: A call of the last runner is under way for longer than the patience lasts.
+        UnsafePlace: A lock of the flow home is not ours.
         OtherOrchesjobHome, UnusableOrchesjobHome: The run's jobs are elsewhere (rule 4.8).
     """
     run = handle.load(store)
@@ -47,6 +49,8 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
     state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
+    for turns in (settings.call_turns, settings.abort_turns):
+        refuse_foreign(turns)
     with (
         closing(wait_out(handle, lambda: take_calls_lock(handle))) as calls_lock,
         closing(
@@ -56,6 +60,8 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),
                 starts=limits.starts,
+                places=Places(settings.call_turns),
+                abort_places=Places(settings.abort_turns),
                 environ=settings.environ,
                 warn=warn,
             )

@@ -13,7 +13,7 @@ from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
 from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
-from orchesjob_flow.engine.effects import Effect, GiveUp, SetTimer, Warn
+from orchesjob_flow.engine.effects import CallOff, Effect, GiveUp, SetTimer, Warn
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     CallUnanswered,
@@ -22,6 +22,7 @@ from orchesjob_flow.engine.events import (
     RunnerStarted,
     RunningAnswered,
     StartAnswered,
+    StartCalledOff,
     StatusAnswered,
     SurvivorsSeen,
     TimerDue,
@@ -35,6 +36,7 @@ LOOK_FOR_CANCEL_SEC = 0.4
 COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
 ANSWERS = (
     StartAnswered,
+    StartCalledOff,
     StatusAnswered,
     AbortAnswered,
     RunningAnswered,
@@ -210,6 +212,8 @@ class Runner:
                     self._warn(effect.message)
                 case GiveUp():
                     gave_up = effect
+                case CallOff():
+                    self._perform(effect)
                 case _:
                     self._unanswered += 1
                     self._perform(effect)

@@ -6,10 +6,13 @@ Nothing is decided here and nothing recorded. A call that raises is answered by 
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from flow_spec import EnvFileError
 from orchesjob_client import (
     CallFailed,
+    Hold,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -30,6 +33,7 @@ from orchesjob_flow.engine.effects import (
     AbortJob,
     AskRunning,
     AskStatus,
+    CallOff,
     Effect,
     EndSurvivors,
     LookForSurvivors,
@@ -40,22 +44,33 @@ from orchesjob_flow.engine.effects import (
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
+    CallBegan,
     CallUnanswered,
     Event,
     JobExited,
     RunningAnswered,
     StartAnswered,
+    StartCalledOff,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
 )
+from orchesjob_flow.errors import FlowError
+from orchesjob_flow.home.places import Place, Places, Ticket
 from orchesjob_flow.runner.env_files import read_env_file
 from orchesjob_flow.runner.worker_pool import WorkerPool
 from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
 
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 LOOK_AGAIN_SEC = 1.0
+
+
+class _Lane(NamedTuple):
+    """Where calls of one kind wait: for a thread, then for a place among those of all runners."""
+
+    pool: WorkerPool
+    places: Places
 
 
 class Performer:
@@ -69,6 +84,8 @@ class Performer:
         directory: str,
         calls_lock: int,
         starts: int,
+        places: Places,
+        abort_places: Places,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
     ) -> None:
@@ -76,7 +93,8 @@ class Performer:
 
         `directory` is where the steps run that name no other; `calls_lock` a descriptor that every
         start and abort holds while it is under way; `starts` how many starts may run at once, and
-        as many questions; `environ` names orchesjob's home.
+        as many questions; `places` bounds these, and `abort_places` the aborts, together with
+        those of all other runners; `environ` names orchesjob's home.
         """
         self._client = client
         self._post = post
@@ -86,9 +104,11 @@ class Performer:
         self._environ = dict(environ)
         self._home = orchesjob_home(environ)
         self._watcher: JobWatcher | None = None
-        self._starts = WorkerPool(starts)
-        self._questions = WorkerPool(starts)
-        self._endings = WorkerPool(ENDING_THREADS)
+        self._starts = _Lane(WorkerPool(starts), places)
+        self._questions = _Lane(WorkerPool(starts), places)
+        self._endings = _Lane(WorkerPool(ENDING_THREADS), abort_places)
+        self._tickets: dict[AttemptId | None, Ticket] = {}
+        """The last call for each attempt, and the last poll."""
 
     def prepare(self) -> None:
         """Start the threads without which nothing is performed; called again, those still missing.
@@ -97,8 +117,8 @@ class Performer:
             Scarcity: There is none to be had.
         """
         with scarcity_named("cannot start a thread"):
-            for pool in (self._starts, self._questions, self._endings):
-                pool.prepare()
+            for lane in (self._starts, self._questions, self._endings):
+                lane.pool.prepare()
         if self._watcher is None:
             with scarcity_named("cannot watch jobs"):
                 self._watcher = JobWatcher(self._job_exited)
@@ -109,18 +129,22 @@ class Performer:
             case WatchJob() | WatchProcess():
                 self._post(WatchAnswered(effect.attempt, self._watch(effect)))
             case StartJob():
-                self._call(self._starts, effect.attempt, lambda: self._start(effect))
+                self._call(self._starts, effect.attempt, partial(self._start, effect))
+            case CallOff():
+                self._call_off(effect.attempt)
             case AskStatus():
-                self._call(self._questions, effect.attempt, lambda: self._status(effect))
+                self._call(self._questions, effect.attempt, partial(self._status, effect))
             case AskRunning():
                 self._call(self._questions, None, self._running)
             case AbortJob():
-                self._call(self._endings, effect.attempt, lambda: self._abort(effect))
+                self._call(self._endings, effect.attempt, partial(self._abort, effect))
             case LookForSurvivors() | EndSurvivors():
-                self._endings.submit(lambda: self._post(self._survivors(effect)))
+                self._endings.pool.submit(lambda: self._post(self._survivors(effect)))
 
     def close(self) -> None:
-        """Stop watching, and clear up; calls under way are left to themselves."""
+        """Stop watching, clear up, and make no more calls; those under way are left alone."""
+        for ticket in self._tickets.values():
+            ticket.use()
         if self._watcher is not None:
             self._watcher.close()
         discard_empty()
@@ -135,23 +159,47 @@ class Performer:
         assert isinstance(attempt, AttemptId)  # noqa: S101 - it is the token given to `watch`
         self._post(JobExited(attempt))
 
-    def _call(self, pool: WorkerPool, attempt: AttemptId | None, call: Callable[[], Event]) -> None:
-        pool.submit(lambda: self._answer(attempt, call))
+    def _call(self, lane: _Lane, attempt: AttemptId | None, call: Callable[[Place], Event]) -> None:
+        """Make a call as soon as there is a place for it; an attempt has one call at a time."""
+        self._tickets[attempt] = ticket = Ticket()
+        lane.pool.submit(lambda: self._wait_and_call(lane.places, ticket, attempt, call))
 
-    def _answer(self, attempt: AttemptId | None, call: Callable[[], Event]) -> None:
+    def _wait_and_call(
+        self,
+        places: Places,
+        ticket: Ticket,
+        attempt: AttemptId | None,
+        call: Callable[[Place], Event],
+    ) -> None:
         # Made while there is memory for it: without an answer the loop would wait for ever.
         event: Event = CallUnanswered(attempt, CallFailed("orchesjob", NO_MEMORY))
+        began = False
         try:
-            event = call()
+            with places.take() as place:
+                began = ticket.use()
+                if not began:
+                    return  # it was called off
+                self._post(CallBegan(attempt))
+                event = call(place)
         except OrchesjobError as error:
             event = CallUnanswered(attempt, error)
         except MemoryError:
             pass
         except Exception as error:  # noqa: BLE001 - a dead thread would leave the loop waiting
-            event = CallUnanswered(attempt, CallFailed("orchesjob", repr(error)))
-        self._post(event)
+            why = str(error) if isinstance(error, FlowError) else repr(error)
+            event = CallUnanswered(attempt, CallFailed("orchesjob", why))
+        if began or ticket.use():
+            self._post(event)
 
-    def _start(self, effect: StartJob) -> Event:
+    def _call_off(self, attempt: AttemptId) -> None:
+        if self._tickets[attempt].use():
+            self._post(StartCalledOff(attempt))
+
+    def _hold(self, place: Place, *locks: int) -> Hold:
+        """Let the process of a call have its place, which is left to it, and some locks."""
+        return Hold((*place.descriptors, *locks), place.leave)
+
+    def _start(self, effect: StartJob, place: Place) -> Event:
         try:
             environ = self._environment_of(effect)
         except EnvFileError as error:
@@ -164,7 +212,7 @@ class Performer:
                 cwd=self._directory_of(effect),
                 env=marked_environment(environ, effect.attempt_key),
                 start_timeout_sec=effect.start_timeout_sec,
-                inherit_fd=self._calls_lock,
+                hold=self._hold(place, self._calls_lock),
                 cgroup=cgroup,
             )
         self._discard_cgroup(report)
@@ -187,8 +235,9 @@ class Performer:
     def _seen_from_run(self, path: str) -> str:
         return os.path.join(self._directory, path)  # noqa: PTH118 - text, as given
 
-    def _status(self, effect: AskStatus) -> Event:
-        report = self._client.status(effect.attempt_key, env=self._environ)
+    def _status(self, effect: AskStatus, place: Place) -> Event:
+        hold = self._hold(place)
+        report = self._client.status(effect.attempt_key, env=self._environ, hold=hold)
         self._discard_cgroup(report)
         return StatusAnswered(effect.attempt, report)
 
@@ -196,17 +245,17 @@ class Performer:
         if report is not None and report.is_terminal:
             discard_cgroup(self._environ, report.job_key)
 
-    def _running(self) -> Event:
-        running = self._client.running(env=self._environ)
+    def _running(self, place: Place) -> Event:
+        running = self._client.running(env=self._environ, hold=self._hold(place))
         return RunningAnswered(frozenset(report.job_key for report in running))
 
-    def _abort(self, effect: AbortJob) -> Event:
+    def _abort(self, effect: AbortJob, place: Place) -> Event:
         try:
             report = self._client.abort(
                 job_id=effect.job_id,
                 grace_sec=effect.grace_sec,
                 reason=effect.reason,
-                inherit_fd=self._calls_lock,
+                hold=self._hold(place, self._calls_lock),
                 env=self._environ,
             )
         except (JobNotFound, JobNotRunning):
