@@ -22,6 +22,7 @@ RUN_KEYS = [
     "error",
     "cancel_requested_at",
     "parent",
+    "gave_up",
     "orchesjob_home",
     "steps",
     "runner",

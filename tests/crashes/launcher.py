@@ -46,7 +46,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (Lock, "sign"),
     (Lock, "close"),
     (subprocess.Popen, "__init__"),
-    (background, "say_ready"),
+    (background, "say_it_goes_on"),
     (streams, "write_result"),
     (Performer, "perform"),
     (OrchesjobClient, "start"),
@@ -119,8 +119,8 @@ def lead_child_here() -> None:
     """Let the background process of `start -d` be started through this program."""
     original = background.child_command
 
-    def child_command(handle: RunHandle, lock: Lock, ready: int) -> list[str]:
-        words = original(handle, lock, ready)
+    def child_command(handle: RunHandle, lock: Lock, pipe: int) -> list[str]:
+        words = original(handle, lock, pipe)
         program = words.index("-m")
         return [*words[:program], __file__, *words[program + 2 :]]
 

@@ -281,6 +281,57 @@ MUTATIONS = (
         'or (predicate is None and outcome != "FAILED")',
     ),
     Mutation(
+        "giving up is not recorded",
+        f"{SHELL}/runner/giving_up.py",
+        "            store.record_giving_up(run_key, given_up, revision=revision())\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "a run that goes on says that its runner gave up",
+        f"{SHELL}/runner/loop.py",
+        "        self._forget_giving_up()\n\n",
+        "\n",
+    ),
+    Mutation(
+        "a runner that only tries goes on",
+        f"{SHELL}/runner/loop.py",
+        "(waits_for_nothing and not self._has_failed)",
+        "waits_for_nothing",
+        "packages/orchesjob-flow/tests/simulation/test_patience.py",
+    ),
+    Mutation(
+        "an overtaken runner records that it gave up",
+        f"{STORE}/store.py",
+        "            RunWriter(self._database, run_key, revision).record_giving_up(given_up)\n",
+        "            guard = self._guard(run_key)\n"
+        "            if guard is not None:\n"
+        "                writer = RunWriter(self._database, run_key, guard.revision)\n"
+        "                writer.record_giving_up(given_up)\n",
+        "packages/flow-store/tests/test_giving_up.py",
+    ),
+    Mutation(
+        "a run that has ended says that its runner gave up",
+        f"{STORE}/run_writer.py",
+        "            if changes.header.status.is_terminal:\n"
+        "                self._write_giving_up(None)\n",
+        "",
+        "packages/flow-store/tests/test_giving_up.py",
+    ),
+    Mutation(
+        "a child that has ended is taken for one that goes on",
+        f"{SHELL}/runner/background.py",
+        "        if told:\n",
+        "        if told is not None:\n",
+        "tests/faults/test_giving_up.py",
+    ),
+    Mutation(
+        "resume --all is content although a runner gave up",
+        f"{SHELL}/commands/resume.py",
+        "    return NOT_SUCCEEDED if said else DONE\n",
+        "    return DONE\n",
+        "tests/faults/test_giving_up.py",
+    ),
+    Mutation(
         "giving up ends the run",
         f"{ENGINE}/patience.py",
         "        turn.run.gave_up = True\n",
@@ -447,8 +498,8 @@ MUTATIONS = (
     Mutation(
         "the child of `start -d` does not hold the lock",
         f"{SHELL}/runner/background.py",
-        "            pass_fds=(lock.fileno(), ready_in_child),",
-        "            pass_fds=(ready_in_child,),",
+        "            pass_fds=(lock.fileno(), pipe_in_child),",
+        "            pass_fds=(pipe_in_child,),",
         "tests/commands/test_detach.py",
     ),
     Mutation(

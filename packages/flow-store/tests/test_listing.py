@@ -50,6 +50,7 @@ def test_summary(three: FlowStore) -> None:
         cancel=None,
         parent=None,
         finally_after=None,
+        gave_up=None,
         steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
     )
     assert new.cancel == CancelRequest(500.0, None)

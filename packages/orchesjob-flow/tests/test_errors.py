@@ -26,7 +26,12 @@ ERRORS = [
     (
         errors.NotDetached("k", "no", Path("/h/l")),
         ChildProcessError,
-        "of 'k' did not start: no (/h/l)",
+        "run 'k' is recorded, but has no background runner: no (/h/l)",
+    ),
+    (
+        errors.NotGoingOn("k", 7, 80.0, "no", Path("/h/l")),
+        TimeoutError,
+        "process 7 advances it, but has had no answer of orchesjob within 80 s: no (/h/l)",
     ),
     (errors.UnsafePlace(DATABASE, "is odd"), OSError, "/h/f.db is odd; name another place"),
 ]

@@ -17,6 +17,7 @@ from flow_store.errors import Unstorable
 from flow_store.records import (
     Attempt,
     ForeignText,
+    GivenUp,
     PastAttempt,
     Run,
     RunGuard,
@@ -178,6 +179,7 @@ STEP = Columns(Step)
 NEW_STEP = Columns(Step, without=Step._field_defaults.keys() - {"retry_no"})  # the rest is NULL
 STEP_STATE = Columns(Step, without=("position", "step_id"))
 STEP_RESET = Columns(Step, without=("position", "step_id", "attempt_no"))
+GIVEN_UP = Columns(GivenUp)
 ATTEMPT = Columns(Attempt)
 ATTEMPT_STATE = Columns(Attempt, without=("position", "number"))
 PAST_ATTEMPT = Columns(PastAttempt)

@@ -104,6 +104,13 @@ class Deadline(NamedTuple):
     boot: str
 
 
+class GivenUp(NamedTuple):
+    """When a runner gave up on a run, and why in the words of the error (rule 5.7)."""
+
+    at: float
+    error: ForeignText
+
+
 class Parent(NamedTuple):
     """The attempt, at a step of another run, by which a run was started."""
 
@@ -201,6 +208,7 @@ class Run(NamedTuple):
     run. `parent` is what started the run, if that was a step of another run (rule 5.8a).
     `finally_after` is how its steps have ended; None before that, and where there is no `finally`
     to begin (rule 10.1).
+    run. `gave_up` is set from when a runner gives up until another one goes on with the run.
     """
 
     run_key: str
@@ -220,6 +228,7 @@ class Run(NamedTuple):
     orchesjob_home: SystemPath | None = None
     parent: Parent | None = None
     finally_after: Outcome | None = None
+    gave_up: GivenUp | None = None
 
 
 class RunSummary(NamedTuple):
@@ -235,6 +244,7 @@ class RunSummary(NamedTuple):
     cancel: CancelRequest | None
     parent: Parent | None
     finally_after: Outcome | None
+    gave_up: GivenUp | None
     steps: Mapping[StepStatus, int]
 
     @property

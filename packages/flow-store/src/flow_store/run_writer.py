@@ -8,7 +8,15 @@ never overwritten, and nothing starts in a run that is to be cancelled. The tran
 from collections.abc import Sequence
 
 from flow_store import sql
-from flow_store.columns import ATTEMPT, GUARD, HEADER, NEW_STEP, STEP_RESET, STEP_STATE
+from flow_store.columns import (
+    ATTEMPT,
+    GIVEN_UP,
+    GUARD,
+    HEADER,
+    NEW_STEP,
+    STEP_RESET,
+    STEP_STATE,
+)
 from flow_store.database import Database
 from flow_store.errors import (
     CancelRequested,
@@ -22,6 +30,7 @@ from flow_store.records import (
     AttemptStatus,
     Changes,
     FlowStatus,
+    GivenUp,
     Reopening,
     RunHeader,
     Step,
@@ -72,6 +81,18 @@ class RunWriter:
             self._write_attempt(attempt)
         if changes.header is not None:
             self._database.change(sql.UPDATE_HEADER, (*HEADER.values(changes.header), run_id))
+            if changes.header.status.is_terminal:
+                self._write_giving_up(None)
+
+    def record_giving_up(self, given_up: GivenUp | None) -> None:
+        """Write when and why the runner gave up; None takes the place of what is recorded.
+
+        Raises:
+            TerminalStatus: The run has ended.
+        """
+        if self._guard.status.is_terminal:
+            raise TerminalStatus(self._run_key)
+        self._write_giving_up(given_up)
 
     def reopen(self, reopening: Reopening) -> None:
         """Open the run again, and write its next revision.
@@ -90,6 +111,10 @@ class RunWriter:
             self._database.change(sql.RESET_STEP, (*reset, run_id, position))
         ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
+
+    def _write_giving_up(self, given_up: GivenUp | None) -> None:
+        values = (None, None) if given_up is None else GIVEN_UP.values(given_up)
+        self._database.change(sql.RECORD_GIVING_UP, (*values, self._guard.id))
 
     def _write_step(self, step: Step) -> None:
         key = (self._guard.id, step.position, step.step_id)

@@ -100,6 +100,10 @@ MIGRATIONS = (
         CHECK (finally_after IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT'));
     ALTER TABLE runs ADD COLUMN cancel_now_at REAL; -- written by cancelling too
     """,
+    """
+    ALTER TABLE runs ADD COLUMN gave_up_at REAL;
+    ALTER TABLE runs ADD COLUMN gave_up_error TEXT;
+    """,
 )
 """The script at index n leads from version n to version n + 1."""
 

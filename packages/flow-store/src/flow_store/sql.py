@@ -111,6 +111,7 @@ REOPEN_RUN = f"""
         cancel_now_at = NULL, revision = revision + 1
     WHERE id = ?
 """
+RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"
 RECORD_ORCHESJOB_HOME = """
     UPDATE runs SET orchesjob_home = ? WHERE run_key = ? AND orchesjob_home IS NULL

@@ -21,6 +21,7 @@ from flow_store.records import (
     CancelRequest,
     Changes,
     FlowStatus,
+    GivenUp,
     Parent,
     Reopening,
     Run,
@@ -145,6 +146,19 @@ class FlowStore:
         """
         with self._database.transaction("IMMEDIATE"):
             self._database.change(sql.RECORD_ORCHESJOB_HOME, (path_bytes(home), run_key))
+
+    def record_giving_up(self, run_key: str, given_up: GivenUp | None, *, revision: int) -> None:
+        """Record when and why a runner gave up on a run, or with None that one goes on (rule 5.7).
+
+        The end of the run removes it too. The revision stays the same.
+
+        Raises:
+            RunTakenOver: The run has another revision: another process drives it (rule 4.5).
+            TerminalStatus: The run has ended.
+            NotRecorded: There is no such run.
+        """
+        with self._database.transaction("IMMEDIATE"):
+            RunWriter(self._database, run_key, revision).record_giving_up(given_up)
 
     def has(self, run_key: str) -> bool:
         """Return whether there is a run of this key, without reading it."""

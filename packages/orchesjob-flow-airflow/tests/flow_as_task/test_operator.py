@@ -54,7 +54,9 @@ def is_same_run(run: Any, other: Any) -> bool:
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_success(host: "Host", capfd: "pytest.CaptureFixture[str]", deferrable: bool) -> None:
     """The run's JSON is the result; the log has each transition once, whoever waits."""
-    host.write(TRUE, {"id": "b", "when": "!a", "command": ["false"]})
+    # The first step is under way when `start -d` returns: a run that has ended needs no deferral.
+    step = {"id": "a", "command": ["sleep", "3"]}
+    host.write(step, {"id": "b", "when": "!a", "command": ["false"]})
     key = f"k-{deferrable}"
     tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='{key}', deferrable={deferrable})")
     assert outcome(tasks["flow"]) == ("success", 1)
@@ -89,7 +91,7 @@ def test_a_retry_continues_the_run(host: "Host") -> None:
 
 def test_a_retry_waits_for_the_last_runner(host: "Host", tmp_path: Path) -> None:
     """The runner of a run that has ended may live a moment longer; the retry waits for its exit."""
-    host.write(COUNT, FAIL_ONCE)
+    host.write(COUNT, FAIL_ONCE, {"id": "last", "when": "once", "command": ["sleep", "3"]})
     host.start("k", "flow.yaml")
     host.await_run("k", lambda run: run["status"] == "FAILED" and run["runner"] is None)
     with (tmp_path / "jobs" / "locks" / "k.lock").open("r+b") as lock:
@@ -204,6 +206,55 @@ def test_a_missing_program(host: "Host", capfd: "pytest.CaptureFixture[str]", mi
     task = f'Flow(flow_file="flow.yaml", run_key="k", {missing}="{place}", retries=1)'
     assert outcome(host.run(task)["flow"]) == ("success", 2)
     assert "/missing (" in capfd.readouterr().out
+
+
+def script(path: Path, *lines: str) -> Path:
+    """Write a program in the shell's language."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_runner_that_gives_up_at_once(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """The try fails and says that the run is recorded; the next one continues it."""
+    host.write(COUNT)
+    orchesjob, mended = Path(host.program).with_name("orchesjob"), host.folder / "mended"
+    broken = f"[ -e {mended} ] || {{ echo boom >&2; exit 70; }}"
+    orchesjob = script(host.folder / "orchesjob", broken, f'exec {orchesjob} "$@"')
+    mend = f"[ $1 != resume ] || touch {mended}"
+    program = script(host.folder / "program", mend, f'exec {host.program} --patience=0 "$@"')
+    options = f"retries=1, orchesjob_bin='{orchesjob}', program='{program}'"
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', {options})")
+    assert outcome(tasks["flow"]) == ("success", 2)
+    logged = capfd.readouterr().out
+    assert "run 'k' is recorded, but has no background runner: gave up on run 'k'" in logged
+    assert "a retry of this task continues the run" in logged
+    assert (host.folder / "runs").read_text() == "run\n"
+
+
+def test_a_runner_that_goes_on_trying(host: "Host", capfd: "pytest.CaptureFixture[str]") -> None:
+    """A runner that has had no answer of orchesjob yet is awaited like any other."""
+    host.write(COUNT)
+    error = '{"error":"no answer yet","recorded":true,"pid":1,"stderr_log":"/log"}'
+    slow = f"{host.program} \"$@\" >/dev/null; echo '{error}' >&2; exit 2"
+    lines = (f"[ $1 != start ] || {{ {slow}; }}", f'exec {host.program} "$@"')
+    program = script(host.folder / "program", *lines)
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', program='{program}')")
+    assert outcome(tasks["flow"]) == ("success", 1)
+    assert "no answer yet" in capfd.readouterr().out
+
+
+def test_a_runner_that_gave_up() -> None:
+    """A run that has lost its runner says why that gave up, wherever the runner's log is."""
+    from airflow.sdk.exceptions import AirflowException
+
+    from orchesjob_flow_airflow.flow_as_task.task_outcome import check_success
+
+    steps = [{"finished_at": None}]
+    given_up = {"at": 1.0, "error": "no answer"}
+    run = {"run_key": "k", "status": "RUNNING", "steps": steps, "gave_up": given_up}
+    with pytest.raises(AirflowException, match=r"1 steps are done.*Its runner gave up: no answer"):
+        check_success(run, is_killed=False, runner_log="/elsewhere")
 
 
 def test_the_program_is_beside_python(host: "Host", monkeypatch: "pytest.MonkeyPatch") -> None:

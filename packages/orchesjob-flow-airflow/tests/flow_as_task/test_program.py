@@ -71,6 +71,21 @@ def test_errors(stderr: str, error: str, is_mistake: bool) -> None:
     assert (answer.error, answer.is_mistake) == (error, is_mistake)
 
 
+@pytest.mark.parametrize(
+    ("facts", "is_recorded", "log"),
+    [
+        ("", False, None),
+        (',"recorded":true,"pid":null,"stderr_log":"/h/l"', True, None),
+        (',"recorded":true,"pid":7,"stderr_log":"/h/l"', True, "/h/l"),
+    ],
+)
+def test_runs_that_nothing_advances(facts: str, is_recorded: bool, log: str | None) -> None:
+    """A call that has recorded a run is told apart from one that has not, and from a slow one."""
+    answer = Answer(2, "", f'{{"error":"no answer"{facts}}}\n')
+    assert (answer.is_recorded, answer.trying_runner_log) == (is_recorded, log)
+    assert not answer.is_mistake
+
+
 def test_answers_without_a_run() -> None:
     """Only the JSON of a run is one."""
     assert Answer(0, '{"status":"RUNNING"}\n', "").run == {"status": "RUNNING"}

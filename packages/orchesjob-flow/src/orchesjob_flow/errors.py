@@ -240,18 +240,52 @@ class CancelUnfinished(FlowError, TimeoutError):
 
 
 class NotDetached(FlowError, ChildProcessError):
-    """The background runner ended before it was ready."""
+    """A recorded run has no background runner: it could not be started, or has ended at once.
+
+    Attributes:
+        details: What a script may want to know.
+    """
 
     def __init__(self, run_key: str, cause: str, log: Path) -> None:
-        """Keep the run, the last line that the child has printed, and its log."""
-        super().__init__(run_key, cause, log)
+        """Keep the run, the cause in the child's last words, and its log."""
+        Exception.__init__(self, run_key, cause, log)
         self.run_key = run_key
         self.cause = cause
         self.log = log
+        self.details = {"recorded": True, "pid": None, "stderr_log": str(log)}
 
     def __str__(self) -> str:
-        """Say why the child ended, and where to read more."""
-        return f"the background runner of {self.run_key!r} did not start: {self.cause} ({self.log})"
+        """Say that the run is there, why it has no runner, and how to give it one."""
+        return (
+            f"run {self.run_key!r} is recorded, but has no background runner: {self.cause} "
+            f"({self.log})"
+        )
+
+
+class NotGoingOn(FlowError, TimeoutError):
+    """A background runner lives, but orchesjob has told it of no job yet.
+
+    Attributes:
+        details: What a script may want to know.
+    """
+
+    def __init__(self, run_key: str, pid: int, waited_sec: float, cause: str, log: Path) -> None:
+        """Keep the run, its runner, the time, the last words of the runner, and its log."""
+        Exception.__init__(self, run_key, pid, waited_sec, cause, log)
+        self.run_key = run_key
+        self.pid = pid
+        self.waited_sec = waited_sec
+        self.cause = cause
+        self.log = log
+        self.details = {"recorded": True, "pid": pid, "stderr_log": str(log)}
+
+    def __str__(self) -> str:
+        """Say who advances the run, what is missing, and where to see what comes of it."""
+        return (
+            f"run {self.run_key!r} is recorded and process {self.pid} advances it, but has had no "
+            f"answer of orchesjob within {self.waited_sec:g} s: {self.cause} ({self.log}); it goes "
+            "on trying, and `status` shows what comes of it"
+        )
 
 
 class NoOutput(FlowError, LookupError):

@@ -23,6 +23,7 @@ from orchesjob_flow.views.text import dump_json
 
 OTHERS = 0o077
 """The part of a umask that is about others than the owner of a file."""
+NOTHING_IS_LOST = "what is recorded of a run stays"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,10 +110,10 @@ def describe(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with the data that a script can use."""
     if not is_ours(error):
         if (lack := lack_of(error)) is not None:
-            return {"error": f"{Scarcity('cannot go on', lack)}; every run is as it was"}
+            return {"error": f"{Scarcity('cannot go on', lack)}; {NOTHING_IS_LOST}"}
         if not isinstance(error, OSError):
             return describe_usage(error) or {
-                "error": f"internal error, please report it: {error!r}; every run is as it was"
+                "error": f"internal error, please report it: {error!r}; {NOTHING_IS_LOST}"
             }
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
@@ -120,6 +121,7 @@ def describe(error: Exception) -> dict[str, Any]:
         from orchesjob_flow.views.problem_json import problem_json
 
         described["problems"] = [problem_json(problem) for problem in problems]
+    described |= getattr(error, "details", {})
     for detail in ("differences", "conflicts"):
         if hasattr(error, detail):
             described[detail] = list(getattr(error, detail))

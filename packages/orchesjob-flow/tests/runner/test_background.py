@@ -1,15 +1,26 @@
 """What is left of a background runner that did not start, and its command line (rule 6.3)."""
 
 import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from orchesjob_flow.errors import NotGoingOn
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.background import child_command, last_line, say_ready
+from orchesjob_flow.runner.background import (
+    Child,
+    child_command,
+    describe_end,
+    last_line,
+    read_in_time,
+    say_it_goes_on,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +29,9 @@ from orchesjob_flow.runner.background import child_command, last_line, say_ready
         (b"", "it printed nothing"),
         (b"\n\n", "it printed nothing"),
         (b"one\ntwo\n", "two"),
-        (b'warning\n{"error": "no orchesjob"}\n\n', '{"error": "no orchesjob"}'),
+        (b'warning\n{"error": "no orchesjob"}\n\n', "no orchesjob"),
+        (b'{"trouble": "no error"}\n', '{"trouble": "no error"}'),
+        (b"[1]\n", "[1]"),
         (b"\xff\xfe", "��"),
         (b"x" * 2000, "x" * 500),
     ],
@@ -30,21 +43,56 @@ def test_last_line(tmp_path: Path, said: bytes, words: str) -> None:
     assert last_line(log, len(b"said long before\n")) == words
 
 
-def test_ready() -> None:
-    """The child says that it is ready, and closes what it said it with."""
+def test_an_end_without_words() -> None:
+    """Who was killed, or ended in silence, is described, and how the run continues (rule 6.9)."""
+    assert describe_end(2, "the disk is full") == "the disk is full"
+    assert describe_end(-9, "said") == "SIGKILL has ended it; `resume` continues the run"
+    assert describe_end(1, "it printed nothing").endswith("; `resume` continues the run")
+
+
+def test_news_of_the_child() -> None:
+    """The child says that it goes on, and closes what it said it with (rule 6.3)."""
     reader, writer = os.pipe()
-    say_ready(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        assert pipe.read() == b"ready\n"
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    say_it_goes_on(writer)
+    assert read_in_time(reader, time.monotonic()) == b"goes on\n"
+    for descriptor in (reader, writer):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.close(descriptor)
+
+
+def test_no_news_of_the_child() -> None:
+    """A child that has ended is noticed at once, one that is silent when its time is over (6.3)."""
+    reader, writer = os.pipe()
+    assert read_in_time(os.dup(reader), time.monotonic() + 0.01) is None
+    os.close(writer)
+    assert read_in_time(reader, time.monotonic() + 600) == b""
+
+
+def test_a_child_that_is_stopped(tmp_path: Path) -> None:
+    """A child that does nothing is not waited for without end, and is named (rule 6.3)."""
+    home = Home(tmp_path / "flow.db")
+    handle = RunHandle("k", Settings(home, None, 5.0, 60.0, {}))
+    handle.log("stderr").parent.mkdir()
+    handle.log("stderr").write_bytes(b"said long before\nstops\n")
+    reader, writer = os.pipe()
+    process = subprocess.Popen(["/bin/sh", "-c", "kill -STOP $$"])
+    os.waitpid(process.pid, os.WUNTRACED)
+    try:
+        child = Child(handle, process, reader, len("said long before\n"), time.monotonic(), 0.01)
+        with pytest.raises(NotGoingOn) as raised:
+            child.await_it_goes_on()
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)
         os.close(writer)
+    assert (raised.value.pid, raised.value.cause) == (process.pid, "stops")
 
 
-def test_ready_for_nobody() -> None:
-    """A parent that was killed before its child was ready does not end the child."""
+def test_news_for_nobody() -> None:
+    """A parent that was killed before its child went on does not end the child."""
     reader, writer = os.pipe()
     os.close(reader)
-    say_ready(writer)
+    say_it_goes_on(writer)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writer)
 
@@ -58,4 +106,4 @@ def test_the_command_line(tmp_path: Path) -> None:
     lock_fd = f"--lock-fd={lock.fileno()}"
     lock.close()
     assert "-P" in command[: command.index("orchesjob_flow")]
-    assert {"--run-key=--help", lock_fd, "--ready-fd=9"} < set(command)
+    assert {"--run-key=--help", lock_fd, "--pipe-fd=9"} < set(command)

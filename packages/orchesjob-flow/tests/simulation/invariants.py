@@ -14,6 +14,7 @@ from flow_store import AttemptStatus, FlowStatus, Outcome, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
 from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Runner
 
@@ -618,7 +619,31 @@ def something_is_awaited(world: "World", runner: Runner, inbox: VirtualInbox) ->
         assert ahead.ending_goes_on(), "the early end waits for nothing"
 
 
-BEFORE_A_WAIT = (the_run_ends, something_is_awaited)
+def a_run_that_goes_on_was_not_given_up(
+    world: "World", _runner: Runner, inbox: VirtualInbox
+) -> None:
+    """Once orchesjob has told a runner of a job, the run no longer says that one gave up (5.7)."""
+    overtaken = inbox is not world.inbox
+    if inbox.told_of_a_job and not inbox.events and not overtaken and not world.store_is_locked:
+        assert world.run().gave_up is None, "a run that goes on says that its runner gave up"
+
+
+BEFORE_A_WAIT = (the_run_ends, something_is_awaited, a_run_that_goes_on_was_not_given_up)
+
+
+# When a runner has given up.
+
+
+def a_run_says_that_it_was_given_up(world: "World", runner: int, error: GaveUp) -> None:
+    """A run whose runner gave up says why, unless its database is what failed (5.7)."""
+    overtaken = world.seen_revision[runner] < world.history[-1].revision
+    if not overtaken and not world.store_is_locked:
+        given_up = world.run().gave_up
+        assert given_up is not None, "nothing tells that the runner gave up"
+        assert (given_up.at, given_up.error) == (world.machine.wall, error.cause), given_up
+
+
+AFTER_IT_GAVE_UP = (a_run_says_that_it_was_given_up,)
 
 
 # What the invariants share.

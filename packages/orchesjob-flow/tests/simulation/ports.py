@@ -8,9 +8,17 @@ from random import Random
 
 import attrs
 
-from flow_store import CancelRequest, Changes, FlowStore, StoreUnavailable
+from flow_store import CancelRequest, Changes, FlowStore, GivenUp, StoreUnavailable
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event, RunningAnswered
+from orchesjob_flow.engine.events import (
+    AbortAnswered,
+    AttemptId,
+    CallUnanswered,
+    Event,
+    RunningAnswered,
+    StartAnswered,
+    StatusAnswered,
+)
 from orchesjob_flow.runner.loop import Stop
 
 from .machine import Machine
@@ -47,6 +55,8 @@ class VirtualInbox:
         """How many answers the runner still waits for, by attempt."""
         self.calls: list[MadeCall] = []
         """What the runner has asked of orchesjob."""
+        self.told_of_a_job = False
+        """The runner has read an answer of orchesjob about a job."""
         self.disorder: Random | None = None
         """Says which event comes first when several are there, and which comes twice."""
         self._machine = machine
@@ -77,7 +87,10 @@ class VirtualInbox:
             raise Empty
         if self.disorder is not None and len(self.events) > 1:
             self.events.rotate(self.disorder.randrange(len(self.events)))
-        return self.events.popleft()
+        event = self.events.popleft()
+        if isinstance(event, StartAnswered | StatusAnswered | AbortAnswered):
+            self.told_of_a_job = self.told_of_a_job or event.report is not None
+        return event
 
 
 def answers_a_poll(event: Event) -> bool:
@@ -133,6 +146,11 @@ class ObservedStore:
         self.decided = None
         self._after(decided)
         return revision
+
+    def record_giving_up(self, run_key: str, given_up: GivenUp | None, *, revision: int) -> None:
+        """Record that the runner gave up or goes on, unless that cannot be written just now."""
+        self._refuse_if_unavailable()
+        self._store.record_giving_up(run_key, given_up, revision=revision)
 
     def _refuse_if_unavailable(self) -> None:
         if self._is_unavailable():

@@ -312,7 +312,7 @@ class Storm:
         world = self.world
         run, points, seen = world.run(), world.points, len(world.log)
         world.request_cancel()
-        world.new_runner().drive()
+        world.drive_once()
         done = [what for _, what, _ in world.log[seen:] if what in ("effect", "commit", "begins")]
         if (world.run(), world.points, done) != (run, points, []):
             raise Broken("an_ended_run_is_left_alone", f"{done} after the run's end")

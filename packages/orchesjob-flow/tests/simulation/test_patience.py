@@ -48,6 +48,55 @@ def test_for_ever(world: World, step: Make, call: str) -> None:
     assert (run.steps[0].status, run.steps[0].failures) == ("RUNNING", 0)
 
 
+def test_what_is_recorded_of_it(world: World, step: Make) -> None:
+    """When and why a runner gave up stays recorded until orchesjob tells another one of a job."""
+    world.record(step("a"))
+    world.limits = Limits(patience_sec=5.0)
+    world.calls.script("start", "", *["fail"] * 4)
+    world.calls.script("status", "", *["fail"] * 20)
+    for _ in range(2):
+        with pytest.raises(GaveUp):
+            world.drive()
+        given_up = world.run().gave_up
+        assert given_up is not None
+        assert given_up.at == world.machine.wall
+        assert "k:a:1: orchesjob status failed: database is locked" in given_up.error
+    world.limits = Limits(patience_sec=600.0)
+    runner = world.new_runner()
+    runner.drive_until_it_goes_on()
+    assert world.run().gave_up is None
+    assert runner.drive() == "SUCCEEDED"
+
+
+def test_who_only_tries(world: World, step: Make) -> None:
+    """A runner without an answer does not go on: what an earlier one recorded stays (5.7)."""
+    world.record(step("a"))
+    world.limits = Limits(patience_sec=0.0)
+    world.calls.script("start", "", "fail")
+    world.calls.script("status", "", *["fail"] * 5)
+    with pytest.raises(GaveUp):
+        world.drive()
+    recorded = world.run().gave_up
+    world.limits = Limits(patience_sec=600.0)
+    runner = world.new_runner()
+    runner.drive(until=world.machine.mono + 3.0)
+    assert (runner.goes_on, world.run().gave_up) == (False, recorded)
+    runner.drive_until_it_goes_on()
+    assert (runner.goes_on, world.run().gave_up) == (True, None)
+
+
+def test_nothing_is_asked(world: World, step: Make) -> None:
+    """A runner that has nothing to ask, as before a retry, goes on (6.3)."""
+    world.record(step("a", retries=1, retry_delay_sec=600.0))
+    world.plan("a:1", code=1)
+    world.new_runner().drive(until=world.machine.mono + 30.0)
+    assert world.statuses() == {"a": "DELAYED"}
+    runner = world.new_runner()
+    began = world.machine.mono
+    runner.drive_until_it_goes_on()
+    assert world.machine.mono - began < 5.0
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_and_then_resumed(world: World, step: Make, call: str) -> None:
     """A run that was given up is resumed as if nothing had happened (rule 4.3)."""

@@ -187,13 +187,14 @@ class World:
                 self.calls.abandon()
 
     def drive_once(self, until: float | None = None) -> None:
-        """Let one runner drive the run, and look whether it may if it gives up."""
-        runner, inbox = self.new_runner(), self.inbox
+        """Let one runner drive the run, and look whether it may if it gives up, and says so."""
+        runner, inbox, number = self.new_runner(), self.inbox, self.driver
         try:
             runner.drive(until=until)
-        except GaveUp:
+        except GaveUp as error:
             if runner.run.gave_up:
                 invariants.check(invariants.WHEN_IT_GIVES_UP, self, inbox)
+            invariants.check(invariants.AFTER_IT_GAVE_UP, self, number, error)
             raise
 
     def new_runner(self) -> Runner:
@@ -209,7 +210,7 @@ class World:
         store = ObservedStore(
             self._store,
             now=self.machine.now,
-            is_unavailable=lambda: self.machine.mono < self.store_locked_until,
+            is_unavailable=lambda: self.store_is_locked,
             before=self.point,
             after=partial(self._committed, self.driver),
             on_look=self._looked,
@@ -219,7 +220,7 @@ class World:
         runner = Runner(
             RunState.load(self.flow, run, self.limits),
             cast(FlowStore, store),
-            run.revision,
+            run,
             cast(Inbox, inbox),
             now=self.machine.now,
             perform=partial(self._perform, self.driver, inbox),
@@ -249,6 +250,11 @@ class World:
         self.note("runner is stopped", self.driver)
         self._lock_path.unlink()
         self.drive_once(self.machine.mono + seconds)
+
+    @property
+    def store_is_locked(self) -> bool:
+        """Whether nothing can be written to the database just now."""
+        return self.machine.mono < self.store_locked_until
 
     def run(self) -> Run:
         """Read the run as any other process does."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_store import Run, Step, StepStatus
+from flow_store import GivenUp, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.run_json import run_json, shown_key
 
@@ -23,6 +23,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "cancel_requested_at": None,
         "finally_after": None,
         "parent": None,
+        "gave_up": None,
         "orchesjob_home": None,
         "runner": {"pid": 4711, "alive": True},
     }
@@ -42,6 +43,12 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "attempts": [],
     }
     assert steps[2]["orchesjob_status"] is None
+
+
+def test_a_runner_that_gave_up(daily: Run) -> None:
+    """The JSON says when and why a runner gave up (rule 5.7)."""
+    given_up = daily._replace(gave_up=GivenUp(7.5, "no answer"))
+    assert run_json(given_up, None)["gave_up"] == {"at": 7.5, "error": "no answer"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from flow_store import (
     Attempt,
     AttemptStatus,
     FlowStatus,
+    GivenUp,
     Parent,
     Run,
     RunSummary,
@@ -53,6 +54,16 @@ def test_a_run_that_nobody_advances(daily: Run, ten_o_clock: float) -> None:
     assert "Runner: none - `orchesjob-flow resume` with the same run key" in table
 
 
+def test_a_run_on_which_a_runner_gave_up(daily: Run, ten_o_clock: float) -> None:
+    """The table says when and why, and who tries again (rule 5.7)."""
+    given_up = daily._replace(gave_up=GivenUp(ten_o_clock, "no \x1b answer"))
+    lines = run_table(given_up, None, ten_o_clock, colour=False).splitlines()
+    assert lines[3] == r"Gave up: 2026-05-07 10:00:00, no \x1b answer"
+    assert lines[4].startswith("Runner: none - ")
+    tried = run_table(given_up, Holder(4711), ten_o_clock, colour=False).splitlines()
+    assert tried[3].endswith("no \\x1b answer; process 4711 tries again")
+
+
 @pytest.mark.parametrize(
     ("status", "mark"),
     [
@@ -87,7 +98,7 @@ def listed(run_key: str, outer: str | None = None) -> Listed:
     """Make a run in a list, inside another one or not."""
     parent = None if outer is None else Parent(outer, "a", 1)
     status = FlowStatus.SUCCEEDED
-    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, None, {})
+    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, None, None, {})
     return Listed(run, None)
 
 

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowException, TaskDeferralTimeout
 from orchesjob_flow_airflow.errors import ProgramMissing
 from orchesjob_flow_airflow.flow_as_task.host_run import HostRun
 from orchesjob_flow_airflow.flow_as_task.program import (
+    Answer,
     Program,
     Run,
     find_program,
@@ -139,7 +140,7 @@ class OrchesjobFlowOperator(BaseOperator):
         if before["status"] in ENDED:
             return self._follow(context, self._retry(context), memory)
         self.log.info("run %r has not ended: %s", self.run_key, progress(before))
-        resumed = run_of(self._host_run().call("resume", "-d"))
+        resumed = self._begun(self._host_run().call("resume", "-d"))
         return self._follow(context, resumed, {**memory, "was_running": True})
 
     def execute_complete(self, context: "Context", event: dict[str, Any]) -> Run:
@@ -198,13 +199,24 @@ class OrchesjobFlowOperator(BaseOperator):
         flow_file = str(self._path(context, self.flow_file))
         directory = self._path(context, self.working_dir or "")
         words = ("-d", *self._env_options(), "--", flow_file)
-        return run_of(self._host_run().call("start", *words, cwd=directory))
+        return self._begun(self._host_run().call("start", *words, cwd=directory))
 
     def _retry(self, context: "Context") -> Run:
         self._await_runner_exit()
         flow_file = self._path(context, self.flow_file)
         words = ("-d", *self._env_options(), f"--file={flow_file}")
-        return run_of(self._host_run().call("retry", *words))
+        return self._begun(self._host_run().call("retry", *words))
+
+    def _begun(self, answer: Answer) -> Run:
+        """Return the run that a call has left to a process in the background.
+
+        A process that lives, but has had no answer of orchesjob yet, is awaited like any other.
+        """
+        log = answer.trying_runner_log
+        if log is None:
+            return run_of(answer)
+        self.log.warning("%s", answer.error)
+        return {**run_of(self._host_run().status()), "stderr_log": log}
 
     def _await_runner_exit(self) -> None:
         """Wait for the runner's exit: it holds its lock for a moment after the run has ended."""

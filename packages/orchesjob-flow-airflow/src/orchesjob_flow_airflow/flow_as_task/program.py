@@ -55,6 +55,17 @@ class Answer(NamedTuple):
         return bool(self._error_object.keys() & _MISTAKE_KEYS)
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether the call has recorded a run, and then failed to have it advanced."""
+        return self._error_object.get("recorded") is True
+
+    @property
+    def trying_runner_log(self) -> str | None:
+        """The log of a runner that lives, and has had no answer of orchesjob yet; None if none."""
+        found = self._error_object
+        return str(found.get("stderr_log")) if self.is_recorded and found.get("pid") else None
+
+    @property
     def _last_line(self) -> str:
         return self.stderr.strip().rpartition("\n")[2]
 

@@ -19,10 +19,12 @@ def run_of(answer: Answer) -> Run:
 
     Raises:
         AirflowFailException: It printed none, because of a mistake that no retry removes.
-        AirflowException: It printed none.
+        AirflowException: It printed none, or it recorded a run that nothing advances.
     """
     if answer.run is not None:
         return answer.run
+    if answer.is_recorded:
+        raise AirflowException(f"{answer.error}; a retry of this task continues the run")
     kind = AirflowFailException if answer.is_mistake else AirflowException
     raise kind(answer.error)
 
@@ -51,10 +53,13 @@ def check_success(run: Run, *, is_killed: bool, runner_log: str) -> None:
             kind = AirflowException if is_killed else AirflowFailException
             raise kind(f"run {run_key!r} was cancelled")
         case _:
+            given_up = run.get("gave_up")
+            last = f"The last line of the runner's log: {last_line(runner_log)}"
+            cause = last if given_up is None else f"Its runner gave up: {given_up['error']}"
             raise AirflowException(
                 f"run {run_key!r} has lost its runner ({progress(run)}). Steps that have begun "
                 "keep running under orchesjob; a retry of this task, or `orchesjob-flow resume`, "
-                f"continues the run. The last line of the runner's log: {last_line(runner_log)}"
+                f"continues the run. {cause}"
             )
 
 

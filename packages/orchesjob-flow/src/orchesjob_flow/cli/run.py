@@ -81,9 +81,9 @@ def tick(handle: "RunHandle") -> int:
 @click.command(hidden=True)
 @run_key_option
 @click.option("--lock-fd", type=int, required=True)
-@click.option("--ready-fd", type=int, required=True)
-def drive(handle: "RunHandle", lock_fd: int, ready_fd: int) -> int:
+@click.option("--pipe-fd", type=int, required=True)
+def drive(handle: "RunHandle", lock_fd: int, pipe_fd: int) -> int:
     """Be the background process of `start -d`."""
     from orchesjob_flow.commands.drive import drive
 
-    return drive(handle, lock_descriptor=lock_fd, ready_descriptor=ready_fd)
+    return drive(handle, lock_descriptor=lock_fd, pipe=pipe_fd)

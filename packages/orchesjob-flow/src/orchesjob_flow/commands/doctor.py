@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from flow_store import FlowStore, RunSummary, StoreError, StoreMissing
+from flow_store import FlowStore, StoreError, StoreMissing
 from orchesjob_client import OrchesjobClient, OrchesjobError, locate, usable_folder
 from orchesjob_flow.commands.doctor_audit import Recorded, audit, check_homes, read_ledger
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
@@ -19,9 +19,10 @@ from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.paths import check_run_key, refuse_no_folder, refuse_shared
 from orchesjob_flow.home.places import refuse_foreign
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
+from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.checks import Check, Grade, check_text, checks_json
+from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
 
@@ -197,18 +198,23 @@ def check_database(store: FlowStore, settings: Settings) -> Check:
 
 
 def check_runners(settings: Settings) -> Iterator[Check]:
-    """Look for runs that no process advances."""
+    """Look for runs that no process advances, and for those on which a runner gave up."""
     unfinished = find_runs(settings, statuses=UNFINISHED)
-    abandoned = [listed.run for listed in unfinished if listed.is_abandoned]
-    for run in abandoned:
-        yield Check("runners", Grade.PROBLEM, describe_abandoned(run))
-    if not abandoned:
+    troubles = [trouble for one in unfinished if (trouble := describe_trouble(one)) is not None]
+    for trouble in troubles:
+        yield Check("runners", Grade.PROBLEM, trouble)
+    if not troubles:
         message = f"every run that has not ended ({len(unfinished)}) has its runner"
         yield Check("runners", Grade.OK, message)
 
 
-def describe_abandoned(run: RunSummary) -> str:
-    """Say what to do about a run that no process advances."""
+def describe_trouble(listed: Listed) -> str | None:
+    """Say what to do about a run that no process advances, or only tries to; None for others."""
+    run, runner = listed
+    if run.gave_up is not None:
+        return describe_given_up(run, runner)
+    if not listed.is_abandoned:
+        return None
     return (
         f"run {run.run_key!r} is {run.status.value} and no process advances it: "
         "`orchesjob-flow resume` continues it"

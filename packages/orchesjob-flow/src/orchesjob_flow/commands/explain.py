@@ -11,9 +11,11 @@ from flow_spec import FlowSpec, StepSpec
 from flow_store import Run, Step, StepStatus
 from orchesjob_flow.engine.operands import is_true
 from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.reasons import reason, retried_without, spell
-from orchesjob_flow.views.run_json import print_json, runner_json
+from orchesjob_flow.views.run_json import gave_up_json, print_json, runner_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 
@@ -32,8 +34,7 @@ def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
     run, runner = handle.snapshot()
     explained = explain_steps(run, step_id)
     if output == "table":
-        advanced = runner is not None or run.status.is_terminal
-        write_result(explained_text(explained, advanced=advanced))
+        write_result(explained_text(explained, not_advanced(run, runner)))
     else:
         print_json(
             {
@@ -41,6 +42,7 @@ def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
                 "flow_id": run.flow_id,
                 "status": run.status.value,
                 "runner": runner_json(runner),
+                "gave_up": gave_up_json(run),
                 "steps": [explained_json(one) for one in explained],
             }
         )
@@ -153,17 +155,24 @@ def spell_value(part: Explanation) -> str:
     return f"`{cut}` is {WORDS[part.value]}"
 
 
-def explained_text(explained: Sequence[Explained], *, advanced: bool) -> str:
+def not_advanced(run: Run, runner: Holder | None) -> str | None:
+    """Say why nothing happens in a run that has not ended; None if a runner goes on with it."""
+    if run.gave_up is not None:
+        sentence = str(describe_given_up(run, runner))
+        return f"{sentence[:1].upper()}{sentence[1:]}."
+    if runner is not None or run.status.is_terminal:
+        return None
+    return "No process advances this run: `orchesjob-flow resume` with its run key continues it."
+
+
+def explained_text(explained: Sequence[Explained], note: str | None) -> str:
     """Write a sentence for each step; of a single one the whole condition too, part by part.
 
-    `advanced` is false for a run that has not ended and has no runner.
+    The note about the run, if there is one, comes last.
     """
     lines = [f"{one.step.step_id} {one.step.status.value}: {sentence(one)}" for one in explained]
     if len(explained) == 1 and explained[0].condition is not None:
         lines += ["", *(f"  {line}" for line in explained[0].condition.lines())]
-    if not advanced:
-        lines += [
-            "",
-            "No process advances this run: `orchesjob-flow resume` with its run key continues it.",
-        ]
+    if note is not None:
+        lines += ["", note]
     return "".join(f"{visible(line)}\n" for line in lines)

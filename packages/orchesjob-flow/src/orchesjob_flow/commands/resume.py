@@ -7,18 +7,21 @@ from flow_store import FlowStore, Run, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.clock import now
 from orchesjob_flow.commands.advance import show_background, show_foreground
-from orchesjob_flow.errors import FlowError, NotResumed
-from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.errors import FlowError, NotDetached, NotGoingOn, NotResumed
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.parent import is_over
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, Snapshot, find_runs
+from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.background import ensure_runner
+from orchesjob_flow.runner.background import Child, await_runner, begin_runner
 from orchesjob_flow.runner.foreground import drive_or_wait
+from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import parent_json, print_json
+from orchesjob_flow.views.streams import warn
 
 
 class Resumed(NamedTuple):
-    """A run that had no runner, with the process id of its new one, or why it has none."""
+    """A run that had no runner, with the process id of its new one, and what is wrong with it."""
 
     run_key: str
     pid: int | None
@@ -28,7 +31,7 @@ class Resumed(NamedTuple):
 def resume(handle: RunHandle, *, detach: bool, progress: str) -> int:
     """Resume a run; with `detach`, leave it to a background process."""
     if detach:
-        return show_background(handle, resume_detached(handle))
+        return show_background(handle, await_runner(handle, begin(handle)))
 
     def advance() -> Run:
         with handle.open() as store:
@@ -42,23 +45,31 @@ def resume_all(settings: Settings) -> int:
 
     A run that cannot be resumed does not keep the others from it. One that belongs to an attempt
     that is over is left to whoever comes after that, unless it is to be cancelled (rule 5.8a).
+    Runs on which a runner gave up, and with which none goes on, are named on stderr (rule 5.7).
 
     Raises:
-        NotResumed: There was at least one such run.
+        NotResumed: A run has no runner, for another reason.
     """
     unfinished = find_runs(settings, statuses=UNFINISHED)
     abandoned = [listed.run for listed in reversed(unfinished) if listed.is_abandoned]
     left = runs_to_leave(settings, abandoned)
-    resumed = [resume_one(RunHandle(run.run_key, settings)) for run in abandoned if run not in left]
+    handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
+    begun = [(handle, begin_one(handle)) for handle in handles]  # all, before any is waited for
+    resumed = [await_one(handle, runner) for handle, runner in begun]
     print_json(
         {
             "resumed": [one._asdict() for one in resumed],
             "left": [{"run_key": run.run_key, "parent": parent_json(run.parent)} for run in left],
         }
     )
-    if errors := {one.run_key: one.error for one in resumed if one.error is not None}:
+    given_up = find_given_up(settings)
+    troubled = [one for one in resumed if one.error is not None and one.run_key not in given_up]
+    said = [*given_up.values(), *(str(one.error) for one in troubled if one.pid is not None)]
+    for message in said:
+        warn(message)
+    if errors := {one.run_key: str(one.error) for one in troubled if one.pid is None}:
         raise NotResumed(errors)
-    return DONE
+    return NOT_SUCCEEDED if said else DONE
 
 
 def runs_to_leave(settings: Settings, runs: Sequence[RunSummary]) -> list[RunSummary]:
@@ -71,16 +82,37 @@ def runs_to_leave(settings: Settings, runs: Sequence[RunSummary]) -> list[RunSum
         return [run for run in inner if run.parent is not None and is_over(store, run.parent, boot)]
 
 
-def resume_one(handle: RunHandle) -> Resumed:
-    """Give a run a background runner; return what is wrong instead of raising it."""
+def begin(handle: RunHandle) -> Child | Holder | None:
+    """Find the process that advances a recorded run, or start one."""
+    with handle.open() as store:
+        return begin_runner(handle, store)
+
+
+def begin_one(handle: RunHandle) -> Child | Holder | Exception | None:
+    """Find or start the runner of one of many runs; return what is wrong instead of raising it."""
     try:
-        runner = resume_detached(handle).runner
+        return begin(handle)
     except (FlowError, StoreError, OrchesjobError) as error:
+        return error
+
+
+def await_one(handle: RunHandle, begun: Child | Holder | Exception | None) -> Resumed:
+    """Wait until one of many runs goes on, and tell what has come of it."""
+    if isinstance(begun, Exception):
+        return Resumed(handle.run_key, None, str(begun))
+    try:
+        runner = await_runner(handle, begun).runner
+    except NotGoingOn as error:
+        return Resumed(handle.run_key, error.pid, str(error))
+    except NotDetached as error:
+        return Resumed(handle.run_key, None, f"{error.cause} ({error.log})")
+    except (FlowError, StoreError) as error:
         return Resumed(handle.run_key, None, str(error))
     return Resumed(handle.run_key, None if runner is None else runner.pid, None)
 
 
-def resume_detached(handle: RunHandle) -> Snapshot:
-    """Leave a recorded run to a background process, unless a process advances it already."""
-    with handle.open() as store:
-        return ensure_runner(handle, store)
+def find_given_up(settings: Settings) -> dict[str, str]:
+    """Describe by run key the runs on which a runner gave up, and with which none goes on."""
+    unfinished = find_runs(settings, statuses=UNFINISHED)
+    described = {run.run_key: describe_given_up(run, runner) for run, runner in unfinished}
+    return {key: text for key, text in described.items() if text is not None}

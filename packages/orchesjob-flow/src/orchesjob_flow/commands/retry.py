@@ -12,8 +12,8 @@ from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
-from orchesjob_flow.runner.background import start_child
+from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.runner.background import await_runner, start_child
 from orchesjob_flow.runner.foreground import drive
 
 
@@ -33,9 +33,9 @@ class Repeat(NamedTuple):
 def retry(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
     """Reopen a run that has ended, and advance it; with `detach` in a background process."""
     if detach:
-        with reopened(handle, repeat) as (at_home, store, lock):
+        with reopened(handle, repeat) as (at_home, _, lock):
             child = start_child(at_home, lock)
-            snapshot = Snapshot(handle.load(store), child)
+        snapshot = await_runner(handle, child)
         return show_background(handle, snapshot)
 
     def advance() -> Run:

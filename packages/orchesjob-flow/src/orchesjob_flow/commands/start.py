@@ -16,7 +16,7 @@ from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
-from orchesjob_flow.runner.background import ensure_runner
+from orchesjob_flow.runner.background import await_runner, begin_runner
 from orchesjob_flow.runner.foreground import drive_or_wait
 
 
@@ -29,7 +29,8 @@ def start(
     """
     if detach:
         with record(handle, flow_file, env) as store:
-            snapshot = ensure_runner(handle, store)
+            runner = begin_runner(handle, store)
+        snapshot = await_runner(handle, runner)
         return show_background(handle, snapshot)
 
     def advance() -> Run:

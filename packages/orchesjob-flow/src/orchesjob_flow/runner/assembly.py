@@ -6,7 +6,7 @@ Every command that advances a run does this: `start`, `resume` and `retry`, thei
 
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from queue import SimpleQueue
 from types import FrameType
 
@@ -20,6 +20,7 @@ from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.places import Places, refuse_foreign
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
+from orchesjob_flow.runner.giving_up import giving_up_recorded
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.runner.shortage import wait_out
@@ -48,13 +49,16 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
-    state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
     for turns in (settings.call_turns, settings.abort_turns):
         refuse_foreign(turns)
-    with (
-        closing(wait_out(handle, lambda: take_calls_lock(handle))) as calls_lock,
-        closing(
-            Performer(
+    with ExitStack() as held:
+        with giving_up_recorded(
+            store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
+        ):
+            state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
+            calls_lock = wait_out(handle, lambda: take_calls_lock(handle))
+            held.enter_context(closing(calls_lock))
+            performer = Performer(
                 OrchesjobClient(orchesjob, limits=limits_of_calls(limits)),
                 inbox.put,
                 directory=run.directory,
@@ -65,13 +69,10 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
                 environ=settings.environ,
                 warn=warn,
             )
-        ) as performer,
-    ):
-        wait_out(handle, performer.prepare)
+            held.enter_context(closing(performer))
+            wait_out(handle, performer.prepare)
         with stopped_by_signals(inbox):
-            yield Runner(
-                state, store, run.revision, inbox, now=now, perform=performer.perform, warn=warn
-            )
+            yield Runner(state, store, run, inbox, now=now, perform=performer.perform, warn=warn)
     if state.status.is_terminal:
         store.checkpoint()
 

@@ -1,89 +1,157 @@
 """The background process that drives a run, seen from its parent and from itself (rules 4.5, 6.3).
 
 The parent takes the run's lock and hands its descriptor on to the child, so that the lock is held
-without a gap. It returns once the child has reported that it is ready.
+without a gap. It returns once the child goes on with the run, or cannot.
 """
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from flow_store import FlowStore
 from orchesjob_client import locate
-from orchesjob_flow.errors import NotDetached
+from orchesjob_flow.errors import NotDetached, NotGoingOn
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.scarcity import scarcity_named
 
-READY = b"ready\n"
+GOES_ON = b"goes on\n"
+NOTHING_SAID = "it printed nothing"
 LONGEST_CAUSE = 500
+LONGEST_PATIENCE_SEC = 60.0
+"""The longest `--patience` that a parent has as well; the child may have more."""
+ALLOWANCE_SEC = 30.0
+"""What a child may need besides the patience: to begin, and for a call that does not answer."""
 
 
-def ensure_runner(handle: RunHandle, store: FlowStore) -> Snapshot:
-    """See to it that a process advances a run that has not ended: there is one, or it is started.
+class Child(NamedTuple):
+    """A background runner that has been started, and whether it goes on is not known yet."""
 
-    Return the run and that process.
+    handle: RunHandle
+    process: subprocess.Popen[bytes]
+    pipe: int
+    log_size: int
+    """How many bytes of its log earlier runners have written."""
+    began: float
+    """When it was started, in seconds of the monotonic clock."""
+    limit_sec: float
+    """How long it may take to go on or to give up."""
+
+    def await_it_goes_on(self) -> Holder | None:
+        """Return the runner once it goes on with the run; None if the run has ended before that.
+
+        Raises:
+            NotDetached: The runner has ended, and the run has not.
+            NotGoingOn: Neither has happened in time.
+        """
+        log, pid = self.handle.log("stderr"), self.process.pid
+        told = read_in_time(self.pipe, self.began + self.limit_sec)
+        if told:
+            self.process.returncode = 0  # it keeps running, and nobody here waits for it
+            return Holder(pid)
+        said = last_line(log, self.log_size)
+        if told is None:
+            self.process.returncode = 0
+            raise NotGoingOn(self.handle.run_key, pid, self.limit_sec, said, log)
+        exit_code = self.process.wait()
+        if self.handle.snapshot().run.status.is_terminal:
+            return None
+        raise NotDetached(self.handle.run_key, describe_end(exit_code, said), log)
+
+
+def begin_runner(handle: RunHandle, store: FlowStore) -> Child | Holder | None:
+    """Find the process that advances a run, or start one; None if the run has ended.
+
+    Raises:
+        NotDetached: It cannot be started.
     """
-    runner = None
     run = handle.load(store)
-    if not run.status.is_terminal:
-        handle = handle.in_home_of(run)
-        lock = handle.lock()
-        if lock is None:
-            runner = handle.holder()
-        else:
-            with closing(lock):
-                runner = start_child(handle, lock)
-    return Snapshot(handle.load(store), runner)
+    if run.status.is_terminal:
+        return None
+    handle = handle.in_home_of(run)
+    lock = handle.lock()
+    if lock is None:
+        return handle.holder()
+    with closing(lock):
+        return start_child(handle, lock)
 
 
-def start_child(handle: RunHandle, lock: Lock) -> Holder:
-    """Start the background runner of a run whose lock this process holds; return the runner.
+def await_runner(handle: RunHandle, runner: Child | Holder | None) -> Snapshot:
+    """Wait until a runner that was started goes on with its run; return the run and the runner.
+
+    Raises:
+        NotDetached, NotGoingOn: It does not.
+    """
+    if isinstance(runner, Child):
+        runner = runner.await_it_goes_on()
+    return Snapshot(handle.snapshot().run, runner)
+
+
+def start_child(handle: RunHandle, lock: Lock) -> Child:
+    """Start the background runner of a run whose lock this process holds.
 
     The handle is in the home of its run, because the child runs in another directory.
 
     Raises:
-        NotDetached: It ended before it was ready.
+        NotDetached: It cannot be started.
     """
     settings = handle.settings
     settings = settings._replace(orchesjob=locate(settings.orchesjob, settings.environ))
     stdout, stderr = handle.log("stdout"), handle.log("stderr")
-    ready, ready_in_child = os.pipe()
+    pipe, pipe_in_child = os.pipe()
+    descriptors = [pipe_in_child]
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    descriptors = [open_owned(stdout, flags), open_owned(stderr, flags), ready_in_child]
-    size_before = stderr.stat().st_size
 
     def spawn() -> "subprocess.Popen[bytes]":
         with scarcity_named("cannot start a process"):
             return subprocess.Popen(
-                child_command(handle._replace(settings=settings), lock, ready_in_child),
+                child_command(handle._replace(settings=settings), lock, pipe_in_child),
                 stdin=subprocess.DEVNULL,
-                stdout=descriptors[0],
-                stderr=descriptors[1],
-                pass_fds=(lock.fileno(), ready_in_child),
+                stdout=descriptors[1],
+                stderr=descriptors[2],
+                pass_fds=(lock.fileno(), pipe_in_child),
                 start_new_session=True,
                 cwd="/",
                 env=dict(settings.environ),
             )
 
     try:
-        child = wait_out(handle, spawn)
+        descriptors += [open_owned(stdout, flags), open_owned(stderr, flags)]
+        log_size = stderr.stat().st_size
+        process = wait_out(handle, spawn)
+    except OSError as error:  # among them that something was lacking for too long
+        os.close(pipe)
+        raise NotDetached(handle.run_key, str(error), stderr) from error
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-    with os.fdopen(ready, "rb") as pipe:
-        if pipe.read(len(READY)) == READY:
-            child.returncode = 0  # it keeps running, and nobody here waits for it
-            return Holder(child.pid)
-    child.wait()
-    raise NotDetached(handle.run_key, last_line(stderr, size_before), stderr)
+    limit_sec = min(settings.patience_sec, LONGEST_PATIENCE_SEC) + ALLOWANCE_SEC
+    return Child(handle, process, pipe, log_size, time.monotonic(), limit_sec)
 
 
-def child_command(handle: RunHandle, lock: Lock, ready: int) -> list[str]:
+def read_in_time(pipe: int, until: float) -> bytes | None:
+    """Read what is written to a pipe, and close it; None if that takes longer than `until`.
+
+    It is empty if all writers are gone.
+    """
+    try:
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN)
+        left_sec = max(0.0, until - time.monotonic())
+        return os.read(pipe, len(GOES_ON)) if poll.poll(left_sec * 1000) else None
+    finally:
+        os.close(pipe)
+
+
+def child_command(handle: RunHandle, lock: Lock, pipe: int) -> list[str]:
     """Write the command line of the child."""
     return [
         sys.executable,
@@ -94,7 +162,7 @@ def child_command(handle: RunHandle, lock: Lock, ready: int) -> list[str]:
         "drive",
         f"--run-key={handle.run_key}",
         f"--lock-fd={lock.fileno()}",
-        f"--ready-fd={ready}",
+        f"--pipe-fd={pipe}",
     ]
 
 
@@ -104,14 +172,14 @@ def inherit_lock(handle: RunHandle, descriptor: int) -> Lock:
     return Lock.inherit(descriptor, handle.lock_path)
 
 
-def say_ready(descriptor: int) -> None:
-    """Tell the parent that this process is ready, so that it returns."""
+def say_it_goes_on(pipe: int) -> None:
+    """Tell the parent that this process goes on with the run, so that it returns."""
     try:
-        os.write(descriptor, READY)
+        os.write(pipe, GOES_ON)
     except BrokenPipeError:
-        pass  # the parent was killed, which does not concern the run
+        pass  # the parent is gone, which does not concern the run
     finally:
-        os.close(descriptor)
+        os.close(pipe)
 
 
 def last_line(log: Path, size_before: int) -> str:
@@ -119,4 +187,19 @@ def last_line(log: Path, size_before: int) -> str:
     with log.open("rb") as file:
         file.seek(size_before)
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1][:LONGEST_CAUSE] if lines else "it printed nothing"
+    return sentence_in(lines[-1])[:LONGEST_CAUSE] if lines else NOTHING_SAID
+
+
+def sentence_in(line: str) -> str:
+    """Return the sentence of an error object, or the line as it is."""
+    try:
+        return str(json.loads(line)["error"])
+    except (ValueError, TypeError, LookupError):
+        return line
+
+
+def describe_end(exit_code: int, said: str) -> str:
+    """Say why a child has ended: in its own words if it had any, which name the remedy too."""
+    if exit_code < 0:
+        return f"{signal.Signals(-exit_code).name} has ended it; `resume` continues the run"
+    return f"{said}; `resume` continues the run" if said == NOTHING_SAID else said

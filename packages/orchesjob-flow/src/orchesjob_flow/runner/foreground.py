@@ -1,5 +1,6 @@
 """Driving a run to its end in this process, or waiting for the process that does."""
 
+from collections.abc import Callable
 from contextlib import closing
 
 from flow_store import FlowStore, Run
@@ -23,12 +24,23 @@ def drive_or_wait(handle: RunHandle, store: FlowStore) -> Run:
         return drive(handle, store, lock)
 
 
-def drive(handle: RunHandle, store: FlowStore, lock: Lock) -> Run:
-    """Drive a run, whose lock this process holds, to its end if it has not ended yet."""
+def drive(
+    handle: RunHandle,
+    store: FlowStore,
+    lock: Lock,
+    *,
+    when_it_goes_on: Callable[[], None] = lambda: None,
+) -> Run:
+    """Drive a run, whose lock this process holds, to its end if it has not ended yet.
+
+    `when_it_goes_on` is called once this process does not only try to.
+    """
     run = handle.load(store)
     if run.status.is_terminal:
         return run
     with runner_of(handle, store, lock) as runner:
+        runner.drive_until_it_goes_on()
+        when_it_goes_on()
         runner.drive()
     return handle.load(store)
 

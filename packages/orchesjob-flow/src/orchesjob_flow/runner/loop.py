@@ -6,10 +6,11 @@ of the product. `perform` and `now` are all that a simulation has to replace.
 
 import heapq
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from flow_store import CancelRequested, FlowStatus, FlowStore, StoreUnavailable
+from flow_store import CancelRequested, FlowStatus, FlowStore, Run, StoreUnavailable
 from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
@@ -31,6 +32,7 @@ from orchesjob_flow.engine.events import (
 from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.engine.turn import Decision
 from orchesjob_flow.errors import GaveUp, Interrupted
+from orchesjob_flow.runner.giving_up import giving_up_recorded
 
 LOOK_FOR_CANCEL_SEC = 0.4
 COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
@@ -56,23 +58,31 @@ type Inbox = SimpleQueue[Event | Stop]
 
 
 class Runner:
-    """Drives one run, in one thread, until it ends or something asks it to stop."""
+    """Drives one run, in one thread, until it ends or something asks it to stop.
+
+    Attributes:
+        run: The run, as the engine knows it.
+        goes_on: Whether orchesjob has told of a job of the run, or nothing is asked of it.
+    """
 
     def __init__(  # noqa: PLR0913 - its ports
         self,
         run: RunState,
         store: FlowStore,
-        revision: int,
+        recorded: Run,
         inbox: Inbox,
         *,
         now: Callable[[], Now],
         perform: Callable[[Effect], None],
         warn: Callable[[str], None],
     ) -> None:
-        """Prepare to drive `run`, whose rows in `store` have this `revision`."""
+        """Prepare to drive `run`, which is `recorded` in `store` as it was loaded."""
         self.run = run
+        self.goes_on = False
         self._store = store
-        self._revision = revision
+        self._revision = recorded.revision
+        self._given_up_before = recorded.gave_up is not None
+        self._has_failed = False
         self._inbox = inbox
         self._now = now
         self._perform = perform
@@ -98,6 +108,11 @@ class Runner:
                 break
         return self.run.status
 
+    def drive_until_it_goes_on(self) -> None:
+        """Advance the run until orchesjob has told of a job, nothing is asked of it, or it ends."""
+        while not self.run.status.is_terminal and not self.goes_on:
+            self.take_turn()
+
     def settle(self) -> FlowStatus:
         """Advance the run until every question is answered and nothing else can be done now."""
         while not self.run.status.is_terminal and (self._held or self._unanswered):
@@ -106,18 +121,49 @@ class Runner:
 
     def take_turn(self, until: float | None = None) -> None:
         """Wait for something to happen, decide what it means, commit that, and act on it."""
+        with giving_up_recorded(
+            self._store,
+            self.run.run_key,
+            revision=lambda: self._revision,
+            wall=lambda: self._now().wall,
+            warn=self._warn,
+        ):
+            self._take_turn(until)
+
+    def _take_turn(self, until: float | None) -> None:
         events = [*self._arrived(until), *self._due_timers()]
         stop = next((event for event in events if isinstance(event, Stop)), None)
         decision = Decision()
         for event in events:
             if not isinstance(event, Stop):
-                self._unanswered -= isinstance(event, ANSWERS)
+                self._take_note(event)
                 update(self.run, event, self._now(), decision)
         self._commit(decision)
         self._checkpoint_now_and_then(decision)
         if stop is not None:
             raise Interrupted(stop.signum)
         self._act(decision.effects)
+        waits_for_nothing = not self._unanswered and not self._held
+        self.goes_on = self.goes_on or (waits_for_nothing and not self._has_failed)
+        self._forget_giving_up()
+
+    def _take_note(self, event: Event) -> None:
+        """Note what an event tells of orchesjob, whatever it means for the run."""
+        self._unanswered -= isinstance(event, ANSWERS)
+        match event:
+            case StartAnswered() | StatusAnswered() | AbortAnswered():
+                self.goes_on = self.goes_on or event.report is not None
+            case RunningAnswered():
+                self.goes_on = True
+            case CallUnanswered():
+                self._has_failed = self._has_failed or event.error.retryable
+
+    def _forget_giving_up(self) -> None:
+        """Record that the run goes on, once, if an earlier runner gave up on it (rule 5.7)."""
+        if self._given_up_before and self.goes_on and not self.run.status.is_terminal:
+            with suppress(StoreUnavailable):  # the next turn is soon
+                self._store.record_giving_up(self.run.run_key, None, revision=self._revision)
+                self._given_up_before = False
 
     def _arrived(self, until: float | None) -> Iterator[Event | Stop]:
         """Yield the events that are there; if there are none, wait for one, but not for long."""

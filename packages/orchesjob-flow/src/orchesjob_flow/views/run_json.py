@@ -44,6 +44,7 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
         "finally_after": None if run.finally_after is None else run.finally_after.value,
         "parent": parent_json(run.parent),
+        "gave_up": gave_up_json(run),
     }
 
 
@@ -53,6 +54,11 @@ def parent_json(parent: Parent | None) -> dict[str, Any] | None:
         return None
     run_key, step_id, number = parent
     return {"run_key": run_key, "step": step_id, "attempt": number}
+
+
+def gave_up_json(run: Run | RunSummary) -> dict[str, Any] | None:
+    """Describe when and why a runner gave up on a run, if none goes on with it since."""
+    return None if run.gave_up is None else run.gave_up._asdict()
 
 
 def runner_json(runner: Holder | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import shape_of
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
+from orchesjob_flow.views.giving_up import when_and_why
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import clock_time, cut, visible, width
@@ -131,6 +132,8 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         yield f"Ending: {visible(ending_words(run))}{hint}"
     elif run.cancel is not None:
         yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
+    if run.gave_up is not None:
+        yield f"Gave up: {visible(when_and_why(run.gave_up, runner))}"
     if runner is None and run.cancel is not None and not is_tidying(run):
         yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
     elif runner is None:
@@ -211,7 +214,9 @@ def runner_cell(run: RunSummary, runner: Holder | None) -> str:
     """Say who advances a run that has not ended."""
     if run.status.is_terminal:
         return "-"
-    return "none" if runner is None else f"pid {runner.pid or '?'}"
+    if runner is None:
+        return "none" if run.gave_up is None else "gave up"
+    return f"pid {runner.pid or '?'}"
 
 
 def print_runs(listed: Sequence[Listed]) -> None:

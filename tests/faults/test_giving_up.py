@@ -1,0 +1,184 @@
+"""A runner that gave up is seen, wherever one looks, until another one goes on (rule 5.7)."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import warnings
+from support.files import write_program
+from support.flow import Flow
+from support.gate import Gate
+from support.steps import AFTER, TRUE
+
+WORDS = "orchesjob status failed: boom"
+
+
+def set_up(flow: Flow, broken: str = "echo boom >&2; exit 70") -> Path:
+    """Have an orchesjob that is broken while a file is there; return the file."""
+    sign = flow.folder / "broken"
+    path = flow.folder / "orchesjob-of-today"
+    lines = ["#!/bin/sh", f"[ ! -e '{sign}' ] || {{ {broken}; }}", 'exec "$ORCHESJOB" "$@"', ""]
+    write_program(path, "\n".join(lines))
+    flow.environ |= {"ORCHESJOB": flow.orchesjob.path, "ORCHESJOB_BIN": str(path)}
+    sign.touch()
+    return sign
+
+
+def gave_up(flow: Flow, words: str = "boom") -> Any:
+    """Return the run `k`, on which a runner gave up and which none advances."""
+    run = flow.status("k")
+    assert (run["status"], run["runner"]) == ("RUNNING", None)
+    assert words in run["gave_up"]["error"]
+    assert run["gave_up"]["at"] >= run["started_at"]
+    return run
+
+
+def give_up(flow: Flow) -> Any:
+    """Start a run whose runner gives up, in the foreground; return it."""
+    refusal = flow.run("--patience=0", "start", "--run-key=k", flow.write(TRUE))
+    assert refusal.returncode == 2
+    return gave_up(flow)
+
+
+@pytest.mark.parametrize("command", ["start", "resume", "retry"])
+def test_in_the_background(each_flow: Flow, command: str) -> None:
+    """`-d` does not report a success before orchesjob has told of a job (rule 6.3)."""
+    broken = set_up(each_flow)
+    file = each_flow.write(TRUE if command != "retry" else {"id": "a", "command": ["false"]})
+    words = ["start", "-d", "--run-key=k", file]
+    if command == "resume":
+        give_up(each_flow)
+        words = ["resume", "-d", "--run-key=k"]
+    if command == "retry":
+        broken.unlink()
+        each_flow.start("k", file, code=1)
+        broken.touch()
+        words = ["retry", "-d", "--run-key=k"]
+    error = each_flow.refusal("--patience=0", *words)
+    log = each_flow.home / "logs" / "orchesjob-flow-k.stderr.log"
+    assert error["error"].startswith("run 'k' is recorded, but has no background runner: gave up")
+    assert "boom; nothing is lost" in error["error"]
+    assert error["error"].endswith(f"({log})")
+    assert (error["recorded"], error["pid"], error["stderr_log"]) == (True, None, str(log))
+    gave_up(each_flow)
+    broken.unlink()
+    assert each_flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
+    run = each_flow.ask("wait", "--run-key=k", code=int(command == "retry"))
+    assert (run["gave_up"], run["steps"][0]["attempt_no"]) == (None, 1 + (command == "retry"))
+
+
+def test_all_of_them(each_flow: Flow) -> None:
+    """`resume --all` names each run on which a runner gave up, and fails, for cron's mail."""
+    broken = set_up(each_flow)
+    give_up(each_flow)
+    other = each_flow.write(TRUE, name="other.json")
+    each_flow.run("--patience=0", "start", "--run-key=other", other)
+    answer = each_flow.run("--patience=0", "resume", "--all")
+    assert answer.returncode == 1
+    said = warnings(answer.stderr)
+    assert sorted(line.split("'")[1] for line in said) == ["k", "other"]
+    assert all("a runner gave up on run" in line and "boom" in line for line in said)
+    resumed = json.loads(answer.stdout)["resumed"]
+    assert [(one["run_key"], one["pid"]) for one in resumed] == [("k", None), ("other", None)]
+    assert all("boom" in one["error"] for one in resumed)
+    broken.unlink()
+    assert {one["error"] for one in each_flow.ask("resume", "--all")["resumed"]} == {None}
+    for key in ("k", "other"):
+        assert each_flow.ask("wait", f"--run-key={key}")["gave_up"] is None
+
+
+def test_wherever_one_looks(flow: Flow) -> None:
+    """`status`, `list`, `explain`, `wait` and `doctor` say when and why a runner gave up."""
+    broken = set_up(flow)
+    run = give_up(flow)
+    recorded = run["gave_up"]
+    (listed,) = flow.ask("list")["runs"]
+    assert listed["gave_up"] == flow.ask("explain", "--run-key=k")["gave_up"] == recorded
+    tables = [
+        flow.run(command, "--run-key=k", "--format=table").stdout
+        for command in ("status", "explain")
+    ]
+    waited = flow.run("wait", "--run-key=k", "--timeout=0")
+    assert waited.returncode == 8
+    found = flow.run("doctor", "--format=table")
+    assert found.returncode == 1
+    for text in (*tables, waited.stderr, found.stdout):
+        assert WORDS in text
+    assert flow.run("list", "--format=table").stdout.rstrip().endswith("gave up")
+    broken.unlink()
+    assert flow.ask("resume", "--run-key=k")["gave_up"] is None
+    assert flow.run("doctor").returncode == 0
+
+
+def test_who_waits_is_told(flow: Flow, gate: Gate) -> None:
+    """`wait` says that a runner gives up while it waits, and goes on waiting (rule 9.9)."""
+    broken = set_up(flow)
+    broken.unlink()
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    first = flow.ask("--patience=0", "start", "-d", "--run-key=k", file)
+    waiting = flow.spawn("wait", "--run-key=k")
+    gate.await_arrival()
+    broken.touch()
+    gate.let_through()
+    assert waiting.stderr is not None
+    assert "a runner gave up on run 'k'" in waiting.stderr.readline()
+    flow.await_status("k", lambda run: run["runner"] is None)
+    assert "boom" in Path(first["stderr_log"]).read_text(encoding="utf-8")
+    gave_up(flow)
+    broken.unlink()
+    flow.ask("resume", "--run-key=k")
+    assert json.loads(waiting.communicate()[0])["status"] == "SUCCEEDED"
+
+
+def test_who_only_tries_does_not_go_on(flow: Flow) -> None:
+    """What is recorded stays while the next runner tries in vain, and says who does (5.7)."""
+    broken = set_up(flow)
+    recorded = give_up(flow)["gave_up"]
+    resuming = flow.spawn("resume", "-d", "--run-key=k")
+    log = flow.home / "logs" / "orchesjob-flow-k.stderr.log"
+    flow.await_true(lambda: log.exists() and "trying again" in log.read_text(encoding="utf-8"))
+    run = flow.status("k")
+    assert (run["gave_up"], run["runner"]["alive"]) == (recorded, True)
+    answer = flow.run("resume", "--all")
+    assert (answer.returncode, answer.stdout) == (1, '{"resumed":[],"left":[]}\n')
+    assert f"process {run['runner']['pid']} tries again" in answer.stderr
+    assert flow.run("doctor").returncode == 1
+    broken.unlink()
+    stdout, _ = resuming.communicate()
+    assert (resuming.returncode, json.loads(stdout)["pid"]) == (0, run["runner"]["pid"])
+    assert flow.ask("wait", "--run-key=k")["gave_up"] is None
+
+
+def test_a_killed_child(flow: Flow) -> None:
+    """A background runner that dies before it goes on is no success either (rule 6.3)."""
+    set_up(flow, 'kill -9 "$PPID"')
+    error = flow.refusal("start", "-d", "--run-key=k", flow.write(TRUE))
+    assert "SIGKILL has ended it; `resume` continues the run" in error["error"]
+    run = flow.status("k")
+    assert (run["status"], run["runner"], run["gave_up"]) == ("RUNNING", None, None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_runner_and_not_given_up(flow: Flow, gate: Gate, number: int) -> None:
+    """A runner that was ended has not given up: the run has no runner, and that is all."""
+    runner = flow.spawn("start", "--run-key=k", flow.write({"id": "a", "command": gate.command()}))
+    gate.await_arrival()
+    runner.send_signal(number)
+    runner.wait()
+    run = flow.status("k")
+    assert (run["runner"], run["gave_up"]) == (None, None)
+
+
+def test_cancelled(flow: Flow) -> None:
+    """A run that is cancelled after a runner gave up has ended, and says nothing of it (5.7)."""
+    broken = set_up(flow)
+    give_up(flow)
+    answer = flow.run("--patience=0", "cancel", "--run-key=k")
+    assert answer.returncode == 2
+    assert "boom" in gave_up(flow)["gave_up"]["error"]
+    broken.unlink()
+    run = flow.ask("cancel", "--run-key=k")
+    assert (run["status"], run["gave_up"]) == ("CANCELLED", None)
