@@ -219,15 +219,17 @@ class Calls:
         act: Callable[[], Event],
     ) -> None:
         self._note(call, key)
-        fault = self._next_fault(call, key)
+        fault = ""
         attempt = None if isinstance(effect, AskRunning) else effect.attempt
         inbox.awaited[attempt] += 1
         made = inbox.called(key, self._machine.mono)
 
         def begin() -> None:
             """Begin when there is a place, if the runner lives and has not called it off."""
+            nonlocal fault
             if made.is_called_off or not inbox.is_read:
                 return
+            fault = self._next_fault(call, key)  # only a call that is really made goes wrong
             made.at = self._machine.mono
             self._fenced += call in FENCED
             self._post(CallBegan(attempt), inbox)
