@@ -70,7 +70,7 @@ class Case:
     finally_: tuple[StepSpec, ...] = ()
 
 
-def generate(seed: int, most_steps: int = 9) -> Case:
+def generate(seed: int, most_steps: int = 9, most_in_finally: int = MOST_IN_FINALLY) -> Case:
     """Make up a flow of a few steps, perhaps with a `finally`, and work out how it must end."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     making = Making(random)
@@ -80,6 +80,7 @@ def generate(seed: int, most_steps: int = 9) -> Case:
     # Drawn apart, so that older seeds still mean the same.
     making.random = apart = Random(f"finally {seed}")  # noqa: S311 - reproducible on purpose
     count = apart.randint(1, MOST_IN_FINALLY) if apart.random() < WITH_FINALLY else 0
+    count = min(count, most_in_finally)
     finally_ = [making.step(f"f{number}", in_finally=True) for number in range(count)]
     return Case(
         tuple(steps),
