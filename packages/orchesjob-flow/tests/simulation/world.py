@@ -23,13 +23,14 @@ from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 
 from . import invariants
-from .facts import Commit, Decisions
+from .facts import Broken, Commit, Decisions
 from .jobs import Execution, Job, Plan, SimulatedOrchesjob
 from .machine import Machine
 from .performing import Calls
 from .ports import ObservedStore, VirtualInbox
 
 LONGEST_RUN_SEC = 20_000.0
+MOST_POINTS_AT_ONCE = 2_000
 
 
 class Crash(BaseException):
@@ -74,6 +75,8 @@ class World:
         self.at_point: dict[int, Callable[[], None]] = {}
         """What happens at the points of the run, numbered from 1: see `point`."""
         self.points = 0
+        self._points_at_once = 0
+        self._last_point = 0.0
         self.on_point: Callable[[], None] = lambda: None
         """Is called at every point."""
         self.on_wait: Callable[[], None] = lambda: None
@@ -307,6 +310,11 @@ class World:
     def point(self) -> None:
         """Pass a point: before and after a commit, before an effect, before waiting."""
         self.points += 1
+        self._points_at_once += 1
+        if self.machine.mono != self._last_point:
+            self._last_point, self._points_at_once = self.machine.mono, 1
+        if self._points_at_once > MOST_POINTS_AT_ONCE:
+            raise Broken("the_run_ends", "it has come to a point without end")
         if self.points in self.at_point:
             self.at_point[self.points]()
         self.on_point()
