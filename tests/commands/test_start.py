@@ -21,6 +21,7 @@ RUN_KEYS = [
     "finished_at",
     "error",
     "cancel_requested_at",
+    "finally_after",
     "parent",
     "gave_up",
     "orchesjob_home",
@@ -29,6 +30,7 @@ RUN_KEYS = [
 ]
 STEP_KEYS = [
     "id",
+    "in_finally",
     "run_key",
     "status",
     "attempt_no",
@@ -67,6 +69,7 @@ def test_json_of_a_run(each_flow: Flow) -> None:
     assert list(times) == sorted(times)
     assert b == {
         "id": "b",
+        "in_finally": False,
         "run_key": "k:b:1",
         "status": "SKIPPED",
         "attempt_no": 0,
