@@ -1,4 +1,4 @@
-"""Files of variables as runs meet them: what a step sees, and that nobody else does (rule 2.13)."""
+"""Files of variables as runs meet them: what a step sees, and that nobody else does (rule 10.4)."""
 
 import os
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_file_that_is_missing_or_wrong(each_flow: Flow) -> None:
 
 
 def test_a_secret_stays_a_secret(each_flow: Flow, gate: Gate) -> None:
-    """No database, log, answer or argument has it; a runner that resumes has it again (2.13)."""
+    """No database, log, answer or argument has it; a runner that resumes has it again (10.4)."""
     write(each_flow, "secret.env", f"A={SECRET}")
     check = ["sh", "-c", f'test "${{#A}}" = {len(SECRET)} && exit 7']
     file = each_flow.write(

@@ -97,7 +97,7 @@ def test_the_alert(flow: Flow) -> None:
 
 
 def test_the_report(flow: Flow) -> None:
-    """Scripts of two shells read what a third has written, and it is tidied up (rule 2.12)."""
+    """Scripts of two shells read what a third has written, and it is tidied up (rule 10.4)."""
     shutil.copytree(EXAMPLES, flow.folder / "examples")
     steps = flow.start("k", "examples/order-report.yaml")["steps"]
     logs = [Path(step["orchesjob_status"]["stdout_file"]) for step in steps]

@@ -1,4 +1,4 @@
-"""Steps with a `script` as they run, and what is refused before one is recorded (rule 2.12)."""
+"""Steps with a `script` as they run, and what is refused before one is recorded (rule 10.4)."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def without_bash(flow: Flow) -> Path:
 
 
 def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
-    """A failure in the middle or in a pipe, and an unset variable, fail the step (rule 2.12)."""
+    """A failure in the middle or in a pipe, and an unset variable, fail the step (rule 10.4)."""
     scripts = {
         "right": 'false || true\ntrue | cat\necho "$ORCHESJOB_FLOW_STEP $0 ${NO_SUCH:-none}"',
         "middle": "false\ntrue",
@@ -44,7 +44,7 @@ def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
 
 
 def test_a_script_reaches_its_shell_as_it_stands(each_flow: Flow) -> None:
-    """The text is one word, quotes, blanks, line breaks and all (rule 2.12)."""
+    """The text is one word, quotes, blanks, line breaks and all (rule 10.4)."""
     text = 'import sys\nprint(repr("it\'s $HOME\\\\n\\tü"), len(sys.argv))\n'
     file = each_flow.write({"id": "a", "script": text, "shell": ["python3", "-c"]})
     (step,) = each_flow.start("k", file)["steps"]
@@ -52,7 +52,7 @@ def test_a_script_reaches_its_shell_as_it_stands(each_flow: Flow) -> None:
 
 
 def test_a_script_of_yaml(flow: Flow) -> None:
-    """What stands after `script: |` is run, and its command may be written out (2.12, 4.4)."""
+    """What stands after `script: |` is run, and its command may be written out (10.4, 4.4)."""
     written = flow.folder / "flow.yaml"
     written.write_text("flow_id: f\nsteps:\n- id: a\n  script: |\n    echo '# one'\n    echo two\n")
     (step,) = flow.start("k", str(written))["steps"]
@@ -66,7 +66,7 @@ def test_a_script_of_yaml(flow: Flow) -> None:
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_no_bash_for_a_script(flow: Flow, steps: int) -> None:
-    """Without bash, no run is recorded, and `validate` says the same (rules 2.12 and 9.1)."""
+    """Without bash, no run is recorded, and `validate` says the same (rules 10.4 and 9.1)."""
     scripts = [{"id": f"s{number}", "script": "true"} for number in range(steps)]
     file = flow.write({"id": "a", "command": ["true"]}, *scripts)
     other = flow.write({"id": "a", "script": "true", "shell": ["sh", "-c"]}, name="other.json")
@@ -83,7 +83,7 @@ def test_no_bash_for_a_script(flow: Flow, steps: int) -> None:
 
 
 def test_bash_is_looked_for_in_the_path_of_the_step(flow: Flow) -> None:
-    """The `PATH` that counts is that of the step's process (rule 2.12)."""
+    """The `PATH` that counts is that of the step's process (rule 10.4)."""
     nowhere = {"PATH": str(without_bash(flow))}
     there = {"PATH": str(Path(str(shutil.which("bash"))).parent)}
     lost = flow.write({"id": "a", "script": "true", "env": nowhere}, name="lost.json", env=there)
@@ -96,7 +96,7 @@ def test_bash_is_looked_for_in_the_path_of_the_step(flow: Flow) -> None:
 
 
 def test_no_bash_for_the_new_file_of_a_retry(flow: Flow) -> None:
-    """A `retry` with a file that cannot run here leaves the run as it is (rules 2.12 and 9.7)."""
+    """A `retry` with a file that cannot run here leaves the run as it is (rules 10.4 and 9.7)."""
     flow.start("k", flow.write({"id": "a", "command": ["false"]}), code=1)
     file = flow.write({"id": "a", "script": "true"})
     path = flow.environ["PATH"]
@@ -109,7 +109,7 @@ def test_no_bash_for_the_new_file_of_a_retry(flow: Flow) -> None:
 
 
 def test_defaults_of_scripts_and_durations(each_flow: Flow) -> None:
-    """What the file says once holds for every step that runs (rules 2.9 to 2.12)."""
+    """What the file says once holds for every step that runs (rules 10.4 and 10.5)."""
     (each_flow.folder / "flow.yaml").write_text(
         "flow_id: f\n"
         "x-twice: &twice {retries: 1, retry_delay_sec: 0s}\n"

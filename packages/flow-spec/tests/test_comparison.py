@@ -47,7 +47,7 @@ def test_a_chain_may_be_spelled_as_a_condition() -> None:
 
 
 def test_a_duration_may_be_spelled_in_seconds() -> None:
-    """`1m30s` means 90 seconds (rules 2.9 and 4.4)."""
+    """`1m30s` means 90 seconds (rules 10.5 and 4.4)."""
     flows = [parse_flow(YAML.replace("sec: 1.5", spelled)) for spelled in ("sec: 90", "sec: 1m30s")]
     assert flows[0] == flows[1]
     assert flows[0].to_json() == flows[1].to_json()

@@ -1,4 +1,4 @@
-"""Rule 2.11: `defaults` gives every step the fields that it does not set itself."""
+"""Rule 10.4: `defaults` gives every step the fields that it does not set itself."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ DEFAULT = {
 @pytest.mark.parametrize("format_", ["yaml", "json"])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> None:
-    """Every field of a step but its own can have a default, wherever it stands (rule 2.11)."""
+    """Every field of a step but its own can have a default, wherever it stands (rule 10.4)."""
     defaults = {"defaults": {name: spelled for name, (spelled, _) in DEFAULT.items()}}
     steps = {"flow_id": "f", "steps": [{"id": "A", "command": ["x"]}]}
     flow = parse_flow(
@@ -45,7 +45,7 @@ def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> N
 
 
 def test_what_a_step_sets_wins() -> None:
-    """A step's own value replaces the default, a list as a whole and a default too (rule 2.11)."""
+    """A step's own value replaces the default, a list as a whole and a default too (rule 10.4)."""
     flow = parse_flow(
         "{flow_id: f, defaults: {retries: 3, strict: false, skip_exit_codes: [4, 5], "
         "timeout_sec: 9}, steps: [{id: A, command: [x], retries: 0, strict: true, "
@@ -58,7 +58,7 @@ def test_what_a_step_sets_wins() -> None:
 
 
 def test_variables_are_merged_by_name() -> None:
-    """A step's `env` is laid over that of `defaults`, and this over the flow's (rule 2.11)."""
+    """A step's `env` is laid over that of `defaults`, and this over the flow's (rule 10.4)."""
     flow = parse_flow(
         "{flow_id: f, env: {A: flow, B: flow, C: flow}, defaults: {env: {B: all, C: all}}, "
         "steps: [{id: s, command: [x], env: {C: step, D: step}}, {id: t, command: [x], env: {}}]}"
@@ -71,7 +71,7 @@ def test_variables_are_merged_by_name() -> None:
 
 
 def test_defaults_are_a_way_to_write_and_no_meaning() -> None:
-    """A flow is the same with its defaults written out (rules 2.11 and 4.4)."""
+    """A flow is the same with its defaults written out (rules 10.4 and 4.4)."""
     short = parse_flow(
         "{flow_id: f, defaults: {retries: 2}, steps: [{id: A, command: [x]}, "
         "{id: B, command: [y], retries: 1}]}"
@@ -117,14 +117,14 @@ WRONG = [
 
 @pytest.mark.parametrize(("defaults", "start"), WRONG)
 def test_a_mistake_is_reported_once(complaints: Complaints, defaults: str, start: str) -> None:
-    """A problem of `defaults` is one, however many steps there are (rule 2.11)."""
+    """A problem of `defaults` is one, however many steps there are (rule 10.4)."""
     for text in (f"flow_id: f\ndefaults: {defaults}\n{STEPS}",):
         (line,) = complaints(text)
         assert line.startswith(f"f:{start}")
 
 
 def test_a_mistake_of_a_step_is_reported_beside_those_of_defaults(complaints: Complaints) -> None:
-    """All problems are reported at once (rules 2.7 and 2.11)."""
+    """All problems are reported at once (rules 2.7 and 10.4)."""
     text = (
         "flow_id: f\ndefaults: {retries: many}\n"
         "steps: [{id: A, command: [x], retries: few}, {id: B, comand: [x]}]"
@@ -151,7 +151,7 @@ APART = [
 def test_a_code_of_a_step_and_of_defaults(
     complaints: Complaints, default: str, own: str, message: str
 ) -> None:
-    """An exit code has one meaning, wherever it comes from (rules 2.11 and 9.12)."""
+    """An exit code has one meaning, wherever it comes from (rules 10.4 and 9.12)."""
     text = "flow_id: f\ndefaults: {%s}\nsteps:\n- id: A\n  command: [x]\n  %s\n"
     (line,) = complaints(text % (default, own))
     assert line.startswith("f:6:")
@@ -160,7 +160,7 @@ def test_a_code_of_a_step_and_of_defaults(
 
 
 def test_a_merged_step_has_its_own_fields() -> None:
-    """What a step merges it sets itself, before `defaults` is asked (rules 2.10 and 2.11)."""
+    """What a step merges it sets itself, before `defaults` is asked (rule 10.4)."""
     flow = parse_flow(
         "{flow_id: f, x-b: &b {retries: 1}, defaults: {retries: 2, <<: {allow_failure: true}}, "
         "steps: [{id: A, command: [x], <<: *b}]}"

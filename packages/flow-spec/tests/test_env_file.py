@@ -1,4 +1,4 @@
-"""Rule 2.13: files of variables, which outrank which, and messages that tell no secret."""
+"""Rule 10.4: files of variables, which outrank which, and messages that tell no secret."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ CONTENTS = [
 def test_a_value_is_what_follows_the_first_equals_sign(
     text: str, variables: dict[str, str]
 ) -> None:
-    """Nothing is expanded, unquoted or trimmed; blank lines and comments are skipped (2.13)."""
+    """Nothing is expanded, unquoted or trimmed; blank lines and comments are skipped (10.4)."""
     assert parse_env_file(text.encode(), "x.env") == variables
 
 
@@ -62,7 +62,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("text", "line", "flaw"), WRONG)
 def test_a_message_names_the_line_and_nothing_of_it(text: str, line: int, flaw: str) -> None:
-    """What is wrong is said without a character of the file (rule 2.13)."""
+    """What is wrong is said without a character of the file (rule 10.4)."""
     with pytest.raises(EnvFileError) as caught:
         parse_env_file(text.encode(), "/srv/x.env")
     error = caught.value
@@ -74,7 +74,7 @@ def test_a_message_names_the_line_and_nothing_of_it(text: str, line: int, flaw: 
 
 
 def test_bytes_that_are_no_text_are_not_shown() -> None:
-    """An error of decoding holds all that it could not decode, and does not get out (2.13)."""
+    """An error of decoding holds all that it could not decode, and does not get out (10.4)."""
     with pytest.raises(EnvFileError) as caught:
         parse_env_file(b"A=1\nB=hunter2\xff\n", "x.env")
     assert str(caught.value) == "env_file x.env:2: is not UTF-8 text"
@@ -82,7 +82,7 @@ def test_bytes_that_are_no_text_are_not_shown() -> None:
 
 
 def test_the_file_of_a_level_is_below_its_variables() -> None:
-    """Flow before step, and on each level the file before `env`; the last file wins (2.13)."""
+    """Flow before step, and on each level the file before `env`; the last file wins (10.4)."""
     flow = parse_flow(
         "{flow_id: f, env_file: [a, b], env: {A: 1}, "
         "steps: [{id: s, command: [x], env_file: c, env: {B: 1}}, {id: t, command: [x]}]}"
@@ -97,7 +97,7 @@ def test_the_file_of_a_level_is_below_its_variables() -> None:
 
 
 def test_one_file_needs_no_brackets() -> None:
-    """A file means a list of it; only paths are stored and compared (rules 4.4 and 2.13)."""
+    """A file means a list of it; only paths are stored and compared (rules 4.4 and 10.4)."""
     one = parse_flow("{flow_id: f, env_file: a b, steps: [{id: s, command: [x], env_file: 7}]}")
     many = parse_flow(
         "{flow_id: f, env_file: [a b], steps: [{id: s, command: [x], env_file: [7]}]}"
@@ -113,7 +113,7 @@ def test_one_file_needs_no_brackets() -> None:
 
 
 def test_a_step_replaces_the_files_of_defaults() -> None:
-    """A list is replaced as a whole; an empty one takes none (rules 2.11 and 2.13)."""
+    """A list is replaced as a whole; an empty one takes none (rule 10.4)."""
     flow = parse_flow(
         "{flow_id: f, defaults: {env_file: a}, steps: [{id: r, command: [x]}, "
         "{id: s, command: [x], env_file: b}, {id: t, command: [x], env_file: []}]}"
@@ -132,6 +132,6 @@ NO_FILES = [
 
 @pytest.mark.parametrize(("files", "start"), NO_FILES)
 def test_what_is_no_file(complaints: Complaints, files: str, start: str) -> None:
-    """A path is printable text (rules 2.6 and 2.13)."""
+    """A path is printable text (rules 2.6 and 10.4)."""
     (line,) = complaints(f"flow_id: f\nenv_file: {files}\nsteps: [{{id: A, command: [x]}}]")
     assert line.startswith(f"f:{start}")

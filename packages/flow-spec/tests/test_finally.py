@@ -223,7 +223,7 @@ def test_the_schema_knows_their_default() -> None:
 
 
 def test_defaults_are_theirs_too() -> None:
-    """What `defaults` gives, it gives to all steps; only then comes their own default (2.11)."""
+    """What `defaults` gives, it gives to all steps; only then comes their own default (10.4)."""
     text = text_of("{id: c, command: [x]}", "{id: d, command: [x], timeout_sec: 5}")
     assert [step.timeout_sec for step in parse_flow(text).finally_] == [600.0, 5.0]
     limited = parse_flow(f"defaults: {{timeout_sec: 2h, retries: 1}}\n{text}")

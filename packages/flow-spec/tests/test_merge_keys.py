@@ -1,4 +1,4 @@
-"""Rule 2.10: `<<` merges mappings as YAML 1.1 defines it, and mistakes are shown."""
+"""Rule 10.4: `<<` merges mappings as YAML 1.1 defines it, and mistakes are shown."""
 
 import time
 from collections.abc import Callable
@@ -46,12 +46,12 @@ MERGED = [
 
 @pytest.mark.parametrize(("step", "merged"), MERGED)
 def test_own_keys_win_and_then_the_earlier_mapping(step: str, merged: StepSpec) -> None:
-    """A step has its own keys, and those of what it merges besides (rule 2.10)."""
+    """A step has its own keys, and those of what it merges besides (rule 10.4)."""
     assert parse_flow(f"{BASES}- {step}").steps[1] == merged
 
 
 def test_every_mapping_can_merge() -> None:
-    """Variables and the flow itself merge as steps do; a block may do it too (rule 2.10)."""
+    """Variables and the flow itself merge as steps do; a block may do it too (rule 10.4)."""
     flow = parse_flow(
         "x-env: &env {A: 1, B: 1}\nx-flow: &flow {flow_id: f, max_parallel: 2}\n<<: *flow\n"
         "env:\n  <<: *env\n  B: 2\nsteps: [{id: A, command: [x], env: {<<: *env}}]"
@@ -93,7 +93,7 @@ WRONG = [
 def test_mistakes_are_shown_where_they_stand(
     complaints: Complaints, step: str, starts: list[str]
 ) -> None:
-    """What cannot be merged, and what is wrong in a merged mapping, is an error (rule 2.10)."""
+    """What cannot be merged, and what is wrong in a merged mapping, is an error (rule 10.4)."""
     lines = complaints(f"{BASES}- {step}")
     assert len(lines) == len(starts)
     for line, start in zip(lines, starts, strict=True):
@@ -103,7 +103,7 @@ def test_mistakes_are_shown_where_they_stand(
 def test_a_mistake_in_a_merged_mapping_has_the_place_of_the_original(
     complaints: Complaints,
 ) -> None:
-    """The path is that of the use, the position that of the value (rules 2.7 and 2.10)."""
+    """The path is that of the use, the position that of the value (rules 2.7 and 10.4)."""
     text = "flow_id: f\nx-b: &b\n  retries: many\nsteps:\n- {id: A, command: [x], <<: *b}\n"
     assert complaints(text) == [
         'f:3:12: steps[0].retries: must be an integer >= 0, got "many"',
@@ -111,7 +111,7 @@ def test_a_mistake_in_a_merged_mapping_has_the_place_of_the_original(
 
 
 def test_in_json_it_is_a_key_like_any_other(complaints: Complaints) -> None:
-    """Only YAML has merge keys (rule 2.10)."""
+    """Only YAML has merge keys (rule 10.4)."""
     text = '{"flow_id": "f", "steps": [{"id": "A", "<<": {"command": ["x"]}, "command": ["y"]}]}'
     (line,) = complaints(text, "json")
     assert line.startswith('f: steps[0]["<<"]: unknown key')
@@ -136,7 +136,7 @@ HOSTILE = [
 def test_a_bomb_of_merge_keys_is_refused_at_once(
     complaints: Complaints, text: str, message: str
 ) -> None:
-    """What is merged counts as written out (rules 2.8 and 2.10)."""
+    """What is merged counts as written out (rules 2.8 and 10.4)."""
     assert message in complaints(text)[0]
 
 
@@ -163,7 +163,7 @@ def data(node: Node) -> Any:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(ENTRIES, st.lists(st.integers(0, 9), max_size=3)), max_size=6))
 def test_it_merges_as_other_readers_of_yaml_do(mappings: list[tuple[dict[str, int], Any]]) -> None:
-    """Another reader of YAML makes the same of any file (rule 2.10)."""
+    """Another reader of YAML makes the same of any file (rule 10.4)."""
     lines = ["top: {}"]
     for number, (own, named) in enumerate(mappings):
         bases = [f"*m{index % number}" for index in named] if number else []

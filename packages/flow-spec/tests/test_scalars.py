@@ -171,7 +171,7 @@ def test_a_field_accepts_its_own_spelling(
 
 
 def test_a_duration_needs_no_quotes() -> None:
-    """Every field in seconds takes a duration, in the flow and in a step (rule 2.9)."""
+    """Every field in seconds takes a duration, in the flow and in a step (rule 10.5)."""
     flow = parse_flow(
         "flow_id: f\ntimeout_sec: 1d\nsteps:\n- {id: A, command: [x], timeout_sec: 1h30m, "
         "retry_delay_sec: 90s, retry_max_delay_sec: 15m, start_timeout_sec: 2h}"

@@ -1,4 +1,4 @@
-"""Rule 2.12: `script` and `shell` become the command of a step."""
+"""Rule 10.4: `script` and `shell` become the command of a step."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ steps:
 
 
 def test_a_script_is_run_by_bash_that_stops_at_a_failure() -> None:
-    """The text goes to bash as it stands; the step's id is the name in its messages (2.12)."""
+    """The text goes to bash as it stands; the step's id is the name in its messages (10.4)."""
     text = "cd data   # a comment\nzcat *.gz | wc -l\n"
     step = parse_flow(BLOCK).step("load")
     assert step == StepSpec("load", ("bash", "-euo", "pipefail", "-c", text, "load"))
@@ -43,14 +43,14 @@ SHELLS = [
 
 @pytest.mark.parametrize(("step", "command"), SHELLS)
 def test_shell_names_what_runs_a_script(step: str, command: tuple[str, ...]) -> None:
-    """Another shell gets the text as its last word, and nothing that it may not know (2.12)."""
+    """Another shell gets the text as its last word, and nothing that it may not know (10.4)."""
     (read,) = parse_flow(f"flow_id: f\nsteps: [{step}]").steps
     assert read.command == command
     assert (read.script is not None) == (command[:4] == SHELL)
 
 
 def test_defaults_name_a_shell_for_all_scripts() -> None:
-    """A default shell is for scripts, a step's own replaces it, a command has none (2.12)."""
+    """A default shell is for scripts, a step's own replaces it, a command has none (10.4)."""
     flow = parse_flow(
         "{flow_id: f, defaults: {shell: [sh, -c]}, steps: [{id: a, script: ls}, "
         "{id: b, script: ls, shell: [zsh, -c]}, {id: c, command: [ls]}]}"
@@ -91,13 +91,13 @@ WRONG = [
 
 @pytest.mark.parametrize(("fields", "start"), WRONG)
 def test_what_is_no_script_is_an_error(complaints: Complaints, fields: str, start: str) -> None:
-    """Mistakes are shown where they stand, each once (rules 2.6, 2.7 and 2.12)."""
+    """Mistakes are shown where they stand, each once (rules 2.6, 2.7 and 10.4)."""
     (line,) = complaints(f"flow_id: f\nsteps:\n- id: a\n  {fields}\n")
     assert line.startswith(f"f:{start}")
 
 
 def test_defaults_cannot_hold_a_script(complaints: Complaints) -> None:
-    """A script is a step's own, like a command (rules 2.11 and 2.12)."""
+    """A script is a step's own, like a command (rule 10.4)."""
     (line,) = complaints("flow_id: f\ndefaults: {script: ls}\nsteps: [{id: a, command: [x]}]")
     assert line.startswith("f:2:12: defaults.script: cannot have a default: every step says what")
 
@@ -107,13 +107,13 @@ FOLDED = [">\n    ls\n    -l", "\n    ls", "ls   # a comment", '"ls\\nls"', "'ls
 
 @pytest.mark.parametrize("script", FOLDED)
 def test_a_text_that_says_how_its_lines_are_read(complaints: Complaints, script: str) -> None:
-    """A text on one line, or one that asks to be folded, is as its author sees it (2.12)."""
+    """A text on one line, or one that asks to be folded, is as its author sees it (10.4)."""
     assert complaints(f"flow_id: f\nsteps:\n- id: a\n  script: {script}\n") == []
 
 
 @pytest.mark.parametrize("format_", ["yaml", "json"])
 def test_a_script_is_as_long_as_an_argument_may_be(complaints: Complaints, format_: str) -> None:
-    """Linux passes 128 KiB in one word; what is longer is refused when it is read (2.12)."""
+    """Linux passes 128 KiB in one word; what is longer is refused when it is read (10.4)."""
 
     def text(length: int) -> str:
         return json.dumps({"flow_id": "f", "steps": [{"id": "a", "script": "é" + "x" * length}]})
@@ -124,7 +124,7 @@ def test_a_script_is_as_long_as_an_argument_may_be(complaints: Complaints, forma
 
 
 def test_a_script_means_the_command_that_it_becomes() -> None:
-    """The stored form has a command, and the command may be written out (2.12 and 4.4)."""
+    """The stored form has a command, and the command may be written out (10.4 and 4.4)."""
     flow = parse_flow(BLOCK)
     assert FlowSpec.from_json(flow.to_json()) == flow
     assert '"command":["bash","-euo","pipefail","-c","cd data' in flow.to_json()

@@ -1,6 +1,6 @@
 """The key `defaults` of a flow file: values for the fields of all steps that do not set them.
 
-No flow has them: reading gives every step what it lacks (rule 2.11). The fields themselves are in
+No flow has them: reading gives every step what it lacks (rule 10.4). The fields themselves are in
 `step` and `flow`.
 """
 

@@ -1,4 +1,4 @@
-"""Durations: spans of time in text such as `90s` or `1h30m` (rule 2.9).
+"""Durations: spans of time in text such as `90s` or `1h30m` (rule 10.5).
 
 Only their spelling is known here; which of them a field takes is in `kinds`.
 """

@@ -1,4 +1,4 @@
-"""Files of variables, which are read when an attempt starts: what their bytes say (rule 2.13).
+"""Files of variables, which are read when an attempt starts: what their bytes say (rule 10.4).
 
 They hold secrets: no message says more of them than a path and the number of a line. Nothing is
 read from disk here.

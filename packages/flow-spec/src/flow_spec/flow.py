@@ -150,7 +150,7 @@ class FlowSpec:
     def env_files_of(self, step: StepSpec) -> tuple[EnvFile, ...]:
         """Return the files whose variables a step's process sees, later ones over earlier ones.
 
-        What `environment` has of the same level, or of the step, outranks them. Rule 2.13.
+        What `environment` has of the same level, or of the step, outranks them. Rule 10.4.
         """
         of_step = frozenset(name for name, _ in step.env)
         of_flow = of_step | {name for name, _ in self.env}

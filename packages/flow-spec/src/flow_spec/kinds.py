@@ -239,7 +239,7 @@ class Number(Kind):
 
 @attrs.frozen(eq=False)
 class Seconds(Kind):
-    """A span of time up to ten years: a number of seconds, or a duration (rule 2.9)."""
+    """A span of time up to ten years: a number of seconds, or a duration (rule 10.5)."""
 
     zero: bool = True
 

@@ -1,4 +1,4 @@
-"""The merge key of YAML, `<<`: a mapping takes over the entries of others (rule 2.10).
+"""The merge key of YAML, `<<`: a mapping takes over the entries of others (rule 10.4).
 
 What is merged stands in the tree as if it were written there, but with the position of the
 original. A merge key that cannot be followed stays in the tree too: reading reports it.

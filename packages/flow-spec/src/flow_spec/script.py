@@ -1,6 +1,6 @@
 """The keys `script` and `shell` of a step in a file: a text, and the words of what runs it.
 
-No step has them: reading makes its `command` of both (rule 2.12). How a step is read as a whole is
+No step has them: reading makes its `command` of both (rule 10.4). How a step is read as a whole is
 in `defaults`.
 """
 

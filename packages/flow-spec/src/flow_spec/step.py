@@ -167,7 +167,7 @@ class StepSpec:
 
     @property
     def script(self) -> str | None:
-        """The text that the command passes to the usual shell, or None. Rule 2.12."""
+        """The text that the command passes to the usual shell, or None. Rule 10.4."""
         return script_of(self.command)
 
     def delay_after(self, failures: int) -> float:

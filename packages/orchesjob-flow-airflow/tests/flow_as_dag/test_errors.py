@@ -62,7 +62,7 @@ def test_an_id_that_no_dag_can_have(airflow: "Airflow") -> None:
 
 
 def test_a_flow_with_files_of_variables(airflow: "Airflow") -> None:
-    """The import error says what to do instead; nothing runs without its variables (rule 2.13)."""
+    """The import error says what to do instead; nothing runs without its variables (rule 10.4)."""
     airflow.write("flow_id: f\nsteps:\n  - {id: a, command: [x], env_file: secrets.env}\n")
     airflow.write_dag()
     assert "the flow 'f' has an env_file, which a DAG does not read" in import_error(airflow)

@@ -1,4 +1,4 @@
-"""Reading files of variables from disk: what is no file, too large, or never comes (rule 2.13)."""
+"""Reading files of variables from disk: what is no file, too large, or never comes (rule 10.4)."""
 
 import os
 import threading

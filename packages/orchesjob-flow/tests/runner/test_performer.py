@@ -160,7 +160,7 @@ def perform(performer: Performer, answers: SimpleQueue[Event]) -> Callable[[Any]
 def test_a_start_with_files_of_variables(
     client: Client, perform: Callable[[Any], Event], tmp_path: Path
 ) -> None:
-    """The files lie over the runner's environment, and below what outranks them (rule 2.13)."""
+    """The files lie over the runner's environment, and below what outranks them (rule 10.4)."""
     one, other = tmp_path / "one", tmp_path / "other"
     one.write_text("SHOP=no\nPATH=/one\nA=1\nB=1\n", encoding="utf-8")
     other.write_text("PATH=/other\nB=2\n", encoding="utf-8")
@@ -172,7 +172,7 @@ def test_a_start_with_files_of_variables(
 
 
 def test_a_start_without_its_files(client: Client, perform: Callable[[Any], Event]) -> None:
-    """Where a file is missing, orchesjob is not called (rule 2.13)."""
+    """Where a file is missing, orchesjob is not called (rule 10.4)."""
     event = perform(START._replace(env_files=(EnvFile("no/such.env", frozenset()),)))
     error = "env_file /srv/no/such.env: cannot be read: No such file or directory"
     assert event == StartPrevented(ID, error)

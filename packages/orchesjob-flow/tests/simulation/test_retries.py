@@ -138,7 +138,7 @@ def test_a_delay_after_a_restart(world: World, step: Make, jump: float) -> None:
 def test_a_call_that_can_never_work(
     world: World, step: Make, retries: int, fault: str, error: str
 ) -> None:
-    """A start that is refused, or not made at all, fails the attempt (rules 5.7 and 2.13)."""
+    """A start that is refused, or not made at all, fails the attempt (rules 5.7 and 10.4)."""
     world.record(step("a", retries=retries))
     world.calls.script("start", "a:1", fault)
     run = world.drive()

@@ -13,7 +13,7 @@ def load_to_run(flow_file: str, env: Mapping[str, str]) -> FlowSpec:
     """Read a flow file and add variables to its `env`, over which they take precedence.
 
     Raises:
-        FlowFileError: It is no valid flow, or there is no bash for its scripts (rule 2.12).
+        FlowFileError: It is no valid flow, or there is no bash for its scripts (rule 10.4).
     """
     flow = load_flow(flow_file).with_env(env)
     lacking = [

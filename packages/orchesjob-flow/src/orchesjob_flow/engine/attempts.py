@@ -247,7 +247,7 @@ def call_unanswered(turn: Turn, step: RunStep, attempt: OpenAttempt, error: Orch
 
 
 def could_not_start(turn: Turn, step: RunStep, attempt: OpenAttempt, reason: str) -> None:
-    """Fail an attempt of which nothing has run and, as it stands, nothing can (rules 5.7, 2.13)."""
+    """Fail an attempt of which nothing has run and, as it stands, nothing can (rules 5.7, 10.4)."""
     if turn.run.ending is not None:
         outcomes.ended_with_run(turn, step, attempt)
     else:

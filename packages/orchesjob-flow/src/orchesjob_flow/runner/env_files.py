@@ -1,4 +1,4 @@
-"""Reading files of variables from disk, for an attempt that starts (rule 2.13).
+"""Reading files of variables from disk, for an attempt that starts (rule 10.4).
 
 No more than `MAX_BYTES` is read, and nobody is waited for longer than `PIPE_SEC`. What the bytes
 say is up to `flow_spec`.
