@@ -377,6 +377,7 @@ MUTATIONS = (
         f"{ENGINE}/patience.py",
         "        attempt.trouble.since += turn.now.mono - attempt.call_since\n",
         "        attempt.trouble.since += 0.0\n",
+        "packages/orchesjob-flow/tests/simulation/test_patience.py -k those_who_wait",
     ),
     Mutation(
         "the time of a call begins when it is asked for",
@@ -475,6 +476,7 @@ MUTATIONS = (
         f"{ENGINE}/ending.py",
         "    if not survivors:\n",
         "    if len(survivors) < 2:\n",
+        "packages/orchesjob-flow/tests/simulation/test_cancelling.py",
     ),
     Mutation(
         "what a foreign command does is ended by a cancel",
@@ -514,14 +516,14 @@ MUTATIONS = (
         f"{CLIENT}/processes/survivors.py",
         '    return {**environ, MARK: joined(environ.get(MARK, ""), own)}',
         "    return {**environ}",
-        "tests/commands/test_cancel.py",
+        "packages/orchesjob-client/tests/test_survivors.py",
     ),
     Mutation(
         "what is inside a step has its own mark alone",
         f"{CLIENT}/processes/survivors.py",
         'MARK: joined(environ.get(MARK, ""), own)}',
         "MARK: own}",
-        "tests/scenarios/test_nested_runs.py",
+        "packages/orchesjob-client/tests/test_survivors.py",
     ),
     Mutation(
         "only the last of several marks is found",
@@ -691,7 +693,7 @@ MUTATIONS = (
         f"{CLIENT}/processes/census.py",
         "        if not fresh:\n",
         "        if not fresh or rounds > 1:\n",
-        "packages/orchesjob-client/tests/test_chains.py",
+        "packages/orchesjob-client/tests/test_chains.py -k begun",
     ),
     Mutation(
         "who was gone before it was read counts as read",

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from orchesjob_client import (
     find_survivors,
     marked_environment,
 )
+from orchesjob_client.processes.census import take_census
 from orchesjob_client.processes.ending import kill_at_sight
 from orchesjob_client.processes.proc_table import Entry, read_started
 
@@ -86,6 +88,30 @@ def test_beside_a_chain_of_others(begin_chain: Begin) -> None:
         assert time.monotonic() < deadline
     assert not end_survivors(HOME, ["k:a:1"], 60.0)
     assert not is_gone("k:other:1")
+
+
+def test_begun_while_others_are_read(tmp_path: Path) -> None:
+    """What began while the table was read is read too, however long that took (rule 5.8)."""
+    first, second = tmp_path / "1000001", tmp_path / "1000002"
+    stat = Path("/proc/self/stat").read_bytes()
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "environ").write_bytes(b"MARK=x\0")
+        (folder / "cmdline").write_bytes(b"sleep\0")
+    (second / "stat").write_bytes(stat)
+    second.rename(hidden := tmp_path / "not yet")
+    os.mkfifo(first / "stat")
+
+    def begin_the_second() -> None:
+        """Answer whoever reads the first process, once there is the second one."""
+        with (first / "stat").open("wb") as answer:
+            hidden.rename(second)
+            answer.write(stat)
+
+    beginning = threading.Thread(target=begin_the_second)
+    beginning.start()
+    assert set(take_census("MARK", {"x"}, proc=tmp_path)) == {1000001, 1000002}
+    beginning.join()
 
 
 @pytest.mark.parametrize("mark", ["x", None])
