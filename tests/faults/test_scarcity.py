@@ -41,6 +41,7 @@ def least_for_python() -> int:
     raise AssertionError("Python does not run at all")
 
 
+@pytest.mark.long  # at which limit what runs out first is a matter of the interpreter
 def test_memory_from_the_beginning(flow: Flow) -> None:
     """With however little memory: the run, or one sentence; never a traceback or "internal"."""
     file = flow.write(TRUE)
@@ -62,6 +63,7 @@ def test_memory_from_the_beginning(flow: Flow) -> None:
     assert not any("internal" in cause or "Error" in cause for cause in causes), causes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["status", "list", "validate"])
 def test_no_memory_for_other_commands(flow: Flow, command: str) -> None:
     """Each command says in a sentence what it lacks memory for."""

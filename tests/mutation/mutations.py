@@ -1107,7 +1107,7 @@ MUTATIONS = (
         f"{SHELL}/runner/assembly.py",
         "        wait_out(handle, performer.prepare)\n",
         "        performer.prepare()\n",
-        "tests/faults/test_scarcity.py -k memory_from",
+        "tests/faults/test_scarcity.py -m long -k memory_from",
     ),
     Mutation(
         "without descriptors, nobody seems to hold a lock",

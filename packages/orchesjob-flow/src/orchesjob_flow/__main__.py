@@ -25,7 +25,7 @@ def main() -> int:
         from orchesjob_flow.main import main as run
 
         exit_code = run()
-    except (ImportError, MemoryError, OSError) as error:
+    except (ImportError, MemoryError, OSError, SystemError) as error:
         return refuse(error)
     gc.freeze()  # at exit, Python need not search what ends with the process
     return exit_code
@@ -33,7 +33,9 @@ def main() -> int:
 
 def refuse(error: Exception) -> int:
     """Say in one sentence, with almost no means, that the program cannot even be loaded."""
-    cause = str(error) or "there is not enough memory"
+    # A SystemError is the interpreter's, which had no memory even for an exception.
+    cause = "" if isinstance(error, SystemError) else str(error)
+    cause = cause or "there is not enough memory"
     shown = cause.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
     remedy = "check its installation, and the limits of memory and of open files (`ulimit -a`)"
     os.write(2, f'{{"error":"the program cannot be loaded: {shown}; {remedy}"}}\n'.encode())

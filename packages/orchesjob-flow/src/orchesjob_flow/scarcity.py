@@ -30,6 +30,9 @@ def lack_of(error: BaseException) -> str | None:
     match error:
         case MemoryError():
             return NO_MEMORY
+        # So the interpreter reports that it had no memory even for an exception.
+        case SystemError() if "without setting an exception" in text:
+            return NO_MEMORY
         case RuntimeError() if "start new thread" in text:
             return NO_THREAD
         case ImportError() if "map segment" in text or "allocate memory" in text:
