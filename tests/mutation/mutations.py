@@ -271,8 +271,8 @@ MUTATIONS = (
     Mutation(
         "a condition is evaluated before all its steps have ended",
         f"{ENGINE}/plan.py",
-        "{spec.id: among.intersection(spec.waits_for) for spec in specs}",
-        "{spec.id: among.intersection(spec.depends_on) for spec in specs}",
+        "[other for other in spec.waits_for if other in among]",
+        "[other for other in spec.depends_on if other in among]",
     ),
     Mutation(
         "a skipped step counts as a success",
@@ -371,6 +371,19 @@ MUTATIONS = (
         "    os.killpg(process.pid, signal.SIGKILL)\n",
         "    process.kill()\n",
         "tests/faults/test_hanging_calls.py",
+    ),
+    Mutation(
+        "a look that was planned before an attempt was closed begins the next one",
+        f"{ENGINE}/update.py",
+        "if timer in (Timer.RETRY, Timer.SURVIVORS) and not",
+        "if timer in (Timer.RETRY, Timer.SURVIVORS, Timer.REMAINS) and not",
+        "packages/orchesjob-flow/tests/simulation/test_losses.py -k delay",
+    ),
+    Mutation(
+        "a runner that has stood still gives up on a call that it has just made",
+        f"{ENGINE}/patience.py",
+        "    if turn.now.mono >= until + SLACK_SEC:\n",
+        "    if turn.now.mono < 0:\n",
     ),
     Mutation(
         "waiting for a place uses up patience",

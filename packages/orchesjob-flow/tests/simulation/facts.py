@@ -146,7 +146,7 @@ class Waiting:
             timers = (Timer.RETRY, Timer.SURVIVORS)
             ahead = self._something_else_is_ahead(step)
         else:
-            timers = (Timer.ASK_STATUS, Timer.SURVIVORS)
+            timers = (Timer.ASK_STATUS, Timer.REMAINS)
             ahead = self._its_end_will_be_noticed(step.attempt)
         return ahead or any(TimerDue(timer, latest) in self._timers for timer in timers)
 

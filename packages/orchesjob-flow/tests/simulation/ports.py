@@ -68,10 +68,13 @@ class VirtualInbox:
         return self.calls[-1]
 
     def post(self, event: Event) -> None:
-        """Put an event in, perhaps twice."""
+        """Put an event in, perhaps twice: not one that plans the next call, or the next poll.
+
+        Two of these would go on side by side; the thread that makes a call answers once.
+        """
         self.events.append(event)
         twice = self.disorder is not None and self.disorder.random() < TWICE
-        if twice and not answers_a_poll(event):
+        if twice and not isinstance(event, CallUnanswered | RunningAnswered):
             self.events.append(event)
 
     def get(self, timeout: float) -> Event | Stop:
@@ -91,13 +94,6 @@ class VirtualInbox:
         if isinstance(event, StartAnswered | StatusAnswered | AbortAnswered):
             self.told_of_a_job = self.told_of_a_job or event.report is not None
         return event
-
-
-def answers_a_poll(event: Event) -> bool:
-    """Tell whether an event plans the next poll: two of them would go on side by side."""
-    if isinstance(event, CallUnanswered):
-        return event.attempt is None
-    return isinstance(event, RunningAnswered)
 
 
 class ObservedStore:

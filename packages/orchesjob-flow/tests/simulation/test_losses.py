@@ -59,6 +59,17 @@ def test_the_time_limit_goes_on(
     assert world.step("a").error == "timed out after 20 s"
 
 
+def test_the_delay_after_the_time_limit(world: World, step: Make) -> None:
+    """A look at what was alive, planned before it was ended, begins no attempt early (rule 5.4)."""
+    world.calls.pidfd = False
+    world.record(step("a", retries=1, retry_delay_sec=30.0, timeout_sec=8.0))
+    world.plan("a:1", seconds=900.0, worker_lives=1.0)
+    assert world.drive().status == "SUCCEEDED"
+    first, second = world.executions()
+    assert first.end is not None
+    assert second.begin >= first.end + 30.0
+
+
 def test_the_time_limit_of_the_flow(world: World, step: Make) -> None:
     """The flow's `timeout_sec` ends what is alive (rule 9.12)."""
     world.record(step("a", retries=1), timeout_sec=20.0)

@@ -208,7 +208,7 @@ def remains_seen(
         error = f"cannot be ended: {name_processes(survivors)}"
         if step.row.error != error:
             turn.record_step(step, error=error)
-        turn.set_timer(END_AGAIN_SEC, Timer.SURVIVORS, attempt.id)
+        turn.set_timer(END_AGAIN_SEC, Timer.REMAINS, attempt.id)
         return
     match attempt.row.abort_reason:
         case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:

@@ -86,4 +86,4 @@ def look_later(
 ) -> None:
     """Look again, but not sooner after the last look: short-lived processes may follow another."""
     since = turn.now.mono if loss.looked_at is None else loss.looked_at
-    turn.set_timer(max(0.0, since + delay_sec - turn.now.mono), Timer.SURVIVORS, attempt.id)
+    turn.set_timer(max(0.0, since + delay_sec - turn.now.mono), Timer.REMAINS, attempt.id)

@@ -10,7 +10,7 @@ from orchesjob_flow.engine.effects import GiveUp, Warn
 from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.polling import ask_later
 from orchesjob_flow.engine.run import OpenAttempt, Trouble
-from orchesjob_flow.engine.turn import Turn
+from orchesjob_flow.engine.turn import SLACK_SEC, Turn
 
 
 def call_began(turn: Turn, attempt: OpenAttempt) -> None:
@@ -59,9 +59,17 @@ def poll_unanswered(turn: Turn, error: OrchesjobError) -> None:
 
 
 def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:
-    """Give up when a call that nobody could end is under way for longer than the patience lasts."""
+    """Give up when a call that nobody could end is under way for longer than the patience lasts.
+
+    Where it is long past that, it was this runner that stood still, stopped by somebody: then the
+    call, of which it may not even have asked, has its time from now on.
+    """
     until = attempt.call_until
-    if attempt.call is not None and until is not None and turn.now.mono >= until:
+    if attempt.call is None or until is None or turn.now.mono < until:
+        return
+    if turn.now.mono >= until + SLACK_SEC:
+        turn.limit_call(attempt)
+    else:
         give_up(turn, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
 
 

@@ -16,10 +16,13 @@ def steps_under_way(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[S
 
 
 def plan_of(specs: Sequence[StepSpec]) -> TopologicalSorter[str]:
-    """Plan the order of some steps by what they wait for among themselves: all else has ended."""
+    """Plan the order of some steps by what they wait for among themselves: all else has ended.
+
+    Steps that are ready at the same time are in the order in which the file names them.
+    """
     among = {spec.id for spec in specs}
     plan: TopologicalSorter[str] = TopologicalSorter(
-        {spec.id: among.intersection(spec.waits_for) for spec in specs}
+        {spec.id: [other for other in spec.waits_for if other in among] for spec in specs}
     )
     plan.prepare()
     return plan

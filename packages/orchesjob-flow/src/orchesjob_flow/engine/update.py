@@ -213,7 +213,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
             attempts.request_abort(turn, attempt, AbortReason.TIMEOUT)
         case Timer.ASK_STATUS if turn.now.mono >= attempt.ask_at:
             calls.ask_status(turn, attempt)
-        case Timer.SURVIVORS if attempt.call is None:
+        case Timer.REMAINS if attempt.call is None:
             calls.look_again(turn, attempt)
         case Timer.OVERDUE:
             patience.call_overdue(turn, attempt)
