@@ -17,5 +17,6 @@ def latin_1(folder: Path) -> Mapping[str, str]:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=CALL_SEC)
     except (OSError, subprocess.CalledProcessError) as error:
+        # A system may come without the sources of locales; those of C are tested everywhere.
         pytest.skip(f"localedef cannot make a Latin-1 locale here: {error}")
     return {"LOCPATH": str(folder), "LC_ALL": LATIN_1}

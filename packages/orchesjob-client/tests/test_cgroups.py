@@ -201,6 +201,7 @@ def test_only_empty_ones_are_removed(key: str) -> None:
 
 def test_where_there_can_be_none(key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a tree of cgroups a job is started all the same, and nobody is told."""
+    # Only the kernel writes this file, and this machine may have a tree: so another file is read.
     (tmp_path / "mountinfo").write_text("31 23 0:28 / /sys rw - tmpfs tmpfs rw\n", encoding="utf-8")
     monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
     with own_cgroup(ENVIRON, key) as cgroup:
@@ -232,6 +233,7 @@ def test_own_folder(
         line.format(place=str(place).replace(" ", "\\040")), encoding="utf-8"
     )
     (tmp_path / "cgroup").write_text(f"{own}\n", encoding="utf-8")
+    # Only the kernel writes these files, and mounts what they tell of.
     monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
     monkeypatch.setattr(cgroups, "_OWN", tmp_path / "cgroup")
     found = None

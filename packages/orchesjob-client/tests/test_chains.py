@@ -24,7 +24,8 @@ from orchesjob_client.processes.proc_table import Entry, read_started
 HOME = "/var/lib/orchesjob-of-a-test"
 EVENT_SEC = 30.0
 
-# Each link waits, begins the next and exits. Without its file the chain ends by itself.
+# Each link waits, begins the next and exits; how long it lives is what is tried out, and nobody
+# waits for it. Without its file the chain ends by itself.
 CHAIN = """
 import os, signal, sys, time
 file, sec, in_sessions = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "sessions"

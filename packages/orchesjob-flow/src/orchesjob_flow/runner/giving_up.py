@@ -27,7 +27,7 @@ def giving_up_recorded(
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # raised again: whatever ends the runner is to be seen later
         given_up = GivenUp(wall(), cause_of(error))
         try:
             store.record_giving_up(run_key, given_up, revision=revision())
