@@ -161,7 +161,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a step's timeout takes the place of the run's",
-        f"{ENGINE}/run.py",
+        f"{ENGINE}/open_attempt.py",
         "ranks.index(self) > ranks.index(AbortReason(other))",
         "ranks.index(self) != ranks.index(AbortReason(other))",
         "packages/orchesjob-flow/tests/simulation/test_flow_timeouts.py",
@@ -353,7 +353,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a call may hang for as long as the patience lasts",
-        f"{ENGINE}/run.py",
+        f"{ENGINE}/limits.py",
         "min(max(SHORTEST_CALL_SEC, self.patience_sec / 4), LONGEST_CALL_SEC)",
         "max(SHORTEST_CALL_SEC, self.patience_sec)",
         "packages/orchesjob-flow/tests/simulation/test_patience.py",

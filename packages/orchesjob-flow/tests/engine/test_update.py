@@ -34,7 +34,8 @@ from orchesjob_flow.engine.events import (
     TimerDue,
     WatchAnswered,
 )
-from orchesjob_flow.engine.run import Limits, RunState
+from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.run import RunState
 
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)

@@ -12,7 +12,8 @@ from orchesjob_client import Watch
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
-from orchesjob_flow.engine.run import OpenAttempt, RunStep
+from orchesjob_flow.engine.open_attempt import OpenAttempt
+from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.runner.loop import Runner
 
 from .jobs import SimulatedOrchesjob

@@ -16,8 +16,9 @@ from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect
 from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event
+from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.retry_plan import plan_retry
-from orchesjob_flow.engine.run import Limits, RunState
+from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop

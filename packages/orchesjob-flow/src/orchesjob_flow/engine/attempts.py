@@ -21,7 +21,8 @@ from orchesjob_flow.engine import calls, losses, outcomes, patience, polling
 from orchesjob_flow.engine.effects import Warn
 from orchesjob_flow.engine.events import Timer
 from orchesjob_flow.engine.job_status import Verdict, describe_abort, judge
-from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunStep
+from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
+from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.engine.survivors import name_processes
 from orchesjob_flow.engine.time_limits import set_timeout
 from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn

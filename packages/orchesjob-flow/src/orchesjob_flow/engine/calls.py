@@ -14,7 +14,8 @@ from orchesjob_flow.engine.effects import (
     StartJob,
     WatchJob,
 )
-from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunStep
+from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
+from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.engine.time_limits import grace_sec
 from orchesjob_flow.engine.turn import Turn
 

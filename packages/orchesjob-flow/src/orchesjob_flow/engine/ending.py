@@ -15,7 +15,8 @@ from orchesjob_client import Process
 from orchesjob_flow.engine.attempts import request_abort, withdraw_start
 from orchesjob_flow.engine.effects import EndSurvivors, StartJob, Warn
 from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.run import AbortReason, RunState
+from orchesjob_flow.engine.open_attempt import AbortReason
+from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.engine.steps import finish_step
 from orchesjob_flow.engine.survivors import attempted_keys, name_processes
 from orchesjob_flow.engine.time_limits import grace_sec

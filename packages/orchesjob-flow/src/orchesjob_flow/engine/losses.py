@@ -12,7 +12,8 @@ from orchesjob_client import Process, Watch
 from orchesjob_flow.engine import calls, outcomes
 from orchesjob_flow.engine.effects import WatchProcess
 from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.run import Call, Loss, OpenAttempt, RunStep
+from orchesjob_flow.engine.open_attempt import Call, Loss, OpenAttempt
+from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.engine.survivors import LOOK_AGAIN_SEC, name_processes
 from orchesjob_flow.engine.time_limits import set_timeout
 from orchesjob_flow.engine.turn import Turn

@@ -8,8 +8,9 @@ from flow_store import AttemptStatus, StepStatus
 from orchesjob_client import JobReport
 from orchesjob_flow.engine import patience
 from orchesjob_flow.engine.job_status import job_finished_at
+from orchesjob_flow.engine.open_attempt import OpenAttempt
 from orchesjob_flow.engine.retries import await_attempt, retry_step
-from orchesjob_flow.engine.run import OpenAttempt, RunStep
+from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.engine.steps import finish_step
 from orchesjob_flow.engine.turn import Turn
 

@@ -8,8 +8,8 @@ from orchesjob_client import OrchesjobError
 from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.engine.effects import GiveUp, Warn
 from orchesjob_flow.engine.events import Timer
+from orchesjob_flow.engine.open_attempt import OpenAttempt, Trouble
 from orchesjob_flow.engine.polling import ask_later
-from orchesjob_flow.engine.run import OpenAttempt, Trouble
 from orchesjob_flow.engine.turn import SLACK_SEC, Turn
 
 

@@ -7,7 +7,7 @@ polled for, together with all others of its kind.
 from orchesjob_flow.engine import calls
 from orchesjob_flow.engine.effects import AskRunning
 from orchesjob_flow.engine.events import RunningAnswered, Timer
-from orchesjob_flow.engine.run import OpenAttempt
+from orchesjob_flow.engine.open_attempt import OpenAttempt
 from orchesjob_flow.engine.turn import Turn
 
 QUESTIONS_WHILE_STARTING = 3

@@ -6,7 +6,6 @@ of what waits for what - is worked out again by the next runner. Nothing here de
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from graphlib import TopologicalSorter
 
 import attrs
@@ -23,110 +22,12 @@ from flow_store import (
     Step,
     StepStatus,
 )
-from orchesjob_client import JobReport, Watch
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.open_attempt import AbortReason, OpenAttempt, Trouble
 from orchesjob_flow.engine.operands import is_true
 from orchesjob_flow.engine.plan import pair_up, plan_of, steps_under_way
-
-
-class AbortReason(StrEnum):
-    """Why an attempt is to be ended: recorded with the attempt, and given to orchesjob.
-
-    A later one of these takes the place of an earlier one.
-    """
-
-    DEAD_START = "dead start"
-    TIMEOUT = "timeout"
-    FLOW_TIMEOUT = "flow timeout"
-    CANCEL = "cancel"
-
-    def outranks(self, other: str | None) -> bool:
-        """Whether this reason takes the place of the other, or of none."""
-        ranks = list(AbortReason)
-        return other is None or ranks.index(self) > ranks.index(AbortReason(other))
-
-
-class Call(StrEnum):
-    """What is under way for an attempt, and not answered yet."""
-
-    START = "orchesjob start"
-    STATUS = "orchesjob status"
-    ABORT = "orchesjob abort"
-    WATCH = "the watcher"
-    LOOK = "the search for its processes"
-    END = "the ending of its processes"
-
-    @property
-    def takes_a_place(self) -> bool:
-        """Whether it begins when it has a place among the calls of all runners (rule 5.11)."""
-        return self in (Call.START, Call.STATUS, Call.ABORT)
-
-
-@attrs.define
-class Trouble:
-    """Calls in a row that gave no answer: since when, and how long to wait before the next."""
-
-    since: float
-    delay_sec: float
-
-
-@attrs.define
-class Loss:
-    """That orchesjob did not see how a job ended, or whether it did: see `losses`."""
-
-    why: str
-    error: str
-    """The attempt's error, once nothing of it is alive."""
-    looked_at: float | None = None
-    """When processes of it were seen last (monotonic)."""
-    exited: bool = False
-    """The process that is watched, or is to be, has ended."""
-
-
-@attrs.define(eq=False)
-class OpenAttempt:
-    """An attempt that has begun and whose outcome is not known yet."""
-
-    row: Attempt
-    attempt_key: str
-    before: Step | None = None
-    """The step's row before this attempt was begun, until orchesjob has answered."""
-    call: Call | None = None
-    call_since: float = 0.0
-    """When the call began, or, as long as it waits for a place, since when it does."""
-    call_limit_sec: float = 0.0
-    """How long it may be under way once it has begun."""
-    call_until: float | None = None
-    """Until when it may be under way; None while it waits for a place."""
-    job: JobReport | None = None
-    """The last answer of orchesjob to this runner."""
-    watch: Watch | None = None
-    worker_gone: bool = False
-    contradictions: int = 0
-    """How often orchesjob took the job for running although its worker was gone."""
-    questions: int = 0
-    """How often the job was asked about again without being awaited: see `polling`."""
-    ask_at: float = 0.0
-    """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
-    trouble: Trouble | None = None
-    loss: Loss | None = None
-
-    @property
-    def id(self) -> AttemptId:
-        """Name the attempt."""
-        return AttemptId(self.row.position, self.row.number)
-
-    @property
-    def is_seen_alive(self) -> bool:
-        """Whether its worker is watched, lives, and may run on."""
-        watched = self.watch is Watch.WATCHING and not self.worker_gone
-        return watched and self.row.abort_reason is None
-
-    @property
-    def is_polled(self) -> bool:
-        """Whether its job runs and the end of that cannot announce itself."""
-        return self.watch is Watch.UNSUPPORTED and self.loss is None
 
 
 @attrs.define(eq=False)
@@ -146,32 +47,6 @@ class RunStep:
     """Starts in a row that orchesjob never carried out."""
     foreign_numbers: set[int] = attrs.Factory(set)
     """Attempts under whose keys somebody else's job lies."""
-
-
-SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
-LONGEST_CALL_SEC = 15.0  # orchesjob itself waits up to 10 s for its database
-
-
-@attrs.frozen
-class Limits:
-    """The bounds within which a runner works.
-
-    `starts` is how many `orchesjob start` may be under way at once; `patience_sec` for how long a
-    call may go unanswered, tries included; `poll_interval_sec` how stale polling may be.
-    """
-
-    starts: int = 2
-    patience_sec: float = 60.0
-    poll_interval_sec: float = 5.0
-
-    @property
-    def call_sec(self) -> float:
-        """How long a call of orchesjob may take by itself before it is ended and made again.
-
-        A quarter of the patience, within bounds: one call that hangs is not an orchesjob that hangs
-        (rule 5.7).
-        """
-        return min(max(SHORTEST_CALL_SEC, self.patience_sec / 4), LONGEST_CALL_SEC)
 
 
 @attrs.define(eq=False)

@@ -5,7 +5,8 @@ How long a call may go unanswered is in `patience`, the `timeout_sec` of the who
 
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.run import AbortReason, OpenAttempt, RunState, RunStep
+from orchesjob_flow.engine.open_attempt import AbortReason, OpenAttempt
+from orchesjob_flow.engine.run import RunState, RunStep
 from orchesjob_flow.engine.turn import Turn
 
 

@@ -12,7 +12,8 @@ from flow_store import Changes, FlowStatus, RunHeader, Step
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect, SetTimer
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
-from orchesjob_flow.engine.run import Call, OpenAttempt, RunState, RunStep
+from orchesjob_flow.engine.open_attempt import Call, OpenAttempt
+from orchesjob_flow.engine.run import RunState, RunStep
 
 SLACK_SEC = 5.0  # until a call that is ended has really ended
 NO_NEXT_ATTEMPT: dict[str, Any] = {

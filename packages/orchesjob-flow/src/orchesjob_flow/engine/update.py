@@ -29,7 +29,8 @@ from orchesjob_flow.engine.events import (
     TimerDue,
     WatchAnswered,
 )
-from orchesjob_flow.engine.run import AbortReason, Call, OpenAttempt, RunState, RunStep
+from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
+from orchesjob_flow.engine.run import RunState, RunStep
 from orchesjob_flow.engine.turn import Decision, Turn
 
 

@@ -14,7 +14,8 @@ from flow_spec import FlowSpec
 from flow_store import FlowStore
 from orchesjob_client import CallLimits, OrchesjobClient, leave_cgroups, locate, orchesjob_home
 from orchesjob_flow.clock import now
-from orchesjob_flow.engine.run import Limits, RunState
+from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.errors import CallsInFlight
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.places import Places, refuse_foreign
