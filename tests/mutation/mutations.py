@@ -1335,7 +1335,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a step of `finally` starts although all is to be ended",
-        f"{STORE}/records.py",
+        f"{STORE}/changes.py",
         "return self.finally_after is None or self.cancel.now_at is not None",
         "return self.finally_after is None",
         "packages/flow-store/tests/test_apply.py -k finally",

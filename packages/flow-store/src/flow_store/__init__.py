@@ -4,6 +4,7 @@
 what runs next: a run's definition is opaque text to it.
 """
 
+from flow_store.changes import Changes, Reopening, RunHeader
 from flow_store.errors import (
     CancelRequested,
     DamagedRecord,
@@ -21,23 +22,17 @@ from flow_store.errors import (
 )
 from flow_store.records import (
     Attempt,
-    AttemptStatus,
     CancelRequest,
-    Changes,
     Deadline,
-    FlowStatus,
     GivenUp,
-    Outcome,
     Parent,
     PastAttempt,
-    Reopening,
     Run,
-    RunHeader,
     RunSummary,
     Step,
-    StepStatus,
 )
 from flow_store.reports import reported_job, was_found
+from flow_store.statuses import AttemptStatus, FlowStatus, Outcome, StepStatus
 from flow_store.store import FlowStore
 
 __all__ = [

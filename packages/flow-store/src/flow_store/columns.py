@@ -13,6 +13,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
+from flow_store.changes import RunGuard, RunHeader
 from flow_store.errors import Unstorable
 from flow_store.records import (
     Attempt,
@@ -20,8 +21,6 @@ from flow_store.records import (
     GivenUp,
     PastAttempt,
     Run,
-    RunGuard,
-    RunHeader,
     RunSummary,
     Step,
     SystemPath,

@@ -1,4 +1,4 @@
-"""The records of a run, its steps and their attempts, and a set of changes to them.
+"""The records of a run, its steps and their attempts.
 
 Plain values only: nothing here knows a database, a clock, or what a run may do next. They are named
 tuples, because a process that only looks at a run makes many of them; to change a field, use
@@ -9,9 +9,10 @@ Times named `_at` are Unix timestamps of the wall clock; those named `_mono` are
 monotonic clock of the boot that is named beside them (rule 5.10).
 """
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple, Self
+
+from flow_store.statuses import AttemptStatus, FlowStatus, Outcome, StepStatus
 
 SystemPath = Annotated[str, "stored as the bytes that it is to the system"]
 """A path as `os.fsdecode` spells it: not every path is Unicode text."""
@@ -21,68 +22,6 @@ r"""Text from outside: SQLite cannot store a lone surrogate, so it is stored as 
 
 In JSON that means the same character.
 """
-
-
-class FlowStatus(StrEnum):
-    """The status of a run (rule 5.1)."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the run has ended."""
-        return self not in (FlowStatus.PENDING, FlowStatus.RUNNING)
-
-
-class StepStatus(StrEnum):
-    """The status of a step (rule 5.2)."""
-
-    PENDING = "PENDING"
-    DELAYED = "DELAYED"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    SKIPPED = "SKIPPED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the step has ended."""
-        return self not in (StepStatus.PENDING, StepStatus.DELAYED, StepStatus.RUNNING)
-
-
-class AttemptStatus(StrEnum):
-    """The status of one attempt at a step.
-
-    NEVER_RAN: the command was never started; the attempt used up a number but no retry (rule 4.2).
-    SKIPPED: the command exited with a code that skips the step (rule 9.12).
-    """
-
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    SKIPPED = "SKIPPED"
-    CANCELLED = "CANCELLED"
-    NEVER_RAN = "NEVER_RAN"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the attempt may still be under way."""
-        return self in (AttemptStatus.STARTING, AttemptStatus.RUNNING)
-
-
-class Outcome(StrEnum):
-    """How the steps of a run have ended, as those of `finally` are told (rule 10.1)."""
-
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    TIMED_OUT = "TIMED_OUT"
 
 
 class CancelRequest(NamedTuple):
@@ -207,8 +146,8 @@ class Run(NamedTuple):
     real path of the home in which its jobs are (rule 4.8); None if an older version recorded the
     run. `parent` is what started the run, if that was a step of another run (rule 5.8a).
     `finally_after` is how its steps have ended; None before that, and where there is no `finally`
-    to begin (rule 10.1).
-    run. `gave_up` is set from when a runner gives up until another one goes on with the run.
+    to begin (rule 10.1). `gave_up` is set from when a runner gives up until another one goes on
+    with the run (rule 5.7).
     """
 
     run_key: str
@@ -256,81 +195,3 @@ class RunSummary(NamedTuple):
     def done(self) -> int:
         """How many of them have ended."""
         return sum(count for status, count in self.steps.items() if status.is_terminal)
-
-
-class RunGuard(NamedTuple):
-    """What decides whether a run may be changed; `id` is its number in the tables."""
-
-    id: int
-    revision: int
-    status: FlowStatus
-    cancel: CancelRequest | None
-    finally_after: Outcome | None
-
-    @property
-    def starts_nothing(self) -> bool:
-        """Whether a request to cancel keeps everything from starting (rules 5.6 and 10.1).
-
-        Once it is recorded how the steps have ended, only those of `finally` are left to start.
-        """
-        if self.cancel is None:
-            return False
-        return self.finally_after is None or self.cancel.now_at is not None
-
-
-class RunHeader(NamedTuple):
-    """What a runner may change of the run itself."""
-
-    status: FlowStatus
-    error: ForeignText | None = None
-    finished_at: float | None = None
-    deadline: Deadline | None = None
-    finally_after: Outcome | None = None
-
-
-class Reopening(NamedTuple):
-    """How a run that has ended is opened again.
-
-    `definition` replaces the recorded one. `resets` are the steps to run again: the retries of each
-    by position. `added` are new steps: pairs of step id and retries. All other steps keep their
-    outcome.
-    """
-
-    definition: str
-    resets: Mapping[int, int]
-    added: Sequence[tuple[str, int]] = ()
-
-
-class Changes:  # noqa: PLW1641 - it grows
-    """What one event changes in a run, to be written in one transaction.
-
-    `steps` is keyed by position, `attempts` by position and number.
-    """
-
-    __slots__ = ("attempts", "header", "steps")
-
-    def __init__(
-        self,
-        header: RunHeader | None = None,
-        steps: dict[int, Step] | None = None,
-        attempts: dict[tuple[int, int], Attempt] | None = None,
-    ) -> None:
-        """Begin with these changes, or with none."""
-        self.header = header
-        self.steps = {} if steps is None else steps
-        self.attempts = {} if attempts is None else attempts
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to write."""
-        return self.header is not None or bool(self.steps) or bool(self.attempts)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the same would be written."""
-        if not isinstance(other, Changes):
-            return NotImplemented
-        mine, its = ((one.header, one.steps, one.attempts) for one in (self, other))
-        return mine == its
-
-    def __repr__(self) -> str:
-        """Name what changes."""
-        return f"Changes({self.header!r}, {self.steps!r}, {self.attempts!r})"

@@ -8,6 +8,7 @@ never overwritten, and nothing starts in a run that is to be cancelled. The tran
 from collections.abc import Sequence
 
 from flow_store import sql
+from flow_store.changes import Changes, Reopening, RunHeader
 from flow_store.columns import (
     ATTEMPT,
     GIVEN_UP,
@@ -25,16 +26,8 @@ from flow_store.errors import (
     RunTakenOver,
     TerminalStatus,
 )
-from flow_store.records import (
-    Attempt,
-    AttemptStatus,
-    Changes,
-    FlowStatus,
-    GivenUp,
-    Reopening,
-    RunHeader,
-    Step,
-)
+from flow_store.records import Attempt, GivenUp, Step
+from flow_store.statuses import AttemptStatus, FlowStatus
 
 
 class RunWriter:

@@ -1,4 +1,4 @@
-"""`FlowStore`: recording runs and reading them.
+"""`FlowStore`: opening the file, and recording runs; reading them is in `run_reader`.
 
 What a run may do next is the caller's business. What a change may not overwrite is guarded in
 `run_writer`, inside the transaction that is opened here.
@@ -6,42 +6,29 @@ What a run may do next is the caller's business. What a change may not overwrite
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from flow_store import schema, sql
-from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, STEP, SUMMARY, path_bytes
+from flow_store.changes import Changes, Reopening
+from flow_store.columns import RUN, path_bytes
 from flow_store.database import Database, create_file, has_wal
-from flow_store.errors import CancelRequested, NotRecorded, StoreBroken, StoreUnavailable
-from flow_store.records import (
-    Attempt,
-    CancelRequest,
-    Changes,
-    FlowStatus,
-    GivenUp,
-    Parent,
-    Reopening,
-    Run,
-    RunGuard,
-    RunSummary,
-    StepStatus,
-)
+from flow_store.errors import CancelRequested, NotRecorded, StoreUnavailable
+from flow_store.records import CancelRequest, GivenUp, Parent, Run
+from flow_store.run_reader import RunReader
 from flow_store.run_writer import RunWriter, add_steps
+from flow_store.statuses import FlowStatus
 
 
-class FlowStore:
+class FlowStore(RunReader):
     """The record of all runs in one SQLite file, used from the thread that opened it.
 
     Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`) and
     `StoreBroken`; after an error nothing of the call was written.
     """
-
-    def __init__(self, database: Database) -> None:
-        """Use `open` or `open_readonly` instead: they make sure that the tables exist."""
-        self._database = database
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -160,67 +147,6 @@ class FlowStore:
         with self._database.transaction("IMMEDIATE"):
             RunWriter(self._database, run_key, revision).record_giving_up(given_up)
 
-    def has(self, run_key: str) -> bool:
-        """Return whether there is a run of this key, without reading it."""
-        return self._guard(run_key) is not None
-
-    def load(self, run_key: str) -> Run | None:
-        """Return the run as it is at one moment, or None if it is not recorded."""
-        with self._database.transaction("DEFERRED"):
-            found = self._database.query(sql.SELECT_RUN, (run_key,))
-            if not found:
-                return None
-            ((run_id, *row),) = found
-            steps = self._database.query(sql.SELECT_STEPS, (run_id,))
-            attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
-            history = self._database.query(sql.SELECT_HISTORY, (run_id,))
-        with self._readable():
-            latest = map(ATTEMPT.record, attempts)
-            return Run(
-                **RUN.fields(row),
-                steps=tuple(map(STEP.record, steps)),
-                attempts={attempt.position: attempt for attempt in latest},
-                history=tuple(map(PAST_ATTEMPT.record, history)),
-            )
-
-    def runs(
-        self,
-        *,
-        statuses: Collection[FlowStatus] = (),
-        flow_id: str | None = None,
-        limit: int | None = None,
-    ) -> tuple[RunSummary, ...]:
-        """Return the runs as they are at one moment, the one recorded last first.
-
-        If given, `statuses` and `flow_id` select the runs, and `limit` bounds their number.
-        """
-        conditions = ["TRUE"]
-        values: list[object] = []
-        if statuses:
-            conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
-            values += statuses
-        if flow_id is not None:
-            conditions.append("flow_id = ?")
-            values.append(flow_id)
-        query = sql.SELECT_SUMMARIES.format(conditions=" AND ".join(conditions))
-        with self._database.transaction("DEFERRED"):
-            found = self._database.query(query, (*values, -1 if limit is None else limit))
-            counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
-        with self._readable():
-            return tuple(
-                RunSummary(
-                    **SUMMARY.fields(row[1:]),
-                    steps={StepStatus(status): count for status, count in steps},
-                )
-                for row, steps in zip(found, counts, strict=True)
-            )
-
-    def attempts(self, run_key: str) -> tuple[Attempt, ...]:
-        """Return all attempts of the run by position and number; none if it is unknown."""
-        found = self._database.query(sql.SELECT_ATTEMPTS, (run_key,))
-        with self._readable():
-            return tuple(map(ATTEMPT.record, found))
-
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Write `changes` in one transaction and return the run's new revision.
 
@@ -297,23 +223,6 @@ class FlowStore:
                 guard = self._guard(run_key)
         return None if guard is None else guard.cancel
 
-    def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
-        """Return the keys of the runs that a run has started and that have not ended.
-
-        Those are the runs of its steps, those of the steps of these, and so on, the oldest first.
-        """
-        return tuple(key for (key,) in self._database.query(sql.SELECT_INNER, (run_key,)))
-
-    def cancel_request(self, run_key: str) -> CancelRequest | None:
-        """Return the recorded request, or None if there is none or no such run."""
-        guard = self._guard(run_key)
-        return None if guard is None else guard.cancel
-
-    def data_version(self) -> int:
-        """Return a number that differs from the last one if another connection has committed."""
-        ((version,),) = self._database.query("PRAGMA data_version")
-        return int(version)
-
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, unless it is in use.
 
@@ -322,15 +231,6 @@ class FlowStore:
         """
         with suppress(StoreUnavailable):
             self._database.checkpoint()
-
-    def damage(self) -> tuple[str, ...]:
-        """Check the whole file and return what is wrong with it, in SQLite's words."""
-        found = self._database.query("PRAGMA integrity_check(10)")
-        return tuple(line for (line,) in found if line != "ok")
-
-    def is_same_file(self) -> bool:
-        """Whether the path still names the file that is open."""
-        return self._database.is_same_file()
 
     def close(self) -> None:
         """Close the file. Closing again does nothing."""
@@ -353,16 +253,3 @@ class FlowStore:
         guard = self._guard(run_key)
         if guard is not None and guard.cancel is not None and guard.starts_nothing:
             raise CancelRequested(run_key, guard.cancel)
-
-    def _guard(self, run_key: str) -> RunGuard | None:
-        found = self._database.query(sql.SELECT_GUARD, (run_key,))
-        with self._readable():
-            return GUARD.record(found[0]) if found else None
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Report values that the schema does not allow: they can only come from damage."""
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            raise StoreBroken(self._database.path, str(error)) from error

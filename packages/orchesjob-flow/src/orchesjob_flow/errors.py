@@ -1,6 +1,7 @@
 """What can go wrong in this package: data in attributes, the sentence in `str()`.
 
-Only `main` turns errors into exit codes.
+All errors are in this one list, however long: who looks for the words of a message looks here. Only
+`main` turns errors into exit codes.
 """
 
 from collections.abc import Mapping, Sequence

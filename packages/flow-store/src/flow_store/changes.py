@@ -1,0 +1,85 @@
+"""Changes to a run: what decides whether it may be changed, and what is written of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from flow_store.records import Attempt, CancelRequest, Deadline, ForeignText, Step
+from flow_store.statuses import FlowStatus, Outcome
+
+
+class RunGuard(NamedTuple):
+    """What decides whether a run may be changed; `id` is its number in the tables."""
+
+    id: int
+    revision: int
+    status: FlowStatus
+    cancel: CancelRequest | None
+    finally_after: Outcome | None
+
+    @property
+    def starts_nothing(self) -> bool:
+        """Whether a request to cancel keeps everything from starting (rules 5.6 and 10.1).
+
+        Once it is recorded how the steps have ended, only those of `finally` are left to start.
+        """
+        if self.cancel is None:
+            return False
+        return self.finally_after is None or self.cancel.now_at is not None
+
+
+class RunHeader(NamedTuple):
+    """What a runner may change of the run itself."""
+
+    status: FlowStatus
+    error: ForeignText | None = None
+    finished_at: float | None = None
+    deadline: Deadline | None = None
+    finally_after: Outcome | None = None
+
+
+class Reopening(NamedTuple):
+    """How a run that has ended is opened again.
+
+    `definition` replaces the recorded one. `resets` are the steps to run again: the retries of each
+    by position. `added` are new steps: pairs of step id and retries. All other steps keep their
+    outcome.
+    """
+
+    definition: str
+    resets: Mapping[int, int]
+    added: Sequence[tuple[str, int]] = ()
+
+
+class Changes:  # noqa: PLW1641 - it grows
+    """What one event changes in a run, to be written in one transaction.
+
+    `steps` is keyed by position, `attempts` by position and number.
+    """
+
+    __slots__ = ("attempts", "header", "steps")
+
+    def __init__(
+        self,
+        header: RunHeader | None = None,
+        steps: dict[int, Step] | None = None,
+        attempts: dict[tuple[int, int], Attempt] | None = None,
+    ) -> None:
+        """Begin with these changes, or with none."""
+        self.header = header
+        self.steps = {} if steps is None else steps
+        self.attempts = {} if attempts is None else attempts
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return self.header is not None or bool(self.steps) or bool(self.attempts)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same would be written."""
+        if not isinstance(other, Changes):
+            return NotImplemented
+        mine, its = ((one.header, one.steps, one.attempts) for one in (self, other))
+        return mine == its
+
+    def __repr__(self) -> str:
+        """Name what changes."""
+        return f"Changes({self.header!r}, {self.steps!r}, {self.attempts!r})"

@@ -1,0 +1,123 @@
+"""`RunReader`: reading runs, each as it is at one moment.
+
+What is recorded of them, and how a file is opened, is in `store`.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from flow_store import sql
+from flow_store.changes import RunGuard
+from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, STEP, SUMMARY
+from flow_store.database import Database
+from flow_store.errors import StoreBroken
+from flow_store.records import Attempt, CancelRequest, Run, RunSummary
+from flow_store.statuses import FlowStatus, StepStatus
+
+
+class RunReader:
+    """Reads the runs of an open database."""
+
+    def __init__(self, database: Database) -> None:
+        """Use `FlowStore.open` or `open_readonly`: they make sure that the tables exist."""
+        self._database = database
+
+    def has(self, run_key: str) -> bool:
+        """Return whether there is a run of this key, without reading it."""
+        return self._guard(run_key) is not None
+
+    def load(self, run_key: str) -> Run | None:
+        """Return the run as it is at one moment, or None if it is not recorded."""
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(sql.SELECT_RUN, (run_key,))
+            if not found:
+                return None
+            ((run_id, *row),) = found
+            steps = self._database.query(sql.SELECT_STEPS, (run_id,))
+            attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
+            history = self._database.query(sql.SELECT_HISTORY, (run_id,))
+        with self._readable():
+            latest = map(ATTEMPT.record, attempts)
+            return Run(
+                **RUN.fields(row),
+                steps=tuple(map(STEP.record, steps)),
+                attempts={attempt.position: attempt for attempt in latest},
+                history=tuple(map(PAST_ATTEMPT.record, history)),
+            )
+
+    def runs(
+        self,
+        *,
+        statuses: Collection[FlowStatus] = (),
+        flow_id: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[RunSummary, ...]:
+        """Return the runs as they are at one moment, the one recorded last first.
+
+        If given, `statuses` and `flow_id` select the runs, and `limit` bounds their number.
+        """
+        conditions = ["TRUE"]
+        values: list[object] = []
+        if statuses:
+            conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values += statuses
+        if flow_id is not None:
+            conditions.append("flow_id = ?")
+            values.append(flow_id)
+        query = sql.SELECT_SUMMARIES.format(conditions=" AND ".join(conditions))
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(query, (*values, -1 if limit is None else limit))
+            counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
+        with self._readable():
+            return tuple(
+                RunSummary(
+                    **SUMMARY.fields(row[1:]),
+                    steps={StepStatus(status): count for status, count in steps},
+                )
+                for row, steps in zip(found, counts, strict=True)
+            )
+
+    def attempts(self, run_key: str) -> tuple[Attempt, ...]:
+        """Return all attempts of the run by position and number; none if it is unknown."""
+        found = self._database.query(sql.SELECT_ATTEMPTS, (run_key,))
+        with self._readable():
+            return tuple(map(ATTEMPT.record, found))
+
+    def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
+        """Return the keys of the runs that a run has started and that have not ended.
+
+        Those are the runs of its steps, those of the steps of these, and so on, the oldest first.
+        """
+        return tuple(key for (key,) in self._database.query(sql.SELECT_INNER, (run_key,)))
+
+    def cancel_request(self, run_key: str) -> CancelRequest | None:
+        """Return the recorded request, or None if there is none or no such run."""
+        guard = self._guard(run_key)
+        return None if guard is None else guard.cancel
+
+    def data_version(self) -> int:
+        """Return a number that differs from the last one if another connection has committed."""
+        ((version,),) = self._database.query("PRAGMA data_version")
+        return int(version)
+
+    def damage(self) -> tuple[str, ...]:
+        """Check the whole file and return what is wrong with it, in SQLite's words."""
+        found = self._database.query("PRAGMA integrity_check(10)")
+        return tuple(line for (line,) in found if line != "ok")
+
+    def is_same_file(self) -> bool:
+        """Whether the path still names the file that is open."""
+        return self._database.is_same_file()
+
+    def _guard(self, run_key: str) -> RunGuard | None:
+        found = self._database.query(sql.SELECT_GUARD, (run_key,))
+        with self._readable():
+            return GUARD.record(found[0]) if found else None
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Report values that the schema does not allow: they can only come from damage."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise StoreBroken(self._database.path, str(error)) from error
