@@ -978,6 +978,13 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/runner/test_performer.py -k files",
     ),
     Mutation(
+        "the answer to a start that was prevented is awaited for ever",
+        f"{ENGINE}/events.py",
+        "    | StartPrevented\n    | StartCalledOff\n",
+        "    | StartCalledOff\n",
+        "packages/orchesjob-flow/tests/simulation/test_runner.py",
+    ),
+    Mutation(
         "a pipe that nobody fills is waited for without an end",
         f"{SHELL}/runner/env_files.py",
         "        if kind == stat.S_IFIFO and not _is_ready(descriptor, deadline):\n",

@@ -67,6 +67,17 @@ def test_as_far_as_it_goes(world: World, step: Make) -> None:
     assert world.machine.mono < 102
 
 
+def test_a_start_that_is_prevented_is_answered(world: World, step: Make) -> None:
+    """Neither `settle` nor who waits until the run goes on awaits more of it (6.3, 6.8, 10.4)."""
+    world.record(step("a", retries=1, retry_delay_sec=600.0))
+    world.calls.script("start", "a:1", "prevent")
+    runner = world.new_runner()
+    runner.drive_until_it_goes_on()
+    assert runner.settle() == "RUNNING"
+    assert world.statuses() == {"a": "DELAYED"}
+    assert world.machine.mono < 102
+
+
 def test_settled_again_and_again(world: World, step: Make) -> None:
     """Calls of `settle` by one runner after another carry a run to its end."""
     world.record(step("a"), step("b", depends_on=("a",), retries=1, retry_delay_sec=30.0))

@@ -129,19 +129,17 @@ class CancelSeen(NamedTuple):
     request: CancelRequest
 
 
-type Event = (
-    RunnerStarted
-    | StartAnswered
+type Answer = (
+    StartAnswered
     | StartPrevented
+    | StartCalledOff
     | StatusAnswered
     | AbortAnswered
-    | CallBegan
-    | StartCalledOff
     | RunningAnswered
     | CallUnanswered
     | WatchAnswered
-    | JobExited
     | SurvivorsSeen
-    | TimerDue
-    | CancelSeen
 )
+"""What comes of an effect that is answered: exactly one of these (see `effects`)."""
+
+type Event = Answer | RunnerStarted | CallBegan | JobExited | TimerDue | CancelSeen

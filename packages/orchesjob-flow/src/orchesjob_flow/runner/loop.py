@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from types import UnionType
 from typing import NamedTuple
 
 from flow_store import CancelRequested, FlowStatus, FlowStore, Run, StoreUnavailable
@@ -17,17 +18,15 @@ from orchesjob_flow.engine import update
 from orchesjob_flow.engine.effects import CallOff, Effect, GiveUp, SetTimer, Warn
 from orchesjob_flow.engine.events import (
     AbortAnswered,
+    Answer,
     CallUnanswered,
     CancelSeen,
     Event,
     RunnerStarted,
     RunningAnswered,
     StartAnswered,
-    StartCalledOff,
     StatusAnswered,
-    SurvivorsSeen,
     TimerDue,
-    WatchAnswered,
 )
 from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.engine.turn import Decision
@@ -36,16 +35,7 @@ from orchesjob_flow.runner.giving_up import giving_up_recorded
 
 LOOK_FOR_CANCEL_SEC = 0.4
 COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
-ANSWERS = (
-    StartAnswered,
-    StartCalledOff,
-    StatusAnswered,
-    AbortAnswered,
-    RunningAnswered,
-    CallUnanswered,
-    WatchAnswered,
-    SurvivorsSeen,
-)
+ANSWERS: UnionType = Answer.__value__  # a name of a type is nothing that `isinstance` takes
 
 
 class Stop(NamedTuple):
