@@ -1364,8 +1364,15 @@ MUTATIONS = (
     Mutation(
         "`any` does not range over `steps`",
         f"{SPEC}/flow_file.py",
-        "named if depends_on else of_steps",
-        "named",
+        "of_steps if has_call(when.text) else ()",
+        "()",
+        "packages/flow-spec/tests/test_finally.py",
+    ),
+    Mutation(
+        "what `finally` asks costs nothing",
+        f"{SPEC}/flow_file.py",
+        "asked += len(named)",
+        "asked += 0",
         "packages/flow-spec/tests/test_finally.py",
     ),
     Mutation(

@@ -167,6 +167,19 @@ def test_without_depends_on_a_call_asks_all_steps(
     assert str(again.step("c").condition) == condition
 
 
+def test_what_finally_asks_counts_as_written_out(complaints: Complaints) -> None:
+    """A small file cannot ask about all steps without end (rules 2.8 and 10.1)."""
+    steps = ", ".join(f"{{id: s{number}, command: [x]}}" for number in range(1000))
+    asking = [f"{{id: f{number}, command: [x], when: any(failed)}}" for number in range(200)]
+    assert complaints(text_of(*asking, "{id: g, command: [x], when: s1}", steps=steps)) == []
+    few = "{id: g, command: [x], when: any(failed), depends_on: [s1]}"
+    assert complaints(text_of(*asking, few, steps=steps)) == []
+    (line,) = complaints(text_of(*asking, "{id: g, command: [x], when: any(failed)}", steps=steps))
+    assert line.startswith(
+        "f:204:31: the conditions of finally ask about all steps more than 200,000 times in all; "
+    )
+
+
 DIFFERENT = [
     ("{id: c, command: [x]}", "{id: c, command: [x], timeout_sec: 600}", ()),
     (

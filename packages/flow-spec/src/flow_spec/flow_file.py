@@ -13,8 +13,8 @@ from typing import Literal
 import attrs
 
 from flow_spec import messages
+from flow_spec.document import MAX_VALUES, Node, Scalar, Sequence
 from flow_spec.document import Mapping as MappingNode
-from flow_spec.document import Node, Scalar, Sequence
 from flow_spec.errors import DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.predicates import has_call
@@ -69,14 +69,13 @@ def parse_flow(
     """
     try:
         root = _document(decode(data), format)
+        reading = _with_steps_noted(root)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
-    reading = Reading()
-    _note_steps(root, reading)
     # Nothing is missing from the flow where there is no problem.
     flow: FlowSpec = FLOW.read(root, (), reading)
     if not reading.problems:
-        flow = _with_all_steps_named(flow)
+        flow = _with_asked_steps_named(flow, reading)
         _refuse_cycle(flow, reading)
     if reading.problems:
         raise FlowFileError(source, tuple(sorted(reading.problems, key=_position)))
@@ -98,10 +97,19 @@ def _document(text: str, format: str) -> Node:  # noqa: A002
             raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
 
 
-def _note_steps(root: Node, reading: Reading) -> None:
-    """Note where every id is, and who waits for whom, before anything is checked."""
+def _with_steps_noted(root: Node) -> Reading:
+    """Begin to read: note where every id is, and who waits for whom, before anything is checked.
+
+    A step of `finally` that asks about all of `steps` waits for these (rule 10.1), as if it named
+    them; so that counts like an alias.
+
+    Raises:
+        DocumentError: they ask more often than a file may hold values (rule 2.8).
+    """
+    reading = Reading()
+    asked = 0
     for section in (STEPS, FINALLY):
-        of_steps = tuple(filter(NAME.fullmatch, reading.steps)) if section == FINALLY else ()
+        of_steps = tuple(filter(NAME.fullmatch, reading.steps))
         for position, step in enumerate(_items(_value(root, section))):
             node = _value(step, "id")
             if isinstance(node, Scalar):
@@ -109,22 +117,23 @@ def _note_steps(root: Node, reading: Reading) -> None:
             depends_on = _items(_value(step, "depends_on"))
             listed = (item.text for item in depends_on if isinstance(item, Scalar))
             named = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
-            reading.depends_on[section, position] = named if depends_on else of_steps
+            when = _value(step, "when")
+            if section == FINALLY and not depends_on and isinstance(when, Scalar):
+                named = of_steps if has_call(when.text) else ()
+                asked += len(named)
+                if asked > MAX_VALUES:
+                    raise DocumentError(messages.asks_too_often(), when.line, when.column)
+            reading.depends_on[section, position] = named
+    return reading
 
 
-def _with_all_steps_named(flow: FlowSpec) -> FlowSpec:
-    """Let the steps of `finally` that ask about all of `steps` name them (rule 10.1).
-
-    They wait for these anyway.
-    """
-    ids = tuple(step.id for step in flow.steps)
+def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
+    """Let the steps of `finally` that ask about all of `steps` name them (rule 10.1)."""
     named = tuple(
-        attrs.evolve(step, depends_on=ids)
-        if step.when is not None and not step.depends_on and has_call(step.when)
-        else step
-        for step in flow.finally_
+        attrs.evolve(step, depends_on=reading.depends_on[FINALLY, position])
+        for position, step in enumerate(flow.finally_)
     )
-    return attrs.evolve(flow, finally_=named) if flow.finally_ else flow
+    return attrs.evolve(flow, finally_=named)
 
 
 def _items(node: Node | None) -> list[Node]:

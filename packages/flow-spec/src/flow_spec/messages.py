@@ -6,7 +6,7 @@ text, and the bounds of a number, are worded in `texts` and `kinds`.
 
 from collections.abc import Collection, Sequence
 
-from flow_spec.document import Form, Node, Path, Scalar, written
+from flow_spec.document import MAX_VALUES, Form, Node, Path, Scalar, written
 from flow_spec.document import Sequence as SequenceNode
 from flow_spec.errors import printable, quoted
 from flow_spec.predicates import advice_on_name
@@ -211,6 +211,14 @@ def unknown_step(name: str, steps: Collection[str], speller: Speller, *, in_fina
         return f"{sentence}; did you mean {quoted(meant)}?"
     advice = advice_on_name(name, in_finally=in_finally)
     return f"{sentence}; {advice}" if advice else sentence
+
+
+def asks_too_often() -> str:
+    """Say that the conditions of `finally` stand for more than a file may hold (rule 2.8)."""
+    return (
+        f"the conditions of finally ask about all steps more than {MAX_VALUES:,} times in all; "
+        "list in depends_on the steps that this one is about"
+    )
 
 
 def two_meanings(exit_code: int, other_list: str) -> str:

@@ -98,7 +98,7 @@ def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = 
 
 
 def has_call(text: str) -> bool:
-    """Whether a condition, which is right over some steps, asks about all of them (rule 3.7)."""
+    """Whether a text calls `any`, `all` or `none`, if it is a condition at all (rule 3.7)."""
     try:
         parse(text, _FINALLY_VOCABULARY)
     except ConditionSyntaxError:
