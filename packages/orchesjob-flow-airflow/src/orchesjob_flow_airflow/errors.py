@@ -26,46 +26,28 @@ class DagIdRefused(OrchesjobFlowAirflowError, ValueError):
         return f"the flow's id {self.flow_id!r} cannot name a DAG; give flow_dag a dag_id"
 
 
-class EnvFileRefused(OrchesjobFlowAirflowError, ValueError):
-    """A flow reads its variables from files, which a DAG does not do.
-
-    Attributes:
-        flow_id: The flow's id.
-    """
-
-    def __init__(self, flow_id: str) -> None:
-        """Name the flow."""
-        super().__init__(flow_id)
-        self.flow_id = flow_id
-
-    def __str__(self) -> str:
-        """Say what is wrong and what to do about it."""
-        return (
-            f"the flow {self.flow_id!r} has an env_file, which a DAG does not read: keep its "
-            "variables in Airflow, or run the whole flow as one task with OrchesjobFlowOperator"
-        )
-
-
-class FinallyRefused(OrchesjobFlowAirflowError, ValueError):
-    """A flow with `finally` cannot be a DAG with a task for each step (rule 10.1).
-
-    When a run is cancelled, Airflow starts no more tasks of it.
+class FieldRefused(OrchesjobFlowAirflowError, ValueError):
+    """A flow has a field that a DAG with a task for each step cannot obey.
 
     Attributes:
         path: The flow file.
+        field: The name of the field.
+        reason: Why a DAG cannot do what it says.
     """
 
-    def __init__(self, path: str) -> None:
-        """Name the flow file."""
-        super().__init__(path)
+    def __init__(self, path: str, field: str, reason: str) -> None:
+        """Name the flow file and the field, and say why."""
+        super().__init__(path, field, reason)
         self.path = path
+        self.field = field
+        self.reason = reason
 
     def __str__(self) -> str:
         """Say what is wrong and what to do about it."""
         return (
-            f"{self.path}: flow_dag cannot run the steps of `finally`, since Airflow starts no "
-            "task after a run was marked or has timed out; OrchesjobFlowOperator runs the whole "
-            "flow as one task; or take `finally` out of the file"
+            f"{self.path}: flow_dag cannot do what `{self.field}` says: {self.reason}; "
+            "OrchesjobFlowOperator runs the whole flow as one task; or take "
+            f"`{self.field}` out of the file"
         )
 
 

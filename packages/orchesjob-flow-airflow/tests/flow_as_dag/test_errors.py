@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Airflow
 
@@ -40,12 +42,26 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
     assert f"{airflow.folder / 'flow.yaml'}: no such file; check the path" in import_error(airflow)
 
 
-def test_steps_in_finally(airflow: "Airflow") -> None:
-    """A DAG with a task for each step cannot have them: the error says what can (rule 10.1)."""
-    airflow.write("{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}")
+FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}"
+ENV_FILE = "{flow_id: f, steps: [{id: a, command: [x], env_file: secrets.env}]}"
+ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: [x]}]}"
+
+
+@pytest.mark.parametrize(
+    ("flow", "field", "reason"),
+    [
+        (FINALLY, "finally", "Airflow starts no task after a run was marked"),
+        (ENV_FILE, "env_file", "the variables of a task are kept in Airflow"),
+        (ENV_FILE_OF_ALL, "env_file", "the variables of a task are kept in Airflow"),
+    ],
+)
+def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: str) -> None:
+    """A field that a DAG would ignore is refused, and the error says what to do (10.1, 10.4)."""
+    airflow.write(flow)
     airflow.write_dag()
     error = import_error(airflow)
-    assert f"{airflow.folder / 'flow.yaml'}: flow_dag cannot run the steps of `finally`" in error
+    path = airflow.folder / "flow.yaml"
+    assert f"{path}: flow_dag cannot do what `{field}` says: {reason}" in error
     assert "OrchesjobFlowOperator runs the whole flow as one task" in error
 
 
@@ -59,10 +75,3 @@ def test_an_id_that_no_dag_can_have(airflow: "Airflow") -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     assert set(DagBag(airflow.folder).dags) == {"daily"}
-
-
-def test_a_flow_with_files_of_variables(airflow: "Airflow") -> None:
-    """The import error says what to do instead; nothing runs without its variables (rule 10.4)."""
-    airflow.write("flow_id: f\nsteps:\n  - {id: a, command: [x], env_file: secrets.env}\n")
-    airflow.write_dag()
-    assert "the flow 'f' has an env_file, which a DAG does not read" in import_error(airflow)

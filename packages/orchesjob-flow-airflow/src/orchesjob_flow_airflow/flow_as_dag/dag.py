@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import DAG
 
 from flow_spec import FlowSpec, StepSpec
-from orchesjob_flow_airflow.errors import DagIdRefused, EnvFileRefused, FinallyRefused
+from orchesjob_flow_airflow.errors import DagIdRefused, FieldRefused
 from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
 from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OUTCOME_TASK_ID, OutcomeOperator
 from orchesjob_flow_airflow.flow_as_dag.step_operator import StepOperator
@@ -42,17 +42,11 @@ def flow_dag(
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        EnvFileRefused: The flow or a step of it has an `env_file`.
-        FinallyRefused: The flow has steps in `finally`.
+        FieldRefused: The flow has `finally`, or it or a step of it an `env_file`.
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
     folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
-    flow_file = os.path.join(folder, path)  # noqa: PTH118
-    flow = read_flow(flow_file)
-    if any(flow.env_files_of(step) for step in flow.steps):
-        raise EnvFileRefused(flow.flow_id)
-    if flow.finally_:
-        raise FinallyRefused(flow_file)
+    flow = _read(os.path.join(folder, path))  # noqa: PTH118
     arguments = {**_dag_arguments(flow), **dag_arguments}
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
         tasks = {step.id: _task(flow, step, folder) for step in flow.steps}
@@ -63,6 +57,17 @@ def flow_dag(
         outcome.set_upstream(list(tasks.values()))
     dag.fileloc = caller
     return dag
+
+
+def _read(path: str) -> FlowSpec:
+    """Return the flow in a file, which a DAG can run whole (rules 10.1 and 10.4)."""
+    flow = read_flow(path)
+    if flow.finally_:
+        reason = "Airflow starts no task after a run was marked or has timed out"
+        raise FieldRefused(path, "finally", reason)
+    if any(flow.env_files_of(step) for step in flow.steps):
+        raise FieldRefused(path, "env_file", "the variables of a task are kept in Airflow")
+    return flow
 
 
 def _dag_id(flow: FlowSpec) -> str:
