@@ -3,13 +3,20 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
+from orchesjob_client import (
+    OrchesjobClient,
+    Process,
+    ProcessesKeepAppearing,
+    find_survivors,
+    locate,
+    orchesjob_home,
+)
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -194,3 +201,22 @@ def test_a_survivor_is_waited_for(
     assert airflow.run_flow(flow(command, "retries: 1")) == (OK, {"a": OK})
     assert executed().split() == ["daemon", "second"]
     assert "waiting for processes of an earlier try to end: pid" in capsys.readouterr().out
+
+
+def test_when_processes_keep_appearing(
+    airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not to know whether an earlier try is alive fails no try: it is asked again (5.7, 5.8)."""
+    looks = []
+
+    def fail_once(home: str, keys: Sequence[str]) -> Sequence[Process]:
+        looks.append(keys)
+        if len(looks) == 1:
+            raise ProcessesKeepAppearing("the search for processes")
+        return find_survivors(home, keys)
+
+    # No test can have a machine begin processes faster than they are read: so the look is replaced.
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.attempt.find_survivors", fail_once)
+    fields = "retries: 1"
+    assert airflow.run_flow(flow("[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]", fields)) == (OK, {"a": OK})
+    assert "processes keep appearing; trying again" in capsys.readouterr().out

@@ -192,13 +192,13 @@ class Attempt:
 
     def _end_dead_start(self, report: JobReport) -> None:
         """Abort a job that has neither a worker nor a living process: its start died."""
-        if report.worker_pid is None and not find_survivors(self._home, [report.job_key]):
+        if report.worker_pid is None and not self._survivors([report.job_key]):
             self._abort(report.job_key)
 
     def _await_end_of_earlier(self) -> None:
         """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
         logged = ""
-        while survivors := find_survivors(self._home, self._earlier_keys):
+        while survivors := self._survivors(self._earlier_keys):
             self._check_not_ended()
             if logged != (logged := _listed(survivors)):
                 self._log.warning(
@@ -206,6 +206,9 @@ class Attempt:
                     logged,
                 )
             time.sleep(PROCESS_INTERVAL_SEC)
+
+    def _survivors(self, keys: Sequence[str]) -> Sequence[Process]:
+        return self._repeat(lambda: find_survivors(self._home, keys))
 
     def _outputs(self, report: JobReport) -> tuple[JobOutput, JobOutput]:
         return (
