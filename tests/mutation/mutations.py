@@ -780,6 +780,13 @@ MUTATIONS = (
         "packages/orchesjob-client/tests/test_cgroups.py",
     ),
     Mutation(
+        "who does not see its own cgroup cannot say who is in others",
+        f"{CLIENT}/processes/cgroups.py",
+        "    except OSError:\n        return False\n\n\ndef _folders",
+        "    except ValueError:\n        return False\n\n\ndef _folders",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
         "the kin of a job's processes is not looked for",
         f"{CLIENT}/processes/kinship.py",
         "        found = len(inherited)\n",

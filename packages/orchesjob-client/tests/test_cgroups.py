@@ -14,11 +14,11 @@ import pytest
 
 from orchesjob_client import (
     discard_cgroup,
-    discard_empty,
+    discard_empty_cgroups,
     end_survivors,
     find_survivors,
     own_cgroup,
-    usable_folder,
+    usable_cgroup_folder,
 )
 from orchesjob_client.call import run
 from orchesjob_client.processes import cgroups
@@ -30,15 +30,16 @@ ENVIRON = {"ORCHESJOB_HOME": HOME}
 EVENT_SEC = 30.0
 
 
-def has_cgroups() -> bool:
+@pytest.fixture
+def place() -> Path:
+    """The folder below which cgroups can be made here."""
     try:
-        usable_folder()
-    except OSError:
-        return False
-    return True
+        return usable_cgroup_folder()
+    except OSError as error:
+        pytest.skip(f"no cgroups can be made here: {error}")
 
 
-needs_cgroups = pytest.mark.skipif(not has_cgroups(), reason="needs rights to make cgroups")
+needs_cgroups = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def begin(key: str, script: str, **options: str) -> int:
 
 
 def folder_of(key: str) -> Path:
-    return usable_folder() / f"orchesjob-flow-{mark(HOME, key)}"
+    return usable_cgroup_folder() / f"orchesjob-flow-{mark(HOME, key)}"
 
 
 DAEMON = "setsid env -i /bin/sleep 600 >/dev/null 2>&1 </dev/null & echo $!"
@@ -118,7 +119,7 @@ def test_found_from_elsewhere(key: str) -> None:
         "from orchesjob_client import find_survivors;"
         "print([one.pid for one in find_survivors(sys.argv[2], [sys.argv[3]])])"
     )
-    elsewhere = usable_folder() / f"a-test-{key}"
+    elsewhere = usable_cgroup_folder() / f"a-test-{key}"
     elsewhere.mkdir()
     try:
         words = [sys.executable, "-c", script, str(elsewhere), HOME, key]
@@ -185,32 +186,53 @@ def test_only_empty_ones_are_removed(key: str) -> None:
     """The folder of a cgroup goes when nobody is in it, and nobody is about to join it."""
     with own_cgroup(ENVIRON, key):
         discard_cgroup(ENVIRON, key)
-        discard_empty()
+        discard_empty_cgroups()
         assert folder_of(key).is_dir()
     pid = begin(key, DAEMON)
-    discard_empty()
+    discard_empty_cgroups()
     assert folder_of(key).is_dir()
     pidfd = os.pidfd_open(pid)
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     os.close(pidfd)
     while cgroups.is_populated(folder_of(key)):
         os.sched_yield()
-    discard_empty()
+    discard_empty_cgroups()
     assert not folder_of(key).exists()
 
 
-def test_where_there_can_be_none(key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a tree of cgroups a job is started all the same, and nobody is told."""
-    # Only the kernel writes this file, and this machine may have a tree: so another file is read.
-    (tmp_path / "mountinfo").write_text("31 23 0:28 / /sys rw - tmpfs tmpfs rw\n", encoding="utf-8")
-    monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
-    with own_cgroup(ENVIRON, key) as cgroup:
-        assert cgroup is None
-    assert run("a test", ["/bin/echo", "x"], limit_sec=EVENT_SEC, env={}).stdout == "x\n"
-    with pytest.raises(OSError, match="no cgroups of version 2 are mounted"):
-        usable_folder()
-    assert not find_survivors(HOME, [key])
-    discard_empty()
+WITHOUT = """
+import sys
+from pathlib import Path
+from orchesjob_client import discard_empty_cgroups, find_survivors, own_cgroup
+from orchesjob_client.call import run
+from orchesjob_client.processes.cgroups import is_populated
+home, key, elsewhere = sys.argv[1:]
+with own_cgroup({"ORCHESJOB_HOME": home}, key) as cgroup:
+    print(cgroup, run("a test", ["/bin/echo", "x"], limit_sec=30, env={}, cgroup=cgroup).stdout)
+discard_empty_cgroups()
+print(find_survivors(home, [key]), is_populated(Path(elsewhere)))
+"""
+
+
+def test_where_there_can_be_none(key: str, tmp_path: Path) -> None:
+    """Where no cgroups can be made a job is started all the same, and nobody is told.
+
+    Who does not see its own cgroup is in none that it sees.
+    """
+    (tmp_path / "cgroup.events").write_text("populated 1\nfrozen 0\n", encoding="ascii")
+    words = [sys.executable, "-c", WITHOUT, HOME, key, str(tmp_path)]
+    with suppress(OSError):
+        folder = usable_cgroup_folder()
+        if os.getuid() != 0:
+            pytest.skip("needs root to hide the tree of cgroups")
+        tree = next(path for path in (folder, *folder.parents) if path.is_mount())
+        words = ["unshare", "-m", "sh", "-c", 'umount -l "$0" && exec "$@"', str(tree), *words]
+    printed = subprocess.run(words, capture_output=True, check=True, text=True)
+    assert printed.stdout == "None x\n\n[] True\n"
+
+
+UNSEEN = "no cgroup of version 2 can be seen"
+UNMOUNTED = "no cgroups of version 2 are mounted"
 
 
 @pytest.mark.parametrize(
@@ -219,24 +241,19 @@ def test_where_there_can_be_none(key: str, monkeypatch: pytest.MonkeyPatch, tmp_
         ("38 31 0:35 / {place} rw - cgroup2 cgroup2 rw", "0::/", ""),
         ("38 31 0:35 / {place} rw shared:9 - cgroup2 none rw", "1:cpu:/y\n0::/a/b", "a/b"),
         ("38 31 0:35 /a {place} rw - cgroup2 cgroup2 rw", "0::/a/b", "b"),
-        ("38 31 0:35 /x {place} rw - cgroup2 cgroup2 rw", "0::/a/b", None),
-        ("38 31 0:35 / {place} rw - cgroup2 cgroup2 rw", "4:cpu:/", None),
-        ("38 31 0:35 / {place} rw - cgroup cgroup rw,cpu", "0::/", None),
+        ("38 31 0:35 /x {place} rw - cgroup2 cgroup2 rw", "0::/a/b", UNSEEN),
+        ("38 31 0:35 / {place} rw - cgroup2 cgroup2 rw", "4:cpu:/", UNSEEN),
+        ("38 31 0:35 / {place} rw - cgroup cgroup rw,cpu", "0::/", UNMOUNTED),
     ],
 )
-def test_own_folder(
-    line: str, own: str, expected: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_own_folder(line: str, own: str, expected: str, tmp_path: Path) -> None:
     """The folder of this process's cgroup follows from what is mounted where."""
     place = tmp_path / "with space"
-    (tmp_path / "mountinfo").write_text(
-        line.format(place=str(place).replace(" ", "\\040")), encoding="utf-8"
-    )
-    (tmp_path / "cgroup").write_text(f"{own}\n", encoding="utf-8")
-    # Only the kernel writes these files, and mounts what they tell of.
-    monkeypatch.setattr(cgroups, "_MOUNTS", tmp_path / "mountinfo")
-    monkeypatch.setattr(cgroups, "_OWN", tmp_path / "cgroup")
-    found = None
-    with suppress(OSError):
-        found = cgroups.own_folder()
-    assert found == (None if expected is None else place / expected)
+    mounts, cgroup = tmp_path / "mountinfo", tmp_path / "cgroup"
+    mounts.write_text(line.format(place=str(place).replace(" ", "\\040")), encoding="utf-8")
+    cgroup.write_text(f"{own}\n", encoding="utf-8")
+    if expected in (UNSEEN, UNMOUNTED):
+        with pytest.raises(FileNotFoundError, match=expected):
+            cgroups.own_folder(mounts, cgroup)
+    else:
+        assert cgroups.own_folder(mounts, cgroup) == place / expected

@@ -16,7 +16,7 @@ from orchesjob_client.errors import (
 from orchesjob_client.executable import locate
 from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.outcome import describe_failure, describe_loss, exit_code_of
-from orchesjob_client.processes.cgroups import discard_empty, usable_folder
+from orchesjob_client.processes.cgroups import discard_empty_cgroups, usable_cgroup_folder
 from orchesjob_client.processes.ending import end_processes
 from orchesjob_client.processes.finding import is_alive, marked_processes
 from orchesjob_client.processes.identity import Process
@@ -60,7 +60,7 @@ __all__ = [
     "describe_failure",
     "describe_loss",
     "discard_cgroup",
-    "discard_empty",
+    "discard_empty_cgroups",
     "end_processes",
     "end_survivors",
     "exit_code_of",
@@ -75,5 +75,5 @@ __all__ = [
     "orchesjob_home",
     "own_cgroup",
     "unmarked",
-    "usable_folder",
+    "usable_cgroup_folder",
 ]

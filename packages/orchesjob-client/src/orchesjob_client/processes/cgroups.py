@@ -5,7 +5,7 @@ begins is in it, with any environment, session or parent. Nobody leaves it witho
 which we made it. It lies below the cgroup of whoever started the job, so that limits and the ends
 of services, sessions and containers stay as they are; no controller is enabled. Its name is the
 job's mark, by which a later runner finds it wherever it is. Where there can be none, nobody is told
-(`usable_folder` says why): the search for marks and kin is all there is then.
+(`usable_cgroup_folder` says why): the search for marks and kin is all there is then.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ _PREFIX = "orchesjob-flow-"
 _TRIES = 5
 _MOUNTS = Path("/proc/self/mountinfo")
 _OWN = Path("/proc/self/cgroup")
+"""Files of the kernel: what is mounted where, and in which cgroups this process is."""
 
 
 @contextlib.contextmanager
@@ -57,17 +58,17 @@ def join(descriptor: int) -> None:
         os.write(descriptor, b"0")
 
 
-def own_folder() -> Path:
+def own_folder(mounts: Path = _MOUNTS, own: Path = _OWN) -> Path:
     """Return the folder of the cgroup in which this process is.
 
     Raises:
         OSError: There is none, or it is out of sight.
     """
-    root, place = _tree()
-    own = re.search(r"(?m)^0::(.*)$", _OWN.read_text(encoding="utf-8", errors="surrogateescape"))
-    if own is None or not Path(own[1]).is_relative_to(root):
-        raise FileNotFoundError(errno.ENOENT, "no cgroup of version 2 can be seen", str(_OWN))
-    return place / Path(own[1]).relative_to(root)
+    root, place = _tree(mounts)
+    ours = re.search(r"(?m)^0::(.*)$", own.read_text(encoding="utf-8", errors="surrogateescape"))
+    if ours is None or not Path(ours[1]).is_relative_to(root):
+        raise FileNotFoundError(errno.ENOENT, "no cgroup of version 2 can be seen", str(own))
+    return place / Path(ours[1]).relative_to(root)
 
 
 def leave(outer: Collection[str]) -> None:
@@ -87,11 +88,11 @@ def _place_inside(outer: Collection[str]) -> Path:
     return folder
 
 
-def usable_folder() -> Path:
+def usable_cgroup_folder() -> Path:
     """Return the folder below which cgroups can be made.
 
     Raises:
-        OSError: There is none, which says why.
+        OSError: There is none; it says why.
     """
     folder = own_folder()
     for path in (folder, folder / "cgroup.procs"):
@@ -130,7 +131,10 @@ def is_populated(folder: Path) -> bool:
 
 
 def kill_all(folder: Path) -> None:
-    """Kill all that live in a cgroup at once, unless we are among them, or the kernel is older."""
+    """Kill all that live in a cgroup at once, unless we are among them.
+
+    Linux before 5.14 cannot; there nothing happens.
+    """
     if not _is_ours(folder):
         with contextlib.suppress(OSError):
             (folder / "cgroup.kill").write_text("1", "ascii")
@@ -142,7 +146,7 @@ def discard(mark: str, outer: Collection[str] = ()) -> None:
         remove(_place_inside(outer) / f"{_PREFIX}{mark}")
 
 
-def discard_empty() -> None:
+def discard_empty_cgroups() -> None:
     """Remove all folders of jobs in which nobody lives."""
     for folder in reversed(list(_folders())):
         remove(folder)
@@ -166,8 +170,11 @@ def _held(folder: Path, kind: int = fcntl.LOCK_SH) -> Iterator[None]:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether this process is in a cgroup or below it."""
-    return own_folder().is_relative_to(folder)
+    """Whether this process is in a cgroup or below it; not if its own is out of sight."""
+    try:
+        return own_folder().is_relative_to(folder)
+    except OSError:
+        return False
 
 
 def _folders() -> Iterator[Path]:
@@ -182,14 +189,14 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in names)
 
 
-def _tree() -> tuple[Path, Path]:
+def _tree(mounts: Path = _MOUNTS) -> tuple[Path, Path]:
     """Return which cgroup is the root of the tree that is mounted, and where."""
-    for line in _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    for line in mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         places, _, kind = line.partition(" - ")
         if kind.startswith("cgroup2 "):
             root, place = (_unescaped(word) for word in places.split()[3:5])
             return Path(root), Path(place)
-    raise FileNotFoundError(errno.ENOENT, "no cgroups of version 2 are mounted", str(_MOUNTS))
+    raise FileNotFoundError(errno.ENOENT, "no cgroups of version 2 are mounted", str(mounts))
 
 
 def _unescaped(word: str) -> str:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flow_store import FlowStore, StoreError, StoreMissing
-from orchesjob_client import OrchesjobClient, OrchesjobError, locate, usable_folder
+from orchesjob_client import OrchesjobClient, OrchesjobError, locate, usable_cgroup_folder
 from orchesjob_flow.commands.doctor_audit import Recorded, audit, check_homes, read_ledger
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
@@ -141,7 +141,7 @@ def check_home(settings: Settings) -> Check:
 def check_processes() -> Check:
     """Tell by what the processes of an attempt are recognised on this machine."""
     try:
-        folder = usable_folder()
+        folder = usable_cgroup_folder()
     except OSError as error:
         message = (
             "no cgroups can be made here, so that a process is only recognised by its environment, "

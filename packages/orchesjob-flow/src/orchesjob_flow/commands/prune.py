@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from flow_store import FlowStore, RunSummary
-from orchesjob_client import OrchesjobError, discard_empty
+from orchesjob_client import OrchesjobError, discard_empty_cgroups
 from orchesjob_flow.commands.prune_output import Cleaner, Output, Pruned, jobs_of, output_of
 from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
@@ -95,7 +95,7 @@ def remove_runs(
             else:
                 removed += [] if output is None else [Pruned(run, output)]
         store.checkpoint()
-    discard_empty()
+    discard_empty_cgroups()
     return removed
 
 

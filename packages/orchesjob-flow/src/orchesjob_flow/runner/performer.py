@@ -22,7 +22,7 @@ from orchesjob_client import (
     Process,
     Watch,
     discard_cgroup,
-    discard_empty,
+    discard_empty_cgroups,
     end_survivors,
     find_survivors,
     marked_environment,
@@ -147,7 +147,7 @@ class Performer:
             ticket.use()
         if self._watcher is not None:
             self._watcher.close()
-        discard_empty()
+        discard_empty_cgroups()
 
     def _watch(self, effect: WatchJob | WatchProcess) -> Watch:
         assert self._watcher is not None  # noqa: S101 - `prepare` comes first
