@@ -59,14 +59,14 @@ def generated() -> list[int]:
 
 
 @pytest.fixture
-def locally(airflow: "Airflow", tmp_path: Path) -> Callable[[str], "subprocess.Popen[str]"]:
-    """Start a flow file in the folder of the DAG files under the local runner."""
+def locally(tmp_path: Path) -> Callable[[str, Path], "subprocess.Popen[str]"]:
+    """Start a flow file of a folder, in that folder, under the local runner."""
 
-    def start(name: str) -> "subprocess.Popen[str]":
+    def start(name: str, folder: Path) -> "subprocess.Popen[str]":
         program = str(Path(sys.executable).parent / "orchesjob-flow")
         return subprocess.Popen(
             [program, "start", "--run-key=k", name],
-            cwd=airflow.folder,
+            cwd=folder,
             env={**os.environ, "ORCHESJOB_FLOW_HOME": str(tmp_path / "flow")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -100,7 +100,7 @@ def playable(step: StepSpec, fates: Sequence[str]) -> StepSpec:
 
 @pytest.mark.parametrize("seed", generated())
 def test_generated(
-    airflow: "Airflow", locally: Callable[[str], "subprocess.Popen[str]"], seed: int
+    airflow: "Airflow", locally: Callable[[str, Path], "subprocess.Popen[str]"], seed: int
 ) -> None:
     """Generated conditions, exit codes and retries have the same outcome, step by step."""
     case = load_model().generate(seed, most_in_finally=0)
@@ -108,7 +108,7 @@ def test_generated(
     steps = tuple(playable(step, fates[step.id]) for step in case.steps)
     flow = FlowSpec(f"seed-{seed}", steps, max_parallel=case.max_parallel)
     airflow.write(flow.to_json(), "flow.json")
-    runner = locally("flow.json")
+    runner = locally("flow.json", airflow.folder)
     there = as_outcome(*airflow.run(airflow.load("'flow.json'")))
     here, attempts = outcome(runner)
     assert there == here == (case.run_status, case.statuses)
@@ -126,13 +126,18 @@ def examples() -> list[str]:
 @pytest.mark.parametrize("name", examples())
 def test_examples(
     airflow: "Airflow",
-    locally: Callable[[str], "subprocess.Popen[str]"],
+    locally: Callable[[str, Path], "subprocess.Popen[str]"],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     name: str,
 ) -> None:
-    """Each example that is shipped has the same outcome (rule 8.1)."""
+    """Each example that is shipped has the same outcome (rule 8.1).
+
+    Both run at once, each in a folder of its own: an example writes files and removes them.
+    """
     monkeypatch.setenv("HELLO_FOR_SEC", "0")
-    shutil.copytree(EXAMPLES, airflow.folder / "examples")
-    path = f"examples/{name}"
-    runner = locally(path)
+    here, path = tmp_path / "here", f"examples/{name}"
+    for folder in (here, airflow.folder):
+        shutil.copytree(EXAMPLES, folder / "examples")
+    runner = locally(path, here)
     assert as_outcome(*airflow.run(airflow.load(repr(path)))) == outcome(runner)[0]
