@@ -709,6 +709,20 @@ MUTATIONS = (
         "packages/orchesjob-client/tests/test_chains.py -k begun",
     ),
     Mutation(
+        "a process table that is long to read counts as one without an end",
+        f"{CLIENT}/processes/census.py",
+        "    deadline = math.inf\n",
+        "    deadline = time.monotonic() + limit_sec\n",
+        "packages/orchesjob-client/tests/test_chains.py -k an_end",
+    ),
+    Mutation(
+        "a process that was seen is not told where others keep appearing",
+        f"{CLIENT}/processes/census.py",
+        "(is_late or rounds",
+        "(rounds",
+        "packages/orchesjob-client/tests/test_chains.py -k an_end",
+    ),
+    Mutation(
         "who was gone before it was read counts as read",
         f"{CLIENT}/processes/census.py",
         "                continue\n            known[pid] = one\n",

@@ -91,16 +91,21 @@ def test_beside_a_chain_of_others(begin_chain: Begin) -> None:
     assert not is_gone("k:other:1")
 
 
+def write_entry(folder: Path) -> None:
+    """Write a marked process into a process table."""
+    folder.mkdir()
+    (folder / "stat").write_bytes(Path("/proc/self/stat").read_bytes())
+    (folder / "environ").write_bytes(b"MARK=x\0")
+    (folder / "cmdline").write_bytes(b"sleep\0")
+
+
 def test_begun_while_others_are_read(tmp_path: Path) -> None:
     """What began while the table was read is read too, however long that took (rule 5.8)."""
     first, second = tmp_path / "1000001", tmp_path / "1000002"
-    stat = Path("/proc/self/stat").read_bytes()
-    for folder in (first, second):
-        folder.mkdir()
-        (folder / "environ").write_bytes(b"MARK=x\0")
-        (folder / "cmdline").write_bytes(b"sleep\0")
-    (second / "stat").write_bytes(stat)
-    second.rename(hidden := tmp_path / "not yet")
+    write_entry(first)
+    write_entry(hidden := tmp_path / "not yet")
+    stat = (first / "stat").read_bytes()
+    (first / "stat").unlink()
     os.mkfifo(first / "stat")
 
     def begin_the_second() -> None:
@@ -113,6 +118,15 @@ def test_begun_while_others_are_read(tmp_path: Path) -> None:
     beginning.start()
     assert set(take_census("MARK", {"x"}, proc=tmp_path)) == {1000001, 1000002}
     beginning.join()
+
+
+@pytest.mark.parametrize("others", ["none appear", "they keep appearing"])
+def test_an_end_of_the_search(tmp_path: Path, others: str) -> None:
+    """What was there before is read however long that takes; what was seen is told (rule 5.8)."""
+    write_entry(tmp_path / "1000001")
+    if others == "they keep appearing":
+        (tmp_path / "1000002").mkdir()  # gone before it is read, as often as that is tried
+    assert set(take_census("MARK", {"x"}, proc=tmp_path, limit_sec=0)) == {1000001}
 
 
 @pytest.mark.parametrize("mark", ["x", None])

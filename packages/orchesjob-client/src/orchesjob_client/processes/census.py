@@ -7,6 +7,7 @@ list was taken is known. A chain of processes that fork and exit has a living me
 so it prevents that, or it is seen.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from itertools import count
@@ -34,15 +35,16 @@ def take_census(
 ) -> dict[int, Entry]:
     """Return every living process but this one by its PID, the oldest first.
 
-    Marked is a process whose environment holds one of `values` in `variable`. Where marked ones
-    come and go so fast that there is no end, those that were seen are returned too.
+    Marked is a process whose environment holds one of `values` in `variable`. Where processes come
+    and go so fast that there is no end, and marked ones were seen, these are returned too.
 
     Raises:
-        ProcessesKeepAppearing: There was no end for `limit_sec`, and nothing marked was seen.
+        ProcessesKeepAppearing: Processes that had not been there before appeared for `limit_sec`,
+            and nothing marked was seen.
         OSError: This process has no descriptors or memory left.
     """
     wanted = WantedMarks(variable, values)
-    deadline = time.monotonic() + limit_sec
+    deadline = math.inf
     known: dict[int, Entry | Unread] = {}
     sighted: dict[int, Entry] = {}
     for rounds in count(1):
@@ -51,8 +53,11 @@ def take_census(
         fresh = listed - known.keys()
         if not fresh:
             return _living(known)
-        if sighted and rounds > _MOST_ROUNDS_AFTER_SIGHT:
+        is_late = time.monotonic() >= deadline
+        if sighted and (is_late or rounds > _MOST_ROUNDS_AFTER_SIGHT):
             return _living({**known, **sighted})
+        if is_late:
+            break
         for pid in sorted(fresh, reverse=True):  # the newest first, which may be gone the soonest
             one = proc_table.read_entry(pid, wanted, proc)
             if one in (Unread.VANISHED, Unread.STARTING):
@@ -62,8 +67,8 @@ def take_census(
                 sighted[pid] = one
                 if on_sight is not None and rounds > 1:
                     on_sight(one, _living(known).values())
-        if time.monotonic() >= deadline:
-            break
+        # The first round takes as long as it takes to read all that were there before.
+        deadline = min(deadline, time.monotonic() + limit_sec)
     raise ProcessesKeepAppearing("the search for processes")
 
 
