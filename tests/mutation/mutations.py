@@ -829,6 +829,13 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/home/test_locks.py",
     ),
     Mutation(
+        "a runner that has just let go is reported as none, and none is started",
+        f"{SHELL}/home/runs.py",
+        "            if runner is not None:\n",
+        "            if runner is not None or True:\n",
+        "packages/orchesjob-flow/tests/home/test_runs.py",
+    ),
+    Mutation(
         "a request in the middle of a look is missed",
         f"{SHELL}/runner/loop.py",
         "            version = self._store.data_version()\n"

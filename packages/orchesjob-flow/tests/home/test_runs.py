@@ -8,7 +8,7 @@ import pytest
 
 from flow_store import FlowStore
 from orchesjob_flow.errors import BadRunKey, RunnerBusy, RunNotFound
-from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, find_runs, open_store
 from orchesjob_flow.home.settings import Settings
@@ -75,6 +75,21 @@ def test_a_run_that_is_advanced_already(handle: RunHandle) -> None:
             handle.lock_or_refuse()
     assert refused.value.pid == os.getpid()
     assert handle.holder() is None
+
+
+def test_a_runner_that_lets_go_before_it_is_named(handle: RunHandle) -> None:
+    """Then nobody advances the run: whoever asked has the lock, and is told of no process (4.5)."""
+    lock = handle.lock_or_refuse()
+
+    class Handle(RunHandle):
+        def holder(self) -> Holder | None:
+            lock.close()
+            return super().holder()
+
+    taken = Handle(*handle).lock_or_holder()
+    assert handle.holder() == Holder(None)
+    assert isinstance(taken, Lock)
+    taken.close()
 
 
 def test_abandoned_runs(handle: RunHandle) -> None:

@@ -130,17 +130,27 @@ class RunHandle(NamedTuple):
         """Take the run's lock; None if another process holds it for longer than `wait_sec`."""
         return Lock.take(self.lock_path, wait_sec=wait_sec)
 
+    def lock_or_holder(self) -> Lock | Holder:
+        """Take the run's lock, or tell which process has it: there is always one of both.
+
+        Who holds it may let go of it before it can be named; then nobody advances the run.
+        """
+        while (lock := self.lock()) is None:
+            runner = self.holder()
+            if runner is not None:
+                return runner
+        return lock
+
     def lock_or_refuse(self) -> Lock:
         """Take the run's lock.
 
         Raises:
             RunnerBusy: Another process advances the run (rule 4.5).
         """
-        lock = self.lock()
-        if lock is None:
-            runner = self.holder()
-            raise RunnerBusy(self.run_key, None if runner is None else runner.pid)
-        return lock
+        found = self.lock_or_holder()
+        if isinstance(found, Holder):
+            raise RunnerBusy(self.run_key, found.pid)
+        return found
 
 
 def find_runs(

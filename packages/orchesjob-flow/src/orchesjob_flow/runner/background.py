@@ -77,10 +77,10 @@ def begin_runner(handle: RunHandle, store: FlowStore) -> Child | Holder | None:
     if run.status.is_terminal:
         return None
     handle = handle.in_home_of(run)
-    lock = handle.lock()
-    if lock is None:
-        return handle.holder()
-    with closing(lock):
+    found = handle.lock_or_holder()
+    if isinstance(found, Holder):
+        return found
+    with closing(found) as lock:
         return start_child(handle, lock)
 
 
