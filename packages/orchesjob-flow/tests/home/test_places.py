@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,19 +117,21 @@ def test_a_place_is_freed_by_death(
             assert place.descriptors
 
 
-def test_in_turn(line: Path, places: Places, paths: list[Path]) -> None:
+def test_in_turn(line: Path, paths: list[Path]) -> None:
     """Who waits is served before who comes later (rule 5.11)."""
     served: list[str] = []
+    place = paths[0]  # only one, so that who is served second begins when the first has left
+    places = Places(
+        Turns(line, [place]), standstill_sec=FOR_EVER_SEC, longest_wait_sec=FOR_EVER_SEC
+    )
 
     def visit(name: str) -> None:
         with places.take():
             served.append(name)
 
-    with ExitStack() as stack:
-        held = [Lock.take(path) for path in paths]
-        for lock in held:
-            assert lock is not None
-            stack.enter_context(closing(lock))
+    held = Lock.take(place)
+    assert held is not None
+    with closing(held):
         first = threading.Thread(target=visit, args=["first"])
         first.start()
         while not is_taken(line):
