@@ -28,6 +28,7 @@ from orchesjob_flow.engine.events import (
     RunnerStarted,
     StartAnswered,
     StartCalledOff,
+    StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     Timer,
@@ -92,6 +93,7 @@ def test_answers_that_nobody_waits_for(run: RunState, event: Event) -> None:
 LATE: list[Event] = [
     *STALE,
     StartAnswered(FIRST, report("FAILED")),
+    StartPrevented(FIRST, "env_file is missing"),
     StartCalledOff(FIRST),
     CallBegan(FIRST),
     CallUnanswered(FIRST, CallFailed("orchesjob start", "locked")),
