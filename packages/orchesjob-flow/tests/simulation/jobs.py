@@ -352,8 +352,11 @@ class SimulatedOrchesjob:
         return next((job for job in self.jobs() if job.job_id == job_id), None)
 
     def ever(self, key: str) -> Iterator[Job]:
-        """Yield the jobs that were ever made under a key, here or before: forgotten ones too."""
-        yield from (job for job in self._jobs if job.key == key)
+        """Yield the jobs that were ever made under a key, forgotten ones included.
+
+        Also those whose rows come from another world, as where a flow database is lost.
+        """
+        yield from self._of([key])
         yield from (job for job in self.rows.get(key, ()) if job not in self._jobs)
 
     def jobs(self) -> list[Job]:
