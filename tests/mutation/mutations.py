@@ -181,8 +181,8 @@ MUTATIONS = (
     Mutation(
         "a cancel is not looked for in the commit of a start",
         f"{STORE}/run_writer.py",
-        "guard.cancel is not None and guard.starts_nothing and starts",
-        "guard.cancel is not None and guard.starts_nothing and run_id < 0 and starts",
+        "        if request is not None and any(",
+        "        if request is not None and run_id < 0 and any(",
     ),
     Mutation(
         "a start that was taken back is performed",

@@ -17,14 +17,14 @@ class RunGuard(NamedTuple):
     finally_after: Outcome | None
 
     @property
-    def starts_nothing(self) -> bool:
-        """Whether a request to cancel keeps everything from starting (rules 5.6 and 10.1).
+    def forbids_starts(self) -> CancelRequest | None:
+        """The request to cancel that keeps everything from starting, if one does (5.6, 10.1).
 
         Once it is recorded how the steps have ended, only those of `finally` are left to start.
         """
-        if self.cancel is None:
-            return False
-        return self.finally_after is None or self.cancel.now_at is not None
+        if self.cancel is None or self.finally_after is None:
+            return self.cancel
+        return None if self.cancel.now_at is None else self.cancel
 
 
 class RunHeader(NamedTuple):

@@ -64,9 +64,9 @@ class RunWriter:
             raise TerminalStatus(self._run_key)
         if changes.header is not None:
             guard = guard._replace(finally_after=changes.header.finally_after)
-        starts = any(map(would_start, changes.attempts.values()))
-        if guard.cancel is not None and guard.starts_nothing and starts:
-            raise CancelRequested(self._run_key, guard.cancel)
+        request = guard.forbids_starts
+        if request is not None and any(map(would_start, changes.attempts.values())):
+            raise CancelRequested(self._run_key, request)
         self._database.change(sql.NEXT_REVISION, (run_id,))
         for step in changes.steps.values():
             self._write_step(step)

@@ -251,5 +251,5 @@ class FlowStore(RunReader):
 
     def _refuse_cancelled(self, run_key: str) -> None:
         guard = self._guard(run_key)
-        if guard is not None and guard.cancel is not None and guard.starts_nothing:
-            raise CancelRequested(run_key, guard.cancel)
+        if guard is not None and (request := guard.forbids_starts) is not None:
+            raise CancelRequested(run_key, request)
