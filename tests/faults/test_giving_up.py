@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from support.answers import warnings
-from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.steps import AFTER, TRUE
@@ -19,10 +18,7 @@ WORDS = "orchesjob status failed: boom"
 def set_up(flow: Flow, broken: str = "echo boom >&2; exit 70") -> Path:
     """Have an orchesjob that is broken while a file is there; return the file."""
     sign = flow.folder / "broken"
-    path = flow.folder / "orchesjob-of-today"
-    lines = ["#!/bin/sh", f"[ ! -e '{sign}' ] || {{ {broken}; }}", 'exec "$ORCHESJOB" "$@"', ""]
-    write_program(path, "\n".join(lines))
-    flow.environ |= {"ORCHESJOB": flow.orchesjob.path, "ORCHESJOB_BIN": str(path)}
+    flow.wrap_orchesjob(f"[ ! -e '{sign}' ] || {{ {broken}; }}")
     sign.touch()
     return sign
 

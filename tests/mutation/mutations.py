@@ -803,15 +803,15 @@ MUTATIONS = (
     Mutation(
         "the kin of a job's processes is not looked for",
         f"{CLIENT}/processes/kinship.py",
-        "        found = len(inherited)\n",
-        "        found = 0\n",
+        "        values |= found\n",
+        "        break\n",
         "packages/orchesjob-client/tests/test_kinship.py",
     ),
     Mutation(
         "a number that another process had before makes kin",
         f"{CLIENT}/processes/kinship.py",
-        "if kin is not None and kin.started_ticks <= entry.started_ticks:",
-        "if kin is not None:",
+        "if pid in values and census[pid].started_ticks <= entry.started_ticks:",
+        "if pid in values:",
         "packages/orchesjob-client/tests/test_kinship.py",
     ),
     Mutation(

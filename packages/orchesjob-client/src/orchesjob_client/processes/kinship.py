@@ -6,7 +6,7 @@ in a session or a group whose first process is. A number alone proves nothing: w
 before the kin whose number it bears belongs to somebody else.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from orchesjob_client.processes.identity import Process
@@ -28,16 +28,14 @@ def relatives(
         for pid, entry in census.items()
         if (value := entry.mark or earlier.get((pid, entry.started_ticks)) or members.get(pid))
     }
-    found = len(values)
+    found = values
     while found:
-        heirs = {
-            pid: next((values[kin] for kin in _kin(entry, census) if kin in values), None)
+        found = {
+            pid: value
             for pid, entry in census.items()
-            if pid not in values
+            if pid not in values and (value := _inherited(entry, census, values))
         }
-        inherited = {pid: value for pid, value in heirs.items() if value is not None}
-        values |= inherited
-        found = len(inherited)
+        values |= found
     return [
         Process(pid, entry.started_ticks, entry.command, values[pid])
         for pid, entry in census.items()
@@ -45,8 +43,9 @@ def relatives(
     ]
 
 
-def _kin(entry: Entry, census: Mapping[int, Entry]) -> Iterator[int]:
+def _inherited(entry: Entry, census: Mapping[int, Entry], values: Mapping[int, str]) -> str | None:
+    """Return the mark of a process's parent, or else of who began its session or its group."""
     for pid in (entry.parent, entry.session, entry.group):
-        kin = census.get(pid)
-        if kin is not None and kin.started_ticks <= entry.started_ticks:
-            yield pid
+        if pid in values and census[pid].started_ticks <= entry.started_ticks:
+            return values[pid]
+    return None
