@@ -144,6 +144,26 @@ def test_fixed_file(flow: Flow, tmp_path: Path) -> None:
     assert "another definition" in flow.refusal("start", "--run-key=k", "flow.json")["error"]
 
 
+def test_order_of_a_new_file(flow: Flow) -> None:
+    """Steps that a new file adds are shown where they stand in it (rules 6.4 and 9.13)."""
+    last = {"id": "last", "command": ["sh", "-c", 'echo "$ORCHESJOB_FLOW_FAILED_STEPS"']}
+    middle = {"id": "middle", "command": ["false"]}
+    fields: dict[str, Any] = {"finally": [last]}
+    flow.start("k", flow.write(middle, **fields), code=1)
+    first = {"id": "first", "command": ["false"]}
+    fields = {"finally": [{"id": "next", "command": ["true"]}, last]}
+    file = flow.write(first, middle, name="new.json", **fields)
+    run = flow.ask("retry", "--run-key=k", "--file", file, code=1)
+    assert run["error"] == "2 steps failed: first, middle"
+    assert [step["id"] for step in run["steps"]] == ["first", "middle", "next", "last"]
+    assert run["steps"][0]["reason"] == "exit code 1"
+    assert [attempt["number"] for attempt in run["steps"][1]["attempts"]] == [1, 2]
+    assert flow.run("logs", "--run-key=k", "last").stdout == "first middle\n"
+    table = flow.run("status", "--run-key=k", "--format=table").stdout
+    shown = [line.split("  ")[0] for line in table.splitlines()[-4:]]
+    assert shown == ["first", "middle", "finally: next", "finally: last"]
+
+
 def test_a_file_that_does_not_fit(flow: Flow, tmp_path: Path) -> None:
     """A file that contradicts a kept outcome is refused, and nothing is changed."""
     run = flow.start("k", flow.write(*steps(tmp_path)), code=1)

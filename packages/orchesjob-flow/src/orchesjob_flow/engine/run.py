@@ -173,8 +173,9 @@ class RunState:
 
     @property
     def failed_step_ids(self) -> Iterator[str]:
-        """The ids of the steps that are FAILED, in the order of the flow."""
-        return (self.steps[position].spec.id for position in sorted(self.failed))
+        """The ids of the steps that are FAILED, in the order of the file."""
+        specs = self.flow.all_steps if self.failed else ()
+        return (spec.id for spec in specs if self.by_id[spec.id].row.position in self.failed)
 
     @property
     def has_room(self) -> bool:

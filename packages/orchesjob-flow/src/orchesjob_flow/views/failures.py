@@ -11,6 +11,7 @@ from flow_store import Step, StepStatus
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.step_files import Choice, Source, files_of
 from orchesjob_flow.views import terminal
+from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.step_lines import Printer
 from orchesjob_flow.views.streams import write_message, write_view_bytes
 from orchesjob_flow.views.text import visible
@@ -32,7 +33,7 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
     if with_heading:
         name = f"run {run.run_key} of flow {run.flow_id}"
         write_message(visible(f"{name} {run.status.value}: {run.error}"))
-    wrong = [step for step in run.steps if went_wrong(step)]
+    wrong = [step for step in in_order(run) if went_wrong(step)]
     for step in wrong[:MOST_STEPS]:
         choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
         show_failure(step, files_of(run, attempts, choice))

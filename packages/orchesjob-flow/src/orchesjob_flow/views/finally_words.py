@@ -1,7 +1,7 @@
 """What a run does when its steps have ended and those of `finally` are under way (rule 10.1)."""
 
 from flow_store import Outcome, Run, Step, StepStatus
-from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.definition import in_order, is_in_finally
 from orchesjob_flow.views.reasons import listed
 
 WORDS = {
@@ -14,14 +14,12 @@ WORDS = {
 
 def steps_before_finally(run: Run) -> list[Step]:
     """List the steps that are not in `finally`."""
-    finally_ids = shape_of(run.definition).finally_ids
-    return [step for step in run.steps if step.step_id not in finally_ids]
+    return [step for step in in_order(run) if not is_in_finally(run, step)]
 
 
 def steps_of_finally(run: Run) -> list[Step]:
     """List the steps of `finally`."""
-    finally_ids = shape_of(run.definition).finally_ids
-    return [step for step in run.steps if step.step_id in finally_ids]
+    return [step for step in in_order(run) if is_in_finally(run, step)]
 
 
 def is_tidying(run: Run) -> bool:

@@ -15,7 +15,7 @@ NAMED = 5
 
 
 def reasons(run: Run) -> list[str]:
-    """Say why each step is where it is, in the order of the steps.
+    """Say why each step is where it is, in the order in which they are recorded.
 
     A record that somebody has changed by hand is described as it is, not refused.
     """

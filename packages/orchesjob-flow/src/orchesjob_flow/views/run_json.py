@@ -6,7 +6,7 @@ from typing import Any
 from flow_store import Attempt, Parent, PastAttempt, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.definition import in_order, is_in_finally
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import dump_json
@@ -14,19 +14,20 @@ from orchesjob_flow.views.text import dump_json
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
     """Describe a run; `runner` is the process that advances it, None if there is none."""
+    why, past = reasons(run), histories(run)
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
         "steps": [
             {
                 **step_json(run, step),
-                "reason": reason,
+                "reason": why[step.position],
                 "attempts": [
                     attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
-                    for attempt in attempts
+                    for attempt in past[step.position]
                 ],
             }
-            for step, reason, attempts in zip(run.steps, reasons(run), histories(run), strict=True)
+            for step in in_order(run)
         ],
         "runner": runner_json(runner),
     }
@@ -66,12 +67,12 @@ def runner_json(runner: Holder | None) -> dict[str, Any] | None:
     return None if runner is None else {"pid": runner.pid, "alive": True}
 
 
-def histories(run: Run) -> list[list[PastAttempt]]:
-    """Return the attempts of each step, in the order of the steps."""
+def histories(run: Run) -> dict[int, list[PastAttempt]]:
+    """Return the attempts of each step, by the step's position."""
     found: dict[int, list[PastAttempt]] = {step.position: [] for step in run.steps}
     for attempt in run.history:
         found[attempt.position].append(attempt)
-    return list(found.values())
+    return found
 
 
 def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
     attempt = latest_attempt(run, step)
     return {
         "id": step.step_id,
-        "in_finally": step.step_id in shape_of(run.definition).finally_ids,
+        "in_finally": is_in_finally(run, step),
         "run_key": shown_key(run.run_key, step),
         "status": step.status.value,
         "attempt_no": step.attempt_no,

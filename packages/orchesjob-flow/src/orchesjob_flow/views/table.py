@@ -10,7 +10,7 @@ from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, r
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.definition import in_order, is_in_finally
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.giving_up import when_and_why
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
@@ -140,16 +140,10 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
 
 
-def in_order(run: Run) -> Sequence[Step]:
-    """List the steps, those of `finally` last."""
-    finally_ids = shape_of(run.definition).finally_ids
-    return sorted(run.steps, key=lambda step: step.step_id in finally_ids)
-
-
 def step_cell(run: Run, step: Step) -> str:
     """Name a step; one of `finally` is set apart (rule 10.1)."""
     name = visible(step.step_id)
-    return f"finally: {name}" if step.step_id in shape_of(run.definition).finally_ids else name
+    return f"finally: {name}" if is_in_finally(run, step) else name
 
 
 def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
