@@ -1371,8 +1371,8 @@ MUTATIONS = (
     Mutation(
         "a step of `finally` starts although all is to be ended",
         f"{STORE}/changes.py",
-        "return self.finally_after is None or self.cancel.now_at is not None",
-        "return self.finally_after is None",
+        "return None if self.cancel.now_at is None else self.cancel",
+        "return None",
         "packages/flow-store/tests/test_apply.py -k finally",
     ),
     Mutation(
