@@ -59,14 +59,14 @@ def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
 
 
 def test_nothing_is_left(flow: Flow) -> None:
-    """Steps, attempts, logs and locks are removed with their run; those of all runs stay."""
+    """Steps, attempts, logs, locks and directory go with their run; those of all runs stay."""
     flow.ask("start", "-d", "--run-key=k", flow.write(TRUE))
     flow.ask("wait", "--run-key=k")
     flow.await_status("k", lambda run: run["runner"] is None)
     flow.start("other", "flow.json")
     assert run_keys(flow.ask("prune", "--older-than=0s", "--keep=1"), "removed") == ["k"]
     left = {path.name for path in flow.home.glob("*/*") if path.suffix != ".place"}
-    assert left == {"other.lock", "other.calls", "calls.line"}
+    assert left == {"other.lock", "other.calls", "other.run", "calls.line"}
     with flow.open_database() as database:
         counts = "SELECT count(*) FROM runs", "SELECT count(*) FROM steps"
         for count in (*counts, "SELECT count(*) FROM attempts"):

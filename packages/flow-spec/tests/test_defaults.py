@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable
 
-import attrs
 import pytest
 
 from flow_spec import StepSpec, differences, parse_flow
+from flow_spec.declaration import declarations
 
 type Complaints = Callable[..., list[str]]
 
@@ -39,7 +39,7 @@ def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> N
         format=format_,  # type: ignore[arg-type]
     )
     own = {"id", "command", "when", "depends_on", "description"}
-    assert {field.name for field in attrs.fields(StepSpec)} == DEFAULT.keys() | own
+    assert declarations(StepSpec).keys() == DEFAULT.keys() | own
     for name, (_, value) in DEFAULT.items():
         assert getattr(flow.steps[0], name) == value, name
 

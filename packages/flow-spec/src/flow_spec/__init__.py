@@ -16,11 +16,14 @@ from flow_spec.errors import (
 )
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import load_flow, parse_flow
+from flow_spec.placeholders import BUILT_IN
 from flow_spec.predicates import PREDICATES, holds
 from flow_spec.schema import json_schema
+from flow_spec.source import is_opened_by_caller
 from flow_spec.step import StepSpec
 
 __all__ = [
+    "BUILT_IN",
     "PREDICATES",
     "EnvFile",
     "EnvFileError",
@@ -34,6 +37,7 @@ __all__ = [
     "differences",
     "flaw_of_setting",
     "holds",
+    "is_opened_by_caller",
     "json_schema",
     "load_flow",
     "parse_env_file",

@@ -55,6 +55,10 @@ def _field_differences(
                 yield from _command_changes(old, new)
             else:
                 yield from _changes(name, before, after)
+    for name in sorted({*old.fills} ^ {*new.fills}):
+        if getattr(old, name) == getattr(new, name):
+            was, now = ("were", "are not") if name in old.fills else ("were not", "are")
+            yield f"names in {name} {was} filled in and {now} now"
 
 
 def _command_changes(old: StepSpec, new: StepSpec) -> Iterator[str]:

@@ -53,7 +53,11 @@ def declared(
 
 def declarations(cls: type[Any]) -> dict[str, Declaration]:
     """Return the fields that a class declares, by their keys in a file, in their order."""
-    return {key_of(field.name): field.metadata[Declaration] for field in attrs.fields(cls)}
+    return {
+        key_of(field.name): field.metadata[Declaration]
+        for field in attrs.fields(cls)
+        if Declaration in field.metadata
+    }
 
 
 def key_of(attribute: str) -> str:

@@ -13,6 +13,7 @@ from flow_spec import messages
 from flow_spec.containers import Record
 from flow_spec.declaration import Declaration
 from flow_spec.document import Mapping, Node, Path
+from flow_spec.filling import OF_FLOW, OF_STEP, fields_to_fill
 from flow_spec.kinds import Schema
 from flow_spec.reading import Reading
 from flow_spec.script import SCRIPT, SHELL, SHELL_OF_SCRIPT, command_of
@@ -65,6 +66,8 @@ class StepRecord(Record):
         if defaults.get("env") and "env" in values:
             values["env"] = tuple(sorted({**dict(defaults["env"]), **dict(values["env"])}.items()))
         values = {"shell": SHELL, **defaults, **values}
+        if reading.names.words:
+            values["fills"] = fields_to_fill(values, OF_STEP)
         shell, script = values.pop("shell"), values.pop("script", None)
         if script is not None:
             values["command"] = command_of(script, shell, values["id"])
@@ -131,6 +134,8 @@ class FlowRecord(Record):
 
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
         values.pop("defaults", None)
+        if reading.names.words:
+            values["fills"] = fields_to_fill(values, OF_FLOW)
         return super()._made(values, node, path, reading)
 
 

@@ -15,7 +15,9 @@ from flow_spec.declaration import declared
 from flow_spec.defaults import FINALLY_STEP, STEP, FlowRecord
 from flow_spec.environment import EnvFile, run_variables
 from flow_spec.errors import UnknownStepError
+from flow_spec.filling import filled_record
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.placeholders import escaped
 from flow_spec.spelling import Speller
 from flow_spec.step import StepSpec
 
@@ -78,6 +80,9 @@ class FlowSpec:
         default=(),
     )
     """The steps of `finally`, in the order of the file. Rule 10.1."""
+
+    fills: tuple[str, ...] = ()
+    """The fields of the flow itself whose words hold names (rule 10.2)."""
 
     @property
     def all_steps(self) -> tuple[StepSpec, ...]:
@@ -160,8 +165,40 @@ class FlowSpec:
         )
 
     def with_env(self, env: Mapping[str, str]) -> Self:
-        """Return the flow with these variables added to its `env`, replacing those there."""
+        """Return the flow with these variables added to its `env`, replacing those there.
+
+        What they hold is no name, whatever it looks like.
+        """
+        if "env" in self.fills:
+            env = {name: escaped(text) for name, text in env.items()}
         return attrs.evolve(self, env=tuple(sorted({**dict(self.env), **env}.items())))
+
+    @property
+    def has_names(self) -> bool:
+        """Whether some words hold names, and are to be filled (rule 10.2)."""
+        return bool(self.fills) or any(step.fills for step in self.all_steps)
+
+    def filled(self, values: Mapping[str, str]) -> Self:
+        """Return the flow with the values of all names in its words, and in those of its steps.
+
+        What comes of it is a flow like any other. Rule 10.2.
+        """
+        if not self.has_names:
+            return self
+        return attrs.evolve(
+            filled_record(self, self.fills, values),
+            steps=tuple(step.filled(values) for step in self.steps),
+            finally_=tuple(step.filled(values) for step in self.finally_),
+        )
+
+    def unfilled(self) -> Self:
+        """Return the flow with no words to fill: what looks like a name in one is text."""
+        return attrs.evolve(
+            self,
+            fills=(),
+            steps=tuple(attrs.evolve(step, fills=()) for step in self.steps),
+            finally_=tuple(attrs.evolve(step, fills=()) for step in self.finally_),
+        )
 
     def to_json(self) -> str:
         """Return the stored form: compact JSON without what is at its default."""

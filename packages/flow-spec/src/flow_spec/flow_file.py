@@ -74,8 +74,11 @@ def parse_flow(
         raise FlowFileError(source, (error.problem,)) from None
     # Nothing is missing from the flow where there is no problem.
     flow: FlowSpec = FLOW.read(root, (), reading)
+    reading.report_names()
     if not reading.problems:
         flow = _with_asked_steps_named(flow, reading)
+        if reading.names.words and not reading.names.are_filled:
+            flow = flow.unfilled()
         _refuse_cycle(flow, reading)
     if reading.problems:
         raise FlowFileError(source, tuple(sorted(reading.problems, key=_position)))

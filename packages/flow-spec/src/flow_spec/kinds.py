@@ -17,6 +17,8 @@ from flow_conditions import ConditionSyntaxError
 from flow_spec import messages
 from flow_spec.document import Form, Node, Path, Scalar
 from flow_spec.durations import SPELLED, seconds_of
+from flow_spec.held_names import Word as HeldWord
+from flow_spec.placeholders import holds_name
 from flow_spec.predicates import parse_when
 from flow_spec.reading import FINALLY, Reading
 from flow_spec.texts import (
@@ -84,6 +86,15 @@ class Text(Kind):
         """Return what is wrong with a text on its own, or None."""
 
 
+class FilledText(Text):
+    """Text that may hold names, which are filled in when their values are known (rule 10.2)."""
+
+    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
+        super()._check(text, node, path, reading)
+        if holds_name(text):
+            reading.names.note(HeldWord(text, path, node))
+
+
 @attrs.frozen(eq=False)
 class Line(Text):
     """Printable text on one line (rule 2.3)."""
@@ -97,6 +108,11 @@ class Line(Text):
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_line(text, self.max_length)
+
+
+@attrs.frozen(eq=False)
+class FileName(FilledText, Line):
+    """The path of a file or folder."""
 
 
 @attrs.frozen(eq=False)
@@ -114,7 +130,7 @@ class Prose(Text):
 
 
 @attrs.frozen(eq=False)
-class Word(Text):
+class Word(FilledText):
     """What a process is passed as it stands (rules 2.2 and 2.5), with so many bytes before it."""
 
     beside: int = 0
@@ -299,6 +315,6 @@ def _spelling(node: Node, form: Form) -> str | None:
     return None
 
 
-DIRECTORY = FILE = Line(max_length=4096)
+DIRECTORY = FILE = FileName(max_length=4096)
 SECONDS = Seconds()
 SECONDS_ABOVE_ZERO = Seconds(zero=False)

@@ -12,6 +12,7 @@ import attrs
 from flow_spec import messages
 from flow_spec.document import Mapping, Node, Path, Scalar, written
 from flow_spec.errors import Problem
+from flow_spec.held_names import HeldNames
 from flow_spec.merge_keys import flaw_of_merged, is_merge_key
 from flow_spec.spelling import Speller
 
@@ -43,12 +44,13 @@ class Reading:
 
     `steps` has the first step of every id, those of `finally` last; `depends_on` has, by the path
     of a step, what it lists that could be the id of a step; `defaults` has the values of fields for
-    the steps that do not give them.
+    the steps that do not give them; `names` has the names in words, which are checked at the end.
     """
 
     steps: dict[str, StepPlace] = attrs.Factory(dict)
     depends_on: dict[Path, tuple[str, ...]] = attrs.Factory(dict)
     defaults: dict[str, Any] = attrs.Factory(dict)
+    names: HeldNames = attrs.Factory(HeldNames)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 
@@ -61,6 +63,11 @@ class Reading:
         self.problems.append(
             Problem(message, written(path) or None, node.line, node.column, excerpt)
         )
+
+    def report_names(self) -> None:
+        """Add what is wrong with the names in words, once all that are declared are known."""
+        for word, message, excerpt in self.names.flaws(self.speller):
+            self.add(message, word.path, word.node, excerpt=excerpt)
 
     def keys_of(self, mapping: Mapping, path: Path) -> Iterator[tuple[str, Node, Node]]:
         """Yield name, key and value of each entry once (rule 2.6)."""

@@ -36,6 +36,11 @@ def opened_by_caller(path: Path) -> int | None:
     return None if found is None else int(found["number"] or 0)
 
 
+def is_opened_by_caller(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path is `-` or the like, which has no name and no folder of its own."""
+    return opened_by_caller(Path(path)) is not None
+
+
 def read_bytes(path: Path) -> bytes:
     """Return the bytes of a regular file, or of a pipe that the caller has opened.
 

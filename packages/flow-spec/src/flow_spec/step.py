@@ -3,14 +3,16 @@
 Its declared fields are the schema of a step in a file (see `declaration`).
 """
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import attrs
 
 from flow_conditions import Condition, all_of
 from flow_spec.containers import ENV_FILES, CommandWords, ListOf, SetOf, Variables
 from flow_spec.declaration import declared
+from flow_spec.filling import filled_record
 from flow_spec.kinds import (
     DIRECTORY,
     SECONDS,
@@ -158,6 +160,9 @@ class StepSpec:
         default=None,
     )
 
+    fills: tuple[str, ...] = ()
+    """The fields whose words hold names; none where the words are what they are (rule 10.2)."""
+
     @cached_property
     def condition(self) -> Condition | None:
         """The parsed `when`, else the conjunction of `depends_on`, else None. Rule 3.5."""
@@ -169,6 +174,10 @@ class StepSpec:
     def script(self) -> str | None:
         """The text that the command passes to the usual shell, or None. Rule 10.4."""
         return script_of(self.command)
+
+    def filled(self, values: Mapping[str, str]) -> Self:
+        """Return the step with the values of all names in its words (rule 10.2)."""
+        return filled_record(self, self.fills, values)
 
     def delay_after(self, failures: int) -> float:
         """Return the seconds between so many failures and the next attempt. Rule 9.12."""

@@ -147,7 +147,8 @@ class Run(NamedTuple):
     run. `parent` is what started the run, if that was a step of another run (rule 5.8a).
     `finally_after` is how its steps have ended; None before that, and where there is no `finally`
     to begin (rule 10.1). `gave_up` is set from when a runner gives up until another one goes on
-    with the run (rule 5.7).
+    with the run (rule 5.7). `flow_dir` is the folder of its flow file (rule 10.2); None if an older
+    version recorded the run.
     """
 
     run_key: str
@@ -168,6 +169,7 @@ class Run(NamedTuple):
     parent: Parent | None = None
     finally_after: Outcome | None = None
     gave_up: GivenUp | None = None
+    flow_dir: SystemPath | None = None
 
 
 class RunSummary(NamedTuple):

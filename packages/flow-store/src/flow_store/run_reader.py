@@ -26,6 +26,11 @@ class RunReader:
         """Return whether there is a run of this key, without reading it."""
         return self._guard(run_key) is not None
 
+    def revision_of(self, run_key: str) -> int | None:
+        """Return how many changes were applied to the run, or None if it is not recorded."""
+        guard = self._guard(run_key)
+        return None if guard is None else guard.revision
+
     def load(self, run_key: str) -> Run | None:
         """Return the run as it is at one moment, or None if it is not recorded."""
         with self._database.transaction("DEFERRED"):

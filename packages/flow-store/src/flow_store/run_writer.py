@@ -17,6 +17,7 @@ from flow_store.columns import (
     NEW_STEP,
     STEP_RESET,
     STEP_STATE,
+    path_bytes,
 )
 from flow_store.database import Database
 from flow_store.errors import (
@@ -97,7 +98,9 @@ class RunWriter:
         if not self._guard.status.is_terminal:
             raise NotTerminal(self._run_key)
         header = HEADER.values(RunHeader(FlowStatus.PENDING))
-        self._database.change(sql.REOPEN_RUN, (*header, reopening.definition, run_id))
+        flow_dir = None if reopening.flow_dir is None else path_bytes(reopening.flow_dir)
+        replaced = (reopening.definition, flow_dir)
+        self._database.change(sql.REOPEN_RUN, (*header, *replaced, run_id))
         ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
         for position, retries in reopening.resets.items():
             reset = STEP_RESET.values(Step.waiting(position, "", retries, retry_no))  # no new name

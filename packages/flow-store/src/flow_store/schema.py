@@ -104,6 +104,7 @@ MIGRATIONS = (
     ALTER TABLE runs ADD COLUMN gave_up_at REAL;
     ALTER TABLE runs ADD COLUMN gave_up_error TEXT;
     """,
+    "ALTER TABLE runs ADD COLUMN flow_dir BLOB;",
 )
 """The script at index n leads from version n to version n + 1."""
 

@@ -107,8 +107,9 @@ REQUEST_CANCEL_NOW = """
 """
 REOPEN_RUN = f"""
     UPDATE runs
-    SET {_assigned(HEADER)}, definition = ?, cancel_requested_at = NULL, cancel_grace_sec = NULL,
-        cancel_now_at = NULL, revision = revision + 1
+    SET {_assigned(HEADER)}, definition = ?, flow_dir = coalesce(?, flow_dir),
+        cancel_requested_at = NULL, cancel_grace_sec = NULL, cancel_now_at = NULL,
+        revision = revision + 1
     WHERE id = ?
 """
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"

@@ -86,6 +86,7 @@ class FlowStore(RunReader):
         steps: Sequence[tuple[str, int]],
         orchesjob_home: str | None = None,
         parent: Parent | None = None,
+        flow_dir: str | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
 
@@ -112,6 +113,7 @@ class FlowStore(RunReader):
             attempts={},
             orchesjob_home=orchesjob_home,
             parent=parent,
+            flow_dir=flow_dir,
         )
         with self._database.transaction("IMMEDIATE"):
             if parent is not None:

@@ -44,6 +44,7 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 
 FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}"
 ENV_FILE = "{flow_id: f, steps: [{id: a, command: [x], env_file: secrets.env}]}"
+NAME = "{flow_id: f, steps: [{id: a, command: ['${{ FLOW_DIR }}/x']}]}"
 ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: [x]}]}"
 
 
@@ -53,10 +54,11 @@ ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: 
         (FINALLY, "finally", "Airflow starts no task after a run was marked"),
         (ENV_FILE, "env_file", "the variables of a task are kept in Airflow"),
         (ENV_FILE_OF_ALL, "env_file", "the variables of a task are kept in Airflow"),
+        (NAME, "${{ }}", "the tasks of a DAG share no directory of a run"),
     ],
 )
 def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: str) -> None:
-    """A field that a DAG would ignore is refused, and the error says what to do (10.1, 10.4)."""
+    """What a DAG would ignore is refused, and the error says what to do (10.1, 10.2, 10.4)."""
     airflow.write(flow)
     airflow.write_dag()
     error = import_error(airflow)

@@ -111,7 +111,7 @@ class NotResumed(FlowError, RuntimeError):
 
 
 class NotPruned(FlowError, RuntimeError):
-    """Old runs that were left, because orchesjob could not remove their output (rule 9.10)."""
+    """Old runs that were left, because what they have left behind could not be removed (9.10)."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         """Keep what is wrong, by run key."""
@@ -125,8 +125,8 @@ class NotPruned(FlowError, RuntimeError):
             by_cause.setdefault(error, []).append(repr(run_key))
         kept = "; ".join(f"{', '.join(keys)}: {error}" for error, keys in by_cause.items())
         return (
-            f"not removed, because what they have printed could not be: {kept}; `prune` again, or "
-            "with --keep-output"
+            f"not removed, because what they have left behind could not be: {kept}; `prune` again, "
+            "or with --keep-output if it is their output"
         )
 
 

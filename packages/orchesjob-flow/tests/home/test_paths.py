@@ -91,6 +91,8 @@ def test_logs_and_locks_lie_beside_it() -> None:
     home = Home(Path("/h/flow.db"))
     assert home.run_lock("a/b") == Path("/h/locks/a%2Fb.lock")
     assert home.calls_lock("a/b") == Path("/h/locks/a%2Fb.calls")
+    assert home.run_directory("a/b") == Path("/h/runs/a%2Fb.run")
+    assert home.run_directory("..") == Path("/h/runs/...run")
     assert home.log("a/b", "stdout") == Path("/h/logs/orchesjob-flow-a%2Fb.stdout.log")
 
 
@@ -104,11 +106,11 @@ def test_folders_are_their_owners_alone(tmp_path: Path, umask: int) -> None:
         home.prepare()
     finally:
         os.umask(before)
-    for folder in (tmp_path / "newer", tmp_path / "newer" / "new", home.logs, home.locks):
+    for folder in (tmp_path / "newer", tmp_path / "newer" / "new", *home.folders):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("folder", [".", "logs", "locks"])
+@pytest.mark.parametrize("folder", [".", "logs", "locks", "runs"])
 @pytest.mark.parametrize(
     ("mode", "problem"),
     [

@@ -3,10 +3,20 @@
 What is wrong with a file anywhere is found by `flow_spec`.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 
-from flow_spec import FlowFileError, FlowSpec, Problem, StepSpec, load_flow
+from flow_spec import (
+    BUILT_IN,
+    FlowFileError,
+    FlowSpec,
+    Problem,
+    StepSpec,
+    is_opened_by_caller,
+    load_flow,
+)
+from orchesjob_flow.errors import DirectoryGone
 
 
 def load_to_run(flow_file: str, env: Mapping[str, str]) -> FlowSpec:
@@ -16,12 +26,40 @@ def load_to_run(flow_file: str, env: Mapping[str, str]) -> FlowSpec:
         FlowFileError: It is no valid flow, or there is no bash for its scripts (rule 10.4).
     """
     flow = load_flow(flow_file).with_env(env)
+    # No program is found through a directory that is not there yet.
+    names = {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": flow_dir_of(flow_file)}
+    filled = flow.filled(names)
     lacking = [
-        step for step in flow.all_steps if step.script is not None and not has_shell(flow, step)
+        step for step in filled.all_steps if step.script is not None and not has_shell(filled, step)
     ]
     if lacking:
         raise FlowFileError(flow_file, (no_shell(lacking),))
     return flow
+
+
+def current_directory() -> str:
+    """Return where the steps of a new run will run (rule 4.6).
+
+    Raises:
+        DirectoryGone: It has been removed.
+    """
+    try:
+        return os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
+    except FileNotFoundError as error:
+        raise DirectoryGone from error
+
+
+def flow_dir_of(flow_file: str) -> str:
+    """Return the folder of a flow file (rule 10.2), as it is named: no link is followed.
+
+    What has no name of its own, such as the standard input, counts as lying in the current
+    directory.
+    """
+    if is_opened_by_caller(flow_file):
+        return current_directory()
+    if not os.path.isabs(flow_file):  # noqa: PTH117 - text, as given
+        flow_file = os.path.join(current_directory(), flow_file)  # noqa: PTH118
+    return os.path.dirname(flow_file)  # noqa: PTH120
 
 
 def has_shell(flow: FlowSpec, step: StepSpec) -> bool:

@@ -1,4 +1,4 @@
-"""`prune`: runs that ended long ago are removed, with logs, locks and output (rule 9.10)."""
+"""`prune`: runs that ended long ago are removed, with all that is theirs (rule 9.10)."""
 
 import re
 import time
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from flow_store import FlowStore, RunSummary
 from orchesjob_client import OrchesjobError, discard_empty_cgroups
 from orchesjob_flow.commands.prune_output import Cleaner, Output, Pruned, jobs_of, output_of
-from orchesjob_flow.errors import NotPruned
+from orchesjob_flow.errors import NotPruned, UnsafePlace
 from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.run_directory import remove_run_directory
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.run_json import print_json
@@ -54,7 +55,7 @@ def prune(settings: Settings, pruning: Pruning, output: str, *, dry_run: bool) -
     """Remove runs and print them as `json` or as a `table`; with `dry_run` only print them.
 
     Raises:
-        NotPruned: Of at least one, orchesjob could not remove the output.
+        NotPruned: Of at least one, the output or the directory could not be removed.
     """
     kept: dict[str, str] = {}
     removed = remove_runs(settings, pruning, kept, dry_run=dry_run)
@@ -72,7 +73,7 @@ def remove_runs(
 ) -> list[Pruned]:
     """Remove runs and return them, the newest first; with `dry_run` only return them.
 
-    Into `kept` comes, by run key, why orchesjob could not remove the output of a run.
+    Into `kept` comes, by run key, why the output or the directory of a run could not be removed.
     """
     if not settings.home.database.exists():
         settings.home.refuse_missing()
@@ -90,8 +91,10 @@ def remove_runs(
         for run in list(removable(store, pruning, ended_by)):
             try:
                 output = remove(store, run, ended_by, settings, cleaner)
-            except OrchesjobError as error:
+            except (OrchesjobError, UnsafePlace) as error:
                 kept[run.run_key] = str(error)
+            except OSError as error:
+                kept[run.run_key] = f"{error.filename}: {error.strerror}"
             else:
                 removed += [] if output is None else [Pruned(run, output)]
         store.checkpoint()
@@ -118,22 +121,25 @@ def remove(
 ) -> Output | None:
     """Remove a run, unless it has changed since it was chosen; return what went of its output.
 
-    Somebody may have retried it meanwhile, and it may have ended again. Its output is removed
-    first: for a run that is not recorded any more, nobody could remove it later.
+    Somebody may have retried it meanwhile, and it may have ended again. Its output and its
+    directory are removed first: for a run that is not recorded any more, nobody could remove them
+    later.
 
     Raises:
-        OrchesjobError: Its output could not be removed; so the run is left too.
+        OrchesjobError, UnsafePlace, OSError: Its output or its directory could not be removed; so
+            the run is left too.
     """
     handle = RunHandle(run.run_key, settings)
     lock = handle.lock()
     if lock is None:
         return None
     with closing(lock):
+        if store.revision_of(run.run_key) != run.revision:
+            return None
         output = Output()
         if cleaner is not None and (found := jobs_of(store, run.run_key)) is not None:
-            if found[0].revision != run.revision:
-                return None
             output = cleaner.clean(*found)
+        remove_run_directory(handle.directory)
         remove_it = partial(store.remove, run.run_key, revision=run.revision, finished_by=ended_by)
         if not patiently(settings, remove_it):
             return None

@@ -8,7 +8,7 @@ from flow_spec import FlowSpec
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
-from orchesjob_flow.commands.flow_files import load_to_run
+from orchesjob_flow.commands.flow_files import flow_dir_of, load_to_run
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
 from orchesjob_flow.home.locks import Lock
@@ -67,5 +67,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         if flow is None:
             flow = FlowSpec.from_json(run.definition).with_env(repeat.env)
         reopening = plan_retry(run, flow, steps=repeat.steps, only=repeat.only)
+        if repeat.flow_file is not None:
+            reopening = reopening._replace(flow_dir=flow_dir_of(repeat.flow_file))
         patiently(settings, lambda: store.reopen(run.run_key, reopening, revision=run.revision))
         yield at_home, store, lock

@@ -1,6 +1,5 @@
 """`start`: a run is recorded, unless it is already, and advanced to its end (rules 4.3 to 4.5)."""
 
-import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,8 +9,8 @@ from flow_spec import FlowSpec, differences
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
-from orchesjob_flow.commands.flow_files import load_to_run
-from orchesjob_flow.errors import DefinitionDiffers, DirectoryGone
+from orchesjob_flow.commands.flow_files import current_directory, flow_dir_of, load_to_run
+from orchesjob_flow.errors import DefinitionDiffers
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.paths import check_run_key
@@ -70,20 +69,13 @@ def record(handle: RunHandle, flow_file: str, env: Mapping[str, str]) -> FlowSto
             steps=[(step.id, step.retries) for step in flow.all_steps],
             orchesjob_home=home,
             parent=patiently(settings, partial(parent_of_new_run, store, settings.environ)),
+            flow_dir=flow_dir_of(flow_file),
         )
         created = patiently(settings, create)
         if not created:
             refuse_another_definition(flow, handle.load(store))
         unless_recorded.pop_all()
     return store
-
-
-def current_directory() -> str:
-    """Return where the steps of a new run will run (rule 4.6)."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
-    except FileNotFoundError as error:
-        raise DirectoryGone from error
 
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Where the product keeps its things: the database, and beside it `logs/` and `locks/` (rule 6.1).
+"""Where the product keeps its things: the database, and beside it three folders (rules 6.1, 10.6).
 
 Only paths and folders: `flow_store`, `locks` and `runner.background` know what is in the files.
 """
@@ -47,6 +47,18 @@ class Home(NamedTuple):
         """The folder of the runs' locks."""
         return self.database.parent / "locks"
 
+    @property
+    def runs(self) -> Path:
+        """The folder of the runs' own directories."""
+        return self.database.parent / "runs"
+
+    def run_directory(self, run_key: str) -> Path:
+        """Return the directory in which the steps of a run leave files for each other (10.6).
+
+        The ending keeps the run keys `.` and `..` from being the names of other folders.
+        """
+        return self.runs / f"{encode_run_key(run_key)}.run"
+
     def run_lock(self, run_key: str) -> Path:
         """Return the lock of whoever advances the run."""
         return self.locks / f"{encode_run_key(run_key)}.lock"
@@ -70,7 +82,7 @@ class Home(NamedTuple):
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in which the product keeps its things."""
-        return (self.database.parent, self.logs, self.locks)
+        return (self.database.parent, self.logs, self.locks, self.runs)
 
     def refuse_missing(self) -> None:
         """Refuse a home that somebody has named and that does not exist (rule 6.13).

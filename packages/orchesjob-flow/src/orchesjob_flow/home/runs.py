@@ -118,6 +118,11 @@ class RunHandle(NamedTuple):
         """The lock that each call of orchesjob for the run holds while it is under way."""
         return self.settings.home.calls_lock(self.run_key)
 
+    @property
+    def directory(self) -> Path:
+        """The directory in which the steps of the run leave files for each other (rule 10.6)."""
+        return self.settings.home.run_directory(self.run_key)
+
     def log(self, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
         return self.settings.home.log(self.run_key, stream)

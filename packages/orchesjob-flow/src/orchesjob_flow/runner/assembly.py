@@ -19,11 +19,13 @@ from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.errors import CallsInFlight
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.places import Places, refuse_foreign
+from orchesjob_flow.home.run_directory import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.giving_up import giving_up_recorded
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
+from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables
 from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.views.streams import warn
 
@@ -56,9 +58,12 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
-            state = RunState.load(FlowSpec.from_json(run.definition), run, limits)
+            flow = FlowSpec.from_json(run.definition).filled(built_in_names(run, handle))
+            state = RunState.load(flow, run, limits)
             calls_lock = wait_out(handle, lambda: take_calls_lock(handle))
             held.enter_context(closing(calls_lock))
+            if make_run_directory(handle.directory) and run.history and run.flow_dir is not None:
+                warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
             performer = Performer(
                 OrchesjobClient(orchesjob, limits=limits_of_calls(limits)),
                 inbox.put,
@@ -67,7 +72,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
                 starts=limits.starts,
                 places=Places(settings.call_turns),
                 abort_places=Places(settings.abort_turns),
-                environ=settings.environ,
+                environ={**settings.environ, **built_in_variables(run, handle)},
                 warn=warn,
             )
             held.enter_context(closing(performer))

@@ -1,0 +1,33 @@
+"""What a run tells the words and the processes of its steps about itself (rules 10.2 and 10.6).
+
+Nothing of this changes while the run is advanced, whoever advances it, and after a retry.
+"""
+
+from datetime import UTC, datetime
+
+from flow_store import Run
+from orchesjob_flow.home.runs import RunHandle
+
+
+def built_in_names(run: Run, handle: RunHandle) -> dict[str, str]:
+    """Return the values of the names that every flow has, for its words."""
+    return {
+        "FLOW_DIR": flow_dir_of(run),
+        "RUN_DIR": str(handle.directory),
+        "RUN_KEY": run.run_key,
+    }
+
+
+def built_in_variables(run: Run, handle: RunHandle) -> dict[str, str]:
+    """Return the variables that every command of the run has."""
+    began = datetime.fromtimestamp(run.started_at, UTC)
+    return {
+        "ORCHESJOB_FLOW_DIR": flow_dir_of(run),
+        "ORCHESJOB_FLOW_RUN_DIR": str(handle.directory),
+        "ORCHESJOB_FLOW_STARTED": began.isoformat(timespec="seconds"),
+    }
+
+
+def flow_dir_of(run: Run) -> str:
+    """Return the folder of the run's flow file; of a run of an older version, where it runs."""
+    return run.directory if run.flow_dir is None else run.flow_dir

@@ -1,0 +1,173 @@
+"""What words and variables say of a run, on the way to a process (rules 10.2 and 10.6)."""
+
+import os
+import shutil
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+
+SHOW = ["printf", "%s\n", "${{ FLOW_DIR }}", "${{ RUN_DIR }}", "${{ RUN_KEY }}", "$${{ X"]
+VARIABLES = ["ORCHESJOB_FLOW_DIR", "ORCHESJOB_FLOW_RUN_DIR", "ORCHESJOB_FLOW_STARTED"]
+PRINT = ["printenv", *VARIABLES]
+
+
+def lines(step: Any) -> list[str]:
+    """Read what the last attempt of a step has printed."""
+    path = Path(step["orchesjob_status"]["stdout_file"])
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_what_a_run_tells_its_steps(each_flow: Flow) -> None:
+    """Words and variables name the folder of the file, the run's directory, key and beginning."""
+    (each_flow.folder / "flows").mkdir()
+    file = each_flow.write(
+        {"id": "words", "command": SHOW},
+        {"id": "vars", "command": PRINT, "when": "words"},
+        name="flows/f.json",
+    )
+    run = each_flow.start("a/b", file)
+    folder, directory = str(Path(file).parent), str(each_flow.home / "runs" / "a%2Fb.run")
+    began = datetime.fromtimestamp(int(run["started_at"]), UTC).isoformat()
+    assert lines(run["steps"][0]) == [folder, directory, "a/b", "${{ X"]
+    assert lines(run["steps"][1]) == [folder, directory, began]
+    assert stat.S_IMODE(Path(directory).stat().st_mode) == 0o700
+    again = each_flow.ask("retry", "--run-key=a/b", "--step=vars")
+    assert again["steps"][1]["attempt_no"] == 2
+    assert lines(again["steps"][1]) == [folder, directory, began]
+
+
+def test_a_flow_without_a_folder(flow: Flow) -> None:
+    """What comes from the standard input lies in the directory of `start` (rule 10.2)."""
+    file = flow.write({"id": "a", "command": PRINT})
+    with Path(file).open(encoding="utf-8") as text:
+        assert flow.run("start", "--run-key=k", "-", stdin=text).returncode == 0
+    assert lines(flow.status("k")["steps"][0])[0] == str(flow.folder)
+
+
+def test_a_retry_with_another_file(flow: Flow) -> None:
+    """The folder of the flow file is that of the file which the run follows now (rule 10.2)."""
+    step = {"id": "a", "command": SHOW}
+    flow.start("k", flow.write(step))
+    (flow.folder / "new").mkdir()
+    file = flow.write(step, name="new/f.json")
+    run = flow.ask("retry", "--run-key=k", "--step=a", "--file", file)
+    assert lines(run["steps"][0])[0] == str(flow.folder / "new")
+    run = flow.ask("retry", "--run-key=k", "--step=a")
+    assert lines(run["steps"][0])[0] == str(flow.folder / "new")
+
+
+def test_steps_leave_files_for_each_other(each_flow: Flow) -> None:
+    """One writes a file of variables into the run's directory, the next has them (rule 10.6)."""
+    write = ["sh", "-c", 'echo DISK=sda1 > "$ORCHESJOB_FLOW_RUN_DIR/disk.env"']
+    file = each_flow.write(
+        {"id": "find", "command": write},
+        {
+            "id": "use",
+            "command": ["printenv", "DISK"],
+            "when": "find",
+            "env_file": "${{ RUN_DIR }}/disk.env",
+        },
+    )
+    run = each_flow.start("k", file)
+    assert lines(run["steps"][1]) == ["sda1"]
+    run = each_flow.ask("retry", "--run-key=k", "--step=use")
+    assert lines(run["steps"][1]) == ["sda1"]
+
+
+def test_a_directory_that_was_removed(each_flow: Flow, gate: Gate) -> None:
+    """A run that goes on gets it back, empty, and says so; one that goes on as it was does not."""
+    file = each_flow.write(
+        {"id": "a", "command": gate.command()},
+        {"id": "b", "command": ["sh", "-c", 'ls -A "$ORCHESJOB_FLOW_RUN_DIR"'], "when": "a"},
+    )
+    each_flow.abandon(file, gate)
+    directory = each_flow.home / "runs" / "k.run"
+    directory.rmdir()
+    gate.let_through()
+    answer = each_flow.run("start", "--run-key=k", file)
+    assert answer.returncode == 0
+    assert f"{directory} was gone, with what steps have left there; it is empty" in answer.stderr
+    assert directory.is_dir()
+    assert "was gone" not in each_flow.run("retry", "--run-key=k", "--step=b").stderr
+
+
+def test_prune_removes_the_directory(flow: Flow) -> None:
+    """With all that is in it, whatever a step has made of it, and without following a link."""
+    (flow.folder / "kept").mkdir()
+    (flow.folder / "kept" / "file").touch()
+    leave = f'cd "$ORCHESJOB_FLOW_RUN_DIR"; mkdir -p a/b; ln -s "{flow.folder}/kept" a/b/link'
+    file = flow.write({"id": "a", "command": ["sh", "-c", f"{leave}; chmod 0 a/b; chmod 500 a"]})
+    for key in ("..", "k"):
+        flow.start(key, file)
+    assert sorted(path.name for path in (flow.home / "runs").iterdir()) == ["...run", "k.run"]
+    assert len(flow.ask("prune", "--older-than=0s", "--keep-output")["removed"]) == 2
+    assert list((flow.home / "runs").iterdir()) == []
+    assert (flow.folder / "kept" / "file").exists()
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_something_else_in_its_place(flow: Flow, *, is_link: bool) -> None:
+    """Nothing but a folder of the run's own is used, and no link is followed (rule 10.6)."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    flow.start("k", file)
+    place = flow.home / "runs" / "l.run"
+    if is_link:
+        place.symlink_to(flow.folder)
+    else:
+        place.touch()
+    error = flow.refusal("start", "--run-key=l", file)["error"]
+    assert error.startswith(f"{place} is not a folder (move it away)")
+    place.unlink()
+    assert flow.start("l", file)["status"] == "SUCCEEDED"
+
+
+def test_prune_leaves_what_is_not_the_directory(flow: Flow) -> None:
+    """Something else in its place stays, and so does the run, for whoever looks at it (9.10)."""
+    for key in ("file", "link"):
+        flow.start(key, flow.write({"id": "a", "command": ["true"]}))
+        (flow.home / "runs" / f"{key}.run").rmdir()
+    (flow.home / "runs" / "file.run").touch()
+    (flow.home / "runs" / "link.run").symlink_to(flow.folder)
+    answer = flow.run("prune", "--older-than=0s")
+    assert answer.returncode == 2
+    for key in ("file", "link"):
+        assert f"{flow.home / 'runs' / key}.run is not a folder (move it away)" in answer.stderr
+        assert flow.status(key)["status"] == "SUCCEEDED"
+
+
+def test_bash_is_looked_for_where_the_names_of_a_path_lead(flow: Flow) -> None:
+    """A `PATH` may begin in the folder of the flow file (rules 10.2 and 10.4)."""
+    (flow.folder / "bin").symlink_to(Path(str(shutil.which("bash"))).parent)
+    file = flow.write({"id": "a", "script": "true"}, env={"PATH": "${{ FLOW_DIR }}/bin"})
+    assert flow.start("k", file)["status"] == "SUCCEEDED"
+
+
+def test_a_folder_that_is_no_text(each_flow: Flow) -> None:
+    """The bytes of a folder's name reach word and variable as they are (rule 5.12)."""
+    folder = Path(os.fsdecode(os.fsencode(each_flow.folder) + b"/\xff"))
+    folder.mkdir()
+    test = [
+        "sh",
+        "-c",
+        'test -d "$1" && test "$1" = "$ORCHESJOB_FLOW_DIR"',
+        "sh",
+        "${{ FLOW_DIR }}",
+    ]
+    file = folder / "f.json"
+    Path(each_flow.write({"id": "a", "command": test})).rename(file)
+    assert each_flow.start("k", str(file))["status"] == "SUCCEEDED"
+    assert each_flow.ask("retry", "--run-key=k", "--step=a")["status"] == "SUCCEEDED"
+
+
+def test_a_run_in_a_run(flow: Flow) -> None:
+    """What an outer run says of itself is not what the commands of an inner one see (5.8a)."""
+    inner = flow.write({"id": "a", "command": PRINT}, name="inner.json")
+    start = [flow.program, "start", "--run-key=inner", inner]
+    flow.start("outer", flow.write({"id": "a", "command": start}))
+    assert lines(flow.status("inner")["steps"][0])[1] == str(flow.home / "runs" / "inner.run")
