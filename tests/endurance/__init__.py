@@ -1,4 +1,4 @@
-"""Many runs at once, a long history, and runners killed at random; slow.
+"""Many runs at once, a long history, random commands, and runners killed at random; slow.
 
-The sessions `storm` and `load` run these; a plain `pytest` does not collect them.
+The sessions `storm`, `chaos` and `load` run these; a plain `pytest` does not collect them.
 """
