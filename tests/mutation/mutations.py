@@ -780,6 +780,20 @@ MUTATIONS = (
         "packages/orchesjob-client/tests/test_cgroups.py",
     ),
     Mutation(
+        "the cgroups that a job has made are left behind",
+        f"{CLIENT}/processes/cgroups.py",
+        "reversed((folder, *_below(folder)))",
+        "(folder,)",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
+        "who lives in a cgroup that the job has made is not looked for",
+        f"{CLIENT}/processes/cgroups.py",
+        "    for path in (folder, *_below(folder)):",
+        "    for path in (folder,):",
+        "packages/orchesjob-client/tests/test_cgroups.py",
+    ),
+    Mutation(
         "a run that goes on without its step stays in the step's cgroup",
         f"{CLIENT}/processes/cgroups.py",
         " and mark_of(path) not in outer:",

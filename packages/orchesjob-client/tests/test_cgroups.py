@@ -200,6 +200,19 @@ def test_only_empty_ones_are_removed(key: str) -> None:
     assert not folder_of(key).exists()
 
 
+@needs_cgroups
+def test_a_job_with_cgroups_of_its_own(key: str) -> None:
+    """Who lives in a cgroup that the job has made is found and ended, and its folder goes too."""
+    inner = f"{folder_of(key)}/container/payload"
+    script = f"mkdir -p {inner}; (echo 0 >{inner}/cgroup.procs; exec {DAEMON})"
+    pid = begin(key, script)
+    discard_empty_cgroups()
+    assert [found.pid for found in find_survivors(HOME, [key])] == [pid]
+    assert Path(inner).is_dir()
+    assert not end_survivors(HOME, [key], EVENT_SEC)
+    assert not folder_of(key).exists()
+
+
 WITHOUT = """
 import sys
 from pathlib import Path

@@ -153,9 +153,15 @@ def discard_empty_cgroups() -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of a cgroup, unless somebody lives in it or is about to join it."""
-    with contextlib.suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        folder.rmdir()
+    """Remove the folder of a cgroup, unless somebody lives in it or is about to join it.
+
+    The folders that the job itself has made below it go too: those of containers, say.
+    """
+    if is_populated(folder):
+        return
+    for path in reversed((folder, *_below(folder))):
+        with contextlib.suppress(OSError), _held(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            path.rmdir()
 
 
 @contextlib.contextmanager
