@@ -135,6 +135,35 @@ class ResumeBeforeCall(Resume):
     first = "parent after commit 3"
 
 
+class Gated(Scenario):
+    """A `start` dies while gates are asked, or between a gate and its command."""
+
+    ending = Ending(
+        "SUCCEEDED", [("a", "SUCCEEDED", 3), ("b", "SKIPPED", 1)], ["a?", "a?", "a", "b?"]
+    )
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return a step whose gate fails and then says yes, and one whose gate says no."""
+        return [
+            self.step(
+                "a",
+                "true",
+                only_if=self.asks("a?", 'test "$ORCHESJOB_FLOW_ATTEMPT" = 2 || exit 9'),
+                retries=1,
+            ),
+            self.step("b", "true", only_if=self.asks("b?", "exit 1"), when="a"),
+        ]
+
+    def asks(self, name: str, then: str) -> list[str]:
+        """Return a gate that records its execution, and answers a little later."""
+        return self.crashes.command(name, ["sh", "-c", f"sleep 0.1; {then}"])
+
+    def play(self, at: str) -> Any:
+        """Kill `start`; start again."""
+        silent_end(self.crashes.launch("start", "--run-key=k", self.file, at=at))
+        return self.flow.start("k", self.file)
+
+
 class Cancel(Scenario):
     """`cancel` dies on a run without a runner; the next command ends the run."""
 
@@ -197,6 +226,7 @@ SCENARIOS = (
     Background,
     ResumeInCall,
     ResumeBeforeCall,
+    Gated,
     Cancel,
     CancelledRunner,
     TidiedUp,

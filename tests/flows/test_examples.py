@@ -29,6 +29,7 @@ OUTCOMES = {
         "lock": OK,
         "pack": OK,
         "keep": OK,
+        "copy": SKIP,
         "clean": OK,
         "unlock": OK,
         "alert": SKIP,
@@ -118,7 +119,7 @@ def test_the_backup_tidies_up(flow: Flow) -> None:
     flow.ask("start", "-d", "--run-key=k", file)
     flow.await_true(part.exists)
     other = flow.start("other", file, code=1)
-    assert outcomes(other) == dict.fromkeys(["pack", "keep", "clean", "unlock"], SKIP) | {
+    assert outcomes(other) == dict.fromkeys(["pack", "keep", "copy", "clean", "unlock"], SKIP) | {
         "lock": NG,
         "alert": OK,
     }

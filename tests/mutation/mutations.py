@@ -7,6 +7,7 @@ SHELL = "orchesjob-flow/src/orchesjob_flow"
 STORE = "flow-store/src/flow_store"
 SPEC = "flow-spec/src/flow_spec"
 CLIENT = "orchesjob-client/src/orchesjob_client"
+GATES = "packages/orchesjob-flow/tests/simulation/test_gates.py"
 
 
 class Mutation(NamedTuple):
@@ -247,7 +248,7 @@ MUTATIONS = (
     Mutation(
         "a job with another command is accepted",
         f"{ENGINE}/job_status.py",
-        "    if not report.is_of(spec.command):",
+        "    if not report.is_of(spec.command_of(is_gate=is_gate)):",
         "    if False:",
     ),
     Mutation(
@@ -676,8 +677,8 @@ MUTATIONS = (
     Mutation(
         "a step keeps an outcome that its new exit codes deny",
         f"{SHELL}/engine/retry_plan.py",
-        "    return code is None or spec.outcome_of(code) == attempt.status",
-        "    return True",
+        "    return code is None or spec.outcome_of(",
+        "    return True or spec.outcome_of(",
         "tests/commands/test_retry.py",
     ),
     Mutation(
@@ -1500,5 +1501,106 @@ MUTATIONS = (
         "{**settings.environ, **built_in_variables(run, handle)}",
         "{**built_in_variables(run, handle), **settings.environ}",
         "tests/flows/test_names.py -k run_in_a_run",
+    ),
+    Mutation(
+        "the command of a step begins before its gate is asked",
+        f"{ENGINE}/run.py",
+        "        return bool(self.spec.only_if) and not self.has_passed_gate\n",
+        "        return False\n",
+    ),
+    Mutation(
+        "the gate is asked again before each retry of the command",
+        f"{ENGINE}/run.py",
+        "    passed = latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate\n",
+        "    passed = latest.status is AttemptStatus.SUCCEEDED and latest.is_gate\n",
+        GATES,
+    ),
+    Mutation(
+        "another runner takes a gate that has failed for one that has said yes",
+        f"{ENGINE}/run.py",
+        "    passed = latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate\n",
+        "    passed = True\n",
+        GATES,
+    ),
+    Mutation(
+        "another runner asks a gate again that has said yes",
+        f"{ENGINE}/run.py",
+        "    passed = latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate\n",
+        "    passed = not latest.is_gate\n",
+        GATES,
+    ),
+    Mutation(
+        "a retry runs the command without asking its gate again",
+        f"{ENGINE}/run.py",
+        "    return row.has_begun and passed\n",
+        "    return passed\n",
+        GATES,
+    ),
+    Mutation(
+        "the command is started as its gate",
+        f"{ENGINE}/calls.py",
+        "        command=spec.command_of(is_gate=attempt.row.is_gate),\n",
+        "        command=spec.command,\n",
+    ),
+    Mutation(
+        "the answer of a gate is judged by the exit codes of the command",
+        f"{ENGINE}/job_status.py",
+        "    return Verdict[spec.outcome_of(code, is_gate=is_gate)]\n",
+        "    return Verdict[spec.outcome_of(code)]\n",
+    ),
+    Mutation(
+        "a gate that says yes is the success of its step",
+        f"{ENGINE}/attempts.py",
+        "        case Verdict.SUCCEEDED if attempt.row.is_gate:\n",
+        "        case Verdict.SUCCEEDED if step.row.position < 0:\n",
+    ),
+    Mutation(
+        "the command begins beside what its gate has left alive",
+        f"{ENGINE}/outcomes.py",
+        "status=StepStatus.PENDING, error=None)\n        await_attempt(turn, step)\n",
+        "status=StepStatus.PENDING, error=None)\n        turn.run.enqueue(step)\n",
+        GATES,
+    ),
+    Mutation(
+        "a failed gate is final where other failures of the command are",
+        f"{ENGINE}/outcomes.py",
+        "    retried = () if attempt.row.is_gate else step.spec.retry_exit_codes\n",
+        "    retried = step.spec.retry_exit_codes\n",
+        GATES,
+    ),
+    Mutation(
+        "a gate of a run whose record is lost is somebody else's job",
+        f"{ENGINE}/attempts.py",
+        "        turn.record_attempt(attempt, is_gate=True)\n",
+        "        return\n",
+        GATES,
+    ),
+    Mutation(
+        "a gate of a run whose record is lost is not asked again after it has failed",
+        f"{ENGINE}/attempts.py",
+        "        step.has_passed_gate = False\n",
+        "",
+        GATES,
+    ),
+    Mutation(
+        "doctor judges gates by the exit codes of the command",
+        f"{SHELL}/commands/doctor_audit.py",
+        "outcome_of(code, is_gate=recorded.attempt.is_gate) == expected",
+        "outcome_of(code) == expected",
+        "tests/flows/test_only_if.py -k what_it_answers",
+    ),
+    Mutation(
+        "a step keeps an outcome that another gate let it have",
+        f"{ENGINE}/retry_plan.py",
+        "step.only_if != now[step.id].only_if:",
+        "len(step.only_if) < 0:",
+        "tests/flows/test_only_if.py -k another_gate",
+    ),
+    Mutation(
+        "the output of a gate is shown for that of the command",
+        f"{SHELL}/home/step_files.py",
+        "choice.attempt is None and not attempt.is_gate",
+        "choice.attempt is None",
+        "tests/flows/test_only_if.py -k its_output",
     ),
 )

@@ -58,6 +58,7 @@ DIFFERENCES = [
     ("[x, 1]", "[x, 2]", 'step "A": command[1] was "1" and is now "2"'),
     ("[x, 1]", "[x, 1, '']", 'step "A": command[2] was not set and is now ""'),
     ("[x, 1]", "[x]", 'step "A": command[1] was "1" and is now not set'),
+    ("[y]", "[y]\n  only_if: [z]", 'step "B": only_if[0] was not set and is now "z"'),
     (
         "!A ||",
         "A ||",

@@ -25,6 +25,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "command",
         "when",
         "depends_on",
+        "only_if",
         "retries",
         "retry_delay_sec",
         "retry_backoff",

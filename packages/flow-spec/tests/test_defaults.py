@@ -38,7 +38,7 @@ def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> N
         json.dumps({**defaults, **steps} if is_first else {**steps, **defaults}),
         format=format_,  # type: ignore[arg-type]
     )
-    own = {"id", "command", "when", "depends_on", "description"}
+    own = {"id", "command", "when", "depends_on", "only_if", "description"}
     assert declarations(StepSpec).keys() == DEFAULT.keys() | own
     for name, (_, value) in DEFAULT.items():
         assert getattr(flow.steps[0], name) == value, name
@@ -101,6 +101,7 @@ WRONG = [
     ("{id: x}", "2:12: defaults.id: cannot have a default: no two steps have the same"),
     ("{command: [x]}", "2:12: defaults.command: cannot have a default: every step says what it"),
     ("{when: A}", "2:12: defaults.when: cannot have a default: every step says what it waits for"),
+    ("{only_if: [x]}", "2:12: defaults.only_if: cannot have a default: it decides about one step"),
     ("{depends_on: [A]}", "2:12: defaults.depends_on: cannot have a default: every step says"),
     ("{description: x}", "2:12: defaults.description: cannot have a default: it tells of one"),
     ("{env: {ORCHESJOB_HOME: x}}", "2:18: defaults.env.ORCHESJOB_HOME: must not begin with"),

@@ -28,12 +28,12 @@ steps:
   env_file: [x.env, '${{ RUN_DIR }}/disk.env']
   working_dir: '${{ RUN_DIR }}'
 finally:
-- {id: c, command: ['${{ FLOW_DIR }}/tidy']}
+- {id: c, command: ['${{ FLOW_DIR }}/tidy'], only_if: [test, -e, '${{ RUN_DIR }}/x']}
 """
 
 
 def test_names_are_filled_in_words() -> None:
-    """In `command`, `env`, `env_file` and `working_dir`, as one word; in no script (rule 10.2)."""
+    """In commands, `env`, `env_file` and `working_dir`, as one word; in no script (rule 10.2)."""
     flow = parse_flow(EVERYWHERE).filled(VALUES)
     first, second, last = flow.all_steps
     assert dict(flow.env) == {"A": "/flows/lib", "B": "plain"}
@@ -44,6 +44,7 @@ def test_names_are_filled_in_words() -> None:
     assert second.env_file == ("x.env", "/runs/k/disk.env")
     assert (second.working_dir, dict(second.env)) == ("/runs/k", {"C": "k 1"})
     assert last.command == ("/flows/tidy",)
+    assert last.only_if == ("test", "-e", "/runs/k/x")
 
 
 def test_words_are_stored_as_they_are_written() -> None:

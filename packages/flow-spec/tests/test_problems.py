@@ -122,7 +122,7 @@ UNKNOWN = [
     ("timeout-sec", 'did you mean "timeout_sec"?'),
     ("When", 'did you mean "when"?'),
     ("dependsOn", 'did you mean "depends_on"?'),
-    ("image", "a step has id, command, when, depends_on, retries, retry_delay_sec, "),
+    ("image", "a step has id, command, when, depends_on, only_if, retries, "),
     ('"with space"', "a step has id, "),
     ('"<<"', "a step has id, "),
 ]
@@ -192,6 +192,22 @@ def test_a_step_id_has_its_alphabet(complaints: Complaints, step_id: str) -> Non
     """An id is `[A-Za-z0-9_][A-Za-z0-9_-]*` (rule 2.3)."""
     (line,) = complaints(f'flow_id: f\nsteps: [{{id: "{step_id}", command: [x]}}]')
     assert line.startswith("f:2:14: steps[0].id: must be made of A-Z, a-z, 0-9, _ and -")
+
+
+WORDS = '2:40: steps[0].only_if: must be a list of words, such as ["test", "-f", '
+GATES = [
+    ("[]", "2:40: steps[0].only_if: must not be empty: write a list such as "),
+    ("test -f x", WORDS),
+    ("['', x]", "2:40: steps[0].only_if: names no program: its first word is empty"),
+    ("[x, [y]]", "2:44: steps[0].only_if[1]: must be text, got a list"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), GATES)
+def test_the_gate_is_a_command(complaints: Complaints, value: str, message: str) -> None:
+    """`only_if` is read as `command` is: a list of words that is not empty (rule 10.8)."""
+    (line,) = complaints(f"flow_id: f\nsteps: [{{id: A, command: [x], only_if: {value}}}]")
+    assert line.startswith(f"f:{message}")
 
 
 LENGTHS = [

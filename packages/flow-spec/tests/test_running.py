@@ -29,6 +29,21 @@ def test_exit_codes() -> None:
     ]
 
 
+def test_exit_codes_at_the_gate() -> None:
+    """Of `only_if`, 0 lets the step run and 1 skips it, whatever the step's lists say (10.8)."""
+    step = StepSpec(
+        "a",
+        ("x",),
+        only_if=("y",),
+        success_exit_codes=(1, 2),
+        skip_exit_codes=(0, 3),
+        retry_exit_codes=(4,),
+    )
+    outcomes = ["SUCCEEDED", "SKIPPED", *["FAILED"] * 5]
+    assert [step.outcome_of(code, is_gate=True) for code in (0, 1, 2, 3, 4, 5, 255)] == outcomes
+    assert [step.command_of(is_gate=is_gate) for is_gate in (True, False)] == [("y",), ("x",)]
+
+
 def test_variables() -> None:
     """A step's process sees the flow's variables, its own over them, and the run (rule 9.13)."""
     flow = parse_flow(

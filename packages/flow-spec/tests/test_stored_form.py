@@ -21,6 +21,7 @@ STORED = [
                     command=("x", "1"),
                     when="!B || any(failed)",
                     depends_on=("B", "C"),
+                    only_if=("test", "-e", "flag"),
                     retries=3,
                     retry_delay_sec=1.5,
                     retry_backoff=2.0,
@@ -40,7 +41,8 @@ STORED = [
         ),
         (
             '{"flow_id":"f","steps":[{"id":"A","command":["x","1"],"when":"!B || any(failed)",'
-            '"depends_on":["B","C"],"retries":3,"retry_delay_sec":1.5,"retry_backoff":2.0,'
+            '"depends_on":["B","C"],"only_if":["test","-e","flag"],'
+            '"retries":3,"retry_delay_sec":1.5,"retry_backoff":2.0,'
             '"retry_max_delay_sec":900.0,"env":{"LANG":"C","SHOP":""},"working_dir":"load",'
             '"timeout_sec":0.1,"success_exit_codes":[0,3],"skip_exit_codes":[4],'
             '"retry_exit_codes":[75],"allow_failure":true,"strict":false,"start_timeout_sec":30.0,'

@@ -65,6 +65,7 @@ def _attempt(draw: st.DrawFn) -> Attempt:
         draw(TIMES),
         "boot",
         *(draw(TEXTS), draw(TEXTS), draw(TEXTS), draw(TIMES), draw(TEXTS)),
+        is_gate=draw(st.booleans()),
     )
 
 
@@ -240,7 +241,13 @@ class StoreMachine(RuleBasedStateMachine):
                 steps=tuple(run.steps),
                 attempts=latest,
                 history=tuple(
-                    PastAttempt(*one[:4], *one[-2:], one.job is not None and one.job_id is None)
+                    PastAttempt(
+                        *one[:4],
+                        one.finished_at,
+                        one.error,
+                        is_foreign=one.job is not None and one.job_id is None,
+                        is_gate=one.is_gate,
+                    )
                     for _, one in sorted(run.attempts.items())
                 ),
             )

@@ -24,6 +24,7 @@ _OWN = {
     "command": "every step says what it runs; what steps share can be an anchor",
     "script": "every step says what it runs; what steps share can be an anchor",
     "when": "every step says what it waits for",
+    "only_if": "it decides about one step; what steps share can be an anchor",
     "depends_on": "every step says what it waits for",
     "description": "it tells of one step",
 }

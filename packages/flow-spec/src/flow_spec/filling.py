@@ -10,7 +10,7 @@ import attrs
 
 from flow_spec.placeholders import filled, holds_name
 
-OF_STEP = ("command", "env", "env_file", "working_dir")
+OF_STEP = ("command", "only_if", "env", "env_file", "working_dir")
 OF_FLOW = ("env", "env_file", "working_dir")
 """The fields whose words may hold names."""
 

@@ -33,6 +33,9 @@ from flow_spec.script import script_of
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 """The fields that give an exit code a meaning, of which it can have one."""
 
+GATE_OUTCOMES: Mapping[int, Literal["SUCCEEDED", "SKIPPED"]] = {0: "SUCCEEDED", 1: "SKIPPED"}
+"""What `only_if` says with its exit code; any other is a failure. Rule 10.8."""
+
 _EXIT_CODE = Integer(minimum=0, maximum=255)
 
 
@@ -65,6 +68,14 @@ class StepSpec:
         ["download", "validate"],
         default=(),
     )
+    only_if: tuple[str, ...] = declared(
+        CommandWords(Word(), "words", '["test", "-f", "/etc/backups/auto"]', min_items=1),
+        "A command that is asked once `when` is true: with 0 the step runs, with 1 it is skipped.",
+        ["test", "-f", "/etc/backups/auto"],
+        ["systemctl", "is-active", "--quiet", "postgresql"],
+        default=(),
+    )
+    """The gate: what is asked before the command, or nothing. Rule 10.8."""
     retries: int = declared(
         Integer(minimum=0, maximum=1_000_000),
         "How many more times a failed attempt is made.",
@@ -188,8 +199,20 @@ class StepSpec:
             longest_sec=self.retry_max_delay_sec,
         )
 
-    def outcome_of(self, exit_code: int) -> Literal["SUCCEEDED", "FAILED", "SKIPPED"]:
-        """Return how an attempt ends whose command ended by itself with this code. Rule 9.12."""
+    def command_of(self, *, is_gate: bool) -> tuple[str, ...]:
+        """Return what an attempt executes: `only_if`, if it is one at the gate. Rule 10.8."""
+        return self.only_if if is_gate else self.command
+
+    def outcome_of(
+        self, exit_code: int, *, is_gate: bool = False
+    ) -> Literal["SUCCEEDED", "FAILED", "SKIPPED"]:
+        """Return how an attempt ends whose command ended by itself with this code.
+
+        At the gate, SUCCEEDED lets the step run; the lists are about its own command. Rules 9.12
+        and 10.8.
+        """
+        if is_gate:
+            return GATE_OUTCOMES.get(exit_code, "FAILED")
         if exit_code in self.skip_exit_codes:
             return "SKIPPED"
         return "SUCCEEDED" if exit_code in self.success_exit_codes else "FAILED"

@@ -63,7 +63,8 @@ class Attempt(NamedTuple):
 
     `position` is the step's; `number` counts from 1. `job` is the last JSON object that orchesjob
     reported (`reported_job` reads it). `job_id` is that job's id, or None if the job is not this
-    run's. `abort_reason` is set when the attempt is to be aborted.
+    run's. `abort_reason` is set when the attempt is to be aborted. `is_gate` tells that what was
+    started is not the step's command but what decides whether that is to run (rule 10.8).
     """
 
     position: int
@@ -77,6 +78,7 @@ class Attempt(NamedTuple):
     abort_reason: str | None = None
     finished_at: float | None = None
     error: ForeignText | None = None
+    is_gate: bool = False
 
 
 class Step(NamedTuple):
@@ -135,6 +137,7 @@ class PastAttempt(NamedTuple):
     finished_at: float | None
     error: ForeignText | None
     is_foreign: bool = False
+    is_gate: bool = False
 
 
 class Run(NamedTuple):

@@ -105,6 +105,7 @@ MIGRATIONS = (
     ALTER TABLE runs ADD COLUMN gave_up_error TEXT;
     """,
     "ALTER TABLE runs ADD COLUMN flow_dir BLOB;",
+    "ALTER TABLE attempts ADD COLUMN is_gate INTEGER;",
 )
 """The script at index n leads from version n to version n + 1."""
 

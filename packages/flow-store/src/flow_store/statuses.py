@@ -39,7 +39,8 @@ class AttemptStatus(StrEnum):
     """The status of one attempt at a step.
 
     NEVER_RAN: the command was never started; the attempt used up a number but no retry (rule 4.2).
-    SKIPPED: the command exited with a code that skips the step (rule 9.12).
+    SKIPPED: the command exited with a code that skips the step (rule 9.12), or the gate with 1.
+    SUCCEEDED, at the gate: the step may run (rule 10.8).
     """
 
     STARTING = "STARTING"

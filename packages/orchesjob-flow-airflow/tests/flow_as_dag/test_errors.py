@@ -45,6 +45,7 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}"
 ENV_FILE = "{flow_id: f, steps: [{id: a, command: [x], env_file: secrets.env}]}"
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ FLOW_DIR }}/x']}]}"
+ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
 ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: [x]}]}"
 
 
@@ -55,10 +56,11 @@ ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: 
         (ENV_FILE, "env_file", "the variables of a task are kept in Airflow"),
         (ENV_FILE_OF_ALL, "env_file", "the variables of a task are kept in Airflow"),
         (NAME, "${{ }}", "the tasks of a DAG share no directory of a run"),
+        (ONLY_IF, "only_if", "each try of a task is one attempt at its command"),
     ],
 )
 def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: str) -> None:
-    """What a DAG would ignore is refused, and the error says what to do (10.1, 10.2, 10.4)."""
+    """What a DAG would ignore is refused, and the error says what to do (10.1 to 10.8)."""
     airflow.write(flow)
     airflow.write_dag()
     error = import_error(airflow)

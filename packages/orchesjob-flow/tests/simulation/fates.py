@@ -14,7 +14,10 @@ from . import model
 from .model import Case
 from .world import World
 
-EXECUTED = {"ok", "ok 7", "skip 5", "exit", "signal", "lost", "lost alive", "aborted", "timeout"}
+EXECUTED = {
+    *("ok", "ok 7", "skip 5", "yes", "no"),
+    *("exit", "signal", "lost", "lost alive", "aborted", "timeout"),
+}
 PLANS: dict[str, dict[str, object]] = {
     "ok": {},
     "ok 7": {"code": 7},
@@ -25,7 +28,9 @@ PLANS: dict[str, dict[str, object]] = {
     "lost alive": {"seconds": 9.0, "worker_lives": 0.5},
     "aborted": {"seconds": 5.0, "aborted_after": 0.5},
     "missing": {"spawns": False},
-    "timeout": {"seconds": 500.0, "code": 1},  # fails even if nobody ends it in time
+    "timeout": {"seconds": 500.0, "code": 2},  # fails even if nobody ends it in time
+    "yes": {},
+    "no": {"code": 1},
 }
 
 
@@ -50,6 +55,7 @@ def build(
 
 def arrange(world: World, random: Random, attempt: str, fate: str) -> None:
     """Let an attempt, `step:number`, meet its fate."""
+    fate = fate.removeprefix(model.GATE)
     if fate == "dead":
         world.calls.script("start", attempt, "dead")
     elif fate == "foreign":
@@ -85,7 +91,7 @@ def check(world: World, case: Case) -> None:
         attempt_key(world.run_key, step_id, number)
         for step_id, fates in case.fates.items()
         for number, fate in enumerate(fates[: case.attempts[step_id]], start=1)
-        if fate in EXECUTED
+        if fate.removeprefix(model.GATE) in EXECUTED
     ]
     really = [found.key for found in world.jobs.ledger]
     assert Counter(really) == Counter(executed), f"{really} ran and not {executed}"

@@ -36,7 +36,8 @@ def describe_commit(commit: Commit) -> str:
     for key, attempt in commit.attempts.items():
         if attempt != commit.attempts_before.get(key):
             ending = f" to be ended: {attempt.abort_reason}" if attempt.abort_reason else ""
-            parts.append(f"attempt {commit.key_of(attempt)} {attempt.status}{ending}")
+            gate = " at the gate" if attempt.is_gate else ""
+            parts.append(f"attempt {commit.key_of(attempt)}{gate} {attempt.status}{ending}")
     return "; ".join(parts)
 
 

@@ -77,11 +77,29 @@ def nothing_begins_beside_what_it_waits_for(world: "World", execution: Execution
 
 
 def its_own_command(world: "World", execution: Execution) -> None:
-    """What runs under an attempt's key is its step's command (1.3, 5.9)."""
-    step, _ = attempt_of(world, execution.key)
-    assert execution.command == spec_of(world, step).command, (
+    """What runs under an attempt's key is its step's command, or its gate (1.3, 5.9, 10.8)."""
+    assert execution.command == command_of(world, execution.key), (
         f"{execution.key} runs another command"
     )
+
+
+def its_gate_has_let_it_run(world: "World", execution: Execution) -> None:
+    """A command begins when its gate has ended with 0 since its step was last decided (10.8)."""
+    step, attempt = attempt_of(world, execution.key)
+    spec = spec_of(world, step)
+    if not spec.only_if or world.recorded[attempt].is_gate:
+        return
+    numbers = range(world.decisions.first_attempt(step.position), attempt.number)
+    yes = [
+        number
+        for number in numbers
+        if (asked := world.recorded[step.position, number]).is_gate
+        and asked.status is AttemptStatus.SUCCEEDED
+    ]
+    assert yes, f"{execution.key} begins though its gate has not let it run"
+    key = attempt_key(world.run_key, step.step_id, yes[-1])
+    said = [found.code for found in world.jobs.ledger if found.key == key]
+    assert not said or said == [0], f"{execution.key} begins, and its gate has said {said}"
 
 
 def nothing_begins_after_the_end(world: "World", execution: Execution) -> None:
@@ -111,6 +129,7 @@ AT_A_BEGINNING = (
     no_attempt_beside_its_predecessor,
     nothing_begins_beside_what_it_waits_for,
     its_own_command,
+    its_gate_has_let_it_run,
     nothing_begins_after_the_end,
     finally_begins_after_all_else,
 )
@@ -269,6 +288,29 @@ def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
             )
 
 
+def the_gate_is_asked_first(world: "World", commit: Commit) -> None:
+    """The gate is asked until it answers, and then no more; only a command succeeds (10.8).
+
+    So the first attempt of a step with a gate, since it was last decided, is one at the gate, and
+    so is each that follows one at the gate that has not ended with 0.
+    """
+    for attempt in commit.newly_begun:
+        step = commit.after.steps[attempt.position]
+        is_first = attempt.number == world.decisions.first_attempt(attempt.position)
+        last = commit.attempts.get((attempt.position, attempt.number - 1))
+        passed = not is_first and last is not None
+        if last is not None and last.is_gate:
+            passed = passed and last.status is AttemptStatus.SUCCEEDED
+        expected = bool(spec_of(world, step).only_if) and not passed
+        assert attempt.is_gate is expected, (
+            f"{commit.key_of(attempt)} is {'' if attempt.is_gate else 'not '}one at the gate"
+        )
+    for attempt in commit.newly_closed:
+        step = commit.after.steps[attempt.position]
+        if attempt.is_gate and attempt.number == step.attempt_no:
+            assert step.status is not StepStatus.SUCCEEDED, f"{step.step_id}: its gate alone ran"
+
+
 def retries_are_accounted_for(world: "World", commit: Commit) -> None:
     """A step's failures are its failed attempts, and it FAILED with no retries left (4.2, 5.2).
 
@@ -302,7 +344,12 @@ def no_more_at_once_than_allowed(world: "World", commit: Commit) -> None:
 
 
 def is_final(error: str | None, spec: StepSpec) -> bool:
-    """Tell whether a failure is none of those after which a step is retried (9.12)."""
+    """Tell whether a failure is none of those after which a step is retried (9.12).
+
+    The gate has no such list (10.8).
+    """
+    if (error or "").startswith("only_if: "):
+        return False
     retried = [f"exit code {code}" for code in spec.retry_exit_codes]
     return bool(retried) and error not in retried
 
@@ -310,20 +357,22 @@ def is_final(error: str | None, spec: StepSpec) -> bool:
 def outcomes_are_true(world: "World", commit: Commit) -> None:
     """What is recorded of an attempt's end is what happened (4.2, 5.3, 5.9).
 
-    SUCCEEDED or SKIPPED: its very command ended with such a code. FAILED or CANCELLED: orchesjob
-    knows no such end of it. NEVER_RAN: it never ran.
+    SUCCEEDED or SKIPPED: its very command ended with such a code; the gate with 0 or 1 (10.8).
+    FAILED or CANCELLED: orchesjob knows no such end of it. NEVER_RAN: it never ran.
     """
     for attempt in commit.newly_closed:
         run_key = commit.key_of(attempt)
         spec = spec_of(world, commit.after.steps[attempt.position])
-        jobs = [job for job in world.jobs.ever(run_key) if job.command == spec.command]
+        command = command_of(world, run_key)
+        jobs = [job for job in world.jobs.ever(run_key) if job.command == command]
         ended = [job for job in jobs if job.status in ("SUCCEEDED", "FAILED")]
         good = {
-            AttemptStatus.SUCCEEDED: spec.success_exit_codes,
-            AttemptStatus.SKIPPED: spec.skip_exit_codes,
+            AttemptStatus.SUCCEEDED: (0,) if attempt.is_gate else spec.success_exit_codes,
+            AttemptStatus.SKIPPED: (1,) if attempt.is_gate else spec.skip_exit_codes,
         }
         succeeded = any(
-            job.exit_code in (*spec.success_exit_codes, *spec.skip_exit_codes) for job in ended
+            job.exit_code in (*good[AttemptStatus.SUCCEEDED], *good[AttemptStatus.SKIPPED])
+            for job in ended
         )
         executions = [found for found in world.jobs.ledger if found.key == run_key]
         match attempt.status:
@@ -472,6 +521,7 @@ AFTER_A_COMMIT = (
     cancelled_means_gone,
     how_all_ended_is_recorded,
     finally_is_run_to_its_end,
+    the_gate_is_asked_first,
     retries_are_accounted_for,
     no_more_at_once_than_allowed,
     outcomes_are_true,
@@ -512,8 +562,7 @@ def ended_as_recorded(world: "World", _runner: int, effect: Effect) -> None:
 def foreign_jobs_are_left_alone(world: "World", _runner: int, effect: Effect) -> None:
     """No process of a job with another command is ended, though it lies under our key (5.9)."""
     for key in effect.attempt_keys if isinstance(effect, EndSurvivors) else ():
-        step, _ = attempt_of(world, key)
-        ours = world.jobs.processes([key], spec_of(world, step).command)
+        ours = world.jobs.processes([key], command_of(world, key))
         assert world.jobs.processes([key]) == ours, f"the foreign job of {key} is ended"
 
 
@@ -666,6 +715,13 @@ def steps_of(world: "World", run: Run, *, in_finally: bool) -> list[Step]:
     return [step for step in run.steps if (step.step_id in world.flow.finally_ids) is in_finally]
 
 
+def command_of(world: "World", key: str) -> tuple[str, ...]:
+    """Find what is to run under an attempt's key: its step's command, or its gate (10.8)."""
+    step, attempt = attempt_of(world, key)
+    spec = spec_of(world, step)
+    return spec.only_if if world.recorded[attempt].is_gate else spec.command
+
+
 def makes_fail(world: "World", step: Step) -> bool:
     """Tell whether a step makes its run FAILED (9.12)."""
     return step.status is StepStatus.FAILED and not spec_of(world, step).allow_failure
@@ -674,7 +730,9 @@ def makes_fail(world: "World", step: Step) -> bool:
 def alive(world: "World", step: Step) -> object:
     """Return the processes that are alive of all attempts of a step."""
     keys = [attempt_key(world.run_key, step.step_id, n + 1) for n in range(step.attempt_no)]
-    return world.jobs.processes(keys, spec_of(world, step).command)
+    return [
+        process for key in keys for process in world.jobs.processes([key], command_of(world, key))
+    ]
 
 
 def has_timed_out(run: Run) -> bool:

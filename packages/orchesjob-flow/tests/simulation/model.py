@@ -20,6 +20,11 @@ FINALLY_LIMIT_SEC = 600.0
 LIMIT_SEC = 30.0
 GOOD = {"ok": "SUCCEEDED", "ok 7": "SUCCEEDED", "skip 5": "SKIPPED"}
 """What may become of an attempt that costs no retry, and of its step; the last two by codes."""
+GATE = "only_if: "
+"""What a fate begins with that an attempt at the gate meets (rule 10.8)."""
+YES, NO = f"{GATE}yes", f"{GATE}no"
+GATED = 0.3
+"""Which part of the steps has a gate."""
 CHARGED = ("exit", "signal", "lost", "lost alive", "aborted", "missing", "timeout")
 """What may become of an attempt that costs a retry."""
 CHARGED_AT_ANY_TIME = tuple(fate for fate in CHARGED if fate != "timeout")
@@ -70,10 +75,15 @@ class Case:
     finally_: tuple[StepSpec, ...] = ()
 
 
-def generate(seed: int, most_steps: int = 9, most_in_finally: int = MOST_IN_FINALLY) -> Case:
+def generate(
+    seed: int,
+    most_steps: int = 9,
+    most_in_finally: int = MOST_IN_FINALLY,
+    gated: float = GATED,
+) -> Case:
     """Make up a flow of a few steps, perhaps with a `finally`, and work out how it must end."""
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    making = Making(random)
+    making = Making(random, Random(f"gates {seed}"), gated)  # noqa: S311 - reproducible on purpose
     steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
@@ -99,6 +109,10 @@ class Making:
     """A flow in the making: what becomes of its steps so far."""
 
     random: Random
+    gates: Random
+    """Decides what has to do with gates, apart, so that older seeds still mean the same."""
+    gated: float
+    """Which part of the steps has a gate."""
     fates: dict[str, tuple[str, ...]] = attrs.Factory(dict)
     statuses: dict[str, str] = attrs.Factory(dict)
     attempts: dict[str, int] = attrs.Factory(dict)
@@ -115,17 +129,21 @@ class Making:
         retries, strict = random.randint(0, 2), random.random() < 0.7
         by_codes, choosy = random.random() < 0.3, random.random() < 0.2
         fates = make_fates(random, retries, strict=strict, by_codes=by_codes, choosy=choosy)
+        gated = self.gates.random() < self.gated
+        if gated:
+            fates = ask_first(self.gates, fates, retries, strict=strict)
         longest_sec = FINALLY_LIMIT_SEC if in_finally else None
         step = StepSpec(
             id=step_id,
             command=(step_id, "run"),
+            only_if=(step_id, "may run") if gated else (),
             when=None if condition is None else spell(random, condition),
             depends_on=depends_on,
             retries=retries,
             retry_delay_sec=random.choice((0.0, 0.0, 0.7, 3.0)),
             retry_backoff=random.choice((1.0, 1.0, 2.5)),
             retry_max_delay_sec=random.choice((None, 5.0)),
-            timeout_sec=LIMIT_SEC if "timeout" in fates else longest_sec,
+            timeout_sec=LIMIT_SEC if set(fates) & {"timeout", f"{GATE}timeout"} else longest_sec,
             strict=strict,
             success_exit_codes=(0, 7) if by_codes else (0,),
             skip_exit_codes=(5,) if by_codes else (),
@@ -135,7 +153,7 @@ class Making:
         self.conditions[step_id], self.fates[step_id] = condition, fates
         if is_to_run(step, condition, self.statuses):
             self.attempts[step_id] = len(fates)
-            self.statuses[step_id] = GOOD.get(fates[-1], "FAILED")
+            self.statuses[step_id] = outcome(fates)
         else:
             self.attempts[step_id], self.statuses[step_id] = 0, "SKIPPED"
         return step
@@ -160,17 +178,21 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
             continue
         again.add(step.id)
         if attempts[step.id] == len(fates[step.id]):  # else those that it has not met are left
-            fates[step.id] += make_fates(
+            charged = CHARGED if step.timeout_sec else CHARGED_AT_ANY_TIME
+            more = make_fates(
                 random,
                 step.retries,
                 strict=step.strict,
                 by_codes=bool(step.skip_exit_codes),
                 choosy=bool(step.retry_exit_codes),
-                charged=CHARGED if step.timeout_sec else CHARGED_AT_ANY_TIME,
+                charged=charged,
             )
+            if step.only_if:
+                more = ask_first(random, more, step.retries, strict=step.strict, charged=charged)
+            fates[step.id] += more
         if is_to_run(step, condition, statuses):
             attempts[step.id] = len(fates[step.id])
-            statuses[step.id] = GOOD.get(fates[step.id][-1], "FAILED")
+            statuses[step.id] = outcome(fates[step.id])
         else:
             statuses[step.id] = "SKIPPED"
     run_status = fold([*case.steps, *case.finally_], statuses)
@@ -195,7 +217,7 @@ def tidy(case: Case, statuses: Mapping[str, str]) -> dict[str, str]:
     ended = dict(statuses)
     for step in case.finally_:
         runs = is_to_run(step, case.conditions[step.id], ended)
-        ended[step.id] = GOOD.get(case.fates[step.id][-1], "FAILED") if runs else "SKIPPED"
+        ended[step.id] = outcome(case.fates[step.id]) if runs else "SKIPPED"
     return ended
 
 
@@ -244,6 +266,40 @@ def make_fates(  # noqa: PLR0913 - what decides them
             used_up = sum(fate in CHARGED for fate in fates) == retries + 1
             if used_up or (choosy and fates[-1] != "exit"):
                 return tuple(fates)
+
+
+def ask_first(
+    random: Random,
+    fates: tuple[str, ...],
+    retries: int,
+    *,
+    strict: bool,
+    charged: tuple[str, ...] = CHARGED,
+) -> tuple[str, ...]:
+    """Let a step's gate be asked before its command meets its fates (rule 10.8).
+
+    It is asked again until it says yes or no, or the retries are used up, which both share.
+    """
+    at_gate = make_fates(random, retries, strict=strict, by_codes=False, choosy=False)
+    at_gate = tuple(f"{GATE}{fate if fate in charged else OTHERWISE[fate]}" for fate in at_gate)
+    if at_gate[-1] == YES and random.random() < 0.3:
+        at_gate = (*at_gate[:-1], NO)
+    together = (*at_gate, *(fates if at_gate[-1] == YES else ()))
+    used_up = 0
+    for number, fate in enumerate(together, start=1):
+        used_up += fate.removeprefix(GATE) in CHARGED
+        if used_up > retries:
+            return together[:number]
+    return together
+
+
+OTHERWISE = {"ok": "yes", "dead": "dead", "foreign": "foreign", "timeout": "exit"}
+"""What a gate meets where a command would meet this, or where it may not time out."""
+
+
+def outcome(fates: tuple[str, ...]) -> str:
+    """Return how a step ends whose last attempt meets the last of these fates."""
+    return "SKIPPED" if fates[-1] == NO else GOOD.get(fates[-1], "FAILED")
 
 
 def make_condition(

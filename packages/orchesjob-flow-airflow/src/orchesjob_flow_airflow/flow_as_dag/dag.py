@@ -42,7 +42,8 @@ def flow_dag(
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally` or names in words, or it or a step an `env_file`.
+        FieldRefused: The flow has `finally` or names in words, it or a step an `env_file`, or a
+            step an `only_if`.
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
     folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
@@ -60,7 +61,7 @@ def flow_dag(
 
 
 def _read(path: str) -> FlowSpec:
-    """Return the flow in a file, which a DAG can run whole (rules 10.1, 10.2 and 10.4)."""
+    """Return the flow in a file, which a DAG can run whole (rules 10.1, 10.2, 10.4 and 10.8)."""
     flow = read_flow(path)
     if flow.finally_:
         reason = "Airflow starts no task after a run was marked or has timed out"
@@ -69,6 +70,8 @@ def _read(path: str) -> FlowSpec:
         raise FieldRefused(path, "env_file", "the variables of a task are kept in Airflow")
     if flow.has_names:
         raise FieldRefused(path, "${{ }}", "the tasks of a DAG share no directory of a run")
+    if any(step.only_if for step in flow.steps):
+        raise FieldRefused(path, "only_if", "each try of a task is one attempt at its command")
     return flow
 
 

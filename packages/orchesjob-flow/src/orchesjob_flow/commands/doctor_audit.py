@@ -194,7 +194,7 @@ def agrees(recorded: Recorded, report: JobReport) -> bool:
         if not recorded.decisive:
             return code == recorded.code
         expected = status if was_good(recorded.attempt) else AttemptStatus.FAILED
-        return recorded.spec.outcome_of(code) == expected
+        return recorded.spec.outcome_of(code, is_gate=recorded.attempt.is_gate) == expected
     match status:
         case AttemptStatus.STARTING | AttemptStatus.RUNNING:
             return True  # its runner, or the next one, will ask orchesjob

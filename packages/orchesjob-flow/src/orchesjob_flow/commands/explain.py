@@ -3,12 +3,13 @@
 The condition is evaluated as `flow_conditions` does it, three-valued, over what is recorded.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flow_conditions import Explanation, Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Run, Step, StepStatus
+from flow_store import AttemptStatus, PastAttempt, Run, Step, StepStatus
 from orchesjob_flow.engine.operands import is_true
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder
@@ -19,6 +20,7 @@ from orchesjob_flow.views.run_json import gave_up_json, print_json, runner_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 
+ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
 WORDS = {True: "true", False: "false", None: "undecided"}
 DEEPEST = 50
 LONGEST_PART = 60
@@ -49,6 +51,27 @@ def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
     return DONE
 
 
+class Gate(NamedTuple):
+    """What is asked before a step's command, and the latest attempt at that (rule 10.8).
+
+    The attempt is None before the first one since the step was decided last.
+    """
+
+    command: Sequence[str]
+    latest: PastAttempt | None
+
+    @property
+    def answer(self) -> str | None:
+        """What it says: yes, no, or nothing yet; a failure is no answer."""
+        return None if self.latest is None else ANSWERS.get(self.latest.status)
+
+    def __str__(self) -> str:
+        """Say what it answers, and in which attempt, or what became of that."""
+        if self.latest is None:
+            return "not asked yet"
+        return f"{self.answer or self.latest.status.value} (attempt {self.latest.number})"
+
+
 class Explained(NamedTuple):
     """A step, the steps that it waits for, and its condition with the value of every part.
 
@@ -61,6 +84,7 @@ class Explained(NamedTuple):
     waits_for: tuple[Step, ...]
     condition: Explanation | None
     before: tuple[Step, ...] = ()
+    gate: Gate | None = None
 
 
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
@@ -70,27 +94,45 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     specs = flow.all_steps if step_id is None else (flow.step(step_id),)
     before = tuple(rows[spec.id] for spec in flow.steps) if run.finally_after is None else ()
     return [
-        explain_step(spec, rows, before if spec.id in flow.finally_ids else ()) for spec in specs
+        explain_step(
+            spec,
+            rows,
+            before if spec.id in flow.finally_ids else (),
+            gate_of(run, spec, rows[spec.id]),
+        )
+        for spec in specs
     ]
 
 
+def gate_of(run: Run, spec: StepSpec, step: Step) -> Gate | None:
+    """Find what a step's gate has said since the step was decided last; None if it has none."""
+    if not spec.only_if:
+        return None
+    past = (one for one in run.history if one.position == step.position and one.is_gate)
+    latest = max(past, key=lambda one: one.number, default=None)
+    return Gate(spec.only_if, latest if step.has_begun else None)
+
+
 def explain_step(
-    spec: StepSpec, rows: Mapping[str, Step], before: tuple[Step, ...] = ()
+    spec: StepSpec,
+    rows: Mapping[str, Step],
+    before: tuple[Step, ...] = (),
+    gate: Gate | None = None,
 ) -> Explained:
     """Evaluate a step's condition over what is recorded."""
     waits_for = tuple(rows[name] for name in spec.waits_for)
     if spec.condition is None or retried_without(rows[spec.id], waits_for):
-        return Explained(rows[spec.id], waits_for, None, before)
+        return Explained(rows[spec.id], waits_for, None, before, gate)
 
     def value(operand: Name) -> bool | None:
         return is_true(operand.predicate, rows[operand.name].status)
 
-    return Explained(rows[spec.id], waits_for, spec.condition.explain(value), before)
+    return Explained(rows[spec.id], waits_for, spec.condition.explain(value), before, gate)
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
-    step, waits_for, condition, before = explained
+    step, waits_for, condition, before, gate = explained
     rows = by_id((*before, *waits_for))
     return {
         "id": step.step_id,
@@ -98,6 +140,19 @@ def explained_json(explained: Explained) -> dict[str, Any]:
         "reason": sentence(explained),
         "waits_for": [{"id": name, "status": row.status.value} for name, row in rows.items()],
         "condition": None if condition is None else tree_json(condition, rows),
+        "only_if": None if gate is None else gate_json(gate),
+    }
+
+
+def gate_json(gate: Gate) -> dict[str, Any]:
+    """Describe what is asked before a step's command, and its latest answer."""
+    latest = gate.latest
+    return {
+        "command": list(gate.command),
+        "attempt": None if latest is None else latest.number,
+        "status": None if latest is None else latest.status.value,
+        "answer": gate.answer,
+        "error": None if latest is None else latest.error,
     }
 
 
@@ -117,11 +172,18 @@ def tree_json(part: Explanation, rows: Mapping[str, Step], level: int = 0) -> di
 
 
 def sentence(explained: Explained) -> str:
-    """Explain in one sentence why a step is where it is."""
-    step, waits_for, condition, before = explained
+    """Explain in one sentence why a step is where it is, and that its gate has let it run."""
+    why, gate = sentence_without_gate(explained), explained.gate
+    return why if gate is None or gate.answer != "yes" else f"{why}; its only_if said {gate}"
+
+
+def sentence_without_gate(explained: Explained) -> str:
+    """Explain in one sentence why a step is where it is, but for what its gate has let pass."""
+    step, waits_for, condition, before, gate = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
         return describe_condition(condition, by_id(waits_for))
-    why = reason(step, waits_for, before)
+    is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
+    why = reason(step, waits_for, before, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
     undone = sum(not other.status.is_terminal for other in waits_for)
@@ -129,6 +191,11 @@ def sentence(explained: Explained) -> str:
         then = "run" if condition.value else "be skipped"
         why += f", and will {then} whatever becomes of {'it' if undone == 1 else 'them'}"
     return f"{why}; {describe_condition(condition, by_id(waits_for))}"
+
+
+def is_latest(attempt: PastAttempt, step: Step) -> bool:
+    """Tell whether an attempt is its step's latest."""
+    return attempt.number == step.attempt_no
 
 
 def describe_condition(condition: Explanation, rows: Mapping[str, Step]) -> str:
@@ -166,13 +233,17 @@ def not_advanced(run: Run, runner: Holder | None) -> str | None:
 
 
 def explained_text(explained: Sequence[Explained], note: str | None) -> str:
-    """Write a sentence for each step; of a single one the whole condition too, part by part.
+    """Write a sentence for each step.
 
-    The note about the run, if there is one, comes last.
+    Of a single one, the whole condition follows, part by part, and its gate. The note about
+    the run, if there is one, comes last.
     """
     lines = [f"{one.step.step_id} {one.step.status.value}: {sentence(one)}" for one in explained]
     if len(explained) == 1 and explained[0].condition is not None:
         lines += ["", *(f"  {line}" for line in explained[0].condition.lines())]
+    if len(explained) == 1 and explained[0].gate is not None:
+        gate = explained[0].gate
+        lines += ["", f"  only_if {shlex.join(gate.command)}: {gate}"]
     if note is not None:
         lines += ["", note]
     return "".join(f"{visible(line)}\n" for line in lines)

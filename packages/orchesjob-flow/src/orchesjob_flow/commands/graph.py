@@ -5,6 +5,7 @@ A rank holds the steps that can run side by side: each comes after everything th
 
 import html
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 
 import tabulate
@@ -16,7 +17,9 @@ from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.table import marked
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.text import cut, visible
+
+LONGEST_GATE = 60
 
 type Statuses = Mapping[str, StepStatus]
 
@@ -51,9 +54,15 @@ def graph(source: RunHandle | str, output: str) -> int:
 
 def condition_of(flow: FlowSpec, step: StepSpec) -> str:
     """Say when a step runs."""
+    when = f"when {step.condition}"
     if step.condition is None:
-        return "at the end" if step.id in flow.finally_ids else "at once"
-    return f"when {step.condition}"
+        when = "at the end" if step.id in flow.finally_ids else "at once"
+    return f"{when}, {gate_of(step)}" if step.only_if else when
+
+
+def gate_of(step: StepSpec) -> str:
+    """Say what is asked before the command of a step; a long text is cut (rule 10.8)."""
+    return cut(f"only if {shlex.join(step.only_if)}", LONGEST_GATE)
 
 
 def named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
@@ -115,7 +124,8 @@ def mermaid_lines(flow: FlowSpec, statuses: Statuses) -> Iterator[str]:
 
 def mermaid_label(step: StepSpec, statuses: Statuses) -> str:
     """Write what stands in a node, with nothing in it that Mermaid would interpret."""
-    return "<br/>".join(html.escape(line).replace("&", "#") for line in label(step, statuses))
+    escaped = (html.escape(line, quote=False) for line in label(step, statuses))
+    return "<br/>".join(line.replace('"', "&quot;").replace("&", "#") for line in escaped)
 
 
 def label(step: StepSpec, statuses: Statuses) -> Iterator[str]:
@@ -125,6 +135,8 @@ def label(step: StepSpec, statuses: Statuses) -> Iterator[str]:
         yield statuses[step.id].value
     if step.when is not None and str(step.condition) not in step.waits_for:
         yield f"when {visible(str(step.condition))}"
+    if step.only_if:
+        yield visible(gate_of(step))
 
 
 def as_dot(flow: FlowSpec, statuses: Statuses) -> str:

@@ -9,6 +9,7 @@ from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.step_files import Choice, files_of
+from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.step_lines import Printer
 from orchesjob_flow.views.terminal import stdout
@@ -59,4 +60,6 @@ def why_not(run: Run, choice: Choice) -> str:
     )
     if choice.attempt is not None and choice.attempt > step.attempt_no > 0:
         return f"the last one is attempt {step.attempt_no}"
+    if choice.attempt is None and is_at_gate(run, step):
+        return f"{reason}; --attempt {step.attempt_no} shows what its only_if has printed"
     return "its files are missing" if step.attempt_no > 0 else reason

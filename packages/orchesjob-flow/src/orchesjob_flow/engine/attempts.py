@@ -50,6 +50,7 @@ def begin_attempt(turn: Turn, step: RunStep) -> None:
         started_at=turn.now.wall,
         running_mono=None,
         boot_id=turn.now.boot,
+        is_gate=step.asks_gate,
     )
     key = attempt_key(turn.run.run_key, step.spec.id, number)
     attempt = OpenAttempt(row, key, before)
@@ -69,12 +70,15 @@ def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
 
 def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
     """Do what an answer of orchesjob about the attempt's job means."""
-    verdict = judge(report, step.spec)
+    recognise(turn, step, attempt, report)
+    verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
     take_note(turn, step, attempt, report, verdict)
     ending = attempt.row.abort_reason is not None
     match verdict:
         case Verdict.FOREIGN:
             outcomes.foreign(turn, step, attempt, report)
+        case Verdict.SUCCEEDED if attempt.row.is_gate:
+            outcomes.passed(turn, step, attempt)
         case Verdict.SUCCEEDED:
             outcomes.succeeded(turn, step, attempt)
         case Verdict.SKIPPED:
@@ -96,6 +100,21 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
             calls.look(turn, attempt)
         case _:
             still_active(turn, step, attempt, report)
+
+
+def recognise(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+    """Take an attempt for one at the gate if that is what orchesjob knows under its key.
+
+    So it is where the run was recorded before, and that record was lost: the gate may have been
+    asked more often then. To ask once more runs nothing twice; the reverse, a command where the
+    gate is to be asked, stays a job of somebody else (rules 4.7, 5.9 and 10.8).
+    """
+    spec, row = step.spec, attempt.row
+    if row.is_gate or not spec.only_if or report.is_of(spec.command):
+        return
+    if report.is_of(spec.only_if):
+        step.has_passed_gate = False
+        turn.record_attempt(attempt, is_gate=True)
 
 
 def take_note(

@@ -43,12 +43,15 @@ def answered(turn: Turn, attempt: OpenAttempt) -> None:
 
 
 def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Ask for `orchesjob start`, with the variables that rules 9.12, 9.13 and 10.1 name."""
+    """Ask for `orchesjob start`, with the variables that rules 9.12, 9.13 and 10.1 name.
+
+    The gate gets what the command gets (rule 10.8).
+    """
     spec, run = step.spec, turn.run
     effect = StartJob(
         attempt=attempt.id,
         attempt_key=attempt.attempt_key,
-        command=spec.command,
+        command=spec.command_of(is_gate=attempt.row.is_gate),
         strict=spec.strict,
         start_timeout_sec=spec.start_timeout_sec,
         working_dir=spec.working_dir or run.flow.working_dir,

@@ -17,7 +17,7 @@ class Verdict(Enum):
 
     UNBORN = auto()  # recorded, and no worker has begun: perhaps it never will
     ACTIVE = auto()  # runs on, or may do so
-    SUCCEEDED = auto()
+    SUCCEEDED = auto()  # at the gate: the step may run
     FAILED = auto()  # ended by itself, and badly
     SKIPPED = auto()  # ended by itself, with a code that skips the step
     ABORTED = auto()  # was ended, or is being ended, by an abort
@@ -38,21 +38,18 @@ VERDICTS = {
 }
 
 
-def judge(report: JobReport, spec: StepSpec) -> Verdict:
-    """Classify a report about an attempt at a step."""
-    if not report.is_of(spec.command):
+def judge(report: JobReport, spec: StepSpec, *, is_gate: bool = False) -> Verdict:
+    """Classify a report about an attempt at a step, or at its gate."""
+    if not report.is_of(spec.command_of(is_gate=is_gate)):
         return Verdict.FOREIGN
     if report.never_ran:
         return Verdict.NEVER_RAN
     if report.known_status is JobStatus.STARTING and report.worker_pid is None:
         return Verdict.UNBORN
     code = exit_code_of(report)
-    return VERDICTS[report.known_status] if code is None else verdict_of_code(code, spec)
-
-
-def verdict_of_code(code: int, spec: StepSpec) -> Verdict:
-    """Say what an exit code means for a step (rule 9.12)."""
-    return Verdict[spec.outcome_of(code)]
+    if code is None:
+        return VERDICTS[report.known_status]
+    return Verdict[spec.outcome_of(code, is_gate=is_gate)]
 
 
 def describe_abort(report: JobReport) -> str:

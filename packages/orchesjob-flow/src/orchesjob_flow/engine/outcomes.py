@@ -23,8 +23,24 @@ def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     finish_step(turn, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
 
+def passed(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+    """Let the command follow at once: the gate has answered 0 (rule 10.8).
+
+    It does as soon as nothing of the gate is alive (rule 5.8). In a run that is being ended nothing
+    follows, and the step ends with that.
+    """
+    close_attempt(turn, step, attempt, AttemptStatus.SUCCEEDED, None)
+    step.has_passed_gate = True
+    if turn.run.ending is None:
+        turn.record_step(step, status=StepStatus.PENDING, error=None)
+        await_attempt(turn, step)
+
+
 def skipped(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
-    """Skip the step: the exit code of its command is one of `skip_exit_codes` (rule 9.12)."""
+    """Skip the step: its command has exited with one of `skip_exit_codes`, or its gate with 1.
+
+    Rules 9.12 and 10.8.
+    """
     close_attempt(turn, step, attempt, AttemptStatus.SKIPPED, None)
     finish_step(turn, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
 
@@ -34,10 +50,12 @@ def failed(
 ) -> None:
     """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4).
 
-    With `retry_exit_codes` any other failure is final (rule 9.12).
+    With `retry_exit_codes` any other failure of the command is final (rule 9.12); the gate has
+    no such list, and is asked again (rule 10.8).
     """
-    retried = step.spec.retry_exit_codes
+    retried = () if attempt.row.is_gate else step.spec.retry_exit_codes
     close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
+    error = f"only_if: {error}" if attempt.row.is_gate else error
     turn.record_step(step, failures=step.row.failures + 1, error=error)
     if step.row.failures > step.row.max_retries or (retried and exit_code not in retried):
         finish_step(turn, step, StepStatus.FAILED, error, attempt.row.finished_at)
@@ -47,9 +65,10 @@ def failed(
 
 def foreign(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
     """Fail a step for good: somebody else's job has its attempt's key (rule 5.9)."""
+    command = step.spec.command_of(is_gate=attempt.row.is_gate)
     error = (
         f"orchesjob knows {attempt.attempt_key} as another command, {list(report.command)} "
-        f"and not {list(step.spec.command)}; use another run key or another orchesjob home"
+        f"and not {list(command)}; use another run key or another orchesjob home"
     )
     turn.record_attempt(attempt, job_id=None)
     step.foreign_numbers.add(attempt.row.number)

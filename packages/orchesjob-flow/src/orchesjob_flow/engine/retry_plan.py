@@ -85,6 +85,8 @@ def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) 
             yield f"step {step.id!r} was removed"
         elif step.id in kept and step.command != now[step.id].command:
             yield f"step {step.id!r} keeps its outcome, but its command was changed"
+        elif step.id in kept and step.only_if != now[step.id].only_if:
+            yield f"step {step.id!r} keeps its outcome, but its only_if was changed"
         elif step.id in kept and not outcome_holds(run, recorded[step.id], now[step.id]):
             yield f"step {step.id!r} keeps its outcome, but its exit codes were changed and deny it"
 
@@ -95,7 +97,7 @@ def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
     if attempt is None or attempt.job_id is None or not is_decisive(attempt, step):
         return True
     code = recorded_code(run, attempt)
-    return code is None or spec.outcome_of(code) == attempt.status
+    return code is None or spec.outcome_of(code, is_gate=attempt.is_gate) == attempt.status
 
 
 def is_decisive(attempt: Attempt, step: Step) -> bool:

@@ -14,6 +14,7 @@ from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
+    AttemptStatus,
     CancelRequest,
     Deadline,
     FlowStatus,
@@ -47,6 +48,13 @@ class RunStep:
     """Starts in a row that orchesjob never carried out."""
     foreign_numbers: set[int] = attrs.Factory(set)
     """Attempts under whose keys somebody else's job lies."""
+    has_passed_gate: bool = False
+    """Its gate has let it run since it was decided last; what may follow is the command alone."""
+
+    @property
+    def asks_gate(self) -> bool:
+        """Whether its next attempt is one at the gate (rule 10.8)."""
+        return bool(self.spec.only_if) and not self.has_passed_gate
 
 
 @attrs.define(eq=False)
@@ -97,6 +105,7 @@ class RunState:
             attempt = run.attempts.get(step.row.position)
             if attempt is not None:
                 step.last_running_mono = attempt.running_mono
+                step.has_passed_gate = has_passed_gate(step.row, attempt)
                 if attempt.status.is_open:
                     key = attempt_key(run.run_key, step.spec.id, attempt.number)
                     step.attempt = OpenAttempt(attempt, key)
@@ -221,6 +230,15 @@ class RunState:
     def open_attempts(self) -> Iterator[OpenAttempt]:
         """Yield the attempts whose outcome is not known yet."""
         return (step.attempt for step in self.steps if step.attempt is not None)
+
+
+def has_passed_gate(row: Step, latest: Attempt) -> bool:
+    """Tell from the latest attempt whether a step's gate has let it run (rule 10.8).
+
+    Where that is one at the command, it has. A `retry` has the gate asked again.
+    """
+    passed = latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate
+    return row.has_begun and passed
 
 
 def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:

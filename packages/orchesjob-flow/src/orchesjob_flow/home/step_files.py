@@ -13,7 +13,8 @@ from flow_store import Attempt, Run, reported_job
 class Choice(NamedTuple):
     """Whose output is asked for: one step's or all steps', the latest attempt's or a certain one's.
 
-    `tail` is how many of the last lines of each file are shown, or None for all.
+    The latest attempt is that of the step's command; one at its gate is shown by its number alone
+    (rule 10.8). `tail` is how many of the last lines of each file are shown, or None for all.
     """
 
     step: str | None
@@ -34,7 +35,8 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
     """Return the files that are asked for, in the order of the steps."""
     wanted: dict[int, Attempt] = {}
     for attempt in attempts:  # by step and number: the latest of a step comes last
-        if attempt.job is not None and choice.attempt in (None, attempt.number):
+        by_default = choice.attempt is None and not attempt.is_gate
+        if attempt.job is not None and (by_default or choice.attempt == attempt.number):
             wanted[attempt.position] = attempt
     files: dict[Source, Path] = {}
     for step in run.steps:

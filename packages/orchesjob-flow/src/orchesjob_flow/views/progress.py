@@ -16,6 +16,7 @@ from orchesjob_flow.errors import FlowError, Scarcity
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.views import terminal
+from orchesjob_flow.views.attempt_words import attempt_words
 from orchesjob_flow.views.finally_words import WORDS, steps_before_finally
 from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
 from orchesjob_flow.views.streams import hold_messages, warn, write_view
@@ -163,13 +164,14 @@ def transitions(run: Run) -> dict[Transition, str]:
     """Return all that has happened to a run, each with its description, from its history."""
     found = {}
     for attempt in run.history:
-        step, number = run.steps[attempt.position], attempt.number
+        step = run.steps[attempt.position]
+        name = attempt_words(attempt.number, is_gate=attempt.is_gate)
         is_found = was_found(run, attempt)
         # One that is STARTING may prove to have ended long ago.
         if attempt.status is not AttemptStatus.STARTING and not is_found:
-            found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING attempt {number}"
+            found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING {name}"
         if attempt.finished_at is not None:
-            what = f"attempt {number} {marked(attempt.status.value, is_found)}"
+            what = f"{name} {marked(attempt.status.value, is_found)}"
             found[Transition(attempt.finished_at, step.step_id, False)] = with_error(
                 what, attempt.error
             )

@@ -7,6 +7,7 @@ value of a condition, operand by operand, is the matter of `commands.explain`.
 from collections.abc import Iterable, Sequence
 
 from flow_store import Run, Step, StepStatus, was_found
+from orchesjob_flow.views.attempt_words import attempt_words, is_at_gate
 from orchesjob_flow.views.definition import shape_of
 from orchesjob_flow.views.text import clock_time
 
@@ -28,6 +29,7 @@ def reasons(run: Run) -> list[str]:
             step,
             [rows[name] for name in waits.get(step.step_id, ()) if name in rows],
             before if step.step_id in finally_ids and run.finally_after is None else (),
+            is_gate=is_at_gate(run, step),
         )
         + (f"; {FOUND}" if step.position in found else "")
         for step in run.steps
@@ -46,11 +48,14 @@ def found_steps(run: Run) -> set[int]:
     }
 
 
-def reason(step: Step, waits: Sequence[Step], before: Sequence[Step] = ()) -> str:
+def reason(
+    step: Step, waits: Sequence[Step], before: Sequence[Step] = (), *, is_gate: bool = False
+) -> str:
     """Say why a step is where it is, given the steps that it waits for.
 
     Where a `retry` has left it out, their statuses are not those that it was decided by (9.7). A
-    step of `finally` that is not decided waits for all those `before` it (rule 10.1).
+    step of `finally` that is not decided waits for all those `before` it (rule 10.1). `is_gate`
+    tells that its latest attempt is one at the gate (rule 10.8).
     """
     if before and step.status is StepStatus.PENDING:
         undone = [other for other in before if not other.status.is_terminal]
@@ -58,8 +63,8 @@ def reason(step: Step, waits: Sequence[Step], before: Sequence[Step] = ()) -> st
     retried = retried_without(step, waits)
     if retried:
         names = listed([other.step_id for other in retried])
-        return f"{reason_by_itself(step, ())}, before the retry of {names}"
-    return reason_by_itself(step, waits)
+        return f"{reason_by_itself(step, (), is_gate=is_gate)}, before the retry of {names}"
+    return reason_by_itself(step, waits, is_gate=is_gate)
 
 
 def retried_without(step: Step, waits: Sequence[Step]) -> list[Step]:
@@ -67,7 +72,7 @@ def retried_without(step: Step, waits: Sequence[Step]) -> list[Step]:
     return [other for other in waits if step.predates(other)]
 
 
-def reason_by_itself(step: Step, waits: Sequence[Step]) -> str:
+def reason_by_itself(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str:
     """Say why a step is where it is, as of its last decision."""
     match step.status:
         case StepStatus.PENDING:
@@ -75,9 +80,9 @@ def reason_by_itself(step: Step, waits: Sequence[Step]) -> str:
         case StepStatus.DELAYED:
             return reason_for_delay(step)
         case StepStatus.RUNNING:
-            return step.error or f"attempt {step.attempt_no} is running"
+            return step.error or f"{attempt_words(step.attempt_no, is_gate=is_gate)} is running"
         case StepStatus.SKIPPED:
-            return reason_to_skip(step, waits)
+            return reason_to_skip(step, waits, is_gate=is_gate)
         case StepStatus.SUCCEEDED:
             return f"attempt {step.attempt_no} succeeded"
         case _:
@@ -99,8 +104,10 @@ def reason_for_delay(step: Step) -> str:
     return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
 
 
-def reason_to_skip(step: Step, waits: Sequence[Step]) -> str:
-    """Say whether its condition skipped a step, or its command did (rule 9.12)."""
+def reason_to_skip(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str:
+    """Say whether its condition skipped a step, its gate, or its command (rules 9.12, 10.8)."""
+    if is_gate:
+        return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
     if step.has_begun:
         return f"attempt {step.attempt_no} ended with an exit code that skips the step"
     return f"its condition was false: {spell(waits)}" if waits else "its condition was false"

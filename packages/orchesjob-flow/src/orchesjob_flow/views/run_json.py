@@ -79,6 +79,7 @@ def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
     """Describe an attempt in the history of a step."""
     return {
         "number": attempt.number,
+        "only_if": attempt.is_gate,
         "run_key": key,
         "status": attempt.status.value,
         "started_at": attempt.started_at,

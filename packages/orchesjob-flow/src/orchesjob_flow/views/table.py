@@ -10,6 +10,7 @@ from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, r
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views import terminal
+from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.definition import in_order, is_in_finally
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.giving_up import when_and_why
@@ -153,7 +154,7 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
     return (
         step_cell(run, step),
         marked(step.status, colour=colour),
-        f"{step.attempt_no}/{step.max_retries}",
+        f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
         "-" if step.started_at is None else duration(step.started_at, ended, wall),
         job_status(run, attempt),
         visible(shown_key(run.run_key, step)),

@@ -1,0 +1,307 @@
+"""`only_if` is asked before a step's command, and decides whether that runs (rule 10.8)."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import errors, outcomes
+from support.flow import Flow
+from support.gate import Gate
+
+TELL = 'echo "$0 $ORCHESJOB_FLOW_STEP $ORCHESJOB_FLOW_ATTEMPT $WHERE"'
+
+
+def exits(code: int, say: str = ":") -> list[str]:
+    return ["sh", "-c", f"{say}; exit {code}"]
+
+
+def attempts(run: Any, step_id: str) -> list[tuple[bool, str, str | None]]:
+    """Return of each attempt at a step whether it was at the gate, and how and why it ended."""
+    (step,) = (step for step in run["steps"] if step["id"] == step_id)
+    return [(one["only_if"], one["status"], one["error"]) for one in step["attempts"]]
+
+
+def test_what_it_answers(each_flow: Flow) -> None:
+    """0 runs the step, 1 skips it, anything else fails it, and it is asked again as retries say."""
+    tidy = {"id": "tidy", "command": ["true"], "only_if": ["true"], "when": "after"}
+    finally_: dict[str, Any] = {"finally": [tidy]}
+    file = each_flow.write(
+        {"id": "yes", "command": ["true"], "only_if": ["true"]},
+        {"id": "no", "command": ["false"], "only_if": ["false"], "when": "yes"},
+        {"id": "bad", "command": ["true"], "only_if": exits(2), "retries": 1},
+        {"id": "none", "command": ["true"], "only_if": ["/no/such/program"]},
+        {"id": "unasked", "command": ["true"], "only_if": ["false"], "when": "bad"},
+        {"id": "after", "command": ["true"], "when": "yes && no.skipped && bad.failed"},
+        **finally_,
+    )
+    run = each_flow.start("k", file, code=1)
+    gone = "the command could not be started: not found or not executable"
+    assert errors(run) == [
+        ("yes", "SUCCEEDED", None),
+        ("no", "SKIPPED", None),
+        ("bad", "FAILED", "only_if: exit code 2"),
+        ("none", "FAILED", f"only_if: {gone}"),
+        ("unasked", "SKIPPED", None),
+        ("after", "SUCCEEDED", None),
+        ("tidy", "SUCCEEDED", None),
+    ]
+    passed = [(True, "SUCCEEDED", None), (False, "SUCCEEDED", None)]
+    assert attempts(run, "yes") == attempts(run, "tidy") == passed
+    assert attempts(run, "no") == [(True, "SKIPPED", None)]
+    assert attempts(run, "bad") == [(True, "FAILED", "exit code 2")] * 2
+    assert attempts(run, "unasked") == []
+    assert each_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
+    checks = each_flow.ask("doctor")["checks"]
+    assert checks[-1]["message"] == "9 of 9 attempts are as orchesjob says"
+
+
+def test_what_it_is_given(each_flow: Flow, tmp_path: Path) -> None:
+    """It has the variables, the files of variables, the directory and the names of the command."""
+    (tmp_path / "within").mkdir()
+    (tmp_path / "vars.env").write_text("WHERE=here\n", encoding="utf-8")
+    tell = f"{TELL} >>told"
+    file = each_flow.write(
+        {
+            "id": "a",
+            "command": ["sh", "-c", tell, "command"],
+            "only_if": ["sh", "-c", tell, "gate of ${{ RUN_KEY }}"],
+            "env_file": "vars.env",
+            "working_dir": "within",
+        }
+    )
+    each_flow.start("k", file)
+    told = (tmp_path / "within" / "told").read_text(encoding="utf-8")
+    assert told == "gate of k a 1 here\ncommand a 2 here\n"
+
+
+def test_a_failed_command_does_not_ask_again(each_flow: Flow) -> None:
+    """Gate and command share the retries; what the gate has answered holds for all of them."""
+    number = '[ "$ORCHESJOB_FLOW_ATTEMPT" = {} ]'
+    file = each_flow.write(
+        {
+            "id": "a",
+            "command": ["sh", "-c", number.format(4)],
+            "only_if": ["sh", "-c", f"{number.format(2)} || exit 9"],
+            "retries": 2,
+            "retry_exit_codes": [1],
+        }
+    )
+    assert attempts(each_flow.start("k", file), "a") == [
+        (True, "FAILED", "exit code 9"),
+        (True, "SUCCEEDED", None),
+        (False, "FAILED", "exit code 1"),
+        (False, "SUCCEEDED", None),
+    ]
+
+
+def test_a_timeout(each_flow: Flow) -> None:
+    """`timeout_sec` ends a gate that hangs; the error says whose time was over."""
+    file = each_flow.write(
+        {"id": "a", "command": ["true"], "only_if": ["sleep", "600"], "timeout_sec": 0.2}
+    )
+    run = each_flow.start("k", file, code=1)
+    assert errors(run) == [("a", "FAILED", "only_if: timed out after 0.2 s")]
+
+
+def test_a_cancel(each_flow: Flow, gate: Gate) -> None:
+    """A cancel ends a gate as it ends a command, and none follows (rule 5.6)."""
+    file = each_flow.write({"id": "a", "command": ["true"], "only_if": gate.command()})
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    run = each_flow.ask("cancel", "--run-key=k")
+    assert runner.wait() == 1
+    assert outcomes(run) == {"a": "CANCELLED"}
+    assert attempts(run, "a") == [(True, "CANCELLED", "flow cancelled")]
+
+
+@pytest.mark.parametrize("answer", ["true", "false"])
+def test_a_killed_runner(each_flow: Flow, gate: Gate, tmp_path: Path, answer: str) -> None:
+    """What asks the gate is a job: the next runner waits for its answer, and asks once (4.2)."""
+    log = shlex.quote(str(tmp_path / "log"))
+    asking = gate.command(f"echo asked >>{log}; {answer}")
+    file = each_flow.write({"id": "a", "command": ["true"], "only_if": asking})
+    each_flow.abandon(file, gate)
+    gate.let_through()
+    run = each_flow.start("k", file)
+    assert outcomes(run) == {"a": "SUCCEEDED" if answer == "true" else "SKIPPED"}
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "asked\n"
+
+
+def test_a_lost_database(each_flow: Flow, tmp_path: Path) -> None:
+    """Without its database the same `start` finds what gates have answered, and asks none (4.7)."""
+    log = tmp_path / "log"
+    say = f"echo $0 >>{shlex.quote(str(log))}"
+    file = each_flow.write(
+        {"id": "a", "command": ["sh", "-c", say, "a"], "only_if": ["sh", "-c", say, "a?"]},
+        {"id": "b", "command": ["true"], "only_if": ["sh", "-c", f"{say}; exit 1", "b?"]},
+    )
+    first = each_flow.start("k", file)
+    ran = log.read_text(encoding="utf-8")
+    for path in each_flow.home.glob("*.sqlite3*"):
+        path.unlink()
+    second = each_flow.start("k", file)
+    assert log.read_text(encoding="utf-8") == ran
+    assert sorted(ran.split()) == ["a", "a?", "b?"]
+    for step_id in ("a", "b"):
+        assert attempts(second, step_id) == attempts(first, step_id)
+
+
+def test_a_retry_asks_again(each_flow: Flow, tmp_path: Path) -> None:
+    """The command `retry` has the gate of a step that runs again asked again (rule 9.7)."""
+    flag = tmp_path / "flag"
+    flag.touch()
+    test = ["test", "-e", str(flag)]
+    file = each_flow.write(
+        {"id": "kept", "command": ["true"], "only_if": test},
+        {"id": "a", "command": ["false"], "only_if": test},
+    )
+    each_flow.start("k", file, code=1)
+    flag.unlink()
+    run = each_flow.ask("retry", "--run-key=k")
+    assert outcomes(run) == {"kept": "SUCCEEDED", "a": "SKIPPED"}
+    assert attempts(run, "a")[-1] == (True, "SKIPPED", None)
+    assert len(attempts(run, "kept")) == 2
+
+
+def test_a_retry_with_another_gate(flow: Flow) -> None:
+    """A step that keeps its outcome must keep its `only_if`, as its command (rule 9.7)."""
+    failing = {"id": "b", "command": ["false"]}
+    file = flow.write({"id": "a", "command": ["true"], "only_if": ["true"]}, failing)
+    flow.start("k", file, code=1)
+    other = flow.write({"id": "a", "command": ["true"], "only_if": ["false"]}, failing)
+    refused = flow.refusal("retry", "--run-key=k", f"--file={other}")
+    assert refused["conflicts"] == ["step 'a' keeps its outcome, but its only_if was changed"]
+    changed = flow.write(
+        {"id": "a", "command": ["true"], "only_if": ["true"]},
+        {"id": "b", "command": ["true"], "only_if": ["true"]},
+    )
+    assert attempts(flow.ask("retry", "--run-key=k", f"--file={changed}"), "b") == [
+        (False, "FAILED", "exit code 1"),
+        (True, "SUCCEEDED", None),
+        (False, "SUCCEEDED", None),
+    ]
+
+
+def test_a_command_where_the_gate_is_to_be_asked(each_flow: Flow) -> None:
+    """It is a job of somebody else, and no answer, even if it is the step's own (rule 5.9)."""
+    each_flow.orchesjob.start("k:a:1", "true", strict=True)
+    each_flow.orchesjob.await_end("k:a:1")
+    file = each_flow.write({"id": "a", "command": ["true"], "only_if": ["false"], "retries": 3})
+    step = each_flow.start("k", file, code=1)["steps"][0]
+    assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
+    assert "knows k:a:1 as another command, ['true'] and not ['false']" in step["error"]
+
+
+def test_doctor_knows_gates(flow: Flow) -> None:
+    """A recorded answer that orchesjob knows as another one is found (rule 9.11)."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"], "only_if": ["true"]}))
+    flow.orchesjob.plant("k:a:1", status="FAILED", exit_code=1)
+    found = [one["message"] for one in flow.ask("doctor", code=1)["checks"]]
+    assert "k:a:1 is SUCCEEDED here, and FAILED with exit code 1 at orchesjob" in found
+
+
+def shown(flow: Flow, *words: str) -> str:
+    """Call the command, which must be content, and return what it prints."""
+    finished = flow.run(*words)
+    assert finished.returncode == 0, finished
+    return finished.stdout
+
+
+@pytest.fixture
+def asked(flow: Flow) -> Flow:
+    """A run with a gate that has said yes, one that has said no, and one that has failed."""
+    file = flow.write(
+        {"id": "a", "command": ["echo", "ran"], "only_if": exits(0, "echo may run")},
+        {"id": "b", "command": ["echo", "ran"], "only_if": exits(1, "echo may not")},
+        {"id": "c", "command": ["echo", "ran"], "only_if": exits(3, "echo broken")},
+        {"id": "d", "command": ["echo", "ran"], "only_if": ["true"], "when": "b"},
+    )
+    flow.start("k", file, code=1)
+    return flow
+
+
+def test_explained(asked: Flow) -> None:
+    """`explain` says what the gate has answered, and in which attempt; `status` in short."""
+    a, b, c, d = asked.ask("explain", "--run-key=k", "--format=json")["steps"]
+    assert a["reason"] == "attempt 2 succeeded; its only_if said yes (attempt 1)"
+    assert b["reason"] == "its only_if said no: attempt 1 ended with exit code 1"
+    assert c["reason"] == "only_if: exit code 3"
+    assert d["reason"] == "`b` is false (b SKIPPED)"
+    answers = [step["only_if"]["answer"] for step in (a, b, c, d)]
+    assert answers == ["yes", "no", None, None]
+    assert d["only_if"] == {
+        "command": ["true"],
+        "attempt": None,
+        "status": None,
+        "answer": None,
+        "error": None,
+    }
+    assert (c["only_if"]["attempt"], c["only_if"]["status"]) == (1, "FAILED")
+    assert shown(asked, "explain", "--run-key=k", "--format=table", "b") == (
+        "b SKIPPED: its only_if said no: attempt 1 ended with exit code 1\n\n"
+        "  only_if sh -c 'echo may not; exit 1': no (attempt 1)\n"
+    )
+    assert shown(asked, "explain", "--run-key=k", "--format=table", "d").endswith(
+        "\n\n  false: b\n\n  only_if true: not asked yet\n"
+    )
+    reasons = [step["reason"] for step in asked.status("k")["steps"]]
+    assert reasons[1:3] == [b["reason"], c["reason"]]
+
+
+def test_its_output(asked: Flow) -> None:
+    """`logs` shows what the command has printed; what the gate has, by the attempt's number."""
+    assert shown(asked, "logs", "--run-key=k") == "a | ran\n"
+    assert shown(asked, "logs", "--run-key=k", "--attempt=1") == (
+        "a | may run\nb | may not\nc | broken\n"
+    )
+    error = asked.refusal("logs", "--run-key=k", "b")["error"]
+    assert error == (
+        "there is no output of step 'b': its only_if said no: attempt 1 ended with exit code 1; "
+        "--attempt 1 shows what its only_if has printed"
+    )
+
+
+def test_told_while_it_runs(flow: Flow, gate: Gate) -> None:
+    """The table, the reason and each line of progress say that an attempt is one at the gate."""
+    file = flow.write({"id": "a", "command": ["true"], "only_if": gate.command()})
+    runner = flow.spawn("start", "--progress=plain", "--run-key=k", file)
+    gate.await_arrival()
+    flow.await_job("k")
+    table = shown(flow, "status", "--run-key=k", "--format=table")
+    assert "a     > RUNNING  1/0 only_if  " in table
+    assert flow.status("k")["steps"][0]["reason"] == "attempt 1 (only_if) is running"
+    explained = flow.ask("explain", "--run-key=k", "a")["steps"][0]
+    assert explained["reason"] == "attempt 1 (only_if) is running"
+    gate.let_through()
+    lines = [line.split(maxsplit=1)[1] for line in runner.completed().stderr.splitlines()]
+    assert lines[:4] == [
+        "a RUNNING attempt 1 (only_if)",
+        "a attempt 1 (only_if) SUCCEEDED",
+        "a RUNNING attempt 2",
+        "a SUCCEEDED",
+    ]
+    assert "  2/0  " in shown(flow, "status", "--run-key=k", "--format=table")
+
+
+def test_what_a_failed_gate_has_printed(flow: Flow) -> None:
+    """When a run ends FAILED, the last lines of a gate that failed are told too (rule 9.14)."""
+    file = flow.write({"id": "a", "command": ["true"], "only_if": exits(3, "echo broken")})
+    said = flow.run("start", "--run-key=k", file).stderr
+    assert "a FAILED only_if: exit code 3, after it has printed:\na | broken\n" in said
+
+
+def test_drawn(flow: Flow) -> None:
+    """`graph` shows what is asked; what is too long is cut, and nothing of it is interpreted."""
+    file = flow.write(
+        {"id": "a", "command": ["true"], "only_if": ["test", "-e", '"x" <&']},
+        {"id": "b", "command": ["true"], "only_if": ["test", "x" * 100], "when": "a"},
+    )
+    text = shown(flow, "graph", file)
+    assert "1     a     at once, only if test -e '\"x\" <&'\n" in text
+    assert "2     b     when a, only if test xxx" in text
+    assert "x" * 60 not in text
+    drawn = shown(flow, "graph", "--format=mermaid", file)
+    assert "s0[\"a<br/>only if test -e '#quot;x#quot; #lt;#amp;'\"]" in drawn
+    assert "only if test -e '\\\"x\\\" <&'" in shown(flow, "graph", "--format=dot", file)
