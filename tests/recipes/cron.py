@@ -2,6 +2,7 @@
 
 import email
 import email.message
+import email.policy
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,10 +47,11 @@ class Cron:
             "-f",
         )
 
-    def mail(self) -> list[email.message.Message]:
+    def mail(self) -> list[email.message.EmailMessage]:
         """Return what has been mailed so far, the oldest first."""
         files = sorted(self.mails.glob("*.mail"), key=lambda file: file.stat().st_mtime)
-        return [email.message_from_bytes(file.read_bytes()) for file in files]
+        texts = [file.read_bytes() for file in files]
+        return [email.message_from_bytes(text, policy=email.policy.default) for text in texts]
 
     def await_true(self, condition: Callable[[], object]) -> None:
         """Poll until something is true that two looks of cron at its tables bring about."""
@@ -101,7 +103,7 @@ def test_a_foreground_start_fails(real_flow: Flow, cron: Callable[[str], Cron]) 
     (mail,) = running.mail()
     assert mail["Subject"].endswith("> nightly")
     (run,) = real_flow.ask("list")["runs"]
-    assert str(mail.get_payload()).splitlines() == [
+    assert mail.get_content().splitlines() == [
         f"run {run['run_key']} of flow f FAILED: 1 step failed: load",
         "load FAILED exit code 2, after it has printed:",
         "load | 120 orders",
@@ -120,3 +122,27 @@ def test_all_is_well(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
     assert (run["status"], running.mail()) == ("SUCCEEDED", [])
     (step,) = real_flow.status(run["run_key"])["steps"]
     assert len(step["attempts"]) == 1
+
+
+def test_a_runner_gives_up(real_flow: Flow, cron: Callable[[str], Cron]) -> None:
+    """Cron mails which run suffers from what, and goes on with it once that is mended (5.7)."""
+    path = real_flow.folder / "orchesjob"  # the first on cron's PATH
+    write_program(path, "#!/bin/sh\necho no such disk >&2\nexit 70\n")
+    file = real_flow.write({"id": "load", "command": ["true"]})
+    lines = command_lines(documented("## cron", language="crontab"), file)
+    running = cron(lines.replace("* orchesjob-flow", "* orchesjob-flow --patience=1"))
+
+    def mailed_by(line: str) -> str:
+        mails = [mail for mail in running.mail() if line in mail["Subject"]]
+        return "".join(mail.get_content() for mail in mails)
+
+    running.await_true(lambda: mailed_by("start --run-key"))
+    running.await_true(lambda: mailed_by("resume --all"))
+    (run,) = real_flow.ask("list")["runs"]
+    gave_up = f"gave up on run '{run['run_key']}': "
+    for line in ("start --run-key", "resume --all"):
+        assert gave_up in mailed_by(line)
+        assert "no such disk" in mailed_by(line)
+
+    write_program(path, f'#!/bin/sh\nexec {folder_of(real_flow)}/orchesjob "$@"\n')
+    running.await_true(lambda: real_flow.ask("list")["runs"][0]["status"] == "SUCCEEDED")
