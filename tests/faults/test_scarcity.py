@@ -1,9 +1,14 @@
-"""No memory, no threads, no descriptors: patience, then a sentence that names the cause (5.7)."""
+"""No memory, threads, descriptors or processes: patience, then a sentence that names the cause.
+
+Rule 5.7.
+"""
 
 import json
 import os
 import resource
+import secrets
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -149,3 +154,62 @@ def test_descriptors_that_do_not_come_back(flow: Flow, gate: Gate) -> None:
     assert error.startswith("gave up on run 'k': ")
     assert "Too many open files" in error
     assert flow.start("k", file)["status"] == "SUCCEEDED"
+
+
+@pytest.fixture
+def lone_user(flow: Flow) -> list[str]:
+    """Return what runs a command as a user without other processes: a limit counts them all.
+
+    The user has the folder of the test, and may enter those on the way to it. The bit lets the
+    question for permissions (`access`) be answered so too.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid() != 0:
+        pytest.skip("needs root and setpriv to become a user who has no other processes")
+    user = 2**31 + secrets.randbelow(2**20)
+    os.chown(flow.folder, user, user)
+    caps = "+dac_override,+dac_read_search"
+    return [
+        *(setpriv, f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+        *(f"--inh-caps={caps}", f"--ambient-caps={caps}", "--securebits=+no_setuid_fixup"),
+    ]
+
+
+def test_processes_from_the_beginning(flow: Flow, lone_user: list[str]) -> None:
+    """With however few processes: the run, or a sentence that names what is lacking."""
+    file = flow.write(TRUE)
+    causes = set()
+    for limit in range(1, 64, 2):
+        key = f"k{limit}"
+        words = ("--patience=0", "start", f"--run-key={key}", file)
+        line = shlex.join([*lone_user, flow.program, *words])
+        ended = flow.run("-c", f"ulimit -u {limit} && exec {line}", executable="/bin/bash")
+        if ended.returncode == 0:
+            break
+        if ended.returncode == 1:  # it was too little for orchesjob
+            assert "temporarily unavailable" not in ended.stdout, (limit, ended)
+            continue
+        assert (ended.returncode, ended.stdout) == (2, ""), (limit, ended)
+        causes.add(error_in(ended.stderr).partition(key)[2])
+    else:
+        pytest.fail("it was never enough")
+    assert causes
+    for cause in causes:
+        assert "no more threads are allowed" in cause or "temporarily unavailable" in cause, causes
+
+
+def test_processes_in_mid_run(flow: Flow, gate: Gate, lone_user: list[str]) -> None:
+    """Where no process can be begun for a while, a run waits for that, and goes on."""
+    file = flow.write({"id": "a", "command": gate.command()}, AFTER)
+    words = [*lone_user[1:], flow.program, "start", "--run-key=k", file]
+    runner = flow.spawn(*words, executable=lone_user[0])
+    gate.await_arrival()
+    flow.await_job("k")
+    limit = [*lone_user, "prlimit", f"--pid={runner.pid}"]
+    subprocess.run([*limit, "--nproc=1:"], check=True)
+    gate.let_through()
+    assert runner.stderr is not None
+    await_line(runner.stderr.fileno(), b"Resource temporarily unavailable")
+    subprocess.run([*limit, "--nproc=1000:"], check=True)
+    assert runner.wait() == 0
+    assert flow.status("k")["status"] == "SUCCEEDED"

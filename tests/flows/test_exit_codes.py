@@ -33,7 +33,10 @@ def test_what_a_code_means(each_flow: Flow) -> None:
         "four": ("SKIPPED", None),
         "zero": ("FAILED", "exit code 0"),
         "signal": ("FAILED", "killed by signal 1 (SIGHUP)"),
-        "missing": ("FAILED", "the command could not be started: not found or not executable"),
+        "missing": (
+            "FAILED",
+            "the command could not be started: not found, not executable, or no process left",
+        ),
         "after": ("SUCCEEDED", None),
     }
     assert [run["steps"][at]["attempts"][0]["status"] for at in (0, 1, 2)] == [

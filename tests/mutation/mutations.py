@@ -1173,6 +1173,13 @@ MUTATIONS = (
         "tests/faults/test_scarcity.py -m long -k memory_from",
     ),
     Mutation(
+        "a call for which no process could be begun fails the attempt",
+        f"{CLIENT}/call.py",
+        'return CallFailed(call, f"{executable} could not be started',
+        'return CallRefused(call, f"{executable} could not be started',
+        "tests/faults/test_scarcity.py -k processes_from",
+    ),
+    Mutation(
         "without descriptors, nobody seems to hold a lock",
         f"{SHELL}/home/locks.py",
         '            raise Scarcity(f"cannot open {path}", lack) from error\n        return None\n',

@@ -42,7 +42,7 @@ def test_exit_codes(status: str, code: int | None, counts: int | None) -> None:
         ({"exit_code": None}, "failed without an exit code"),
         (
             {"exit_code": -1, "target_pid": None},
-            "the command could not be started: not found or not executable",
+            "the command could not be started: not found, not executable, or no process left",
         ),
     ],
 )

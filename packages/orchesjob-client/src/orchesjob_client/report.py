@@ -128,7 +128,7 @@ class JobReport:
 
     @property
     def not_spawned(self) -> bool:
-        """Whether the command could not be started: not found or not executable."""
+        """Whether the command could not be started; orchesjob does not say why."""
         failed = self.known_status is JobStatus.FAILED
         return failed and self.exit_code == -1 and self.target_pid is None
 

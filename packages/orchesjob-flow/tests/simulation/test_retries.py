@@ -13,7 +13,11 @@ Make = Callable[..., StepSpec]
 FAILURES = [
     ("exit code", {"code": 3}, "exit code 3"),
     ("signal", {"code": -11}, "killed by signal 11 (SIGSEGV)"),
-    ("no such command", {"spawns": False}, "could not be started: not found or not executable"),
+    (
+        "no such command",
+        {"spawns": False},
+        "could not be started: not found, not executable, or no process left",
+    ),
     ("aborted", {"aborted_after": 0.5}, "aborted from outside this run"),
     ("lost", {"worker_lives": 0.5}, "outcome unknown: orchesjob lost the job"),
 ]
