@@ -34,6 +34,13 @@ OUTCOMES = {
         "unlock": OK,
         "alert": SKIP,
     },
+    "tests-with-server.yaml": {
+        "serve": OK,
+        "test-page": OK,
+        "test-missing-page": OK,
+        "stop": OK,
+        "show-log": OK,
+    },
     "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
     "branching-hello-failure-flow.yaml": {
         "A": NG,
@@ -130,6 +137,22 @@ def test_the_backup_tidies_up(flow: Flow) -> None:
     alert = next(step for step in run["steps"] if step["id"] == "alert")
     log = Path(alert["orchesjob_status"]["stdout_file"])
     assert log.read_text(encoding="utf-8") == "CANCELLED \n"
+
+
+def test_the_server_is_stopped(flow: Flow) -> None:
+    """Also where a test of it has been cancelled; its log is shown after that (rule 10.1)."""
+    text = (EXAMPLES / "tests-with-server.yaml").read_text(encoding="utf-8")
+    endless = text.replace("page = urllib", "import time; time.sleep(600)\n      page = urllib", 1)
+    (flow.folder / "server.yaml").write_text(endless, encoding="utf-8")
+    flow.ask("start", "-d", "--run-key=k", "server.yaml")
+    flow.await_status("k", lambda run: outcomes(run)["test-missing-page"] == OK)
+    pid = (flow.home / "runs" / "k.run" / "server.pid").read_text(encoding="utf-8").strip()
+    server = Path("/proc", pid)
+    assert server.exists()
+    run = flow.ask("cancel", "--run-key=k")
+    assert outcomes(run) == OUTCOMES["tests-with-server.yaml"] | {"test-page": "CANCELLED"}
+    flow.await_true(lambda: not server.exists())
+    assert '"GET /missing HTTP/1.1" 404' in flow.run("logs", "--run-key=k", "show-log").stdout
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
