@@ -1,6 +1,7 @@
 """The example flows that are shipped, run from the folder in which they are shipped."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,14 @@ OUTCOMES = {
         "copy": SKIP,
         "clean": OK,
         "unlock": OK,
+        "alert": SKIP,
+    },
+    "refresh-blocklist.yaml": {
+        "fetch": OK,
+        "check": OK,
+        "install": OK,
+        "reload": OK,
+        "put-back": SKIP,
         "alert": SKIP,
     },
     "tests-with-server.yaml": {
@@ -137,6 +146,25 @@ def test_the_backup_tidies_up(flow: Flow) -> None:
     alert = next(step for step in run["steps"] if step["id"] == "alert")
     log = Path(alert["orchesjob_status"]["stdout_file"])
     assert log.read_text(encoding="utf-8") == "CANCELLED \n"
+
+
+def test_the_list_is_refreshed_when_it_is_old(flow: Flow) -> None:
+    """A young one is left alone; where the service refuses a new one, the old is back (10.8)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    file, blocklist = "examples/refresh-blocklist.yaml", flow.folder / "blocklist.txt"
+    assert flow.start("first", file)["status"] == OK
+    fetched = blocklist.read_text(encoding="utf-8")
+    assert set(outcomes(flow.start("again", file)).values()) == {SKIP}
+    blocklist.write_text("10.0.0.0/8\n", encoding="utf-8")
+    os.utime(blocklist, (0, 0))
+    flow.environ["RELOAD"] = "false"
+    run = flow.start("refused", file, code=1)
+    assert outcomes(run) == OUTCOMES["refresh-blocklist.yaml"] | {
+        "reload": NG,
+        "put-back": OK,
+        "alert": OK,
+    }
+    assert blocklist.read_text(encoding="utf-8") == "10.0.0.0/8\n" != fetched
 
 
 def test_the_server_is_stopped(flow: Flow) -> None:
