@@ -24,6 +24,8 @@ RUN_KEYS = [
     "finally_after",
     "parent",
     "gave_up",
+    "group",
+    "waits_for_group",
     "orchesjob_home",
     "steps",
     "runner",

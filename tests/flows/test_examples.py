@@ -50,6 +50,7 @@ OUTCOMES = {
         "stop": OK,
         "show-log": OK,
     },
+    "night-batch.yaml": {"open": OK, "batch": OK, "close": OK},
     "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
     "branching-hello-failure-flow.yaml": {
         "A": NG,
@@ -121,6 +122,21 @@ def test_the_report(flow: Flow) -> None:
     said = [log.read_text(encoding="utf-8") for log in logs]
     assert said == ["", "240 orders\n", "3 days are complete\n", ""]
     assert not (flow.folder / "orders.txt").exists()
+
+
+def test_nights_overlap(flow: Flow) -> None:
+    """A night that comes while the last one is under way waits for its end (rule 10.7)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    file, log = "examples/night-batch.yaml", flow.folder / "nights.log"
+    flow.ask("start", "-d", "--run-key=night-1", "--env=BATCH_SEC=600", file)
+    flow.await_true(log.exists)
+    assert flow.ask("start", "-d", "--run-key=night-2", file)["waits_for_group"] == {
+        "held_by": "night-1",
+        "behind": [],
+    }
+    flow.ask("cancel", "--run-key=night-1")
+    assert flow.ask("wait", "--run-key=night-2")["status"] == OK
+    assert log.read_text().splitlines() == ["night-1 begins", "night-2 begins", "night-2 ends"]
 
 
 def test_the_backup_tidies_up(flow: Flow) -> None:

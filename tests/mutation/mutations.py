@@ -852,12 +852,12 @@ MUTATIONS = (
     ),
     Mutation(
         "a request in the middle of a look is missed",
-        f"{SHELL}/runner/loop.py",
+        f"{SHELL}/runner/lookout.py",
         "            version = self._store.data_version()\n"
-        "            if version == self._seen_version:\n"
+        "            if version == self._seen_version and not (run.is_waiting and self._is_free):\n"
         "                return\n"
-        "            request = self._store.cancel_request(self.run.run_key)\n",
-        "            request = self._store.cancel_request(self.run.run_key)\n"
+        "            request = self._store.cancel_request(run.run_key)\n",
+        "            request = self._store.cancel_request(run.run_key)\n"
         "            version = self._store.data_version()\n"
         "            if version == self._seen_version:\n"
         "                return\n",
@@ -1609,5 +1609,119 @@ MUTATIONS = (
         "choice.attempt is None and not attempt.is_gate",
         "choice.attempt is None",
         "tests/flows/test_only_if.py -k its_output",
+    ),
+    Mutation(
+        "a run begins beside another one of its group",
+        f"{STORE}/groups.py",
+        "    if queue.holder is not None:\n        raise",
+        "    if queue.holder is None:\n        raise",
+        "packages/flow-store/tests/test_groups.py",
+    ),
+    Mutation(
+        "who comes later begins first",
+        f"{STORE}/groups.py",
+        "        if key not in passes:\n",
+        "        if key in passes:\n",
+        "packages/flow-store/tests/test_groups.py",
+    ),
+    Mutation(
+        "two runs of a group can be under way in the file",
+        f"{STORE}/schema.py",
+        "CREATE UNIQUE INDEX one_run_of_a_group",
+        "CREATE INDEX one_run_of_a_group",
+        "packages/flow-store/tests/test_groups.py -k excludes",
+    ),
+    Mutation(
+        "a run that comes takes the place of another one",
+        f"{STORE}/sql.py",
+        "coalesce(max(group_place), 0) + 1",
+        "coalesce(max(group_place), 0)",
+        "packages/flow-store/tests/test_groups.py",
+    ),
+    Mutation(
+        "a run that waits begins although it is to be cancelled",
+        f"{STORE}/run_writer.py",
+        "        if guard.cancel is not None:\n"
+        "            raise CancelRequested(self._run_key, guard.cancel)\n"
+        "        refuse_taken",
+        "        refuse_taken",
+        "packages/flow-store/tests/test_groups.py -k cancel",
+    ),
+    Mutation(
+        "a run waits for the one that it is inside",
+        f"{STORE}/groups.py",
+        "    for (holder,) in outer[:1]:",
+        "    for (holder,) in outer[:0]:",
+        "packages/flow-store/tests/test_groups.py -k inside",
+    ),
+    Mutation(
+        "a run of a group begins without a look at the others",
+        f"{ENGINE}/update.py",
+        "turn.run.status is FlowStatus.PENDING and not turn.run.is_waiting",
+        "turn.run.status is FlowStatus.PENDING",
+        "packages/orchesjob-flow/tests/simulation/test_groups.py",
+    ),
+    Mutation(
+        "a run overtakes one that has a runner",
+        f"{ENGINE}/beginning.py",
+        "if queue.holder is None and not event.with_runner:",
+        "if queue.holder is None:",
+        "packages/orchesjob-flow/tests/engine/test_beginning.py",
+    ),
+    Mutation(
+        "a run that waits without a runner blocks the others",
+        f"{ENGINE}/beginning.py",
+        "        turn.decision.changes.passes = frozenset(queue.waiting)\n",
+        "",
+        "packages/orchesjob-flow/tests/engine/test_beginning.py",
+    ),
+    Mutation(
+        "`finally` of a run that is cancelled while it waits stays open",
+        f"{ENGINE}/ending.py",
+        "    for step in turn.run.steps:\n        if not step.row.status.is_terminal:",
+        "    for step in turn.run.under_way:\n        if not step.row.status.is_terminal:",
+        "packages/orchesjob-flow/tests/engine/test_beginning.py",
+    ),
+    Mutation(
+        "the time of a flow does not pass after it has waited",
+        f"{ENGINE}/beginning.py",
+        "        begin_run(turn)\n        ending.await_deadline(turn)\n",
+        "        begin_run(turn)\n",
+        "packages/orchesjob-flow/tests/engine/test_beginning.py",
+    ),
+    Mutation(
+        "a beginning that was refused is believed",
+        f"{SHELL}/runner/loop.py",
+        "            self.run = RunState.load(self.run.flow, self._unbegun, self.run.limits)\n",
+        "",
+        "packages/orchesjob-flow/tests/simulation/test_groups.py -k between",
+    ),
+    Mutation(
+        "a run that waits does not see that the runner of another is gone",
+        f"{SHELL}/runner/lookout.py",
+        "version == self._seen_version and not (run.is_waiting and self._is_free)",
+        "version == self._seen_version",
+        "packages/orchesjob-flow/tests/runner/test_lookout.py",
+    ),
+    Mutation(
+        "a run waits although the database is gone",
+        f"{SHELL}/runner/lookout.py",
+        "            self.refuse_another_file(run.run_key)  # no commit is near that would\n",
+        "            pass\n",
+        "packages/orchesjob-flow/tests/runner/test_lookout.py",
+    ),
+    Mutation(
+        "a run that will wait is recorded before it has a runner",
+        f"{SHELL}/commands/start.py",
+        "handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None",
+        "None",
+        "packages/orchesjob-flow/tests/commands/test_joining.py",
+    ),
+    Mutation(
+        "a run that does not wait is kept from beginning by one without a runner",
+        f"{SHELL}/commands/joining.py",
+        "if not has_runner(handle._replace(run_key=key))",
+        "if has_runner(handle._replace(run_key=key))",
+        "tests/flows/test_groups.py -k block_nobody",
     ),
 )

@@ -38,6 +38,7 @@ ENGINE_MAY_IMPORT = {
     *("flow_spec.EnvFile", "flow_spec.FlowSpec", "flow_spec.StepSpec", "flow_spec.holds"),
     *("flow_store.Attempt", "flow_store.AttemptStatus", "flow_store.CancelRequest"),
     *("flow_store.Changes", "flow_store.Deadline", "flow_store.FlowStatus", "flow_store.Run"),
+    *("flow_store.GroupPlace", "flow_store.Queue"),
     *("flow_store.Reopening", "flow_store.RunHeader"),
     *("flow_store.DamagedRecord", "flow_store.Outcome", "flow_store.reported_job"),
     *("flow_store.Step", "flow_store.StepStatus"),

@@ -51,6 +51,8 @@ def test_summary(three: FlowStore) -> None:
         parent=None,
         finally_after=None,
         gave_up=None,
+        group=None,
+        queue=None,
         steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
     )
     assert new.cancel == CancelRequest(500.0, None)

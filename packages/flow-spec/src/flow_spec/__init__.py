@@ -4,6 +4,7 @@ Public names only; the modules behind them are private to the package.
 """
 
 from flow_spec.comparison import differences
+from flow_spec.concurrency import Concurrency, OnConflict
 from flow_spec.env_file import parse_env_file
 from flow_spec.environment import EnvFile, flaw_of_setting
 from flow_spec.errors import (
@@ -25,11 +26,13 @@ from flow_spec.step import StepSpec
 __all__ = [
     "BUILT_IN",
     "PREDICATES",
+    "Concurrency",
     "EnvFile",
     "EnvFileError",
     "FlowFileError",
     "FlowSpec",
     "FlowSpecError",
+    "OnConflict",
     "Problem",
     "StepSpec",
     "StoredFlowError",

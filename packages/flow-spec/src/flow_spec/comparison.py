@@ -20,7 +20,9 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
     Descriptions, the order of the steps, the spelling of a condition and defaults that are written
     out make no difference. Rule 4.4.
     """
-    sentences = list(_field_differences(old, new, besides={STEPS, FINALLY}))
+    sentences = list(_field_differences(old, new, besides={STEPS, FINALLY, "concurrency"}))
+    sentences += _changes("concurrency.group", old.group, new.group)
+    sentences += _changes("concurrency.on_conflict", _on_conflict(old), _on_conflict(new))
     before = {step.id: step for step in old.all_steps}
     after = {step.id: step for step in new.all_steps}
     for step_id, step in before.items():
@@ -33,6 +35,10 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
             sentences.append(f"step {quoted(step_id)} was removed")
     sentences += [f"step {quoted(step_id)} was added" for step_id in after if step_id not in before]
     return tuple(sentences)
+
+
+def _on_conflict(flow: FlowSpec) -> str | None:
+    return None if flow.concurrency is None else flow.concurrency.on_conflict.value
 
 
 def _step_differences(old: StepSpec, new: StepSpec) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Self
 
 import attrs
 
+from flow_spec.concurrency import CONCURRENCY, Concurrency
 from flow_spec.containers import ENV_FILES, ListOf, Variables
 from flow_spec.declaration import declared
 from flow_spec.defaults import FINALLY_STEP, STEP, FlowRecord
@@ -69,6 +70,13 @@ class FlowSpec:
         ["common.env", "secrets.env"],
         default=(),
     )
+    concurrency: Concurrency | None = declared(
+        CONCURRENCY,
+        "Let only one run of a group be under way at a time.",
+        {"on_conflict": "wait"},
+        {"group": "warehouse", "on_conflict": "skip"},
+        default=None,
+    )
     finally_: tuple[StepSpec, ...] = declared(
         ListOf(
             FINALLY_STEP,
@@ -83,6 +91,11 @@ class FlowSpec:
 
     fills: tuple[str, ...] = ()
     """The fields of the flow itself whose words hold names (rule 10.2)."""
+
+    @property
+    def group(self) -> str | None:
+        """The name of the group of which one run is under way at a time, if there is one (10.7)."""
+        return None if self.concurrency is None else self.concurrency.group or self.flow_id
 
     @property
     def all_steps(self) -> tuple[StepSpec, ...]:

@@ -8,6 +8,7 @@ identity: nobody compares them, and every start of a program would pay for gener
 
 import re
 from abc import ABC, abstractmethod
+from enum import StrEnum
 from textwrap import dedent
 from typing import Any
 
@@ -141,6 +142,25 @@ class Word(FilledText):
 
     def _flaw(self, text: str) -> str | None:
         return flaw_of_word(text, LONGEST_WORD - self.beside)
+
+
+@attrs.frozen(eq=False)
+class OneOf(Text):
+    """One of the words of an enumeration, in their own spelling only."""
+
+    words: type[StrEnum]
+
+    def schema(self) -> Schema:
+        """List the words."""
+        return {"type": "string", "enum": [word.value for word in self.words]}
+
+    def _read(self, node: Node, path: Path, reading: Reading) -> StrEnum | None:
+        text = super()._read(node, path, reading)
+        known = [word.value for word in self.words]
+        if text is not None and text not in known:
+            reading.add(messages.unknown_word(text, known, reading.speller), path, node)
+            return None
+        return None if text is None else self.words(text)
 
 
 @attrs.frozen(eq=False)

@@ -128,6 +128,13 @@ def unknown_key(name: str, known: Collection[str], noun: str, speller: Speller) 
     return f"unknown key; {fix}"
 
 
+def unknown_word(word: str, known: Sequence[str], speller: Speller) -> str:
+    """Say that a text is none of the words that a field knows, and what was probably meant."""
+    meant = speller.closest(word, known)
+    fix = f"; did you mean {quoted(meant)}?" if meant else f", got {quoted(word)}"
+    return f"must be {', '.join(known[:-1])} or {known[-1]}{fix}"
+
+
 def wrong_merge(value: Node) -> str:
     """Say that a merge key has a value of which nothing can be merged."""
     if value.tag is not None:

@@ -4,10 +4,12 @@
 what runs next: a run's definition is opaque text to it.
 """
 
-from flow_store.changes import Changes, Reopening, RunHeader
+from flow_store.changes import Changes, Joining, Reopening, RunHeader
 from flow_store.errors import (
     CancelRequested,
     DamagedRecord,
+    GroupTaken,
+    InsideItsGroup,
     NotRecorded,
     NotTerminal,
     RunTakenOver,
@@ -25,8 +27,10 @@ from flow_store.records import (
     CancelRequest,
     Deadline,
     GivenUp,
+    GroupPlace,
     Parent,
     PastAttempt,
+    Queue,
     Run,
     RunSummary,
     Step,
@@ -46,11 +50,16 @@ __all__ = [
     "FlowStatus",
     "FlowStore",
     "GivenUp",
+    "GroupPlace",
+    "GroupTaken",
+    "InsideItsGroup",
+    "Joining",
     "NotRecorded",
     "NotTerminal",
     "Outcome",
     "Parent",
     "PastAttempt",
+    "Queue",
     "Reopening",
     "Run",
     "RunHeader",

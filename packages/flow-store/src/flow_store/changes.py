@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from flow_store.records import Attempt, CancelRequest, Deadline, ForeignText, Step
+from flow_store.records import Attempt, CancelRequest, Deadline, ForeignText, GroupPlace, Step
 from flow_store.statuses import FlowStatus, Outcome
 
 
@@ -15,6 +15,12 @@ class RunGuard(NamedTuple):
     status: FlowStatus
     cancel: CancelRequest | None
     finally_after: Outcome | None
+    group: GroupPlace | None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the run waits for its group (rule 10.7)."""
+        return self.status is FlowStatus.PENDING and self.group is not None
 
     @property
     def forbids_starts(self) -> CancelRequest | None:
@@ -37,6 +43,20 @@ class RunHeader(NamedTuple):
     finally_after: Outcome | None = None
 
 
+class Joining(NamedTuple):
+    """How a run that is recorded, or opened again, joins its group (rule 10.7).
+
+    It waits for its turn there; but with `begins` it begins at once, in the same transaction, or
+    nothing is recorded. `passes` are runs that wait and that no process advances: they are before
+    nobody. `inside` is the run of whose step that process is a part which asks for this.
+    """
+
+    group: str
+    begins: RunHeader | None = None
+    passes: frozenset[str] = frozenset()
+    inside: str | None = None
+
+
 class Reopening(NamedTuple):
     """How a run that has ended is opened again.
 
@@ -54,10 +74,11 @@ class Reopening(NamedTuple):
 class Changes:  # noqa: PLW1641 - it grows
     """What one event changes in a run, to be written in one transaction.
 
-    `steps` is keyed by position, `attempts` by position and number.
+    `steps` is keyed by position, `attempts` by position and number. Where the run begins, `passes`
+    are the runs that wait for its group and that no process advances (rule 10.7).
     """
 
-    __slots__ = ("attempts", "header", "steps")
+    __slots__ = ("attempts", "header", "passes", "steps")
 
     def __init__(
         self,
@@ -69,6 +90,7 @@ class Changes:  # noqa: PLW1641 - it grows
         self.header = header
         self.steps = {} if steps is None else steps
         self.attempts = {} if attempts is None else attempts
+        self.passes: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

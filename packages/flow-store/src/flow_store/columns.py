@@ -171,8 +171,8 @@ _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], An
 """How to read and to write the values of a type."""
 
 GUARD = Columns(RunGuard)
-RUN = Columns(Run, without=("steps", "attempts", "history"))
-SUMMARY = Columns(RunSummary, without=("steps",))
+RUN = Columns(Run, without=("steps", "attempts", "history", "queue"))
+SUMMARY = Columns(RunSummary, without=("steps", "queue"))
 HEADER = Columns(RunHeader)
 STEP = Columns(Step)
 NEW_STEP = Columns(Step, without=Step._field_defaults.keys() - {"retry_no"})  # the rest is NULL

@@ -170,6 +170,52 @@ class CancelRequested(StoreError, RuntimeError):
         return f"run {self.run_key!r} is to be cancelled: no further step starts"
 
 
+class GroupTaken(StoreError, RuntimeError):
+    """A run was to begin while another one of its group is before it; nothing was written (10.7).
+
+    `by` is that run; it is under way, or waits and came earlier.
+
+    Attributes:
+        details: What a script may want to know.
+    """
+
+    def __init__(self, run_key: str, group: str, by: str, *, is_under_way: bool) -> None:
+        """Keep the run, its group, and who is before it."""
+        super().__init__(run_key, group, by)
+        self.run_key = run_key
+        self.group = group
+        self.by = by
+        self.is_under_way = is_under_way
+        self.details = {"held_by": by}
+
+    def __str__(self) -> str:
+        """Name the group, who is before the run, and the remedy."""
+        does = "is under way" if self.is_under_way else "waits for it and came earlier"
+        return (
+            f"run {self.run_key!r} cannot begin: run {self.by!r} of its concurrency group "
+            f"{self.group!r} {does}; start it again when that one has ended, or `cancel` that one"
+        )
+
+
+class InsideItsGroup(StoreError, RuntimeError):
+    """A run was to wait for the run inside which it was started; nothing was written (10.7)."""
+
+    def __init__(self, run_key: str, group: str, outer: str) -> None:
+        """Keep the run, its group, and the outer run, which holds that."""
+        super().__init__(run_key, group, outer)
+        self.run_key = run_key
+        self.group = group
+        self.outer = outer
+
+    def __str__(self) -> str:
+        """Name the outer run and the remedy."""
+        return (
+            f"run {self.run_key!r} would wait for ever: a step of run {self.outer!r} starts it, "
+            f"which is under way in the same concurrency group {self.group!r}; give the inner flow "
+            "another group, or none"
+        )
+
+
 class RunTakenOver(StoreError, RuntimeError):
     """Another process changed the run after it was loaded; nothing was written (rule 4.5)."""
 

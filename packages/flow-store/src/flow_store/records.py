@@ -58,6 +58,26 @@ class Parent(NamedTuple):
     attempt_no: int
 
 
+class GroupPlace(NamedTuple):
+    """A group of which one run is under way at a time, and the place of a run in it (rule 10.7).
+
+    Whoever has come later has a greater place than all that had not ended then.
+    """
+
+    name: str
+    place: int
+
+
+class Queue(NamedTuple):
+    """Who is before a run that waits for its group, by run keys (rule 10.7).
+
+    `holder` is under way, if one is; the others wait, and came earlier, the first one first.
+    """
+
+    holder: str | None
+    waiting: tuple[str, ...]
+
+
 class Attempt(NamedTuple):
     """One attempt at a step, recorded before its job is started.
 
@@ -151,7 +171,8 @@ class Run(NamedTuple):
     `finally_after` is how its steps have ended; None before that, and where there is no `finally`
     to begin (rule 10.1). `gave_up` is set from when a runner gives up until another one goes on
     with the run (rule 5.7). `flow_dir` is the folder of its flow file (rule 10.2); None if an older
-    version recorded the run.
+    version recorded the run. `group` is set if no other run of it may be under way meanwhile, and
+    `queue` as long as the run waits for it (rule 10.7).
     """
 
     run_key: str
@@ -173,6 +194,8 @@ class Run(NamedTuple):
     finally_after: Outcome | None = None
     gave_up: GivenUp | None = None
     flow_dir: SystemPath | None = None
+    group: GroupPlace | None = None
+    queue: Queue | None = None
 
 
 class RunSummary(NamedTuple):
@@ -189,6 +212,8 @@ class RunSummary(NamedTuple):
     parent: Parent | None
     finally_after: Outcome | None
     gave_up: GivenUp | None
+    group: GroupPlace | None
+    queue: Queue | None
     steps: Mapping[StepStatus, int]
 
     @property

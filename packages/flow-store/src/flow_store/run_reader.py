@@ -11,7 +11,8 @@ from flow_store.changes import RunGuard
 from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, STEP, SUMMARY
 from flow_store.database import Database
 from flow_store.errors import StoreBroken
-from flow_store.records import Attempt, CancelRequest, Run, RunSummary
+from flow_store.groups import LAST, read_queue
+from flow_store.records import Attempt, CancelRequest, GroupPlace, Queue, Run, RunSummary
 from flow_store.statuses import FlowStatus, StepStatus
 
 
@@ -41,13 +42,17 @@ class RunReader:
             steps = self._database.query(sql.SELECT_STEPS, (run_id,))
             attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
             history = self._database.query(sql.SELECT_HISTORY, (run_id,))
+            with self._readable():
+                fields = RUN.fields(row)
+            queue = self._queue_before(run_key, fields["status"], fields["group"])
         with self._readable():
             latest = map(ATTEMPT.record, attempts)
             return Run(
-                **RUN.fields(row),
+                **fields,
                 steps=tuple(map(STEP.record, steps)),
                 attempts={attempt.position: attempt for attempt in latest},
                 history=tuple(map(PAST_ATTEMPT.record, history)),
+                queue=queue,
             )
 
     def runs(
@@ -73,13 +78,18 @@ class RunReader:
         with self._database.transaction("DEFERRED"):
             found = self._database.query(query, (*values, -1 if limit is None else limit))
             counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
-        with self._readable():
+            with self._readable():
+                records = [
+                    RunSummary(
+                        **SUMMARY.fields(row[1:]),
+                        steps={StepStatus(status): count for status, count in steps},
+                        queue=None,
+                    )
+                    for row, steps in zip(found, counts, strict=True)
+                ]
             return tuple(
-                RunSummary(
-                    **SUMMARY.fields(row[1:]),
-                    steps={StepStatus(status): count for status, count in steps},
-                )
-                for row, steps in zip(found, counts, strict=True)
+                run._replace(queue=self._queue_before(run.run_key, run.status, run.group))
+                for run in records
             )
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:
@@ -100,6 +110,15 @@ class RunReader:
         guard = self._guard(run_key)
         return None if guard is None else guard.cancel
 
+    def queue(self, run_key: str) -> Queue | None:
+        """Tell who is before a run that waits for its group; None for any other (rule 10.7)."""
+        guard = self._guard(run_key)
+        return None if guard is None else self._queue_before(run_key, guard.status, guard.group)
+
+    def queue_of_group(self, group: str) -> Queue:
+        """Tell who is before a run that joined a group now (rule 10.7)."""
+        return read_queue(self._database, "", GroupPlace(group, LAST))
+
     def data_version(self) -> int:
         """Return a number that differs from the last one if another connection has committed."""
         ((version,),) = self._database.query("PRAGMA data_version")
@@ -113,6 +132,13 @@ class RunReader:
     def is_same_file(self) -> bool:
         """Whether the path still names the file that is open."""
         return self._database.is_same_file()
+
+    def _queue_before(
+        self, run_key: str, status: FlowStatus, group: GroupPlace | None
+    ) -> Queue | None:
+        if group is None or status is not FlowStatus.PENDING:
+            return None
+        return read_queue(self._database, run_key, group)
 
     def _guard(self, run_key: str) -> RunGuard | None:
         found = self._database.query(sql.SELECT_GUARD, (run_key,))

@@ -8,7 +8,7 @@ never overwritten, and nothing starts in a run that is to be cancelled. The tran
 from collections.abc import Sequence
 
 from flow_store import sql
-from flow_store.changes import Changes, Reopening, RunHeader
+from flow_store.changes import Changes, Joining, Reopening, RunHeader
 from flow_store.columns import (
     ATTEMPT,
     GIVEN_UP,
@@ -27,6 +27,7 @@ from flow_store.errors import (
     RunTakenOver,
     TerminalStatus,
 )
+from flow_store.groups import join, refuse_taken
 from flow_store.records import Attempt, GivenUp, Step
 from flow_store.statuses import AttemptStatus, FlowStatus
 
@@ -57,13 +58,16 @@ class RunWriter:
         Raises:
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
             CancelRequested: An attempt would start although the run is to be cancelled (rule 5.6),
-                and is none of `finally`, or these are to be ended too (rule 10.1).
+                and is none of `finally`, or these are to be ended too (rule 10.1); or it would
+                begin after it has waited for its group (rule 10.7).
+            GroupTaken: It would begin while another one of its group is before it (rule 10.7).
             NotRecorded: There is no such step at that position.
         """
         guard, run_id = self._guard, self._guard.id
         if guard.status.is_terminal:
             raise TerminalStatus(self._run_key)
         if changes.header is not None:
+            self._guard_beginning(changes)
             guard = guard._replace(finally_after=changes.header.finally_after)
         request = guard.forbids_starts
         if request is not None and any(map(would_start, changes.attempts.values())):
@@ -88,25 +92,41 @@ class RunWriter:
             raise TerminalStatus(self._run_key)
         self._write_giving_up(given_up)
 
-    def reopen(self, reopening: Reopening) -> None:
+    def reopen(self, reopening: Reopening, joining: Joining | None) -> None:
         """Open the run again, and write its next revision.
 
         Raises:
             NotTerminal: It has not ended.
+            GroupTaken, InsideItsGroup: It cannot join its group (rule 10.7).
         """
         run_id = self._guard.id
         if not self._guard.status.is_terminal:
             raise NotTerminal(self._run_key)
-        header = HEADER.values(RunHeader(FlowStatus.PENDING))
+        header = RunHeader(FlowStatus.PENDING)
+        group: tuple[str | None, int | None] = (None, None)
+        if joining is not None:
+            header = joining.begins or header
+            group = join(self._database, self._run_key, joining)
         flow_dir = None if reopening.flow_dir is None else path_bytes(reopening.flow_dir)
-        replaced = (reopening.definition, flow_dir)
-        self._database.change(sql.REOPEN_RUN, (*header, *replaced, run_id))
+        replaced = (reopening.definition, flow_dir, *group)
+        self._database.change(sql.REOPEN_RUN, (*HEADER.values(header), *replaced, run_id))
         ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
         for position, retries in reopening.resets.items():
             reset = STEP_RESET.values(Step.waiting(position, "", retries, retry_no))  # no new name
             self._database.change(sql.RESET_STEP, (*reset, run_id, position))
         ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
+
+    def _guard_beginning(self, changes: Changes) -> None:
+        """Let a run that waits begin only if nobody is before it, and not once it is cancelled."""
+        guard, header = self._guard, changes.header
+        if guard.group is None or not guard.is_waiting:
+            return
+        if header is None or header.status is not FlowStatus.RUNNING:
+            return
+        if guard.cancel is not None:
+            raise CancelRequested(self._run_key, guard.cancel)
+        refuse_taken(self._database, self._run_key, guard.group, changes.passes)
 
     def _write_giving_up(self, given_up: GivenUp | None) -> None:
         values = (None, None) if given_up is None else GIVEN_UP.values(given_up)

@@ -106,6 +106,13 @@ MIGRATIONS = (
     """,
     "ALTER TABLE runs ADD COLUMN flow_dir BLOB;",
     "ALTER TABLE attempts ADD COLUMN is_gate INTEGER;",
+    """
+    ALTER TABLE runs ADD COLUMN group_name TEXT;
+    ALTER TABLE runs ADD COLUMN group_place INTEGER;
+    CREATE UNIQUE INDEX one_run_of_a_group ON runs (group_name) WHERE status = 'RUNNING';
+    CREATE INDEX unfinished_runs_by_group ON runs (group_name, group_place)
+        WHERE status IN ('PENDING', 'RUNNING');
+    """,
 )
 """The script at index n leads from version n to version n + 1."""
 

@@ -108,9 +108,30 @@ REQUEST_CANCEL_NOW = """
 REOPEN_RUN = f"""
     UPDATE runs
     SET {_assigned(HEADER)}, definition = ?, flow_dir = coalesce(?, flow_dir),
+        group_name = ?, group_place = ?,
         cancel_requested_at = NULL, cancel_grace_sec = NULL, cancel_now_at = NULL,
         revision = revision + 1
     WHERE id = ?
+"""
+# The condition on the status is that of the index.
+SELECT_GROUP = """
+    SELECT run_key, status FROM runs
+    WHERE group_name = ? AND status IN ('PENDING', 'RUNNING')
+          AND run_key <> ? AND (status = 'RUNNING' OR group_place < ?)
+    ORDER BY group_place
+"""
+NEXT_PLACE = """
+    SELECT coalesce(max(group_place), 0) + 1 FROM runs
+    WHERE group_name = ? AND status IN ('PENDING', 'RUNNING')
+"""
+SELECT_OUTER_HOLDER = """
+    WITH RECURSIVE outer_runs (run_key, parent_run_key, status, group_name) AS (
+        SELECT run_key, parent_run_key, status, group_name FROM runs WHERE run_key = ?
+        UNION
+        SELECT runs.run_key, runs.parent_run_key, runs.status, runs.group_name FROM runs
+        JOIN outer_runs ON runs.run_key = outer_runs.parent_run_key
+    )
+    SELECT run_key FROM outer_runs WHERE status = 'RUNNING' AND group_name = ?
 """
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"

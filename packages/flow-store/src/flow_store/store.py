@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from flow_store import schema, sql
-from flow_store.changes import Changes, Reopening
+from flow_store.changes import Changes, Joining, Reopening
 from flow_store.columns import RUN, path_bytes
 from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import CancelRequested, NotRecorded, StoreUnavailable
+from flow_store.groups import join
 from flow_store.records import CancelRequest, GivenUp, Parent, Run
 from flow_store.run_reader import RunReader
 from flow_store.run_writer import RunWriter, add_steps
@@ -87,14 +88,17 @@ class FlowStore(RunReader):
         orchesjob_home: str | None = None,
         parent: Parent | None = None,
         flow_dir: str | None = None,
+        joining: Joining | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
 
         `steps` are pairs of step id and retries, in order of position. An existing run stays as it
         is; but where an earlier attempt at the same step has started it, it is this attempt's now.
+        A run of a group has the last place there (rule 10.7).
 
         Raises:
             CancelRequested: The run that starts it is to be cancelled (rule 5.8a).
+            GroupTaken, InsideItsGroup: It cannot join its group (rule 10.7).
             Unstorable: A text holds a lone surrogate, or a number needs more than 64 bits.
         """
         run = Run(
@@ -118,6 +122,10 @@ class FlowStore(RunReader):
         with self._database.transaction("IMMEDIATE"):
             if parent is not None:
                 self._refuse_cancelled(parent.run_key)
+            if joining is not None and not self.has(run_key):
+                run = run._replace(group=join(self._database, run_key, joining))
+                if joining.begins is not None:
+                    run = run._replace(**joining.begins._asdict())
             if self._database.change(sql.INSERT_RUN, RUN.values(run)) == 0:
                 if parent is not None:
                     heir = (parent.attempt_no, run_key, parent.run_key, parent.step_id)
@@ -159,7 +167,9 @@ class FlowStore(RunReader):
             RunTakenOver: The run has another revision: another process drives it (rule 4.5).
             CancelRequested: An attempt would start although the run is to be cancelled: it is
                 STARTING and has no `abort_reason` (rule 5.6). Once `finally_after` is recorded,
-                only a request to end `finally` too keeps it from that (rule 10.1).
+                only a request to end `finally` too keeps it from that (rule 10.1). Or it waits for
+                its group, and would begin (rule 10.7).
+            GroupTaken: It would begin while another one of its group is before it (rule 10.7).
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
             NotRecorded: There is no such run, or no such step at that position.
             Unstorable: A value that SQLite or the schema cannot take.
@@ -168,20 +178,23 @@ class FlowStore(RunReader):
             RunWriter(self._database, run_key, revision).apply(changes)
         return revision + 1
 
-    def reopen(self, run_key: str, reopening: Reopening, *, revision: int) -> int:
+    def reopen(
+        self, run_key: str, reopening: Reopening, *, revision: int, joining: Joining | None = None
+    ) -> int:
         """Open a run that has ended again, in one transaction; return its new revision.
 
         `revision` is the one that the run had when it was loaded. Its attempts stay as they are; a
-        request to cancel it is removed.
+        request to cancel it is removed. In its group it has the last place (rule 10.7).
 
         Raises:
+            GroupTaken, InsideItsGroup: It cannot join its group.
             RunTakenOver: The run has another revision: another process has reopened it.
             NotTerminal: The run has not ended.
             NotRecorded: There is no such run.
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
-            RunWriter(self._database, run_key, revision).reopen(reopening)
+            RunWriter(self._database, run_key, revision).reopen(reopening, joining)
         return revision + 1
 
     def remove(self, run_key: str, *, revision: int, finished_by: float) -> bool:

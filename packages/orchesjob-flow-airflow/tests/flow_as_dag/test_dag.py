@@ -47,6 +47,13 @@ def test_the_flow_and_the_caller(airflow: "Airflow") -> None:
     assert dag.fileloc == str(airflow.folder / "the_dag.py")
 
 
+@pytest.mark.parametrize("concurrency", ["{}", "{group: daily, on_conflict: wait}"])
+def test_runs_that_wait_for_each_other(airflow: "Airflow", concurrency: str) -> None:
+    """Where runs of one flow wait for each other, one run of the DAG is active (rule 10.7)."""
+    airflow.write(f"{FLOW}concurrency: {concurrency}\n")
+    assert airflow.load().max_active_runs == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "arguments"),
     [

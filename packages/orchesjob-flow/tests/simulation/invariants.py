@@ -244,8 +244,28 @@ def cancelled_means_gone(world: "World", commit: Commit) -> None:
             assert not left, f"{step.step_id} is alive in a run that was ended: {left}"
 
 
+def what_waits_begins_or_is_cancelled(_: "World", commit: Commit) -> None:
+    """A run that waits for its group begins before anything of it does, unless cancelled (10.7).
+
+    Then every step that was not decided ends CANCELLED, those of `finally` too.
+    """
+    if commit.before.queue is None:
+        return
+    if not ended_before_it_began(commit):
+        assert commit.after.status is FlowStatus.RUNNING, f"it waits, and is {commit.after.status}"
+        assert commit.before.cancel is None, "it begins, and is to be cancelled"
+        return
+    assert commit.after.status is FlowStatus.CANCELLED, f"it has not begun: {commit.after.status}"
+    assert commit.attempts == commit.attempts_before, "something of a run that waits has begun"
+    for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
+        ends = before.status.is_terminal or after.status is StepStatus.CANCELLED
+        assert ends, f"{after.step_id} is {after.status}"
+
+
 def how_all_ended_is_recorded(world: "World", commit: Commit) -> None:
     """How `steps` have ended is recorded once, with their end, before any of `finally` (10.1)."""
+    if ended_before_it_began(commit):
+        return
     before, after = commit.before.finally_after, commit.after.finally_after
     assert before in (None, after), f"{before} is now {after}"
     steps = steps_of(world, commit.after, in_finally=False)
@@ -274,7 +294,7 @@ def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
 
     However the others have ended; only a request to end these too keeps them from it.
     """
-    if not commit.after.status.is_terminal:
+    if not commit.after.status.is_terminal or ended_before_it_began(commit):
         return
     rows = {step.step_id: step for step in commit.after.steps}
     for step in steps_of(world, commit.after, in_finally=True):
@@ -519,6 +539,7 @@ AFTER_A_COMMIT = (
     decided_after_what_it_waits_for,
     nothing_starts_after_a_cancel,
     cancelled_means_gone,
+    what_waits_begins_or_is_cancelled,
     how_all_ended_is_recorded,
     finally_is_run_to_its_end,
     the_gate_is_asked_first,
@@ -652,8 +673,11 @@ def the_run_ends(world: "World", _runner: Runner, _inbox: VirtualInbox) -> None:
 
 
 def something_is_awaited(world: "World", runner: Runner, inbox: VirtualInbox) -> None:
-    """No run waits for what cannot come: each step that has not ended has something ahead (5.7)."""
-    if inbox.events or runner.run.gave_up:
+    """No run waits for what cannot come: each step that has not ended has something ahead (5.7).
+
+    What a run of a group waits for before it begins is known to its crowd.
+    """
+    if inbox.events or runner.run.gave_up or runner.run.is_waiting:
         return
     ahead = Waiting(runner, inbox, world.jobs)
     for step in runner.run.steps:
@@ -696,6 +720,11 @@ AFTER_IT_GAVE_UP = (a_run_says_that_it_was_given_up,)
 
 
 # What the invariants share.
+
+
+def ended_before_it_began(commit: Commit) -> bool:
+    """Whether a run has ended while it waited for its group (rule 10.7)."""
+    return commit.before.queue is not None and commit.after.status.is_terminal
 
 
 def attempt_of(world: "World", key: str) -> tuple[Step, AttemptId]:

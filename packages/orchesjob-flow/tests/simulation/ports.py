@@ -8,7 +8,15 @@ from random import Random
 
 import attrs
 
-from flow_store import CancelRequest, Changes, FlowStore, GivenUp, StoreUnavailable
+from flow_store import (
+    CancelRequest,
+    Changes,
+    FlowStore,
+    GivenUp,
+    GroupTaken,
+    Queue,
+    StoreUnavailable,
+)
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.events import (
     AbortAnswered,
@@ -133,12 +141,22 @@ class ObservedStore:
         self._on_look()
         return request
 
+    def queue(self, run_key: str) -> Queue | None:
+        """Look who is before the run in its group."""
+        queue = self._store.queue(run_key)
+        self._on_look()
+        return queue
+
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Commit, unless the database cannot be written just now."""
         self._before()
         decided = self.decided = self.decided or self._now()
         self._refuse_if_unavailable()
-        revision = self._store.apply(run_key, changes, revision=revision)
+        try:
+            revision = self._store.apply(run_key, changes, revision=revision)
+        except GroupTaken:
+            self.decided = None  # it is taken back
+            raise
         self.decided = None
         self._after(decided)
         return revision

@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Self, cast
 
-from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, FlowStore, Run, Step
+from flow_spec import Concurrency, FlowSpec, StepSpec
+from flow_store import Attempt, FlowStore, Joining, Run, Step
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect
@@ -92,10 +92,12 @@ class World:
         """The revision that each runner has loaded or made last."""
         self.deadline = 0.0
         """When (monotonic) the run must have ended."""
+        self.has_runner: Callable[[str], bool] = lambda _: False
+        """Whether a runner drives another run."""
         self.disorder: Random | None = None
         """Says which events come out of order, and which come twice; None: all in order, once."""
         self._store = store
-        self._lock_path = path.with_name("run.lock")
+        self._lock_path = path.with_name(f"{run_key}.lock")
         self._locks: list[Lock] = []
         self._reader = FlowStore.open(path)
         self.inbox = VirtualInbox(self.machine, lambda: None)
@@ -117,14 +119,16 @@ class World:
         max_parallel: int | None = None,
         timeout_sec: float | None = None,
         finally_: tuple[StepSpec, ...] = (),
+        group: str | None = None,
     ) -> None:
-        """Record a run of these steps, as `start` does."""
+        """Record a run of these steps, as `start` does; in a group it waits for its turn."""
         self.flow = FlowSpec(
             "flow",
             steps,
             max_parallel=max_parallel,
             timeout_sec=timeout_sec,
             finally_=finally_,
+            concurrency=None if group is None else Concurrency(group),
         )
         self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
@@ -134,8 +138,14 @@ class World:
             directory="/srv",
             started_at=self.machine.wall,
             steps=[(step.id, step.retries) for step in self.flow.all_steps],
+            joining=self.joining,
         )
         self.history.append(self.run())
+
+    @property
+    def joining(self) -> Joining | None:
+        """How the run joins its group: it waits there."""
+        return None if self.flow.group is None else Joining(self.flow.group)
 
     def plan(self, attempt: str, **facts: object) -> None:
         """Say what the command of `step:number` does when it is executed."""
@@ -157,7 +167,7 @@ class World:
         self.note("retry", " ".join(steps))
         run = self.run()
         reopening = plan_retry(run, self.flow, steps=steps)
-        self._store.reopen(self.run_key, reopening, revision=run.revision)
+        self._store.reopen(self.run_key, reopening, revision=run.revision, joining=self.joining)
         self.decisions.forget(run.steps[position] for position in reopening.resets)
         self.attempts_at_cancel = self.attempts_at_now = self.began = None
         self.history.append(self.run())
@@ -229,6 +239,7 @@ class World:
             now=self.machine.now,
             perform=partial(self._perform, self.driver, inbox),
             warn=self.warnings.append,
+            has_runner=self.has_runner,
         )
         return runner
 

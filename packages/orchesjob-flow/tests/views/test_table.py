@@ -9,7 +9,9 @@ from flow_store import (
     AttemptStatus,
     FlowStatus,
     GivenUp,
+    GroupPlace,
     Parent,
+    Queue,
     Run,
     RunSummary,
     Step,
@@ -94,11 +96,35 @@ def test_a_run_inside_another(daily: Run, ten_o_clock: float) -> None:
     assert lines[3] == "Inside: nightly, step import, attempt 2"
 
 
+@pytest.mark.parametrize(
+    ("queue", "words"),
+    [
+        (Queue("k1", ("k2",)), "held by k1"),
+        (Queue(None, ("k2",)), "behind k2"),
+        (Queue(None, ("k\x1b2", "k3", "k4")), "behind k\\x1b2 and 2 more"),
+        (Queue(None, ()), "which is free"),
+    ],
+)
+def test_a_run_that_waits_for_its_group(
+    daily: Run, ten_o_clock: float, queue: Queue, words: str
+) -> None:
+    """The table names the group, and the run that is before it (rule 10.7)."""
+    waits = daily._replace(status=FlowStatus.PENDING, group=GroupPlace("g", 7), queue=queue)
+    lines = run_table(waits, Holder(1), ten_o_clock, colour=False).splitlines()
+    assert lines[3] == f"Waits: for group g, {words}"
+    pending = listed("k").run._replace(
+        status=FlowStatus.PENDING, finished_at=None, group=waits.group, queue=queue
+    )
+    (row,) = runs_table([Listed(pending, None)], 5.0, colour=False).splitlines()[2:]
+    assert row.startswith(f". PENDING ({words})  k ")
+
+
 def listed(run_key: str, outer: str | None = None) -> Listed:
     """Make a run in a list, inside another one or not."""
     parent = None if outer is None else Parent(outer, "a", 1)
     status = FlowStatus.SUCCEEDED
-    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, None, None, {})
+    nothing_else = (None, None, None, None)
+    run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, *nothing_else, {})
     return Listed(run, None)
 
 

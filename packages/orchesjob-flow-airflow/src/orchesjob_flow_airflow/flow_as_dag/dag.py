@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import FlowSpec, OnConflict, StepSpec
 from orchesjob_flow_airflow.errors import DagIdRefused, FieldRefused
 from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
 from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OUTCOME_TASK_ID, OutcomeOperator
@@ -42,8 +42,8 @@ def flow_dag(
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally` or names in words, it or a step an `env_file`, or a
-            step an `only_if`.
+        FieldRefused: The flow has `finally` or names in words, it or a step an `env_file`, a step
+            an `only_if`, or its runs do not just wait for each other.
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
     folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
@@ -61,7 +61,7 @@ def flow_dag(
 
 
 def _read(path: str) -> FlowSpec:
-    """Return the flow in a file, which a DAG can run whole (rules 10.1, 10.2, 10.4 and 10.8)."""
+    """Return the flow in a file, which a DAG can run whole (rules 10.1, 10.2, 10.4 to 10.8)."""
     flow = read_flow(path)
     if flow.finally_:
         reason = "Airflow starts no task after a run was marked or has timed out"
@@ -72,6 +72,10 @@ def _read(path: str) -> FlowSpec:
         raise FieldRefused(path, "${{ }}", "the tasks of a DAG share no directory of a run")
     if any(step.only_if for step in flow.steps):
         raise FieldRefused(path, "only_if", "each try of a task is one attempt at its command")
+    group = flow.concurrency
+    if group is not None and (flow.group != flow.flow_id or group.on_conflict != OnConflict.WAIT):
+        reason = "Airflow lets runs wait for each other, and only those of one DAG"
+        raise FieldRefused(path, "concurrency", reason)
     return flow
 
 
@@ -86,6 +90,8 @@ def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if flow.max_parallel is not None:
         arguments["max_active_tasks"] = flow.max_parallel
+    if flow.concurrency is not None:
+        arguments["max_active_runs"] = 1
     if flow.timeout_sec is not None:
         arguments["dagrun_timeout"] = _seconds(flow.timeout_sec)
     return arguments

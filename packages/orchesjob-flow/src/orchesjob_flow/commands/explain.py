@@ -4,7 +4,7 @@ The condition is evaluated as `flow_conditions` does it, three-valued, over what
 """
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flow_conditions import Explanation, Name
@@ -15,8 +15,9 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.giving_up import describe_given_up
+from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.reasons import reason, retried_without, spell
-from orchesjob_flow.views.run_json import gave_up_json, print_json, runner_json
+from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 
@@ -35,8 +36,9 @@ def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
     """
     run, runner = handle.snapshot()
     explained = explain_steps(run, step_id)
+    notes = [*waiting_notes(handle, run), *not_advanced(run, runner)]
     if output == "table":
-        write_result(explained_text(explained, not_advanced(run, runner)))
+        write_result(explained_text(explained, notes))
     else:
         print_json(
             {
@@ -45,6 +47,9 @@ def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
                 "status": run.status.value,
                 "runner": runner_json(runner),
                 "gave_up": gave_up_json(run),
+                "group": None if run.group is None else run.group.name,
+                "waits_for_group": queue_json(run.queue),
+                "notes": notes,
                 "steps": [explained_json(one) for one in explained],
             }
         )
@@ -77,7 +82,8 @@ class Explained(NamedTuple):
 
     The condition is None if there is none, and if a `retry --only` has had a step in it decided
     anew: what it would say today is not why its step stands as it does (rule 9.7). A step of
-    `finally` that is not decided waits for all steps `before` it (rule 10.1).
+    `finally` that is not decided waits for all steps `before` it (rule 10.1). `waiting` says for
+    what the run itself waits (rule 10.7).
     """
 
     step: Step
@@ -85,6 +91,7 @@ class Explained(NamedTuple):
     condition: Explanation | None
     before: tuple[Step, ...] = ()
     gate: Gate | None = None
+    waiting: str | None = None
 
 
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
@@ -93,12 +100,14 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     rows = by_id(run.steps)
     specs = flow.all_steps if step_id is None else (flow.step(step_id),)
     before = tuple(rows[spec.id] for spec in flow.steps) if run.finally_after is None else ()
+    waiting = waiting_words(run)
     return [
         explain_step(
             spec,
             rows,
             before if spec.id in flow.finally_ids else (),
             gate_of(run, spec, rows[spec.id]),
+            waiting,
         )
         for spec in specs
     ]
@@ -118,21 +127,23 @@ def explain_step(
     rows: Mapping[str, Step],
     before: tuple[Step, ...] = (),
     gate: Gate | None = None,
+    waiting: str | None = None,
 ) -> Explained:
     """Evaluate a step's condition over what is recorded."""
     waits_for = tuple(rows[name] for name in spec.waits_for)
     if spec.condition is None or retried_without(rows[spec.id], waits_for):
-        return Explained(rows[spec.id], waits_for, None, before, gate)
+        return Explained(rows[spec.id], waits_for, None, before, gate, waiting)
 
     def value(operand: Name) -> bool | None:
         return is_true(operand.predicate, rows[operand.name].status)
 
-    return Explained(rows[spec.id], waits_for, spec.condition.explain(value), before, gate)
+    explanation = spec.condition.explain(value)
+    return Explained(rows[spec.id], waits_for, explanation, before, gate, waiting)
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
-    step, waits_for, condition, before, gate = explained
+    step, waits_for, condition, before, gate, _ = explained
     rows = by_id((*before, *waits_for))
     return {
         "id": step.step_id,
@@ -179,11 +190,11 @@ def sentence(explained: Explained) -> str:
 
 def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step is where it is, but for what its gate has let pass."""
-    step, waits_for, condition, before, gate = explained
+    step, waits_for, condition, before, gate, waiting = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
         return describe_condition(condition, by_id(waits_for))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
-    why = reason(step, waits_for, before, is_gate=is_gate)
+    why = reason(step, waits_for, before, waiting, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
     undone = sum(not other.status.is_terminal for other in waits_for)
@@ -222,21 +233,40 @@ def spell_value(part: Explanation) -> str:
     return f"`{cut}` is {WORDS[part.value]}"
 
 
-def not_advanced(run: Run, runner: Holder | None) -> str | None:
-    """Say why nothing happens in a run that has not ended; None if a runner goes on with it."""
+def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:
+    """Say for which run another one waits, and how to free the group of both (rule 10.7)."""
+    if run.queue is None:
+        return
+    yield f"This run {waiting_words(run)}: nothing of it runs before it is its turn."
+    first = run.queue.holder or next(iter(run.queue.waiting), None)
+    if first is None:
+        return
+    before = handle._replace(run_key=first)
+    runner, key = before.holder(), shlex.quote(first)
+    remedy = f"`orchesjob-flow cancel --run-key {key}` ends it"
+    if runner is not None:
+        yield f"{first} is advanced by {runner}; {remedy}."
+    elif first == run.queue.holder:
+        resume = f"`orchesjob-flow resume --run-key {key}` continues it"
+        yield f"No process advances {first}, which keeps the group: {resume}, {remedy}."
+    else:
+        yield f"No process advances {first}: a run that has one does not wait for it."
+
+
+def not_advanced(run: Run, runner: Holder | None) -> Iterator[str]:
+    """Say why nothing happens in a run that has not ended, if no runner goes on with it."""
     if run.gave_up is not None:
         sentence = str(describe_given_up(run, runner))
-        return f"{sentence[:1].upper()}{sentence[1:]}."
-    if runner is not None or run.status.is_terminal:
-        return None
-    return "No process advances this run: `orchesjob-flow resume` with its run key continues it."
+        yield f"{sentence[:1].upper()}{sentence[1:]}."
+    elif runner is None and not run.status.is_terminal:
+        yield "No process advances this run: `orchesjob-flow resume` with its run key continues it."
 
 
-def explained_text(explained: Sequence[Explained], note: str | None) -> str:
+def explained_text(explained: Sequence[Explained], notes: Sequence[str]) -> str:
     """Write a sentence for each step.
 
-    Of a single one, the whole condition follows, part by part, and its gate. The note about
-    the run, if there is one, comes last.
+    Of a single one, the whole condition follows, part by part, and its gate. The notes about
+    the run, if there are any, come last.
     """
     lines = [f"{one.step.step_id} {one.step.status.value}: {sentence(one)}" for one in explained]
     if len(explained) == 1 and explained[0].condition is not None:
@@ -244,6 +274,6 @@ def explained_text(explained: Sequence[Explained], note: str | None) -> str:
     if len(explained) == 1 and explained[0].gate is not None:
         gate = explained[0].gate
         lines += ["", f"  only_if {shlex.join(gate.command)}: {gate}"]
-    if note is not None:
-        lines += ["", note]
+    if notes:
+        lines += ["", *notes]
     return "".join(f"{visible(line)}\n" for line in lines)

@@ -9,9 +9,11 @@ from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
 from orchesjob_flow.commands.flow_files import flow_dir_of, load_to_run
+from orchesjob_flow.commands.joining import Skipped, joining_of, show_skipped, skipping
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
 from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.runner.background import await_runner, start_child
 from orchesjob_flow.runner.foreground import drive
@@ -31,7 +33,22 @@ class Repeat(NamedTuple):
 
 
 def retry(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
-    """Reopen a run that has ended, and advance it; with `detach` in a background process."""
+    """Reopen a run that has ended, and advance it; with `detach` in a background process.
+
+    In its group it is like a new run, which waits or may be skipped (rule 10.7).
+    """
+    try:
+        return retry_or_skip(handle, repeat, detach=detach, progress=progress)
+    except Skipped as skipped:
+        return show_skipped(skipped)
+
+
+def retry_or_skip(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
+    """Reopen a run and advance it.
+
+    Raises:
+        Skipped: It stays as it has ended, and the flow wants it so.
+    """
     if detach:
         with reopened(handle, repeat) as (at_home, _, lock):
             child = start_child(at_home, lock)
@@ -55,6 +72,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         RunnerBusy: Another process advances the run.
         RunNotTerminal: It has not ended.
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
+        Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
     flow = None if repeat.flow_file is None else load_to_run(repeat.flow_file, repeat.env)
     settings = handle.settings
@@ -66,8 +84,24 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         at_home = handle.in_home_of(run)
         if flow is None:
             flow = FlowSpec.from_json(run.definition).with_env(repeat.env)
-        reopening = plan_retry(run, flow, steps=repeat.steps, only=repeat.only)
-        if repeat.flow_file is not None:
-            reopening = reopening._replace(flow_dir=flow_dir_of(repeat.flow_file))
-        patiently(settings, lambda: store.reopen(run.run_key, reopening, revision=run.revision))
+        reopen(at_home, store, run, flow, repeat)
         yield at_home, store, lock
+
+
+def reopen(handle: RunHandle, store: FlowStore, run: Run, flow: FlowSpec, repeat: Repeat) -> None:
+    """Reopen a run, which has the last place in its group then, or begins at once (rule 10.7)."""
+    reopening = plan_retry(run, flow, steps=repeat.steps, only=repeat.only)
+    if repeat.flow_file is not None:
+        reopening = reopening._replace(flow_dir=flow_dir_of(repeat.flow_file))
+    settings = handle.settings
+    parent = patiently(settings, lambda: parent_of_new_run(store, settings.environ))
+    with skipping(flow):
+        patiently(
+            settings,
+            lambda: store.reopen(
+                run.run_key,
+                reopening,
+                revision=run.revision,
+                joining=joining_of(handle, store, flow, parent),
+            ),
+        )

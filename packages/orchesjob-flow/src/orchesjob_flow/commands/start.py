@@ -1,8 +1,8 @@
 """`start`: a run is recorded, unless it is already, and advanced to its end (rules 4.3 to 4.5)."""
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from flow_spec import FlowSpec, differences
@@ -10,7 +10,15 @@ from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
 from orchesjob_flow.commands.flow_files import current_directory, flow_dir_of, load_to_run
+from orchesjob_flow.commands.joining import (
+    Skipped,
+    joining_of,
+    show_skipped,
+    skipping,
+    waits_for_its_turn,
+)
 from orchesjob_flow.errors import DefinitionDiffers
+from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.paths import check_run_key
@@ -24,30 +32,50 @@ def start(
 ) -> int:
     """Start a run of a flow file or resume it; with `detach`, leave it to a background process.
 
-    `env` is added to that of the flow, over which it takes precedence.
+    `env` is added to that of the flow, over which it takes precedence. A flow that is not to run
+    while another run of its group does may be skipped (rule 10.7).
+    """
+    try:
+        return start_or_skip(handle, flow_file, env, detach=detach, progress=progress)
+    except Skipped as skipped:
+        return show_skipped(skipped)
+
+
+def start_or_skip(
+    handle: RunHandle, flow_file: str, env: Mapping[str, str], *, detach: bool, progress: str
+) -> int:
+    """Start a run or resume it.
+
+    Raises:
+        Skipped: Nothing was recorded, and the flow wants it so.
     """
     if detach:
-        with record(handle, flow_file, env) as store:
-            runner = begin_runner(handle, store)
+        with recorded(handle, flow_file, env) as (store, lock):
+            runner = begin_runner(handle, store, lock)
         snapshot = await_runner(handle, runner)
         return show_background(handle, snapshot)
 
     def advance() -> Run:
-        with record(handle, flow_file, env) as store:
-            return drive_or_wait(handle, store)
+        with recorded(handle, flow_file, env) as (store, lock):
+            return drive_or_wait(handle, store, lock)
 
     return show_foreground(handle, progress, advance)
 
 
-def record(handle: RunHandle, flow_file: str, env: Mapping[str, str]) -> FlowStore:
-    """Record a new run, or find the one of this key and definition; return the open store.
+@contextmanager
+def recorded(
+    handle: RunHandle, flow_file: str, env: Mapping[str, str]
+) -> Iterator[tuple[FlowStore, Lock | None]]:
+    """Record a new run, or find the one of this key and definition; yield the open store.
 
     `env` becomes part of the definition (rule 9.12). Everything that can be wrong is found before
-    anything is recorded.
+    anything is recorded. A run that will wait for its group is recorded under its lock, which is
+    yielded too: otherwise one that comes later could see no runner of it, and go first (10.7).
 
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
         UnusableOrchesjobHome: orchesjob could not work for a new run (rule 6.13).
+        Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
     check_run_key(handle.run_key)
     settings = handle.settings
@@ -56,26 +84,31 @@ def record(handle: RunHandle, flow_file: str, env: Mapping[str, str]) -> FlowSto
     directory = current_directory()
     is_recorded = patiently(settings, handle.is_recorded)
     home = None if is_recorded else home_of_new_run(settings.environ)
-    with ExitStack() as unless_recorded:
-        store = open_store(settings)
-        unless_recorded.callback(store.close)
-        create = partial(
-            store.create,
-            run_key=handle.run_key,
-            flow_id=flow.flow_id,
-            definition=flow.to_json(),
-            directory=directory,
-            started_at=time.time(),
-            steps=[(step.id, step.retries) for step in flow.all_steps],
-            orchesjob_home=home,
-            parent=patiently(settings, partial(parent_of_new_run, store, settings.environ)),
-            flow_dir=flow_dir_of(flow_file),
-        )
-        created = patiently(settings, create)
+    with open_store(settings) as store:
+        parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
+
+        def create() -> bool:
+            return store.create(
+                run_key=handle.run_key,
+                flow_id=flow.flow_id,
+                definition=flow.to_json(),
+                directory=directory,
+                started_at=time.time(),
+                steps=[(step.id, step.retries) for step in flow.all_steps],
+                orchesjob_home=home,
+                parent=parent,
+                flow_dir=flow_dir_of(flow_file),
+                joining=joining_of(handle, store, flow, parent),
+            )
+
+        lock = handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None
+        with skipping(flow):
+            created = patiently(settings, create)
         if not created:
+            if lock is not None:
+                lock.close()
             refuse_another_definition(flow, handle.load(store))
-        unless_recorded.pop_all()
-    return store
+        yield store, lock if created else None
 
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:

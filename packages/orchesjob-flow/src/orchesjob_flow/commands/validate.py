@@ -53,6 +53,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "flow_id": None,
         "steps": None,
         "finally": None,
+        "group": None,
         "problems": [],
     }
     match finding.outcome:
@@ -61,6 +62,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
                 "flow_id": flow.flow_id,
                 "steps": len(flow.steps),
                 "finally": len(flow.finally_),
+                "group": flow.group,
             }
         case FlowFileError() as error:
             described["problems"] = [problem_json(problem) for problem in error.problems]
@@ -73,6 +75,7 @@ def finding_text(finding: Finding) -> str:
         case FlowSpec() as flow:
             steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
             last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
-            return f"{visible(finding.file)}: valid: {visible(flow.flow_id)}, {steps}{last}"
+            group = "" if flow.group is None else f", one run at a time of group {flow.group}"
+            return visible(f"{finding.file}: valid: {flow.flow_id}, {steps}{last}{group}")
         case error:
             return str(error)

@@ -32,6 +32,14 @@ def obey_cancel(turn: Turn, request: CancelRequest) -> None:
         end_attempts(turn, AbortReason.CANCEL)
 
 
+def end_before_beginning(turn: Turn) -> None:
+    """End a run that is cancelled while it waits for its group: nothing of it runs (rule 10.7)."""
+    for step in turn.run.steps:
+        if not step.row.status.is_terminal:
+            finish_step(turn, step, StepStatus.CANCELLED, turn.run.ending_error)
+    finish_run(turn, Outcome.CANCELLED)
+
+
 def await_deadline(turn: Turn) -> None:
     """Wait for the end of the run's time, unless it is over already.
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from flow_store import CancelRequest
+from flow_store import CancelRequest, Queue
 from orchesjob_client import JobReport, OrchesjobError, Process, Watch
 
 
@@ -123,6 +123,16 @@ class TimerDue(NamedTuple):
     attempt: AttemptId | None = None
 
 
+class QueueSeen(NamedTuple):
+    """These runs are before a run that waits for its group (rule 10.7).
+
+    `with_runner` are those of them that wait too and that a process advances.
+    """
+
+    queue: Queue
+    with_runner: frozenset[str]
+
+
 class CancelSeen(NamedTuple):
     """Somebody has asked for the run to be cancelled."""
 
@@ -142,4 +152,4 @@ type Answer = (
 )
 """What comes of an effect that is answered: exactly one of these (see `effects`)."""
 
-type Event = Answer | RunnerStarted | CallBegan | JobExited | TimerDue | CancelSeen
+type Event = Answer | RunnerStarted | CallBegan | JobExited | TimerDue | QueueSeen | CancelSeen

@@ -18,6 +18,7 @@ from flow_store import (
     CancelRequest,
     Deadline,
     FlowStatus,
+    GroupPlace,
     Outcome,
     Run,
     Step,
@@ -75,6 +76,10 @@ class RunState:
     """How the steps have ended, once those of `finally` are what is under way (rule 10.1)."""
     plan: TopologicalSorter[str]
     by_id: Mapping[str, RunStep]
+    group: GroupPlace | None = None
+    """Its place in the group of which no other run may be under way meanwhile (rule 10.7)."""
+    told_holder: str | None = None
+    """The run that holds the group, as far as that was told to whoever watches the runner."""
     ready: deque[RunStep] = attrs.Factory(deque)
     """Steps that may start, in the order in which they became ready."""
     open_steps: int = 0
@@ -129,11 +134,17 @@ class RunState:
             finally_after=run.finally_after,
             plan=plan_of(under_way),
             by_id=by_id,
+            group=run.group,
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in under_way),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
             attempting=sum(step.attempt is not None for step in steps),
             timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
         )
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for its turn in its group, and nothing of it may run (rule 10.7)."""
+        return self.status is FlowStatus.PENDING and self.group is not None
 
     @property
     def ending(self) -> AbortReason | None:

@@ -7,9 +7,18 @@ one commit ahead of the store's, and the decision says what that commit must hol
 from collections.abc import Callable
 from typing import Any
 
-from flow_store import Deadline, FlowStatus
+from flow_store import FlowStatus
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import attempts, calls, ending, patience, polling, steps, survivors
+from orchesjob_flow.engine import (
+    attempts,
+    beginning,
+    calls,
+    ending,
+    patience,
+    polling,
+    steps,
+    survivors,
+)
 from orchesjob_flow.engine.events import (
     AbortAnswered,
     AttemptId,
@@ -18,6 +27,7 @@ from orchesjob_flow.engine.events import (
     CancelSeen,
     Event,
     JobExited,
+    QueueSeen,
     RunnerStarted,
     RunningAnswered,
     StartAnswered,
@@ -51,6 +61,10 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
 def go_on(turn: Turn) -> None:
     """Decide what can be decided now; once more when the steps of `finally` begin (rule 10.1)."""
     run = turn.run
+    if run.is_waiting:
+        if run.cancel is not None:
+            ending.end_before_beginning(turn)
+        return
     before = run.finally_after
     if run.ending is None:
         steps.decide_steps(turn)
@@ -71,23 +85,18 @@ def start_ready_steps(turn: Turn) -> None:
 
 
 def runner_started(turn: Turn, _event: RunnerStarted) -> None:
-    """Resume every open attempt, the wait for the deadline, and a cancel that is unfinished."""
-    if turn.run.status is FlowStatus.PENDING:
-        begin_run(turn)
+    """Resume every open attempt, the wait for the deadline, and a cancel that is unfinished.
+
+    A run of a group waits for its turn (rule 10.7).
+    """
+    if turn.run.status is FlowStatus.PENDING and not turn.run.is_waiting:
+        beginning.begin_run(turn)
     for attempt in turn.run.open_attempts():
         calls.ask_status(turn, attempt)
     if turn.run.cancel is not None:
         ending.obey_cancel(turn, turn.run.cancel)
     else:
         ending.await_deadline(turn)
-
-
-def begin_run(turn: Turn) -> None:
-    """Record that the run has begun, and when its `timeout_sec` will be over (rule 9.12)."""
-    limit, now = turn.run.flow.timeout_sec, turn.now
-    if limit is not None:
-        turn.run.deadline = Deadline(now.wall + limit, now.mono + limit, now.boot)
-    turn.record_run(FlowStatus.RUNNING, None)
 
 
 def start_answered(turn: Turn, event: StartAnswered) -> None:
@@ -260,5 +269,6 @@ HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     JobExited: job_exited,
     SurvivorsSeen: survivors_seen,
     TimerDue: timer_due,
+    QueueSeen: beginning.queue_seen,
     CancelSeen: cancel_seen,
 }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flow_store import FlowStatus, FlowStore, Run, RunSummary, StoreMissing, StoreUnavailable
 from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
-from orchesjob_flow.errors import RunnerBusy, RunNotFound
+from orchesjob_flow.errors import RunnerBusy, RunNotFound, Scarcity
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.settings import Settings
@@ -156,6 +156,14 @@ class RunHandle(NamedTuple):
         if isinstance(found, Holder):
             raise RunnerBusy(self.run_key, found.pid)
         return found
+
+
+def has_runner(handle: RunHandle) -> bool:
+    """Tell whether a process advances a run; where that cannot be seen now, one does."""
+    try:
+        return handle.holder() is not None
+    except Scarcity:
+        return True
 
 
 def find_runs(

@@ -20,7 +20,7 @@ from orchesjob_flow.errors import CallsInFlight
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.places import Places, refuse_foreign
 from orchesjob_flow.home.run_directory import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.giving_up import giving_up_recorded
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
@@ -78,8 +78,18 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
             held.enter_context(closing(performer))
             wait_out(handle, performer.prepare)
         with stopped_by_signals(inbox):
-            yield Runner(state, store, run, inbox, now=now, perform=performer.perform, warn=warn)
-    if state.status.is_terminal:
+            runner = Runner(
+                state,
+                store,
+                run,
+                inbox,
+                now=now,
+                perform=performer.perform,
+                warn=warn,
+                has_runner=lambda key: has_runner(RunHandle(key, settings)),
+            )
+            yield runner
+    if runner.run.status.is_terminal:
         store.checkpoint()
 
 

@@ -67,8 +67,12 @@ class Child(NamedTuple):
         raise NotDetached(self.handle.run_key, describe_end(exit_code, said), log)
 
 
-def begin_runner(handle: RunHandle, store: FlowStore) -> Child | Holder | None:
+def begin_runner(
+    handle: RunHandle, store: FlowStore, lock: Lock | None = None
+) -> Child | Holder | None:
     """Find the process that advances a run, or start one; None if the run has ended.
+
+    `lock` is the run's, if this process holds it already.
 
     Raises:
         NotDetached: It cannot be started.
@@ -77,11 +81,11 @@ def begin_runner(handle: RunHandle, store: FlowStore) -> Child | Holder | None:
     if run.status.is_terminal:
         return None
     handle = handle.in_home_of(run)
-    found = handle.lock_or_holder()
+    found = lock or handle.lock_or_holder()
     if isinstance(found, Holder):
         return found
-    with closing(found) as lock:
-        return start_child(handle, lock)
+    with closing(found):
+        return start_child(handle, found)
 
 
 def await_runner(handle: RunHandle, runner: Child | Holder | None) -> Snapshot:

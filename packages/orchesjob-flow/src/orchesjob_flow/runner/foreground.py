@@ -11,13 +11,16 @@ from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.views.streams import warn
 
 
-def drive_or_wait(handle: RunHandle, store: FlowStore) -> Run:
-    """Bring a run to its end; where another process drives it, wait until it ends or dies."""
+def drive_or_wait(handle: RunHandle, store: FlowStore, lock: Lock | None = None) -> Run:
+    """Bring a run to its end; where another process drives it, wait until it ends or dies.
+
+    `lock` is the run's, if this process holds it already.
+    """
     run = handle.load(store)
     if run.status.is_terminal:
         return run
     handle = handle.in_home_of(run)
-    lock = wait_out(
+    lock = lock or wait_out(
         handle, lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle))
     )
     with closing(lock):

@@ -11,7 +11,15 @@ from queue import Empty, SimpleQueue
 from types import UnionType
 from typing import NamedTuple
 
-from flow_store import CancelRequested, FlowStatus, FlowStore, Run, StoreUnavailable
+from flow_store import (
+    CancelRequested,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    GroupTaken,
+    Run,
+    StoreUnavailable,
+)
 from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
@@ -32,8 +40,8 @@ from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.engine.turn import Decision
 from orchesjob_flow.errors import GaveUp, Interrupted
 from orchesjob_flow.runner.giving_up import giving_up_recorded
+from orchesjob_flow.runner.lookout import LOOK_SEC, Lookout
 
-LOOK_FOR_CANCEL_SEC = 0.4
 COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
 ANSWERS: UnionType = Answer.__value__  # a name of a type is nothing that `isinstance` takes
 
@@ -65,11 +73,16 @@ class Runner:
         now: Callable[[], Now],
         perform: Callable[[Effect], None],
         warn: Callable[[str], None],
+        has_runner: Callable[[str], bool],
     ) -> None:
-        """Prepare to drive `run`, which is `recorded` in `store` as it was loaded."""
+        """Prepare to drive `run`, which is `recorded` in `store` as it was loaded.
+
+        `has_runner` tells of another run whether a process advances it.
+        """
         self.run = run
         self.goes_on = False
         self._store = store
+        self._unbegun = recorded if recorded.queue is not None else None
         self._revision = recorded.revision
         self._given_up_before = recorded.gave_up is not None
         self._has_failed = False
@@ -77,11 +90,11 @@ class Runner:
         self._now = now
         self._perform = perform
         self._warn = warn
+        self._lookout = Lookout(store, has_runner)
         self._timers: list[tuple[float, int, TimerDue]] = []
         self._timers_set = 0
         self._unanswered = 0
         self._held: list[Event | Stop] = [RunnerStarted()]
-        self._seen_version: int | None = None
         self._commits = 0
 
     def drive(self, *, until: float | None = None) -> FlowStatus:
@@ -165,11 +178,11 @@ class Runner:
             while True:
                 yield self._inbox.get_nowait()
         except Empty:
-            yield from self._cancel_seen()
+            yield from self._lookout.look(self.run)
 
     def _wait_sec(self, until: float | None) -> float:
         mono = self._now().mono
-        ends = [LOOK_FOR_CANCEL_SEC]
+        ends = [LOOK_SEC]
         if self._timers:
             ends.append(self._timers[0][0] - mono)
         if until is not None:
@@ -181,32 +194,20 @@ class Runner:
         while self._timers and self._timers[0][0] <= mono:
             yield heapq.heappop(self._timers)[2]
 
-    def _cancel_seen(self) -> Iterator[CancelSeen]:
-        """Yield the request to cancel, if somebody has recorded one since the last look."""
-        if not self.run.minds_cancels:
-            return
-        try:
-            version = self._store.data_version()
-            if version == self._seen_version:
-                return
-            request = self._store.cancel_request(self.run.run_key)
-        except StoreUnavailable:
-            return  # the next look is soon, and no start is committed without one
-        self._seen_version = version
-        if request is not None:
-            yield CancelSeen(request)
-
     def _commit(self, decision: Decision) -> None:
         """Record the decision; nothing is done before it is recorded."""
         began, backoff = self._now().mono, FIRST_BACKOFF_SEC
         while decision.changes:
-            if not self._store.is_same_file():
-                raise GaveUp(self.run.run_key, "the flow database was removed or replaced")
+            self._lookout.refuse_another_file(self.run.run_key)
             try:
                 self._revision = self._store.apply(
                     self.run.run_key, decision.changes, revision=self._revision
                 )
+            except GroupTaken:
+                self._take_back(decision)
+                continue
             except CancelRequested as seen:
+                self._take_back(decision)
                 update(self.run, CancelSeen(seen.request), self._now(), decision)
                 continue
             except StoreUnavailable as error:
@@ -216,7 +217,15 @@ class Runner:
                 self._pause(backoff)
                 backoff = longer(backoff)
                 continue
+            self._unbegun = None
             return
+
+    def _take_back(self, decision: Decision) -> None:
+        """Take back a beginning that could not be committed: the run waits still (rule 10.7)."""
+        if self._unbegun is not None:
+            self.run = RunState.load(self.run.flow, self._unbegun, self.run.limits)
+            decision.changes = Changes()
+            decision.effects.clear()
 
     def _checkpoint_now_and_then(self, decision: Decision) -> None:
         """Keep the database's log from growing with the run."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from flow_store import Run, Step, StepStatus, was_found
 from orchesjob_flow.views.attempt_words import attempt_words, is_at_gate
 from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.text import clock_time
 
 FOUND = "found in orchesjob, not run again"
@@ -24,11 +25,13 @@ def reasons(run: Run) -> list[str]:
     rows = {step.step_id: step for step in run.steps}
     before = [step for step in run.steps if step.step_id not in finally_ids]
     found = found_steps(run)
+    waiting = waiting_words(run)
     return [
         reason(
             step,
             [rows[name] for name in waits.get(step.step_id, ()) if name in rows],
             before if step.step_id in finally_ids and run.finally_after is None else (),
+            waiting,
             is_gate=is_at_gate(run, step),
         )
         + (f"; {FOUND}" if step.position in found else "")
@@ -49,17 +52,25 @@ def found_steps(run: Run) -> set[int]:
 
 
 def reason(
-    step: Step, waits: Sequence[Step], before: Sequence[Step] = (), *, is_gate: bool = False
+    step: Step,
+    waits: Sequence[Step],
+    before: Sequence[Step] = (),
+    waiting: str | None = None,
+    *,
+    is_gate: bool = False,
 ) -> str:
     """Say why a step is where it is, given the steps that it waits for.
 
     Where a `retry` has left it out, their statuses are not those that it was decided by (9.7). A
-    step of `finally` that is not decided waits for all those `before` it (rule 10.1). `is_gate`
-    tells that its latest attempt is one at the gate (rule 10.8).
+    step of `finally` that is not decided waits for all those `before` it (rule 10.1). `waiting`
+    says for what the run itself waits (rule 10.7). `is_gate` tells that its latest attempt is one
+    at the gate (rule 10.8).
     """
     if before and step.status is StepStatus.PENDING:
-        undone = [other for other in before if not other.status.is_terminal]
+        undone = undone_of(before)
         return f"waits for the end of all steps{': ' if undone else ''}{spell(undone)}"
+    if waiting is not None and step.status is StepStatus.PENDING and not undone_of(waits):
+        return f"the run {waiting}"
     retried = retried_without(step, waits)
     if retried:
         names = listed([other.step_id for other in retried])
@@ -70,6 +81,11 @@ def reason(
 def retried_without(step: Step, waits: Sequence[Step]) -> list[Step]:
     """Return which of `waits` a `retry --only` has had decided anew without the step itself."""
     return [other for other in waits if step.predates(other)]
+
+
+def undone_of(steps: Iterable[Step]) -> list[Step]:
+    """Return which of some steps have not ended."""
+    return [step for step in steps if not step.status.is_terminal]
 
 
 def reason_by_itself(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str:
@@ -91,9 +107,8 @@ def reason_by_itself(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str
 
 def reason_to_wait(step: Step, waits: Sequence[Step]) -> str:
     """Say what a PENDING step waits for."""
-    unfinished = [other for other in waits if not other.status.is_terminal]
-    if unfinished:
-        return f"waits for {spell(unfinished)}"
+    if undone := undone_of(waits):
+        return f"waits for {spell(undone)}"
     return f"attempt {step.attempt_no + 1} may start"
 
 

@@ -3,7 +3,17 @@
 import sys
 from typing import Any
 
-from flow_store import Attempt, Parent, PastAttempt, Run, RunSummary, Step, StepStatus, reported_job
+from flow_store import (
+    Attempt,
+    Parent,
+    PastAttempt,
+    Queue,
+    Run,
+    RunSummary,
+    Step,
+    StepStatus,
+    reported_job,
+)
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.definition import in_order, is_in_finally
@@ -46,6 +56,8 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "finally_after": None if run.finally_after is None else run.finally_after.value,
         "parent": parent_json(run.parent),
         "gave_up": gave_up_json(run),
+        "group": None if run.group is None else run.group.name,
+        "waits_for_group": queue_json(run.queue),
     }
 
 
@@ -55,6 +67,11 @@ def parent_json(parent: Parent | None) -> dict[str, Any] | None:
         return None
     run_key, step_id, number = parent
     return {"run_key": run_key, "step": step_id, "attempt": number}
+
+
+def queue_json(queue: Queue | None) -> dict[str, Any] | None:
+    """Describe who is before a run that waits for its group (rule 10.7)."""
+    return None if queue is None else {"held_by": queue.holder, "behind": list(queue.waiting)}
 
 
 def gave_up_json(run: Run | RunSummary) -> dict[str, Any] | None:

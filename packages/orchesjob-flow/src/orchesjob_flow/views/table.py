@@ -14,6 +14,7 @@ from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.definition import in_order, is_in_finally
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.giving_up import when_and_why
+from orchesjob_flow.views.group_words import before_words, waiting_words
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import clock_time, cut, visible, width
@@ -133,6 +134,8 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         yield f"Ending: {visible(ending_words(run))}{hint}"
     elif run.cancel is not None:
         yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
+    if (waiting := waiting_words(run)) is not None:
+        yield f"Waits: {visible(waiting.removeprefix('waits '))}"
     if run.gave_up is not None:
         yield f"Gave up: {visible(when_and_why(run.gave_up, runner))}"
     if runner is None and run.cancel is not None and not is_tidying(run):
@@ -192,9 +195,8 @@ def run_row(
     run: RunSummary, runner: Holder | None, wall: float, level: int = 0, *, colour: bool
 ) -> tuple[str, ...]:
     """Draw one run; what is inside another is set in."""
-    tidying = run.finally_after is not None and not run.status.is_terminal
     return (
-        f"{marked(run.status, colour=colour)}{' (finally)' if tidying else ''}",
+        f"{marked(run.status, colour=colour)}{beside_status(run)}",
         f"{INSIDE * level}{visible(run.run_key)}",
         visible(run.flow_id),
         f"{run.done}/{run.total}",
@@ -203,6 +205,14 @@ def run_row(
         duration(run.started_at, run.finished_at, wall),
         runner_cell(run, runner),
     )
+
+
+def beside_status(run: RunSummary) -> str:
+    """Say what the status of a run leaves open: its `finally` runs, or it waits for its group."""
+    if run.queue is not None:
+        return f" ({visible(before_words(run))})"
+    tidying = run.finally_after is not None and not run.status.is_terminal
+    return " (finally)" if tidying else ""
 
 
 def runner_cell(run: RunSummary, runner: Holder | None) -> str:

@@ -1,0 +1,65 @@
+"""How a run that `start` records or `retry` opens again joins the group of its flow (rule 10.7)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flow_spec import FlowSpec, OnConflict
+from flow_store import FlowStore, GroupTaken, Joining, Parent
+from orchesjob_flow.clock import now
+from orchesjob_flow.engine.beginning import beginning
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import RunHandle, has_runner
+from orchesjob_flow.views.run_json import print_json
+
+
+class Skipped(Exception):
+    """Nothing was recorded, as the flow wants it while another run of its group is under way."""
+
+    def __init__(self, held_by: str) -> None:
+        """Keep the run that is under way, or about to be."""
+        super().__init__(held_by)
+        self.held_by = held_by
+
+
+def waits_for_its_turn(flow: FlowSpec) -> bool:
+    """Tell whether the runs of a flow wait while another one of their group is under way."""
+    return flow.concurrency is not None and flow.concurrency.on_conflict is OnConflict.WAIT
+
+
+def joining_of(
+    handle: RunHandle, store: FlowStore, flow: FlowSpec, parent: Parent | None
+) -> Joining | None:
+    """Say how a run of a flow joins its group at this moment; None if it has none.
+
+    `parent` is the attempt inside which this process runs.
+    """
+    if flow.group is None:
+        return None
+    inside = None if parent is None else parent.run_key
+    if waits_for_its_turn(flow):
+        return Joining(flow.group, inside=inside)
+    waiting = store.queue_of_group(flow.group).waiting
+    passes = frozenset(key for key in waiting if not has_runner(handle._replace(run_key=key)))
+    return Joining(flow.group, begins=beginning(flow, now()), passes=passes, inside=inside)
+
+
+@contextmanager
+def skipping(flow: FlowSpec) -> Iterator[None]:
+    """Let a flow that is not to run beside another be skipped where its group is taken.
+
+    Raises:
+        Skipped: It is.
+        GroupTaken: The flow wants that to be an error.
+    """
+    try:
+        yield
+    except GroupTaken as taken:
+        if flow.concurrency is not None and flow.concurrency.on_conflict is OnConflict.SKIP:
+            raise Skipped(taken.by) from taken
+        raise
+
+
+def show_skipped(skipped: Skipped) -> int:
+    """Print that there is no run, and why; that is what the flow wants."""
+    print_json({"skipped": True, "held_by": skipped.held_by})
+    return DONE

@@ -1,0 +1,43 @@
+"""How a run joins its group (rule 10.7)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchesjob_flow.commands.start import recorded
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with fresh homes, and with a program that is never called."""
+    monkeypatch.setenv("ORCHESJOB_FLOW_HOME", str(tmp_path / "flow-home"))
+    monkeypatch.setenv("ORCHESJOB_HOME", str(tmp_path / "orchesjob"))
+    return Settings.from_options(None, "/bin/true")
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "is_held"), [({}, True), ({"on_conflict": "skip"}, False), (None, False)]
+)
+def test_recorded_with_its_lock(
+    settings: Settings, tmp_path: Path, concurrency: dict[str, str] | None, is_held: bool
+) -> None:
+    """A run that will wait has a runner for all who see it: nobody who came later goes first.
+
+    Where it is recorded already, its lock is left to whoever drives it.
+    """
+    flow: dict[str, object] = {"flow_id": "f", "steps": [{"id": "a", "command": ["true"]}]}
+    if concurrency is not None:
+        flow["concurrency"] = concurrency
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps(flow))
+    handle = RunHandle("k", settings)
+    with recorded(handle, str(file), {}) as (store, lock):
+        assert store.has("k")
+        assert (handle.holder() is not None) is is_held
+        if lock is not None:
+            lock.close()
+    with recorded(handle, str(file), {}) as (_, lock):
+        assert (lock, handle.holder()) == (None, None)

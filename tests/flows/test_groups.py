@@ -1,0 +1,303 @@
+"""`concurrency`: at most one run of a group is under way at a time (rule 10.7)."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import outcomes
+from support.crowding import places, start_crowd
+from support.flow import Flow
+from support.gate import Gate
+from support.orchesjob import FakeOrchesjob
+from support.processes import is_gone
+
+FINALLY = [{"id": "z", "command": ["true"]}]
+
+
+def write(flow: Flow, gate: Gate, on_conflict: str = "wait", **fields: Any) -> str:
+    """Write a flow of the group `g` whose step stops at the gate; return its path."""
+    concurrency = {"group": "g", "on_conflict": on_conflict}
+    step = {"id": "a", "command": gate.command()}
+    return flow.write(step, name=f"{on_conflict}.json", concurrency=concurrency, **fields)
+
+
+def hold(flow: Flow, gate: Gate, *waiting: str, **fields: Any) -> str:
+    """Let the run `first` hold the group and others wait for it; return their flow file."""
+    file = write(flow, gate, **fields)
+    flow.ask("start", "-d", "--run-key=first", file)
+    gate.await_arrival()
+    for key in waiting:
+        assert flow.ask("start", "-d", f"--run-key={key}", file)["status"] == "PENDING"
+    return file
+
+
+def let_one_end(flow: Flow, gate: Gate, key: str) -> None:
+    """Let the run at the gate go on to its end."""
+    gate.let_through()
+    assert flow.ask("wait", f"--run-key={key}")["status"] == "SUCCEEDED"
+
+
+def kill_runner(flow: Flow, key: str) -> None:
+    """Kill the background runner of a run."""
+    pid = flow.status(key)["runner"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    flow.await_true(lambda: is_gone(pid))
+
+
+def test_first_come_first_served(each_flow: Flow, gate: Gate) -> None:
+    """Runs begin one after the other in the order of their starts, which `start -d` reports."""
+    hold(each_flow, gate, "second", "third", timeout_sec=3600)
+    for key, others in [("first", {"second", "third"}), ("second", {"third"}), ("third", set())]:
+        runs = {run["run_key"]: run for run in each_flow.ask("list")["runs"]}
+        assert runs[key]["status"] == "RUNNING"
+        assert {one for one, run in runs.items() if run["status"] == "PENDING"} == others
+        let_one_end(each_flow, gate, key)
+        if others:
+            gate.await_arrival()
+    with each_flow.open_database() as database:  # the flow's time begins with the run
+        found = database.execute("SELECT deadline_at > started_at + 3600 FROM runs ORDER BY id")
+        assert found.fetchall()[1:] == [(1,), (1,)]
+
+
+def test_what_is_seen(flow: Flow, gate: Gate) -> None:
+    """`status`, `list` and `explain` name who holds the group, and say how to free it."""
+    hold(flow, gate, "second", "third")
+    run = flow.status("third")
+    assert (run["group"], run["waits_for_group"]) == (
+        "g",
+        {"held_by": "first", "behind": ["second"]},
+    )
+    assert run["steps"][0]["reason"] == "the run waits for group g, held by first"
+    assert flow.status("first")["waits_for_group"] is None
+    listed = flow.run("list", "--format=table").stdout
+    assert ". PENDING (held by first)" in listed
+    assert (
+        "Waits: for group g, held by first"
+        in flow.run("status", "--run-key=third", "--format=table").stdout
+    )
+    log = Path(flow.ask("start", "-d", "--run-key=third", "wait.json")["stderr_log"])
+    flow.await_true(log.read_text)
+    assert log.read_text() == (
+        "orchesjob-flow: run 'third' waits for group 'g', held by run 'first'\n"
+    )
+    pid = flow.status("first")["runner"]["pid"]
+    first, remedy = flow.ask("explain", "--run-key=third")["notes"]
+    assert first == (
+        "This run waits for group g, held by first: nothing of it runs before it is its turn."
+    )
+    cancel = "`orchesjob-flow cancel --run-key first` ends it"
+    assert remedy == f"first is advanced by process {pid}; {cancel}."
+    kill_runner(flow, "first")
+    assert flow.run("explain", "--run-key=third", "--format=table").stdout.endswith(
+        "\nNo process advances first, which keeps the group: "
+        f"`orchesjob-flow resume --run-key first` continues it, {cancel}.\n"
+    )
+
+
+def test_whether_a_runner_lives_or_not(flow: Flow, gate: Gate) -> None:
+    """A run holds its group without a runner too, until it is resumed and ends."""
+    hold(flow, gate, "second")
+    kill_runner(flow, "first")
+    gate.let_through()
+    file = write(flow, gate, "skip")
+    assert flow.start("third", file) == {"skipped": True, "held_by": "first"}
+    assert flow.status("second")["status"] == "PENDING"
+    assert flow.ask("resume", "--run-key=first")["status"] == "SUCCEEDED"
+    gate.await_arrival()
+    let_one_end(flow, gate, "second")
+
+
+def test_a_waiting_run_without_runner(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
+) -> None:
+    """It keeps its place, blocks nobody meanwhile, and is first again once it is resumed."""
+    hold(flow, gate, "second", "third", "fourth")
+    kill_runner(flow, "second")
+    let_one_end(flow, gate, "first")
+    gate.await_arrival()
+    assert [flow.status(key)["status"] for key in ("second", "third")] == ["PENDING", "RUNNING"]
+    notes = flow.ask("explain", "--run-key=second")["notes"]
+    assert notes[-1] == (
+        "No process advances this run: `orchesjob-flow resume` with its run key continues it."
+    )
+    (resumed,) = flow.ask("resume", "--all")["resumed"]
+    assert (resumed["run_key"], resumed["error"]) == ("second", None)
+    let_one_end(flow, gate, "third")
+    gate.await_arrival()
+    let_one_end(flow, gate, "second")
+    gate.await_arrival()
+    let_one_end(flow, gate, "fourth")
+    assert fake_orchesjob.begun() == [
+        f"{key}:a:1" for key in ("first", "third", "second", "fourth")
+    ]
+
+
+@pytest.mark.parametrize("has_runner", [True, False])
+def test_cancelled_while_it_waits(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, has_runner: bool
+) -> None:
+    """It ends at once, and nothing of it runs, `finally` included."""
+    hold(flow, gate, "second", **{"finally": FINALLY})
+    if not has_runner:
+        kill_runner(flow, "second")
+    run = flow.ask("cancel", "--run-key=second")
+    assert (run["status"], outcomes(run)) == ("CANCELLED", {"a": "CANCELLED", "z": "CANCELLED"})
+    assert run["waits_for_group"] is None
+    assert fake_orchesjob.begun() == ["first:a:1"]
+    let_one_end(flow, gate, "first")
+
+
+def test_interrupted_while_it_waits(flow: Flow, gate: Gate) -> None:
+    """Ctrl-C ends the runner of a run that waits, which says for whom, and leaves the run."""
+    file = hold(flow, gate)
+    runner = flow.spawn("start", "--run-key=second", file)
+    assert runner.stderr is not None
+    assert runner.stderr.readline() == (
+        "orchesjob-flow: run 'second' waits for group 'g', held by run 'first'\n"
+    )
+    runner.send_signal(signal.SIGINT)
+    assert runner.completed().returncode == 130
+    run = flow.status("second")
+    assert (run["status"], run["runner"]) == ("PENDING", None)
+    let_one_end(flow, gate, "first")
+    gate.let_through()
+    assert flow.start("second", file)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("words", [[], ["-d"]])
+def test_skip(flow: Flow, gate: Gate, words: list[str]) -> None:
+    """A run that is not to run beside another is not recorded; that is no failure."""
+    hold(flow, gate, "second")
+    file = write(flow, gate, "skip")
+    start = ["start", *words, "--run-key=third", file]
+    assert flow.ask(*start) == {"skipped": True, "held_by": "first"}
+    assert "no run 'third'" in flow.refusal("status", "--run-key=third")["error"]
+    flow.ask("cancel", "--run-key=second")
+    let_one_end(flow, gate, "first")
+    gate.let_through()
+    assert flow.ask(*start)["run_key"] == "third"
+    assert flow.ask("wait", "--run-key=third")["status"] == "SUCCEEDED"
+    flow.ask("start", "-d", "--run-key=fourth", write(flow, gate))
+    gate.await_arrival()
+    assert flow.start("third", file)["status"] == "SUCCEEDED", "it is recorded, and only reported"
+
+
+def test_fail(flow: Flow, gate: Gate) -> None:
+    """Or that is an error, which names the run that is under way."""
+    hold(flow, gate)
+    file = write(flow, gate, "fail")
+    error = flow.refusal("start", "--run-key=second", file)
+    assert error == {
+        "error": "run 'second' cannot begin: run 'first' of its concurrency group 'g' is under "
+        "way; start it again when that one has ended, or `cancel` that one",
+        "held_by": "first",
+    }
+    assert "no run 'second'" in flow.refusal("status", "--run-key=second")["error"]
+
+
+@pytest.mark.parametrize("on_conflict", ["skip", "fail"])
+def test_waiting_runs_without_a_runner_block_nobody(
+    flow: Flow, gate: Gate, on_conflict: str
+) -> None:
+    """A run that does not wait begins although one waits that nobody advances."""
+    hold(flow, gate, "second")
+    kill_runner(flow, "second")
+    let_one_end(flow, gate, "first")
+    gate.let_through()
+    assert flow.start("third", write(flow, gate, on_conflict))["status"] == "SUCCEEDED"
+    assert flow.status("second")["status"] == "PENDING"
+
+
+def test_a_retry_comes_last(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """A `retry` takes its place in the queue like a new run."""
+    file = hold(flow, gate, "second")
+    flow.ask("cancel", "--run-key=first")
+    gate.await_arrival()
+    flow.ask("start", "-d", "--run-key=third", file)
+    answer = flow.ask("retry", "-d", "--run-key=first")
+    assert (answer["status"], answer["waits_for_group"]) == (
+        "PENDING",
+        {"held_by": "second", "behind": ["third"]},
+    )
+    for key in ("second", "third", "first"):
+        let_one_end(flow, gate, key)
+        if key != "first":
+            gate.await_arrival()
+    assert fake_orchesjob.begun() == ["first:a:1", "second:a:1", "third:a:1", "first:a:2"]
+
+
+def test_a_retry_that_does_not_wait(flow: Flow, gate: Gate) -> None:
+    """A `retry` of a flow that is skipped or refused leaves the run as it has ended."""
+    file = write(flow, gate, "skip")
+    flow.ask("start", "-d", "--run-key=second", file)
+    gate.await_arrival()
+    ended = flow.ask("cancel", "--run-key=second")
+    hold(flow, gate)
+    assert flow.ask("retry", "--run-key=second") == {"skipped": True, "held_by": "first"}
+    refused = write(flow, gate, "fail")
+    error = flow.refusal("retry", "--run-key=second", f"--file={refused}")
+    assert error["held_by"] == "first"
+    assert flow.status("second") == ended
+
+
+def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate) -> None:
+    """A run that would wait for the run of which it is a part is refused: it would for ever."""
+    inner = write(flow, gate)
+    outer = flow.write(
+        {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
+        name="outer.json",
+        concurrency={"group": "g"},
+    )
+    finished = flow.run("start", "--run-key=outer", outer)
+    assert finished.returncode == 1
+    assert (
+        "run 'inner' would wait for ever: a step of run 'outer' starts it, which is under way in "
+        "the same concurrency group 'g'; give the inner flow another group, or none"
+    ) in finished.stderr
+    assert "no run 'inner'" in flow.refusal("status", "--run-key=inner")["error"]
+
+
+def test_a_database_that_is_removed(flow: Flow, gate: Gate) -> None:
+    """A run that waits does not wait for what nobody records any more."""
+    file = hold(flow, gate)
+    runner = flow.spawn("start", "--run-key=second", file, "--progress=none")
+    assert runner.stderr is not None
+    runner.stderr.readline()
+    flow.database.unlink()
+    finished = runner.completed()
+    assert finished.returncode == 2
+    assert "the flow database was removed or replaced" in finished.stderr
+
+
+def test_tick(flow: Flow, gate: Gate) -> None:
+    """A run that is advanced without waiting begins if it is its turn, and waits otherwise."""
+    hold(flow, gate, "second")
+    kill_runner(flow, "second")
+    assert flow.ask("tick", "--run-key=second")["status"] == "PENDING"
+    let_one_end(flow, gate, "first")
+    assert flow.ask("tick", "--run-key=second")["status"] == "RUNNING"
+
+
+def test_validate(flow: Flow, gate: Gate) -> None:
+    """`validate` names the group."""
+    file = write(flow, gate)
+    (found,) = flow.ask("validate", file)["files"]
+    assert (found["valid"], found["group"]) == (True, "g")
+    assert (
+        "1 step, one run at a time of group g"
+        in flow.run("validate", "--format=table", file).stdout
+    )
+
+
+def test_starts_at_once(flow: Flow, tmp_path: Path) -> None:
+    """Of many starts in the same moment, each run comes when its place does."""
+    order = start_crowd(flow, tmp_path, runs=5, kills=0, seed=0)
+    assert order == places(flow)
+
+
+def test_killed_at_random(flow: Flow, tmp_path: Path) -> None:
+    """Whichever runner is killed, one run is under way at a time, and each comes to its end."""
+    start_crowd(flow, tmp_path, runs=5, kills=3, seed=0)
