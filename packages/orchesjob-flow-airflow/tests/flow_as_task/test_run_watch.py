@@ -57,6 +57,16 @@ def test_each_transition_once() -> None:
     assert watch.problem is None
 
 
+def test_a_question() -> None:
+    """An attempt that was asked by `only_if` is called so (rule 10.8)."""
+    asked, ran = attempt(1, 1, 2, only_if=True), attempt(2, 3, None, only_if=False)
+    assert lines(RunWatch(since=0), run(step(asked, ran))) == [
+        "00:00:01Z a RUNNING attempt 1 (only_if)",
+        "00:00:02Z a attempt 1 (only_if) SUCCEEDED",
+        "00:00:03Z a RUNNING attempt 2",
+    ]
+
+
 def test_why() -> None:
     """The reason is part of the line of a skipped step, a failed step and a failed run."""
     skipped = step(status="SKIPPED", finished_at=1, reason="its condition was false: b FAILED")

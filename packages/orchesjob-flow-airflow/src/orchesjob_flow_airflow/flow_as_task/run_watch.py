@@ -85,11 +85,12 @@ def _transitions(run: Run) -> Iterator[Transition]:
 def _transitions_of_step(step: dict[str, Any]) -> Iterator[Transition]:
     ended_at = step["finished_at"]
     for attempt in step["attempts"]:
-        number = attempt["number"]
-        yield Transition(attempt["started_at"], step["id"], f"RUNNING attempt {number}")
+        gate = " (only_if)" if attempt.get("only_if") else ""  # a program before it does not say
+        name = f"attempt {attempt['number']}{gate}"
+        yield Transition(attempt["started_at"], step["id"], f"RUNNING {name}")
         # A step ends at the same moment as its last attempt: one line reports both.
         if attempt["finished_at"] not in (None, ended_at):
-            what = _with_reason(f"attempt {number} {attempt['status']}", attempt["error"])
+            what = _with_reason(f"{name} {attempt['status']}", attempt["error"])
             yield Transition(attempt["finished_at"], step["id"], what)
     if ended_at is not None:
         reason = step["reason"] if step["status"] == "SKIPPED" else step["error"]
