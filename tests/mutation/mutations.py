@@ -482,8 +482,8 @@ MUTATIONS = (
     Mutation(
         "more steps run at once than the flow allows",
         f"{ENGINE}/run.py",
-        "(most is None or self.attempting < most)",
-        "(most is None or self.attempting <= most)",
+        "most is None or self.attempting < most or",
+        "most is None or self.attempting <= most or",
     ),
     Mutation(
         "a run is CANCELLED while something of it is alive",
@@ -1566,6 +1566,27 @@ MUTATIONS = (
         f"{ENGINE}/outcomes.py",
         "status=StepStatus.PENDING, error=None)\n        await_attempt(turn, step)\n",
         "status=StepStatus.PENDING, error=None)\n        turn.run.enqueue(step)\n",
+        GATES,
+    ),
+    Mutation(
+        "another step takes the place between a gate and its command",
+        f"{ENGINE}/outcomes.py",
+        "        turn.run.keep_place(step)\n",
+        "",
+        GATES,
+    ),
+    Mutation(
+        "another runner gives away the place between a gate and its command",
+        f"{ENGINE}/run.py",
+        "                step.keeps_place = keeps_place(step, attempt)\n",
+        "",
+        GATES,
+    ),
+    Mutation(
+        "a place between a gate and its command is kept for ever",
+        f"{ENGINE}/steps.py",
+        "    turn.run.give_up_place(step)\n",
+        "",
         GATES,
     ),
     Mutation(

@@ -158,7 +158,8 @@ class Waiting:
             waits_for = [run.by_id[spec.id] for spec in run.flow.steps]
             return run.sweeping or any(not one.row.status.is_terminal for one in waits_for)
         most = run.flow.max_parallel
-        is_full = most is not None and len(list(run.open_attempts())) >= most
+        taken = sum(one.attempt is not None or one.keeps_place for one in run.steps)
+        is_full = most is not None and taken >= most and not step.keeps_place
         if run.ending is not None or (step.queued and (run.starting > 0 or is_full)):
             return True
         return any(not run.by_id[name].row.status.is_terminal for name in step.spec.waits_for)

@@ -357,10 +357,21 @@ def retries_are_accounted_for(world: "World", commit: Commit) -> None:
 
 
 def no_more_at_once_than_allowed(world: "World", commit: Commit) -> None:
-    """No more attempts are open than the flow's `max_parallel` allows (9.12)."""
+    """No more attempts are open than the flow's `max_parallel` allows (9.12).
+
+    Nobody takes the place of a step between its gate and its command (10.8).
+    """
     most = world.flow.max_parallel
     attempting = [key for key, found in commit.attempts.items() if found.status.is_open]
-    assert most is None or len(attempting) <= most, f"{attempting} are open at once"
+    between = [
+        (step.position, step.attempt_no)
+        for step in commit.after.steps
+        if not step.status.is_terminal and world.decisions.has_begun(step) and step.attempt_no > 0
+        if (latest := commit.attempts[step.position, step.attempt_no]).is_gate
+        and latest.status is AttemptStatus.SUCCEEDED
+    ]
+    at_once = [*attempting, *between]
+    assert most is None or len(at_once) <= most, f"{at_once} are under way at once"
 
 
 def is_final(error: str | None, spec: StepSpec) -> bool:

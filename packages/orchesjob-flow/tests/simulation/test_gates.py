@@ -136,6 +136,30 @@ def test_the_command_waits_until_nothing_of_the_gate_is_alive(world: World, gate
     assert any("waits for attempt 1 to be gone" in str(why) for _, why in world.states_of("a"))
 
 
+@pytest.mark.parametrize("crash_after", [None, 1.5, 4.0])
+def test_nobody_takes_the_place_of_the_command(
+    world: World, step: Make, crash_after: float | None
+) -> None:
+    """With `max_parallel` the command follows its gate before anything else begins (9.12)."""
+    gated = [step(name, only_if=MAY) for name in ("a", "b")]
+    world.record(gated[0], step("c"), gated[1], step("d"), max_parallel=1)
+    if crash_after is not None:
+        world.machine.after(crash_after, world.crash)
+    assert world.drive().status == "SUCCEEDED"
+    order = [found.key.removeprefix("k:") for found in world.executions()]
+    assert order == ["a:1", "a:2", "c:1", "b:1", "b:2", "d:1"]
+
+
+def test_a_place_that_is_kept_in_vain(world: World, step: Make, gated: Make) -> None:
+    """A step that is cancelled before its command begins leaves its place to `finally` (10.1)."""
+    tidy = step("tidy", timeout_sec=600.0)
+    world.record(gated(), max_parallel=1, finally_=(tidy,))
+    world.plan("a:1", leaves=100.0)
+    world.machine.after(20.0, world.request_cancel)
+    assert world.drive().status == "CANCELLED"
+    assert world.statuses() == {"a": "CANCELLED", "tidy": "SUCCEEDED"}
+
+
 def test_a_retry_asks_again(world: World, gated: Make) -> None:
     """The command `retry` has the step decided anew, and so its gate asked again (rule 9.7)."""
     world.record(gated())

@@ -26,12 +26,13 @@ def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
 def passed(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     """Let the command follow at once: the gate has answered 0 (rule 10.8).
 
-    It does as soon as nothing of the gate is alive (rule 5.8). In a run that is being ended nothing
-    follows, and the step ends with that.
+    It does as soon as nothing of the gate is alive (rule 5.8), and in its place. In a run that is
+    being ended nothing follows, and the step ends with that.
     """
     close_attempt(turn, step, attempt, AttemptStatus.SUCCEEDED, None)
     step.has_passed_gate = True
     if turn.run.ending is None:
+        turn.run.keep_place(step)
         turn.record_step(step, status=StepStatus.PENDING, error=None)
         await_attempt(turn, step)
 

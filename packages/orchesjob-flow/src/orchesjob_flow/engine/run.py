@@ -51,6 +51,8 @@ class RunStep:
     """Attempts under whose keys somebody else's job lies."""
     has_passed_gate: bool = False
     """Its gate has let it run since it was decided last; what may follow is the command alone."""
+    keeps_place: bool = False
+    """Its gate has just let it run, and its command has not begun: see `RunState.keep_place`."""
 
     @property
     def asks_gate(self) -> bool:
@@ -89,7 +91,7 @@ class RunState:
     starting: int = 0
     """Calls of `orchesjob start` under way."""
     attempting: int = 0
-    """Attempts whose outcome is not known yet."""
+    """Attempts whose outcome is not known yet, and places that are kept for one."""
     polling: bool = False
     poll_trouble: Trouble | None = None
     polled_since: float = 0.0
@@ -111,6 +113,7 @@ class RunState:
             if attempt is not None:
                 step.last_running_mono = attempt.running_mono
                 step.has_passed_gate = has_passed_gate(step.row, attempt)
+                step.keeps_place = keeps_place(step, attempt)
                 if attempt.status.is_open:
                     key = attempt_key(run.run_key, step.spec.id, attempt.number)
                     step.attempt = OpenAttempt(attempt, key)
@@ -137,7 +140,7 @@ class RunState:
             group=run.group,
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in under_way),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
-            attempting=sum(step.attempt is not None for step in steps),
+            attempting=sum(step.attempt is not None or step.keeps_place for step in steps),
             timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
         )
 
@@ -199,12 +202,15 @@ class RunState:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more attempt may begin now: by what starts, and by `max_parallel` (9.12)."""
+        """Whether the next attempt may begin: by what starts, and by `max_parallel` (9.12)."""
         most = self.flow.max_parallel
-        return self.starting < self.limits.starts and (most is None or self.attempting < most)
+        has_place = bool(self.ready) and self.ready[0].keeps_place
+        may_attempt = most is None or self.attempting < most or has_place
+        return self.starting < self.limits.starts and may_attempt
 
     def begin(self, step: RunStep, attempt: OpenAttempt) -> None:
-        """Let a step have an open attempt."""
+        """Let a step have an open attempt, in the place that is kept for it if there is one."""
+        self.give_up_place(step)
         step.attempt = attempt
         self.attempting += 1
 
@@ -213,14 +219,31 @@ class RunState:
         step.attempt = None
         self.attempting -= 1
 
+    def keep_place(self, step: RunStep) -> None:
+        """Let no other step take the place in which the gate of this one was asked.
+
+        What the gate has answered is true of now, so its command does not wait for others (10.8).
+        """
+        step.keeps_place = True
+        self.attempting += 1
+
+    def give_up_place(self, step: RunStep) -> None:
+        """Let others have the place that is kept for a step, if one is."""
+        self.attempting -= step.keeps_place
+        step.keeps_place = False
+
     def holds(self, operand: Name) -> bool | None:
         """Tell whether an operand of a condition is true, as far as that is known."""
         return is_true(operand.predicate, self.by_id[operand.name].row.status)
 
     def enqueue(self, step: RunStep) -> None:
-        """Let a step start as soon as there is room, once."""
-        if not step.queued:
-            step.queued = True
+        """Let a step start as soon as there is room, once; at once if a place is kept for it."""
+        if step.queued:
+            return
+        step.queued = True
+        if step.keeps_place:
+            self.ready.appendleft(step)
+        else:
             self.ready.append(step)
 
     def newly_decidable(self) -> Iterator[RunStep]:
@@ -250,6 +273,11 @@ def has_passed_gate(row: Step, latest: Attempt) -> bool:
     """
     passed = latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate
     return row.has_begun and passed
+
+
+def keeps_place(step: RunStep, latest: Attempt) -> bool:
+    """Tell from the latest attempt whether a step is between its gate and its command."""
+    return step.has_passed_gate and latest.is_gate and not step.row.status.is_terminal
 
 
 def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:

@@ -31,6 +31,7 @@ def finish_step(
     if ended_at is None:
         ended_at = turn.wall_after(step.row.started_at)
     turn.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
+    turn.run.give_up_place(step)
     turn.run.open_steps -= 1
     if status is StepStatus.FAILED:
         turn.run.failed.add(step.row.position)
