@@ -1,5 +1,7 @@
 """Twenty random commands at once, and KILL, STOP and TERM for whatever they have begun. Slow.
 
+The second half of the time orchesjob itself is treacherous, too.
+
 The session `chaos` runs it, for `CHAOS_SEC` seconds. The seed is part of the test's name;
 `CHAOS_SEED` repeats the commands and the signals, if not the moments at which they are noticed.
 """
@@ -9,6 +11,7 @@ import secrets
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -64,6 +67,18 @@ COMMANDS = (
     "tick --run-key=KEY",
     "prune --older-than=0s --flow-id=pruned",
 )
+
+TREACHERY = (
+    "n=$(($(od -An -N1 -tu1 /dev/urandom)))",
+    'obey() { "$ORCHESJOB" "$@" >/dev/null 2>&1; }',
+    "if [ $n -lt 10 ]; then exit 70; fi",
+    'if [ $n -lt 20 ]; then obey "$@"; exit 70; fi',
+    'if [ $n -lt 30 ]; then obey "$@"; echo "{"; exit 0; fi',
+    "if [ $n -lt 36 ]; then sleep 3600; fi",
+    'if [ $n -lt 42 ]; then obey "$@"; sleep 3600; fi',
+    "if [ $n -lt 52 ]; then kill -9 $$; fi",
+)
+"""Of 256 calls, 52 fail, lie about what they have done, hang, or are killed."""
 
 WAITS = {
     "diamond": {"c": "ab", "d": "ab"},
@@ -251,13 +266,16 @@ def check_words(text: str) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", [SEED])
-def test_chaos(real_flow: Flow, seed: int) -> None:
+@pytest.mark.parametrize("treachery", [(), TREACHERY], ids=["honest", "treacherous"])
+def test_chaos(real_flow: Flow, seed: int, treachery: Sequence[str]) -> None:
     """Nothing runs twice or beside what it waits for, every run ends, and SUCCEEDED is true.
 
     Rules 4.2, 4.5, 5.6, 5.8, 5.8a and 6.9.
     """
     chaos = Chaos(real_flow, Random(seed))  # noqa: S311 - no secret
-    chaos.rage(time.monotonic() + LONG_SEC)
+    real_flow.wrap_orchesjob(*treachery)
+    chaos.rage(time.monotonic() + LONG_SEC / 2)
+    real_flow.wrap_orchesjob()
     runs = chaos.settle()
     real_flow.await_true(lambda: not real_flow.orchesjob.processes())
     lines = chaos.ledger.lines()
