@@ -3,6 +3,7 @@
 Where it is, is in `paths`; when it is made and removed is up to whoever holds the run's lock.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -33,7 +34,7 @@ def remove_run_directory(path: Path) -> None:
 
     Raises:
         UnsafePlace: Something else is in its place.
-        OSError: Something in it belongs to somebody else, or is in use.
+        OSError: Something in it belongs to somebody else, is in use, or lies too deep.
     """
     if not is_there(path):
         return
@@ -42,7 +43,11 @@ def remove_run_directory(path: Path) -> None:
         for name in names:
             with suppress(OSError):
                 (folder / name).chmod(0o700)
-    shutil.rmtree(path)
+    try:
+        shutil.rmtree(path)
+    except RecursionError:  # before Python 3.13
+        why = "has folders nested too deep for this Python; remove it with `rm -r`"
+        raise OSError(errno.ENAMETOOLONG, why, str(path)) from None
 
 
 def is_there(path: Path) -> bool:
