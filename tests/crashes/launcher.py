@@ -4,7 +4,9 @@ usage: python launcher.py WORDS_OF_ORCHESJOB_FLOW...
 
 Every function that changes something outside the process, and every commit, is wrapped here: the
 moments before it and after it are points. A point is named by the role of the process, its place,
-and how often the process has been there: `parent after commit 3`. The role is `child` in the
+and how often the process has been there: `parent after commit 3`. What brings the tables to their
+latest version is committed at a place of its own, `upgrade`, so that a new version renames no
+point of a run. The role is `child` in the
 background process of `start -d`, which is started through this program too, else `parent`. Each
 point that is passed becomes a line of the file `$CRASH_POINTS`. At the point `$CRASH_AT` the
 process sends SIGKILL to itself.
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Literal
@@ -99,7 +101,16 @@ class Points:
 
     def surround_commits(self) -> None:
         """Make the moments before and after the commit of each writing transaction two points."""
-        original = Database.transaction
+        original, upgrade = Database.transaction, schema.upgrade
+        place = "commit"
+
+        def upgrading(database: Database, migrations: Sequence[str] = schema.MIGRATIONS) -> None:
+            nonlocal place
+            place = "upgrade"
+            try:
+                upgrade(database, migrations)
+            finally:
+                place = "commit"
 
         @contextmanager
         def transaction(
@@ -108,10 +119,11 @@ class Points:
             with original(database, kind):
                 yield
                 if kind == "IMMEDIATE":
-                    self.reach("before commit")
+                    self.reach(f"before {place}")
             if kind == "IMMEDIATE":
-                self.reach("after commit")
+                self.reach(f"after {place}")
 
+        schema.upgrade = upgrading
         setattr(Database, "transaction", transaction)  # noqa: B010 - a method is not assignable
 
 

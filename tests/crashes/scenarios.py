@@ -132,7 +132,7 @@ class ResumeInCall(Resume):
 class ResumeBeforeCall(Resume):
     """The first runner dies when its first attempt is recorded, and orchesjob not yet called."""
 
-    first = "parent after commit 3"
+    first = "parent after commit 2"
 
 
 class Gated(Scenario):

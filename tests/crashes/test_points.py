@@ -22,18 +22,18 @@ from .scenarios import (
 # What lies between two points is in `launcher`; here is what has happened at them.
 POINTS: dict[str, tuple[type[Scenario], str]] = {
     "an empty database": (Start, "parent after create_file 1"),
-    "tables, and no run": (Start, "parent after commit 1"),
-    "a run, and no lock": (Start, "parent after commit 2"),
-    "an attempt is recorded": (Start, "parent after commit 3"),
+    "tables, and no run": (Start, "parent after upgrade 1"),
+    "a run, and no lock": (Start, "parent after commit 1"),
+    "an attempt is recorded": (Start, "parent after commit 2"),
     "its call is late": (LateCall, "parent after Popen.__init__ 1"),
     "its call is under way": (Start, "parent after Popen.__init__ 1"),
     "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
-    "its job is recorded": (Start, "parent after commit 4"),
+    "its job is recorded": (Start, "parent after commit 3"),
     "its job has ended": (Start, "parent after OrchesjobClient.status 1"),
-    "its end is recorded": (Start, "parent after commit 5"),
+    "its end is recorded": (Start, "parent after commit 4"),
     "nothing of it is left": (Start, "parent after find_survivors 1"),
     "its retry is under way": (Start, "parent after Popen.__init__ 3"),
-    "the run's end is recorded": (Start, "parent after commit 10"),
+    "the run's end is recorded": (Start, "parent after commit 9"),
     "a child is begun": (StartDetached, "parent after Popen.__init__ 1"),
     "a child has the lock": (Background, "child before Lock.sign 1"),
     "a child has called": (Background, "child after Popen.__init__ 1"),
@@ -49,7 +49,7 @@ POINTS: dict[str, tuple[type[Scenario], str]] = {
     "an abort is under way": (Cancel, "parent after Popen.__init__ 2"),
     "a runner has aborted": (CancelledRunner, "parent after OrchesjobClient.abort 1"),
     "all is ended but `finally`": (TidiedUp, "parent after end_survivors 2"),
-    "`finally` is recorded": (TidiedUp, "parent after commit 11"),
+    "`finally` is recorded": (TidiedUp, "parent after commit 7"),
     "the call of its step is under way": (TidiedUp, "parent after Popen.__init__ 3"),
 }
 
@@ -63,7 +63,7 @@ def test_killed_when(flow: Flow, gate: Gate, scenario: type[Scenario], point: st
 def test_order_of_points(flow: Flow, gate: Gate) -> None:
     """An attempt is recorded before anything at all is done for it (4.5)."""
     points = Start(flow, gate, strict=False).points()
-    recorded = points.index("parent after commit 3")
+    recorded = points.index("parent after commit 2")
     assert recorded < points.index("parent before Performer.perform 1")
     assert recorded < points.index("parent before Popen.__init__ 1")
 
