@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from endurance.ledger import Ledger, check_nesting, check_turns
+from endurance.ledger import Ledger, check_nesting, check_one_at_a_time, check_turns
 from orchesjob_client import Process, is_alive
 from support.command import Command
 from support.deadlines import CALL_SEC
@@ -68,19 +68,25 @@ COMMANDS = (
     "prune --older-than=0s --flow-id=pruned",
 )
 
+IN_A_GROUP = {"diamond", "asked"}
+
 TREACHERY = (
     "n=$(($(od -An -N1 -tu1 /dev/urandom)))",
     'obey() { "$ORCHESJOB" "$@" >/dev/null 2>&1; }',
     "if [ $n -lt 10 ]; then exit 70; fi",
     'if [ $n -lt 20 ]; then obey "$@"; exit 70; fi',
     'if [ $n -lt 30 ]; then obey "$@"; echo "{"; exit 0; fi',
-    "if [ $n -lt 36 ]; then sleep 3600; fi",
-    'if [ $n -lt 42 ]; then obey "$@"; sleep 3600; fi',
+    "if [ $n -lt 36 ]; then sleep 40; fi",
+    'if [ $n -lt 42 ]; then obey "$@"; sleep 40; fi',
     "if [ $n -lt 52 ]; then kill -9 $$; fi",
 )
-"""Of 256 calls, 52 fail, lie about what they have done, hang, or are killed."""
+"""Of 256 calls, 52 fail, lie about what they have done, hang, or are killed.
+
+They hang for longer than a runner lets them, but not for ever: a call of a dead runner is awaited.
+"""
 
 WAITS = {
+    "asked": {"b": "a"},
     "diamond": {"c": "ab", "d": "ab"},
     "finally": {"b": "a", "z": "ab"},
     "inner": {"b": "a"},
@@ -102,6 +108,7 @@ def write_flows(flow: Flow, ledger: Ledger) -> list[str]:
 
     inner = write("inner", step("a", sec=1), step("b", when="a"))
     inner_key = "in-$ORCHESJOB_FLOW_RUN_KEY-$ORCHESJOB_FLOW_ATTEMPT"
+    one_at_a_time = {"group": "one at a time"}
     left_behind = f"setsid sh -c 'sleep 1; {ledger.say} child' & exit 1"
     return [
         write(
@@ -110,6 +117,13 @@ def write_flows(flow: Flow, ledger: Ledger) -> list[str]:
             step("b", then="exit 1", retries=2),
             step("c", when="a && !b"),
             step("d", when="a && b"),
+            concurrency=one_at_a_time,
+        ),
+        write(
+            "asked",
+            step("a", only_if=["sh", "-c", f"{ledger.say} begin; {ledger.say} end"], retries=1),
+            step("b", when="a"),
+            concurrency=one_at_a_time,
         ),
         write(
             "finally",
@@ -277,7 +291,7 @@ def test_chaos(real_flow: Flow, seed: int, treachery: Sequence[str]) -> None:
     chaos.rage(time.monotonic() + LONG_SEC / 2)
     real_flow.wrap_orchesjob()
     runs = chaos.settle()
-    real_flow.await_true(lambda: not real_flow.orchesjob.processes())
+    real_flow.await_true(lambda: not real_flow.orchesjob.processes(), within_sec=CALL_SEC)
     lines = chaos.ledger.lines()
     figures = (chaos.signals, Counter(run["status"] for run in runs), sorted(chaos.codes.items()))
     print("", *figures, sep="\n  ")  # noqa: T201 - to see that there was something to survive
@@ -285,6 +299,7 @@ def test_chaos(real_flow: Flow, seed: int, treachery: Sequence[str]) -> None:
     kept = {run["run_key"]: run for run in runs if run["flow_id"] != "pruned"}  # others may recur
     lines = [line for line in lines if line.run_key in kept]
     check_turns(lines, {key: WAITS.get(run["flow_id"], {}) for key, run in kept.items()})
+    check_one_at_a_time(line for line in lines if kept[line.run_key]["flow_id"] in IN_A_GROUP)
     parents = {key: run["parent"] for key, run in kept.items() if run["flow_id"] == "inner"}
     check_nesting(
         lines, {key: (outer["run_key"], outer["attempt"]) for key, outer in parents.items()}

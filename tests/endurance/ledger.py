@@ -62,6 +62,23 @@ def check_turns(lines: Iterable[Line], waits: Mapping[str, Mapping[str, str]]) -
             assert not overtaken[step], (line, "beside what waits for it:", overtaken[step])
 
 
+def check_one_at_a_time(lines: Iterable[Line]) -> None:
+    """Check that no attempt ran beside anything of another run: all are of one group.
+
+    An attempt that was killed never writes of its end.
+    """
+    begun: set[Line] = set()
+    overtaken: dict[Line, str] = {}
+    for line in lines:
+        overtaken |= {one: line.run_key for one in begun if one.run_key != line.run_key}
+        attempt = line._replace(word="begin")
+        assert attempt not in overtaken, (line, "beside run", overtaken[attempt])
+        if line.word == "begin":
+            begun.add(line)
+        else:
+            begun.discard(attempt)
+
+
 def check_nesting(lines: Iterable[Line], parents: Mapping[str, tuple[str, int]]) -> None:
     """Check that no inner run ran on beside a later attempt at the step that had started it.
 
