@@ -134,3 +134,24 @@ def test_scripts(flow: Flow, shell: str) -> None:
 def test_unknown_shell(flow: Flow) -> None:
     """An unknown shell is refused, and the error lists the known ones."""
     assert "'bash', 'zsh', 'fish'" in flow.refusal("completion", "tcsh")["error"]
+
+
+def test_parameters(flow: Flow) -> None:
+    """The parameters of the flow file or run that the line names, then the values of one (10.2)."""
+    params = {"DAY": {"description": "the day\n\nIn UTC."}, "SHOP": {"enum": ["berlin", "paris"]}}
+    file = flow.write({"id": "a", "command": ["true"]}, params=params)
+    for command in ("start", "validate"):
+        assert complete(flow, command, file, "--param", "") == ["DAY=", "SHOP="]
+        assert ask(flow, "fish", f"orchesjob-flow {command} {file} --param D") == [
+            "plain,DAY=\tthe day"
+        ]
+    line = f"orchesjob-flow start {file} --param"
+    assert ask(flow, "bash", f"{line} SHOP=p", "p") == ["plain,paris"]
+    assert ask(flow, "zsh", f"{line}=SHOP=") == [
+        "plain,--param=SHOP=berlin\t",
+        "plain,--param=SHOP=paris\t",
+    ]
+    flow.ask("start", "--run-key=k", "--param=DAY=1", "--param=SHOP=paris", file)
+    assert complete(flow, "retry", "--run-key=k", "--param", "S") == ["SHOP="]
+    assert complete(flow, "start", "missing.yaml", "--param", "S") == []
+    assert complete(flow, "start", "--param", "S") == []

@@ -184,7 +184,7 @@ def test_a_home_that_others_can_write(flow: Flow) -> None:
     flow.home.joinpath("logs").chmod(0o700)
 
 
-@pytest.mark.parametrize("name", ["logs", "locks"])
+@pytest.mark.parametrize("name", ["logs", "locks", "runs"])
 def test_a_file_in_place_of_a_folder(flow: Flow, name: str) -> None:
     """A file where the home has a folder is a problem, and the answer says how to fix it."""
     flow.home.mkdir(mode=0o700)

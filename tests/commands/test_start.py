@@ -24,6 +24,7 @@ RUN_KEYS = [
     "finally_after",
     "parent",
     "gave_up",
+    "params",
     "group",
     "waits_for_group",
     "orchesjob_home",

@@ -24,6 +24,7 @@ OUTCOMES = {
         "alert": OK,
         "publish": SKIP,
     },
+    "daily-etl.yaml": {"extract": OK, "count": OK, "load": OK, "archive": OK},
     "daily-import.yaml": {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP},
     "order-report.yaml": {"collect": OK, "count": OK, "check": OK, "tidy": OK},
     "nightly-backup.yaml": {
@@ -71,6 +72,9 @@ OUTCOMES = {
 }
 
 
+PARAMS = {"daily-etl.yaml": ["--param=DAY=2026-05-07"]}
+
+
 def test_every_example_is_known() -> None:
     """No example is shipped that is not run here."""
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == set(OUTCOMES)
@@ -84,7 +88,8 @@ def test_outcomes(each_flow: Flow, name: str) -> None:
     shutil.copytree(EXAMPLES, each_flow.folder / "examples")
     each_flow.environ["HELLO_FOR_SEC"] = "0"
     code = int(NG in OUTCOMES[name].values())
-    run = each_flow.start("k", f"examples/{name}", code=code)
+    words = ("start", "--run-key=k", *PARAMS.get(name, []))
+    run = each_flow.ask(*words, f"examples/{name}", code=code)
     assert outcomes(run) == OUTCOMES[name]
     assert run["status"] == [OK, NG][code]
 
@@ -137,6 +142,22 @@ def test_nights_overlap(flow: Flow) -> None:
     flow.ask("cancel", "--run-key=night-1")
     assert flow.ask("wait", "--run-key=night-2")["status"] == OK
     assert log.read_text().splitlines() == ["night-1 begins", "night-2 begins", "night-2 ends"]
+
+
+def test_the_day_of_an_import(flow: Flow) -> None:
+    """The day reaches scripts, words and a file name; without one, nothing begins (rule 10.2)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    file = "examples/daily-etl.yaml"
+    error = flow.refusal("start", "--run-key=k", "--param=SHOP=rome", file)["error"]
+    assert error.splitlines() == [
+        f"{file}: params.DAY: has no value: give it one with --param DAY=VALUE (the day to import)",
+        f'{file}: params.SHOP: must be one of "berlin", "paris", got "rome"',
+    ]
+    run = flow.ask("start", "--run-key=k", "--param=DAY=2026-05-07", file)
+    log = Path(run["steps"][2]["orchesjob_status"]["stdout_file"])
+    assert log.read_text(encoding="utf-8") == "3 orders of berlin on 2026-05-07\n"
+    archived = (flow.folder / "orders-berlin-2026-05-07.csv").read_text(encoding="utf-8")
+    assert archived.splitlines()[0] == "2026-05-07,berlin,order 1"
 
 
 def test_the_backup_tidies_up(flow: Flow) -> None:

@@ -53,6 +53,7 @@ def test_summary(three: FlowStore) -> None:
         gave_up=None,
         group=None,
         queue=None,
+        params=None,
         steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
     )
     assert new.cancel == CancelRequest(500.0, None)

@@ -3,6 +3,7 @@
 Public names only; the modules behind them are private to the package.
 """
 
+from flow_spec.binding import bind_params
 from flow_spec.comparison import differences
 from flow_spec.concurrency import Concurrency, OnConflict
 from flow_spec.env_file import parse_env_file
@@ -11,12 +12,14 @@ from flow_spec.errors import (
     EnvFileError,
     FlowFileError,
     FlowSpecError,
+    ParamsError,
     Problem,
     StoredFlowError,
     UnknownStepError,
 )
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import load_flow, parse_flow
+from flow_spec.params import Param
 from flow_spec.placeholders import BUILT_IN
 from flow_spec.predicates import PREDICATES, holds
 from flow_spec.schema import json_schema
@@ -33,10 +36,13 @@ __all__ = [
     "FlowSpec",
     "FlowSpecError",
     "OnConflict",
+    "Param",
+    "ParamsError",
     "Problem",
     "StepSpec",
     "StoredFlowError",
     "UnknownStepError",
+    "bind_params",
     "differences",
     "flaw_of_setting",
     "holds",

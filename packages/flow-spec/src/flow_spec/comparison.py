@@ -20,7 +20,8 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
     Descriptions, the order of the steps, the spelling of a condition and defaults that are written
     out make no difference. Rule 4.4.
     """
-    sentences = list(_field_differences(old, new, besides={STEPS, FINALLY, "concurrency"}))
+    sentences = [*_value_differences(dict(old.values), dict(new.values))]
+    sentences += _field_differences(old, new, besides={STEPS, FINALLY, "concurrency"})
     sentences += _changes("concurrency.group", old.group, new.group)
     sentences += _changes("concurrency.on_conflict", _on_conflict(old), _on_conflict(new))
     before = {step.id: step for step in old.all_steps}
@@ -39,6 +40,11 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
 
 def _on_conflict(flow: FlowSpec) -> str | None:
     return None if flow.concurrency is None else flow.concurrency.on_conflict.value
+
+
+def _value_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(before.keys() | after.keys()):
+        yield from _changes(f"params.{name}", before.get(name), after.get(name))
 
 
 def _step_differences(old: StepSpec, new: StepSpec) -> list[str]:

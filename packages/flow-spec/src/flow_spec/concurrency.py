@@ -9,7 +9,9 @@ import attrs
 
 from flow_spec.containers import Record
 from flow_spec.declaration import declared
-from flow_spec.kinds import Line, OneOf
+from flow_spec.kinds import FilledLine, OneOf
+
+GROUP = FilledLine(max_length=255)
 
 
 class OnConflict(StrEnum):
@@ -25,7 +27,7 @@ class Concurrency:
     """The group of a flow's runs, of which one is under way at a time."""
 
     group: str | None = declared(
-        Line(max_length=255),
+        GROUP,
         "The name of the group: flows of the same group take turns. By default the flow's id.",
         "warehouse",
         default=None,

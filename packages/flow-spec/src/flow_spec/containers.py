@@ -104,6 +104,8 @@ class Variables(Kind):
             flaw = flaw_of_variable(name)
             if flaw is not None:
                 reading.add(flaw, (*path, name), key)
+            if reading.names.declares(name, path):
+                reading.add(messages.variable_is_param(), (*path, name), key)
             values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
         return tuple(sorted(values.items())) if not reading.problems else None
 

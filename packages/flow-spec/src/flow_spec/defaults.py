@@ -130,8 +130,9 @@ class FlowRecord(Record):
     def _entries(
         self, node: Mapping, path: Path, reading: Reading
     ) -> Iterable[tuple[str, Node, Node]]:
-        """Return the entries; the steps are read when `defaults` has been."""
-        return sorted(reading.keys_of(node, path), key=lambda entry: entry[0] != "defaults")
+        """Return the entries: what `params` and `defaults` say is needed to read the others."""
+        first = {"params": 0, "defaults": 1}
+        return sorted(reading.keys_of(node, path), key=lambda entry: first.get(entry[0], 2))
 
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
         values.pop("defaults", None)

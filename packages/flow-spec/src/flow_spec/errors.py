@@ -115,6 +115,23 @@ class EnvFileError(FlowSpecError, ValueError):
         return f"env_file {printable(self.path)}{place}: {self.flaw}"
 
 
+class ParamsError(FlowSpecError, ValueError):
+    """The parameters of a flow cannot have the values that they are given.
+
+    `problems` holds at least one `Problem`, whose path names the parameter, or the step of a word.
+    """
+
+    def __init__(self, flow_id: str, problems: tuple[Problem, ...]) -> None:
+        """Keep the flow's id, and what is wrong."""
+        super().__init__(flow_id, problems)
+        self.flow_id = flow_id
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """Return every problem on a line of its own."""
+        return "\n".join(f"flow {quoted(self.flow_id)}: {problem}" for problem in self.problems)
+
+
 class UnknownStepError(FlowSpecError, LookupError):
     """The flow has no step with this id."""
 

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import attrs
 
+from flow_spec.concurrency import Concurrency
 from flow_spec.placeholders import filled, holds_name
 
 OF_STEP = ("command", "only_if", "env", "env_file", "working_dir")
-OF_FLOW = ("env", "env_file", "working_dir")
+OF_FLOW = ("concurrency", "env", "env_file", "working_dir")
 """The fields whose words may hold names."""
 
 
@@ -33,10 +34,12 @@ def filled_record[Record](
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    """Fill a text, a list of texts, or the texts of pairs whose first is a variable."""
+    """Fill a text, a list of texts, the name of a group, or the texts of pairs of a variable."""
     match value:
         case str():
             return filled(value, values)
+        case Concurrency(group=str() as group):
+            return attrs.evolve(value, group=filled(group, values))
         case [tuple(), *_]:
             return tuple((name, filled(text, values)) for name, text in value)
         case _:
@@ -45,8 +48,10 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
 
 def _texts(value: Any) -> Iterator[str]:
     match value:
-        case None:
+        case None | Concurrency(group=None):
             return
+        case Concurrency(group=str() as group):
+            yield group
         case str():
             yield value
         case [tuple(), *_]:

@@ -18,7 +18,8 @@ from flow_spec.environment import EnvFile, run_variables
 from flow_spec.errors import UnknownStepError
 from flow_spec.filling import filled_record
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
-from flow_spec.placeholders import escaped
+from flow_spec.params import Param, Params
+from flow_spec.placeholders import BUILT_IN, escaped
 from flow_spec.spelling import Speller
 from flow_spec.step import StepSpec
 
@@ -89,6 +90,18 @@ class FlowSpec:
     )
     """The steps of `finally`, in the order of the file. Rule 10.1."""
 
+    params: tuple[Param, ...] = declared(
+        Params(),
+        "Parameters, to which each run gives values.",
+        {"SHOP": "berlin", "DAY": {"pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}"}},
+        significant=False,
+        default=(),
+    )
+    """What may be given to a run; what it does follows from its `values` (rule 10.2)."""
+
+    values: tuple[tuple[str, str], ...] = ()
+    """The values of all `params`, for a run; none yet where the flow is that of a file."""
+
     fills: tuple[str, ...] = ()
     """The fields of the flow itself whose words hold names (rule 10.2)."""
 
@@ -155,6 +168,7 @@ class FlowSpec:
         return {
             **dict(self.env),
             **dict(step.env),
+            **dict(self.values),
             **run_variables(
                 run_key=run_key,
                 flow_id=self.flow_id,
@@ -168,9 +182,10 @@ class FlowSpec:
     def env_files_of(self, step: StepSpec) -> tuple[EnvFile, ...]:
         """Return the files whose variables a step's process sees, later ones over earlier ones.
 
-        What `environment` has of the same level, or of the step, outranks them. Rule 10.4.
+        What `environment` has of the same level, of the step, or as a parameter outranks them.
+        Rules 10.2 and 10.4.
         """
-        of_step = frozenset(name for name, _ in step.env)
+        of_step = frozenset(name for name, _ in (*step.env, *self.values))
         of_flow = of_step | {name for name, _ in self.env}
         return (
             *(EnvFile(path, of_flow) for path in self.env_file),
@@ -194,15 +209,23 @@ class FlowSpec:
     def filled(self, values: Mapping[str, str]) -> Self:
         """Return the flow with the values of all names in its words, and in those of its steps.
 
-        What comes of it is a flow like any other. Rule 10.2.
+        Parameters have those of the run. What comes of it is a flow like any other. Rule 10.2.
         """
         if not self.has_names:
             return self
+        values = {**values, **dict(self.values)}
         return attrs.evolve(
             filled_record(self, self.fills, values),
             steps=tuple(step.filled(values) for step in self.steps),
             finally_=tuple(step.filled(values) for step in self.finally_),
         )
+
+    def filled_without_run(self) -> Self:
+        """Return the flow with its words filled as far as no run has to be known.
+
+        Names that are built in stand for themselves, as for two flows that are compared.
+        """
+        return self.filled({name: name for name in BUILT_IN})
 
     def unfilled(self) -> Self:
         """Return the flow with no words to fill: what looks like a name in one is text."""

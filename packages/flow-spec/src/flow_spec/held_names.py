@@ -39,7 +39,7 @@ class HeldNames:
     """
 
     words: list[Word] = attrs.Factory(list)
-    declared: dict[Path, tuple[str, ...]] = attrs.Factory(dict)
+    declared: dict[Path, Collection[str]] = attrs.Factory(dict)
     _known: dict[tuple[Path, ...], Collection[str]] = attrs.Factory(dict)
 
     def note(self, word: Word) -> None:
@@ -48,7 +48,11 @@ class HeldNames:
 
     def declare(self, path: Path, names: Iterable[str]) -> None:
         """Let names be used in every word below a path; without any, words are filled too."""
-        self.declared[path] = tuple(names)
+        self.declared[path] = dict.fromkeys(names)
+
+    def declares(self, name: str, path: Path) -> bool:
+        """Whether a name is declared that can be used at a path, besides those built in."""
+        return any(name in self.declared[above] for above in self._scopes_of(path))
 
     @property
     def are_filled(self) -> bool:
@@ -74,11 +78,14 @@ class HeldNames:
 
     def _known_at(self, path: Path) -> Collection[str]:
         """Return the names that a word at a path may hold; each set of them is made once."""
-        scopes = tuple(above for end in range(len(path)) if (above := path[:end]) in self.declared)
+        scopes = self._scopes_of(path)
         if scopes not in self._known:
             names = chain(BUILT_IN, *(self.declared[above] for above in scopes))
             self._known[scopes] = dict.fromkeys(names)
         return self._known[scopes]
+
+    def _scopes_of(self, path: Path) -> tuple[Path, ...]:
+        return tuple(above for end in range(len(path)) if (above := path[:end]) in self.declared)
 
 
 SHELL = "shell"

@@ -112,8 +112,8 @@ class Line(Text):
 
 
 @attrs.frozen(eq=False)
-class FileName(FilledText, Line):
-    """The path of a file or folder."""
+class FilledLine(FilledText, Line):
+    """Printable text on one line that may hold names."""
 
 
 @attrs.frozen(eq=False)
@@ -335,6 +335,6 @@ def _spelling(node: Node, form: Form) -> str | None:
     return None
 
 
-DIRECTORY = FILE = FileName(max_length=4096)
+DIRECTORY = FILE = FilledLine(max_length=4096)
 SECONDS = Seconds()
 SECONDS_ABOVE_ZERO = Seconds(zero=False)

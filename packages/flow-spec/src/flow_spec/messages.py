@@ -89,6 +89,27 @@ def no_variables(node: Node) -> str:
     return f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}"
 
 
+def no_params(node: Node) -> str:
+    """Say that a value is not a mapping of parameters."""
+    return f"must be a mapping of names to defaults, such as {{SHOP: berlin}}; got {got(node)}"
+
+
+def empty_param() -> str:
+    """Say how a parameter without a default is written, and one whose default is empty."""
+    return 'is empty; write {} if every run must give it a value, or "" for an empty default'
+
+
+def no_value(name: str, description: str | None) -> str:
+    """Say that a parameter has no value, and what it is for."""
+    about = "" if description is None else f" ({printable(description.strip())})"
+    return f"has no value: give it one with --param {name}=VALUE{about}"
+
+
+def variable_is_param() -> str:
+    """Say that a variable has the name of a parameter, which every command has as a variable."""
+    return "is a parameter, which every command sees under this name; give the variable another one"
+
+
 def no_program() -> str:
     """Say that a command begins with an empty word."""
     return "names no program: its first word is empty"

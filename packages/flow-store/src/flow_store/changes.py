@@ -60,15 +60,17 @@ class Joining(NamedTuple):
 class Reopening(NamedTuple):
     """How a run that has ended is opened again.
 
-    `definition` replaces the recorded one, and `flow_dir` the folder of the flow file; None keeps
-    that. `resets` are the steps to run again: the retries of each by position. `added` are new
-    steps: pairs of step id and retries. All other steps keep their outcome.
+    `definition` replaces the recorded one, with the values of its `params`, and `flow_dir` the
+    folder of the flow file; None keeps that. `resets` are the steps to run again: the retries of
+    each by position. `added` are new steps: pairs of step id and retries. All other steps keep
+    their outcome.
     """
 
     definition: str
     resets: Mapping[int, int]
     added: Sequence[tuple[str, int]] = ()
     flow_dir: str | None = None
+    params: Mapping[str, str] | None = None
 
 
 class Changes:  # noqa: PLW1641 - it grows

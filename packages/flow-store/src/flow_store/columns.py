@@ -19,6 +19,7 @@ from flow_store.records import (
     Attempt,
     ForeignText,
     GivenUp,
+    NamedTexts,
     PastAttempt,
     Run,
     RunSummary,
@@ -164,9 +165,26 @@ def _escaped(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def _named_texts(stored: str) -> Mapping[str, str]:
+    import json  # few runs have some
+
+    texts = json.loads(stored)
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError(f"expected a JSON object of texts, got {stored[:60]!r}")
+    return texts
+
+
+def stored_texts(texts: Mapping[str, str]) -> str:
+    """Return texts as they are stored, in their order."""
+    import json
+
+    return json.dumps(dict(texts), ensure_ascii=False)
+
+
 _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]] = {
     SystemPath: (os.fsdecode, path_bytes),
     ForeignText: (None, _escaped),
+    NamedTexts: (_named_texts, stored_texts),
 }
 """How to read and to write the values of a type."""
 

@@ -50,6 +50,10 @@ class GivenUp(NamedTuple):
     error: ForeignText
 
 
+NamedTexts = Annotated[Mapping[str, str], "stored as an object of JSON"]
+"""Texts by names."""
+
+
 class Parent(NamedTuple):
     """The attempt, at a step of another run, by which a run was started."""
 
@@ -172,7 +176,8 @@ class Run(NamedTuple):
     to begin (rule 10.1). `gave_up` is set from when a runner gives up until another one goes on
     with the run (rule 5.7). `flow_dir` is the folder of its flow file (rule 10.2); None if an older
     version recorded the run. `group` is set if no other run of it may be under way meanwhile, and
-    `queue` as long as the run waits for it (rule 10.7).
+    `queue` as long as the run waits for it (rule 10.7). `params` are the values
+    that the parameters of its flow have in this run; None if the flow has no parameters.
     """
 
     run_key: str
@@ -196,6 +201,7 @@ class Run(NamedTuple):
     flow_dir: SystemPath | None = None
     group: GroupPlace | None = None
     queue: Queue | None = None
+    params: NamedTexts | None = None
 
 
 class RunSummary(NamedTuple):
@@ -214,6 +220,7 @@ class RunSummary(NamedTuple):
     gave_up: GivenUp | None
     group: GroupPlace | None
     queue: Queue | None
+    params: NamedTexts | None
     steps: Mapping[StepStatus, int]
 
     @property

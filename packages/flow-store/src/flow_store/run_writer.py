@@ -18,6 +18,7 @@ from flow_store.columns import (
     STEP_RESET,
     STEP_STATE,
     path_bytes,
+    stored_texts,
 )
 from flow_store.database import Database
 from flow_store.errors import (
@@ -108,7 +109,8 @@ class RunWriter:
             header = joining.begins or header
             group = join(self._database, self._run_key, joining)
         flow_dir = None if reopening.flow_dir is None else path_bytes(reopening.flow_dir)
-        replaced = (reopening.definition, flow_dir, *group)
+        params = None if not reopening.params else stored_texts(reopening.params)
+        replaced = (reopening.definition, flow_dir, params, *group)
         self._database.change(sql.REOPEN_RUN, (*HEADER.values(header), *replaced, run_id))
         ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
         for position, retries in reopening.resets.items():

@@ -113,6 +113,7 @@ MIGRATIONS = (
     CREATE INDEX unfinished_runs_by_group ON runs (group_name, group_place)
         WHERE status IN ('PENDING', 'RUNNING');
     """,
+    "ALTER TABLE runs ADD COLUMN params TEXT;",
 )
 """The script at index n leads from version n to version n + 1."""
 

@@ -108,7 +108,7 @@ REQUEST_CANCEL_NOW = """
 REOPEN_RUN = f"""
     UPDATE runs
     SET {_assigned(HEADER)}, definition = ?, flow_dir = coalesce(?, flow_dir),
-        group_name = ?, group_place = ?,
+        params = ?, group_name = ?, group_place = ?,
         cancel_requested_at = NULL, cancel_grace_sec = NULL, cancel_now_at = NULL,
         revision = revision + 1
     WHERE id = ?

@@ -6,7 +6,7 @@ What a run may do next is the caller's business. What a change may not overwrite
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -88,6 +88,7 @@ class FlowStore(RunReader):
         orchesjob_home: str | None = None,
         parent: Parent | None = None,
         flow_dir: str | None = None,
+        params: Mapping[str, str] | None = None,
         joining: Joining | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
@@ -118,6 +119,7 @@ class FlowStore(RunReader):
             orchesjob_home=orchesjob_home,
             parent=parent,
             flow_dir=flow_dir,
+            params=params or None,
         )
         with self._database.transaction("IMMEDIATE"):
             if parent is not None:

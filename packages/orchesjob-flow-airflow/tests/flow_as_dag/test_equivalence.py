@@ -125,7 +125,8 @@ def examples() -> list[str]:
 
 def can_be_a_dag(flow: FlowSpec) -> bool:
     """Whether `flow_dag` accepts the flow."""
-    return not (flow.finally_ or flow.has_names or any(step.only_if for step in flow.steps))
+    named = flow.params or flow.has_names
+    return not (flow.finally_ or named or any(step.only_if for step in flow.steps))
 
 
 @pytest.mark.parametrize("name", examples())

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import signal
@@ -280,6 +281,17 @@ def test_templates(host: "Host", tmp_path: Path) -> None:
     assert (host.folder / "work" / "here").exists()
     run = host.call(f"--db={database}", "status", "--run-key=f-key")
     assert is_same_run(run, result(tasks["flow"]))
+
+
+def test_parameters(host: "Host") -> None:
+    """The values of the flow's parameters are templates, and recorded with the run (10.2)."""
+    flow = {"flow_id": "f", "params": {"DAY": {"enum": ["dag"]}}}
+    flow["steps"] = [{"id": "a", "command": ["test", "${{ DAY }}", "=", "dag"]}]
+    (host.folder / "flow.json").write_text(json.dumps(flow))
+    values = "{'DAY': '{{ dag.dag_id }}'}"
+    tasks = host.run(f"Flow(flow_file='flow.json', run_key='k', flow_params={values})")
+    assert outcome(tasks["flow"]) == ("success", 1)
+    assert host.status("k")["params"] == {"DAY": "dag"}
 
 
 def test_keys_of_a_mapped_task(host: "Host") -> None:

@@ -24,6 +24,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "finally_after": None,
         "parent": None,
         "gave_up": None,
+        "params": {},
         "group": None,
         "waits_for_group": None,
         "orchesjob_home": None,

@@ -123,7 +123,7 @@ def listed(run_key: str, outer: str | None = None) -> Listed:
     """Make a run in a list, inside another one or not."""
     parent = None if outer is None else Parent(outer, "a", 1)
     status = FlowStatus.SUCCEEDED
-    nothing_else = (None, None, None, None)
+    nothing_else = (None, None, None, None, None)
     run = RunSummary(run_key, "f", status, None, 1.0, 2.0, 1, None, parent, *nothing_else, {})
     return Listed(run, None)
 

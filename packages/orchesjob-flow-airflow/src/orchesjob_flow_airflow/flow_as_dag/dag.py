@@ -42,8 +42,8 @@ def flow_dag(
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally` or names in words, it or a step an `env_file`, a step
-            an `only_if`, or its runs do not just wait for each other.
+        FieldRefused: The flow has `finally`, `params` or names in words, it or a step an
+            `env_file`, a step an `only_if`, or its runs do not just wait for each other.
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
     folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
@@ -68,6 +68,8 @@ def _read(path: str) -> FlowSpec:
         raise FieldRefused(path, "finally", reason)
     if any(flow.env_files_of(step) for step in flow.steps):
         raise FieldRefused(path, "env_file", "the variables of a task are kept in Airflow")
+    if flow.params:
+        raise FieldRefused(path, "params", "the tasks of a DAG run are given no values")
     if flow.has_names:
         raise FieldRefused(path, "${{ }}", "the tasks of a DAG share no directory of a run")
     if any(step.only_if for step in flow.steps):

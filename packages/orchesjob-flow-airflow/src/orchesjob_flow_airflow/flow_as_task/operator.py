@@ -62,6 +62,7 @@ class OrchesjobFlowOperator(BaseOperator):
         "flow_file",
         "run_key",
         "env",
+        "flow_params",
         "db",
         "working_dir",
         "program",
@@ -75,6 +76,7 @@ class OrchesjobFlowOperator(BaseOperator):
         flow_file: str | os.PathLike[str],
         run_key: str = DEFAULT_RUN_KEY,
         env: Mapping[str, str] | None = None,
+        flow_params: Mapping[str, str] | None = None,
         db: str | os.PathLike[str] | None = None,
         working_dir: str | os.PathLike[str] | None = None,
         program: str | None = None,
@@ -92,6 +94,7 @@ class OrchesjobFlowOperator(BaseOperator):
                 mapped task, the index.
             env: Variables for all steps; they override the `env` of the flow. They are recorded
                 with the run, so they are no place for secrets.
+            flow_params: Values of the flow's parameters, recorded likewise.
             db: The flow database; None leaves it to orchesjob-flow.
             working_dir: The directory in which the steps run, resolved as `flow_file` is; None is
                 the folder of the DAG file.
@@ -113,6 +116,7 @@ class OrchesjobFlowOperator(BaseOperator):
         self.flow_file = flow_file
         self.run_key = run_key
         self.env = env
+        self.flow_params = flow_params
         self.db = db
         self.working_dir = working_dir
         self.program = program
@@ -198,13 +202,13 @@ class OrchesjobFlowOperator(BaseOperator):
     def _start(self, context: "Context") -> Run:
         flow_file = str(self._path(context, self.flow_file))
         directory = self._path(context, self.working_dir or "")
-        words = ("-d", *self._env_options(), "--", flow_file)
+        words = ("-d", *self._given_options(), "--", flow_file)
         return self._begun(self._host_run().call("start", *words, cwd=directory))
 
     def _retry(self, context: "Context") -> Run:
         self._await_runner_exit()
         flow_file = self._path(context, self.flow_file)
-        words = ("-d", *self._env_options(), f"--file={flow_file}")
+        words = ("-d", *self._given_options(), f"--file={flow_file}")
         return self._begun(self._host_run().call("retry", *words))
 
     def _begun(self, answer: Answer) -> Run:
@@ -297,8 +301,9 @@ class OrchesjobFlowOperator(BaseOperator):
             variables["ORCHESJOB_BIN"] = self.orchesjob_bin
         return Program(path, options, variables)
 
-    def _env_options(self) -> list[str]:
-        return [f"--env={name}={text}" for name, text in (self.env or {}).items()]
+    def _given_options(self) -> list[str]:
+        params = [f"--param={name}={text}" for name, text in (self.flow_params or {}).items()]
+        return params + [f"--env={name}={text}" for name, text in (self.env or {}).items()]
 
     def _path(self, context: "Context", path: str | os.PathLike[str]) -> Path:
         """Resolve a path in the folder of the DAG file."""

@@ -14,6 +14,7 @@ from orchesjob_flow.home.settings import Settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from flow_spec import FlowSpec
     from orchesjob_flow.home.runs import RunHandle
 
 MOST_RUNS = 200
@@ -58,6 +59,50 @@ def complete_step(
             if step.step_id.startswith(incomplete)
         ]
     return []
+
+
+def complete_param(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Offer the parameters of the flow that the command line names, then the values of one."""
+    from click.shell_completion import CompletionItem
+
+    from flow_spec import FlowSpecError
+    from flow_store import StoreError
+
+    name, equals, _ = incomplete.partition("=")
+    with suppress(FlowError, FlowSpecError, StoreError, OSError):
+        found = {param.name: param for param in flow_of(ctx).params}
+        if not equals:
+            return [
+                CompletionItem(f"{param.name}=", help=(param.description or "").partition("\n")[0])
+                for param in found.values()
+                if param.name.startswith(incomplete)
+            ]
+        if name in found:
+            settings = (f"{name}={value}" for value in found[name].enum)
+            return [CompletionItem(one) for one in settings if one.startswith(incomplete)]
+    return []
+
+
+def flow_of(ctx: click.Context) -> "FlowSpec":
+    """Return the flow of the file that a command line names, or else of the run.
+
+    Raises:
+        FlowSpecError, FlowError, StoreError, OSError: There is none, or it cannot be read.
+    """
+    from flow_spec import FlowSpec, is_opened_by_caller, load_flow
+
+    # Where an option still waits for its value, click leaves the arguments unread.
+    files = [ctx.params.get("flow_file"), *ctx.args, *(ctx.params.get("flow_files") or ())]
+    handle: RunHandle | None = ctx.params.get("handle")
+    if file := next(filter(None, files), None):
+        if is_opened_by_caller(file):
+            raise FileNotFoundError(file)  # it can be read once, and not by us
+        return load_flow(file)
+    if handle is None:
+        raise FileNotFoundError("no flow file is named")
+    return FlowSpec.from_json(handle.snapshot().run.definition)
 
 
 def settings_of(ctx: click.Context) -> Settings:

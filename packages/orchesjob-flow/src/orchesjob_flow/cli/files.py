@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.options import FLOW_FILE, declare_run_key, format_option
+from orchesjob_flow.cli.options import FLOW_FILE, declare_run_key, format_option, param_option
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
 
 
 @click.command()
+@param_option
 @format_option
 @click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True, type=FLOW_FILE)
-def validate(output: str, flow_files: tuple[str, ...]) -> int:
+def validate(params: dict[str, str], output: str, flow_files: tuple[str, ...]) -> int:
     """Check flow files: every problem of each, with line and column. Nothing is recorded.
 
     The exit code is 2 if anything is wrong.
@@ -24,7 +25,7 @@ def validate(output: str, flow_files: tuple[str, ...]) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.validate import validate
 
-    return validate(flow_files, output)
+    return validate(flow_files, params, output)
 
 
 @click.command(short_help="Draw the steps of a flow file, or of a run.")

@@ -11,6 +11,7 @@ from orchesjob_flow.cli.options import (
     detach_option,
     env_option,
     format_option,
+    param_option,
     progress_option,
     refuse_progress,
     run_key_option,
@@ -73,6 +74,7 @@ def resume(
     type=FLOW_FILE,
     help="Continue with this flow; a step that keeps its outcome must keep its command.",
 )
+@param_option
 @env_option
 @detach_option
 @progress_option
@@ -81,6 +83,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     steps: tuple[str, ...],
     only: bool,
     flow_file: str | None,
+    params: dict[str, str],
     variables: tuple[tuple[str, str], ...],
     detach: bool,
     progress: str,
@@ -100,7 +103,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     refuse_progress(progress, detach=detach)
     if only and not steps:
         raise click.UsageError("--only limits a retry to the steps named by --step: name one")
-    repeat = Repeat(steps, only, flow_file, dict(variables))
+    repeat = Repeat(steps, only, flow_file, dict(variables), params)
     return retry(handle, repeat, detach=detach, progress=progress)
 
 

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchesjob_flow.cli.completion import complete_run_key, complete_step, settings_of
-from orchesjob_flow.cli.values import Variable, option_given_once
+from orchesjob_flow.cli.completion import (
+    complete_param,
+    complete_run_key,
+    complete_step,
+    settings_of,
+)
+from orchesjob_flow.cli.values import Setting, Variable, once_for_each_name, option_given_once
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
@@ -87,7 +92,17 @@ env_option = click.option(
     metavar="NAME=VALUE",
     type=Variable(),
     multiple=True,
-    help="Set this for all steps, over the flow's env; may be repeated.",
+    help="Set a variable, over the flow's; repeatable.",
+)
+param_option = click.option(
+    "--param",
+    "params",
+    metavar="NAME=VALUE",
+    type=Setting(),
+    multiple=True,
+    callback=once_for_each_name,
+    shell_complete=complete_param,
+    help="Set a parameter of the flow; repeatable.",
 )
 detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; run in the background."

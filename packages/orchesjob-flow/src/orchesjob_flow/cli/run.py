@@ -8,6 +8,7 @@ from orchesjob_flow.cli.options import (
     FLOW_FILE,
     detach_option,
     env_option,
+    param_option,
     progress_option,
     refuse_progress,
     run_key_option,
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_key_option
+@param_option
 @env_option
 @detach_option
 @progress_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
-def start(
+def start(  # noqa: PLR0913, PLR0917 - its options
     handle: "RunHandle",
+    params: dict[str, str],
     variables: tuple[tuple[str, str], ...],
     detach: bool,
     progress: str,
@@ -40,10 +43,12 @@ def start(
     Example:
       orchesjob-flow start --run-key nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.flow_files import Given
     from orchesjob_flow.commands.start import start
 
     refuse_progress(progress, detach=detach)
-    return start(handle, flow_file, dict(variables), detach=detach, progress=progress)
+    given = Given(dict(variables), params)
+    return start(handle, flow_file, given, detach=detach, progress=progress)
 
 
 @click.command(short_help="Cancel a run, and return when nothing of it is left.")

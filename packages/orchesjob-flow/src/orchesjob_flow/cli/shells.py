@@ -138,6 +138,8 @@ class Bash(Shell):
         {LINE}="${{COMP_LINE:0:COMP_POINT}}" {WORD}="$2" \\
             %(complete_var)s=bash_complete "$1" 2> /dev/null
     )
+    # What follows NAME= belongs to the same word.
+    [[ ${{#COMPREPLY[@]}} != 1 || $COMPREPLY != *= ]] || compopt -o nospace 2> /dev/null
 }}
 
 complete -o nosort -F %(complete_func)s %(prog_name)s 2> /dev/null ||

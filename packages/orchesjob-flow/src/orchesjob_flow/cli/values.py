@@ -55,8 +55,23 @@ class Age(click.ParamType):  # type: ignore[type-arg] # no subscripts before cli
         return "Such as 30d, 12h or 90m"
 
 
-class Variable(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """A variable for the environment of the steps, written NAME=VALUE (rule 9.12)."""
+class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """A name and a value for it, written NAME=VALUE; what may be set is found elsewhere."""
+
+    name = "setting"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split it, or say what is wrong."""
+        name, equals, text = str(value).partition("=")
+        if not equals:
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        return name, text
+
+
+class Variable(Setting):
+    """A variable for the environment of the steps (rule 9.12)."""
 
     name = "variable"
 
@@ -66,13 +81,22 @@ class Variable(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
         """Split it, or say what is wrong."""
         from flow_spec import flaw_of_setting
 
-        name, equals, text = str(value).partition("=")
-        if not equals:
-            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        name, text = super().convert(value, param, ctx)
         flaw = flaw_of_setting(name, text)
         if flaw is not None:
             self.fail(f"the variable {name!r} {flaw}", param, ctx)
         return name, text
+
+
+def once_for_each_name(
+    ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    """Return settings by their names, of which none may be given twice (rule 2.6)."""
+    names = [name for name, _ in values]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise click.BadParameter(f"{repeated!r} is given twice; only one can be meant", ctx, param)
+    return dict(values)
 
 
 class OptionGivenOnce(click.Option):

@@ -6,28 +6,55 @@ What is wrong with a file anywhere is found by `flow_spec`.
 import os
 import shutil
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from flow_spec import (
     BUILT_IN,
     FlowFileError,
     FlowSpec,
+    ParamsError,
     Problem,
     StepSpec,
+    bind_params,
     is_opened_by_caller,
     load_flow,
 )
 from orchesjob_flow.errors import DirectoryGone
 
 
-def load_to_run(flow_file: str, env: Mapping[str, str]) -> FlowSpec:
-    """Read a flow file and add variables to its `env`, over which they take precedence.
+class Given(NamedTuple):
+    """What a call gives a flow besides its file: variables over its `env`, and parameters.
+
+    None for `params` leaves them without values: the file is only looked at.
+    """
+
+    env: Mapping[str, str]
+    params: Mapping[str, str] | None
+
+
+def load_to_run(flow_file: str, given: Given) -> FlowSpec:
+    """Read a flow file, and make its flow ready to run.
 
     Raises:
-        FlowFileError: It is no valid flow, or there is no bash for its scripts (rule 10.4).
+        FlowFileError: It is no valid flow, or cannot run like this.
     """
-    flow = load_flow(flow_file).with_env(env)
+    return ready_to_run(load_flow(flow_file), flow_file, given)
+
+
+def ready_to_run(flow: FlowSpec, flow_file: str, given: Given) -> FlowSpec:
+    """Give the flow of a file what it is called with, and look for what this machine lacks.
+
+    Raises:
+        FlowFileError: It cannot have these values, or there is no bash for its scripts (rules 10.2
+            and 10.4).
+    """
+    try:
+        flow = with_given(flow, given)
+    except ParamsError as error:
+        raise FlowFileError(flow_file, error.problems) from error
     # No program is found through a directory that is not there yet.
-    names = {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": flow_dir_of(flow_file)}
+    names = {param.name: param.default or "" for param in flow.params}
+    names |= {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": flow_dir_of(flow_file)}
     filled = flow.filled(names)
     lacking = [
         step for step in filled.all_steps if step.script is not None and not has_shell(filled, step)
@@ -35,6 +62,24 @@ def load_to_run(flow_file: str, env: Mapping[str, str]) -> FlowSpec:
     if lacking:
         raise FlowFileError(flow_file, (no_shell(lacking),))
     return flow
+
+
+def with_given(flow: FlowSpec, given: Given) -> FlowSpec:
+    """Return a flow with variables over its `env`, and with values of its parameters.
+
+    Raises:
+        ParamsError: The parameters cannot have these values, or one is given as a variable.
+    """
+    confused = [param.name for param in flow.params if param.name in given.env]
+    if confused:
+        raise ParamsError(flow.flow_id, tuple(map(given_as_variable, confused)))
+    flow = flow.with_env(given.env)
+    return flow if given.params is None else bind_params(flow, given.params)
+
+
+def given_as_variable(name: str) -> Problem:
+    """Say that `--env` would hide a parameter."""
+    return Problem(f"is a parameter: give it with --param {name}=VALUE", f"params.{name}")
 
 
 def current_directory() -> str:
@@ -64,7 +109,7 @@ def flow_dir_of(flow_file: str) -> str:
 
 def has_shell(flow: FlowSpec, step: StepSpec) -> bool:
     """Say whether a step's process would find the program of its command."""
-    path = {**dict(flow.env), **dict(step.env)}.get("PATH")
+    path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
     return shutil.which(step.command[0], path=path) is not None
 
 

@@ -9,6 +9,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.beginning import beginning
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, has_runner
+from orchesjob_flow.runner.run_facts import built_in_names
 from orchesjob_flow.views.run_json import print_json
 
 
@@ -27,20 +28,22 @@ def waits_for_its_turn(flow: FlowSpec) -> bool:
 
 
 def joining_of(
-    handle: RunHandle, store: FlowStore, flow: FlowSpec, parent: Parent | None
+    handle: RunHandle, store: FlowStore, flow: FlowSpec, flow_dir: str, parent: Parent | None
 ) -> Joining | None:
     """Say how a run of a flow joins its group at this moment; None if it has none.
 
+    The name of the group is filled for this run, whose flow file lies in `flow_dir` (rule 10.2).
     `parent` is the attempt inside which this process runs.
     """
-    if flow.group is None:
+    group = flow.filled(built_in_names(flow_dir, handle)).group
+    if group is None:
         return None
     inside = None if parent is None else parent.run_key
     if waits_for_its_turn(flow):
-        return Joining(flow.group, inside=inside)
-    waiting = store.queue_of_group(flow.group).waiting
+        return Joining(group, inside=inside)
+    waiting = store.queue_of_group(group).waiting
     passes = frozenset(key for key in waiting if not has_runner(handle._replace(run_key=key)))
-    return Joining(flow.group, begins=beginning(flow, now()), passes=passes, inside=inside)
+    return Joining(group, begins=beginning(flow, now()), passes=passes, inside=inside)
 
 
 @contextmanager

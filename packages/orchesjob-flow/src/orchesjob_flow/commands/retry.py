@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, load_flow
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
-from orchesjob_flow.commands.flow_files import flow_dir_of, load_to_run
+from orchesjob_flow.commands.flow_files import Given, flow_dir_of, ready_to_run, with_given
 from orchesjob_flow.commands.joining import Skipped, joining_of, show_skipped, skipping
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
@@ -17,19 +17,21 @@ from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.runner.background import await_runner, start_child
 from orchesjob_flow.runner.foreground import drive
+from orchesjob_flow.runner.run_facts import flow_dir_of as recorded_flow_dir
 
 
 class Repeat(NamedTuple):
     """What of a run is to run again, and with which flow file; None keeps the recorded flow.
 
-    With `only`, what depends on the named steps keeps its outcome.
-    `env` is added to that of the flow, over which it takes precedence.
+    With `only`, what depends on the named steps keeps its outcome. Parameters that are not given
+    keep the values that they have in the run.
     """
 
     steps: Sequence[str]
     only: bool
     flow_file: str | None
     env: Mapping[str, str]
+    params: Mapping[str, str]
 
 
 def retry(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
@@ -74,7 +76,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
-    flow = None if repeat.flow_file is None else load_to_run(repeat.flow_file, repeat.env)
+    flow = None if repeat.flow_file is None else load_flow(repeat.flow_file)
     settings = handle.settings
     locate(settings.orchesjob, settings.environ)
     with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
@@ -82,8 +84,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         if not run.status.is_terminal:
             raise RunNotTerminal(run.run_key, run.status.value)
         at_home = handle.in_home_of(run)
-        if flow is None:
-            flow = FlowSpec.from_json(run.definition).with_env(repeat.env)
+        flow = repeated_flow(run, flow, repeat)
         reopen(at_home, store, run, flow, repeat)
         yield at_home, store, lock
 
@@ -91,8 +92,10 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
 def reopen(handle: RunHandle, store: FlowStore, run: Run, flow: FlowSpec, repeat: Repeat) -> None:
     """Reopen a run, which has the last place in its group then, or begins at once (rule 10.7)."""
     reopening = plan_retry(run, flow, steps=repeat.steps, only=repeat.only)
+    flow_dir = recorded_flow_dir(run)
     if repeat.flow_file is not None:
-        reopening = reopening._replace(flow_dir=flow_dir_of(repeat.flow_file))
+        flow_dir = flow_dir_of(repeat.flow_file)
+        reopening = reopening._replace(flow_dir=flow_dir)
     settings = handle.settings
     parent = patiently(settings, lambda: parent_of_new_run(store, settings.environ))
     with skipping(flow):
@@ -102,6 +105,20 @@ def reopen(handle: RunHandle, store: FlowStore, run: Run, flow: FlowSpec, repeat
                 run.run_key,
                 reopening,
                 revision=run.revision,
-                joining=joining_of(handle, store, flow, parent),
+                joining=joining_of(handle, store, flow, flow_dir, parent),
             ),
         )
+
+
+def repeated_flow(run: Run, flow: FlowSpec | None, repeat: Repeat) -> FlowSpec:
+    """Return the flow with which a run goes on: that of a new file, or None for the recorded one.
+
+    Raises:
+        FlowFileError, ParamsError: It cannot have the values, or cannot run here.
+    """
+    recorded = run.params or {}
+    if flow is None or repeat.flow_file is None:
+        given = Given(repeat.env, {**recorded, **repeat.params})
+        return with_given(FlowSpec.from_json(run.definition), given)
+    kept = {param.name: recorded[param.name] for param in flow.params if param.name in recorded}
+    return ready_to_run(flow, repeat.flow_file, Given(repeat.env, {**kept, **repeat.params}))

@@ -1,7 +1,7 @@
 """`start`: a run is recorded, unless it is already, and advanced to its end (rules 4.3 to 4.5)."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -9,7 +9,7 @@ from flow_spec import FlowSpec, differences
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
-from orchesjob_flow.commands.flow_files import current_directory, flow_dir_of, load_to_run
+from orchesjob_flow.commands.flow_files import Given, current_directory, flow_dir_of, load_to_run
 from orchesjob_flow.commands.joining import (
     Skipped,
     joining_of,
@@ -27,22 +27,19 @@ from orchesjob_flow.runner.background import await_runner, begin_runner
 from orchesjob_flow.runner.foreground import drive_or_wait
 
 
-def start(
-    handle: RunHandle, flow_file: str, env: Mapping[str, str], *, detach: bool, progress: str
-) -> int:
+def start(handle: RunHandle, flow_file: str, given: Given, *, detach: bool, progress: str) -> int:
     """Start a run of a flow file or resume it; with `detach`, leave it to a background process.
 
-    `env` is added to that of the flow, over which it takes precedence. A flow that is not to run
-    while another run of its group does may be skipped (rule 10.7).
+    A flow that is not to run while another run of its group does may be skipped (rule 10.7).
     """
     try:
-        return start_or_skip(handle, flow_file, env, detach=detach, progress=progress)
+        return start_or_skip(handle, flow_file, given, detach=detach, progress=progress)
     except Skipped as skipped:
         return show_skipped(skipped)
 
 
 def start_or_skip(
-    handle: RunHandle, flow_file: str, env: Mapping[str, str], *, detach: bool, progress: str
+    handle: RunHandle, flow_file: str, given: Given, *, detach: bool, progress: str
 ) -> int:
     """Start a run or resume it.
 
@@ -50,13 +47,13 @@ def start_or_skip(
         Skipped: Nothing was recorded, and the flow wants it so.
     """
     if detach:
-        with recorded(handle, flow_file, env) as (store, lock):
+        with recorded(handle, flow_file, given) as (store, lock):
             runner = begin_runner(handle, store, lock)
         snapshot = await_runner(handle, runner)
         return show_background(handle, snapshot)
 
     def advance() -> Run:
-        with recorded(handle, flow_file, env) as (store, lock):
+        with recorded(handle, flow_file, given) as (store, lock):
             return drive_or_wait(handle, store, lock)
 
     return show_foreground(handle, progress, advance)
@@ -64,13 +61,14 @@ def start_or_skip(
 
 @contextmanager
 def recorded(
-    handle: RunHandle, flow_file: str, env: Mapping[str, str]
+    handle: RunHandle, flow_file: str, given: Given
 ) -> Iterator[tuple[FlowStore, Lock | None]]:
     """Record a new run, or find the one of this key and definition; yield the open store.
 
-    `env` becomes part of the definition (rule 9.12). Everything that can be wrong is found before
-    anything is recorded. A run that will wait for its group is recorded under its lock, which is
-    yielded too: otherwise one that comes later could see no runner of it, and go first (10.7).
+    What is given becomes part of the definition (rules 9.12 and 10.2). Everything that can be wrong
+    is found before anything is recorded. A run that will wait for its group is recorded under its
+    lock, which is yielded too: otherwise one that comes later could see no runner of it, and go
+    first (10.7).
 
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
@@ -79,9 +77,9 @@ def recorded(
     """
     check_run_key(handle.run_key)
     settings = handle.settings
-    flow = load_to_run(flow_file, env)
+    flow = load_to_run(flow_file, given)
     locate(settings.orchesjob, settings.environ)
-    directory = current_directory()
+    directory, flow_dir = current_directory(), flow_dir_of(flow_file)
     is_recorded = patiently(settings, handle.is_recorded)
     home = None if is_recorded else home_of_new_run(settings.environ)
     with open_store(settings) as store:
@@ -97,8 +95,9 @@ def recorded(
                 steps=[(step.id, step.retries) for step in flow.all_steps],
                 orchesjob_home=home,
                 parent=parent,
-                flow_dir=flow_dir_of(flow_file),
-                joining=joining_of(handle, store, flow, parent),
+                flow_dir=flow_dir,
+                params=dict(flow.values),
+                joining=joining_of(handle, store, flow, flow_dir, parent),
             )
 
         lock = handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None

@@ -3,11 +3,11 @@
 `flow_spec` finds what is wrong with a file; here it is printed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flow_spec import FlowFileError, FlowSpec
-from orchesjob_flow.commands.flow_files import load_to_run
+from orchesjob_flow.commands.flow_files import Given, load_to_run
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.views.problem_json import problem_json
 from orchesjob_flow.views.run_json import print_json
@@ -15,9 +15,12 @@ from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 
 
-def validate(files: Sequence[str], output: str) -> int:
-    """Print what is wrong with each file, as `json` or as a `table`."""
-    findings = [Finding(file, read(file)) for file in files]
+def validate(files: Sequence[str], params: Mapping[str, str], output: str) -> int:
+    """Print what is wrong with each file, as `json` or as a `table`.
+
+    Without `params`, no parameter needs a value.
+    """
+    findings = [Finding(file, read(file, Given({}, params or None))) for file in files]
     if output == "json":
         print_json({"files": [finding_json(finding) for finding in findings]})
     else:
@@ -37,10 +40,10 @@ class Finding(NamedTuple):
         return isinstance(self.outcome, FlowSpec)
 
 
-def read(file: str) -> FlowSpec | FlowFileError:
+def read(file: str, given: Given) -> FlowSpec | FlowFileError:
     """Read a flow file; return what is wrong instead of raising it."""
     try:
-        return load_to_run(file, {})
+        return load_to_run(file, given)
     except FlowFileError as error:
         return error
 

@@ -55,6 +55,7 @@ def plan_retry(
             step.position: retries[step.step_id] for step in run.steps if step.step_id in again
         },
         added=[(step.id, step.retries) for step in added],
+        params=dict(flow.values),
     )
 
 
@@ -78,6 +79,7 @@ def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) 
     """Yield a sentence for each change of the definition that a recorded outcome forbids."""
     if before.flow_id != after.flow_id:
         yield f"flow_id was {before.flow_id!r} and is now {after.flow_id!r}"
+    before, after = before.filled_without_run(), after.filled_without_run()
     now = {step.id: step for step in after.all_steps}
     recorded = {step.step_id: step for step in run.steps}
     for step in before.all_steps:

@@ -25,7 +25,7 @@ from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.giving_up import giving_up_recorded
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
-from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables
+from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables, flow_dir_of
 from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.views.streams import warn
 
@@ -58,7 +58,9 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
-            flow = FlowSpec.from_json(run.definition).filled(built_in_names(run, handle))
+            flow = FlowSpec.from_json(run.definition).filled(
+                built_in_names(flow_dir_of(run), handle)
+            )
             state = RunState.load(flow, run, limits)
             calls_lock = wait_out(handle, lambda: take_calls_lock(handle))
             held.enter_context(closing(calls_lock))

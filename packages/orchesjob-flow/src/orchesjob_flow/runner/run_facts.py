@@ -9,12 +9,12 @@ from flow_store import Run
 from orchesjob_flow.home.runs import RunHandle
 
 
-def built_in_names(run: Run, handle: RunHandle) -> dict[str, str]:
+def built_in_names(flow_dir: str, handle: RunHandle) -> dict[str, str]:
     """Return the values of the names that every flow has, for its words."""
     return {
-        "FLOW_DIR": flow_dir_of(run),
+        "FLOW_DIR": flow_dir,
         "RUN_DIR": str(handle.directory),
-        "RUN_KEY": run.run_key,
+        "RUN_KEY": handle.run_key,
     }
 
 

@@ -56,6 +56,7 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "finally_after": None if run.finally_after is None else run.finally_after.value,
         "parent": parent_json(run.parent),
         "gave_up": gave_up_json(run),
+        "params": dict(run.params or {}),
         "group": None if run.group is None else run.group.name,
         "waits_for_group": queue_json(run.queue),
     }

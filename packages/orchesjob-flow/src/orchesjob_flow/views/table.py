@@ -37,6 +37,8 @@ URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", 
 """Whose steps are shown first where not all of them fit."""
 DISPENSABLE = ("Run key", "orchesjob", "Attempt", "Elapsed")
 """The columns that a narrow table leaves out, in this order; the first two repeat others."""
+VALUE, MOST_PARAMS = 60, 20
+"""The columns that the value of a parameter gets, and how many parameters are named."""
 COMFORT = 30
 """The columns that Step and Error together get before any other is shown."""
 
@@ -122,6 +124,8 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
         f"Elapsed: {elapsed}"
     )
+    if run.params:
+        yield f"Params: {params_words(run.params)}"
     if run.parent is not None:
         outer, step_id, number = run.parent
         yield f"Inside: {visible(outer)}, step {visible(step_id)}, attempt {number}"
@@ -142,6 +146,13 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
     elif runner is None:
         yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
+
+
+def params_words(params: Mapping[str, str]) -> str:
+    """Name the first parameters of a run, each value in a few words."""
+    shown = [f"{name}={cut(visible(value), VALUE)}" for name, value in params.items()]
+    more = len(shown) - MOST_PARAMS
+    return "  ".join([*shown[:MOST_PARAMS], *([f"... and {more} more"] if more > 0 else [])])
 
 
 def step_cell(run: Run, step: Step) -> str:

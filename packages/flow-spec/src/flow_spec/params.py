@@ -1,0 +1,146 @@
+"""The parameters of a flow, as a file declares them, and which values each may have (rule 10.2).
+
+A run gives them values in `binding`; how these come into words is in `placeholders`.
+"""
+
+import re
+import warnings
+from typing import Any
+
+import attrs
+
+from flow_spec import messages
+from flow_spec.containers import ListOf, Record
+from flow_spec.declaration import declared
+from flow_spec.document import Form, Mapping, Node, Path, Scalar
+from flow_spec.environment import SETTABLE, flaw_of_setting, flaw_of_variable
+from flow_spec.errors import quoted
+from flow_spec.kinds import Kind, Prose, Schema, Text, Word
+from flow_spec.placeholders import BUILT_IN
+from flow_spec.reading import Reading
+
+_MOST_LISTED = 10
+"""How many values a message lists."""
+
+
+@attrs.frozen(eq=False)
+class Pattern(Text):
+    """A regular expression of Python."""
+
+    max_length: int = 1000
+
+    def schema(self) -> Schema:
+        """Bound the length; what Python compiles is not what an editor does."""
+        return super().schema() | {"maxLength": self.max_length}
+
+    def _flaw(self, text: str) -> str | None:
+        if len(text) > self.max_length:
+            return f"must have at most {self.max_length:,} characters, got {len(text):,}"
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(text)
+        except (re.error, OverflowError, RecursionError) as error:
+            return f"is no regular expression of Python: {error}"
+        return None
+
+
+@attrs.frozen
+class Param:
+    """A parameter; where it has no default, every run must give it a value."""
+
+    name: str
+    default: str | None = declared(
+        Word(), "The value that it has where a run gives none.", "berlin", default=None
+    )
+    enum: tuple[str, ...] = declared(
+        ListOf(Word(), "values", "[berlin, paris]", min_items=1, distinct=True),
+        "The only values that it may have.",
+        ["berlin", "paris"],
+        default=(),
+    )
+    pattern: str | None = declared(
+        Pattern(),
+        "A regular expression of Python that must match the whole value.",
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        default=None,
+    )
+    description: str | None = declared(
+        Prose(max_length=10_000), "What it is for.", "The day to import.", default=None
+    )
+
+    def flaw_of(self, value: str) -> str | None:
+        """Return what is wrong with a value, or None."""
+        flaw = flaw_of_setting(self.name, value)
+        if flaw is not None:
+            return flaw
+        if self.enum and value not in self.enum:
+            listed = ", ".join(map(quoted, self.enum[:_MOST_LISTED]))
+            more = len(self.enum) - _MOST_LISTED
+            others = f" or one of {more:,} more" if more > 0 else ""
+            return f"must be one of {listed}{others}, got {quoted(value)}"
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            return f"must match {quoted(self.pattern)} as a whole, got {quoted(value)}"
+        return None
+
+
+def flaw_of_param_name(name: str) -> str | None:
+    """Return what is wrong with the name of a parameter, or None."""
+    if name in BUILT_IN:
+        return f"is a name that every flow has; the others are {', '.join(BUILT_IN)}"
+    return flaw_of_variable(name)
+
+
+@attrs.frozen(eq=False)
+class ParamRecord(Record):
+    """What a parameter may be, but for its name, which is its key."""
+
+    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
+        if reading.problems:
+            return None
+        param = Param(str(path[-1]), **values)
+        return _checked(param, dict(node.texts()).get("default", node), path, reading)
+
+
+_PARAM = ParamRecord(Param, "a parameter")
+
+
+@attrs.frozen(eq=False)
+class Params(Kind):
+    """A mapping of the names of parameters to their defaults, or to all that is said of them."""
+
+    def schema(self) -> Schema:
+        """Give the pattern of a name, and both forms."""
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": rf"^(?!(?:{'|'.join(BUILT_IN)})$){SETTABLE[1:]}"},
+            "additionalProperties": {"anyOf": [Word().schema(), _PARAM.schema()]},
+        }
+
+    def _read(self, node: Node, path: Path, reading: Reading) -> tuple[Any, ...] | None:
+        if not isinstance(node, Mapping):
+            reading.add(messages.no_params(node), path, node)
+            return None
+        names, params = [], []
+        for name, key, value in reading.keys_of(node, path):
+            names.append(name)
+            place = (*path, name)
+            flaw = flaw_of_param_name(name)
+            if flaw is not None:
+                reading.add(flaw, place, key)
+            elif isinstance(value, Scalar) and value.form is Form.BARE and not value.text:
+                reading.add(messages.empty_param(), place, value)
+            elif isinstance(value, Mapping):
+                params.append(_PARAM.read(value, place, reading))
+            else:
+                default = Word().read(value, place, reading)
+                params.append(_checked(Param(name, default), value, place, reading))
+        reading.names.declare((), names)
+        return tuple(params)
+
+
+def _checked(param: Param, node: Node, path: Path, reading: Reading) -> Param:
+    """Return a parameter after looking whether it may have its own default."""
+    flaw = None if param.default is None else param.flaw_of(param.default)
+    if flaw is not None:
+        reading.add(flaw, path, node)
+    return param

@@ -1,0 +1,199 @@
+"""Rule 10.2: the parameters of a flow, and the values that a run gives them."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import (
+    FlowFileError,
+    FlowSpec,
+    Param,
+    ParamsError,
+    bind_params,
+    differences,
+    parse_flow,
+)
+
+type Complaints = Callable[..., list[str]]
+
+FLOW = """\
+flow_id: f
+params:
+  DAY: {pattern: '\\d{4}-\\d\\d', description: the month}
+  SHOP: berlin
+  LEVEL: {default: 1, enum: [1, 2]}
+env: {LIB: '${{ FLOW_DIR }}/lib'}
+env_file: '${{ SHOP }}.env'
+steps:
+- {id: a, command: [load, '${{ DAY }}', '<${{SHOP}}>'], env: {D: '${{ LEVEL }}'}, env_file: x}
+- {id: b, script: 'echo ${{ DAY }}', working_dir: '${{ SHOP }}/${{ RUN_KEY }}'}
+"""
+NAMES = {"FLOW_DIR": "/flows", "RUN_DIR": "/runs/k", "RUN_KEY": "k"}
+
+
+def bound(given: dict[str, str], text: str = FLOW) -> FlowSpec:
+    """Return a flow for a run with these values."""
+    return bind_params(parse_flow(text), given)
+
+
+def flaws(given: dict[str, str], text: str = FLOW) -> list[str]:
+    """Return what is wrong with these values."""
+    with pytest.raises(ParamsError) as raised:
+        bound(given, text)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def test_values_fill_words() -> None:
+    """They are given, or the defaults; what is text in a file is text here (rule 10.2)."""
+    flow = bound({"DAY": "2026-05", "SHOP": "a b"})
+    assert dict(flow.values) == {"DAY": "2026-05", "SHOP": "a b", "LEVEL": "1"}
+    whole = flow.filled(NAMES)
+    first, second = whole.steps
+    assert first.command == ("load", "2026-05", "<a b>")
+    assert dict(first.env) == {"D": "1"}
+    assert (whole.env_file, second.working_dir) == (("a b.env",), "a b/k")
+    assert second.script == "echo ${{ DAY }}"
+
+
+def test_a_parameter_is_a_variable() -> None:
+    """Of every command, over all files of variables; no `env` can hide it (rule 10.2)."""
+    flow = bound({"DAY": "2026-05"}).filled(NAMES)
+    for step in flow.steps:
+        seen = flow.environment(step, run_key="k", attempt=1, failed=())
+        assert {name: seen[name] for name in ("DAY", "SHOP", "LEVEL")} == dict(flow.values)
+        for file in flow.env_files_of(step):
+            assert file.outranked_by >= {"DAY", "SHOP", "LEVEL"}
+
+
+def test_a_value_is_never_read_again() -> None:
+    """What looks like a name in a value stays as it is (rule 10.2)."""
+    flow = bound({"DAY": "2026-05", "SHOP": "${{ DAY }}$"})
+    assert flow.filled(NAMES).steps[0].command[2] == "<${{ DAY }}$>"
+
+
+def test_all_that_is_wrong_with_values() -> None:
+    """What is missing, unknown, outside `enum` or no match is reported at once (rule 10.2)."""
+    assert flaws({"SHOPS": "x", "Q": "x", "LEVEL": "3"}) == [
+        'the flow has no parameter "SHOPS"; did you mean "SHOP"?',
+        'the flow has no parameter "Q"',
+        "params.DAY: has no value: give it one with --param DAY=VALUE (the month)",
+        'params.LEVEL: must be one of "1", "2", got "3"',
+    ]
+    for wrong in ("2026-05\n", "2026-05-07", "", " 2026-05"):
+        (flaw,) = flaws({"DAY": wrong})
+        assert flaw.startswith("params.DAY: must match ")
+        assert "as a whole, got" in flaw
+
+
+TOO_LONG = "must be at most 131,066 bytes, the longest argument that Linux passes to a command"
+
+
+@pytest.mark.parametrize(
+    ("value", "flaw"),
+    [
+        ("x" * 1024**2, f"params.SHOP: {TOO_LONG}, got 1,048,576"),
+        ("a\0b", "params.SHOP: must not contain the character U+0000"),
+        ("\udcff", "params.SHOP: must not contain the surrogate U+DCFF"),
+        ("a\nb", 'step "b": working_dir must be printable, got the control character U+000A'),
+        ("x" * 5000, 'step "b": working_dir must have at most 4,096 characters, got 5,008'),
+    ],
+)
+def test_what_no_process_can_be_passed(value: str, flaw: str) -> None:
+    """It is found in the value, or in the word that it fills (rules 2.2 and 10.2)."""
+    assert any(one.startswith(flaw) for one in flaws({"DAY": "2026-05", "SHOP": value}))
+
+
+def test_a_program_without_a_name() -> None:
+    """A value may be empty, but not if it is the program (rule 10.2)."""
+    text = "{flow_id: f, params: {P: {}}, steps: [{id: a, command: ['${{ P }}', '${{ P }}']}]}"
+    assert flaws({"P": ""}, text) == ['step "a": command names no program: its first word is empty']
+    assert bound({"P": "x"}, text).filled(NAMES).steps[0].command == ("x", "x")
+
+
+DECLARATIONS = [
+    ("[a]", "params: must be a mapping of names to defaults, such as {SHOP: berlin}; got a list"),
+    ("{a-b: 1}", "params.a-b: must be made of A-Z, a-z, 0-9 and _, and not begin with a digit"),
+    ("{RUN_KEY: x}", "params.RUN_KEY: is a name that every flow has; the others are FLOW_DIR"),
+    ("{LD_X: x}", "params.LD_X: would also change how orchesjob itself starts"),
+    ("{ORCHESJOB_X: x}", "params.ORCHESJOB_X: must not begin with ORCHESJOB_"),
+    ("{A: [x]}", "params.A: must be text, got a list"),
+    ("{A: }", 'params.A: is empty; write {} if every run must give it a value, or ""'),
+    ("{A: {defalt: x}}", 'params.A.defalt: unknown key; did you mean "default"?'),
+    ("{A: {default: x, enum: [y]}}", 'params.A: must be one of "y", got "x"'),
+    ("{A: {default: y, pattern: x}}", 'params.A: must match "x" as a whole, got "y"'),
+    ("{A: {pattern: '('}}", "params.A.pattern: is no regular expression of Python: missing )"),
+    ("{A: {enum: []}}", "params.A.enum: must not be empty"),
+    ("{A: {enum: [x, x]}}", 'params.A.enum[1]: "x" is listed twice'),
+    ("{A: x, A: y}", "params.A: duplicate key, first given on line 2"),
+]
+
+
+@pytest.mark.parametrize(("declared", "message"), DECLARATIONS)
+def test_a_wrong_declaration(declared: str, message: str, complaints: Complaints) -> None:
+    """Parameters are checked like all else in a file (rules 2.6, 2.7 and 10.2)."""
+    steps = "steps: [{id: a, command: [x, '${{ A }}', '${{ a-b }}']}]"
+    found = complaints(f"flow_id: f\nparams: {declared}\n{steps}\n")
+    assert any(message in line for line in found)
+
+
+def test_deep_patterns(complaints: Complaints) -> None:
+    """A pattern that Python cannot compile is a mistake like any other (rule 2.8)."""
+    for pattern in ("(" * 900, "x" * 1001, "(?<=a*)b", "x{99999999999999999999}"):
+        text = json.dumps({"flow_id": "f", "params": {"A": {"pattern": pattern}}})
+        found = complaints(text, "json")
+        assert any("params.A.pattern: " in line for line in found)
+
+
+def test_no_variable_hides_a_parameter(complaints: Complaints) -> None:
+    """Neither that of the flow, nor of a step, nor a default (rules 2.6 and 10.2)."""
+    found = complaints(
+        "flow_id: f\nenv: {A: y, B: z}\ndefaults: {env: {A: z}}\nparams: {A: x}\n"
+        "steps:\n- {id: a, command: [x], env: {A: y}}\n"
+    )
+    said = "is a parameter, which every command sees under this name; give the variable another one"
+    assert [line.partition(": ")[2] for line in found] == [
+        f"{place}: {said}" for place in ("env.A", "defaults.env.A", "steps[0].env.A")
+    ]
+
+
+def test_names_of_parameters_are_known(complaints: Complaints) -> None:
+    """Where a flow declares parameters, even none, every name must be one (rule 10.2)."""
+    steps = "steps: [{id: a, command: [x, '${{ SHIP }}']}]"
+    head = complaints(f"flow_id: f\nparams: {{SHOP: x}}\n{steps}")[0]
+    assert 'unknown name "SHIP"; did you mean "SHOP"?' in head
+    assert "unknown name" in complaints(f"flow_id: f\nparams: {{}}\n{steps}")[0]
+    assert complaints(f"flow_id: f\n{steps}") == []
+
+
+def test_a_thousand_parameters() -> None:
+    """Many parameters cost little, also where a name is wrong (rule 2.8)."""
+    params: dict[str, dict[str, str]] = {f"P{number}": {} for number in range(1000)}
+    command = ["x", *("${{ " + name + " }}" for name in params)]
+    steps = [{"id": f"s{number}", "command": command} for number in range(100)]
+    text = json.dumps({"flow_id": "f", "params": params, "steps": steps})
+    flow = bind_params(parse_flow(text, format="json"), dict.fromkeys(params, "v"))
+    assert flow.filled(NAMES).steps[99].command[1:] == ("v",) * 1000
+    with pytest.raises(FlowFileError, match='unknown name "Q9"; there are 1,003 others'):
+        parse_flow(text.replace("${{ P9 }}", "${{ Q9 }}"), format="json")
+
+
+def test_the_stored_form() -> None:
+    """A run keeps what is declared and the values, the words as they are written (rule 10.2)."""
+    flow = bound({"DAY": "2026-05"})
+    again = FlowSpec.from_json(flow.to_json())
+    assert again == flow
+    assert again.params[0] == Param("DAY", pattern=r"\d{4}-\d\d", description="the month")
+    assert again.steps[0].command[1] == "${{ DAY }}"
+
+
+def test_a_changed_value_is_one_difference() -> None:
+    """However many words it fills; what may be given makes none (rule 4.4)."""
+    before, after = bound({"DAY": "2026-05"}), bound({"DAY": "2026-06"})
+    assert differences(before, after) == ('params.DAY was "2026-05" and is now "2026-06"',)
+    wider = FLOW.replace("enum: [1, 2]", "enum: [1, 2, 3]").replace("the month", "month")
+    assert differences(before, bound({"DAY": "2026-05"}, wider)) == ()
+    none = parse_flow("{flow_id: f, steps: [{id: a, command: [x]}]}")
+    some = bound({"A": "1"}, "{flow_id: f, params: {A: {}}, steps: [{id: a, command: [x]}]}")
+    assert differences(none, some) == ('params.A was not set and is now "1"',)
+    assert differences(some, none) == ('params.A was "1" and is now not set',)
