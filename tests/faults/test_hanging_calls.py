@@ -99,15 +99,17 @@ def test_calls_that_always_hang(flow: Flow, fake_orchesjob: FakeOrchesjob) -> No
 
 
 def test_a_call_of_a_dead_runner_hangs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """Nobody takes a run over while a start of its dead runner is under way; the error says so."""
+    """Nobody takes a run over while a start of its dead runner hangs; the error names it (5.7)."""
     fake_orchesjob.script([{"call": "start", "nth": 1, "fault": "hang"}])
     words = ("start", "--run-key=k", flow.write(TRUE))
     runner = flow.spawn(*words)
     flow.await_true(fake_orchesjob.calls)
     runner.kill()
     runner.wait()
-    assert "is still under way" in flow.refusal("--patience=0.2", *words)["error"]
     (call,) = fake_orchesjob.calls()
+    error = flow.refusal("--patience=0.2", *words)["error"]
+    assert "is still under way" in error
+    assert f"end that process ({call['pid']})" in error
     os.kill(call["pid"], signal.SIGKILL)
     assert flow.ask(*words)["status"] == "SUCCEEDED"
     assert fake_orchesjob.begun() == ["k:a:1"]

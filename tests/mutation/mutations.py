@@ -1180,6 +1180,13 @@ MUTATIONS = (
         "tests/faults/test_scarcity.py -k processes_from",
     ),
     Mutation(
+        "a call of a dead runner that is in the way is not named",
+        f"{SHELL}/runner/assembly.py",
+        "pids = processes_with(handle.calls_lock_path)",
+        "pids: list[int] = []",
+        "tests/faults/test_hanging_calls.py -k dead_runner",
+    ),
+    Mutation(
         "without descriptors, nobody seems to hold a lock",
         f"{SHELL}/home/locks.py",
         '            raise Scarcity(f"cannot open {path}", lack) from error\n        return None\n',

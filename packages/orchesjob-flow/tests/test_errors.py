@@ -20,7 +20,8 @@ ERRORS = [
     (errors.GaveUp("k", "no answer"), TimeoutError, "gave up on run 'k': no answer"),
     (errors.RunnerBusy("k", 7), RuntimeError, "is being advanced by process 7"),
     (errors.RunnerBusy("k", None), RuntimeError, "is being advanced by another process"),
-    (errors.CallsInFlight("k", 60.0), TimeoutError, "still under way after 60 s"),
+    (errors.CallsInFlight("k", 60.0), TimeoutError, "60 s; end that process, or"),
+    (errors.CallsInFlight("k", 1.0, [7, 8]), TimeoutError, "end that process (7, 8), or"),
     (errors.NotResumed({"k": "no"}), RuntimeError, "run 'k' still has no runner: no"),
     (errors.CancelUnfinished("k", "pid 7"), TimeoutError, "is not cancelled yet: pid 7"),
     (

@@ -209,17 +209,20 @@ class RunnerBusy(FlowError, RuntimeError):
 class CallsInFlight(FlowError, TimeoutError):
     """An earlier runner's call of orchesjob has not ended."""
 
-    def __init__(self, run_key: str, waited_sec: float) -> None:
-        """Keep the run and how long it was waited for."""
-        super().__init__(run_key, waited_sec)
+    def __init__(self, run_key: str, waited_sec: float, pids: Sequence[int] = ()) -> None:
+        """Keep the run, how long it was waited for, and the processes of the call."""
+        super().__init__(run_key, waited_sec, pids)
         self.run_key = run_key
         self.waited_sec = waited_sec
+        self.pids = pids
 
     def __str__(self) -> str:
         """Say what is in the way, and what to do."""
+        which = f" ({', '.join(map(str, self.pids))})" if self.pids else ""
         return (
             f"run {self.run_key!r} cannot be taken over: an `orchesjob` call of its last runner "
-            f"is still under way after {self.waited_sec:g} s; end that process, or try again later"
+            f"is still under way after {self.waited_sec:g} s; end that process{which}, or try "
+            "again later"
         )
 
 

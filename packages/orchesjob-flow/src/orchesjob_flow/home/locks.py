@@ -139,6 +139,18 @@ def holder(path: Path) -> Holder | None:
         os.close(descriptor)
 
 
+def processes_with(path: Path) -> list[int]:
+    """Return the PIDs of the others who have a lock's file open, as far as the system tells us."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            for link in list((folder / "fd").iterdir()):
+                with suppress(OSError):  # it was closed
+                    if link.samefile(path):
+                        found.add(int(folder.name))
+    return sorted(found - {os.getpid()})
+
+
 def parse_signature(signature: bytes) -> int | None:
     """Read the process id that a holder has written; None if there is none."""
     text = signature.strip()

@@ -17,7 +17,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.errors import CallsInFlight
-from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.locks import Lock, processes_with
 from orchesjob_flow.home.places import Places, refuse_foreign
 from orchesjob_flow.home.run_directory import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
@@ -108,7 +108,8 @@ def take_calls_lock(handle: RunHandle) -> Lock:
     patience_sec = handle.settings.patience_sec
     calls_lock = Lock.take(handle.calls_lock_path, wait_sec=patience_sec)
     if calls_lock is None:
-        raise CallsInFlight(handle.run_key, patience_sec)
+        pids = processes_with(handle.calls_lock_path)
+        raise CallsInFlight(handle.run_key, patience_sec, pids)
     return calls_lock
 
 
