@@ -57,6 +57,14 @@ def test_steps(two: Flow, words: list[str]) -> None:
     assert complete(two, command, "--run-key", "unknown", *option, "lo") == []
 
 
+def test_copies(flow: Flow) -> None:
+    """The copies of a step, and the name that means all of them (rule 10.3)."""
+    step = {"id": "load", "command": ["true"]}
+    flow.start("k", flow.write({"foreach": {"X": ["p", "q"]}, "steps": [step]}))
+    offered = complete(flow, "retry", "--run-key", "k", "--step", "lo")
+    assert offered == ["load@p", "load@q", "load"]
+
+
 def ask(flow: Flow, shell: str, line: str, word: str = "") -> list[str]:
     """Ask as a shell's script does, and return the lines of the answer."""
     asked = {VARIABLE: f"{shell}_complete", LINE: line, WORD: word}

@@ -34,6 +34,7 @@ RUN_KEYS = [
 STEP_KEYS = [
     "id",
     "in_finally",
+    "foreach",
     "run_key",
     "status",
     "attempt_no",
@@ -73,6 +74,7 @@ def test_json_of_a_run(each_flow: Flow) -> None:
     assert b == {
         "id": "b",
         "in_finally": False,
+        "foreach": None,
         "run_key": "k:b:1",
         "status": "SKIPPED",
         "attempt_no": 0,

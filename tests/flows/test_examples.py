@@ -15,6 +15,7 @@ from support.flow import Flow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OK, NG, SKIP = "SUCCEEDED", "FAILED", "SKIPPED"
+PARTITIONS = ("berlin@mon", "berlin@tue", "lagos@mon", "lagos@tue")
 OUTCOMES = {
     "alert-on-failure.yaml": {
         "fetch": OK,
@@ -52,6 +53,13 @@ OUTCOMES = {
         "show-log": OK,
     },
     "night-batch.yaml": {"open": OK, "batch": OK, "close": OK},
+    "partitioned-etl.yaml": {
+        "prepare": OK,
+        **{f"{step}@{place}": OK for place in PARTITIONS for step in ("extract", "check")},
+        "load": OK,
+        "alert": SKIP,
+        "tidy": OK,
+    },
     "branching-hello-flow.yaml": {"A": OK, "B": OK, "C": OK, "E": SKIP, "F": SKIP, "D": OK},
     "branching-hello-failure-flow.yaml": {
         "A": NG,

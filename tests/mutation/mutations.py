@@ -8,6 +8,8 @@ STORE = "flow-store/src/flow_store"
 SPEC = "flow-spec/src/flow_spec"
 CLIENT = "orchesjob-client/src/orchesjob_client"
 GATES = "packages/orchesjob-flow/tests/simulation/test_gates.py"
+COPIES = "tests/flows/test_foreach.py"
+SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
 
 class Mutation(NamedTuple):
@@ -271,9 +273,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a condition is evaluated before all its steps have ended",
-        f"{ENGINE}/plan.py",
-        "[other for other in spec.waits_for if other in among]",
-        "[other for other in spec.depends_on if other in among]",
+        f"{SPEC}/order.py",
+        "for written in step.waits_for",
+        "for written in step.depends_on",
     ),
     Mutation(
         "a skipped step counts as a success",
@@ -622,8 +624,8 @@ MUTATIONS = (
     Mutation(
         "a retry decides again only what depends directly on what runs again",
         f"{ENGINE}/retry_plan.py",
-        "any(other in steps or other in found for",
-        "any(other in steps for",
+        "            touched.update((step.id, base_of(step.id)))\n",
+        "",
     ),
     Mutation(
         "retry --only is as retry",
@@ -656,7 +658,7 @@ MUTATIONS = (
     Mutation(
         "a kept outcome is explained by its condition of today",
         f"{SHELL}/commands/explain.py",
-        "    if spec.condition is None or retried_without(rows[spec.id], waits_for):\n",
+        "    if spec.condition is None or retried_without(step, waits_for):\n",
         "    if spec.condition is None:\n",
         "tests/commands/test_retry.py",
     ),
@@ -1413,22 +1415,22 @@ MUTATIONS = (
     ),
     Mutation(
         "a step may wait for one of `finally`",
-        f"{SPEC}/kinds.py",
-        "return messages.waits_for_finally(name) if found.in_finally and not in_finally else None",
+        f"{SPEC}/step_names.py",
+        "return messages.waits_for_finally(name)",
         "return None",
         "packages/flow-spec/tests/test_finally.py",
     ),
     Mutation(
         "`any` does not range over `steps`",
-        f"{SPEC}/flow_file.py",
+        f"{SPEC}/overview.py",
         "of_steps if has_call(when.text) else ()",
         "()",
         "packages/flow-spec/tests/test_finally.py",
     ),
     Mutation(
         "what `finally` asks costs nothing",
-        f"{SPEC}/flow_file.py",
-        "asked += len(named)",
+        f"{SPEC}/overview.py",
+        "asked += len(reading.depends_on[path])",
         "asked += 0",
         "packages/flow-spec/tests/test_finally.py",
     ),
@@ -1783,8 +1785,8 @@ MUTATIONS = (
     Mutation(
         "a variable hides a parameter",
         f"{SPEC}/containers.py",
-        "            if reading.names.declares(name, path):\n",
-        "            if False:\n",
+        "            elif reading.names.declares(name, path):\n",
+        "            elif False:\n",
         "packages/flow-spec/tests/test_params.py",
     ),
     Mutation(
@@ -1828,5 +1830,154 @@ MUTATIONS = (
         "    if repeated is not None:\n",
         "    if False:\n",
         "tests/flows/test_params.py -k wrong_options",
+    ),
+    Mutation(
+        "`max_parallel` of a `foreach` bounds nothing",
+        f"{ENGINE}/copy_places.py",
+        "            if copy not in self._inside and len(self._inside) >= self.most:\n"
+        "                break\n",
+        "",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "a copy leaves its place with each of its steps",
+        f"{ENGINE}/copy_places.py",
+        "            if not inside:\n",
+        "            if True:\n",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "a copy never leaves its place",
+        f"{ENGINE}/steps.py",
+        "    turn.run.places.leave(step.row)\n",
+        "",
+        f"{SIMULATED_COPIES} -k one_after",
+    ),
+    Mutation(
+        "a copy that is under way waits for a place",
+        f"{ENGINE}/copy_places.py",
+        "        if copy in self._inside:\n            self._admit",
+        "        if False:\n            self._admit",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "copies begin in another order",
+        f"{ENGINE}/copy_places.py",
+        "heapq.heappush(self._waiting, (copy, position))",
+        "heapq.heappush(self._waiting, (-copy, position))",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "a new runner forgets which copies are under way",
+        f"{ENGINE}/copy_places.py",
+        "by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)",
+        "pass",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "cancelled copies begin beside `finally`",
+        f"{ENGINE}/run.py",
+        "        self.places = CopyPlaces()\n",
+        "",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "what waits for all copies begins at once",
+        f"{SPEC}/order.py",
+        "TopologicalSorter({**waits, **named})",
+        "TopologicalSorter(waits)",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "`A.failed` asks for the failure of all copies",
+        f"{SPEC}/predicates.py",
+        "return any(holds(predicate, outcome) for outcome in outcomes)",
+        "return bool(outcomes) and all(holds(predicate, outcome) for outcome in outcomes)",
+        "packages/flow-spec/tests/test_foreach.py -k all_copies",
+    ),
+    Mutation(
+        "`A` is true of no copies at all",
+        f"{SPEC}/predicates.py",
+        "return bool(outcomes) and all(holds(predicate, outcome) for outcome in outcomes)",
+        "return all(holds(predicate, outcome) for outcome in outcomes)",
+        "packages/flow-spec/tests/test_foreach.py -k all_copies",
+    ),
+    Mutation(
+        "what depends on all copies is not decided again with one",
+        f"{ENGINE}/retry_plan.py",
+        "touched = {*steps, *map(base_of, steps)}",
+        "touched = {*steps}",
+        SIMULATED_COPIES,
+    ),
+    Mutation(
+        "a copy keeps its outcome for other values",
+        f"{ENGINE}/retry_plan.py",
+        "before.values_of(step.id) != after.values_of(step.id)",
+        "False",
+        f"{COPIES} -k with_a_file",
+    ),
+    Mutation(
+        "two copies may have one id",
+        f"{SPEC}/blocks.py",
+        "    if len(set(labels)) < len(labels):\n",
+        "    if False:\n",
+        "packages/flow-spec/tests/test_foreach.py -k ids",
+    ),
+    Mutation(
+        "an `env` hides what a copy is for",
+        f"{SPEC}/containers.py",
+        "            if name in reading.names_around(path):\n",
+        "            if False:\n",
+        "packages/flow-spec/tests/test_foreach.py -k once",
+    ),
+    Mutation(
+        "a value of a copy is read as a name",
+        f"{SPEC}/blocks.py",
+        "values = {name: escaped(text) for name, text in values.items()}",
+        "pass",
+        "packages/flow-spec/tests/test_foreach.py -k names_in_words",
+    ),
+    Mutation(
+        "as many copies as one likes",
+        f"{SPEC}/foreach_lists.py",
+        "        if steps > self.steps:\n",
+        "        if False:\n",
+        "packages/flow-spec/tests/test_foreach.py -k share",
+    ),
+    Mutation(
+        "as much text of copies as one likes",
+        f"{SPEC}/foreach_lists.py",
+        "        if characters > self.characters:\n",
+        "        if False:\n",
+        "packages/flow-spec/tests/test_foreach.py -k hostile",
+    ),
+    Mutation(
+        "a run reads its lists again",
+        f"{SHELL}/commands/value_lists.py",
+        "        if known is not None:\n            return known\n",
+        "",
+        f"{COPIES} -k lines",
+    ),
+    Mutation(
+        "a file of lines that changes makes another definition",
+        f"{SPEC}/lists.py",
+        "return self.values if self.origin is None else (self.origin, self.text)",
+        "return self.values",
+        "packages/flow-spec/tests/test_foreach.py -k changes",
+    ),
+    Mutation(
+        "a pipe is waited for as a file of lines",
+        f"{SHELL}/commands/value_lists.py",
+        "            if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n"
+        '                raise ListError("is not a regular file")\n',
+        "",
+        f"{COPIES} -k no_list",
+    ),
+    Mutation(
+        "the copies of a step are never folded",
+        f"{SHELL}/views/folding.py",
+        "return steps if len(steps) <= room else list(_folds(run, steps))",
+        "return steps",
+        "packages/orchesjob-flow/tests/views/test_table.py -k folded",
     ),
 )

@@ -32,10 +32,11 @@ DRAWING = PACKAGES.parent / "docs" / "architecture.md"
 # surroundings are the values in which they speak.
 ENGINE = "orchesjob_flow.engine"
 ENGINE_MAY_IMPORT = {
-    *("attrs", "collections", "collections.abc", "enum", "graphlib", "itertools"),
+    *("attrs", "collections", "collections.abc", "enum", "graphlib", "heapq", "itertools"),
     "typing",
     "flow_conditions.Name",
     *("flow_spec.EnvFile", "flow_spec.FlowSpec", "flow_spec.StepSpec", "flow_spec.holds"),
+    *("flow_spec.Block", "flow_spec.base_of", "flow_spec.holds_of_copies"),
     *("flow_store.Attempt", "flow_store.AttemptStatus", "flow_store.CancelRequest"),
     *("flow_store.Changes", "flow_store.Deadline", "flow_store.FlowStatus", "flow_store.Run"),
     *("flow_store.GroupPlace", "flow_store.Queue"),
@@ -51,6 +52,7 @@ ENGINE_MAY_IMPORT = {
     *("orchesjob_flow.call_backoff.FIRST_BACKOFF_SEC", "orchesjob_flow.call_backoff.longer"),
     "orchesjob_flow.clock.Now",
     *("orchesjob_flow.errors.NothingToRetry", "orchesjob_flow.errors.OutcomesDiffer"),
+    "orchesjob_flow.errors.NoCopies",
 }
 
 # Where the surroundings of the process are looked at; everything else is told.

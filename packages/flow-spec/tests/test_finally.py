@@ -232,7 +232,7 @@ def test_the_schema_knows_their_default() -> None:
     """An editor shows the `timeout_sec` that they have without giving one (rules 9.2, 10.1)."""
     properties = json_schema()["properties"]
     assert properties["finally"]["items"]["properties"]["timeout_sec"]["default"] == 600.0
-    assert "default" not in properties["steps"]["items"]["properties"]["timeout_sec"]
+    assert "default" not in properties["steps"]["items"]["else"]["properties"]["timeout_sec"]
 
 
 def test_defaults_are_theirs_too() -> None:

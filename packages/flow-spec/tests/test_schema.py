@@ -29,7 +29,7 @@ def test_it_is_a_schema() -> None:
     ("record", "declared"),
     [
         (json_schema(), FLOW),
-        (json_schema()["properties"]["steps"]["items"], defaults.STEP),
+        (json_schema()["properties"]["steps"]["items"]["else"], defaults.STEP),
         (json_schema()["properties"]["defaults"], defaults.DEFAULTS),
     ],
     ids=["flow", "step", "defaults"],

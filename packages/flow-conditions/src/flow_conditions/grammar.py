@@ -4,7 +4,8 @@
     disjunct   = factor ("&&" factor)*                  left-associative
     factor     = "!" factor | "(" condition ")" | operand | call
     operand    = name ["." predicate]                   no space around the dot
-    name       = [A-Za-z0-9_][A-Za-z0-9_-]*
+    name       = part ("@" part)*                       load, load@berlin
+    part       = [A-Za-z0-9_][A-Za-z0-9_-]*
     call       = quantifier "(" predicate ")"           any(late)
     predicate  = [A-Za-z_][A-Za-z0-9_]*
     quantifier = [A-Za-z_][A-Za-z0-9_]*
@@ -32,7 +33,7 @@ DOT = "."
 BINDING = {OPEN: 0, OR: 1, AND: 2, NOT: 3}
 OPERATORS = frozenset((NOT, AND, OR))
 
-_NAME = r"\w[\w-]*"
+_NAME = r"\w[\w-]*(?:@\w[\w-]*)*"
 _PREDICATE = r"[A-Za-z_]\w*"
 
 NAME = re.compile(_NAME, re.ASCII)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Set
 from itertools import zip_longest
 
 from flow_conditions import Condition, all_of
+from flow_spec.block_comparison import block_differences
 from flow_spec.declaration import declarations
 from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.flow import FlowSpec
@@ -24,8 +25,8 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
     sentences += _field_differences(old, new, besides={STEPS, FINALLY, "concurrency"})
     sentences += _changes("concurrency.group", old.group, new.group)
     sentences += _changes("concurrency.on_conflict", _on_conflict(old), _on_conflict(new))
-    before = {step.id: step for step in old.all_steps}
-    after = {step.id: step for step in new.all_steps}
+    before = {step.id: step for step in old.as_written.all_steps}
+    after = {step.id: step for step in new.as_written.all_steps}
     for step_id, step in before.items():
         if step_id in after:
             if (step_id in old.finally_ids) != (step_id in new.finally_ids):
@@ -35,6 +36,9 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
         else:
             sentences.append(f"step {quoted(step_id)} was removed")
     sentences += [f"step {quoted(step_id)} was added" for step_id in after if step_id not in before]
+    sentences += block_differences(
+        old.blocks, new.blocks, [name for name in before if name in after]
+    )
     return tuple(sentences)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from flow_spec import messages
+from flow_spec import foreach_messages, messages
 from flow_spec.declaration import Declaration, attribute_of, declarations
 from flow_spec.document import Mapping, Node, Path, Scalar, Sequence
 from flow_spec.environment import SETTABLE, flaw_of_variable
@@ -104,7 +104,9 @@ class Variables(Kind):
             flaw = flaw_of_variable(name)
             if flaw is not None:
                 reading.add(flaw, (*path, name), key)
-            if reading.names.declares(name, path):
+            if name in reading.names_around(path):
+                reading.add(foreach_messages.hides_value(name), (*path, name), value)
+            elif reading.names.declares(name, path):
                 reading.add(messages.variable_is_param(), (*path, name), key)
             values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
         return tuple(sorted(values.items())) if not reading.problems else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from flow_spec import messages
+from flow_spec import foreach_messages, messages
 from flow_spec.containers import Record
 from flow_spec.declaration import Declaration
 from flow_spec.document import Mapping, Node, Path
@@ -85,6 +85,13 @@ class StepRecord(Record):
             reading.add(messages.script_and_command(), (*path, "script"), nodes["script"])
         elif "script" not in values and "shell" in values:
             reading.add(messages.shell_without_script(), (*path, "shell"), nodes["shell"])
+
+    def _unknown(self, name: str, reading: Reading) -> str:
+        return (
+            foreach_messages.foreach_not_here()
+            if name == "foreach"
+            else super()._unknown(name, reading)
+        )
 
 
 FINALLY_TIMEOUT_SEC = 600.0

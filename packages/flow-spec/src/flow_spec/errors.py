@@ -132,6 +132,19 @@ class ParamsError(FlowSpecError, ValueError):
         return "\n".join(f"flow {quoted(self.flow_id)}: {problem}" for problem in self.problems)
 
 
+class ListError(FlowSpecError, ValueError):
+    """A list of a `foreach` cannot be read; `reason` says why, about what is named."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep why."""
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return the reason."""
+        return self.reason
+
+
 class UnknownStepError(FlowSpecError, LookupError):
     """The flow has no step with this id."""
 

@@ -4,24 +4,30 @@ Its declared fields are the schema of a flow file (see `declaration`). Files are
 `flow_file`, and two flows compared in `comparison`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from flow_spec.blocks import Block, base_of, copy_id
 from flow_spec.concurrency import CONCURRENCY, Concurrency
 from flow_spec.containers import ENV_FILES, ListOf, Variables
 from flow_spec.declaration import declared
-from flow_spec.defaults import FINALLY_STEP, STEP, FlowRecord
+from flow_spec.defaults import FINALLY_STEP
 from flow_spec.environment import EnvFile, run_variables
 from flow_spec.errors import UnknownStepError
 from flow_spec.filling import filled_record
+from flow_spec.foreach import STEPS_AND_BLOCKS, FlowWithBlocks
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.order import plan_of, ranks_of
 from flow_spec.params import Param, Params
 from flow_spec.placeholders import BUILT_IN, escaped
 from flow_spec.spelling import Speller
 from flow_spec.step import StepSpec
+
+if TYPE_CHECKING:
+    from graphlib import TopologicalSorter
 
 
 @attrs.frozen
@@ -30,12 +36,7 @@ class FlowSpec:
 
     flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
-        ListOf(
-            STEP,
-            "steps",
-            "[{id: hello, command: [echo, hello]}]",
-            min_items=1,
-        ),
+        STEPS_AND_BLOCKS,
         "The steps, in any order.",
         [{"id": "hello", "command": ["echo", "hello"]}],
     )
@@ -89,6 +90,8 @@ class FlowSpec:
         default=(),
     )
     """The steps of `finally`, in the order of the file. Rule 10.1."""
+    blocks: tuple[Block, ...] = ()
+    """What the copies among `steps` are copies of. Rule 10.3."""
 
     params: tuple[Param, ...] = declared(
         Params(),
@@ -124,6 +127,73 @@ class FlowSpec:
         """The ids of the steps of `finally`."""
         return frozenset(step.id for step in self.finally_)
 
+    @cached_property
+    def copies(self) -> Mapping[str, tuple[str, ...]]:
+        """The ids of the copies of each step in a block, by its id as it is written. Rule 10.3."""
+        return {
+            step_id: tuple(copy_id(step_id, copy.label) for copy in block.copies)
+            for block in self.blocks
+            for step_id in block.ids
+        }
+
+    @cached_property
+    def _values(self) -> Mapping[str, Mapping[str, str]]:
+        return {
+            copy_id(step_id, copy.label): dict(zip(block.names, copy.values, strict=True))
+            for block in self.blocks
+            for copy in block.copies
+            for step_id in block.ids
+        }
+
+    def values_of(self, step_id: str) -> Mapping[str, str]:
+        """Return the names and values of the copy that a step is; nothing if it is none."""
+        return self._values.get(step_id, {})
+
+    @property
+    def lists(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """The lists that were read from elsewhere, by what they are in the file: word and text."""
+        return {
+            (one.origin, one.text): one.values
+            for block in self.blocks
+            for one in block.lists
+            if one.origin is not None and one.text is not None
+        }
+
+    @cached_property
+    def as_written(self) -> Self:
+        """The flow with each step of a block once, as it is written, and without blocks."""
+        return attrs.evolve(self, steps=self._placed(lambda block: block.steps), blocks=())
+
+    def with_copies(self) -> Self:
+        """Return a flow whose `steps` are those outside of its blocks with all steps."""
+        if not self.blocks:
+            return self
+        return attrs.evolve(self, steps=self._placed(Block.expanded))
+
+    def _placed(self, steps_of: Callable[[Block], Iterable[StepSpec]]) -> tuple[StepSpec, ...]:
+        """Put the steps that are made of each block in its place."""
+        outside = self._outside_of_blocks
+        placed: list[StepSpec] = []
+        begin = 0
+        for block in self.blocks:
+            placed += (*outside[begin : block.before], *steps_of(block))
+            begin = block.before
+        return (*placed, *outside[begin:])
+
+    @property
+    def _outside_of_blocks(self) -> tuple[StepSpec, ...]:
+        if not self.blocks:
+            return self.steps
+        return tuple(step for step in self.steps if base_of(step.id) == step.id)
+
+    def named(self, name: str) -> tuple[StepSpec, ...]:
+        """Return the step with this id, or all copies of the step that it is. Rule 10.3.
+
+        Raises:
+            UnknownStepError: there is none; names the id that was probably meant.
+        """
+        return tuple(map(self.step, self.copies.get(name, (name,))))
+
     def step(self, step_id: str) -> StepSpec:
         """Return the step with this id.
 
@@ -133,7 +203,10 @@ class FlowSpec:
         try:
             return self._by_id[step_id]
         except KeyError:
-            meant = Speller().closest(step_id, self._by_id)
+            copies = self.copies.get(step_id)
+            meant = (
+                copies[0] if copies else Speller().closest(step_id, (*self.copies, *self._by_id))
+            )
             raise UnknownStepError(self.flow_id, step_id, meant) from None
 
     @property
@@ -143,12 +216,22 @@ class FlowSpec:
         Within a rank the steps are in the order of the file. Those of `finally` are in
         `finally_ranks`.
         """
-        return _ranks(self.steps)
+        return ranks_of(self.steps, self.copies)
 
     @property
     def finally_ranks(self) -> tuple[tuple[StepSpec, ...], ...]:
         """The steps of `finally` in the order in which they can run, after all others."""
-        return _ranks(self.finally_)
+        return ranks_of(self.finally_, self.copies)
+
+    def plan_of(self, steps: Iterable[StepSpec]) -> "TopologicalSorter[str]":
+        """Return the order of some of the steps by what they wait for among themselves.
+
+        A name that means copies is a node of its own (rule 10.3).
+
+        Raises:
+            CycleError: they wait for each other.
+        """
+        return plan_of(tuple(steps), self.copies)
 
     def environment(
         self,
@@ -209,14 +292,18 @@ class FlowSpec:
     def filled(self, values: Mapping[str, str]) -> Self:
         """Return the flow with the values of all names in its words, and in those of its steps.
 
-        Parameters have those of the run. What comes of it is a flow like any other. Rule 10.2.
+        Parameters have those of the run, and a copy those of its block too. What comes of it is a
+        flow like any other. Rules 10.2 and 10.3.
         """
         if not self.has_names:
             return self
         values = {**values, **dict(self.values)}
         return attrs.evolve(
             filled_record(self, self.fills, values),
-            steps=tuple(step.filled(values) for step in self.steps),
+            steps=tuple(
+                step.filled({**values, **self.values_of(step.id)}) if step.fills else step
+                for step in self.steps
+            ),
             finally_=tuple(step.filled(values) for step in self.finally_),
         )
 
@@ -240,7 +327,7 @@ class FlowSpec:
         """Return the stored form: compact JSON without what is at its default."""
         from flow_spec.stored_form import to_json
 
-        return to_json(self)
+        return to_json(attrs.evolve(self, steps=self._outside_of_blocks))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -253,22 +340,8 @@ class FlowSpec:
         """
         from flow_spec.stored_form import from_json
 
-        return from_json(text, cls)
+        return from_json(text, cls).with_copies()
 
 
-def _ranks(steps: tuple[StepSpec, ...]) -> tuple[tuple[StepSpec, ...], ...]:
-    """Return steps in the order in which they can run, each rank after those it waits for."""
-    from graphlib import TopologicalSorter
-
-    among = {step.id for step in steps}
-    plan = TopologicalSorter({step.id: among.intersection(step.waits_for) for step in steps})
-    plan.prepare()
-    ranks = []
-    while ready := set(plan.get_ready()):
-        ranks.append(tuple(step for step in steps if step.id in ready))
-        plan.done(*ready)
-    return tuple(ranks)
-
-
-FLOW = FlowRecord(FlowSpec, "a flow", foreign=("$schema",))
+FLOW = FlowWithBlocks(FlowSpec, "a flow", foreign=("$schema",))
 """What a flow file holds. In a JSON file, `$schema` tells an editor where the JSON Schema is."""

@@ -13,37 +13,38 @@ from typing import Literal
 import attrs
 
 from flow_spec import messages
-from flow_spec.document import MAX_VALUES, Node, Scalar, Sequence
-from flow_spec.document import Mapping as MappingNode
+from flow_spec.blocks import base_of
+from flow_spec.document import Node
 from flow_spec.errors import DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
-from flow_spec.predicates import has_call
-from flow_spec.reading import FINALLY, STEPS, Reading, StepPlace
+from flow_spec.lists import ListReader, not_read
+from flow_spec.overview import begin_reading
+from flow_spec.reading import FINALLY, Reading
 from flow_spec.source import decode, opened_by_caller, read_bytes
-from flow_spec.texts import NAME
 
 type Format = Literal["yaml", "json"]
 
 _FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 
-def load_flow(path: str | os.PathLike[str]) -> FlowSpec:
+def load_flow(path: str | os.PathLike[str], *, read_list: ListReader = not_read) -> FlowSpec:
     """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
 
     The path `-` is the standard input. What has no name of its own, as that and a shell's `<(...)`,
-    is JSON if it begins with a brace, else YAML.
+    is JSON if it begins with a brace, else YAML. `read_list` reads the lists of a `foreach` that
+    are not in the flow file itself (rule 10.3); without it such a flow is refused.
 
     Raises:
         FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
     """
-    path = Path(path)
-    source = str(path)
+    file = Path(path)
+    source = str(file)
     try:
-        data = read_bytes(path)
-        format_ = _format_of(path, data)
+        data = read_bytes(file)
+        format_ = _format_of(file, data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
-    return parse_flow(data, source=source, format=format_)
+    return parse_flow(data, source=source, format=format_, read_list=read_list)
 
 
 def _format_of(path: Path, data: bytes) -> Format:
@@ -60,8 +61,11 @@ def parse_flow(
     *,
     source: str = "<flow>",
     format: Format = "yaml",  # noqa: A002 - the word that a caller expects
+    read_list: ListReader = not_read,
 ) -> FlowSpec:
     """Read and check the text of a flow file; `source` is what errors call it.
+
+    `read_list` is asked as in `load_flow`.
 
     Raises:
         FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
@@ -69,7 +73,7 @@ def parse_flow(
     """
     try:
         root = _document(decode(data), format)
-        reading = _with_steps_noted(root)
+        reading = begin_reading(root, read_list)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     # Nothing is missing from the flow where there is no problem.
@@ -82,7 +86,7 @@ def parse_flow(
         _refuse_cycle(flow, reading)
     if reading.problems:
         raise FlowFileError(source, tuple(sorted(reading.problems, key=_position)))
-    return flow
+    return flow.with_copies()
 
 
 def _document(text: str, format: str) -> Node:  # noqa: A002
@@ -100,36 +104,6 @@ def _document(text: str, format: str) -> Node:  # noqa: A002
             raise ValueError(f"the format of a flow file is yaml or json, not {format!r}")
 
 
-def _with_steps_noted(root: Node) -> Reading:
-    """Begin to read: note where every id is, and who waits for whom, before anything is checked.
-
-    A step of `finally` that asks about all of `steps` waits for these (rule 10.1), as if it named
-    them; so that counts like an alias.
-
-    Raises:
-        DocumentError: they ask more often than a file may hold values (rule 2.8).
-    """
-    reading = Reading()
-    asked = 0
-    for section in (STEPS, FINALLY):
-        of_steps = tuple(filter(NAME.fullmatch, reading.steps))
-        for position, step in enumerate(_items(_value(root, section))):
-            node = _value(step, "id")
-            if isinstance(node, Scalar):
-                reading.steps.setdefault(node.text, StepPlace(section, position, node))
-            depends_on = _items(_value(step, "depends_on"))
-            listed = (item.text for item in depends_on if isinstance(item, Scalar))
-            named = tuple(filter(NAME.fullmatch, dict.fromkeys(listed)))
-            when = _value(step, "when")
-            if section == FINALLY and not depends_on and isinstance(when, Scalar):
-                named = of_steps if has_call(when.text) else ()
-                asked += len(named)
-                if asked > MAX_VALUES:
-                    raise DocumentError(messages.asks_too_often(), when.line, when.column)
-            reading.depends_on[section, position] = named
-    return reading
-
-
 def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
     """Let the steps of `finally` that ask about all of `steps` name them (rule 10.1)."""
     named = tuple(
@@ -139,28 +113,24 @@ def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
     return attrs.evolve(flow, finally_=named)
 
 
-def _items(node: Node | None) -> list[Node]:
-    return node.items if isinstance(node, Sequence) else []
-
-
-def _value(node: Node | None, key: str) -> Node | None:
-    if not isinstance(node, MappingNode):
-        return None
-    return next((value for text, value in node.texts() if text == key), None)
-
-
 def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
-    """Add a problem if steps wait for each other, worded as in rule 3.6."""
+    """Add a problem if steps wait for each other, worded as in rule 3.6.
+
+    All copies of a step wait alike, so the steps are looked at as they are written.
+    """
     from graphlib import CycleError, TopologicalSorter
 
+    waits = {
+        step.id: dict.fromkeys(map(base_of, step.waits_for)) for step in flow.as_written.all_steps
+    }
     try:
-        TopologicalSorter({step.id: step.waits_for for step in flow.all_steps}).prepare()
+        TopologicalSorter(waits).prepare()
     except CycleError as error:
         # graphlib lists each step before the one that waits for it, and the first one twice.
         cycle = error.args[1][:0:-1]
         places = reading.steps
         # All are in the same list: no step of `steps` waits for one of `finally`.
-        start = min(range(len(cycle)), key=lambda index: places[cycle[index]].position)
+        start = min(range(len(cycle)), key=lambda index: places[cycle[index]].path)
         walk = [*cycle[start:], *cycle[:start], cycle[start]]
         first = places[walk[0]]
         reading.add(messages.cycle(walk), first.path, first.node)

@@ -4,31 +4,27 @@ A kind is frozen data (bounds, lengths) with one method that reads, and one that
 rules as JSON Schema. A problem does not end the reading: all of them are collected (rule 2.7).
 Nothing is coerced (rule 2.5). Lists and mappings of these are in `containers`. Kinds compare by
 identity: nobody compares them, and every start of a program would pay for generating comparisons.
+Ids of steps, and conditions, are in `step_names`.
 """
 
 import re
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from textwrap import dedent
 from typing import Any
 
 import attrs
 
-from flow_conditions import ConditionSyntaxError
 from flow_spec import messages
 from flow_spec.document import Form, Node, Path, Scalar
 from flow_spec.durations import SPELLED, seconds_of
 from flow_spec.held_names import Word as HeldWord
 from flow_spec.placeholders import holds_name
-from flow_spec.predicates import parse_when
-from flow_spec.reading import FINALLY, Reading
+from flow_spec.reading import Reading
 from flow_spec.texts import (
     LONGEST_WORD,
-    NAME,
     PRINTABLE_LINE,
     PRINTABLE_LINES,
     flaw_of_line,
-    flaw_of_name,
     flaw_of_prose,
     flaw_of_word,
 )
@@ -141,6 +137,10 @@ class Word(FilledText):
         return {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\x00]*$"}
 
     def _flaw(self, text: str) -> str | None:
+        return self.flaw(text)
+
+    def flaw(self, text: str) -> str | None:
+        """Return why a process cannot be passed a text, or None."""
         return flaw_of_word(text, LONGEST_WORD - self.beside)
 
 
@@ -161,69 +161,6 @@ class OneOf(Text):
             reading.add(messages.unknown_word(text, known, reading.speller), path, node)
             return None
         return None if text is None else self.words(text)
-
-
-@attrs.frozen(eq=False)
-class StepId(Text):
-    """The id of a step, unique in the file (rule 2.3)."""
-
-    max_length: int = 128
-
-    def schema(self) -> Schema:
-        """Give the pattern of an id, and allow those that an editor takes for numbers."""
-        pattern = {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
-        return {"type": ["string", "integer", "boolean"], "minimum": 0, **pattern}
-
-    def _flaw(self, text: str) -> str | None:
-        return flaw_of_name(text, self.max_length)
-
-    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
-        super()._check(text, node, path, reading)
-        first = reading.steps[text].path
-        if first != path[:2]:
-            reading.add(messages.duplicate_id(first), path, node)
-
-
-@attrs.frozen(eq=False)
-class Reference(Text):
-    """The id of a step of this flow (rule 2.6)."""
-
-    def schema(self) -> Schema:
-        """Give the pattern of an id; no schema can know which ids there are."""
-        return StepId().schema()
-
-    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
-        flaw = flaw_of_name_of_step(text, path, reading)
-        if flaw is not None:
-            reading.add(flaw, path, node)
-
-
-@attrs.frozen(eq=False)
-class Expression(Text):
-    """A condition over the steps of this flow (section 3)."""
-
-    def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
-        try:
-            condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
-        except ConditionSyntaxError as error:
-            message, _, drawing = str(error).partition("\n")
-            reading.add(message, path, node, excerpt=dedent(drawing))
-            return
-        for name in condition.names:
-            flaw = flaw_of_name_of_step(name, path, reading)
-            if flaw is not None and name not in reading.depends_on_of(path):
-                reading.add(flaw, path, node)
-
-
-def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> str | None:
-    """Return why the step at `path` cannot wait for a step of this name, or None (2.6, 10.1)."""
-    found, in_finally = reading.steps.get(name), path[0] == FINALLY
-    if found is None:
-        known = [
-            known for known, place in reading.steps.items() if in_finally or not place.in_finally
-        ]
-        return messages.unknown_step(name, known, reading.speller, in_finally=in_finally)
-    return messages.waits_for_finally(name) if found.in_finally and not in_finally else None
 
 
 @attrs.frozen(eq=False)

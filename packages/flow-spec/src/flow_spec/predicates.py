@@ -4,7 +4,7 @@ Grammar and evaluation are flow-conditions' own. Here live the predicates and th
 flow knows, and the answers to words that users of other systems type.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
 
@@ -83,6 +83,23 @@ def holds(predicate: str | None, outcome: str) -> bool:
     status, such as `SUCCEEDED`, `FAILED`, `SKIPPED` or `CANCELLED`.
     """
     return predicate == "finished" or outcome == (predicate or "succeeded").upper()
+
+
+def holds_of_copies(predicate: str | None, outcomes: Collection[str]) -> bool:
+    """Return whether an operand is true of all copies of a step, which have ended. Rule 10.3.
+
+    `outcomes` are their final statuses, each perhaps once only. Of no copies at all it is true that
+    they were skipped, and that they are finished.
+    """
+    match predicate:
+        case "finished":
+            return True
+        case "skipped":
+            return all(holds(predicate, outcome) for outcome in outcomes)
+        case "failed" | "cancelled":
+            return any(holds(predicate, outcome) for outcome in outcomes)
+        case _:
+            return bool(outcomes) and all(holds(predicate, outcome) for outcome in outcomes)
 
 
 def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True) -> Condition:

@@ -18,17 +18,15 @@ from flow_spec.kinds import (
     SECONDS,
     SECONDS_ABOVE_ZERO,
     Boolean,
-    Expression,
     Integer,
     Number,
     Prose,
-    Reference,
-    StepId,
     Word,
 )
 from flow_spec.predicates import parse_when
 from flow_spec.retry_delay import retry_delay_sec
 from flow_spec.script import script_of
+from flow_spec.step_names import Expression, Reference, StepId
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 """The fields that give an exit code a meaning, of which it can have one."""

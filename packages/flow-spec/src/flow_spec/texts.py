@@ -9,6 +9,10 @@ import unicodedata
 from flow_spec.errors import quoted
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+"""The id of a step, as it is written."""
+
+REFERENCE = re.compile(rf"{NAME.pattern}(?:@{NAME.pattern})*")
+"""The id of a step, or of one of its copies (rule 10.3)."""
 
 LONGEST_WORD = 128 * 1024 - 1
 """Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""

@@ -52,7 +52,7 @@ def generated() -> list[int]:
     seed = 0
     while len(seeds) < FLOWS:
         seed += 1
-        case = generate(seed, most_in_finally=0, gated=0.0)
+        case = generate(seed, most_in_finally=0, gated=0.0, foreach=False)
         if not any("foreign" in fates for fates in case.fates.values()):
             seeds.append(seed)
     return seeds
@@ -103,7 +103,7 @@ def test_generated(
     airflow: "Airflow", locally: Callable[[str, Path], "subprocess.Popen[str]"], seed: int
 ) -> None:
     """Generated conditions, exit codes and retries have the same outcome, step by step."""
-    case = load_model().generate(seed, most_in_finally=0, gated=0.0)
+    case = load_model().generate(seed, most_in_finally=0, gated=0.0, foreach=False)
     fates = {step: [fate for fate in all_ if fate != "dead"] for step, all_ in case.fates.items()}
     steps = tuple(playable(step, fates[step.id]) for step in case.steps)
     flow = FlowSpec(f"seed-{seed}", steps, max_parallel=case.max_parallel)
@@ -125,7 +125,7 @@ def examples() -> list[str]:
 
 def can_be_a_dag(flow: FlowSpec) -> bool:
     """Whether `flow_dag` accepts the flow."""
-    named = flow.params or flow.has_names
+    named = flow.params or flow.has_names or flow.blocks
     return not (flow.finally_ or named or any(step.only_if for step in flow.steps))
 
 

@@ -45,6 +45,7 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}"
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
+FOREACH = "{flow_id: f, steps: [{foreach: {X: [p]}, steps: [{id: a, command: [x]}]}]}"
 ENV_FILE = "{flow_id: f, steps: [{id: a, command: [x], env_file: secrets.env}]}"
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ FLOW_DIR }}/x']}]}"
 ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
@@ -58,6 +59,7 @@ ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: 
         (FINALLY, "finally", "Airflow starts no task after a run was marked"),
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
+        (FOREACH, "foreach", "no task of Airflow stands for all copies of a step"),
         (ENV_FILE, "env_file", "the variables of a task are kept in Airflow"),
         (ENV_FILE_OF_ALL, "env_file", "the variables of a task are kept in Airflow"),
         (PARAMS, "params", "the tasks of a DAG run are given no values"),

@@ -81,6 +81,21 @@ class OutcomesDiffer(FlowError, ValueError):
         )
 
 
+class NoCopies(FlowError, LookupError):
+    """The steps that are to run again have no copies in the run (rules 9.7 and 10.3)."""
+
+    def __init__(self, run_key: str, steps: Sequence[str]) -> None:
+        """Keep the run's key and the names."""
+        super().__init__(run_key, steps)
+        self.run_key = run_key
+        self.steps = steps
+
+    def __str__(self) -> str:
+        """Say so."""
+        names = ", ".join(map(repr, self.steps))
+        return f"nothing of run {self.run_key!r} to run again: {names} has no copies in it"
+
+
 class NothingToRetry(FlowError, ValueError):
     """A run that SUCCEEDED is to be retried, and no step of it is named (rule 9.7)."""
 

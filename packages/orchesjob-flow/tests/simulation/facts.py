@@ -6,14 +6,14 @@ from functools import cached_property
 import attrs
 
 from flow_conditions import Name
-from flow_spec import StepSpec
+from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, Run, Step
 from orchesjob_client import Watch
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
 from orchesjob_flow.engine.open_attempt import OpenAttempt
-from orchesjob_flow.engine.run import RunStep
+from orchesjob_flow.engine.run import RunState, RunStep
 from orchesjob_flow.runner.loop import Runner
 
 from .jobs import SimulatedOrchesjob
@@ -108,13 +108,46 @@ class Decisions:
 
 
 def is_met(spec: StepSpec, rows: Mapping[str, Step]) -> bool:
-    """Evaluate a step's condition over committed rows (3.2, 3.3)."""
+    """Evaluate a step's condition over committed rows (3.2, 3.3, 10.3)."""
 
     def holds(name: Name) -> bool:
         wanted = (name.predicate or "succeeded").upper()
-        return wanted == "FINISHED" or rows[name.name].status == wanted
+        if name.name in rows:
+            return wanted == "FINISHED" or rows[name.name].status == wanted
+        ended = [row.status for step_id, row in rows.items() if step_id.startswith(f"{name.name}@")]
+        if wanted in ("FAILED", "CANCELLED"):
+            return wanted in ended
+        is_all = all(status == wanted for status in ended)
+        return wanted == "FINISHED" or (is_all and (wanted == "SKIPPED" or bool(ended)))
 
     return spec.condition is None or spec.condition.evaluate(holds) is True
+
+
+def waits_of(flow: FlowSpec, spec: StepSpec) -> list[str]:
+    """List the ids of the steps that a step waits for, all copies where these are meant (10.3)."""
+    return [step_id for name in spec.waits_for for step_id in flow.copies.get(name, (name,))]
+
+
+def waits_for_place(run: RunState, step: RunStep) -> bool:
+    """Tell whether so many other copies are under way that a step cannot begin (10.3).
+
+    Each of them has its own step that must lead on.
+    """
+    for block in run.flow.blocks:
+        inside = [
+            any(is_under_way(run.by_id[name]) for name in ids)
+            for ids in block.ids_of_copies
+            if step.spec.id not in ids
+        ]
+        if any(step.spec.id in ids for ids in block.ids_of_copies):
+            return block.max_parallel is not None and sum(inside) >= block.max_parallel
+    return False
+
+
+def is_under_way(step: RunStep) -> bool:
+    """Whether a step has begun, or is about to, and has not ended."""
+    is_ahead = step.queued or step.looking or step.row.has_begun
+    return is_ahead and not step.row.status.is_terminal
 
 
 @attrs.frozen(slots=False)
@@ -162,7 +195,11 @@ class Waiting:
         is_full = most is not None and taken >= most and not step.keeps_place
         if run.ending is not None or (step.queued and (run.starting > 0 or is_full)):
             return True
-        return any(not run.by_id[name].row.status.is_terminal for name in step.spec.waits_for)
+        if any(
+            not run.by_id[name].row.status.is_terminal for name in waits_of(run.flow, step.spec)
+        ):
+            return True
+        return waits_for_place(run, step)
 
     def _its_end_will_be_noticed(self, attempt: OpenAttempt) -> bool:
         """Tell whether an attempt that is left alone is watched or polled for."""

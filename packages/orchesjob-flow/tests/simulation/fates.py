@@ -46,6 +46,7 @@ def build(
         max_parallel=case.max_parallel,
         timeout_sec=timeout_sec,
         finally_=case.finally_,
+        blocks=case.blocks,
     )
     for step in (*case.steps, *case.finally_):
         for number, fate in enumerate(case.fates[step.id], start=1):

@@ -18,7 +18,7 @@ from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Runner
 
-from .facts import Broken, Commit, Waiting, is_met
+from .facts import Broken, Commit, Waiting, is_met, waits_of
 from .jobs import Execution
 from .ports import VirtualInbox
 
@@ -71,7 +71,7 @@ def no_attempt_beside_its_predecessor(world: "World", execution: Execution) -> N
 def nothing_begins_beside_what_it_waits_for(world: "World", execution: Execution) -> None:
     """No command begins while that of a step that its step waits for runs, seen or unseen (5.8)."""
     step, _ = attempt_of(world, execution.key)
-    for name in spec_of(world, step).waits_for:
+    for name in waits_of(world.flow, spec_of(world, step)):
         alive = [other.key for other in world.executions(f"{name}:") if other.end is None]
         assert not alive, f"{execution.key} begins while {alive} run"
 
@@ -199,7 +199,7 @@ def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
         if not begun and not skipped:
             continue
         spec = spec_of(world, after)
-        for name in spec.waits_for:
+        for name in waits_of(world.flow, spec):
             assert rows[name].status.is_terminal, f"{after.step_id} is decided before {name} ended"
         assert is_met(spec, rows) is begun, f"{after.step_id} is decided against its condition"
 
@@ -214,7 +214,9 @@ def decided_after_what_it_waits_for(world: "World", commit: Commit) -> None:
     by_id = {step.step_id: step for step in commit.after.steps}
     for step in commit.after.steps:
         decided = world.decisions.decided_at[step.position]
-        for name in () if step.status is StepStatus.CANCELLED else spec_of(world, step).waits_for:
+        if step.status is StepStatus.CANCELLED:
+            continue
+        for name in waits_of(world.flow, spec_of(world, step)):
             ended = world.decisions.ended_at[by_id[name].position]
             assert decided >= ended, f"{step.step_id} keeps an outcome of before {name} ran again"
 
@@ -372,6 +374,21 @@ def no_more_at_once_than_allowed(world: "World", commit: Commit) -> None:
     ]
     at_once = [*attempting, *between]
     assert most is None or len(at_once) <= most, f"{at_once} are under way at once"
+
+
+def no_more_copies_than_allowed(world: "World", commit: Commit) -> None:
+    """No more copies are under way than the `max_parallel` of their block allows (10.3).
+
+    One is from the beginning of a step of it to its end, whatever lies between its attempts.
+    """
+    under_way = {
+        step.step_id
+        for step in commit.after.steps
+        if step.has_begun and not step.status.is_terminal
+    }
+    for block in world.flow.blocks:
+        inside = [ids for ids in block.ids_of_copies if not under_way.isdisjoint(ids)]
+        assert block.max_parallel is None or len(inside) <= block.max_parallel, inside
 
 
 def is_final(error: str | None, spec: StepSpec) -> bool:
@@ -556,6 +573,7 @@ AFTER_A_COMMIT = (
     the_gate_is_asked_first,
     retries_are_accounted_for,
     no_more_at_once_than_allowed,
+    no_more_copies_than_allowed,
     outcomes_are_true,
     ended_means_gone,
     timeouts_are_true,

@@ -9,13 +9,17 @@ from random import Random
 
 import attrs
 
-from flow_spec import StepSpec
+from flow_spec import Block, Copy, StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled", "cancelled")
 WITH_FINALLY = 0.4
 """Which part of the flows has a `finally`, of this many steps at most."""
 MOST_IN_FINALLY = 3
+WITH_BLOCK = 0.2
+"""Which part of the flows has a `foreach`, with so many steps and copies at most."""
+MOST_IN_BLOCK = 2
+LABELS = ("x", "y", "z", "7")
 FINALLY_LIMIT_SEC = 600.0
 LIMIT_SEC = 30.0
 GOOD = {"ok": "SUCCEEDED", "ok 7": "SUCCEEDED", "skip 5": "SKIPPED"}
@@ -62,7 +66,8 @@ type Condition = Is | Not | Pair
 class Case:
     """A flow in the order of its file, the fates of the attempts, and the outcome.
 
-    `conditions` are those that are spelled in the steps' `when`.
+    `conditions` are those that are spelled in the steps' `when`. `steps` has each copy of a step in
+    a `foreach`; what these are copies of is in `blocks`.
     """
 
     steps: tuple[StepSpec, ...]
@@ -73,6 +78,7 @@ class Case:
     max_parallel: int | None
     conditions: Mapping[str, Condition | None]
     finally_: tuple[StepSpec, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 def generate(
@@ -80,14 +86,25 @@ def generate(
     most_steps: int = 9,
     most_in_finally: int = MOST_IN_FINALLY,
     gated: float = GATED,
+    *,
+    foreach: bool = True,
 ) -> Case:
-    """Make up a flow of a few steps, perhaps with a `finally`, and work out how it must end."""
+    """Make up a flow of a few steps, and work out how it must end.
+
+    Some have a `finally`, and some, with `foreach`, steps that are repeated.
+    """
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     making = Making(random, Random(f"gates {seed}"), gated)  # noqa: S311 - reproducible on purpose
     steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
     # Drawn apart, so that older seeds still mean the same.
+    making.random = apart = Random(f"foreach {seed}")  # noqa: S311 - reproducible on purpose
+    blocks = []
+    if foreach and apart.random() < WITH_BLOCK:
+        block, copies = making.block(before=len(steps))
+        blocks.append(block)
+        steps += [*copies, making.step("t0"), making.step("t1")]
     making.random = apart = Random(f"finally {seed}")  # noqa: S311 - reproducible on purpose
     count = apart.randint(1, MOST_IN_FINALLY) if apart.random() < WITH_FINALLY else 0
     count = min(count, most_in_finally)
@@ -101,6 +118,7 @@ def generate(
         max_parallel,
         making.conditions,
         tuple(finally_),
+        tuple(blocks),
     )
 
 
@@ -117,10 +135,40 @@ class Making:
     statuses: dict[str, str] = attrs.Factory(dict)
     attempts: dict[str, int] = attrs.Factory(dict)
     conditions: dict[str, Condition | None] = attrs.Factory(dict)
+    names: list[str] = attrs.Factory(list)
+    """Those that mean all copies of a step."""
+
+    def block(self, before: int) -> tuple[Block, list[StepSpec]]:
+        """Make up a `foreach`, whose steps may ask of all before and of each other (rule 10.3)."""
+        random = self.random
+        labels = random.sample(LABELS, random.choice((0, 1, 2, 2, 3, 4)))
+        draft = Making(random, self.gates, self.gated, dict(self.fates), dict(self.statuses))
+        written = [draft.step(f"b{number}") for number in range(random.randint(1, MOST_IN_BLOCK))]
+        most = random.choice((None, 1, 1, 2))
+        copies = [self.copy(step, draft, written, label) for label in labels for step in written]
+        self.names += [step.id for step in written]
+        values = tuple(Copy(label, (label,)) for label in labels)
+        return Block(("X",), tuple(written), values, before, most), copies
+
+    def copy(
+        self, step: StepSpec, draft: "Making", written: list[StepSpec], label: str
+    ) -> StepSpec:
+        """Make a copy of a step, in which a name means the same copy's step."""
+        own = {other.id: f"{other.id}@{label}" for other in written}
+        condition = draft.conditions[step.id]
+        self.conditions[own[step.id]] = None if condition is None else renamed(condition, own)
+        self.fates[own[step.id]] = more_fates(self.random, step)
+        copied = attrs.evolve(
+            step,
+            id=own[step.id],
+            depends_on=tuple(own.get(name, name) for name in step.depends_on),
+        )
+        self.settle(copied)
+        return copied
 
     def step(self, step_id: str, *, in_finally: bool = False) -> StepSpec:
         """Make up one more step, which may ask of all that there are so far."""
-        random, known = self.random, list(self.fates)
+        random, known = self.random, [*self.fates, *self.names]
         depends_on = tuple(random.sample(known, random.randint(0, min(3, len(known)))))
         condition = None
         if known and random.random() < 0.6:
@@ -151,12 +199,17 @@ class Making:
             allow_failure=random.random() < 0.2,
         )
         self.conditions[step_id], self.fates[step_id] = condition, fates
-        if is_to_run(step, condition, self.statuses):
-            self.attempts[step_id] = len(fates)
-            self.statuses[step_id] = outcome(fates)
-        else:
-            self.attempts[step_id], self.statuses[step_id] = 0, "SKIPPED"
+        self.settle(step)
         return step
+
+    def settle(self, step: StepSpec) -> None:
+        """Work out what becomes of a step, given its condition and its fates."""
+        fates = self.fates[step.id]
+        if is_to_run(step, self.conditions[step.id], self.statuses):
+            self.attempts[step.id] = len(fates)
+            self.statuses[step.id] = outcome(fates)
+        else:
+            self.attempts[step.id], self.statuses[step.id] = 0, "SKIPPED"
 
 
 def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
@@ -170,26 +223,17 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
         named = tuple(random.sample(ids, random.randint(1, min(2, len(ids)))))
     again = set(named) or {name for name in ids if case.statuses[name] == "FAILED"}
     fates, statuses, attempts = dict(case.fates), dict(case.statuses), dict(case.attempts)
-    in_order = sorted(case.steps, key=lambda step: int(step.id[1:]))  # none before what it needs
+    made = list(case.fates)
+    in_order = sorted(case.steps, key=lambda step: made.index(step.id))  # none before its needs
     for step in (*in_order, *case.finally_):
         condition = case.conditions[step.id]
         needs = {*step.depends_on, *(() if condition is None else names_in(condition))}
-        if step.id not in again and not needs & again and step not in case.finally_:
+        touched = again | {name.partition("@")[0] for name in again}
+        if step.id not in again and not needs & touched and step not in case.finally_:
             continue
         again.add(step.id)
         if attempts[step.id] == len(fates[step.id]):  # else those that it has not met are left
-            charged = CHARGED if step.timeout_sec else CHARGED_AT_ANY_TIME
-            more = make_fates(
-                random,
-                step.retries,
-                strict=step.strict,
-                by_codes=bool(step.skip_exit_codes),
-                choosy=bool(step.retry_exit_codes),
-                charged=charged,
-            )
-            if step.only_if:
-                more = ask_first(random, more, step.retries, strict=step.strict, charged=charged)
-            fates[step.id] += more
+            fates[step.id] += more_fates(random, step)
         if is_to_run(step, condition, statuses):
             attempts[step.id] = len(fates[step.id])
             statuses[step.id] = outcome(fates[step.id])
@@ -205,7 +249,7 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
 def is_to_run(step: StepSpec, condition: Condition | None, statuses: Mapping[str, str]) -> bool:
     """Tell whether a step runs, once all that it waits for has ended (rules 3.2 to 3.5)."""
     if condition is None:
-        return all(statuses[other] == "SUCCEEDED" for other in step.depends_on)
+        return all(is_true(Is(other, ""), statuses) for other in step.depends_on)
     return is_true(condition, statuses)
 
 
@@ -237,6 +281,33 @@ def names_in(condition: Condition) -> Iterator[str]:
         case Pair(left, right):
             yield from names_in(left)
             yield from names_in(right)
+
+
+def renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
+    """Return a condition with other names."""
+    match condition:
+        case Is(name, predicate):
+            return Is(names.get(name, name), predicate)
+        case Not(inner):
+            return Not(renamed(inner, names))
+        case Pair(left, right, both):
+            return Pair(renamed(left, names), renamed(right, names), both)
+
+
+def more_fates(random: Random, step: StepSpec) -> tuple[str, ...]:
+    """Make up what becomes of the attempts of a step that is known."""
+    charged = CHARGED if step.timeout_sec else CHARGED_AT_ANY_TIME
+    fates = make_fates(
+        random,
+        step.retries,
+        strict=step.strict,
+        by_codes=bool(step.skip_exit_codes),
+        choosy=bool(step.retry_exit_codes),
+        charged=charged,
+    )
+    if step.only_if:
+        fates = ask_first(random, fates, step.retries, strict=step.strict, charged=charged)
+    return fates
 
 
 def make_fates(  # noqa: PLR0913 - what decides them
@@ -343,11 +414,27 @@ def enclose(random: Random, condition: Condition, *, needed: bool) -> str:
 def is_true(condition: Condition, statuses: Mapping[str, str]) -> bool:
     """Evaluate a condition over terminal steps (rules 3.2 and 3.3)."""
     match condition:
-        case Is(name, predicate):
+        case Is(name, predicate) if name in statuses:
             return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
+        case Is(name, predicate):
+            return is_true_of_all(name, predicate, statuses)
         case Not(inner):
             return not is_true(inner, statuses)
         case Pair(left, right, both=True):
             return is_true(left, statuses) and is_true(right, statuses)
         case Pair(left, right):
             return is_true(left, statuses) or is_true(right, statuses)
+
+
+def is_true_of_all(name: str, predicate: str, statuses: Mapping[str, str]) -> bool:
+    """Tell what a name that means all copies of a step stands for (rule 10.3)."""
+    ended = [status for step_id, status in statuses.items() if step_id.startswith(f"{name}@")]
+    match predicate:
+        case "finished":
+            return True
+        case "failed" | "cancelled":
+            return predicate.upper() in ended
+        case "skipped":
+            return set(ended) <= {"SKIPPED"}
+        case _:
+            return set(ended) == {"SUCCEEDED"}

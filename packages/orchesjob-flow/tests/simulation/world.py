@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Self, cast
 
-from flow_spec import Concurrency, FlowSpec, StepSpec
+from flow_spec import Block, Concurrency, FlowSpec, StepSpec
 from flow_store import Attempt, FlowStore, Joining, Run, Step
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
@@ -120,16 +120,21 @@ class World:
         timeout_sec: float | None = None,
         finally_: tuple[StepSpec, ...] = (),
         group: str | None = None,
+        blocks: tuple[Block, ...] = (),
     ) -> None:
-        """Record a run of these steps, as `start` does; in a group it waits for its turn."""
+        """Record a run of these steps, as `start` does; in a group it waits for its turn.
+
+        The `blocks` make the copies among the steps.
+        """
         self.flow = FlowSpec(
             "flow",
-            steps,
+            tuple(step for step in steps if "@" not in step.id),
             max_parallel=max_parallel,
             timeout_sec=timeout_sec,
             finally_=finally_,
             concurrency=None if group is None else Concurrency(group),
-        )
+            blocks=blocks,
+        ).with_copies()
         self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
             run_key=self.run_key,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from flow_spec import FlowSpec, StepSpec
-from flow_store import Step, StepStatus
+from flow_spec import Block, Copy, FlowSpec, StepSpec
+from flow_store import FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.views.definition import shape_of
-from orchesjob_flow.views.reasons import reason, spell
+from orchesjob_flow.views.reasons import reason, reasons, spell
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 
@@ -109,3 +109,70 @@ def test_the_same_waits_as_the_flow_has(when: str | None) -> None:
     step = StepSpec(id="a", command=("x",), when=when, depends_on=("no", "b"))
     flow = FlowSpec("f", (*others, step))
     assert shape_of(flow.to_json()).waits["a"] == list(step.waits_for)
+
+
+def repeated(flow: FlowSpec, statuses: str) -> Run:
+    """Make a run of a flow whose steps have these statuses, each by its first letter."""
+    words = {status.value[0]: status for status in (P, R, S, F)}
+    rows = tuple(
+        Step(place, spec.id, words[letter], 1, 0, 0, started_at=None if letter == "P" else 1.0)
+        for place, (spec, letter) in enumerate(zip(flow.all_steps, statuses, strict=True))
+    )
+    return Run(
+        run_key="k",
+        flow_id="f",
+        definition=flow.to_json(),
+        directory="/",
+        status=FlowStatus.RUNNING,
+        error=None,
+        started_at=1.0,
+        finished_at=None,
+        deadline=None,
+        revision=1,
+        cancel=None,
+        steps=rows,
+        attempts={},
+    )
+
+
+COPIES = FlowSpec(
+    "f",
+    (StepSpec("first", ("x",)), StepSpec("last", ("x",), when="b.failed || a@2")),
+    finally_=(StepSpec("tidy", ("x",)),),
+    blocks=(
+        Block(
+            ("X",),
+            (StepSpec("a", ("x",), depends_on=("first",)), StepSpec("b", ("x",), when="a")),
+            tuple(Copy(label, (label,)) for label in ("1", "2", "3")),
+            before=1,
+            max_parallel=1,
+        ),
+    ),
+).with_copies()
+
+
+def test_copies() -> None:
+    """What waits for all copies counts them, and a copy may wait for its turn (rule 10.3)."""
+    why = dict(
+        zip(
+            [spec.id for spec in COPIES.all_steps],
+            reasons(repeated(COPIES, "SSRPPPPPP")),
+            strict=True,
+        )
+    )
+    assert why["last"] == "waits for b (1 RUNNING, 2 PENDING), a@2 PENDING"
+    assert why["a@2"] == "waits for a place: max_parallel of its foreach is 1"
+    assert why["b@2"] == "waits for a@2 PENDING"
+    assert why["tidy"] == (
+        "waits for the end of all steps: a (1 SUCCEEDED, 2 PENDING), b (1 RUNNING, 2 PENDING), "
+        "last PENDING"
+    )
+    free = reasons(repeated(COPIES, "SSSPPPPPP"))
+    assert free[3] == "attempt 2 may start"
+
+
+def test_copies_wait_as_the_flow_says() -> None:
+    """What is read off the stored definition is what the flow says, in its order (3.6, 10.3)."""
+    waits = shape_of(COPIES.to_json()).waits
+    assert waits == {step.id: list(step.waits_for) for step in COPIES.all_steps}
+    assert list(waits) == [step.id for step in COPIES.all_steps]

@@ -33,6 +33,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
     assert steps[0] == {
         "id": "download",
         "in_finally": False,
+        "foreach": None,
         "run_key": "daily-20260507:download:1",
         "status": "SUCCEEDED",
         "attempt_no": 1,

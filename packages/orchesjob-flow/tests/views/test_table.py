@@ -1,5 +1,6 @@
 """The table for people (rule 6.5)."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -263,3 +264,59 @@ def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> No
     row = fitted_table(make_run((short, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
     assert row.startswith("x" * 20)
     assert row.endswith("  no")
+
+
+@pytest.fixture
+def repeated(make_run: Callable[..., Run]) -> Run:
+    """A run in which `load` is repeated for three values, of which one is no id."""
+    block = {
+        "names": ["SHOP"],
+        "steps": [{"id": "load", "command": ["x"]}],
+        "copies": [
+            {"label": "berlin", "values": ["berlin"]},
+            {"label": "2", "values": ["São Paulo"]},
+            {"label": "lima", "values": ["lima"]},
+        ],
+        "before": 1,
+    }
+    steps = [{"id": name, "command": ["x"]} for name in ("prepare", "report")]
+    statuses = (StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.RUNNING)
+    rows = [
+        (Step(place, f"load@{label}", status, 1, 0, 0, started_at=2.0, finished_at=4.0), None)
+        for place, (label, status) in enumerate(
+            zip(("berlin", "2", "lima"), statuses, strict=True), 1
+        )
+    ]
+    return make_run(
+        (Step(0, "prepare", StepStatus.SUCCEEDED, 1, 0, 0, started_at=1.0, finished_at=2.0), None),
+        *rows,
+        (Step(4, "report", StepStatus.PENDING, 0, 0, 0), None),
+        definition=json.dumps({"flow_id": "f", "steps": steps, "blocks": [block]}),
+    )
+
+
+def test_copies(repeated: Run) -> None:
+    """A copy has its values beside its id, unless that says them (rule 10.3)."""
+    lines = run_table(repeated, None, 5.0, colour=False).splitlines()
+    cells = [line.partition("  ")[0] for line in lines[-5:]]
+    assert cells == ["prepare", "load@berlin", "load@2 (São Paulo)", "load@lima", "report"]
+
+
+def test_copies_are_folded(repeated: Run) -> None:
+    """Where there is no room for all steps, the copies of one share a line (rule 10.3)."""
+    whole = fitted_table(repeated, Holder(1), 5.0, (120, 11), colour=False)
+    assert [line.split()[0] for line in whole[6:]] == [
+        "prepare",
+        "load@berlin",
+        "load@2",
+        "load@lima",
+        "report",
+    ]
+    lines = fitted_table(repeated, Holder(1), 5.0, (120, 10), colour=False)
+    assert [line.split()[0] for line in lines[6:]] == ["prepare", "load", "report"]
+    assert lines[7].split() == [
+        *("load", "(3", "copies)", ">", "RUNNING", "-", "00:00:02", "-", "-"),
+        *("1", "RUNNING,", "1", "FAILED,", "1", "SUCCEEDED"),
+    ]
+    low = fitted_table(repeated, Holder(1), 5.0, (120, 8), colour=False)
+    assert low[-1] == "... and 2 more: 1 PENDING, 1 SUCCEEDED"

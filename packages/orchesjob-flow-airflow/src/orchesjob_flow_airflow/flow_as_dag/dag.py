@@ -42,7 +42,7 @@ def flow_dag(
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally`, `params` or names in words, it or a step an
+        FieldRefused: The flow has `finally`, `foreach`, `params` or names in words, it or a step an
             `env_file`, a step an `only_if`, or its runs do not just wait for each other.
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
@@ -61,11 +61,13 @@ def flow_dag(
 
 
 def _read(path: str) -> FlowSpec:
-    """Return the flow in a file, which a DAG can run whole (rules 10.1, 10.2, 10.4 to 10.8)."""
+    """Return the flow in a file, which a DAG can run whole (rules 10.1 to 10.8)."""
     flow = read_flow(path)
     if flow.finally_:
         reason = "Airflow starts no task after a run was marked or has timed out"
         raise FieldRefused(path, "finally", reason)
+    if flow.blocks:
+        raise FieldRefused(path, "foreach", "no task of Airflow stands for all copies of a step")
     if any(flow.env_files_of(step) for step in flow.steps):
         raise FieldRefused(path, "env_file", "the variables of a task are kept in Airflow")
     if flow.params:

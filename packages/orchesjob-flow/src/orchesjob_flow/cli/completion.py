@@ -44,19 +44,23 @@ def complete_run_key(
 def complete_step(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list["CompletionItem"]:
-    """Offer the steps of the run that the command line names, with their statuses."""
+    """Offer the steps of the run that the command line names, with their statuses.
+
+    The name that means all copies of a step is one of them (rule 10.3).
+    """
     from click.shell_completion import CompletionItem
 
     from flow_store import StoreError
+    from orchesjob_flow.views.waited import spelled, waited_for
 
     handle: RunHandle | None = ctx.params.get("handle")
     if handle is None:
         return []
     with suppress(FlowError, StoreError, OSError):
         return [
-            CompletionItem(step.step_id, help=step.status.value)
-            for step in handle.snapshot().run.steps
-            if step.step_id.startswith(incomplete)
+            CompletionItem(name, help=spelled(waited).removeprefix(name).strip(" ()"))
+            for name, waited in waited_for(handle.snapshot().run).items()
+            if name.startswith(incomplete)
         ]
     return []
 

@@ -10,16 +10,24 @@ from typing import Any, NamedTuple
 from flow_conditions import Explanation, Name
 from flow_spec import FlowSpec, StepSpec
 from flow_store import AttemptStatus, PastAttempt, Run, Step, StepStatus
-from orchesjob_flow.engine.operands import is_true
+from orchesjob_flow.engine.operands import is_true, is_true_of_copies
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.group_words import waiting_words
-from orchesjob_flow.views.reasons import reason, retried_without, spell
+from orchesjob_flow.views.reasons import reason, retried_without, spell, without_place
 from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.waited import (
+    Copies,
+    Waited,
+    all_before_finally,
+    has_ended,
+    name_of,
+    waited_for,
+)
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
 WORDS = {True: "true", False: "false", None: "undecided"}
@@ -82,74 +90,74 @@ class Explained(NamedTuple):
 
     The condition is None if there is none, and if a `retry --only` has had a step in it decided
     anew: what it would say today is not why its step stands as it does (rule 9.7). A step of
-    `finally` that is not decided waits for all steps `before` it (rule 10.1). `waiting` says for
-    what the run itself waits (rule 10.7).
+    `finally` that is not decided waits for all steps `before` it (rule 10.1). `held` says what else
+    it waits for: the turn of its run (rule 10.7), or that of its copy (rule 10.3).
     """
 
     step: Step
-    waits_for: tuple[Step, ...]
+    waits_for: tuple[Waited, ...]
     condition: Explanation | None
-    before: tuple[Step, ...] = ()
+    before: tuple[Waited, ...] = ()
     gate: Gate | None = None
-    waiting: str | None = None
+    held: str | None = None
 
 
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
-    """Explain one step of a run, or all."""
+    """Explain one step of a run, all copies of one, or all steps."""
     flow = FlowSpec.from_json(run.definition)
-    rows = by_id(run.steps)
-    specs = flow.all_steps if step_id is None else (flow.step(step_id),)
-    before = tuple(rows[spec.id] for spec in flow.steps) if run.finally_after is None else ()
+    rows, places, gates = waited_for(run), without_place(run), attempts_at_gates(run)
+    steps = {step.step_id: step for step in run.steps}
+    specs = flow.all_steps if step_id is None else flow.named(step_id)
+    before = tuple(all_before_finally(run)) if run.finally_after is None else ()
     waiting = waiting_words(run)
+    of_run = None if waiting is None else f"the run {waiting}"
     return [
-        explain_step(
-            spec,
-            rows,
-            before if spec.id in flow.finally_ids else (),
-            gate_of(run, spec, rows[spec.id]),
-            waiting,
+        explain_step(spec, steps[spec.id], rows)._replace(
+            before=before if spec.id in flow.finally_ids else (),
+            held=of_run or places.get(spec.id),
+            gate=gate_of(gates, spec, steps[spec.id]),
         )
         for spec in specs
     ]
 
 
-def gate_of(run: Run, spec: StepSpec, step: Step) -> Gate | None:
+def attempts_at_gates(run: Run) -> Mapping[int, PastAttempt]:
+    """Return the latest attempt at each gate, by the position of its step."""
+    past = sorted((one for one in run.history if one.is_gate), key=lambda one: one.number)
+    return {one.position: one for one in past}
+
+
+def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gate | None:
     """Find what a step's gate has said since the step was decided last; None if it has none."""
     if not spec.only_if:
         return None
-    past = (one for one in run.history if one.position == step.position and one.is_gate)
-    latest = max(past, key=lambda one: one.number, default=None)
-    return Gate(spec.only_if, latest if step.has_begun else None)
+    return Gate(spec.only_if, gates.get(step.position) if step.has_begun else None)
 
 
-def explain_step(
-    spec: StepSpec,
-    rows: Mapping[str, Step],
-    before: tuple[Step, ...] = (),
-    gate: Gate | None = None,
-    waiting: str | None = None,
-) -> Explained:
+def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited]) -> Explained:
     """Evaluate a step's condition over what is recorded."""
     waits_for = tuple(rows[name] for name in spec.waits_for)
-    if spec.condition is None or retried_without(rows[spec.id], waits_for):
-        return Explained(rows[spec.id], waits_for, None, before, gate, waiting)
+    if spec.condition is None or retried_without(step, waits_for):
+        return Explained(step, waits_for, None)
 
     def value(operand: Name) -> bool | None:
-        return is_true(operand.predicate, rows[operand.name].status)
+        found = rows[operand.name]
+        if isinstance(found, Copies):
+            return is_true_of_copies(operand.predicate, found.counts)
+        return is_true(operand.predicate, found.status)
 
-    explanation = spec.condition.explain(value)
-    return Explained(rows[spec.id], waits_for, explanation, before, gate, waiting)
+    return Explained(step, waits_for, spec.condition.explain(value))
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
     step, waits_for, condition, before, gate, _ = explained
-    rows = by_id((*before, *waits_for))
+    rows = by_name((*before, *waits_for))
     return {
         "id": step.step_id,
         "status": step.status.value,
         "reason": sentence(explained),
-        "waits_for": [{"id": name, "status": row.status.value} for name, row in rows.items()],
+        "waits_for": [{"id": name, **status_json(row)} for name, row in rows.items()],
         "condition": None if condition is None else tree_json(condition, rows),
         "only_if": None if gate is None else gate_json(gate),
     }
@@ -167,17 +175,24 @@ def gate_json(gate: Gate) -> dict[str, Any]:
     }
 
 
-def by_id(steps: Iterable[Step]) -> Mapping[str, Step]:
-    """Return steps by their ids."""
-    return {step.step_id: step for step in steps}
+def status_json(waited: Waited) -> dict[str, Any]:
+    """Describe the status of a step; where its copies are meant, how many are in each."""
+    if isinstance(waited, Copies):
+        return {"status": None, "copies": {one.value: n for one, n in waited.counts.items()}}
+    return {"status": waited.status.value}
 
 
-def tree_json(part: Explanation, rows: Mapping[str, Step], level: int = 0) -> dict[str, Any]:
+def by_name(waits: Iterable[Waited]) -> Mapping[str, Waited]:
+    """Return what is waited for, by its name."""
+    return {name_of(one): one for one in waits}
+
+
+def tree_json(part: Explanation, rows: Mapping[str, Waited], level: int = 0) -> dict[str, Any]:
     """Describe a part of a condition; what lies too deep for people to read is left out."""
     described: dict[str, Any] = {"text": part.text, "value": part.value, "operator": part.operator}
     if part.operator is None:
         (operand,) = part.operands
-        return described | {"step": operand.name, "status": rows[operand.name].status.value}
+        return described | {"step": operand.name, **status_json(rows[operand.name])}
     children = part.children if level < DEEPEST else ()
     return described | {"children": [tree_json(child, rows, level + 1) for child in children]}
 
@@ -190,18 +205,18 @@ def sentence(explained: Explained) -> str:
 
 def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step is where it is, but for what its gate has let pass."""
-    step, waits_for, condition, before, gate, waiting = explained
+    step, waits_for, condition, before, gate, held = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
-        return describe_condition(condition, by_id(waits_for))
+        return describe_condition(condition, by_name(waits_for))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
-    why = reason(step, waits_for, before, waiting, is_gate=is_gate)
+    why = reason(step, waits_for, before, held, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
-    undone = sum(not other.status.is_terminal for other in waits_for)
+    undone = sum(not has_ended(other) for other in waits_for)
     if undone and condition.value is not None:
         then = "run" if condition.value else "be skipped"
         why += f", and will {then} whatever becomes of {'it' if undone == 1 else 'them'}"
-    return f"{why}; {describe_condition(condition, by_id(waits_for))}"
+    return f"{why}; {describe_condition(condition, by_name(waits_for))}"
 
 
 def is_latest(attempt: PastAttempt, step: Step) -> bool:
@@ -209,7 +224,7 @@ def is_latest(attempt: PastAttempt, step: Step) -> bool:
     return attempt.number == step.attempt_no
 
 
-def describe_condition(condition: Explanation, rows: Mapping[str, Step]) -> str:
+def describe_condition(condition: Explanation, rows: Mapping[str, Waited]) -> str:
     """Say what value a condition has, and from which of its outermost parts that follows."""
     if condition.operator not in ("&&", "||"):
         return describe_part(condition, rows)
@@ -220,7 +235,7 @@ def describe_condition(condition: Explanation, rows: Mapping[str, Step]) -> str:
     return f"{spell_value(condition)}: {clauses}{more}"
 
 
-def describe_part(part: Explanation, rows: Mapping[str, Step]) -> str:
+def describe_part(part: Explanation, rows: Mapping[str, Waited]) -> str:
     """Say what value one part has, and the statuses of the steps that it names."""
     operands = {name.name: rows[name.name] for name in part.operands}
     return f"{spell_value(part)} ({spell(operands.values())})"

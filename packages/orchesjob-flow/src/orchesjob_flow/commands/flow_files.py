@@ -5,13 +5,14 @@ What is wrong with a file anywhere is found by `flow_spec`.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flow_spec import (
     BUILT_IN,
     FlowFileError,
     FlowSpec,
+    ListReader,
     ParamsError,
     Problem,
     StepSpec,
@@ -32,13 +33,13 @@ class Given(NamedTuple):
     params: Mapping[str, str] | None
 
 
-def load_to_run(flow_file: str, given: Given) -> FlowSpec:
+def load_to_run(flow_file: str, given: Given, read_list: ListReader) -> FlowSpec:
     """Read a flow file, and make its flow ready to run.
 
     Raises:
         FlowFileError: It is no valid flow, or cannot run like this.
     """
-    return ready_to_run(load_flow(flow_file), flow_file, given)
+    return ready_to_run(load_flow(flow_file, read_list=read_list), flow_file, given)
 
 
 def ready_to_run(flow: FlowSpec, flow_file: str, given: Given) -> FlowSpec:
@@ -55,10 +56,7 @@ def ready_to_run(flow: FlowSpec, flow_file: str, given: Given) -> FlowSpec:
     # No program is found through a directory that is not there yet.
     names = {param.name: param.default or "" for param in flow.params}
     names |= {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": flow_dir_of(flow_file)}
-    filled = flow.filled(names)
-    lacking = [
-        step for step in filled.all_steps if step.script is not None and not has_shell(filled, step)
-    ]
+    lacking = list(steps_without_shell(flow.filled(names)))
     if lacking:
         raise FlowFileError(flow_file, (no_shell(lacking),))
     return flow
@@ -107,10 +105,20 @@ def flow_dir_of(flow_file: str) -> str:
     return os.path.dirname(flow_file)  # noqa: PTH120
 
 
-def has_shell(flow: FlowSpec, step: StepSpec) -> bool:
-    """Say whether a step's process would find the program of its command."""
-    path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
-    return shutil.which(step.command[0], path=path) is not None
+def steps_without_shell(flow: FlowSpec) -> Iterator[StepSpec]:
+    """Yield the steps with a script whose processes would not find the program of their command.
+
+    Each program is looked for once in each PATH, however many copies of a step there are.
+    """
+    found: dict[tuple[str, str | None], bool] = {}
+    for step in flow.all_steps:
+        if step.script is not None:
+            path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
+            program = step.command[0]
+            if (program, path) not in found:
+                found[program, path] = shutil.which(program, path=path) is not None
+            if not found[program, path]:
+                yield step
 
 
 def no_shell(lacking: list[StepSpec]) -> Problem:

@@ -44,20 +44,27 @@ def logs(handle: RunHandle, choice: Choice, *, follow: bool) -> int:
 
 
 def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:
-    """Return what leads the lines of each step: nothing where there is only one."""
+    """Return what leads the lines of each step: nothing where only one is asked for."""
+    ids = [step.step_id for step in run.steps]
     if step_id is not None:
-        return {FlowSpec.from_json(run.definition).step(step_id).id: ""}
-    width = max(len(step.step_id) for step in run.steps)
-    return {step.step_id: f"{step.step_id:{width}} | " for step in run.steps}
+        ids = [step.id for step in FlowSpec.from_json(run.definition).named(step_id)]
+        if ids == [step_id]:
+            return {step_id: ""}
+    width = max(map(len, ids), default=0)
+    return {name: f"{name:{width}} | " for name in ids}
 
 
 def why_not(run: Run, choice: Choice) -> str:
-    """Say why the one step that was asked for has no output."""
-    ((step, reason),) = (
+    """Say why the step that was asked for, or the first of its copies, has no output."""
+    meant = (
         (step, why)
         for step, why in zip(run.steps, reasons(run), strict=True)
-        if step.step_id == choice.step
+        if choice.includes(step.step_id)
     )
+    found = next(meant, None)
+    if found is None:
+        return "it has no copies"
+    step, reason = found
     if choice.attempt is not None and choice.attempt > step.attempt_no > 0:
         return f"the last one is attempt {step.attempt_no}"
     if choice.attempt is None and is_at_gate(run, step):

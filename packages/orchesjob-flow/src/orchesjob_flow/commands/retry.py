@@ -10,6 +10,7 @@ from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
 from orchesjob_flow.commands.flow_files import Given, flow_dir_of, ready_to_run, with_given
 from orchesjob_flow.commands.joining import Skipped, joining_of, show_skipped, skipping
+from orchesjob_flow.commands.value_lists import lists_to_retry
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
 from orchesjob_flow.home.locks import Lock
@@ -76,7 +77,10 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
-    flow = None if repeat.flow_file is None else load_flow(repeat.flow_file)
+    flow = None
+    if repeat.flow_file is not None:
+        lists = lists_to_retry(handle, repeat.flow_file)
+        flow = load_flow(repeat.flow_file, read_list=lists)
     settings = handle.settings
     locate(settings.orchesjob, settings.environ)
     with handle.open() as store, closing(handle.lock_or_refuse()) as lock:

@@ -17,6 +17,7 @@ from orchesjob_flow.commands.joining import (
     skipping,
     waits_for_its_turn,
 )
+from orchesjob_flow.commands.value_lists import lists_to_start
 from orchesjob_flow.errors import DefinitionDiffers
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
@@ -77,7 +78,7 @@ def recorded(
     """
     check_run_key(handle.run_key)
     settings = handle.settings
-    flow = load_to_run(flow_file, given)
+    flow = load_to_run(flow_file, given, lists_to_start(handle, flow_file))
     locate(settings.orchesjob, settings.environ)
     directory, flow_dir = current_directory(), flow_dir_of(flow_file)
     is_recorded = patiently(settings, handle.is_recorded)

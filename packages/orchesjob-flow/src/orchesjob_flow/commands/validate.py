@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from flow_spec import FlowFileError, FlowSpec
 from orchesjob_flow.commands.flow_files import Given, load_to_run
+from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.views.problem_json import problem_json
 from orchesjob_flow.views.run_json import print_json
@@ -43,7 +44,7 @@ class Finding(NamedTuple):
 def read(file: str, given: Given) -> FlowSpec | FlowFileError:
     """Read a flow file; return what is wrong instead of raising it."""
     try:
-        return load_to_run(file, given)
+        return load_to_run(file, given, lists_here(file))
     except FlowFileError as error:
         return error
 

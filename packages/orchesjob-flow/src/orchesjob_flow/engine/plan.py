@@ -15,17 +15,13 @@ def steps_under_way(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[S
     return flow.steps if finally_after is None else flow.finally_
 
 
-def plan_of(specs: Sequence[StepSpec]) -> TopologicalSorter[str]:
-    """Plan the order of some steps by what they wait for among themselves: all else has ended.
+def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[str]:
+    """Plan the order of the steps under way by what they wait for among themselves.
 
-    Steps that are ready at the same time are in the order in which the file names them.
+    All else has ended. A name that means copies is ready when all of these have ended. Steps that
+    are ready at the same time are in the order in which the file names them.
     """
-    among = {spec.id for spec in specs}
-    plan: TopologicalSorter[str] = TopologicalSorter(
-        {spec.id: [other for other in spec.waits_for if other in among] for spec in specs}
-    )
-    plan.prepare()
-    return plan
+    return flow.plan_of(steps_under_way(flow, finally_after))
 
 
 def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:

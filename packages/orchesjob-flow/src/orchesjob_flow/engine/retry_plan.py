@@ -5,12 +5,12 @@ attempt while a run is under way are in `retries`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
 
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import FlowSpec, StepSpec, base_of
 from flow_store import Attempt, FlowStatus, Reopening, Run, Step, StepStatus
 from orchesjob_flow.engine.recorded_report import recorded_code
-from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
+from orchesjob_flow.errors import NoCopies, NothingToRetry, OutcomesDiffer
 
 UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
 
@@ -27,6 +27,7 @@ def plan_retry(
 
     Raises:
         UnknownStepError: The flow has no such step.
+        NoCopies: It has no copies of what is named.
         OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
         NothingToRetry: The run SUCCEEDED, and no step is named.
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
@@ -37,7 +38,9 @@ def plan_retry(
     statuses = {step.step_id: step.status for step in run.steps}
     added = [step for step in flow.all_steps if step.id not in statuses]
     if steps:
-        again = {flow.step(step_id).id for step_id in steps}
+        again = {step.id for name in steps for step in flow.named(name)}
+        if not again:
+            raise NoCopies(run.run_key, steps)
     else:
         again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}
     again |= {step.id for step in added}
@@ -69,9 +72,11 @@ def moved(before: FlowSpec, after: FlowSpec) -> set[str]:
 def dependents(flow: FlowSpec, steps: Collection[str]) -> set[str]:
     """Return the ids of the steps that depend on some of these, directly or not (rule 3.6)."""
     found: set[str] = set()
+    touched = {*steps, *map(base_of, steps)}  # the name of all copies means each of them
     for step in chain.from_iterable((*flow.ranks, *flow.finally_ranks)):
-        if any(other in steps or other in found for other in step.waits_for):
+        if not touched.isdisjoint(step.waits_for):
             found.add(step.id)
+            touched.update((step.id, base_of(step.id)))
     return found
 
 
@@ -82,15 +87,26 @@ def changes(run: Run, before: FlowSpec, after: FlowSpec, kept: Collection[str]) 
     before, after = before.filled_without_run(), after.filled_without_run()
     now = {step.id: step for step in after.all_steps}
     recorded = {step.step_id: step for step in run.steps}
+    yield from removed([step.id for step in before.all_steps if step.id not in now])
     for step in before.all_steps:
         if step.id not in now:
-            yield f"step {step.id!r} was removed"
+            continue
+        if step.id in kept and before.values_of(step.id) != after.values_of(step.id):
+            yield f"step {step.id!r} keeps its outcome, but its foreach gives it other values now"
         elif step.id in kept and step.command != now[step.id].command:
             yield f"step {step.id!r} keeps its outcome, but its command was changed"
         elif step.id in kept and step.only_if != now[step.id].only_if:
             yield f"step {step.id!r} keeps its outcome, but its only_if was changed"
         elif step.id in kept and not outcome_holds(run, recorded[step.id], now[step.id]):
             yield f"step {step.id!r} keeps its outcome, but its exit codes were changed and deny it"
+
+
+def removed(step_ids: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each step that is gone, one for all copies of the same step."""
+    for name, copies in groupby(sorted(step_ids, key=base_of), base_of):
+        first, *more = copies
+        what = f"{len(more) + 1} copies of step {name!r} were" if more else f"step {first!r} was"
+        yield f"{what} removed"
 
 
 def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:

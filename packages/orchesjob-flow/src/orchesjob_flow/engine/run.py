@@ -25,10 +25,11 @@ from flow_store import (
     StepStatus,
 )
 from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.engine.copy_places import CopyPlaces
 from orchesjob_flow.engine.events import AttemptId
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.open_attempt import AbortReason, OpenAttempt, Trouble
-from orchesjob_flow.engine.operands import is_true
+from orchesjob_flow.engine.operands import is_true, is_true_of_copies
 from orchesjob_flow.engine.plan import pair_up, plan_of, steps_under_way
 
 
@@ -78,6 +79,10 @@ class RunState:
     """How the steps have ended, once those of `finally` are what is under way (rule 10.1)."""
     plan: TopologicalSorter[str]
     by_id: Mapping[str, RunStep]
+    places: CopyPlaces
+    """The places of the copies whose blocks have a `max_parallel` (rule 10.3)."""
+    outcomes: dict[str, frozenset[StepStatus]] = attrs.Factory(dict)
+    """How all copies of a step have ended, by the name that means them (rule 10.3)."""
     group: GroupPlace | None = None
     """Its place in the group of which no other run may be under way meanwhile (rule 10.7)."""
     told_holder: str | None = None
@@ -135,9 +140,10 @@ class RunState:
             deadline=run.deadline,
             cancel=run.cancel,
             finally_after=run.finally_after,
-            plan=plan_of(under_way),
+            plan=plan_of(flow, run.finally_after),
             by_id=by_id,
             group=run.group,
+            places=CopyPlaces.of(flow, run),
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in under_way),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
             attempting=sum(step.attempt is not None or step.keeps_place for step in steps),
@@ -185,8 +191,8 @@ class RunState:
     def begin_finally(self, outcome: Outcome) -> None:
         """Let the steps of `finally` be what is under way; all others have ended (rule 10.1)."""
         self.finally_after = outcome
-        under_way = steps_under_way(self.flow, outcome)
-        self.plan = plan_of(under_way)
+        self.plan = plan_of(self.flow, outcome)
+        self.places = CopyPlaces()
         self.open_steps = sum(not step.row.status.is_terminal for step in self.under_way)
 
     @property
@@ -233,8 +239,17 @@ class RunState:
         step.keeps_place = False
 
     def holds(self, operand: Name) -> bool | None:
-        """Tell whether an operand of a condition is true, as far as that is known."""
-        return is_true(operand.predicate, self.by_id[operand.name].row.status)
+        """Tell whether an operand of a condition is true, once all that it waits for has ended.
+
+        Ten thousand steps may ask about the same ten thousand copies: these are looked at once.
+        """
+        name, predicate = operand.name, operand.predicate
+        if name in self.by_id:
+            return is_true(predicate, self.by_id[name].row.status)
+        if name not in self.outcomes:
+            copies = self.flow.copies[name]
+            self.outcomes[name] = frozenset(self.by_id[copy].row.status for copy in copies)
+        return is_true_of_copies(predicate, self.outcomes[name])
 
     def enqueue(self, step: RunStep) -> None:
         """Let a step start as soon as there is room, once; at once if a place is kept for it."""
@@ -250,8 +265,8 @@ class RunState:
         """Yield the steps whose waits have all come to an end since the last time."""
         while names := self.plan.get_ready():
             for name in names:
-                step = self.by_id[name]
-                if step.row.status.is_terminal:
+                step = self.by_id.get(name)
+                if step is None or step.row.status.is_terminal:  # None: all copies of a step
                     self.plan.done(name)
                 else:
                     yield step

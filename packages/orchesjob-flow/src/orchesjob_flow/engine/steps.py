@@ -16,8 +16,10 @@ def decide_steps(turn: Turn) -> None:
         condition = step.spec.condition
         if condition is not None and not condition.evaluate(turn.run.holds):
             finish_step(turn, step, StepStatus.SKIPPED, error=None)
-        elif step.attempt is None:
+        elif step.attempt is None and not turn.run.places.wait(step.row):
             await_attempt(turn, step)
+    for position in turn.run.places.let_in():
+        await_attempt(turn, turn.run.steps[position])
 
 
 def finish_step(
@@ -33,6 +35,7 @@ def finish_step(
     turn.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
     turn.run.give_up_place(step)
     turn.run.open_steps -= 1
+    turn.run.places.leave(step.row)
     if status is StepStatus.FAILED:
         turn.run.failed.add(step.row.position)
     if status is not StepStatus.CANCELLED and turn.run.ending is None:

@@ -13,14 +13,19 @@ from flow_store import Attempt, Run, reported_job
 class Choice(NamedTuple):
     """Whose output is asked for: one step's or all steps', the latest attempt's or a certain one's.
 
-    The latest attempt is that of the step's command; one at its gate is shown by its number alone
-    (rule 10.8). `tail` is how many of the last lines of each file are shown, or None for all.
+    A step's name means all its copies, where it has some (rule 10.3). The latest attempt is that of
+    the step's command; one at its gate is shown by its number alone (rule 10.8). `tail` is how many
+    of the last lines of each file are shown, or None for all.
     """
 
     step: str | None
     attempt: int | None
     streams: Sequence[str]
     tail: int | None
+
+    def includes(self, step_id: str) -> bool:
+        """Whether the output of a step is asked for."""
+        return self.step in (None, step_id, step_id.partition("@")[0])
 
 
 class Source(NamedTuple):
@@ -40,7 +45,7 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
             wanted[attempt.position] = attempt
     files: dict[Source, Path] = {}
     for step in run.steps:
-        if choice.step in (None, step.step_id) and step.position in wanted:
+        if choice.includes(step.step_id) and step.position in wanted:
             attempt = wanted[step.position]
             job = reported_job(run, attempt) or {}
             for stream in choice.streams:

@@ -1,4 +1,4 @@
-"""What the views need of a stored definition: the steps in order, and who waits for whom.
+"""What the views need of a stored definition: the steps in order, their waits, what is a copy.
 
 It is read without flow-spec, since `status` is called every few seconds; no flow is checked here.
 """
@@ -7,22 +7,35 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flow_store import Run, Step
 
 # A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
-NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.\w+)?")
+NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_@-]*)(?:\.\w+)?")
+
+
+class BoundedBlock(NamedTuple):
+    """The ids of the steps of each copy, of which so many may be under way at once (rule 10.3)."""
+
+    most: int
+    copies: Sequence[Sequence[str]]
 
 
 class Shape(NamedTuple):
-    """The ids of the steps that each step waits for (rule 3.6), and those of `finally` (10.1).
+    """What the steps of a flow wait for (rule 3.6), which are in `finally`, and which are copies.
 
     Each step is a key of `waits`, in the order of the file, those of `finally` last.
+
+    `copies` has the ids of all copies of a step, by the name that means them; `values` what the
+    names of their block stand for in each (rule 10.3).
     """
 
-    waits: Mapping[str, Sequence[str]]
+    waits: dict[str, list[str]]
     finally_ids: frozenset[str]
+    copies: dict[str, list[str]]
+    values: dict[str, dict[str, str]]
+    bounded: list[BoundedBlock]
 
 
 @lru_cache(maxsize=1)
@@ -34,17 +47,26 @@ def shape_of(definition: str) -> Shape:
     """
     try:
         flow = json.loads(definition)
-        finally_ = flow.get("finally", ())
-        waits = {
-            step["id"]: list(dict.fromkeys(named_by(step))) for step in (*flow["steps"], *finally_)
-        }
-        return Shape(waits, frozenset(step["id"] for step in finally_))
+        outside, finally_ = flow["steps"], flow.get("finally", ())
+        shape = Shape({}, frozenset(step["id"] for step in finally_), {}, {}, [])
+        begin = 0
+        for block in flow.get("blocks", ()):
+            add_steps(shape, outside[begin : block["before"]])
+            add_block(shape, block)
+            begin = block["before"]
+        add_steps(shape, (*outside[begin:], *finally_))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         # Slower to import than all the rest; it raises the error that says what is wrong.
         from flow_spec import FlowSpec
 
         FlowSpec.from_json(definition)
         raise
+    return shape
+
+
+def waits_of(step: Mapping[str, Any]) -> list[str]:
+    """Return what a step waits for, each name once."""
+    return list(dict.fromkeys(named_by(step)))
 
 
 def in_order(run: Run) -> list[Step]:
@@ -65,3 +87,25 @@ def named_by(step: Mapping[str, Sequence[str]]) -> Iterable[str]:
     """Yield each id in `depends_on` and in `when`, as often as it occurs."""
     yield from step.get("depends_on", ())
     yield from filter(None, NAME_IN_CONDITION.findall(str(step.get("when", ""))))
+
+
+def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
+    """Add steps that are in no block."""
+    shape.waits.update((step["id"], waits_of(step)) for step in steps)
+
+
+def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
+    """Add the copies of the steps of a block; inside, a name means the same copy's step (10.3)."""
+    waits = {step["id"]: waits_of(step) for step in block["steps"]}
+    shape.copies.update((name, []) for name in waits)
+    ids = []
+    for copy in block["copies"]:
+        own = {name: f"{name}@{copy['label']}" for name in waits}
+        values = dict(zip(block["names"], copy["values"], strict=True))
+        for name, others in waits.items():
+            shape.copies[name].append(own[name])
+            shape.waits[own[name]] = [own.get(other, other) for other in others]
+            shape.values[own[name]] = values
+        ids.append(list(own.values()))
+    if block.get("max_parallel") is not None:
+        shape.bounded.append(BoundedBlock(block["max_parallel"], ids))

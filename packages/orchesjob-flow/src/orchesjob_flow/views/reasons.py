@@ -11,6 +11,15 @@ from orchesjob_flow.views.attempt_words import attempt_words, is_at_gate
 from orchesjob_flow.views.definition import shape_of
 from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.text import clock_time
+from orchesjob_flow.views.waited import (
+    Waited,
+    all_before_finally,
+    has_ended,
+    is_newer,
+    name_of,
+    spelled,
+    waited_for,
+)
 
 FOUND = "found in orchesjob, not run again"
 NAMED = 5
@@ -21,17 +30,18 @@ def reasons(run: Run) -> list[str]:
 
     A record that somebody has changed by hand is described as it is, not refused.
     """
-    waits, finally_ids = shape_of(run.definition)
-    rows = {step.step_id: step for step in run.steps}
-    before = [step for step in run.steps if step.step_id not in finally_ids]
-    found = found_steps(run)
+    shape = shape_of(run.definition)
+    rows = waited_for(run)
+    before = all_before_finally(run) if shape.finally_ids and run.finally_after is None else ()
+    found, bounds = found_steps(run), without_place(run)
     waiting = waiting_words(run)
+    of_run = None if waiting is None else f"the run {waiting}"
     return [
         reason(
             step,
-            [rows[name] for name in waits.get(step.step_id, ()) if name in rows],
-            before if step.step_id in finally_ids and run.finally_after is None else (),
-            waiting,
+            [rows[name] for name in shape.waits.get(step.step_id, ()) if name in rows],
+            before if step.step_id in shape.finally_ids else (),
+            of_run or bounds.get(step.step_id),
             is_gate=is_at_gate(run, step),
         )
         + (f"; {FOUND}" if step.position in found else "")
@@ -51,44 +61,58 @@ def found_steps(run: Run) -> set[int]:
     }
 
 
+def without_place(run: Run) -> dict[str, str]:
+    """Say what the steps of copies wait for while so many others are under way (rule 10.3)."""
+    under_way = {
+        step.step_id for step in run.steps if step.has_begun and not step.status.is_terminal
+    }
+    words: dict[str, str] = {}
+    for most, copies in shape_of(run.definition).bounded:
+        waiting = [ids for ids in copies if under_way.isdisjoint(ids)]
+        if len(copies) - len(waiting) >= most:
+            why = f"waits for a place: max_parallel of its foreach is {most}"
+            words.update((name, why) for ids in waiting for name in ids)
+    return words
+
+
 def reason(
     step: Step,
-    waits: Sequence[Step],
-    before: Sequence[Step] = (),
-    waiting: str | None = None,
+    waits: Sequence[Waited],
+    before: Sequence[Waited] = (),
+    held: str | None = None,
     *,
     is_gate: bool = False,
 ) -> str:
-    """Say why a step is where it is, given the steps that it waits for.
+    """Say why a step is where it is, given what it waits for.
 
     Where a `retry` has left it out, their statuses are not those that it was decided by (9.7). A
-    step of `finally` that is not decided waits for all those `before` it (rule 10.1). `waiting`
-    says for what the run itself waits (rule 10.7). `is_gate` tells that its latest attempt is one
-    at the gate (rule 10.8).
+    step of `finally` that is not decided waits for all those `before` it (rule 10.1). `held` says
+    what else it waits for: the turn of its run (rule 10.7), or that of its copy (rule 10.3).
+    `is_gate` tells that its latest attempt is one at the gate (rule 10.8).
     """
     if before and step.status is StepStatus.PENDING:
         undone = undone_of(before)
         return f"waits for the end of all steps{': ' if undone else ''}{spell(undone)}"
-    if waiting is not None and step.status is StepStatus.PENDING and not undone_of(waits):
-        return f"the run {waiting}"
+    if held is not None and step.status is StepStatus.PENDING and not undone_of(waits):
+        return held
     retried = retried_without(step, waits)
     if retried:
-        names = listed([other.step_id for other in retried])
+        names = listed([name_of(other) for other in retried])
         return f"{reason_by_itself(step, (), is_gate=is_gate)}, before the retry of {names}"
     return reason_by_itself(step, waits, is_gate=is_gate)
 
 
-def retried_without(step: Step, waits: Sequence[Step]) -> list[Step]:
+def retried_without(step: Step, waits: Sequence[Waited]) -> list[Waited]:
     """Return which of `waits` a `retry --only` has had decided anew without the step itself."""
-    return [other for other in waits if step.predates(other)]
+    return [other for other in waits if is_newer(other, step)]
 
 
-def undone_of(steps: Iterable[Step]) -> list[Step]:
-    """Return which of some steps have not ended."""
-    return [step for step in steps if not step.status.is_terminal]
+def undone_of(waits: Iterable[Waited]) -> list[Waited]:
+    """Return what of this has not ended."""
+    return [one for one in waits if not has_ended(one)]
 
 
-def reason_by_itself(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str:
+def reason_by_itself(step: Step, waits: Sequence[Waited], *, is_gate: bool) -> str:
     """Say why a step is where it is, as of its last decision."""
     match step.status:
         case StepStatus.PENDING:
@@ -105,7 +129,7 @@ def reason_by_itself(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str
             return str(step.error)
 
 
-def reason_to_wait(step: Step, waits: Sequence[Step]) -> str:
+def reason_to_wait(step: Step, waits: Sequence[Waited]) -> str:
     """Say what a PENDING step waits for."""
     if undone := undone_of(waits):
         return f"waits for {spell(undone)}"
@@ -119,7 +143,7 @@ def reason_for_delay(step: Step) -> str:
     return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
 
 
-def reason_to_skip(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str:
+def reason_to_skip(step: Step, waits: Sequence[Waited], *, is_gate: bool) -> str:
     """Say whether its condition skipped a step, its gate, or its command (rules 9.12, 10.8)."""
     if is_gate:
         return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
@@ -128,9 +152,9 @@ def reason_to_skip(step: Step, waits: Sequence[Step], *, is_gate: bool) -> str:
     return f"its condition was false: {spell(waits)}" if waits else "its condition was false"
 
 
-def spell(steps: Iterable[Step]) -> str:
+def spell(waits: Iterable[Waited]) -> str:
     """List some steps with their statuses, and count the rest."""
-    return listed([f"{step.step_id} {step.status.value}" for step in steps])
+    return listed([spelled(one) for one in waits])
 
 
 def listed(words: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from flow_store import (
 )
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.definition import in_order, is_in_finally
+from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import dump_json
@@ -112,6 +112,7 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
     return {
         "id": step.step_id,
         "in_finally": is_in_finally(run, step),
+        "foreach": shape_of(run.definition).values.get(step.step_id),
         "run_key": shown_key(run.run_key, step),
         "status": step.status.value,
         "attempt_no": step.attempt_no,

@@ -1,7 +1,6 @@
 """A run, or many in a list, as a table for people (rules 6.5 and 9.5)."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import tabulate
@@ -11,13 +10,15 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.attempt_words import is_at_gate
-from orchesjob_flow.views.definition import in_order, is_in_finally
+from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
+from orchesjob_flow.views.folding import Fold, count_statuses, folded, urgency
 from orchesjob_flow.views.giving_up import when_and_why
 from orchesjob_flow.views.group_words import before_words, waiting_words
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import clock_time, cut, visible, width
+from orchesjob_flow.views.waited import counted
 
 MARKS = {
     "PENDING": ".",
@@ -33,12 +34,11 @@ tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head inc
 INSIDE = "- "  # blanks alone would be stripped
 RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
-URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
-"""Whose steps are shown first where not all of them fit."""
 DISPENSABLE = ("Run key", "orchesjob", "Attempt", "Elapsed")
 """The columns that a narrow table leaves out, in this order; the first two repeat others."""
 VALUE, MOST_PARAMS = 60, 20
 """The columns that the value of a parameter gets, and how many parameters are named."""
+LONGEST_VALUES = 40
 COMFORT = 30
 """The columns that Step and Error together get before any other is shown."""
 
@@ -64,23 +64,27 @@ def fitted_table(
     head = [*header(run, runner, wall, colour=colour), ""]
     heads_and_rule = 2
     room = len(run.steps) if lines is None else lines - len(head) - heads_and_rule
-    steps, rest = most_urgent(in_order(run), room)
-    rows = [step_row(run, step, wall, colour=colour) for step in steps]
+    shown_rows, rest = most_urgent(folded(run, in_order(run), room), room)
+    rows = [
+        fold_row(row, wall, colour=colour)
+        if isinstance(row, Fold)
+        else step_row(run, row, wall, colour=colour)
+        for row in shown_rows
+    ]
     heads, *cells = narrowed([COLUMNS, *rows], columns)
     table = tabulate.tabulate(cells, heads, tablefmt="simple", disable_numparse=True)
     shown = [cut(line.rstrip(), columns) for line in [*head, *table.splitlines(), *rest]]
     return shown[:lines]
 
 
-def most_urgent(steps: Sequence[Step], room: int) -> tuple[Sequence[Step], list[str]]:
+def most_urgent(rows: Sequence[Step | Fold], room: int) -> tuple[Sequence[Step | Fold], list[str]]:
     """Choose the steps for `room` lines; if some are left over, the last line counts them."""
-    if len(steps) <= room:
-        return steps, []
-    ordered = sorted(steps, key=lambda step: URGENCY.index(step.status))
+    if len(rows) <= room:
+        return rows, []
+    ordered = sorted(rows, key=lambda row: urgency(row.status))
     first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
-    counts = Counter(step.status.value for step in others)
-    counted = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return first, [f"... and {len(others)} more: {counted}"]
+    counts = count_statuses(others)
+    return first, [f"... and {counts.total()} more: {counted(counts)}"]
 
 
 def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
@@ -156,9 +160,17 @@ def params_words(params: Mapping[str, str]) -> str:
 
 
 def step_cell(run: Run, step: Step) -> str:
-    """Name a step; one of `finally` is set apart (rule 10.1)."""
+    """Name a step; one of `finally` is set apart, and a copy has its values (10.1 and 10.3).
+
+    Those that its id holds are not repeated.
+    """
     name = visible(step.step_id)
-    return f"finally: {name}" if is_in_finally(run, step) else name
+    if is_in_finally(run, step):
+        return f"finally: {name}"
+    values = shape_of(run.definition).values.get(step.step_id, {})
+    if step.step_id.partition("@")[2] == "@".join(values.values()):
+        return name
+    return f"{name} ({cut(visible(', '.join(values.values())), LONGEST_VALUES)})"
 
 
 def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
@@ -173,6 +185,22 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
         job_status(run, attempt),
         visible(shown_key(run.run_key, step)),
         visible(step.error or ""),
+    )
+
+
+def fold_row(fold: Fold, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw all copies of a step, as many of which are in each status (rule 10.3)."""
+    begun = [step.started_at for step in fold.steps if step.started_at is not None]
+    ended = [step.finished_at for step in fold.steps if step.finished_at is not None]
+    last = max(ended) if len(ended) == len(fold.steps) else None
+    return (
+        f"{visible(fold.name)} ({len(fold.steps)} copies)",
+        marked(fold.status, colour=colour),
+        "-",
+        duration(min(begun), last, wall) if begun else "-",
+        "-",
+        "-",
+        counted(fold.counts),
     )
 
 

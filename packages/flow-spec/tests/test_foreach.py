@@ -1,0 +1,480 @@
+"""The key `foreach`: steps that are repeated for each of some values (rule 10.3)."""
+
+import json
+import time
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flow_spec import (
+    FlowFileError,
+    FlowSpec,
+    ListError,
+    UnknownStepError,
+    bind_params,
+    differences,
+    holds_of_copies,
+    parse_flow,
+    values_of_lines,
+)
+
+SHOPS = """
+flow_id: f
+steps:
+  - {id: prepare, command: [p]}
+  - foreach: {SHOP: [berlin, paris]}
+    max_parallel: 1
+    steps:
+      - {id: load, depends_on: [prepare], command: [l]}
+      - {id: check, when: load && !prepare.failed, command: [c], env: {LEVEL: high}}
+  - {id: report, depends_on: [check], command: [r]}
+  - {id: alert, when: "check.failed || load@paris.skipped", command: [a]}
+"""
+
+
+def flow_of(foreach: str, steps: str = "[{id: a, command: [x]}]") -> FlowSpec:
+    """Read a flow of one block, whose lists may be files."""
+
+    def read(origin: str, text: str) -> Sequence[str]:
+        if text == "missing":
+            raise ListError("cannot be read")
+        return [] if text == "none" else [f"{origin} of {text}", "two"]
+
+    text = f"flow_id: f\nsteps:\n  - foreach: {foreach}\n    steps: {steps}\n"
+    return parse_flow(text, read_list=read)
+
+
+def ids(flow: FlowSpec) -> list[str]:
+    """Return the ids of the steps."""
+    return [step.id for step in flow.steps]
+
+
+def test_each_copy_is_a_step() -> None:
+    """In their place, one copy after the other; inside, a name means the same copy's step."""
+    flow = parse_flow(SHOPS)
+    assert ids(flow) == [
+        "prepare",
+        "load@berlin",
+        "check@berlin",
+        "load@paris",
+        "check@paris",
+        "report",
+        "alert",
+    ]
+    check = flow.step("check@paris")
+    assert (check.when, check.env) == (
+        "load@paris && !prepare.failed",
+        (("LEVEL", "high"), ("SHOP", "paris")),
+    )
+    assert flow.step("load@berlin").depends_on == ("prepare",)
+    assert flow.step("report").waits_for == ("check",)
+    assert flow.step("alert").waits_for == ("check", "load@paris")
+    assert flow.values_of("check@paris") == {"SHOP": "paris"}
+    assert flow.values_of("report") == {}
+
+
+def test_ranks() -> None:
+    """What waits for all copies of a step comes after each of them."""
+    ranks = [{step.id for step in rank} for rank in parse_flow(SHOPS).ranks]
+    assert ranks == [
+        {"prepare"},
+        {"load@berlin", "load@paris"},
+        {"check@berlin", "check@paris"},
+        {"report", "alert"},
+    ]
+    written = [[step.id for step in rank] for rank in parse_flow(SHOPS).as_written.ranks]
+    assert written == [["prepare"], ["load"], ["check"], ["report", "alert"]]
+
+
+def test_stored_form() -> None:
+    """A flow with copies comes back as it was, and is stored with each step once."""
+    flow = parse_flow(SHOPS)
+    text = flow.to_json()
+    assert FlowSpec.from_json(text) == flow
+    assert text.count('"command":["c"]') == 1
+
+
+@pytest.mark.parametrize(
+    ("foreach", "expected"),
+    [
+        ("{X: [1, 2]}", ["a@1", "a@2"]),
+        ("{X: [b, b c, d/e]}", ["a@b", "a@2", "a@3"]),
+        ("{X: [b, '', ü]}", ["a@b", "a@2", "a@3"]),
+        ("{X: [p, q], Y: [1, 2]}", ["a@p@1", "a@p@2", "a@q@1", "a@q@2"]),
+        ("[{GO: '1', OPTS: r}, {GO: '2'}]", ["a@1@r", "a@2"]),
+        ("[{X: '1.21'}, {Y: 1.19}]", ["a@1", "a@2"]),
+        # Numbers would be taken for the values of others: all are numbered.
+        ("{X: [2, b c]}", ["a@1", "a@2"]),
+        ("{X: [x@y, b]}", ["a@1", "a@b"]),
+        (f"{{X: [{'b' * 129}, c]}}", ["a@1", "a@c"]),
+        ("{X: {lines: names.txt}}", ["a@1", "a@two"]),
+        ("{X: {glob: '*.csv'}, Y: [z]}", ["a@1", "a@two@z"]),
+        ("{X: {lines: none}}", []),
+        ("{X: [b], Y: {glob: none}}", []),
+    ],
+)
+def test_ids(foreach: str, expected: list[str]) -> None:
+    """A copy is called by its values, or by its number where one of these is no id."""
+    assert ids(flow_of(foreach)) == expected
+
+
+def test_what_a_row_leaves_out_is_empty() -> None:
+    """Each copy has a variable for every name of its block."""
+    flow = flow_of("[{GO: '1.21', OPTS: -race}, {GO: '1.19'}]")
+    assert [dict(step.env) for step in flow.steps] == [
+        {"GO": "1.21", "OPTS": "-race"},
+        {"GO": "1.19", "OPTS": ""},
+    ]
+
+
+TEXTS = st.text("ab1 @2-", max_size=3)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20, unique=True))
+def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
+    """Whatever the values are: equal ids would be one step for the engine."""
+    text = json.dumps(
+        {
+            "flow_id": "f",
+            "steps": [
+                {
+                    "foreach": [{"V": one, "W": other} for one, other in rows],
+                    "steps": [{"id": "a", "command": ["x"]}],
+                }
+            ],
+        }
+    )
+    found = ids(parse_flow(text, format="json"))
+    assert len(set(found)) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("foreach", "problem"),
+    [
+        ("[]", "steps[0].foreach: must not be empty"),
+        ("{}", "steps[0].foreach: must be a mapping of names to lists"),
+        ("[{}]", "steps[0].foreach: must be a mapping of names to lists"),
+        ("days", "steps[0].foreach: must be a mapping of names to lists"),
+        ("", "steps[0].foreach: must be a mapping of names to lists, such as {SHOP"),
+        ("{X: []}", "steps[0].foreach.X: must not be empty"),
+        ("{X: b}", "steps[0].foreach.X: must be a list of values"),
+        ("{X: [b, c, b]}", 'steps[0].foreach.X[2]: "b" is listed twice'),
+        ("{X: [[b]]}", "steps[0].foreach.X[0]: must be text"),
+        ("{RUN_KEY: [b]}", "is a name that every flow has"),
+        ("{1X: [b]}", 'steps[0].foreach["1X"]: must be made of A-Z'),
+        ("{LD_PRELOAD: [b]}", "steps[0].foreach.LD_PRELOAD: would also change how orchesjob"),
+        ("{ORCHESJOB_HOME: [b]}", "must not begin with ORCHESJOB_"),
+        (
+            "{lines: days.txt}",
+            "steps[0].foreach.lines: gives its values no name; write foreach: {N",
+        ),
+        ("{X: {lines: a, glob: b}}", "steps[0].foreach.X: must be a list of values, such as"),
+        ("{X: {file: a}}", "steps[0].foreach.X: must be a list of values, such as"),
+        ("{X: {lines: missing}}", 'steps[0].foreach.X.lines: "missing" cannot be read'),
+        ("[{X: b}, {X: b}]", "steps[0].foreach[1]: has the same values as steps[0].foreach[0]"),
+        ("[{X: b}, c]", "steps[0].foreach[1]: must be a mapping of names to values"),
+        ("!x [b]", "steps[0].foreach: "),
+    ],
+)
+def test_a_list_that_is_none(foreach: str, problem: str) -> None:
+    """What is wrong with a list is said where it stands."""
+    with pytest.raises(FlowFileError) as caught:
+        flow_of(foreach)
+    assert problem in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("[]", "steps[0].steps: must not be empty"),
+        ("[{id: a}]", "steps[0].steps[0]: "),
+        ("[{id: a, command: [x], wen: b}]", "steps[0].steps[0].wen: unknown key"),
+        ("[{id: a, command: [x], when: b}]", 'steps[0].steps[0].when: unknown step "b"'),
+        ("[{id: a, command: [x], when: a@P}]", 'step "a" has no copy "P"; did you mean "a@p"?'),
+        ("[{id: a, command: [x], when: a@zzz}]", 'step "a" has no copy "zzz"; it has a@p, a@r'),
+        ("[{id: a, command: [x], env: {X: y}}]", "steps[0].steps[0].env.X: would hide the value"),
+        ("[{id: a, command: [x], foreach: {Y: [1]}}]", "only an item of the flow's own steps can"),
+        ("[{id: a, command: [x], when: a}]", "dependency cycle detected: a -> a"),
+        (
+            "[{id: a, command: [x]}, {id: a, command: [x]}]",
+            "steps[0].steps[1].id: duplicate id",
+        ),
+        (
+            "[{id: a, command: [x], when: b}, {id: b, command: [x], when: a@p}]",
+            "dependency cycle detected: a -> b -> a",
+        ),
+    ],
+)
+def test_steps_are_checked_once(steps: str, problem: str) -> None:
+    """What is wrong with a step is said once, and not of each copy."""
+    with pytest.raises(FlowFileError) as caught:
+        flow_of("{X: [p, r]}", steps)
+    assert problem in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ("{foreach: {X: [p]}, steps: [{id: b, command: [x]}], retries: 3}", 'write "retries" of a'),
+        ("{foreach: {X: [p]}, command: [x]}", 'write "command" of a step in there'),
+        ("{foreach: {X: [p]}, stepps: []}", "steps[1].stepps: unknown key"),
+        ("{foreach: {X: [p]}, steps: [{id: b, command: [x]}], max_parallel: 0}", "max_parallel"),
+        ("{id: b, command: [x], when: a@p}", 'step "a" is in no foreach and has no copies'),
+        ("{id: b, command: [x], depends_on: [a@p]}", 'step "a" is in no foreach'),
+        ("{id: b@p, command: [x]}", "steps[1].id: "),
+    ],
+)
+def test_what_belongs_elsewhere(item: str, problem: str) -> None:
+    """Nothing is silently ignored (rule 2.6), and no id of a file can be that of a copy."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(f"{{flow_id: f, steps: [{{id: a, command: [x]}}, {item}]}}")
+    assert problem in str(caught.value)
+
+
+def test_not_in_finally() -> None:
+    """A `foreach` is an item of `steps` alone."""
+    with pytest.raises(FlowFileError, match="not one of finally"):
+        parse_flow(
+            "{flow_id: f, steps: [{id: a, command: [x]}],"
+            " finally: [{foreach: {X: [p]}, steps: [{id: b, command: [x]}]}]}"
+        )
+
+
+def test_finally_asks_about_all_copies() -> None:
+    """Without `depends_on` a step of `finally` asks about the steps as they are written (10.1)."""
+    flow = parse_flow(f"{SHOPS}finally:\n  - {{id: tell, when: any(failed), command: [t]}}\n")
+    assert flow.step("tell").depends_on == ("prepare", "load", "check", "report", "alert")
+
+
+def test_lists_are_not_read_by_the_reader() -> None:
+    """Nothing but the flow file is read from disk unless the caller says how."""
+    with pytest.raises(FlowFileError, match="is read where a run is recorded, and only there"):
+        parse_flow(
+            "{flow_id: f, steps: [{foreach: {X: {lines: x}}, steps: [{id: a, command: [x]}]}]}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"a\nb\n", ("a", "b")),
+        (b"\xef\xbb\xbfa\r\n\r\n  \nb b \r\nlast", ("a", "b b ", "last")),
+        (b"", ()),
+        (b"\n\n", ()),
+    ],
+)
+def test_lines(data: bytes, expected: tuple[str, ...]) -> None:
+    """Each line is a value as it stands; blank ones, the line's end and a mark are not."""
+    assert values_of_lines(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "flaw"),
+    [
+        (b"a\nb\0", "a NUL byte in line 2"),
+        (b"a\n\xff", "byte 0xff in line 2"),
+        (b"a\n" * 10_001, "has 10,001 lines"),
+    ],
+)
+def test_no_lines(data: bytes, flaw: str) -> None:
+    """What is no list of texts is refused, and it is said where."""
+    with pytest.raises(ListError, match=flaw):
+        values_of_lines(data)
+
+
+@pytest.mark.parametrize(
+    ("predicate", "true_of"),
+    [
+        (None, ["S"]),
+        ("succeeded", ["S"]),
+        ("failed", ["F", "SF", "FK"]),
+        ("skipped", ["", "K"]),
+        ("cancelled", ["C", "SC"]),
+        ("finished", ["", "S", "F", "K", "C", "SF", "SK", "FK", "SC"]),
+    ],
+)
+def test_a_name_that_means_all_copies(predicate: str | None, true_of: list[str]) -> None:
+    """All SUCCEEDED, any FAILED, all SKIPPED, any CANCELLED; and what holds of none."""
+    words = {"S": "SUCCEEDED", "F": "FAILED", "K": "SKIPPED", "C": "CANCELLED"}
+    cases = ["", "S", "F", "K", "C", "SF", "SK", "FK", "SC"]
+    true = [case for case in cases if holds_of_copies(predicate, {words[one] for one in case})]
+    assert true == true_of
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("[berlin, paris]", "[berlin,  paris]"), ()),
+        (
+            ("[berlin, paris]", "[berlin, rome]"),
+            (
+                (
+                    'step "alert": start was when "check.failed || load@paris.skipped" '
+                    'and is now when "check.failed || load@rome.skipped"'
+                ),
+                (
+                    'foreach of step "load": '
+                    'SHOP was ["berlin", "paris"] and is now ["berlin", "rome"]'
+                ),
+            ),
+        ),
+        (
+            ("{SHOP: [berlin, paris]}", "[{SHOP: berlin}, {SHOP: paris}, {SHOP: rome}]"),
+            ('foreach of step "load": its rows were changed',),
+        ),
+        (
+            ("max_parallel: 1\n", "x-note: none\n"),
+            ('foreach of step "load": max_parallel was 1 and is now not set',),
+        ),
+        (
+            ("command: [c]", "command: [d]"),
+            ('step "check": command[0] was "c" and is now "d"',),
+        ),
+    ],
+)
+def test_differences(change: tuple[str, str], expected: tuple[str, ...]) -> None:
+    """Which list has changed is said once, and of a changed step, not of its copies (rule 4.4)."""
+    old, new = change
+    text = SHOPS.replace(old, new)
+    if "rome" in new and "foreach" not in old and "{" not in old:
+        text = text.replace("load@paris", "load@rome")
+    assert differences(parse_flow(SHOPS), parse_flow(text)) == expected
+
+
+def test_moved() -> None:
+    """A step that is repeated now is another one."""
+    plain = parse_flow("{flow_id: f, steps: [{id: a, command: [x]}]}")
+    assert differences(plain, flow_of("{X: [p]}")) == ('step "a" was moved into a foreach',)
+    assert differences(flow_of("{X: [p]}"), plain) == ('step "a" was moved out of its foreach',)
+
+
+def test_a_file_that_changes_makes_no_difference() -> None:
+    """A run keeps the lines that it was recorded with; another file is another definition."""
+    text = "{flow_id: f, steps: [{foreach: {X: {lines: x}}, steps: [{id: a, command: [x]}]}]}"
+    one = parse_flow(text, read_list=lambda _origin, _text: ["p"])
+    other = parse_flow(text, read_list=lambda _origin, _text: ["p", "q"])
+    assert differences(one, other) == ()
+    glob = parse_flow(text.replace("lines", "glob"), read_list=lambda _origin, _text: ["p"])
+    assert differences(one, glob) == (
+        'foreach of step "a": X was {lines: "x"} and is now {glob: "x"}',
+    )
+    assert one.lists == {("lines", "x"): ("p",)}
+
+
+def test_named() -> None:
+    """The name of all copies means each, that of a copy one; the step itself there is none of."""
+    flow = parse_flow(SHOPS)
+    assert [step.id for step in flow.named("load")] == ["load@berlin", "load@paris"]
+    assert [step.id for step in flow.named("load@paris")] == ["load@paris"]
+    with pytest.raises(UnknownStepError, match="load@berlin"):
+        flow.step("load")
+    with pytest.raises(UnknownStepError, match="check"):
+        flow.named("chek")
+
+
+def test_names_in_words() -> None:
+    """The names of a block can be used in the words of its steps, and are filled as text (10.2)."""
+    words = "[x, '${{ X }}-${{RUN_KEY}}', '$${{ X }}', '${X}']"
+    more = "env: {Y: 'of ${{ X }}'}, working_dir: 'd/${{ X }}'"
+    steps = f"[{{id: a, command: {words}, {more}}}]"
+    flow = FlowSpec.from_json(flow_of("{X: [p, '${{ RUN_KEY }} $${{ q']}", steps).to_json())
+    one, other = flow.filled({"RUN_KEY": "k"}).steps
+    assert one.command == ("x", "p-k", "${{ X }}", "${X}")
+    assert (dict(one.env), one.working_dir) == ({"X": "p", "Y": "of p"}, "d/p")
+    value = "${{ RUN_KEY }} $${{ q"
+    assert other.command[1] == f"{value}-k"
+    assert dict(other.env) == {"X": value, "Y": f"of {value}"}
+
+
+@pytest.mark.parametrize(
+    ("foreach", "steps", "problem"),
+    [
+        ("{X: [p]}", "[{id: a, command: ['${{ Y }}']}]", 'unknown name "Y"'),
+        ("{X: {lines: '${{ X }}'}}", "[{id: a, command: [x]}]", "${{ X }} has no value then"),
+        ("{X: {lines: '${{ RUN_DIR }}/l'}}", "[{id: a, command: [x]}]", "has no value then"),
+    ],
+)
+def test_no_name_there(foreach: str, steps: str, problem: str) -> None:
+    """Only inside of the block its names are known, and only what is known when a list is read."""
+    with pytest.raises(FlowFileError) as caught:
+        flow_of(foreach, steps)
+    assert problem in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_parameter_of_the_same_name() -> None:
+    """A name means one thing: a parameter is none of a block, and none of its lists (10.2)."""
+    steps = "[{foreach: FOREACH, steps: [{id: a, command: ['${{ X }}']}]}]"
+    text = f"{{flow_id: f, params: {{X: q}}, steps: {steps}}}"
+    with pytest.raises(FlowFileError, match=r"foreach\.X: is a parameter"):
+        parse_flow(text.replace("FOREACH", "{X: [p]}"))
+    with pytest.raises(FlowFileError, match="has no value then"):
+        parse_flow(text.replace("FOREACH", "{Y: {lines: '${{ X }}'}}"))
+    flow = parse_flow(text.replace("FOREACH", "{Y: [p]}").replace("}}']", "}}${{ Y }}']"))
+    assert bind_params(flow, {"X": "v"}).filled({}).steps[0].command == ("vp",)
+
+
+def test_names_of_another_block() -> None:
+    """The names of a block are none outside of it."""
+    with pytest.raises(FlowFileError, match='unknown name "X"'):
+        parse_flow(
+            "{flow_id: f, steps: [{foreach: {X: [p]}, steps: [{id: a, command: [x]}]},"
+            " {id: b, command: ['${{ X }}']}]}"
+        )
+
+
+NAMES = ", ".join(f"N{number}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]" for number in range(20))
+MANY = ", ".join(map(str, range(10_001)))
+WIDE = ", ".join(f"{{N{number}: 1}}" for number in range(9_000))
+
+
+@pytest.mark.parametrize(
+    ("foreach", "steps", "problem"),
+    [
+        (f"{{{NAMES}}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
+        (f"{{{NAMES}}}", "[]", "more than 10,000 steps"),
+        (f"{{X: [{MANY}]}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
+        (f"[{WIDE}]", "[{id: a, command: [x]}]", "more than 200,000 values"),
+        (
+            f"{{X: [{', '.join(map(str, range(5000)))}]}}",
+            f"[{{id: a, command: [x]}}, {{id: b, command: [x], when: '{'a && ' * 1000}a'}}]",
+            "copies with more than 8 MiB of text",
+        ),
+    ],
+)
+def test_hostile(foreach: str, steps: str, problem: str) -> None:
+    """A small file cannot ask for more than there may be, and is refused at once (rule 2.8)."""
+    began = time.process_time()
+    with pytest.raises(FlowFileError) as caught:
+        flow_of(foreach, steps)
+    assert problem in str(caught.value)
+    assert time.process_time() - began < 5
+
+
+def test_all_blocks_share_the_bound() -> None:
+    """So do the steps beside them (at most 10,000 steps after expansion)."""
+    values = ", ".join(map(str, range(4_999)))
+    block = "{{foreach: {{X: [{0}]}}, steps: [{{id: {1}, command: [x]}}]}}"
+    last = "{id: c, command: [x]}, {id: d, command: [x]}"
+    blocks = f"{block.format(values, 'a')}, {block.format(values, 'b')}"
+    flow = parse_flow(f"{{flow_id: f, steps: [{blocks}, {last}]}}")
+    assert len(flow.steps) == 10_000
+    with pytest.raises(FlowFileError, match="more than 10,000 steps"):
+        parse_flow(f"{{flow_id: f, steps: [{blocks}, {last}, {{id: e, command: [x]}}]}}")
+
+
+def test_many_that_wait_for_many() -> None:
+    """Ten thousand steps of which half wait for all others cost what their number says."""
+    values = ", ".join(map(str, range(5_000)))
+    text = (
+        f"{{flow_id: f, steps: [{{foreach: {{X: [{values}]}}, steps: [{{id: a, command: [x]}}]}},"
+        f" {{foreach: {{X: [{values}]}}, steps: [{{id: b, when: a, command: [x]}}]}}]}}"
+    )
+    began = time.process_time()
+    flow = FlowSpec.from_json(parse_flow(text).to_json())
+    assert [len(rank) for rank in flow.ranks] == [5_000, 5_000]
+    assert time.process_time() - began < 6

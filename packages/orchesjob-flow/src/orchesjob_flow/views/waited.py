@@ -1,0 +1,73 @@
+"""What a step waits for: other steps, and all copies of a step under one name (rule 10.3).
+
+However many copies there are, a name that means them is one thing here, and is counted once.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from flow_store import Run, Step, StepStatus
+from orchesjob_flow.views.definition import in_order, shape_of
+
+
+class Copies(NamedTuple):
+    """All copies of a step: how many are in which status, and the latest `retry` of one."""
+
+    name: str
+    counts: Mapping[StepStatus, int]
+    retry_no: int | None
+
+
+type Waited = Step | Copies
+
+
+def waited_for(run: Run) -> dict[str, Waited]:
+    """Return what conditions and `depends_on` can name in a run, by its name."""
+    found: dict[str, Waited] = {step.step_id: step for step in run.steps}
+    for name, ids in shape_of(run.definition).copies.items():
+        steps = [step for step in map(found.get, ids) if isinstance(step, Step)]
+        retry_no = max((step.retry_no or 0 for step in steps), default=0)
+        found[name] = Copies(name, Counter(step.status for step in steps), retry_no or None)
+    return found
+
+
+def all_before_finally(run: Run) -> list[Waited]:
+    """List what the steps of `finally` wait for: all others, the copies of a step as one (10.1)."""
+    shape, found = shape_of(run.definition), waited_for(run)
+    names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
+    return [found[name] for name in names if name in found and name not in shape.finally_ids]
+
+
+def base_of(step_id: str) -> str:
+    """Return the name that means all copies, of one of which this is the id (rule 10.3)."""
+    return step_id.partition("@")[0]
+
+
+def name_of(waited: Waited) -> str:
+    """Return the name by which something is waited for."""
+    return waited.name if isinstance(waited, Copies) else waited.step_id
+
+
+def has_ended(waited: Waited) -> bool:
+    """Whether nobody needs wait for it any more."""
+    if isinstance(waited, Copies):
+        return all(status.is_terminal for status in waited.counts)
+    return waited.status.is_terminal
+
+
+def is_newer(waited: Waited, step: Step) -> bool:
+    """Whether a `retry` has had it decided anew, and not the step (rule 9.7)."""
+    return (step.retry_no or 0) < (waited.retry_no or 0)
+
+
+def spelled(waited: Waited) -> str:
+    """Write its name and status; of copies, how many are in each."""
+    if not isinstance(waited, Copies):
+        return f"{waited.step_id} {waited.status.value}"
+    return f"{waited.name} ({counted(waited.counts)})"
+
+
+def counted(counts: Mapping[StepStatus, int]) -> str:
+    """Write how many of some steps are in each status."""
+    return ", ".join(f"{count} {status.value}" for status, count in counts.items()) or "no copies"

@@ -1,0 +1,240 @@
+"""Steps that are repeated for each of some values, in whole runs (rule 10.3)."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.answers import outcomes
+from support.flow import Flow
+
+SAY = ["sh", "-c", 'echo "$SHOP/$DAY"; test "$SHOP" != bad']
+LOAD: dict[str, Any] = {"id": "load", "command": SAY}
+SUM = {"id": "sum", "command": ["true"], "when": "load"}
+ALERT = {"id": "alert", "command": ["true"], "when": "load.failed"}
+
+
+def write(flow: Flow, foreach: Any, *after: dict[str, Any], **block: Any) -> str:
+    """Write a flow file that repeats a step."""
+    return flow.write({"foreach": foreach, "steps": [LOAD], **block}, *after)
+
+
+def said(run: Any) -> dict[str, str]:
+    """Return what each copy has printed, by its id."""
+    return {
+        step["id"]: Path(step["orchesjob_status"]["stdout_file"])
+        .read_text(encoding="utf-8")
+        .strip()
+        for step in run["steps"]
+        if step["foreach"] is not None
+    }
+
+
+def test_a_run(each_flow: Flow) -> None:
+    """Each copy is a job of its own, has its values as variables, and says which these are."""
+    shops = {"SHOP": ["good", "bad"], "DAY": ["1", "a b"]}
+    file = write(each_flow, shops, SUM, ALERT, max_parallel=2)
+    run = each_flow.start("k", file, code=1)
+    assert said(run) == {
+        "load@good@1": "good/1",
+        "load@2": "good/a b",
+        "load@bad@1": "bad/1",
+        "load@4": "bad/a b",
+    }
+    assert [step["foreach"] for step in run["steps"]] == [
+        {"SHOP": "good", "DAY": "1"},
+        {"SHOP": "good", "DAY": "a b"},
+        {"SHOP": "bad", "DAY": "1"},
+        {"SHOP": "bad", "DAY": "a b"},
+        None,
+        None,
+    ]
+    assert outcomes(run)["sum"] == "SKIPPED"
+    assert outcomes(run)["alert"] == "SUCCEEDED"
+    assert run["error"] == "2 steps failed: load@bad@1, load@4"
+    assert run["steps"][1]["run_key"] == "k:load@2:1"
+
+
+def test_lines(flow: Flow) -> None:
+    """They are read when the run is recorded; no later change or loss of the file matters."""
+    days = flow.folder / "days.txt"
+    days.write_bytes(b"mon\r\n\r\ntue\r\n")
+    file = write(flow, {"DAY": {"lines": "days.txt"}})
+    run = flow.start("k", file)
+    assert said(run) == {"load@mon": "/mon", "load@tue": "/tue"}
+    days.write_text("wed\n", encoding="utf-8")
+    assert flow.start("k", file) == run
+    days.unlink()
+    assert flow.start("k", file) == run
+    error = flow.refusal("start", "--run-key=other", file)
+    assert error["problems"][0]["path"] == "steps[0].foreach.DAY.lines"
+    assert '"days.txt" cannot be read: No such file' in error["error"]
+    assert flow.run("status", "--run-key=other").returncode == 2
+
+
+def test_glob(flow: Flow) -> None:
+    """File names are sorted, and begin at the directory of the run, as a `working_dir` does."""
+    (flow.folder / "data").mkdir()
+    for name in ("b.csv", "a.csv", "c.txt"):
+        (flow.folder / "data" / name).touch()
+    file = write(flow, {"DAY": {"glob": "data/*.csv"}})
+    assert said(flow.start("k", file)) == {"load@1": "/data/a.csv", "load@2": "/data/b.csv"}
+
+
+def test_names_in_words(flow: Flow) -> None:
+    """A list and the words of a step may hold names, where these have values (rule 10.2)."""
+    (flow.folder / "lists").mkdir()
+    (flow.folder / "lists" / "days.txt").write_text("mon\na b\n", encoding="utf-8")
+    step = {"id": "say", "command": ["echo", "${{ DAY }}", "of", "${{ RUN_KEY }}"]}
+    source = {"lines": "${{ FLOW_DIR }}/days.txt"}
+    file = flow.write({"foreach": {"DAY": source}, "steps": [step]}, name="lists/flow.json")
+    assert said(flow.start("k", file)) == {"say@mon": "mon of k", "say@2": "a b of k"}
+
+
+def test_an_empty_list(flow: Flow) -> None:
+    """A file without lines, or a pattern that matches nothing, gives no copies."""
+    (flow.folder / "none.txt").touch()
+    skipped = {"id": "none", "command": ["true"], "when": "load.skipped && load.finished"}
+    for number, source in enumerate(({"lines": "none.txt"}, {"glob": "*.none"})):
+        run = flow.start(f"k{number}", write(flow, {"DAY": source}, SUM, skipped))
+        assert outcomes(run) == {"sum": "SKIPPED", "none": "SUCCEEDED"}
+    alone = flow.start("alone", write(flow, {"DAY": {"lines": "none.txt"}}))
+    assert (alone["status"], alone["steps"]) == ("SUCCEEDED", [])
+    assert "Steps: 0/0" in flow.run("status", "--run-key=alone", "--format=table").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "flaw"),
+    [
+        ("folder", "cannot be read: Is a directory"),
+        ("pipe", "is not a regular file"),
+        ("/dev/zero", "is not a regular file"),
+        ("missing", "cannot be read: No such file or directory"),
+        ("binary", "has a NUL byte in line 1"),
+        ("latin", "is no UTF-8 text"),
+        ("large", "is larger than 4 MiB"),
+        ("twice", 'gives "a" twice'),
+    ],
+)
+def test_no_list(flow: Flow, name: str, flaw: str) -> None:
+    """Whatever a file may turn out to be, it is refused at once and nothing is recorded (2.8)."""
+    (flow.folder / "folder").mkdir()
+    os.mkfifo(flow.folder / "pipe")
+    (flow.folder / "binary").write_bytes(b"\x7fELF\0")
+    (flow.folder / "latin").write_bytes(b"gr\xfc\xdfe\n")
+    (flow.folder / "large").write_bytes(b"a" * (4 * 1024 * 1024 + 1))
+    (flow.folder / "twice").write_text("a\nb\na\n", encoding="utf-8")
+    error = flow.refusal("start", "--run-key=k", write(flow, {"DAY": {"lines": name}}))
+    assert flaw in error["error"]
+    assert not flow.database.exists()
+
+
+def test_validate_and_graph(flow: Flow) -> None:
+    """`validate` counts the copies, `graph` draws them as one, and both read the lists."""
+    (flow.folder / "days.txt").write_text("mon\ntue\n", encoding="utf-8")
+    file = write(flow, {"DAY": {"lines": "days.txt"}}, SUM, ALERT)
+    assert flow.ask("validate", file)["files"][0]["steps"] == 4
+    assert flow.run("graph", file).stdout.splitlines()[2:] == [
+        "Rank  Step             Runs",
+        "----  ---------------  ----------------",
+        "1     load (2 copies)  at once",
+        "2     sum              when load",
+        "      alert            when load.failed",
+    ]
+    flow.start("k", file)
+    drawn = flow.run("graph", "--run-key=k").stdout
+    assert "load (2 copies)  2 SUCCEEDED   at once" in drawn
+    mermaid = flow.run("graph", "--run-key=k", "--format=mermaid").stdout.splitlines()
+    assert mermaid[1] == '    s0["load (2 copies)<br/>2 SUCCEEDED"]'
+    assert sum("-->" in line for line in mermaid) == 2
+    dot = flow.run("graph", "--run-key=k", "--format=dot").stdout
+    assert '"load" [label="load (2 copies)\\n2 SUCCEEDED", fillcolor="#c8e6c9"]' in dot
+    assert '"load" -> "sum"' in dot
+
+
+def test_explain(flow: Flow) -> None:
+    """What waits for all copies says how many are in which status, however many there are."""
+    flow.start("k", write(flow, {"SHOP": ["good", "bad", "best"]}, SUM, ALERT), code=1)
+    explained = flow.ask("explain", "--run-key=k", "sum")["steps"][0]
+    assert explained["reason"] == "`load` is false (load (2 SUCCEEDED, 1 FAILED))"
+    waited = {"status": None, "copies": {"SUCCEEDED": 2, "FAILED": 1}}
+    assert explained["waits_for"] == [{"id": "load", **waited}]
+    assert explained["condition"] == {
+        "text": "load",
+        "value": False,
+        "operator": None,
+        "step": "load",
+        **waited,
+    }
+    ids = [one["id"] for one in flow.ask("explain", "--run-key=k", "load")["steps"]]
+    assert ids == ["load@good", "load@bad", "load@best"]
+    table = flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()
+    assert table[3] == "sum SKIPPED: `load` is false (load (2 SUCCEEDED, 1 FAILED))"
+    assert outcomes(flow.status("k"))["alert"] == "SUCCEEDED"
+
+
+def test_retry(flow: Flow) -> None:
+    """One copy by its id, all of them by the name that means them."""
+    flow.start("k", write(flow, {"SHOP": ["good", "better"]}, SUM, ALERT))
+    run = flow.ask("retry", "--run-key=k", "--step=load@better")
+    assert [step["attempt_no"] for step in run["steps"]] == [1, 2, 2, 0]
+    run = flow.ask("retry", "--run-key=k", "--step=load")
+    assert [step["attempt_no"] for step in run["steps"]] == [2, 3, 3, 0]
+    error = flow.refusal("retry", "--run-key=k", "--step=load@best")
+    assert "load@better" in error["error"]
+
+
+def test_retry_with_a_file(flow: Flow) -> None:
+    """The lists are read anew; new values are added, and none may be gone or mean another."""
+    days = flow.folder / "days.txt"
+    days.write_text("mon\na b\n", encoding="utf-8")
+    file = write(flow, {"DAY": {"lines": "days.txt"}}, SUM)
+    flow.start("k", file)
+    days.write_text("mon\na b\nwed\n", encoding="utf-8")
+    run = flow.ask("retry", "--run-key=k", "--step=sum", f"--file={file}")
+    assert said(run) == {"load@mon": "/mon", "load@2": "/a b", "load@wed": "/wed"}
+    assert [step["attempt_no"] for step in run["steps"]] == [1, 1, 1, 2]
+    days.write_text("mon\nc d\nwed\n", encoding="utf-8")
+    error = flow.refusal("retry", "--run-key=k", "--step=sum", f"--file={file}")
+    assert (
+        "step 'load@2' keeps its outcome, but its foreach gives it other values" in error["error"]
+    )
+    days.write_text("", encoding="utf-8")
+    error = flow.refusal("retry", "--run-key=k", "--step=sum", f"--file={file}")
+    assert "3 copies of step 'load' were removed" in error["error"]
+
+
+def test_another_list(flow: Flow) -> None:
+    """A start with another list names it, and changes nothing (rule 4.4)."""
+    flow.start("k", write(flow, {"SHOP": ["good"]}))
+    error = flow.refusal("start", "--run-key=k", write(flow, {"SHOP": ["good", "bad"]}))
+    assert error["differences"] == [
+        'foreach of step "load": SHOP was ["good"] and is now ["good", "bad"]'
+    ]
+
+
+def test_a_copy_that_waits_for_a_place(flow: Flow) -> None:
+    """`status` and `explain` say what it waits for."""
+    wait = {"id": "load", "command": ["sleep", "600"]}
+    file = flow.write({"foreach": {"N": ["1", "2"]}, "steps": [wait], "max_parallel": 1})
+    flow.ask("start", "-d", "--run-key=k", file)
+    why = "waits for a place: max_parallel of its foreach is 1"
+    assert flow.status("k")["steps"][1]["reason"] == why
+    assert flow.ask("explain", "--run-key=k", "load@2")["steps"][0]["reason"] == why
+    run = flow.ask("cancel", "--run-key=k", "--grace-seconds=0")
+    assert outcomes(run) == {"load@1": "CANCELLED", "load@2": "CANCELLED"}
+
+
+def test_logs(flow: Flow) -> None:
+    """Those of one copy, or of all: each line is led by its copy then."""
+    flow.start("k", write(flow, {"SHOP": ["good", "better"]}, SUM))
+    assert flow.run("logs", "--run-key=k", "load@good").stdout == "good/\n"
+    assert flow.run("logs", "--run-key=k", "load").stdout == (
+        "load@good   | good/\nload@better | better/\n"
+    )
+    assert 'did you mean "load"' in flow.refusal("logs", "--run-key=k", "lod")["error"]
+    flow.start("none", write(flow, {"DAY": {"glob": "*.none"}}))
+    assert "it has no copies" in flow.refusal("logs", "--run-key=none", "load")["error"]
+    error = flow.refusal("retry", "--run-key=none", "--step=load")["error"]
+    assert error == "nothing of run 'none' to run again: 'load' has no copies in it"
