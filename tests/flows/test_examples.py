@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,25 @@ OUTCOMES = {
         "clean": OK,
         "unlock": OK,
         "alert": SKIP,
+    },
+    "database-dumps.yaml": {
+        "prepare": OK,
+        "dump@orders": OK,
+        "keep@orders": OK,
+        "dump@customers": OK,
+        "keep@customers": OK,
+        "dump@stock-2026": OK,
+        "keep@stock-2026": OK,
+        "rotate": OK,
+        "tidy": OK,
+        "alert": SKIP,
+    },
+    "release.yaml": {
+        "build": OK,
+        "test@1": OK,
+        "test@2": OK,
+        "test@3": OK,
+        "publish": SKIP,
     },
     "refresh-blocklist.yaml": {
         "fetch": OK,
@@ -85,7 +105,8 @@ PARAMS = {"daily-etl.yaml": ["--param=DAY=2026-05-07"]}
 
 def test_every_example_is_known() -> None:
     """No example is shipped that is not run here."""
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == set(OUTCOMES)
+    files = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
+    assert files == {*OUTCOMES, "databases.txt"}
     scripts = {path.name for path in (EXAMPLES / "scripts").glob("*.py")}
     assert scripts == {"dashboard.py", "hello_step.py", "hello_step_maybe_fail.py"}
 
@@ -191,6 +212,29 @@ def test_the_backup_tidies_up(flow: Flow) -> None:
     alert = next(step for step in run["steps"] if step["id"] == "alert")
     log = Path(alert["orchesjob_status"]["stdout_file"])
     assert log.read_text(encoding="utf-8") == "CANCELLED \n"
+
+
+def test_the_dumps(flow: Flow) -> None:
+    """One file for each database of the list, by name and day, and nothing half-made (10.3)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    run = flow.start("k", "examples/database-dumps.yaml")
+    day = datetime.fromtimestamp(run["started_at"], UTC).date()
+    names = (EXAMPLES / "databases.txt").read_text(encoding="utf-8").split()
+    dumps = {path.name for path in (flow.folder / "dumps").iterdir()}
+    assert dumps == {f"{name}-{day}.sql.gz" for name in names}
+
+
+def test_the_release(flow: Flow) -> None:
+    """What every copy has tried is published, if the run is for a version (rules 10.2, 10.3)."""
+    shutil.copytree(EXAMPLES, flow.folder / "examples")
+    file = "examples/release.yaml"
+    assert "must match" in flow.refusal("start", "--run-key=k", "--param=VERSION=1", file)["error"]
+    run = flow.ask("start", "--run-key=k", "--param=VERSION=1.2.0", file)
+    assert outcomes(run)["publish"] == OK
+    product = (flow.folder / "product-1.2.0").read_text(encoding="utf-8")
+    assert product == "version 1.2.0\n"
+    said = flow.run("logs", "--run-key=k", "test@1").stdout
+    assert said == "Python 3.12 with the lowest dependencies\nversion 1.2.0\n"
 
 
 def test_the_list_is_refreshed_when_it_is_old(flow: Flow) -> None:

@@ -55,7 +55,15 @@ def test_what_no_process_can_be_given_is_an_error(
 
 
 @pytest.mark.parametrize(
-    "name", ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "LDFLAGS", "MY_LD_"]
+    "name",
+    [
+        "PYTHON",
+        "PYTHON_VERSION",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+        "LDFLAGS",
+        "MY_LD_",
+    ],
 )
 def test_names_that_break_nothing(name: str) -> None:
     """What leaves orchesjob's own start as it is may be set."""

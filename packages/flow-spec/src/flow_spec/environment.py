@@ -23,7 +23,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_PREFIX = "ORCHESJOB_"
 """How no variable of a flow begins: with another home, orchesjob would forget its jobs."""
 
-_BREAKING = r"LD_|DYLD_|PYTHON(?!UNBUFFERED$|DONTWRITEBYTECODE$)"
+_BREAKING = r"LD_|DYLD_|PYTHON(?!$|_VERSION$|UNBUFFERED$|DONTWRITEBYTECODE$)"
 """How the names begin that change how a program of Python starts, which orchesjob is."""
 _BREAKS = re.compile(_BREAKING)
 

@@ -120,7 +120,8 @@ def test_generated(
 def examples() -> list[str]:
     """Name the examples that can be a DAG with a task for each step."""
     paths = sorted(EXAMPLES.glob("*.yaml"))
-    return [path.name for path in paths if can_be_a_dag(load_flow(path))]
+    flows = {path.name: load_flow(path, read_list=lambda *_: ["one"]) for path in paths}
+    return [name for name, flow in flows.items() if can_be_a_dag(flow)]
 
 
 def can_be_a_dag(flow: FlowSpec) -> bool:
