@@ -92,6 +92,24 @@ def test_names_in_words(flow: Flow) -> None:
     assert said(flow.start("k", file)) == {"say@mon": "mon of k", "say@2": "a b of k"}
 
 
+def test_a_list_that_a_parameter_names(flow: Flow) -> None:
+    """A run has the lines of its value, also when it is started again or retried (rule 10.2)."""
+    for name in ("even", "odd"):
+        (flow.folder / f"{name}.txt").write_text(f"{name}-day\n", encoding="utf-8")
+    step = {"id": "say", "command": ["echo", "${{ DAY }}"]}
+    block = {"foreach": {"DAY": {"lines": "${{ WEEK }}.txt"}}, "steps": [step]}
+    file = flow.write(block, params={"WEEK": {"enum": ["even", "odd"]}})
+    assert "needs the parameter WEEK" in flow.refusal("start", "--run-key=k", file)["error"]
+    words = ("start", "--run-key=k", "--param=WEEK=odd", file)
+    assert said(flow.ask(*words)) == {"say@odd-day": "odd-day"}
+    (flow.folder / "odd.txt").write_text("other\n", encoding="utf-8")
+    assert said(flow.ask(*words)) == {"say@odd-day": "odd-day"}
+    run = flow.ask("retry", "--run-key=k", "--step=say", "--param=WEEK=even")
+    assert said(run) == {"say@odd-day": "odd-day"}
+    shown = flow.run("graph", "--param=WEEK=even", file).stdout
+    assert shown.splitlines()[-1] == "1     say (1 copy)  at once"
+
+
 def test_an_empty_list(flow: Flow) -> None:
     """A file without lines, or a pattern that matches nothing, gives no copies."""
     (flow.folder / "none.txt").touch()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from flow_spec import (
     UnknownStepError,
     bind_params,
     differences,
+    filled,
     holds_of_copies,
     parse_flow,
     values_of_lines,
@@ -37,7 +38,7 @@ steps:
 def flow_of(foreach: str, steps: str = "[{id: a, command: [x]}]") -> FlowSpec:
     """Read a flow of one block, whose lists may be files."""
 
-    def read(origin: str, text: str) -> Sequence[str]:
+    def read(origin: str, text: str, _params: Mapping[str, str]) -> Sequence[str]:
         if text == "missing":
             raise ListError("cannot be read")
         return [] if text == "none" else [f"{origin} of {text}", "two"]
@@ -355,10 +356,10 @@ def test_moved() -> None:
 def test_a_file_that_changes_makes_no_difference() -> None:
     """A run keeps the lines that it was recorded with; another file is another definition."""
     text = "{flow_id: f, steps: [{foreach: {X: {lines: x}}, steps: [{id: a, command: [x]}]}]}"
-    one = parse_flow(text, read_list=lambda _origin, _text: ["p"])
-    other = parse_flow(text, read_list=lambda _origin, _text: ["p", "q"])
+    one = parse_flow(text, read_list=lambda *_: ["p"])
+    other = parse_flow(text, read_list=lambda *_: ["p", "q"])
     assert differences(one, other) == ()
-    glob = parse_flow(text.replace("lines", "glob"), read_list=lambda _origin, _text: ["p"])
+    glob = parse_flow(text.replace("lines", "glob"), read_list=lambda *_: ["p"])
     assert differences(one, glob) == (
         'foreach of step "a": X was {lines: "x"} and is now {glob: "x"}',
     )
@@ -406,14 +407,48 @@ def test_no_name_there(foreach: str, steps: str, problem: str) -> None:
     assert len(caught.value.problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("params", "given", "expected"),
+    [
+        ("{DAY: mon}", {}, "lists/mon"),
+        ("{DAY: mon}", {"DAY": "${{ FLOW_DIR }}"}, "lists/${{ FLOW_DIR }}"),
+        ("{DAY: {}}", {"DAY": "tue"}, "lists/tue"),
+        (
+            "{DAY: {description: the day}}",
+            {},
+            "DAY, which has no value: give it one with --param DAY=VALUE (the day)",
+        ),
+        ("{DAY: {enum: [mon, tue]}}", {"DAY": "x"}, 'DAY, which must be one of "mon", "tue", got'),
+        ("{OTHER: mon}", {}, "${{ DAY }} has no value then"),
+        ("{DAY: {enum: []}}", {}, "params.DAY.enum"),
+    ],
+)
+def test_parameters_in_the_path_of_a_list(
+    params: str, given: dict[str, str], expected: str
+) -> None:
+    """They have their values when the list is read; what is wrong is said once (rule 10.2)."""
+    foreach = "{foreach: {X: {lines: 'lists/${{ DAY }}'}}, steps: [{id: a, command: [x]}]}"
+    text = f"{{flow_id: f, params: {params}, steps: [{foreach}]}}"
+
+    def read(_origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
+        return [filled(text, params)]
+
+    try:
+        flow = parse_flow(text, read_list=read, params=given)
+    except FlowFileError as error:
+        (problem,) = error.problems
+        assert expected in str(problem)
+    else:
+        assert flow.blocks[0].copies[0].values == (expected,)
+        assert flow.lists == {("lines", "lists/${{ DAY }}"): (expected,)}
+
+
 def test_a_parameter_of_the_same_name() -> None:
-    """A name means one thing: a parameter is none of a block, and none of its lists (10.2)."""
+    """A name means one thing: a parameter is none of a block (10.2)."""
     steps = "[{foreach: FOREACH, steps: [{id: a, command: ['${{ X }}']}]}]"
     text = f"{{flow_id: f, params: {{X: q}}, steps: {steps}}}"
     with pytest.raises(FlowFileError, match=r"foreach\.X: is a parameter"):
         parse_flow(text.replace("FOREACH", "{X: [p]}"))
-    with pytest.raises(FlowFileError, match="has no value then"):
-        parse_flow(text.replace("FOREACH", "{Y: {lines: '${{ X }}'}}"))
     flow = parse_flow(text.replace("FOREACH", "{Y: [p]}").replace("}}']", "}}${{ Y }}']"))
     assert bind_params(flow, {"X": "v"}).filled({}).steps[0].command == ("vp",)
 

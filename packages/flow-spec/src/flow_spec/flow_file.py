@@ -8,6 +8,7 @@ import os
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
@@ -27,12 +28,18 @@ type Format = Literal["yaml", "json"]
 _FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 
-def load_flow(path: str | os.PathLike[str], *, read_list: ListReader = not_read) -> FlowSpec:
+def load_flow(
+    path: str | os.PathLike[str],
+    *,
+    read_list: ListReader = not_read,
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> FlowSpec:
     """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
 
     The path `-` is the standard input. What has no name of its own, as that and a shell's `<(...)`,
     is JSON if it begins with a brace, else YAML. `read_list` reads the lists of a `foreach` that
-    are not in the flow file itself (rule 10.3); without it such a flow is refused.
+    are not in the flow file itself (rule 10.3); without it such a flow is refused. `params` are the
+    values that are given to parameters, for the paths of these lists alone: see `bind_params`.
 
     Raises:
         FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
@@ -44,7 +51,7 @@ def load_flow(path: str | os.PathLike[str], *, read_list: ListReader = not_read)
         format_ = _format_of(file, data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
-    return parse_flow(data, source=source, format=format_, read_list=read_list)
+    return parse_flow(data, source=source, format=format_, read_list=read_list, params=params)
 
 
 def _format_of(path: Path, data: bytes) -> Format:
@@ -62,10 +69,11 @@ def parse_flow(
     source: str = "<flow>",
     format: Format = "yaml",  # noqa: A002 - the word that a caller expects
     read_list: ListReader = not_read,
+    params: Mapping[str, str] = MappingProxyType({}),
 ) -> FlowSpec:
     """Read and check the text of a flow file; `source` is what errors call it.
 
-    `read_list` is asked as in `load_flow`.
+    `read_list` is asked, and `params` are used, as in `load_flow`.
 
     Raises:
         FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
@@ -73,7 +81,7 @@ def parse_flow(
     """
     try:
         root = _document(decode(data), format)
-        reading = begin_reading(root, read_list)
+        reading = begin_reading(root, read_list, params)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     # Nothing is missing from the flow where there is no problem.

@@ -193,7 +193,7 @@ def _from_elsewhere(name: str, node: Mapping, path: Path, reading: Reading) -> V
     if not _is_known_by_now(text, place, value, reading):
         return None
     try:
-        values = tuple(reading.read_list(origin, text))
+        values = tuple(reading.read_list(origin, text, reading.path_params.values))
     except ListError as error:
         reading.add(f"{quoted(text)} {error}", place, value)
         return None
@@ -206,12 +206,20 @@ def _from_elsewhere(name: str, node: Mapping, path: Path, reading: Reading) -> V
 
 def _is_known_by_now(text: str, path: Path, node: Node, reading: Reading) -> bool:
     """Whether the names in the path of a list have values before there is a run (rule 10.2)."""
-    later = [name for name in names_in(text) if name not in OF_LISTS]
-    flaws = [flaw.message for flaw in flaws_of_names(text, (*OF_LISTS, *later), reading.speller)]
-    flaws += [foreach_messages.not_known_by_now(name) for name in dict.fromkeys(later)]
+    held, params = dict.fromkeys(names_in(text)), reading.path_params
+    others = [name for name in held if name not in OF_LISTS]
+    flaws = [flaw.message for flaw in flaws_of_names(text, held, reading.speller)]
+    if params.are_known:
+        flaws += [
+            foreach_messages.wrong_in_path(name, params.flaws[name])
+            if name in params.flaws
+            else foreach_messages.not_known_by_now(name)
+            for name in others
+            if name not in params.values or name in params.flaws
+        ]
     for flaw in flaws:
         reading.add(flaw, path, node)
-    return not flaws
+    return not flaws and (params.are_known or not others)
 
 
 def _flaw_of_values(values: Values, name: str) -> str | None:

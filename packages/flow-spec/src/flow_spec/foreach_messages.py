@@ -44,8 +44,13 @@ def not_known_by_now(name: str) -> str:
     """Say that a name has no value where a list is read."""
     return (
         f"a list is read before its run begins, and ${{{{ {name} }}}} has no value then; "
-        "only ${{ FLOW_DIR }} has"
+        "only ${{ FLOW_DIR }} and parameters have"
     )
+
+
+def wrong_in_path(name: str, flaw: str) -> str:
+    """Say what is wrong with the value of a parameter that the path of a list needs."""
+    return f"needs the parameter {name}, which {flaw}"
 
 
 def name_is_param() -> str:

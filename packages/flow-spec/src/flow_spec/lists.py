@@ -4,7 +4,7 @@ Nothing is read from disk here: whoever reads a flow file that is to run passes 
 (rule 10.3).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -36,11 +36,27 @@ class ValueList:
         return self.values if self.origin is None else (self.origin, self.text)
 
 
-type ListReader = Callable[[str, str], Sequence[str]]
-"""Returns the values that the lines of a file are, or the file names that match a pattern."""
+@attrs.frozen
+class PathParams:
+    """What the parameters in the path of a list stand for, or what is wrong with their values.
+
+    `are_known` is false where what is wrong is said of the parameters themselves.
+    """
+
+    values: Mapping[str, str] = attrs.Factory(dict)
+    flaws: Mapping[str, str] = attrs.Factory(dict)
+    are_known: bool = True
 
 
-def not_read(_origin: str, _text: str) -> Sequence[str]:
+type ListReader = Callable[[str, str, Mapping[str, str]], Sequence[str]]
+"""Returns the values that the lines of a file are, or the file names that match a pattern.
+
+It is told which of both is meant, the path or pattern as it is written, and the values of the
+parameters, which may be named there.
+"""
+
+
+def not_read(_origin: str, _text: str, _params: Mapping[str, str]) -> Sequence[str]:
     """Refuse to read any list: it is meant for a flow that is to run."""
     raise ListError("is read where a run is recorded, and only there")
 

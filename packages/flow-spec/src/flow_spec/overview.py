@@ -4,24 +4,30 @@ That comes before anything is checked, since a condition may name any of it. Wha
 step or with a condition is found later; only the lists of a `foreach` are read here.
 """
 
+from collections.abc import Mapping as Mapping_
+
 from flow_spec import messages
 from flow_spec.blocks import MOST_STEPS
 from flow_spec.document import MAX_VALUES, Mapping, Node, Path, Scalar, Sequence
 from flow_spec.errors import DocumentError
 from flow_spec.foreach_lists import FOREACH, Room, note_lists
 from flow_spec.lists import ListReader
+from flow_spec.params import path_params
 from flow_spec.predicates import has_call
 from flow_spec.reading import FINALLY, STEPS, Reading, StepPlace
 from flow_spec.texts import NAME, REFERENCE
 
 
-def begin_reading(root: Node, read_list: ListReader) -> Reading:
+def begin_reading(root: Node, read_list: ListReader, params: Mapping_[str, str]) -> Reading:
     """Return a reading that knows the steps of a file, and their copies (rules 2.6 and 10.3).
+
+    `params` are the values that are given to parameters, for the paths of lists.
 
     Raises:
         DocumentError: the conditions of `finally` ask more often than a file may hold values (2.8).
     """
-    reading = Reading(read_list=read_list)
+    known = path_params(_value(root, "params"), params)
+    reading = Reading(read_list=read_list, path_params=known)
     items, last = _items(_value(root, STEPS)), _items(_value(root, FINALLY))
     lists = [_value(item, FOREACH) for item in items]
     room = Room(MOST_STEPS - lists.count(None) - len(last))

@@ -5,6 +5,7 @@ A run gives them values in `binding`; how these come into words is in `placehold
 
 import re
 import warnings
+from collections.abc import Mapping as Mapping_
 from typing import Any
 
 import attrs
@@ -16,6 +17,7 @@ from flow_spec.document import Form, Mapping, Node, Path, Scalar
 from flow_spec.environment import SETTABLE, flaw_of_setting, flaw_of_variable
 from flow_spec.errors import quoted
 from flow_spec.kinds import Kind, Prose, Schema, Text, Word
+from flow_spec.lists import PathParams
 from flow_spec.placeholders import BUILT_IN
 from flow_spec.reading import Reading
 
@@ -136,6 +138,30 @@ class Params(Kind):
                 params.append(_checked(Param(name, default), value, place, reading))
         reading.names.declare((), names)
         return tuple(params)
+
+
+def path_params(node: Node | None, given: Mapping_[str, str]) -> PathParams:
+    """Return what the parameters of a file stand for in the paths of lists, which are read first.
+
+    What is wrong with their declarations is reported when they are read as the others are.
+    """
+    if node is None:
+        return PathParams()
+    trial = Reading()
+    params = Params().read(node, ("params",), trial)
+    if trial.problems:
+        return PathParams(are_known=False)
+    values = {param.name: given.get(param.name, param.default) for param in params}
+    flaws = {
+        param.name: messages.no_value(param.name, param.description)
+        if value is None
+        else param.flaw_of(value)
+        for param, value in zip(params, values.values(), strict=True)
+    }
+    return PathParams(
+        {name: value for name, value in values.items() if value is not None},
+        {name: flaw for name, flaw in flaws.items() if flaw is not None},
+    )
 
 
 def _checked(param: Param, node: Node, path: Path, reading: Reading) -> Param:

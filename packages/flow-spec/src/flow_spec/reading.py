@@ -13,7 +13,7 @@ from flow_spec import messages
 from flow_spec.document import Mapping, Node, Path, Scalar, written
 from flow_spec.errors import Problem
 from flow_spec.held_names import HeldNames
-from flow_spec.lists import ListReader, ValueList, not_read
+from flow_spec.lists import ListReader, PathParams, ValueList, not_read
 from flow_spec.merge_keys import flaw_of_merged, is_merge_key
 from flow_spec.spelling import Speller
 
@@ -70,7 +70,7 @@ class Reading:
     of a step, what it lists that could be the id of a step; `defaults` has the values of fields for
     the steps that do not give them; `names` has the names in words, which are checked at the end.
     `blocks` has, by the path of each `foreach`, its lists, which `read_list` finds where they are
-    files.
+    files, whose paths may name what `path_params` has.
     """
 
     steps: dict[str, StepPlace] = attrs.Factory(dict)
@@ -79,6 +79,7 @@ class Reading:
     names: HeldNames = attrs.Factory(HeldNames)
     blocks: dict[Path, BlockLists] = attrs.Factory(dict)
     read_list: ListReader = not_read
+    path_params: PathParams = attrs.Factory(PathParams)
     problems: list[Problem] = attrs.Factory(list)
     speller: Speller = attrs.Factory(Speller)
 

@@ -38,8 +38,11 @@ def validate(params: dict[str, str], output: str, flow_files: tuple[str, ...]) -
     show_default=True,
     help="For people, for Mermaid, or for Graphviz.",
 )
+@param_option
 @click.argument("flow_file", metavar="[FLOW_FILE]", required=False, type=FLOW_FILE)
-def graph(handle: "RunHandle | None", output: str, flow_file: str | None) -> int:
+def graph(
+    handle: "RunHandle | None", output: str, params: dict[str, str], flow_file: str | None
+) -> int:
     """Draw the steps of a flow file, or of a run, in the order in which they can run.
 
     \b
@@ -52,7 +55,9 @@ def graph(handle: "RunHandle | None", output: str, flow_file: str | None) -> int
     source = handle if flow_file is None else flow_file
     if source is None or None not in (handle, flow_file):
         raise click.UsageError("name a flow file, or a run with --run-key")
-    return graph(source, output)
+    if params and flow_file is None:
+        raise click.UsageError("--param is for a flow file: a run has its values")
+    return graph(source, output, params)
 
 
 @click.command(short_help="Print the JSON Schema of flow files, for editors.")

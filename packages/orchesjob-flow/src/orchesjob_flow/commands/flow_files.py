@@ -39,7 +39,8 @@ def load_to_run(flow_file: str, given: Given, read_list: ListReader) -> FlowSpec
     Raises:
         FlowFileError: It is no valid flow, or cannot run like this.
     """
-    return ready_to_run(load_flow(flow_file, read_list=read_list), flow_file, given)
+    flow = load_flow(flow_file, read_list=read_list, params=given.params or {})
+    return ready_to_run(flow, flow_file, given)
 
 
 def ready_to_run(flow: FlowSpec, flow_file: str, given: Given) -> FlowSpec:

@@ -71,10 +71,14 @@ COLOURS = {
 }
 
 
-def graph(source: RunHandle | str, output: str) -> int:
-    """Draw a recorded run or the flow file of this name, as `text`, `mermaid` or `dot`."""
+def graph(source: RunHandle | str, output: str, params: Mapping[str, str]) -> int:
+    """Draw a recorded run or the flow file of this name, as `text`, `mermaid` or `dot`.
+
+    `params` are for the paths of lists that a file names (rule 10.3).
+    """
     if isinstance(source, str):
-        drawing = drawing_of(load_flow(source, read_list=lists_here(source)), {})
+        flow = load_flow(source, read_list=lists_here(source), params=params)
+        drawing = drawing_of(flow, {})
     else:
         run = source.snapshot().run
         drawing = drawing_of(FlowSpec.from_json(run.definition), statuses_of(run))

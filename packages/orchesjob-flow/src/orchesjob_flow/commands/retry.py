@@ -10,7 +10,7 @@ from orchesjob_client import locate
 from orchesjob_flow.commands.advance import show_background, show_foreground
 from orchesjob_flow.commands.flow_files import Given, flow_dir_of, ready_to_run, with_given
 from orchesjob_flow.commands.joining import Skipped, joining_of, show_skipped, skipping
-from orchesjob_flow.commands.value_lists import lists_to_retry
+from orchesjob_flow.commands.value_lists import lists_to_retry, recorded_run
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.errors import RunNotTerminal
 from orchesjob_flow.home.locks import Lock
@@ -77,10 +77,7 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         OtherOrchesjobHome: The environment names another home than the run's (rule 4.8).
         Skipped, GroupTaken: Another run of its group is before it, and it does not wait (10.7).
     """
-    flow = None
-    if repeat.flow_file is not None:
-        lists = lists_to_retry(handle, repeat.flow_file)
-        flow = load_flow(repeat.flow_file, read_list=lists)
+    flow = None if repeat.flow_file is None else new_flow(handle, repeat.flow_file, repeat.params)
     settings = handle.settings
     locate(settings.orchesjob, settings.environ)
     with handle.open() as store, closing(handle.lock_or_refuse()) as lock:
@@ -91,6 +88,20 @@ def reopened(handle: RunHandle, repeat: Repeat) -> Iterator[tuple[RunHandle, Flo
         flow = repeated_flow(run, flow, repeat)
         reopen(at_home, store, run, flow, repeat)
         yield at_home, store, lock
+
+
+def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> FlowSpec:
+    """Read the flow file with which a run goes on; `params` go before the values that it has.
+
+    Raises:
+        FlowFileError: It is no valid flow.
+    """
+    run = recorded_run(handle)
+    return load_flow(
+        flow_file,
+        read_list=lists_to_retry(run, flow_file),
+        params={**(run.params or {}), **params},
+    )
 
 
 def reopen(handle: RunHandle, store: FlowStore, run: Run, flow: FlowSpec, repeat: Repeat) -> None:

@@ -7,7 +7,8 @@ its lists, whatever the files say later. What the lines of a file are is up to `
 import glob
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,7 @@ MOST_NAMES = 10_000
 
 def lists_here(flow_file: str) -> ListReader:
     """Return what reads the lists of a flow file whose relative paths start here."""
-    return lambda origin, text: read_list(origin, text, flow_file, below=".")
+    return partial(read_list, flow_file=flow_file, below=".")
 
 
 def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
@@ -32,36 +33,38 @@ def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
     One that is recorded keeps the lists that it has, even where a file is gone.
     """
 
-    def read(origin: str, text: str) -> Sequence[str]:
+    def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
         if not patiently(handle.settings, handle.is_recorded):
-            return read_list(origin, text, flow_file, below=".")
-        run = recorded(handle)
+            return read_list(origin, text, params, flow_file, below=".")
+        run = recorded_run(handle)
         known = FlowSpec.from_json(run.definition).lists.get((origin, text))
         if known is not None:
             return known
-        return read_list(origin, text, flow_file, below=run.directory)
+        return read_list(origin, text, params, flow_file, below=run.directory)
 
     return read
 
 
-def lists_to_retry(handle: RunHandle, flow_file: str) -> ListReader:
+def lists_to_retry(run: Run, flow_file: str) -> ListReader:
     """Return what reads the lists of a flow file that a recorded run is to have from now on."""
-    return lambda origin, text: read_list(origin, text, flow_file, below=recorded(handle).directory)
+    return partial(read_list, flow_file=flow_file, below=run.directory)
 
 
-def recorded(handle: RunHandle) -> Run:
+def recorded_run(handle: RunHandle) -> Run:
     """Load the run."""
     with handle.open_readonly() as store:
         return handle.load(store)
 
 
-def read_list(origin: str, text: str, flow_file: str, below: str) -> Sequence[str]:
+def read_list(
+    origin: str, text: str, params: Mapping[str, str], flow_file: str, below: str
+) -> Sequence[str]:
     """Read a list of a flow file whose relative path starts at the directory `below`.
 
     Raises:
         ListError: It cannot be read, or has too many values.
     """
-    path = filled(text, {"FLOW_DIR": flow_dir_of(flow_file)})
+    path = filled(text, {**params, "FLOW_DIR": flow_dir_of(flow_file)})
     return read_lines(path, below) if origin == LINES else file_names(path, below)
 
 
