@@ -49,6 +49,7 @@ def test_forgotten_by_a_restart(flow: Flow, gate: Gate, fake_orchesjob: FakeOrch
     file = flow.write({"id": "a", "command": gate.command()})
     runner = flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
+    flow.await_true(lambda: fake_orchesjob.begun() == ["k:a:1"])
     runner.kill()
     (start,) = fake_orchesjob.calls()
     os.kill(start["pid"], signal.SIGKILL)

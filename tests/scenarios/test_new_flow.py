@@ -40,7 +40,9 @@ def completions(schema: Any, typed: str) -> dict[str, str]:
 def test_a_new_flow(flow: Flow) -> None:
     """The editor completes and underlines; the hook refuses errors and says how to fix them."""
     schema = flow.ask("schema")
-    record = schema["properties"]["steps"]["items"]
+    items = schema["properties"]["steps"]["items"]
+    assert set(completions(items["then"], "")) == {"foreach", "steps", "max_parallel"}
+    record = items["else"]
     assert list(completions(schema, "")) == list(schema["properties"])
     offered = completions(record, "retr")
     assert {"retries", "retry_delay_sec", "retry_backoff"} < set(offered)

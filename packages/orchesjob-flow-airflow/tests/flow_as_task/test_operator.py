@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import signal
@@ -285,11 +284,10 @@ def test_templates(host: "Host", tmp_path: Path) -> None:
 
 def test_parameters(host: "Host") -> None:
     """The values of the flow's parameters are templates, and recorded with the run (10.2)."""
-    flow = {"flow_id": "f", "params": {"DAY": {"enum": ["dag"]}}}
-    flow["steps"] = [{"id": "a", "command": ["test", "${{ DAY }}", "=", "dag"]}]
-    (host.folder / "flow.json").write_text(json.dumps(flow))
+    step = {"id": "a", "command": ["test", "${{ DAY }}", "=", "dag"]}
+    host.write(step, params={"DAY": {"enum": ["dag"]}})
     values = "{'DAY': '{{ dag.dag_id }}'}"
-    tasks = host.run(f"Flow(flow_file='flow.json', run_key='k', flow_params={values})")
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', flow_params={values})")
     assert outcome(tasks["flow"]) == ("success", 1)
     assert host.status("k")["params"] == {"DAY": "dag"}
 
