@@ -48,13 +48,12 @@ def find_killer(mutation: Mutation) -> str | None:
 
 
 def try_simulation(environ: dict[str, str]) -> str | None:
-    """Name the invariants that the simulation sees broken, each with the first seed."""
-    command = [sys.executable, "-m", "simulation", "--seeds", SEEDS, "--processes", "1"]
+    """Name the first invariant that the simulation sees broken, with the seed."""
+    options = ["--seeds", SEEDS, "--processes", "1", "--failures", "1"]
+    command = [sys.executable, "-m", "simulation", *options]
     printed = run(command, ROOT / "packages" / "orchesjob-flow" / "tests", environ)
-    broken: dict[str, str] = {}
-    for seed, name in re.findall(r"(?m)^seed (\d+) broke (\w+)", printed):
-        broken.setdefault(name, seed)
-    return ", ".join(f"{name} (seed {seed})" for name, seed in broken.items()) or None
+    broken = re.search(r"(?m)^seed (\d+) broke (\w+)", printed)
+    return None if broken is None else f"{broken[2]} (seed {broken[1]})"
 
 
 def try_tests(tests: str, environ: dict[str, str]) -> str | None:

@@ -10,9 +10,6 @@ from .history import tell
 from .seeds import regression_seeds, run_all, run_seed, store_in_memory
 from .storm import Storm
 
-SHOWN = 5
-
-
 def main() -> int:
     """Run what the command line asks for; return 1 if an invariant does not hold."""
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
@@ -21,12 +18,13 @@ def main() -> int:
     )
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--processes", type=int, default=2, help="in how many processes (2)")
+    parser.add_argument("--failures", type=int, default=5, help="how many end the search (5)")
     parser.add_argument("--seed", type=int, help="only this one, printing every event")
     options = parser.parse_args()
     if options.seed is not None:
         return run_one(options.seed)
     seeds = [*regression_seeds(), *range(options.first, options.first + options.seeds)]
-    return run_many(seeds, options.processes)
+    return run_many(seeds, options.processes, options.failures)
 
 
 def run_one(seed: int) -> int:
@@ -42,14 +40,14 @@ def run_one(seed: int) -> int:
     return 1 if failure else 0
 
 
-def run_many(seeds: list[int], processes: int) -> int:
-    """Run storms until a few have failed, and print those failures."""
+def run_many(seeds: list[int], processes: int, most: int) -> int:
+    """Run storms until so many have failed, and print those failures."""
     began, ran, failures = time.monotonic(), 0, 0
     for batch, failed in run_all(seeds, processes):
-        for failure in failed[: SHOWN - failures]:
+        for failure in failed[: most - failures]:
             print(failure, flush=True)
         ran, failures = ran + len(batch), failures + len(failed)
-        if failures >= SHOWN:
+        if failures >= most:
             break
     took = time.monotonic() - began
     print(f"{ran} seeds in {took:.0f} s ({ran / took:.0f} a second)", end=": ")
