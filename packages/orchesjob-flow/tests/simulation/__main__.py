@@ -10,6 +10,7 @@ from .history import tell
 from .seeds import regression_seeds, run_all, run_seed, store_in_memory
 from .storm import Storm
 
+
 def main() -> int:
     """Run what the command line asks for; return 1 if an invariant does not hold."""
     parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
