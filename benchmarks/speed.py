@@ -41,6 +41,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "depth": conditions.depth,
     "imports": reading.imports,
     "large-file": reading.large_file,
+    "copies": reading.copies,
 }
 
 

@@ -14,6 +14,7 @@ from measuring.figures import Figure, interleave, ratios, timed
 from measuring.workplace import Workplace, run, seconds
 
 STEPS = 2000
+COPIES = 5000
 
 
 def imports(place: Workplace) -> list[Figure]:
@@ -84,5 +85,33 @@ def large_file(place: Workplace) -> list[Figure]:
             f" and {median(taken['libyaml']):.2f} s in C (libyaml; {with_c:.1f}). libyaml's scanner"
             " takes the `!` of `when: !A && B` for a tag and then refuses the `&&`; it cannot be"
             " told otherwise",
+        )
+    ]
+
+
+def copies(place: Workplace) -> list[Figure]:
+    """Load a `foreach` with 10,000 expanded steps, of which half wait for the other half."""
+    values = ", ".join(f"v{number}" for number in range(COPIES - 1))
+    path = Path(
+        place.write(
+            "flow_id: benchmark\n"
+            "steps:\n"
+            "  - {id: first, command: [prepare]}\n"
+            f"  - foreach: {{VALUE: [{values}]}}\n"
+            "    steps:\n"
+            "      - {id: load, when: first, command: [load, '${{ VALUE }}']}\n"
+            "      - {id: check, when: load && !first.failed, command: [check, '${{ VALUE }}']}\n"
+            "  - {id: last, when: check, command: [tell]}\n"
+        )
+    )
+    expanded = len(load_flow(path).steps)
+    taken = interleave(place.rounds(6), {"ours": timed(lambda: load_flow(path))})
+    return [
+        Figure(
+            f"load of a flow with {expanded:,} steps after `foreach`",
+            taken["ours"],
+            2.0,
+            "s",
+            note=f"{COPIES - 1:,} copies of two steps, and one step that waits for all of them",
         )
     ]
