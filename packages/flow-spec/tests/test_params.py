@@ -104,6 +104,21 @@ def test_what_no_process_can_be_passed(value: str, flaw: str) -> None:
     assert any(one.startswith(flaw) for one in flaws({"DAY": "2026-05", "SHOP": value}))
 
 
+def test_one_mistake_hides_no_other() -> None:
+    """A default that is not allowed is reported beside whatever else is wrong (rule 2.7)."""
+    text = (
+        "flow_id: f\nparams:\n  A: {defalt: x}\n  B: {default: x, enum: [y]}\n"
+        "steps:\n  - {foreach: {C: {lines: d}}, steps: [{id: a, command: [x]}]}\n"
+    )
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(text)
+    assert [problem.path for problem in caught.value.problems] == [
+        "params.A.defalt",
+        "params.B",
+        "steps[0].foreach.C.lines",
+    ]
+
+
 def test_a_program_without_a_name() -> None:
     """A value may be empty, but not if it is the program (rule 10.2)."""
     text = "{flow_id: f, params: {P: {}}, steps: [{id: a, command: ['${{ P }}', '${{ P }}']}]}"

@@ -96,11 +96,16 @@ def flaw_of_param_name(name: str) -> str | None:
 class ParamRecord(Record):
     """What a parameter may be, but for its name, which is its key."""
 
-    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
-        if reading.problems:
-            return None
-        param = Param(str(path[-1]), **values)
+    def read(self, node: Node, path: Path, reading: Reading) -> Any:
+        """Return the parameter, whose default must be one of its own values."""
+        problems = len(reading.problems)
+        param = super().read(node, path, reading)
+        if len(reading.problems) > problems or not isinstance(node, Mapping):
+            return param
         return _checked(param, dict(node.texts()).get("default", node), path, reading)
+
+    def _made(self, values: dict[str, Any], _node: Mapping, path: Path, _reading: Reading) -> Any:
+        return Param(str(path[-1]), **values)
 
 
 _PARAM = ParamRecord(Param, "a parameter")
