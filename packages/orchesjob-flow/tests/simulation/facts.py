@@ -7,7 +7,7 @@ import attrs
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, Run, Step
+from flow_store import Attempt, Run, Step, StepStatus
 from orchesjob_client import Watch
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
@@ -145,9 +145,10 @@ def waits_for_place(run: RunState, step: RunStep) -> bool:
 
 
 def is_under_way(step: RunStep) -> bool:
-    """Whether a step has begun, or is about to, and has not ended."""
+    """Whether a step has begun, or is about to or kept from it, and has not ended."""
     is_ahead = step.queued or step.looking or step.row.has_begun
-    return is_ahead and not step.row.status.is_terminal
+    is_kept = step.row.status is StepStatus.DELAYED
+    return (is_ahead or is_kept) and not step.row.status.is_terminal
 
 
 @attrs.frozen(slots=False)

@@ -26,6 +26,7 @@ from orchesjob_flow.engine.events import (
     RunningAnswered,
     StartAnswered,
     StatusAnswered,
+    SurvivorsSeen,
 )
 from orchesjob_flow.runner.loop import Stop
 
@@ -76,13 +77,16 @@ class VirtualInbox:
         return self.calls[-1]
 
     def post(self, event: Event) -> None:
-        """Put an event in, perhaps twice: not one that plans the next call, or the next poll.
+        """Put an event in, perhaps twice: not one that plans the next call, poll or search.
 
         Two of these would go on side by side; the thread that makes a call answers once.
         """
         self.events.append(event)
+        plans_more = isinstance(event, CallUnanswered | RunningAnswered) or (
+            isinstance(event, SurvivorsSeen) and event.attempt is None
+        )
         twice = self.disorder is not None and self.disorder.random() < TWICE
-        if twice and not isinstance(event, CallUnanswered | RunningAnswered):
+        if twice and not plans_more:
             self.events.append(event)
 
     def get(self, timeout: float) -> Event | Stop:
