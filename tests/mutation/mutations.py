@@ -880,13 +880,6 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/commands/test_doctor_audit.py",
     ),
     Mutation(
-        "`prune` removes the files of a run that the store keeps",
-        f"{SHELL}/commands/prune.py",
-        "        if not patiently(settings, remove_it):\n            return None\n",
-        "        patiently(settings, remove_it)\n",
-        "tests/commands/test_prune.py -k meanwhile",
-    ),
-    Mutation(
         "`prune` removes the output of a run that was retried meanwhile",
         f"{SHELL}/commands/prune.py",
         "        if store.revision_of(run.run_key) != run.revision:\n            return None\n",
