@@ -92,6 +92,7 @@ def without_cgroups(flow: Flow) -> str:
     if tree is None:
         return flow.program
     if os.getuid() != 0:
+        # Only root can take the tree away; where there is none, this runs for everybody.
         pytest.skip("needs root to hide the tree of cgroups")
     inside = f'umount -l {shlex.quote(str(tree))} && exec {shlex.quote(flow.program)} "$@"'
     words = shlex.join(["unshare", "-m", "sh", "-c", inside, "sh"])

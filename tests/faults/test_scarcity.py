@@ -165,6 +165,7 @@ def lone_user(flow: Flow) -> list[str]:
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None or os.geteuid() != 0:
+        # As the user of the tests, the limit would meet whatever else that user runs.
         pytest.skip("needs root and setpriv to become a user who has no other processes")
     user = 2**31 + secrets.randbelow(2**20)
     os.chown(flow.folder, user, user)

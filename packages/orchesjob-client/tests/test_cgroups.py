@@ -36,6 +36,7 @@ def place() -> Path:
     try:
         return usable_cgroup_folder()
     except OSError as error:
+        # Whether there can be any is up to the machine; a job without one is tested everywhere.
         pytest.skip(f"no cgroups can be made here: {error}")
 
 
@@ -237,6 +238,8 @@ def test_where_there_can_be_none(key: str, tmp_path: Path) -> None:
     with suppress(OSError):
         folder = usable_cgroup_folder()
         if os.getuid() != 0:
+            # Who has cgroups and is not root cannot be without them; as root, and where there are
+            # none, this runs.
             pytest.skip("needs root to hide the tree of cgroups")
         tree = next(path for path in (folder, *folder.parents) if path.is_mount())
         words = ["unshare", "-m", "sh", "-c", 'umount -l "$0" && exec "$@"', str(tree), *words]
