@@ -5,6 +5,7 @@ No flow has them: reading gives every step what it lacks (rule 10.4). The fields
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -42,9 +43,14 @@ class StepRecord(Record):
 
     def fields(self) -> dict[str, Declaration]:
         """Return the fields of a step, and those that become its command."""
+        return self._fields
+
+    @cached_property
+    def _fields(self) -> dict[str, Declaration]:
+        """The fields, made once: every step of a file asks for them."""
         fields = {
             name: attrs.evolve(field, default=self.own_defaults.get(name, field.default))
-            for name, field in super().fields().items()
+            for name, field in Record.fields(self).items()
         }
         command = {"command": attrs.evolve(fields["command"], default=None)}
         return fields | command | {"script": SCRIPT, "shell": SHELL_OF_SCRIPT}
