@@ -387,6 +387,7 @@ MUTATIONS = (
         f"{ENGINE}/patience.py",
         "    if turn.now.mono >= until + SLACK_SEC:\n",
         "    if turn.now.mono < 0:\n",
+        "packages/orchesjob-flow/tests/engine/test_update.py -k stood_still",
     ),
     Mutation(
         "waiting for a place uses up patience",

@@ -12,6 +12,7 @@ from orchesjob_flow.engine import update
 from orchesjob_flow.engine.effects import (
     Effect,
     EndSurvivors,
+    GiveUp,
     LookForSurvivors,
     SetTimer,
     StartJob,
@@ -135,6 +136,18 @@ def test_when_the_time_of_a_call_begins(run: RunState) -> None:
     assert not update(run, CallBegan(FIRST), NOW._replace(mono=2000.0)).effects
     assert not update(run, TimerDue(Timer.OVERDUE, FIRST), NOW._replace(mono=1089.0)).effects
     assert update(run, TimerDue(Timer.OVERDUE, FIRST), NOW._replace(mono=1090.0)).effects
+
+
+def test_a_runner_that_stood_still(run: RunState) -> None:
+    """Who was stopped for longer than a call may take gives it its whole time anew (rule 5.7)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, CallBegan(FIRST), NOW)
+    overdue = TimerDue(Timer.OVERDUE, FIRST)
+    (timer,) = update(run, overdue, NOW._replace(mono=5000.0)).effects
+    assert isinstance(timer, SetTimer)
+    assert timer.at == 5000.0 + 15.0 + 10.0 + 5.0 + 60.0
+    (given_up,) = update(run, overdue, NOW._replace(mono=5090.0)).effects
+    assert isinstance(given_up, GiveUp)
 
 
 def test_a_start_that_has_begun_is_not_called_off(run: RunState) -> None:
