@@ -6,17 +6,25 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 from .mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = "3000"
-TIME_LIMIT_SEC = 900
+TIME_LIMIT_SEC = 600
+KILLED, SURVIVED = "killed by", "SURVIVED"
+GLANCE_SEC = 0.5  # between two looks whether somebody has interrupted it all
+
+interrupted = Event()
 
 
 def main() -> int:
@@ -25,13 +33,32 @@ def main() -> int:
     parser.add_argument("word", nargs="?", default="", help="only mutations whose name contains it")
     word = parser.parse_args().word
     chosen = [mutation for mutation in MUTATIONS if word in mutation.name]
-    survived = 0
+    weak = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for mutation, killer in zip(chosen, pool.map(find_killer, chosen), strict=True):
-            survived += killer is None
-            outcome = "SURVIVED" if killer is None else f"killed by {killer}"
-            print(f"{mutation.name}: {outcome}", flush=True)
+        try:
+            for mutation, outcome in zip(chosen, pool.map(try_mutation, chosen), strict=True):
+                print(f"{mutation.name}: {outcome}", flush=True)
+                if not outcome.startswith(KILLED):
+                    weak.append(f"{outcome}: {mutation.name}")
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise
+    survived = sum(line.startswith(SURVIVED) for line in weak)
+    print(f"{len(chosen)} mutants, {survived} survived", *weak, sep="\n")
     return 1 if survived else 0
+
+
+def try_mutation(mutation: Mutation) -> str:
+    """Make a mutant, twice if its tests notice nothing at first, and say what became of it.
+
+    A test that notices a mutant only at times is weak, which the end of the log tells as well. The
+    simulation repeats itself, and is not asked twice.
+    """
+    if killer := find_killer(mutation):
+        return f"{KILLED} {killer}"
+    if mutation.tests and (killer := find_killer(mutation)):
+        return f"BY CHANCE, at the second try, {KILLED} {killer}"
+    return SURVIVED
 
 
 def find_killer(mutation: Mutation) -> str | None:
@@ -44,7 +71,10 @@ def find_killer(mutation: Mutation) -> str | None:
         file.write_text(mutation.put_into(file.read_text(encoding="utf-8")), encoding="utf-8")
         path = os.pathsep.join(map(str, sorted(packages.glob("*/src"))))
         environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-        return try_tests(mutation.tests, environ) if mutation.tests else try_simulation(environ)
+        try:
+            return try_tests(mutation.tests, environ) if mutation.tests else try_simulation(environ)
+        except subprocess.TimeoutExpired:
+            return "its time limit"
 
 
 def try_simulation(environ: dict[str, str]) -> str | None:
@@ -65,17 +95,28 @@ def try_tests(tests: str, environ: dict[str, str]) -> str | None:
 
 
 def run(command: list[str], folder: Path, environ: dict[str, str]) -> str:
-    """Run a command and return what it prints."""
-    finished = subprocess.run(
-        command,
-        cwd=folder,
-        env=environ,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=TIME_LIMIT_SEC,
+    """Run a command and return what it prints; one that is cut off is ended with its group.
+
+    Raises:
+        TimeoutExpired: It took too long.
+        CancelledError: Somebody has interrupted it all.
+    """
+    process = subprocess.Popen(
+        command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, process_group=0
     )
-    return finished.stdout
+    end = time.monotonic() + TIME_LIMIT_SEC
+    try:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=GLANCE_SEC)[0]
+            if interrupted.is_set():
+                raise CancelledError
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(command, TIME_LIMIT_SEC)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
 
 
 if __name__ == "__main__":
