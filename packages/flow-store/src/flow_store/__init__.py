@@ -36,6 +36,7 @@ from flow_store.records import (
     Step,
 )
 from flow_store.reports import reported_job, was_found
+from flow_store.run_reader import RunToken
 from flow_store.statuses import AttemptStatus, FlowStatus, Outcome, StepStatus
 from flow_store.store import FlowStore
 
@@ -65,6 +66,7 @@ __all__ = [
     "RunHeader",
     "RunSummary",
     "RunTakenOver",
+    "RunToken",
     "Step",
     "StepStatus",
     "StoreBroken",

@@ -190,6 +190,7 @@ _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], An
 
 GUARD = Columns(RunGuard)
 RUN = Columns(Run, without=("steps", "attempts", "history", "queue"))
+RUN_STATE = Columns(Run, without=("definition", "steps", "attempts", "history", "queue"))
 SUMMARY = Columns(RunSummary, without=("steps", "queue"))
 HEADER = Columns(RunHeader)
 STEP = Columns(Step)

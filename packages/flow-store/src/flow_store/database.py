@@ -79,6 +79,7 @@ class Database:
             StoreUnavailable: It cannot be opened.
         """
         self.path = path
+        self.sees_changes = mode != "ro&immutable=1"
         # Read before connecting: if the file is replaced in between, `is_same_file` is False.
         self._identity = _identity(path)
         with self._translated():

@@ -5,15 +5,19 @@ What is recorded of them, and how a file is opened, is in `store`.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import NewType
 
 from flow_store import sql
 from flow_store.changes import RunGuard
-from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, STEP, SUMMARY
+from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, RUN_STATE, STEP, SUMMARY
 from flow_store.database import Database
 from flow_store.errors import StoreBroken
 from flow_store.groups import LAST, read_queue
 from flow_store.records import Attempt, CancelRequest, GroupPlace, Queue, Run, RunSummary
 from flow_store.statuses import FlowStatus, StepStatus
+
+RunToken = NewType("RunToken", tuple[object, ...])
+"""What a run looks like from outside: two that are equal are of the same run, unchanged."""
 
 
 class RunReader:
@@ -31,6 +35,21 @@ class RunReader:
         """Return how many changes were applied to the run, or None if it is not recorded."""
         guard = self._guard(run_key)
         return None if guard is None else guard.revision
+
+    def token_of(self, run_key: str) -> RunToken | None:
+        """Return a token that differs from the last one if anything of the run has changed.
+
+        That takes no reading of its steps: whatever changes one of them changes the revision. None
+        if the run is not recorded.
+        """
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(sql.SELECT_RUN_STATE, (run_key,))
+            if not found:
+                return None
+            with self._readable():
+                fields = RUN_STATE.fields(found[0])
+            queue = self._queue_before(run_key, fields["status"], fields["group"])
+        return RunToken((*found[0], queue))
 
     def load(self, run_key: str) -> Run | None:
         """Return the run as it is at one moment, or None if it is not recorded."""
@@ -123,6 +142,11 @@ class RunReader:
         """Return a number that differs from the last one if another connection has committed."""
         ((version,),) = self._database.query("PRAGMA data_version")
         return int(version)
+
+    @property
+    def sees_changes(self) -> bool:
+        """Whether what others commit from now on is seen; not where the file is read alone."""
+        return self._database.sees_changes
 
     def damage(self) -> tuple[str, ...]:
         """Check the whole file and return what is wrong with it, in SQLite's words."""

@@ -16,6 +16,7 @@ from flow_store.columns import (
     NEW_STEP,
     PAST_ATTEMPT,
     RUN,
+    RUN_STATE,
     STEP,
     STEP_RESET,
     STEP_STATE,
@@ -42,6 +43,7 @@ def _assigned(columns: Columns[Any]) -> str:
 
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
 SELECT_RUN = f"SELECT id, {_selected(RUN)} FROM runs WHERE run_key = ?"
+SELECT_RUN_STATE = f"SELECT {_selected(RUN_STATE)} FROM runs WHERE run_key = ?"
 SELECT_SUMMARIES = f"""
     SELECT id, {_selected(SUMMARY)} FROM runs WHERE {{conditions}} ORDER BY id DESC LIMIT ?
 """

@@ -75,6 +75,31 @@ def test_time_moves(paper: Paper, daily: Run) -> None:
     assert "00:00:11" in second
 
 
+def test_a_picture_is_not_composed_in_vain(paper: Paper, daily: Run) -> None:
+    """Between two seconds nothing is composed for a run that has not changed (rule 6.6)."""
+    moment, looks = float(int(daily.started_at)) + 70, 0
+
+    class Watched(Run):
+        """A run that counts how often somebody looks at its steps."""
+
+        def __getattribute__(self, name: str) -> object:
+            nonlocal looks
+            looks += name == "steps"
+            return super().__getattribute__(name)
+
+    run = Watched(*daily)
+    screen = Screen(paper.terminal, [], lambda: moment)
+    screen.show(Snapshot(run, Holder(1)))
+    before = looks
+    for _ in range(3):
+        moment += 0.25
+        screen.show(Snapshot(run, Holder(1)))
+        screen.refresh()
+    assert looks == before
+    screen.show(Snapshot(run, None))
+    assert looks > before
+
+
 def test_right_after_a_resize(paper: Paper, daily: Run) -> None:
     """Another size is another picture, which fits (rule 6.6)."""
     screen = Screen(paper.terminal, [])

@@ -7,8 +7,9 @@ from flow_spec import FlowSpec
 from flow_store import Run
 from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.home.step_files import Choice, files_of
+from orchesjob_flow.home.step_files import Choice, files_of, still_growing
 from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.step_lines import Printer
@@ -26,21 +27,30 @@ def logs(handle: RunHandle, choice: Choice, *, follow: bool) -> int:
         RunNotFound, UnknownStepError: There is no such run, or no such step in it.
         NoOutput: There is none of the step that was asked for.
     """
-    printer: Printer | None = None
-    while True:
-        with handle.open_readonly() as store:
-            run, attempts = handle.load(store), store.attempts(handle.run_key)
-        if printer is None:
-            led = prefixes(run, choice.step)
-            printer = Printer(led, choice.tail, terminal=stdout().stream.isatty())
-        is_last = not follow or run.status.is_terminal
-        printer.show(files_of(run, attempts, choice), last=is_last)
-        if is_last:
-            break
-        time.sleep(LOOK_SEC)
+    with Observer(handle) as observer:
+        run = observer.snapshot().run
+        led = prefixes(run, choice.step)
+        printer = Printer(led, choice.tail, terminal=stdout().stream.isatty())
+        while True:
+            attempts = observer.attempts()
+            files = files_of(run, attempts, choice)
+            printer.follow(files, still_growing(run, attempts, files))
+            if not follow or run.status.is_terminal:
+                break
+            run = show_until_news(observer, run, printer)
+        printer.show(last=True)
     if choice.step is not None and not printer.has_shown:
         raise NoOutput(choice.step, choice.attempt, why_not(run, choice))
     return DONE
+
+
+def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run:
+    """Show what is added to the files until something of the run has changed; return it then."""
+    while True:
+        printer.show()
+        time.sleep(LOOK_SEC)
+        if (now := observer.snapshot().run) is not run:
+            return now
 
 
 def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flow_store import GivenUp
 from orchesjob_flow import exit_codes
+from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import print_run
@@ -19,11 +20,6 @@ def wait(handle: RunHandle, timeout_sec: float | None) -> int:
 
     A run that no process advances may be resumed later, so it is waited for as well.
     """
-    run, runner = handle.snapshot()
-    if runner is None and not run.status.is_terminal and run.gave_up is None:
-        warn(
-            f"no process advances run {run.run_key!r} at present; `resume` or `start` continues it"
-        )
     told: set[GivenUp] = set()
 
     def tell(snapshot: Snapshot) -> None:
@@ -32,18 +28,25 @@ def wait(handle: RunHandle, timeout_sec: float | None) -> int:
             warn(described)
             told.update(filter(None, [snapshot.run.gave_up]))
 
-    await_end(handle, math.inf if timeout_sec is None else timeout_sec, tell)
-    snapshot = handle.snapshot()
+    with Observer(handle) as observer:
+        run, runner = observer.snapshot()
+        if runner is None and not run.status.is_terminal and run.gave_up is None:
+            warn(
+                f"no process advances run {run.run_key!r} at present; "
+                "`resume` or `start` continues it"
+            )
+        await_end(observer, math.inf if timeout_sec is None else timeout_sec, tell)
+        snapshot = observer.snapshot()
     print_run(*snapshot)
     return exit_codes.of_run(snapshot.run)
 
 
 def await_end(
-    handle: RunHandle, limit_sec: float, see: Callable[[Snapshot], None] = lambda _: None
+    observer: Observer, limit_sec: float, see: Callable[[Snapshot], None] = lambda _: None
 ) -> None:
     """Return when the run is terminal, or after `limit_sec`; `see` is called at each look."""
     end = time.monotonic() + limit_sec
-    while not (snapshot := handle.snapshot()).run.status.is_terminal:
+    while not (snapshot := observer.snapshot()).run.status.is_terminal:
         see(snapshot)
         left = end - time.monotonic()
         if left <= 0:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from flow_store import Run
 from orchesjob_flow import exit_codes
 from orchesjob_flow.commands.wait import await_end
+from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.screen import Screen
@@ -28,9 +29,9 @@ def watch(handle: RunHandle, *, interval_sec: float, mode: str | None, advance: 
 
 def watch_only(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
     """Show a run until it is terminal; only read."""
-    with view(screen=screen) as shown:
+    with Observer(handle) as observer, view(screen=screen) as shown:
         return show_until_end(
-            handle, shown, interval_sec, lambda seconds: await_end(handle, seconds)
+            observer, shown, interval_sec, lambda seconds: await_end(observer, seconds)
         )
 
 
@@ -45,13 +46,14 @@ def watch_and_advance(handle: RunHandle, interval_sec: float, *, screen: bool) -
     from orchesjob_flow.runner.assembly import runner_of
 
     with (
+        Observer(handle) as observer,
         handle.open() as store,
         closing(handle.lock_or_refuse()) as lock,
         view(screen=screen) as shown,
         runner_of(handle, store, lock) as runner,
     ):
         return show_until_end(
-            handle,
+            observer,
             shown,
             interval_sec,
             lambda seconds: runner.drive(until=time.monotonic() + seconds),
@@ -59,7 +61,7 @@ def watch_and_advance(handle: RunHandle, interval_sec: float, *, screen: bool) -
 
 
 def show_until_end(
-    handle: RunHandle,
+    observer: Observer,
     shown: "Screen | Tables",
     interval_sec: float,
     pass_time: Callable[[float], object],
@@ -69,7 +71,7 @@ def show_until_end(
     `pass_time` returns early if the run ends, which is looked at at once.
     """
     while True:
-        snapshot = handle.snapshot()
+        snapshot = observer.snapshot()
         shown.show(snapshot)
         if snapshot.run.status.is_terminal:
             return snapshot.run

@@ -3,7 +3,7 @@
 Only which: `views` reads the files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,3 +52,13 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
                 if isinstance(path := job.get(f"{stream}_file"), str):
                     files[Source(step.step_id, attempt.number, stream)] = Path(path)
     return files
+
+
+def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:
+    """Return those of the files whose attempts have not ended."""
+    under_way = {
+        (run.steps[attempt.position].step_id, attempt.number)
+        for attempt in attempts
+        if attempt.finished_at is None
+    }
+    return {source for source in files if (source.step_id, source.number) in under_way}

@@ -64,7 +64,8 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
         write=write_view_bytes,
         most_bytes=LAST_BYTES,
     )
-    printer.show(sources, last=True)
+    printer.follow(sources, growing=())
+    printer.show(last=True)
 
 
 def has_content(paths: Iterable[Path]) -> bool:

@@ -53,7 +53,8 @@ def _folds(run: Run, steps: Sequence[Step]) -> Iterator[Step | Fold]:
 
 def count_statuses(rows: Sequence[Step | Fold]) -> Counter[StepStatus]:
     """Return how many steps are in which status, those in folds too."""
-    counts: Counter[StepStatus] = Counter()
+    counts = Counter(row.status for row in rows if isinstance(row, Step))
     for row in rows:
-        counts.update(row.counts if isinstance(row, Fold) else [row.status])
+        if isinstance(row, Fold):
+            counts.update(row.counts)
     return counts

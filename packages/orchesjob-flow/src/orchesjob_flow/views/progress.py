@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
 from orchesjob_flow.errors import FlowError, Scarcity
+from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.views import terminal
@@ -39,7 +40,8 @@ def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> R
     lines on one that cannot draw, and is silent elsewhere. With `plain` and `auto`, the last lines
     that failed steps have printed follow.
     """
-    before = look(handle)
+    with Observer(handle) as observer:
+        before = look(observer)
     with view_of(mode, None if before is None else before.run) as view:
         if view is None:
             run = advance()
@@ -99,18 +101,19 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
     over = threading.Event()
     seen = before
 
-    def show() -> None:
+    def show(observer: Observer) -> None:
         nonlocal seen
         with suppress(MemoryError):  # the run needs it more
-            found = look(handle)
+            found = look(observer)
             if found is None or (found.run.status.is_terminal and seen and found.run == seen.run):
                 return
             seen = found
             view.show(found)
 
     def keep_showing() -> None:
-        while not over.wait(LOOK_SEC):
-            show()
+        with Observer(handle) as observer:
+            while not over.wait(LOOK_SEC):
+                show(observer)
 
     thread = threading.Thread(target=keep_showing, daemon=True)
     try:
@@ -124,13 +127,14 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
         over.set()
         if thread.ident is not None:
             thread.join()
-        show()
+        with Observer(handle) as observer:
+            show(observer)
 
 
-def look(handle: RunHandle) -> Snapshot | None:
+def look(observer: Observer) -> Snapshot | None:
     """Read the run if that is possible; if it is not, the command itself reports why."""
     try:
-        return handle.snapshot()
+        return observer.snapshot()
     except (FlowError, StoreError, OSError):
         return None
 
@@ -149,9 +153,13 @@ class Lines:
     def __init__(self, before: Run | None) -> None:
         """Leave out what had happened `before`."""
         self._known = set(() if before is None else transitions(before))
+        self._shown: Run | None = None
 
     def show(self, snapshot: Snapshot) -> None:
         """Print what has happened since."""
+        if snapshot.run is self._shown:
+            return
+        self._shown = snapshot.run
         found = transitions(snapshot.run)
         new = [transition for transition in found if transition not in self._known]
         for transition in sorted(new, key=lambda transition: transition.at):

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
+from flow_store import Run
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.views.table import fitted_table
 from orchesjob_flow.views.terminal import Terminal
@@ -37,6 +38,8 @@ class Screen:
         self._messages = messages
         self._drawn: tuple[str, os.terminal_size] | None = None
         self._shown: Snapshot | None = None
+        self._drawn_run: Run | None = None
+        self._drawn_for: tuple[object, ...] = ()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw a run over what was drawn before; one that has ended is drawn with all its steps."""
@@ -48,6 +51,12 @@ class Screen:
         if self._shown is None:
             return
         size = self._terminal.size()
+        run, runner = self._shown
+        seen = (runner, int(self._now()), size, len(self._messages))
+        # A run that has changed is another object; to compare all its steps would take long.
+        if run is self._drawn_run and seen == self._drawn_for:
+            return
+        self._drawn_run, self._drawn_for = run, seen
         if self._shown.run.status.is_terminal:
             lines = self._table(self._shown, size.columns, None)
             text = "".join(f"{cleared(line, size.columns)}\n" for line in lines)

@@ -3,7 +3,9 @@
 Which files are shown is decided elsewhere; reading them is the matter of `step_output`.
 """
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from pathlib import Path
 
 from orchesjob_flow.home.step_files import Source
@@ -12,6 +14,8 @@ from orchesjob_flow.views.streams import warn, write_bytes
 from orchesjob_flow.views.text import COLOUR, visible
 
 LONGEST_LINE = 1 << 16
+SETTLED_AT_A_LOOK = 100
+"""How many files of attempts that have ended are read at each look."""
 NO_COLOUR = "\x1b[0m"
 
 
@@ -39,26 +43,41 @@ class Printer:
         self._by_line = terminal or any(prefixes.values())
         self._write_bytes = write
         self._files: dict[Source, OutputFile] = {}
+        self._growing: list[Source] = []
+        self._ended: list[Source] = []
+        self._settled: deque[Source] = deque()
         self._begun: dict[Source, bytes] = {}
         self._gone: set[Source] = set()
 
-    def show(self, sources: Mapping[Source, Path], *, last: bool) -> None:
-        """Write what is new in the files that are known, and in these.
-
-        A line without an end is held back for the next time, unless this is the `last`.
-        """
+    def follow(self, sources: Mapping[Source, Path], growing: Collection[Source]) -> None:
+        """Show these files from now on too; of all of them, these are `growing`."""
         for source, path in sources.items():
             if source not in self._files:
                 self._files[source] = file = OutputFile(path)
+                self._growing.append(source)
                 if self._tail is not None:
                     left_out = file.skip_to_last(self._tail, self._most_bytes)
                     if left_out:
                         self._write(source, b"[%d bytes are left out]\n" % left_out)
         self._tail = None  # an attempt that begins later is shown from its beginning
-        for source, file in self._files.items():
-            self._show_file(source, file)
+        self._ended += [source for source in self._growing if source not in growing]
+        self._growing = [source for source in self._growing if source in growing]
+
+    def show(self, *, last: bool = False) -> None:
+        """Write what is new in the files.
+
+        A line without an end is held back for the next time, unless this is the `last`. What an
+        attempt has left running may add to its file long after it has ended: such files are read in
+        turn, some at each look, and all of them at the last.
+        """
+        some = list(islice(self._settled, SETTLED_AT_A_LOOK))
+        self._settled.rotate(-len(some))
+        for source in self._files if last else [*self._ended, *self._growing, *some]:
+            self._show_file(source, self._files[source])
             if last and source in self._begun:
                 self._write(source, b"\n")
+        self._settled += self._ended
+        self._ended = []
 
     def _show_file(self, source: Source, file: OutputFile) -> None:
         try:
