@@ -13,8 +13,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
 from support.orchesjob import FakeOrchesjob
-from support.processes import is_gone
-from support.steps import TRUE
+from support.processes import await_exit, is_gone
 
 HANG_ONCE = """\
 hang() { touch "$0.$1"; sleep 86400 & wait; }
@@ -98,18 +97,50 @@ def test_calls_that_always_hang(flow: Flow, fake_orchesjob: FakeOrchesjob) -> No
     assert Counter(fake_orchesjob.begun()) == Counter(f"{c}:{s}:1" for c in CALLS for s in "abc")
 
 
-def test_a_call_of_a_dead_runner_hangs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
-    """Nobody takes a run over while a start of its dead runner hangs; the error names it (5.7)."""
-    fake_orchesjob.script([{"call": "start", "nth": 1, "fault": "hang"}])
-    words = ("start", "--run-key=k", flow.write(TRUE))
-    runner = flow.spawn(*words)
-    flow.await_true(fake_orchesjob.calls)
+@LONG_IF_REAL
+def test_calls_of_a_dead_runner_hang(each_flow: Flow, gate: Gate, tmp_path: Path) -> None:
+    """The next runner ends them when their time is over, and leaves the job alone (rule 5.7)."""
+    each_flow.wrap_orchesjob(HANG_ONCE.replace("touch", "echo $$ >"))
+    log = tmp_path / "log"
+    steps = {
+        "before": ["sh", "-c", f"echo before >>{log}"],
+        "after": gate.command(f"echo after >>{log}"),
+    }
+    file = each_flow.write(
+        *({"id": id_, "command": words, "start_timeout_sec": 0} for id_, words in steps.items())
+    )
+    words = (*BRIEFLY, "start", "--run-key=k", file)
+    runner = each_flow.spawn(*words)
+    gate.await_arrival()
+    calls = [tmp_path / f"orchesjob-of-today.{id_}" for id_ in steps]
+    each_flow.await_true(lambda: all(call.exists() and call.read_text() for call in calls))
     runner.kill()
     runner.wait()
-    (call,) = fake_orchesjob.calls()
-    error = flow.refusal("--patience=0.2", *words)["error"]
+    runner = each_flow.spawn(*words)
+    for call in calls:
+        await_exit(int(call.read_text(encoding="ascii")))
+    gate.let_through()
+    stdout, stderr = runner.communicate()
+    assert {
+        (step["status"], step["attempt_no"], step["error"]) for step in json.loads(stdout)["steps"]
+    } == {("SUCCEEDED", 1, None)}
+    assert Counter(log.read_text(encoding="utf-8").split()) == Counter(steps.keys())
+    assert sum("did not answer in time, and is ended" in line for line in warnings(stderr)) == 2
+    assert each_flow.orchesjob.processes() == []
+
+
+def test_what_else_a_dead_runner_has_left(flow: Flow, gate: Gate, tmp_path: Path) -> None:
+    """Whoever holds the lock of a dead runner's calls and is none is named, not ended (rule 10)."""
+    left = tmp_path / "left"
+    leave = f"setsid sh -c 'echo $$ >{left}; exec sleep 600' &"
+    flow.wrap_orchesjob(f'case "$1" in start) {leave} esac')
+    file = flow.write({"id": "a", "command": gate.command()})
+    flow.abandon(file, gate)
+    gate.let_through()
+    flow.await_true(lambda: left.exists() and left.read_text())
+    pid = int(left.read_text(encoding="ascii"))
+    error = flow.refusal("--patience=0.2", "start", "--run-key=k", file)["error"]
     assert "is still under way" in error
-    assert f"end that process ({call['pid']})" in error
-    os.kill(call["pid"], signal.SIGKILL)
-    assert flow.ask(*words)["status"] == "SUCCEEDED"
-    assert fake_orchesjob.begun() == ["k:a:1"]
+    assert f"end that process ({pid})" in error
+    os.kill(pid, signal.SIGKILL)  # it is alive
+    assert flow.start("k", file)["status"] == "SUCCEEDED"

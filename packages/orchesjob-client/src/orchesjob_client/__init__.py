@@ -16,6 +16,7 @@ from orchesjob_client.errors import (
 from orchesjob_client.executable import locate
 from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.outcome import describe_failure, describe_loss, exit_code_of
+from orchesjob_client.processes.calls import RunningCall, read_call
 from orchesjob_client.processes.cgroups import discard_empty_cgroups, usable_cgroup_folder
 from orchesjob_client.processes.ending import end_processes
 from orchesjob_client.processes.finding import is_alive, marked_processes
@@ -56,6 +57,7 @@ __all__ = [
     "OrchesjobMissing",
     "Process",
     "ProcessesKeepAppearing",
+    "RunningCall",
     "Watch",
     "describe_failure",
     "describe_loss",
@@ -74,6 +76,7 @@ __all__ = [
     "marked_processes",
     "orchesjob_home",
     "own_cgroup",
+    "read_call",
     "unmarked",
     "usable_cgroup_folder",
 ]

@@ -16,6 +16,8 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 _EXITING = 0x4  # flags of the kernel
 _KERNEL_THREAD = 0x200000
 
+_NO_MARKS = WantedMarks("", ())
+
 
 class Entry(NamedTuple):
     """A living process in the table.
@@ -67,6 +69,28 @@ def read_started(pid: int, proc: Path = PROC) -> int | None:
     except (*_GONE, PermissionError):
         return None
     return None if stat.is_zombie else stat.started_ticks
+
+
+def read_all(proc: Path = PROC) -> list[Entry]:
+    """Return what can be read of all processes but this one, without their marks."""
+    found = (read_entry(pid, _NO_MARKS, proc) for pid in read_pids(proc))
+    return [one for one in found if isinstance(one, Entry)]
+
+
+def read_own(pid: int, proc: Path = PROC) -> tuple[Entry, list[str]] | None:
+    """Read a living process of this user, and the words of its command line, as one moment."""
+    try:
+        folder = os.open(f"{proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (*_GONE, PermissionError):
+        return None
+    try:
+        entry, words = _read_entry(pid, folder, _NO_MARKS), _read_words(folder)
+        is_own = os.fstat(folder).st_uid == os.geteuid()
+    except (*_GONE, PermissionError):
+        return None
+    finally:
+        os.close(folder)
+    return (entry, words) if isinstance(entry, Entry) and is_own else None
 
 
 def read_entry(pid: int, wanted: WantedMarks, proc: Path = PROC) -> Entry | Unread:
@@ -146,8 +170,12 @@ def _read_environment(folder: int) -> bytes | None:
 
 
 def _read_command(folder: int) -> str:
+    return " ".join(_read_words(folder))
+
+
+def _read_words(folder: int) -> list[str]:
     words = _read(folder, "cmdline").rstrip(b"\0").split(b"\0")
-    return b" ".join(words).decode("utf-8", errors="replace")
+    return [word.decode("utf-8", errors="replace") for word in words]
 
 
 def _read(folder: int, name: str) -> bytes:

@@ -141,14 +141,18 @@ def holder(path: Path) -> Holder | None:
 
 def processes_with(path: Path) -> list[int]:
     """Return the PIDs of the others who have a lock's file open, as far as the system tells us."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is another user's
-            for link in list((folder / "fd").iterdir()):
-                with suppress(OSError):  # it was closed
-                    if link.samefile(path):
-                        found.add(int(folder.name))
-    return sorted(found - {os.getpid()})
+    pids = (int(folder.name) for folder in Path("/proc").glob("[0-9]*"))
+    return sorted(pid for pid in pids if pid != os.getpid() and has_open(pid, path))
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Tell whether a process has a file open, as far as the system tells us."""
+    with suppress(OSError):  # it has ended, or is another user's
+        for link in list(Path(f"/proc/{pid}/fd").iterdir()):
+            with suppress(OSError):  # it was closed
+                if link.samefile(path):
+                    return True
+    return False
 
 
 def parse_signature(signature: bytes) -> int | None:

@@ -16,12 +16,12 @@ from orchesjob_client import CallLimits, OrchesjobClient, leave_cgroups, locate,
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.run import RunState
-from orchesjob_flow.errors import CallsInFlight
-from orchesjob_flow.home.locks import Lock, processes_with
+from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.places import Places, refuse_foreign
 from orchesjob_flow.home.run_directory import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
+from orchesjob_flow.runner.calls_lock import take_calls_lock
 from orchesjob_flow.runner.giving_up import giving_up_recorded
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
@@ -38,7 +38,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
         RunNotFound: There is no such run.
         OrchesjobMissing: There is no orchesjob (rule 6.2).
         GaveUp: What the runner needs of the machine is not to be had for so long.
-        CallsInFlight: A call of the last runner is under way for longer than the patience lasts.
+        CallsInFlight: Something of the last runner's calls is left, and cannot be ended.
         UnsafePlace: A lock of the flow home is not ours.
         OtherOrchesjobHome, UnusableOrchesjobHome: The run's jobs are elsewhere (rule 4.8).
     """
@@ -62,12 +62,13 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
                 built_in_names(flow_dir_of(run), handle)
             )
             state = RunState.load(flow, run, limits)
-            calls_lock = wait_out(handle, lambda: take_calls_lock(handle))
+            call_limits = limits_of_calls(limits)
+            calls_lock = wait_out(handle, lambda: take_calls_lock(handle, run, call_limits))
             held.enter_context(closing(calls_lock))
             if make_run_directory(handle.directory) and run.history and run.flow_dir is not None:
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
             performer = Performer(
-                OrchesjobClient(orchesjob, limits=limits_of_calls(limits)),
+                OrchesjobClient(orchesjob, limits=call_limits),
                 inbox.put,
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),
@@ -98,19 +99,6 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
 def limits_of_calls(limits: Limits) -> CallLimits:
     """End a call of any kind when it has hung for as long as the engine lets it (rule 5.7)."""
     return CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)
-
-
-def take_calls_lock(handle: RunHandle) -> Lock:
-    """Wait until no call of an earlier runner is under way, and take the lock that shows this.
-
-    Each start and abort of this runner inherits the lock, and so holds it even if we die.
-    """
-    patience_sec = handle.settings.patience_sec
-    calls_lock = Lock.take(handle.calls_lock_path, wait_sec=patience_sec)
-    if calls_lock is None:
-        pids = processes_with(handle.calls_lock_path)
-        raise CallsInFlight(handle.run_key, patience_sec, pids)
-    return calls_lock
 
 
 @contextmanager

@@ -1,0 +1,105 @@
+"""Calls of orchesjob whose caller has died: recognised, and ended as the caller would have done.
+
+A call that changes something is known by its words, which name the job: `start --run-key=KEY` or
+`abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's command, unless it is one
+that calls orchesjob about the very same job. That a process is a call of ours, and none that
+somebody makes by hand, takes another proof, such as a lock that it holds: that is the caller's.
+"""
+
+import os
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
+from orchesjob_client.processes import proc_table
+from orchesjob_client.processes.ending import end_processes
+from orchesjob_client.processes.finding import is_alive
+from orchesjob_client.processes.identity import Process
+
+
+class RunningCall(NamedTuple):
+    """A call of orchesjob that is under way.
+
+    Attributes:
+        name: What is called, such as `orchesjob start`.
+        process: The process of the call.
+        group: Its process group. Workers and jobs are in others.
+        limit_sec: How long it may take.
+    """
+
+    name: str
+    process: Process
+    group: int
+    limit_sec: float
+
+    def __str__(self) -> str:
+        """Name the call in a message."""
+        return f"`{self.name}` (process {self.process.pid})"
+
+    def must_end_by(self, seen_at: float) -> float:
+        """Return when its time is over, on the monotonic clock, if it was first seen at `seen_at`.
+
+        It counts from its beginning. On a machine that has slept, the kernel puts that later than
+        the clock shows; then it counts from when it was seen at the latest.
+        """
+        began_at = self.process.started_ticks / os.sysconf("SC_CLK_TCK")
+        return min(began_at, seen_at) + self.limit_sec
+
+    def end(self) -> bool:
+        """Kill it and its group; tell whether all of that is gone."""
+        members = [
+            Process(entry.pid, entry.started_ticks, entry.command, self.process.value)
+            for entry in proc_table.read_all()
+            if entry.group == self.group
+        ]
+        # Its group is nobody else's if it lived until now, and so is what was found in there.
+        return not is_alive(self.process) or not end_processes(members, grace_sec=0)
+
+
+class _Kind(NamedTuple):
+    verb: str
+    about: str
+    waits: str
+    default_wait_sec: float
+
+
+_START = _Kind("start", "--run-key=", "--start-timeout=", DEFAULT_START_TIMEOUT_SEC)
+_ABORT = _Kind("abort", "--job-id=", "--grace-seconds=", DEFAULT_GRACE_SEC)
+
+
+def read_call(
+    pid: int, *, job_keys: Collection[str], job_ids: Collection[str], limits: CallLimits
+) -> RunningCall | None:
+    """Return the call that a process of ours makes to start or to abort one of these jobs."""
+    found = proc_table.read_own(pid)
+    if found is None:
+        return None
+    entry, words = found
+    for kind, jobs, limit_sec in (
+        (_START, job_keys, limits.start_sec),
+        (_ABORT, job_ids, limits.abort_sec),
+    ):
+        options = _options(words, kind, jobs)
+        if options is not None:
+            process = Process(pid, entry.started_ticks, " ".join(words), "")
+            most_sec = limit_sec + max(0.0, _wait_sec(options, kind))
+            return RunningCall(f"orchesjob {kind.verb}", process, entry.group, most_sec)
+    return None
+
+
+def _options(words: Sequence[str], kind: _Kind, jobs: Collection[str]) -> Sequence[str] | None:
+    """Return the options that follow a verb and one of these jobs; None if they are not there."""
+    told = {f"{kind.about}{job}" for job in jobs}
+    for place, word in enumerate(words[1:], 1):
+        if word in told and words[place - 1] == kind.verb:
+            options = words[place + 1 :]
+            return options[: options.index("--")] if "--" in options else options
+    return None
+
+
+def _wait_sec(options: Sequence[str], kind: _Kind) -> float:
+    """Return for how long a call waits by its own options."""
+    for option in options:
+        if option.startswith(kind.waits):
+            return float(option.removeprefix(kind.waits))
+    return kind.default_wait_sec
