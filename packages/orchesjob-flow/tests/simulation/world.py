@@ -100,6 +100,8 @@ class World:
         self._lock_path = path.with_name(f"{run_key}.lock")
         self._locks: list[Lock] = []
         self._reader = FlowStore.open(path)
+        self._read: tuple[int, Run] | None = None
+        """The run that was read last, and the version of the data that it was read from."""
         self.inbox = VirtualInbox(self.machine, lambda: None)
         """That of the runner that was made last."""
         self.calls = Calls(self.jobs, self.key_of, lambda: self.limits.call_sec)
@@ -162,6 +164,7 @@ class World:
         request = self._reader.request_cancel(
             self.run_key, requested_at=self.machine.wall, grace_sec=grace_sec, now=now
         )
+        self._read = None  # a version tells only what other connections have committed
         if self.attempts_at_cancel is None and request is not None:
             self.attempts_at_cancel = frozenset(self.recorded)
         if self.attempts_at_now is None and request is not None and request.now_at is not None:
@@ -277,10 +280,13 @@ class World:
         return self.machine.mono < self.store_locked_until
 
     def run(self) -> Run:
-        """Read the run as any other process does."""
-        run = self._reader.load(self.run_key)
-        assert run is not None
-        return run
+        """Read the run as any other process does, anew if somebody has committed meanwhile."""
+        version = self._reader.data_version()
+        if self._read is None or self._read[0] != version:
+            run = self._reader.load(self.run_key)
+            assert run is not None
+            self._read = version, run
+        return self._read[1]
 
     def step(self, step_id: str) -> Step:
         """Read a step."""
