@@ -68,6 +68,16 @@ def flow(fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> Iterator[Flow]:
         yield flow
 
 
+@pytest.fixture(scope="module")
+def shared_flow(fake_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+    """The command on a fake orchesjob, with runs that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("shared")
+    fake = FakeOrchesjob(fake_executable, folder)
+    with closing(Flow(fake, folder)) as flow:
+        yield flow
+    fake.end_all()
+
+
 @pytest.fixture
 def real_flow(real_orchesjob: Orchesjob, tmp_path: Path) -> Iterator[Flow]:
     """The command on the real orchesjob."""

@@ -23,15 +23,15 @@ def complete(flow: Flow, *words: str) -> list[str]:
     return [line.partition(",")[2] for line in answer.stdout.splitlines() if line]
 
 
-@pytest.fixture
-def two(flow: Flow) -> Flow:
-    """Two runs, of which `nightly-2` is the newer."""
-    file = flow.write(
+@pytest.fixture(scope="module")
+def two(shared_flow: Flow) -> Flow:
+    """Two runs, of which `nightly-2` is the newer. Tests only read them."""
+    file = shared_flow.write(
         {"id": "load", "command": ["true"]}, {"id": "look", "command": ["true"], "when": "!load"}
     )
-    flow.start("nightly-1", file)
-    flow.start("nightly-2", file)
-    return flow
+    shared_flow.start("nightly-1", file)
+    shared_flow.start("nightly-2", file)
+    return shared_flow
 
 
 def test_commands_and_options(flow: Flow) -> None:

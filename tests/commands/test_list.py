@@ -13,13 +13,13 @@ from support.steps import TRUE
 FALSE = {"id": "b", "command": ["false"]}
 
 
-@pytest.fixture
-def some(flow: Flow) -> Flow:
-    """Runs of two flows: `one` succeeded, `two` and then `three` failed."""
-    flow.start("one", flow.write(TRUE))
-    flow.start("two", flow.write(TRUE, FALSE), code=1)
-    flow.start("three", flow.write(FALSE, flow_id="g"), code=1)
-    return flow
+@pytest.fixture(scope="module")
+def some(shared_flow: Flow) -> Flow:
+    """Runs of two flows: `one` succeeded, `two` and then `three` failed. Tests only read them."""
+    shared_flow.start("one", shared_flow.write(TRUE))
+    shared_flow.start("two", shared_flow.write(TRUE, FALSE), code=1)
+    shared_flow.start("three", shared_flow.write(FALSE, flow_id="g"), code=1)
+    return shared_flow
 
 
 def test_newest_first(some: Flow) -> None:
