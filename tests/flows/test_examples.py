@@ -111,14 +111,15 @@ def test_every_example_is_known() -> None:
     assert scripts == {"dashboard.py", "hello_step.py", "hello_step_maybe_fail.py"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_outcomes(each_flow: Flow, name: str) -> None:
+def test_outcomes(real_flow: Flow, name: str) -> None:
     """Each example ends as it says, step by step."""
-    shutil.copytree(EXAMPLES, each_flow.folder / "examples")
-    each_flow.environ["HELLO_FOR_SEC"] = "0"
+    shutil.copytree(EXAMPLES, real_flow.folder / "examples")
+    real_flow.environ["HELLO_FOR_SEC"] = "0"
     code = int(NG in OUTCOMES[name].values())
     words = ("start", "--run-key=k", *PARAMS.get(name, []))
-    run = each_flow.ask(*words, f"examples/{name}", code=code)
+    run = real_flow.ask(*words, f"examples/{name}", code=code)
     assert outcomes(run) == OUTCOMES[name]
     assert run["status"] == [OK, NG][code]
 
