@@ -36,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "per-step": consumption.per_step,
     "growth": consumption.growth,
     "idling": consumption.idling,
+    "watching": consumption.watching,
     "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,

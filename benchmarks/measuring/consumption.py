@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from measuring import flows
@@ -17,6 +17,7 @@ from measuring.workplace import NEAR_FREE, OWN_USAGE, Workplace, run
 
 FEW, MANY = 200, 1600
 SLEEPERS = 12
+WATCHED = 5000
 
 
 def of_one_run(place: Workplace, flow: str) -> dict[str, float]:
@@ -136,6 +137,51 @@ def idling(place: Workplace) -> list[Figure]:
             note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s",
         )
     ]
+
+
+def watching(place: Workplace) -> list[Figure]:
+    """Measure the processor time of whoever looks at a large run while one of its steps sleeps."""
+    window_sec = 5 if place.quick else 20
+    flow = place.write(f"max_parallel: 1\n{flows.independent(WATCHED, '[sleep, "600"]')}")
+    watchers = {
+        "wait": ["wait"],
+        "watch on a terminal": ["watch", "--mode=screen"],
+        "logs -f": ["logs", "-f"],
+    }
+    with place.home() as environment:
+        run([place.flow, "start", "--run-key=run", "-d", flow], environment)
+        try:
+            return [
+                Figure(
+                    f"CPU of {name} beside a run of {WATCHED:,} steps that sleeps",
+                    [used_by_watcher(place, words, environment, window_sec) / window_sec * 100],
+                    1.0,
+                    unit=" %",
+                    note=f"of one core, in {window_sec} s",
+                )
+                for name, words in watchers.items()
+            ]
+        finally:
+            run([place.flow, "cancel", "--run-key=run", "--grace-seconds=0"], environment)
+
+
+def used_by_watcher(
+    place: Workplace, words: list[str], environment: Mapping[str, str], window_sec: float
+) -> float:
+    """Start a program that looks at the run; return the seconds it uses once it has started."""
+    watcher = subprocess.Popen(
+        [place.flow, *words, "--run-key=run"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        time.sleep(3)
+        before = cpu_of(watcher.pid)
+        time.sleep(window_sec)
+        return cpu_of(watcher.pid) - before
+    finally:
+        watcher.kill()
+        watcher.wait()
 
 
 def cpu_of(pid: int) -> float:
