@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from measuring import anatomy, conditions, consumption, latency, reading
+from measuring import anatomy, conditions, consumption, history, latency, reading
 from measuring.figures import Figure
 from measuring.workplace import Workplace, compile_packages, seconds
 from tabulate import tabulate
@@ -37,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "growth": consumption.growth,
     "idling": consumption.idling,
     "watching": consumption.watching,
+    "pruning": history.pruning,
     "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,

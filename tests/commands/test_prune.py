@@ -13,12 +13,6 @@ from support.orchesjob import FakeOrchesjob
 from support.steps import TRUE
 
 DAY = 86400
-AFTER_A_REMOVAL = """
-    CREATE TRIGGER meanwhile AFTER DELETE ON runs
-        BEGIN UPDATE runs SET {} WHERE run_key = 'first'; END
-"""
-REOPENED = "status = 'RUNNING', finished_at = NULL, revision = revision + 1"
-ENDED_AGAIN = "status = 'FAILED', revision = revision + 3"
 
 
 def make_older(flow: Flow, key: str, days: float) -> None:
@@ -236,23 +230,3 @@ def test_no_database(flow: Flow) -> None:
     flow.home.mkdir(mode=0o700)
     assert flow.ask("prune", "--older-than=1d") == {"dry_run": False, "removed": []}
     assert not list(flow.home.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("change", "status"), [(REOPENED, "RUNNING"), (ENDED_AGAIN, "FAILED")], ids=["open", "ended"]
-)
-@pytest.mark.parametrize("words", [[], ["--keep-output"]])
-def test_taken_up_again_meanwhile(flow: Flow, words: list[str], change: str, status: str) -> None:
-    """A run that somebody retries before its turn comes keeps everything, locks included.
-
-    That is so too if it has ended again by then.
-    """
-    flow.start("first", flow.write(TRUE))
-    flow.start("second", "flow.json")
-    with flow.open_database() as database:
-        database.execute(AFTER_A_REMOVAL.format(change))
-    assert run_keys(flow.ask("prune", "--older-than=0s", *words), "removed") == ["second"]
-    assert flow.status("first")["status"] == status
-    assert flow.orchesjob.status("first:a:1")["status"] == "SUCCEEDED"
-    left = {path.name for path in flow.home.glob("locks/*") if path.suffix != ".place"}
-    assert left == {"first.lock", "first.calls", "calls.line"}

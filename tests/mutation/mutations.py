@@ -882,17 +882,18 @@ MUTATIONS = (
     ),
     Mutation(
         "`prune` removes the output of a run that was retried meanwhile",
-        f"{SHELL}/commands/prune.py",
-        "        if store.revision_of(run.run_key) != run.revision:\n            return None\n",
+        f"{SHELL}/commands/removal.py",
+        "                if self.store.revision_of(run.run_key) != run.revision:\n"
+        "                    continue\n",
         "",
-        "tests/commands/test_prune.py -k meanwhile",
+        "packages/orchesjob-flow/tests/commands/test_removal.py -k meanwhile",
     ),
     Mutation(
         "`prune` forgets a run whose output is left",
-        f"{SHELL}/commands/prune.py",
-        "                kept[run.run_key] = str(error)\n",
-        "                kept[run.run_key] = str(error)\n"
-        "                remove(store, run, ended_by, settings, None)\n",
+        f"{SHELL}/commands/removal.py",
+        "                    kept[run.run_key] = str(error)\n",
+        "                    kept[run.run_key] = str(error)\n"
+        "                    emptied[run.run_key] = Output()\n",
         "tests/commands/test_prune.py -k orchesjob_fails",
     ),
     Mutation(
@@ -903,10 +904,24 @@ MUTATIONS = (
         "tests/commands/test_prune.py -k keep_output",
     ),
     Mutation(
+        "`prune` overlooks the files of a run",
+        f"{SHELL}/commands/removal.py",
+        "has_output or encode_run_key(run.run_key) in with_files",
+        "has_output",
+        "packages/orchesjob-flow/tests/commands/test_removal.py -k many",
+    ),
+    Mutation(
+        "`prune` keeps the space that runs took",
+        f"{STORE}/schema.py",
+        "PRAGMA auto_vacuum = INCREMENTAL",
+        "PRAGMA auto_vacuum = NONE",
+        "packages/flow-store/tests/test_removing.py -k space",
+    ),
+    Mutation(
         "`prune` removes a run that was retried and has ended again",
         f"{STORE}/sql.py",
-        "          AND revision = ? AND finished_at <= ?\n",
-        "          AND ? >= 0 AND ? > 0\n",
+        "          AND (run_key, revision) IN (SELECT key, value FROM json_each(?1))\n",
+        "          AND run_key IN (SELECT key FROM json_each(?1))\n",
         "packages/flow-store/tests/test_removing.py",
     ),
     Mutation(
@@ -1549,14 +1564,14 @@ MUTATIONS = (
     ),
     Mutation(
         "`prune` forgets a run whose directory is left",
-        f"{SHELL}/commands/prune.py",
+        f"{SHELL}/commands/removal.py",
         "        remove_run_directory(handle.directory)\n",
         "        with suppress(OSError):\n            remove_run_directory(handle.directory)\n",
         "tests/flows/test_names.py -k is_not_the_directory",
     ),
     Mutation(
         "`prune` leaves the directory of a run",
-        f"{SHELL}/commands/prune.py",
+        f"{SHELL}/commands/removal.py",
         "        remove_run_directory(handle.directory)\n",
         "",
         "tests/flows/test_names.py -k prune",

@@ -143,7 +143,7 @@ def test_places_after_the_last_has_gone(three: FlowStore) -> None:
     """A place is behind all that have not ended, whatever was removed."""
     begin(three, "c", "a", "b")
     end(three, "c")
-    assert three.remove("c", revision=2, finished_by=9.0)
+    assert three.remove({"c": 2}, finished_by=9.0)
     three.create(
         run_key="d",
         flow_id="f",

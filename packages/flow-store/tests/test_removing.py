@@ -1,10 +1,20 @@
-"""A run is removed as it was chosen, or not at all (rule 9.10)."""
+"""Runs are chosen by when they ended, and removed as they were chosen or not at all (9.10)."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from flow_store import Changes, FlowStatus, FlowStore, Reopening, RunHeader
+from flow_store import (
+    Attempt,
+    Changes,
+    EndedRun,
+    FlowStatus,
+    FlowStore,
+    Reopening,
+    RunHeader,
+    StoreUnavailable,
+)
 
 
 @pytest.fixture
@@ -23,15 +33,15 @@ def keys(store: FlowStore) -> list[str]:
 
 def test_removed(ended: FlowStore) -> None:
     """A run that has ended by the given time and has not changed is removed, and no other."""
-    assert ended.remove("k", revision=1, finished_by=400.0)
+    assert ended.remove({"k": 1, "other": 0, "nobody": 1}, finished_by=400.0) == {"k"}
     assert keys(ended) == ["other"]
-    assert not ended.remove("k", revision=1, finished_by=400.0)
+    assert not ended.remove({"k": 1}, finished_by=400.0)
 
 
 @pytest.mark.parametrize(("revision", "finished_by"), [(0, 500.0), (2, 500.0), (1, 399.9)])
 def test_another_than_was_chosen(ended: FlowStore, revision: int, finished_by: float) -> None:
     """A run that has changed, or has ended later, stays."""
-    assert not ended.remove("k", revision=revision, finished_by=finished_by)
+    assert not ended.remove({"k": revision}, finished_by=finished_by)
     assert keys(ended) == ["other", "k"]
 
 
@@ -39,7 +49,75 @@ def test_retried_and_ended_again(ended: FlowStore) -> None:
     """A run that was retried stays while it runs, and when it has ended at the very same time."""
     (_, chosen) = ended.runs()
     ended.reopen("k", Reopening("{}", {0: 2}), revision=1)
-    assert not ended.remove("k", revision=2, finished_by=500.0)
+    assert not ended.remove({"k": 2}, finished_by=500.0)
     ended.apply("k", Changes(RunHeader(FlowStatus.SUCCEEDED, None, 400.0)), revision=2)
-    assert not ended.remove("k", revision=chosen.revision, finished_by=400.0)
+    assert not ended.remove({"k": chosen.revision}, finished_by=400.0)
     assert keys(ended) == ["other", "k"]
+
+
+@pytest.fixture
+def many(store: FlowStore, create: Callable[..., bool]) -> FlowStore:
+    """Runs of two flows, each with a name that says when it ended, in the order of their names."""
+    for number in range(1, 7):
+        key, flow_id = f"k{number}", "odd" if number % 2 else "even"
+        create(store, key, flow_id=flow_id)
+        ended = RunHeader(FlowStatus.SUCCEEDED, None, float(number))
+        if number < 6:
+            store.apply(key, Changes(ended), revision=0)
+    return store
+
+
+def chosen(store: FlowStore, **choice: object) -> list[str]:
+    """Return the keys of the runs that are chosen so."""
+    runs = store.ended_runs(**{"finished_by": 9.0, **choice})  # type: ignore[arg-type]
+    return [run.run_key for run in runs]
+
+
+def test_choice(many: FlowStore) -> None:
+    """What ended in time is chosen, the newest first, but for the newest of each flow."""
+    assert chosen(many) == ["k5", "k4", "k3", "k2", "k1"]
+    assert chosen(many, finished_by=3.0) == ["k3", "k2", "k1"]
+    assert chosen(many, flow_id="even") == ["k4", "k2"]
+    assert chosen(many, keep=1) == ["k4", "k3", "k2", "k1"]
+    assert chosen(many, keep=2) == ["k2", "k1"]
+    assert chosen(many, keep=2, flow_id="odd") == ["k1"]
+    assert chosen(many, keep=3) == []
+
+
+def test_what_is_chosen(ended: FlowStore, attempt: Attempt) -> None:
+    """Of a run that is chosen it is known whether orchesjob has had jobs of it."""
+    expected = EndedRun("k", "daily import", FlowStatus.FAILED, 400.0, 1, False)
+    assert ended.ended_runs(finished_by=400.0) == (expected,)
+    ended.reopen("k", Reopening("{}", {0: 2}), revision=1)
+    job = attempt._replace(job_id="j", job="{}")
+    changes = Changes(RunHeader(FlowStatus.FAILED, None, 500.0), attempts={(0, 1): job})
+    ended.apply("k", changes, revision=2)
+    (found,) = ended.ended_runs(finished_by=500.0)
+    assert found.has_jobs
+
+
+def test_space_is_given_back(store: FlowStore, create: Callable[..., bool], path: Path) -> None:
+    """The file is as small again as before, step by step, and the log stays small meanwhile."""
+    store.checkpoint()
+    before = path.stat().st_size
+    for number in range(60):
+        create(store, f"k{number}", definition="x" * 500_000)
+        end = RunHeader(FlowStatus.SUCCEEDED, None, 1.0)
+        store.apply(f"k{number}", Changes(end), revision=0)
+        store.checkpoint()
+    assert path.stat().st_size > 30_000_000
+    store.remove({f"k{number}": 1 for number in range(60)}, finished_by=1.0)
+    steps = 0
+    while store.give_back_space():
+        steps += 1
+        assert Path(f"{path}-wal").stat().st_size == 0
+    assert steps > 1
+    assert path.stat().st_size <= before + 8 * 4096
+
+
+def test_space_in_a_file_that_is_in_use(run_store: FlowStore, path: Path) -> None:
+    """Where another process writes, the space is left to the next time."""
+    with FlowStore.open(path) as other, other._database.transaction("IMMEDIATE"):
+        with pytest.raises(StoreUnavailable):
+            run_store.remove({"k": 0}, finished_by=1.0)
+        assert not run_store.give_back_space()

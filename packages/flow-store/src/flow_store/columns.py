@@ -17,6 +17,7 @@ from flow_store.changes import RunGuard, RunHeader
 from flow_store.errors import Unstorable
 from flow_store.records import (
     Attempt,
+    EndedRun,
     ForeignText,
     GivenUp,
     NamedTexts,
@@ -191,6 +192,7 @@ _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], An
 GUARD = Columns(RunGuard)
 RUN = Columns(Run, without=("steps", "attempts", "history", "queue"))
 RUN_STATE = Columns(Run, without=("definition", "steps", "attempts", "history", "queue"))
+ENDED = Columns(EndedRun)
 SUMMARY = Columns(RunSummary, without=("steps", "queue"))
 HEADER = Columns(RunHeader)
 STEP = Columns(Step)

@@ -144,6 +144,16 @@ class Database:
         finally:
             self.query(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SEC * 1000:.0f}")
 
+    def release_pages(self, most: int) -> bool:
+        """Cut so many unused pages off the file; False if there are none, or if it keeps them."""
+        before = self._unused_pages()
+        self.query(f"PRAGMA incremental_vacuum({most})")
+        return self._unused_pages() < before
+
+    def _unused_pages(self) -> int:
+        ((count,),) = self.query("PRAGMA freelist_count")
+        return int(count)
+
     def is_same_file(self) -> bool:
         """Whether the path still names the file that was opened."""
         try:

@@ -204,6 +204,17 @@ class Run(NamedTuple):
     params: NamedTexts | None = None
 
 
+class EndedRun(NamedTuple):
+    """A run that may be removed; `has_jobs` says whether orchesjob has had jobs of it."""
+
+    run_key: str
+    flow_id: str
+    status: FlowStatus
+    finished_at: float
+    revision: int
+    has_jobs: bool
+
+
 class RunSummary(NamedTuple):
     """A run in a list of runs; `steps` counts its steps by status, without those that count 0."""
 

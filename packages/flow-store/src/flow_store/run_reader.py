@@ -9,11 +9,11 @@ from typing import NewType
 
 from flow_store import sql
 from flow_store.changes import RunGuard
-from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, RUN_STATE, STEP, SUMMARY
+from flow_store.columns import ATTEMPT, ENDED, GUARD, PAST_ATTEMPT, RUN, RUN_STATE, STEP, SUMMARY
 from flow_store.database import Database
 from flow_store.errors import StoreBroken
 from flow_store.groups import LAST, read_queue
-from flow_store.records import Attempt, CancelRequest, GroupPlace, Queue, Run, RunSummary
+from flow_store.records import Attempt, CancelRequest, EndedRun, GroupPlace, Queue, Run, RunSummary
 from flow_store.statuses import FlowStatus, StepStatus
 
 RunToken = NewType("RunToken", tuple[object, ...])
@@ -110,6 +110,17 @@ class RunReader:
                 run._replace(queue=self._queue_before(run.run_key, run.status, run.group))
                 for run in records
             )
+
+    def ended_runs(
+        self, *, finished_by: float, keep: int = 0, flow_id: str | None = None
+    ) -> tuple[EndedRun, ...]:
+        """Return the runs that had ended by this time, the newest first (rule 9.10).
+
+        The newest `keep` of each flow are left out. If given, `flow_id` selects the runs.
+        """
+        found = self._database.query(sql.SELECT_ENDED, (flow_id, finished_by, keep))
+        with self._readable():
+            return tuple(map(ENDED.record, found))
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:
         """Return all attempts of the run by position and number; none if it is unknown."""

@@ -130,6 +130,7 @@ def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
     """
     version = recognise(database, latest=len(migrations))
     if version == 0:
+        database.query("PRAGMA auto_vacuum = INCREMENTAL")  # nothing else lets a file shrink again
         _switch_to_wal(database)
     for target, script in enumerate(migrations[version:], start=version + 1):
         with database.transaction("IMMEDIATE"):

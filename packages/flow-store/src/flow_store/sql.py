@@ -11,6 +11,7 @@ from typing import Any
 from flow_store.columns import (
     ATTEMPT,
     ATTEMPT_STATE,
+    ENDED,
     GUARD,
     HEADER,
     NEW_STEP,
@@ -140,8 +141,22 @@ RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND pos
 RECORD_ORCHESJOB_HOME = """
     UPDATE runs SET orchesjob_home = ? WHERE run_key = ? AND orchesjob_home IS NULL
 """
-REMOVE_RUN = """
+SELECT_ENDED = f"""
+    SELECT {_selected(ENDED)} FROM (
+        SELECT *,
+            row_number() OVER (PARTITION BY flow_id ORDER BY id DESC) AS newer,
+            EXISTS (
+                SELECT 1 FROM attempts WHERE run_id = runs.id AND job_id IS NOT NULL
+            ) AS has_jobs
+        FROM runs WHERE ?1 IS NULL OR flow_id = ?1
+    )
+    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?2 AND newer > ?3
+    ORDER BY id DESC
+"""
+# The first parameter is a JSON object: the revision of each run by its key.
+REMOVE_RUNS = """
     DELETE FROM runs
-    WHERE run_key = ? AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
-          AND revision = ? AND finished_at <= ?
+    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?2
+          AND (run_key, revision) IN (SELECT key, value FROM json_each(?1))
+    RETURNING run_key
 """

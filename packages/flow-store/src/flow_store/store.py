@@ -23,6 +23,9 @@ from flow_store.run_reader import RunReader
 from flow_store.run_writer import RunWriter, add_steps
 from flow_store.statuses import FlowStatus
 
+PAGES_AT_A_TIME = 2048
+"""How many pages are cut off the file in one transaction: 8 MiB, which keeps nobody waiting."""
+
 
 class FlowStore(RunReader):
     """The record of all runs in one SQLite file, used from the thread that opened it.
@@ -199,14 +202,31 @@ class FlowStore(RunReader):
             RunWriter(self._database, run_key, revision).reopen(reopening, joining)
         return revision + 1
 
-    def remove(self, run_key: str, *, revision: int, finished_by: float) -> bool:
-        """Remove a run and all its records; False if it is gone or has changed since it was chosen.
+    def remove(self, revisions: Mapping[str, int], *, finished_by: float) -> frozenset[str]:
+        """Remove runs with all their records, in one transaction; return which were removed.
 
-        It must have ended, at `finished_by` at the latest, and have this `revision` (rule 9.10).
-        What orchesjob knows about its jobs stays.
+        Left are those that are gone or have changed since they were chosen: a run must have ended,
+        at `finished_by` at the latest, and have this revision (rule 9.10). What orchesjob knows
+        about their jobs stays.
         """
+        import json  # few commands remove runs
+
+        chosen = json.dumps(dict(revisions))
         with self._database.transaction("IMMEDIATE"):
-            return self._database.change(sql.REMOVE_RUN, (run_key, revision, finished_by)) == 1
+            removed = self._database.query(sql.REMOVE_RUNS, (chosen, finished_by))
+        return frozenset(run_key for (run_key,) in removed)
+
+    def give_back_space(self) -> bool:
+        """Make the file smaller by a part of what it does not use; False if there was nothing.
+
+        A file that was created by a version before 0.1.0 keeps its size, and fills the space again.
+        """
+        try:
+            is_smaller = self._database.release_pages(PAGES_AT_A_TIME)
+        except StoreUnavailable:
+            return False
+        self.checkpoint()
+        return is_smaller
 
     def request_cancel(
         self, run_key: str, *, requested_at: float, grace_sec: float | None, now: bool = False

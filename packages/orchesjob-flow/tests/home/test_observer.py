@@ -77,7 +77,7 @@ def test_the_run_is_removed(handle: RunHandle, observer: Observer) -> None:
     ended = Changes(RunHeader(FlowStatus.CANCELLED, finished_at=5.0))
     with handle.open() as store:
         revision = store.apply("k", ended, revision=revision)
-        assert store.remove("k", revision=revision, finished_by=9.0)
+        assert store.remove({"k": revision}, finished_by=9.0)
     for _ in range(2):
         with pytest.raises(RunNotFound):
             observer.snapshot()

@@ -2,19 +2,16 @@
 
 import re
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flow_store import FlowStore, RunSummary
-from orchesjob_client import OrchesjobError, discard_empty_cgroups
-from orchesjob_flow.commands.prune_output import Cleaner, Output, Pruned, jobs_of, output_of
-from orchesjob_flow.errors import NotPruned, UnsafePlace
+from flow_store import EndedRun, FlowStore
+from orchesjob_client import discard_empty_cgroups
+from orchesjob_flow.commands.prune_output import Cleaner, Output, Pruned, output_of
+from orchesjob_flow.commands.removal import Removal, shrink
+from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.run_directory import remove_run_directory
-from orchesjob_flow.home.runs import RunHandle, open_store, patiently
+from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
@@ -85,70 +82,18 @@ def remove_runs(
                 Pruned(run, Output() if pruning.keep_output else output_of(store, run.run_key))
                 for run in removable(store, pruning, ended_by)
             ]
-    removed = []
     with open_store(settings) as store:
         cleaner = None if pruning.keep_output else Cleaner(settings)
-        for run in list(removable(store, pruning, ended_by)):
-            try:
-                output = remove(store, run, ended_by, settings, cleaner)
-            except (OrchesjobError, UnsafePlace) as error:
-                kept[run.run_key] = str(error)
-            except OSError as error:
-                kept[run.run_key] = f"{error.filename}: {error.strerror}"
-            else:
-                removed += [] if output is None else [Pruned(run, output)]
-        store.checkpoint()
+        chosen = removable(store, pruning, ended_by)
+        removed = Removal(store, settings, ended_by, cleaner).remove(chosen, kept)
+        shrink(store)
     discard_empty_cgroups()
-    return removed
+    return [Pruned(run, removed[run.run_key]) for run in chosen if run.run_key in removed]
 
 
-def removable(store: FlowStore, pruning: Pruning, ended_by: float) -> Iterator[RunSummary]:
-    """Yield the runs that had ended by this time, the newest first."""
-    seen: Counter[str] = Counter()
-    for run in store.runs(flow_id=pruning.flow_id):
-        seen[run.flow_id] += 1
-        is_old = run.finished_at is not None and run.finished_at <= ended_by
-        if run.status.is_terminal and is_old and seen[run.flow_id] > pruning.keep:
-            yield run
-
-
-def remove(
-    store: FlowStore,
-    run: RunSummary,
-    ended_by: float,
-    settings: Settings,
-    cleaner: Cleaner | None,
-) -> Output | None:
-    """Remove a run, unless it has changed since it was chosen; return what went of its output.
-
-    Somebody may have retried it meanwhile, and it may have ended again. Its output and its
-    directory are removed first: for a run that is not recorded any more, nobody could remove them
-    later.
-
-    Raises:
-        OrchesjobError, UnsafePlace, OSError: Its output or its directory could not be removed; so
-            the run is left too.
-    """
-    handle = RunHandle(run.run_key, settings)
-    lock = handle.lock()
-    if lock is None:
-        return None
-    with closing(lock):
-        if store.revision_of(run.run_key) != run.revision:
-            return None
-        output = Output()
-        if cleaner is not None and (found := jobs_of(store, run.run_key)) is not None:
-            output = cleaner.clean(*found)
-        remove_run_directory(handle.directory)
-        remove_it = partial(store.remove, run.run_key, revision=run.revision, finished_by=ended_by)
-        if not patiently(settings, remove_it):
-            return None
-        logs = (handle.log(stream) for stream in ("stdout", "stderr"))
-        # The run's lock is removed last, while it is held: whoever waits for it sees it gone.
-        for path in (*logs, handle.calls_lock_path, handle.lock_path):
-            with suppress(FileNotFoundError):
-                path.unlink()
-    return output
+def removable(store: FlowStore, pruning: Pruning, ended_by: float) -> Sequence[EndedRun]:
+    """Return the runs that had ended by this time, the newest first."""
+    return store.ended_runs(finished_by=ended_by, keep=pruning.keep, flow_id=pruning.flow_id)
 
 
 def pruned_text(removed: Sequence[Pruned], *, dry_run: bool) -> str:

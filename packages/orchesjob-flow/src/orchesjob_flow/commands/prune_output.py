@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from flow_store import Attempt, DamagedRecord, FlowStore, Run, RunSummary, StoreBroken, reported_job
+from flow_store import Attempt, DamagedRecord, EndedRun, FlowStore, Run, StoreBroken, reported_job
 from orchesjob_client import OrchesjobClient, OrchesjobError, locate
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.streams import warn
@@ -26,7 +26,7 @@ class Output(NamedTuple):
 class Pruned(NamedTuple):
     """A run that was removed, or would be, and what of its output."""
 
-    run: RunSummary
+    run: EndedRun
     output: Output
 
 

@@ -18,6 +18,9 @@ DATABASE_OPTION = "--db"
 LONGEST_RUN_KEY = 255
 LONGEST_READABLE_NAME = 150
 READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
+LOG_PREFIX = "orchesjob-flow-"
+ENDING = re.compile(r"\.(run|lock|calls|stdout\.log|stderr\.log)$")
+"""How the names of a run's files end, after its encoded key."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 
 
@@ -77,7 +80,16 @@ class Home(NamedTuple):
 
     def log(self, run_key: str, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
-        return self.logs / f"orchesjob-flow-{encode_run_key(run_key)}.{stream}.log"
+        return self.logs / f"{LOG_PREFIX}{encode_run_key(run_key)}.{stream}.log"
+
+    def encoded_keys(self) -> frozenset[str]:
+        """Return the encoded keys of all runs that have any of these files or a directory."""
+        names = {
+            name.removeprefix(prefix)
+            for folder, prefix in ((self.locks, ""), (self.runs, ""), (self.logs, LOG_PREFIX))
+            for name in names_in(folder)
+        }
+        return frozenset(ENDING.sub("", name) for name in names)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -110,6 +122,14 @@ class Home(NamedTuple):
             except OSError as error:
                 raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error
             refuse_shared(folder)
+
+
+def names_in(folder: Path) -> list[str]:
+    """List a folder; one that does not exist is empty."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names, not paths, of which there may be many
+    except FileNotFoundError:
+        return []
 
 
 def make_private(folder: Path) -> None:

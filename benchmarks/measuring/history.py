@@ -1,0 +1,146 @@
+"""What it costs that much has been recorded before."""
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from flow_store import Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader
+from measuring.figures import Figure
+from measuring.workplace import Workplace, run
+
+STEPS = 3
+LONG_AGO = 100.0
+TEXT = 600
+"""How many characters the definition of a run has."""
+
+
+def pruning(place: Workplace) -> list[Figure]:
+    """Measure `prune` of half of many runs, while another process records a run now and then."""
+    count = 20_000 if place.quick else 100_000
+    with place.home() as environment:
+        database = Path(environment["ORCHESJOB_FLOW_HOME"]) / "orchesjob-flow.sqlite3"
+        database.parent.mkdir(mode=0o700)
+        record_many(database, count)
+        size, log = database.stat().st_size, database.with_name(f"{database.name}-wal")
+        plain = seconds_of_one_delete(database)
+        waited: list[float] = []
+        logs = [0]
+        with (
+            repeated(lambda: waited.append(record_one(database, len(waited))), 0.05),
+            repeated(lambda: logs.append(log.stat().st_size if log.exists() else 0), 0.005),
+        ):
+            began = time.perf_counter()
+            run([place.flow, "prune", "--older-than=30d", "--format=table"], environment)
+            taken = time.perf_counter() - began
+        left = database.stat().st_size
+    half = f"{count // 2:,} of {count:,} runs"
+    return [
+        Figure(
+            f"prune of {half}",
+            [taken],
+            3.0,
+            unit=" s",
+            note=f"one DELETE of them in a copy takes {plain:.2f} s",
+        ),
+        Figure(
+            f"the longest wait of another writer, prune of {half}",
+            waited,
+            1.0,
+            unit=" s",
+            worst=True,
+            note=f"{len(waited)} runs were recorded meanwhile",
+        ),
+        Figure(
+            f"the write-ahead log at its largest, prune of {half}",
+            [max(logs) / 1e6],
+            32.0,
+            unit=" MB",
+            note=f"the database had {size / 1e6:.0f} MB before",
+        ),
+        Figure(f"the database after / before, prune of {half}", [left / size], 0.6),
+    ]
+
+
+def record_many(database: Path, count: int) -> None:
+    """Record runs that have succeeded, the first half of them long ago.
+
+    One is recorded, and copied by SQL: to record each would take minutes.
+    """
+    attempt = Attempt(0, 1, AttemptStatus.SUCCEEDED, 1.0, None, "b", job="x" * 200, finished_at=2.0)
+    with FlowStore.open(database) as store:
+        record(store, "run")
+        attempts = {(step, 1): attempt._replace(position=step) for step in range(STEPS)}
+        end = RunHeader(FlowStatus.SUCCEEDED, None, LONG_AGO)
+        store.apply("run", Changes(end, attempts=attempts), revision=0)
+        store.checkpoint()
+    changed = {
+        "id": "id + copy",
+        "run_id": "run_id + copy",
+        "run_key": "run_key || copy",
+        "finished_at": f"iif(copy < {count // 2}, finished_at, {time.time()})",
+    }
+    with closing(sqlite3.connect(database)) as connection:
+        for table in ("runs", "steps", "attempts"):
+            names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(changed.get(name, name) for name in names)
+            connection.execute(
+                "WITH RECURSIVE copies (copy) AS "  # noqa: S608 - names of columns
+                f"(SELECT 1 UNION ALL SELECT copy + 1 FROM copies WHERE copy < {count - 1}) "
+                f"INSERT INTO {table} SELECT {values} FROM {table} CROSS JOIN copies"
+            )
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def record(store: FlowStore, key: str) -> None:
+    """Record a run."""
+    store.create(
+        run_key=key,
+        flow_id="nightly",
+        definition="x" * TEXT,
+        directory="/",
+        started_at=1.0,
+        steps=[(f"s{number}", 0) for number in range(STEPS)],
+    )
+
+
+def record_one(database: Path, number: int) -> float:
+    """Record a run beside others; return how long that took."""
+    began = time.perf_counter()
+    with FlowStore.open(database) as store:
+        record(store, f"other-{number}")
+    return time.perf_counter() - began
+
+
+def seconds_of_one_delete(database: Path) -> float:
+    """Remove the same runs from a copy, by one statement."""
+    copy = database.with_name("copy")
+    shutil.copy(database, copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        began = time.perf_counter()
+        connection.execute("DELETE FROM runs WHERE finished_at = ?", (LONG_AGO,))
+        connection.commit()
+        taken = time.perf_counter() - began
+    copy.unlink()
+    return taken
+
+
+@contextmanager
+def repeated(act: Callable[[], object], every_sec: float) -> Iterator[None]:
+    """Do something again and again, in a thread of its own."""
+    over = Event()
+
+    def go_on() -> None:
+        while not over.wait(every_sec):
+            act()
+
+    thread = Thread(target=go_on)
+    thread.start()
+    yield
+    over.set()
+    thread.join()

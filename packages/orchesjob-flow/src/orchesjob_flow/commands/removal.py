@@ -1,0 +1,135 @@
+"""Removing the runs that `prune` has chosen, many in each transaction (rule 9.10).
+
+What they are chosen by, and how they are shown, is in `prune`.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from itertools import batched
+from typing import NamedTuple
+
+from flow_store import EndedRun, FlowStore
+from orchesjob_client import OrchesjobError
+from orchesjob_flow.commands.prune_output import Cleaner, Output, jobs_of
+from orchesjob_flow.errors import UnsafePlace
+from orchesjob_flow.home.paths import encode_run_key
+from orchesjob_flow.home.run_directory import remove_run_directory
+from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.home.settings import Settings
+
+
+class Removal(NamedTuple):
+    """Removes runs that had ended by a time.
+
+    `cleaner` removes their output; None leaves it. `records_at_once` runs are removed in one
+    transaction, which takes some 20 ms; of runs whose locks are held meanwhile, `locks_at_once`.
+    """
+
+    store: FlowStore
+    settings: Settings
+    ended_by: float
+    cleaner: Cleaner | None
+    records_at_once: int = 1000
+    locks_at_once: int = 100
+
+    def remove(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
+        """Remove runs; return by run key what went of their output.
+
+        Left are those that have changed since they were chosen: somebody may have retried one
+        meanwhile, and it may have ended again. Into `kept` comes why others were left.
+        """
+        with_files = self.settings.home.encoded_keys()
+        records: list[EndedRun] = []
+        others: list[EndedRun] = []
+        for run in runs:
+            has_output = self.cleaner is not None and run.has_jobs
+            has_more = has_output or encode_run_key(run.run_key) in with_files
+            (others if has_more else records).append(run)
+        removed: dict[str, Output] = {}
+        for batch in batched(records, self.records_at_once):
+            with turn_about():
+                removed |= dict.fromkeys(self._remove_records(batch), Output())
+        for batch in batched(others, self.locks_at_once):
+            with turn_about():
+                removed |= self._remove_all(batch, kept)
+        return removed
+
+    def _remove_records(self, runs: Sequence[EndedRun]) -> frozenset[str]:
+        """Remove the records of runs, where they have not changed; return which were removed.
+
+        That is safe without their locks: the transaction decides, and no file is touched.
+        """
+        revisions = {run.run_key: run.revision for run in runs}
+        remove = partial(self.store.remove, revisions, finished_by=self.ended_by)
+        removed = patiently(self.settings, remove)
+        self.store.checkpoint()
+        return removed
+
+    def _remove_all(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
+        """Remove runs with all that is theirs, while their locks are held."""
+        emptied: dict[str, Output] = {}
+        with ExitStack() as locks:
+            for run in runs:
+                handle = RunHandle(run.run_key, self.settings)
+                lock = handle.lock()
+                if lock is None:
+                    continue
+                locks.enter_context(closing(lock))
+                if self.store.revision_of(run.run_key) != run.revision:
+                    continue
+                try:
+                    emptied[run.run_key] = self._empty(handle)
+                except (OrchesjobError, UnsafePlace) as error:
+                    kept[run.run_key] = str(error)
+                except OSError as error:
+                    kept[run.run_key] = f"{error.filename}: {error.strerror}"
+            removed = self._remove_records([run for run in runs if run.run_key in emptied])
+            for run_key in removed:
+                remove_files(RunHandle(run_key, self.settings))
+        return {run_key: emptied[run_key] for run_key in removed}
+
+    def _empty(self, handle: RunHandle) -> Output:
+        """Remove the output and the directory of a run, and return what went of the output.
+
+        That comes first: for a run that is not recorded any more, nobody could remove them later.
+
+        Raises:
+            OrchesjobError, UnsafePlace, OSError: They could not be removed; so the run is left too.
+        """
+        output = Output()
+        if self.cleaner is not None and (found := jobs_of(self.store, handle.run_key)) is not None:
+            output = self.cleaner.clean(*found)
+        remove_run_directory(handle.directory)
+        return output
+
+
+def remove_files(handle: RunHandle) -> None:
+    """Remove the logs and the locks of a run that is not recorded any more.
+
+    The run's own lock goes last, while it is held: whoever waits for it sees it gone.
+    """
+    logs = (handle.log(stream) for stream in ("stdout", "stderr"))
+    for path in (*logs, handle.calls_lock_path, handle.lock_path):
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def shrink(store: FlowStore) -> None:
+    """Give the space that the runs took back to the file system, as far as the file can do that."""
+    is_smaller = True
+    while is_smaller:
+        with turn_about():
+            is_smaller = store.give_back_space()
+
+
+@contextmanager
+def turn_about() -> Iterator[None]:
+    """Leave the database to others for as long as the block has taken.
+
+    Who waits for it asks from time to time only, and would hardly ever find it free.
+    """
+    began = time.monotonic()
+    yield
+    time.sleep(time.monotonic() - began)

@@ -1,0 +1,168 @@
+"""Many runs are removed in few transactions, and none that has changed meanwhile (rule 9.10)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    Reopening,
+    Run,
+    RunHeader,
+)
+from orchesjob_flow.commands.prune_output import Cleaner, Job, Output
+from orchesjob_flow.commands.removal import Removal, shrink, turn_about
+from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.runs import RunHandle, open_store
+from orchesjob_flow.home.settings import Settings
+
+LONG_AGO = 5.0
+ENDED = RunHeader(FlowStatus.SUCCEEDED, None, LONG_AGO)
+
+
+class Remembering(Cleaner):
+    """Remembers of which runs it was to remove the output."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.cleaned: list[str] = []
+
+    def clean(self, run: Run, jobs: list[Job]) -> Output:
+        self.cleaned.append(run.run_key)
+        return Output(len(jobs), 10)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(Home(tmp_path / "home" / "flow.db"), None, 5.0, 60.0, {})
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[FlowStore]:
+    with open_store(settings) as store:
+        yield store
+
+
+@pytest.fixture
+def cleaner(settings: Settings) -> Remembering:
+    return Remembering(settings)
+
+
+@pytest.fixture
+def removal(store: FlowStore, settings: Settings, cleaner: Remembering) -> Removal:
+    """Removes what ended long ago."""
+    return Removal(store, settings, LONG_AGO, cleaner)
+
+
+def record(store: FlowStore, run_key: str, *, job_id: str | None = None, text: str = "{}") -> None:
+    """Record a run that ended long ago."""
+    store.create(
+        run_key=run_key,
+        flow_id="f",
+        definition=text,
+        directory="/",
+        started_at=1.0,
+        steps=[("a", 0)],
+    )
+    attempt = Attempt(0, 1, AttemptStatus.SUCCEEDED, 1.0, None, "b", job_id, "{}", finished_at=2.0)
+    store.apply(run_key, Changes(ENDED, attempts={(0, 1): attempt}), revision=0)
+
+
+def make_files(handle: RunHandle) -> list[Path]:
+    """Make all that a run has beside its record, and return where."""
+    handle.directory.mkdir()
+    logs = [handle.log("stdout"), handle.log("stderr")]
+    for path in (*logs, handle.lock_path, handle.calls_lock_path):
+        path.touch(mode=0o600)
+    return [*logs, handle.lock_path, handle.calls_lock_path, handle.directory]
+
+
+def test_all_that_is_theirs(
+    store: FlowStore, settings: Settings, removal: Removal, cleaner: Remembering
+) -> None:
+    """The output, the directory, the logs and the locks of a run go with its record."""
+    record(store, "bare")
+    record(store, "a/b", job_id="j")
+    paths = make_files(RunHandle("a/b", settings))
+    chosen = store.ended_runs(finished_by=LONG_AGO)
+    assert removal.remove(chosen, {}) == {"bare": Output(), "a/b": Output(1, 10)}
+    assert store.runs() == ()
+    assert cleaner.cleaned == ["a/b"]
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("files", [False, True])
+@pytest.mark.parametrize("ends_again", [False, True])
+def test_retried_meanwhile(  # noqa: PLR0913 - what is there, and two ways in which it changes
+    store: FlowStore,
+    settings: Settings,
+    removal: Removal,
+    cleaner: Remembering,
+    *,
+    files: bool,
+    ends_again: bool,
+) -> None:
+    """A run that somebody retries before its turn comes keeps everything, also if it has ended."""
+    for key in ("first", "second"):
+        record(store, key, job_id="j" if files else None)
+    paths = make_files(RunHandle("first", settings)) if files else []
+    chosen = store.ended_runs(finished_by=LONG_AGO)
+    revision = store.reopen("first", Reopening("{}", {0: 1}), revision=1)
+    if ends_again:
+        store.apply("first", Changes(ENDED), revision=revision)
+    assert list(removal.remove(chosen, {})) == ["second"]
+    assert store.has("first")
+    assert "first" not in cleaner.cleaned
+    assert all(path.exists() for path in paths)
+
+
+def test_a_run_that_is_being_retried(
+    store: FlowStore, settings: Settings, removal: Removal
+) -> None:
+    """A run whose lock somebody holds is left alone, and the others go."""
+    for key in ("first", "second"):
+        record(store, key, job_id="j")
+    with closing(RunHandle("first", settings).lock_or_refuse()):
+        removed = removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
+    assert list(removed) == ["second"]
+
+
+def test_many(store: FlowStore, settings: Settings, removal: Removal) -> None:
+    """More runs than are removed at once are all removed, with their files."""
+    keys = {f"k{number}" for number in range(13)}
+    for key in keys:
+        record(store, key)
+    for number in range(5):
+        RunHandle(f"k{number}", settings).lock_path.touch(mode=0o600)
+    few = removal._replace(records_at_once=3, locks_at_once=2)
+    assert few.remove(store.ended_runs(finished_by=LONG_AGO), {}).keys() == keys
+    assert store.runs() == ()
+    assert list(settings.home.locks.iterdir()) == []
+
+
+def test_space_is_given_back(store: FlowStore, settings: Settings, removal: Removal) -> None:
+    """After a removal the file is about as small as before the runs were recorded."""
+    store.checkpoint()
+    before = settings.home.database.stat().st_size
+    for number in range(30):
+        record(store, f"k{number}", text="x" * 500_000)
+    removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
+    assert settings.home.database.stat().st_size > 12_000_000
+    shrink(store)
+    assert settings.home.database.stat().st_size <= before + 8 * 4096
+
+
+def test_others_have_their_turn() -> None:
+    """Between two transactions the database is free for as long as the first one took."""
+    began = time.monotonic()
+    with turn_about():
+        while time.monotonic() - began < 0.05:
+            pass
+    assert time.monotonic() - began >= 0.1
