@@ -1,4 +1,7 @@
-"""Processes are killed at the points that matter most; `every_point` kills them everywhere."""
+"""Processes are killed at the points that matter most; `every_point` kills them everywhere.
+
+The session `long` adds those that lie beside them.
+"""
 
 import pytest
 
@@ -22,39 +25,46 @@ from .scenarios import (
 # What lies between two points is in `launcher`; here is what has happened at them.
 POINTS: dict[str, tuple[type[Scenario], str]] = {
     "an empty database": (Start, "parent after create_file 1"),
-    "tables, and no run": (Start, "parent after upgrade 1"),
     "a run, and no lock": (Start, "parent after commit 1"),
     "an attempt is recorded": (Start, "parent after commit 2"),
     "its call is late": (LateCall, "parent after Popen.__init__ 1"),
     "its call is under way": (Start, "parent after Popen.__init__ 1"),
-    "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
     "its job is recorded": (Start, "parent after commit 3"),
-    "its job has ended": (Start, "parent after OrchesjobClient.status 1"),
     "its end is recorded": (Start, "parent after commit 4"),
-    "nothing of it is left": (Start, "parent after find_survivors 1"),
-    "its retry is under way": (Start, "parent after Popen.__init__ 3"),
     "the run's end is recorded": (Start, "parent after commit 9"),
     "a child is begun": (StartDetached, "parent after Popen.__init__ 1"),
-    "a child has the lock": (Background, "child before Lock.sign 1"),
     "a child has called": (Background, "child after Popen.__init__ 1"),
-    "a child goes on": (Background, "child before say_it_goes_on 1"),
-    "a successor has called": (ResumeBeforeCall, "parent after Popen.__init__ 2"),
     "a successor has asked": (ResumeInCall, "parent after OrchesjobClient.status 1"),
-    "a gate is asked": (Gated, "parent after Popen.__init__ 1"),
     "a gate has said yes": (Gated, "parent before find_survivors 2"),
-    "nothing of a gate is left": (Gated, "parent after find_survivors 2"),
     "the command after a gate is called": (Gated, "parent after OrchesjobClient.start 3"),
-    "a gate that says no has been asked": (Gated, "parent after OrchesjobClient.start 4"),
-    "a cancel is recorded": (Cancel, "parent after commit 1"),
     "an abort is under way": (Cancel, "parent after Popen.__init__ 2"),
     "a runner has aborted": (CancelledRunner, "parent after OrchesjobClient.abort 1"),
     "all is ended but `finally`": (TidiedUp, "parent after end_survivors 2"),
+}
+# Beside those, so that little is new there: for the session `long`.
+MORE_POINTS: dict[str, tuple[type[Scenario], str]] = {
+    "tables, and no run": (Start, "parent after upgrade 1"),
+    "its call has answered": (Start, "parent after OrchesjobClient.start 1"),
+    "its job has ended": (Start, "parent after OrchesjobClient.status 1"),
+    "nothing of it is left": (Start, "parent after find_survivors 1"),
+    "its retry is under way": (Start, "parent after Popen.__init__ 3"),
+    "a child has the lock": (Background, "child before Lock.sign 1"),
+    "a child goes on": (Background, "child before say_it_goes_on 1"),
+    "a successor has called": (ResumeBeforeCall, "parent after Popen.__init__ 2"),
+    "a gate is asked": (Gated, "parent after Popen.__init__ 1"),
+    "nothing of a gate is left": (Gated, "parent after find_survivors 2"),
+    "a gate that says no has been asked": (Gated, "parent after OrchesjobClient.start 4"),
+    "a cancel is recorded": (Cancel, "parent after commit 1"),
     "`finally` is recorded": (TidiedUp, "parent after commit 7"),
     "the call of its step is under way": (TidiedUp, "parent after Popen.__init__ 3"),
 }
+EACH = [
+    *(pytest.param(*where, id=when) for when, where in POINTS.items()),
+    *(pytest.param(*where, id=when, marks=pytest.mark.long) for when, where in MORE_POINTS.items()),
+]
 
 
-@pytest.mark.parametrize(("scenario", "point"), POINTS.values(), ids=POINTS)
+@pytest.mark.parametrize(("scenario", "point"), EACH)
 def test_killed_when(flow: Flow, gate: Gate, scenario: type[Scenario], point: str) -> None:
     """Killed then, the run ends alike and nothing runs twice, without `strict` (4.2, 4.5, 5.7)."""
     scenario(flow, gate, strict=False).survive(point)
