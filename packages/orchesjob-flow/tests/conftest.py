@@ -1,12 +1,18 @@
-"""What the tests of single modules share: a run as the store returns it."""
+"""What the tests of single modules share: a run as the store returns it, and one in a home."""
 
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from flow_store import Attempt, AttemptStatus, FlowStatus, FlowStore, Run, Step, StepStatus
+from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.runs import RunHandle, open_store
+from orchesjob_flow.home.settings import Settings
+
+type Record = Callable[[FlowStore, str], None]
 
 
 @pytest.fixture
@@ -57,3 +63,34 @@ def daily(make_run: Callable[..., Run], ten_o_clock: float) -> Run:
         (validate, second),
         (Step(2, "import", StepStatus.PENDING, 0, 0, 0), None),
     )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a home that does not exist yet."""
+    return Settings(Home(tmp_path / "home" / "flow.db"), None, 5.0, 60.0, {})
+
+
+@pytest.fixture
+def record() -> Record:
+    """Record a run of one step under a key."""
+
+    def create(store: FlowStore, run_key: str) -> None:
+        assert store.create(
+            run_key=run_key,
+            flow_id="f",
+            definition="{}",
+            directory="/",
+            started_at=1.0,
+            steps=[("a", 0)],
+        )
+
+    return create
+
+
+@pytest.fixture
+def handle(settings: Settings, record: Record) -> RunHandle:
+    """The handle of the run `k`, which is recorded in a home."""
+    with open_store(settings) as store:
+        record(store, "k")
+    return RunHandle("k", settings)

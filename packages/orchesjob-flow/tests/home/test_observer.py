@@ -1,9 +1,8 @@
 """Looking at a run again and again: cheap while nothing happens, and never stale (rule 6.6)."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -11,18 +10,9 @@ from flow_store import Changes, FlowStatus, FlowStore, RunHeader
 from orchesjob_flow.errors import RunNotFound
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.observer import Observer
-from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
-from orchesjob_flow.home.settings import Settings
 
-
-@pytest.fixture
-def handle(tmp_path: Path) -> RunHandle:
-    """The handle of the run `k`, which is recorded."""
-    settings = Settings(Home(tmp_path / "home" / "flow.db"), None, 5.0, 60.0, {})
-    with open_store(settings) as store:
-        record(store, "k")
-    return RunHandle("k", settings)
+type Record = Callable[[FlowStore, str], None]
 
 
 @pytest.fixture
@@ -31,23 +21,12 @@ def observer(handle: RunHandle) -> Iterator[Observer]:
         yield observer
 
 
-def record(store: FlowStore, run_key: str) -> None:
-    assert store.create(
-        run_key=run_key,
-        flow_id="f",
-        definition="{}",
-        directory="/",
-        started_at=1.0,
-        steps=[("a", 0)],
-    )
-
-
 def cancel(handle: RunHandle, run_key: str = "k") -> None:
     with handle.open() as store:
         store.request_cancel(run_key, requested_at=2.0, grace_sec=None)
 
 
-def test_nothing_happens(handle: RunHandle, observer: Observer) -> None:
+def test_nothing_happens(handle: RunHandle, observer: Observer, record: Record) -> None:
     """A run that has not changed is not read again, whatever happens to others and its runner."""
     run, runner = observer.snapshot()
     attempts = observer.attempts()
@@ -83,7 +62,7 @@ def test_the_run_is_removed(handle: RunHandle, observer: Observer) -> None:
             observer.snapshot()
 
 
-def test_the_file_is_replaced(handle: RunHandle, observer: Observer) -> None:
+def test_the_file_is_replaced(handle: RunHandle, observer: Observer, record: Record) -> None:
     """Another file under the same name is looked at, not the one that is gone."""
     observer.snapshot()
     database = handle.settings.home.database

@@ -2,40 +2,13 @@
 
 import os
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from flow_store import FlowStore
 from orchesjob_flow.errors import BadRunKey, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import Holder, Lock
-from orchesjob_flow.home.paths import Home
-from orchesjob_flow.home.runs import RunHandle, find_runs, open_store
+from orchesjob_flow.home.runs import RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(Home(tmp_path / "home" / "flow.db"), None, 5.0, 60.0, {})
-
-
-@pytest.fixture
-def handle(settings: Settings) -> RunHandle:
-    """The handle of a run that is recorded."""
-    with open_store(settings) as store:
-        record(store, "k")
-    return RunHandle("k", settings)
-
-
-def record(store: FlowStore, run_key: str) -> None:
-    assert store.create(
-        run_key=run_key,
-        flow_id="f",
-        definition="{}",
-        directory="/",
-        started_at=1.0,
-        steps=[("a", 0)],
-    )
 
 
 def test_a_snapshot(handle: RunHandle) -> None:
