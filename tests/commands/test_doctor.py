@@ -5,9 +5,23 @@ import pytest
 from support.answers import run_keys
 from support.flow import Flow
 from support.gate import Gate
+from support.kept import Kept
 from support.orchesjob import FakeOrchesjob
 
 STEPS = [{"id": "a", "command": ["true"]}, {"id": "b", "command": ["false"]}]
+
+
+@pytest.fixture(scope="module")
+def kept(shared_flow: Flow) -> Kept:
+    """The run of `ended`, which has really run."""
+    shared_flow.start("k", shared_flow.write(*STEPS), code=1)
+    return Kept(shared_flow)
+
+
+@pytest.fixture
+def ended(kept: Kept) -> Flow:
+    """A run `k` of two steps, of which the second has failed."""
+    return kept.put_back()
 
 
 def examine(flow: Flow, *words: str, code: int = 0) -> dict[str, list[tuple[str, str]]]:
@@ -43,12 +57,11 @@ def test_before_the_first_run(flow: Flow) -> None:
     assert not list(flow.home.iterdir())
 
 
-def test_it_only_reads(flow: Flow) -> None:
+def test_it_only_reads(ended: Flow) -> None:
     """`doctor` writes nothing, whatever it finds."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    before = flow.database.read_bytes()
-    examine(flow)
-    assert flow.database.read_bytes() == before
+    before = ended.database.read_bytes()
+    examine(ended)
+    assert ended.database.read_bytes() == before
 
 
 @pytest.mark.parametrize("run_key", [[], ["--run-key=k"]])
@@ -59,20 +72,18 @@ def test_it_only_reads(flow: Flow) -> None:
         ("job_id = 'other'", "k:b:1 is FAILED here; orchesjob has another job under that key"),
     ],
 )
-def test_a_ledger_that_lies(flow: Flow, recorded: str, expected: str, run_key: list[str]) -> None:
+def test_a_ledger_that_lies(ended: Flow, recorded: str, expected: str, run_key: list[str]) -> None:
     """An outcome that orchesjob does not confirm is a problem; the exit code is 1."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    flow.change(f"UPDATE attempts SET {recorded} WHERE position = 1")  # noqa: S608 - ours
-    found = examine(flow, *run_key, code=1)
+    ended.change(f"UPDATE attempts SET {recorded} WHERE position = 1")  # noqa: S608 - ours
+    found = examine(ended, *run_key, code=1)
     assert problems(found)[0].startswith(expected)
     assert found["ledgers"][-1] == ("problem", "1 of 2 attempts are as orchesjob says")
 
 
-def test_a_success_that_was_missed(flow: Flow) -> None:
+def test_a_success_that_was_missed(ended: Flow) -> None:
     """A recorded failure that orchesjob calls a success is a problem too."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    flow.change("UPDATE attempts SET status = 'FAILED' WHERE position = 0")
-    assert problems(examine(flow, code=1))[0].startswith("k:a:1 is FAILED here, and SUCCEEDED")
+    ended.change("UPDATE attempts SET status = 'FAILED' WHERE position = 0")
+    assert problems(examine(ended, code=1))[0].startswith("k:a:1 is FAILED here, and SUCCEEDED")
 
 
 def test_after_other_exit_codes(flow: Flow) -> None:
@@ -130,22 +141,20 @@ def test_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
     gate.let_through()
 
 
-def test_no_orchesjob(flow: Flow) -> None:
+def test_no_orchesjob(ended: Flow) -> None:
     """A missing orchesjob is a problem, and does not stop the other checks."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    flow.environ["ORCHESJOB_BIN"] = "/nonexistent/orchesjob"
-    found = examine(flow, code=1)
+    ended.environ["ORCHESJOB_BIN"] = "/nonexistent/orchesjob"
+    found = examine(ended, code=1)
     assert "/nonexistent/orchesjob" in found["orchesjob"][0][1]
     assert found["database"][0][0] == "ok"
     assert "ledgers" not in found
 
 
-def test_a_damaged_database(flow: Flow) -> None:
+def test_a_damaged_database(ended: Flow) -> None:
     """A file that is not a database is a problem, and is named."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    flow.database.write_bytes(b"x" * 8192)
-    (problem,) = problems(examine(flow, code=1))
-    assert str(flow.database) in problem
+    ended.database.write_bytes(b"x" * 8192)
+    (problem,) = problems(examine(ended, code=1))
+    assert str(ended.database) in problem
 
 
 @pytest.mark.parametrize(
@@ -157,31 +166,28 @@ def test_a_damaged_database(flow: Flow) -> None:
     ],
     ids=["job", "bytes", "definition"],
 )
-def test_a_damaged_record(flow: Flow, damage: str, named: str) -> None:
+def test_a_damaged_record(ended: Flow, damage: str, named: str) -> None:
     """A damaged record is a problem that names its run, and everything else is still checked.
 
     `status` refuses with the same words, `list` does without the record, `prune` removes the run.
     """
-    file = flow.write(*STEPS)
-    flow.start("k", file, code=1)
-    flow.change(f"UPDATE {damage}")
-    flow.start("other", file, code=1)
-    found = examine(flow, code=1)
+    ended.change(f"UPDATE {damage}")
+    ended.start("other", ended.write(*STEPS), code=1)
+    found = examine(ended, code=1)
     (problem,) = problems(found)
     assert named in problem
     assert found["ledgers"][-1][0] == "ok"
-    assert "internal error" not in flow.refusal("status", "--run-key=k")["error"]
-    assert run_keys(flow.ask("list")) == ["other", "k"]
-    assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["other", "k"]
+    assert "internal error" not in ended.refusal("status", "--run-key=k")["error"]
+    assert run_keys(ended.ask("list")) == ["other", "k"]
+    assert run_keys(ended.ask("prune", "--older-than=0s"), "removed") == ["other", "k"]
 
 
-def test_a_home_that_others_can_write(flow: Flow) -> None:
+def test_a_home_that_others_can_write(ended: Flow) -> None:
     """A home that others can write is a problem, and the answer says how to fix it."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    flow.home.joinpath("logs").chmod(0o777)
-    (problem,) = problems(examine(flow, code=1))
+    ended.home.joinpath("logs").chmod(0o777)
+    (problem,) = problems(examine(ended, code=1))
     assert "chmod 700" in problem
-    flow.home.joinpath("logs").chmod(0o700)
+    ended.home.joinpath("logs").chmod(0o700)
 
 
 @pytest.mark.parametrize("name", ["logs", "locks", "runs"])
@@ -193,30 +199,27 @@ def test_a_file_in_place_of_a_folder(flow: Flow, name: str) -> None:
     assert f"{name} is not a folder (move it away)" in problem
 
 
-def test_progress(flow: Flow) -> None:
+def test_progress(ended: Flow) -> None:
     """On a terminal the attempts are counted while orchesjob is asked; then the line is empty."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    command, terminal = flow.spawn_on_terminal("doctor", "--all", stream="stderr")
+    command, terminal = ended.spawn_on_terminal("doctor", "--all", stream="stderr")
     shown = terminal.read_to_end()
     assert command.wait() == 0
     pictures = [picture for picture in shown.split("\r\x1b[K") if picture]
     assert pictures == [f"orchesjob has answered about {number} of 2 attempts" for number in (1, 2)]
     assert shown.endswith("\x1b[K")
-    assert "--run-key" in flow.refusal("doctor", "--all", "--run-key=k")["error"]
+    assert "--run-key" in ended.refusal("doctor", "--all", "--run-key=k")["error"]
 
 
-def test_a_place_for_calls_that_is_not_ours(flow: Flow) -> None:
+def test_a_place_for_calls_that_is_not_ours(ended: Flow) -> None:
     """A lock that no runner would take is a problem, and named (rule 5.11)."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    place = flow.home / "locks" / "aborts-1.place"
-    place.symlink_to(flow.folder / "elsewhere")
-    (problem,) = problems(examine(flow, code=1))
+    place = ended.home / "locks" / "aborts-1.place"
+    place.symlink_to(ended.folder / "elsewhere")
+    (problem,) = problems(examine(ended, code=1))
     assert f"{place} is not a regular file" in problem
 
 
-def test_table(flow: Flow) -> None:
+def test_table(ended: Flow) -> None:
     """The table has a line for each check, which begins with its mark."""
-    flow.start("k", flow.write(*STEPS), code=1)
-    lines = flow.run("doctor", "--format=table").stdout.splitlines()
+    lines = ended.run("doctor", "--format=table").stdout.splitlines()
     assert all(line.startswith("OK  ") for line in lines)
     assert lines[-1] == "OK  ledgers: 2 of 2 attempts are as orchesjob says"

@@ -1,14 +1,13 @@
 """`prune`: old runs are removed, and nothing else (rule 9.10)."""
 
-import shutil
 import time
-from pathlib import Path
 
 import pytest
 
 from support.answers import run_keys
 from support.flow import Flow
 from support.gate import Gate
+from support.kept import Kept
 from support.orchesjob import FakeOrchesjob
 from support.steps import TRUE
 
@@ -22,31 +21,21 @@ def make_older(flow: Flow, key: str, days: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(shared_flow: Flow) -> Path:
-    """A copy of what the runs have left that `some` has."""
+def kept(shared_flow: Flow) -> Kept:
+    """The runs of `some`, each of which has really run."""
     flow = shared_flow
     flow.write(TRUE, name="f.json")
     flow.write({"id": "a", "command": ["false"]}, name="g.json", flow_id="g")
     for key, file, days in (("f40", "f", 40), ("g40", "g", 40), ("f20", "f", 20), ("f0", "f", 0)):
         flow.start(key, f"{file}.json", code=int(file == "g"))
         make_older(flow, key, days)
-    flow.orchesjob.end_all()
-    copy = flow.folder / "copy"
-    for home in (flow.home, flow.orchesjob.home):
-        shutil.copytree(home, copy / home.name)
-    return copy
+    return Kept(flow)
 
 
 @pytest.fixture
-def some(shared_flow: Flow, kept: Path) -> Flow:
-    """Runs of `f` that ended 40, 20 and 0 days ago, and one of `g` that failed 40 days ago.
-
-    They are there for each test, whatever the one before has removed.
-    """
-    for home in (shared_flow.home, shared_flow.orchesjob.home):
-        shutil.rmtree(home)
-        shutil.copytree(kept / home.name, home)
-    return shared_flow
+def some(kept: Kept) -> Flow:
+    """Runs of `f` that ended 40, 20 and 0 days ago, and one of `g` that failed 40 days ago."""
+    return kept.put_back()
 
 
 @pytest.mark.parametrize(
