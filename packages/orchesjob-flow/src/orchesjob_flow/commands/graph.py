@@ -9,8 +9,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import tabulate
-
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow
 from flow_store import Run, StepStatus
 from orchesjob_flow.commands.value_lists import lists_here
@@ -18,6 +16,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.folding import urgency
+from orchesjob_flow.views.ragged import ragged_table
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.table import marked
 from orchesjob_flow.views.text import cut, visible
@@ -140,9 +139,8 @@ def as_text(drawing: Drawing, *, colour: bool) -> str:
     columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
-    table = tabulate.tabulate(rows, columns, tablefmt="simple", disable_numparse=True)
-    lines = [f"Flow: {visible(flow.flow_id)}", "", *table.splitlines()]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    lines = [f"Flow: {visible(flow.flow_id)}", "", *ragged_table(columns, rows)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def status_cell(drawing: Drawing, step: StepSpec, *, colour: bool) -> str:
