@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "idling": consumption.idling,
     "watching": consumption.watching,
     "pruning": history.pruning,
+    "layers": history.layers,
     "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,

@@ -1,16 +1,20 @@
-"""What it costs that much has been recorded before."""
+"""What it costs that much is recorded: many runs, and large ones."""
 
+import json
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
+from flow_spec import load_flow
 from flow_store import Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader
+from measuring import flows
 from measuring.figures import Figure
-from measuring.workplace import Workplace, run
+from measuring.workplace import OWN_USAGE, Workplace, run, seconds
 
 STEPS = 3
 LONG_AGO = 100.0
@@ -62,6 +66,48 @@ def pruning(place: Workplace) -> list[Figure]:
             note=f"the database had {size / 1e6:.0f} MB before",
         ),
         Figure(f"the database after / before, prune of {half}", [left / size], 0.6),
+    ]
+
+
+def layers(place: Workplace) -> list[Figure]:
+    """Measure `status` of a run whose steps wait for whole layers, and `graph` of a long condition.
+
+    No runner is needed for that.
+    """
+    with place.home() as environment:
+        flow = load_flow(place.write(flows.diamond(30, 100)))
+        database = Path(environment["ORCHESJOB_FLOW_HOME"]) / "orchesjob-flow.sqlite3"
+        database.parent.mkdir(mode=0o700)
+        with FlowStore.open(database) as store:
+            store.create(
+                run_key="run",
+                flow_id=flow.flow_id,
+                definition=flow.to_json(),
+                directory="/",
+                started_at=1.0,
+                steps=[(step.id, 0) for step in flow.steps],
+            )
+        ask = [place.flow, "status", "--run-key=run"]
+        taken = [seconds(ask, environment) * 1e3 for _ in range(place.rounds(20))]
+        names = [f"s{number}" for number in range(9999)]
+        long = flows.document(
+            [
+                *(flows.step(name, flows.NO_OP) for name in names),
+                flows.step("end", flows.NO_OP, names),
+            ]
+        )
+        report = place.folder / "graph.json"
+        command = [sys.executable, "-P", OWN_USAGE, str(report)]
+        run([*command, "graph", place.write(long)], environment)
+        used = json.loads(report.read_text())["resident_mb"]
+    return [
+        Figure("`status` of 30 layers of 100 steps", taken, 120.0, unit=" ms"),
+        Figure(
+            "memory of `graph`, 10,000 steps and a condition over all of them",
+            [used],
+            150.0,
+            unit=" MB",
+        ),
     ]
 
 

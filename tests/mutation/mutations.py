@@ -652,14 +652,14 @@ MUTATIONS = (
     Mutation(
         "a kept outcome is explained by what ran again without it",
         f"{SHELL}/views/reasons.py",
-        "    if retried:\n",
-        "    if len(retried) > len(waits):\n",
+        "    if retried := newer(waits, step):\n",
+        "    if len(retried := newer(waits, step)) > len(waits.those):\n",
         "packages/orchesjob-flow/tests/views/test_reasons.py",
     ),
     Mutation(
         "a kept outcome is explained by its condition of today",
         f"{SHELL}/commands/explain.py",
-        "    if spec.condition is None or retried_without(step, waits_for):\n",
+        "    if spec.condition is None or newer(waits_for, step):\n",
         "    if spec.condition is None:\n",
         "tests/commands/test_retry.py -k only_leaves_out",
     ),

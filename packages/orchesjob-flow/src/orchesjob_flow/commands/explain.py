@@ -16,16 +16,17 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.group_words import waiting_words
-from orchesjob_flow.views.reasons import reason, retried_without, spell, without_place
+from orchesjob_flow.views.reasons import NOTHING, reason, spell, without_place
 from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 from orchesjob_flow.views.waited import (
     Copies,
     Waited,
+    Waits,
     all_before_finally,
-    has_ended,
     name_of,
+    newer,
     waited_for,
 )
 
@@ -95,9 +96,9 @@ class Explained(NamedTuple):
     """
 
     step: Step
-    waits_for: tuple[Waited, ...]
+    waits_for: Waits
     condition: Explanation | None
-    before: tuple[Waited, ...] = ()
+    before: Waits = NOTHING
     gate: Gate | None = None
     held: str | None = None
 
@@ -108,12 +109,12 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     rows, places, gates = waited_for(run), without_place(run), attempts_at_gates(run)
     steps = {step.step_id: step for step in run.steps}
     specs = flow.all_steps if step_id is None else flow.named(step_id)
-    before = tuple(all_before_finally(run)) if run.finally_after is None else ()
+    before = all_before_finally(run) if run.finally_after is None else NOTHING
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
     return [
         explain_step(spec, steps[spec.id], rows)._replace(
-            before=before if spec.id in flow.finally_ids else (),
+            before=before if spec.id in flow.finally_ids else NOTHING,
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
         )
@@ -136,8 +137,8 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
 
 def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited]) -> Explained:
     """Evaluate a step's condition over what is recorded."""
-    waits_for = tuple(rows[name] for name in spec.waits_for)
-    if spec.condition is None or retried_without(step, waits_for):
+    waits_for = Waits.of([rows[name] for name in spec.waits_for])
+    if spec.condition is None or newer(waits_for, step):
         return Explained(step, waits_for, None)
 
     def value(operand: Name) -> bool | None:
@@ -152,7 +153,7 @@ def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited]) -> Expl
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
     step, waits_for, condition, before, gate, _ = explained
-    rows = by_name((*before, *waits_for))
+    rows = by_name((*before.those, *waits_for.those))
     return {
         "id": step.step_id,
         "status": step.status.value,
@@ -207,16 +208,16 @@ def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step is where it is, but for what its gate has let pass."""
     step, waits_for, condition, before, gate, held = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
-        return describe_condition(condition, by_name(waits_for))
+        return describe_condition(condition, by_name(waits_for.those))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
     why = reason(step, waits_for, before, held, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
-    undone = sum(not has_ended(other) for other in waits_for)
-    if undone and condition.value is not None:
+    if waits_for.undone and condition.value is not None:
         then = "run" if condition.value else "be skipped"
-        why += f", and will {then} whatever becomes of {'it' if undone == 1 else 'them'}"
-    return f"{why}; {describe_condition(condition, by_name(waits_for))}"
+        rest = "it" if len(waits_for.undone) == 1 else "them"
+        why += f", and will {then} whatever becomes of {rest}"
+    return f"{why}; {describe_condition(condition, by_name(waits_for.those))}"
 
 
 def is_latest(attempt: PastAttempt, step: Step) -> bool:
@@ -238,7 +239,7 @@ def describe_condition(condition: Explanation, rows: Mapping[str, Waited]) -> st
 def describe_part(part: Explanation, rows: Mapping[str, Waited]) -> str:
     """Say what value one part has, and the statuses of the steps that it names."""
     operands = {name.name: rows[name.name] for name in part.operands}
-    return f"{spell_value(part)} ({spell(operands.values())})"
+    return f"{spell_value(part)} ({spell(list(operands.values()))})"
 
 
 def spell_value(part: Explanation) -> str:

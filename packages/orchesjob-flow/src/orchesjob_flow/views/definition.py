@@ -31,7 +31,7 @@ class Shape(NamedTuple):
     names of their block stand for in each (rule 10.3).
     """
 
-    waits: dict[str, list[str]]
+    waits: dict[str, tuple[str, ...]]
     finally_ids: frozenset[str]
     copies: dict[str, list[str]]
     values: dict[str, dict[str, str]]
@@ -64,9 +64,15 @@ def shape_of(definition: str) -> Shape:
     return shape
 
 
-def waits_of(step: Mapping[str, Any]) -> list[str]:
+def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what a step waits for, each name once."""
-    return list(dict.fromkeys(named_by(step)))
+    return all_named(tuple(step.get("depends_on", ())), str(step.get("when", "")))
+
+
+@lru_cache(maxsize=100)
+def all_named(depends_on: tuple[str, ...], when: str) -> tuple[str, ...]:
+    """Return each id in `depends_on` and in `when` once; those of a layer often name the same."""
+    return tuple(dict.fromkeys((*depends_on, *filter(None, NAME_IN_CONDITION.findall(when)))))
 
 
 def in_order(run: Run) -> list[Step]:
@@ -81,12 +87,6 @@ def in_order(run: Run) -> list[Step]:
 def is_in_finally(run: Run, step: Step) -> bool:
     """Tell whether a step is one of `finally` (rule 10.1)."""
     return step.step_id in shape_of(run.definition).finally_ids
-
-
-def named_by(step: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """Yield each id in `depends_on` and in `when`, as often as it occurs."""
-    yield from step.get("depends_on", ())
-    yield from filter(None, NAME_IN_CONDITION.findall(str(step.get("when", ""))))
 
 
 def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
@@ -104,7 +104,7 @@ def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
         values = dict(zip(block["names"], copy["values"], strict=True))
         for name, others in waits.items():
             shape.copies[name].append(own[name])
-            shape.waits[own[name]] = [own.get(other, other) for other in others]
+            shape.waits[own[name]] = tuple(own.get(other, other) for other in others)
             shape.values[own[name]] = values
         ids.append(list(own.values()))
     if block.get("max_parallel") is not None:

@@ -4,7 +4,8 @@ Nothing is evaluated here, and no flow is checked, since `status` is called ever
 value of a condition, operand by operand, is the matter of `commands.explain`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 from flow_store import Run, Step, StepStatus, was_found
 from orchesjob_flow.views.attempt_words import attempt_words, is_at_gate
@@ -13,16 +14,17 @@ from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.text import clock_time
 from orchesjob_flow.views.waited import (
     Waited,
+    Waits,
     all_before_finally,
-    has_ended,
-    is_newer,
     name_of,
+    newer,
     spelled,
     waited_for,
 )
 
 FOUND = "found in orchesjob, not run again"
 NAMED = 5
+NOTHING = Waits()
 
 
 def reasons(run: Run) -> list[str]:
@@ -32,15 +34,20 @@ def reasons(run: Run) -> list[str]:
     """
     shape = shape_of(run.definition)
     rows = waited_for(run)
-    before = all_before_finally(run) if shape.finally_ids and run.finally_after is None else ()
+    before = all_before_finally(run) if shape.finally_ids and run.finally_after is None else NOTHING
     found, bounds = found_steps(run), without_place(run)
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
+
+    @cache
+    def waits_for(names: tuple[str, ...]) -> Waits:
+        return Waits.of([rows[name] for name in names if name in rows])
+
     return [
         reason(
             step,
-            [rows[name] for name in shape.waits.get(step.step_id, ()) if name in rows],
-            before if step.step_id in shape.finally_ids else (),
+            waits_for(shape.waits.get(step.step_id, ())),
+            before if step.step_id in shape.finally_ids else NOTHING,
             of_run or bounds.get(step.step_id),
             is_gate=is_at_gate(run, step),
         )
@@ -77,8 +84,8 @@ def without_place(run: Run) -> dict[str, str]:
 
 def reason(
     step: Step,
-    waits: Sequence[Waited],
-    before: Sequence[Waited] = (),
+    waits: Waits,
+    before: Waits = NOTHING,
     held: str | None = None,
     *,
     is_gate: bool = False,
@@ -90,29 +97,18 @@ def reason(
     what else it waits for: the turn of its run (rule 10.7), or that of its copy (rule 10.3).
     `is_gate` tells that its latest attempt is one at the gate (rule 10.8).
     """
-    if before and step.status is StepStatus.PENDING:
-        undone = undone_of(before)
-        return f"waits for the end of all steps{': ' if undone else ''}{spell(undone)}"
-    if held is not None and step.status is StepStatus.PENDING and not undone_of(waits):
+    if before.those and step.status is StepStatus.PENDING:
+        colon = ": " if before.undone else ""
+        return f"waits for the end of all steps{colon}{spell(before.undone)}"
+    if held is not None and step.status is StepStatus.PENDING and not waits.undone:
         return held
-    retried = retried_without(step, waits)
-    if retried:
+    if retried := newer(waits, step):
         names = listed([name_of(other) for other in retried])
-        return f"{reason_by_itself(step, (), is_gate=is_gate)}, before the retry of {names}"
+        return f"{reason_by_itself(step, NOTHING, is_gate=is_gate)}, before the retry of {names}"
     return reason_by_itself(step, waits, is_gate=is_gate)
 
 
-def retried_without(step: Step, waits: Sequence[Waited]) -> list[Waited]:
-    """Return which of `waits` a `retry --only` has had decided anew without the step itself."""
-    return [other for other in waits if is_newer(other, step)]
-
-
-def undone_of(waits: Iterable[Waited]) -> list[Waited]:
-    """Return what of this has not ended."""
-    return [one for one in waits if not has_ended(one)]
-
-
-def reason_by_itself(step: Step, waits: Sequence[Waited], *, is_gate: bool) -> str:
+def reason_by_itself(step: Step, waits: Waits, *, is_gate: bool) -> str:
     """Say why a step is where it is, as of its last decision."""
     match step.status:
         case StepStatus.PENDING:
@@ -129,10 +125,10 @@ def reason_by_itself(step: Step, waits: Sequence[Waited], *, is_gate: bool) -> s
             return str(step.error)
 
 
-def reason_to_wait(step: Step, waits: Sequence[Waited]) -> str:
+def reason_to_wait(step: Step, waits: Waits) -> str:
     """Say what a PENDING step waits for."""
-    if undone := undone_of(waits):
-        return f"waits for {spell(undone)}"
+    if waits.undone:
+        return f"waits for {spell(waits.undone)}"
     return f"attempt {step.attempt_no + 1} may start"
 
 
@@ -143,21 +139,27 @@ def reason_for_delay(step: Step) -> str:
     return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
 
 
-def reason_to_skip(step: Step, waits: Sequence[Waited], *, is_gate: bool) -> str:
+def reason_to_skip(step: Step, waits: Waits, *, is_gate: bool) -> str:
     """Say whether its condition skipped a step, its gate, or its command (rules 9.12, 10.8)."""
     if is_gate:
         return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
     if step.has_begun:
         return f"attempt {step.attempt_no} ended with an exit code that skips the step"
-    return f"its condition was false: {spell(waits)}" if waits else "its condition was false"
+    those = f": {spell(waits.those)}" if waits.those else ""
+    return f"its condition was false{those}"
 
 
-def spell(waits: Iterable[Waited]) -> str:
-    """List some steps with their statuses, and count the rest."""
-    return listed([spelled(one) for one in waits])
+def spell(waits: Sequence[Waited]) -> str:
+    """List the first of some steps with their statuses, and count the rest."""
+    return with_rest([spelled(one) for one in waits[:NAMED]], len(waits))
 
 
 def listed(words: Sequence[str]) -> str:
     """List the first of some words, and count the rest."""
-    rest = len(words) - NAMED
-    return ", ".join(words[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return with_rest(words[:NAMED], len(words))
+
+
+def with_rest(words: Sequence[str], total: int) -> str:
+    """List some words of so many in all."""
+    rest = total - len(words)
+    return ", ".join(words) + (f" and {rest} more" if rest else "")

@@ -4,8 +4,8 @@ However many copies there are, a name that means them is one thing here, and is 
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
 
 from flow_store import Run, Step, StepStatus
 from orchesjob_flow.views.definition import in_order, shape_of
@@ -22,6 +22,23 @@ class Copies(NamedTuple):
 type Waited = Step | Copies
 
 
+class Waits(NamedTuple):
+    """What a step waits for, what of that has not ended, and the latest `retry` of any of it.
+
+    Steps of one layer wait for the same; so these are found once for all of them.
+    """
+
+    those: Sequence[Waited] = ()
+    undone: Sequence[Waited] = ()
+    retry_no: int = 0
+
+    @classmethod
+    def of(cls, those: Sequence[Waited]) -> Self:
+        """Look at what a step waits for."""
+        undone = [one for one in those if not has_ended(one)]
+        return cls(those, undone, max((one.retry_no or 0 for one in those), default=0))
+
+
 def waited_for(run: Run) -> dict[str, Waited]:
     """Return what conditions and `depends_on` can name in a run, by its name."""
     found: dict[str, Waited] = {step.step_id: step for step in run.steps}
@@ -32,11 +49,13 @@ def waited_for(run: Run) -> dict[str, Waited]:
     return found
 
 
-def all_before_finally(run: Run) -> list[Waited]:
+def all_before_finally(run: Run) -> Waits:
     """List what the steps of `finally` wait for: all others, the copies of a step as one (10.1)."""
     shape, found = shape_of(run.definition), waited_for(run)
     names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
-    return [found[name] for name in names if name in found and name not in shape.finally_ids]
+    return Waits.of(
+        [found[name] for name in names if name in found and name not in shape.finally_ids]
+    )
 
 
 def base_of(step_id: str) -> str:
@@ -56,9 +75,12 @@ def has_ended(waited: Waited) -> bool:
     return waited.status.is_terminal
 
 
-def is_newer(waited: Waited, step: Step) -> bool:
-    """Whether a `retry` has had it decided anew, and not the step (rule 9.7)."""
-    return (step.retry_no or 0) < (waited.retry_no or 0)
+def newer(waits: Waits, step: Step) -> Sequence[Waited]:
+    """Return what a `retry` has had decided anew, and not the step (rule 9.7)."""
+    retry_no = step.retry_no or 0
+    if waits.retry_no <= retry_no:
+        return ()
+    return [one for one in waits.those if (one.retry_no or 0) > retry_no]
 
 
 def spelled(waited: Waited) -> str:
