@@ -33,6 +33,7 @@ def three(store: FlowStore, create: Create) -> FlowStore:
 def test_order(three: FlowStore) -> None:
     """What was recorded last comes first, whatever the clock said."""
     assert [run.run_key for run in three.runs()] == ["new", "mid", "old"]
+    assert three.run_keys() == ("new", "mid", "old")
 
 
 def test_summary(three: FlowStore) -> None:

@@ -31,6 +31,10 @@ class RunReader:
         """Return whether there is a run of this key, without reading it."""
         return self._guard(run_key) is not None
 
+    def run_keys(self) -> tuple[str, ...]:
+        """Return the keys of all runs, the one recorded last first, without reading the runs."""
+        return tuple(key for (key,) in self._database.query(sql.SELECT_KEYS))
+
     def revision_of(self, run_key: str) -> int | None:
         """Return how many changes were applied to the run, or None if it is not recorded."""
         guard = self._guard(run_key)

@@ -42,6 +42,7 @@ def _assigned(columns: Columns[Any]) -> str:
     return ", ".join(f"{name} = ?" for name in columns.names)
 
 
+SELECT_KEYS = "SELECT run_key FROM runs ORDER BY id DESC"
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
 SELECT_RUN = f"SELECT id, {_selected(RUN)} FROM runs WHERE run_key = ?"
 SELECT_RUN_STATE = f"SELECT {_selected(RUN_STATE)} FROM runs WHERE run_key = ?"

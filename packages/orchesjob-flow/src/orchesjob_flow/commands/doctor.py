@@ -7,7 +7,7 @@ is fixed and nothing is written.
 import platform
 import shutil
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -84,17 +84,16 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
         yield from audit(present, executable, starts=settings.starts, every=every)
 
 
-def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> list[str]:
+def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> Sequence[str]:
     """Return the key of one run, or those of all.
 
     Raises:
         BadRunKey, RunNotFound: There is no such run, or there can be none.
     """
-    keys = [run.run_key for run in store.runs()]
     if handle is None:
-        return keys
+        return store.run_keys()
     check_run_key(handle.run_key)
-    if handle.run_key not in keys:
+    if not store.has(handle.run_key):
         raise handle.not_found()
     return [handle.run_key]
 
@@ -192,7 +191,7 @@ def check_database(store: FlowStore, settings: Settings) -> Check:
     damage = store.damage()
     if damage:
         return Check("database", Grade.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
-    count = len(store.runs())
+    count = len(store.run_keys())
     runs = "1 run" if count == 1 else f"{count:,} runs"
     return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
 

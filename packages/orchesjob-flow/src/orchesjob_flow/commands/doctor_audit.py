@@ -5,6 +5,7 @@ Records and answers are compared, and neither is changed.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Check]:
     """
     try:
         run, attempts = store.load(run_key), store.attempts(run_key)
-        flow = None if run is None else FlowSpec.from_json(run.definition)
+        flow = None if run is None else flow_of(run.definition)
     except (StoreBroken, FlowSpecError) as error:
         yield Check("database", Grade.PROBLEM, f"run {run_key!r}: {error}")
         return
@@ -68,6 +69,12 @@ def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Check]:
                 yield read_attempt(run, flow, attempt)
             except (DamagedRecord, FlowSpecError) as error:
                 yield Check("database", Grade.PROBLEM, str(error))
+
+
+@lru_cache(maxsize=100)
+def flow_of(definition: str) -> FlowSpec:
+    """Read a stored flow; most runs of a flow have the same definition."""
+    return FlowSpec.from_json(definition)
 
 
 def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
@@ -83,7 +90,7 @@ def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
     recorded = Recorded(
         run_key=run.run_key,
         attempt_key=attempt_key(run.run_key, spec.id, attempt.number),
-        attempt=attempt,
+        attempt=attempt._replace(job=None),  # which is long, and there may be many
         code=None if report is None else exit_code_of(report),
         spec=spec,
         decisive=is_decisive(attempt, step),
