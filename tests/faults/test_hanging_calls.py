@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.answers import outcomes, warnings
+from support.deadlines import EVENT_SEC
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
@@ -127,6 +129,26 @@ def test_calls_of_a_dead_runner_hang(each_flow: Flow, gate: Gate, tmp_path: Path
     assert Counter(log.read_text(encoding="utf-8").split()) == Counter(steps.keys())
     assert sum("did not answer in time, and is ended" in line for line in warnings(stderr)) == 2
     assert each_flow.orchesjob.processes() == []
+
+
+def test_a_call_of_a_dead_runner_that_may_take_long(flow: Flow, tmp_path: Path) -> None:
+    """The next runner waits for it as long as its step lets it, and says so (rule 5.7)."""
+    flow.wrap_orchesjob(HANG_ONCE.replace("touch", "echo $$ >"))
+    file = flow.write({"id": "before", "command": ["true"], "start_timeout_sec": 600})
+    words = ("--patience=0.2", "start", "--run-key=k", file)
+    runner = flow.spawn(*words)
+    call = tmp_path / "orchesjob-of-today.before"
+    flow.await_true(lambda: call.exists() and call.read_text())
+    runner.kill()
+    runner.wait()
+    pid = int(call.read_text(encoding="ascii"))
+    runner = flow.spawn(*words)
+    assert runner.stderr is not None
+    assert select.select([runner.stderr], [], [], EVENT_SEC)[0]
+    assert f"waiting for `orchesjob start` (process {pid}) of" in runner.stderr.readline()
+    os.killpg(pid, signal.SIGKILL)
+    stdout, _ = runner.communicate()
+    assert json.loads(stdout)["status"] == "SUCCEEDED"
 
 
 def test_what_else_a_dead_runner_has_left(flow: Flow, gate: Gate, tmp_path: Path) -> None:

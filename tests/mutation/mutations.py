@@ -1205,6 +1205,13 @@ MUTATIONS = (
         "tests/faults/test_hanging_calls.py -k dead_runner_hang",
     ),
     Mutation(
+        "who waits long for a call of a dead runner does so in silence",
+        f"{SHELL}/runner/calls_lock.py",
+        "            for call in calls - tried - told:\n",
+        "            for call in set[RunningCall]():\n",
+        "tests/faults/test_hanging_calls.py -k take_long",
+    ),
+    Mutation(
         "the calls of a dead runner are not known by the keys of this run",
         f"{SHELL}/runner/calls_lock.py",
         "ids[one.position], one.number) for",

@@ -36,6 +36,7 @@ def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
     began = time.monotonic()
     until = began + handle.settings.patience_sec
     tried: set[RunningCall] = set()
+    told: set[RunningCall] = set()
     wait_sec = PATIENCE_WITH_READERS_SEC
     while (lock := Lock.take(path, wait_sec=wait_sec)) is None:
         with scarcity_named(f"cannot see who holds {path}"):
@@ -49,7 +50,12 @@ def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
         now = time.monotonic()
         if now >= until and not calls:
             raise CallsInFlight(handle.run_key, round(now - began, 1), processes_with(path))
-        wait_sec = max(PATIENCE_WITH_READERS_SEC, min(ends.values(), default=until) - now)
+        if now >= until:  # its step lets it take longer
+            for call in calls - tried - told:
+                warn(f"waiting for {call} of the last runner, up to {ends[call] - now:.0f} s more")
+            told |= calls
+        next_look = min((end for end in (*ends.values(), until) if end > now), default=now)
+        wait_sec = max(PATIENCE_WITH_READERS_SEC, next_look - now)
     return lock
 
 
