@@ -119,11 +119,17 @@ def test_missing_files(flow: Flow) -> None:
     assert "its files are missing" in alone.stderr.splitlines()[-1]
 
 
+@pytest.fixture(scope="module")
+def ended(shared_flow: Flow) -> Flow:
+    """A run `k` of one step, which no test changes."""
+    shared_flow.start("k", shared_flow.write(BOTH))
+    return shared_flow
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [(["x"], "no step"), (["--attempt=0"], "--attempt"), (["--tail=-1"], "--tail")],
 )
-def test_wrong_words(flow: Flow, words: list[str], expected: str) -> None:
+def test_wrong_words(ended: Flow, words: list[str], expected: str) -> None:
     """A step, attempt or number that does not exist is refused by name."""
-    flow.start("k", flow.write(BOTH))
-    assert expected in flow.refusal("logs", "--run-key=k", *words)["error"]
+    assert expected in ended.refusal("logs", "--run-key=k", *words)["error"]

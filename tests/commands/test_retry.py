@@ -251,6 +251,13 @@ def test_running_run(flow: Flow, gate: Gate) -> None:
     gate.let_through()
 
 
+@pytest.fixture(scope="module")
+def failed(shared_flow: Flow) -> Flow:
+    """A run `k`, which has failed and which no test changes."""
+    shared_flow.start("k", shared_flow.write(*steps(shared_flow.folder)), code=1)
+    return shared_flow
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -259,8 +266,8 @@ def test_running_run(flow: Flow, gate: Gate) -> None:
         (["--run-key=k", "--file=missing.yaml"], "missing.yaml"),
     ],
 )
-def test_mistakes(flow: Flow, tmp_path: Path, words: list[str], expected: str) -> None:
+def test_mistakes(failed: Flow, words: list[str], expected: str) -> None:
     """A step, run or file that does not exist is refused by name, and nothing is changed."""
-    run = flow.start("k", flow.write(*steps(tmp_path)), code=1)
-    assert expected in flow.refusal("retry", *words)["error"]
-    assert flow.status("k") == run
+    run = failed.status("k")
+    assert expected in failed.refusal("retry", *words)["error"]
+    assert failed.status("k") == run

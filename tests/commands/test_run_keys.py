@@ -40,6 +40,14 @@ def test_real_run_keys(each_flow: Flow) -> None:
         assert each_flow.start(key, file)["steps"][0]["orchesjob_status"]["run_key"] == f"{key}:a:1"
 
 
+@pytest.fixture(scope="module")
+def two(shared_flow: Flow) -> Flow:
+    """Two runs, `a` and `b`, which no test changes."""
+    shared_flow.start("a", shared_flow.write({"id": "a", "command": ["true"]}))
+    shared_flow.start("b", "flow.json")
+    return shared_flow
+
+
 @pytest.mark.parametrize(
     ("words", "option"),
     [
@@ -50,11 +58,9 @@ def test_real_run_keys(each_flow: Flow) -> None:
         (["--db=x", "--db=y", "list"], "--db"),
     ],
 )
-def test_given_twice(flow: Flow, words: list[str], option: str) -> None:
+def test_given_twice(two: Flow, words: list[str], option: str) -> None:
     """Of two keys, only one can be meant: an error, and not the last one (rule 6.9)."""
-    flow.start("a", flow.write({"id": "a", "command": ["true"]}))
-    flow.start("b", "flow.json")
-    error = flow.refusal(*words)["error"]
+    error = two.refusal(*words)["error"]
     assert option in error
     assert "is given 2 times" in error
 

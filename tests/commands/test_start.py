@@ -168,6 +168,13 @@ def test_same_meaning(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path)
     assert starts(fake_orchesjob) == ["k:a:1", "k:b:1"]
 
 
+@pytest.fixture(scope="module")
+def ended(shared_flow: Flow) -> Flow:
+    """A run `k`, which has ended and which no test changes."""
+    shared_flow.start("k", shared_flow.write(TRUE))
+    return shared_flow
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
@@ -178,15 +185,15 @@ def test_same_meaning(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path)
         ([{"id": "b", "command": ["true"]}], "b"),
     ],
 )
-def test_changed_definition(flow: Flow, changed: list[Any], named: str) -> None:
+def test_changed_definition(ended: Flow, changed: list[Any], named: str) -> None:
     """A file with another meaning is refused, and the run is not changed (rule 4.4)."""
-    before = flow.start("k", flow.write(TRUE))
-    refusal = flow.refusal("start", "--run-key=k", flow.write(*changed))
+    before = ended.status("k")
+    refusal = ended.refusal("start", "--run-key=k", ended.write(*changed))
     assert "'k' was started with another definition" in refusal["error"]
     assert refusal["differences"]
     assert all(difference in refusal["error"] for difference in refusal["differences"])
     assert named in refusal["error"]
-    assert flow.status("k") == before
+    assert ended.status("k") == before
 
 
 def test_second_start_waits(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
