@@ -1341,8 +1341,8 @@ MUTATIONS = (
     Mutation(
         "a run continues though its home of orchesjob is gone",
         f"{SHELL}/home/orchesjob_home.py",
-        "    refuse_gone(run)\n",
-        "",
+        "    refuse_gone(run)\n    if is_same",
+        "    if is_same",
         "packages/orchesjob-flow/tests/home/test_orchesjob_home.py -k gone",
     ),
     Mutation(
@@ -2093,5 +2093,40 @@ MUTATIONS = (
         "[*self._ended, *self._growing, *some]",
         "[*self._ended, *self._growing]",
         "packages/orchesjob-flow/tests/views/test_step_lines.py -k settled",
+    ),
+    Mutation(
+        "a run inside another one is in the home of that",
+        f"{SHELL}/commands/start.py",
+        "if choice.own_jobs or is_in_own_home(home, environ):",
+        "if choice.own_jobs:",
+        "tests/flows/test_own_jobs.py -k inside",
+    ),
+    Mutation(
+        "a run with a home of its own is refused where another one is named",
+        f"{SHELL}/home/orchesjob_home.py",
+        "    if has_own_home(home, run):\n        refuse_gone(run)\n",
+        "    if False:\n        refuse_gone(run)\n",
+        "tests/flows/test_own_jobs.py -k retry",
+    ),
+    Mutation(
+        "a run whose own home is gone begins anew in an empty one",
+        f"{SHELL}/home/orchesjob_home.py",
+        "    if has_own_home(home, run):\n        refuse_gone(run)\n",
+        "    if has_own_home(home, run):\n",
+        "tests/flows/test_own_jobs.py -k gone",
+    ),
+    Mutation(
+        "`prune` leaves a home that a run had for itself",
+        f"{SHELL}/commands/prune_output.py",
+        "            remove_run_directory(self._settings.home.own_jobs(run.run_key))\n",
+        "",
+        "tests/flows/test_own_jobs.py -k prune",
+    ),
+    Mutation(
+        "a run inside one with a home of its own is recorded in that",
+        f"{SHELL}/home/orchesjob_home.py",
+        "VARIABLE: own_home(home, run.run_key), FLOW_VARIABLE: str(flow_home)}",
+        "VARIABLE: own_home(home, run.run_key)}",
+        "tests/flows/test_own_jobs.py -k inside",
     ),
 )

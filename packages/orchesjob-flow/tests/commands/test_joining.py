@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchesjob_flow.commands.flow_files import Given
-from orchesjob_flow.commands.start import recorded
+from orchesjob_flow.commands.start import Choice, recorded
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 
@@ -35,10 +35,10 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, str(file), Given({}, {})) as (store, lock):
+    with recorded(handle, str(file), Given({}, {}), Choice()) as (store, lock):
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, str(file), Given({}, {})) as (_, lock):
+    with recorded(handle, str(file), Given({}, {}), Choice()) as (_, lock):
         assert (lock, handle.holder()) == (None, None)

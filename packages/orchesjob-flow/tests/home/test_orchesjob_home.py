@@ -1,5 +1,6 @@
 """A run belongs to one home of orchesjob (rules 4.8 and 6.13)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,15 @@ from flow_store import Attempt, AttemptStatus, FlowStatus, Run
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
 from orchesjob_flow.home.orchesjob_home import environ_of, home_of_new_run, refuse_unwritable
+from orchesjob_flow.home.paths import Home
 
 DEFAULT = orchesjob_home({})
+FLOWS = Home(Path("/srv/flows/flow.db"))
+
+
+def environ_for(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment for a run that is recorded in some flow home."""
+    return environ_of(run, environ, FLOWS)
 
 
 def run_in(home: str | None) -> Run:
@@ -41,9 +49,9 @@ def home(tmp_path: Path) -> str:
 
 def test_the_recorded_home_is_used(home: str) -> None:
     """Without the variable, calls are made in the run's home, and so they are with it (4.8)."""
-    assert environ_of(run_in(home), {"A": "b"}) == {"A": "b", "ORCHESJOB_HOME": home}
-    assert environ_of(run_in(home), {"ORCHESJOB_HOME": ""}) == {"ORCHESJOB_HOME": home}
-    assert environ_of(run_in(home), {"ORCHESJOB_HOME": f"{home}/../jobs"}) == {
+    assert environ_for(run_in(home), {"A": "b"}) == {"A": "b", "ORCHESJOB_HOME": home}
+    assert environ_for(run_in(home), {"ORCHESJOB_HOME": ""}) == {"ORCHESJOB_HOME": home}
+    assert environ_for(run_in(home), {"ORCHESJOB_HOME": f"{home}/../jobs"}) == {
         "ORCHESJOB_HOME": home
     }
 
@@ -51,7 +59,7 @@ def test_the_recorded_home_is_used(home: str) -> None:
 def test_another_home_is_refused(home: str) -> None:
     """A variable that names another home is refused, and both are named (rule 4.8)."""
     with pytest.raises(OtherOrchesjobHome) as raised:
-        environ_of(run_in(home), {"ORCHESJOB_HOME": f"{home}/other"})
+        environ_for(run_in(home), {"ORCHESJOB_HOME": f"{home}/other"})
     assert f"run 'k' are in orchesjob's home {home}, and" in str(raised.value)
     assert f"ORCHESJOB_HOME names {home}/other: unset it" in str(raised.value)
 
@@ -61,30 +69,30 @@ def test_a_home_that_was_moved(home: str, tmp_path: Path) -> None:
     moved = tmp_path.resolve() / "moved"
     Path(home).rename(moved)
     with pytest.raises(OtherOrchesjobHome):
-        environ_of(run_in(home), {"ORCHESJOB_HOME": str(moved)})
+        environ_for(run_in(home), {"ORCHESJOB_HOME": str(moved)})
     Path(home).symlink_to(moved)
-    assert environ_of(run_in(home), {"ORCHESJOB_HOME": str(moved)}) == {"ORCHESJOB_HOME": home}
+    assert environ_for(run_in(home), {"ORCHESJOB_HOME": str(moved)}) == {"ORCHESJOB_HOME": home}
 
 
 def test_the_default_home_stays_unnamed() -> None:
     """Where a run is in orchesjob's default home, no step sees a variable that was not set."""
     run = run_in(DEFAULT)._replace(attempts={})
-    assert environ_of(run, {"A": "b"}) == {"A": "b"}
+    assert environ_for(run, {"A": "b"}) == {"A": "b"}
 
 
 def test_a_run_of_an_older_version(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run without a recorded home takes the one that is named, as one absolute path (4.8)."""
     monkeypatch.chdir(Path(home).parent)
-    assert environ_of(run_in(None), {"ORCHESJOB_HOME": "jobs"}) == {"ORCHESJOB_HOME": home}
-    assert environ_of(run_in(None), {}) == {}
+    assert environ_for(run_in(None), {"ORCHESJOB_HOME": "jobs"}) == {"ORCHESJOB_HOME": home}
+    assert environ_for(run_in(None), {}) == {}
 
 
 def test_a_home_that_is_gone(home: str) -> None:
     """A run is not continued in an empty home: orchesjob would know none of its jobs (4.8)."""
     Path(home).rmdir()
     with pytest.raises(UnusableOrchesjobHome, match="is gone, and with it the jobs of run 'k'"):
-        environ_of(run_in(home), {})
-    environ_of(run_in(home)._replace(attempts={}), {})
+        environ_for(run_in(home), {})
+    environ_for(run_in(home)._replace(attempts={}), {})
 
 
 def test_the_home_of_a_new_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

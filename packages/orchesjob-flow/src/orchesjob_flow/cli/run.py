@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 @run_key_option
 @param_option
 @env_option
+@click.option(
+    "--jobs",
+    type=click.Choice(["shared", "own"]),
+    default="shared",
+    show_default=True,
+    envvar="ORCHESJOB_FLOW_JOBS",
+    help="Keep the jobs in ORCHESJOB_HOME, or in a home of the run's own.",
+)
 @detach_option
 @progress_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
@@ -30,6 +38,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     handle: "RunHandle",
     params: dict[str, str],
     variables: tuple[tuple[str, str], ...],
+    jobs: str,
     detach: bool,
     progress: str,
     flow_file: str,
@@ -44,11 +53,11 @@ def start(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow start --run-key nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.flow_files import Given
-    from orchesjob_flow.commands.start import start
+    from orchesjob_flow.commands.start import Choice, start
 
     refuse_progress(progress, detach=detach)
     given = Given(dict(variables), params)
-    return start(handle, flow_file, given, detach=detach, progress=progress)
+    return start(handle, flow_file, given, Choice(detach, progress, own_jobs=jobs == "own"))
 
 
 @click.command(short_help="Cancel a run, and return when nothing of it is left.")

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from flow_store import Attempt, DamagedRecord, EndedRun, FlowStore, Run, StoreBroken, reported_job
 from orchesjob_client import OrchesjobClient, OrchesjobError, locate
+from orchesjob_flow.home.orchesjob_home import has_own_home
+from orchesjob_flow.home.run_directory import remove_run_directory
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.streams import warn
 
@@ -43,7 +45,10 @@ class Job(NamedTuple):
 
 
 class Cleaner:
-    """Has orchesjob remove the jobs of runs, each in the home of its run (rule 4.8)."""
+    """Has orchesjob remove the jobs of runs, each in the home of its run (rule 4.8).
+
+    A home that a run has for itself is removed as a whole.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Remember the settings; the executable is looked for when there is something to remove."""
@@ -56,9 +61,13 @@ class Cleaner:
         A home in which that has failed is not tried again: it would take as long for each run.
 
         Raises:
-            OrchesjobError: At least one may be left.
+            OrchesjobError, UnsafePlace, OSError: At least one may be left.
         """
         home = run.orchesjob_home
+        if has_own_home(self._settings.home, run):
+            freed = sum(job.size for job in jobs)
+            remove_run_directory(self._settings.home.own_jobs(run.run_key))
+            return Output(len(jobs), freed)
         if not jobs or (home is not None and not os.path.isdir(home)):  # noqa: PTH112 - text
             return Output()
         if home in self._failed:

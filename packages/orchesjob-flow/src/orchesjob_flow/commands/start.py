@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from flow_spec import FlowSpec, differences
 from flow_store import FlowStore, Run
@@ -20,7 +21,7 @@ from orchesjob_flow.commands.joining import (
 from orchesjob_flow.commands.value_lists import lists_to_start
 from orchesjob_flow.errors import DefinitionDiffers
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.orchesjob_home import home_of_new_run
+from orchesjob_flow.home.orchesjob_home import home_of_new_run, is_in_own_home, own_home
 from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
@@ -28,41 +29,51 @@ from orchesjob_flow.runner.background import await_runner, begin_runner
 from orchesjob_flow.runner.foreground import drive_or_wait
 
 
-def start(handle: RunHandle, flow_file: str, given: Given, *, detach: bool, progress: str) -> int:
-    """Start a run of a flow file or resume it; with `detach`, leave it to a background process.
+class Choice(NamedTuple):
+    """How a run is started.
+
+    `detach` leaves it to a background process; `own_jobs` gives a new one an orchesjob home of its
+    own (rule 4.8).
+    """
+
+    detach: bool = False
+    progress: str = "none"
+    own_jobs: bool = False
+
+
+def start(handle: RunHandle, flow_file: str, given: Given, choice: Choice) -> int:
+    """Start a run of a flow file or resume it.
 
     A flow that is not to run while another run of its group does may be skipped (rule 10.7).
     """
     try:
-        return start_or_skip(handle, flow_file, given, detach=detach, progress=progress)
+        return start_or_skip(handle, flow_file, given, choice)
     except Skipped as skipped:
         return show_skipped(skipped)
 
 
-def start_or_skip(
-    handle: RunHandle, flow_file: str, given: Given, *, detach: bool, progress: str
-) -> int:
+def start_or_skip(handle: RunHandle, flow_file: str, given: Given, choice: Choice) -> int:
     """Start a run or resume it.
 
     Raises:
         Skipped: Nothing was recorded, and the flow wants it so.
     """
-    if detach:
-        with recorded(handle, flow_file, given) as (store, lock):
+    if choice.detach:
+        with recorded(handle, flow_file, given, choice) as (store, lock):
             runner = begin_runner(handle, store, lock)
         snapshot = await_runner(handle, runner)
         return show_background(handle, snapshot)
 
     def advance() -> Run:
-        with recorded(handle, flow_file, given) as (store, lock):
+        with recorded(handle, flow_file, given, choice) as (store, lock):
             return drive_or_wait(handle, store, lock)
 
-    return show_foreground(handle, progress, advance)
+    return show_foreground(handle, choice.progress, advance)
 
 
 @contextmanager
 def recorded(
-    handle: RunHandle, flow_file: str, given: Given
+    handle: RunHandle, flow_file: str, given: Given, choice: Choice
 ) -> Iterator[tuple[FlowStore, Lock | None]]:
     """Record a new run, or find the one of this key and definition; yield the open store.
 
@@ -82,7 +93,7 @@ def recorded(
     locate(settings.orchesjob, settings.environ)
     directory, flow_dir = current_directory(), flow_dir_of(flow_file)
     is_recorded = patiently(settings, handle.is_recorded)
-    home = None if is_recorded else home_of_new_run(settings.environ)
+    home = None if is_recorded else home_to_record(handle, choice)
     with open_store(settings) as store:
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
 
@@ -109,6 +120,18 @@ def recorded(
                 lock.close()
             refuse_another_definition(flow, handle.load(store))
         yield store, lock if created else None
+
+
+def home_to_record(handle: RunHandle, choice: Choice) -> str:
+    """Return the orchesjob home of a new run.
+
+    Raises:
+        UnusableOrchesjobHome: orchesjob could not write there.
+    """
+    home, environ = handle.settings.home, handle.settings.environ
+    if choice.own_jobs or is_in_own_home(home, environ):
+        return own_home(home, handle.run_key)
+    return home_of_new_run(environ)
 
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from flow_store import Run
 from orchesjob_client import orchesjob_home
-from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
+from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.parent import environ_inside
+from orchesjob_flow.home.paths import Home, find_home, make_private
 
-VARIABLE = "ORCHESJOB_HOME"
+VARIABLE, FLOW_VARIABLE = "ORCHESJOB_HOME", "ORCHESJOB_FLOW_HOME"
 REMEDY = f"set {VARIABLE} to a folder that you can write to"
 
 
@@ -26,6 +27,44 @@ def home_of_new_run(environ: Mapping[str, str]) -> str:
     home = named_home(environ)
     refuse_unwritable(home)
     return home
+
+
+def own_home(home: Home, run_key: str) -> str:
+    """Return the path of the home that a run has if it has one for itself (rule 4.8).
+
+    It is the real one but for its last part: a link in that place is none of ours.
+    """
+    path = home.own_jobs(run_key)
+    return str(path.parent.resolve() / path.name)
+
+
+def has_own_home(home: Home, run: Run) -> bool:
+    """Tell whether the jobs of a run are in a home of its own."""
+    return run.orchesjob_home == own_home(home, run.run_key)
+
+
+def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
+    """Tell whether an environment is that of a step whose run has a home of its own.
+
+    What it starts must not be there: that home is removed with its run.
+    """
+    return Path(named_home(environ)).parent == home.jobs.resolve()
+
+
+def make_own_home(home: Home, run: Run) -> None:
+    """Make the home of a run that has one for itself; leave one that exists as it is.
+
+    Raises:
+        UnsafePlace: It cannot be made.
+    """
+    if not has_own_home(home, run):
+        return
+    path = home.own_jobs(run.run_key)
+    try:
+        for folder in (home.jobs, path):
+            make_private(folder)
+    except OSError as error:
+        raise UnsafePlace(path, f"cannot be made: {error.strerror}") from error
 
 
 def named_home(environ: Mapping[str, str]) -> str:
@@ -61,17 +100,22 @@ def refuse_unwritable(home: str) -> None:
         raise UnusableOrchesjobHome(home, f"{what}cannot be written by this user", REMEDY)
 
 
-def environ_of(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the environment with which orchesjob is called for a run.
+def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str, str]:
+    """Return the environment with which orchesjob is called for a run recorded in `home`.
 
-    A run of an older version has no home recorded: it takes the one that the environment names. A
-    mark stays only if the run is a part of the step that has it (rule 5.8a).
+    Where the run has an orchesjob home of its own, a nested flow finds the flow home that it would
+    find without that. A run of an older version has no home recorded: it takes the one that the
+    environment names. A mark stays only if the run is a part of the step that has it (rule 5.8a).
 
     Raises:
         OtherOrchesjobHome: The environment names another home than the run's.
         UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
     """
     environ = environ_inside(run, environ)
+    if has_own_home(home, run):
+        refuse_gone(run)
+        flow_home = find_home(None, environ).database.parent
+        return {**environ, VARIABLE: own_home(home, run.run_key), FLOW_VARIABLE: str(flow_home)}
     named = named_home(environ)
     recorded = named if run.orchesjob_home is None else run.orchesjob_home
     is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link

@@ -1,4 +1,4 @@
-"""Where the product keeps its things: the database, and beside it three folders (rules 6.1, 10.6).
+"""Where the product keeps its things: the database, and beside it some folders (rules 6.1, 10.6).
 
 Only paths and folders: `flow_store`, `locks` and `runner.background` know what is in the files.
 """
@@ -19,7 +19,7 @@ LONGEST_RUN_KEY = 255
 LONGEST_READABLE_NAME = 150
 READABLE = re.compile(r"[A-Za-z0-9_.~+=@,:-]*")
 LOG_PREFIX = "orchesjob-flow-"
-ENDING = re.compile(r"\.(run|lock|calls|stdout\.log|stderr\.log)$")
+ENDING = re.compile(r"\.(run|jobs|lock|calls|stdout\.log|stderr\.log)$")
 """How the names of a run's files end, after its encoded key."""
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 
@@ -55,6 +55,15 @@ class Home(NamedTuple):
         """The folder of the runs' own directories."""
         return self.database.parent / "runs"
 
+    @property
+    def jobs(self) -> Path:
+        """The folder of the orchesjob homes that runs have for themselves (rule 4.8)."""
+        return self.database.parent / "jobs"
+
+    def own_jobs(self, run_key: str) -> Path:
+        """Return the orchesjob home that a run has for itself, if it has one."""
+        return self.jobs / f"{encode_run_key(run_key)}.jobs"
+
     def run_directory(self, run_key: str) -> Path:
         """Return the directory in which the steps of a run leave files for each other (10.6).
 
@@ -86,7 +95,12 @@ class Home(NamedTuple):
         """Return the encoded keys of all runs that have any of these files or a directory."""
         names = {
             name.removeprefix(prefix)
-            for folder, prefix in ((self.locks, ""), (self.runs, ""), (self.logs, LOG_PREFIX))
+            for folder, prefix in (
+                (self.locks, ""),
+                (self.runs, ""),
+                (self.jobs, ""),
+                (self.logs, LOG_PREFIX),
+            )
             for name in names_in(folder)
         }
         return frozenset(ENDING.sub("", name) for name in names)

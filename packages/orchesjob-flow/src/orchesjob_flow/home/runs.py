@@ -101,7 +101,7 @@ class RunHandle(NamedTuple):
         # Looking at a run imports nothing that calls orchesjob.
         from orchesjob_flow.home.orchesjob_home import environ_of
 
-        environ = environ_of(run, self.settings.environ)
+        environ = environ_of(run, self.settings.environ, self.settings.home)
         return self._replace(settings=self.settings._replace(environ=environ))
 
     def not_found(self) -> RunNotFound:

@@ -17,6 +17,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.run import RunState
 from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.home.orchesjob_home import make_own_home
 from orchesjob_flow.home.places import Places, refuse_foreign
 from orchesjob_flow.home.run_directory import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
@@ -67,6 +68,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
             held.enter_context(closing(calls_lock))
             if make_run_directory(handle.directory) and run.history and run.flow_dir is not None:
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
+            make_own_home(handle.settings.home, run)
             performer = Performer(
                 OrchesjobClient(orchesjob, limits=call_limits),
                 inbox.put,

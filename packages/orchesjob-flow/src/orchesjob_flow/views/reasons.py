@@ -145,8 +145,9 @@ def reason_to_skip(step: Step, waits: Waits, *, is_gate: bool) -> str:
         return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
     if step.has_begun:
         return f"attempt {step.attempt_no} ended with an exit code that skips the step"
-    those = f": {spell(waits.those)}" if waits.those else ""
-    return f"its condition was false{those}"
+    if not waits.those:
+        return "its condition was false"
+    return f"its condition was false: {spell(waits.those)}"
 
 
 def spell(waits: Sequence[Waited]) -> str:

@@ -1,0 +1,155 @@
+"""A run may have a home of orchesjob for itself: what ran before costs it nothing (rule 4.8)."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.flow import Flow
+from support.gate import Gate
+from support.steps import TRUE
+
+OWN = "--jobs=own"
+HOMES = {"id": "a", "command": ["sh", "-c", 'echo "$ORCHESJOB_HOME $ORCHESJOB_FLOW_HOME"']}
+
+
+def own(flow: Flow, name: str = "k") -> Path:
+    """Return the home that a run has for itself."""
+    return (flow.home / "jobs" / f"{name}.jobs").resolve()
+
+
+def is_running(run: Any) -> bool:
+    """Tell whether the job of the first step runs."""
+    job = run["steps"][0]["orchesjob_status"]
+    return job is not None and job["status"] == "RUNNING"
+
+
+def start_own(flow: Flow, file: str, key: str = "k", *, code: int = 0) -> object:
+    """Start a run with a home for itself, and return what is reported of it."""
+    return flow.ask("start", f"--run-key={key}", OWN, file, code=code)
+
+
+def test_nothing_of_it_is_elsewhere(each_flow: Flow) -> None:
+    """Its jobs, their output and their history are in its own home, which is its owner's alone."""
+    start_own(each_flow, each_flow.write(HOMES))
+    assert each_flow.status("k")["orchesjob_home"] == str(own(each_flow))
+    assert own(each_flow).stat().st_mode & 0o777 == 0o700
+    assert own(each_flow).parent.stat().st_mode & 0o777 == 0o700
+    assert each_flow.run("logs", "--run-key=k", "a").stdout == (
+        f"{own(each_flow)} {each_flow.home}\n"
+    )
+    assert each_flow.orchesjob.run("status", "--run-key=k:a:1").returncode == 3
+    assert each_flow.ask("doctor")["sound"]
+
+
+def test_a_retry(each_flow: Flow) -> None:
+    """Whatever is done with the run later is done in its home, whatever the variable names."""
+    step = {"id": "a", "command": ["sh", "-c", "test -e there"]}
+    start_own(each_flow, each_flow.write(step), code=1)
+    (each_flow.folder / "there").touch()
+    each_flow.environ["ORCHESJOB_HOME"] = str(each_flow.folder / "elsewhere")
+    assert each_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
+    assert each_flow.status("k")["orchesjob_home"] == str(own(each_flow))
+    assert not (each_flow.folder / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("words", [["resume"], ["start", "flow.json"], ["start", OWN, "flow.json"]])
+def test_another_runner(flow: Flow, gate: Gate, words: list[str]) -> None:
+    """A runner that takes the run over finds its jobs, with the option or without."""
+    runner = flow.spawn(
+        "start", "--run-key=k", OWN, flow.write({"id": "a", "command": gate.command()})
+    )
+    gate.await_arrival()
+    flow.await_status("k", is_running)
+    runner.kill()
+    runner.wait()
+    command = flow.spawn(*words[:1], "--run-key=k", *words[1:])
+    gate.let_through()
+    assert command.completed().returncode == 0
+    assert [step["attempt_no"] for step in flow.status("k")["steps"]] == [1]
+
+
+def test_a_cancel_in_the_background(each_flow: Flow) -> None:
+    """A background runner works there too, and a `cancel` ends what runs there."""
+    file = each_flow.write({"id": "a", "command": ["sleep", "600"]})
+    each_flow.ask("start", "--run-key=k", OWN, "-d", file)
+    each_flow.await_status("k", is_running)
+    assert each_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    assert each_flow.status("k")["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
+
+
+def test_the_variable(flow: Flow) -> None:
+    """`ORCHESJOB_FLOW_JOBS` says it for all runs, and the option for one (rule 4.8)."""
+    flow.environ["ORCHESJOB_FLOW_JOBS"] = "own"
+    file = flow.write(TRUE)
+    assert flow.start("k", file)["orchesjob_home"] == str(own(flow))
+    shared = flow.ask("start", "--run-key=s", "--jobs=shared", file)["orchesjob_home"]
+    assert shared == str(flow.orchesjob.home)
+    flow.environ["ORCHESJOB_FLOW_JOBS"] = "mine"
+    assert (
+        "'mine' is not one of 'shared', 'own'"
+        in flow.refusal("start", "--run-key=x", file)["error"]
+    )
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_run_inside(flow: Flow, named: bool) -> None:
+    """A nested run is recorded beside the outer one, and goes with none but its own record."""
+    if not named:  # the flow home is then that of orchesjob
+        del flow.environ["ORCHESJOB_FLOW_HOME"]
+        flow.home = flow.orchesjob.home
+    inner = flow.write(HOMES, name="inner.json", flow_id="inner")
+    command = [flow.program, "start", "--run-key=inner", inner]
+    start_own(flow, flow.write({"id": "n", "command": command}))
+    run = flow.status("inner")
+    assert run["parent"]["run_key"] == "k"
+    assert run["orchesjob_home"] == str(own(flow, "inner"))
+    flow.ask("prune", "--older-than=0s", "--flow-id=f")
+    assert flow.run("logs", "--run-key=inner", "a").stdout == f"{own(flow, 'inner')} {flow.home}\n"
+
+
+@pytest.mark.parametrize(("words", "is_left"), [([], False), (["--keep-output"], True)])
+def test_prune(flow: Flow, words: list[str], is_left: bool) -> None:
+    """`prune` removes one folder, without a call of orchesjob, and says what was in it (9.10)."""
+    start_own(flow, flow.write({"id": "a", "command": ["echo", "12345"]}), key="a/b")
+    place = own(flow, "a%2Fb")
+    flow.environ["ORCHESJOB_BIN"] = "/nonexistent/orchesjob"
+    (removed,) = flow.ask("prune", "--older-than=0s", *words)["removed"]
+    assert (removed["jobs"], removed["output_bytes"]) == ((0, 0) if is_left else (1, 6))
+    assert place.exists() is is_left
+
+
+def test_a_link_in_its_place(flow: Flow) -> None:
+    """What stands in place of the home is not followed: the run stays, and the link is named."""
+    start_own(flow, flow.write(TRUE))
+    place = own(flow)
+    elsewhere = flow.folder / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    answer = flow.run("prune", "--older-than=0s")
+    assert answer.returncode == 2
+    assert str(place) in answer.stderr
+    assert (elsewhere / "logs").is_dir()
+
+
+def test_it_is_gone(flow: Flow) -> None:
+    """A run whose home is gone is not begun anew in an empty one, and `doctor` names it."""
+    start_own(flow, flow.write({"id": "a", "command": ["false"]}), code=1)
+    own(flow).rename(flow.folder / "elsewhere")
+    assert f"{own(flow)} is gone" in flow.refusal("retry", "--run-key=k")["error"]
+    (problem,) = (
+        check for check in flow.ask("doctor", code=1)["checks"] if check["check"] == "homes"
+    )
+    assert str(own(flow)) in problem["message"]
+
+
+def test_history_costs_nothing(flow: Flow) -> None:
+    """The database of orchesjob holds the jobs of this run alone, whatever ran before."""
+    file = flow.write(TRUE)
+    for key in ("first", "second"):
+        start_own(flow, file, key)
+    (database,) = [path for path in own(flow, "second").iterdir() if path.suffix == ".db"]
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
