@@ -39,6 +39,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "watching": consumption.watching,
     "pruning": history.pruning,
     "layers": history.layers,
+    "old-jobs": history.old_jobs,
     "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,

@@ -1,11 +1,12 @@
 """What it costs that much is recorded: many runs, and large ones."""
 
+import itertools
 import json
 import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -13,10 +14,11 @@ from threading import Event, Thread
 from flow_spec import load_flow
 from flow_store import Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader
 from measuring import flows
-from measuring.figures import Figure
+from measuring.figures import Figure, interleave, ratios
 from measuring.workplace import OWN_USAGE, Workplace, run, seconds
 
 STEPS = 3
+OLD_JOBS = 10_000
 LONG_AGO = 100.0
 TEXT = 600
 """How many characters the definition of a run has."""
@@ -67,6 +69,61 @@ def pruning(place: Workplace) -> list[Figure]:
         ),
         Figure(f"the database after / before, prune of {half}", [left / size], 0.6),
     ]
+
+
+def old_jobs(place: Workplace) -> list[Figure]:
+    """Compare a run with a home of its own, beside many old jobs, with one in a new home."""
+    flow = place.write(flows.chain(10))
+    numbers = itertools.count()
+    with place.home() as crowded:
+        run([place.orchesjob, "start", "--run-key=old", "--", "true"], crowded)
+        copy_jobs(Path(crowded["ORCHESJOB_HOME"]) / "orchesjob.db", OLD_JOBS)
+
+        def start(environment: Mapping[str, str], *options: str) -> float:
+            words = [place.flow, "start", f"--run-key=run-{next(numbers)}", *options, flow]
+            return seconds(words, environment)
+
+        def in_a_new_home() -> float:
+            with place.home() as empty:
+                return start(empty)
+
+        taken = interleave(
+            place.rounds(10),
+            {
+                "own": lambda: start(crowded, "--jobs=own"),
+                "shared": lambda: start(crowded),
+                "new": in_a_new_home,
+            },
+        )
+    shared = min(taken["shared"]) / min(taken["new"])
+    return [
+        Figure(
+            f"10 steps beside {OLD_JOBS:,} old jobs with --jobs own / in a new home",
+            ratios(taken["own"], taken["new"]),
+            1.05,
+            note=f"{min(taken['own']):.2f} s against {min(taken['new']):.2f} s at their fastest;"
+            f" without --jobs own {shared:.1f} times as long as in a new home",
+        )
+    ]
+
+
+def copy_jobs(database: Path, count: int) -> None:
+    """Multiply the one job that orchesjob has recorded."""
+    with closing(sqlite3.connect(database)) as connection:
+        for table in ("jobs", "run_keys"):
+            names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            changed = {"job_id": "job_id || '-' || copy", "run_key": "run_key || '-' || copy"}
+            copy_rows(connection, table, [changed.get(name, name) for name in names], count)
+        connection.commit()
+
+
+def copy_rows(connection: sqlite3.Connection, table: str, values: list[str], count: int) -> None:
+    """Add so many copies of the rows of a table less one; in `values`, `copy` is their number."""
+    connection.execute(
+        "WITH RECURSIVE copies (copy) AS "  # noqa: S608 - names of columns
+        f"(SELECT 1 UNION ALL SELECT copy + 1 FROM copies WHERE copy < {count - 1}) "
+        f"INSERT INTO {table} SELECT {', '.join(values)} FROM {table} CROSS JOIN copies"
+    )
 
 
 def layers(place: Workplace) -> list[Figure]:
@@ -132,12 +189,7 @@ def record_many(database: Path, count: int) -> None:
     with closing(sqlite3.connect(database)) as connection:
         for table in ("runs", "steps", "attempts"):
             names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
-            values = ", ".join(changed.get(name, name) for name in names)
-            connection.execute(
-                "WITH RECURSIVE copies (copy) AS "  # noqa: S608 - names of columns
-                f"(SELECT 1 UNION ALL SELECT copy + 1 FROM copies WHERE copy < {count - 1}) "
-                f"INSERT INTO {table} SELECT {values} FROM {table} CROSS JOIN copies"
-            )
+            copy_rows(connection, table, [changed.get(name, name) for name in names], count)
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
