@@ -27,6 +27,7 @@ from tabulate import tabulate
 
 MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "short-chain": latency.short_chain,
+    "one-step": latency.one_step,
     "parallel": latency.parallel,
     "calls": latency.calls,
     "anatomy": anatomy.parts_of_a_step,

@@ -29,12 +29,14 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def fake_executable(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An executable that starts the fake with as little of Python as possible."""
+    """A console script as pip writes it, that starts the fake with as little as possible."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "fake_orchesjob").symlink_to(_SUPPORT / "fake_orchesjob")
     return write_program(
-        tmp_path_factory.mktemp("bin") / "orchesjob",
-        f"#!{sys.executable} -SEI\n"
-        f"import sys\nsys.path.insert(0, {str(_SUPPORT)!r})\n"
-        "from fake_orchesjob.cli import main\nmain()\n",
+        folder / "orchesjob",
+        f"#!{sys.executable} -SE\n"
+        "import sys\nfrom fake_orchesjob.cli import main\n"
+        "if __name__ == '__main__':\n    sys.exit(main())\n",
     )
 
 

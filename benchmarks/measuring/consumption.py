@@ -122,9 +122,11 @@ def idling(place: Workplace) -> list[Figure]:
             while run(ask, environment).count('"status": "RUNNING"') < SLEEPERS:
                 time.sleep(0.2)
             time.sleep(1)
-            before = cpu_of(runner.pid)
+            helper = helper_of(runner.pid)
+            before = cpu_of(runner.pid) + cpu_of(helper)
             time.sleep(window_sec)
-            used = cpu_of(runner.pid) - before
+            used = cpu_of(runner.pid) + cpu_of(helper) - before
+            proportional_mb = memory_of(helper)
         finally:
             run([place.flow, "cancel", "--run-key=run", "--grace-seconds=1"], environment)
             runner.wait()
@@ -134,8 +136,14 @@ def idling(place: Workplace) -> list[Figure]:
             [used / window_sec * 100],
             0.2,
             unit=" %",
-            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s",
-        )
+            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s, its helper's included",
+        ),
+        Figure(
+            "memory of a runner's helper, its part of what it shares included (PSS)",
+            [proportional_mb],
+            14,
+            unit=" MB",
+        ),
     ]
 
 
@@ -182,6 +190,22 @@ def used_by_watcher(
     finally:
         watcher.kill()
         watcher.wait()
+
+
+def helper_of(runner: int) -> int:
+    """Find the process that launches orchesjob for a runner."""
+    (children,) = Path(f"/proc/{runner}/task/{runner}").glob("children")
+    commands = {
+        pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children.read_text().split()
+    }
+    (found,) = (int(pid) for pid, command in commands.items() if "forkserver" in command)
+    return found
+
+
+def memory_of(pid: int) -> float:
+    """Read the megabytes of a process's proportional set size."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def cpu_of(pid: int) -> float:

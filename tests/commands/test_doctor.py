@@ -3,6 +3,7 @@
 import pytest
 
 from support.answers import run_keys
+from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.kept import Kept
@@ -43,10 +44,35 @@ def test_all_is_well(each_flow: Flow) -> None:
     each_flow.start("k", each_flow.write(*STEPS), code=1)
     found = examine(each_flow)
     assert list(found) == [
-        *("program", "disk", "home", "processes", "orchesjob", "database", "runners", "ledgers"),
+        *("program", "disk", "home", "processes", "orchesjob", "calls", "database", "runners"),
+        "ledgers",
     ]
     assert found["ledgers"] == [("ok", "2 of 2 attempts are as orchesjob says")]
     assert each_flow.orchesjob.path in found["orchesjob"][0][1]
+
+
+@pytest.mark.parametrize(
+    ("switch", "grade", "message"),
+    [
+        ("", "ok", "each is a fork of a helper that has loaded orchesjob"),
+        ("0", "note", "each starts orchesjob anew, which is slower: ORCHESJOB_FLOW_FORK_SERVER=0"),
+    ],
+)
+def test_how_orchesjob_is_called(
+    flow: Flow, fake_orchesjob: FakeOrchesjob, switch: str, grade: str, message: str
+) -> None:
+    """It says how orchesjob is called, and why not in the quick way (rule 5.13)."""
+    flow.home.mkdir(mode=0o700)
+    flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
+    (found,) = examine(flow)["calls"]
+    assert found[0] == grade
+    assert found[1].startswith(message)
+    wrapper = write_program(
+        flow.folder / "wrapper", f'#!/bin/sh\nexec {fake_orchesjob.path} "$@"\n'
+    )
+    flow.environ |= {"ORCHESJOB_BIN": wrapper, "ORCHESJOB_FLOW_FORK_SERVER": ""}
+    (found,) = examine(flow)["calls"]
+    assert found[1].endswith("wrapper is not a plain console script of pip, pipx or uv")
 
 
 def test_before_the_first_run(flow: Flow) -> None:

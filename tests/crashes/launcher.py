@@ -26,7 +26,8 @@ from typing import Any, Literal
 import flow_store.store
 from flow_store import schema
 from flow_store.database import Database
-from orchesjob_client import OrchesjobClient
+from orchesjob_client import ForkServer, OrchesjobClient
+from orchesjob_client.forkserver.process import ForkedProcess
 from orchesjob_flow.__main__ import main
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
@@ -51,6 +52,10 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (background, "say_it_goes_on"),
     (streams, "write_result"),
     (Performer, "perform"),
+    (ForkServer, "launch"),
+    (ForkServer, "_send"),
+    (ForkServer, "_await_begun"),
+    (ForkedProcess, "_hear"),
     (OrchesjobClient, "start"),
     (OrchesjobClient, "status"),
     (OrchesjobClient, "running"),

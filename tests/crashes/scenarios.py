@@ -126,7 +126,7 @@ class Resume(Start):
 class ResumeInCall(Resume):
     """The first runner dies while its first `orchesjob start` is under way."""
 
-    first = "parent after Popen.__init__ 1"
+    first = "parent after ForkServer.launch 1"
 
 
 class ResumeBeforeCall(Resume):

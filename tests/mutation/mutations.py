@@ -8,6 +8,8 @@ STORE = "flow-store/src/flow_store"
 SPEC = "flow-spec/src/flow_spec"
 CLIENT = "orchesjob-client/src/orchesjob_client"
 GATES = "packages/orchesjob-flow/tests/simulation/test_gates.py"
+FORKED = "packages/orchesjob-client/tests/test_forkserver.py"
+FORKED_FAULTS = "packages/orchesjob-client/tests/test_forkserver_faults.py"
 COPIES = "tests/flows/test_foreach.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
@@ -370,10 +372,10 @@ MUTATIONS = (
     ),
     Mutation(
         "what a call that hangs has started is left behind",
-        f"{CLIENT}/call.py",
-        "    os.killpg(process.pid, signal.SIGKILL)\n",
-        "    process.kill()\n",
-        "tests/faults/test_hanging_calls.py -k one_call_of_each",
+        f"{CLIENT}/launching.py",
+        "        os.killpg(self._process.pid, signal.SIGKILL)\n",
+        "        self._process.kill()\n",
+        "packages/orchesjob-client/tests/test_call.py -k time_limit",
     ),
     Mutation(
         "a look that was planned before an attempt was closed begins the next one",
@@ -750,9 +752,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a start does not enter the cgroup of its attempt",
-        f"{CLIENT}/call.py",
-        "preexec_fn=None if cgroup is None else",
-        "preexec_fn=None if cgroup is None or True else",
+        f"{CLIENT}/launching.py",
+        "preexec_fn=None if request.cgroup is None else",
+        "preexec_fn=None if request.cgroup is None or True else",
         "packages/orchesjob-client/tests/test_cgroups.py",
     ),
     Mutation(
@@ -1184,6 +1186,84 @@ MUTATIONS = (
         "tests/faults/test_scarcity.py -m long -k memory_from",
     ),
     Mutation(
+        "a forked call begins although nobody hears it",
+        f"{CLIENT}/forkserver/server.py",
+        '        socket.send_fds(request.status, [b"%s%d" % (BEGUN, os.getpid())], [pidfd])\n',
+        "        with contextlib.suppress(OSError):\n"
+        '            socket.send_fds(request.status, [b"%s%d" % (BEGUN, os.getpid())], [pidfd])\n',
+        f"{FORKED_FAULTS} -k nobody_listens",
+    ),
+    Mutation(
+        "a forked call has failed before it is over",
+        f"{CLIENT}/forkserver/process.py",
+        "pidfd is None or has_ended(pidfd, wait_sec)",
+        "True",
+        f"{FORKED_FAULTS} -k lost_exit_code",
+    ),
+    Mutation(
+        "what a forked call that hangs has started is left behind",
+        f"{CLIENT}/forkserver/server.py",
+        "os.killpg(self.pid, signal.SIGKILL)",
+        "os.kill(self.pid, signal.SIGKILL)",
+        f"{FORKED_FAULTS} -k time_limit",
+    ),
+    Mutation(
+        "a helper that is stopped outlives its runner",
+        f"{CLIENT}/forkserver/launcher.py",
+        "process_group=0",
+        "start_new_session=True",
+        f"{FORKED_FAULTS} -k client_dies",
+    ),
+    Mutation(
+        "a forked call does not hold what it is to hold",
+        f"{CLIENT}/forkserver/launcher.py",
+        "[*given, *cgroup, *request.descriptors]",
+        "[*given, *cgroup]",
+        f"{FORKED} -k nobody_can_tell",
+    ),
+    Mutation(
+        "a forked call stays in the cgroup of the runner",
+        f"{CLIENT}/forkserver/server.py",
+        '                os.write(held[0], b"0")\n',
+        "                pass\n",
+        f"{FORKED} -k cgroup",
+    ),
+    Mutation(
+        "a forked call of a dead runner is not recognised",
+        f"{CLIENT}/forkserver/server.py",
+        "        show([*python, *argv], environ)\n",
+        "",
+        f"{FORKED} -k nobody_can_tell",
+    ),
+    Mutation(
+        "a forked call has not the variables that Python adds",
+        f"{CLIENT}/forkserver/server.py",
+        "{**environ, **added}",
+        "environ",
+        f"{FORKED} -k nobody_can_tell",
+    ),
+    Mutation(
+        "a forked call has the start of another environment",
+        f"{CLIENT}/forkserver/sameness.py",
+        "                and _startup_variables(request.environ) == self.variables\n",
+        "",
+        f"{FORKED} -k variables_of_a_start",
+    ),
+    Mutation(
+        "a forked call inherits what the runner has no more",
+        f"{CLIENT}/forkserver/sameness.py",
+        "                and _surroundings() == self.surroundings\n",
+        "",
+        f"{FORKED} -k what_is_inherited",
+    ),
+    Mutation(
+        "calls are forked from an orchesjob that is not there any more",
+        f"{CLIENT}/forkserver/launcher.py",
+        "        if has_changed(self._files):\n",
+        "        if False:\n",
+        f"{FORKED} -k upgrade",
+    ),
+    Mutation(
         "a call for which no process could be begun fails the attempt",
         f"{CLIENT}/call.py",
         'return CallFailed(call, f"{executable} could not be started',
@@ -1348,8 +1428,8 @@ MUTATIONS = (
     Mutation(
         "`doctor` audits a run in the home that the caller names",
         f"{SHELL}/commands/doctor_audit.py",
-        "OrchesjobClient(executable, home=one.home)",
-        "OrchesjobClient(executable)",
+        "client_of(one.home)",
+        "client_of(None)",
         "tests/faults/test_other_home.py -k audit",
     ),
     Mutation(
@@ -1390,8 +1470,8 @@ MUTATIONS = (
     Mutation(
         "a step sees the locale that is meant for orchesjob",
         f"{CLIENT}/encoding.py",
-        "    return [*_restoring(environ), *command], in_utf8(environ)",
-        "    return [*command], in_utf8(environ)",
+        "    return [*_restoring(environ), *command], {**environ, **_UTF8}",
+        "    return [*command], {**environ, **_UTF8}",
         "tests/flows/test_locales.py -k any_locale",
     ),
     Mutation(

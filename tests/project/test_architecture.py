@@ -73,11 +73,15 @@ OUTERMOST = {
         "orchesjob_flow_airflow.flow_as_task.program",
     },
     "sys.stdout": {
+        "orchesjob_client.forkserver.server",  # a program of its own
         *("orchesjob_flow.main", "orchesjob_flow.views.run_json"),
         *("orchesjob_flow.views.streams", "orchesjob_flow.views.terminal"),
     },
-    "sys.stderr": {"orchesjob_flow.views.streams", "orchesjob_flow.views.terminal"},
-    "sys.argv": {"orchesjob_flow.main"},
+    "sys.stderr": {
+        "orchesjob_client.forkserver.server",
+        *("orchesjob_flow.views.streams", "orchesjob_flow.views.terminal"),
+    },
+    "sys.argv": {"orchesjob_flow.main", "orchesjob_client.forkserver.server"},
     "click.echo": set(),
     "print": set(),
     "input": set(),

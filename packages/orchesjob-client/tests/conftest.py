@@ -1,13 +1,17 @@
 """Executables that stand in for orchesjob, processes that stand in for its worker."""
 
 import json
+import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from orchesjob_client import ForkServer
 
 ANSWER: Mapping[str, Any] = {
     "job_id": "91f4bcfc-bdf2-4d52-b806-0687b9b7c0e4",
@@ -92,3 +96,46 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
             pipe.close()
+
+
+@pytest.fixture
+def console_script(tmp_path: Path) -> Callable[..., str]:
+    """Make a console script as pip writes it, whose `main` has some code, and return its path."""
+
+    def write(code: str, name: str = "program", flags: str = "") -> str:
+        folder = tmp_path / "scripts"
+        folder.mkdir(exist_ok=True)
+        body = "".join(f"    {line}\n" for line in code.splitlines())
+        (folder / f"module_of_{name}.py").write_text(
+            f"import json, os, signal, subprocess, sys, time\n\n\ndef main():\n{body}",
+            encoding="utf-8",
+        )
+        path = folder / name
+        path.write_text(
+            f"#!{sys.executable}{flags}\n# -*- coding: utf-8 -*-\nimport sys\n"
+            f"from module_of_{name} import main\n"
+            'if __name__ == "__main__":\n    sys.exit(main())\n',
+            encoding="utf-8",
+        )
+        path.chmod(0o755)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def helper() -> Iterator[Callable[..., ForkServer]]:
+    """Begin helpers, which are ready when they are returned, and end them after the test."""
+    begun: list[ForkServer] = []
+
+    def begin(
+        path: str, environ: Mapping[str, str] = os.environ, patience_sec: float | None = None
+    ) -> ForkServer:
+        begun.append(forked := ForkServer(path, environ))
+        assert forked.obstacle() is None
+        forked.patience_sec = patience_sec or forked.patience_sec
+        return forked
+
+    yield begin
+    for one in begun:
+        one.close()

@@ -29,7 +29,7 @@ def launch(job_id: str) -> int:
         for number in range(_FIRST_OTHER_DESCRIPTOR):
             os.dup2(null, number)
         _close_others()
-        words = ["-SEI", sys.argv[0], "_worker", "--job-id", job_id]
+        words = ["-SE", sys.argv[0], "_worker", "--job-id", job_id]
         os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
     return pid
 

@@ -14,6 +14,7 @@ from orchesjob_client.errors import (
     ProcessesKeepAppearing,
 )
 from orchesjob_client.executable import locate
+from orchesjob_client.forkserver.launcher import ForkServer
 from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
 from orchesjob_client.outcome import describe_failure, describe_loss, exit_code_of
 from orchesjob_client.processes.calls import RunningCall, read_call
@@ -46,6 +47,7 @@ __all__ = [
     "CallLimits",
     "CallRefused",
     "CallTimedOut",
+    "ForkServer",
     "Hold",
     "JobNotFound",
     "JobNotRunning",

@@ -4,15 +4,12 @@ This module knows processes and pipes, and which error a failure of the operatin
 does not know orchesjob's options, exit codes or JSON.
 """
 
-import contextlib
 import errno
 import os
 import selectors
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import IO
 
 import attrs
@@ -26,13 +23,12 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
     one_line,
 )
-from orchesjob_client.processes.cgroups import join
+from orchesjob_client.launching import PLAIN, Launched, Launcher, Request
 
 _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14
 _CHUNK = 2**16
 _TICK_SEC = 0.1
-_REAP_SEC = 5.0
 
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
 
@@ -73,7 +69,7 @@ class Finished:
     stderr_line: str
 
 
-def run(  # noqa: PLR0913 - a call consists of six things
+def run(  # noqa: PLR0913 - a call consists of seven things
     call: str,
     argv: Sequence[str],
     *,
@@ -82,6 +78,7 @@ def run(  # noqa: PLR0913 - a call consists of six things
     cwd: str | None = None,
     hold: Hold = NOTHING,
     cgroup: int | None = None,
+    launcher: Launcher = PLAIN,
 ) -> Finished:
     """Run `argv` in a session of its own, without stdin, and wait for its end.
 
@@ -93,25 +90,29 @@ def run(  # noqa: PLR0913 - a call consists of six things
         cwd: The directory to run in; None is the caller's.
         hold: What the process holds while it lives.
         cgroup: A descriptor of the cgroup that the process joins before it runs (`cgroups`).
+        launcher: How the process comes to be.
 
     Raises:
         OrchesjobMissing: There is no such executable.
         CallRefused: The operating system can never accept this call.
-        CallFailed: The process could not be started, but may be later.
+        CallFailed: The process could not be started, but may be later; or its exit code is lost.
         CallTimedOut: The limit was reached.
         BadAnswer: It printed more than 8 MiB, or something that is not UTF-8.
     """
     deadline = time.monotonic() + limit_sec
-    process = _spawn(call, argv, env=env, cwd=cwd, descriptors=hold.descriptors, cgroup=cgroup)
+    process = _launch(
+        launcher, call, argv, env=env, cwd=cwd, descriptors=hold.descriptors, cgroup=cgroup
+    )
     hold.handed_over()
     stdout, stderr = _Output(process.stdout, _MAX_ANSWER), _Output(process.stderr, _STDERR_TAIL)
     try:
         if not _finish(process, stdout, stderr, deadline):
-            _kill(process)
+            process.kill()
             raise CallTimedOut(call, f"no answer within {limit_sec:g} s")
     finally:
-        stdout.pipe.close()
-        stderr.pipe.close()
+        process.close()
+    if process.exit_code is None:
+        raise CallFailed(call, "its exit code is lost: the helper that had begun it has ended")
     if stdout.dropped:
         raise BadAnswer(call, f"it printed more than {_MAX_ANSWER:,} bytes")
     try:
@@ -119,14 +120,13 @@ def run(  # noqa: PLR0913 - a call consists of six things
     except UnicodeDecodeError as error:
         raise BadAnswer(call, f"its answer is not UTF-8: {error.reason}") from error
     tail = stderr.kept.decode("utf-8", errors="replace")
-    return Finished(process.returncode, answer, one_line(tail))
+    return Finished(process.exit_code, answer, one_line(tail))
 
 
 class _Output:
     """The output of one pipe: its last bytes, and whether there were more."""
 
-    def __init__(self, pipe: IO[bytes] | None, limit: int) -> None:
-        assert pipe is not None  # noqa: S101 - Popen was given PIPE
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
         self.pipe = pipe
         self.limit = limit
         self.kept = bytearray()
@@ -143,7 +143,8 @@ class _Output:
         return bool(chunk)
 
 
-def _spawn(  # noqa: PLR0913 - what a process gets
+def _launch(  # noqa: PLR0913 - what a process gets
+    launcher: Launcher,
     call: str,
     argv: Sequence[str],
     *,
@@ -151,24 +152,14 @@ def _spawn(  # noqa: PLR0913 - what a process gets
     cwd: str | None,
     descriptors: Sequence[int],
     cgroup: int | None,
-) -> subprocess.Popen[bytes]:
+) -> Launched:
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         # Children inherit this, and then no process learns the exit code of its child: orchesjob
         # would record every failed command as SUCCEEDED.
         raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
     try:
-        return subprocess.Popen(
-            passed(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=passed_variables(env),
-            cwd=cwd,
-            pass_fds=descriptors,
-            start_new_session=True,
-            # Only the process itself can be in it before it has begun anything.
-            preexec_fn=None if cgroup is None else partial(join, cgroup),  # noqa: PLW1509 - see it
+        return launcher.launch(
+            Request(passed(argv), passed_variables(env), cwd, tuple(descriptors), cgroup)
         )
     except ValueError as error:  # a NUL or a lone surrogate in an argument
         raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error
@@ -191,9 +182,7 @@ def _spawn_error(
     return CallFailed(call, f"{executable} could not be started: {reason}")
 
 
-def _finish(
-    process: subprocess.Popen[bytes], stdout: _Output, stderr: _Output, deadline: float
-) -> bool:
+def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float) -> bool:
     """Read both pipes to the process's end; False if it is still running at the deadline.
 
     What counts is the end of the process, not of the pipes: a descendant may keep those for days.
@@ -203,7 +192,7 @@ def _finish(
         selector.register(stderr.pipe, selectors.EVENT_READ, stderr)
         while selector.get_map():
             left = deadline - time.monotonic()
-            exited = process.poll() is not None
+            exited = process.has_ended()
             if left <= 0:
                 return exited
             ready = selector.select(0 if exited else min(left, _TICK_SEC))
@@ -212,14 +201,4 @@ def _finish(
             for key, _ in ready:
                 if not key.data.read():
                     selector.unregister(key.fileobj)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(max(0.0, deadline - time.monotonic()))
-    return process.returncode is not None
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process group and reap its leader, whose PID is ours until then."""
-    os.killpg(process.pid, signal.SIGKILL)
-    # A process in an uninterruptible wait dies later; this program's next Popen reaps it.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_REAP_SEC)
+    return process.has_ended(max(0.0, deadline - time.monotonic()))

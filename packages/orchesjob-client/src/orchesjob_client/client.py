@@ -20,6 +20,7 @@ from orchesjob_client.errors import (
     JobNotRunning,
     OrchesjobError,
 )
+from orchesjob_client.launching import PLAIN, Launcher
 from orchesjob_client.limits import (
     DEFAULT_GRACE_SEC,
     DEFAULT_LIMITS,
@@ -40,8 +41,9 @@ class OrchesjobClient:
         *,
         home: str | None = None,
         limits: CallLimits = DEFAULT_LIMITS,
+        launcher: Launcher = PLAIN,
     ) -> None:
-        """Set the executable (see `locate`) and the home.
+        """Set the executable (see `locate`), the home, and how calls come to be.
 
         A relative home, here or in an environment, is relative to the caller's directory; to
         orchesjob itself it would be relative to the directory of each call.
@@ -49,6 +51,7 @@ class OrchesjobClient:
         self._executable = executable
         self._home = None if home is None else os.path.abspath(home)  # noqa: PTH100 - text, `..`
         self._limits = limits
+        self._launcher = launcher
 
     def start(  # noqa: PLR0913 - what orchesjob can be told about a job
         self,
@@ -98,6 +101,7 @@ class OrchesjobClient:
             cwd=cwd,
             hold=hold,
             cgroup=cgroup,
+            launcher=self._launcher,
         )
         return _one_job("orchesjob start", finished, job_key=job_key)
 
@@ -177,6 +181,7 @@ class OrchesjobClient:
             limit_sec=self._limits.abort_sec + max(0, wait_sec),
             env=in_utf8(self._environment(env)),
             hold=hold,
+            launcher=self._launcher,
         )
         if finished.exit_code == exit_codes.NOT_FOUND:
             raise JobNotFound(name, _message(finished))
@@ -235,6 +240,7 @@ class OrchesjobClient:
             limit_sec=self._limits.status_sec,
             env=in_utf8(self._environment(env)),
             hold=hold,
+            launcher=self._launcher,
         )
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:

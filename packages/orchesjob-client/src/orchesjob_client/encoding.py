@@ -18,8 +18,8 @@ _SPELLINGS = ("utf-8", "iso8859-1")
 
 
 def in_utf8(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a call that starts nothing."""
-    return {**environ, **_UTF8}
+    """Return the environment for a call that starts nothing: as given, if it speaks UTF-8."""
+    return dict(environ) if _speaks_utf8(environ) else {**environ, **_UTF8}
 
 
 def start_in_utf8(
@@ -42,7 +42,7 @@ def start_in_utf8(
             f"{command[0]!r} cannot be passed through env in a locale without UTF-8: put sh -c "
             "before it, or set LC_ALL to a locale with UTF-8"
         )
-    return [*_restoring(environ), *command], in_utf8(environ)
+    return [*_restoring(environ), *command], {**environ, **_UTF8}
 
 
 def _speaks_utf8(environ: Mapping[str, str]) -> bool:

@@ -8,12 +8,20 @@ import platform
 import shutil
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from flow_store import FlowStore, StoreError, StoreMissing
-from orchesjob_client import OrchesjobClient, OrchesjobError, locate, usable_cgroup_folder
-from orchesjob_flow.commands.doctor_audit import Recorded, audit, check_homes, read_ledger
+from orchesjob_client import (
+    ForkServer,
+    OrchesjobClient,
+    OrchesjobError,
+    locate,
+    usable_cgroup_folder,
+)
+from orchesjob_flow.commands.doctor_audit import ClientOf, Recorded, audit, check_homes, read_ledger
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
@@ -60,7 +68,19 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     yield check_disk(settings)
     yield check_home(settings)
     yield check_processes()
-    executable = yield from check_orchesjob(settings)
+    with ExitStack() as at_end:
+        client_of = yield from check_orchesjob(settings, at_end)
+        yield from examine_runs(settings, handle, client_of, every=every)
+
+
+def examine_runs(
+    settings: Settings, handle: RunHandle | None, client_of: ClientOf | None, *, every: bool
+) -> Iterator[Check]:
+    """Yield each check of what is recorded; without `client_of`, orchesjob is not asked.
+
+    Raises:
+        RunNotFound, HomeMissing: As `examine`.
+    """
     try:
         with FlowStore.open_readonly(settings.home.database) as store:
             yield check_database(store, settings)
@@ -79,9 +99,9 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     yield from check_runners(settings)
     recorded = [entry for entry in ledger if isinstance(entry, Recorded)]
     yield from check_homes(recorded)
-    if executable is not None:
+    if client_of is not None:
         present = [one for one in recorded if not one.is_gone]
-        yield from audit(present, executable, starts=settings.starts, every=every)
+        yield from audit(present, client_of, starts=settings.starts, every=every)
 
 
 def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> Sequence[str]:
@@ -166,11 +186,18 @@ def file_system_of(folder: Path) -> str | None:
     return next((mounts[str(p)] for p in (resolved, *resolved.parents) if str(p) in mounts), None)
 
 
-def check_orchesjob(settings: Settings) -> Generator[Check, None, str | None]:
-    """Check that orchesjob is there and answers, and its version; return the executable if so."""
+def check_orchesjob(
+    settings: Settings, at_end: ExitStack
+) -> Generator[Check, None, ClientOf | None]:
+    """Check that orchesjob is there and answers, its version, and how it is called.
+
+    Return what makes clients of a home, if it answers; what they use is closed `at_end`.
+    """
     try:
         executable = locate(settings.orchesjob, settings.environ)
-        home_of_new_run(settings.environ)
+        home = home_of_new_run(settings.environ)
+        environ = {**settings.environ, "ORCHESJOB_HOME": home}
+        launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)
         found = client.version()
         active = client.running()
@@ -183,7 +210,21 @@ def check_orchesjob(settings: Settings) -> Generator[Check, None, str | None]:
     else:
         message = f"{found} at {executable}, {len(active)} jobs active"
         yield Check("orchesjob", Grade.OK, message)
-    return executable
+    yield check_calls(launcher)
+    return partial(client_in_home, executable, launcher)
+
+
+def client_in_home(executable: str, launcher: ForkServer, home: str | None) -> OrchesjobClient:
+    """Return a client of one orchesjob home; None leaves that to the environment."""
+    return OrchesjobClient(executable, home=home, launcher=launcher)
+
+
+def check_calls(launcher: ForkServer) -> Check:
+    """Tell how orchesjob is called, and why not in the quick way (rule 5.13)."""
+    obstacle = launcher.obstacle()
+    if obstacle is None:
+        return Check("calls", Grade.OK, "each is a fork of a helper that has loaded orchesjob")
+    return Check("calls", Grade.NOTE, f"each starts orchesjob anew, which is slower: {obstacle}")
 
 
 def check_database(store: FlowStore, settings: Settings) -> Check:

@@ -3,7 +3,7 @@
 Records and answers are compared, and neither is changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,9 @@ from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.recorded_report import recorded_report
 from orchesjob_flow.engine.retry_plan import is_decisive
 from orchesjob_flow.views.checks import Check, Grade, counted
+
+type ClientOf = Callable[[str | None], OrchesjobClient]
+"""What makes a client of an orchesjob home; None leaves the home to the environment."""
 
 MOST_SHOWN = 5
 """How many runs a message names."""
@@ -126,7 +129,7 @@ def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
 
 
 def audit(
-    recorded: Sequence[Recorded], executable: str, *, starts: int, every: bool
+    recorded: Sequence[Recorded], client_of: ClientOf, *, starts: int, every: bool
 ) -> Iterator[Check]:
     """Compare each attempt with what orchesjob says about it, `starts` of them at a time.
 
@@ -134,7 +137,7 @@ def audit(
     """
     asked = recorded if every else to_ask(recorded)
     with ThreadPoolExecutor(starts) as pool:
-        answers = pool.map(lambda one: ask(executable, one), asked)
+        answers = pool.map(lambda one: ask(client_of, one), asked)
         found = [
             check
             for one, answer in zip(asked, counted(answers, len(asked)), strict=True)
@@ -164,10 +167,10 @@ def to_ask(recorded: Sequence[Recorded], most: int = MOST_ASKED) -> Sequence[Rec
     return [one for one in recorded if one.attempt_key in chosen or not one.is_settled]
 
 
-def ask(executable: str, one: Recorded) -> JobReport | OrchesjobError | None:
+def ask(client_of: ClientOf, one: Recorded) -> JobReport | OrchesjobError | None:
     """Ask orchesjob for the job of an attempt; return what is wrong instead of raising it."""
     try:
-        return OrchesjobClient(executable, home=one.home).status(one.attempt_key)
+        return client_of(one.home).status(one.attempt_key)
     except OrchesjobError as error:
         return error
 

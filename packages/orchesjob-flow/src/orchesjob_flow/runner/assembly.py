@@ -12,7 +12,14 @@ from types import FrameType
 
 from flow_spec import FlowSpec
 from flow_store import FlowStore
-from orchesjob_client import CallLimits, OrchesjobClient, leave_cgroups, locate, orchesjob_home
+from orchesjob_client import (
+    CallLimits,
+    ForkServer,
+    OrchesjobClient,
+    leave_cgroups,
+    locate,
+    orchesjob_home,
+)
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.run import RunState
@@ -48,6 +55,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     orchesjob = locate(settings.orchesjob, settings.environ)
     lock.sign()
     leave_cgroups(settings.environ)
+    launcher = ForkServer(orchesjob, settings.environ)
     if run.orchesjob_home is None:  # an older version recorded the run
         home = orchesjob_home(settings.environ)
         patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))
@@ -56,6 +64,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     for turns in (settings.call_turns, settings.abort_turns):
         refuse_foreign(turns)
     with ExitStack() as held:
+        held.enter_context(closing(launcher))
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
@@ -70,7 +79,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
             make_own_home(handle.settings.home, run)
             performer = Performer(
-                OrchesjobClient(orchesjob, limits=call_limits),
+                OrchesjobClient(orchesjob, limits=call_limits, launcher=launcher),
                 inbox.put,
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),

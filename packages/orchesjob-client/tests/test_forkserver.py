@@ -1,0 +1,364 @@
+"""A forked call is the same as a plain one, or it is a plain one (rule 5.13)."""
+
+import json
+import os
+import re
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchesjob_client import CallRefused, ForkServer, Hold, call
+from orchesjob_client.launching import PLAIN, Launcher
+
+type Script = Callable[..., str]
+type Begin = Callable[..., ForkServer]
+
+LIMIT_SEC = 30.0
+LOOK = r"""
+import locale
+import resource
+status = open("/proc/self/status").read().splitlines()
+kept = ("Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "SigCgt", "Cap", "Cpus_allowed:")
+print(json.dumps({
+    "argv": sys.argv,
+    "environ": {os.fsencode(k).hex(): os.fsencode(v).hex() for k, v in os.environ.items()},
+    "of a child": subprocess.run(["/usr/bin/env"], capture_output=True).stdout.hex(),
+    "directory": os.getcwd(),
+    "descriptors": sorted(os.path.realpath(f"/proc/self/fd/{n}") for n in "012"),
+    "how many": len(os.listdir("/proc/self/fd")),
+    "files": sorted(os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
+                    if os.path.realpath(f"/proc/self/fd/{n}").startswith("/") and int(n) > 2
+                    and not os.path.realpath(f"/proc/self/fd/{n}").startswith("/proc")),
+    "status": [line for line in status if line.startswith(kept)],
+    "leads": os.getpid() == os.getsid(0) == os.getpgid(0),
+    "shown": [open(f"/proc/self/{n}", "rb").read().rstrip(b"\0").hex()
+              for n in ("cmdline", "environ")],
+    "comm": open("/proc/self/comm").read(),
+    "cgroup": open("/proc/self/cgroup").read(),
+    "limits": [resource.getrlimit(n) for n in range(16)],
+    "streams": [[s.encoding, s.errors, s.line_buffering, s.isatty()]
+                for s in (sys.stdin, sys.stdout, sys.stderr)],
+    "input": sys.stdin.read(),
+    "encodings": [sys.getfilesystemencoding(), locale.getencoding(), locale.setlocale(0)],
+    "flags": str(sys.flags),
+    "python": [sys.executable, sys.prefix, sys.path],
+    "main": [sys.modules["__main__"].__file__, sys.modules["__main__"].__name__],
+    "handlers": [str(signal.getsignal(n)) for n in range(1, 65)],
+    "mask": [str(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+    "nice": os.nice(0),
+}).replace(str(os.getpid()), "PID"))
+"""
+
+
+def run(launcher: Launcher, path: str, *words: str, **options: Any) -> call.Finished:
+    """Run a program."""
+    given: dict[str, Any] = {"limit_sec": LIMIT_SEC, "env": os.environ, "launcher": launcher}
+    return call.run("program", [path, *words], **given | options)
+
+
+def document(finished: call.Finished) -> Any:
+    """Return what a program has printed; its pipes have other numbers each time."""
+    return json.loads(re.sub(r"pipe:\[\d+\]", "pipe", finished.stdout))
+
+
+def without_locale(**variables: str) -> dict[str, str]:
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    return {**{k: v for k, v in os.environ.items() if k not in names}, **variables}
+
+
+ENVIRONS = {
+    "as it is": dict(os.environ),
+    "no locale": without_locale(),
+    "C": without_locale(LC_ALL="C"),
+    "UTF-8": without_locale(LANG="C.UTF-8"),
+    "bytes": {**os.environ, "A_NAME": "\udcff", "ANOTHER": "", "MANY": "x\ny"},
+    "none": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags"),
+    [*((environ, "") for environ in ENVIRONS.values()), (ENVIRONS["no locale"], " -Es")],
+    ids=[*ENVIRONS, "as under pipx"],
+)
+def test_nobody_can_tell(
+    console_script: Script, helper: Begin, tmp_path: Path, environ: Mapping[str, str], flags: str
+) -> None:
+    """Whatever a call looks at, it sees the same (rule 5.13)."""
+    path = console_script(LOOK, flags=flags)
+    with (tmp_path / "lock").open("w") as lock:
+        options = {"env": environ, "cwd": str(tmp_path), "hold": Hold([lock.fileno()])}
+        words = ("", "a b", "\udcff", "für")
+        seen = [run(one, path, *words, **options) for one in (PLAIN, helper(path, environ))]
+    plain, forked = map(document, seen)
+    assert {key: forked[key] for key in plain if forked[key] != plain[key]} == {}
+    assert (seen[1].exit_code, seen[1].stderr_line) == (0, "")
+
+
+ENDINGS = (
+    "return",
+    "return 3",
+    "return 'why'",
+    "sys.exit(256 + 7)",
+    "sys.exit(-1)",
+    "sys.exit([])",
+    "raise ValueError('why')",
+    "raise KeyboardInterrupt",
+    "os._exit(9)",
+    "os.kill(os.getpid(), signal.SIGKILL)",
+    "os.kill(os.getpid(), signal.SIGINT); time.sleep(60)",
+    "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
+    "os.kill(os.getpid(), signal.SIGPIPE); return 4",
+    "print('x' * 1_000_000); return 5",
+    "print('not flushed', end=''); print('why', end='', file=sys.stderr); return 6",
+    "print('a'); sys.stdout.flush(); os.close(1); print('b'); return 7",
+    "sys.stdout.close(); return 8",
+    "import atexit; atexit.register(print, 'at exit'); return 9",
+    "import threading; threading.Timer(0.1, print, ['late']).start(); return 10",
+    "sys.stdout = None; return 11",
+    "with open('/dev/full', 'w') as sys.stdout: print(1)",
+    "sys.stdout = open('/dev/full', 'w'); print(1)",
+    "subprocess.run(['true'], check=True); return 12",
+)
+
+
+def test_ends_alike(console_script: Script, helper: Begin) -> None:
+    """Its exit code, its output and the last word of its stderr are the same (rule 5.13)."""
+    path = console_script(
+        "space = dict(globals())\nexec('def f():\\n ' + sys.argv[1], space)\nreturn space['f']()"
+    )
+    forked = helper(path)
+    for code in ENDINGS:
+        assert (code, run(forked, path, code)) == (code, run(PLAIN, path, code))
+    assert forked.obstacle() is None
+
+
+WHOSE_CHILD = "print(os.getppid())"
+
+
+def is_forked(finished: call.Finished) -> bool:
+    """Tell whether a program that prints its parent was begun by a helper."""
+    return int(finished.stdout) != os.getpid()
+
+
+def test_cgroup(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+    """A process enters its cgroup before it runs anything, and runs if that is refused too."""
+    path = console_script("print(open(sys.argv[1]).read(), len(os.listdir('/proc/self/fd')))")
+    for launcher in (PLAIN, helper(path)):
+        with (tmp_path / "procs").open("w") as procs:
+            finished = run(launcher, path, procs.name, cgroup=procs.fileno())
+            assert finished.stdout.split()[0] == "0"
+        with (tmp_path / "procs").open() as unwritable:
+            assert run(launcher, path, procs.name, cgroup=unwritable.fileno()).exit_code == 0
+
+
+def test_one_helper_for_all_calls(console_script: Script, helper: Begin) -> None:
+    """All calls come from one helper, and leave it nothing to carry over."""
+    path = console_script(WHOSE_CHILD)
+    forked = helper(path)
+    parents = {run(forked, path).stdout for _ in range(20)}
+    assert len(parents) == 1
+    assert int(parents.pop()) != os.getpid()
+
+
+@contextmanager
+def another_umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def an_ignored_signal() -> Iterator[None]:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def a_blocked_signal() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def another_limit() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    other = 0 if soft else 1
+    resource.setrlimit(resource.RLIMIT_CORE, (other, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "change", [another_umask, an_ignored_signal, a_blocked_signal, another_limit]
+)
+def test_what_is_inherited(
+    console_script: Script, helper: Begin, change: Callable[[], Any]
+) -> None:
+    """What a child inherits must be what the helper has inherited: else the call is a plain one."""
+    path = console_script(WHOSE_CHILD)
+    forked = helper(path)
+    with change():
+        assert not is_forked(run(forked, path))
+    assert is_forked(run(forked, path))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_same"),
+    [
+        *((name, False) for name in ("PYTHONPATH", "LC_TIME", "LD_DEBUG_OUTPUT", "HOME", "TZ")),
+        *((name, True) for name in ("PATH", "ORCHESJOB_FLOW_MARK", "GREETING", "PWD")),
+        ("ORCHESJOB_HOME", False),
+    ],
+)
+def test_variables_of_a_start(
+    console_script: Script, helper: Begin, name: str, is_same: bool
+) -> None:
+    """Variables that are read at a start must be those of the helper's own start."""
+    path = console_script(WHOSE_CHILD)
+    assert is_forked(run(helper(path), path, env={**os.environ, name: "/x"})) is is_same
+
+
+def test_too_much_for_the_system(console_script: Script, helper: Begin) -> None:
+    """What the system may refuse to pass is left to it to refuse."""
+    path = console_script(WHOSE_CHILD)
+    forked = helper(path)
+    assert not is_forked(run(forked, path, "x" * 20_000))
+    assert not is_forked(run(forked, path, env={**os.environ, "LONG": "x" * 20_000}))
+    assert is_forked(run(forked, path, "x" * 10_000, env={**os.environ, "LONG": "x" * 10_000}))
+    assert not is_forked(run(forked, path, "x" * 100_000))
+    with pytest.raises(CallRefused, match="longer than the system allows"):
+        run(forked, path, *["x" * 100_000] * 100)
+    with pytest.raises(CallRefused, match="cannot be passed"):
+        run(forked, path, "\0")
+
+
+def test_directory_that_is_gone(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+    """Where nothing can begin, the plain way says why, and the helper stays."""
+    path = console_script(WHOSE_CHILD)
+    forked = helper(path)
+    with pytest.raises(CallRefused, match="cannot be entered"):
+        run(forked, path, cwd=str(tmp_path / "gone"))
+    assert is_forked(run(forked, path))
+
+
+def change_text(path: Path) -> None:
+    path.write_text(f"{path.read_text('utf-8')}\n", encoding="utf-8")
+
+
+def replace(path: Path) -> None:
+    new = path.with_name("new")
+    new.write_text(path.read_text("utf-8").replace("main()", "main( )"), encoding="utf-8")
+    new.chmod(0o755)
+    new.rename(path)
+
+
+@pytest.mark.parametrize("change", [change_text, replace])
+@pytest.mark.parametrize("name", ["program", "module_of_program.py"])
+def test_upgrade(
+    console_script: Script, helper: Begin, name: str, change: Callable[[Path], None]
+) -> None:
+    """What is not what the helper has imported is run as it is now (rule 5.13)."""
+    path = console_script(WHOSE_CHILD)
+    forked = helper(path)
+    assert is_forked(run(forked, path))
+    change(Path(path).with_name(name))
+    assert not is_forked(run(forked, path))
+    assert "has changed" in (forked.obstacle() or "")
+
+
+def test_replaced_by_a_wrapper(console_script: Script, helper: Begin) -> None:
+    """A wrapper that takes the script's place is run."""
+    path = console_script(WHOSE_CHILD)
+    forked = helper(path)
+    Path(path).unlink()
+    Path(path).write_text("#!/bin/sh\necho wrapped\n", encoding="utf-8")
+    Path(path).chmod(0o755)
+    assert run(forked, path).stdout == "wrapped\n"
+
+
+def test_through_a_link(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+    """A link in a folder of programs leads to the script, as pipx and uv make it."""
+    path = console_script(LOOK)
+    (tmp_path / "bin").mkdir()
+    link = tmp_path / "bin" / "program"
+    link.symlink_to(path)
+    seen = [document(run(one, str(link))) for one in (PLAIN, helper(str(link)))]
+    assert seen[0] == seen[1]
+    link.unlink()
+    link.symlink_to(console_script("return 7", "other"))
+    assert run(helper(str(link)), str(link)).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("#!/bin/sh\necho x\n", "not a plain console script"),
+        ("#!/usr/bin/env python3\nimport sys\nfrom m import main\nsys.exit(main())\n", "not a pl"),
+        ("#!{python}\nimport sys, os\nfrom m import main\nsys.exit(main())\n", "not a plain"),
+        ("#!{python}\nimport sys\nsys.exit(0)\n", "not a plain console script"),
+        ("#!{python} -X dev\nimport sys\nfrom m import main\nsys.exit(main())\n", "not a plain"),
+        ("#!{wrapper}\nimport sys\nfrom m import main\nsys.exit(main())\n", "of its own"),
+        ("#!{python}\nimport sys\nfrom m import main\nsys.exit(main())\n", "has ended: .*'m'"),
+    ],
+)
+def test_other_programs(tmp_path: Path, text: str, reason: str) -> None:
+    """Whatever is not a console script of pip, pipx or uv has no helper, which says why."""
+    wrapper = tmp_path / "python"
+    wrapper.write_text("#!/bin/sh\n", encoding="utf-8")
+    wrapper.chmod(0o755)
+    path = tmp_path / "program"
+    path.write_text(
+        text.format(python=os.path.realpath("/proc/self/exe"), wrapper=wrapper), encoding="utf-8"
+    )
+    path.chmod(0o755)
+    forked = ForkServer(str(path), os.environ)
+    assert re.search(reason, forked.obstacle() or "")
+    forked.close()
+
+
+def test_turned_off(console_script: Script) -> None:
+    """`ORCHESJOB_FLOW_FORK_SERVER=0` turns the helper off."""
+    path = console_script(WHOSE_CHILD)
+    forked = ForkServer(path, {**os.environ, "ORCHESJOB_FLOW_FORK_SERVER": "0"})
+    assert forked.obstacle() == "ORCHESJOB_FLOW_FORK_SERVER=0 turns the helper off"
+    assert not is_forked(run(forked, path))
+    forked.close()
+
+
+def test_relative_paths(console_script: Script) -> None:
+    """A relative path in a variable means something else in each call's directory."""
+    forked = ForkServer(console_script(WHOSE_CHILD), {**os.environ, "PYTHONPATH": "/x:lib"})
+    assert forked.obstacle() == "PYTHONPATH is relative to the directory of each call"
+    forked.close()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("flags", ["", " -I"])
+def test_orchesjob_itself(helper: Begin, tmp_path: Path, flags: str) -> None:
+    """The real orchesjob is such a script, also with the flags that pipx gives it."""
+    lines = Path(sys.executable).with_name("orchesjob").read_text("utf-8").splitlines(True)
+    path = tmp_path / "orchesjob"
+    path.write_text(f"#!{sys.executable}{flags}\n{''.join(lines[1:])}", encoding="utf-8")
+    path.chmod(0o755)
+    environ = {**os.environ, "ORCHESJOB_HOME": str(tmp_path / "jobs")}
+    forked = helper(str(path), environ)
+    for words in (["--version"], ["status", "--run-key=k"], ["--unknown"], []):
+        plain = run(PLAIN, str(path), *words, env=environ)
+        assert run(forked, str(path), *words, env=environ) == plain

@@ -1,0 +1,120 @@
+"""The helper that launches orchesjob is killed, stopped, replaced or left alone (rule 5.13)."""
+
+import contextlib
+import os
+import re
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+from support.answers import outcomes
+from support.deadlines import EVENT_SEC
+from support.flow import Flow
+from support.gate import Gate
+from support.marks import LONG_IF_REAL
+from support.orchesjob import FakeOrchesjob
+from support.processes import await_exit, descriptors, is_gone
+from support.steps import AFTER, TRUE
+
+
+def find_helper(runner: int) -> int:
+    """Wait for the helper of a runner; return its PID."""
+    deadline = time.monotonic() + EVENT_SEC
+    while True:
+        for children in Path(f"/proc/{runner}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                for pid in map(int, children.read_text("ascii").split()):
+                    if b"server.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        return pid
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_it_ends_with_its_runner(each_flow: Flow, gate: Gate) -> None:
+    """A helper has no lock and no file, and is gone with its runner, however that ends."""
+    file = each_flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    each_flow.await_job("k")
+    helper = find_helper(runner.pid)
+    each_flow.await_true(lambda: len(descriptors(helper)) == len("012") + 1)
+    opened = descriptors(helper)
+    assert not any(str(each_flow.home) in path for path in opened.values())
+    runner.kill()
+    await_exit(helper)
+    gate.let_through()
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    helper = find_helper(runner.pid)
+    runner.communicate()
+    assert is_gone(helper)
+    assert each_flow.status("k")["status"] == "SUCCEEDED"
+
+
+@LONG_IF_REAL
+def test_any_moment(each_flow: Flow, tmp_path: Path) -> None:
+    """Killed at any moment, or stopped: the run ends as if nothing had happened."""
+    chance = Random(os.getpid())  # noqa: S311 - no secret
+
+    def survive(name: str, number: signal.Signals) -> None:
+        log = tmp_path / name
+        steps = [
+            {"id": step, "command": ["sh", "-c", f"echo {step} >>{log}"], "strict": False}
+            for step in "abcd"
+        ]
+        for step, before in zip(steps[1:], "abc", strict=True):
+            step["depends_on"] = [before]
+        file = each_flow.write(*steps, name=f"{name}.json")
+        runner = each_flow.spawn("start", f"--run-key={name}", file)
+        helper = find_helper(runner.pid)
+        time.sleep(chance.uniform(0, 0.2))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(helper, number)
+        _, stderr = runner.communicate()
+        assert runner.returncode == 0, stderr
+        assert set(outcomes(each_flow.status(name)).values()) == {"SUCCEEDED"}
+        assert log.read_text("utf-8").split() == list("abcd")
+        assert is_gone(helper)
+
+    numbers = [*[signal.SIGKILL] * 5, signal.SIGSTOP]
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        list(pool.map(survive, map("k{}".format, range(len(numbers))), numbers))
+
+
+def test_call_of_a_dead_runner_hangs(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """The next runner recognises a forked call that hangs, and ends it (rule 5.7)."""
+    hang = {"call": "start", "nth": 1, "when": "before", "fault": "hang"}
+    fake_orchesjob.script([hang])
+    words = ("--patience=2", "start", "--run-key=k", flow.write(TRUE | {"start_timeout_sec": 0}))
+    runner = flow.spawn(*words)
+    flow.await_true(fake_orchesjob.calls)
+    helper = find_helper(runner.pid)
+    runner.kill()
+    await_exit(helper)
+    runner = flow.spawn(*words)
+    await_exit(fake_orchesjob.calls()[0]["pid"])
+    _, stderr = runner.communicate()
+    assert runner.returncode == 0
+    assert "did not answer in time, and is ended" in stderr
+    assert fake_orchesjob.begun() == ["k:a:1"]
+
+
+LOOK = """
+env | grep -v -e MARK -e STARTED -e FORK_SERVER | sort; pwd; umask; ulimit -a; ls -l /proc/self/fd
+grep -e ^Sig[BIC] -e ^Cap -e ^Groups /proc/self/status; cat /proc/self/oom_score_adj
+"""
+NUMBERS = re.compile(r"/proc/\d+|pipe:\S+|\b[0-9a-f-]{36}\b|\d\d:\d\d")
+
+
+def test_no_job_sees_a_difference(each_flow: Flow) -> None:
+    """What a step has is the same from a helper and from a plain call."""
+    file = each_flow.write({"id": "a", "command": ["sh", "-c", LOOK], "env": {"GREETING": "x"}})
+    seen = []
+    for key, switch in (("k1", "1"), ("k0", "0")):
+        each_flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
+        assert each_flow.start(key, file)["status"] == "SUCCEEDED"
+        printed = each_flow.run("logs", f"--run-key={key}", "a").stdout
+        seen.append(NUMBERS.sub("", printed.replace(key, "KEY")))
+    assert seen[0] == seen[1]
+    assert "GREETING=x" in seen[0]
