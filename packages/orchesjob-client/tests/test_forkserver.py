@@ -52,7 +52,7 @@ print(json.dumps({
     "handlers": [str(signal.getsignal(n)) for n in range(1, 65)],
     "mask": [str(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
     "nice": os.nice(0),
-}).replace(str(os.getpid()), "PID"))
+}).replace(f"/proc/{os.getpid()}/", "/proc/PID/"))
 """
 
 
