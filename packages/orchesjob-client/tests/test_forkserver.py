@@ -112,7 +112,8 @@ ENDINGS = (
     "raise KeyboardInterrupt",
     "os._exit(9)",
     "os.kill(os.getpid(), signal.SIGKILL)",
-    "os.kill(os.getpid(), signal.SIGINT); time.sleep(60)",
+    # Where the tests run in the background of a shell, it is ignored.
+    "signal.signal(2, signal.default_int_handler); os.kill(os.getpid(), 2); time.sleep(60)",
     "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
     "os.kill(os.getpid(), signal.SIGPIPE); return 4",
     "print('x' * 1_000_000); return 5",
