@@ -55,7 +55,6 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     orchesjob = locate(settings.orchesjob, settings.environ)
     lock.sign()
     leave_cgroups(settings.environ)
-    launcher = ForkServer(orchesjob, settings.environ)
     if run.orchesjob_home is None:  # an older version recorded the run
         home = orchesjob_home(settings.environ)
         patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))
@@ -64,7 +63,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     for turns in (settings.call_turns, settings.abort_turns):
         refuse_foreign(turns)
     with ExitStack() as held:
-        held.enter_context(closing(launcher))
+        launcher = held.enter_context(closing(ForkServer(orchesjob, settings.environ)))
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
