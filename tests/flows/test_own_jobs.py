@@ -110,6 +110,18 @@ def test_a_run_inside(flow: Flow, named: bool) -> None:
     assert flow.run("logs", "--run-key=inner", "a").stdout == f"{own(flow, 'inner')} {flow.home}\n"
 
 
+def test_a_run_inside_elsewhere(flow: Flow) -> None:
+    """A nested run of another flow home has its own home there, and does not go with the outer."""
+    elsewhere = flow.folder / "elsewhere"
+    database = f"--db={elsewhere / 'flow.db'}"
+    inner = flow.write(HOMES, name="inner.json", flow_id="inner")
+    command = [flow.program, database, "start", "--run-key=inner", inner]
+    start_own(flow, flow.write({"id": "n", "command": command}))
+    flow.ask("prune", "--older-than=0s")
+    found = flow.run(database, "logs", "--run-key=inner", "a").stdout
+    assert found == f"{elsewhere.resolve() / 'jobs' / 'inner.jobs'} {flow.home}\n"
+
+
 @pytest.mark.parametrize(("words", "is_left"), [([], False), (["--keep-output"], True)])
 def test_prune(flow: Flow, words: list[str], is_left: bool) -> None:
     """`prune` removes one folder, without a call of orchesjob, and says what was in it (9.10)."""
@@ -132,6 +144,21 @@ def test_a_link_in_its_place(flow: Flow) -> None:
     assert answer.returncode == 2
     assert str(place) in answer.stderr
     assert (elsewhere / "logs").is_dir()
+
+
+def test_the_flow_home_was_moved(flow: Flow) -> None:
+    """A link where the flow home was is enough: the run has its own home, and `prune` removes it.
+
+    No variable names another one (rule 4.8).
+    """
+    start_own(flow, flow.write({"id": "a", "command": ["false"]}), code=1)
+    place, moved = flow.home, flow.folder / "moved"
+    place.rename(moved)
+    place.symlink_to(moved)
+    flow.environ["ORCHESJOB_FLOW_HOME"] = str(moved)
+    assert flow.ask("retry", "--run-key=k", code=1)["status"] == "FAILED"
+    assert flow.ask("prune", "--older-than=0s")["removed"][0]["jobs"] == 2
+    assert not list((moved / "jobs").iterdir())
 
 
 def test_it_is_gone(flow: Flow) -> None:

@@ -2182,6 +2182,20 @@ MUTATIONS = (
         "tests/flows/test_own_jobs.py -k inside",
     ),
     Mutation(
+        "a run of another flow home is in the home of the run that it is inside",
+        f"{SHELL}/home/orchesjob_home.py",
+        ' or named.name == f"{outer.stem}.jobs"',
+        "",
+        "tests/flows/test_own_jobs.py -k elsewhere",
+    ),
+    Mutation(
+        "a run whose flow home was moved has no home of its own any more",
+        f"{SHELL}/home/orchesjob_home.py",
+        "real_place(Path(recorded)) == own_home",
+        "recorded == own_home",
+        "tests/flows/test_own_jobs.py -k moved",
+    ),
+    Mutation(
         "a run with a home of its own is refused where another one is named",
         f"{SHELL}/home/orchesjob_home.py",
         "    if has_own_home(home, run):\n        refuse_gone(run)\n",

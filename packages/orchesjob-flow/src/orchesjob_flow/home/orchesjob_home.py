@@ -34,21 +34,32 @@ def own_home(home: Home, run_key: str) -> str:
 
     It is the real one but for its last part: a link in that place is none of ours.
     """
-    path = home.own_jobs(run_key)
+    return real_place(home.own_jobs(run_key))
+
+
+def real_place(path: Path) -> str:
+    """Return where a path leads, but for a link in its last part."""
     return str(path.parent.resolve() / path.name)
 
 
 def has_own_home(home: Home, run: Run) -> bool:
-    """Tell whether the jobs of a run are in a home of its own."""
-    return run.orchesjob_home == own_home(home, run.run_key)
+    """Tell whether the jobs of a run are in a home of its own.
+
+    A flow home that was moved may have left a link, as every home may.
+    """
+    recorded = run.orchesjob_home
+    return recorded is not None and real_place(Path(recorded)) == own_home(home, run.run_key)
 
 
 def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
     """Tell whether an environment is that of a step whose run has a home of its own.
 
-    What it starts must not be there: that home is removed with its run.
+    What it starts must not be there, whatever flow home it is recorded in: that home is removed
+    with its run. A run's directory and its own home have the same name, but for the ending.
     """
-    return Path(named_home(environ)).parent == home.jobs.resolve()
+    named = Path(named_home(environ))
+    outer = Path(environ.get("ORCHESJOB_FLOW_RUN_DIR", ""))
+    return named.parent == home.jobs.resolve() or named.name == f"{outer.stem}.jobs"
 
 
 def make_own_home(home: Home, run: Run) -> None:
