@@ -1257,6 +1257,13 @@ MUTATIONS = (
         f"{FORKED} -k what_is_inherited",
     ),
     Mutation(
+        "a link to the interpreter that leads elsewhere is not noticed",
+        f"{CLIENT}/forkserver/server.py",
+        "os.__file__, sys.executable}",
+        "os.__file__, os.path.realpath(sys.executable)}",
+        f"{FORKED} -k another_interpreter",
+    ),
+    Mutation(
         "calls are forked from an orchesjob that is not there any more",
         f"{CLIENT}/forkserver/launcher.py",
         "        if has_changed(self._files):\n",

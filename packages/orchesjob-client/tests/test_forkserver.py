@@ -294,6 +294,20 @@ def test_replaced_by_a_wrapper(console_script: Script, helper: Begin) -> None:
     assert run(forked, path).stdout == "wrapped\n"
 
 
+def test_another_interpreter(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+    """Where a link leads to another interpreter since, that one is run."""
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    path = console_script(WHOSE_CHILD)
+    text = Path(path).read_text("utf-8")
+    Path(path).write_text(text.replace(sys.executable, str(python)), encoding="utf-8")
+    forked = helper(path)
+    assert is_forked(run(forked, path))
+    python.unlink()
+    python.symlink_to("/bin/echo")
+    assert run(forked, path).stdout == f"{path}\n"
+
+
 def test_through_a_link(console_script: Script, helper: Begin, tmp_path: Path) -> None:
     """A link in a folder of programs leads to the script, as pipx and uv make it."""
     path = console_script(LOOK)

@@ -300,8 +300,8 @@ def prepare(module: str) -> list[str]:
         for entry in os.listdir(folder)
         if entry.startswith(f"{name}-") and entry.endswith("-info")
     }
-    python = os.path.realpath(sys.executable)
-    return sorted({*before, *foreign, *versions, os.__file__, python} - {__file__})
+    # The interpreter by its own name, which may be a link that leads elsewhere one day.
+    return sorted({*before, *foreign, *versions, os.__file__, sys.executable} - {__file__})
 
 
 def added_variables() -> dict[bytes, bytes]:
