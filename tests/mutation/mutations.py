@@ -2191,9 +2191,16 @@ MUTATIONS = (
     Mutation(
         "a run of another flow home is in the home of the run that it is inside",
         f"{SHELL}/home/orchesjob_home.py",
-        ' or named.name == f"{outer.stem}.jobs"',
-        "",
+        "return is_outer or ",
+        "return ",
         "tests/flows/test_own_jobs.py -k elsewhere",
+    ),
+    Mutation(
+        "a home that is named `.jobs` is taken for a run's own",
+        f"{SHELL}/home/orchesjob_home.py",
+        'outer != "" and ',
+        "",
+        "packages/orchesjob-flow/tests/home/test_orchesjob_home.py -k inside",
     ),
     Mutation(
         "a run whose flow home was moved has no home of its own any more",

@@ -8,7 +8,12 @@ import pytest
 from flow_store import Attempt, AttemptStatus, FlowStatus, Run
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
-from orchesjob_flow.home.orchesjob_home import environ_of, home_of_new_run, refuse_unwritable
+from orchesjob_flow.home.orchesjob_home import (
+    environ_of,
+    home_of_new_run,
+    is_in_own_home,
+    refuse_unwritable,
+)
 from orchesjob_flow.home.paths import Home
 
 DEFAULT = orchesjob_home({})
@@ -139,3 +144,24 @@ def test_a_home_that_is_not_utf_8(tmp_path: Path) -> None:
         UnusableOrchesjobHome, match="is not UTF-8, which orchesjob cannot use; set"
     ):
         home_of_new_run({"ORCHESJOB_HOME": f"{tmp_path}/caf\udce9"})
+
+
+@pytest.mark.parametrize(
+    ("orchesjob", "run_directory", "is_inside"),
+    [
+        ("/srv/flows/jobs/k.jobs", None, True),
+        ("/elsewhere/jobs/k.jobs", "/elsewhere/runs/k.run", True),
+        ("/elsewhere/jobs/..jobs", "/elsewhere/runs/..run", True),
+        ("/elsewhere/jobs/k.jobs", "/elsewhere/runs/other.run", False),
+        ("/home/somebody/.jobs", None, False),
+        ("/home/somebody/orchesjob", "/elsewhere/runs/k.run", False),
+    ],
+)
+def test_inside_a_run_with_its_own_home(
+    orchesjob: str, run_directory: str | None, is_inside: bool
+) -> None:
+    """A step is known by its run's directory, wherever its run is recorded (rule 4.8)."""
+    environ = {"ORCHESJOB_HOME": orchesjob}
+    if run_directory is not None:
+        environ["ORCHESJOB_FLOW_RUN_DIR"] = run_directory
+    assert is_in_own_home(FLOWS, environ) is is_inside

@@ -58,8 +58,9 @@ def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
     with its run. A run's directory and its own home have the same name, but for the ending.
     """
     named = Path(named_home(environ))
-    outer = Path(environ.get("ORCHESJOB_FLOW_RUN_DIR", ""))
-    return named.parent == home.jobs.resolve() or named.name == f"{outer.stem}.jobs"
+    outer = Path(environ.get("ORCHESJOB_FLOW_RUN_DIR", "")).name.removesuffix(".run")
+    is_outer = outer != "" and named.name == f"{outer}.jobs"
+    return is_outer or named.parent == home.jobs.resolve()
 
 
 def make_own_home(home: Home, run: Run) -> None:
