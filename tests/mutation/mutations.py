@@ -922,8 +922,8 @@ MUTATIONS = (
     Mutation(
         "`prune` removes a run that was retried and has ended again",
         f"{STORE}/sql.py",
-        "          AND (run_key, revision) IN (SELECT key, value FROM json_each(?1))\n",
-        "          AND run_key IN (SELECT key FROM json_each(?1))\n",
+        "          AND (run_key, revision) IN (SELECT key, value FROM json_each(?))\n",
+        "          AND run_key IN (SELECT key FROM json_each(?))\n",
         "packages/flow-store/tests/test_removing.py",
     ),
     Mutation(

@@ -122,7 +122,7 @@ class RunReader:
 
         The newest `keep` of each flow are left out. If given, `flow_id` selects the runs.
         """
-        found = self._database.query(sql.SELECT_ENDED, (flow_id, finished_by, keep))
+        found = self._database.query(sql.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
         with self._readable():
             return tuple(map(ENDED.record, found))
 

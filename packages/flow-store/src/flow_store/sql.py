@@ -149,15 +149,15 @@ SELECT_ENDED = f"""
             EXISTS (
                 SELECT 1 FROM attempts WHERE run_id = runs.id AND job_id IS NOT NULL
             ) AS has_jobs
-        FROM runs WHERE ?1 IS NULL OR flow_id = ?1
+        FROM runs WHERE ? IS NULL OR flow_id = ?
     )
-    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?2 AND newer > ?3
+    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ? AND newer > ?
     ORDER BY id DESC
 """
-# The first parameter is a JSON object: the revision of each run by its key.
+# The last parameter is a JSON object: the revision of each run by its key.
 REMOVE_RUNS = """
     DELETE FROM runs
-    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?2
-          AND (run_key, revision) IN (SELECT key, value FROM json_each(?1))
+    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?
+          AND (run_key, revision) IN (SELECT key, value FROM json_each(?))
     RETURNING run_key
 """
