@@ -49,11 +49,9 @@ class Removal(NamedTuple):
             (others if has_more else records).append(run)
         removed: dict[str, Output] = {}
         for batch in batched(records, self.records_at_once):
-            with turn_about():
-                removed |= dict.fromkeys(self._remove_records(batch), Output())
+            removed |= dict.fromkeys(self._remove_records(batch), Output())
         for batch in batched(others, self.locks_at_once):
-            with turn_about():
-                removed |= self._remove_all(batch, kept)
+            removed |= self._remove_all(batch, kept)
         return removed
 
     def _remove_records(self, runs: Sequence[EndedRun]) -> frozenset[str]:
@@ -63,8 +61,9 @@ class Removal(NamedTuple):
         """
         revisions = {run.run_key: run.revision for run in runs}
         remove = partial(self.store.remove, revisions, finished_by=self.ended_by)
-        removed = patiently(self.settings, remove)
-        self.store.checkpoint()
+        with turn_about():
+            removed = patiently(self.settings, remove)
+            self.store.checkpoint()
         return removed
 
     def _remove_all(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
