@@ -2237,4 +2237,11 @@ MUTATIONS = (
         "VARIABLE: own_home(home, run.run_key)}",
         "tests/flows/test_own_jobs.py -k inside",
     ),
+    Mutation(
+        "who is given its variables just now has none",
+        f"{CLIENT}/processes/proc_table.py",
+        'begins == ends != b"0" and code != b"0"',
+        'begins == ends != b"0"',
+        "packages/orchesjob-client/tests/test_processes.py -k about_to_begin",
+    ),
 )

@@ -183,6 +183,29 @@ def test_ended_meanwhile(tmp_path: Path) -> None:
     assert take_census("M", {"x"}, proc=tmp_path, limit_sec=0) == {}
 
 
+@pytest.mark.parametrize(
+    ("code", "place", "expected"),
+    [
+        (0, (0, 0), Unread.STARTING),
+        (0, (7000, 7000), Unread.STARTING),  # seen for an instant, with many variables for longer
+        (4000, (7000, 8000), Unread.STARTING),  # it was empty a moment ago
+        (4000, (7000, 7000), None),  # `env -i`
+    ],
+)
+def test_about_to_begin_a_program(
+    tmp_path: Path, code: int, place: tuple[int, int], expected: Unread | None
+) -> None:
+    """Who has no variables yet, because it begins a program, is not one without any (rule 5.8)."""
+    fields = ["0"] * 50
+    fields[23], fields[47], fields[48] = map(str, (code, *place))
+    fields[0] = "R"
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "stat").write_text(f"7 (sh) {' '.join(fields)}\n")
+    (tmp_path / "7" / "environ").touch()
+    found = read_entry(7, WantedMarks("X", ()), tmp_path)
+    assert (found if isinstance(found, Unread) else None) == expected
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_short_of_descriptors(spawn: Spawn, env: dict[str, str], value: str, left: int) -> None:
     """Being unable to look is an error and never means that there is no process (rule 5.8)."""

@@ -153,10 +153,11 @@ class _Stat:
     def has_empty_environment(self) -> bool:
         """Whether its program was begun with an empty environment, as by `env -i`.
 
-        Who is about to begin a program has no place for one yet, not even for an empty one.
+        Who is about to begin a program has no place for one yet, not even for an empty one. Then it
+        has an empty place, while the kernel copies the variables; its code comes after that.
         """
-        begins, ends = self._fields[47:49]
-        return begins == ends != b"0"
+        code, (begins, ends) = self._fields[23], self._fields[47:49]
+        return begins == ends != b"0" and code != b"0"
 
 
 def _read_environment(folder: int) -> bytes | None:
