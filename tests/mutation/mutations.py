@@ -1911,7 +1911,7 @@ MUTATIONS = (
         f"{SHELL}/commands/start.py",
         "handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None",
         "None",
-        "packages/orchesjob-flow/tests/commands/test_joining.py",
+        "packages/orchesjob-flow/tests/commands/test_recording.py",
     ),
     Mutation(
         "a run that does not wait is kept from beginning by one without a runner",
@@ -2184,8 +2184,8 @@ MUTATIONS = (
     Mutation(
         "a run inside another one is in the home of that",
         f"{SHELL}/commands/start.py",
-        "if choice.own_jobs or is_in_own_home(home, environ):",
-        "if choice.own_jobs:",
+        "if options.own_jobs or is_in_own_home(home, environ):",
+        "if options.own_jobs:",
         "tests/flows/test_own_jobs.py -k inside",
     ),
     Mutation(

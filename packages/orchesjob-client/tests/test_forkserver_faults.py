@@ -61,7 +61,7 @@ class Gated:
         deadline = time.monotonic() + LIMIT_SEC
         while not (lines := self.log.read_text("utf-8").splitlines()):
             assert time.monotonic() < deadline
-            time.sleep(0.01)
+            time.sleep(0.01)  # nothing tells of a line in a file
         _, pid, parent = lines[-1].split()
         return int(pid), int(parent)
 
@@ -194,7 +194,7 @@ def stop(pid: int) -> None:
     """Stop a process, and wait until it has stopped."""
     os.kill(pid, signal.SIGSTOP)
     while Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "T":
-        time.sleep(0.001)
+        time.sleep(0.001)  # only its parent is told, and that is somebody else
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["as it is", "stopped"])

@@ -53,11 +53,12 @@ def start(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow start --run-key nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.flow_files import Given
-    from orchesjob_flow.commands.start import Choice, start
+    from orchesjob_flow.commands.start import StartOptions, start
 
     refuse_progress(progress, detach=detach)
     given = Given(dict(variables), params)
-    return start(handle, flow_file, given, Choice(detach, progress, own_jobs=jobs == "own"))
+    options = StartOptions(detach, progress, own_jobs=jobs == "own")
+    return start(handle, flow_file, given, options)
 
 
 @click.command(short_help="Cancel a run, and return when nothing of it is left.")

@@ -32,7 +32,7 @@ class Removal(NamedTuple):
     ended_by: float
     cleaner: Cleaner | None
     records_at_once: int = 1000
-    locks_at_once: int = 100
+    locks_at_once: int = 20
 
     def remove(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
         """Remove runs; return by run key what went of their output.

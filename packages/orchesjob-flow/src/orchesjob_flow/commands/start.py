@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from orchesjob_flow.runner.background import await_runner, begin_runner
 from orchesjob_flow.runner.foreground import drive_or_wait
 
 
-class Choice(NamedTuple):
+class StartOptions(NamedTuple):
     """How a run is started.
 
     `detach` leaves it to a background process; `own_jobs` gives a new one an orchesjob home of its
@@ -41,45 +41,55 @@ class Choice(NamedTuple):
     own_jobs: bool = False
 
 
-def start(handle: RunHandle, flow_file: str, given: Given, choice: Choice) -> int:
+def start(handle: RunHandle, flow_file: str, given: Given, options: StartOptions) -> int:
     """Start a run of a flow file or resume it.
 
     A flow that is not to run while another run of its group does may be skipped (rule 10.7).
     """
     try:
-        return start_or_skip(handle, flow_file, given, choice)
+        return start_or_skip(handle, flow_file, given, options)
     except Skipped as skipped:
         return show_skipped(skipped)
 
 
-def start_or_skip(handle: RunHandle, flow_file: str, given: Given, choice: Choice) -> int:
+def start_or_skip(handle: RunHandle, flow_file: str, given: Given, options: StartOptions) -> int:
     """Start a run or resume it.
 
     Raises:
         Skipped: Nothing was recorded, and the flow wants it so.
     """
-    if choice.detach:
-        with recorded(handle, flow_file, given, choice) as (store, lock):
+    if options.detach:
+        with recorded(handle, flow_file, given, options) as (store, lock):
             runner = begin_runner(handle, store, lock)
         snapshot = await_runner(handle, runner)
         return show_background(handle, snapshot)
 
     def advance() -> Run:
-        with recorded(handle, flow_file, given, choice) as (store, lock):
+        with recorded(handle, flow_file, given, options) as (store, lock):
             return drive_or_wait(handle, store, lock)
 
-    return show_foreground(handle, choice.progress, advance)
+    return show_foreground(handle, options.progress, advance)
 
 
 @contextmanager
 def recorded(
-    handle: RunHandle, flow_file: str, given: Given, choice: Choice
+    handle: RunHandle, flow_file: str, given: Given, options: StartOptions
 ) -> Iterator[tuple[FlowStore, Lock | None]]:
-    """Record a new run, or find the one of this key and definition; yield the open store.
+    """Do as `record` does, and close the store at the end."""
+    # What was read of the file is gone by now; here it would take memory for as long as the run.
+    store, lock = record(handle, flow_file, given, options)
+    with store:
+        yield store, lock
+
+
+def record(
+    handle: RunHandle, flow_file: str, given: Given, options: StartOptions
+) -> tuple[FlowStore, Lock | None]:
+    """Record a new run, or find the one of this key and definition; return the open store.
 
     What is given becomes part of the definition (rules 9.12 and 10.2). Everything that can be wrong
     is found before anything is recorded. A run that will wait for its group is recorded under its
-    lock, which is yielded too: otherwise one that comes later could see no runner of it, and go
+    lock, which is returned too: otherwise one that comes later could see no runner of it, and go
     first (10.7).
 
     Raises:
@@ -93,8 +103,9 @@ def recorded(
     locate(settings.orchesjob, settings.environ)
     directory, flow_dir = current_directory(), flow_dir_of(flow_file)
     is_recorded = patiently(settings, handle.is_recorded)
-    home = None if is_recorded else home_to_record(handle, choice)
-    with open_store(settings) as store:
+    home = None if is_recorded else home_to_record(handle, options)
+    with ExitStack() as unless_recorded:
+        store = unless_recorded.enter_context(open_store(settings))
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
 
         def create() -> bool:
@@ -119,17 +130,18 @@ def recorded(
             if lock is not None:
                 lock.close()
             refuse_another_definition(flow, handle.load(store))
-        yield store, lock if created else None
+        unless_recorded.pop_all()
+    return store, lock if created else None
 
 
-def home_to_record(handle: RunHandle, choice: Choice) -> str:
+def home_to_record(handle: RunHandle, options: StartOptions) -> str:
     """Return the orchesjob home of a new run.
 
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there.
     """
     home, environ = handle.settings.home, handle.settings.environ
-    if choice.own_jobs or is_in_own_home(home, environ):
+    if options.own_jobs or is_in_own_home(home, environ):
         return own_home(home, handle.run_key)
     return home_of_new_run(environ)
 

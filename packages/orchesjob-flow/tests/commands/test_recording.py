@@ -1,12 +1,14 @@
-"""How a run joins its group (rule 10.7)."""
+"""How a run is recorded: with its lock, where it joins a group, and without what was read."""
 
+import gc
 import json
 from pathlib import Path
 
 import pytest
 
+from flow_spec import FlowSpec
 from orchesjob_flow.commands.flow_files import Given
-from orchesjob_flow.commands.start import Choice, recorded
+from orchesjob_flow.commands.start import StartOptions, recorded
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 
@@ -35,10 +37,21 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, str(file), Given({}, {}), Choice()) as (store, lock):
+    with recorded(handle, str(file), Given({}, {}), StartOptions()) as (store, lock):
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, str(file), Given({}, {}), Choice()) as (_, lock):
+    with recorded(handle, str(file), Given({}, {}), StartOptions()) as (_, lock):
         assert (lock, handle.holder()) == (None, None)
+
+
+def test_what_was_read_is_gone(settings: Settings, tmp_path: Path) -> None:
+    """While the run is driven, the flow is in memory once: as its runner has read it."""
+    steps = [{"id": "a", "command": ["true"]}]
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps({"flow_id": "read here", "steps": steps}))
+    with recorded(RunHandle("k", settings), str(file), Given({}, {}), StartOptions()):
+        gc.collect()
+        read = [one for one in gc.get_objects() if isinstance(one, FlowSpec)]
+        assert "read here" not in [flow.flow_id for flow in read]
