@@ -1,9 +1,11 @@
 """Executables that stand in for orchesjob, processes that stand in for its worker."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -139,3 +141,12 @@ def helper() -> Iterator[Callable[..., ForkServer]]:
     yield begin
     for one in begun:
         one.close()
+
+
+@pytest.fixture
+def only_chain() -> Iterator[None]:
+    """Let one test at a time fork without an end: beside two, no search for processes ends."""
+    place = Path(tempfile.gettempdir()) / f"orchesjob-tests-of-{os.getuid()}.chain"
+    with place.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

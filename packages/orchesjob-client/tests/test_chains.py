@@ -21,7 +21,8 @@ from orchesjob_client.processes.census import take_census
 from orchesjob_client.processes.ending import kill_at_sight
 from orchesjob_client.processes.proc_table import Entry, read_started
 
-HOME = "/var/lib/orchesjob-of-a-test"
+# Two processes that run tests at the same time must not end what the other one has begun.
+HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
 EVENT_SEC = 30.0
 
 # Each link waits, begins the next and exits; how long it lives is what is tried out, and nobody
@@ -43,7 +44,7 @@ type Begin = Callable[[str, float, str], None]
 
 
 @pytest.fixture
-def begin_chain(tmp_path: Path) -> Iterator[Begin]:
+def begin_chain(tmp_path: Path, only_chain: None) -> Iterator[Begin]:  # noqa: ARG001 - a lock
     """Begin a chain of processes of a job; it has ended when the test has."""
     file = tmp_path / "chain"
     ends, end = os.pipe()
