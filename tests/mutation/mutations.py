@@ -1224,9 +1224,23 @@ MUTATIONS = (
     Mutation(
         "a forked call stays in the cgroup of the runner",
         f"{CLIENT}/forkserver/server.py",
-        '                os.write(held[0], b"0")\n',
-        "                pass\n",
-        f"{FORKED} -k cgroup",
+        "            enter(request.cgroup)\n",
+        "            os.close(request.cgroup)\n",
+        f"{FORKED} -k test_cgroup",
+    ),
+    Mutation(
+        "a process that is forked into a cgroup has the number of the helper",
+        f"{CLIENT}/forkserver/server.py",
+        "_CLONE_INTO_CGROUP | _CLONE_CHILD_SETTID |",
+        "_CLONE_INTO_CGROUP |",
+        f"{FORKED} -k fork_into_a_cgroup",
+    ),
+    Mutation(
+        "a process that could not be forked into a cgroup is not forked at all",
+        f"{CLIENT}/forkserver/server.py",
+        "        return None if pid < 0 else pid\n",
+        "        return pid\n",
+        f"{FORKED} -k fork_into_no_cgroup",
     ),
     Mutation(
         "a forked call of a dead runner is not recognised",

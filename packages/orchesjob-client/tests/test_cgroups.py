@@ -151,15 +151,15 @@ def test_inside_another_job(key: str, *, is_inside: bool) -> None:
     inner = f"{key}:inner"
     script = (
         "import os, subprocess, sys; from orchesjob_client import own_cgroup, leave_cgroups;"
+        "from orchesjob_client.processes.cgroups import join;"
         "environ = dict(zip(('ORCHESJOB_HOME', 'ORCHESJOB_FLOW_MARK'), sys.argv[1:3]));"
         "leave_cgroups(environ);"
         "manager = own_cgroup(environ, sys.argv[3]);"
         "cgroup = manager.__enter__();"
-        "join = lambda: os.write(cgroup, b'0');"
         "words = ['/usr/bin/env', '-i', '/bin/sleep', '600'];"
         "null = subprocess.DEVNULL;"
-        "daemon = subprocess.Popen(words, start_new_session=True, preexec_fn=join, stdout=null,"
-        " stderr=null);"
+        "daemon = subprocess.Popen(words, start_new_session=True, stdout=null, stderr=null,"
+        " preexec_fn=lambda: join(cgroup));"
         "print(daemon.pid, flush=True);"
         "os._exit(0)"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import CallRefused, ForkServer, Hold, call
+from orchesjob_client import CallRefused, ForkServer, Hold, call, usable_cgroup_folder
 from orchesjob_client.launching import PLAIN, Launcher
 
 type Script = Callable[..., str]
@@ -151,12 +151,89 @@ def is_forked(finished: call.Finished) -> bool:
 def test_cgroup(console_script: Script, helper: Begin, tmp_path: Path) -> None:
     """A process enters its cgroup before it runs anything, and runs if that is refused too."""
     path = console_script("print(open(sys.argv[1]).read(), len(os.listdir('/proc/self/fd')))")
+    procs = tmp_path / "cgroup.procs"
     for launcher in (PLAIN, helper(path)):
-        with (tmp_path / "procs").open("w") as procs:
-            finished = run(launcher, path, procs.name, cgroup=procs.fileno())
-            assert finished.stdout.split()[0] == "0"
-        with (tmp_path / "procs").open() as unwritable:
-            assert run(launcher, path, procs.name, cgroup=unwritable.fileno()).exit_code == 0
+        procs.write_text("")
+        # This folder is no cgroup: nothing can be forked into it, but one can write to its file.
+        with opened(tmp_path) as folder:
+            finished = run(launcher, path, str(procs), cgroup=folder)
+            assert finished.stdout.split() == ["0", "4"]
+            procs.unlink()
+            assert run(launcher, path, os.devnull, cgroup=folder).exit_code == 0
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[int]:
+    """Open a folder for as long as the block is executed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def a_cgroup() -> Iterator[Path]:
+    """The folder of an empty cgroup."""
+    try:
+        folder = usable_cgroup_folder() / f"orchesjob-flow-test-{os.getpid()}"
+    except OSError as error:
+        # Whether there can be any is up to the machine; a job without one is tested everywhere.
+        pytest.skip(f"no cgroups can be made here: {error}")
+    folder.mkdir()
+    yield folder
+    folder.rmdir()
+
+
+def test_in_a_cgroup(console_script: Script, helper: Begin, a_cgroup: Path) -> None:
+    """A process that is forked into its cgroup is the same as one that has entered it."""
+    path = console_script(LOOK)
+    forked = helper(path)
+    with opened(a_cgroup) as folder:
+        plain, other = (document(run(way, path, cgroup=folder)) for way in (PLAIN, forked))
+    assert plain == other
+    assert other["cgroup"].split()[-1].endswith(a_cgroup.name)
+    assert forked.obstacle() is None
+
+
+FORK_INTO = """
+import os, signal, sys, threading
+from orchesjob_client.forkserver.server import Cloner
+
+def look():
+    # The C library sends the signal to the number that it has for this thread.
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGWINCH)
+    print(open("/proc/self/cgroup").read().split()[-1], os.getppid() == caller)
+
+caller = os.getpid()
+if (pid := Cloner().fork_into(int(sys.argv[1]))) == 0:
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+elif pid is not None:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def fork_into(folder: Path) -> list[str]:
+    with opened(folder) as descriptor:
+        words = [sys.executable, "-c", FORK_INTO, str(descriptor)]
+        held = Hold([descriptor])
+        finished = call.run("a fork", words, limit_sec=LIMIT_SEC, env=os.environ, hold=held)
+    assert finished.exit_code == 0
+    return finished.stdout.split()
+
+
+def test_fork_into_a_cgroup(a_cgroup: Path) -> None:
+    """A new process is in the cgroup from its first moment, and whole (rule 5.13)."""
+    place, is_child = fork_into(a_cgroup)
+    assert place.endswith(a_cgroup.name)
+    assert is_child == "True"
+
+
+def test_fork_into_no_cgroup(tmp_path: Path) -> None:
+    """What cannot be forked into is said by nothing being forked; the usual fork is left then."""
+    assert fork_into(tmp_path) == []
 
 
 def test_one_helper_for_all_calls(console_script: Script, helper: Begin) -> None:

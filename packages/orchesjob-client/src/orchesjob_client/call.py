@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913 - a call consists of seven things
         env: The whole environment.
         cwd: The directory to run in; None is the caller's.
         hold: What the process holds while it lives.
-        cgroup: A descriptor of the cgroup that the process joins before it runs (`cgroups`).
+        cgroup: A descriptor of the folder of the cgroup that the process joins before it runs.
         launcher: How the process comes to be.
 
     Raises:

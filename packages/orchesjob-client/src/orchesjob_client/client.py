@@ -76,7 +76,7 @@ class OrchesjobClient:
             env: The command's whole environment; None is the caller's.
             start_timeout_sec: How long orchesjob waits for the command to run; None is its default.
             hold: Descriptors that are held until this call has ended.
-            cgroup: A descriptor of the cgroup in which the job runs; None is the caller's cgroup.
+            cgroup: The folder's descriptor of the cgroup in which it runs; None is the caller's.
 
         Raises:
             OrchesjobError: No usable answer. After a retryable one the job may be running.

@@ -28,7 +28,7 @@ class Request:
         environ: The whole environment.
         cwd: The directory to run in; None is the caller's.
         descriptors: What the process shares while it lives.
-        cgroup: A descriptor of the cgroup that the process joins before it runs.
+        cgroup: A descriptor of the folder of the cgroup that the process joins before it runs.
     """
 
     argv: Sequence[bytes]

@@ -25,7 +25,7 @@ _OWN = Path("/proc/self/cgroup")
 
 @contextlib.contextmanager
 def joinable(mark: str, outer: Collection[str] = ()) -> Iterator[int | None]:
-    """Make the cgroup of a job; yield a descriptor for `join`, or None if there can be none.
+    """Make the cgroup of a job; yield a descriptor of its folder, or None if there can be none.
 
     `outer` are the marks of the jobs that it is inside. Nobody removes the folder while the block
     is being executed.
@@ -42,20 +42,20 @@ def _make(folder: Path, stack: contextlib.ExitStack) -> int:
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
             folder.mkdir(exist_ok=True)
             stack.enter_context(_held(folder))
-            descriptor = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
             return descriptor
     raise FileNotFoundError(errno.ENOENT, "was removed again and again", str(folder))
 
 
-def join(descriptor: int) -> None:
-    """Enter the cgroup; if that is refused, stay where we are.
+def join(folder: int) -> None:
+    """Enter the cgroup with this folder; if that is refused, stay where we are.
 
     A new process calls this between fork and exec, beside threads that are not there any more: it
-    may do no more than this one system call.
+    may do no more than these system calls.
     """
     with contextlib.suppress(OSError):
-        os.write(descriptor, b"0")
+        os.write(os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=folder), b"0")
 
 
 def own_folder(mounts: Path = _MOUNTS, own: Path = _OWN) -> Path:
