@@ -1,5 +1,7 @@
 """`doctor`: whether everything that runs need is there, and whether the records are true (9.11)."""
 
+import re
+
 import pytest
 
 from support.answers import run_keys
@@ -9,6 +11,7 @@ from support.gate import Gate
 from support.kept import Kept
 from support.orchesjob import FakeOrchesjob
 
+SLOW_SEC = 1.0
 STEPS = [{"id": "a", "command": ["true"]}, {"id": "b", "command": ["false"]}]
 
 
@@ -44,8 +47,8 @@ def test_all_is_well(each_flow: Flow) -> None:
     each_flow.start("k", each_flow.write(*STEPS), code=1)
     found = examine(each_flow)
     assert list(found) == [
-        *("program", "disk", "home", "processes", "orchesjob", "calls", "database", "runners"),
-        "ledgers",
+        *("program", "disk", "home", "processes", "orchesjob", "calls", "history", "database"),
+        *("runners", "ledgers"),
     ]
     assert found["ledgers"] == [("ok", "2 of 2 attempts are as orchesjob says")]
     assert each_flow.orchesjob.path in found["orchesjob"][0][1]
@@ -73,6 +76,18 @@ def test_how_orchesjob_is_called(
     flow.environ |= {"ORCHESJOB_BIN": wrapper, "ORCHESJOB_FLOW_FORK_SERVER": ""}
     (found,) = examine(flow)["calls"]
     assert found[1].endswith("wrapper is not a plain console script of pip, pipx or uv")
+
+
+def test_a_long_history(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
+    """Where orchesjob's jobs make each call slow, that is a note: what it costs, and what helps."""
+    flow.home.mkdir(mode=0o700)
+    slow = {"call": "status", "key": "", "fault": "hang", "sec": SLOW_SEC}
+    fake_orchesjob.script([slow])
+    ((grade, message),) = examine(flow)["history"]
+    assert grade == "note"
+    (taken,) = map(int, re.findall(r"^a call takes (\d+) ms", message))
+    assert taken >= SLOW_SEC * 1e3
+    assert message.endswith("`start --jobs own` gives a run a home of its own")
 
 
 def test_before_the_first_run(flow: Flow) -> None:

@@ -1122,6 +1122,13 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/views/test_step_output.py -k no_file",
     ),
     Mutation(
+        "`doctor` takes a call that was delayed once for a long history",
+        f"{SHELL}/commands/doctor_history.py",
+        "    for _ in range(_ROUNDS - 1):\n",
+        "    for _ in range(0):\n",
+        "packages/orchesjob-flow/tests/commands/test_doctor_history.py",
+    ),
+    Mutation(
         "`doctor` is content with a file in place of a folder",
         f"{SHELL}/commands/doctor.py",
         "                refuse_no_folder(folder)\n",

@@ -1,7 +1,7 @@
 """`doctor`: is everything in place that runs need, and did happen what was recorded (rule 9.11)?
 
-The surroundings are checked here, one by one; `doctor_audit` checks the recorded attempts. Nothing
-is fixed and nothing is written.
+The surroundings are checked here, one by one; `doctor_history` measures what orchesjob's jobs cost,
+`doctor_audit` checks the recorded attempts. Nothing is fixed and nothing is written.
 """
 
 import platform
@@ -22,6 +22,7 @@ from orchesjob_client import (
     usable_cgroup_folder,
 )
 from orchesjob_flow.commands.doctor_audit import ClientOf, Recorded, audit, check_homes, read_ledger
+from orchesjob_flow.commands.doctor_history import check_history, measure_calls
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
@@ -199,18 +200,18 @@ def check_orchesjob(
         environ = {**settings.environ, "ORCHESJOB_HOME": home}
         launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)
-        found = client.version()
-        active = client.running()
+        answered = measure_calls(client)
     except (OrchesjobError, UnusableOrchesjobHome) as error:
         yield Check("orchesjob", Grade.PROBLEM, str(error))
         return None
-    if found.partition(".")[0] != SUPPORTED_MAJOR:
-        message = f"{found} at {executable}: this program knows 1.x; install another one"
+    if answered.version.partition(".")[0] != SUPPORTED_MAJOR:
+        message = f"{answered.version} at {executable}: this program knows 1.x; install another one"
         yield Check("orchesjob", Grade.PROBLEM, message)
     else:
-        message = f"{found} at {executable}, {len(active)} jobs active"
+        message = f"{answered.version} at {executable}, {len(answered.active)} jobs active"
         yield Check("orchesjob", Grade.OK, message)
     yield check_calls(launcher)
+    yield check_history(answered)
     return partial(client_in_home, executable, launcher)
 
 
