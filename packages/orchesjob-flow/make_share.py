@@ -1,10 +1,11 @@
 """Write the manual page and the completions into share/, made from the program's own help.
 
-Run `python packages/orchesjob-flow/make_share.py` after a change of a command or an option; a test
-compares.
+Run `python packages/orchesjob-flow/make_share.py` after a change of a command, an option or a field
+of flow files; a test compares.
 """
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import click
 
+from flow_spec.declaration import Declaration
+from flow_spec.defaults import STEP
+from flow_spec.flow import FLOW
+from flow_spec.foreach import BLOCK
 from orchesjob_flow.cli import SECTIONS, cli
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
@@ -39,6 +44,22 @@ VARIABLES = {
     "NO_COLOR": "if set, nothing is coloured",
 }
 
+CONDITIONS = {
+    "A": "A SUCCEEDED",
+    "A.failed, A.skipped, A.finished": "A FAILED; A was SKIPPED; A has ended in whatever way",
+    "A.cancelled": "A was CANCELLED; only in the steps of finally",
+    "!X": "X is false: !A is true of a step that FAILED and of one that was SKIPPED",
+    "X && Y, X || Y, (X)": "both; at least one; && binds more tightly than ||",
+    "any(failed), all(finished), none(skipped)": "asks all steps in depends_on; in a step of "
+    "finally without depends_on, all of steps",
+}
+NAMES = {
+    "${{ NAME }}": "a parameter or a name of foreach, put as text into a word of command, only_if, "
+    "env, env_file, working_dir or concurrency.group; in a script, use the variable $NAME",
+    "${{ FLOW_DIR }}, ${{ RUN_DIR }}, ${{ RUN_KEY }}": "the folder of the flow file, the "
+    "directory of the run, its key",
+}
+
 
 def files() -> dict[Path, str]:
     """Return every file that belongs into share/, with its text."""
@@ -58,6 +79,7 @@ def completion(shell: str) -> str:
 def manual() -> Iterator[str]:
     """Yield the lines of the manual page."""
     yield f'.TH "{escaped(PROGRAM.upper())}" "1"'
+    yield ".nh"  # a word of an example is never broken
     yield ".SH NAME"
     yield rf"{escaped(PROGRAM)} \- run a small graph of dependent commands through orchesjob"
     yield ".SH SYNOPSIS"
@@ -70,10 +92,39 @@ def manual() -> Iterator[str]:
         yield f'.SH "COMMANDS: {title.upper()}"'
         for command in commands:
             yield from section(command)
+    yield from flow_files()
     for title, rows in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", VARIABLES)):
         yield f".SH {title}"
         for term, text in rows.items():
             yield from entry(rf"\fB{escaped(term)}\fR", text)
+
+
+def flow_files() -> Iterator[str]:
+    """Yield what a flow file can say: fields, conditions and names."""
+    yield '.SH "FLOW FILES"'
+    yield "A flow is a YAML or JSON file. Keys that begin with x\\- are the user's own."
+    for title, fields in (
+        ("Fields of a flow", FLOW.fields()),
+        ("Fields of a step", STEP.fields()),
+        ("Fields of an item of steps that repeats others", BLOCK.fields()),
+    ):
+        yield f'.SS "{title}"'
+        for name, field in fields.items():
+            yield from entry(rf"\fB{escaped(name)}\fR", described(field))
+    for title, rows in (("Conditions", CONDITIONS), ("Names in words", NAMES)):
+        yield f'.SS "{title}"'
+        for term, text in rows.items():
+            yield from entry(rf"\fB{escaped(term)}\fR", text)
+
+
+def described(field: Declaration) -> str:
+    """Describe a field in one paragraph: what it means, its default, and how it is written."""
+    default = field.schema().get("default")
+    needed = "Required." if field.required else ""
+    given = "" if default is None else f"[default: {json.dumps(default)}]"
+    examples = [json.dumps(example, ensure_ascii=False) for example in field.examples]
+    example = f"Example: {' or '.join(examples)}" if examples else ""
+    return " ".join(filter(None, (field.doc, needed, given, example)))
 
 
 def section(command: click.Command) -> Iterator[str]:
