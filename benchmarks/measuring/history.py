@@ -55,7 +55,7 @@ def pruning(place: Workplace) -> list[Figure]:
         Figure(
             f"the longest wait of another writer, prune of {half}",
             waited,
-            1.0,
+            0.3,
             unit=" s",
             worst=True,
             note=f"{len(waited)} runs were recorded meanwhile",

@@ -121,3 +121,29 @@ def test_space_in_a_file_that_is_in_use(run_store: FlowStore, path: Path) -> Non
         with pytest.raises(StoreUnavailable):
             run_store.remove({"k": 0}, finished_by=1.0)
         assert not run_store.give_back_space()
+
+
+def test_each_is_looked_up(store: FlowStore, create: Callable[..., bool]) -> None:
+    """To remove a run takes no longer beside many others that have ended (rule 9.10)."""
+
+    def steps_of_removing(key: str) -> int:
+        """Return how many hundreds of steps SQLite needs."""
+        steps = [0]
+
+        def count() -> None:
+            steps[0] += 1
+
+        store._database._connection.set_progress_handler(count, 100)
+        assert store.remove({key: 1}, finished_by=1.0) == {key}
+        return steps[0]
+
+    def record(number: int) -> None:
+        create(store, f"k{number}")
+        end = RunHeader(FlowStatus.SUCCEEDED, None, 1.0)
+        store.apply(f"k{number}", Changes(end), revision=0)
+
+    record(0)
+    alone = steps_of_removing("k0")
+    for number in range(200):
+        record(number)
+    assert steps_of_removing("k100") <= alone + 2

@@ -142,22 +142,24 @@ RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND pos
 RECORD_ORCHESJOB_HOME = """
     UPDATE runs SET orchesjob_home = ? WHERE run_key = ? AND orchesjob_home IS NULL
 """
+_HAS_JOBS = "EXISTS (SELECT 1 FROM attempts WHERE run_id = ranked.id AND job_id IS NOT NULL)"
+# Only the columns that are needed are ranked: SQLite would keep whole definitions meanwhile.
 SELECT_ENDED = f"""
-    SELECT {_selected(ENDED)} FROM (
-        SELECT *,
-            row_number() OVER (PARTITION BY flow_id ORDER BY id DESC) AS newer,
-            EXISTS (
-                SELECT 1 FROM attempts WHERE run_id = runs.id AND job_id IS NOT NULL
-            ) AS has_jobs
+    SELECT {_selected(ENDED, has_jobs=_HAS_JOBS)} FROM (
+        SELECT id, run_key, flow_id, status, finished_at, revision,
+            row_number() OVER (PARTITION BY flow_id ORDER BY id DESC) AS newer
         FROM runs WHERE ? IS NULL OR flow_id = ?
-    )
+    ) AS ranked
     WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ? AND newer > ?
     ORDER BY id DESC
 """
-# The last parameter is a JSON object: the revision of each run by its key.
+# The first parameter is a JSON object: the revision of each run by its key. Each is looked up; the
+# `+` keeps SQLite from reading all runs of these statuses instead.
 REMOVE_RUNS = """
-    DELETE FROM runs
-    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?
-          AND (run_key, revision) IN (SELECT key, value FROM json_each(?))
+    DELETE FROM runs WHERE id IN (
+        SELECT runs.id
+        FROM json_each(?) AS chosen JOIN runs ON run_key = chosen.key AND revision = chosen.value
+        WHERE +status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ?
+    )
     RETURNING run_key
 """

@@ -213,7 +213,7 @@ class FlowStore(RunReader):
 
         chosen = json.dumps(dict(revisions))
         with self._database.transaction("IMMEDIATE"):
-            removed = self._database.query(sql.REMOVE_RUNS, (finished_by, chosen))
+            removed = self._database.query(sql.REMOVE_RUNS, (chosen, finished_by))
         return frozenset(run_key for (run_key,) in removed)
 
     def give_back_space(self) -> bool:

@@ -1,6 +1,5 @@
 """Many runs are removed in few transactions, and none that has changed meanwhile (rule 9.10)."""
 
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,8 @@ from flow_store import (
     RunHeader,
 )
 from orchesjob_flow.commands.prune_output import Cleaner, Job, Output
-from orchesjob_flow.commands.removal import Removal, shrink, turn_about
+from orchesjob_flow.commands.removal import Removal, shrink
+from orchesjob_flow.commands.rests import Rests
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
 from orchesjob_flow.home.settings import Settings
@@ -58,7 +58,7 @@ def cleaner(settings: Settings) -> Remembering:
 @pytest.fixture
 def removal(store: FlowStore, settings: Settings, cleaner: Remembering) -> Removal:
     """Removes what ended long ago."""
-    return Removal(store, settings, LONG_AGO, cleaner)
+    return Removal(store, settings, LONG_AGO, cleaner, Rests())
 
 
 def record(store: FlowStore, run_key: str, *, job_id: str | None = None, text: str = "{}") -> None:
@@ -155,14 +155,5 @@ def test_space_is_given_back(store: FlowStore, settings: Settings, removal: Remo
         record(store, f"k{number}", text="x" * 500_000)
     removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
     assert settings.home.database.stat().st_size > 12_000_000
-    shrink(store)
+    shrink(store, Rests())
     assert settings.home.database.stat().st_size <= before + 8 * 4096
-
-
-def test_others_have_their_turn() -> None:
-    """Between two transactions the database is free for as long as the first one took."""
-    began = time.monotonic()
-    with turn_about():
-        while time.monotonic() - began < 0.05:
-            pass
-    assert time.monotonic() - began >= 0.1

@@ -9,6 +9,7 @@ from flow_store import EndedRun, FlowStore
 from orchesjob_client import discard_empty_cgroups
 from orchesjob_flow.commands.prune_output import Cleaner, Output, Pruned, output_of
 from orchesjob_flow.commands.removal import Removal, shrink
+from orchesjob_flow.commands.rests import Rests
 from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import open_store
@@ -85,8 +86,9 @@ def remove_runs(
     with open_store(settings) as store:
         cleaner = None if pruning.keep_output else Cleaner(settings)
         chosen = removable(store, pruning, ended_by)
-        removed = Removal(store, settings, ended_by, cleaner).remove(chosen, kept)
-        shrink(store)
+        rests = Rests()
+        removed = Removal(store, settings, ended_by, cleaner, rests).remove(chosen, kept)
+        shrink(store, rests)
     discard_empty_cgroups()
     return [Pruned(run, removed[run.run_key]) for run in chosen if run.run_key in removed]
 

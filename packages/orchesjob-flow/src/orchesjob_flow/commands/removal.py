@@ -3,9 +3,8 @@
 What they are chosen by, and how they are shown, is in `prune`.
 """
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from itertools import batched
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from flow_store import EndedRun, FlowStore
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.commands.prune_output import Cleaner, Output, jobs_of
+from orchesjob_flow.commands.rests import Rests
 from orchesjob_flow.errors import UnsafePlace
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.run_directory import remove_run_directory
@@ -31,6 +31,7 @@ class Removal(NamedTuple):
     settings: Settings
     ended_by: float
     cleaner: Cleaner | None
+    rests: Rests
     records_at_once: int = 1000
     locks_at_once: int = 20
 
@@ -61,10 +62,8 @@ class Removal(NamedTuple):
         """
         revisions = {run.run_key: run.revision for run in runs}
         remove = partial(self.store.remove, revisions, finished_by=self.ended_by)
-        with turn_about():
-            removed = patiently(self.settings, remove)
-            self.store.checkpoint()
-        return removed
+        with self.rests.turn(self.store.checkpoint):
+            return patiently(self.settings, remove)
 
     def _remove_all(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
         """Remove runs with all that is theirs, while their locks are held."""
@@ -115,20 +114,9 @@ def remove_files(handle: RunHandle) -> None:
             path.unlink()
 
 
-def shrink(store: FlowStore) -> None:
+def shrink(store: FlowStore, rests: Rests) -> None:
     """Give the space that the runs took back to the file system, as far as the file can do that."""
     is_smaller = True
     while is_smaller:
-        with turn_about():
+        with rests.turn():
             is_smaller = store.give_back_space()
-
-
-@contextmanager
-def turn_about() -> Iterator[None]:
-    """Leave the database to others for as long as the block has taken.
-
-    Who waits for it asks from time to time only, and would hardly ever find it free.
-    """
-    began = time.monotonic()
-    yield
-    time.sleep(time.monotonic() - began)
