@@ -46,6 +46,9 @@ def test_commands_and_options(flow: Flow) -> None:
 def test_run_keys(two: Flow, command: str) -> None:
     """The keys of the recorded runs, newest first."""
     assert complete(two, command, "--run-key", "night") == ["nightly-2", "nightly-1"]
+    assert complete(two, command, "-k", "night") == ["nightly-2", "nightly-1"]
+    if command != "graph":
+        assert complete(two, command, "night") == ["nightly-2", "nightly-1"]
     assert complete(two, command, "--run-key", "x") == []
 
 
@@ -53,8 +56,10 @@ def test_run_keys(two: Flow, command: str) -> None:
 def test_steps(two: Flow, words: list[str]) -> None:
     """The steps of the run that the line names."""
     command, *option = words
-    assert complete(two, command, "--run-key", "nightly-1", *option, "lo") == ["load", "look"]
-    assert complete(two, command, "--run-key", "unknown", *option, "lo") == []
+    for run in (["--run-key", "nightly-1"], ["-k", "nightly-1"], ["nightly-1"], ["-"]):
+        assert complete(two, command, *run, *option, "lo") == ["load", "look"]
+    for run in (["--run-key", "unknown"], ["unknown"]):
+        assert complete(two, command, *run, *option, "lo") == []
 
 
 def test_copies(flow: Flow) -> None:
@@ -148,7 +153,7 @@ def test_parameters(flow: Flow) -> None:
     """The parameters of the flow file or run that the line names, then the values of one (10.2)."""
     params = {"DAY": {"description": "the day\n\nIn UTC."}, "SHOP": {"enum": ["berlin", "paris"]}}
     file = flow.write({"id": "a", "command": ["true"]}, params=params)
-    for command in ("start", "validate"):
+    for command in ("start", "validate", "run"):
         assert complete(flow, command, file, "--param", "") == ["DAY=", "SHOP="]
         assert ask(flow, "fish", f"orchesjob-flow {command} {file} --param D") == [
             "plain,DAY=\tthe day"
@@ -160,6 +165,8 @@ def test_parameters(flow: Flow) -> None:
         "plain,--param=SHOP=paris\t",
     ]
     flow.ask("start", "--run-key=k", "--param=DAY=1", "--param=SHOP=paris", file)
+    assert complete(flow, "start", "k2", file, "--param", "S") == ["SHOP="]
     assert complete(flow, "retry", "--run-key=k", "--param", "S") == ["SHOP="]
+    assert complete(flow, "retry", "k", "--param", "S") == ["SHOP="]
     assert complete(flow, "start", "missing.yaml", "--param", "S") == []
     assert complete(flow, "start", "--param", "S") == []

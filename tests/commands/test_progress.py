@@ -89,7 +89,7 @@ def test_ctrl_c_while_waiting(flow: Flow, gate: Gate) -> None:
     assert (
         waiting == f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome"
     )
-    assert json.loads(words)["cancel"] == "orchesjob-flow cancel --run-key=k"
+    assert json.loads(words)["cancel"] == "orchesjob-flow cancel k"
     gate.let_through()
     assert other.wait() == 0
 
@@ -106,7 +106,7 @@ def test_interrupted_retry(flow: Flow, gate: Gate) -> None:
     retry.send_signal(signal.SIGINT)
     _, stderr = retry.communicate()
     assert retry.returncode == 130
-    assert json.loads(stderr)["resume"] == "orchesjob-flow resume --run-key k"
+    assert json.loads(stderr)["resume"] == "orchesjob-flow resume k"
     gate.let_through()
     assert flow.ask("resume", "--run-key", "k", code=1)["steps"][0]["attempt_no"] == 2
 

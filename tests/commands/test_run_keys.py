@@ -1,5 +1,6 @@
-"""Run keys: any printable text, for every command (rule 4.1)."""
+"""Run keys: any printable text, for every command (rules 4.1 and 6.12)."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def two(shared_flow: Flow) -> Flow:
     [
         (["status", "--run-key=a", "--run-key=b"], "--run-key"),
         (["cancel", "--run-key", "a", "--run-key", "a"], "--run-key"),
+        (["watch", "-k", "a", "--run-key", "a"], "--run-key"),
         (["resume", "--run-key=a", "--run-key=b"], "--run-key"),
         (["prune", "--older-than=1d", "--older-than=1s"], "--older-than"),
         (["--db=x", "--db=y", "list"], "--db"),
@@ -63,6 +65,28 @@ def test_given_twice(two: Flow, words: list[str], option: str) -> None:
     error = two.refusal(*words)["error"]
     assert option in error
     assert "is given 2 times" in error
+
+
+def test_named_in_short(two: Flow) -> None:
+    """The key is the first argument, or the value of an option, or the newest run (rule 6.12)."""
+    for words in (["a"], ["-k", "a"], ["--", "a"], ["a", "--format=json"], ["--exit-status", "a"]):
+        assert two.ask("status", *words) == two.status("a")
+    for words in (["-"], ["-k", "-"], ["--run-key=-"]):
+        answer = two.run("status", *words)
+        assert json.loads(answer.stdout) == two.status("b")
+        assert answer.stderr == "orchesjob-flow: the newest run is b\n"
+    assert two.run("logs", "a", "a").returncode == 0
+    assert two.run("logs", "-k", "a", "a").returncode == 0
+    assert two.ask("start", "a", "flow.json") == two.status("a")
+
+
+def test_no_newest_run(flow: Flow) -> None:
+    """A database without a run has no newest one, and says so, whether or not it is there."""
+    flow.home.mkdir(mode=0o700)
+    assert str(flow.database) in flow.refusal("status", "-")["error"]
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    assert flow.ask("prune", "--older-than=0s")["removed"]
+    assert "no run is recorded" in flow.refusal("watch", "-")["error"]
 
 
 @pytest.mark.parametrize("key", ["--help", "語" * 255])

@@ -110,7 +110,7 @@ def test_only_reads(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> No
         "error": "interrupted by SIGINT; steps that have started keep running under orchesjob, "
         "and so does any other process that advances the run",
         "resume": "orchesjob-flow watch --run-key=k --interval=0.05",
-        "cancel": "orchesjob-flow cancel --run-key=k",
+        "cancel": "orchesjob-flow cancel k",
     }
     assert flow.status("k")["steps"][0]["status"] == "RUNNING"
 

@@ -48,7 +48,7 @@ def test_foreground_start(
         "error": f"interrupted by {number.name}; "
         "steps that have started keep running under orchesjob",
         "resume": f"orchesjob-flow start --run-key=k {file}",
-        "cancel": "orchesjob-flow cancel --run-key=k",
+        "cancel": "orchesjob-flow cancel k",
     }
     left = flow.status("k")
     assert (left["status"], left["runner"], left["steps"][0]["status"]) == (
@@ -132,7 +132,7 @@ def test_watch(flow: Flow, gate: Gate, number: signal.Signals, code: int) -> Non
         "steps that have started keep running under orchesjob, "
         "and so does any other process that advances the run",
         "resume": "orchesjob-flow watch --run-key=k --interval=60",
-        "cancel": "orchesjob-flow cancel --run-key=k",
+        "cancel": "orchesjob-flow cancel k",
     }
     gate.let_through()
     assert runner.wait() == 0

@@ -10,6 +10,7 @@ CLIENT = "orchesjob-client/src/orchesjob_client"
 GATES = "packages/orchesjob-flow/tests/simulation/test_gates.py"
 FORKED = "packages/orchesjob-client/tests/test_forkserver.py"
 FORKED_FAULTS = "packages/orchesjob-client/tests/test_forkserver_faults.py"
+RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
 COPIES = "tests/flows/test_foreach.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
@@ -2292,5 +2293,33 @@ MUTATIONS = (
         'begins == ends != b"0" and code != b"0"',
         'begins == ends != b"0"',
         "packages/orchesjob-client/tests/test_processes.py -k about_to_begin",
+    ),
+    Mutation(
+        "the last of two run keys wins",
+        f"{SHELL}/cli/run_key.py",
+        "if all(isinstance(word, str) for word in words) and not ctx.resilient_parsing:",
+        "if not places:",
+        tests=RUN_KEYS,
+    ),
+    Mutation(
+        "start under whichever run is the newest",
+        f"{SHELL}/cli/run_key.py",
+        "if run_key == NEWEST and isinstance(ctx.command, CommandThatNames):",
+        "if run_key is NEWEST and ctx.command is None:",
+        tests=RUN_KEYS,
+    ),
+    Mutation(
+        "a signal before which nobody is told the run key",
+        f"{SHELL}/cli/run_key.py",
+        "        tell(run_key)\n",
+        "        pass\n",
+        tests=RUN_KEYS,
+    ),
+    Mutation(
+        "a plain status of a run that is called -",
+        f"{SHELL}/fast_status.py",
+        "found.get(RUN_KEY, NEWEST) == NEWEST",
+        "RUN_KEY not in found",
+        tests="packages/orchesjob-flow/tests/test_fast_status.py",
     ),
 )

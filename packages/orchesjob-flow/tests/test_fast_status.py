@@ -12,6 +12,12 @@ PLAIN = [
     ("--db=d status --format=json --run-key=k", Question("k", "d")),
     ("status --run-key status", Question("status", None)),
     ("--db status status --run-key k", Question("k", "status")),
+    ("status k", Question("k", None)),
+    ("status --format json k", Question("k", None)),
+    ("status k --format=json", Question("k", None)),
+    ("--db d status -k k", Question("k", "d")),
+    ("status -k -x", Question("-x", None)),
+    ("status status", Question("status", None)),
 ]
 NOT_PLAIN = [
     "",
@@ -28,6 +34,18 @@ NOT_PLAIN = [
     "status --run-key k --format=yaml",
     "status --run-key k --run-key l",
     "status --run-key k more",
+    "status more --run-key k",
+    "status k more",
+    "status k -k k",
+    "status -",
+    "status -k -",
+    "status --run-key=-",
+    "status -kk",
+    "status -k=k",
+    "status -k",
+    "status -x",
+    "status -- k",
+    "status k --format table",
     "status --db d --run-key k",
     "status status --run-key k",
     "--run-key k status",
@@ -42,7 +60,7 @@ NOT_PLAIN = [
 
 @pytest.mark.parametrize(("words", "question"), PLAIN)
 def test_plain(words: str, question: Question) -> None:
-    """Key, database and format, in one word or two, are understood."""
+    """Key, database and format, in one word or two, are understood (rule 6.12)."""
     assert parse_question(words.split()) == question
 
 

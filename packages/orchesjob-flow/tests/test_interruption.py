@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from orchesjob_flow.interruption import Interruption, describe
+from orchesjob_flow.cli import cli
+from orchesjob_flow.interruption import GLOBAL_OPTIONS, Interruption, describe
 
 
 def test_nothing_is_said_after_the_end(capfd: pytest.CaptureFixture[str]) -> None:
@@ -16,33 +17,44 @@ def test_nothing_is_said_after_the_end(capfd: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("line", "resume", "cancel"),
+    ("line", "run_key", "resume", "cancel"),
     [
-        ("start --run-key=k f.yaml", "start --run-key=k f.yaml", "cancel --run-key=k"),
-        (
-            "--db x start f.yaml --run-key k -d",
-            "--db x start f.yaml --run-key k -d",
-            "--db x cancel --run-key k",
-        ),
-        (
-            "--db x retry --step=a --run-key k",
-            "--db x resume --run-key k",
-            "--db x cancel --run-key k",
-        ),
-        ("watch --run-key k", "watch --run-key k", "cancel --run-key k"),
-        ("resume --all", "resume --all", None),
-        ("start --run-key=k -", "resume --run-key=k", "cancel --run-key=k"),
-        ("start /dev/fd/63 --run-key k", "resume --run-key k", "cancel --run-key k"),
-        ("retry", "retry", None),
-        ("retry --run-key", "resume --run-key", "cancel --run-key"),
-        ("cancel --run-key=k", "cancel --run-key=k", None),
-        ("list", None, None),
+        ("start k f.yaml", "k", "start k f.yaml", "cancel k"),
+        ("start --run-key=k f.yaml", "k", "start --run-key=k f.yaml", "cancel k"),
+        ("start -k -x f.yaml", "-x", "start -k -x f.yaml", "cancel --run-key=-x"),
+        ("--db x start f.yaml -k k -d", "k", "--db x start f.yaml -k k -d", "--db x cancel k"),
+        ("--db x retry --step=a k", "k", "--db x resume k", "--db x cancel k"),
+        ("--db retry --patience 5 cancel k", "k", "--db retry --patience 5 cancel k", None),
+        ("run f.yaml", None, "run f.yaml", None),
+        ("run f.yaml", "f-1", "resume f-1", "cancel f-1"),
+        ("watch k", "k", "watch k", "cancel k"),
+        ("watch -", "k", "watch k", "cancel k"),
+        ("watch -k -", "k", "watch k", "cancel k"),
+        ("cancel --run-key=- --now", "k", "cancel k", None),
+        ("resume --all", None, "resume --all", None),
+        ("start k -", "k", "resume k", "cancel k"),
+        ("start /dev/fd/63 -k k", "k", "resume k", "cancel k"),
+        ("retry", None, "retry", None),
+        ("retry k", None, "retry k", None),
+        ("cancel k", "k", "cancel k", None),
+        ("wait start", "start", None, None),
+        ("list", None, None, None),
+        ("--db", None, None, None),
     ],
 )
-def test_how_to_go_on(line: str, resume: str | None, cancel: str | None) -> None:
-    """What is said names the commands that go on from there, as far as the words tell them."""
-    described = describe(signal.SIGINT, line.split())
+def test_how_to_go_on(
+    line: str, run_key: str | None, resume: str | None, cancel: str | None
+) -> None:
+    """What is said names the commands that go on from there, once the run is known (rule 6.12)."""
+    described = describe(signal.SIGINT, line.split(), run_key)
     assert described["error"].startswith("interrupted by SIGINT")
     commands = {"resume": resume, "cancel": cancel}
     expected = {name: f"orchesjob-flow {words}" for name, words in commands.items() if words}
     assert {name: text for name, text in described.items() if name != "error"} == expected
+
+
+def test_the_options_before_the_command() -> None:
+    """Which word is the command is found without click, and click would find the same."""
+    assert {option for param in cli.params for option in param.opts} - {"--version"} == {
+        *GLOBAL_OPTIONS
+    }

@@ -31,9 +31,22 @@ class RunReader:
         """Return whether there is a run of this key, without reading it."""
         return self._guard(run_key) is not None
 
-    def run_keys(self) -> tuple[str, ...]:
-        """Return the keys of all runs, the one recorded last first, without reading the runs."""
-        return tuple(key for (key,) in self._database.query(sql.SELECT_KEYS))
+    def run_keys(self, *, limit: int | None = None) -> tuple[str, ...]:
+        """Return the keys of the runs, the one recorded last first, without reading the runs.
+
+        If given, `limit` bounds their number.
+        """
+        found = self._database.query(sql.SELECT_KEYS, (-1 if limit is None else limit,))
+        return tuple(key for (key,) in found)
+
+    def run_keys_around(self, run_key: str, limit: int) -> tuple[str, ...]:
+        """Return the keys that come next to one in the order of their texts.
+
+        No more than `limit` on each side: however many runs there are, that is quick.
+        """
+        before = self._database.query(sql.SELECT_KEYS_BEFORE, (run_key, limit))
+        after = self._database.query(sql.SELECT_KEYS_FROM, (run_key, limit))
+        return tuple(key for (key,) in (*after, *before))
 
     def revision_of(self, run_key: str) -> int | None:
         """Return how many changes were applied to the run, or None if it is not recorded."""

@@ -46,6 +46,22 @@ class RunNotFound(FlowError, LookupError):
         )
 
 
+class NoRunYet(FlowError, LookupError):
+    """The newest run is asked for, and no run is recorded (rule 6.12)."""
+
+    def __init__(self, database: Path) -> None:
+        """Keep the database that was searched."""
+        super().__init__(database)
+        self.database = database
+
+    def __str__(self) -> str:
+        """Say that there is none, and what may be the reason."""
+        return (
+            f"there is no newest run: no run is recorded in {self.database}; `start` records one. "
+            "If there should be some, check --db, ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME"
+        )
+
+
 class DefinitionDiffers(FlowError, ValueError):
     """The flow file means something else than the run was started with (rule 4.4)."""
 

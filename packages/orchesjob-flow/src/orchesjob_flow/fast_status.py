@@ -7,6 +7,9 @@ Everything but the plainest spelling, help and mistakes included, is the matter 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+RUN_KEY = "--run-key"
+NEWEST = "-"
+
 
 class Question(NamedTuple):
     """What a plain call of `status` asks."""
@@ -16,31 +19,38 @@ class Question(NamedTuple):
 
 
 def parse_question(words: Sequence[str]) -> Question | None:
-    """Read `[--db PATH] status --run-key KEY [--format json]`; None if it is anything else.
+    """Read `[--db PATH] status KEY [--format json]`; None if it is anything else.
+
+    The key may also be the value of `--run-key` or `-k`. Which run is the newest is not plain.
 
     >>> parse_question(["--db=x.sqlite3", "status", "--run-key", "nightly"])
     Question(run_key='nightly', database='x.sqlite3')
-    >>> parse_question(["status", "--run-key", "nightly", "--format", "table"])
+    >>> parse_question(["status", "nightly", "--format", "table"])
     """
     found: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
         name, has_value, value = word.partition("=")
+        name = RUN_KEY if word == "-k" else name
         if word == "status" and not found.keys() - {"--db"}:
             found[word] = word
+        elif "status" in found and not word.startswith("-"):
+            if RUN_KEY in found:
+                return None
+            found[RUN_KEY] = word
         elif name in found or name not in options_here(found):
             return None
         else:
             found[name] = value if has_value else next(rest, "")
     plain = "status" in found and found.get("--format", "json") == "json" and all(found.values())
-    if not plain or "--run-key" not in found:
+    if not plain or found.get(RUN_KEY, NEWEST) == NEWEST:
         return None
-    return Question(found["--run-key"], found.get("--db"))
+    return Question(found[RUN_KEY], found.get("--db"))
 
 
 def options_here(found: dict[str, str]) -> tuple[str, ...]:
     """Return the options that may come next: a global one before the command, or its own."""
-    return ("--run-key", "--format") if "status" in found else ("--db",)
+    return (RUN_KEY, "--format") if "status" in found else ("--db",)
 
 
 def answer(question: Question) -> None:

@@ -21,6 +21,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STEPS_RUN = "steps that have started keep running under orchesjob"
 LEFT_BEHIND = {
     "start": STEPS_RUN,
+    "run": STEPS_RUN,
     "retry": STEPS_RUN,
     "resume": STEPS_RUN,
     "watch": f"{STEPS_RUN}, and so does any other process that advances the run",
@@ -28,9 +29,15 @@ LEFT_BEHIND = {
 }
 """What an interrupted command leaves behind."""
 
+ANEW = ("run", "retry")
+"""The commands that do something else when they are repeated."""
 
 PIPE = re.compile(r"-$|/dev/(fd/|stdin$)")
 """What a flow file is called that the caller has opened."""
+NEWEST = re.compile(r"(-k|--run-key=)?-$")
+"""How the newest run is named, which may soon be another one."""
+GLOBAL_OPTIONS = ("--db", "--orchesjob-bin", "--poll-interval", "--patience")
+"""The options before the command, each with a value."""
 
 
 class Interruption:
@@ -39,6 +46,7 @@ class Interruption:
     def __init__(self, words: Sequence[str]) -> None:
         """Keep the words, which say how to go on."""
         self._words = words
+        self._run_key: str | None = None
         self._silent = False
 
     def listen(self) -> None:
@@ -46,6 +54,10 @@ class Interruption:
         for number in STOP_SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self.end)
+
+    def name_run(self, run_key: str) -> None:
+        """Keep the key of the run that the command is about, as soon as the words are read."""
+        self._run_key = run_key
 
     def be_silent(self) -> None:
         """Say nothing from now on: the command has said, or is about to say, how it has ended."""
@@ -62,48 +74,54 @@ class Interruption:
         """Say what was interrupted, unless that is being said already; return the exit code."""
         if not self._silent:
             self._silent = True
-            write_last_words(dump_json(describe(signum, self._words), indent=None))
+            described = describe(signum, self._words, self._run_key)
+            write_last_words(dump_json(described, indent=None))
         return SIGNALLED + signum
 
 
-def describe(signum: int, words: Sequence[str]) -> dict[str, str]:
+def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str, str]:
     """Describe what a signal has interrupted, with the command lines that go on from there."""
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
-    place = next((place for place, word in enumerate(words) if word in LEFT_BEHIND), None)
-    if place is not None:
+    place = place_of_command(words)
+    if place is not None and words[place] in LEFT_BEHIND:
         described["error"] += f"; {LEFT_BEHIND[words[place]]}"
-        described |= commands_to_continue(words, place)
+        described |= commands_to_continue(words, place, run_key)
     return described
 
 
-def commands_to_continue(words: Sequence[str], place: int) -> dict[str, str]:
+def place_of_command(words: Sequence[str]) -> int | None:
+    """Return which word names the command; None if none does."""
+    places = iter(range(len(words)))
+    for place in places:
+        if words[place] in GLOBAL_OPTIONS:
+            next(places, None)
+        elif not words[place].startswith("-"):
+            return place
+    return None
+
+
+def commands_to_continue(words: Sequence[str], place: int, run_key: str | None) -> dict[str, str]:
     """Return the command line that resumes, and the one that cancels the run.
 
-    What resumes is the same command, unless it is a `retry`, which has reopened the run, or has
-    read its flow file from a pipe, which is there only once.
+    What resumes is the same command, unless it is one that begins something anew each time, or has
+    read its flow file from a pipe, which is there only once, or means whichever run is the newest.
 
-    >>> commands_to_continue(["--db", "x", "retry", "--step=load", "--run-key", "k", "-d"], 2)
-    {'resume': 'orchesjob-flow --db x resume --run-key k', \
-'cancel': 'orchesjob-flow --db x cancel --run-key k'}
-    >>> commands_to_continue(["resume", "--all"], 0)
+    >>> commands_to_continue(["--db", "x", "retry", "--step=load", "k", "-d"], 2, "k")
+    {'resume': 'orchesjob-flow --db x resume k', 'cancel': 'orchesjob-flow --db x cancel k'}
+    >>> commands_to_continue(["resume", "--all"], 0, None)
     {'resume': 'orchesjob-flow resume --all'}
     """
     options, command = words[:place], words[place]
-    key = run_key_option(words)
     commands = {"resume": words}
-    is_repeatable = command != "retry" and not any(map(PIPE.match, words))
-    if key and not is_repeatable:
-        commands["resume"] = [*options, "resume", *key]
-    if command != "cancel" and key:
-        commands["cancel"] = [*options, "cancel", *key]
+    if run_key is not None:
+        # A key that looks like an option must be the value of one.
+        key = f"--run-key={run_key}" if run_key.startswith("-") else run_key
+        if command in ANEW or (command == "start" and any(map(PIPE.match, words))):
+            commands["resume"] = [*options, "resume", key]
+        elif any(map(NEWEST.match, words[place:])):
+            commands["resume"] = [*options, command, key]
+        if command != "cancel":
+            commands["cancel"] = [*options, "cancel", key]
     import shlex
 
     return {name: shlex.join(["orchesjob-flow", *line]) for name, line in commands.items()}
-
-
-def run_key_option(words: Sequence[str]) -> Sequence[str]:
-    """Return the option `--run-key` with its value, which is one word or two."""
-    for number, word in enumerate(words):
-        if word.startswith("--run-key"):
-            return words[number : number + 1 + ("=" not in word)]
-    return ()

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # how its command ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
-        exit_code = run_command(words)
+        exit_code = run_command(words, interruption)
     except Interrupted as stop:
         return interruption.report(stop.signum)
     except BrokenPipeError:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_code
 
 
-def run_command(words: list[str]) -> int:
+def run_command(words: list[str], interruption: Interruption) -> int:
     """Answer a plain question at once, and let click read everything else."""
     question = parse_question(words)
     if question is not None:
@@ -74,7 +74,14 @@ def run_command(words: list[str]) -> int:
         register()
     colour = False if "NO_COLOR" in os.environ else None
     try:
-        result = cli.main(words, PROGRAM, COMPLETE_VARIABLE, standalone_mode=False, color=colour)
+        result = cli.main(
+            words,
+            PROGRAM,
+            COMPLETE_VARIABLE,
+            standalone_mode=False,
+            color=colour,
+            obj=interruption.name_run,
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         write_result(f"{error.ctx.get_help()}\n")
         raise click.UsageError("no command was given", error.ctx) from error

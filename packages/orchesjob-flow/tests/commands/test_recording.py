@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowSpec
-from orchesjob_flow.commands.flow_files import Given
-from orchesjob_flow.commands.start import StartOptions, recorded
+from orchesjob_flow.commands.flow_files import Given, load_to_run
+from orchesjob_flow.commands.start import FlowSource, StartOptions, recorded
+from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 
@@ -19,6 +20,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("ORCHESJOB_FLOW_HOME", str(tmp_path / "flow-home"))
     monkeypatch.setenv("ORCHESJOB_HOME", str(tmp_path / "orchesjob"))
     return Settings.from_options(None, "/bin/true")
+
+
+def source_of(file: Path) -> FlowSource:
+    """Let a file be read as `start` reads it."""
+    return FlowSource(
+        str(file), lambda: load_to_run(str(file), Given({}, {}), lists_here(str(file)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,12 +45,12 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, str(file), Given({}, {}), StartOptions()) as (store, lock):
+    with recorded(handle, source_of(file), StartOptions()) as (store, lock):
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, str(file), Given({}, {}), StartOptions()) as (_, lock):
+    with recorded(handle, source_of(file), StartOptions()) as (_, lock):
         assert (lock, handle.holder()) == (None, None)
 
 
@@ -51,7 +59,7 @@ def test_what_was_read_is_gone(settings: Settings, tmp_path: Path) -> None:
     steps = [{"id": "a", "command": ["true"]}]
     file = tmp_path / "flow.json"
     file.write_text(json.dumps({"flow_id": "read here", "steps": steps}))
-    with recorded(RunHandle("k", settings), str(file), Given({}, {}), StartOptions()):
+    with recorded(RunHandle("k", settings), source_of(file), StartOptions()):
         gc.collect()
         read = [one for one in gc.get_objects() if isinstance(one, FlowSpec)]
         assert "read here" not in [flow.flow_id for flow in read]

@@ -9,11 +9,12 @@ import click
 
 from orchesjob_flow.cli import files, inspect, maintain, run, shell
 from orchesjob_flow.cli.completion import PROGRAM
+from orchesjob_flow.cli.run_key import TELL_RUN
 from orchesjob_flow.cli.values import Seconds, option_given_once, refuse_empty
 from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 SECTIONS = {
-    "Run": (run.start, run.cancel),
+    "Run": (run.start, run.run, run.cancel),
     "Inspect": (
         inspect.status,
         inspect.watch,
@@ -94,9 +95,10 @@ def cli(
     \b
     Example:
       orchesjob-flow example > flow.yaml
-      orchesjob-flow start --run-key first-try flow.yaml
-      orchesjob-flow status --run-key first-try --format table
+      orchesjob-flow start first-try flow.yaml
+      orchesjob-flow status first-try --format table
     """  # noqa: D301 - click reads \b
+    ctx.meta[TELL_RUN] = ctx.obj  # from `main`
     ctx.obj = Settings.from_options(db, orchesjob_bin, poll_interval, patience)
 
 

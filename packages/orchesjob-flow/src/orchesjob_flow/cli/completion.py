@@ -4,6 +4,7 @@ Whoever presses TAB wants no error: where nothing can be read, nothing is offere
 """
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
 
 MOST_RUNS = 200
+NEWEST = "-"
+"""What stands for the key of the newest run (rule 6.12)."""
 PROGRAM = "orchesjob-flow"
 COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
 """The shell's script sets it to ask; click answers."""
@@ -53,10 +56,10 @@ def complete_step(
     from flow_store import StoreError
     from orchesjob_flow.views.waited import spelled, waited_for
 
-    handle: RunHandle | None = ctx.params.get("handle")
-    if handle is None:
-        return []
     with suppress(FlowError, StoreError, OSError):
+        handle = run_of(ctx)
+        if handle is None:
+            return []
         return [
             CompletionItem(name, help=spelled(waited).removeprefix(name).strip(" ()"))
             for name, waited in waited_for(handle.snapshot().run).items()
@@ -97,16 +100,42 @@ def flow_of(ctx: click.Context) -> "FlowSpec":
     """
     from flow_spec import FlowSpec, is_opened_by_caller, load_flow
 
-    # Where an option still waits for its value, click leaves the arguments unread.
-    files = [ctx.params.get("flow_file"), *ctx.args, *(ctx.params.get("flow_files") or ())]
-    handle: RunHandle | None = ctx.params.get("handle")
-    if file := next(filter(None, files), None):
-        if is_opened_by_caller(file):
-            raise FileNotFoundError(file)  # it can be read once, and not by us
-        return load_flow(file)
+    handle = run_of(ctx)
+    named = [ctx.params.get("flow_file"), *ctx.args, *(ctx.params.get("flow_files") or ())]
+    if handle is not None:
+        named.append(handle.run_key)  # the file, where the run is to be named by an option
+    for file in filter(None, named):
+        # What the caller has opened can be read once, and not by us.
+        if Path(file).is_file() and not is_opened_by_caller(file):
+            return load_flow(file)
     if handle is None:
         raise FileNotFoundError("no flow file is named")
     return FlowSpec.from_json(handle.snapshot().run.definition)
+
+
+def run_of(ctx: click.Context) -> "RunHandle | None":
+    """Return the run that a command line names; None if it names none.
+
+    Raises:
+        NoRunYet, HomeMissing, StoreError, OSError: It names the newest one, and none can be found.
+    """
+    handle: RunHandle | None = ctx.params.get("handle")
+    takes_key = any(param.name == "handle" for param in ctx.command.get_params(ctx))
+    # Where an option still waits for its value, click leaves the arguments unread.
+    if handle is None and takes_key and ctx.args:
+        return named_run(ctx.args[0], settings_of(ctx))
+    return handle
+
+
+def named_run(word: str, settings: Settings) -> "RunHandle":
+    """Return the handle of the run that a word names: by its key, or as the newest one.
+
+    Raises:
+        NoRunYet, HomeMissing, StoreError, OSError: There is no newest one, or it cannot be read.
+    """
+    from orchesjob_flow.home.runs import RunHandle, newest_run
+
+    return newest_run(settings) if word == NEWEST else RunHandle(word, settings)
 
 
 def settings_of(ctx: click.Context) -> Settings:

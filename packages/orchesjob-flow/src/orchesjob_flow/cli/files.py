@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.options import FLOW_FILE, declare_run_key, format_option, param_option
+from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
+from orchesjob_flow.cli.run_key import declare_key_option
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
@@ -29,7 +30,7 @@ def validate(params: dict[str, str], output: str, flow_files: tuple[str, ...]) -
 
 
 @click.command(short_help="Draw the steps of a flow file, or of a run.")
-@declare_run_key("Draw a recorded run, with its steps' statuses.", required=False)
+@declare_key_option("Draw a recorded run, with its steps' statuses.")
 @click.option(
     "--format",
     "output",
@@ -41,20 +42,23 @@ def validate(params: dict[str, str], output: str, flow_files: tuple[str, ...]) -
 @param_option
 @click.argument("flow_file", metavar="[FLOW_FILE]", required=False, type=FLOW_FILE)
 def graph(
-    handle: "RunHandle | None", output: str, params: dict[str, str], flow_file: str | None
+    output: str,
+    params: dict[str, str],
+    flow_file: str | None,
+    handle: "RunHandle | None" = None,
 ) -> int:
     """Draw the steps of a flow file, or of a run, in the order in which they can run.
 
     \b
     Example:
       orchesjob-flow graph nightly.yaml
-      orchesjob-flow graph --run-key nightly-2026-05-07 --format dot > run.dot
+      orchesjob-flow graph -k nightly-2026-05-07 --format dot > run.dot
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.graph import graph
 
     source = handle if flow_file is None else flow_file
     if source is None or None not in (handle, flow_file):
-        raise click.UsageError("name a flow file, or a run with --run-key")
+        raise click.UsageError("name a flow file, or a run with -k")
     if params and flow_file is None:
         raise click.UsageError("--param is for a flow file: a run has its values")
     return graph(source, output, params)

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.cli.options import (
-    declare_run_key,
     format_option,
-    run_key_option,
     step_argument,
     table_on_terminal_option,
 )
+from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
 from orchesjob_flow.cli.values import Seconds, option_given_once
 from orchesjob_flow.home.settings import Settings
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
 
 
-@click.command()
+@click.command(cls=CommandOnRun)
 @run_key_option
 @format_option
 @click.option(
@@ -34,14 +33,14 @@ def status(handle: "RunHandle", output: str, by_outcome: bool) -> int:
 
     \b
     Example:
-      orchesjob-flow status --run-key nightly-2026-05-07 --format table
+      orchesjob-flow status nightly-2026-05-07 --format table
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.status import status
 
     return status(handle, output, by_outcome=by_outcome)
 
 
-@click.command()
+@click.command(cls=CommandOnRun)
 @run_key_option
 @click.option(
     "--interval",
@@ -61,14 +60,14 @@ def watch(handle: "RunHandle", interval: float, mode: str | None, advance: bool)
 
     \b
     Example:
-      orchesjob-flow watch --run-key nightly-2026-05-07
+      orchesjob-flow watch nightly-2026-05-07
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.watch import watch
 
     return watch(handle, interval_sec=interval, mode=mode, advance=advance)
 
 
-@click.command()
+@click.command(cls=CommandOnRun)
 @run_key_option
 @click.option(
     "--timeout", type=Seconds(zero=True), help="Give up after this long, with exit code 8."
@@ -80,14 +79,14 @@ def wait(handle: "RunHandle", timeout: float | None) -> int:
 
     \b
     Example:
-      orchesjob-flow wait --run-key nightly-2026-05-07 --timeout 3600
+      orchesjob-flow wait nightly-2026-05-07 --timeout 3600
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.wait import wait
 
     return wait(handle, timeout)
 
 
-@click.command()
+@click.command(cls=CommandOnRun)
 @run_key_option
 @step_argument
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="[default: the latest]")
@@ -114,8 +113,8 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
 
     \b
     Example:
-      orchesjob-flow logs --run-key nightly-2026-05-07 --tail 20 --follow
-      orchesjob-flow logs --run-key nightly-2026-05-07 load --stream stderr
+      orchesjob-flow logs nightly-2026-05-07 --tail 20 --follow
+      orchesjob-flow logs nightly-2026-05-07 load --stream stderr
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.logs import logs
     from orchesjob_flow.home.step_files import Choice
@@ -124,7 +123,9 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     return logs(handle, Choice(step, attempt, streams, tail), follow=follow)
 
 
-@click.command(short_help="Explain why the steps of a run wait, run or were skipped.")
+@click.command(
+    short_help="Explain why the steps of a run wait, run or were skipped.", cls=CommandOnRun
+)
 @run_key_option
 @step_argument
 @table_on_terminal_option
@@ -133,7 +134,7 @@ def explain(handle: "RunHandle", step: str | None, output: str) -> int:
 
     \b
     Example:
-      orchesjob-flow explain --run-key nightly-2026-05-07 load
+      orchesjob-flow explain nightly-2026-05-07 load
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.explain import explain
 
@@ -173,7 +174,7 @@ def list_runs(
     return list_runs(settings, statuses, flow_id, limit, output)
 
 
-@click.command(short_help="Check the surroundings, and audit what is recorded.")
+@click.command(short_help="Check the surroundings, and audit what is recorded.", cls=CommandOnRun)
 @declare_run_key("Audit this run only, which is quicker if there are many.", required=False)
 @click.option(
     "--all",
@@ -195,5 +196,5 @@ def doctor(settings: Settings, handle: "RunHandle | None", every: bool, output: 
     from orchesjob_flow.commands.doctor import doctor
 
     if every and handle is not None:
-        raise click.UsageError("audit one run with --run-key, or all with --all")
+        raise click.UsageError("audit one run, or all of them with --all")
     return doctor(settings, handle, output, every=every)

@@ -7,15 +7,14 @@ import click
 from orchesjob_flow.cli.completion import complete_step
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
-    declare_run_key,
     detach_option,
     env_option,
     format_option,
     param_option,
     progress_option,
     refuse_progress,
-    run_key_option,
 )
+from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
 from orchesjob_flow.cli.values import Age, option_given_once
 from orchesjob_flow.home.settings import Settings
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
 
 
-@click.command()
+@click.command(cls=CommandOnRun)
 @declare_run_key("Name of the run.", required=False)
 @click.option(
     "--all",
@@ -43,20 +42,20 @@ def resume(
 
     \b
     Example:
-      orchesjob-flow resume --run-key nightly-2026-05-07 -d
+      orchesjob-flow resume nightly-2026-05-07 -d
       orchesjob-flow resume --all
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.resume import resume, resume_all
 
     if every == (handle is not None):
-        raise click.UsageError("name one run with --run-key, or resume them with --all")
+        raise click.UsageError("name one run, or resume all of them with --all")
     refuse_progress(progress, detach=detach or every)
     if handle is None:
         return resume_all(settings)
     return resume(handle, detach=detach, progress=progress)
 
 
-@click.command(short_help="Run again what FAILED or was cancelled in a run.")
+@click.command(short_help="Run again what FAILED or was cancelled in a run.", cls=CommandOnRun)
 @run_key_option
 @click.option(
     "--step",
@@ -94,9 +93,9 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
 
     \b
     Example:
-      orchesjob-flow retry --run-key nightly-2026-05-07
-      orchesjob-flow retry --run-key nightly-2026-05-07 --step load --only
-      orchesjob-flow retry --run-key nightly-2026-05-07 --file fixed.yaml -d
+      orchesjob-flow retry nightly-2026-05-07
+      orchesjob-flow retry nightly-2026-05-07 --step load --only
+      orchesjob-flow retry nightly-2026-05-07 --file fixed.yaml -d
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.retry import Repeat, retry
 

@@ -1,34 +1,9 @@
-"""Options that several commands share.
-
-A run key is turned into the handle of its run at once, and travels as that.
-"""
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+"""Options that several commands share; how a run is named is in `run_key`."""
 
 import click
 
-from orchesjob_flow.cli.completion import (
-    complete_param,
-    complete_run_key,
-    complete_step,
-    settings_of,
-)
-from orchesjob_flow.cli.values import Setting, Variable, once_for_each_name, option_given_once
-
-if TYPE_CHECKING:
-    from orchesjob_flow.home.runs import RunHandle
-
-
-def handle_of(
-    ctx: click.Context, _param: click.Parameter, run_key: str | None
-) -> "RunHandle | None":
-    """Return the handle of the run with this key, if one is given."""
-    if run_key is None:
-        return None
-    from orchesjob_flow.home.runs import RunHandle
-
-    return RunHandle(run_key, settings_of(ctx))
+from orchesjob_flow.cli.completion import complete_param, complete_step
+from orchesjob_flow.cli.values import Setting, Variable, once_for_each_name
 
 
 def format_for_stdout() -> str:
@@ -51,23 +26,6 @@ def refuse_progress(progress: str, *, detach: bool) -> None:
 FLOW_FILE = click.Path()
 """Completed as a file; whether it is a flow file is the matter of `flow_spec`."""
 
-
-def declare_run_key(
-    explanation: str, *, required: bool
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare `--run-key`, which a command receives as the handle of the run."""
-    return option_given_once(
-        "--run-key",
-        "handle",
-        metavar="KEY",
-        required=required,
-        callback=handle_of,
-        shell_complete=complete_run_key,
-        help=explanation,
-    )
-
-
-run_key_option = declare_run_key("Name of the run: 1 to 255 characters.", required=True)
 step_argument = click.argument(
     "step", metavar="[STEP]", required=False, shell_complete=complete_step
 )
@@ -85,6 +43,14 @@ table_on_terminal_option = click.option(
     type=click.Choice(["json", "table"]),
     default=format_for_stdout,
     help="For scripts or for people. [default: table on a terminal, else json]",
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.Choice(["shared", "own"]),
+    default="shared",
+    show_default=True,
+    envvar="ORCHESJOB_FLOW_JOBS",
+    help="Keep the jobs in ORCHESJOB_HOME, or in a home of the run's own.",
 )
 env_option = click.option(
     "--env",

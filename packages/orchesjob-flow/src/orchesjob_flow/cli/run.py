@@ -1,36 +1,32 @@
 """The section "Run": `start` and `cancel`; with them the hidden `tick` and `drive`."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from orchesjob_flow.cli.completion import settings_of
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
     detach_option,
     env_option,
+    jobs_option,
     param_option,
     progress_option,
     refuse_progress,
-    run_key_option,
 )
+from orchesjob_flow.cli.run_key import CommandOnRun, CommandThatNames, name_run, run_key_option
 from orchesjob_flow.cli.values import Seconds
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
 
 
-@click.command()
+@click.command(cls=CommandThatNames)
 @run_key_option
 @param_option
 @env_option
-@click.option(
-    "--jobs",
-    type=click.Choice(["shared", "own"]),
-    default="shared",
-    show_default=True,
-    envvar="ORCHESJOB_FLOW_JOBS",
-    help="Keep the jobs in ORCHESJOB_HOME, or in a home of the run's own.",
-)
+@jobs_option
 @detach_option
 @progress_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
@@ -50,7 +46,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 
     \b
     Example:
-      orchesjob-flow start --run-key nightly-2026-05-07 -d nightly.yaml
+      orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.flow_files import Given
     from orchesjob_flow.commands.start import StartOptions, start
@@ -61,7 +57,42 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     return start(handle, flow_file, given, options)
 
 
-@click.command(short_help="Cancel a run, and return when nothing of it is left.")
+@click.command(short_help="Run FLOW_FILE once, under a key made for that.")
+@param_option
+@env_option
+@jobs_option
+@detach_option
+@progress_option
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+@click.pass_context
+def run(  # noqa: PLR0913, PLR0917 - its options
+    ctx: click.Context,
+    params: dict[str, str],
+    variables: tuple[tuple[str, str], ...],
+    jobs: str,
+    detach: bool,
+    progress: str,
+    flow_file: str,
+) -> int:
+    """Start a run of FLOW_FILE under a fresh key: the flow's id, the time, and a random mark.
+
+    The key is shown first. Each call is another run: what may be repeated is `start`.
+
+    \b
+    Example:
+      orchesjob-flow run nightly.yaml
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.flow_files import Given
+    from orchesjob_flow.commands.run import run
+    from orchesjob_flow.commands.start import StartOptions
+
+    refuse_progress(progress, detach=detach)
+    given = Given(dict(variables), params)
+    options = StartOptions(detach, progress, own_jobs=jobs == "own")
+    return run(settings_of(ctx), flow_file, given, options, partial(name_run, ctx))
+
+
+@click.command(short_help="Cancel a run, and return when nothing of it is left.", cls=CommandOnRun)
 @run_key_option
 @click.option(
     "--grace-seconds",
@@ -77,14 +108,14 @@ def cancel(handle: "RunHandle", grace_seconds: float | None, now: bool) -> int:
 
     \b
     Example:
-      orchesjob-flow cancel --run-key nightly-2026-05-07 --grace-seconds 10
+      orchesjob-flow cancel nightly-2026-05-07 --grace-seconds 10
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.cancel import cancel
 
     return cancel(handle, grace_seconds, now=now)
 
 
-@click.command(hidden=True)
+@click.command(hidden=True, cls=CommandOnRun)
 @run_key_option
 def tick(handle: "RunHandle") -> int:
     """Advance a run as far as it goes without waiting, and print it."""
@@ -93,7 +124,7 @@ def tick(handle: "RunHandle") -> int:
     return tick(handle)
 
 
-@click.command(hidden=True)
+@click.command(hidden=True, cls=CommandOnRun)
 @run_key_option
 @click.option("--lock-fd", type=int, required=True)
 @click.option("--pipe-fd", type=int, required=True)

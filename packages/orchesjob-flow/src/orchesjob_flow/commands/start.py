@@ -1,7 +1,7 @@
 """`start`: a run is recorded, unless it is already, and advanced to its end (rules 4.3 to 4.5)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -41,31 +41,44 @@ class StartOptions(NamedTuple):
     own_jobs: bool = False
 
 
+class FlowSource(NamedTuple):
+    """A flow file, and what reads its flow, once: it may be a pipe."""
+
+    path: str
+    read: Callable[[], FlowSpec]
+
+
 def start(handle: RunHandle, flow_file: str, given: Given, options: StartOptions) -> int:
-    """Start a run of a flow file or resume it.
+    """Start a run of a flow file or resume it."""
+    read = partial(load_to_run, flow_file, given, lists_to_start(handle, flow_file))
+    return start_from(handle, FlowSource(flow_file, read), options)
+
+
+def start_from(handle: RunHandle, source: FlowSource, options: StartOptions) -> int:
+    """Start a run or resume it.
 
     A flow that is not to run while another run of its group does may be skipped (rule 10.7).
     """
     try:
-        return start_or_skip(handle, flow_file, given, options)
+        return start_or_skip(handle, source, options)
     except Skipped as skipped:
         return show_skipped(skipped)
 
 
-def start_or_skip(handle: RunHandle, flow_file: str, given: Given, options: StartOptions) -> int:
+def start_or_skip(handle: RunHandle, source: FlowSource, options: StartOptions) -> int:
     """Start a run or resume it.
 
     Raises:
         Skipped: Nothing was recorded, and the flow wants it so.
     """
     if options.detach:
-        with recorded(handle, flow_file, given, options) as (store, lock):
+        with recorded(handle, source, options) as (store, lock):
             runner = begin_runner(handle, store, lock)
         snapshot = await_runner(handle, runner)
         return show_background(handle, snapshot)
 
     def advance() -> Run:
-        with recorded(handle, flow_file, given, options) as (store, lock):
+        with recorded(handle, source, options) as (store, lock):
             return drive_or_wait(handle, store, lock)
 
     return show_foreground(handle, options.progress, advance)
@@ -73,17 +86,17 @@ def start_or_skip(handle: RunHandle, flow_file: str, given: Given, options: Star
 
 @contextmanager
 def recorded(
-    handle: RunHandle, flow_file: str, given: Given, options: StartOptions
+    handle: RunHandle, source: FlowSource, options: StartOptions
 ) -> Iterator[tuple[FlowStore, Lock | None]]:
     """Do as `record` does, and close the store at the end."""
     # What was read of the file is gone by now; here it would take memory for as long as the run.
-    store, lock = record(handle, flow_file, given, options)
+    store, lock = record(handle, source, options)
     with store:
         yield store, lock
 
 
 def record(
-    handle: RunHandle, flow_file: str, given: Given, options: StartOptions
+    handle: RunHandle, source: FlowSource, options: StartOptions
 ) -> tuple[FlowStore, Lock | None]:
     """Record a new run, or find the one of this key and definition; return the open store.
 
@@ -99,9 +112,9 @@ def record(
     """
     check_run_key(handle.run_key)
     settings = handle.settings
-    flow = load_to_run(flow_file, given, lists_to_start(handle, flow_file))
+    flow = source.read()
     locate(settings.orchesjob, settings.environ)
-    directory, flow_dir = current_directory(), flow_dir_of(flow_file)
+    directory, flow_dir = current_directory(), flow_dir_of(source.path)
     is_recorded = patiently(settings, handle.is_recorded)
     home = None if is_recorded else home_to_record(handle, options)
     with ExitStack() as unless_recorded:

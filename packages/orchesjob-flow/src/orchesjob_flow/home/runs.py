@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flow_store import FlowStatus, FlowStore, Run, RunSummary, StoreMissing, StoreUnavailable
 from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
-from orchesjob_flow.errors import RunnerBusy, RunNotFound, Scarcity
+from orchesjob_flow.errors import NoRunYet, RunnerBusy, RunNotFound, Scarcity
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.settings import Settings
@@ -188,6 +188,24 @@ def find_runs(
         Listed(run, None if run.status.is_terminal else RunHandle(run.run_key, settings).holder())
         for run in runs
     ]
+
+
+def newest_run(settings: Settings) -> RunHandle:
+    """Return the handle of the run that was recorded last (rule 6.12); write nothing.
+
+    Raises:
+        NoRunYet: None is recorded.
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            keys = store.run_keys(limit=1)
+    except StoreMissing:
+        settings.home.refuse_missing()
+        keys = ()
+    if not keys:
+        raise NoRunYet(settings.home.database)
+    return RunHandle(keys[0], settings)
 
 
 def open_store(settings: Settings) -> FlowStore:

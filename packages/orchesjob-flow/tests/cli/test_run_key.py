@@ -1,0 +1,108 @@
+"""How a command line names its run: the same for every command on one run (rule 6.12)."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from orchesjob_flow.cli import cli
+from orchesjob_flow.cli.run_key import CommandOnRun, CommandThatNames, KeyArgument
+from orchesjob_flow.errors import HomeMissing, NoRunYet
+from orchesjob_flow.home.settings import Settings
+
+OTHERS = {"start": ["flow.yaml"], "drive": ["--lock-fd=1", "--pipe-fd=1"]}
+"""What a command needs besides the key."""
+ON_A_RUN = sorted(
+    name for name, command in cli.commands.items() if isinstance(command, CommandOnRun)
+)
+KEYS = ["k", "a b", "--all", "-x", "status", "--run-key=k"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings with a fresh home."""
+    monkeypatch.setenv("ORCHESJOB_FLOW_HOME", str(tmp_path))
+    return Settings.from_options(None, None)
+
+
+def read(settings: Settings, name: str, *words: str) -> click.Context:
+    """Read the words of a command."""
+    return cli.commands[name].make_context(name, [*words], obj=settings)
+
+
+def test_which_commands() -> None:
+    """Every command that receives a run takes its key; `graph` begins with a file instead."""
+    with_key = {
+        name
+        for name, command in cli.commands.items()
+        if any(param.name == "run_key_option" for param in command.params)
+    }
+    assert with_key == {*ON_A_RUN, "graph"}
+    for name in ON_A_RUN:
+        arguments = [p for p in cli.commands[name].params if isinstance(p, click.Argument)]
+        assert isinstance(arguments[0], KeyArgument), name
+
+
+@pytest.mark.parametrize("name", ON_A_RUN)
+@pytest.mark.parametrize("key", KEYS)
+def test_four_spellings(settings: Settings, name: str, key: str) -> None:
+    """`KEY`, `--run-key KEY`, `--run-key=KEY` and `-k KEY` mean the same run, whatever the key."""
+    others = OTHERS.get(name, [])
+    options = [word for word in others if word.startswith("-")]
+    arguments = [word for word in others if not word.startswith("-")]
+    lines = [
+        [*options, "--", key, *arguments],
+        ["--run-key", key, *others],
+        [*others, f"--run-key={key}"],
+        [*others, "-k", key],
+        ["-k", key, *options, "--", *arguments],
+    ]
+    if not key.startswith("-"):
+        lines.append([key, *others])
+    for words in lines:
+        context = read(settings, name, *words)
+        assert context.params["handle"].run_key == key
+        assert context.params.get("flow_file") == (others[0] if name == "start" else None)
+
+
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_two_keys(settings: Settings, name: str) -> None:
+    """Of two keys, equal ones too, only one can be meant: an error, and not the last one."""
+    others = OTHERS.get(name, [])
+    steps = ["step"] if name in {"logs", "explain"} else []
+    for words in (
+        ["k", *others, *steps, "--run-key", "k"],
+        ["-k", "k", "l", *others, *steps],
+        ["--run-key=k", "-k", "k", *others],
+    ):
+        with pytest.raises(click.UsageError, match="only one can be meant"):
+            read(settings, name, *words)
+
+
+@pytest.mark.parametrize("name", ["logs", "explain"])
+def test_key_and_step(settings: Settings, name: str) -> None:
+    """The step follows the key; where an option gives the key, it is the first argument."""
+    for words in (["k", "load"], ["load", "--run-key", "k"], ["-k", "k", "load"]):
+        params = read(settings, name, *words).params
+        assert (params["handle"].run_key, params["step"]) == ("k", "load")
+    assert read(settings, name, "k").params["step"] is None
+    assert read(settings, name, "-k", "k").params["step"] is None
+
+
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_newest_of_none(settings: Settings, name: str) -> None:
+    """Where no run is recorded, there is no newest one; `start` needs a key of its own."""
+    others = OTHERS.get(name, [])
+    error = click.UsageError if name == "start" else NoRunYet
+    for words in (["-", *others], [*others, "-k", "-"], ["--run-key=-", *others]):
+        with pytest.raises(error, match="newest run"):
+            read(settings, name, *words)
+    assert isinstance(cli.commands[name], CommandThatNames) is (name == "start")
+
+
+def test_told(settings: Settings) -> None:
+    """Whoever ends the program by a signal knows the run as soon as the words are read."""
+    told: list[str] = []
+    with pytest.raises(HomeMissing):
+        cli.main(["--db", str(settings.home.database), "status", "k"], obj=told.append)
+    assert told == ["k"]
