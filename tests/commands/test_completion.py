@@ -118,7 +118,7 @@ def test_tab_and_enter_in_bash(flow: Flow) -> None:
             terminal.type("orchesjob-flow status --run-key a\t")
             terminal.await_text(r"pwned\) ")
             terminal.type("\n")
-            terminal.await_text('"run_key": "a $(touch pwned)"')
+            terminal.await_text("Run: a $(touch pwned)")
         finally:
             bash.kill()
             terminal.close()

@@ -116,9 +116,9 @@ def test_one_line_on_a_pipe(flow: Flow) -> None:
 
 
 def test_indented_on_a_terminal(flow: Flow) -> None:
-    """On a terminal the result is indented JSON (rule 6.10)."""
-    file = flow.write(TRUE)
-    code, shown = flow.run_on_terminal("start", "--run-key=k", "--progress=none", file)
+    """JSON on a terminal, which somebody has asked for, is indented (rule 6.10)."""
+    words = ("start", "--run-key=k", "--progress=none", "--format=json", flow.write(TRUE))
+    code, shown = flow.run_on_terminal(*words)
     assert code == 0
     assert shown == json.dumps(json.loads(shown), indent=2) + "\n"
 

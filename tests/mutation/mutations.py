@@ -2322,4 +2322,25 @@ MUTATIONS = (
         "RUN_KEY not in found",
         tests="packages/orchesjob-flow/tests/test_fast_status.py",
     ),
+    Mutation(
+        "a pipe gets text, as a terminal does",
+        f"{SHELL}/views/form.py",
+        "        return Form.TEXT if is_terminal else Form.JSON\n",
+        "        return Form.TEXT\n",
+        "tests/commands/test_forms.py -k each_reader",
+    ),
+    Mutation(
+        "the result on a terminal repeats the table that was drawn",
+        f"{SHELL}/commands/advance.py",
+        "    if not (course.is_drawn and terminal.is_one_terminal()):\n",
+        "    if True:\n",
+        "tests/commands/test_forms.py -k the_end_of_a_run",
+    ),
+    Mutation(
+        "the table drawn on another terminal is the result",
+        f"{SHELL}/commands/advance.py",
+        "course.is_drawn and terminal.is_one_terminal()",
+        "course.is_drawn",
+        "tests/commands/test_forms.py -k elsewhere",
+    ),
 )

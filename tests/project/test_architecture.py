@@ -65,6 +65,7 @@ OUTERMOST = {
     },
     "os.environ": {
         *("orchesjob_flow.main", "orchesjob_flow.home.settings", "orchesjob_flow.views.terminal"),
+        "orchesjob_flow.views.form",
         "orchesjob_flow.cli.shells",  # which a shell's script asks by variables
         *("orchesjob_client.client", "orchesjob_client.processes.ps"),
         "orchesjob_client.encoding",  # which passes them on as they are

@@ -426,7 +426,9 @@ def usage(param: click.Parameter, context: click.Context) -> str:
 
 
 def metavar(param: click.Parameter, context: click.Context) -> str:
-    """Name the value of an option or an argument: by its choices, or by one word."""
+    """Name the value of an option or an argument: as declared, by its choices, or by one word."""
+    if param.metavar is not None:
+        return param.metavar.strip("[]")
     if isinstance(param.type, click.Choice):
         return "|".join(map(str, param.type.choices))
     return param.make_metavar(context).strip("[]")

@@ -9,12 +9,13 @@ PLAIN = [
     ("status --run-key=k", Question("k", None)),
     ("status --run-key=--x=y", Question("--x=y", None)),
     ("--db d status --run-key k", Question("k", "d")),
-    ("--db=d status --format=json --run-key=k", Question("k", "d")),
+    ("--db=d status --format=json --run-key=k", Question("k", "d", "json")),
+    ("status --run-key k --format table", Question("k", None, "table")),
     ("status --run-key status", Question("status", None)),
     ("--db status status --run-key k", Question("k", "status")),
     ("status k", Question("k", None)),
-    ("status --format json k", Question("k", None)),
-    ("status k --format=json", Question("k", None)),
+    ("status --format json k", Question("k", None, "json")),
+    ("status k --format=json", Question("k", None, "json")),
     ("--db d status -k k", Question("k", "d")),
     ("status -k -x", Question("-x", None)),
     ("status status", Question("status", None)),
@@ -30,7 +31,6 @@ NOT_PLAIN = [
     "status --run-key",
     "status --run-key=",
     "status --run-key k --format",
-    "status --run-key k --format table",
     "status --run-key k --format=yaml",
     "status --run-key k --run-key l",
     "status --run-key k more",
@@ -45,7 +45,7 @@ NOT_PLAIN = [
     "status -k",
     "status -x",
     "status -- k",
-    "status k --format table",
+    "status k --format yaml",
     "status --db d --run-key k",
     "status status --run-key k",
     "--run-key k status",
@@ -68,3 +68,16 @@ def test_plain(words: str, question: Question) -> None:
 def test_not_plain(words: str) -> None:
     """Everything else is left to click: other commands, abbreviations, mistakes and help."""
     assert parse_question(words.split()) is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "spelling"), [("", "auto"), ("json", "json"), ("text", "text"), ("yaml", None)]
+)
+def test_variable(monkeypatch: pytest.MonkeyPatch, variable: str, spelling: str | None) -> None:
+    """The variable is the default of the format; click refuses a wrong one (rule 6.11)."""
+    monkeypatch.setenv("ORCHESJOB_FLOW_FORMAT", variable)
+    question = parse_question(["status", "--run-key", "k"])
+    assert (None if question is None else question.spelling) == spelling
+    assert parse_question(["status", "--run-key", "k", "--format", "table"]) == Question(
+        "k", None, "table"
+    )

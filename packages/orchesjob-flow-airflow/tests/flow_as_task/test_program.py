@@ -41,6 +41,12 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert program.call().stdout == "1 4 none\n"
 
 
+def test_answers_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call does not get the form that a person on this host prefers (rule 6.11)."""
+    monkeypatch.setenv("ORCHESJOB_FLOW_FORMAT", "table")
+    assert sh('echo "${ORCHESJOB_FLOW_FORMAT-none}"').call().stdout == "none\n"
+
+
 def test_a_call_that_hangs() -> None:
     """A call that exceeds its limit is ended, and the answer says so."""
     answer = sh("exec sleep 600").call(limit_sec=0.1)

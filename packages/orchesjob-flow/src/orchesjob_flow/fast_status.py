@@ -7,6 +7,8 @@ Everything but the plainest spelling, help and mistakes included, is the matter 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from orchesjob_flow.views.form import SPELLINGS, default_spelling, form_of_result
+
 RUN_KEY = "--run-key"
 NEWEST = "-"
 
@@ -16,16 +18,18 @@ class Question(NamedTuple):
 
     run_key: str
     database: str | None
+    spelling: str = "auto"
+    """What the answer is to look like: `views.form` knows what that means."""
 
 
 def parse_question(words: Sequence[str]) -> Question | None:
-    """Read `[--db PATH] status KEY [--format json]`; None if it is anything else.
+    """Read `[--db PATH] status KEY [--format FORMAT]`; None if it is anything else.
 
     The key may also be the value of `--run-key` or `-k`. Which run is the newest is not plain.
 
     >>> parse_question(["--db=x.sqlite3", "status", "--run-key", "nightly"])
-    Question(run_key='nightly', database='x.sqlite3')
-    >>> parse_question(["status", "nightly", "--format", "table"])
+    Question(run_key='nightly', database='x.sqlite3', spelling='auto')
+    >>> parse_question(["status", "nightly", "--format", "yaml"])
     """
     found: dict[str, str] = {}
     rest = iter(words)
@@ -42,10 +46,11 @@ def parse_question(words: Sequence[str]) -> Question | None:
             return None
         else:
             found[name] = value if has_value else next(rest, "")
-    plain = "status" in found and found.get("--format", "json") == "json" and all(found.values())
+    spelling = found.get("--format") or default_spelling()
+    plain = "status" in found and spelling in SPELLINGS and all(found.values())
     if not plain or found.get(RUN_KEY, NEWEST) == NEWEST:
         return None
-    return Question(found[RUN_KEY], found.get("--db"))
+    return Question(found[RUN_KEY], found.get("--db"), spelling)
 
 
 def options_here(found: dict[str, str]) -> tuple[str, ...]:
@@ -57,7 +62,7 @@ def answer(question: Question) -> None:
     """Print the run as it is now, as `commands.status` does."""
     from orchesjob_flow.home.runs import RunHandle
     from orchesjob_flow.home.settings import Settings
-    from orchesjob_flow.views.run_json import print_run
+    from orchesjob_flow.views.run_form import show_run
 
-    settings = Settings.from_options(question.database, None)
-    print_run(*RunHandle(question.run_key, settings).snapshot())
+    handle = RunHandle(question.run_key, Settings.from_options(question.database, None))
+    show_run(handle, handle.snapshot(), form_of_result(question.spelling))

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowSpec
+from orchesjob_flow.commands.advance import Manner
 from orchesjob_flow.commands.flow_files import Given, load_to_run
 from orchesjob_flow.commands.start import FlowSource, StartOptions, recorded
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.form import Form
+
+AS_JSON = StartOptions(Manner(Form.JSON))
 
 
 @pytest.fixture
@@ -45,12 +49,12 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, source_of(file), StartOptions()) as (store, lock):
+    with recorded(handle, source_of(file), AS_JSON) as (store, lock):
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, source_of(file), StartOptions()) as (_, lock):
+    with recorded(handle, source_of(file), AS_JSON) as (_, lock):
         assert (lock, handle.holder()) == (None, None)
 
 
@@ -59,7 +63,7 @@ def test_what_was_read_is_gone(settings: Settings, tmp_path: Path) -> None:
     steps = [{"id": "a", "command": ["true"]}]
     file = tmp_path / "flow.json"
     file.write_text(json.dumps({"flow_id": "read here", "steps": steps}))
-    with recorded(RunHandle("k", settings), source_of(file), StartOptions()):
+    with recorded(RunHandle("k", settings), source_of(file), AS_JSON):
         gc.collect()
         read = [one for one in gc.get_objects() if isinstance(one, FlowSpec)]
         assert "read here" not in [flow.flow_id for flow in read]

@@ -154,8 +154,8 @@ def test_messages_are_below_the_table(paper: Paper, daily: Run) -> None:
     [
         ({"TERM": "xterm"}, True, True),
         ({"TERM": "xterm", "NO_COLOR": "1"}, True, False),
-        ({"TERM": "dumb"}, False, True),
-        ({}, False, True),
+        ({"TERM": "dumb"}, False, False),
+        ({}, False, False),
     ],
 )
 def test_what_a_terminal_can(
@@ -165,7 +165,7 @@ def test_what_a_terminal_can(
     can_draw: bool,
     colour: bool,
 ) -> None:
-    """A dumb terminal is not drawn on; NO_COLOR is obeyed (rule 6.5)."""
+    """A dumb terminal gets neither pictures nor colours; NO_COLOR is obeyed (rule 6.5)."""
     for name in ("TERM", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():

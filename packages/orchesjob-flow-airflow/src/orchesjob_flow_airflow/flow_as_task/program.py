@@ -112,7 +112,8 @@ class Program(NamedTuple):
         return Answer(ended.returncode, ended.stdout, ended.stderr)
 
     def _environment(self) -> dict[str, str]:
-        merged = {**os.environ, **self.variables}
+        # Its answers are read as JSON, whatever a person on this host prefers.
+        merged = {**os.environ, **self.variables, "ORCHESJOB_FLOW_FORMAT": None}
         return {name: text for name, text in merged.items() if text is not None}
 
 

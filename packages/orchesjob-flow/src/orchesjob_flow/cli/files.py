@@ -9,13 +9,14 @@ from orchesjob_flow.cli.run_key import declare_key_option
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.views.form import Form
 
 
 @click.command()
 @param_option
 @format_option
 @click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True, type=FLOW_FILE)
-def validate(params: dict[str, str], output: str, flow_files: tuple[str, ...]) -> int:
+def validate(params: dict[str, str], form: "Form", flow_files: tuple[str, ...]) -> int:
     """Check flow files: every problem of each, with line and column. Nothing is recorded.
 
     The exit code is 2 if anything is wrong.
@@ -26,7 +27,7 @@ def validate(params: dict[str, str], output: str, flow_files: tuple[str, ...]) -
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.validate import validate
 
-    return validate(flow_files, params, output)
+    return validate(flow_files, params, form)
 
 
 @click.command(short_help="Draw the steps of a flow file, or of a run.")

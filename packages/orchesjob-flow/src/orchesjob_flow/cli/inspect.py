@@ -7,7 +7,6 @@ import click
 from orchesjob_flow.cli.options import (
     format_option,
     step_argument,
-    table_on_terminal_option,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
 from orchesjob_flow.cli.values import Seconds, option_given_once
@@ -15,6 +14,7 @@ from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.views.form import Form
 
 STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -28,7 +28,7 @@ STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
     is_flag=True,
     help="Exit with 0 if the run SUCCEEDED, 1 if it ended otherwise, 8 if it has not ended.",
 )
-def status(handle: "RunHandle", output: str, by_outcome: bool) -> int:
+def status(handle: "RunHandle", form: "Form", by_outcome: bool) -> int:
     """Print the status of a run and of its steps.
 
     \b
@@ -37,7 +37,7 @@ def status(handle: "RunHandle", output: str, by_outcome: bool) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.status import status
 
-    return status(handle, output, by_outcome=by_outcome)
+    return status(handle, form, by_outcome=by_outcome)
 
 
 @click.command(cls=CommandOnRun)
@@ -72,7 +72,8 @@ def watch(handle: "RunHandle", interval: float, mode: str | None, advance: bool)
 @click.option(
     "--timeout", type=Seconds(zero=True), help="Give up after this long, with exit code 8."
 )
-def wait(handle: "RunHandle", timeout: float | None) -> int:
+@format_option
+def wait(handle: "RunHandle", timeout: float | None, form: "Form") -> int:
     """Wait until a run has ended, and print it.
 
     The exit code is 0 if it SUCCEEDED, 1 if it ended otherwise, 8 if the time is over.
@@ -83,7 +84,7 @@ def wait(handle: "RunHandle", timeout: float | None) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.wait import wait
 
-    return wait(handle, timeout)
+    return wait(handle, timeout, form)
 
 
 @click.command(cls=CommandOnRun)
@@ -128,8 +129,8 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
 )
 @run_key_option
 @step_argument
-@table_on_terminal_option
-def explain(handle: "RunHandle", step: str | None, output: str) -> int:
+@format_option
+def explain(handle: "RunHandle", step: str | None, form: "Form") -> int:
     """Explain why each step of a run, or one of them, waits, runs or was skipped.
 
     \b
@@ -138,7 +139,7 @@ def explain(handle: "RunHandle", step: str | None, output: str) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.explain import explain
 
-    return explain(handle, step, output)
+    return explain(handle, step, form)
 
 
 @click.command("list")
@@ -158,10 +159,10 @@ def explain(handle: "RunHandle", step: str | None, output: str) -> int:
     show_default=True,
     help="Show at most N runs.",
 )
-@table_on_terminal_option
+@format_option
 @click.pass_obj
 def list_runs(
-    settings: Settings, statuses: tuple[str, ...], flow_id: str | None, limit: int, output: str
+    settings: Settings, statuses: tuple[str, ...], flow_id: str | None, limit: int, form: "Form"
 ) -> int:
     """List the runs, newest first.
 
@@ -171,7 +172,7 @@ def list_runs(
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.list import list_runs
 
-    return list_runs(settings, statuses, flow_id, limit, output)
+    return list_runs(settings, statuses, flow_id, limit, form)
 
 
 @click.command(short_help="Check the surroundings, and audit what is recorded.", cls=CommandOnRun)
@@ -184,7 +185,7 @@ def list_runs(
 )
 @format_option
 @click.pass_obj
-def doctor(settings: Settings, handle: "RunHandle | None", every: bool, output: str) -> int:
+def doctor(settings: Settings, handle: "RunHandle | None", every: bool, form: "Form") -> int:
     """Check the surroundings, and audit the recorded attempts against what orchesjob knows.
 
     Nothing is changed. The exit code is 1 if there is a problem.
@@ -197,4 +198,4 @@ def doctor(settings: Settings, handle: "RunHandle | None", every: bool, output: 
 
     if every and handle is not None:
         raise click.UsageError("audit one run, or all of them with --all")
-    return doctor(settings, handle, output, every=every)
+    return doctor(settings, handle, form, every=every)

@@ -20,6 +20,7 @@ from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.views.form import Form
 
 
 @click.command(cls=CommandOnRun)
@@ -32,9 +33,15 @@ if TYPE_CHECKING:
 )
 @detach_option
 @progress_option
+@format_option
 @click.pass_obj
-def resume(
-    settings: Settings, handle: "RunHandle | None", every: bool, detach: bool, progress: str
+def resume(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    handle: "RunHandle | None",
+    every: bool,
+    detach: bool,
+    progress: str,
+    form: "Form",
 ) -> int:
     """Resume a run, or all runs, whose runner is gone. No flow file is needed.
 
@@ -45,14 +52,15 @@ def resume(
       orchesjob-flow resume nightly-2026-05-07 -d
       orchesjob-flow resume --all
     """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.resume import resume, resume_all
 
     if every == (handle is not None):
         raise click.UsageError("name one run, or resume all of them with --all")
     refuse_progress(progress, detach=detach or every)
     if handle is None:
-        return resume_all(settings)
-    return resume(handle, detach=detach, progress=progress)
+        return resume_all(settings, form)
+    return resume(handle, Manner(form, detach, progress))
 
 
 @click.command(short_help="Run again what FAILED or was cancelled in a run.", cls=CommandOnRun)
@@ -71,12 +79,13 @@ def resume(
     "flow_file",
     metavar="FLOW_FILE",
     type=FLOW_FILE,
-    help="Continue with this flow; a step that keeps its outcome must keep its command.",
+    help="Continue with this flow instead.",
 )
 @param_option
 @env_option
 @detach_option
 @progress_option
+@format_option
 def retry(  # noqa: PLR0913, PLR0917 - its options
     handle: "RunHandle",
     steps: tuple[str, ...],
@@ -86,6 +95,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     variables: tuple[tuple[str, str], ...],
     detach: bool,
     progress: str,
+    form: "Form",
 ) -> int:
     """Run again what FAILED or was cancelled in a run, and what depends on it.
 
@@ -97,13 +107,14 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow retry nightly-2026-05-07 --step load --only
       orchesjob-flow retry nightly-2026-05-07 --file fixed.yaml -d
     """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.retry import Repeat, retry
 
     refuse_progress(progress, detach=detach)
     if only and not steps:
         raise click.UsageError("--only limits a retry to the steps named by --step: name one")
     repeat = Repeat(steps, only, flow_file, dict(variables), params)
-    return retry(handle, repeat, detach=detach, progress=progress)
+    return retry(handle, repeat, Manner(form, detach, progress))
 
 
 @click.command()
@@ -134,7 +145,7 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     flow_id: str | None,
     keep_output: bool,
     dry_run: bool,
-    output: str,
+    form: "Form",
 ) -> int:
     """Remove runs that ended long ago, with their logs and output.
 
@@ -147,4 +158,4 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     from orchesjob_flow.commands.prune import Pruning, prune
 
     pruning = Pruning(older_than_sec, keep, flow_id, keep_output)
-    return prune(settings, pruning, output, dry_run=dry_run)
+    return prune(settings, pruning, form, dry_run=dry_run)

@@ -4,13 +4,23 @@ import click
 
 from orchesjob_flow.cli.completion import complete_param, complete_step
 from orchesjob_flow.cli.values import Setting, Variable, once_for_each_name
+from orchesjob_flow.views.form import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
 
 
-def format_for_stdout() -> str:
-    """Choose the format where none is asked for."""
-    from orchesjob_flow.views import terminal
+def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> Form:
+    """Return the form in which the result is to be printed."""
+    return form_of_result(spelling)
 
-    return "table" if terminal.stdout().stream.isatty() else "json"
+
+class FormatOption(click.Option):
+    """An option whose value may come from a variable, which is named if that is wrong."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Say where the value comes from."""
+        source = None if ctx is None or self.name is None else ctx.get_parameter_source(self.name)
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            return f"'${VARIABLE}'"
+        return super().get_error_hint(ctx)
 
 
 def refuse_progress(progress: str, *, detach: bool) -> None:
@@ -31,18 +41,14 @@ step_argument = click.argument(
 )
 format_option = click.option(
     "--format",
-    "output",
-    type=click.Choice(["json", "table"]),
-    default="json",
-    show_default=True,
-    help="For scripts or for people.",
-)
-table_on_terminal_option = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["json", "table"]),
-    default=format_for_stdout,
-    help="For scripts or for people. [default: table on a terminal, else json]",
+    "form",
+    cls=FormatOption,
+    type=click.Choice(SPELLINGS),
+    metavar="[auto|json|table]",
+    default=AUTO,
+    envvar=VARIABLE,
+    callback=form_of,
+    help="auto: a table on a terminal, else JSON.",
 )
 jobs_option = click.option(
     "--jobs",
@@ -78,5 +84,5 @@ progress_option = click.option(
     type=click.Choice(["auto", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="On stderr: the table on a terminal, a line for each change, or nothing.",
+    help="On stderr: a table on a terminal, lines, or nothing.",
 )

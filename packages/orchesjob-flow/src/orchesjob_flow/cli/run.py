@@ -10,6 +10,7 @@ from orchesjob_flow.cli.options import (
     FLOW_FILE,
     detach_option,
     env_option,
+    format_option,
     jobs_option,
     param_option,
     progress_option,
@@ -20,6 +21,7 @@ from orchesjob_flow.cli.values import Seconds
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.views.form import Form
 
 
 @click.command(cls=CommandThatNames)
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @jobs_option
 @detach_option
 @progress_option
+@format_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
 def start(  # noqa: PLR0913, PLR0917 - its options
     handle: "RunHandle",
@@ -37,6 +40,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     jobs: str,
     detach: bool,
     progress: str,
+    form: "Form",
     flow_file: str,
 ) -> int:
     """Start a run of FLOW_FILE, or continue it.
@@ -48,12 +52,13 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.flow_files import Given
     from orchesjob_flow.commands.start import StartOptions, start
 
     refuse_progress(progress, detach=detach)
     given = Given(dict(variables), params)
-    options = StartOptions(detach, progress, own_jobs=jobs == "own")
+    options = StartOptions(Manner(form, detach, progress), own_jobs=jobs == "own")
     return start(handle, flow_file, given, options)
 
 
@@ -63,6 +68,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 @jobs_option
 @detach_option
 @progress_option
+@format_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
 @click.pass_context
 def run(  # noqa: PLR0913, PLR0917 - its options
@@ -72,6 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     jobs: str,
     detach: bool,
     progress: str,
+    form: "Form",
     flow_file: str,
 ) -> int:
     """Start a run of FLOW_FILE under a fresh key: the flow's id, the time, and a random mark.
@@ -82,13 +89,14 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.flow_files import Given
     from orchesjob_flow.commands.run import run
     from orchesjob_flow.commands.start import StartOptions
 
     refuse_progress(progress, detach=detach)
     given = Given(dict(variables), params)
-    options = StartOptions(detach, progress, own_jobs=jobs == "own")
+    options = StartOptions(Manner(form, detach, progress), own_jobs=jobs == "own")
     return run(settings_of(ctx), flow_file, given, options, partial(name_run, ctx))
 
 
@@ -101,7 +109,8 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     help="How long a step may clean up before it is killed (orchesjob's default: 5).",
 )
 @click.option("--now", is_flag=True, help="End the steps of `finally` too, or let none begin.")
-def cancel(handle: "RunHandle", grace_seconds: float | None, now: bool) -> int:
+@format_option
+def cancel(handle: "RunHandle", grace_seconds: float | None, now: bool, form: "Form") -> int:
     """Cancel a run: start nothing more, end what runs, and return when nothing is left.
 
     The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too.
@@ -112,16 +121,17 @@ def cancel(handle: "RunHandle", grace_seconds: float | None, now: bool) -> int:
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.cancel import cancel
 
-    return cancel(handle, grace_seconds, now=now)
+    return cancel(handle, grace_seconds, form, now=now)
 
 
 @click.command(hidden=True, cls=CommandOnRun)
 @run_key_option
-def tick(handle: "RunHandle") -> int:
+@format_option
+def tick(handle: "RunHandle", form: "Form") -> int:
     """Advance a run as far as it goes without waiting, and print it."""
     from orchesjob_flow.commands.tick import tick
 
-    return tick(handle)
+    return tick(handle, form)
 
 
 @click.command(hidden=True, cls=CommandOnRun)

@@ -1,31 +1,66 @@
 """What `start`, `resume` and `retry` share: showing a run that is advanced here or elsewhere."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from flow_store import Run
 from orchesjob_flow import exit_codes
 from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.form import Form
+from orchesjob_flow.views.run_form import show_next_steps
 from orchesjob_flow.views.run_json import print_json, print_run, run_json
+from orchesjob_flow.views.streams import write_result
 
 
-def show_foreground(handle: RunHandle, progress: str, advance: Callable[[], Run]) -> int:
-    """Let `advance` bring a run to its end with its progress on stderr, and print the run."""
-    from orchesjob_flow.views.progress import with_progress
+class Manner(NamedTuple):
+    """How a run is advanced and shown: `detach` leaves it to a background process."""
 
-    run = with_progress(progress, handle, advance)
-    print_run(run)
-    return exit_codes.of_run(run)
+    form: Form
+    detach: bool = False
+    progress: str = "none"
 
 
-def show_background(handle: RunHandle, snapshot: Snapshot) -> int:
+def show_foreground(handle: RunHandle, manner: Manner, advance: Callable[[], Run]) -> int:
+    """Let `advance` bring a run to its end with its progress on stderr, and print the run.
+
+    A person sees the table once, then what the failed steps have printed, then what can be done
+    (rule 6.11).
+    """
+    from orchesjob_flow.views.progress import show_outcome, with_progress
+
+    course = with_progress(manner.progress, handle, advance)
+    snapshot = Snapshot(course.run, None)
+    if manner.form is Form.JSON:
+        show_outcome(handle, course)
+        print_run(course.run)
+        return exit_codes.of_run(course.run)
+    from orchesjob_flow.views.table import print_table
+
+    if not (course.is_drawn and terminal.is_one_terminal()):
+        print_table(snapshot)
+        course = course._replace(is_announced=True)
+    show_outcome(handle, course)
+    show_next_steps(handle, snapshot)
+    return exit_codes.of_run(course.run)
+
+
+def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:
     """Print a run that a background process advances, and where that process logs."""
+    stdout_log, stderr_log = (str(handle.log(stream)) for stream in ("stdout", "stderr"))
+    if form is Form.TEXT:
+        from orchesjob_flow.views.background_text import background_text
+
+        write_result(background_text(snapshot, [stdout_log, stderr_log]))
+        show_next_steps(handle, snapshot)
+        return exit_codes.DONE
     print_json(
         {
             **run_json(*snapshot),
             "detached": True,
             "pid": None if snapshot.runner is None else snapshot.runner.pid,
-            "stdout_log": str(handle.log("stdout")),
-            "stderr_log": str(handle.log("stderr")),
+            "stdout_log": stdout_log,
+            "stderr_log": stderr_log,
         }
     )
     return exit_codes.DONE

@@ -14,10 +14,11 @@ from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.orchesjob_home import VARIABLE
-from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
-from orchesjob_flow.views.run_json import print_run
+from orchesjob_flow.views.form import Form
+from orchesjob_flow.views.run_form import show_run
 from orchesjob_flow.views.streams import warn
 
 ALLOWANCE_SEC = 30.0
@@ -25,7 +26,7 @@ ALLOWANCE_SEC = 30.0
 LOOK_SEC = 0.1
 
 
-def cancel(handle: RunHandle, grace_sec: float | None, *, now: bool) -> int:
+def cancel(handle: RunHandle, grace_sec: float | None, form: Form, *, now: bool) -> int:
     """Cancel a run, with all runs inside it, and print it once all have ended (rule 5.6).
 
     With `now`, their `finally` is ended too (rule 10.1).
@@ -35,7 +36,7 @@ def cancel(handle: RunHandle, grace_sec: float | None, *, now: bool) -> int:
         if run.status is FlowStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):
                 request_and_await(inside(handle, run_key), store, grace_sec, now=now, again=False)
-    print_run(run)
+    show_run(handle, Snapshot(run, None), form)
     return DONE
 
 

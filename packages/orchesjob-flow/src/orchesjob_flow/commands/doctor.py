@@ -31,6 +31,7 @@ from orchesjob_flow.home.places import refuse_foreign
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.checks import Check, Grade, check_text, checks_json
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
@@ -41,8 +42,8 @@ NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9
 MOUNTS = Path("/proc/self/mounts")
 
 
-def doctor(settings: Settings, handle: RunHandle | None, output: str, *, every: bool) -> int:
-    """Check everything and print what was found, as `json` or as a `table`.
+def doctor(settings: Settings, handle: RunHandle | None, form: Form, *, every: bool) -> int:
+    """Check everything and print what was found.
 
     With a handle, only the attempts of that run are audited. With `every`, orchesjob is asked about
     each attempt, not only about the newest.
@@ -50,10 +51,10 @@ def doctor(settings: Settings, handle: RunHandle | None, output: str, *, every: 
     checks = []
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
-        if output == "table":  # one by one: it can take long to ask about many attempts
+        if form is Form.TEXT:  # one by one: it can take long to ask about many attempts
             write_result(check_text(check))
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
-    if output == "json":
+    if form is Form.JSON:
         print_json(checks_json(checks, sound=sound))
     return DONE if sound else NOT_SUCCEEDED
 

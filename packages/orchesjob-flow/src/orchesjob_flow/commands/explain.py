@@ -14,6 +14,7 @@ from orchesjob_flow.engine.operands import is_true, is_true_of_copies
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.reasons import NOTHING, reason, spell, without_place
@@ -37,8 +38,8 @@ LONGEST_PART = 60
 MOST_PARTS = 8
 
 
-def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
-    """Print why one step of a run, or each, is where it is, as `json` or as a `table`.
+def explain(handle: RunHandle, step_id: str | None, form: Form) -> int:
+    """Print why one step of a run, or each, is where it is.
 
     Raises:
         UnknownStepError: There is no such step; it names the one that was probably meant.
@@ -46,7 +47,7 @@ def explain(handle: RunHandle, step_id: str | None, output: str) -> int:
     run, runner = handle.snapshot()
     explained = explain_steps(run, step_id)
     notes = [*waiting_notes(handle, run), *not_advanced(run, runner)]
-    if output == "table":
+    if form is Form.TEXT:
         write_result(explained_text(explained, notes))
     else:
         print_json(

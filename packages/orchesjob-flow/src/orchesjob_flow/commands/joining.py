@@ -10,7 +10,10 @@ from orchesjob_flow.engine.beginning import beginning
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, has_runner
 from orchesjob_flow.runner.run_facts import built_in_names
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.text import visible
 
 
 class Skipped(Exception):
@@ -62,7 +65,10 @@ def skipping(flow: FlowSpec) -> Iterator[None]:
         raise
 
 
-def show_skipped(skipped: Skipped) -> int:
+def show_skipped(skipped: Skipped, form: Form) -> int:
     """Print that there is no run, and why; that is what the flow wants."""
-    print_json({"skipped": True, "held_by": skipped.held_by})
+    if form is Form.JSON:
+        print_json({"skipped": True, "held_by": skipped.held_by})
+    else:
+        write_result(f"skipped: run {visible(skipped.held_by)} of the same group is under way\n")
     return DONE

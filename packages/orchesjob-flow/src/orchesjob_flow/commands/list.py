@@ -7,16 +7,17 @@ from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import header_json, print_json, runner_json
 
 
 def list_runs(
-    settings: Settings, statuses: Sequence[str], flow_id: str | None, limit: int, output: str
+    settings: Settings, statuses: Sequence[str], flow_id: str | None, limit: int, form: Form
 ) -> int:
-    """Print no more than `limit` runs, as `json` or as a `table`."""
+    """Print no more than `limit` runs."""
     wanted = [FlowStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
-    if output == "table":
+    if form is Form.TEXT:
         from orchesjob_flow.views.table import print_runs
 
         print_runs(listed)

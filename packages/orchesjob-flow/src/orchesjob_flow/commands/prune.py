@@ -14,6 +14,7 @@ from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import clock_time, size_text, visible
@@ -49,15 +50,15 @@ def parse_age(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
-def prune(settings: Settings, pruning: Pruning, output: str, *, dry_run: bool) -> int:
-    """Remove runs and print them as `json` or as a `table`; with `dry_run` only print them.
+def prune(settings: Settings, pruning: Pruning, form: Form, *, dry_run: bool) -> int:
+    """Remove runs and print them; with `dry_run` only print them.
 
     Raises:
         NotPruned: Of at least one, the output or the directory could not be removed.
     """
     kept: dict[str, str] = {}
     removed = remove_runs(settings, pruning, kept, dry_run=dry_run)
-    if output == "json":
+    if form is Form.JSON:
         print_json(pruned_json(removed, dry_run=dry_run))
     else:
         write_result(pruned_text(removed, dry_run=dry_run))

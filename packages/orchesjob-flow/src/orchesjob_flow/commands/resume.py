@@ -1,12 +1,12 @@
 """`resume`: a recorded run whose runner is gone gets a new one, or all such runs do (rule 9.8)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flow_store import FlowStore, Run, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.clock import now
-from orchesjob_flow.commands.advance import show_background, show_foreground
+from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
 from orchesjob_flow.errors import FlowError, NotDetached, NotGoingOn, NotResumed
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
@@ -15,9 +15,11 @@ from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
 from orchesjob_flow.runner.foreground import drive_or_wait
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import parent_json, print_json
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.streams import warn, write_result
+from orchesjob_flow.views.text import visible
 
 
 class Resumed(NamedTuple):
@@ -28,19 +30,19 @@ class Resumed(NamedTuple):
     error: str | None
 
 
-def resume(handle: RunHandle, *, detach: bool, progress: str) -> int:
-    """Resume a run; with `detach`, leave it to a background process."""
-    if detach:
-        return show_background(handle, await_runner(handle, begin(handle)))
+def resume(handle: RunHandle, manner: Manner) -> int:
+    """Resume a run."""
+    if manner.detach:
+        return show_background(handle, await_runner(handle, begin(handle)), manner.form)
 
     def advance() -> Run:
         with handle.open() as store:
             return drive_or_wait(handle, store)
 
-    return show_foreground(handle, progress, advance)
+    return show_foreground(handle, manner, advance)
 
 
-def resume_all(settings: Settings) -> int:
+def resume_all(settings: Settings, form: Form) -> int:
     """Give a background runner to every run that has not ended and has none; print these runs.
 
     A run that cannot be resumed does not keep the others from it. One that belongs to an attempt
@@ -56,12 +58,10 @@ def resume_all(settings: Settings) -> int:
     handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
     begun = [(handle, begin_one(handle)) for handle in handles]  # all, before any is waited for
     resumed = [await_one(handle, runner) for handle, runner in begun]
-    print_json(
-        {
-            "resumed": [one._asdict() for one in resumed],
-            "left": [{"run_key": run.run_key, "parent": parent_json(run.parent)} for run in left],
-        }
-    )
+    if form is Form.JSON:
+        print_json(resumed_json(resumed, left))
+    else:
+        write_result(resumed_text(resumed, left))
     given_up = find_given_up(settings)
     troubled = [one for one in resumed if one.error is not None and one.run_key not in given_up]
     said = [*given_up.values(), *(str(one.error) for one in troubled if one.pid is not None)]
@@ -70,6 +70,26 @@ def resume_all(settings: Settings) -> int:
     if errors := {one.run_key: str(one.error) for one in troubled if one.pid is None}:
         raise NotResumed(errors)
     return NOT_SUCCEEDED if said else DONE
+
+
+def resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict[str, Any]:
+    """Describe which runs have a runner again, and which were left."""
+    return {
+        "resumed": [one._asdict() for one in resumed],
+        "left": [{"run_key": run.run_key, "parent": parent_json(run.parent)} for run in left],
+    }
+
+
+def resumed_text(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> str:
+    """Name these runs for people; what is wrong with one is said on stderr."""
+    lines = [
+        f"{one.run_key}  {'not resumed' if one.pid is None else f'pid {one.pid}'}"
+        for one in resumed
+        if one.pid is not None or one.error is not None
+    ]
+    lines += [f"{run.run_key}  left: it belongs to an attempt that is over" for run in left]
+    lines = lines or ["every run that has not ended has its runner"]
+    return "".join(f"{visible(line)}\n" for line in lines)
 
 
 def runs_to_leave(settings: Settings, runs: Sequence[RunSummary]) -> list[RunSummary]:

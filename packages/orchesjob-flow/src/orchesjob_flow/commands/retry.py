@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flow_spec import FlowSpec, load_flow
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
-from orchesjob_flow.commands.advance import show_background, show_foreground
+from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
 from orchesjob_flow.commands.flow_files import Given, flow_dir_of, ready_to_run, with_given
 from orchesjob_flow.commands.joining import Skipped, joining_of, show_skipped, skipping
 from orchesjob_flow.commands.value_lists import lists_to_retry, recorded_run
@@ -35,34 +35,34 @@ class Repeat(NamedTuple):
     params: Mapping[str, str]
 
 
-def retry(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
-    """Reopen a run that has ended, and advance it; with `detach` in a background process.
+def retry(handle: RunHandle, repeat: Repeat, manner: Manner) -> int:
+    """Reopen a run that has ended, and advance it.
 
     In its group it is like a new run, which waits or may be skipped (rule 10.7).
     """
     try:
-        return retry_or_skip(handle, repeat, detach=detach, progress=progress)
+        return retry_or_skip(handle, repeat, manner)
     except Skipped as skipped:
-        return show_skipped(skipped)
+        return show_skipped(skipped, manner.form)
 
 
-def retry_or_skip(handle: RunHandle, repeat: Repeat, *, detach: bool, progress: str) -> int:
+def retry_or_skip(handle: RunHandle, repeat: Repeat, manner: Manner) -> int:
     """Reopen a run and advance it.
 
     Raises:
         Skipped: It stays as it has ended, and the flow wants it so.
     """
-    if detach:
+    if manner.detach:
         with reopened(handle, repeat) as (at_home, _, lock):
             child = start_child(at_home, lock)
         snapshot = await_runner(handle, child)
-        return show_background(handle, snapshot)
+        return show_background(handle, snapshot, manner.form)
 
     def advance() -> Run:
         with reopened(handle, repeat) as (at_home, store, lock):
             return drive(at_home, store, lock)
 
-    return show_foreground(handle, progress, advance)
+    return show_foreground(handle, manner, advance)
 
 
 @contextmanager

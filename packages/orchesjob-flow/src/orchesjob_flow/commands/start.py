@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flow_spec import FlowSpec, differences
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
-from orchesjob_flow.commands.advance import show_background, show_foreground
+from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
 from orchesjob_flow.commands.flow_files import Given, current_directory, flow_dir_of, load_to_run
 from orchesjob_flow.commands.joining import (
     Skipped,
@@ -30,14 +30,9 @@ from orchesjob_flow.runner.foreground import drive_or_wait
 
 
 class StartOptions(NamedTuple):
-    """How a run is started.
+    """How a run is started; `own_jobs` gives a new one an orchesjob home of its own (rule 4.8)."""
 
-    `detach` leaves it to a background process; `own_jobs` gives a new one an orchesjob home of its
-    own (rule 4.8).
-    """
-
-    detach: bool = False
-    progress: str = "none"
+    manner: Manner
     own_jobs: bool = False
 
 
@@ -62,7 +57,7 @@ def start_from(handle: RunHandle, source: FlowSource, options: StartOptions) -> 
     try:
         return start_or_skip(handle, source, options)
     except Skipped as skipped:
-        return show_skipped(skipped)
+        return show_skipped(skipped, options.manner.form)
 
 
 def start_or_skip(handle: RunHandle, source: FlowSource, options: StartOptions) -> int:
@@ -71,17 +66,17 @@ def start_or_skip(handle: RunHandle, source: FlowSource, options: StartOptions) 
     Raises:
         Skipped: Nothing was recorded, and the flow wants it so.
     """
-    if options.detach:
+    if options.manner.detach:
         with recorded(handle, source, options) as (store, lock):
             runner = begin_runner(handle, store, lock)
         snapshot = await_runner(handle, runner)
-        return show_background(handle, snapshot)
+        return show_background(handle, snapshot, options.manner.form)
 
     def advance() -> Run:
         with recorded(handle, source, options) as (store, lock):
             return drive_or_wait(handle, store, lock)
 
-    return show_foreground(handle, options.progress, advance)
+    return show_foreground(handle, options.manner, advance)
 
 
 @contextmanager

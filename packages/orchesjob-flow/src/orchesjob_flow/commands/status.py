@@ -2,17 +2,12 @@
 
 from orchesjob_flow import exit_codes
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.views.form import Form
+from orchesjob_flow.views.run_form import show_run
 
 
-def status(handle: RunHandle, output: str, *, by_outcome: bool) -> int:
-    """Print a run as `json` or as a `table`; with `by_outcome`, return how it ended."""
+def status(handle: RunHandle, form: Form, *, by_outcome: bool) -> int:
+    """Print a run; with `by_outcome`, return how it ended."""
     snapshot = handle.snapshot()
-    if output == "json":
-        from orchesjob_flow.views.run_json import print_run
-
-        print_run(*snapshot)
-    else:
-        from orchesjob_flow.views.table import print_table
-
-        print_table(snapshot)
+    show_run(handle, snapshot, form)
     return exit_codes.of_run(snapshot.run) if by_outcome else exit_codes.DONE

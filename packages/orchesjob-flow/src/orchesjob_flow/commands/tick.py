@@ -4,14 +4,15 @@ from contextlib import closing
 
 from flow_store import Run
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.run_json import print_run
+from orchesjob_flow.views.form import Form
+from orchesjob_flow.views.run_form import show_run
 
 
-def tick(handle: RunHandle) -> int:
+def tick(handle: RunHandle, form: Form) -> int:
     """Advance a run without waiting, and print it."""
-    print_run(advance_without_waiting(handle))
+    show_run(handle, Snapshot(advance_without_waiting(handle), None), form)
     return DONE
 
 

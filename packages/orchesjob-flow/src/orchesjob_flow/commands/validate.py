@@ -10,19 +10,20 @@ from flow_spec import FlowFileError, FlowSpec
 from orchesjob_flow.commands.flow_files import Given, load_to_run
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.problem_json import problem_json
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 
 
-def validate(files: Sequence[str], params: Mapping[str, str], output: str) -> int:
-    """Print what is wrong with each file, as `json` or as a `table`.
+def validate(files: Sequence[str], params: Mapping[str, str], form: Form) -> int:
+    """Print what is wrong with each file.
 
     Without `params`, no parameter needs a value.
     """
     findings = [Finding(file, read(file, Given({}, params or None))) for file in files]
-    if output == "json":
+    if form is Form.JSON:
         print_json({"files": [finding_json(finding) for finding in findings]})
     else:
         write_result("".join(f"{finding_text(finding)}\n" for finding in findings))

@@ -8,14 +8,15 @@ from flow_store import GivenUp
 from orchesjob_flow import exit_codes
 from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
-from orchesjob_flow.views.run_json import print_run
+from orchesjob_flow.views.run_form import show_run
 from orchesjob_flow.views.streams import warn
 
 LOOK_SEC = 0.1
 
 
-def wait(handle: RunHandle, timeout_sec: float | None) -> int:
+def wait(handle: RunHandle, timeout_sec: float | None, form: Form) -> int:
     """Wait until a run has ended or the time is over, and print it.
 
     A run that no process advances may be resumed later, so it is waited for as well.
@@ -37,7 +38,7 @@ def wait(handle: RunHandle, timeout_sec: float | None) -> int:
             )
         await_end(observer, math.inf if timeout_sec is None else timeout_sec, tell)
         snapshot = observer.snapshot()
-    print_run(*snapshot)
+    show_run(handle, snapshot, form)
     return exit_codes.of_run(snapshot.run)
 
 

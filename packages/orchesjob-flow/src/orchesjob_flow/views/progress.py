@@ -32,33 +32,57 @@ class View(Protocol):
     def show(self, snapshot: Snapshot) -> None:
         """Show the run as it is now."""
 
+    def has_drawn(self, run: Run) -> bool:
+        """Whether the whole table of the run, as it is now, stands on the terminal."""
 
-def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> Run:
+
+class Course(NamedTuple):
+    """How a run went, and what of that has been shown on stderr.
+
+    `before` is the run as it was. `is_told` says that its outcome is to be told, which it is not
+    where nothing is to be shown; `is_announced`, that the run and its end have been shown, and
+    `is_drawn`, that this was the whole table.
+    """
+
+    run: Run
+    before: Run | None
+    is_told: bool
+    is_announced: bool
+    is_drawn: bool
+
+
+def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> Course:
     """Let `advance` bring a run to its end, and show the run in the meantime.
 
     The `mode` is `plain`, which prints lines, `none`, or `auto`, which draws on a terminal, prints
-    lines on one that cannot draw, and is silent elsewhere. With `plain` and `auto`, the last lines
-    that failed steps have printed follow.
+    lines on one that cannot draw, and is silent elsewhere.
     """
     with Observer(handle) as observer:
-        before = look(observer)
-    with view_of(mode, None if before is None else before.run) as view:
+        seen = look(observer)
+    before = None if seen is None else seen.run
+    with view_of(mode, before) as view:
         if view is None:
             run = advance()
         else:
-            with observed(view, before, handle):
+            with observed(view, seen, handle):
                 run = advance()
-    is_new = before is None or before.run.revision != run.revision
-    if is_new and mode != "none":
-        tell_found(run, None if before is None else before.run)
-    if is_new and mode != "none" and run.status is FlowStatus.FAILED:
+        is_drawn = view is not None and view.has_drawn(run)
+    return Course(run, before, mode != "none", view is not None, is_drawn)
+
+
+def show_outcome(handle: RunHandle, course: Course) -> None:
+    """Tell what of a run was not run now, and what its failed steps have printed."""
+    run, before = course.run, course.before
+    if not course.is_told or (before is not None and before.revision == run.revision):
+        return
+    tell_found(run, before)
+    if run.status is FlowStatus.FAILED:
         from orchesjob_flow.views.failures import show_failures
 
         try:
-            show_failures(handle, with_heading=view is None)
+            show_failures(handle, with_heading=not course.is_announced)
         except (FlowError, StoreError, OSError) as error:  # the exit code is that of the run
             warn(f"what the failed steps have printed cannot be shown: {error}")
-    return run
 
 
 def tell_found(run: Run, before: Run | None) -> None:
@@ -166,6 +190,10 @@ class Lines:
             moment = time.strftime("%H:%M:%S", time.localtime(transition.at))
             write_view(f"{moment} {transition.subject} {found[transition]}\n")
         self._known.update(found)
+
+    def has_drawn(self, run: Run) -> bool:  # noqa: ARG002 - as `View` declares it
+        """Return that no table was drawn."""
+        return False
 
 
 def transitions(run: Run) -> dict[Transition, str]:

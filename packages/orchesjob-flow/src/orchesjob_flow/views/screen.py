@@ -79,6 +79,10 @@ class Screen:
         self._terminal.write(f"{HOME}{text}{CLEAR_BELOW}")
         self._drawn = text, size
 
+    def has_drawn(self, run: Run) -> bool:
+        """Whether the run, which has ended, was drawn with all its steps."""
+        return self._shown is not None and self._shown.run.revision == run.revision
+
     def close(self) -> None:
         """Let the next output begin below the picture."""
         if self._shown is not None and not self._shown.run.status.is_terminal:

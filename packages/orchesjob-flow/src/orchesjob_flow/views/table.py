@@ -290,6 +290,11 @@ def duration(start: float, end: float | None, wall: float) -> str:
 
 
 def print_table(snapshot: Snapshot) -> None:
-    """Print a run as it is now."""
-    colour = terminal.stdout().colour
-    write_result(f"{run_table(*snapshot, time.time(), colour=colour)}\n")
+    """Print a run as it is now; on a terminal, so that it fits there."""
+    stdout = terminal.stdout()
+    if not stdout.stream.isatty():
+        write_result(f"{run_table(*snapshot, time.time(), colour=False)}\n")
+        return
+    size = stdout.size().columns, None
+    lines = fitted_table(*snapshot, time.time(), size, colour=stdout.colour)
+    write_result("".join(f"{line}\n" for line in lines))

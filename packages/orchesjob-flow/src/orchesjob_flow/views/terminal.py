@@ -22,8 +22,8 @@ class Terminal(NamedTuple):
 
     @property
     def colour(self) -> bool:
-        """Whether to use colours: only on a terminal, and not if the user has turned them off."""
-        return self.stream.isatty() and "NO_COLOR" not in os.environ
+        """Whether to use colours: where that is possible, and the user has not turned them off."""
+        return self.can_draw and "NO_COLOR" not in os.environ
 
     def size(self) -> os.terminal_size:
         """Return its present size; without a terminal, the size that the environment tells."""
@@ -42,3 +42,11 @@ def stdout() -> Terminal:
 def stderr() -> Terminal:
     """Return the terminal of messages."""
     return Terminal(sys.stderr, write_view)
+
+
+def is_one_terminal() -> bool:
+    """Tell whether results and messages are seen on the same terminal."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return False
+    first, second = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    return first.st_rdev == second.st_rdev

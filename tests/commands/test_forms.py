@@ -1,0 +1,146 @@
+"""Text for people, JSON for programs: what commands print on a terminal and in a pipe (6.11)."""
+
+import fcntl
+import json
+import struct
+import subprocess
+import termios
+
+import pytest
+
+from support.flow import Flow
+from support.terminal import Terminal
+
+FAILS = {"id": "check", "command": ["sh", "-c", "echo row 17 is broken; exit 3"], "when": "fetch"}
+STEPS = (
+    {"id": "fetch", "command": ["true"]},
+    FAILS,
+    {"id": "load", "command": ["true"], "when": "check"},
+)
+SIZES = [(80, 24), (40, 10), (200, 50)]
+COMMANDS = [
+    ("start", "--run-key=k", "flow.json"),
+    ("start", "--run-key=k", "-d", "flow.json"),
+    ("resume", "--run-key=k"),
+    ("resume", "--all"),
+    ("status", "--run-key=k"),
+    ("wait", "--run-key=k"),
+    ("cancel", "--run-key=k"),
+    ("tick", "--run-key=k"),
+    ("list",),
+    ("explain", "--run-key=k"),
+    ("doctor", "--run-key=k"),
+    ("prune", "--older-than=0s", "--dry-run"),
+    ("validate", "flow.json"),
+]
+
+
+@pytest.fixture(scope="module")
+def ended(shared_flow: Flow) -> Flow:
+    """A run that has FAILED, which no command of this table changes."""
+    shared_flow.start("k", shared_flow.write(*STEPS), code=1)
+    return shared_flow
+
+
+def on_terminal(
+    flow: Flow, *words: str, size: tuple[int, int] = (80, 24), **variables: str
+) -> tuple[int, str]:
+    """Call the command on a terminal of so many columns and lines, with these variables."""
+    terminal = Terminal()
+    columns, lines = size
+    fcntl.ioctl(terminal.line, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    environ = {**flow.environ, **variables}
+    command = flow.spawn(
+        *words, stdin=terminal.line, stdout=terminal.line, stderr=subprocess.STDOUT, env=environ
+    )
+    terminal.hand_over()
+    return command.wait(), terminal.read_to_end()
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_each_reader_gets_its_form(ended: Flow, words: tuple[str, ...]) -> None:
+    """A pipe gets one line of JSON, a terminal text that fits, with the same exit code (6.11)."""
+    piped = ended.run(*words)
+    assert is_json(piped.stdout)
+    assert piped.stdout.count("\n") == 1
+    code, shown = on_terminal(ended, *words, NO_COLOR="1")
+    assert code == piped.returncode
+    assert not is_json(shown)
+    assert "\x1b[3" not in shown  # a colour
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    ("spelling", "is_data"), [("json", True), ("table", False), ("text", False)]
+)
+def test_the_variable_sets_the_default(ended: Flow, spelling: str, is_data: bool) -> None:
+    """`ORCHESJOB_FLOW_FORMAT` decides wherever no `--format` is given, and only there (6.11)."""
+    environ = {**ended.environ, "ORCHESJOB_FLOW_FORMAT": spelling}
+    for words in (["status", "--run-key=k"], ["--patience=1", "status", "--run-key=k"], ["list"]):
+        assert is_json(ended.run(*words, env=environ).stdout) == is_data
+        assert is_json(ended.run(*words, "--format=json", env=environ).stdout)
+        assert not is_json(ended.run(*words, "--format=table", env=environ).stdout)
+        assert is_json(ended.run(*words, "--format=auto", env=environ).stdout)
+    assert is_json(on_terminal(ended, "list", ORCHESJOB_FLOW_FORMAT=spelling)[1]) == is_data
+
+
+@pytest.mark.parametrize("command", ["status", "wait"])
+def test_a_wrong_variable_is_named(ended: Flow, command: str) -> None:
+    """What the variable says must be one of the spellings; `--format` makes it harmless (6.11)."""
+    environ = {**ended.environ, "ORCHESJOB_FLOW_FORMAT": "yaml"}
+    error = ended.refusal(command, "--run-key=k", env=environ)["error"]
+    assert "$ORCHESJOB_FLOW_FORMAT" in error
+    assert "'yaml'" in error
+    assert is_json(ended.run(command, "--run-key=k", "--format=json", env=environ).stdout)
+
+
+@pytest.mark.parametrize("progress", ["auto", "plain", "none"])
+def test_the_end_of_a_run(flow: Flow, progress: str) -> None:
+    """A person sees the table once, then the last words of what failed, then what to do (6.11)."""
+    words = ("start", "--run-key=k", f"--progress={progress}", flow.write(*STEPS))
+    code, shown = on_terminal(flow, *words)
+    assert code == 1
+    end = shown.rpartition("\x1b[H")[2]
+    assert end.count("Status: ") == 1
+    table, _, rest = end.rpartition("\nload ")
+    assert "exit code 3" in table
+    assert ("row 17 is broken" in rest) == (progress != "none")
+    assert rest.rstrip().splitlines()[-1].startswith("orchesjob-flow retry k  # ")
+    assert not shown.count('"run_key"')
+
+
+def test_a_result_elsewhere(flow: Flow) -> None:
+    """The table drawn on stderr is no result: what reads stdout gets that (6.11)."""
+    terminal, other = Terminal(), Terminal()
+    words = ("start", "--run-key=k", flow.write(*STEPS))
+    command = flow.spawn(*words, stdout=other.line, stderr=terminal.line)
+    terminal.hand_over()
+    other.hand_over()
+    terminal.read_to_end()
+    assert "Status: " in other.read_to_end()
+    assert command.wait() == 1
+
+
+def test_a_background_run(flow: Flow) -> None:
+    """`-d` says what was started, its process, where its logs are, and how to look at it (6.11)."""
+    file = flow.write({"id": "a", "command": ["sleep", "600"]})
+    database = str(flow.folder / "own" / "flows.sqlite3")
+    code, shown = on_terminal(
+        flow, "--db", database, "start", "--run-key=a b", "-d", file, size=(200, 50)
+    )
+    assert code == 0
+    run = json.loads(flow.run("--db", database, "status", "--run-key=a b").stdout)
+    assert shown.startswith(f"Run a b of flow f is RUNNING; process {run['runner']['pid']} ")
+    for stream in ("stdout", "stderr"):
+        assert f"{stream}.log\n" in shown
+    assert f"orchesjob-flow --db {database} watch 'a b'  # " in shown
+    assert flow.run("--db", database, "cancel", "--run-key=a b", "--format=table").returncode == 0
