@@ -9,6 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.runner.early_helper import EarlyHelper
 from support.answers import outcomes
 from support.deadlines import EVENT_SEC
 from support.flow import Flow
@@ -19,14 +24,21 @@ from support.processes import await_exit, descriptors, is_gone
 from support.steps import AFTER, TRUE
 
 
-def find_helper(runner: int) -> int:
-    """Wait for the helper of a runner; return its PID."""
+@pytest.fixture(autouse=True)
+def with_helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the session says, these flows call orchesjob by way of a helper."""
+    monkeypatch.delenv("ORCHESJOB_FLOW_FORK_SERVER", raising=False)
+
+
+def find_helper(runner: int, *others: int) -> int:
+    """Wait for the helper of a runner, none of some others; return its PID."""
     deadline = time.monotonic() + EVENT_SEC
     while True:
         for children in Path(f"/proc/{runner}/task").glob("*/children"):
             with contextlib.suppress(OSError):
                 for pid in map(int, children.read_text("ascii").split()):
-                    if b"server.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                    if pid not in others and b"server.py" in words:
                         return pid
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -118,3 +130,22 @@ def test_no_job_sees_a_difference(each_flow: Flow) -> None:
         seen.append(NUMBERS.sub("", printed.replace(key, "KEY")))
     assert seen[0] == seen[1]
     assert "GREETING=x" in seen[0]
+
+
+def test_begun_early(fake_orchesjob: FakeOrchesjob) -> None:
+    """A helper that is begun before its run is recorded is that of the runner, or is ended."""
+    executable, environ = fake_orchesjob.path, fake_orchesjob.environ
+    elsewhere = {**environ, "ORCHESJOB_HOME": "/elsewhere"}
+    early = EarlyHelper(Settings(Home(Path("/h/f.db")), executable, 5.0, 60.0, environ))
+    begun: list[int] = []
+    for expected in (environ, elsewhere):
+        early.begin(str(fake_orchesjob.home))
+        begun.append(find_helper(os.getpid(), *begun))
+        with contextlib.closing(early.take(executable, expected)) as launcher:
+            assert (launcher.pid == begun[-1]) == (expected is environ)
+            assert launcher.obstacle() is None
+            assert is_gone(begun[-1]) == (expected is elsewhere)
+    early.begin(str(fake_orchesjob.home))
+    begun.append(find_helper(os.getpid(), *begun))
+    early.close()
+    assert is_gone(begun[-1])

@@ -1286,6 +1286,20 @@ MUTATIONS = (
         f"{FORKED} -k nobody_can_tell",
     ),
     Mutation(
+        "a helper that was begun for another home launches the calls",
+        f"{SHELL}/runner/early_helper.py",
+        "if begun.is_born_for(executable, environ):",
+        "if True:",
+        "tests/faults/test_helper.py -k begun_early",
+    ),
+    Mutation(
+        "a helper that no runner has taken is left behind",
+        f"{SHELL}/runner/early_helper.py",
+        "        if self._begun is not None:\n            self._begun.close()\n",
+        "        pass\n",
+        "tests/faults/test_helper.py -k begun_early",
+    ),
+    Mutation(
         "a forked call has not the variables that Python adds",
         f"{CLIENT}/forkserver/server.py",
         "{**environ, **added}",

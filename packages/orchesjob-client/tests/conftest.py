@@ -15,6 +15,9 @@ import pytest
 
 from orchesjob_client import ForkServer
 
+# A session may have all flows call orchesjob the plain way; here each test says how it calls.
+os.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)
+
 ANSWER: Mapping[str, Any] = {
     "job_id": "91f4bcfc-bdf2-4d52-b806-0687b9b7c0e4",
     "run_key": "k",

@@ -86,6 +86,12 @@ class ForkServer:
         """Return the helper's PID; None if there has never been one."""
         return None if self._helper is None else self._helper.pid
 
+    def is_born_for(self, executable: str, environ: Mapping[str, str]) -> bool:
+        """Tell whether a helper begun now would be no other, or none either."""
+        with contextlib.suppress(OSError, Unsuitable, ValueError):
+            return Birth.now(executable, passed_variables(environ)) == self._birth
+        return self._birth is None
+
     def obstacle(self) -> str | None:
         """Say why calls are launched the plain way; None if the helper launches them."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
 from orchesjob_flow.runner.background import await_runner, begin_runner
+from orchesjob_flow.runner.early_helper import EarlyHelper
 from orchesjob_flow.runner.foreground import drive_or_wait
 
 
@@ -73,32 +74,45 @@ def start_or_skip(handle: RunHandle, source: FlowSource, options: StartOptions) 
         return show_background(handle, snapshot, options.manner.form)
 
     def advance() -> Run:
-        with recorded(handle, source, options) as (store, lock):
-            return drive_or_wait(handle, store, lock)
+        with (
+            closing(EarlyHelper(handle.settings)) as helper,
+            recorded(handle, source, options, helper.begin) as (store, lock),
+        ):
+            return drive_or_wait(handle, store, lock, get_launcher=helper.take)
 
     return show_foreground(handle, options.manner, advance)
 
 
+def nothing(_home: str) -> None:
+    """Do nothing before a run is recorded."""
+
+
 @contextmanager
 def recorded(
-    handle: RunHandle, source: FlowSource, options: StartOptions
+    handle: RunHandle,
+    source: FlowSource,
+    options: StartOptions,
+    before: Callable[[str], None] = nothing,
 ) -> Iterator[tuple[FlowStore, Lock | None]]:
     """Do as `record` does, and close the store at the end."""
     # What was read of the file is gone by now; here it would take memory for as long as the run.
-    store, lock = record(handle, source, options)
+    store, lock = record(handle, source, options, before)
     with store:
         yield store, lock
 
 
 def record(
-    handle: RunHandle, source: FlowSource, options: StartOptions
+    handle: RunHandle,
+    source: FlowSource,
+    options: StartOptions,
+    before: Callable[[str], None],
 ) -> tuple[FlowStore, Lock | None]:
     """Record a new run, or find the one of this key and definition; return the open store.
 
     What is given becomes part of the definition (rules 9.12 and 10.2). Everything that can be wrong
     is found before anything is recorded. A run that will wait for its group is recorded under its
     lock, which is returned too: otherwise one that comes later could see no runner of it, and go
-    first (10.7).
+    first (10.7). `before` is called with the orchesjob home of a run that is about to be recorded.
 
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
@@ -112,6 +126,8 @@ def record(
     directory, flow_dir = current_directory(), flow_dir_of(source.path)
     is_recorded = patiently(settings, handle.is_recorded)
     home = None if is_recorded else home_to_record(handle, options)
+    if home is not None:
+        before(home)
     with ExitStack() as unless_recorded:
         store = unless_recorded.enter_context(open_store(settings))
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))

@@ -30,6 +30,7 @@ from orchesjob_flow.home.run_directory import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
 from orchesjob_flow.interruption import STOP_SIGNALS
 from orchesjob_flow.runner.calls_lock import take_calls_lock
+from orchesjob_flow.runner.early_helper import GetLauncher
 from orchesjob_flow.runner.giving_up import giving_up_recorded
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
 from orchesjob_flow.runner.performer import Performer
@@ -39,7 +40,9 @@ from orchesjob_flow.views.streams import warn
 
 
 @contextmanager
-def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runner]:
+def runner_of(
+    handle: RunHandle, store: FlowStore, lock: Lock, get_launcher: GetLauncher = ForkServer
+) -> Iterator[Runner]:
     """Put together the runner of a run whose lock this process holds; while open, signals stop it.
 
     Raises:
@@ -63,7 +66,7 @@ def runner_of(handle: RunHandle, store: FlowStore, lock: Lock) -> Iterator[Runne
     for turns in (settings.call_turns, settings.abort_turns):
         refuse_foreign(turns)
     with ExitStack() as held:
-        launcher = held.enter_context(closing(ForkServer(orchesjob, settings.environ)))
+        launcher = held.enter_context(closing(get_launcher(orchesjob, settings.environ)))
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
