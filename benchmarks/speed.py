@@ -41,6 +41,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "pruning": history.pruning,
     "layers": history.layers,
     "old-jobs": history.old_jobs,
+    "cleaning": history.cleaning,
     "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,

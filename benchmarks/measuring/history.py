@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -19,6 +20,9 @@ from measuring.workplace import OWN_USAGE, Workplace, run, seconds
 
 STEPS = 3
 OLD_JOBS = 10_000
+JOBS_SEC = 60
+"""How long after each other the jobs of a long history have ended."""
+
 LONG_AGO = 100.0
 TEXT = 600
 """How many characters the definition of a run has."""
@@ -107,14 +111,70 @@ def old_jobs(place: Workplace) -> list[Figure]:
     ]
 
 
-def copy_jobs(database: Path, count: int) -> None:
-    """Multiply the one job that orchesjob has recorded."""
+def cleaning(place: Workplace) -> list[Figure]:
+    """Measure `prune` of the oldest fifth of the jobs of a home."""
+    count = 5_000 if place.quick else 50_000
+    with place.home() as environment:
+        run([place.orchesjob, "start", "--run-key=old", "--", "true"], environment)
+        home = Path(environment["ORCHESJOB_HOME"])
+        job_id = copy_jobs(home / "orchesjob.db", count)
+        database = Path(environment["ORCHESJOB_FLOW_HOME"]) / "orchesjob-flow.sqlite3"
+        database.parent.mkdir(mode=0o700)
+        record_attempts(database, home, job_id, count // 5 // STEPS)
+        call = [place.orchesjob, "status", "--running"]
+        before = seconds(call, environment)
+        began = time.perf_counter()
+        run([place.flow, "prune", "--older-than=30d", "--format=table"], environment)
+        taken = time.perf_counter() - began
+        after = seconds(call, environment)
+    return [
+        Figure(
+            f"prune of {count // 5 // STEPS * STEPS:,} attempts in a home of {count:,} jobs",
+            [taken],
+            120.0,
+            unit=" s",
+            note=f"a call took {before:.2f} s before and {after:.2f} s after",
+        )
+    ]
+
+
+def record_attempts(database: Path, home: Path, job_id: str, runs: int) -> None:
+    """Record runs of the jobs that `copy_jobs` has made of this one."""
+    record_many(database, 2 * runs)
     with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DELETE FROM runs WHERE finished_at <> ?", (LONG_AGO,))
+        connection.execute(
+            "UPDATE runs SET orchesjob_home = ?, run_key = replace(run_key, 'run', '')",
+            (os.fsencode(home),),
+        )
+        connection.execute(
+            "WITH numbered AS (SELECT attempts.rowid AS row, ? * run_key + position + 1 AS nth"
+            " FROM attempts JOIN runs ON runs.id = run_id) "
+            "UPDATE attempts SET job_id = ? || '-' || nth,"
+            " job = json_object('finished_at', CAST(? + ? * nth AS INT))"
+            " FROM numbered WHERE attempts.rowid = row",
+            (STEPS, job_id, LONG_AGO, JOBS_SEC),
+        )
+        connection.commit()
+
+
+def copy_jobs(database: Path, count: int) -> str:
+    """Multiply the one job that orchesjob has recorded; return its id."""
+    with closing(sqlite3.connect(database)) as connection:
+        ((job_id,),) = connection.execute("SELECT job_id FROM jobs")
         for table in ("jobs", "run_keys"):
             names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
-            changed = {"job_id": "job_id || '-' || copy", "run_key": "run_key || '-' || copy"}
+            ended = f"CAST({LONG_AGO} AS INT) + {JOBS_SEC} * copy"
+            changed = {
+                "job_id": "job_id || '-' || copy",
+                "run_key": "run_key || '-' || copy",
+                "started_at": ended,
+                "finished_at": ended,
+                "status": "'SUCCEEDED'",
+            }
             copy_rows(connection, table, [changed.get(name, name) for name in names], count)
         connection.commit()
+    return str(job_id)
 
 
 def copy_rows(connection: sqlite3.Connection, table: str, values: list[str], count: int) -> None:

@@ -1,6 +1,8 @@
 """`prune`: old runs are removed, and nothing else (rule 9.10)."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from support.orchesjob import FakeOrchesjob
 from support.steps import TRUE
 
 DAY = 86400
+LONG_AGO = 1_000_000_000
 
 
 def make_older(flow: Flow, key: str, days: float) -> None:
@@ -180,6 +183,62 @@ def test_orchesjob_fails(
     fake_orchesjob.script([])
     assert run_keys(flow.ask("prune", "--older-than=0s"), "removed") == ["two", "one"]
     assert outputs(flow) == set()
+
+
+MANY = [{"id": f"s{number}", "command": ["echo", "12345"]} for number in range(12)]
+
+
+def run_long_ago(flow: Flow) -> None:
+    """Have a run of many steps, `k`, that seems to have ended long ago."""
+    flow.start("k", flow.write(*MANY))
+    make_older(flow, "k", 40)
+    for number, step in enumerate(MANY):
+        plant_end(flow, f"k:{step['id']}:1", number)
+
+
+def plant_end(flow: Flow, key: str, second: int) -> None:
+    """Have orchesjob and the run record that a job ended long ago."""
+    times = {"started_at": LONG_AGO + second, "finished_at": LONG_AGO + second}
+    flow.orchesjob.plant(key, **times)
+    job_id = flow.orchesjob.status(key)["job_id"]
+    recorded = "UPDATE attempts SET job = json_patch(job, ?) WHERE job_id = ?"
+    flow.change(recorded, json.dumps(times), job_id)
+
+
+def test_many_jobs_at_once(each_flow: Flow) -> None:
+    """Many jobs that ended long ago go in a few calls, and none of anybody else (rule 9.10)."""
+    many = each_flow
+    run_long_ago(many)
+    many.orchesjob.start("theirs", "echo", "theirs")
+    many.orchesjob.await_end("theirs")
+    many.orchesjob.plant("theirs", started_at=1, finished_at=LONG_AGO + 7)
+    before = outputs(many)
+    theirs = many.orchesjob.status("theirs")
+    (removed,) = many.ask("prune", "--older-than=30d")["removed"]
+    assert (removed["jobs"], removed["output_bytes"]) == (len(MANY), 6 * len(MANY))
+    kept = {f"{theirs['job_id']}.{stream}" for stream in ("stdout", "stderr")}
+    assert kept < before
+    assert outputs(many) == kept
+    assert many.orchesjob.status("theirs") == theirs
+    if isinstance(many.orchesjob, FakeOrchesjob):
+        cleaned = [call["argv"] for call in many.orchesjob.calls() if call["call"] == "clean"]
+        listed = [words for words in cleaned if "--dry-run" in words]
+        spans = [words for words in cleaned if words not in listed and "--job-id" not in str(words)]
+        alone = [words for words in cleaned if "--job-id" in str(words)]
+        assert (len(listed), len(spans), len(alone)) == (2, 2, 1)
+
+
+def test_one_of_many_cannot_be_removed(flow: Flow) -> None:
+    """Where an output cannot be removed, the run stays, and is pruned the next time."""
+    run_long_ago(flow)
+    path = Path(flow.orchesjob.status("k:s3:1")["stdout_file"])
+    path.unlink()
+    path.mkdir()
+    finished = flow.run("prune", "--older-than=30d")
+    assert (finished.returncode, finished.stdout) == (2, '{"dry_run":false,"removed":[]}\n')
+    assert "directory" in finished.stderr
+    assert run_keys(flow.ask("list")) == ["k"]
+    assert run_keys(flow.ask("prune", "--older-than=30d"), "removed") == ["k"]
 
 
 def test_home_that_is_gone(flow: Flow) -> None:

@@ -894,16 +894,16 @@ MUTATIONS = (
     Mutation(
         "`prune` forgets a run whose output is left",
         f"{SHELL}/commands/removal.py",
-        "                    kept[run.run_key] = str(error)\n",
-        "                    kept[run.run_key] = str(error)\n"
-        "                    emptied[run.run_key] = Output()\n",
+        "                    kept[run_key] = str(error)\n",
+        "                    kept[run_key] = str(error)\n"
+        "                    emptied[run_key] = Output()\n",
         "tests/commands/test_prune.py -k orchesjob_fails",
     ),
     Mutation(
         "`prune` removes the output of runs that keep theirs",
         f"{SHELL}/commands/prune.py",
-        "        cleaner = None if pruning.keep_output else Cleaner(settings)\n",
-        "        cleaner = Cleaner(settings)\n",
+        "        cleaner = None if pruning.keep_output else Cleaner(settings, now)\n",
+        "        cleaner = Cleaner(settings, now)\n",
         "tests/commands/test_prune.py -k keep_output",
     ),
     Mutation(
@@ -926,6 +926,55 @@ MUTATIONS = (
         "ON run_key = chosen.key AND revision = chosen.value\n",
         "ON run_key = chosen.key\n",
         "packages/flow-store/tests/test_removing.py",
+    ),
+    Mutation(
+        "`prune` removes what others have among its jobs",
+        f"{SHELL}/commands/prune_spans.py",
+        "    walls = {job.ended_at for job in listed if job.job_id not in wanted} | set(kept)\n",
+        "    walls = set(kept)\n",
+        "packages/orchesjob-flow/tests/commands/test_prune_spans.py",
+    ),
+    Mutation(
+        "`prune` removes a job of others that has lost its end meanwhile",
+        f"{SHELL}/commands/prune_spans.py",
+        "    walls = {job.ended_at for job in listed if job.job_id not in wanted} | set(kept)\n",
+        "    walls = {job.ended_at for job in listed if job.job_id not in wanted}\n",
+        "packages/orchesjob-flow/tests/commands/test_prune_spans.py",
+    ),
+    Mutation(
+        "`prune` forgets the beginnings of what has just ended",
+        f"{SHELL}/commands/prune_spans.py",
+        "        reports.append(report)\n",
+        "",
+        "packages/orchesjob-flow/tests/commands/test_prune_spans.py -k between",
+    ),
+    Mutation(
+        "`prune` takes the beginning of a later execution for that of an earlier one",
+        f"{SHELL}/commands/prune_spans.py",
+        "        if report.job_id != job.job_id:\n            return None\n",
+        "",
+        "packages/orchesjob-flow/tests/commands/test_prune_spans.py -k unknown",
+    ),
+    Mutation(
+        "`prune` removes jobs together with those that end now",
+        f"{SHELL}/commands/prune_spans.py",
+        "        self._until = int(now) - OLD_SEC\n",
+        "        self._until = int(now) + 1\n",
+        "packages/orchesjob-flow/tests/commands/test_prune_spans.py -k old_ones",
+    ),
+    Mutation(
+        "`prune` forgets a run of whose many outputs one is left",
+        f"{SHELL}/commands/prune_output.py",
+        "            except OrchesjobError as error:\n                self._failed[home] = error\n",
+        "            except OrchesjobError:\n                pass\n",
+        "tests/commands/test_prune.py -k one_of_many",
+    ),
+    Mutation(
+        "a span of time is read in the zone of the machine",
+        f"{CLIENT}/client.py",
+        "datetime.fromtimestamp(second, UTC)",
+        "datetime.fromtimestamp(second, UTC).replace(tzinfo=None)",
+        "tests/contract/test_contract_commands.py -k clean_a_span",
     ),
     Mutation(
         "`prune` reads all runs for each part that it removes",
@@ -1534,8 +1583,8 @@ MUTATIONS = (
     Mutation(
         "orchesjob is asked in the encoding of the locale",
         f"{CLIENT}/client.py",
-        "limit_sec=self._limits.status_sec,\n            env=in_utf8(self._environment(env)),",
-        "limit_sec=self._limits.status_sec,\n            env=self._environment(env),",
+        "more_sec,\n            env=in_utf8(self._environment(env)),",
+        "more_sec,\n            env=self._environment(env),",
         "tests/flows/test_locales.py -k any_locale",
     ),
     Mutation(

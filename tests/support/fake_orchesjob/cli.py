@@ -176,25 +176,37 @@ def _unlock(jobs: Jobs, words: Words, faults: Faults) -> None:
 
 
 def _clean(jobs: Jobs, words: Words, faults: Faults) -> None:
+    bounds = (words.moment("--after"), words.moment("--before"))
     row = _find(jobs, words)
-    if row is None or row["status"] in ACTIVE:
-        _answer(faults, {"deleted": 0, "errors": 0})
-        return
-    item = {name: row[name] for name in ("job_id", "run_key")}
-    selected = with_times(item, {"selected_at": row["finished_at"] or row["started_at"]})
+    rows = jobs.ended(*bounds) if bounds != (None, None) else [row] if row else []
+    items = []
     errors = 0
-    if not words.has("--dry-run"):
-        for path in (row["stdout_file"], row["stderr_file"]):
-            try:
-                os.unlink(path)  # noqa: PTH108
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                complain(f"warning: {error}")
-                errors += 1
-        jobs.remove(row["job_id"])
-    answer = {"deleted": 1, "errors": errors, "dry_run": words.has("--dry-run")}
-    _answer(faults, {**answer, "items": [selected]})
+    for row in rows:
+        if row["status"] in ACTIVE:
+            continue
+        item = {name: row[name] for name in ("job_id", "run_key")}
+        items.append(with_times(item, {"selected_at": row["finished_at"] or row["started_at"]}))
+        if not words.has("--dry-run"):
+            errors += _remove(jobs, row)
+    answer: Row = {"deleted": len(items), "errors": errors}
+    if items:
+        answer |= {"dry_run": words.has("--dry-run"), "items": items}
+    _answer(faults, answer)
+
+
+def _remove(jobs: Jobs, row: Row) -> int:
+    """Remove a job and its output; return how many files could not be removed."""
+    errors = 0
+    for path in (row["stdout_file"], row["stderr_file"]):
+        try:
+            os.unlink(path)  # noqa: PTH108
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            complain(f"warning: {error}")
+            errors += 1
+    jobs.remove(row["job_id"])
+    return errors
 
 
 def _logs(jobs: Jobs, words: Words, _: Faults) -> None:

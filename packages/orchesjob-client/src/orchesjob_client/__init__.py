@@ -1,5 +1,6 @@
 """A typed wrapper of the orchesjob command: calls, reports, and the processes of jobs."""
 
+from orchesjob_client.answers import EndedJob
 from orchesjob_client.call import Hold
 from orchesjob_client.client import OrchesjobClient
 from orchesjob_client.errors import (
@@ -47,6 +48,7 @@ __all__ = [
     "CallLimits",
     "CallRefused",
     "CallTimedOut",
+    "EndedJob",
     "ForkServer",
     "Hold",
     "JobNotFound",

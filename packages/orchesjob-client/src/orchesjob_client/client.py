@@ -8,17 +8,24 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from orchesjob_client import call, exit_codes
+from orchesjob_client.answers import (
+    EndedJob,
+    error_of,
+    message_of,
+    one_job,
+    read_report,
+    selected_jobs,
+)
 from orchesjob_client.call import NOTHING, Hold
 from orchesjob_client.encoding import in_utf8, start_in_utf8
 from orchesjob_client.errors import (
     BadAnswer,
-    CallFailed,
     CallRefused,
     JobNotFound,
     JobNotRunning,
-    OrchesjobError,
 )
 from orchesjob_client.launching import PLAIN, Launcher
 from orchesjob_client.limits import (
@@ -103,7 +110,7 @@ class OrchesjobClient:
             cgroup=cgroup,
             launcher=self._launcher,
         )
-        return _one_job("orchesjob start", finished, job_key=job_key)
+        return one_job("orchesjob start", finished, job_key=job_key)
 
     def status(
         self, job_key: str, *, env: Mapping[str, str] | None = None, hold: Hold = NOTHING
@@ -117,7 +124,7 @@ class OrchesjobClient:
         finished = self._ask("orchesjob status", words, env=env, hold=hold)
         if finished.exit_code == exit_codes.NOT_FOUND:
             return None
-        return _one_job("orchesjob status", finished, job_key=job_key)
+        return one_job("orchesjob status", finished, job_key=job_key)
 
     def running(
         self, *, env: Mapping[str, str] | None = None, hold: Hold = NOTHING
@@ -132,11 +139,11 @@ class OrchesjobClient:
         name = "orchesjob status --running"
         finished = self._ask(name, ["status", "--running"], env=env, hold=hold)
         if finished.exit_code != 0:
-            raise _error(name, finished)
+            raise error_of(name, finished)
         documents = parse_json(finished.stdout, call=name)
         if not isinstance(documents, list):
             raise BadAnswer(name, "expected a JSON array")
-        return tuple(_read(name, document) for document in documents)
+        return tuple(read_report(name, document) for document in documents)
 
     def abort(  # noqa: PLR0913 - what orchesjob can be told about an abort
         self,
@@ -184,10 +191,10 @@ class OrchesjobClient:
             launcher=self._launcher,
         )
         if finished.exit_code == exit_codes.NOT_FOUND:
-            raise JobNotFound(name, _message(finished))
+            raise JobNotFound(name, message_of(finished))
         if finished.exit_code == exit_codes.NOT_RUNNING:
-            raise JobNotRunning(name, _message(finished))
-        return _one_job(name, finished, job_key=job_key, job_id=job_id)
+            raise JobNotRunning(name, message_of(finished))
+        return one_job(name, finished, job_key=job_key, job_id=job_id)
 
     def clean(self, job_id: str, *, env: Mapping[str, str] | None = None) -> bool:
         """Remove a job that has ended, with its output; tell whether there was one.
@@ -201,15 +208,39 @@ class OrchesjobClient:
         """
         name = "orchesjob clean"
         finished = self._ask(name, ["clean", f"--job-id={job_id}"], env=env)
-        if finished.exit_code != 0:
-            raise _error(name, finished)
-        answer = parse_json(finished.stdout, call=name)
-        counts = answer if isinstance(answer, dict) else {}
-        if counts.get("errors"):
-            raise CallFailed(name, _message(finished), finished.exit_code)
-        if counts.get("deleted") not in (0, 1):
-            raise BadAnswer(name, "expected a JSON object that says how many jobs were deleted")
-        return bool(counts["deleted"])
+        return bool(selected_jobs(name, finished))
+
+    def ended(
+        self,
+        after: int,
+        before: int | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+    ) -> tuple[EndedJob, ...]:
+        """List the jobs of the home that have ended from one second on, and before another.
+
+        Raises:
+            OrchesjobError: No usable answer.
+        """
+        name = "orchesjob clean --dry-run"
+        words = ["clean", *_span(after, before), "--dry-run"]
+        return selected_jobs(name, self._ask(name, words, env=env))
+
+    def clean_ended(
+        self, after: int, before: int, *, most: int, env: Mapping[str, str] | None = None
+    ) -> tuple[EndedJob, ...]:
+        """Remove all jobs of the home that `ended` lists, with their output; return them.
+
+        `most` is how many are expected; it may take the longer for them.
+
+        Raises:
+            OrchesjobError: No usable answer, or a file of an output could not be removed. Some of
+                the jobs may be gone.
+        """
+        name = "orchesjob clean"
+        words = ["clean", *_span(after, before)]
+        more_sec = most * self._limits.clean_each_sec
+        return selected_jobs(name, self._ask(name, words, env=env, more_sec=more_sec))
 
     def version(self) -> str:
         """Ask for orchesjob's version, such as `1.1.0`.
@@ -220,7 +251,7 @@ class OrchesjobClient:
         name = "orchesjob --version"
         finished = self._ask(name, ["--version"], env=None)
         if finished.exit_code != 0:
-            raise _error(name, finished)
+            raise error_of(name, finished)
         match = re.fullmatch(r"orchesjob (\S{1,40})\s*", finished.stdout)
         if match is None:
             raise BadAnswer(name, "expected `orchesjob VERSION`; is this really orchesjob?")
@@ -233,11 +264,12 @@ class OrchesjobClient:
         *,
         env: Mapping[str, str] | None,
         hold: Hold = NOTHING,
+        more_sec: float = 0,
     ) -> call.Finished:
         return call.run(
             name,
             [self._executable, *words],
-            limit_sec=self._limits.status_sec,
+            limit_sec=self._limits.status_sec + more_sec,
             env=in_utf8(self._environment(env)),
             hold=hold,
             launcher=self._launcher,
@@ -269,36 +301,11 @@ def _seconds(name: str, value: float) -> float:
     return value
 
 
-def _message(finished: call.Finished) -> str:
-    if finished.stderr_line:
-        return finished.stderr_line
-    code = finished.exit_code
-    return f"killed by signal {-code}" if code < 0 else f"exit {code} without a message"
-
-
-def _error(name: str, finished: call.Finished) -> OrchesjobError:
-    # An interpreter that cannot open its program exits with 2 as well, for instance during an
-    # upgrade; orchesjob's own messages begin with its name.
-    if finished.exit_code == exit_codes.USAGE and finished.stderr_line.startswith("orchesjob"):
-        return CallRefused(name, _message(finished))
-    return CallFailed(name, _message(finished), finished.exit_code)
-
-
-def _read(name: str, document: object) -> JobReport:
-    if not isinstance(document, Mapping):
-        raise BadAnswer(name, "expected a JSON object")
-    return JobReport.from_payload(document, call=name)
-
-
-def _one_job(
-    name: str, finished: call.Finished, *, job_key: str | None, job_id: str | None = None
-) -> JobReport:
-    """Read the answer and make sure that it is about the job asked for."""
-    if finished.exit_code != 0:
-        raise _error(name, finished)
-    report = _read(name, parse_json(finished.stdout, call=name))
-    if job_key is not None and report.job_key != job_key:
-        raise BadAnswer(name, f"asked for key {job_key!r}, got {report.job_key!r}")
-    if job_id is not None and report.job_id != job_id:
-        raise BadAnswer(name, f"asked for job {job_id!r}, got {report.job_id!r}")
-    return report
+def _span(after: int, before: int | None) -> list[str]:
+    """Write a span of time as options; a time without a zone would be a local one."""
+    bounds = [("--after", after), ("--before", before)]
+    return [
+        f"{option}={datetime.fromtimestamp(second, UTC).isoformat()}"
+        for option, second in bounds
+        if second is not None
+    ]

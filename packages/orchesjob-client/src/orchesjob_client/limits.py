@@ -23,11 +23,13 @@ class CallLimits:
         start_sec: For `start`, in addition to the time that it waits for the command.
         status_sec: For `status`, `clean` and `--version`.
         abort_sec: For `abort`, in addition to the grace between TERM and KILL.
+        clean_each_sec: For each job that one `clean` removes; some 3 ms on an idle machine.
     """
 
     start_sec: float = 30.0
     status_sec: float = 25.0
     abort_sec: float = 25.0
+    clean_each_sec: float = 0.1
 
 
 DEFAULT_LIMITS = CallLimits()

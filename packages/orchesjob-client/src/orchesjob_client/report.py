@@ -50,6 +50,7 @@ class JobReport:
         payload: The whole job object as compact ASCII JSON, at most 6,000,000 characters.
         stdout_file: The file that holds the command's output.
         stderr_file: The file that holds the command's error output.
+        started_at: When orchesjob recorded the job, as a Unix timestamp in whole seconds.
         finished_at: When the job ended, as a Unix timestamp in whole seconds. It may be None even
             for a job that has ended.
         abort_reason: Why the job was aborted, in the words of whoever did it; None if unknown.
@@ -66,6 +67,7 @@ class JobReport:
     payload: str
     stdout_file: str | None
     stderr_file: str | None
+    started_at: float | None
     finished_at: float | None
     abort_reason: str | None
 
@@ -95,6 +97,7 @@ class JobReport:
             payload=_compact(document, call),
             stdout_file=fields.text_or_none("stdout_file"),
             stderr_file=fields.text_or_none("stderr_file"),
+            started_at=fields.time_if_usable("started_at"),
             finished_at=fields.time_if_usable("finished_at"),
             abort_reason=fields.text_if_usable("abort_reason"),
         )

@@ -31,7 +31,7 @@ class Remembering(Cleaner):
     """Remembers of which runs it was to remove the output."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+        super().__init__(settings, now=LONG_AGO)
         self.cleaned: list[str] = []
 
     def clean(self, run: Run, jobs: list[Job]) -> Output:

@@ -77,7 +77,8 @@ def remove_runs(
     if not settings.home.database.exists():
         settings.home.refuse_missing()
         return []
-    ended_by = time.time() - pruning.older_than_sec
+    now = time.time()
+    ended_by = now - pruning.older_than_sec
     if dry_run:
         with FlowStore.open_readonly(settings.home.database) as store:
             return [
@@ -85,7 +86,7 @@ def remove_runs(
                 for run in removable(store, pruning, ended_by)
             ]
     with open_store(settings) as store:
-        cleaner = None if pruning.keep_output else Cleaner(settings)
+        cleaner = None if pruning.keep_output else Cleaner(settings, now)
         chosen = removable(store, pruning, ended_by)
         rests = Rests()
         removed = Removal(store, settings, ended_by, cleaner, rests).remove(chosen, kept)

@@ -1,17 +1,19 @@
 """What the steps of a pruned run have printed: orchesjob removes it, with their jobs (rule 9.10).
 
-Only jobs that are recorded with the run are removed, each by its id. Which runs are pruned is
-decided in `prune`.
+Only jobs that are recorded with the run are removed, many together where `prune_spans` finds that
+possible, the others by their ids. Which runs are pruned is decided in `prune`.
 """
 
 import os
 import stat
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from flow_store import Attempt, DamagedRecord, EndedRun, FlowStore, Run, StoreBroken, reported_job
 from orchesjob_client import OrchesjobClient, OrchesjobError, locate
+from orchesjob_flow.commands.prune_spans import FEW, OldJob, SpanCleaner
 from orchesjob_flow.home.orchesjob_home import has_own_home
 from orchesjob_flow.home.run_directory import remove_run_directory
 from orchesjob_flow.home.settings import Settings
@@ -33,15 +35,23 @@ class Pruned(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job that is recorded with a run, and the files that orchesjob has named."""
+    """A job that is recorded with a run, what orchesjob has named as its files and as its end.
+
+    `ended_at` is None where it has named none.
+    """
 
     job_id: str
     files: tuple[str, ...]
+    ended_at: int | None = None
 
     @property
     def size(self) -> int:
         """Return how many bytes its files hold now."""
         return sum(map(size_of, self.files))
+
+
+type Found = tuple[Run, list[Job]]
+"""A run, and the jobs that are recorded with it."""
 
 
 class Cleaner:
@@ -50,10 +60,50 @@ class Cleaner:
     A home that a run has for itself is removed as a whole.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: float) -> None:
         """Remember the settings; the executable is looked for when there is something to remove."""
         self._settings = settings
+        self._now = now
         self._failed: dict[str | None, OrchesjobError] = {}
+        self._span_cleaners: dict[str | None, SpanCleaner] = {}
+        self._freed: dict[str, int] = {}
+        """How much was freed with each job that was removed together with others."""
+
+    def clean_together(self, found: Iterable[Found]) -> None:
+        """Remove the jobs of runs that can be removed together; `clean` does the rest."""
+        by_home: dict[str | None, list[Job]] = defaultdict(list)
+        for run, jobs in found:
+            if self._is_shared_home_of(run):
+                by_home[run.orchesjob_home] += jobs
+        for home, jobs in by_home.items():
+            old = [OldJob(job.job_id, job.ended_at) for job in jobs if job.ended_at is not None]
+            if len(old) <= FEW or home in self._failed:
+                continue
+            sizes = {job.job_id: job.size for job in jobs}
+            try:
+                spans = self._span_cleaner(home)
+            except OrchesjobError:  # which hinders `clean` too, and is told there
+                continue
+            try:
+                self._freed |= {job_id: sizes.get(job_id, 0) for job_id in spans.clean(old)}
+            except OrchesjobError as error:
+                self._failed[home] = error
+
+    def _is_shared_home_of(self, run: Run) -> bool:
+        home = run.orchesjob_home
+        is_gone = home is not None and not os.path.isdir(home)  # noqa: PTH112 - text
+        return not is_gone and not has_own_home(self._settings.home, run)
+
+    def _span_cleaner(self, home: str | None) -> SpanCleaner:
+        if home not in self._span_cleaners:
+            self._span_cleaners[home] = SpanCleaner(
+                self._client(home), self._now, at_once=self._settings.starts
+            )
+        return self._span_cleaners[home]
+
+    def _client(self, home: str | None) -> OrchesjobClient:
+        executable = locate(self._settings.orchesjob, self._settings.environ)
+        return OrchesjobClient(executable, home=home)
 
     def clean(self, run: Run, jobs: list[Job]) -> Output:
         """Remove jobs of a run, and return how many there were and what they had printed.
@@ -68,13 +118,14 @@ class Cleaner:
             freed = sum(job.size for job in jobs)
             remove_run_directory(self._settings.home.own_jobs(run.run_key))
             return Output(len(jobs), freed)
-        if not jobs or (home is not None and not os.path.isdir(home)):  # noqa: PTH112 - text
-            return Output()
+        gone = [self._freed[job.job_id] for job in jobs if job.job_id in self._freed]
+        jobs = [job for job in jobs if job.job_id not in self._freed]
+        if not jobs or not self._is_shared_home_of(run):
+            return Output(len(gone), sum(gone))
         if home in self._failed:
             raise self._failed[home]
         try:
-            executable = locate(self._settings.orchesjob, self._settings.environ)
-            client = OrchesjobClient(executable, home=home)
+            client = self._client(home)
             with ThreadPoolExecutor(self._settings.starts) as pool:
                 before = [job.size for job in jobs]
                 removed = list(pool.map(lambda job: client.clean(job.job_id), jobs))
@@ -82,10 +133,10 @@ class Cleaner:
             self._failed[home] = error
             raise
         freed = sum(was - job.size for was, job in zip(before, jobs, strict=True))
-        return Output(sum(removed), freed)
+        return Output(len(gone) + sum(removed), sum(gone) + freed)
 
 
-def jobs_of(store: FlowStore, run_key: str) -> tuple[Run, list[Job]] | None:
+def jobs_of(store: FlowStore, run_key: str) -> Found | None:
     """Return a run with its jobs; None if it is gone, or if its record cannot be read.
 
     An attempt under whose key orchesjob had a job of somebody else has none (rule 5.9).
@@ -94,11 +145,7 @@ def jobs_of(store: FlowStore, run_key: str) -> tuple[Run, list[Job]] | None:
         run, attempts = store.load(run_key), store.attempts(run_key)
         if run is None:
             return None
-        found = [
-            Job(attempt.job_id, tuple(output_files(run, attempt)))
-            for attempt in attempts
-            if attempt.job_id is not None
-        ]
+        found = [job_of(run, attempt) for attempt in attempts if attempt.job_id is not None]
     except StoreBroken as error:
         warn(f"what run {run_key!r} has printed is left in orchesjob's home: {error}")
         return None
@@ -112,15 +159,20 @@ def output_of(store: FlowStore, run_key: str) -> Output:
     return Output(len(jobs), sum(job.size for job in jobs))
 
 
-def output_files(run: Run, attempt: Attempt) -> Iterator[str]:
-    """Yield the files that hold what an attempt has printed, as far as the record can be read."""
+def job_of(run: Run, attempt: Attempt) -> Job:
+    """Return the job of an attempt that has one, as far as the record can be read."""
+    job_id = str(attempt.job_id)
     try:
         job = reported_job(run, attempt) or {}
-    except DamagedRecord:  # orchesjob finds them by the job's id
-        return
-    for name in ("stdout_file", "stderr_file"):
-        if isinstance(path := job.get(name), str):
-            yield path
+    except DamagedRecord:  # orchesjob finds it by its id
+        return Job(job_id, ())
+    files = (job.get(name) for name in ("stdout_file", "stderr_file"))
+    ended_at = job.get("finished_at") or job.get("started_at")
+    return Job(
+        job_id,
+        tuple(path for path in files if isinstance(path, str)),
+        ended_at if isinstance(ended_at, int) else None,
+    )
 
 
 def size_of(path: str) -> int:

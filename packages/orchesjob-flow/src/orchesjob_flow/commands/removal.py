@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from flow_store import EndedRun, FlowStore
 from orchesjob_client import OrchesjobError
-from orchesjob_flow.commands.prune_output import Cleaner, Output, jobs_of
+from orchesjob_flow.commands.prune_output import Cleaner, Found, Output, jobs_of
 from orchesjob_flow.commands.rests import Rests
 from orchesjob_flow.errors import UnsafePlace
 from orchesjob_flow.home.paths import encode_run_key
@@ -33,7 +33,7 @@ class Removal(NamedTuple):
     cleaner: Cleaner | None
     rests: Rests
     records_at_once: int = 1000
-    locks_at_once: int = 20
+    locks_at_once: int = 100
 
     def remove(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
         """Remove runs; return by run key what went of their output.
@@ -68,6 +68,7 @@ class Removal(NamedTuple):
     def _remove_all(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
         """Remove runs with all that is theirs, while their locks are held."""
         emptied: dict[str, Output] = {}
+        found: dict[str, Found | None] = {}
         with ExitStack() as locks:
             for run in runs:
                 handle = RunHandle(run.run_key, self.settings)
@@ -77,18 +78,23 @@ class Removal(NamedTuple):
                 locks.enter_context(closing(lock))
                 if self.store.revision_of(run.run_key) != run.revision:
                     continue
+                has_cleaner = self.cleaner is not None
+                found[run.run_key] = jobs_of(self.store, run.run_key) if has_cleaner else None
+            if self.cleaner is not None:
+                self.cleaner.clean_together(one for one in found.values() if one is not None)
+            for run_key, jobs in found.items():
                 try:
-                    emptied[run.run_key] = self._empty(handle)
+                    emptied[run_key] = self._empty(RunHandle(run_key, self.settings), jobs)
                 except (OrchesjobError, UnsafePlace) as error:
-                    kept[run.run_key] = str(error)
+                    kept[run_key] = str(error)
                 except OSError as error:
-                    kept[run.run_key] = f"{error.filename}: {error.strerror}"
+                    kept[run_key] = f"{error.filename}: {error.strerror}"
             removed = self._remove_records([run for run in runs if run.run_key in emptied])
             for run_key in removed:
                 remove_files(RunHandle(run_key, self.settings))
         return {run_key: emptied[run_key] for run_key in removed}
 
-    def _empty(self, handle: RunHandle) -> Output:
+    def _empty(self, handle: RunHandle, jobs: Found | None) -> Output:
         """Remove the output and the directory of a run, and return what went of the output.
 
         That comes first: for a run that is not recorded any more, nobody could remove them later.
@@ -97,8 +103,8 @@ class Removal(NamedTuple):
             OrchesjobError, UnsafePlace, OSError: They could not be removed; so the run is left too.
         """
         output = Output()
-        if self.cleaner is not None and (found := jobs_of(self.store, handle.run_key)) is not None:
-            output = self.cleaner.clean(*found)
+        if self.cleaner is not None and jobs is not None:
+            output = self.cleaner.clean(*jobs)
         remove_run_directory(handle.directory)
         return output
 
