@@ -5,12 +5,14 @@ import json
 import struct
 import subprocess
 import termios
+from pathlib import Path
 
 import pytest
 
 from support.flow import Flow
 from support.terminal import Terminal
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 FAILS = {"id": "check", "command": ["sh", "-c", "echo row 17 is broken; exit 3"], "when": "fetch"}
 STEPS = (
     {"id": "fetch", "command": ["true"]},
@@ -144,3 +146,63 @@ def test_a_background_run(flow: Flow) -> None:
         assert f"{stream}.log\n" in shown
     assert f"orchesjob-flow --db {database} watch 'a b'  # " in shown
     assert flow.run("--db", database, "cancel", "--run-key=a b", "--format=table").returncode == 0
+
+
+WRONG = {"id": "a", "command": ["true"], "comand": "x"}
+MISTAKES = [
+    pytest.param(("status", "--run-key=gone"), "error: no run 'gone' in ", id="no run"),
+    pytest.param(("statsu",), "error: No such command 'statsu'.", id="no command"),
+    pytest.param(
+        ("start", "w", "wrong.yaml"), "4 |     comand: x\n  |     ^^^^^^\n", id="flow file"
+    ),
+    pytest.param(("validate", "wrong.yaml"), " --> wrong.yaml:4:5\n", id="validate"),
+    pytest.param(("prune",), "= help: orchesjob-flow prune --help", id="usage"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong(ended: Flow) -> Flow:
+    """A flow file that is wrong, beside a run."""
+    text = "flow_id: f\nsteps:\n  - id: a\n    comand: x\n"
+    (ended.folder / "wrong.yaml").write_text(text)
+    return ended
+
+
+@pytest.mark.parametrize(("words", "shown"), MISTAKES)
+def test_errors(wrong: Flow, words: tuple[str, ...], shown: str) -> None:
+    """A person reads an error as a compiler's, a program as JSON, with the same code (6.11)."""
+    code, text = on_terminal(wrong, *words, NO_COLOR="1")
+    assert code == 2
+    assert shown in text
+    assert "\x1b" not in text
+    code, text = on_terminal(wrong, *words, ORCHESJOB_FLOW_FORMAT="json")
+    assert (code, is_json(text)) == (2, True)
+
+
+def test_the_error_in_the_reference(wrong: Flow) -> None:
+    """docs/reference.md shows what is shown on a terminal."""
+    step = "  - id: load\n    command: [x]\n"
+    text = f"flow_id: f\nsteps:\n{step}  - id: b\n    command: [x]\n    when: load && chek\n"
+    (wrong.folder / "nightly.yaml").write_text(text + step.replace("load", "check"))
+    _, shown = on_terminal(wrong, "validate", "nightly.yaml", NO_COLOR="1")
+    assert f"```text\n{shown}```\n" in REFERENCE.read_text(encoding="utf-8")
+
+
+def test_whose_errors_are_text(wrong: Flow) -> None:
+    """It is stderr that decides about errors: where that is a pipe, they are JSON (6.11)."""
+    words = ("start", "w", "wrong.yaml")
+    environ = {**wrong.environ, "ORCHESJOB_FLOW_FORMAT": "text"}
+    assert len(wrong.refusal(*words, env=environ)["problems"]) == 2
+    command, terminal = wrong.spawn_on_terminal(*words, stream="stderr")
+    assert terminal.read_to_end().endswith(": 2 problems in wrong.yaml\n")
+    assert command.communicate()[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours(wrong: Flow, variables: dict[str, str], colours: bool) -> None:
+    """Colours are for terminals that have them, and people who want them (rules 6.5 and 6.11)."""
+    for words in (("status", "--run-key=k"), ("list",), ("start", "w", "wrong.yaml")):
+        shown = on_terminal(wrong, *words, size=(80, 24), **variables)[1]
+        assert ("\x1b[" in shown) == colours

@@ -2400,6 +2400,27 @@ MUTATIONS = (
         "tests/commands/test_forms.py -k the_end_of_a_run",
     ),
     Mutation(
+        "an error in a pipe is text where the variable asks for text",
+        f"{SHELL}/views/form.py",
+        "    return Form.TEXT if is_read else Form.JSON\n",
+        "    return Form.JSON if default_spelling() in (AUTO, Form.JSON) else Form.TEXT\n",
+        "tests/commands/test_forms.py -k whose_errors",
+    ),
+    Mutation(
+        "the caret of a condition stands where that begins",
+        f"{SPEC}/marks.py",
+        "        if found is not None:\n            return found\n",
+        "",
+        "packages/flow-spec/tests/test_marks.py",
+    ),
+    Mutation(
+        "what turns a line around is shown as it is",
+        f"{SHELL}/views/error_text.py",
+        "    before, marked, after = map(visible, (",
+        "    before, marked, after = map(str, (",
+        "packages/orchesjob-flow/tests/views/test_error_text.py",
+    ),
+    Mutation(
         "the table drawn on another terminal is the result",
         f"{SHELL}/commands/advance.py",
         "course.is_drawn and terminal.is_one_terminal()",

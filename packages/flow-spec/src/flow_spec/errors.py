@@ -1,6 +1,7 @@
 """The errors of this package and the problems that they hold; nothing is read or decided here."""
 
 import unicodedata
+from typing import NamedTuple
 
 import attrs
 
@@ -26,6 +27,29 @@ def quoted(text: str) -> str:
     return '"' + printable(cut).replace('"', '\\"') + '"'
 
 
+class Span(NamedTuple):
+    """A part of the text of a value, from one offset to another; empty where something is missing.
+
+    The text is that which the file means, without its quotes and line breaks.
+    """
+
+    text: str
+    start: int
+    end: int
+
+
+class Mark(NamedTuple):
+    """So many characters of a line of a flow file, whose text it has; places count from 1.
+
+    Without characters, it is the whole line.
+    """
+
+    line: int
+    column: int
+    length: int
+    text: str
+
+
 @attrs.frozen
 class Problem:
     """One thing that is wrong with a flow file.
@@ -39,6 +63,8 @@ class Problem:
     line: int | None = None
     column: int | None = None
     excerpt: str | None = None
+    span: Span | None = attrs.field(default=None, eq=False, repr=False)
+    mark: Mark | None = attrs.field(default=None, eq=False, repr=False)
 
     def __str__(self) -> str:
         """Return `path: message`, and the excerpt indented under it."""

@@ -19,6 +19,7 @@ from flow_spec.document import Node
 from flow_spec.errors import DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.lists import ListReader, not_read
+from flow_spec.marks import with_marks
 from flow_spec.overview import begin_reading
 from flow_spec.reading import FINALLY, Reading
 from flow_spec.source import decode, opened_by_caller, read_bytes
@@ -79,11 +80,15 @@ def parse_flow(
         FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
         ValueError: there is no such format.
     """
+    is_yaml = format == "yaml"
     try:
-        root = _document(decode(data), format)
-        reading = begin_reading(root, read_list, params)
+        text = decode(data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
+    try:
+        reading = begin_reading(root := _document(text, format), read_list, params)
+    except DocumentError as error:
+        raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
     # Nothing is missing from the flow where there is no problem.
     flow: FlowSpec = FLOW.read(root, (), reading)
     reading.report_names()
@@ -93,7 +98,8 @@ def parse_flow(
             flow = flow.unfilled()
         _refuse_cycle(flow, reading)
     if reading.problems:
-        raise FlowFileError(source, tuple(sorted(reading.problems, key=_position)))
+        problems = sorted(reading.problems, key=_position)
+        raise FlowFileError(source, with_marks(problems, text, is_yaml=is_yaml))
     return flow.with_copies()
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from flow_spec import messages
 from flow_spec.document import Mapping, Node, Path, Scalar, written
-from flow_spec.errors import Problem
+from flow_spec.errors import Problem, Span
 from flow_spec.held_names import HeldNames
 from flow_spec.lists import ListReader, PathParams, ValueList, not_read
 from flow_spec.merge_keys import flaw_of_merged, is_merge_key
@@ -92,10 +92,18 @@ class Reading:
         block = self.blocks.get(path[:2])
         return () if block is None else block.names
 
-    def add(self, message: str, path: Path, node: Node, *, excerpt: str | None = None) -> None:
-        """Add a problem at `path`, positioned where `node` begins."""
+    def add(
+        self,
+        message: str,
+        path: Path,
+        node: Node,
+        *,
+        excerpt: str | None = None,
+        span: Span | None = None,
+    ) -> None:
+        """Add a problem at `path`, positioned where `node` begins; it may be about a part of it."""
         self.problems.append(
-            Problem(message, written(path) or None, node.line, node.column, excerpt)
+            Problem(message, written(path) or None, node.line, node.column, excerpt, span)
         )
 
     def report_names(self) -> None:

@@ -3,6 +3,7 @@
 Which steps and copies there are is in the reading, since `overview` has noted them.
 """
 
+import re
 from textwrap import dedent
 
 import attrs
@@ -10,6 +11,7 @@ import attrs
 from flow_conditions import ConditionSyntaxError
 from flow_spec import foreach_messages, messages
 from flow_spec.document import Node, Path
+from flow_spec.errors import Span
 from flow_spec.kinds import Schema, Text
 from flow_spec.predicates import parse_when
 from flow_spec.reading import FINALLY, Reading, StepPlace, step_path
@@ -61,12 +63,19 @@ class Expression(Text):
             condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
         except ConditionSyntaxError as error:
             message, _, drawing = str(error).partition("\n")
-            reading.add(message, path, node, excerpt=dedent(drawing))
+            span = Span(error.source, error.start, error.end)
+            reading.add(message, path, node, excerpt=dedent(drawing), span=span)
             return
         for name in condition.names:
             flaw = flaw_of_name_of_step(name, path, reading)
             if flaw is not None and name not in reading.depends_on_of(path):
-                reading.add(flaw, path, node)
+                reading.add(flaw, path, node, span=span_of_name(name, text))
+
+
+def span_of_name(name: str, condition: str) -> Span | None:
+    """Return where a condition names something first."""
+    found = re.search(rf"(?<![\w@-]){re.escape(name)}(?![\w@-])", condition)
+    return None if found is None else Span(condition, *found.span())
 
 
 def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> str | None:

@@ -38,7 +38,9 @@ def refuse(error: Exception) -> int:
     cause = cause or "there is not enough memory"
     shown = cause.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
     remedy = "check its installation, and the limits of memory and of open files (`ulimit -a`)"
-    os.write(2, f'{{"error":"the program cannot be loaded: {shown}; {remedy}"}}\n'.encode())
+    words = f"the program cannot be loaded: {shown}; {remedy}"
+    line = f"error: {words}\n" if os.isatty(2) else f'{{"error":"{words}"}}\n'
+    os.write(2, line.encode())
     return 2
 
 

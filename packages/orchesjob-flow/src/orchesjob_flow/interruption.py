@@ -13,7 +13,9 @@ from types import FrameType
 from typing import NoReturn
 
 from orchesjob_flow.exit_codes import SIGNALLED
+from orchesjob_flow.views.form import Form, form_of_errors
 from orchesjob_flow.views.streams import write_last_words
+from orchesjob_flow.views.terminal import stderr
 from orchesjob_flow.views.text import dump_json
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,8 +77,17 @@ class Interruption:
         if not self._silent:
             self._silent = True
             described = describe(signum, self._words, self._run_key)
-            write_last_words(dump_json(described, indent=None))
+            write_last_words(last_words(described))
         return SIGNALLED + signum
+
+
+def last_words(described: dict[str, str]) -> str:
+    """Write what was interrupted, for whoever reads stderr (rule 6.11)."""
+    if form_of_errors() is Form.JSON:
+        return dump_json(described, indent=None)
+    from orchesjob_flow.views.error_text import error_text, style_of
+
+    return error_text(described, style_of(stderr()))
 
 
 def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str, str]:

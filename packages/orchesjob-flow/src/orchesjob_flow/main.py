@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from orchesjob_flow.errors import FlowError, Interrupted, ResultLost, Scarcity
@@ -14,11 +15,13 @@ from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
 from orchesjob_flow.interruption import Interruption
 from orchesjob_flow.scarcity import lack_of
+from orchesjob_flow.views.form import Form, form_of_errors
 from orchesjob_flow.views.streams import (
     reopen_standard_streams,
     write_message,
     write_result,
 )
+from orchesjob_flow.views.terminal import stderr
 from orchesjob_flow.views.text import dump_json
 
 OTHERS = 0o077
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()  # into the log of the background process
         forget_output()
-        write_message(dump_json(describe(error), indent=None))
+        write_message(words_of(error))
         return WRONG
     interruption.be_silent()
     return exit_code
@@ -111,6 +114,27 @@ def forget_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def words_of(error: Exception) -> str:
+    """Write an error for whoever reads stderr: a person, or a program (rule 6.11)."""
+    described = describe(error)
+    if form_of_errors() is Form.TEXT:
+        # Without the means to load what words take, the line of JSON will do.
+        with suppress(ImportError, MemoryError, OSError):
+            return text_of(error, described)
+    return dump_json(described, indent=None)
+
+
+def text_of(error: Exception, described: dict[str, Any]) -> str:
+    """Write an error for a person."""
+    from flow_spec import FlowFileError
+    from orchesjob_flow.views.error_text import error_text, flow_file_text, style_of
+
+    style = style_of(stderr())
+    if isinstance(error, FlowFileError):
+        return flow_file_text(error, style)
+    return error_text(described, style)
 
 
 def describe(error: Exception) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from flow_spec import FlowFileError, FlowSpec
 from orchesjob_flow.commands.flow_files import Given, load_to_run
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.views.error_text import flow_file_text, style_of
 from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.problem_json import problem_json
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.terminal import stdout
 from orchesjob_flow.views.text import visible
 
 
@@ -75,12 +77,14 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def finding_text(finding: Finding) -> str:
-    """Describe a finding for people, as compilers do: editors jump to the line and column."""
+    """Describe a finding for people, as compilers do; in a pipe, editors jump to the place."""
     match finding.outcome:
         case FlowSpec() as flow:
             steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
             last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
             group = "" if flow.group is None else f", one run at a time of group {flow.group}"
             return visible(f"{finding.file}: valid: {flow.flow_id}, {steps}{last}{group}")
+        case error if (terminal := stdout()).stream.isatty():
+            return flow_file_text(error, style_of(terminal))
         case error:
             return str(error)

@@ -1,0 +1,113 @@
+"""An error as a person reads it on a terminal: as compilers print theirs (rule 6.11).
+
+What a flow file has wrong is shown with its line, and carets under the very characters. The words
+are those of the JSON; only what is obvious to a person is left out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchesjob_flow.views.terminal import Terminal
+from orchesjob_flow.views.text import beginning, cut, visible, width
+
+if TYPE_CHECKING:
+    from flow_spec import FlowFileError, Mark, Problem
+
+SHOWN_BEFORE = ("error", "problems", "differences", "conflicts")
+"""The keys whose values are in the sentence, or are shown in a way of their own."""
+RED, BLUE, PLAIN = "\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"
+ROOM_BEFORE = 2
+"""Which part of the room for a line what stands before the carets may take: one in so many."""
+
+
+class Style(NamedTuple):
+    """How wide the terminal is, and whether it is to show colours."""
+
+    columns: int
+    colour: bool = False
+
+    def led(self, colour: str, word: str) -> str:
+        """Return a word in a colour, where there are any."""
+        return f"{colour}{word}{PLAIN}" if self.colour else word
+
+
+def style_of(terminal: Terminal) -> Style:
+    """Return how to write for a terminal."""
+    return Style(terminal.size().columns, terminal.colour)
+
+
+def error_text(described: Mapping[str, Any], style: Style) -> str:
+    """Write an error that is described by the keys of its JSON."""
+    first, *rest = str(described["error"]).splitlines() or [""]
+    lines = [
+        f"{style.led(RED, 'error')}: {visible(first)}",
+        *(f"  {visible(line)}" for line in rest),
+    ]
+    for key, value in described.items():
+        if key not in SHOWN_BEFORE and value is not None and not isinstance(value, bool):
+            lines.append(note(key, str(value), style))
+    return "\n".join(lines)
+
+
+def note(key: str, text: str, style: Style) -> str:
+    """Write a line below an error: what to do, or what else is known."""
+    return f"  {style.led(BLUE, '=')} {key}: {visible(text)}"
+
+
+def flow_file_text(error: "FlowFileError", style: Style) -> str:
+    """Write all that is wrong with a flow file, each problem with its line."""
+    parts = ["\n".join(problem_lines(error.source, problem, style)) for problem in error.problems]
+    if len(parts) > 1:
+        parts.append(f"{style.led(RED, 'error')}: {len(parts)} problems in {visible(error.source)}")
+    return "\n\n".join(parts)
+
+
+def problem_lines(source: str, problem: "Problem", style: Style) -> Iterator[str]:
+    """Yield the lines of one problem."""
+    where = "" if problem.path is None else f"{problem.path}: "
+    yield f"{style.led(RED, 'error')}: {visible(f'{where}{problem.message}')}"
+    mark = problem.mark
+    indent = " " * (1 if mark is None else len(str(mark.line)))
+    place = [source] if mark is None else [source, str(mark.line)]
+    if mark is not None and mark.length:
+        place.append(str(mark.column))
+    yield f"{indent}{style.led(BLUE, '-->')} {visible(':'.join(place))}"
+    if mark is None:
+        yield from (f"    {visible(line)}" for line in (problem.excerpt or "").splitlines())
+    else:
+        yield from marked_line(mark, style)
+
+
+def marked_line(mark: "Mark", style: Style) -> Iterator[str]:
+    """Yield a line of the file after its number, and carets under the characters that are meant."""
+    number = str(mark.line)
+    gutter, bar = " " * len(number), style.led(BLUE, "|")
+    room = max(1, style.columns - len(number) - len(" | "))
+    before, marked, after = fitted(mark, room)
+    yield f"{gutter} {bar}"
+    yield f"{style.led(BLUE, number)} {bar} {before}{marked}{after}".rstrip()
+    if mark.length:
+        carets = "^" * max(1, columns_of(marked))
+        yield f"{gutter} {bar} {' ' * columns_of(before)}{style.led(RED, carets)}"
+
+
+def fitted(mark: "Mark", room: int) -> Sequence[str]:
+    """Return what stands before the marked characters, these, and what follows, as it is shown.
+
+    It is no wider than `room` together; what is left out on either side is dots.
+    """
+    begin = mark.column - 1
+    end = begin + mark.length
+    before, marked, after = map(visible, (mark.text[:begin], mark.text[begin:end], mark.text[end:]))
+    if columns_of(before + marked + after) > room:
+        most = max(room // ROOM_BEFORE, room - columns_of(marked + after))
+        if columns_of(before) > most:
+            before = f"...{beginning(before[::-1], max(0, most - 3))[::-1]}"[:most]
+        marked = cut(marked, room - columns_of(before))
+        after = cut(after, room - columns_of(before + marked))
+    return before, marked, after
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a visible text takes; most of what is shown is ASCII."""
+    return len(text) if text.isascii() else width(text)

@@ -1,0 +1,104 @@
+"""Errors as people read them on a terminal (rule 6.11)."""
+
+import pytest
+
+from flow_spec import FlowFileError, parse_flow
+from orchesjob_flow.views.error_text import Style, error_text, flow_file_text
+from orchesjob_flow.views.text import width
+
+WIDE = "日本" * 30
+
+
+def refused(text: str) -> FlowFileError:
+    """Return what is wrong with a flow file."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(text, source="night.yaml")
+    return caught.value
+
+
+def step(line: str) -> FlowFileError:
+    """Return what is wrong with a step that has this line."""
+    return refused(f"flow_id: f\nsteps:\n  - id: a\n    command: [x]\n{line}\n")
+
+
+def test_all_problems() -> None:
+    """Each problem has its place, its line and carets; at the end they are counted."""
+    error = step("    retries: many\n    when: b && c\n    tiemout: 5")
+    text = flow_file_text(error, Style(80))
+    assert text.startswith("error: steps[0].retries: must be an integer >= 0, got"), (
+        "what is wrong comes first"
+    )
+    assert (" --> night.yaml:5:14\n  |\n5 |     retries: many\n  |              ^^^^\n") in text
+    assert "6 |     when: b && c\n  |           ^\n" in text
+    assert "6 |     when: b && c\n  |                ^\n" in text
+    assert text.endswith("\n\nerror: 4 problems in night.yaml")
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "carets"),
+    [
+        pytest.param("    when: '日本'", "    when: '日本'", "           ^^", id="wide"),
+        pytest.param("    when: a\t!b", r"    when: a\t!b", "           ^^", id="a tab"),
+        pytest.param(
+            "    x-a\u202e: b\n    when: b", "    when: b", "          ^", id="bidi above"
+        ),
+        pytest.param('    when: "\u202eb"', r'    when: "\u202eb"', "           ^^^^^^", id="bidi"),
+    ],
+)
+def test_carets_are_under_the_characters(line: str, shown: str, carets: str) -> None:
+    """Wide letters, tabs and what would turn the line around take the columns that they show."""
+    lines = flow_file_text(step(line), Style(80)).splitlines()
+    place = next(number for number, text in enumerate(lines) if text.endswith(shown))
+    assert lines[place + 1].partition(" | ")[2] == carets
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"    when: {'c && ' * 40}no",
+        f"    x-a: {WIDE}{WIDE}\n    when: '{'c || ' * 30}no {WIDE}'",
+        f"    {'k' * 100}: 1",
+    ],
+    ids=["far to the right", "wide letters behind", "longer than the screen"],
+)
+def test_a_long_line(line: str, columns: int) -> None:
+    """A line is cut around the characters that are meant, which stay on the screen."""
+    for problem in flow_file_text(step(line), Style(columns)).split("\n\n"):
+        lines = problem.splitlines()
+        if len(lines) < 5:
+            continue
+        shown, carets = lines[3].partition("| ")[2], lines[4].partition("| ")[2]
+        assert width(lines[3]) <= columns
+        assert width(lines[4]) <= columns
+        assert carets.strip()
+        assert width(shown) >= width(carets)
+
+
+def test_colours() -> None:
+    """Colours change nothing but themselves."""
+    error = step("    retries: many")
+    coloured = flow_file_text(error, Style(80, colour=True))
+    assert "\x1b[1;31merror\x1b[0m: " in coloured
+    for code in ("\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"):
+        coloured = coloured.replace(code, "")
+    assert coloured == flow_file_text(error, Style(80))
+
+
+def test_other_errors() -> None:
+    """The sentence comes first, then each further key that says something, on a line of its own."""
+    described = {
+        "error": "no \x1b[2Jway\nthat goes",
+        "help": "orchesjob-flow --help",
+        "pid": None,
+        "recorded": True,
+        "stderr_log": "/a\nb",
+        "conflicts": ["told already"],
+    }
+    assert error_text(described, Style(80)) == (
+        "error: no \\x1b[2Jway\n"
+        "  that goes\n"
+        "  = help: orchesjob-flow --help\n"
+        "  = stderr_log: /a\\nb"
+    )
