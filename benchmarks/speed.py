@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "growth": consumption.growth,
     "idling": consumption.idling,
     "watching": consumption.watching,
+    "searching": consumption.searching,
     "pruning": history.pruning,
     "layers": history.layers,
     "old-jobs": history.old_jobs,

@@ -14,6 +14,7 @@ from pathlib import Path
 from measuring import flows
 from measuring.figures import Figure, interleave, ratios
 from measuring.workplace import NEAR_FREE, OWN_USAGE, Workplace, run
+from orchesjob_client import find_survivors
 
 FEW, MANY = 200, 1600
 SLEEPERS = 12
@@ -171,6 +172,35 @@ def watching(place: Workplace) -> list[Figure]:
             ]
         finally:
             run([place.flow, "cancel", "--run-key=run", "--grace-seconds=0"], environment)
+
+
+def searching(place: Workplace) -> list[Figure]:
+    """Measure the search for what is left of an attempt, beside many processes of strangers."""
+    sleep = ["/bin/sleep", "600"]
+    sleepers = [subprocess.Popen(sleep) for _ in range(200 if place.quick else 1000)]
+    try:
+        taken = [cpu_of_search() for _ in range(place.rounds(10))]
+        count = sum(path.name.isdecimal() for path in Path("/proc").iterdir())
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
+    return [
+        Figure(
+            "CPU of the search before a retry, for 2,000 processes",
+            [each * 2000 / count for each in taken],
+            10.0,
+            unit=" ms",
+            note=f"there were {count:,} of them",
+        )
+    ]
+
+
+def cpu_of_search() -> float:
+    """Return how many milliseconds a search takes that finds nobody."""
+    began = time.process_time()
+    find_survivors("/nowhere", ["nobody:a:1"])
+    return (time.process_time() - began) * 1e3
 
 
 def used_by_watcher(

@@ -928,6 +928,13 @@ MUTATIONS = (
         "packages/flow-store/tests/test_removing.py",
     ),
     Mutation(
+        "only the beginning of a long environment is searched for a mark",
+        f"{CLIENT}/processes/proc_table.py",
+        "        while part := os.read(descriptor, _READ_AT_ONCE):\n",
+        "        for part in [os.read(descriptor, _READ_AT_ONCE)]:\n",
+        "packages/orchesjob-client/tests/test_processes.py -k much_else",
+    ),
+    Mutation(
         "`prune` removes what others have among its jobs",
         f"{SHELL}/commands/prune_spans.py",
         "    walls = {job.ended_at for job in listed if job.job_id not in wanted} | set(kept)\n",

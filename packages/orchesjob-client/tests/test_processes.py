@@ -67,6 +67,13 @@ def test_found_by_value(spawn: Spawn, env: dict[str, str], value: str) -> None:
     assert marked_processes(MARK, []) == []
 
 
+def test_found_behind_much_else(spawn: Spawn, value: str) -> None:
+    """A mark is found in the longest environment, wherever it stands there."""
+    much = {f"MUCH_{number}": "x" * 50_000 for number in range(3)}
+    process = spawn(env={**os.environ, **much, MARK: value})
+    assert one(value).pid == process.pid
+
+
 def test_daemon_is_found(spawn: Spawn, env: dict[str, str], value: str, tmp_path: Path) -> None:
     """A grandchild in a session of its own, whose parents have ended, still carries the mark."""
     os.mkfifo(tmp_path / "never")
