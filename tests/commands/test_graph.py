@@ -66,7 +66,7 @@ def test_dot(flow: Flow) -> None:
 @pytest.mark.parametrize("words", [[], ["--run-key=k", "flow.json"]])
 def test_one_or_the_other(flow: Flow, words: list[str]) -> None:
     """Either a file or a run is drawn; both or neither is a usage error."""
-    assert "--run-key" in flow.refusal("graph", *words)["error"]
+    assert "a run with -k" in flow.refusal("graph", *words)["error"]
 
 
 def test_wrong_file(flow: Flow) -> None:

@@ -82,8 +82,8 @@ def test_nothing_to_resume(flow: Flow) -> None:
 
 @pytest.mark.parametrize("words", [[], ["--all", "--run-key=k"]])
 def test_one_or_all(flow: Flow, words: list[str]) -> None:
-    """Either `--run-key` or `--all` is required, and not both."""
-    assert "--run-key" in flow.refusal("resume", *words)["error"]
+    """Either a run or `--all` is required, and not both."""
+    assert "one run" in flow.refusal("resume", *words)["error"]
 
 
 def test_ended_run(flow: Flow) -> None:
