@@ -886,17 +886,17 @@ MUTATIONS = (
     Mutation(
         "`prune` removes the output of a run that was retried meanwhile",
         f"{SHELL}/commands/removal.py",
-        "                if self.store.revision_of(run.run_key) != run.revision:\n"
-        "                    continue\n",
+        "            if self.store.revision_of(run.run_key) != run.revision:\n"
+        "                continue\n",
         "",
         "packages/orchesjob-flow/tests/commands/test_removal.py -k meanwhile",
     ),
     Mutation(
         "`prune` forgets a run whose output is left",
         f"{SHELL}/commands/removal.py",
-        "                    kept[run_key] = str(error)\n",
-        "                    kept[run_key] = str(error)\n"
-        "                    emptied[run_key] = Output()\n",
+        "                    kept[run.run_key] = str(error)\n",
+        "                    kept[run.run_key] = str(error)\n"
+        "                    emptied[run] = Output()\n",
         "tests/commands/test_prune.py -k orchesjob_fails",
     ),
     Mutation(
@@ -933,6 +933,13 @@ MUTATIONS = (
         "        while part := os.read(descriptor, _READ_AT_ONCE):\n",
         "        for part in [os.read(descriptor, _READ_AT_ONCE)]:\n",
         "packages/orchesjob-client/tests/test_processes.py -k much_else",
+    ),
+    Mutation(
+        "`prune` holds the locks of runs with any number of jobs",
+        f"{SHELL}/commands/removal.py",
+        " and jobs < self.jobs_at_once:\n",
+        ":\n",
+        "packages/orchesjob-flow/tests/commands/test_removal.py -k at_once",
     ),
     Mutation(
         "`prune` removes what others have among its jobs",

@@ -1,6 +1,6 @@
 """Many runs are removed in few transactions, and none that has changed meanwhile (rule 9.10)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from flow_store import (
     Run,
     RunHeader,
 )
-from orchesjob_flow.commands.prune_output import Cleaner, Job, Output
+from orchesjob_flow.commands.prune_output import Cleaner, Found, Job, Output
 from orchesjob_flow.commands.removal import Removal, shrink
 from orchesjob_flow.commands.rests import Rests
 from orchesjob_flow.home.paths import Home
@@ -33,6 +33,10 @@ class Remembering(Cleaner):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, now=LONG_AGO)
         self.cleaned: list[str] = []
+        self.together: list[int] = []
+
+    def clean_together(self, found: Iterable[Found]) -> None:
+        self.together.append(sum(len(jobs) for _, jobs in found))
 
     def clean(self, run: Run, jobs: list[Job]) -> Output:
         self.cleaned.append(run.run_key)
@@ -145,6 +149,15 @@ def test_many(store: FlowStore, settings: Settings, removal: Removal) -> None:
     assert few.remove(store.ended_runs(finished_by=LONG_AGO), {}).keys() == keys
     assert store.runs() == ()
     assert list(settings.home.locks.iterdir()) == []
+
+
+def test_so_many_jobs_at_once(store: FlowStore, removal: Removal, cleaner: Remembering) -> None:
+    """The locks of runs that have many jobs are not all held until all these are gone."""
+    for number in range(7):
+        record(store, f"k{number}", job_id=f"j{number}")
+    with_limit = removal._replace(jobs_at_once=3)
+    assert len(with_limit.remove(store.ended_runs(finished_by=LONG_AGO), {})) == 7
+    assert cleaner.together == [3, 3, 1]
 
 
 def test_space_is_given_back(store: FlowStore, settings: Settings, removal: Removal) -> None:

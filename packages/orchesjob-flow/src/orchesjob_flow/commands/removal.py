@@ -3,6 +3,7 @@
 What they are chosen by, and how they are shown, is in `prune`.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
@@ -24,7 +25,8 @@ class Removal(NamedTuple):
     """Removes runs that had ended by a time.
 
     `cleaner` removes their output; None leaves it. `records_at_once` runs are removed in one
-    transaction, which takes some 20 ms; of runs whose locks are held meanwhile, `locks_at_once`.
+    transaction, which takes some 20 ms; of runs whose locks are held meanwhile, `locks_at_once`, or
+    fewer that have `jobs_at_once` jobs.
     """
 
     store: FlowStore
@@ -34,6 +36,7 @@ class Removal(NamedTuple):
     rests: Rests
     records_at_once: int = 1000
     locks_at_once: int = 100
+    jobs_at_once: int = 500
 
     def remove(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
         """Remove runs; return by run key what went of their output.
@@ -43,7 +46,7 @@ class Removal(NamedTuple):
         """
         with_files = self.settings.home.encoded_keys()
         records: list[EndedRun] = []
-        others: list[EndedRun] = []
+        others: deque[EndedRun] = deque()
         for run in runs:
             has_output = self.cleaner is not None and run.has_jobs
             has_more = has_output or encode_run_key(run.run_key) in with_files
@@ -51,8 +54,8 @@ class Removal(NamedTuple):
         removed: dict[str, Output] = {}
         for batch in batched(records, self.records_at_once):
             removed |= dict.fromkeys(self._remove_records(batch), Output())
-        for batch in batched(others, self.locks_at_once):
-            removed |= self._remove_all(batch, kept)
+        while others:
+            removed |= self._remove_all(others, kept)
         return removed
 
     def _remove_records(self, runs: Sequence[EndedRun]) -> frozenset[str]:
@@ -65,36 +68,45 @@ class Removal(NamedTuple):
         with self.rests.turn(self.store.checkpoint):
             return patiently(self.settings, remove)
 
-    def _remove_all(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
-        """Remove runs with all that is theirs, while their locks are held."""
-        emptied: dict[str, Output] = {}
-        found: dict[str, Found | None] = {}
+    def _remove_all(self, waiting: deque[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
+        """Remove the first runs that wait, with all that is theirs, while their locks are held."""
+        emptied: dict[EndedRun, Output] = {}
         with ExitStack() as locks:
-            for run in runs:
-                handle = RunHandle(run.run_key, self.settings)
-                lock = handle.lock()
-                if lock is None:
-                    continue
-                locks.enter_context(closing(lock))
-                if self.store.revision_of(run.run_key) != run.revision:
-                    continue
-                has_cleaner = self.cleaner is not None
-                found[run.run_key] = jobs_of(self.store, run.run_key) if has_cleaner else None
+            taken = self._take(waiting, locks)
             if self.cleaner is not None:
-                self.cleaner.clean_together(one for one in found.values() if one is not None)
-            for run_key, jobs in found.items():
+                self.cleaner.clean_together(found for found in taken.values() if found is not None)
+            for run, found in taken.items():
                 try:
-                    emptied[run_key] = self._empty(RunHandle(run_key, self.settings), jobs)
+                    emptied[run] = self._empty(RunHandle(run.run_key, self.settings), found)
                 except (OrchesjobError, UnsafePlace) as error:
-                    kept[run_key] = str(error)
+                    kept[run.run_key] = str(error)
                 except OSError as error:
-                    kept[run_key] = f"{error.filename}: {error.strerror}"
-            removed = self._remove_records([run for run in runs if run.run_key in emptied])
+                    kept[run.run_key] = f"{error.filename}: {error.strerror}"
+            removed = self._remove_records(list(emptied))
             for run_key in removed:
                 remove_files(RunHandle(run_key, self.settings))
-        return {run_key: emptied[run_key] for run_key in removed}
+        return {run.run_key: freed for run, freed in emptied.items() if run.run_key in removed}
 
-    def _empty(self, handle: RunHandle, jobs: Found | None) -> Output:
+    def _take(self, waiting: deque[EndedRun], locks: ExitStack) -> dict[EndedRun, Found | None]:
+        """Take so many runs as go at once, with their jobs, and lock them; drop those that changed.
+
+        Of a run that keeps its output, or whose record cannot be read, no jobs are known.
+        """
+        taken: dict[EndedRun, Found | None] = {}
+        jobs = 0
+        while waiting and len(taken) < self.locks_at_once and jobs < self.jobs_at_once:
+            run = waiting.popleft()
+            lock = RunHandle(run.run_key, self.settings).lock()
+            if lock is None:
+                continue
+            locks.enter_context(closing(lock))
+            if self.store.revision_of(run.run_key) != run.revision:
+                continue
+            taken[run] = None if self.cleaner is None else jobs_of(self.store, run.run_key)
+            jobs += 0 if (found := taken[run]) is None else len(found[1])
+        return taken
+
+    def _empty(self, handle: RunHandle, found: Found | None) -> Output:
         """Remove the output and the directory of a run, and return what went of the output.
 
         That comes first: for a run that is not recorded any more, nobody could remove them later.
@@ -103,8 +115,8 @@ class Removal(NamedTuple):
             OrchesjobError, UnsafePlace, OSError: They could not be removed; so the run is left too.
         """
         output = Output()
-        if self.cleaner is not None and jobs is not None:
-            output = self.cleaner.clean(*jobs)
+        if self.cleaner is not None and found is not None:
+            output = self.cleaner.clean(*found)
         remove_run_directory(handle.directory)
         return output
 
