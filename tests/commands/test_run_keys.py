@@ -80,6 +80,20 @@ def test_named_in_short(two: Flow) -> None:
     assert two.ask("start", "a", "flow.json") == two.status("a")
 
 
+def test_nearest_keys(two: Flow) -> None:
+    """A key that does not exist is answered with those that begin like it, or look alike (6.12)."""
+    file = two.write({"id": "a", "command": ["true"]}, name="other.json", flow_id="g")
+    for key in ("nightly-2026-05-07", "nightly-2026-05-08"):
+        two.start(key, file)
+    for typed, meant in (
+        ("nightly", "'nightly-2026-05-08' or 'nightly-2026-05-07'"),
+        ("nigthly-2026-05-07", "'nightly-2026-05-07' or 'nightly-2026-05-08'"),
+    ):
+        assert two.refusal("status", typed)["help"] == f"did you mean {meant}?"
+    assert "help" not in two.refusal("logs", "x" * 255)
+    two.change("DELETE FROM runs WHERE flow_id = 'g'")
+
+
 def test_no_newest_run(flow: Flow) -> None:
     """A database without a run has no newest one, and says so, whether or not it is there."""
     flow.home.mkdir(mode=0o700)

@@ -10,6 +10,7 @@ CLIENT = "orchesjob-client/src/orchesjob_client"
 GATES = "packages/orchesjob-flow/tests/simulation/test_gates.py"
 FORKED = "packages/orchesjob-client/tests/test_forkserver.py"
 FORKED_FAULTS = "packages/orchesjob-client/tests/test_forkserver_faults.py"
+STRANGERS = "packages/flow-spec/tests/test_strangers.py"
 RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
 COPIES = "tests/flows/test_foreach.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
@@ -2440,5 +2441,33 @@ MUTATIONS = (
         "course.is_drawn and terminal.is_one_terminal()",
         "course.is_drawn",
         "tests/commands/test_forms.py -k elsewhere",
+    ),
+    Mutation(
+        "an unclosed quotation mark where YAML cannot go on",
+        f"{SPEC}/yaml_mistakes.py",
+        "        _closed_too_late(error, quoted, lines)\n        or ",
+        "        ",
+        tests=STRANGERS,
+    ),
+    Mutation(
+        "an unclosed bracket where YAML cannot go on",
+        f"{SPEC}/yaml_mistakes.py",
+        "    if not ends and at.line == begun.line:",
+        "    if not ends or at.line == begun.line:",
+        tests=STRANGERS,
+    ),
+    Mutation(
+        "a field of other systems without advice",
+        f"{SPEC}/messages.py",
+        "if alike is None and (advice := advice_on_field(name, others)):",
+        "if alike is None and (advice := advice_on_field(alike or '', others)):",
+        tests=STRANGERS,
+    ),
+    Mutation(
+        "a command of other tools without advice",
+        f"{SHELL}/cli/__init__.py",
+        "raise unknown_command(ctx, args, shown)",
+        "unknown_command(ctx, args, shown)",
+        tests="packages/orchesjob-flow/tests/cli/test_advice.py",
     ),
 )

@@ -51,7 +51,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
             f"{OPERAND}, got '='; there are no comparisons; write NAME.succeeded",
         ),
         ("-A", 0, 1, f"{OPERAND}, got '-'; {LETTERS}"),
-        ("$A", 0, 1, f"{OPERAND}, got '$'"),
+        ("$A", 0, 1, f"{OPERAND}, got '$'; names are written as they are, without '$' and braces"),
         ("'A'", 0, 1, f'{OPERAND}, got "\'"; names are written without quotes'),
         (".failed", 0, 1, f"{OPERAND}, got '.'; write NAME.succeeded, without a space"),
         # An operator is missing.
@@ -61,7 +61,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("(A B)", 3, 4, f"{INSIDE}, got 'B'"),
         ("(A) B", 4, 5, f"{OPERATOR}, got 'B'"),
         ("((A) B", 5, 6, f"{INSIDE}, got 'B'"),
-        ("A, B", 1, 2, f"{OPERATOR}, got ','"),
+        ("A, B", 1, 2, f"{OPERATOR}, got ','; for ',' write '&&'"),
         ("A -B", 2, 3, f"{OPERATOR}, got '-'; {LETTERS}"),
         ("größe", 2, 3, f"{OPERATOR}, got 'ö'; {LETTERS}"),
         ("A\x1b[31m", 1, 2, f"{OPERATOR}, got '\\x1b'"),
@@ -72,17 +72,17 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("(A", 0, 1, f"this '(' is never closed: {INSIDE}, got the end"),
         ("(A) && ((B) || C", 7, 8, f"this '(' is never closed: {INSIDE}, got the end"),
         # Predicates.
-        ("A.fail", 2, 6, f"unknown predicate 'fail': did you mean 'failed'? ({KNOWN})"),
-        ("A.Failed", 2, 8, f"unknown predicate 'Failed': did you mean 'failed'? ({KNOWN})"),
-        ("A.SKIPPED", 2, 9, f"unknown predicate 'SKIPPED': did you mean 'skipped'? ({KNOWN})"),
-        ("A.xyz", 2, 5, f"unknown predicate 'xyz': {KNOWN}"),
-        ("A.success", 2, 9, f"unknown predicate 'success': write 'succeeded'; {KNOWN}"),
-        ("!A.Errored", 3, 10, f"unknown predicate 'Errored': write 'failed'; {KNOWN}"),
+        ("A.fail", 2, 6, f"unknown predicate 'fail'; did you mean 'failed'? ({KNOWN})"),
+        ("A.Failed", 2, 8, f"unknown predicate 'Failed'; did you mean 'failed'? ({KNOWN})"),
+        ("A.SKIPPED", 2, 9, f"unknown predicate 'SKIPPED'; did you mean 'skipped'? ({KNOWN})"),
+        ("A.xyz", 2, 5, f"unknown predicate 'xyz'; {KNOWN}"),
+        ("A.success", 2, 9, f"unknown predicate 'success'; write 'succeeded'; {KNOWN}"),
+        ("!A.Errored", 3, 10, f"unknown predicate 'Errored'; write 'failed'; {KNOWN}"),
         (
             "B || A.always",
             7,
             13,
-            f"unknown predicate 'always': a step that always runs asks NAME.finished; {KNOWN}",
+            f"unknown predicate 'always'; a step that always runs asks NAME.finished; {KNOWN}",
         ),
         ("A.", 1, 2, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
         ("A .failed", 2, 3, f"{OPERATOR}, got '.'; write NAME.succeeded, without a space"),
@@ -132,7 +132,7 @@ def _error(text: str, vocabulary: Vocabulary) -> ConditionSyntaxError:
         ("success()", 0, 7, f"{OPERATOR}, got '('; for 'success' write NAME.succeeded"),
         ("failed(A)", 0, 6, f"{OPERATOR}, got '('; for 'failed' write NAME.failed"),
         ("A failed", 2, 8, f"{OPERATOR}, got 'failed'; for 'failed' write NAME.failed"),
-        ("not, A", 3, 4, f"{OPERATOR}, got ','"),
+        ("not, A", 3, 4, f"{OPERATOR}, got ','; for ',' write '&&'"),
     ],
 )
 def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: Vocabulary) -> None:
@@ -144,7 +144,7 @@ def test_syntax_errors(text: str, start: int, end: int, message: str, outcomes: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A.failed", "unknown predicate 'failed': names have no predicates here"),
+        ("A.failed", "unknown predicate 'failed'; names have no predicates here"),
         ("A.", f"{OPERATOR}, got '.'; names contain no '.'"),
         ("A == B", f"{OPERATOR}, got '=='; there are no comparisons"),
     ],

@@ -47,11 +47,17 @@ def test_a_flow_may_have_none() -> None:
 WRONG = [
     (
         text_of("{id: a, command: [x]}"),
-        "f:4:8: finally[0].id: duplicate id: steps[0] already has it",
+        (
+            'f:4:8: finally[0].id: duplicate id "a": steps[0] on line 2 already has it; '
+            "give one of the two steps another id"
+        ),
     ),
     (
         text_of("{id: c, command: [x]}", "{id: c, command: [x]}"),
-        "f:5:8: finally[1].id: duplicate id: finally[0] already has it",
+        (
+            'f:5:8: finally[1].id: duplicate id "c": finally[0] on line 4 already has it; '
+            "give one of the two steps another id"
+        ),
     ),
     (
         text_of("{id: c, command: [x]}", steps="{id: a, command: [x], depends_on: [c]}"),
@@ -69,7 +75,7 @@ WRONG = [
     ),
     (
         text_of("{id: cc, command: [x]}", steps="{id: a, command: [x], when: ccc}"),
-        'f:2:37: steps[0].when: unknown step "ccc"',
+        'f:2:37: steps[0].when: unknown step "ccc"; the steps are a',
     ),
     (
         text_of("{id: c, command: [x], when: aa}"),
@@ -85,7 +91,7 @@ WRONG = [
     (
         text_of(steps="{id: a, command: [x]}, {id: b, command: [x], when: a.cancelled}")[:-9],
         (
-            "f:2:60: steps[1].when: unknown predicate 'cancelled': only the steps of 'finally' can "
+            "f:2:60: steps[1].when: unknown predicate 'cancelled'; only the steps of 'finally' can "
             "ask that, since after a cancel no other step begins; the predicates are succeeded, "
             "failed, skipped, finished\n"
             "    a.cancelled\n"
@@ -95,7 +101,7 @@ WRONG = [
     (
         text_of("{id: c, command: [x], when: a.aborted}"),
         (
-            "f:4:31: finally[0].when: unknown predicate 'aborted': write 'cancelled'; the "
+            "f:4:31: finally[0].when: unknown predicate 'aborted'; write 'cancelled'; the "
             "predicates are succeeded, failed, skipped, finished, cancelled\n"
             "    a.aborted\n"
             "      ^^^^^^^"

@@ -66,7 +66,7 @@ DOCUMENTS = [
     ("directive number", f"%YAML {'9' * 5000}.1\n---\na", "yaml", "not valid YAML"),
     ("escape", 'a: "\\UFFFFFFFF"', "yaml", "not valid YAML"),
     ("unknown escape", 'a: "\\q"', "yaml", "found unknown escape character"),
-    ("unfinished text", "a: 'b", "yaml", "found unexpected end of stream"),
+    ("unfinished text", "a: 'b", "yaml", "this ' is never closed"),
     ("control character", "a: \x1b[2J", "yaml", "the character U+001B is not allowed in YAML"),
     ("surrogate", "a: \ud800", "yaml", "the character U+D800 is not allowed in YAML"),
     ("brackets", "[" * 100_000, "json", DEEP),
@@ -76,7 +76,7 @@ DOCUMENTS = [
     ("many pairs", "{" + '"a":0,' * 500_000 + '"a":0}', "json", MANY),
     ("unfinished text", '{"' + '\\"' * 1_000_000, "json", "not valid JSON: Unterminated string"),
     ("no document", "", "json", "not valid JSON: Expecting value"),
-    ("second document", "{} {}", "json", "not valid JSON: Extra data"),
+    ("second document", "{} {}", "json", "not valid JSON: something follows the flow"),
     ("NaN", '{"a": NaN}', "json", "not valid JSON: NaN is not a JSON number"),
     ("trailing comma", '{"a": 1,}', "json", "not valid JSON: "),
     ("YAML", FLOW, "json", "not valid JSON: Expecting value"),
@@ -168,7 +168,10 @@ def test_a_syntax_error_shows_its_place(
 def test_a_syntax_error_in_json_shows_its_place(complaints: Complaints) -> None:
     """The JSON reader knows where the syntax broke (rule 2.7)."""
     assert complaints('{"flow_id": "f",\n "steps": oops}', "json") == [
-        "f:2:11: not valid JSON: Expecting value",
+        (
+            "f:2:11: not valid JSON: Expecting value; "
+            "put text in double quotes, or name the file .yaml"
+        ),
         '     "steps": oops}',
         "              ^",
     ]

@@ -36,11 +36,17 @@ def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Com
     assert complaints(FULL_OF_MISTAKES) == [
         'f:2:1: stpes: unknown key; did you mean "steps"?',
         'f:5:3: steps[0].comand: unknown key; did you mean "command"?',
-        f'f:6:12: steps[0].command: {LIST}; got "echo hi"',
+        (
+            f'f:6:12: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: for '
+            "text that a shell runs"
+        ),
         'f:7:12: steps[0].retries: must be an integer >= 0, got "many"',
-        "f:8:7: steps[1].id: duplicate id: steps[0] already has it",
-        'f:10:9: steps[1].when: unknown step "B"',
-        'f:10:9: steps[1].when: unknown step "C"',
+        (
+            'f:8:7: steps[1].id: duplicate id "A": steps[0] on line 4 already has it; '
+            "give one of the two steps another id"
+        ),
+        'f:10:9: steps[1].when: unknown step "B"; the steps are A, load',
+        'f:10:9: steps[1].when: unknown step "C"; the steps are A, load',
         'f:11:16: steps[1].depends_on[0]: unknown step "laod"; did you mean "load"?',
         'f:11:25: steps[1].depends_on[2]: "A" is listed twice',
         "f:14:9: steps[2].when: expected a name, '!' or '(', got '&&'",
@@ -58,10 +64,16 @@ def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints)
     assert complaints(text, "json") == [
         'f: stpes: unknown key; did you mean "steps"?',
         'f: steps[0].comand: unknown key; did you mean "command"?',
-        f'f: steps[0].command: {LIST}; got "echo hi"',
+        (
+            f'f: steps[0].command: {LIST}; got "echo hi"; write [echo, hi], or script: for text '
+            "that a shell runs"
+        ),
         'f: steps[0].retries: must be an integer >= 0, got "many"; write it without quotes',
-        "f: steps[1].id: duplicate id: steps[0] already has it",
-        'f: steps[1].when: unknown step "B"',
+        (
+            'f: steps[1].id: duplicate id "A": steps[0] already has it; '
+            "give one of the two steps another id"
+        ),
+        'f: steps[1].when: unknown step "B"; the steps are A',
         "f: steps[1].retries: duplicate key",
     ]
 
@@ -73,13 +85,15 @@ def test_problems_are_data() -> None:
     assert caught.value.source == "x.yaml"
     (problem,) = caught.value.problems
     assert problem == Problem(
-        message="unknown predicate 'done': write 'finished'; "
+        message="unknown predicate 'done'; write 'finished'; "
         "the predicates are succeeded, failed, skipped, finished",
         path="steps[0].when",
         line=2,
         column=37,
         excerpt="A.done\n  ^^^^",
+        help="write 'finished'; the predicates are succeeded, failed, skipped, finished",
     )
+    assert problem.fact == "unknown predicate 'done'"
     assert isinstance(caught.value, FlowSpecError)
     assert isinstance(caught.value, ValueError)
 
@@ -118,11 +132,11 @@ def test_what_is_missing_is_named(complaints: Complaints, text: str, expected: l
 
 
 UNKNOWN = [
-    ("retry", 'did you mean "retries"?'),
+    ("retry", "write retries: 3, and retry_delay_sec: 60 for the time between them"),
     ("timeout-sec", 'did you mean "timeout_sec"?'),
     ("When", 'did you mean "when"?'),
     ("dependsOn", 'did you mean "depends_on"?'),
-    ("image", "a step has id, command, when, depends_on, only_if, retries, "),
+    ("colour", "a step has id, command, when, depends_on, only_if, retries, "),
     ('"with space"', "a step has id, "),
     ('"<<"', "a step has id, "),
 ]

@@ -88,6 +88,7 @@ DURATION = "or a duration such as 90s, 15m or 1h30m, got "
 DELAY = f"must be a number of seconds, 0 or more, {DURATION}"
 ABOVE = f"must be a number of seconds, more than 0, {DURATION}"
 TEN_YEARS = "must be at most 316,224,000 seconds, which are ten years, got "
+AS_LIST = "; write [echo, hi], or script: for text that a shell runs"
 TRUTH = "must be true or false, got "
 LIST = 'must be a list of words, such as ["echo", "hello"]; got '
 IDS = "must be a list of step ids, such as [download]; got "
@@ -123,11 +124,14 @@ REFUSED = [
     *(
         ("retry_delay_sec", spelling, f'{DELAY}"{spelling}"')
         for spelling in (
-            *("5 s", "5 min", "5min", "1.5h", "-1s", "+1s", "m", "s90", "1m1m", "30m1h", "1H"),
-            *("1w", "1h 30m", "PT1H", "90s,", "٣s", "1_0s", "500ms", "1h30", "1:30"),
+            *("1.5h", "-1s", "+1s", "m", "s90", "1m1m", "30m1h"),
+            *("1w", "1h 30m", "PT1H", "90s,", "٣s", "1_0s", "500ms", "1h30"),
         )
     ),
-    ("retry_delay_sec", '"5 min"', DELAY + '"5 min"'),
+    ("retry_delay_sec", '"5 min"', DELAY + '"5 min"; write 5m'),
+    ("retry_delay_sec", "1:30", DELAY + '"1:30"; write 1m30s'),
+    ("retry_delay_sec", "1H", DELAY + '"1H"; write 1h'),
+    ("retry_delay_sec", "0 s", DELAY + '"0 s"'),
     ("retry_delay_sec", '""', DELAY + '""'),
     ("retry_delay_sec", '"1.5"', DELAY + '"1.5"' + UNQUOTE),
     ("retry_delay_sec", "[1h]", DELAY + "a list"),
@@ -144,11 +148,11 @@ REFUSED = [
     ("timeout_sec", "'5'", ABOVE + '"5"' + UNQUOTE),
     ("start_timeout_sec", "-1", DELAY + '"-1"'),
     ("strict", "maybe", TRUTH + '"maybe"'),
-    ("strict", "yes", TRUTH + '"yes"'),
-    ("strict", "True", TRUTH + '"True"'),
-    ("strict", "1", TRUTH + '"1"'),
+    ("strict", "yes", TRUTH + '"yes"; write true'),
+    ("strict", "True", TRUTH + '"True"; write true'),
+    ("strict", "1", TRUTH + '"1"; write true'),
     ("strict", '"false"', TRUTH + '"false"' + UNQUOTE),
-    ("depends_on", "A", IDS + '"A"'),
+    ("depends_on", "A", IDS + '"A"; write [A]'),
     ("depends_on", "{A: 1}", IDS + "a mapping"),
     ("when", "{A: 1}", "must be text, got a mapping; put it in quotes"),
     ("description", "[a]", "must be text, got a list; put it in quotes"),
@@ -192,7 +196,7 @@ def test_a_field_refuses_any_other_spelling(
 
 
 COMMANDS = [
-    ("echo hi", LIST + '"echo hi"'),
+    ("echo hi", LIST + '"echo hi"' + AS_LIST),
     ("{a: b}", LIST + "a mapping"),
     ("[]", 'must not be empty: write a list such as ["echo", "hello"]'),
     ("['']", "names no program: its first word is empty"),
@@ -218,7 +222,7 @@ JSON_REFUSED = [
     ("command", ["sleep", 5], "command[1]: must be text, got 5; put it in quotes"),
     ("command", ["sleep", True], "command[1]: must be text, got true; put it in quotes"),
     ("command", ["sleep", None], "command[1]: must be text, got null" + REMOVE),
-    ("command", "echo hi", "command: " + LIST + '"echo hi"'),
+    ("command", "echo hi", "command: " + LIST + '"echo hi"' + AS_LIST),
     ("when", None, "when: must be text, got null" + REMOVE),
     ("description", 5, "description: must be text, got 5; put it in quotes"),
     ("retries", "3", "retries: " + INTEGER + '"3"' + UNQUOTE),
@@ -228,7 +232,7 @@ JSON_REFUSED = [
     ("retries", None, "retries: " + INTEGER + "null" + REMOVE),
     ("retry_delay_sec", False, "retry_delay_sec: " + DELAY + "false"),
     ("timeout_sec", 0, "timeout_sec: " + ABOVE + "0"),
-    ("strict", 1, "strict: " + TRUTH + "1"),
+    ("strict", 1, "strict: " + TRUTH + "1; write true"),
     ("strict", "true", "strict: " + TRUTH + '"true"' + UNQUOTE),
     ("depends_on", None, "depends_on: " + IDS + "null"),
 ]

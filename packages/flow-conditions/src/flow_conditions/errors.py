@@ -54,15 +54,25 @@ class ConditionSyntaxError(ConditionError, ValueError):
 
     `source` is the whole text, `start` and `end` the span of the mistake in it (offsets from 0, the
     end exclusive, equal where something is missing), `message` the sentence without the drawing.
+    That is `fact`, and where it can be told what to write instead, `help` after a semicolon.
     """
 
-    def __init__(self, source: str, start: int, end: int, message: str) -> None:
-        """Keep the text, the span and the sentence."""
-        super().__init__(source, start, end, message)
+    def __init__(
+        self,
+        source: str,
+        start: int,
+        end: int,
+        fact: str,
+        help: str | None = None,  # noqa: A002
+    ) -> None:
+        """Keep the text, the span and both parts of the sentence."""
+        super().__init__(source, start, end, fact, help)
         self.source = source
         self.start = start
         self.end = end
-        self.message = message
+        self.fact = fact
+        self.help = help
+        self.message = fact if help is None else f"{fact}; {help}"
 
     def __str__(self) -> str:
         """Return the message, the line it concerns, and carets under the span."""

@@ -15,12 +15,20 @@ _AN_OPERAND = f"a name, {NOT!r} or {OPEN!r}"
 
 # How other languages spell the operators. As a word each is also a fine name, so this is consulted
 # only where no name can stand.
-_FOREIGN = {"and": AND, "&": AND, "or": OR, "|": OR, "not": NOT, "~": NOT}
+_FOREIGN = {"and": AND, "&": AND, ",": AND, ";": AND, "or": OR, "|": OR, "not": NOT, "~": NOT}
 _FOREIGN_PREFIXES = frozenset("~")
 _COMPARISONS = frozenset("=<>")
 _QUOTES = frozenset("'\"`")
 
 _CALL = r"([A-Za-z_]\w*)\s*\(([^()]*)\)"  # compiled by the first mistake, not by every import
+
+
+# `a == failed`, `a.status != 'failed'`, `steps.a.outcome == "failure"`, `needs.a.result == success`
+_COMPARED = (
+    r"(?:(?:steps|needs|jobs|tasks)\.)?(?P<name>\w[\w-]*)"
+    r"(?:\.(?:status|outcome|result|conclusion|state|exit_?code))?"
+    r"\s*(?P<sign>[=!]==?|=|(?:is not|is|eq|ne)\b)\s*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)"
+)
 
 
 def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
@@ -29,12 +37,16 @@ def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntax
     if index == 0 and not token:
         return ConditionSyntaxError(text, 0, 0, f"the condition is empty: expected {_AN_OPERAND}")
     if token and token[0] in NAME_START:
+        if found := _comparison(text, start, vocabulary):
+            return found
         name, _, word = token.partition(DOT)
-        message = f"unknown predicate {quoted(word)}: {_known(word, vocabulary)}"
-        return ConditionSyntaxError(text, start + len(name) + len(DOT), end, message)
+        fact = f"unknown predicate {quoted(word)}"
+        advice = _known(word, vocabulary)
+        return ConditionSyntaxError(text, start + len(name) + len(DOT), end, fact, advice)
     remark = (_instead if token in _FOREIGN_PREFIXES else _remark)(token, vocabulary)
-    message = f"expected {_AN_OPERAND}, got {_shown(token)}{remark}"
-    return ConditionSyntaxError(text, start, end, message)
+    return ConditionSyntaxError(
+        text, start, end, f"expected {_AN_OPERAND}, got {_shown(token)}", remark
+    )
 
 
 def no_operator(
@@ -42,14 +54,20 @@ def no_operator(
 ) -> ConditionSyntaxError:
     """Describe a token that follows an operand and is neither an operator nor a closing."""
     token, start, end = _token(text, index)
+    if found := _comparison(text, _token(text, index - 1)[1], vocabulary):
+        return found
     call = _call(text, index, vocabulary)
     if call and _is_right(call, vocabulary):
         if token == OPEN:
-            return ConditionSyntaxError(text, *call.span(), _refusal(call[0], vocabulary, over))
+            return ConditionSyntaxError(text, *call.span(), *_refusal(call[0], vocabulary, over))
         token, end = call[0], call.end()
     elif call and (advice := _advice_on_call(call, vocabulary)):
-        message = f"there is no {quoted(call[0])}; {advice}"
-        return ConditionSyntaxError(text, *call.span(), message)
+        return ConditionSyntaxError(text, *call.span(), f"there is no {quoted(call[0])}", advice)
+    before = _token(text, index - 1)[0]
+    if token == OPEN and DOT in before:
+        return ConditionSyntaxError(
+            text, start, end, f"{quoted(before)} is asked without parentheses", f"write {before!r}"
+        )
     closing = repr(CLOSE) if _open_parentheses(text, index) else "the end"
     remark = _instead(token, vocabulary)
     if not remark and (token in (NOT, OPEN) or token[0] in NAME_START):
@@ -59,8 +77,8 @@ def no_operator(
         if remark:
             start, end = word_start, word_end
     remark = remark or _remark(token, vocabulary)
-    message = f"expected {AND!r}, {OR!r} or {closing}, got {_shown(token)}{remark}"
-    return ConditionSyntaxError(text, start, end, message)
+    fact = f"expected {AND!r}, {OR!r} or {closing}, got {_shown(token)}"
+    return ConditionSyntaxError(text, start, end, fact, remark)
 
 
 def nothing_to_close(text: str, index: int) -> ConditionSyntaxError:
@@ -104,11 +122,29 @@ def _is_right(call: "re.Match[str]", vocabulary: Vocabulary) -> bool:
     return bool(vocabulary.quantifier(call[1])) and call[2].strip() in vocabulary.predicates
 
 
-def _refusal(call: str, vocabulary: Vocabulary, over: Collection[str]) -> str:
-    """Say why a call that is right in itself cannot be written out."""
+def _refusal(call: str, vocabulary: Vocabulary, over: Collection[str]) -> tuple[str, str | None]:
+    """Say why a call that is right in itself cannot be written out, and what to do."""
     if over:
-        return f"more than {vocabulary.max_calls} calls in one condition; write each call once"
-    return f"{quoted(call)} asks about {vocabulary.domain}, and there are none"
+        return f"more than {vocabulary.max_calls} calls in one condition", "write each call once"
+    return f"{quoted(call)} asks about {vocabulary.domain}, and there are none", None
+
+
+def _comparison(text: str, start: int, vocabulary: Vocabulary) -> ConditionSyntaxError | None:
+    """Describe a comparison that begins here, if its other side names one of the predicates."""
+    found = re.compile(_COMPARED, re.ASCII | re.IGNORECASE).match(text, start)
+    if found is None:
+        return None
+    name, sign, word = found["name"], found["sign"].lower(), found["word"]
+    predicate = _predicate_meant(word, vocabulary)
+    if predicate is None:
+        return None
+    negated = NOT if sign.startswith(("!", "ne", "is not")) else ""
+    return ConditionSyntaxError(
+        text,
+        *found.span(),
+        "there are no comparisons",
+        f"write '{negated}{name}.{predicate}'",
+    )
 
 
 def _advice_on_call(call: "re.Match[str]", vocabulary: Vocabulary) -> str | None:
@@ -159,7 +195,7 @@ def _shown(token: str) -> str:
     return quoted(token) if token else "the end"
 
 
-def _instead(word: str, vocabulary: Vocabulary) -> str:
+def _instead(word: str, vocabulary: Vocabulary) -> str | None:
     """Return what to write for a word in an operator's place; the caller's own hint goes first.
 
     A hint of several words speaks for itself; a single one replaces the word, and a predicate does
@@ -169,25 +205,25 @@ def _instead(word: str, vocabulary: Vocabulary) -> str:
     if hint is None and word in vocabulary.predicates:
         hint = word
     if hint is None or " " in hint:
-        return f"; {hint}" if hint else ""
+        return hint
     replacement = f"NAME.{hint}" if hint in vocabulary.predicates else repr(hint)
-    return f"; for {quoted(word)} write {replacement}"
+    return f"for {quoted(word)} write {replacement}"
 
 
-def _remark(token: str, vocabulary: Vocabulary) -> str:
+def _remark(token: str, vocabulary: Vocabulary) -> str | None:
     """Return a remark on a character that belongs to no token."""
     example = next((f"NAME.{predicate}" for predicate in vocabulary.predicates), None)
     first = token[:1]
     if first in _QUOTES:
-        remark = "names are written without quotes"
-    elif first in _COMPARISONS or token.startswith("!="):
-        remark = (
+        return "names are written without quotes"
+    if first == "$":
+        return "names are written as they are, without '$' and braces"
+    if first in _COMPARISONS or token.startswith("!="):
+        return (
             f"there are no comparisons; write {example}" if example else "there are no comparisons"
         )
-    elif first == DOT:
-        remark = f"write {example}, without a space" if example else "names contain no '.'"
-    elif first not in NAME_START and (first.isalnum() or first == "-"):
-        remark = ALPHABETS["name"]
-    else:
-        return ""
-    return f"; {remark}"
+    if first == DOT:
+        return f"write {example}, without a space" if example else "names contain no '.'"
+    if first not in NAME_START and (first.isalnum() or first == "-"):
+        return ALPHABETS["name"]
+    return None

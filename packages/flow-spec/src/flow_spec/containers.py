@@ -3,7 +3,7 @@
 The kinds of single value are in `kinds`, the fields of a record in its class (see `declaration`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ from flow_spec import foreach_messages, messages
 from flow_spec.declaration import Declaration, attribute_of, declarations
 from flow_spec.document import Mapping, Node, Path, Scalar, Sequence
 from flow_spec.environment import SETTABLE, flaw_of_variable
+from flow_spec.errors import Message
 from flow_spec.kinds import FILE, Kind, Schema, Word
 from flow_spec.reading import Reading
 
@@ -37,7 +38,8 @@ class ListOf(Kind):
 
     def _read(self, node: Node, path: Path, reading: Reading) -> tuple[Any, ...] | None:
         if not isinstance(node, Sequence):
-            reading.add(messages.no_list(self.items, self.example, node), path, node)
+            field = str(path[-1]) if path else ""
+            reading.add(messages.no_list(self.items, self.example, node, field), path, node)
             return None
         if len(node.items) < self.min_items:
             reading.add(messages.empty_list(self.example), path, node)
@@ -173,7 +175,8 @@ class Record(Kind):
             if name in fields:
                 values[name] = fields[name].kind.read(value, (*path, name), reading)
             elif not name.startswith("x-") and name not in self.foreign:
-                reading.add(self._unknown(name, reading), (*path, name), key)
+                given = {name for name, _ in node.texts()}
+                reading.add(self._unknown(name, given, reading), (*path, name), key)
         return self._made(values, node, path, reading)
 
     def _needed(self) -> list[str]:
@@ -194,9 +197,9 @@ class Record(Kind):
         """Return name, key and value of each entry, in the order in which they are read."""
         return reading.keys_of(node, path)
 
-    def _unknown(self, name: str, reading: Reading) -> str:
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         """Say what is wrong with a key that is none of the fields."""
-        return messages.unknown_key(name, self.fields(), self.noun, reading.speller)
+        return messages.unknown_key(name, self.fields(), given, self.noun, reading.speller)
 
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
         """Return the record, after what can only be checked with all values."""

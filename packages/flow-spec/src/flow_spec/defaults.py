@@ -4,7 +4,7 @@ No flow has them: reading gives every step what it lacks (rule 10.4). The fields
 `step` and `flow`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from flow_spec import foreach_messages, messages
 from flow_spec.containers import Record
 from flow_spec.declaration import Declaration
 from flow_spec.document import Mapping, Node, Path
+from flow_spec.errors import Message
 from flow_spec.filling import OF_FLOW, OF_STEP, fields_to_fill
 from flow_spec.kinds import Schema
 from flow_spec.reading import Reading
@@ -92,11 +93,11 @@ class StepRecord(Record):
         elif "script" not in values and "shell" in values:
             reading.add(messages.shell_without_script(), (*path, "shell"), nodes["shell"])
 
-    def _unknown(self, name: str, reading: Reading) -> str:
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         return (
             foreach_messages.foreach_not_here()
             if name == "foreach"
-            else super()._unknown(name, reading)
+            else super()._unknown(name, given, reading)
         )
 
 
@@ -122,10 +123,10 @@ class Defaults(Record):
         """Return the fields of a step that can have a default."""
         return {name: field for name, field in STEP.fields().items() if name not in _OWN}
 
-    def _unknown(self, name: str, reading: Reading) -> str:
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name in _OWN:
             return messages.no_default(_OWN[name])
-        return super()._unknown(name, reading)
+        return super()._unknown(name, given, reading)
 
     def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> None:
         self._keep_apart(values, {}, node, path, reading)

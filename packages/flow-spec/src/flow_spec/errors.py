@@ -51,11 +51,32 @@ class Mark(NamedTuple):
 
 
 @attrs.frozen
+class Advised:
+    """A message in two parts: what is wrong, and how to mend it."""
+
+    fact: str
+    help: str
+
+    def __str__(self) -> str:
+        """Return both in one sentence."""
+        return f"{self.fact}; {self.help}"
+
+
+type Message = str | Advised
+
+
+def advised(fact: str, help: str | None) -> Message:  # noqa: A002 - the word of those who show it
+    """Return a message with its remedy, if there is one."""
+    return fact if help is None else Advised(fact, help)
+
+
+@attrs.frozen
 class Problem:
     """One thing that is wrong with a flow file.
 
     `path` is the field (`steps[2].retries`), `line` and `column` count from 1 and are known where
-    the file is YAML, and `excerpt` is one or more lines to show under the message. Rule 2.7.
+    the file is YAML, and `excerpt` is one or more lines to show under the message. Rule 2.7. Where
+    it can be told how to mend it, `message` ends with that, and `help` is that part (rule 6.12).
     """
 
     message: str
@@ -63,8 +84,14 @@ class Problem:
     line: int | None = None
     column: int | None = None
     excerpt: str | None = None
+    help: str | None = None
     span: Span | None = attrs.field(default=None, eq=False, repr=False)
     mark: Mark | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def fact(self) -> str:
+        """What is wrong, without how to mend it."""
+        return self.message if self.help is None else self.message.removesuffix(f"; {self.help}")
 
     def __str__(self) -> str:
         """Return `path: message`, and the excerpt indented under it."""
@@ -111,14 +138,15 @@ class DocumentError(FlowSpecError, ValueError):
 
     def __init__(
         self,
-        message: str,
+        message: Message,
         line: int | None = None,
         column: int | None = None,
         excerpt: str | None = None,
     ) -> None:
         """Keep the problem; `line` and `column` count from 1."""
-        super().__init__(message)
-        self.problem = Problem(message, line=line, column=column, excerpt=excerpt)
+        super().__init__(str(message))
+        remedy = message.help if isinstance(message, Advised) else None
+        self.problem = Problem(str(message), None, line, column, excerpt, remedy)
 
 
 class EnvFileError(FlowSpecError, ValueError):

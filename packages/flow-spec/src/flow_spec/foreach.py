@@ -4,6 +4,7 @@ Its steps are read once, without values: what is wrong with them is said once. T
 read before, in `foreach_lists`; what a block stands for is in `blocks`.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from flow_spec.declaration import Declaration
 from flow_spec.defaults import STEP, FlowRecord
 from flow_spec.document import Mapping, Node, Path
 from flow_spec.environment import SETTABLE
+from flow_spec.errors import Message
 from flow_spec.foreach_lists import FOREACH, ORIGINS, values_of
 from flow_spec.kinds import FILE, Integer, Kind, Schema, Word
 from flow_spec.lists import GLOB, LINES
@@ -59,10 +61,10 @@ class BlockRecord(Record):
         """Return what the mapping may have."""
         return _FIELDS
 
-    def _unknown(self, name: str, reading: Reading) -> str:
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name in STEP.fields():
             return foreach_messages.field_beside_foreach(name)
-        return super()._unknown(name, reading)
+        return super()._unknown(name, given, reading)
 
     def _made(self, values: dict[str, Any], _node: Mapping, _path: Path, reading: Reading) -> Any:
         if reading.problems:

@@ -20,7 +20,7 @@ from flow_spec.document import (
     too_deep,
     too_many,
 )
-from flow_spec.errors import DocumentError
+from flow_spec.errors import DocumentError, advised
 
 
 def read_json(text: str) -> Node:
@@ -39,13 +39,64 @@ def read_json(text: str) -> Node:
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
-        raise DocumentError(
-            f"not valid JSON: {error.msg}",
-            error.lineno,
-            error.colno,
-            pointed(text.split("\n")[error.lineno - 1], error.colno),
-        ) from None
+        raise _syntax_error(text, error) from None
     return _node(value)
+
+
+def _syntax_error(text: str, error: json.JSONDecodeError) -> DocumentError:
+    """Say what is not JSON, where it begins, and how it is written."""
+    place = error.pos
+    rest = text[place:].lstrip()
+    fact, fix = (
+        f"not valid JSON: {error.msg}",
+        next((fix for beginning, fix in _ADVICE if re.match(beginning, rest)), None),
+    )
+    opened = _still_open(text) if not rest else None
+    if error.msg.startswith("Extra data"):
+        fact, fix = "not valid JSON: something follows the flow", "a file contains one flow"
+    elif error.msg.startswith(("Invalid control character", "Unterminated string")):
+        place = text.rfind('"', 0, place) if text[place : place + 1] != '"' else place
+        fact = 'not valid JSON: Unterminated string, this " is not closed on its line'
+        fix = 'write " where the text ends, and \\n for a line break'
+    elif place == 0 and re.match(r"---|[A-Za-z_#-]", rest):
+        fix = "this looks like YAML; name the file .yaml"
+    elif opened is not None:
+        place = opened
+        fact = f"not valid JSON: this {text[place]} is never closed"
+        fix = f"write {_CLOSING[text[place]]} where it ends"
+    elif "trailing comma" in error.msg or re.match(r",\s*[\]}]", text[place:]):
+        fact, fix = "not valid JSON: a comma before a closing bracket", "remove the comma"
+    elif rest[:1] in ("]", "}") and text[:place].rstrip().endswith(","):
+        place = text[:place].rstrip().rfind(",")
+        fact, fix = "not valid JSON: a comma before a closing bracket", "remove the comma"
+    line = text.count("\n", 0, place) + 1
+    column = place - text.rfind("\n", 0, place)
+    excerpt = pointed(text.split("\n")[line - 1], column)
+    return DocumentError(advised(fact, fix), line, column, excerpt)
+
+
+_CLOSING = {"[": "]", "{": "}"}
+_ADVICE = (
+    (r"//|/\*|#", "JSON has no comments; remove it, or name the file .yaml, which has # for them"),
+    (r"'", "JSON has double quotes only"),
+    (r"True|False|None", "JSON has true, false and null, in small letters"),
+    (r"[A-Za-z_][\w-]*\s*:", "put the key in double quotes, or name the file .yaml"),
+    (r"[A-Za-z_!]", "put text in double quotes, or name the file .yaml"),
+    (r'"', "write a comma before it"),
+    (r"[\[{]", "write a comma before it"),
+)
+
+
+def _still_open(text: str) -> int | None:
+    """Return where the innermost bracket stands that is open at the end; None if there is none."""
+    opened: list[int] = []
+    for token in _STRUCTURE.finditer(text):
+        char = text[token.start()]
+        if char in "[{":
+            opened.append(token.start())
+        elif char in "]}" and opened:
+            opened.pop()
+    return opened[-1] if opened else None
 
 
 # A string (whose end may be missing: the parser will say so), or what opens, closes or separates.

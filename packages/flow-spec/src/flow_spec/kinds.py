@@ -17,6 +17,7 @@ import attrs
 from flow_spec import messages
 from flow_spec.document import Form, Node, Path, Scalar
 from flow_spec.durations import SPELLED, seconds_of
+from flow_spec.errors import Message
 from flow_spec.held_names import Word as HeldWord
 from flow_spec.placeholders import holds_name
 from flow_spec.reading import Reading
@@ -79,7 +80,7 @@ class Text(Kind):
         if flaw is not None:
             reading.add(flaw, path, node)
 
-    def _flaw(self, text: str) -> str | None:
+    def _flaw(self, text: str) -> Message | None:
         """Return what is wrong with a text on its own, or None."""
 
 
@@ -103,7 +104,7 @@ class Line(Text):
         bounds = {"minLength": 1, "maxLength": self.max_length}
         return super().schema() | bounds | {"pattern": PRINTABLE_LINE}
 
-    def _flaw(self, text: str) -> str | None:
+    def _flaw(self, text: str) -> Message | None:
         return flaw_of_line(text, self.max_length)
 
 
@@ -122,7 +123,7 @@ class Prose(Text):
         """Bound the length, and give the pattern of what is printable."""
         return super().schema() | {"maxLength": self.max_length, "pattern": PRINTABLE_LINES}
 
-    def _flaw(self, text: str) -> str | None:
+    def _flaw(self, text: str) -> Message | None:
         return flaw_of_prose(text, self.max_length)
 
 
@@ -136,7 +137,7 @@ class Word(FilledText):
         """Allow any scalar that a process can be passed: even `null` is a word."""
         return {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\x00]*$"}
 
-    def _flaw(self, text: str) -> str | None:
+    def _flaw(self, text: str) -> Message | None:
         return self.flaw(text)
 
     def flaw(self, text: str) -> str | None:

@@ -5,14 +5,18 @@ text, and the bounds of a number, are worded in `texts` and `kinds`.
 """
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
+from flow_spec import rewritten
 from flow_spec.document import MAX_VALUES, Form, Node, Path, Scalar, written
 from flow_spec.document import Sequence as SequenceNode
-from flow_spec.errors import printable, quoted
+from flow_spec.errors import Advised, Message, advised, printable, quoted
+from flow_spec.foreign_fields import advice_on_field, folded
 from flow_spec.predicates import advice_on_name
 from flow_spec.spelling import Speller
+from flow_spec.texts import NAME
 
-_FILL_OR_REMOVE = "; give it a value, or remove the key if it is optional"
+_FILL_OR_REMOVE = "give it a value, or remove the key if it is optional"
 
 
 def got(node: Node) -> str:
@@ -28,21 +32,37 @@ def got(node: Node) -> str:
             return "a mapping"
 
 
-def wrong_type(expected: str, node: Node) -> str:
+def _text_of(node: Node) -> str | None:
+    """Return the text of a node that is text, or may be; None if it is none."""
+    is_text = isinstance(node, Scalar) and node.form in {Form.BARE, Form.TEXT}
+    return node.text if is_text and isinstance(node, Scalar) else None
+
+
+def wrong_type(expected: str, node: Node) -> Message:
     """Say that a value is not what its field expects, and how to spell it if that is the flaw."""
-    fix = ""
+    fix = None
     if isinstance(node, Scalar):
         if node.form is Form.TEXT:
-            fix = "; write it without quotes"
+            fix = "write it without quotes"
         elif node.text in {"null", "~"}:
             fix = _FILL_OR_REMOVE
-    return f"{expected}, got {got(node)}{fix}"
+        elif "true or false" in expected and node.text.lower() in _TRUTH:
+            fix = f"write {_TRUTH[node.text.lower()]}"
+    return advised(f"{expected}, got {got(node)}", fix)
 
 
-def no_seconds(node: Node, *, zero: bool) -> str:
+_TRUTH = {
+    **dict.fromkeys(("yes", "y", "on", "1", "true", "always"), "true"),
+    **dict.fromkeys(("no", "n", "off", "0", "false", "never"), "false"),
+}
+
+
+def no_seconds(node: Node, *, zero: bool) -> Message:
     """Say that a value is no span of time that its field takes."""
     least = "0 or more" if zero else "more than 0"
     expected = f"must be a number of seconds, {least}, or a duration such as 90s, 15m or 1h30m"
+    if likely := rewritten.as_duration(_text_of(node) or ""):
+        return Advised(f"{expected}, got {got(node)}", likely)
     if (
         isinstance(node, Scalar)
         and node.form is Form.TEXT
@@ -57,18 +77,23 @@ def too_many_seconds(most: float, node: Node) -> str:
     return f"must be at most {most:,.0f} seconds, which are ten years, got {got(node)}"
 
 
-def no_text(node: Node) -> str:
+def no_text(node: Node) -> Message:
     """Say that a value is not text, and what would make it text."""
     null = isinstance(node, Scalar) and node.form is Form.NULL
-    return f"must be text, got {got(node)}{_FILL_OR_REMOVE if null else '; put it in quotes'}"
+    return Advised(
+        f"must be text, got {got(node)}", _FILL_OR_REMOVE if null else "put it in quotes"
+    )
 
 
-def no_list(items: str, example: str, node: Node) -> str:
-    """Say that a value is not a list of these items."""
-    return f"must be a list of {items}, such as {example}; got {got(node)}"
+def no_list(items: str, example: str, node: Node, field: str) -> Message:
+    """Say that the value of a field is not a list, and how what stands there would be one."""
+    return advised(
+        f"must be a list of {items}, such as {example}; got {got(node)}",
+        rewritten.as_list(items, field, _text_of(node)),
+    )
 
 
-def empty_list(example: str) -> str:
+def empty_list(example: str) -> Message:
     """Say that a list has too few items."""
     return f"must not be empty: write a list such as {example}"
 
@@ -78,15 +103,28 @@ def listed_twice(value: object) -> str:
     return f"{quoted(str(value))} is listed twice"
 
 
-def no_mapping(keys: Sequence[str], node: Node) -> str:
-    """Say that a value is not a mapping with these keys."""
+def no_mapping(keys: Sequence[str], node: Node) -> Message:
+    """Say that a value is not a mapping with these keys, and how it would be one."""
     expected = f" with {' and '.join(keys)}" if keys else ""
-    return f"must be a mapping{expected}, got {got(node)}"
+    fix = None
+    if "id" in keys and isinstance(node, Scalar):
+        script = rewritten.as_yaml(node.text.strip()[: rewritten.LONGEST])
+        fix = f"write {{id: NAME, script: {script}}}"
+    elif "flow_id" in keys and isinstance(node, SequenceNode):
+        fix = "write flow_id: NAME and steps: before it, and indent the list below steps:"
+    return advised(f"must be a mapping{expected}, got {got(node)}", fix)
 
 
-def no_variables(node: Node) -> str:
-    """Say that a value is not a mapping of variables."""
-    return f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}"
+def no_variables(node: Node) -> Message:
+    """Say that a value is not a mapping of variables, and how it would be one."""
+    fact = f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}"
+    first = node.items[0] if isinstance(node, SequenceNode) and node.items else node
+    if not isinstance(first, Scalar):
+        return advised(fact, "write {NAME: VALUE}" if first is not node else None)
+    name, equals, value = first.text.partition("=")
+    if not equals or not NAME.fullmatch(name) or len(value) > rewritten.LONGEST:
+        return fact
+    return Advised(fact, f"write {name}: {rewritten.as_yaml(value)}")
 
 
 def no_params(node: Node) -> str:
@@ -115,24 +153,25 @@ def no_program() -> str:
     return "names no program: its first word is empty"
 
 
-def tag(node: Node) -> str:
+def tag(node: Node) -> Message:
     """Say that a value has a tag, which only `when` may seem to have (rule 2.4)."""
     tag = str(node.tag).replace("tag:yaml.org,2002:", "!!")
-    return (
-        f"YAML tags such as {printable(tag)} are not supported; "
-        "put text that begins with ! in quotes"
+    return Advised(
+        f"YAML tags such as {printable(tag)} are not supported",
+        "put text that begins with ! in quotes",
     )
 
 
-def empty(node: Node, path: Path) -> str:
+def empty(node: Node, path: Path) -> Message:
     """Say that a key or an item of YAML has no value."""
     if node.anchor is not None:
-        return (
-            f"is empty: &{node.anchor} begins a YAML anchor; put text that begins with & in quotes"
+        return Advised(
+            f"is empty: &{node.anchor} begins a YAML anchor",
+            "put text that begins with & in quotes",
         )
     if path and isinstance(path[-1], int):
-        return 'is empty; write "" for empty text, or remove the item'
-    return f"is empty{_FILL_OR_REMOVE}"
+        return Advised("is empty", 'write "" for empty text, or remove the item')
+    return Advised("is empty", _FILL_OR_REMOVE)
 
 
 def missing_key(noun: str, *names: str) -> str:
@@ -140,23 +179,32 @@ def missing_key(noun: str, *names: str) -> str:
     return f"{noun} needs the key {' or '.join(map(quoted, names))}"
 
 
-def unknown_key(name: str, known: Collection[str], noun: str, speller: Speller) -> str:
-    """Say that a key is none of the known ones, and what was probably meant (rule 2.6)."""
-    if meant := speller.closest(name, known):
-        fix = f"did you mean {quoted(meant)}?"
-    else:
-        fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
-    return f"unknown key; {fix}"
+def unknown_key(
+    name: str, known: Collection[str], given: Collection[str], noun: str, speller: Speller
+) -> Message:
+    """Say that a key is none of the known ones, and what was probably meant (rules 2.6, 6.12).
+
+    Those that are `given` as well are not what it means.
+    """
+    alike = next((key for key in known if folded(key) == folded(name)), None)
+    others = [key for key in known if key not in given]
+    if alike is None and (advice := advice_on_field(name, others)):
+        return Advised("unknown key", advice)
+    if meant := alike or speller.closest(name, known):
+        return Advised("unknown key", f"did you mean {quoted(meant)}?")
+    return Advised("unknown key", f"{noun} has {', '.join(known)}; keys of your own begin with x-")
 
 
-def unknown_word(word: str, known: Sequence[str], speller: Speller) -> str:
+def unknown_word(word: str, known: Sequence[str], speller: Speller) -> Message:
     """Say that a text is none of the words that a field knows, and what was probably meant."""
     meant = speller.closest(word, known)
-    fix = f"; did you mean {quoted(meant)}?" if meant else f", got {quoted(word)}"
-    return f"must be {', '.join(known[:-1])} or {known[-1]}{fix}"
+    expected = f"must be {', '.join(known[:-1])} or {known[-1]}"
+    if meant:
+        return Advised(expected, f"did you mean {quoted(meant)}?")
+    return f"{expected}, got {quoted(word)}"
 
 
-def wrong_merge(value: Node) -> str:
+def wrong_merge(value: Node) -> Message:
     """Say that a merge key has a value of which nothing can be merged."""
     if value.tag is not None:
         return tag(value)
@@ -165,9 +213,9 @@ def wrong_merge(value: Node) -> str:
     )
 
 
-def second_merge_key() -> str:
+def second_merge_key() -> Message:
     """Say that a mapping has two merge keys."""
-    return 'duplicate key; merge several mappings by one list: "<<: [*first, *second]"'
+    return Advised("duplicate key", 'merge several mappings by one list: "<<: [*first, *second]"')
 
 
 def no_script(node: Node) -> str:
@@ -175,9 +223,9 @@ def no_script(node: Node) -> str:
     return f'must be one text, such as the lines after "script: |", got {got(node)}'
 
 
-def folded_script() -> str:
+def folded_script() -> Message:
     """Say that YAML would make one line of a script."""
-    return 'YAML would join these lines to one; begin the text with |, as in "script: |"'
+    return Advised("YAML would join these lines to one", 'begin the text with |, as in "script: |"')
 
 
 def blank_script() -> str:
@@ -185,11 +233,11 @@ def blank_script() -> str:
     return "must not be blank"
 
 
-def script_names_interpreter(line: str) -> str:
+def script_names_interpreter(line: str) -> Message:
     """Say how a script says which program runs it."""
-    return (
-        f"begins with {quoted(line)}, which only files can; name the program in the key "
-        '"shell", such as shell: [python3, -c]'
+    return Advised(
+        f"begins with {quoted(line)}, which only files can",
+        'name the program in the key "shell", such as shell: [python3, -c]',
     )
 
 
@@ -198,9 +246,11 @@ def script_and_command() -> str:
     return 'a step has "command" or "script", not both'
 
 
-def shell_without_script() -> str:
+def shell_without_script() -> Message:
     """Say that a step names a shell for nothing."""
-    return 'only a "script" has a shell; a "command" runs without one'
+    return Advised(
+        'only a "script" has a shell', 'a "command" runs without one; for a shell write "script"'
+    )
 
 
 def no_default(reason: str) -> str:
@@ -219,33 +269,47 @@ def duplicate_key(first: Node) -> str:
     return f"duplicate key{place}"
 
 
-def duplicate_id(first: Path) -> str:
-    """Say that an id is that of an earlier step."""
-    return f"duplicate id: {written(first)} already has it"
-
-
-def waits_for_finally(name: str) -> str:
-    """Say that a step waits for one that begins after it (rule 10.1)."""
-    return (
-        f"{quoted(name)} is a step of finally, which begins only when every step of steps has "
-        "ended; move one of the two into the other list"
+def duplicate_id(name: str, first: Path, line: int | None) -> Message:
+    """Say that an id is that of an earlier step, and where that is."""
+    place = "" if line is None else f" on line {line}"
+    return Advised(
+        f"duplicate id {quoted(name)}: {written(first)}{place} already has it",
+        "give one of the two steps another id",
     )
 
 
-def unknown_step(name: str, steps: Collection[str], speller: Speller, *, in_finally: bool) -> str:
+def waits_for_finally(name: str) -> Message:
+    """Say that a step waits for one that begins after it (rule 10.1)."""
+    return Advised(
+        f"{quoted(name)} is a step of finally, which begins only when every step of steps has "
+        "ended",
+        "move one of the two into the other list",
+    )
+
+
+def unknown_step(
+    name: str, steps: Collection[str], speller: Speller, *, in_finally: bool
+) -> Message:
     """Say that a name in `when` or `depends_on` is no step of the flow (rule 2.6)."""
     sentence = f"unknown step {quoted(name)}"
+    if advice := advice_on_name(name, in_finally=in_finally):
+        return Advised(sentence, advice)
     if meant := speller.closest(name, steps):
-        return f"{sentence}; did you mean {quoted(meant)}?"
-    advice = advice_on_name(name, in_finally=in_finally)
-    return f"{sentence}; {advice}" if advice else sentence
+        return Advised(sentence, f"did you mean {quoted(meant)}?")
+    known = list(islice(steps, _MOST_NAMED + 1))
+    if not known or len(known) > _MOST_NAMED:
+        return sentence
+    return Advised(sentence, f"the steps are {', '.join(map(printable, known))}")
 
 
-def asks_too_often() -> str:
+_MOST_NAMED = 6
+
+
+def asks_too_often() -> Message:
     """Say that the conditions of `finally` stand for more than a file may hold (rule 2.8)."""
-    return (
-        f"the conditions of finally ask about all steps more than {MAX_VALUES:,} times in all; "
-        "list in depends_on the steps that this one is about"
+    return Advised(
+        f"the conditions of finally ask about all steps more than {MAX_VALUES:,} times in all",
+        "list in depends_on the steps that this one is about",
     )
 
 

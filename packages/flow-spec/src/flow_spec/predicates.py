@@ -27,6 +27,19 @@ _MEANT = {
 
 # Functions of other systems (GitHub Actions, Azure Pipelines), with or without parentheses.
 _FUNCTIONS = {
+    "true": "leave 'when' out: a step without it runs at once, or after its 'depends_on'",
+    "yes": "leave 'when' out: a step without it runs at once, or after its 'depends_on'",
+    "false": "a step that is not to run is a comment, or is left out",
+    "no": "a step that is not to run is a comment, or is left out",
+    "all_success": "write 'all(succeeded)', which asks about the steps in 'depends_on'",
+    "all_failed": "write 'all(failed)', which asks about the steps in 'depends_on'",
+    "all_done": "write 'all(finished)', which asks about the steps in 'depends_on'",
+    "one_failed": "write 'any(failed)', which asks about the steps in 'depends_on'",
+    "one_success": "write 'any(succeeded)', which asks about the steps in 'depends_on'",
+    "none_failed": "write 'none(failed)', which asks about the steps in 'depends_on'",
+    "on_failure": "write 'A.failed' for the step A whose failure is meant",
+    "on_success": "write 'A' for the step A that must have succeeded",
+    "manual": "a step that a person starts is a flow of its own",
     "always": "write 'A.finished', which is true whatever the outcome of A",
     "success": "write 'A' or 'A.succeeded' for the step A that must have succeeded",
     "succeeded": "write 'A' or 'A.succeeded' for the step A that must have succeeded",
@@ -44,7 +57,9 @@ _OVER_ALL = {
 }
 
 _CANCELLED = ("cancelled", "canceled", "cancel", "aborted")
+_ATTRIBUTES = ("status", "outcome", "result", "conclusion", "state", "exit_code", "exitcode")
 _HINTS = {word: meant for meant, words in _MEANT.items() for word in (meant, *words)}
+_HINTS |= dict.fromkeys(_ATTRIBUTES, "ask for an outcome, such as 'A', 'A.failed' or 'A.skipped'")
 _ONLY_IN_FINALLY = (
     "only the steps of 'finally' can ask that, since after a cancel no other step begins"
 )

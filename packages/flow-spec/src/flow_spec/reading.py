@@ -11,7 +11,7 @@ import attrs
 
 from flow_spec import messages
 from flow_spec.document import Mapping, Node, Path, Scalar, written
-from flow_spec.errors import Problem, Span
+from flow_spec.errors import Advised, Message, Problem, Span
 from flow_spec.held_names import HeldNames
 from flow_spec.lists import ListReader, PathParams, ValueList, not_read
 from flow_spec.merge_keys import flaw_of_merged, is_merge_key
@@ -94,7 +94,7 @@ class Reading:
 
     def add(
         self,
-        message: str,
+        message: Message,
         path: Path,
         node: Node,
         *,
@@ -102,8 +102,10 @@ class Reading:
         span: Span | None = None,
     ) -> None:
         """Add a problem at `path`, positioned where `node` begins; it may be about a part of it."""
+        remedy = message.help if isinstance(message, Advised) else None
+        place = written(path) or None
         self.problems.append(
-            Problem(message, written(path) or None, node.line, node.column, excerpt, span)
+            Problem(str(message), place, node.line, node.column, excerpt, remedy, span)
         )
 
     def report_names(self) -> None:

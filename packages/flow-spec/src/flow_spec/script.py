@@ -12,6 +12,7 @@ from flow_spec import messages
 from flow_spec.containers import CommandWords
 from flow_spec.declaration import Declaration
 from flow_spec.document import Node, Path, Scalar
+from flow_spec.errors import Message
 from flow_spec.kinds import Schema, Text, Word
 from flow_spec.reading import Reading
 from flow_spec.texts import LONGEST_WORD, flaw_of_word
@@ -39,7 +40,7 @@ class Script(Text):
             reading.add(messages.folded_script(), path, node)
         return super()._read(node, path, reading)
 
-    def _flaw(self, text: str) -> str | None:
+    def _flaw(self, text: str) -> Message | None:
         if not text.strip(_BLANK):
             return messages.blank_script()
         if text.lstrip(_BLANK).startswith("#!"):

@@ -11,7 +11,7 @@ import attrs
 from flow_conditions import ConditionSyntaxError
 from flow_spec import foreach_messages, messages
 from flow_spec.document import Node, Path
-from flow_spec.errors import Span
+from flow_spec.errors import Message, Span, advised
 from flow_spec.kinds import Schema, Text
 from flow_spec.predicates import parse_when
 from flow_spec.reading import FINALLY, Reading, StepPlace, step_path
@@ -29,14 +29,15 @@ class StepId(Text):
         pattern = {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
         return {"type": ["string", "integer", "boolean"], "minimum": 0, **pattern}
 
-    def _flaw(self, text: str) -> str | None:
+    def _flaw(self, text: str) -> Message | None:
         return flaw_of_name(text, self.max_length)
 
     def _check(self, text: str, node: Node, path: Path, reading: Reading) -> None:
         super()._check(text, node, path, reading)
         first = reading.steps[text].path
         if first != step_path(path):
-            reading.add(messages.duplicate_id(first), path, node)
+            line = reading.steps[text].node.line
+            reading.add(messages.duplicate_id(text, first, line), path, node)
 
 
 @attrs.frozen(eq=False)
@@ -62,7 +63,8 @@ class Expression(Text):
         try:
             condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
         except ConditionSyntaxError as error:
-            message, _, drawing = str(error).partition("\n")
+            head, _, drawing = str(error).partition("\n")
+            message = advised(error.fact + head.removeprefix(error.message), error.help)
             span = Span(error.source, error.start, error.end)
             reading.add(message, path, node, excerpt=dedent(drawing), span=span)
             return
@@ -78,7 +80,7 @@ def span_of_name(name: str, condition: str) -> Span | None:
     return None if found is None else Span(condition, *found.span())
 
 
-def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> str | None:
+def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> Message | None:
     """Return why the step at `path` cannot wait for a step of this name (2.6, 10.1, 10.3)."""
     step_id, _, label = name.partition("@")
     found, in_finally = reading.steps.get(step_id), path[0] == FINALLY
@@ -92,7 +94,7 @@ def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> str | None:
     return flaw_of_label(step_id, label, found, reading) if label else None
 
 
-def flaw_of_label(step_id: str, label: str, found: StepPlace, reading: Reading) -> str | None:
+def flaw_of_label(step_id: str, label: str, found: StepPlace, reading: Reading) -> Message | None:
     """Return why a step has no copy with this label, or None (rule 10.3)."""
     if found.block is None:
         return foreach_messages.has_no_copies(step_id)

@@ -6,7 +6,7 @@ Only characters and lengths are checked here. What a text means is up to its fie
 import re
 import unicodedata
 
-from flow_spec.errors import quoted
+from flow_spec.errors import QUOTED_LENGTH, Message, advised, quoted
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """The id of a step, as it is written."""
@@ -30,10 +30,12 @@ _UNPRINTABLE = {
 }
 
 
-def flaw_of_name(text: str, max_length: int) -> str | None:
+def flaw_of_name(text: str, max_length: int) -> Message | None:
     """Check the id of a step."""
     if not NAME.fullmatch(text):
-        return f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
+        fact = f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
+        likely = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+        return advised(fact, f"write {likely}" if likely and len(text) <= QUOTED_LENGTH else None)
     return _too_long(text, max_length)
 
 

@@ -34,12 +34,12 @@ from flow_spec.document import (
     Node,
     Scalar,
     Sequence,
-    pointed,
     too_deep,
     too_many,
 )
 from flow_spec.errors import DocumentError
 from flow_spec.merge_keys import follow_merge_key
+from flow_spec.yaml_mistakes import syntax_error
 
 
 def read_yaml(text: str) -> Node:
@@ -57,7 +57,7 @@ def read_yaml(text: str) -> Node:
     except DocumentError:
         raise
     except MarkedYAMLError as error:
-        raise _syntax_error(text, error) from None
+        raise syntax_error(text, error, parser.quoted) from None
     except (YAMLError, ValueError, OverflowError) as error:
         # A few escapes and directives ("\\UFFFFFFFF") get past PyYAML's own checks.
         raise DocumentError(
@@ -77,10 +77,19 @@ class _FlowParser(Reader, Scanner, Parser):
         Scanner.__init__(self)
         Parser.__init__(self)
         self._taken: deque[Token] = deque(maxlen=3)
+        self.quoted: list[tuple[Any, Any]] = []
+        """The marks of the texts in quotes that go over several lines, for what may follow."""
 
     def get_token(self) -> Token:
         token: Token = super().get_token()  # type: ignore[no-untyped-call]
         self._taken.append(token)
+        return token
+
+    def scan_flow_scalar(self, style: str) -> Any:
+        """Note where a text in quotes begins that goes over several lines."""
+        token = super().scan_flow_scalar(style)
+        if token.end_mark.line > token.start_mark.line:
+            self.quoted.append((token.start_mark, token.end_mark))
         return token
 
     def fetch_tag(self) -> None:
@@ -219,27 +228,3 @@ def _unprintable(text: str, error: ReaderError) -> DocumentError:
         line,
         column,
     )
-
-
-def _syntax_error(text: str, error: MarkedYAMLError) -> DocumentError:
-    mark: Any = error.problem_mark  # never None: the scanner and the parser always set it
-    problem = f"{error.problem}"
-    context = f"{error.context}, " if error.context else ""
-    advice = next((f"; {then}" for words, then in _ADVICE if words in context + problem), "")
-    message = f"not valid YAML: {context}{problem}{advice}".replace(
-        r"'\x00'", "the end of the file"
-    )
-    # The end of the file may lie one line behind its last.
-    line = [*text.splitlines(), ""][mark.line]
-    return DocumentError(message, mark.line + 1, mark.column + 1, pointed(line, mark.column + 1))
-
-
-_ADVICE = (
-    (r"'\t' that cannot start", "use spaces instead of tabs"),
-    ("that cannot start any token", "put text that begins with this character in quotes"),
-    ("scanning an anchor", "put text that begins with & in quotes"),
-    ("scanning an alias", "put text that begins with * in quotes"),
-    ("scanning a block scalar", "put text that begins with | or > in quotes"),
-    ("mapping values are not allowed", 'put text that contains ": " in quotes'),
-    ("tag", "put text that begins with ! in quotes"),
-)

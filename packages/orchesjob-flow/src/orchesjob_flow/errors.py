@@ -32,11 +32,18 @@ class BadRunKey(FlowError, ValueError):
 class RunNotFound(FlowError, LookupError):
     """No run with this key is recorded."""
 
-    def __init__(self, run_key: str, database: Path) -> None:
-        """Keep the key and the database that was searched."""
-        super().__init__(run_key, database)
+    def __init__(self, run_key: str, database: Path, nearest: Sequence[str] = ()) -> None:
+        """Keep the key, the database that was searched, and the keys that are most like it."""
+        super().__init__(run_key, database, tuple(nearest))
         self.run_key = run_key
         self.database = database
+        self.nearest = tuple(nearest)
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Say which run was probably meant (rule 6.12)."""
+        named = " or ".join(map(repr, self.nearest))
+        return {"help": f"did you mean {named}?"} if named else {}
 
     def __str__(self) -> str:
         """Say where the run is not, and what may be the reason."""

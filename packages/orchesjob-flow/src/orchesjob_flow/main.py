@@ -168,7 +168,9 @@ def describe_usage(error: Exception) -> dict[str, Any] | None:
     described = {"error": error.format_message()}
     if isinstance(error, click.UsageError):
         command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
-        described["help"] = f"{command} --help"
+        from orchesjob_flow.cli.advice import advice_on
+
+        described["help"] = advice_on(error) or f"{command} --help"
     return described
 
 

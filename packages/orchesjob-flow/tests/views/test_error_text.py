@@ -86,6 +86,13 @@ def test_colours() -> None:
     assert coloured == flow_file_text(error, Style(80))
 
 
+def test_help_below_the_line() -> None:
+    """How to mend it stands below the line, not in the sentence (rule 6.12)."""
+    text = flow_file_text(step("    needs: b"), Style(80))
+    assert text.startswith("error: steps[0].needs: unknown key\n")
+    assert text.splitlines()[-1].startswith("  = help: write depends_on: [ID]")
+
+
 def test_other_errors() -> None:
     """The sentence comes first, then each further key that says something, on a line of its own."""
     described = {

@@ -34,6 +34,18 @@ HIDDEN = (run.tick, run.drive)
 class Sections(click.Group):
     """A group of commands whose help shows them in sections, each in the order of `SECTIONS`."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant (rule 6.12)."""
+        is_option = args[0].startswith("-")
+        if not ctx.resilient_parsing and not is_option and args[0] not in self.commands:
+            from orchesjob_flow.cli.advice import unknown_command
+
+            shown = [name for name, command in self.commands.items() if not command.hidden]
+            raise unknown_command(ctx, args, shown)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section with its commands, all in the same columns."""
         longest = max(len(name) for name in self.commands)

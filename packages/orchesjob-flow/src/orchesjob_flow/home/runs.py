@@ -4,7 +4,7 @@ What is here reads records and takes locks; what becomes of a run is decided els
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, h
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.settings import Settings
 
+NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
+"""How many runs are looked at for one that was meant, and how many are named."""
 UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
 
 
@@ -78,7 +80,7 @@ class RunHandle(NamedTuple):
         """
         run = store.load(self.run_key)
         if run is None:
-            raise self.not_found()
+            raise self.not_found(nearest_keys(store, self.run_key))
         return run
 
     def is_recorded(self) -> bool:
@@ -104,9 +106,9 @@ class RunHandle(NamedTuple):
         environ = environ_of(run, self.settings.environ, self.settings.home)
         return self._replace(settings=self.settings._replace(environ=environ))
 
-    def not_found(self) -> RunNotFound:
-        """Make the error that says that the database has no such run."""
-        return RunNotFound(self.run_key, self.settings.home.database)
+    def not_found(self, nearest: Sequence[str] = ()) -> RunNotFound:
+        """Make the error that says that the database has no such run, but these perhaps."""
+        return RunNotFound(self.run_key, self.settings.home.database, nearest)
 
     @property
     def lock_path(self) -> Path:
@@ -188,6 +190,21 @@ def find_runs(
         Listed(run, None if run.status.is_terminal else RunHandle(run.run_key, settings).holder())
         for run in runs
     ]
+
+
+def nearest_keys(store: FlowStore, run_key: str) -> list[str]:
+    """Return the keys that somebody may have meant: those that begin like this, or look alike.
+
+    They are looked for among the newest runs, and among those that come next in the order of their
+    keys: however many there are, that is quick.
+    """
+    from difflib import get_close_matches
+
+    newest = store.run_keys(limit=NEWEST_LOOKED_AT)
+    known = dict.fromkeys((*newest, *store.run_keys_around(run_key, NEXT_LOOKED_AT)))
+    begun = [key for key in known if key.startswith(run_key)]
+    alike = get_close_matches(run_key, known, n=MOST_NAMED)
+    return [*dict.fromkeys((*begun, *alike))][:MOST_NAMED]
 
 
 def newest_run(settings: Settings) -> RunHandle:

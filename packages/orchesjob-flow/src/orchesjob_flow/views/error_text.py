@@ -65,7 +65,7 @@ def flow_file_text(error: "FlowFileError", style: Style) -> str:
 def problem_lines(source: str, problem: "Problem", style: Style) -> Iterator[str]:
     """Yield the lines of one problem."""
     where = "" if problem.path is None else f"{problem.path}: "
-    yield f"{style.led(RED, 'error')}: {visible(f'{where}{problem.message}')}"
+    yield f"{style.led(RED, 'error')}: {visible(f'{where}{problem.fact}')}"
     mark = problem.mark
     indent = " " * (1 if mark is None else len(str(mark.line)))
     place = [source] if mark is None else [source, str(mark.line)]
@@ -76,6 +76,8 @@ def problem_lines(source: str, problem: "Problem", style: Style) -> Iterator[str
         yield from (f"    {visible(line)}" for line in (problem.excerpt or "").splitlines())
     else:
         yield from marked_line(mark, style)
+    if problem.help is not None:
+        yield f"{indent}{note('help', problem.help, style)[1:]}"
 
 
 def marked_line(mark: "Mark", style: Style) -> Iterator[str]:

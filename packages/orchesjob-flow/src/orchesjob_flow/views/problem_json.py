@@ -12,4 +12,5 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "path": problem.path,
         "line": problem.line,
         "column": problem.column,
+        "help": problem.help,
     }
