@@ -1015,8 +1015,8 @@ MUTATIONS = (
     Mutation(
         "`prune` rests for less than who has waited for long",
         f"{SHELL}/commands/rests.py",
-        "max(_SHORTEST_SEC, held_sec / 2)",
-        "_SHORTEST_SEC",
+        "in _RESTS_SEC if held_sec < limit_sec)",
+        "in _RESTS_SEC)",
         "packages/orchesjob-flow/tests/commands/test_rests.py",
     ),
     Mutation(

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-TURN_SEC = 0.05
+TURN_SEC = 0.08
 """For how long the lock is taken again at once before there is a rest."""
 
-_SHORTEST_SEC = 0.03
+_RESTS_SEC = ((0.128, 0.03), (0.228, 0.055))
 _LONGEST_SEC = 0.11
+"""Who has waited for less than so long asks again within 25 ms, within 50 ms, within 100 ms."""
 
 
 class Rests:
@@ -47,9 +48,6 @@ class Rests:
 
 
 def rest_after(held_sec: float) -> float:
-    """Return for how long to rest when the lock was held for so long.
-
-    Whoever has waited for so long asks again within 25 ms, later than 128 ms within 50, and later
-    than 228 ms within 100 ms.
-    """
-    return min(_LONGEST_SEC, max(_SHORTEST_SEC, held_sec / 2))
+    """Return for how long to rest when the lock was held for so long."""
+    enough = (rest_sec for limit_sec, rest_sec in _RESTS_SEC if held_sec < limit_sec)
+    return next(enough, _LONGEST_SEC)
