@@ -31,6 +31,7 @@ import yaml
 from flow_spec import parse_flow
 from flow_spec.defaults import STEP
 from flow_spec.flow import FLOW
+from flow_spec.foreign_fields import advice_on_field
 from orchesjob_flow.cli import SECTIONS, cli
 from orchesjob_flow.cli.run_key import OPTION as RUN_KEY_OPTION
 from orchesjob_flow.cli.run_key import KeyArgument
@@ -216,6 +217,45 @@ def test_data_blocks_parse(document: Path) -> None:
             yaml.safe_load(block.text)
         else:
             json.loads(block.text)
+
+
+PROGRAMS = {"make", "ifeq", "ps", "kill", "actionlint"}
+"""What docs/coming-from.md names of other systems that is no field of theirs."""
+
+
+def fields_shown(document: Path) -> Iterator[tuple[str, str]]:
+    """Yield the fields that the last column of a table gives a value, as they are written."""
+    for row in re.findall(r"^\| .* \|$", document.read_text(encoding="utf-8"), re.MULTILINE):
+        cell = re.split(r"(?<!\\)\|", row)[-2].replace("\\|", "|")
+        for code in re.findall(r"`([a-z_]+: [^`]+)`", cell):
+            yield code.partition(":")[0], code
+
+
+def test_what_is_called_otherwise_here() -> None:
+    """docs/coming-from.md shows fields as a flow may have them, and what else is called so there.
+
+    Every word of other systems in it that is a key is answered with ours (rule 6.12).
+    """
+    document = ROOT / "docs" / "coming-from.md"
+    first = "flow_id: f\nsteps:\n  - {id: build, command: [make]}\n"
+    shown = list(fields_shown(document))
+    assert len(shown) > 20
+    for field, code in shown:
+        if field == "flow_id":
+            text = first.replace("flow_id: f", code)
+        elif field in FLOW.fields() and field not in STEP.fields():
+            text = f"{first}{code}\n"
+        else:
+            command = "" if field in {"command", "script"} else "    command: [x]\n"
+            depends = "    depends_on: [build]\n" if "any(" in code else ""
+            text = f"{first}  - id: x\n{command}{depends}    {code}\n"
+        parse_flow(text, source=code)
+    known = {*FLOW.fields(), *STEP.fields()}
+    for row in re.findall(r"^\| `.* \|$", document.read_text(encoding="utf-8"), re.MULTILINE):
+        theirs = re.split(r"(?<!\\)\|", row)[1:-2]
+        for word in re.findall(r"`([A-Za-z-]+)`", " ".join(theirs)):
+            if word not in known and word not in PROGRAMS and not word.startswith("-"):
+                assert advice_on_field(word, known), word
 
 
 @pytest.mark.parametrize("document", GUIDES, ids=name)
