@@ -29,6 +29,7 @@ ANSWER: Mapping[str, Any] = {
     "exit_code": None,
     "stdout_file": "/h/logs/91f4.stdout",
     "stderr_file": "/h/logs/91f4.stderr",
+    "started_at": 1795602108,
     "finished_at": None,
     "abort_reason": None,
     "strict": False,

@@ -15,7 +15,7 @@ type Answer = Callable[..., dict[str, Any]]
 ACTIVE = {"STARTING", "RUNNING", "PAUSED"}
 ANSWER_KEYS = (
     *("job_id", "run_key", "status", "command", "exit_code", "worker_pid", "target_pid"),
-    *("existing", "stdout_file", "stderr_file", "finished_at", "abort_reason"),
+    *("existing", "stdout_file", "stderr_file", "started_at", "finished_at", "abort_reason"),
 )
 
 
@@ -92,7 +92,7 @@ def test_not_spawned(answer: Answer, changes: dict[str, Any], not_spawned: bool)
     "name",
     [
         *("command", "worker_pid", "target_pid", "exit_code", "stdout_file", "existing"),
-        *("finished_at", "abort_reason"),
+        *("started_at", "finished_at", "abort_reason"),
     ],
 )
 def test_optional_keys(answer: Answer, name: str) -> None:
@@ -112,7 +112,7 @@ def test_required_keys(answer: Answer, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "finished_at"),
+    ("found", "read"),
     [
         (1795602108, 1795602108.0),
         (0.5, 0.5),
@@ -122,9 +122,10 @@ def test_required_keys(answer: Answer, name: str) -> None:
         (10**400, None),
     ],
 )
-def test_finished_at(answer: Answer, found: object, finished_at: float | None) -> None:
-    """The time of the end is a number of seconds, or is unknown: orchesjob may have lost it."""
-    assert JobReport.from_payload(answer(finished_at=found)).finished_at == finished_at
+def test_times(answer: Answer, found: object, read: float | None) -> None:
+    """A time is a number of seconds, or is unknown: orchesjob may have lost that of the end."""
+    report = JobReport.from_payload(answer(started_at=found, finished_at=found))
+    assert (report.started_at, report.finished_at) == (read, read)
 
 
 @pytest.mark.parametrize(
