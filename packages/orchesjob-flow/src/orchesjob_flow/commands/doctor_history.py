@@ -62,14 +62,16 @@ def _measure_once(client: OrchesjobClient, clock: Callable[[], float]) -> Answer
 
 def check_history(answered: Answered) -> Check:
     """Tell what a call costs, and what helps where old jobs make it slow."""
-    costs = f"a call takes {answered.call_sec * 1e3:.0f} ms, the home's jobs "
+    costs = (
+        f"a call takes {answered.call_sec * 1e3:.0f} ms, "
+        f"{answered.history_sec * 1e3:.0f} of them for the jobs of the home"
+    )
     if answered.history_sec < MUCH_SEC:
-        return Check("history", Grade.OK, f"{costs}{answered.history_sec * 1e3:.0f} of them")
+        return Check("history", Grade.OK, costs)
     return Check(
         "history",
         Grade.NOTE,
-        f"{costs}{answered.history_sec * 1e3:.0f} of them, and each step pays that two or three "
-        "times, as orchesjob rewrites the rows of all its jobs in each call; `prune` removes those "
-        "of old runs, `orchesjob clean` others, and `start --jobs own` gives a run a home of its "
-        "own",
+        f"{costs}, and each step pays that two or three times, as orchesjob rewrites the rows of "
+        "all its jobs in each call; `prune` removes those of old runs, `orchesjob clean` others, "
+        "and `start --jobs own` gives a run a home of its own",
     )
