@@ -6,12 +6,14 @@ ENGINE = "orchesjob-flow/src/orchesjob_flow/engine"
 SHELL = "orchesjob-flow/src/orchesjob_flow"
 STORE = "flow-store/src/flow_store"
 SPEC = "flow-spec/src/flow_spec"
+CONDITIONS = "flow-conditions/src/flow_conditions"
 CLIENT = "orchesjob-client/src/orchesjob_client"
 GATES = "packages/orchesjob-flow/tests/simulation/test_gates.py"
 FORKED = "packages/orchesjob-client/tests/test_forkserver.py"
 FORKED_FAULTS = "packages/orchesjob-client/tests/test_forkserver_faults.py"
 STRANGERS = "packages/flow-spec/tests/test_strangers.py"
 RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
+ALGEBRA = "packages/flow-conditions/tests/test_algebra.py"
 COPIES = "tests/flows/test_foreach.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
@@ -2469,5 +2471,40 @@ MUTATIONS = (
         "raise unknown_command(ctx, args, shown)",
         "unknown_command(ctx, args, shown)",
         tests="packages/orchesjob-flow/tests/cli/test_advice.py",
+    ),
+    Mutation(
+        "the functions of two conditions without what their operands exclude",
+        f"{CONDITIONS}/algebra.py",
+        "        space.within(space.function(",
+        "        (space.function(",
+        tests=ALGEBRA,
+    ),
+    Mutation(
+        "two parts are left out, each because of the other",
+        f"{CONDITIONS}/simplification.py",
+        "            if open_still == matters:\n",
+        "            if open_still == matters and (behind := both(behind, edge)) >= 0:\n",
+        tests=ALGEBRA,
+    ),
+    Mutation(
+        "a set to blame that is not the smallest",
+        f"{CONDITIONS}/blame.py",
+        "                low = price[diagrams.lows[node] ^ sign] + if_false\n",
+        "                low = price[diagrams.lows[node] ^ sign]\n",
+        tests=ALGEBRA,
+    ),
+    Mutation(
+        "work on a condition that nothing bounds",
+        f"{CONDITIONS}/budget.py",
+        "        self._left -= steps\n",
+        "",
+        tests="packages/flow-conditions/tests/test_budget.py -k soon_spent",
+    ),
+    Mutation(
+        "a fact is known outside the row in which it holds",
+        f"{CONDITIONS}/facts.py",
+        "                learnt += learn(fact)\n",
+        "                learn(fact)\n",
+        tests=ALGEBRA,
     ),
 )

@@ -1,13 +1,86 @@
 """Generated conditions, and the plainest independent reading of a tree, for all tests."""
 
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import pytest
 from hypothesis import strategies as st
 
-from flow_conditions import And, Name, Not, Tree, Vocabulary
+from flow_conditions import And, Condition, Name, Not, Tree, Vocabulary, parse
 
 type Value = bool | None
+type Values = Mapping[Name, bool]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A random condition with its truth table: what the algebra says must be what this shows.
+
+    Attributes:
+        seed: What repeats it.
+        condition: Up to nine operands over up to six names.
+        other: Another one over the same names.
+        exclusions: Groups of names of which one at most is true; often there are none.
+        rows: All values of the names that the exclusions allow.
+        known: Some values of one row, None for the others, as a lookup would have them.
+    """
+
+    seed: int
+    condition: Condition
+    other: Condition
+    exclusions: Sequence[Sequence[str]]
+    rows: Sequence[Values]
+    known: Mapping[Name, Value]
+
+    def table(self, condition: Condition | bool) -> list[Value]:
+        """Return the value of a condition in every row."""
+        if isinstance(condition, bool):
+            return [condition] * len(self.rows)
+        return [condition.evaluate(row.__getitem__) for row in self.rows]
+
+    def outcomes(self, known: Mapping[Name, Value]) -> set[Value]:
+        """Return the values that the condition has in the rows that fit what is known."""
+        fitting = (
+            row
+            for row in self.rows
+            if all(value is None or row[name] == value for name, value in known.items())
+        )
+        return {self.condition.evaluate(row.__getitem__) for row in fitting}
+
+
+def _random_text(dice: random.Random, names: Sequence[str], operands: int) -> str:
+    negation = "!" if dice.random() < 0.25 else ""
+    if operands == 1:
+        return negation + dice.choice(names)
+    left = dice.randint(1, operands - 1)
+    sides = (_random_text(dice, names, count) for count in (left, operands - left))
+    return f"{negation}({dice.choice((' && ', ' || ')).join(sides)})"
+
+
+def _case(seed: int) -> Case:
+    dice = random.Random(seed)  # noqa: S311
+    names = "abcdef"[: dice.randint(1, 6)]
+    condition, other = (
+        parse(_random_text(dice, names, dice.randint(1, 9))) for _ in ("one", "other")
+    )
+    groups = dice.choice((0, 0, 1, 2))
+    exclusions = [dice.sample(names, min(len(names), dice.randint(1, 3))) for _ in range(groups)]
+    rows = [
+        dict(zip(map(Name, names), values, strict=True))
+        for values in product((False, True), repeat=len(names))
+        if all(sum(values[names.index(name)] for name in group) < 2 for group in exclusions)
+    ]
+    row = dice.choice(rows)
+    known = {name: row[name] if dice.random() < 0.7 else None for name in condition.operands}
+    return Case(seed, condition, other, exclusions, rows, known)
+
+
+@pytest.fixture(scope="session")
+def cases() -> Callable[[Iterable[int]], Iterator[Case]]:
+    """Make the cases of some seeds."""
+    return lambda seeds: map(_case, seeds)
 
 
 @pytest.fixture(scope="session")

@@ -26,13 +26,15 @@ def test_the_package_imports_little() -> None:
 
 
 def test_who_looks_at_no_condition_imports_nothing_to_look_at_it_with() -> None:
-    """Parsing, evaluating and spelling load neither trees nor explanations."""
+    """Parsing, evaluating and spelling load neither trees nor explanations, nor the algebra."""
     loaded = _loaded_by(
         "from flow_conditions import parse; "
         "condition = parse('A && !B'); condition.evaluate(lambda _: None); str(condition)"
     )
     assert "flow_conditions.jumps" in loaded
     modules = {f"flow_conditions.{name}" for name in ("tree", "explanation", "quantifier")}
+    modules |= {f"flow_conditions.{name}" for name in ("algebra", "diagrams", "simplification")}
+    modules |= {f"flow_conditions.{name}" for name in ("blame", "postfix", "rows", "space")}
     assert not modules & set(loaded)
 
 
@@ -42,6 +44,10 @@ def test_who_looks_at_no_condition_imports_nothing_to_look_at_it_with() -> None:
         ("flow_conditions.And", "tree"),
         ("flow_conditions.Explanation", "explanation"),
         ("flow_conditions.Quantifier", "quantifier"),
+        ("flow_conditions.equivalent", "algebra"),
+        ("flow_conditions.implies", "algebra"),
+        ("flow_conditions.parse('A').is_never()", "diagrams"),
+        ("flow_conditions.parse('A').simplify()", "simplification"),
         ("flow_conditions.parse('A').tree", "tree"),
         ("flow_conditions.parse('A').explain(lambda _: None)", "explanation"),
     ],

@@ -8,8 +8,11 @@ from importlib import import_module
 
 from flow_conditions.condition import Condition, all_of
 from flow_conditions.errors import (
+    BudgetExceeded,
+    ConditionDataError,
     ConditionError,
     ConditionSyntaxError,
+    ExclusionError,
     InvalidNameError,
     NoNamesError,
 )
@@ -19,9 +22,12 @@ from flow_conditions.vocabulary import Vocabulary
 
 __all__ = [
     "And",
+    "BudgetExceeded",
     "Condition",
+    "ConditionDataError",
     "ConditionError",
     "ConditionSyntaxError",
+    "ExclusionError",
     "Explanation",
     "InvalidNameError",
     "Name",
@@ -32,11 +38,14 @@ __all__ = [
     "Tree",
     "Vocabulary",
     "all_of",
+    "equivalent",
+    "implies",
     "parse",
 ]
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
+    from flow_conditions.algebra import equivalent, implies
     from flow_conditions.explanation import Explanation
     from flow_conditions.quantifier import Quantifier
     from flow_conditions.tree import And, Not, Or, Tree
@@ -48,6 +57,8 @@ else:
         "Or": "tree",
         "Quantifier": "quantifier",
         "Tree": "tree",
+        "equivalent": "algebra",
+        "implies": "algebra",
     }
 
     def __getattr__(name: str) -> object:

@@ -1,7 +1,8 @@
 """`Condition`, the value that everything else in this package makes, reads or shows.
 
-Text is read by the parser; truth tables, jumps, spelling, trees and explanations have modules of
-their own. The last two are imported when they are first asked for, which most programs never do.
+Text is read by the parser; truth tables, jumps, spelling, trees, explanations and the algebra have
+modules of their own. The last three are imported when they are first asked for, which most programs
+never do.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flow_conditions.errors import InvalidNameError, NoNamesError
-from flow_conditions.grammar import AND, DOT, NAME, OPERATORS
+from flow_conditions.grammar import AND, DOT, NAME, NOT, OPERATORS, OR
 from flow_conditions.infix import infix
 from flow_conditions.jumps import Step, decide, jump_program
 from flow_conditions.kleene import Value, values
@@ -17,10 +18,13 @@ from flow_conditions.name import Name
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
+    from flow_conditions.exclusions import Exclusions, Known
     from flow_conditions.explanation import Explanation
     from flow_conditions.tree import Tree
 
 type Lookup = Callable[[Name], Value]
+
+BUDGET = 150_000  # steps of the algebra: some tenths of a second
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +95,140 @@ class Condition:
 
         return explain(self.program, dict(self._spelled_operands), self._answers(lookup))
 
+    def decided(
+        self, lookup: Lookup, *, exclusions: "Exclusions" = (), budget: int = BUDGET
+    ) -> Value:
+        """Return the value if it is the same whatever the unknown operands are worth, else None.
+
+        `evaluate` looks at one operand at a time and leaves `A || !A` unknown; this does not.
+
+        Raises:
+            TypeError: the lookup returned something other than True, False or None.
+            ExclusionError: two operands are true that exclude each other.
+            BudgetExceeded: it takes more than `budget` steps to tell.
+        """
+        from flow_conditions.algebra import decided
+
+        return decided(self.program, self._answers(lookup), exclusions, budget)
+
+    def blame(
+        self, lookup: Lookup, *, exclusions: "Exclusions" = (), budget: int = BUDGET
+    ) -> tuple[Name, ...] | None:
+        """Return a smallest set of operands whose values alone decide, or None while nothing does.
+
+        They come in order of appearance. It is empty if the condition has one value only.
+
+        Raises:
+            TypeError: the lookup returned something other than True, False or None.
+            ExclusionError: two operands are true that exclude each other.
+            BudgetExceeded: it takes more than `budget` steps to find the smallest.
+        """
+        from flow_conditions.blame import blame
+
+        blamed = blame(self.program, self._answers(lookup), exclusions, budget)
+        return None if blamed is None else tuple(Name(*each.split(DOT)) for each in blamed)
+
+    def restrict(self, known: "Known", *, exclusions: "Exclusions" = ()) -> "Condition | bool":
+        """Return what is left when some operands are known: a condition without them, or its value.
+
+        `known` may speak of other operands, and say None for what is not known.
+
+        Raises:
+            TypeError: a value is not True, False or None.
+            ExclusionError: two operands are true that exclude each other.
+        """
+        from flow_conditions.algebra import restrict
+
+        return _condition(restrict(self.program, known, exclusions))
+
+    def model(
+        self,
+        given: "Known | None" = None,
+        *,
+        exclusions: "Exclusions" = (),
+        budget: int = BUDGET,
+    ) -> dict[Name, bool] | None:
+        """Return values of all operands that make it true and fit what is given, or None.
+
+        Raises:
+            TypeError: a given value is not True, False or None.
+            BudgetExceeded: it takes more than `budget` steps to tell.
+        """
+        from flow_conditions.algebra import model
+
+        values = model(self.program, given or {}, exclusions, budget)
+        if values is None:
+            return None
+        return {
+            operand: values.get(spelling, False) for spelling, operand in self._spelled_operands
+        }
+
+    def is_never(self, *, exclusions: "Exclusions" = (), budget: int = BUDGET) -> bool:
+        """Tell whether it is false whatever its operands are worth.
+
+        Raises:
+            BudgetExceeded: it takes more than `budget` steps to tell.
+        """
+        from flow_conditions.algebra import never
+
+        return never(self.program, exclusions, budget)
+
+    def is_always(self, *, exclusions: "Exclusions" = (), budget: int = BUDGET) -> bool:
+        """Tell whether it is true whatever its operands are worth.
+
+        Raises:
+            BudgetExceeded: it takes more than `budget` steps to tell.
+        """
+        from flow_conditions.algebra import always
+
+        return always(self.program, exclusions, budget)
+
+    def simplify(
+        self, *, exclusions: "Exclusions" = (), budget: int = BUDGET
+    ) -> "Condition | bool":
+        """Return an equivalent condition that is shorter, itself if none is found, or its value.
+
+        The text is never longer and never has more operands. With `exclusions` it is equivalent
+        where these hold.
+
+        Raises:
+            BudgetExceeded: it takes more than `budget` steps.
+        """
+        from flow_conditions.simplification import simplify
+
+        return _condition(simplify(self.program, exclusions, budget))
+
+    def to_json(self) -> list[str]:
+        """Return it as data for JSON: a list of operands and operators, which follow theirs."""
+        return list(self.program)
+
+    @classmethod
+    def from_json(cls, data: object) -> "Condition":
+        """Return the condition that `to_json` made this of.
+
+        Raises:
+            ConditionDataError: it is nothing that `to_json` makes.
+        """
+        from flow_conditions.postfix import checked
+
+        return cls(checked(data))
+
+    def __and__(self, other: object) -> "Condition":
+        """Return the condition that both hold."""
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return Condition((*self.program, *other.program, AND))
+
+    def __or__(self, other: object) -> "Condition":
+        """Return the condition that one of them holds."""
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return Condition((*self.program, *other.program, OR))
+
+    def __invert__(self) -> "Condition":
+        """Return the condition that this one does not hold."""
+        return Condition((*self.program, NOT))
+
     def _answers(self, lookup: Lookup) -> dict[str, Value]:
         """Ask for each operand once."""
         answers: dict[str, Value] = {}
@@ -114,6 +252,11 @@ class Condition:
     def __reduce__(self) -> tuple[type["Condition"], tuple[tuple[str, ...]]]:
         """Pickle and copy the program without what was worked out from it."""
         return type(self), (self.program,)
+
+
+def _condition(result: tuple[str, ...] | bool) -> Condition | bool:
+    """Return the condition of a program, or the value that is left of one."""
+    return result if isinstance(result, bool) else Condition(result)
 
 
 def all_of(names: Iterable[str]) -> Condition:

@@ -92,6 +92,58 @@ class ConditionSyntaxError(ConditionError, ValueError):
         )
 
 
+class BudgetExceeded(ConditionError):
+    """A question about a condition that takes more work than the caller allowed.
+
+    `budget` is the number of steps that were allowed.
+    """
+
+    def __init__(self, budget: int) -> None:
+        """Keep the number."""
+        super().__init__(budget)
+        self.budget = budget
+
+    def __str__(self) -> str:
+        """Say what was not found out, and what can be done."""
+        return (
+            f"undecided after {self.budget:,} steps: allow more of them (budget=...), "
+            "or ask about a part of the condition"
+        )
+
+
+class ExclusionError(ConditionError, ValueError):
+    """Two operands that are true although the caller says that they exclude each other."""
+
+    def __init__(self, first: str, second: str) -> None:
+        """Keep the two operands as they are spelt."""
+        super().__init__(first, second)
+        self.first = first
+        self.second = second
+
+    def __str__(self) -> str:
+        """Name both."""
+        first, second = quoted(self.first), quoted(self.second)
+        return f"{first} and {second} exclude each other, yet both are true"
+
+
+class ConditionDataError(ConditionError, ValueError):
+    """Data that `Condition.from_json` does not take for a condition.
+
+    `position` is the place in the list, None where the whole is meant.
+    """
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        """Keep the sentence and the place."""
+        super().__init__(message, position)
+        self.message = message
+        self.position = position
+
+    def __str__(self) -> str:
+        """Say where, and what is wrong."""
+        place = "" if self.position is None else f" at position {self.position}"
+        return f"not a condition{place}: {self.message}"
+
+
 def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
     """Cut a line to what surrounds its span, with dots where something was left out."""
     left = max(0, min(start - _WINDOW // 2, len(line) - _WINDOW))

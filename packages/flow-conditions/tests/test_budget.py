@@ -1,0 +1,165 @@
+"""Rule 11.1: a question is answered or refused within a number of steps; nothing hangs.
+
+No test here looks at a clock: a budget counts steps, and what has no budget is one pass.
+"""
+
+from collections.abc import Callable
+from itertools import cycle, pairwise
+
+import pytest
+
+from flow_conditions import BudgetExceeded, Condition, equivalent, implies, parse
+
+MANY = 20_000
+SOME = 1_000
+NAMES = [f"A{number}" for number in range(MANY)]
+JOINED = list(zip(NAMES, cycle(("&&", "||")), strict=False))
+CLOSED = ")" * (MANY - 1)
+
+
+def _differ(one: str, other: str) -> str:
+    return f"({one} && !{other} || !{one} && {other})"
+
+
+def _nested_difference(operands: int) -> str:
+    text = "x0"
+    for number in range(1, operands):
+        text = _differ(f"x{number}", text)
+    return text
+
+
+# The text of a condition and how many operands are left of it when it is simplified.
+ANSWERED = {
+    "negations": ("!" * MANY + "A", 1),
+    "one name": (" && ".join(["A"] * MANY), 1),
+    "negated rows": ("!(A && " * MANY + "B" + ")" * MANY, 2),
+    "row of ||": (" || ".join(NAMES), MANY),
+    "row to the right": (" && (".join(NAMES) + CLOSED, MANY),
+    "row with its first name again": (" && ".join([*NAMES, NAMES[0]]), MANY),
+    "row, and its last name": ("(" + " || ".join(NAMES) + f") && !{NAMES[-1]}", MANY),
+    "nested to the right": (
+        " (".join(f"{name} {operator}" for name, operator in JOINED) + " Z" + CLOSED,
+        MANY + 1,
+    ),
+    "nested to the left": (
+        "(" * MANY + "Z" + "".join(f" {operator} {name})" for name, operator in JOINED),
+        MANY + 1,
+    ),
+    "names in turn": (
+        "(" * MANY
+        + "Z"
+        + "".join(
+            f" {operator} {'!' if place % 3 else ''}A{place % 50})"
+            for place, (_, operator) in enumerate(JOINED)
+        ),
+        49,
+    ),
+    "ten times the same ||": (
+        " && ".join(["(" + " || ".join(NAMES[:20]) + ")"] * 10),
+        20,
+    ),
+    "ten times the same names": (
+        " && ".join(
+            "("
+            + " || ".join(f"{'!' if (a * b) % 3 == 1 else ''}n{(a * b) % 20}" for a in range(20))
+            + ")"
+            for b in range(1, 11)
+        ),
+        20,
+    ),
+}
+
+# What is too long to be simplified, but not to be asked whether it can be true.
+HALF_ANSWERED = {
+    "pairs in a row": " && ".join(f"({a} || !{b})" for a, b in pairwise(NAMES[:SOME])),
+    "differences in a row": " && ".join(_differ(a, b) for a, b in pairwise(NAMES[:SOME])),
+    "nested differences": _nested_difference(10),
+}
+
+# Diagrams of any order grow too large for these.
+REFUSED = {
+    "far pairs": " || ".join(
+        f"{NAMES[place]} && !{NAMES[place * 7919 % SOME]}" for place in range(SOME)
+    ),
+    "all pairs": " || ".join(
+        f"n{a} && n{b} && !n{a * b % 60}" for a in range(60) for b in range(a)
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", ANSWERED)
+def test_what_people_write_is_answered_however_long(shape: str) -> None:
+    """The default budget is enough for every verb, 20,000 deep or in a row."""
+    text, operands = ANSWERED[shape]
+    condition = parse(text)
+    assert not condition.is_never()
+    assert not condition.is_always()
+    model = condition.model()
+    assert model is not None
+    assert condition.evaluate(model.__getitem__) is True
+    simple = condition.simplify()
+    assert isinstance(simple, Condition)
+    assert len(simple.operands) == operands
+    assert len(simple.program) <= len(condition.program)
+    assert condition.decided(lambda _: None) is None
+    for value in (True, False):
+        blamed = condition.blame(lambda _, value=value: value)  # type: ignore[misc]
+        assert blamed is not None
+        known = dict.fromkeys(blamed, value)
+        whole = condition.evaluate(lambda _, value=value: value)  # type: ignore[misc]
+        assert condition.decided(known.get) is whole
+
+
+@pytest.mark.parametrize("shape", HALF_ANSWERED)
+def test_what_cannot_be_simplified_can_still_be_asked(shape: str) -> None:
+    """A verb is refused by what it costs itself."""
+    condition = parse(HALF_ANSWERED[shape])
+    assert not condition.is_never()
+    assert not condition.is_always()
+    model = condition.model()
+    assert model is not None
+    assert condition.evaluate(model.__getitem__) is True
+    with pytest.raises(BudgetExceeded):
+        condition.simplify(budget=5_000)
+
+
+@pytest.mark.parametrize("shape", REFUSED)
+def test_what_is_too_much_is_refused(shape: str) -> None:
+    """Beyond the budget there is an error that says so, and no verb hangs."""
+    condition = parse(REFUSED[shape])
+    few = 10_000
+    verbs: list[Callable[[], object]] = [
+        lambda: condition.is_never(budget=few),
+        lambda: condition.is_always(budget=few),
+        lambda: condition.model(budget=few),
+        lambda: condition.simplify(budget=few),
+        lambda: condition.decided(lambda _: None, budget=few),
+        lambda: condition.blame(lambda _: True, budget=few),
+        lambda: equivalent(condition, condition & condition, budget=few),
+        lambda: implies(condition, condition, budget=few),
+    ]
+    for verb in verbs:
+        with pytest.raises(BudgetExceeded) as error:
+            verb()
+        assert error.value.budget == few
+        assert str(error.value) == (
+            "undecided after 10,000 steps: allow more of them (budget=...), "
+            "or ask about a part of the condition"
+        )
+    assert condition.restrict({condition.operands[0]: True})
+
+
+def test_a_small_budget_is_soon_spent() -> None:
+    """What is too much is up to the caller (rule 11.1)."""
+    condition = parse(_nested_difference(6))
+    assert not condition.is_never(budget=500)
+    with pytest.raises(BudgetExceeded, match="undecided after 5 steps"):
+        condition.is_never(budget=5)
+
+
+def test_the_order_of_the_operands_is_no_matter() -> None:
+    """A row costs a step for each operand, whichever way it is written (rule 11.1)."""
+    row = " && (".join(NAMES) + CLOSED + f" && ({NAMES[5]} || !{NAMES[7]} && {NAMES[9]})"
+    other = " && ".join(reversed(NAMES))
+    assert equivalent(parse(row), parse(row) & parse("A7"), budget=5 * MANY)
+    assert not parse(other).is_never(budget=0)
