@@ -35,7 +35,10 @@ def test_what_a_code_means(each_flow: Flow) -> None:
         "signal": ("FAILED", "killed by signal 1 (SIGHUP)"),
         "missing": (
             "FAILED",
-            "the command could not be started: not found, not executable, or no process left",
+            (
+                "the command could not be started: not found, not executable, or no process left: "
+                "/no/such/program"
+            ),
         ),
         "after": ("SUCCEEDED", None),
     }

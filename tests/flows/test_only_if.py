@@ -37,7 +37,10 @@ def test_what_it_answers(each_flow: Flow) -> None:
         **finally_,
     )
     run = each_flow.start("k", file, code=1)
-    gone = "the command could not be started: not found, not executable, or no process left"
+    gone = (
+        "the command could not be started: not found, not executable, or no process left: "
+        "/no/such/program"
+    )
     assert errors(run) == [
         ("yes", "SUCCEEDED", None),
         ("no", "SKIPPED", None),

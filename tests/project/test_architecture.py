@@ -37,6 +37,7 @@ ENGINE_MAY_IMPORT = {
     "flow_conditions.Name",
     *("flow_spec.EnvFile", "flow_spec.FlowSpec", "flow_spec.StepSpec", "flow_spec.holds"),
     *("flow_spec.Block", "flow_spec.base_of", "flow_spec.holds_of_copies"),
+    "flow_spec.program_as_script",
     *("flow_store.Attempt", "flow_store.AttemptStatus", "flow_store.CancelRequest"),
     *("flow_store.Changes", "flow_store.Deadline", "flow_store.FlowStatus", "flow_store.Run"),
     *("flow_store.GroupPlace", "flow_store.Queue"),

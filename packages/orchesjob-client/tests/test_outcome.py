@@ -42,6 +42,15 @@ def test_exit_codes(status: str, code: int | None, counts: int | None) -> None:
         ({"exit_code": None}, "failed without an exit code"),
         (
             {"exit_code": -1, "target_pid": None},
+            "the command could not be started: not found, not executable, or no process left: echo",
+        ),
+        (
+            {"exit_code": -1, "target_pid": None, "command": ["\x1b[2J" + "x" * 100]},
+            "the command could not be started: not found, not executable, or no process left: "
+            + ascii("\x1b[2J" + "x" * 53 + "..."),
+        ),
+        (
+            {"exit_code": -1, "target_pid": None, "command": []},
             "the command could not be started: not found, not executable, or no process left",
         ),
     ],

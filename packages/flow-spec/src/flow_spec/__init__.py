@@ -26,6 +26,7 @@ from flow_spec.lists import GLOB, LINES, ListReader, ValueList, values_of_lines
 from flow_spec.params import Param
 from flow_spec.placeholders import BUILT_IN, filled
 from flow_spec.predicates import PREDICATES, holds, holds_of_copies
+from flow_spec.rewritten import program_as_script
 from flow_spec.schema import json_schema
 from flow_spec.source import is_opened_by_caller
 from flow_spec.step import StepSpec
@@ -66,5 +67,6 @@ __all__ = [
     "load_flow",
     "parse_env_file",
     "parse_flow",
+    "program_as_script",
     "values_of_lines",
 ]

@@ -12,11 +12,53 @@ LONGEST = 60
 """Characters of a text that is spelled anew; nobody reads more."""
 
 _SHELL = re.compile(r"[|&;<>$`*?~\"'()]|^(?:cd|export|source|set|if|for|while|\.) ")
+_SIGNS = re.compile(r"[|&;<>$`*?]")
+_BUILTINS = frozenset(
+    (
+        *(
+            "cd",
+            "source",
+            ".",
+            "export",
+            "set",
+            "unset",
+            "alias",
+            "umask",
+            "ulimit",
+            "read",
+            "eval",
+        ),
+        *("exec", "exit", "trap", "wait", "if", "for", "while", "until", "case", "function", "[["),
+        *(
+            "type",
+            "pushd",
+            "popd",
+            "local",
+            "declare",
+            "shift",
+            "return",
+            "shopt",
+            ":",
+            "!",
+            "{",
+            "(",
+        ),
+    )
+)
 _PLAIN = re.compile(r"[\w./@%+=-][\w./@%+=:-]*")
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
 _DURATION = re.compile(
     r"(\d{1,9})\s*(s|m|h|d)(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?)?", re.ASCII | re.IGNORECASE
 )
+
+
+def program_as_script(word: str) -> str | None:
+    """Return what to do about the first word of a command that only a shell understands."""
+    if " " in word.strip():
+        return "write each word as an item of the list, or script: for text that a shell runs"
+    if word in _BUILTINS or _SIGNS.search(word) or word.startswith("~"):
+        return "only a shell knows that, and script: is run by one"
+    return None
 
 
 def as_yaml(text: str) -> str:

@@ -7,6 +7,9 @@ import signal
 
 from orchesjob_client.report import JobReport, JobStatus
 
+LONGEST_WORD = 60
+"""Characters of a program's name that a sentence quotes."""
+
 
 def exit_code_of(report: JobReport) -> int | None:
     """Return the code with which a command exited by itself; None for any other end (rule 9.12)."""
@@ -19,13 +22,23 @@ def exit_code_of(report: JobReport) -> int | None:
 def describe_failure(report: JobReport) -> str:
     """Describe briefly how a job failed that ended by itself."""
     if report.not_spawned:
-        return "the command could not be started: not found, not executable, or no process left"
+        cause = "not found, not executable, or no process left"
+        return f"the command could not be started: {cause}{named_program(report)}"
     code = report.exit_code if (known := exit_code_of(report)) is None else known
     if code is None:
         return "failed without an exit code"
     if code < 0:
         return f"killed by signal {-code} ({signal_name(-code)})"
     return f"exit code {code}"
+
+
+def named_program(report: JobReport) -> str:
+    """Name the program of a job's command, for the end of a sentence."""
+    if not report.command:
+        return ""
+    word = report.command[0]
+    cut = word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 3]}..."
+    return f": {cut if cut.isprintable() else ascii(cut)}"
 
 
 def describe_loss(report: JobReport) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from flow_spec import StepSpec
 from orchesjob_client import JobReport
-from orchesjob_flow.engine.job_status import Verdict, describe_abort, judge
+from orchesjob_flow.engine.job_status import Verdict, describe_abort, failure_of, judge
 
 COMMAND = ("echo", "hello")
 
@@ -83,3 +83,27 @@ def test_exit_codes(status: str, code: int | None, verdict: Verdict) -> None:
 def test_aborts(facts: dict[str, object], sentence: str) -> None:
     """A job that was aborted from outside is told with the reason that orchesjob keeps."""
     assert describe_abort(report("ABORTED", **facts)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        *(
+            (word, "only a shell knows that, and script: is run by one")
+            for word in ("cd", "source", "export", "ls|wc", "$HOME/x", "~/x", "&&", "*.sh", "[[")
+        ),
+        (
+            "echo hi",
+            "write each word as an item of the list, or script: for text that a shell runs",
+        ),
+        ("no-such-tool", None),
+        ("./run.sh", None),
+    ],
+)
+def test_what_no_program_is(word: str, advice: str | None) -> None:
+    """A command that could not be started names its program; a word of a shell, the remedy too."""
+    command = {"command": [word], "exit_code": -1, "target_pid": None}
+    said = failure_of(report("FAILED", **command))
+    _, _, rest = said.partition("no process left: ")
+    assert rest == (word if advice is None else f"{word}; {advice}")
+    assert failure_of(report("FAILED", exit_code=3, command=[word])) == "exit code 3"

@@ -12,7 +12,6 @@ from orchesjob_client import (
     OrchesjobError,
     Process,
     Watch,
-    describe_failure,
     describe_loss,
     exit_code_of,
 )
@@ -20,7 +19,7 @@ from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine import calls, losses, outcomes, patience, polling
 from orchesjob_flow.engine.effects import Warn
 from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.job_status import Verdict, describe_abort, judge
+from orchesjob_flow.engine.job_status import Verdict, describe_abort, failure_of, judge
 from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
 from orchesjob_flow.engine.run import RunStep
 from orchesjob_flow.engine.survivors import name_processes
@@ -84,7 +83,7 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
         case Verdict.SKIPPED:
             outcomes.skipped(turn, step, attempt)
         case Verdict.FAILED:
-            outcomes.failed(turn, step, attempt, describe_failure(report), exit_code_of(report))
+            outcomes.failed(turn, step, attempt, failure_of(report), exit_code_of(report))
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
             outcomes.never_ran(turn, step, attempt)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:

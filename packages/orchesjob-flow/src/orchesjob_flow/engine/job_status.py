@@ -6,8 +6,8 @@ verdict is decided in `attempts`.
 
 from enum import Enum, auto
 
-from flow_spec import StepSpec
-from orchesjob_client import JobReport, JobStatus, exit_code_of
+from flow_spec import StepSpec, program_as_script
+from orchesjob_client import JobReport, JobStatus, describe_failure, exit_code_of
 
 LONGEST_REASON = 200
 
@@ -57,6 +57,13 @@ def describe_abort(report: JobReport) -> str:
     if report.abort_reason:
         return f"aborted from outside this run: {report.abort_reason[:LONGEST_REASON]}"
     return "aborted from outside this run"
+
+
+def failure_of(report: JobReport) -> str:
+    """Say how a job failed that ended by itself, and what to write where it had no program."""
+    words = describe_failure(report)
+    advice = program_as_script(report.command[0]) if report.not_spawned and report.command else None
+    return words if advice is None else f"{words}; {advice}"
 
 
 def job_finished_at(report: JobReport) -> float | None:
