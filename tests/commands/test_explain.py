@@ -85,7 +85,7 @@ def test_text(flow: Flow) -> None:
         {"id": "b", "command": TRUE, "when": "a && !a.skipped"},
     )
     flow.start("k", file, code=1)
-    code, shown = flow.run_on_terminal("explain", "--run-key=k", "b")
+    code, shown = flow.run_on_terminal("explain", "--run-key=k", "b", size=(200, 24))
     assert code == 0
     assert shown == (
         "b SKIPPED: `a && !a.skipped` is false: "

@@ -1,16 +1,15 @@
 """Text for people, JSON for programs: what commands print on a terminal and in a pipe (6.11)."""
 
-import fcntl
 import json
-import struct
 import subprocess
-import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.flow import Flow
-from support.terminal import Terminal
+from support.gate import Gate
+from support.terminal import HOME, Terminal
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 FAILS = {"id": "check", "command": ["sh", "-c", "echo row 17 is broken; exit 3"], "when": "fetch"}
@@ -19,7 +18,6 @@ STEPS = (
     FAILS,
     {"id": "load", "command": ["true"], "when": "check"},
 )
-SIZES = [(80, 24), (40, 10), (200, 50)]
 COMMANDS = [
     ("start", "--run-key=k", "flow.json"),
     ("start", "--run-key=k", "-d", "flow.json"),
@@ -49,14 +47,14 @@ def on_terminal(
 ) -> tuple[int, str]:
     """Call the command on a terminal of so many columns and lines, with these variables."""
     terminal = Terminal()
-    columns, lines = size
-    fcntl.ioctl(terminal.line, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    terminal.resize(*size)
     environ = {**flow.environ, **variables}
     command = flow.spawn(
         *words, stdin=terminal.line, stdout=terminal.line, stderr=subprocess.STDOUT, env=environ
     )
     terminal.hand_over()
-    return command.wait(), terminal.read_to_end()
+    shown = terminal.read_to_end()
+    return command.wait(), shown
 
 
 def is_json(text: str) -> bool:
@@ -79,6 +77,68 @@ def test_each_reader_gets_its_form(ended: Flow, words: tuple[str, ...]) -> None:
     assert not is_json(shown)
     assert "\x1b[3" not in shown  # a colour
     assert "Traceback" not in shown
+
+
+TABLES = ("start", "resume", "status", "wait", "cancel", "tick")
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [(words, (40, 10)) for words in COMMANDS] + [(("status", "k"), (200, 50))],
+    ids=str,
+)
+def test_every_screen(ended: Flow, words: tuple[str, ...], size: tuple[int, int]) -> None:
+    """No line is wider than the terminal; each step, its status and why are there whole (6.11)."""
+    _, shown = on_terminal(ended, *words, size=size, TERM="dumb")
+    lines = [line for line in shown.splitlines() if not line.startswith("orchesjob-flow ")]
+    assert max(map(len, lines)) <= size[0]
+    if words[0] in TABLES and not {"-d", "--all"} & set(words):
+        text = "".join(shown.split())
+        for part in (
+            "NGFAILED",
+            "exitcode3",
+            "load",
+            "--SKIPPED",
+            "itsconditionwasfalse:checkFAILED",
+        ):
+            assert part in text
+
+
+def test_what_a_cancel_waits_for(flow: Flow, gate: Gate) -> None:
+    """Who waits for more than a second is told for what; in the end that is gone (6.11)."""
+    tidy = {"id": "tidy", "command": gate.command()}
+    fields: dict[str, Any] = {"finally": [tidy]}
+    file = flow.write({"id": "a", "command": ["sleep", "600"]}, **fields)
+    flow.ask("start", "k", "-d", file)
+    command, terminal = flow.spawn_on_terminal("cancel", "k", stream="stderr")
+    gate.await_arrival()
+    terminal.await_text("cancel: cancelled; finally: tidy is running (")
+    gate.let_through()
+    terminal.read_to_end()
+    assert json.loads(command.communicate()[0])["status"] == "CANCELLED"
+    assert terminal.shown.endswith("\r\x1b[K")
+
+
+def test_a_terminal_that_changes_its_size(flow: Flow, gate: Gate) -> None:
+    """What is drawn fits the terminal that there is now, and so does the last table (6.6, 6.11)."""
+    steps = ({"id": f"a-step-of-a-long-name-{n}", "command": gate.command()} for n in range(1))
+    terminal = Terminal()
+    terminal.resize(200, 50)
+    command = flow.spawn(
+        *("start", "k", flow.write(*steps)), stdout=terminal.line, stderr=terminal.line
+    )
+    terminal.hand_over()
+    terminal.await_picture("> RUNNING")
+    terminal.resize(30, 10)
+    terminal.await_picture("...", pictures=terminal.shown.count(HOME) + 1)
+    gate.let_through()
+    terminal.read_to_end()
+    assert command.wait() == 0
+    lines = [line.replace("\x1b[K", "") for line in terminal.picture.splitlines()]
+    plain = [line for line in lines if not line.startswith("\x1b[J")]
+    assert any(line.startswith("a-step-of-a-lo ") for line in plain)
+    assert any(line == "ng-name-0" for line in plain)
+    assert max(map(len, plain)) <= 30 + len("\x1b[32m\x1b[0m")
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_nothing_in_the_database_moves_the_cursor(flow: Flow, words: tuple[str, 
         database.execute("UPDATE steps SET step_id = ?, error = ?", (EVIL, EVIL))
     flow.environ["NO_COLOR"] = ""
     mode = ("--mode=append",) * (words == ("watch",))
-    code, screen = flow.run_on_terminal(*words, "--run-key=k", *mode)
+    code, screen = flow.run_on_terminal(*words, "--run-key=k", *mode, size=(200, 50))
     assert code == 0
     assert r"\u202egpj.exe" in screen
     assert is_harmless(screen)
@@ -218,7 +218,7 @@ def test_nothing_recorded_moves_the_cursor(
     with flow.open_database() as database:
         database.execute(recorded, (EVIL,))
     flow.environ["NO_COLOR"] = ""
-    code, screen = flow.run_on_terminal(*words, "--format=table")
+    code, screen = flow.run_on_terminal(*words, "--format=table", size=(200, 50))
     assert code == 0
     assert r"\u202egpj.exe" in screen
     assert is_harmless(screen)

@@ -875,8 +875,8 @@ MUTATIONS = (
     Mutation(
         "`cancel` waits by its own grace, not by that of the first request",
         f"{SHELL}/commands/cancel.py",
-        "Waiting(grace_of(recorded) + ALLOWANCE_SEC)",
-        "Waiting((grace_sec or 0) + ALLOWANCE_SEC)",
+        "Waiting(grace_of(recorded) + ALLOWANCE_SEC, line)",
+        "Waiting((grace_sec or 0) + ALLOWANCE_SEC, line)",
         "tests/commands/test_cancel.py -k react",
     ),
     Mutation(
@@ -1233,20 +1233,20 @@ MUTATIONS = (
     Mutation(
         "`explain` obeys what is recorded",
         f"{SHELL}/commands/explain.py",
-        'f"{visible(line)}\\n" for line in lines',
-        'f"{line}\\n" for line in lines',
+        "    return list(map(visible, lines))\n",
+        "    return list(lines)\n",
         "tests/faults/test_security.py -k recorded",
     ),
     Mutation(
         "`list` obeys a flow's id",
-        f"{SHELL}/views/table.py",
+        f"{SHELL}/views/runs_table.py",
         "        visible(run.flow_id),\n",
         "        run.flow_id,\n",
         "tests/faults/test_security.py -k recorded",
     ),
     Mutation(
         "`list` obeys a run key",
-        f"{SHELL}/views/table.py",
+        f"{SHELL}/views/runs_table.py",
         "{INSIDE * level}{visible(run.run_key)}",
         "{INSIDE * level}{run.run_key}",
         "tests/faults/test_security.py -k recorded",
@@ -2436,6 +2436,20 @@ MUTATIONS = (
         "    before, marked, after = map(visible, (",
         "    before, marked, after = map(str, (",
         "packages/orchesjob-flow/tests/views/test_error_text.py",
+    ),
+    Mutation(
+        "a narrow terminal leaves out why a step has failed",
+        f"{SHELL}/views/printed_table.py",
+        "for line in wrapped(row[-1], columns - BETWEEN) if line]",
+        "for line in ()]",
+        "packages/orchesjob-flow/tests/views/test_printed_table.py",
+    ),
+    Mutation(
+        "the line that says what is waited for stays",
+        f"{SHELL}/views/status_line.py",
+        "    finally:\n        line.clear()\n",
+        "    finally:\n        pass\n",
+        "tests/commands/test_forms.py -k waits_for",
     ),
     Mutation(
         "the table drawn on another terminal is the result",

@@ -20,7 +20,7 @@ def test_why_it_has_not_started(real_flow: Flow, gate: Gate) -> None:
     gate.await_arrival()
     real_flow.await_status("k", lambda run: outcomes(run)["check"] == "SUCCEEDED")
 
-    _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import")
+    _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import", size=(200, 24))
     answer, *_ = said.splitlines()
     assert answer == (
         "import PENDING: waits for download RUNNING; `download && check` is undecided: "
@@ -40,9 +40,9 @@ def test_why_it_has_not_started(real_flow: Flow, gate: Gate) -> None:
     runner.kill()
     runner.wait()
     gate.let_through()
-    _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import")
+    _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import", size=(200, 24))
     assert "No process advances this run: `orchesjob-flow resume`" in said
     assert real_flow.ask("explain", "--run-key=k", "import")["runner"] is None
     real_flow.ask("resume", "--run-key=k")
-    _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import")
+    _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import", size=(200, 24))
     assert said.startswith("import SUCCEEDED: attempt 1 succeeded; `download && check` is true")

@@ -71,19 +71,24 @@ class Flow:
         return self.spawn(*words, **options).completed()
 
     def spawn_on_terminal(
-        self, *words: str, stream: Literal["stdout", "stderr"], **options: Any
+        self,
+        *words: str,
+        stream: Literal["stdout", "stderr"],
+        size: tuple[int, int] = (80, 24),
+        **options: Any,
     ) -> tuple[Command, Terminal]:
         """Call the command with a terminal as one of its streams, and do not wait for it."""
         terminal = Terminal()
+        terminal.resize(*size)
         self._terminals.append(terminal)
         command = self.spawn(*words, **{stream: terminal.line, **options})
         terminal.hand_over()
         return command, terminal
 
-    def run_on_terminal(self, *words: str) -> tuple[int, str]:
+    def run_on_terminal(self, *words: str, size: tuple[int, int] = (80, 24)) -> tuple[int, str]:
         """Call the command with a terminal as its output; return exit code and what was shown."""
         command, terminal = self.spawn_on_terminal(
-            *words, stream="stdout", stderr=subprocess.STDOUT
+            *words, stream="stdout", stderr=subprocess.STDOUT, size=size
         )
         shown = terminal.read_to_end()
         return command.wait(), shown

@@ -1,7 +1,10 @@
 """A terminal for a command, and what the command shows on it."""
 
+import fcntl
 import os
 import select
+import struct
+import termios
 
 from support.deadlines import EVENT_SEC
 
@@ -25,6 +28,10 @@ class Terminal:
     def picture(self) -> str:
         """What is seen now where a table is drawn in place."""
         return self.shown.rpartition(HOME)[2]
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        fcntl.ioctl(self._screen, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def hand_over(self) -> None:
         """Leave the command's end to the command, whose exit is then seen here."""

@@ -35,7 +35,7 @@ def show_foreground(handle: RunHandle, manner: Manner, advance: Callable[[], Run
         show_outcome(handle, course)
         print_run(course.run)
         return exit_codes.of_run(course.run)
-    from orchesjob_flow.views.table import print_table
+    from orchesjob_flow.views.printed_table import print_table
 
     if not (course.is_drawn and terminal.is_one_terminal()):
         print_table(snapshot)

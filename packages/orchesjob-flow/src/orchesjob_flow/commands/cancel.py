@@ -18,7 +18,9 @@ from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.form import Form
+from orchesjob_flow.views.reasons import listed
 from orchesjob_flow.views.run_form import show_run
+from orchesjob_flow.views.status_line import StatusLine, status_line
 from orchesjob_flow.views.streams import warn
 
 ALLOWANCE_SEC = 30.0
@@ -31,11 +33,12 @@ def cancel(handle: RunHandle, grace_sec: float | None, form: Form, *, now: bool)
 
     With `now`, their `finally` is ended too (rule 10.1).
     """
-    with handle.open() as store:
-        run = request_and_await(handle, store, grace_sec, now=now)
+    with handle.open() as store, status_line() as line:
+        end = partial(request_and_await, store=store, grace_sec=grace_sec, now=now, line=line)
+        run = end(handle)
         if run.status is FlowStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):
-                request_and_await(inside(handle, run_key), store, grace_sec, now=now, again=False)
+                end(inside(handle, run_key), again=False)
     show_run(handle, Snapshot(run, None), form)
     return DONE
 
@@ -47,8 +50,14 @@ def inside(handle: RunHandle, run_key: str) -> RunHandle:
     return RunHandle(run_key, settings._replace(environ=environ))
 
 
-def request_and_await(
-    handle: RunHandle, store: FlowStore, grace_sec: float | None, *, now: bool, again: bool = True
+def request_and_await(  # noqa: PLR0913 - what a cancel is made of
+    handle: RunHandle,
+    *,
+    store: FlowStore,
+    grace_sec: float | None,
+    now: bool,
+    line: StatusLine,
+    again: bool = True,
 ) -> Run:
     """Record the request and wait for the end of the run, which its runner brings about.
 
@@ -67,7 +76,7 @@ def request_and_await(
     recorded = run.cancel
     if again or recorded is None:
         recorded = request(handle, store, grace_sec, now=now)
-    waiting = Waiting(grace_of(recorded) + ALLOWANCE_SEC)
+    waiting = Waiting(grace_of(recorded) + ALLOWANCE_SEC, line)
     while not (run := handle.load(store)).status.is_terminal:
         if waiting.is_over(run):
             raise CancelUnfinished(handle.run_key, what_is_in_the_way(run, handle.holder()))
@@ -94,8 +103,10 @@ def what_is_in_the_way(run: Run, runner: Holder | None) -> str:
 class Waiting:
     """How long a cancel waits: not longer than is allowed, the time of `finally` not counted."""
 
-    def __init__(self, allowed_sec: float) -> None:
-        """Begin to wait."""
+    def __init__(self, allowed_sec: float, line: StatusLine) -> None:
+        """Begin to wait; the line says for what."""
+        self._line = line
+        self._began = time.monotonic()
         self._allowed_sec = allowed_sec
         self._deadline = time.monotonic() + allowed_sec
         self._said = ""
@@ -107,7 +118,17 @@ class Waiting:
             if (news := ending_words(run)) != self._said:
                 self._said = news
                 warn(f"run {run.run_key!r}: {news}; `cancel --now` ends that too")
+        waited = int(time.monotonic() - self._began)
+        self._line.say(f"cancel: {what_is_left(run)} ({waited} s)")
         return time.monotonic() >= self._deadline
+
+
+def what_is_left(run: Run) -> str:
+    """Say in a few words what a cancel waits for."""
+    if is_tidying(run):
+        return ending_words(run)
+    running = [step.step_id for step in run.steps if step.status is StepStatus.RUNNING]
+    return f"waiting for the end of {listed(running)}" if running else "waiting for the runner"
 
 
 def request(

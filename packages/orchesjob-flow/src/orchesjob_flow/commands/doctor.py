@@ -34,7 +34,7 @@ from orchesjob_flow.views.checks import Check, Grade, check_text, checks_json
 from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.wrapping import print_lines
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100
@@ -52,7 +52,7 @@ def doctor(settings: Settings, handle: RunHandle | None, form: Form, *, every: b
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
         if form is Form.TEXT:  # one by one: it can take long to ask about many attempts
-            write_result(check_text(check))
+            print_lines([check_text(check)])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if form is Form.JSON:
         print_json(checks_json(checks, sound=sound))

@@ -19,7 +19,6 @@ from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.reasons import NOTHING, reason, spell, without_place
 from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
-from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
 from orchesjob_flow.views.waited import (
     Copies,
@@ -30,6 +29,7 @@ from orchesjob_flow.views.waited import (
     newer,
     waited_for,
 )
+from orchesjob_flow.views.wrapping import print_lines
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
 WORDS = {True: "true", False: "false", None: "undecided"}
@@ -48,7 +48,7 @@ def explain(handle: RunHandle, step_id: str | None, form: Form) -> int:
     explained = explain_steps(run, step_id)
     notes = [*waiting_notes(handle, run), *not_advanced(run, runner)]
     if form is Form.TEXT:
-        write_result(explained_text(explained, notes))
+        print_lines(explained_lines(explained, notes))
     else:
         print_json(
             {
@@ -279,7 +279,7 @@ def not_advanced(run: Run, runner: Holder | None) -> Iterator[str]:
         yield "No process advances this run: `orchesjob-flow resume` with its run key continues it."
 
 
-def explained_text(explained: Sequence[Explained], notes: Sequence[str]) -> str:
+def explained_lines(explained: Sequence[Explained], notes: Sequence[str]) -> list[str]:
     """Write a sentence for each step.
 
     Of a single one, the whole condition follows, part by part, and its gate. The notes about
@@ -293,4 +293,4 @@ def explained_text(explained: Sequence[Explained], notes: Sequence[str]) -> str:
         lines += ["", f"  only_if {shlex.join(gate.command)}: {gate}"]
     if notes:
         lines += ["", *notes]
-    return "".join(f"{visible(line)}\n" for line in lines)
+    return list(map(visible, lines))

@@ -5,6 +5,7 @@ A rank holds the steps that can run side by side: each comes after everything th
 
 import html
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from orchesjob_flow.views.text import cut, visible
 from orchesjob_flow.views.waited import Copies, counted, waited_for
 
 LONGEST_GATE = 60
+NAME = re.compile(r"[\w@-]+")
 
 
 class Drawing(NamedTuple):
@@ -107,10 +109,15 @@ def statuses_of(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
 
 def condition_of(flow: FlowSpec, step: StepSpec) -> str:
     """Say when a step runs."""
-    when = f"when {step.condition}"
+    when = f"when {written(step)}"
     if step.condition is None:
         when = "at the end" if step.id in flow.finally_ids else "at once"
     return f"{when}, {gate_of(step)}" if step.only_if else when
+
+
+def written(step: StepSpec) -> str:
+    """Return a condition as it is written, on one line; nothing where there is none."""
+    return " ".join((step.when or "").split())
 
 
 def gate_of(step: StepSpec) -> str:
@@ -153,7 +160,7 @@ def status_cell(drawing: Drawing, step: StepSpec, *, colour: bool) -> str:
 
 def also_waits_for(step: StepSpec) -> str:
     """Name the waits that are not in the condition."""
-    named = () if step.condition is None else step.condition.names
+    named = NAME.findall(written(step))
     return ", ".join(name for name in step.waits_for if name not in named)
 
 
@@ -196,7 +203,7 @@ def label(drawing: Drawing, step: StepSpec) -> Iterator[str]:
     if words := drawing.status_words(step):
         yield words
     if step.when is not None and str(step.condition) not in step.waits_for:
-        yield f"when {visible(str(step.condition))}"
+        yield f"when {visible(written(step))}"
     if step.only_if:
         yield visible(gate_of(step))
 

@@ -18,7 +18,7 @@ def list_runs(
     wanted = [FlowStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
     if form is Form.TEXT:
-        from orchesjob_flow.views.table import print_runs
+        from orchesjob_flow.views.printed_table import print_runs
 
         print_runs(listed)
     else:

@@ -16,8 +16,9 @@ from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.status_line import status_line
 from orchesjob_flow.views.text import clock_time, size_text, visible
+from orchesjob_flow.views.wrapping import print_lines
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
@@ -61,7 +62,7 @@ def prune(settings: Settings, pruning: Pruning, form: Form, *, dry_run: bool) ->
     if form is Form.JSON:
         print_json(pruned_json(removed, dry_run=dry_run))
     else:
-        write_result(pruned_text(removed, dry_run=dry_run))
+        print_lines(pruned_lines(removed, dry_run=dry_run))
     if kept:
         raise NotPruned(kept)
     return DONE
@@ -85,11 +86,13 @@ def remove_runs(
                 Pruned(run, Output() if pruning.keep_output else output_of(store, run.run_key))
                 for run in removable(store, pruning, ended_by)
             ]
-    with open_store(settings) as store:
+    with open_store(settings) as store, status_line() as line:
         cleaner = None if pruning.keep_output else Cleaner(settings, now)
         chosen = removable(store, pruning, ended_by)
         rests = Rests()
-        removed = Removal(store, settings, ended_by, cleaner, rests).remove(chosen, kept)
+        removal = Removal(store, settings, ended_by, cleaner, rests, say=line.say)
+        removed = removal.remove(chosen, kept)
+        line.say("giving the space back to the disk")
         shrink(store, rests)
     discard_empty_cgroups()
     return [Pruned(run, removed[run.run_key]) for run in chosen if run.run_key in removed]
@@ -100,7 +103,7 @@ def removable(store: FlowStore, pruning: Pruning, ended_by: float) -> Sequence[E
     return store.ended_runs(finished_by=ended_by, keep=pruning.keep, flow_id=pruning.flow_id)
 
 
-def pruned_text(removed: Sequence[Pruned], *, dry_run: bool) -> str:
+def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:
     """Name the runs that were removed, or would be, and count them and their output."""
     lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run, _ in removed]
     would = "would be " if dry_run else ""
@@ -109,7 +112,7 @@ def pruned_text(removed: Sequence[Pruned], *, dry_run: bool) -> str:
     if any(output.jobs for _, output in removed):
         size = sum(output.size for _, output in removed)
         total += f", {size_text(size)} of output {would}freed"
-    return "".join(f"{line}\n" for line in [*lines, total])
+    return [*lines, total]
 
 
 def pruned_json(removed: Sequence[Pruned], *, dry_run: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ What they are chosen by, and how they are shown, is in `prune`.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Sized
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from itertools import batched
@@ -21,12 +21,17 @@ from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.home.settings import Settings
 
 
+def no_words(_words: str) -> None:
+    """Tell nobody."""
+
+
 class Removal(NamedTuple):
     """Removes runs that had ended by a time.
 
     `cleaner` removes their output; None leaves it. `records_at_once` runs are removed in one
     transaction, which takes some 20 ms; of runs whose locks are held meanwhile, `locks_at_once`, or
     fewer that have `jobs_at_once` jobs.
+    `say` is told how far that has come.
     """
 
     store: FlowStore
@@ -37,6 +42,7 @@ class Removal(NamedTuple):
     records_at_once: int = 1000
     locks_at_once: int = 100
     jobs_at_once: int = 500
+    say: Callable[[str], None] = no_words
 
     def remove(self, runs: Sequence[EndedRun], kept: dict[str, str]) -> dict[str, Output]:
         """Remove runs; return by run key what went of their output.
@@ -53,10 +59,15 @@ class Removal(NamedTuple):
             (others if has_more else records).append(run)
         removed: dict[str, Output] = {}
         for batch in batched(records, self.records_at_once):
+            self._tell(removed, runs)
             removed |= dict.fromkeys(self._remove_records(batch), Output())
         while others:
+            self._tell(removed, runs)
             removed |= self._remove_all(others, kept)
         return removed
+
+    def _tell(self, removed: Sized, runs: Sized) -> None:
+        self.say(f"{len(removed):,} of {len(runs):,} runs removed")
 
     def _remove_records(self, runs: Sequence[EndedRun]) -> frozenset[str]:
         """Remove the records of runs, where they have not changed; return which were removed.

@@ -18,8 +18,10 @@ from orchesjob_flow.runner.foreground import drive_or_wait
 from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.run_json import parent_json, print_json
-from orchesjob_flow.views.streams import warn, write_result
+from orchesjob_flow.views.status_line import status_line
+from orchesjob_flow.views.streams import warn
 from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.wrapping import print_lines
 
 
 class Resumed(NamedTuple):
@@ -56,12 +58,19 @@ def resume_all(settings: Settings, form: Form) -> int:
     abandoned = [listed.run for listed in reversed(unfinished) if listed.is_abandoned]
     left = runs_to_leave(settings, abandoned)
     handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
-    begun = [(handle, begin_one(handle)) for handle in handles]  # all, before any is waited for
-    resumed = [await_one(handle, runner) for handle, runner in begun]
+    with status_line() as line:
+        begun: list[tuple[RunHandle, Child | Holder | Exception | None]] = []
+        for handle in handles:  # all, before any is waited for
+            line.say(f"{len(begun)} of {len(handles)} runs have a new runner")
+            begun.append((handle, begin_one(handle)))
+        resumed: list[Resumed] = []
+        for handle, runner in begun:
+            line.say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
+            resumed.append(await_one(handle, runner))
     if form is Form.JSON:
         print_json(resumed_json(resumed, left))
     else:
-        write_result(resumed_text(resumed, left))
+        print_lines(resumed_lines(resumed, left))
     given_up = find_given_up(settings)
     troubled = [one for one in resumed if one.error is not None and one.run_key not in given_up]
     said = [*given_up.values(), *(str(one.error) for one in troubled if one.pid is not None)]
@@ -80,7 +89,7 @@ def resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict
     }
 
 
-def resumed_text(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> str:
+def resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> list[str]:
     """Name these runs for people; what is wrong with one is said on stderr."""
     lines = [
         f"{one.run_key}  {'not resumed' if one.pid is None else f'pid {one.pid}'}"
@@ -88,8 +97,7 @@ def resumed_text(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> str:
         if one.pid is not None or one.error is not None
     ]
     lines += [f"{run.run_key}  left: it belongs to an attempt that is over" for run in left]
-    lines = lines or ["every run that has not ended has its runner"]
-    return "".join(f"{visible(line)}\n" for line in lines)
+    return list(map(visible, lines)) or ["every run that has not ended has its runner"]
 
 
 def runs_to_leave(settings: Settings, runs: Sequence[RunSummary]) -> list[RunSummary]:

@@ -10,9 +10,9 @@ from orchesjob_flow.commands.wait import await_end
 from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views import terminal
+from orchesjob_flow.views.printed_table import print_table
 from orchesjob_flow.views.screen import Screen
 from orchesjob_flow.views.streams import hold_messages, write_result
-from orchesjob_flow.views.table import print_table
 
 REFRESH_SEC = 0.25
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from orchesjob_flow.views.terminal import stderr
+from orchesjob_flow.views.status_line import status_line
 from orchesjob_flow.views.text import visible
 
 
@@ -16,7 +16,6 @@ class Grade(StrEnum):
     PROBLEM = "problem"
 
 
-ERASE_LINE = "\r\x1b[K"
 MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
 
 
@@ -30,22 +29,15 @@ class Check(NamedTuple):
 
 def check_text(check: Check) -> str:
     """Write the line of a check."""
-    return f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}\n"
+    return f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}"
 
 
 def counted[Item](answers: Iterable[Item], total: int) -> Iterator[Item]:
     """Pass answers on; on a terminal, show meanwhile how many there have been."""
-    terminal = stderr()
-    if not terminal.can_draw:
-        yield from answers
-        return
-    try:
+    with status_line(patience_sec=0) as line:
         for number, answer in enumerate(answers, 1):
-            counter = f"orchesjob has answered about {number:,} of {total:,} attempts"
-            terminal.write(f"{ERASE_LINE}{counter}")
+            line.say(f"orchesjob has answered about {number:,} of {total:,} attempts")
             yield answer
-    finally:
-        terminal.write(ERASE_LINE)
 
 
 def checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from orchesjob_flow.home.paths import DATABASE_OPTION
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import stdout
+from orchesjob_flow.views.text import visible, width
+from orchesjob_flow.views.wrapping import wrapped
 
 
 def command_line(settings: Settings, command: str, run_key: str, *words: str) -> str:
@@ -24,7 +26,15 @@ def next_steps(handle: RunHandle, snapshot: Snapshot) -> Sequence[str]:
     """Return a line for each thing that suggests itself, the most obvious one first."""
     found = list(suggestions(snapshot))
     lines = [(command_line(handle.settings, *words), what) for words, what in found]
-    return [f"{visible(line)}  # {what}" for line, what in lines]
+    return [part for line, what in lines for part in explained(visible(line), what)]
+
+
+def explained(line: str, what: str) -> Sequence[str]:
+    """Say what a command line does: beside it, or above it, where it stays whole to be copied."""
+    beside, columns = f"{line}  # {what}", stdout().size().columns
+    if width(beside) <= columns:
+        return [beside]
+    return [*wrapped(f"# {what}", columns, indent="# "), line]
 
 
 def suggestions(snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], str]]:

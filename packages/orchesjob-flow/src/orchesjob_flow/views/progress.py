@@ -6,7 +6,6 @@ terminal there is no thread.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple, Protocol
@@ -21,7 +20,7 @@ from orchesjob_flow.views.attempt_words import attempt_words
 from orchesjob_flow.views.finally_words import WORDS, steps_before_finally
 from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
 from orchesjob_flow.views.streams import hold_messages, warn, write_view
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.text import clock_time, visible
 
 LOOK_SEC = 0.25
 
@@ -187,9 +186,16 @@ class Lines:
         found = transitions(snapshot.run)
         new = [transition for transition in found if transition not in self._known]
         for transition in sorted(new, key=lambda transition: transition.at):
-            moment = time.strftime("%H:%M:%S", time.localtime(transition.at))
+            moment = self._moment(transition.at, snapshot.run.started_at)
             write_view(f"{moment} {transition.subject} {found[transition]}\n")
         self._known.update(found)
+
+    @staticmethod
+    def _moment(at: float, started_at: float) -> str:
+        """Write a time of the day; on another day than that of the beginning, with its date."""
+        full = clock_time(at)
+        date, _, clock = full.partition(" ")
+        return clock if clock_time(started_at).startswith(date) else full
 
     def has_drawn(self, run: Run) -> bool:  # noqa: ARG002 - as `View` declares it
         """Return that no table was drawn."""

@@ -13,7 +13,7 @@ def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
 
         print_run(*snapshot)
     else:
-        from orchesjob_flow.views.table import print_table
+        from orchesjob_flow.views.printed_table import print_table
 
         print_table(snapshot)
         show_next_steps(handle, snapshot)

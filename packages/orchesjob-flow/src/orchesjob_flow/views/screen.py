@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from flow_store import Run
 from orchesjob_flow.home.runs import Snapshot
+from orchesjob_flow.views.printed_table import whole_table
 from orchesjob_flow.views.table import fitted_table
 from orchesjob_flow.views.terminal import Terminal
 from orchesjob_flow.views.text import cut, visible, width
@@ -58,7 +59,9 @@ class Screen:
             return
         self._drawn_run, self._drawn_for = run, seen
         if self._shown.run.status.is_terminal:
-            lines = self._table(self._shown, size.columns, None)
+            lines = whole_table(
+                self._shown, self._now(), size.columns, colour=self._terminal.colour
+            )
             text = "".join(f"{cleared(line, size.columns)}\n" for line in lines)
         else:
             notes = [cut(visible(text), size.columns) for text in self._messages[-NOTES:]]
@@ -68,7 +71,7 @@ class Screen:
         if (text, size) != self._drawn:
             self._draw(text, size)
 
-    def _table(self, snapshot: Snapshot, columns: int, lines: int | None) -> list[str]:
+    def _table(self, snapshot: Snapshot, columns: int, lines: int) -> list[str]:
         colour = self._terminal.colour
         return fitted_table(*snapshot, self._now(), (columns, lines), colour=colour)
 

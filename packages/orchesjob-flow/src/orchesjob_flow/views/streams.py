@@ -86,6 +86,27 @@ writing = RLock()
 """Whoever writes to stderr holds it. The last words keep it, so that nothing follows them."""
 
 
+ERASE_LINE = "\r\x1b[K"
+status_line_is_up = False
+"""Whether a line stands on stderr that what follows must replace."""
+
+
+def write_status_line(text: str) -> None:
+    """Write a line to stderr that what follows replaces; an empty one leaves nothing."""
+    global status_line_is_up  # noqa: PLW0603 - as there is one stderr
+    with writing:
+        write_view(text)
+        status_line_is_up = bool(text)
+
+
+def erase_status_line() -> str:
+    """Return what erases the line that stands on stderr, if there is one."""
+    global status_line_is_up  # noqa: PLW0603 - as there is one stderr
+    erased = ERASE_LINE if status_line_is_up else ""
+    status_line_is_up = False
+    return erased
+
+
 def write_message(text: str) -> None:
     """Write a line to stderr; if that fails, there is nowhere to report it."""
     now = drawing
@@ -103,7 +124,7 @@ def warn(message: str) -> None:
 def write_view(text: str) -> None:
     """Write to stderr; nothing depends on whether that succeeds."""
     with writing, contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(text)  # which escapes by itself
+        sys.stderr.write(erase_status_line() + text)  # which escapes by itself
         sys.stderr.flush()
 
 
@@ -128,10 +149,10 @@ def write_last_words(text: str) -> None:
 
     if not writing.acquire(timeout=LAST_WORDS_SEC):  # never released
         return
-    lines = [text]
+    lines = [erase_status_line() + text]
     with contextlib.suppress(OSError):
         if drawing is not None:
-            lines = [*drawing.messages, text]
+            lines = [*drawing.messages, *lines]
             if drawing.terminal is not None:
                 os.write(drawing.terminal, b"\n")
         stderr = sys.stderr.fileno()

@@ -1,22 +1,18 @@
-"""A run, or many in a list, as a table for people (rules 6.5 and 9.5)."""
+"""A run as a table for people (rule 6.5), and what other tables share with it."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import tabulate
 
-from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, reported_job
+from flow_store import Attempt, FlowStatus, Run, Step, StepStatus, reported_job
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.runs import Listed, Snapshot
-from orchesjob_flow.views import terminal
 from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
 from orchesjob_flow.views.folding import Fold, count_statuses, folded, urgency
 from orchesjob_flow.views.giving_up import when_and_why
-from orchesjob_flow.views.group_words import before_words, waiting_words
+from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
-from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import clock_time, cut, visible, width
 from orchesjob_flow.views.waited import counted
 
@@ -31,14 +27,15 @@ MARKS = {
 }
 COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
-INSIDE = "- "  # blanks alone would be stripped
-RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
-DISPENSABLE = ("Run key", "orchesjob", "Attempt", "Elapsed")
-"""The columns that a narrow table leaves out, in this order; the first two repeat others."""
+SCREEN_COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "Error")
+"""On a terminal: the others repeat these, and a program finds them in the JSON."""
+DISPENSABLE = ("Attempt", "Elapsed")
+"""The columns that a narrow screen leaves out, in this order."""
 VALUE, MOST_PARAMS = 60, 20
 """The columns that the value of a parameter gets, and how many parameters are named."""
 LONGEST_VALUES = 40
+TENTHS_BELOW_SEC = 10
 COMFORT = 30
 """The columns that Step and Error together get before any other is shown."""
 
@@ -46,35 +43,39 @@ COMFORT = 30
 def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
     """Draw a run as it is at the Unix time `wall`; columns are padded by display width."""
     rows = [step_row(run, step, wall, colour=colour) for step in in_order(run)]
-    table = tabulate.tabulate(rows, COLUMNS, tablefmt="simple", disable_numparse=True)
-    lines = [*header(run, runner, wall, colour=colour), "", *table.splitlines()]
-    return "\n".join(line.rstrip() for line in lines)
+    lines = [*header(run, runner, wall, colour=colour), "", *simple_table([COLUMNS, *rows])]
+    return "\n".join(lines)
+
+
+def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
+    """Draw a table, whose first row holds the names of its columns, with a rule below these."""
+    heads, *rows = table
+    drawn = tabulate.tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
+    return [line.rstrip() for line in drawn.splitlines()]
 
 
 def fitted_table(
     run: Run,
     runner: Holder | None,
     wall: float,
-    size: tuple[int, int | None],
+    size: tuple[int, int],
     *,
     colour: bool,
 ) -> list[str]:
-    """Draw a run in so many columns and lines; with None for the lines, in all that it takes."""
+    """Draw a run in so many columns and lines, cut to what is most urgent."""
     columns, lines = size
     head = [*header(run, runner, wall, colour=colour), ""]
     heads_and_rule = 2
-    room = len(run.steps) if lines is None else lines - len(head) - heads_and_rule
+    room = lines - len(head) - heads_and_rule
     shown_rows, rest = most_urgent(folded(run, in_order(run), room), room)
     rows = [
         fold_row(row, wall, colour=colour)
         if isinstance(row, Fold)
-        else step_row(run, row, wall, colour=colour)
+        else screen_row(run, row, wall, colour=colour)
         for row in shown_rows
     ]
-    heads, *cells = narrowed([COLUMNS, *rows], columns)
-    table = tabulate.tabulate(cells, heads, tablefmt="simple", disable_numparse=True)
-    shown = [cut(line.rstrip(), columns) for line in [*head, *table.splitlines(), *rest]]
-    return shown[:lines]
+    table = simple_table(narrowed([SCREEN_COLUMNS, *rows], columns))
+    return [cut(line, columns) for line in [*head, *table, *rest]][:lines]
 
 
 def most_urgent(rows: Sequence[Step | Fold], room: int) -> tuple[Sequence[Step | Fold], list[str]]:
@@ -188,6 +189,21 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
     )
 
 
+def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw one step for a terminal: with the number of its attempt, and short times exactly."""
+    name, status, _, _, *_, error = step_row(run, step, wall, colour=colour)
+    attempt = latest_attempt(run, step)
+    ended = step.finished_at if attempt is None else attempt.finished_at
+    number = str(step.attempt_no or "-")
+    return (
+        name,
+        status,
+        f"{number} only_if" if is_at_gate(run, step) else number,
+        "-" if step.started_at is None else short_duration(step.started_at, ended, wall),
+        error,
+    )
+
+
 def fold_row(fold: Fold, wall: float, *, colour: bool) -> tuple[str, ...]:
     """Draw all copies of a step, as many of which are in each status (rule 10.3)."""
     begun = [step.started_at for step in fold.steps if step.started_at is not None]
@@ -197,77 +213,9 @@ def fold_row(fold: Fold, wall: float, *, colour: bool) -> tuple[str, ...]:
         f"{visible(fold.name)} ({len(fold.steps)} copies)",
         marked(fold.status, colour=colour),
         "-",
-        duration(min(begun), last, wall) if begun else "-",
-        "-",
-        "-",
+        short_duration(min(begun), last, wall) if begun else "-",
         counted(fold.counts),
     )
-
-
-def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
-    """Draw the runs as they are at the Unix time `wall`, each inner run under its outer one."""
-    rows = [
-        run_row(run, runner, wall, level, colour=colour) for level, (run, runner) in nested(listed)
-    ]
-    table = tabulate.tabulate(rows, RUN_COLUMNS, tablefmt="simple", disable_numparse=True)
-    return "\n".join(line.rstrip() for line in table.splitlines())
-
-
-def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
-    """Yield the runs with their levels: after each run those that its steps have started.
-
-    A run whose outer one is not in the list is not inside another there.
-    """
-    keys = {one.run.run_key for one in listed}
-    inner: dict[str | None, list[Listed]] = {}
-    for one in listed:
-        parent = None if one.run.parent is None else one.run.parent.run_key
-        inner.setdefault(parent if parent in keys else None, []).append(one)
-    waiting = [(0, one) for one in reversed(inner.get(None, []))]
-    while waiting:
-        level, one = waiting.pop()
-        yield level, one
-        waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
-
-
-def run_row(
-    run: RunSummary, runner: Holder | None, wall: float, level: int = 0, *, colour: bool
-) -> tuple[str, ...]:
-    """Draw one run; what is inside another is set in."""
-    return (
-        f"{marked(run.status, colour=colour)}{beside_status(run)}",
-        f"{INSIDE * level}{visible(run.run_key)}",
-        visible(run.flow_id),
-        f"{run.done}/{run.total}",
-        str(run.steps.get(StepStatus.FAILED) or "-"),
-        clock_time(run.started_at),
-        duration(run.started_at, run.finished_at, wall),
-        runner_cell(run, runner),
-    )
-
-
-def beside_status(run: RunSummary) -> str:
-    """Say what the status of a run leaves open: its `finally` runs, or it waits for its group."""
-    if run.queue is not None:
-        return f" ({visible(before_words(run))})"
-    tidying = run.finally_after is not None and not run.status.is_terminal
-    return " (finally)" if tidying else ""
-
-
-def runner_cell(run: RunSummary, runner: Holder | None) -> str:
-    """Say who advances a run that has not ended."""
-    if run.status.is_terminal:
-        return "-"
-    if runner is None:
-        return "none" if run.gave_up is None else "gave up"
-    return f"pid {runner.pid or '?'}"
-
-
-def print_runs(listed: Sequence[Listed]) -> None:
-    """Print the runs as they are now, or say that there are none."""
-    colour = terminal.stdout().colour
-    table = runs_table(listed, time.time(), colour=colour) if listed else "no runs found"
-    write_result(f"{table}\n")
 
 
 def job_status(run: Run, attempt: Attempt | None) -> str:
@@ -289,12 +237,13 @@ def duration(start: float, end: float | None, wall: float) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def print_table(snapshot: Snapshot) -> None:
-    """Print a run as it is now; on a terminal, so that it fits there."""
-    stdout = terminal.stdout()
-    if not stdout.stream.isatty():
-        write_result(f"{run_table(*snapshot, time.time(), colour=False)}\n")
-        return
-    size = stdout.size().columns, None
-    lines = fitted_table(*snapshot, time.time(), size, colour=stdout.colour)
-    write_result("".join(f"{line}\n" for line in lines))
+def short_duration(start: float, end: float | None, wall: float) -> str:
+    """Write a time of less than ten seconds that is over with its tenths, others as `duration`.
+
+    >>> short_duration(1.0, 3.4, 9.0), short_duration(1.0, None, 4.0), short_duration(1.0, 80.0, 0)
+    ('2.4 s', '00:00:03', '00:01:19')
+    """
+    seconds = -1.0 if end is None else end - start
+    if 0 <= seconds < TENTHS_BELOW_SEC - 0.05:
+        return f"{seconds:.1f} s"
+    return duration(start, end, wall)
