@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from measuring import anatomy, conditions, consumption, history, latency, reading
+from measuring import algebra, anatomy, conditions, consumption, history, latency, reading
 from measuring.figures import Figure
 from measuring.workplace import Workplace, compile_packages, seconds
 from tabulate import tabulate
@@ -46,6 +46,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "conditions": conditions.comparison,
     "linearity": conditions.linearity,
     "depth": conditions.depth,
+    "algebra": algebra.comparison,
     "imports": reading.imports,
     "large-file": reading.large_file,
     "copies": reading.copies,
