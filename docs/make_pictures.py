@@ -1,0 +1,269 @@
+"""Draw the pictures of a terminal in docs/pictures/ from what real runs show on a real one.
+
+Run `python3 noxfile.py -s pictures` after a change of what people see on a terminal; with
+`-- --check` it draws nothing and fails if a picture shows something else than a run does now.
+"""
+
+import argparse
+import html
+import io
+import os
+import re
+import select
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from fcntl import ioctl
+from pathlib import Path
+from typing import NamedTuple
+
+import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+DOCS = Path(__file__).resolve().parent
+PICTURES = DOCS / "pictures"
+README = DOCS.parent / "README.md"
+LONGEST_SEC = 60.0
+WRONG = """\
+flow_id: daily-import
+
+steps:
+  - id: download
+    run: curl --fail -o day.csv https://example.com/day.csv
+    retry: 2
+
+  - id: load
+    when: donwload && !skip
+    command: [psql, -f, load.sql]
+"""
+
+
+class Picture(NamedTuple):
+    """What is typed at a terminal, and how large that is.
+
+    Attributes:
+        name: The name of the file, without its ending.
+        title: What stands at the top of the window, and describes the picture in words.
+        commands: The commands, one after the other; of those that begin with a space nothing is
+            seen.
+        columns: The width of the terminal.
+        lines: Its height.
+    """
+
+    name: str
+    title: str
+    commands: tuple[str, ...]
+    columns: int = 84
+    lines: int = 40
+
+
+NIGHTS = """ sed s/name/approved/ import.yaml > good.yaml
+for day in 04 05 06; do orchesjob-flow start import-2026-05-$day good.yaml; done > nights 2>&1
+orchesjob-flow start import-2026-05-07 import.yaml > nights 2>&1"""
+START = "orchesjob-flow start import-2026-05-07 import.yaml"
+PICTURES_TO_DRAW = (
+    Picture("start", START, (START,)),
+    Picture(
+        "last-night",
+        "What happened last night",
+        (
+            NIGHTS,
+            "orchesjob-flow list",
+            "orchesjob-flow explain import-2026-05-07",
+            "orchesjob-flow logs import-2026-05-07",
+        ),
+    ),
+    Picture("wrong-file", "A flow file with mistakes", ("orchesjob-flow validate wrong.yaml",)),
+)
+
+
+def draw(picture: Picture) -> tuple[str, str]:
+    """Run the commands of a picture; return the picture as SVG, and what it shows as text."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "me"
+        home.mkdir()
+        (home / "import.yaml").write_text(flow_of_the_readme(), encoding="utf-8")
+        (home / "wrong.yaml").write_text(WRONG, encoding="utf-8")
+        screen = show(picture, home)
+    console = Console(width=picture.columns, record=True, file=io.StringIO())
+    lines = list(styled_lines(screen))
+    text = "\n".join(line.plain for line in lines)
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    svg = console.export_svg(
+        title=picture.title, theme=THEME, code_format=FRAME, unique_id=picture.name
+    )
+    return svg.replace("{description}", html.escape(text)), text
+
+
+def flow_of_the_readme() -> str:
+    """Return the flow file that the README shows first."""
+    text = README.read_text(encoding="utf-8")
+    found = re.search(
+        r"<!-- file: import.yaml -->\n```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    if found is None:
+        raise LookupError("the README shows no import.yaml")
+    return found[1]
+
+
+def show(picture: Picture, home: Path) -> pyte.Screen:
+    """Run the commands in bash on a pseudo-terminal; return what the terminal shows at the end."""
+    screen = pyte.Screen(picture.columns, picture.lines)
+    stream = pyte.ByteStream(screen)
+    ours, theirs = os.openpty()
+    size = struct.pack("HHHH", picture.lines, picture.columns, 0, 0)
+    ioctl(theirs, termios.TIOCSWINSZ, size)
+    bash = subprocess.Popen(
+        ["/bin/bash", "--norc", "--noprofile", "-c", "\n".join(script(picture))],
+        cwd=home,
+        env={
+            "HOME": str(home),
+            "LC_ALL": "C.UTF-8",
+            "ORCHESJOB_HOME": str(home / ".local" / "share" / "orchesjob"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "TERM": "xterm-256color",
+            "TZ": "UTC",
+        },
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    end = time.monotonic() + LONGEST_SEC
+    while select.select([ours], [], [], end - time.monotonic())[0]:
+        try:
+            stream.feed(os.read(ours, 65536).replace(os.fsencode(home), b"~"))
+        except OSError:  # Linux says EIO when the last writer has gone
+            break
+    os.close(ours)
+    bash.wait()
+    return screen
+
+
+def script(picture: Picture) -> Iterator[str]:
+    """Yield the lines of a script that shows each command like one that was typed."""
+    for command in picture.commands:
+        if not command.startswith(" "):
+            yield f"printf '\\033[1;32m$\\033[0m %s\\n' {shell_word(command)}"
+        yield command
+
+
+def shell_word(text: str) -> str:
+    """Quote a text for bash."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def styled_lines(screen: pyte.Screen) -> Iterator[Text]:
+    """Yield the lines of a screen, without the empty ones at its end."""
+    shown = [line.rstrip() for line in screen.display]
+    while shown and not shown[-1]:
+        shown.pop()
+    for number, plain in enumerate(shown):
+        line = Text()
+        for column in range(len(plain)):
+            cell = screen.buffer[number][column]
+            style = Style(
+                color=COLOURS.get(cell.fg), bold=cell.bold or None, reverse=cell.reverse or None
+            )
+            line.append(cell.data, style)
+        yield line
+
+
+COLOURS = {
+    **{name: name for name in ("red", "green", "blue", "magenta", "cyan", "black", "white")},
+    "brown": "yellow",
+    **{f"bright{name}": f"bright_{name}" for name in ("red", "green", "blue", "magenta", "cyan")},
+    "brightblack": "bright_black",
+    "brightbrown": "bright_yellow",
+}
+"""What pyte calls a colour, and what rich calls it."""
+THEME = TerminalTheme(
+    (24, 26, 31),
+    (214, 217, 222),
+    [
+        (60, 64, 72),
+        (240, 113, 120),
+        (126, 200, 122),
+        (229, 192, 105),
+        (106, 172, 240),
+        (200, 140, 220),
+        (100, 200, 205),
+        (214, 217, 222),
+    ],
+    [
+        (130, 136, 148),
+        (255, 140, 146),
+        (150, 220, 146),
+        (245, 210, 130),
+        (140, 192, 250),
+        (215, 165, 232),
+        (130, 215, 220),
+        (255, 255, 255),
+    ],
+)
+FRAME = """\
+<svg class="rich-terminal" viewBox="0 0 {width} {height}" role="img" \
+xmlns="http://www.w3.org/2000/svg">
+<desc>{{description}}</desc>
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  font-size: {char_height}px; line-height: {line_height}px; }}
+.{unique_id}-title {{ font-family: system-ui, sans-serif; font-size: 16px; }}
+{styles}
+</style>
+<defs><clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>{lines}</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" \
+clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}<g class="{unique_id}-matrix">
+{matrix}
+</g></g>
+</svg>
+"""
+"""A template of rich: the fonts are those of the reader, and nothing is fetched."""
+
+
+def same_but_for_times(text: str) -> str:
+    """Return a text without what differs from run to run."""
+    date, clock, seconds = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?", r"\d+(?:\.\d+)? ?s\b"
+    text = re.sub(rf"(?:{date} )?\b{clock}|\b{seconds}", "T", text)
+    return re.sub(r"[ -]{2,}", "  ", text)  # the width of a column
+
+
+def description(svg: str) -> str:
+    """Return the text that a picture shows."""
+    found = re.search(r"<desc>(.*?)</desc>", svg, re.DOTALL)
+    return "" if found is None else html.unescape(found[1])
+
+
+def main() -> int:
+    """Draw the pictures, or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, and draw nothing")
+    check = parser.parse_args().check
+    stale = []
+    for picture in PICTURES_TO_DRAW:
+        path = PICTURES / f"{picture.name}.svg"
+        svg, text = draw(picture)
+        if not check:
+            path.write_text(svg, encoding="utf-8")
+            continue
+        drawn = description(path.read_text(encoding="utf-8")) if path.exists() else ""
+        if same_but_for_times(drawn) != same_but_for_times(text):
+            stale.append(path.name)
+            sys.stderr.write(f"{path} shows\n{drawn}\nbut a run shows\n{text}\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
