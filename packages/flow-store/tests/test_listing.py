@@ -34,6 +34,8 @@ def test_order(three: FlowStore) -> None:
     """What was recorded last comes first, whatever the clock said."""
     assert [run.run_key for run in three.runs()] == ["new", "mid", "old"]
     assert three.run_keys() == ("new", "mid", "old")
+    assert three.run_keys(limit=2) == ("new", "mid")
+    assert three.run_keys(limit=0) == ()
 
 
 def test_summary(three: FlowStore) -> None:
@@ -81,3 +83,12 @@ def test_choice(three: FlowStore, asked: dict[str, object], expected: list[str])
 def test_of_nothing(store: FlowStore) -> None:
     """A database without runs lists none."""
     assert store.runs() == ()
+
+
+def test_keys_next_to_one(three: FlowStore) -> None:
+    """The keys that come next in the order of their texts, whether or not it is recorded itself."""
+    assert three.run_keys_around("mid", 1) == ("mid",)
+    assert three.run_keys_around("n", 1) == ("new", "mid")
+    assert three.run_keys_around("n", 2) == ("new", "old", "mid")
+    assert three.run_keys_around("", 2) == ("mid", "new")
+    assert three.run_keys_around("z", 2) == ("old", "new")
