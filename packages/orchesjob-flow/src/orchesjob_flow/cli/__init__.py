@@ -108,7 +108,7 @@ def cli(
     Example:
       orchesjob-flow example > flow.yaml
       orchesjob-flow start first-try flow.yaml
-      orchesjob-flow status first-try --format table
+      orchesjob-flow status first-try
     """  # noqa: D301 - click reads \b
     ctx.meta[TELL_RUN] = ctx.obj  # from `main`
     ctx.obj = Settings.from_options(db, orchesjob_bin, poll_interval, patience)

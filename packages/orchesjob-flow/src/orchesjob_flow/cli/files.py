@@ -23,7 +23,7 @@ def validate(params: dict[str, str], form: "Form", flow_files: tuple[str, ...]) 
 
     \b
     Example:
-      orchesjob-flow validate --format table flows/*.yaml
+      orchesjob-flow validate flows/*.yaml
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.validate import validate
 

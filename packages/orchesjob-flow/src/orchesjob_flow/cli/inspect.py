@@ -33,7 +33,7 @@ def status(handle: "RunHandle", form: "Form", by_outcome: bool) -> int:
 
     \b
     Example:
-      orchesjob-flow status nightly-2026-05-07 --format table
+      orchesjob-flow status nightly-2026-05-07
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.status import status
 
@@ -192,7 +192,7 @@ def doctor(settings: Settings, handle: "RunHandle | None", every: bool, form: "F
 
     \b
     Example:
-      orchesjob-flow doctor --format table
+      orchesjob-flow doctor
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.doctor import doctor
 
