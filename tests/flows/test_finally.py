@@ -187,11 +187,11 @@ def test_drawn(flow: Flow) -> None:
     assert flow.run("graph", flow_file).stdout == (
         "Flow: f\n\n"
         "Rank       Step   Runs\n"
-        "---------  -----  ------------------------\n"
+        "---------  -----  ---------------------------\n"
         "1          a      at once\n"
         "finally    tidy   at the end\n"
-        "           alert  when a.failed\n"
-        "finally 2  note   when tidy && a.cancelled\n"
+        "           alert  when any(failed)\n"
+        "finally 2  note   when tidy && any(cancelled)\n"
     )
     mermaid = flow.run("graph", "--format=mermaid", flow_file).stdout
     assert '    subgraph finally\n        s1["tidy"]\n' in mermaid

@@ -142,7 +142,7 @@ def as_text(drawing: Drawing, *, colour: bool) -> str:
             rank = "" if place else name
             status = [status_cell(drawing, step, colour=colour)] if has_run else []
             runs = visible(condition_of(flow, step))
-            rows.append((rank, drawing.name(step), *status, runs, also_waits_for(step)))
+            rows.append((rank, drawing.name(step), *status, runs, also_waits_for(flow, step)))
     columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
@@ -158,9 +158,11 @@ def status_cell(drawing: Drawing, step: StepSpec, *, colour: bool) -> str:
     return marked(status, colour=colour)
 
 
-def also_waits_for(step: StepSpec) -> str:
-    """Name the waits that are not in the condition."""
-    named = NAME.findall(written(step))
+def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
+    """Name the waits that are not in the condition; a step of `finally` asks about all others."""
+    named = set(NAME.findall(written(step)))
+    if step.id in flow.finally_ids and step.condition is not None:
+        named |= set(step.condition.names)
     return ", ".join(name for name in step.waits_for if name not in named)
 
 
