@@ -22,8 +22,10 @@ def exit_code_of(report: JobReport) -> int | None:
 def describe_failure(report: JobReport) -> str:
     """Describe briefly how a job failed that ended by itself."""
     if report.not_spawned:
-        cause = "not found, not executable, or no process left"
-        return f"the command could not be started: {cause}{named_program(report)}"
+        return (
+            "the command could not be started: not found, not executable, or no process left"
+            f"{named_program(report)}"
+        )
     code = report.exit_code if (known := exit_code_of(report)) is None else known
     if code is None:
         return "failed without an exit code"
