@@ -118,6 +118,20 @@ def test_simplified_it_is_the_same_and_no_longer(cases: Cases, seeds: range) -> 
         assert simple.simplify(**given) == simple, case
 
 
+def test_simplified_it_has_no_operand_without_effect(cases: Cases) -> None:
+    """No occurrence can be left out as if it were true, or false (rule 11.1)."""
+    for case in cases(range(200)):
+        simple = case.condition.simplify()
+        program = [] if isinstance(simple, bool) else simple.to_json()
+        for place, token in enumerate(program):
+            if token in ("!", "&&", "||"):
+                continue
+            marked = Condition.from_json([*program[:place], "this", *program[place + 1 :]])
+            for value in (True, False):
+                without = marked.restrict({"this": value})
+                assert isinstance(without, bool) or not equivalent(without, simple), case
+
+
 @pytest.mark.parametrize(
     ("text", "simple"),
     [
