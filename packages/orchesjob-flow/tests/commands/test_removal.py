@@ -166,7 +166,8 @@ def test_space_is_given_back(store: FlowStore, settings: Settings, removal: Remo
     before = settings.home.database.stat().st_size
     for number in range(30):
         record(store, f"k{number}", text="x" * 500_000)
-    removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
+    store.checkpoint()
     assert settings.home.database.stat().st_size > 12_000_000
+    removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
     shrink(store, Rests())
     assert settings.home.database.stat().st_size <= before + 8 * 4096
