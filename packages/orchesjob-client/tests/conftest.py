@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import ForkServer
+from orchesjob_client import ForkServer, usable_cgroup_folder
 
 # A session may have all flows call orchesjob the plain way; here each test says how it calls.
 os.environ.pop("ORCHESJOB_FLOW_FORK_SERVER", None)
@@ -35,6 +35,16 @@ ANSWER: Mapping[str, Any] = {
     "strict": False,
     "existing": False,
 }
+
+
+@pytest.fixture
+def cgroup_place() -> Path:
+    """The folder below which cgroups can be made here."""
+    try:
+        return usable_cgroup_folder()
+    except OSError as error:
+        # Whether there can be any is up to the machine; a job without one is tested everywhere.
+        pytest.skip(f"no cgroups can be made here: {error}")
 
 
 @pytest.fixture

@@ -31,17 +31,7 @@ ENVIRON = {"ORCHESJOB_HOME": HOME}
 EVENT_SEC = 30.0
 
 
-@pytest.fixture
-def place() -> Path:
-    """The folder below which cgroups can be made here."""
-    try:
-        return usable_cgroup_folder()
-    except OSError as error:
-        # Whether there can be any is up to the machine; a job without one is tested everywhere.
-        pytest.skip(f"no cgroups can be made here: {error}")
-
-
-needs_cgroups = pytest.mark.usefixtures("place")
+needs_cgroups = pytest.mark.usefixtures("cgroup_place")
 
 
 @pytest.fixture

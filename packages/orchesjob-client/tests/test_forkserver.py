@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import CallRefused, ForkServer, Hold, call, usable_cgroup_folder
+from orchesjob_client import CallRefused, ForkServer, Hold, call
 from orchesjob_client.launching import PLAIN, Launcher
 
 type Script = Callable[..., str]
@@ -113,8 +113,8 @@ ENDINGS = (
     "os._exit(9)",
     "os.kill(os.getpid(), signal.SIGKILL)",
     # Where the tests run in the background of a shell, it is ignored.
-    "signal.signal(2, signal.default_int_handler); os.kill(os.getpid(), 2); time.sleep(60)",
-    "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
+    "signal.signal(2, signal.default_int_handler); os.kill(os.getpid(), 2); signal.pause()",
+    "os.kill(os.getpid(), signal.SIGTERM); signal.pause()",
     "os.kill(os.getpid(), signal.SIGPIPE); return 4",
     "print('x' * 1_000_000); return 5",
     "print('not flushed', end=''); print('why', end='', file=sys.stderr); return 6",
@@ -173,13 +173,9 @@ def opened(folder: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def a_cgroup() -> Iterator[Path]:
+def a_cgroup(cgroup_place: Path) -> Iterator[Path]:
     """The folder of an empty cgroup."""
-    try:
-        folder = usable_cgroup_folder() / f"orchesjob-flow-test-{os.getpid()}"
-    except OSError as error:
-        # Whether there can be any is up to the machine; a job without one is tested everywhere.
-        pytest.skip(f"no cgroups can be made here: {error}")
+    folder = cgroup_place / f"orchesjob-flow-test-{os.getpid()}"
     folder.mkdir()
     yield folder
     folder.rmdir()

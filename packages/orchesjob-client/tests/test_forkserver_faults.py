@@ -137,7 +137,7 @@ def test_time_limit(
         "subprocess.Popen(['sleep', '60'])\n"
         "with open(sys.argv[1], 'w') as log: log.write(f'{os.getpid()} {os.getppid()}')\n"
         "if sys.argv[2] != 'None': os.kill(os.getppid(), int(sys.argv[2]))\n"
-        "time.sleep(60)"
+        "signal.pause()"
     )
     forked = helper(path, patience_sec=HURRIED)
     words = (str(tmp_path / "log"), str(number and int(number)))
@@ -261,7 +261,7 @@ def open_descriptors() -> set[str]:
 def test_no_leaks(console_script: Script) -> None:
     """No descriptor and no zombie stays behind, here and in the helper, however a call ends."""
     good, bad = console_script("print(os.getppid())"), "/nonexistent"
-    slow = console_script("print(1); time.sleep(60)", "slow")
+    slow = console_script("print(1); signal.pause()", "slow")
     before = open_descriptors()
     for path in (good, slow):
         forked = ForkServer(path, os.environ)

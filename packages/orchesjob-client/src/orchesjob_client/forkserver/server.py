@@ -1,7 +1,8 @@
 """The helper: it has imported what an executable script imports, and forks a process per call.
 
-It is run by path in orchesjob's Python (3.12 or later), imports nothing of ours, so that all of it
-is in this file, has one thread, and ends with whoever began it. Each request comes as one message
+It is run by path in orchesjob's Python (3.12 or later), which may know nothing of us: so it imports
+nothing of ours, and all of it is in this one file, however long. It has one thread, and ends with
+whoever began it. Each request comes as one message
 with descriptors: the words and variables, the call's status socket, its directory, stdout, stderr,
 perhaps a cgroup, and what the call holds while it lives. Along the status
 socket go

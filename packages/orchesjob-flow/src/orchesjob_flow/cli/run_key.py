@@ -69,8 +69,8 @@ def handle_of(
         )
     try:
         handle = named_run(run_key, settings_of(ctx))
-    except Exception:
-        if ctx.resilient_parsing:  # TAB wants no error
+    except Exception:  # whatever it is, TAB wants no error; raised again for everybody else
+        if ctx.resilient_parsing:
             return None
         raise
     if run_key == NEWEST and not ctx.resilient_parsing:
