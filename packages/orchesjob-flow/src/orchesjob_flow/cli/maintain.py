@@ -10,9 +10,9 @@ from orchesjob_flow.cli.options import (
     detach_option,
     env_option,
     format_option,
+    manner_of,
     param_option,
     progress_option,
-    refuse_progress,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
 from orchesjob_flow.cli.values import Age, option_given_once
@@ -52,15 +52,12 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow resume nightly-2026-05-07 -d
       orchesjob-flow resume --all
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.resume import resume, resume_all
 
     if every == (handle is not None):
         raise click.UsageError("name one run, or resume all of them with --all")
-    refuse_progress(progress, detach=detach or every)
-    if handle is None:
-        return resume_all(settings, form)
-    return resume(handle, Manner(form, detach, progress))
+    manner = manner_of(form, progress, detach=detach or every)
+    return resume_all(settings, form) if handle is None else resume(handle, manner)
 
 
 @click.command(short_help="Run again what FAILED or was cancelled in a run.", cls=CommandOnRun)
@@ -107,14 +104,13 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow retry nightly-2026-05-07 --step load --only
       orchesjob-flow retry nightly-2026-05-07 --file fixed.yaml -d
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.retry import Repeat, retry
 
-    refuse_progress(progress, detach=detach)
+    manner = manner_of(form, progress, detach=detach)
     if only and not steps:
         raise click.UsageError("--only limits a retry to the steps named by --step: name one")
     repeat = Repeat(steps, only, flow_file, dict(variables), params)
-    return retry(handle, repeat, Manner(form, detach, progress))
+    return retry(handle, repeat, manner)
 
 
 @click.command()

@@ -1,10 +1,15 @@
 """Options that several commands share; how a run is named is in `run_key`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from orchesjob_flow.cli.completion import complete_param, complete_step
 from orchesjob_flow.cli.values import Setting, Variable, once_for_each_name
 from orchesjob_flow.views.form import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
+
+if TYPE_CHECKING:
+    from orchesjob_flow.commands.advance import Manner
 
 
 def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> Form:
@@ -23,14 +28,17 @@ class FormatOption(click.Option):
         return super().get_error_hint(ctx)
 
 
-def refuse_progress(progress: str, *, detach: bool) -> None:
-    """Refuse to show the progress of a background process.
+def manner_of(form: Form, progress: str, *, detach: bool) -> "Manner":
+    """Combine the options that say how a run is advanced and shown.
 
     Raises:
-        UsageError: It was asked for.
+        UsageError: The progress of a background process was asked for.
     """
     if detach and progress == "plain":
         raise click.UsageError("a background process shows no progress; `watch` does")
+    from orchesjob_flow.commands.advance import Manner
+
+    return Manner(form, detach, progress)
 
 
 FLOW_FILE = click.Path()

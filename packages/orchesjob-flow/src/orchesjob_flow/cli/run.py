@@ -12,9 +12,9 @@ from orchesjob_flow.cli.options import (
     env_option,
     format_option,
     jobs_option,
+    manner_of,
     param_option,
     progress_option,
-    refuse_progress,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, CommandThatNames, name_run, run_key_option
 from orchesjob_flow.cli.values import Seconds
@@ -52,13 +52,12 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.flow_files import Given
     from orchesjob_flow.commands.start import StartOptions, start
 
-    refuse_progress(progress, detach=detach)
     given = Given(dict(variables), params)
-    options = StartOptions(Manner(form, detach, progress), own_jobs=jobs == "own")
+    manner = manner_of(form, progress, detach=detach)
+    options = StartOptions(manner, own_jobs=jobs == "own")
     return start(handle, flow_file, given, options)
 
 
@@ -89,14 +88,13 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.advance import Manner
     from orchesjob_flow.commands.flow_files import Given
     from orchesjob_flow.commands.run import run
     from orchesjob_flow.commands.start import StartOptions
 
-    refuse_progress(progress, detach=detach)
     given = Given(dict(variables), params)
-    options = StartOptions(Manner(form, detach, progress), own_jobs=jobs == "own")
+    manner = manner_of(form, progress, detach=detach)
+    options = StartOptions(manner, own_jobs=jobs == "own")
     return run(settings_of(ctx), flow_file, given, options, partial(name_run, ctx))
 
 
