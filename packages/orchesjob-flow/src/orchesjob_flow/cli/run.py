@@ -1,4 +1,4 @@
-"""The section "Run": `start` and `cancel`; with them the hidden `tick` and `drive`."""
+"""The section "Run": `start`, `run` and `cancel`; with them the hidden `tick` and `drive`."""
 
 from functools import partial
 from typing import TYPE_CHECKING

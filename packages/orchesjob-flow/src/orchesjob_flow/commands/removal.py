@@ -30,8 +30,7 @@ class Removal(NamedTuple):
 
     `cleaner` removes their output; None leaves it. `records_at_once` runs are removed in one
     transaction, which takes some 20 ms; of runs whose locks are held meanwhile, `locks_at_once`, or
-    fewer that have `jobs_at_once` jobs.
-    `say` is told how far that has come.
+    fewer that have `jobs_at_once` jobs. `say` is told how far that has come.
     """
 
     store: FlowStore

@@ -191,7 +191,7 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
 
 def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
     """Draw one step for a terminal: with the number of its attempt, and short times exactly."""
-    name, status, _, _, *_, error = step_row(run, step, wall, colour=colour)
+    name, status, *_, error = step_row(run, step, wall, colour=colour)
     attempt = latest_attempt(run, step)
     ended = step.finished_at if attempt is None else attempt.finished_at
     number = str(step.attempt_no or "-")
