@@ -1,6 +1,7 @@
 """Text for people, JSON for programs: what commands print on a terminal and in a pipe (6.11)."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from support.flow import Flow
 from support.gate import Gate
-from support.terminal import HOME, Terminal
+from support.terminal import PICTURE, Terminal
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 FAILS = {"id": "check", "command": ["sh", "-c", "echo row 17 is broken; exit 3"], "when": "fetch"}
@@ -130,7 +131,7 @@ def test_a_terminal_that_changes_its_size(flow: Flow, gate: Gate) -> None:
     terminal.hand_over()
     terminal.await_picture("> RUNNING")
     terminal.resize(30, 10)
-    terminal.await_picture("...", pictures=terminal.shown.count(HOME) + 1)
+    terminal.await_picture("...", pictures=terminal.shown.count(PICTURE) + 1)
     gate.let_through()
     terminal.read_to_end()
     assert command.wait() == 0
@@ -171,11 +172,13 @@ def test_the_end_of_a_run(flow: Flow, progress: str) -> None:
     words = ("start", "--run-key=k", f"--progress={progress}", flow.write(*STEPS))
     code, shown = on_terminal(flow, *words)
     assert code == 1
-    end = shown.rpartition("\x1b[H")[2]
+    end = re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", shown.rpartition(PICTURE)[2])
     assert end.count("Status: ") == 1
     table, _, rest = end.rpartition("\nload ")
     assert "exit code 3" in table
-    assert ("row 17 is broken" in rest) == (progress != "none")
+    assert ("\n\ncheck FAILED exit code 3, after it has printed:\ncheck | row 17" in rest) == (
+        progress != "none"
+    )
     assert rest.rstrip().splitlines()[-1].startswith("orchesjob-flow retry k  # ")
     assert not shown.count('"run_key"')
 

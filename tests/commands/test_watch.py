@@ -9,7 +9,7 @@ from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
 from support.steps import AFTER, TRUE
-from support.terminal import HOME
+from support.terminal import PICTURE
 
 
 def test_append(flow: Flow, gate: Gate) -> None:
@@ -74,10 +74,10 @@ def test_mode(flow: Flow) -> None:
     """`--mode` overrides the default: append on a terminal, screen on a pipe (rule 6.6)."""
     flow.start("k", flow.write({"id": "a", "command": ["true"]}))
     code, shown = flow.run_on_terminal("watch", "--run-key=k", "--mode=append")
-    assert (code, HOME in shown) == (0, False)
+    assert (code, PICTURE in shown) == (0, False)
     assert "Status: \x1b[32mOK SUCCEEDED\x1b[0m" in shown
     on_pipe = flow.run("watch", "--run-key=k", "--mode=screen")
-    assert (on_pipe.returncode, HOME in on_pipe.stdout) == (0, True)
+    assert (on_pipe.returncode, PICTURE in on_pipe.stdout) == (0, True)
 
 
 def test_dumb_terminal(flow: Flow) -> None:
@@ -85,7 +85,7 @@ def test_dumb_terminal(flow: Flow) -> None:
     flow.start("k", flow.write({"id": "a", "command": ["true"]}))
     flow.environ["TERM"] = "dumb"
     code, shown = flow.run_on_terminal("watch", "--run-key=k")
-    assert (code, HOME in shown) == (0, False)
+    assert (code, PICTURE in shown) == (0, False)
     assert "Flow: f  Run: k" in shown
 
 

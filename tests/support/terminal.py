@@ -8,7 +8,8 @@ import termios
 
 from support.deadlines import EVENT_SEC
 
-HOME = "\x1b[H"  # with this each picture begins that is drawn over the one before
+PICTURE = "\x1b[?7l"
+"""With this each picture begins that is drawn in place: no line of it is broken."""
 
 
 class Terminal:
@@ -27,7 +28,7 @@ class Terminal:
     @property
     def picture(self) -> str:
         """What is seen now where a table is drawn in place."""
-        return self.shown.rpartition(HOME)[2]
+        return self.shown.rpartition(PICTURE)[2]
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the terminal another size."""
@@ -39,7 +40,7 @@ class Terminal:
 
     def await_picture(self, text: str, *, pictures: int = 0) -> None:
         """Look until the picture has this text and at least so many have been drawn."""
-        while text not in self.picture or self.shown.count(HOME) < pictures:
+        while text not in self.picture or self.shown.count(PICTURE) < pictures:
             assert select.select([self._screen], [], [], EVENT_SEC)[0], self.shown
             assert self._look(), self.shown
 

@@ -41,4 +41,6 @@ def test_last_words() -> None:
         [sys.executable, "-c", LAST_WORDS], capture_output=True, text=True, check=True
     )
     assert ended.stderr == "orchesjob-flow: something\nthe end\n"
-    assert ended.stdout == ("while a picture is written: False\n\nafter the last words: False\n")
+    assert ended.stdout == (
+        "while a picture is written: False\n\x1b[0m\x1b[?7h\nafter the last words: False\n"
+    )

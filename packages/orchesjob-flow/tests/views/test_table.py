@@ -20,8 +20,9 @@ from flow_store import (
 )
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed
+from orchesjob_flow.views.live_table import fitted_table
 from orchesjob_flow.views.runs_table import runs_table
-from orchesjob_flow.views.table import duration, fitted_table, run_table
+from orchesjob_flow.views.table import duration, run_table
 from orchesjob_flow.views.text import width
 
 RULE_6_5 = """\
@@ -233,6 +234,14 @@ def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
     assert shown[0] == "Flow: daily-import  Run: daily-20260507"
 
 
+@pytest.mark.parametrize(("columns", "lines"), [(80, 5), (40, 9), (40, 6)])
+def test_a_low_screen_shows_the_running_step(crowd: Run, columns: int, lines: int) -> None:
+    """However low the screen, the step that runs is there, and all others are counted (6.6)."""
+    shown = fitted_table(crowd, None, 5.0, (columns, lines), colour=False)
+    assert any(line.startswith("s199  > RUNNING") for line in shown)
+    assert shown[-1].startswith("... and 19")
+
+
 LONG = "waits for attempt 1 to be gone: pid 4711 (a command that goes on and on and on)"
 
 
@@ -256,7 +265,7 @@ def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
     run = make_run((step, None))
 
     def heads(columns: int) -> list[str]:
-        return fitted_table(run, Holder(1), 5.0, (columns, 24), colour=False)[4].split()
+        return fitted_table(run, Holder(1), 5.0, (columns, 24), colour=False)[-3].split()
 
     everything = ["Step", "Status", "Attempt", "Elapsed", "Error"]
     assert heads(200) == everything
@@ -329,5 +338,5 @@ def test_copies_are_folded(repeated: Run) -> None:
         *("load", "(3", "copies)", ">", "RUNNING", "-", "2.0", "s"),
         *("1", "RUNNING,", "1", "FAILED,", "1", "SUCCEEDED"),
     ]
-    low = fitted_table(repeated, Holder(1), 5.0, (120, 8), colour=False)
+    low = fitted_table(repeated, Holder(1), 5.0, (120, 3), colour=False)
     assert low[-1] == "... and 2 more: 1 PENDING, 1 SUCCEEDED"

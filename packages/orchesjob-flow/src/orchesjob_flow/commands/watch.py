@@ -11,8 +11,9 @@ from orchesjob_flow.home.observer import Observer
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.printed_table import print_table
-from orchesjob_flow.views.screen import Screen
-from orchesjob_flow.views.streams import hold_messages, write_result
+from orchesjob_flow.views.run_form import show_next_steps
+from orchesjob_flow.views.screen import Screen, screen_on
+from orchesjob_flow.views.streams import write_result
 
 REFRESH_SEC = 0.25
 
@@ -24,7 +25,9 @@ def watch(handle: RunHandle, *, interval_sec: float, mode: str | None, advance: 
     """
     screen = terminal.stdout().can_draw if mode is None else mode == "screen"
     look = watch_and_advance if advance else watch_only
-    return exit_codes.of_run(look(handle, interval_sec, screen=screen))
+    run = look(handle, interval_sec, screen=screen)
+    show_next_steps(handle, Snapshot(run, None))
+    return exit_codes.of_run(run)
 
 
 def watch_only(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
@@ -91,10 +94,8 @@ def view(*, screen: bool) -> Iterator["Screen | Tables"]:
     if not screen:
         yield Tables()
         return
-    stdout = terminal.stdout()
-    with hold_messages() as drawing, closing(Screen(stdout, drawing.messages)) as screen_on_stdout:
-        drawing.terminal = stdout.stream.fileno()
-        yield screen_on_stdout
+    with screen_on(terminal.stdout()) as shown:
+        yield shown
 
 
 class Tables:

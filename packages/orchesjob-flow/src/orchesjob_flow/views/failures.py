@@ -35,11 +35,19 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
         write_message(visible(f"{name} {run.status.value}: {run.error}"))
     wrong = [step for step in in_order(run) if went_wrong(step)]
     for step in wrong[:MOST_STEPS]:
+        set_apart()
         choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
         show_failure(step, files_of(run, attempts, choice))
     if len(wrong) > MOST_STEPS:
+        set_apart()
         more = len(wrong) - MOST_STEPS
         write_message(f"... and {more} more; `logs` shows what they have printed")
+
+
+def set_apart() -> None:
+    """Leave a line free for a person's eyes; a log stays as dense as it is."""
+    if terminal.stderr().stream.isatty():
+        write_message("")
 
 
 def went_wrong(step: Step) -> bool:

@@ -7,7 +7,7 @@ terminal there is no thread.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
@@ -19,7 +19,7 @@ from orchesjob_flow.views import terminal
 from orchesjob_flow.views.attempt_words import attempt_words
 from orchesjob_flow.views.finally_words import WORDS, steps_before_finally
 from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
-from orchesjob_flow.views.streams import hold_messages, warn, write_view
+from orchesjob_flow.views.streams import warn, write_view
 from orchesjob_flow.views.text import clock_time, visible
 
 LOOK_SEC = 0.25
@@ -104,10 +104,9 @@ def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
     stderr = terminal.stderr()
     is_terminal = stderr.stream.isatty()
     if mode == "auto" and stderr.can_draw:
-        from orchesjob_flow.views.screen import Screen  # slow to import, and seldom needed
+        from orchesjob_flow.views.screen import screen_on  # slow to import, and seldom needed
 
-        with hold_messages() as drawing, closing(Screen(stderr, drawing.messages)) as screen:
-            drawing.terminal = stderr.stream.fileno()
+        with screen_on(stderr) as screen:
             yield screen
     elif mode == "plain" or (mode == "auto" and is_terminal):
         yield Lines(before)

@@ -1,24 +1,28 @@
 """The live view: a run drawn in place, on a terminal of any size (rules 6.6 and 9.14).
 
-It is drawn from the top of the ordinary screen, whose old content has scrolled away. So it is right
-again after every resize, and however the program ends, the terminal needs no repair.
+It stands below what was on the terminal before, of which nothing is lost. After each picture the
+cursor is at the beginning of the line below it, so however the program ends, the terminal needs no
+repair.
 """
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from flow_store import Run
 from orchesjob_flow.home.runs import Snapshot
+from orchesjob_flow.views.job_control import told_of_stops
+from orchesjob_flow.views.live_table import fitted_table
 from orchesjob_flow.views.printed_table import whole_table
-from orchesjob_flow.views.table import fitted_table
+from orchesjob_flow.views.streams import hold_messages
 from orchesjob_flow.views.terminal import Terminal
 from orchesjob_flow.views.text import cut, visible, width
 
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
-NOTES = 3
-"""How many of the latest messages are shown below the table."""
+NOTES, LOW = 3, 12
+"""How many of the latest messages are shown below the table; one on a screen with fewer lines."""
 
 
 class Screen:
@@ -37,7 +41,7 @@ class Screen:
         self._now = now
         self._terminal = terminal
         self._messages = messages
-        self._drawn: tuple[str, os.terminal_size] | None = None
+        self._drawn: Sequence[str] = ()
         self._shown: Snapshot | None = None
         self._drawn_run: Run | None = None
         self._drawn_for: tuple[object, ...] = ()
@@ -48,48 +52,89 @@ class Screen:
         self.refresh()
 
     def refresh(self) -> None:
-        """Draw again if the time, the size of the terminal or the messages have changed."""
+        """Draw again if the time, the size of the terminal or the messages have changed.
+
+        While the program is in the background, the terminal is somebody else's.
+        """
         if self._shown is None:
             return
-        size = self._terminal.size()
         run, runner = self._shown
+        if run.status.is_terminal and self._was_drawn(run):
+            return
+        if not is_in_foreground(self._terminal):
+            self.begin_below()
+            if not run.status.is_terminal:
+                return
+        size = self._terminal.size()
         seen = (runner, int(self._now()), size, len(self._messages))
         # A run that has changed is another object; to compare all its steps would take long.
         if run is self._drawn_run and seen == self._drawn_for:
             return
         self._drawn_run, self._drawn_for = run, seen
-        if self._shown.run.status.is_terminal:
-            lines = whole_table(
-                self._shown, self._now(), size.columns, colour=self._terminal.colour
-            )
-            text = "".join(f"{cleared(line, size.columns)}\n" for line in lines)
+        if run.status.is_terminal:
+            colour = self._terminal.colour
+            self._draw(whole_table(self._shown, self._now(), size.columns, colour=colour), size)
+            self.begin_below()
         else:
-            notes = [cut(visible(text), size.columns) for text in self._messages[-NOTES:]]
-            lines = self._table(self._shown, size.columns, size.lines - len(notes))
-            whole = [cleared(line, size.columns) for line in [*lines, *notes]]
-            text = NO_WRAP + "\n".join(whole) + WRAP
-        if (text, size) != self._drawn:
-            self._draw(text, size)
+            self._draw(self._picture(self._shown, size), size)
 
-    def _table(self, snapshot: Snapshot, columns: int, lines: int) -> list[str]:
-        colour = self._terminal.colour
-        return fitted_table(*snapshot, self._now(), (columns, lines), colour=colour)
+    def begin_below(self) -> None:
+        """Leave what was drawn as it is: the cursor is elsewhere, or what is drawn is to stay."""
+        self._drawn, self._drawn_for = (), ()
 
-    def _draw(self, text: str, size: os.terminal_size) -> None:
+    def _picture(self, snapshot: Snapshot, size: os.terminal_size) -> list[str]:
+        """Compose what fits above the line of the cursor."""
+        notes = NOTES if size.lines >= LOW else 1
+        latest = [cut(visible(text), size.columns) for text in self._messages[-notes:]]
+        room = (size.columns, max(1, size.lines - 1 - len(latest)))
+        table = fitted_table(*snapshot, self._now(), room, colour=self._terminal.colour)
+        return [*table, *latest]
+
+    def _draw(self, lines: Sequence[str], size: os.terminal_size) -> None:
         """Write a picture at once over the last one, so that nothing flickers."""
-        if self._drawn is None:
-            self._terminal.write("\n" * (size.lines - 1))
-        self._terminal.write(f"{HOME}{text}{CLEAR_BELOW}")
-        self._drawn = text, size
+        text = "".join(f"{cleared(line, size.columns)}\n" for line in lines)
+        over = self._to_the_top(size)
+        self._drawn = lines
+        self._terminal.write(f"{over}{NO_WRAP}{text}{WRAP}{CLEAR_BELOW}")
+
+    def _to_the_top(self, size: os.terminal_size) -> str:
+        """Return what moves the cursor to where the last picture begins.
+
+        A terminal that has become narrower may have broken the lines of the picture, or not: so
+        what is certainly its own is erased, and the new one begins on an empty screen. What stood
+        above has scrolled away.
+        """
+        if not self._drawn:
+            return ""
+        over = f"\r\x1b[{len(self._drawn)}A"
+        if max(map(width, self._drawn)) > size.columns:
+            down = "\n" * (size.lines - 1)
+            return f"{over}{CLEAR_BELOW}{down}{HOME}"
+        return over
 
     def has_drawn(self, run: Run) -> bool:
         """Whether the run, which has ended, was drawn with all its steps."""
-        return self._shown is not None and self._shown.run.revision == run.revision
+        return self._was_drawn(run)
 
-    def close(self) -> None:
-        """Let the next output begin below the picture."""
-        if self._shown is not None and not self._shown.run.status.is_terminal:
-            self._terminal.write("\n")
+    def _was_drawn(self, run: Run) -> bool:
+        return self._drawn_run is not None and self._drawn_run.revision == run.revision
+
+
+@contextmanager
+def screen_on(terminal: Terminal) -> Iterator[Screen]:
+    """Draw on this terminal within this block; messages are shown there, and once more after it."""
+    with hold_messages() as drawing:
+        screen = Screen(terminal, drawing.messages)
+        drawing.terminal = terminal.stream.fileno()
+        with told_of_stops(screen.begin_below):
+            yield screen
+
+
+def is_in_foreground(terminal: Terminal) -> bool:
+    """Tell whether the terminal is this program's at present, as far as that can be known."""
+    with suppress(OSError, ValueError):  # where it controls no session of ours, nobody takes it
+        return os.tcgetpgrp(terminal.stream.fileno()) == os.getpgrp()
+    return True
 
 
 def cleared(line: str, columns: int) -> str:

@@ -135,6 +135,8 @@ def write_view_bytes(data: bytes) -> None:
         sys.stderr.buffer.flush()
 
 
+STEADY = b"\x1b[0m\x1b[?7h\n"
+"""Ends what was being drawn, with its colour, and the line on which Ctrl-C is echoed."""
 LAST_WORDS_SEC = 1.0
 """How long the last words wait for a terminal or a pipe that takes nothing."""
 
@@ -154,7 +156,7 @@ def write_last_words(text: str) -> None:
         if drawing is not None:
             lines = [*drawing.messages, *lines]
             if drawing.terminal is not None:
-                os.write(drawing.terminal, b"\n")
+                os.write(drawing.terminal, STEADY)
         stderr = sys.stderr.fileno()
         poll = select.poll()
         poll.register(stderr, select.POLLOUT)

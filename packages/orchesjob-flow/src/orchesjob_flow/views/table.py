@@ -9,12 +9,10 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
 from orchesjob_flow.views.finally_words import ending_words, is_tidying
-from orchesjob_flow.views.folding import Fold, count_statuses, folded, urgency
 from orchesjob_flow.views.giving_up import when_and_why
 from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
-from orchesjob_flow.views.text import clock_time, cut, visible, width
-from orchesjob_flow.views.waited import counted
+from orchesjob_flow.views.text import clock_time, cut, visible
 
 MARKS = {
     "PENDING": ".",
@@ -30,14 +28,10 @@ tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head inc
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
 SCREEN_COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "Error")
 """On a terminal: the others repeat these, and a program finds them in the JSON."""
-DISPENSABLE = ("Attempt", "Elapsed")
-"""The columns that a narrow screen leaves out, in this order."""
 VALUE, MOST_PARAMS = 60, 20
 """The columns that the value of a parameter gets, and how many parameters are named."""
 LONGEST_VALUES = 40
 TENTHS_BELOW_SEC = 10
-COMFORT = 30
-"""The columns that Step and Error together get before any other is shown."""
 
 
 def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
@@ -52,66 +46,6 @@ def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
     heads, *rows = table
     drawn = tabulate.tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
     return [line.rstrip() for line in drawn.splitlines()]
-
-
-def fitted_table(
-    run: Run,
-    runner: Holder | None,
-    wall: float,
-    size: tuple[int, int],
-    *,
-    colour: bool,
-) -> list[str]:
-    """Draw a run in so many columns and lines, cut to what is most urgent."""
-    columns, lines = size
-    head = [*header(run, runner, wall, colour=colour), ""]
-    heads_and_rule = 2
-    room = lines - len(head) - heads_and_rule
-    shown_rows, rest = most_urgent(folded(run, in_order(run), room), room)
-    rows = [
-        fold_row(row, wall, colour=colour)
-        if isinstance(row, Fold)
-        else screen_row(run, row, wall, colour=colour)
-        for row in shown_rows
-    ]
-    table = simple_table(narrowed([SCREEN_COLUMNS, *rows], columns))
-    return [cut(line, columns) for line in [*head, *table, *rest]][:lines]
-
-
-def most_urgent(rows: Sequence[Step | Fold], room: int) -> tuple[Sequence[Step | Fold], list[str]]:
-    """Choose the steps for `room` lines; if some are left over, the last line counts them."""
-    if len(rows) <= room:
-        return rows, []
-    ordered = sorted(rows, key=lambda row: urgency(row.status))
-    first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
-    counts = count_statuses(others)
-    return first, [f"... and {counts.total()} more: {counted(counts)}"]
-
-
-def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
-    """Make a table fit: leave out columns that are dispensable, then cut the long ones.
-
-    Its first row holds the names of the columns.
-    """
-    by_name = {str(name): list(cells) for name, *cells in zip(*table, strict=True)}
-    widths = {name: max(map(width, [name, *cells])) for name, cells in by_name.items()}
-    long = widths["Step"] + widths["Error"]
-    for name in DISPENSABLE:
-        if room_for_long(widths, columns) >= min(long, COMFORT):
-            break
-        del by_name[name], widths[name]
-    room = max(COMFORT, room_for_long(widths, columns))
-    step = min(widths["Step"], max(room - widths["Error"], room // 2))
-    for name, limit in (("Step", step), ("Error", room - step)):
-        by_name[name] = [cut(cell, limit) for cell in by_name[name]]
-    return [list(by_name), *(list(row) for row in zip(*by_name.values(), strict=True))]
-
-
-def room_for_long(widths: Mapping[str, int], columns: int) -> int:
-    """Return how many columns are left for Step and Error, given the widths of all the others."""
-    between = 2 * (len(widths) - 1)
-    others = sum(widths.values()) - widths["Step"] - widths["Error"]
-    return columns - between - others
 
 
 def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Iterator[str]:
@@ -201,20 +135,6 @@ def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str,
         f"{number} only_if" if is_at_gate(run, step) else number,
         "-" if step.started_at is None else short_duration(step.started_at, ended, wall),
         error,
-    )
-
-
-def fold_row(fold: Fold, wall: float, *, colour: bool) -> tuple[str, ...]:
-    """Draw all copies of a step, as many of which are in each status (rule 10.3)."""
-    begun = [step.started_at for step in fold.steps if step.started_at is not None]
-    ended = [step.finished_at for step in fold.steps if step.finished_at is not None]
-    last = max(ended) if len(ended) == len(fold.steps) else None
-    return (
-        f"{visible(fold.name)} ({len(fold.steps)} copies)",
-        marked(fold.status, colour=colour),
-        "-",
-        short_duration(min(begun), last, wall) if begun else "-",
-        counted(fold.counts),
     )
 
 
