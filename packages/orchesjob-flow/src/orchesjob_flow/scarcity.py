@@ -16,6 +16,8 @@ NO_THREAD = (
     "no more threads are allowed, or there is no memory for them; end other processes of this "
     "user, or raise its limits (`ulimit -u`, `ulimit -v`)"
 )
+NO_EXCEPTION = ("without setting an exception", "without exception set")
+"""How the interpreter reports that it had no memory even for an exception."""
 REMEDIES = {
     errno.EMFILE: "raise the limit of this process (`ulimit -n`)",
     errno.ENFILE: "this machine has no more; end other processes",
@@ -30,8 +32,7 @@ def lack_of(error: BaseException) -> str | None:
     match error:
         case MemoryError():
             return NO_MEMORY
-        # So the interpreter reports that it had no memory even for an exception.
-        case SystemError() if "without setting an exception" in text:
+        case SystemError() if any(words in text for words in NO_EXCEPTION):
             return NO_MEMORY
         case RuntimeError() if "start new thread" in text:
             return NO_THREAD
