@@ -2038,7 +2038,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a run that will wait is recorded before it has a runner",
-        f"{SHELL}/commands/start.py",
+        f"{SHELL}/commands/recording.py",
         "handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None",
         "None",
         "packages/orchesjob-flow/tests/commands/test_recording.py",
@@ -2313,9 +2313,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a run inside another one is in the home of that",
-        f"{SHELL}/commands/start.py",
-        "if options.own_jobs or is_in_own_home(home, environ):",
-        "if options.own_jobs:",
+        f"{SHELL}/home/orchesjob_home.py",
+        "if own_jobs or is_in_own_home(home, environ):",
+        "if own_jobs:",
         "tests/flows/test_own_jobs.py -k inside",
     ),
     Mutation(

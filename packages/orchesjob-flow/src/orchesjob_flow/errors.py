@@ -427,6 +427,18 @@ class ResultLost(FlowError, OSError):
         )
 
 
+class Skipped(Exception):
+    """Nothing was recorded, as the flow wants it while another run of its group is under way.
+
+    It is no `FlowError`: nothing is wrong (rule 10.7).
+    """
+
+    def __init__(self, held_by: str) -> None:
+        """Keep the run that is under way, or about to be."""
+        super().__init__(held_by)
+        self.held_by = held_by
+
+
 class Interrupted(BaseException):
     """A signal asked the process to end (rule 6.9).
 

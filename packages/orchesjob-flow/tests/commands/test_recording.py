@@ -7,15 +7,12 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowSpec
-from orchesjob_flow.commands.advance import Manner
-from orchesjob_flow.commands.flow_files import Given, load_to_run
-from orchesjob_flow.commands.start import FlowSource, StartOptions, recorded
+from orchesjob_flow.commands.flow_files import load_to_run
+from orchesjob_flow.commands.given import FlowSource, Given
+from orchesjob_flow.commands.recording import recorded
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.form import Form
-
-AS_JSON = StartOptions(Manner(Form.JSON))
 
 
 @pytest.fixture
@@ -49,12 +46,12 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, source_of(file), AS_JSON) as (store, lock):
+    with recorded(handle, source_of(file), own_jobs=False) as (store, lock):
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, source_of(file), AS_JSON) as (_, lock):
+    with recorded(handle, source_of(file), own_jobs=False) as (_, lock):
         assert (lock, handle.holder()) == (None, None)
 
 
@@ -63,7 +60,7 @@ def test_what_was_read_is_gone(settings: Settings, tmp_path: Path) -> None:
     steps = [{"id": "a", "command": ["true"]}]
     file = tmp_path / "flow.json"
     file.write_text(json.dumps({"flow_id": "read here", "steps": steps}))
-    with recorded(RunHandle("k", settings), source_of(file), AS_JSON):
+    with recorded(RunHandle("k", settings), source_of(file), own_jobs=False):
         gc.collect()
         read = [one for one in gc.get_objects() if isinstance(one, FlowSpec)]
         assert "read here" not in [flow.flow_id for flow in read]

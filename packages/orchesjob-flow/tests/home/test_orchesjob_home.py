@@ -10,9 +10,9 @@ from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnusableOrchesjobHome
 from orchesjob_flow.home.orchesjob_home import (
     environ_of,
-    home_of_new_run,
     is_in_own_home,
     refuse_unwritable,
+    shared_home,
 )
 from orchesjob_flow.home.paths import Home
 
@@ -105,7 +105,7 @@ def test_the_home_of_a_new_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "link").symlink_to(tmp_path / "jobs")
     monkeypatch.chdir(tmp_path)
     expected = str(tmp_path.resolve() / "jobs")
-    assert home_of_new_run({"ORCHESJOB_HOME": "link"}) == expected
+    assert shared_home({"ORCHESJOB_HOME": "link"}) == expected
 
 
 def test_from_a_removed_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_from_a_removed_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     tmp_path.rmdir()
     with pytest.raises(UnusableOrchesjobHome, match="home jobs cannot be found: the current"):
-        home_of_new_run({"ORCHESJOB_HOME": "jobs"})
+        shared_home({"ORCHESJOB_HOME": "jobs"})
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_home_that_is_not_utf_8(tmp_path: Path) -> None:
     with pytest.raises(
         UnusableOrchesjobHome, match="is not UTF-8, which orchesjob cannot use; set"
     ):
-        home_of_new_run({"ORCHESJOB_HOME": f"{tmp_path}/caf\udce9"})
+        shared_home({"ORCHESJOB_HOME": f"{tmp_path}/caf\udce9"})
 
 
 @pytest.mark.parametrize(

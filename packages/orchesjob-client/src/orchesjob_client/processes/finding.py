@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from orchesjob_client.processes import proc_table, ps
+from orchesjob_client.processes import proc_table
 from orchesjob_client.processes.census import OnSight, take_census
 from orchesjob_client.processes.identity import Process
 from orchesjob_client.processes.kinship import relatives
@@ -62,6 +62,8 @@ def marked_families(
 
 
 def _ask_ps(variable: str, values: Collection[str]) -> list[Process]:
+    from orchesjob_client.processes import ps  # needed by no Linux
+
     return [found for found in ps.read_processes(variable, values) if found.pid != os.getpid()]
 
 
@@ -73,4 +75,6 @@ def is_alive(process: Process, *, proc: Path = proc_table.PROC) -> bool:
     """
     if proc_table.exists(proc):
         return proc_table.read_started(process.pid, proc) == process.started_ticks
+    from orchesjob_client.processes import ps
+
     return ps.read_started(process.pid) == process.started_ticks

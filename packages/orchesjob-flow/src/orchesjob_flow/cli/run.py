@@ -52,7 +52,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.flow_files import Given
+    from orchesjob_flow.commands.given import Given
     from orchesjob_flow.commands.start import StartOptions, start
 
     given = Given(dict(variables), params)
@@ -88,7 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow run nightly.yaml
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.flow_files import Given
+    from orchesjob_flow.commands.given import Given
     from orchesjob_flow.commands.run import run
     from orchesjob_flow.commands.start import StartOptions
 

@@ -25,7 +25,7 @@ from orchesjob_flow.commands.doctor_audit import ClientOf, Recorded, audit, chec
 from orchesjob_flow.commands.doctor_history import check_history, measure_calls
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.orchesjob_home import home_of_new_run
+from orchesjob_flow.home.orchesjob_home import shared_home
 from orchesjob_flow.home.paths import check_run_key, refuse_no_folder, refuse_shared
 from orchesjob_flow.home.places import refuse_foreign
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
@@ -197,7 +197,7 @@ def check_orchesjob(
     """
     try:
         executable = locate(settings.orchesjob, settings.environ)
-        home = home_of_new_run(settings.environ)
+        home = shared_home(settings.environ)
         environ = {**settings.environ, "ORCHESJOB_HOME": home}
         launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)

@@ -5,8 +5,7 @@ What is wrong with a file anywhere is found by `flow_spec`.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from flow_spec import (
     BUILT_IN,
@@ -20,17 +19,8 @@ from flow_spec import (
     is_opened_by_caller,
     load_flow,
 )
+from orchesjob_flow.commands.given import Given
 from orchesjob_flow.errors import DirectoryGone
-
-
-class Given(NamedTuple):
-    """What a call gives a flow besides its file: variables over its `env`, and parameters.
-
-    None for `params` leaves them without values: the file is only looked at.
-    """
-
-    env: Mapping[str, str]
-    params: Mapping[str, str] | None
 
 
 def load_to_run(flow_file: str, given: Given, read_list: ListReader) -> FlowSpec:

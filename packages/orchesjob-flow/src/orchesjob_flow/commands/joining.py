@@ -7,6 +7,7 @@ from flow_spec import FlowSpec, OnConflict
 from flow_store import FlowStore, GroupTaken, Joining, Parent
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.beginning import beginning
+from orchesjob_flow.errors import Skipped
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, has_runner
 from orchesjob_flow.runner.run_facts import built_in_names
@@ -14,15 +15,6 @@ from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import visible
-
-
-class Skipped(Exception):
-    """Nothing was recorded, as the flow wants it while another run of its group is under way."""
-
-    def __init__(self, held_by: str) -> None:
-        """Keep the run that is under way, or about to be."""
-        super().__init__(held_by)
-        self.held_by = held_by
 
 
 def waits_for_its_turn(flow: FlowSpec) -> bool:

@@ -8,11 +8,12 @@ from flow_spec import FlowSpec, load_flow
 from flow_store import FlowStore, Run
 from orchesjob_client import locate
 from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
-from orchesjob_flow.commands.flow_files import Given, flow_dir_of, ready_to_run, with_given
-from orchesjob_flow.commands.joining import Skipped, joining_of, show_skipped, skipping
+from orchesjob_flow.commands.flow_files import flow_dir_of, ready_to_run, with_given
+from orchesjob_flow.commands.given import Given
+from orchesjob_flow.commands.joining import joining_of, show_skipped, skipping
 from orchesjob_flow.commands.value_lists import lists_to_retry, recorded_run
 from orchesjob_flow.engine.retry_plan import plan_retry
-from orchesjob_flow.errors import RunNotTerminal
+from orchesjob_flow.errors import RunNotTerminal, Skipped
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.parent import parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, patiently

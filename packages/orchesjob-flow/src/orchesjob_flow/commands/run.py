@@ -6,8 +6,9 @@ import time
 import unicodedata
 from collections.abc import Callable
 
-from orchesjob_flow.commands.flow_files import Given, load_to_run
-from orchesjob_flow.commands.start import FlowSource, StartOptions, start_from
+from orchesjob_flow.commands.flow_files import load_to_run
+from orchesjob_flow.commands.given import FlowSource, Given
+from orchesjob_flow.commands.start import StartOptions, start_from
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flow_spec import FlowFileError, FlowSpec
-from orchesjob_flow.commands.flow_files import Given, load_to_run
+from orchesjob_flow.commands.flow_files import load_to_run
+from orchesjob_flow.commands.given import Given
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.views.error_text import flow_file_text, style_of

@@ -13,13 +13,28 @@ from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.parent import environ_inside
 from orchesjob_flow.home.paths import Home, find_home, make_private
+from orchesjob_flow.home.settings import Settings
 
 VARIABLE, FLOW_VARIABLE = "ORCHESJOB_HOME", "ORCHESJOB_FLOW_HOME"
 REMEDY = f"set {VARIABLE} to a folder that you can write to"
 
 
-def home_of_new_run(environ: Mapping[str, str]) -> str:
-    """Return the home in which the jobs of a run that starts now will be.
+def home_of_new_run(settings: Settings, run_key: str, *, own_jobs: bool) -> str:
+    """Return the orchesjob home in which the jobs of a run that starts now will be (rule 4.8).
+
+    `own_jobs` gives it one for itself.
+
+    Raises:
+        UnusableOrchesjobHome: orchesjob could not write there (rule 6.13).
+    """
+    home, environ = settings.home, settings.environ
+    if own_jobs or is_in_own_home(home, environ):
+        return own_home(home, run_key)
+    return shared_home(environ)
+
+
+def shared_home(environ: Mapping[str, str]) -> str:
+    """Return the home that runs share which have none for themselves.
 
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there.

@@ -1,4 +1,4 @@
-"""The helper that launches orchesjob, begun while its run is still being recorded.
+"""The helper that launches orchesjob, begun before its run has even been read.
 
 Both take as long, so that the first call need not wait for the helper. Whether it is the right one
 is known when the run has been recorded; otherwise it is closed, and the runner has one of its own.
