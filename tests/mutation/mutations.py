@@ -15,6 +15,7 @@ STRANGERS = "packages/flow-spec/tests/test_strangers.py"
 RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
 ALGEBRA = "packages/flow-conditions/tests/test_algebra.py"
 COPIES = "tests/flows/test_foreach.py"
+REPORTS = "packages/orchesjob-flow/tests/reports"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
 
@@ -2562,5 +2563,33 @@ MUTATIONS = (
         "                learnt += learn(fact)\n",
         "                learn(fact)\n",
         tests=ALGEBRA,
+    ),
+    Mutation(
+        "a text of a run is Markdown in its report",
+        f"{SHELL}/reports/markdown.py",
+        '    return ACTIVE.sub(lambda found: f"&#{ord(found[0])};", shown)\n',
+        "    return shown\n",
+        tests=f"{REPORTS}/test_formats.py -k hostile",
+    ),
+    Mutation(
+        "what a shorter step saves is all of its time",
+        f"{SHELL}/reports/critical_path.py",
+        "            saved = max(0.0, end - end_without(steps, order, step_id))\n",
+        "            saved = steps[step_id].busy_sec\n",
+        tests=f"{REPORTS}/test_facts.py -k shorter",
+    ),
+    Mutation(
+        "attempts before a retry are told as those after it",
+        f"{SHELL}/reports/attempts.py",
+        "        elif before.status is not AttemptStatus.NEVER_RAN and not is_gate_passed:\n",
+        "        elif before.number < 0:\n",
+        tests=f"{REPORTS}/test_facts.py -k retry",
+    ),
+    Mutation(
+        "a report is written where somebody may be reading",
+        f"{SHELL}/reports/written_file.py",
+        "            replace(Path(os.path.realpath(path)), data)\n",
+        "            path.write_bytes(data)\n",
+        tests="tests/commands/test_report.py -k one_step",
     ),
 )

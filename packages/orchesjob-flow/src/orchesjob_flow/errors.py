@@ -439,6 +439,23 @@ class Skipped(Exception):
         self.held_by = held_by
 
 
+class ReportNotWritten(FlowError, OSError):
+    """A report could not be written into its file."""
+
+    def __init__(self, path: Path, cause: str) -> None:
+        """Keep the file, and the cause in the system's words."""
+        Exception.__init__(self, path, cause)
+        self.path = path
+        self.cause = cause
+
+    def __str__(self) -> str:
+        """Say what could not be written, and what to do."""
+        return (
+            f"cannot write the report to {self.path}: {self.cause}; nothing there has changed: "
+            "name another file with --output"
+        )
+
+
 class Interrupted(BaseException):
     """A signal asked the process to end (rule 6.9).
 

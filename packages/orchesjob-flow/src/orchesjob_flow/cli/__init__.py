@@ -21,6 +21,7 @@ SECTIONS = {
         inspect.wait,
         inspect.logs,
         inspect.explain,
+        inspect.report,
         inspect.list_runs,
         inspect.doctor,
     ),

@@ -1,4 +1,4 @@
-"""The section "Inspect": `status`, `watch`, `wait`, `logs`, `explain`, `list` and `doctor`."""
+"""The section "Inspect": what a run does or did, from `status` to `report`; `list` and `doctor`."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from orchesjob_flow.cli.options import (
     step_argument,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
-from orchesjob_flow.cli.values import Seconds, option_given_once
+from orchesjob_flow.cli.values import Seconds, option_given_once, refuse_empty
 from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
@@ -140,6 +140,35 @@ def explain(handle: "RunHandle", step: str | None, form: "Form") -> int:
     from orchesjob_flow.commands.explain import explain
 
     return explain(handle, step, form)
+
+
+@click.command(short_help="Report what happened in a run, for people or for CI.", cls=CommandOnRun)
+@run_key_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["junit", "markdown", "trace"]),
+    default="markdown",
+    show_default=True,
+    help="Test cases of JUnit, a summary in Markdown, or a trace for Perfetto.",
+)
+@option_given_once(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=refuse_empty,
+    help="Write into this file, in one step. [default: stdout]",
+)
+def report(handle: "RunHandle", form: str, output: str | None) -> int:
+    """Report what happened in a run, at any time, from what is recorded.
+
+    \b
+    Example:
+      orchesjob-flow report nightly-2026-05-07 --format junit -o junit.xml
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.report import report
+
+    return report(handle, form, output)
 
 
 @click.command("list")

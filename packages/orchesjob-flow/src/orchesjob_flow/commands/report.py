@@ -1,0 +1,71 @@
+"""`report`: what happened in a run, as a page or a file for other programs (rule 12.1)."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from flow_store import Attempt, Run
+from orchesjob_flow.commands.explain import Explained, explain_steps, sentence
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.reports.facts import Facts, Why, facts_of
+from orchesjob_flow.reports.tails import tails_of
+from orchesjob_flow.reports.written_file import write_file
+from orchesjob_flow.views.definition import in_order
+from orchesjob_flow.views.failures import went_wrong
+from orchesjob_flow.views.streams import write_result
+
+MOST_PARTS = 50
+"""Of a condition, so many parts are shown one by one."""
+
+
+def report(handle: RunHandle, form: str, output: str | None) -> int:
+    """Write the report of a run as it is now, to stdout or into a file.
+
+    Raises:
+        ReportNotWritten: The file cannot be written; what was there is unchanged.
+    """
+    with handle.open_readonly() as store:
+        run, attempts = handle.load(store), store.attempts(handle.run_key)
+    text = writer_of(form)(facts_now(run, attempts))
+    if output is None:
+        write_result(text)
+    else:
+        write_file(Path(output), text)
+    return DONE
+
+
+def writer_of(form: str) -> Callable[[Facts], str]:
+    """Return what writes a format; none imports what another one needs."""
+    match form:
+        case "junit":
+            from orchesjob_flow.reports.junit import as_junit
+
+            return as_junit
+        case "trace":
+            from orchesjob_flow.reports.trace import as_trace
+
+            return as_trace
+        case _:
+            from orchesjob_flow.reports.markdown import as_markdown
+
+            return as_markdown
+
+
+def facts_now(run: Run, attempts: Sequence[Attempt]) -> Facts:
+    """Put together what happened in a run so far, with the last words of what went wrong."""
+    wrong = [step.step_id for step in in_order(run) if went_wrong(step)]
+    return facts_of(run, attempts, whys(run), tails_of(run, attempts, wrong), time.time())
+
+
+def whys(run: Run) -> Mapping[str, Why]:
+    """Explain all steps, as `explain` does."""
+    return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explain_steps(run, None)}
+
+
+def parts_of(explained: Explained) -> Sequence[str]:
+    """List the parts of a condition with their values, unless it is too large to be read."""
+    if explained.condition is None:
+        return ()
+    parts = list(explained.condition.lines())
+    return parts if len(parts) <= MOST_PARTS else ()

@@ -1,0 +1,122 @@
+"""A run as JUnit's XML: one test case for each step, for the pages of CI systems.
+
+What is written fits the schema that Jenkins publishes for such files; the readers of GitLab and
+GitHub know it as well. A step that had to be tried again holds its earlier attempts: `flakyFailure`
+where it SUCCEEDED in the end, `rerunFailure` where it did not.
+"""
+
+import time
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+from flow_store import AttemptStatus, StepStatus
+from orchesjob_flow.reports.facts import Facts, StepFacts
+from orchesjob_flow.reports.spans import Kind
+from orchesjob_flow.reports.words import ending, headline
+from orchesjob_flow.views.text import visible
+
+NOT_IN_XML = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
+
+
+def as_junit(facts: Facts) -> str:
+    """Write a run as a suite of test cases."""
+    run = facts.run
+    root = ElementTree.Element("testsuites")
+    cases = list(facts.steps)
+    suite = ElementTree.SubElement(
+        root,
+        "testsuite",
+        name=legal(run.flow_id),
+        tests=str(len(cases)),
+        failures=str(sum(is_failure(one) for one in cases)),
+        errors=str(sum(is_error(one) for one in cases)),
+        skipped=str(sum(is_skipped(one) for one in cases)),
+        time=f"{facts.took_sec:.3f}",
+        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run.started_at)),
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    told = {"run_key": run.run_key, "status": run.status.value, **(run.params or {})}
+    for name, value in told.items():
+        ElementTree.SubElement(properties, "property", name=legal(name), value=legal(value))
+    for one in cases:
+        add_case(suite, run.flow_id, one)
+    add_text(suite, "system-out", headline(facts))
+    ElementTree.indent(root)
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return f"{declaration}{ElementTree.tostring(root, encoding='unicode')}\n"
+
+
+def add_case(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
+    """Add a step."""
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        name=legal(one.id),
+        classname=legal(flow_id),
+        time=f"{one.took(Kind.RAN):.3f}",
+    )
+    if is_failure(one):
+        add_problem(case, "failure", one)
+    elif is_error(one):
+        add_problem(case, "error", one)
+    elif one.is_tolerated:
+        message = f"failed, and may: {one.step.error}"
+        ElementTree.SubElement(case, "skipped", type="allowed failure", message=legal(message))
+    elif is_skipped(one):
+        kind = one.status.value
+        ElementTree.SubElement(case, "skipped", type=kind, message=legal(one.why.sentence))
+    word = "flakyFailure" if one.is_flaky else "rerunFailure"
+    for attempt in one.current[:-1]:
+        if attempt.status is AttemptStatus.FAILED:
+            error = legal(f"attempt {attempt.number}: {attempt.error}")
+            again = ElementTree.SubElement(case, word, type=legal(ending(attempt)), message=error)
+            again.text = error
+    if not one.went_wrong:
+        for tail in one.tails:
+            add_text(case, "system-out" if tail.stream == "stdout" else "system-err", tail.text)
+
+
+def add_problem(case: ElementTree.Element, word: str, one: StepFacts) -> None:
+    """Say how a step went wrong, with the last lines that it printed."""
+    message = legal(one.step.error or one.status.value)
+    kind = one.status.value if one.last is None else ending(one.last)
+    problem = ElementTree.SubElement(case, word, type=legal(kind), message=message)
+    problem.text = "\n".join([message, *last_lines(one)])
+
+
+def last_lines(one: StepFacts) -> Iterator[str]:
+    """Yield the last lines of each stream."""
+    for tail in one.tails:
+        yield ""
+        yield f"The end of {tail.stream}, {legal(tail.path)}:"
+        yield "(the file is missing)" if tail.is_missing else legal_text(tail.text)
+
+
+def add_text(parent: ElementTree.Element, word: str, text: str) -> None:
+    """Add an element that holds a text."""
+    ElementTree.SubElement(parent, word).text = legal_text(text)
+
+
+def is_failure(one: StepFacts) -> bool:
+    """Whether a step counts as a failed test."""
+    return one.status is StepStatus.FAILED and not one.is_tolerated
+
+
+def is_error(one: StepFacts) -> bool:
+    """Whether a step counts as a test that could not end."""
+    return one.went_wrong and not is_failure(one)
+
+
+def is_skipped(one: StepFacts) -> bool:
+    """Whether a step counts as a test that was skipped: it is not known to be good or bad."""
+    return not one.went_wrong and one.status is not StepStatus.SUCCEEDED
+
+
+def legal(text: str) -> str:
+    """Make a line harmless, and legal in XML."""
+    return visible(text).translate(NOT_IN_XML)
+
+
+def legal_text(text: str) -> str:
+    """Make lines harmless, and legal in XML."""
+    return "\n".join(map(legal, text.replace("\t", "    ").split("\n")))

@@ -1,0 +1,114 @@
+"""A run as a trace that Perfetto, speedscope and the browsers' own viewers open.
+
+One track for each lane: as many as there were steps side by side. A step stays in its lane from its
+first attempt to its end.
+"""
+
+import heapq
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchesjob_flow.reports.facts import Facts, StepFacts
+from orchesjob_flow.reports.spans import Kind, Span
+from orchesjob_flow.reports.words import endings, headline
+
+PROCESS = 1
+MICROSECONDS = 1_000_000
+
+
+def as_trace(facts: Facts) -> str:
+    """Write a run in the format of Chrome's traces."""
+    trace = {
+        "traceEvents": list(events(facts)),
+        "displayTimeUnit": "ms",
+        "otherData": {
+            "run_key": facts.run.run_key,
+            "flow_id": facts.run.flow_id,
+            "status": facts.run.status.value,
+            "summary": headline(facts),
+            "began_at": facts.begin,
+        },
+    }
+    return json.dumps(trace, separators=(",", ":")) + "\n"
+
+
+def events(facts: Facts) -> Iterator[dict[str, Any]]:
+    """Yield the names of the lanes, and what happened in each."""
+    lanes = list(lanes_of(facts.steps))
+    yield named("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
+    for lane in range(1, max((lane for _, _, lane in lanes), default=0) + 1):
+        yield named("thread_name", lane, f"lane {lane}")
+    for one, spans, lane in lanes:
+        for span in spans:
+            yield event(facts, one, span, lane)
+
+
+def named(what: str, lane: int, name: str) -> dict[str, Any]:
+    """Name the whole, or a lane."""
+    return {"ph": "M", "name": what, "pid": PROCESS, "tid": lane, "args": {"name": name}}
+
+
+def event(facts: Facts, one: StepFacts, span: Span, lane: int) -> dict[str, Any]:
+    """Describe an attempt, or a time between two of them."""
+    is_attempt = span.kind is Kind.RAN
+    attempt = next(those for those in one.attempts if those.number == span.attempt)
+    what = {"attempt": span.attempt, "status": attempt.status.value, "ended": endings([attempt])}
+    delayed = {"next_attempt": span.attempt}
+    return {
+        "ph": "X",
+        "name": one.id if is_attempt else f"{one.id} ({span.kind.value})",
+        "cat": "attempt" if is_attempt else span.kind.value,
+        "pid": PROCESS,
+        "tid": lane,
+        "ts": microseconds(span.begin - facts.begin),
+        "dur": max(
+            0, microseconds(span.end - facts.begin) - microseconds(span.begin - facts.begin)
+        ),
+        "args": {**(what if is_attempt else delayed), "critical": one.is_critical},
+    }
+
+
+def microseconds(seconds: float) -> int:
+    """Return a time in the unit of traces."""
+    return round(seconds * MICROSECONDS)
+
+
+def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[Span], int]]:
+    """Put each step into the first lane that is free from its first attempt to its last.
+
+    What a step did before a `retry` and after it are two stays.
+    """
+    stays = sorted(
+        (
+            (spans[0].begin, place, one, spans)
+            for place, one in enumerate(steps)
+            for spans in stays_of(one)
+        ),
+        key=lambda stay: stay[:2],
+    )
+    free: list[int] = []
+    taken: list[tuple[float, int]] = []
+    count = 0
+    for begin, _, one, spans in stays:
+        while taken and taken[0][0] <= begin:
+            heapq.heappush(free, heapq.heappop(taken)[1])
+        if not free:
+            count += 1
+            heapq.heappush(free, count)
+        lane = heapq.heappop(free)
+        heapq.heappush(taken, (spans[-1].end, lane))
+        yield one, spans, lane
+
+
+def stays_of(one: StepFacts) -> Iterator[Sequence[Span]]:
+    """Yield the spans of a step from its first attempt on; those before a `retry` one by one."""
+    earlier = {attempt.number for attempt in one.attempts if attempt.is_earlier}
+    known = {attempt.number for attempt in one.attempts}
+    ran = [span for span in one.spans if span.attempt in known]
+    yield from ([span] for span in ran if span.attempt in earlier)
+    current = [span for span in ran if span.attempt not in earlier]
+    while current and current[0].kind is not Kind.RAN:
+        current = current[1:]
+    if current:
+        yield current

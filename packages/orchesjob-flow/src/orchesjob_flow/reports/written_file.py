@@ -1,0 +1,38 @@
+"""Writing a report into a file: whoever opens it finds the old one or the new one, never a part."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from orchesjob_flow.errors import ReportNotWritten
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text to a file, in place of what is there; a link stays one.
+
+    A pipe or a device, such as /dev/stdout, is written to.
+
+    Raises:
+        ReportNotWritten: It cannot be written; what was there is unchanged.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            replace(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        raise ReportNotWritten(path, error.strerror or str(error)) from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file beside the path, and then put it there in one step."""
+    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise

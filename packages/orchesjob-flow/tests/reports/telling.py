@@ -1,0 +1,108 @@
+"""Runs as they are told: which steps there were, and when their attempts began and ended."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from orchesjob_flow.commands.report import whys
+from orchesjob_flow.reports.facts import Facts, facts_of
+from orchesjob_flow.reports.tails import Tail
+
+ENDS = {0: AttemptStatus.SUCCEEDED, None: AttemptStatus.RUNNING}
+NOW = 1000.0
+
+type Told = tuple[float, float | None, int | None]
+"""When an attempt began, when it ended, and its exit code."""
+
+
+class Tale(NamedTuple):
+    """A step, its attempts, and how it stands; the status follows from the last attempt."""
+
+    spec: StepSpec
+    attempts: Sequence[Told] = ()
+    status: StepStatus | None = None
+    retry_no: int | None = None
+    failures: int | None = None
+    ended_at: float | None = None
+    tails: Sequence[Tail] = ()
+
+
+def row_of(place: int, tale: Tale) -> Step:
+    last = tale.attempts[-1] if tale.attempts else None
+    status = tale.status or (
+        StepStatus.PENDING if last is None else StepStatus(ENDS.get(last[2], "FAILED"))
+    )
+    failures = sum(code not in ENDS for _, _, code in tale.attempts)
+    return Step(
+        place,
+        tale.spec.id,
+        status,
+        len(tale.attempts),
+        failures if tale.failures is None else tale.failures,
+        tale.spec.retries,
+        started_at=last[0] if last else None,
+        finished_at=(last[1] if last else tale.ended_at) if status.is_terminal else None,
+        error=f"exit code {last[2]}" if last and last[2] else None,
+        retry_no=tale.retry_no,
+    )
+
+
+def attempts_of(place: int, tale: Tale) -> list[Attempt]:
+    return [
+        Attempt(
+            place,
+            number,
+            ended_as(ended, code),
+            began,
+            None,
+            "boot",
+            job=json.dumps({"exit_code": code}),
+            finished_at=ended,
+            error=f"exit code {code}" if code else None,
+        )
+        for number, (began, ended, code) in enumerate(tale.attempts, start=1)
+    ]
+
+
+def ended_as(ended: float | None, code: int | None) -> AttemptStatus:
+    if code is None and ended is not None:
+        return AttemptStatus.CANCELLED
+    return ENDS.get(code, AttemptStatus.FAILED)
+
+
+def tell(
+    *tales: Tale, finally_: Sequence[Tale] = (), attempts: Sequence[Attempt] = (), **other: Any
+) -> Facts:
+    """Make the facts of a run from what happened at its steps."""
+    both = [*tales, *finally_]
+    flow = FlowSpec(
+        "flow", tuple(one.spec for one in tales), finally_=tuple(o.spec for o in finally_)
+    )
+    rows = tuple(row_of(place, tale) for place, tale in enumerate(both))
+    those = attempts or [one for at, tale in enumerate(both) for one in attempts_of(at, tale)]
+    ended = [row.finished_at for row in rows if row.finished_at is not None]
+    told: Mapping[str, Any] = {
+        "run_key": "run",
+        "flow_id": "flow",
+        "definition": flow.to_json(),
+        "directory": "/",
+        "status": FlowStatus.SUCCEEDED,
+        "error": None,
+        "started_at": 0.0,
+        "finished_at": max(ended, default=None),
+        "deadline": None,
+        "revision": 1,
+        "cancel": None,
+        "steps": rows,
+        "attempts": {one.position: one for one in those},
+    }
+    run = Run(**{**told, **other})
+    tails = {tale.spec.id: tale.tails for tale in both}
+    return facts_of(run, those, whys(run), tails, NOW)
+
+
+def step(name: str, **fields: Any) -> StepSpec:
+    """Make a step of a flow."""
+    return StepSpec(name, ("x",), **fields)

@@ -1,0 +1,167 @@
+"""The formats for other programs: legal, bounded, and inert whatever is in a run (rule 12.1)."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from junitparser import Error, Failure, JUnitXml, Skipped
+
+from flow_store import FlowStatus, StepStatus
+from orchesjob_flow.reports.facts import Facts
+from orchesjob_flow.reports.junit import as_junit
+from orchesjob_flow.reports.markdown import as_markdown
+from orchesjob_flow.reports.tails import Tail
+from orchesjob_flow.reports.trace import as_trace
+
+from .telling import Tale, step, tell
+
+HOSTILE = "\x00\x1b[31m|`<b>&*_[x](http://e)\u202e\ud800\ufffe\n# www.e @me ```"
+
+
+def night() -> Facts:
+    """Tell of a run with every kind of outcome."""
+    tails = [Tail("stdout", f"first\n```\n{HOSTILE}".replace("\ud800", ""), 12, "/jobs/out")]
+    return tell(
+        Tale(step("good"), [(0, 1.25, 0)]),
+        Tale(step("flaky", retries=1), [(0, 1, 7), (2, 3, 0)]),
+        Tale(step("bad", retries=1), [(0, 1, 7), (2, 3, 9)], tails=tails),
+        Tale(step("may", allow_failure=True), [(0, 1, 1)]),
+        Tale(step("not", when="bad"), status=StepStatus.SKIPPED, ended_at=3.0),
+        Tale(step("ended"), [(3, 4, None)], StepStatus.CANCELLED),
+        Tale(step("never", when="ended"), status=StepStatus.CANCELLED, ended_at=4.0),
+        status=FlowStatus.FAILED,
+        run_key=HOSTILE,
+        flow_id=HOSTILE,
+        params={"P": HOSTILE},
+    )
+
+
+# What the schema that Jenkins publishes (its JUnit 10) allows in each element, in any order.
+SCHEMA: dict[str, tuple[set[str], set[str]]] = {
+    "testsuites": ({"testsuite"}, set()),
+    "testsuite": (
+        {"properties", "testcase", "system-out", "system-err"},
+        {"name", "tests", "failures", "errors", "skipped", "time", "timestamp"},
+    ),
+    "properties": ({"property"}, set()),
+    "property": (set(), {"name", "value"}),
+    "testcase": (
+        {
+            *("skipped", "error", "failure", "rerunFailure", "flakyFailure"),
+            *("system-out", "system-err"),
+        },
+        {"name", "classname", "time"},
+    ),
+    **{
+        name: (set(), {"type", "message"})
+        for name in ("skipped", "error", "failure", "rerunFailure", "flakyFailure")
+    },
+    "system-out": (set(), set()),
+    "system-err": (set(), set()),
+}
+
+
+def test_junit_fits_the_schema() -> None:
+    """Every element and attribute is one that Jenkins' schema has there, whatever the texts."""
+    root = ElementTree.fromstring(as_junit(night()))  # noqa: S314 - our own
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        children, attributes = SCHEMA[element.tag]
+        assert {child.tag for child in element} <= children
+        assert set(element.attrib) <= attributes
+    (suite,) = root
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "7",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "3",
+    }
+
+
+def test_junit_tells_outcomes_apart() -> None:
+    """A skip, a failure that is allowed, a retry and a step that was ended are different things."""
+    (suite,) = JUnitXml.fromstring(as_junit(night()).encode())
+    cases = {case.name: case for case in suite}
+    kinds = {
+        name: [(type(result), result.type) for result in case.result]
+        for name, case in cases.items()
+    }
+    assert kinds["good"] == kinds["flaky"] == []
+    assert kinds["bad"] == [(Failure, "exit code 9")]
+    assert kinds["may"] == [(Skipped, "allowed failure")]
+    assert kinds["not"] == [(Skipped, "SKIPPED")]
+    assert kinds["ended"] == [(Error, "CANCELLED")]
+    assert kinds["never"] == [(Skipped, "CANCELLED")]
+    again = {name: [one.tag for one in case._elem] for name, case in cases.items()}
+    assert again["flaky"] == ["flakyFailure"]
+    assert again["bad"] == ["failure", "rerunFailure"]
+    assert "first\n```" in cases["bad"].result[0].text
+    assert (cases["good"].time, cases["flaky"].time) == (1.25, 2.0)
+
+
+def test_markdown_of_hostile_texts() -> None:
+    """No text becomes a heading, a cell, a link or a tag, nor ends the block that it stands in."""
+    lines = as_markdown(night()).splitlines()
+    assert lines[0].startswith("## ❌ ")
+    table = [line for line in lines if line.startswith("|")]
+    assert {line.count("|") for line in table} == {6}
+    fence = lines.index("````text")
+    assert lines[fence + 1 : fence + 3] == ["first", "```"]
+    inside = lines[fence + 1 : lines.index("````")]
+    outside = [line for line in lines if line not in inside and "````" not in line]
+    assert not [line for line in outside if "<" in line or "](" in line or "`" in line]
+    assert not [line for line in outside[1:] if line.startswith("#")]
+    assert "\x1b" not in "".join(outside)
+
+
+@pytest.mark.parametrize("number", [1, 300, 10_000])
+def test_markdown_is_bounded(number: int) -> None:
+    """64 KB hold 10,000 steps: what went wrong is there, the rest is counted (rule 12.1)."""
+    long = "s" * 100
+    tales = [Tale(step(f"{long}{place}"), [(0, 1, 0)]) for place in range(number - 1)]
+    facts = tell(*tales, Tale(step("bad"), [(0, 1, 1)]), status=FlowStatus.FAILED)
+    text = as_markdown(facts)
+    assert len(text.encode()) <= 64 * 1024
+    assert "| bad | ❌ FAILED | exit code 1 |" in text
+    rows = text.count("\n| ") - 2
+    note = f"\n{rows} of {number} steps: {number - rows} steps that matter less are left out.\n"
+    assert (note in text) == (rows < number)
+    assert (rows < number) == (number > 1000)
+
+
+def tracks(facts: Facts) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for event in json.loads(as_trace(facts))["traceEvents"]:
+        if event["ph"] == "X":
+            found.setdefault(event["tid"], []).append(event)
+    return found
+
+
+def test_trace_has_a_track_for_each_lane() -> None:
+    """As many lanes as steps side by side; in none do two events overlap, and all are named."""
+    layer: Sequence[Tale] = [
+        Tale(step(f"s{place}", retries=1), [(place, place + 1, 1), (place + 2, place + 3, 0)])
+        for place in range(10)
+    ]
+    facts = tell(*layer)
+    lanes = tracks(facts)
+    assert len(lanes) == 3
+    for events in lanes.values():
+        ends = 0
+        for event in sorted(events, key=lambda event: event["ts"]):
+            assert event["ts"] >= ends
+            ends = event["ts"] + event["dur"]
+    total = [event for events in lanes.values() for event in events]
+    assert len(total) == 30
+    assert {event["name"] for event in total if event["cat"] == "delayed"} == {
+        f"s{place} (delayed)" for place in range(10)
+    }
+    names = [one for one in json.loads(as_trace(facts))["traceEvents"] if one["ph"] == "M"]
+    assert [one["args"]["name"] for one in names] == ["flow: run", "lane 1", "lane 2", "lane 3"]
+
+
+def test_trace_of_hostile_texts() -> None:
+    """A trace is plain ASCII, whatever is in a run."""
+    assert as_trace(night()).isascii()

@@ -1,0 +1,97 @@
+"""`report`: what happened in a run, for people who were not there and for CI (rule 12.1)."""
+
+import json
+import shutil
+
+import pytest
+from junitparser import JUnitXml
+
+from support.flow import Flow
+from support.gate import Gate
+
+FAILING = {"id": "bad", "command": ["sh", "-c", "echo said; echo why >&2; exit 4"]}
+SKIPPED = {"id": "next", "command": ["true"], "when": "bad"}
+
+
+def report(flow: Flow, form: str, *words: str) -> str:
+    answer = flow.run("report", "k", "--format", form, *words)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return answer.stdout
+
+
+def test_after_a_failure(each_flow: Flow) -> None:
+    """Each format tells what failed, how, with which last words, and what did not run therefore."""
+    each_flow.start("k", each_flow.write(FAILING, SKIPPED), code=1)
+    markdown = report(each_flow, "markdown")
+    assert ": step bad: exit code 4; 1 step was skipped." in markdown
+    assert "```text\nsaid\n```" in markdown
+    assert "```text\nwhy\n```" in markdown
+    assert "| next | ⏭️ SKIPPED |" in markdown
+    (suite,) = JUnitXml.fromstring(report(each_flow, "junit").encode())
+    bad, skipped = suite
+    assert (bad.result[0].type, "why" in bad.result[0].text) == ("exit code 4", True)
+    assert skipped.result[0].message == "`bad` is false (bad FAILED)"
+    trace = json.loads(report(each_flow, "trace"))
+    assert [event["name"] for event in trace["traceEvents"] if event["ph"] == "X"] == ["bad"]
+
+
+def test_at_any_time(flow: Flow, gate: Gate) -> None:
+    """A run that is under way is reported as it is now, and nothing of it changes."""
+    file = flow.write({"id": "a", "command": gate.command()}, {**SKIPPED, "when": "a"})
+    flow.ask("start", "-d", "k", file)
+    gate.await_arrival()
+    flow.await_status("k", lambda run: run["steps"][0]["orchesjob_status"])
+    before = flow.database.read_bytes()
+    assert "a is running, 0 of 2 steps done." in report(flow, "markdown")
+    assert report(flow, "junit").count("<skipped") == 2
+    assert flow.database.read_bytes() == before
+    gate.let_through()
+    flow.ask("wait", "k")
+    assert "All 2 steps succeeded" in report(flow, "markdown")
+
+
+def test_jobs_that_are_gone(flow: Flow) -> None:
+    """Where the files of a job are gone, the report says so, and tells the rest."""
+    flow.start("k", flow.write(FAILING), code=1)
+    shutil.rmtree(flow.orchesjob.environ["ORCHESJOB_HOME"])
+    markdown = report(flow, "markdown")
+    assert "exit code 4" in markdown
+    assert markdown.count(" is missing.") == 2
+    assert "(the file is missing)" in report(flow, "junit")
+
+
+def test_file_in_one_step(flow: Flow) -> None:
+    """A report replaces what is in a file at once, through a link too, and as the umask says."""
+    flow.start("k", flow.write(FAILING), code=1)
+    old, link = flow.folder / "old.md", flow.folder / "link.md"
+    old.write_text("old", encoding="utf-8")
+    link.symlink_to(old)
+    kept = old.open(encoding="utf-8")
+    with kept:
+        assert report(flow, "markdown", "--output", "link.md") == ""
+        assert kept.read() == "old"
+    assert link.is_symlink()
+    assert old.read_text(encoding="utf-8").startswith("## ❌ k FAILED")
+    assert report(flow, "markdown", "-o", "/dev/stdout").startswith("## ❌ k FAILED")
+    flow.run("report", "k", "-o", "new.md", umask=0o027)
+    assert (flow.folder / "new.md").stat().st_mode & 0o777 == 0o640
+    assert not list(flow.folder.glob(".*.md.*"))
+
+
+@pytest.mark.parametrize("output", ["missing/report.md", "."])
+def test_file_that_cannot_be_written(flow: Flow, output: str) -> None:
+    """The error names the file and the cause, and nothing is left behind."""
+    flow.start("k", flow.write(FAILING), code=1)
+    there = sorted(flow.folder.iterdir())
+    error = flow.refusal("report", "k", "--output", output)["error"]
+    assert error.startswith(f"cannot write the report to {output}: ")
+    assert sorted(flow.folder.iterdir()) == there
+
+
+def test_large_output(flow: Flow) -> None:
+    """Of 5 MB of output, only the end is read and told."""
+    script = "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo last; exit 1"
+    flow.start("k", flow.write({"id": "a", "command": ["sh", "-c", script]}), code=1)
+    markdown = report(flow, "markdown")
+    assert "xxx\nlast\n```" in markdown
+    assert len(markdown) < 10_000
