@@ -149,6 +149,15 @@ def test_unknown_shell(flow: Flow) -> None:
     assert "'bash', 'zsh', 'fish'" in flow.refusal("completion", "tcsh")["error"]
 
 
+def test_steps_of_a_file(flow: Flow) -> None:
+    """The steps of the file that the line names, and what means all copies of one (10.3, 11.3)."""
+    block = {"foreach": {"X": ["x"]}, "steps": [{"id": "b", "command": ["true"]}]}
+    file = flow.write({"id": "a", "command": ["true"]}, block)
+    for option in ("--fail", "--skip", "--cancel-at"):
+        assert complete(flow, "simulate", file, option, "") == ["b", "a", "b@x"]
+        assert complete(flow, "simulate", "missing.yaml", option, "") == []
+
+
 def test_parameters(flow: Flow) -> None:
     """The parameters of the flow file or run that the line names, then the values of one (10.2)."""
     params = {"DAY": {"description": "the day\n\nIn UTC."}, "SHOP": {"enum": ["berlin", "paris"]}}

@@ -33,6 +33,7 @@ COMMANDS = [
     ("doctor", "--run-key=k"),
     ("prune", "--older-than=0s", "--dry-run"),
     ("validate", "flow.json"),
+    ("simulate", "flow.json"),
 ]
 
 

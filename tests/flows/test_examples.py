@@ -114,7 +114,7 @@ def test_every_example_is_known() -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_outcomes(real_flow: Flow, name: str) -> None:
-    """Each example ends as it says, step by step."""
+    """Each example ends as it says, step by step, and as its simulation does (rule 11.3)."""
     shutil.copytree(EXAMPLES, real_flow.folder / "examples")
     real_flow.environ["HELLO_FOR_SEC"] = "0"
     code = int(NG in OUTCOMES[name].values())
@@ -122,6 +122,15 @@ def test_outcomes(real_flow: Flow, name: str) -> None:
     run = real_flow.ask(*words, f"examples/{name}", code=code)
     assert outcomes(run) == OUTCOMES[name]
     assert run["status"] == [OK, NG][code]
+    ends = {step["id"]: step["status"] for step in run["steps"] if step["attempts"]}
+    options = [f"--fail={step_id}" for step_id, status in ends.items() if status == NG]
+    options += [f"--skip={step_id}" for step_id, status in ends.items() if status == SKIP]
+    simulated = real_flow.ask(
+        "simulate", *options, *PARAMS.get(name, []), f"examples/{name}", code=code
+    )
+    assert outcomes(simulated) == OUTCOMES[name]
+    numbers = [step["attempt_no"] for step in run["steps"]]
+    assert [step["attempt_no"] for step in simulated["steps"]] == numbers
 
 
 def test_hello(flow: Flow) -> None:

@@ -16,6 +16,7 @@ RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
 ALGEBRA = "packages/flow-conditions/tests/test_algebra.py"
 COPIES = "tests/flows/test_foreach.py"
 REPORTS = "packages/orchesjob-flow/tests/reports"
+REHEARSAL = "packages/orchesjob-flow/tests/simulation/test_rehearsal.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
 
@@ -2591,5 +2592,33 @@ MUTATIONS = (
         "            replace(Path(os.path.realpath(path)), data)\n",
         "            path.write_bytes(data)\n",
         tests="tests/commands/test_report.py -k one_step",
+    ),
+    Mutation(
+        "a simulated delay that takes no time",
+        f"{SHELL}/rehearsal/stage.py",
+        "                yield due, event\n",
+        "                yield at, event\n",
+        tests=REHEARSAL,
+    ),
+    Mutation(
+        "simulated commands that use up the time of their flow",
+        f"{SHELL}/rehearsal/stage.py",
+        "        if limit is None:\n            return COMMAND_SEC\n",
+        "        if limit is None or limit > COMMAND_SEC:\n            return COMMAND_SEC\n",
+        tests=REHEARSAL,
+    ),
+    Mutation(
+        "a simulated failure with a code that is none",
+        f"{SHELL}/rehearsal/script.py",
+        "for code in CODES[outcome] if spec.outcome_of(code) == outcome)",
+        "for code in CODES[outcome])",
+        tests=REHEARSAL,
+    ),
+    Mutation(
+        "a step is to be skipped that nothing can skip",
+        f"{SHELL}/rehearsal/script.py",
+        "            if not can_be_skipped(spec):\n",
+        "            if not spec.id:\n",
+        tests="tests/commands/test_simulate.py -k refusals",
     ),
 )

@@ -104,6 +104,53 @@ class OutcomesDiffer(FlowError, ValueError):
         )
 
 
+class PlayedTwice(FlowError, ValueError):
+    """A step of a simulation is to fail and to be skipped (rule 11.3)."""
+
+    def __init__(self, step_id: str) -> None:
+        """Keep the step."""
+        super().__init__(step_id)
+        self.step_id = step_id
+
+    def __str__(self) -> str:
+        """Say so."""
+        return f"step {self.step_id!r} cannot both fail and be skipped: give --fail or --skip"
+
+
+class NotSkippable(FlowError, ValueError):
+    """A step of a simulation is to be skipped that cannot be, once it runs (rule 11.3)."""
+
+    def __init__(self, step_id: str) -> None:
+        """Keep the step."""
+        super().__init__(step_id)
+        self.step_id = step_id
+
+    def __str__(self) -> str:
+        """Say what could skip it."""
+        return (
+            f"step {self.step_id!r} is never skipped once it runs: it has neither skip_exit_codes "
+            "nor only_if; its condition alone can skip it, by how other steps end"
+        )
+
+
+class TooManyRetries(FlowError, ValueError):
+    """To use up the retries of the steps that fail would take too long to simulate (rule 11.3)."""
+
+    def __init__(self, step_id: str, retries: int, most: int) -> None:
+        """Keep the step with the most retries, and how many all may have together."""
+        super().__init__(step_id, retries, most)
+        self.step_id = step_id
+        self.retries = retries
+        self.most = most
+
+    def __str__(self) -> str:
+        """Say so, and what to do."""
+        return (
+            f"step {self.step_id!r} is made {self.retries:,} more times before it has failed, and "
+            f"at most {self.most:,} retries are simulated; do without its --fail, or lower retries"
+        )
+
+
 class NoCopies(FlowError, LookupError):
     """The steps that are to run again have no copies in the run (rules 9.7 and 10.3)."""
 

@@ -26,7 +26,7 @@ SECTIONS = {
         inspect.doctor,
     ),
     "Maintain": (maintain.resume, maintain.retry, maintain.prune),
-    "Files": (files.validate, files.graph, files.schema, files.example),
+    "Files": (files.validate, files.simulate, files.graph, files.schema, files.example),
     "Shell": (shell.completion,),
 }
 HIDDEN = (run.tick, run.drive)

@@ -27,7 +27,8 @@ _COMMANDS = {
     "resume KEY": "continue unpause recover proceed unlock",
     "start KEY": "strat",
     "run FLOW_FILE": "exec execute launch trigger submit dispatch apply play begin go up make",
-    "graph FLOW_FILE": "dag draw plot tree viz plan dry dry-run dryrun preview diagram",
+    "graph FLOW_FILE": "dag draw plot tree viz diagram",
+    "simulate FLOW_FILE": "plan dry dry-run dryrun preview simulation rehearse what-if whatif",
     "doctor": "audit diagnose health fsck ping",
     "completion bash": "completions autocomplete",
     "watch KEY": "monitor live",
@@ -99,7 +100,7 @@ def _for_option(error: click.NoSuchOption) -> str | None:
     if error.ctx.info_name == "run" and error.option_name in {"-k", "--run-key"}:
         return f"{program.command_path} start KEY FLOW_FILE: `run` makes a key of its own"
     if error.option_name == "--dry-run":
-        return f"{program.command_path} graph FLOW_FILE: it shows what would run"
+        return f"{program.command_path} simulate FLOW_FILE: it shows what would run"
     own = {option: param for param in error.ctx.command.params for option in param.opts}
     for option, theirs in _OPTIONS.items():
         if option in own and error.option_name in theirs.split():

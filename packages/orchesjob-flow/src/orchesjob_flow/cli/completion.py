@@ -68,6 +68,22 @@ def complete_step(
     return []
 
 
+def complete_step_of_file(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Offer the steps of the flow file that the command line names, and the names of all copies."""
+    from click.shell_completion import CompletionItem
+
+    from flow_spec import FlowSpecError
+    from flow_store import StoreError
+
+    with suppress(FlowError, FlowSpecError, StoreError, OSError):
+        flow = flow_of(ctx)
+        names = dict.fromkeys((*flow.copies, *(step.id for step in flow.all_steps)))
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []
+
+
 def complete_param(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list["CompletionItem"]:

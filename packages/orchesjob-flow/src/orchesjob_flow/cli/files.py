@@ -1,11 +1,13 @@
-"""The section "Files", which is about flow files: `validate`, `graph`, `schema` and `example`."""
+"""The section "Files": `validate`, `simulate`, `graph`, `schema` and `example`."""
 
 from typing import TYPE_CHECKING
 
 import click
 
+from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
 from orchesjob_flow.cli.run_key import declare_key_option
+from orchesjob_flow.cli.values import option_given_once
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
@@ -28,6 +30,52 @@ def validate(params: dict[str, str], form: "Form", flow_files: tuple[str, ...]) 
     from orchesjob_flow.commands.validate import validate
 
     return validate(flow_files, params, form)
+
+
+@click.command(short_help="Show how a run of a flow file would go, and run nothing.")
+@click.option(
+    "--fail",
+    metavar="STEP",
+    multiple=True,
+    shell_complete=complete_step_of_file,
+    help="Let a step fail in every attempt; repeatable.",
+)
+@click.option(
+    "--skip",
+    metavar="STEP",
+    multiple=True,
+    shell_complete=complete_step_of_file,
+    help="Let a step be skipped by its exit code or its only_if; repeatable.",
+)
+@option_given_once(
+    "--cancel-at",
+    metavar="STEP",
+    shell_complete=complete_step_of_file,
+    help="Cancel the run when a step begins.",
+)
+@param_option
+@format_option
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+def simulate(  # noqa: PLR0913, PLR0917 - its options
+    fail: tuple[str, ...],
+    skip: tuple[str, ...],
+    cancel_at: str | None,
+    params: dict[str, str],
+    form: "Form",
+    flow_file: str,
+) -> int:
+    """Play FLOW_FILE in virtual time: what would start when, and how it would end.
+
+    Every command succeeds unless it is named. Nothing is run or recorded. The exit code is that of
+    the run.
+
+    \b
+    Example:
+      orchesjob-flow simulate nightly.yaml --fail load
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.simulate import Wanted, simulate
+
+    return simulate(flow_file, params, Wanted(fail, skip, cancel_at), form)
 
 
 @click.command(short_help="Draw the steps of a flow file, or of a run.")

@@ -1,0 +1,1 @@
+"""A flow played through the engine in virtual time: nothing is executed, recorded or waited for."""

@@ -1,0 +1,245 @@
+"""`simulate`: a flow is played through the engine, and nothing is run or recorded (rule 11.3)."""
+
+import json
+from collections.abc import Iterator
+from itertools import batched
+from random import Random
+from typing import Any
+
+import pytest
+
+from flow_spec import load_flow
+from orchesjob_flow.rehearsal.play import play
+from orchesjob_flow.rehearsal.script import Script
+from orchesjob_flow.views.simulated import simulated_json
+from support.answers import outcomes, warnings
+from support.flow import Flow
+from support.gate import Gate
+
+OK, NG, SKIP, CANCELLED = "SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED"
+EVERYDAY, MANY, AT_ONCE = 40, 500, 4
+SKIP_CODE = 9
+TOUCH = ["sh", "-c", "echo > ran"]
+STEPS: list[dict[str, Any]] = [
+    {"id": "fetch", "command": TOUCH, "skip_exit_codes": [4]},
+    {"id": "load", "command": TOUCH, "depends_on": ["fetch"], "retries": 1, "retry_delay_sec": 60},
+    {"id": "report", "command": TOUCH, "depends_on": ["load"]},
+    {"id": "alert", "command": TOUCH, "when": "load.failed"},
+]
+
+
+def test_nothing_is_run_or_recorded(flow: Flow) -> None:
+    """No command, no database, no orchesjob: the home is not even made."""
+    flow.environ["ORCHESJOB_BIN"] = "/nowhere"
+    run = flow.ask("simulate", flow.write(*STEPS))
+    assert outcomes(run) == {"fetch": OK, "load": OK, "report": OK, "alert": SKIP}
+    assert not flow.home.exists()
+    assert not (flow.folder / "ran").exists()
+
+
+def test_json_is_that_of_status(flow: Flow) -> None:
+    """The keys are those of `status` and one more; what only a real run has is null."""
+    file = flow.write(*STEPS, params={"DAY": {"default": "7"}})
+    simulated = flow.ask("simulate", file, "--fail=load", "--param=DAY=8", code=1)
+    real = flow.start("k", file)
+    assert simulated.pop("simulated") is True
+    assert list(simulated) == list(real)
+    assert [list(step) for step in simulated["steps"]] == [list(step) for step in real["steps"]]
+    load = simulated["steps"][1]
+    assert list(load["attempts"][0]) == list(real["steps"][0]["attempts"][0])
+    assert (simulated["run_key"], simulated["runner"], simulated["orchesjob_home"]) == (None,) * 3
+    assert (load["run_key"], load["orchesjob_status"]) == (None, None)
+    assert simulated["params"] == {"DAY": "8"}
+    assert simulated["error"] == "1 step failed: load"
+    assert [past["started_at"] for past in load["attempts"]] == [1, 62]
+    assert simulated["finished_at"] == 64
+
+
+def test_text(flow: Flow) -> None:
+    """A table in the order in which steps begin, and a sentence that says how it would end."""
+    answer = flow.run("simulate", flow.write(*STEPS), "--fail=load", "--format=table")
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert answer.stdout == (
+        "Flow: f\n"
+        "\n"
+        "Step    Status        Attempt  Begins    Ends      Why\n"
+        "------  ------------  -------  --------  --------  ------------------------------------\n"
+        "fetch   OK SUCCEEDED  1        0.0 s     1.0 s\n"
+        "load    NG FAILED     2        1.0 s     00:01:03  exit code 1\n"
+        "report  -- SKIPPED    -        -         00:01:03  its condition was false: load FAILED\n"
+        "alert   OK SUCCEEDED  1        00:01:03  00:01:04\n"
+        "\n"
+        "This was a simulation, and nothing was run. The run would end FAILED after 00:01:04, "
+        "with exit code 1: 1 step failed: load.\n"
+    )
+
+
+def test_on_a_terminal(flow: Flow) -> None:
+    """Nothing is wider than the terminal."""
+    code, shown = flow.run_on_terminal("simulate", flow.write(*STEPS), size=(50, 24))
+    assert code == 0
+    assert "OK SUCCEEDED" in shown
+    assert max(map(len, shown.splitlines())) <= 50 + len("\x1b[32m\x1b[0m")
+
+
+def test_names_of_steps(flow: Flow) -> None:
+    """`A` means all copies and `A@VALUE` one; an unknown one is answered with what was meant."""
+    steps = [{"foreach": {"X": ["x", "y"]}, "steps": [{"id": "a", "command": TOUCH}]}]
+    file = flow.write(*steps, {"id": "end", "command": TOUCH, "when": "a.finished"})
+    one = flow.ask("simulate", file, "--fail=a@x", code=1)
+    assert outcomes(one) == {"a@x": NG, "a@y": OK, "end": OK}
+    both = flow.ask("simulate", file, "--fail=a", code=1)
+    assert outcomes(both) == {"a@x": NG, "a@y": NG, "end": OK}
+    error = flow.refusal("simulate", file, "--cancel-at=edn")["error"]
+    assert error == 'flow "f" has no step "edn"; did you mean "end"?'
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--skip=load"], "step 'load' is never skipped once it runs: it has neither"),
+        (["--skip=fetch", "--fail=fetch"], "step 'fetch' cannot both fail and be skipped"),
+        (["--fail=often"], "step 'often' is made 2,001 more times before it has failed"),
+        (["--cancel-at=load", "--cancel-at=fetch"], "is given 2 times; only one can be meant"),
+        (["--param=DAY=7"], 'the flow has no parameter "DAY"'),
+    ],
+)
+def test_refusals(flow: Flow, words: list[str], error: str) -> None:
+    """What cannot happen in a run cannot be simulated."""
+    often = {"id": "often", "command": TOUCH, "retries": 2001}
+    assert error in flow.refusal("simulate", flow.write(*STEPS, often), *words)["error"]
+
+
+def test_what_changes_nothing_is_said(flow: Flow) -> None:
+    """A step that does not come to run can neither fail nor be cancelled."""
+    file = flow.write(*STEPS)
+    answer = flow.run("simulate", file, "--fail=alert", "--skip=fetch", "--cancel-at=report")
+    assert outcomes(json.loads(answer.stdout)) == dict.fromkeys(
+        ("fetch", "load", "report", "alert"), SKIP
+    )
+    assert warnings(answer.stderr) == [
+        "orchesjob-flow: --fail alert changes nothing: nothing of alert comes to its end",
+        "orchesjob-flow: --cancel-at report changes nothing: nothing of it begins",
+    ]
+
+
+def test_a_cancel_does_what_it_would(flow: Flow, gate: Gate) -> None:
+    """A cancel while a step runs ends a real run as it ends a simulated one (5.6, 10.1)."""
+    held = {"id": "held", "command": gate.command(), "depends_on": ["fetch"]}
+    last = {"id": "last", "command": TOUCH, "when": "held.finished"}
+    tidy: dict[str, Any] = {"finally": [{**STEPS[0], "id": "tidy"}]}
+    file = flow.write(*STEPS, held, last, **tidy)
+    simulated = flow.ask("simulate", file, "--cancel-at=held", code=1)
+    run = flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    flow.ask("cancel", "--run-key=k")
+    real = json.loads(run.completed().stdout)
+    found = outcomes(simulated)
+    assert found["held"] == found["last"] == CANCELLED
+    assert (found["held"], found["last"], found["tidy"]) == tuple(
+        outcomes(real)[name] for name in ("held", "last", "tidy")
+    )
+    assert simulated["status"] == real["status"] == CANCELLED
+
+
+@pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY), 10)))
+def test_equals_a_run(flow: Flow, seeds: tuple[int, ...]) -> None:
+    """Outcome for outcome, a generated flow ends as its simulation says."""
+    compare(flow, seeds)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY, MANY), 20)))
+def test_equals_many_runs(flow: Flow, seeds: tuple[int, ...]) -> None:
+    """Outcome for outcome, hundreds of generated flows end as their simulations say."""
+    compare(flow, seeds)
+
+
+def compare(flow: Flow, seeds: tuple[int, ...]) -> None:
+    """Run and simulate the flows of some seeds, some of them at once."""
+    for some in batched(seeds, AT_ONCE):
+        calls = []
+        for seed in some:
+            content, wishes = generate(Random(seed))  # noqa: S311 - reproducible on purpose
+            file = flow.write(*content.pop("steps"), name=f"{seed}.json", **content)
+            words = ("start", f"--run-key={seed}", file)
+            calls.append((seed, simulated(file, **wishes), flow.spawn(*words)))
+        for seed, foreseen, running in calls:
+            real = json.loads(running.completed().stdout)
+            assert outline(foreseen) == outline(real), seed
+
+
+def simulated(file: str, fail: list[str], skip: list[str]) -> Any:
+    """Return the JSON that the command prints; a process for each would take longer than runs."""
+    flow = load_flow(file)
+    return simulated_json(play(flow, Script.of(flow, fail, skip, None)).run)
+
+
+def outline(run: Any) -> Any:
+    """Return what a run has in common with any other one that goes the same way."""
+    steps = [
+        (
+            *(step[key] for key in ("id", "status", "attempt_no", "error", "reason")),
+            [(past["only_if"], past["status"], past["error"]) for past in step["attempts"]],
+        )
+        for step in run["steps"]
+    ]
+    return run["status"], run["error"], run["finally_after"], steps
+
+
+type Wishes = dict[str, list[str]]
+
+
+def generate(random: Random) -> tuple[dict[str, Any], Wishes]:
+    """Make up a flow whose commands end as the options of a simulation say; return both."""
+    names: list[str] = []
+    wishes: Wishes = {"fail": [], "skip": []}
+    steps = list(make_steps(random, "s", random.randint(2, 6), names, wishes))
+    if random.random() < 0.3:
+        block = list(make_steps(random, "c", random.randint(1, 2), names, wishes))
+        steps.append({"foreach": {"X": ["x", "y"]}, "steps": block})
+        steps += make_steps(random, "t", 1, names, wishes)
+    content: dict[str, Any] = {"steps": steps}
+    if random.random() < 0.4:
+        content["finally"] = list(make_steps(random, "f", random.randint(1, 2), names, wishes))
+    if random.random() < 0.3:
+        content["max_parallel"] = random.randint(1, 2)
+    return content, wishes
+
+
+def make_steps(
+    random: Random, letter: str, count: int, names: list[str], wishes: Wishes
+) -> Iterator[dict[str, Any]]:
+    """Make up some more steps, which may ask of all before."""
+    for number in range(count):
+        step_id = f"{letter}{number}"
+        step: dict[str, Any] = {"id": step_id}
+        if names:
+            step["depends_on"] = random.sample(names, random.randint(0, min(2, len(names))))
+            step |= {"when": condition(random, names)} if random.random() < 0.6 else {}
+        gated, by_code = random.random() < 0.2, random.random() < 0.2
+        ends = random.choice((OK, OK, NG, SKIP) if gated or by_code else (OK, OK, NG))
+        if ends != OK:
+            wishes["fail" if ends == NG else "skip"].append(step_id)
+        code = {OK: 0, NG: 1, SKIP: SKIP_CODE}[ends]
+        step["command"] = ["sh", "-c", f"exit {code}"]
+        if gated:
+            says_no = ends == SKIP and not by_code
+            step["only_if"] = ["sh", "-c", f"exit {int(says_no)}"]
+        if by_code:
+            step["skip_exit_codes"] = [SKIP_CODE]
+        if random.random() < 0.2:
+            step["retries"] = 1
+        if random.random() < 0.2:
+            step["allow_failure"] = True
+        yield step
+        names.append(step_id)
+
+
+def condition(random: Random, names: list[str]) -> str:
+    """Make up a condition over some names."""
+    parts = []
+    for name in random.sample(names, random.randint(1, min(3, len(names)))):
+        predicate = random.choice(("", "", ".failed", ".skipped", ".finished"))
+        parts.append(f"{random.choice(('', '', '!'))}{name}{predicate}")
+    return random.choice((" && ", " || ")).join(parts)
