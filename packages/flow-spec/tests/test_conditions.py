@@ -182,6 +182,8 @@ def test_a_step_is_found_by_its_id(steps: Steps) -> None:
     with pytest.raises(UnknownStepError) as caught:
         flow.step("Download")
     assert str(caught.value) == 'flow "demo" has no step "Download"; did you mean "download"?'
+    assert caught.value.details == {"help": 'did you mean "download"?'}
     assert isinstance(caught.value, LookupError)
-    with pytest.raises(UnknownStepError, match=r'^flow "demo" has no step "zzz"$'):
+    with pytest.raises(UnknownStepError, match=r'^flow "demo" has no step "zzz"$') as caught:
         flow.step("zzz")
+    assert caught.value.details == {}

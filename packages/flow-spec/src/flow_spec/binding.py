@@ -11,7 +11,7 @@ import attrs
 from flow_spec import messages
 from flow_spec.concurrency import GROUP
 from flow_spec.environment import flaw_of_setting
-from flow_spec.errors import ParamsError, Problem, quoted
+from flow_spec.errors import ParamsError, Problem, advised, quoted
 from flow_spec.flow import FlowSpec
 from flow_spec.kinds import DIRECTORY
 from flow_spec.spelling import Speller
@@ -42,8 +42,9 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
     for name in given:
         if name not in known:
             meant = speller.closest(name, known)
-            fix = f"; did you mean {quoted(meant)}?" if meant else ""
-            yield Problem(f"the flow has no parameter {quoted(name)}{fix}")
+            remedy = f"did you mean {quoted(meant)}?" if meant else None
+            message = advised(f"the flow has no parameter {quoted(name)}", remedy)
+            yield Problem(str(message), help=remedy)
     for name, param in known.items():
         if name in given:
             flaw = param.flaw_of(given[name])

@@ -209,10 +209,15 @@ class UnknownStepError(FlowSpecError, LookupError):
         self.step_id = step_id
         self.suggestion = suggestion
 
+    @property
+    def details(self) -> dict[str, str]:
+        """The part of the sentence that says how to mend it, as `help` (rule 6.12)."""
+        return {"help": f"did you mean {quoted(self.suggestion)}?"} if self.suggestion else {}
+
     def __str__(self) -> str:
         """Return the sentence, with the suggestion where there is one."""
-        ending = f"; did you mean {quoted(self.suggestion)}?" if self.suggestion else ""
-        return f"flow {quoted(self.flow_id)} has no step {quoted(self.step_id)}{ending}"
+        fact = f"flow {quoted(self.flow_id)} has no step {quoted(self.step_id)}"
+        return str(advised(fact, self.details.get("help")))
 
 
 class StoredFlowError(FlowSpecError, ValueError):

@@ -208,7 +208,7 @@ def _is_known_by_now(text: str, path: Path, node: Node, reading: Reading) -> boo
     """Whether the names in the path of a list have values before there is a run (rule 10.2)."""
     held, params = dict.fromkeys(names_in(text)), reading.path_params
     others = [name for name in held if name not in OF_LISTS]
-    flaws = [flaw.message for flaw in flaws_of_names(text, held, reading.speller)]
+    flaws = [str(flaw.message) for flaw in flaws_of_names(text, held, reading.speller)]
     if params.are_known:
         flaws += [
             foreach_messages.wrong_in_path(name, params.flaws[name])

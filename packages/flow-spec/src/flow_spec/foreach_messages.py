@@ -4,7 +4,7 @@ from collections.abc import Collection
 from itertools import islice
 
 from flow_spec.document import Mapping, Node, Path, Scalar, Sequence, written
-from flow_spec.errors import quoted
+from flow_spec.errors import Advised, Message, quoted
 from flow_spec.messages import got
 from flow_spec.spelling import Speller
 
@@ -119,11 +119,11 @@ def has_no_copies(step_id: str) -> str:
     return f"step {quoted(step_id)} is in no foreach and has no copies; write its id alone"
 
 
-def unknown_copy(step_id: str, label: str, labels: Collection[str], speller: Speller) -> str:
+def unknown_copy(step_id: str, label: str, labels: Collection[str], speller: Speller) -> Message:
     """Say that a step has copies, but none with this label."""
     sentence = f"step {quoted(step_id)} has no copy {quoted(label)}"
     if meant := speller.closest(label, labels):
-        return f"{sentence}; did you mean {quoted(f'{step_id}@{meant}')}?"
+        return Advised(sentence, f"did you mean {quoted(f'{step_id}@{meant}')}?")
     if not labels:
         return f"{sentence}; it has none at all"
     first = ", ".join(f"{step_id}@{label}" for label in islice(labels, _SHOWN))

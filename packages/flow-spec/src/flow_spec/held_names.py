@@ -11,6 +11,7 @@ from typing import NamedTuple
 import attrs
 
 from flow_spec.document import Node, Path, pointed
+from flow_spec.errors import Message
 from flow_spec.placeholders import BUILT_IN, flaws_of_names, names_in
 from flow_spec.spelling import Speller
 
@@ -27,7 +28,7 @@ class FlawedWord(NamedTuple):
     """What is wrong with a word, and the line of it that shows where."""
 
     word: Word
-    message: str
+    message: Message
     excerpt: str | None
 
 

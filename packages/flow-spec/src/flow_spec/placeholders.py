@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from flow_spec.errors import quoted
+from flow_spec.errors import Advised, Message, quoted
 from flow_spec.spelling import Speller
 
 OPENING = "${{"
@@ -30,7 +30,7 @@ _MOST_LISTED = 20
 class Flaw(NamedTuple):
     """What is wrong with a word, and with which of its characters."""
 
-    message: str
+    message: Message
     at: int
 
 
@@ -77,10 +77,10 @@ def _no_name(held: str | None) -> str:
     return f"between ${{{{ and }}}} must be one name, got {quoted(held)}; {advice}"
 
 
-def _unknown(name: str, known: Collection[str], speller: Speller) -> str:
+def _unknown(name: str, known: Collection[str], speller: Speller) -> Message:
     sentence = f"unknown name {quoted(name)}"
     if meant := speller.closest(name, known):
-        return f"{sentence}; did you mean {quoted(meant)}?"
+        return Advised(sentence, f"did you mean {quoted(meant)}?")
     if len(known) > _MOST_LISTED:
         return f"{sentence}; there are {len(known):,} others"
     return f"{sentence}; there is {', '.join(sorted(known))}"

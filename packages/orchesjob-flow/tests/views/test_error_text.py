@@ -109,3 +109,12 @@ def test_other_errors() -> None:
         "  = help: orchesjob-flow --help\n"
         "  = stderr_log: /a\\nb"
     )
+
+
+def test_help_is_said_once() -> None:
+    """The remedy that ends the sentence, for programs, has a line of its own for a person (6.12)."""
+    remedy = 'did you mean "check"?'
+    described = {"error": f'flow "f" has no step "chek"; {remedy}', "help": remedy}
+    assert error_text(described, Style(80)) == (
+        f'error: flow "f" has no step "chek"\n  = help: {remedy}'
+    )

@@ -37,8 +37,9 @@ def style_of(terminal: Terminal) -> Style:
 
 
 def error_text(described: Mapping[str, Any], style: Style) -> str:
-    """Write an error that is described by the keys of its JSON."""
-    first, *rest = str(described["error"]).splitlines() or [""]
+    """Write an error that is described by the keys of its JSON; the help is not said twice."""
+    sentence = str(described["error"]).removesuffix(f"; {described.get('help')}")
+    first, *rest = sentence.splitlines() or [""]
     lines = [
         f"{style.led(RED, 'error')}: {visible(first)}",
         *(f"  {visible(line)}" for line in rest),
