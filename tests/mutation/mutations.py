@@ -2489,6 +2489,27 @@ MUTATIONS = (
         "tests/commands/test_forms.py -k the_end_of_a_run",
     ),
     Mutation(
+        "who wants to pause a run is told how to remove all old ones",
+        f"{SHELL}/cli/advice.py",
+        "    reason = _found_in(NO_COMMANDS, word.lower())\n",
+        "    reason = None\n",
+        "packages/orchesjob-flow/tests/cli/test_advice.py",
+    ),
+    Mutation(
+        "the remedy of an error is said twice on a terminal",
+        f"{SHELL}/views/error_text.py",
+        """.removesuffix(f"; {described.get('help')}")""",
+        "",
+        "packages/orchesjob-flow/tests/views/test_error_text.py -k said_once",
+    ),
+    Mutation(
+        "a missing flow file is not compared with those beside it",
+        f"{SPEC}/source.py",
+        "        near = _file_like(path)\n",
+        "        near = None\n",
+        "packages/flow-spec/tests/test_hostile.py -k nearly",
+    ),
+    Mutation(
         "the line that says what is waited for stays",
         f"{SHELL}/views/status_line.py",
         "    finally:\n        line.clear()\n",

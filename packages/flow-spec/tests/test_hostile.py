@@ -260,12 +260,30 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
         tmp_path / "socket.yaml": "is a socket; give the path of a YAML or JSON file",
         Path("/dev/zero"): "is a device; give the path of a YAML or JSON file",
         tmp_path / "none.yaml": "no such file; check the path",
-        tmp_path / "notes.txt": "the name must end in .yaml, .yml or .json; rename the file",
+        tmp_path / "notes.txt": (
+            "the name must end in .yaml, .yml or .json; rename the file if it holds a flow; "
+            "`orchesjob-flow example` prints one"
+        ),
         tmp_path / "notes.txt" / "f.yaml": "cannot be read: Not a directory",
         tmp_path / "loop.yaml": "cannot be read: Too many levels of symbolic links",
         Path("a\0b.yaml"): "cannot be read: the path contains a NUL character",
     }
     assert {path: complaint_about(path) for path in messages} == messages
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("nightly.yml", "nightly.yaml"), ("nigtly.yaml", "nightly.yaml"), ("weekly.yaml", None)],
+)
+def test_a_file_that_is_nearly_there(tmp_path: Path, asked: str, meant: str | None) -> None:
+    """A missing file is answered with the flow file beside it that is named like it (rule 6.12)."""
+    (tmp_path / "nightly.yaml").touch()
+    (tmp_path / "nightly.py").touch()
+    with pytest.raises(FlowFileError) as caught:
+        load_flow(tmp_path / asked)
+    (problem,) = caught.value.problems
+    assert problem.fact == "no such file"
+    assert problem.help == (f'did you mean "{meant}"?' if meant else "check the path")
 
 
 def test_what_the_caller_has_opened_is_read(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import attrs
 from flow_spec import messages
 from flow_spec.blocks import base_of
 from flow_spec.document import Node
-from flow_spec.errors import DocumentError, FlowFileError, Problem
+from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.lists import ListReader, not_read
 from flow_spec.marks import with_marks
@@ -60,7 +60,12 @@ def _format_of(path: Path, data: bytes) -> Format:
         return "json" if data.removeprefix(BOM_UTF8).lstrip().startswith(b"{") else "yaml"
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
-        raise DocumentError("the name must end in .yaml, .yml or .json; rename the file")
+        raise DocumentError(
+            Advised(
+                "the name must end in .yaml, .yml or .json",
+                "rename the file if it holds a flow; `orchesjob-flow example` prints one",
+            )
+        )
     return _FORMATS[suffix]
 
 

@@ -10,12 +10,14 @@ import errno
 import os
 import re
 import stat
+from itertools import islice
 from pathlib import Path
 
-from flow_spec.errors import DocumentError
+from flow_spec.errors import Advised, DocumentError, quoted
 
 MAX_BYTES = 4 * 1024 * 1024
 
+_SUFFIXES = {".yaml", ".yml", ".json"}
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",
@@ -27,6 +29,8 @@ _KINDS = {
 
 _OPENED = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
 _READABLE = frozenset({stat.S_IFREG})
+_MOST_LOOKED_AT, _LIKE = 1_000, 0.7
+"""How many files of a folder are compared with a missing one, and how alike their names must be."""
 _READABLE_IF_OPENED = frozenset({stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK})
 
 
@@ -58,7 +62,9 @@ def read_bytes(path: Path) -> bytes:
             # None where a file of the kernel, such as /proc/kmsg, has nothing to give.
             data: bytes | None = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise DocumentError("no such file; check the path") from None
+        near = _file_like(path)
+        advice = "check the path" if near is None else f"did you mean {quoted(near)}?"
+        raise DocumentError(Advised("no such file", advice)) from None
     except IsADirectoryError:
         raise _not_a_file(stat.S_IFDIR) from None
     except PermissionError:
@@ -72,6 +78,21 @@ def read_bytes(path: Path) -> bytes:
     if data is None:
         raise DocumentError("cannot be read: there is nothing in it now; give the path of a file")
     return data
+
+
+def _file_like(path: Path) -> str | None:
+    """Return the file beside it that was meant: of the same name, or nearly, with any ending."""
+    from difflib import get_close_matches
+
+    try:
+        with os.scandir(path.parent) as entries:
+            names = sorted(entry.name for entry in islice(entries, _MOST_LOOKED_AT))
+    except OSError:
+        return None
+    # The endings are alike anyway.
+    by_stem = {Path(name).stem: name for name in names if Path(name).suffix in _SUFFIXES}
+    close = get_close_matches(path.stem, by_stem, n=1, cutoff=_LIKE)
+    return by_stem[close[0]] if close else None
 
 
 def _open_at_once(path: str, flags: int) -> int:

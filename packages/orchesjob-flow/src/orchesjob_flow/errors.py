@@ -32,18 +32,27 @@ class BadRunKey(FlowError, ValueError):
 class RunNotFound(FlowError, LookupError):
     """No run with this key is recorded."""
 
-    def __init__(self, run_key: str, database: Path, nearest: Sequence[str] = ()) -> None:
-        """Keep the key, the database that was searched, and the keys that are most like it."""
+    def __init__(
+        self, run_key: str, database: Path, nearest: Sequence[str] = (), *, is_file: bool = False
+    ) -> None:
+        """Keep the key, the database that was searched, and the keys that are most like it.
+
+        `is_file` says that there is a file of this name, probably the flow.
+        """
         super().__init__(run_key, database, tuple(nearest))
         self.run_key = run_key
         self.database = database
         self.nearest = tuple(nearest)
+        self.is_file = is_file
 
     @property
     def details(self) -> dict[str, str]:
-        """Say which run was probably meant (rule 6.12)."""
+        """Say which run was probably meant, or where all of them are shown (rule 6.12)."""
+        shown = "`orchesjob-flow list` shows the run keys"
+        if self.is_file:
+            return {"help": f"this is a file, and no run key: {shown}"}
         named = " or ".join(map(repr, self.nearest))
-        return {"help": f"did you mean {named}?"} if named else {}
+        return {"help": f"did you mean {named}?" if named else shown}
 
     def __str__(self) -> str:
         """Say where the run is not, and what may be the reason."""

@@ -4,6 +4,7 @@ Nothing is decided here about runs, and no other place catches an error only to 
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -165,12 +166,16 @@ def describe_usage(error: Exception) -> dict[str, Any] | None:
 
     if not isinstance(error, click.ClickException):
         return None
-    described = {"error": error.format_message()}
+    # click may list choices in lines of their own.
+    described = {"error": re.sub(r"\n\s*", " ", error.format_message())}
     if isinstance(error, click.UsageError):
         command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
         from orchesjob_flow.cli.advice import advice_on
 
-        described["help"] = advice_on(error) or f"{command} --help"
+        advice = advice_on(error)
+        if advice is not None and isinstance(error, click.NoSuchOption):
+            described["error"] = error.message  # without what click holds for similar
+        described["help"] = advice or f"{command} --help"
     return described
 
 

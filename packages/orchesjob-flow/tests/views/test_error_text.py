@@ -112,7 +112,7 @@ def test_other_errors() -> None:
 
 
 def test_help_is_said_once() -> None:
-    """The remedy that ends the sentence, for programs, has a line of its own for a person (6.12)."""
+    """The remedy that ends the sentence, for programs, has its own line for a person (6.12)."""
     remedy = 'did you mean "check"?'
     described = {"error": f'flow "f" has no step "chek"; {remedy}', "help": remedy}
     assert error_text(described, Style(80)) == (

@@ -4,57 +4,28 @@ Only a mistake comes here (rule 6.12). What is said is the `help` of the error; 
 mistake, click says.
 """
 
+import os
+import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 
 import click
 
+from orchesjob_flow.cli.foreign_words import (
+    COMMANDS,
+    NO_COMMANDS,
+    NO_OPTIONS,
+    NOUNS,
+    OPTIONS,
+    WHOLE_FLOW,
+)
 from orchesjob_flow.cli.run_key import CommandThatNames, KeyArgument
 
-_COMMANDS = {
-    "cancel KEY": "stop kill abort terminate end halt down interrupt",
-    "list": "ps ls runs history top jobs ll dir",
-    "retry KEY": "rerun restart redo replay repeat again clear",
-    "example": "init new create scaffold quickstart demo template sample",
-    "logs -f KEY": "tail follow attach",
-    "logs KEY": "log output cat journal print stdout stderr",
-    "status KEY": "describe show inspect info get state view stat details",
-    "explain KEY": "why reason blame",
-    "validate FLOW_FILE": "check lint verify test parse config compile",
-    "prune --older-than 30d": "clean rm gc purge delete remove cleanup vacuum del",
-    "resume KEY": "continue unpause recover proceed unlock",
-    "start KEY": "strat",
-    "run FLOW_FILE": "exec execute launch trigger submit dispatch apply play begin go up make",
-    "graph FLOW_FILE": "dag draw plot tree viz diagram",
-    "simulate FLOW_FILE": "plan dry dry-run dryrun preview simulation rehearse what-if whatif",
-    "doctor": "audit diagnose health fsck ping",
-    "completion bash": "completions autocomplete",
-    "watch KEY": "monitor live",
-    "wait KEY": "join await",
-    "--help": "help usage man",
-    "--version": "version",
-}
-"""Command lines of ours, and the words with which other tools call the same."""
-
-_OPTIONS: Mapping[str, str] = {
-    "-k": "--key --name --run --id --run-id --run_key --runkey",
-    "--format": "--json --output -o --table --pretty --text -F",
-    "--detach": "--detached --background --daemon --bg -b --async --no-wait",
-    "--tail": "-n --lines --last",
-    "--limit": "-n --lines --last --max -l",
-    "--param": "-p --var --set --arg --input --parameter --params -P -D",
-    "--env": "-e --environment --setenv -E",
-    "--progress": "-q --quiet --silent -v --verbose --debug --no-progress",
-    "--status": "--failed --running --state --filter",
-    "--older-than": "--before --until --age --days",
-    "--grace-seconds": "--grace --grace-period --time -t",
-    "--now": "--force -f --hard --immediately",
-    "--step": "-s --steps --task --job --only-step",
-    "--follow": "-F",
-}
-"""Options of ours, and how other tools spell them; an option counts where the command has it."""
+LIKE = 0.7
+"""How alike two words must be to be taken for the same; "pause" is not "prune"."""
+EXTRA = re.compile(r"Got unexpected extra arguments? \((\S+?)[ )]")
+FLOW_FILES = (".yaml", ".yml", ".json")
 
 
 def advice_on(error: click.UsageError) -> str | None:
@@ -63,28 +34,66 @@ def advice_on(error: click.UsageError) -> str | None:
         return _for_option(error)
     if isinstance(error, click.MissingParameter) and error.ctx is not None:
         return _for_missing(error.ctx, error.param)
+    if (extra := EXTRA.match(error.message)) is not None and error.ctx is not None:
+        return _for_extra(error.ctx, extra[1])
     return getattr(error, "advice", None)
 
 
 def unknown_command(ctx: click.Context, words: list[str], known: Iterable[str]) -> click.UsageError:
     """Return the error for a command that there is not, with the one that was probably meant."""
-    word, rest = words[0], words[1:]
-    error = click.UsageError(f"No such command {word!r}.", ctx)
-    if Path(word).is_file():
-        line: str | None = f"run {shlex.quote(word)}"
-    else:
-        meant = (ours for ours, theirs in _COMMANDS.items() if word.lower() in theirs.split())
-        close = get_close_matches(word.lower(), list(known), n=1)
-        shapes = (ours for ours in _COMMANDS if ours.split()[0] in close)
-        line = next(meant, None) or next(shapes, None) or next(iter(close), None)
-    if line is not None and rest and line.endswith(("KEY", "FLOW_FILE")):
-        # The words that came after it, where they are no options, which may differ too.
-        most = 2 if line.startswith(("logs", "explain")) else 1
-        if not any(one.startswith("-") for one in rest):
-            line = f"{line.rpartition(' ')[0]} {shlex.join(rest[:most])}"
-    if line is not None:
-        error.advice = f"{ctx.command_path} {line}"  # type: ignore[attr-defined]
+    error = click.UsageError(f"No such command {words[0]!r}.", ctx)
+    error.advice = _for_command(ctx.command_path, words, list(known))  # type: ignore[attr-defined]
     return error
+
+
+def _for_command(program: str, words: Sequence[str], known: Sequence[str]) -> str | None:
+    """Return the line that was meant by a command and its arguments, or why there is none."""
+    word, rest = words[0], words[1:]
+    if word in NOUNS and rest and not rest[0].startswith("-"):  # as in `gh run list`
+        return _for_command(program, rest, known)
+    if rest and rest[0] in NOUNS and word not in known:  # as in `kubectl get runs`
+        word = "list" if len(rest) == 1 and rest[0].endswith("s") else word
+        rest = rest[1:]
+    reason = _found_in(NO_COMMANDS, word.lower())
+    line = reason or _line_of_ours(word, rest, known)
+    return line if line is None or reason else f"{program} {line}"
+
+
+def _line_of_ours(word: str, rest: Sequence[str], known: Sequence[str]) -> str | None:
+    """Return our line, without the program, for a word of others, or one that is misspelled."""
+    if looks_like_flow_file(word):
+        return f"run {shlex.quote(word)}"
+    if word == "help" and rest and rest[0] in known:
+        return f"{rest[0]} --help"
+    if (line := _found_in(COMMANDS, word.lower())) is not None:
+        return _filled(line, rest)
+    close = next(iter(get_close_matches(word.lower(), known, n=1, cutoff=LIKE)), None)
+    if close is None or rest:
+        return close and f"{close} {shlex.join(rest)}"
+    return next((line for line in COMMANDS if line.split()[0] == close), close)
+
+
+def looks_like_flow_file(word: str) -> bool:
+    """Tell whether a word is a file, or named as flow files are."""
+    return os.path.isfile(word) or word.endswith(FLOW_FILES)  # noqa: PTH113 - of any length
+
+
+def _found_in(table: Mapping[str, str], word: str) -> str | None:
+    """Return what is said about a word that another tool uses."""
+    return next((ours for ours, theirs in table.items() if word in theirs.split()), None)
+
+
+def _filled(line: str, rest: Sequence[str]) -> str:
+    """Put what was typed after the command into our line, where it can be the same."""
+    *begin, last = line.split()
+    if not rest or any(one.startswith("-") for one in rest):  # options may differ too
+        return line
+    if last == "KEY":
+        most = 2 if begin[0] in {"logs", "explain"} else 1
+        return " ".join([*begin, shlex.join(rest[:most])])
+    if last == "FLOW_FILE" and looks_like_flow_file(rest[0]):
+        return " ".join([*begin, shlex.quote(rest[0])])
+    return line
 
 
 def _for_option(error: click.NoSuchOption) -> str | None:
@@ -99,14 +108,35 @@ def _for_option(error: click.NoSuchOption) -> str | None:
         return f"{program.command_path} {error.option_name} VALUE {rest}: before the command"
     if error.ctx.info_name == "run" and error.option_name in {"-k", "--run-key"}:
         return f"{program.command_path} start KEY FLOW_FILE: `run` makes a key of its own"
-    if error.option_name == "--dry-run":
-        return f"{program.command_path} simulate FLOW_FILE: it shows what would run"
+    name = "" if program is error.ctx else str(error.ctx.command.name)
+    tables = (lines for names, lines in NO_OPTIONS.items() if name in names.split(" "))
+    for lines in tables:
+        if (line := _found_in(lines, error.option_name)) is not None:
+            return line
     own = {option: param for param in error.ctx.command.params for option in param.opts}
-    for option, theirs in _OPTIONS.items():
+    for option, theirs in OPTIONS.items():
         if option in own and error.option_name in theirs.split():
             value = own[option].make_metavar(error.ctx) if _has_value(own[option]) else ""
             return f"{command} {option} {value}".rstrip()
     return None
+
+
+def _for_extra(ctx: click.Context, word: str) -> str | None:
+    """Return what a word too many is here, by the command."""
+    line, given = ctx.command_path, shlex.quote(word)
+    match ctx.command.name:
+        case "start" | "run" if "=" in word:
+            return f"{line} --param {given}"
+        case "start" | "run":
+            return WHOLE_FLOW
+        case "retry":
+            return f"{line} KEY --step {given}"
+        case "list":
+            return f"{line} --flow-id {given}"
+        case "logs" | "explain":
+            return f"{line} KEY STEP: one step, or all without STEP"
+        case _:
+            return None
 
 
 def _has_value(param: click.Parameter) -> bool:
@@ -123,7 +153,7 @@ def _for_missing(ctx: click.Context, param: click.Parameter | None) -> str | Non
     handle = ctx.params.get("handle")
     if param is not None and param.name == "flow_file" and handle is not None:
         given = shlex.quote(handle.run_key)
-        if Path(handle.run_key).is_file() or handle.run_key.endswith((".yaml", ".yml", ".json")):
+        if looks_like_flow_file(handle.run_key):
             return f"{ctx.command_path} KEY {given}, or `{program} run {given}`, which makes a key"
         return f"{ctx.command_path} {given} FLOW_FILE"
     return None

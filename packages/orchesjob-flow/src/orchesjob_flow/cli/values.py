@@ -26,8 +26,18 @@ class Seconds(click.ParamType):  # type: ignore[type-arg] # no subscripts before
             seconds = math.nan
         if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not self.zero):
             least = "0 or more" if self.zero else "more than 0"
-            self.fail(f"{value!r} is not a number of seconds, {least}", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds, {least}{meant(value)}", param, ctx)
         return seconds
+
+
+def meant(value: Any) -> str:
+    """Say how many seconds an age such as `5m` has, after what is wrong with it as seconds."""
+    from orchesjob_flow.commands.prune import parse_age
+
+    try:
+        return f"; {value} is {parse_age(value):g}"
+    except ValueError:
+        return ""
 
 
 class Age(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3

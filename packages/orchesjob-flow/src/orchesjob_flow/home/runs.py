@@ -3,6 +3,7 @@
 What is here reads records and takes locks; what becomes of a run is decided elsewhere.
 """
 
+import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -108,7 +109,8 @@ class RunHandle(NamedTuple):
 
     def not_found(self, nearest: Sequence[str] = ()) -> RunNotFound:
         """Make the error that says that the database has no such run, but these perhaps."""
-        return RunNotFound(self.run_key, self.settings.home.database, nearest)
+        is_file = os.path.isfile(self.run_key)  # noqa: PTH113 - a key may be too long for a name
+        return RunNotFound(self.run_key, self.settings.home.database, nearest, is_file=is_file)
 
     @property
     def lock_path(self) -> Path:
