@@ -123,6 +123,46 @@ def test_what_changes_nothing_is_said(flow: Flow) -> None:
     ]
 
 
+def test_all_endings(flow: Flow) -> None:
+    """Each has the options that show it; what is named is so in all of them; the exit code is 0."""
+    file = flow.write(*STEPS)
+    found = flow.ask("simulate", file, "--all", "--fail=load")
+    assert (found["flow_id"], found["params"], found["simulated"]) == ("f", {}, True)
+    assert (found["total"], found["complete"]) == (4, True)
+    assert found["endings"][1] == {
+        "status": NG,
+        "options": ["--fail=fetch"],
+        "steps": {"fetch": NG, "load": SKIP, "report": SKIP, "alert": SKIP},
+    }
+    for ending in found["endings"]:
+        run = flow.ask("simulate", file, *ending["options"], code=int(ending["status"] != OK))
+        assert (run["status"], outcomes(run)) == (ending["status"], ending["steps"])
+    cancelled = flow.ask("simulate", file, "--all", "--cancel-at=report")["endings"]
+    assert cancelled[0]["options"] == ["--cancel-at=report"]
+    assert cancelled[0]["status"] == CANCELLED
+
+
+def test_all_endings_as_text(flow: Flow) -> None:
+    """A line for each: which steps fail or are skipped, and what comes of the others."""
+    file = flow.write(*STEPS)
+    assert flow.run("simulate", file, "--all", "--format=table").stdout == (
+        "Flow: f\n"
+        "Endings: 6 (2 SUCCEEDED, 4 FAILED)\n"
+        "\n"
+        "SUCCEEDED, when every command succeeds: alert SKIPPED\n"
+        "SUCCEEDED, when fetch SKIPPED: load, report, alert SKIPPED\n"
+        "\n"
+        "FAILED, when fetch FAILED: load, report, alert SKIPPED\n"
+        "FAILED, when load FAILED: alert SUCCEEDED; report SKIPPED\n"
+        "FAILED, when report FAILED: alert SKIPPED\n"
+        "FAILED, when load, alert FAILED: report SKIPPED\n"
+    )
+    many = flow.write(*({"id": f"s{number}", "command": TOUCH} for number in range(40)))
+    shown = flow.run("simulate", many, "--all", "--format=table").stdout.splitlines()
+    assert shown[1] == f"Endings: {2**40:,}"
+    assert shown[-1].startswith("Shown are the 50 with the fewest steps")
+
+
 def test_a_cancel_does_what_it_would(flow: Flow, gate: Gate) -> None:
     """A cancel while a step runs ends a real run as it ends a simulated one (5.6, 10.1)."""
     held = {"id": "held", "command": gate.command(), "depends_on": ["fetch"]}

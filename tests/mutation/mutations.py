@@ -16,6 +16,7 @@ RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
 ALGEBRA = "packages/flow-conditions/tests/test_algebra.py"
 COPIES = "tests/flows/test_foreach.py"
 REPORTS = "packages/orchesjob-flow/tests/reports"
+ENDINGS = "packages/orchesjob-flow/tests/simulation/test_endings.py"
 REHEARSAL = "packages/orchesjob-flow/tests/simulation/test_rehearsal.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
@@ -2641,5 +2642,26 @@ MUTATIONS = (
         "            if not can_be_skipped(spec):\n",
         "            if not spec.id:\n",
         tests="tests/commands/test_simulate.py -k refusals",
+    ),
+    Mutation(
+        "no ending in which a step is skipped by itself",
+        f"{SHELL}/rehearsal/endings.py",
+        "    skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()\n",
+        "    skipped = (StepStatus.SKIPPED,) if not spec.id else ()\n",
+        tests=ENDINGS,
+    ),
+    Mutation(
+        "the first copy speaks for all when endings are counted",
+        f"{SHELL}/rehearsal/counting.py",
+        "        if self._last_copy[base] == spec.id:\n",
+        "        if self._last_copy[base] != spec.id:\n",
+        tests=ENDINGS,
+    ),
+    Mutation(
+        "endings that are counted are taken for all that are played",
+        f"{SHELL}/rehearsal/endings.py",
+        "        return self.total == len(self.found)\n",
+        "        return self.total is not None\n",
+        tests=ENDINGS,
     ),
 )

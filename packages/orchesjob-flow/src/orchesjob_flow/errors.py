@@ -156,7 +156,7 @@ class TooManyRetries(FlowError, ValueError):
         """Say so, and what to do."""
         return (
             f"step {self.step_id!r} is made {self.retries:,} more times before it has failed, and "
-            f"at most {self.most:,} retries are simulated; do without its --fail, or lower retries"
+            f"at most {self.most:,} retries in all are simulated; lower them to see this"
         )
 
 

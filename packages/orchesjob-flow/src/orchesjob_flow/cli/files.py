@@ -53,6 +53,7 @@ def validate(params: dict[str, str], form: "Form", flow_files: tuple[str, ...]) 
     shell_complete=complete_step_of_file,
     help="Cancel the run when a step begins.",
 )
+@click.option("--all", "every", is_flag=True, help="Show all ways in which a run can end.")
 @param_option
 @format_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
@@ -60,6 +61,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     fail: tuple[str, ...],
     skip: tuple[str, ...],
     cancel_at: str | None,
+    every: bool,
     params: dict[str, str],
     form: "Form",
     flow_file: str,
@@ -67,15 +69,16 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     """Play FLOW_FILE in virtual time: what would start when, and how it would end.
 
     Every command succeeds unless it is named. Nothing is run or recorded. The exit code is that of
-    the run.
+    the run; with --all it is 0.
 
     \b
     Example:
       orchesjob-flow simulate nightly.yaml --fail load
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.simulate import Wanted, simulate
+    from orchesjob_flow.commands.simulate import Wanted, simulate, simulate_all
 
-    return simulate(flow_file, params, Wanted(fail, skip, cancel_at), form)
+    show = simulate_all if every else simulate
+    return show(flow_file, params, Wanted(fail, skip, cancel_at), form)
 
 
 @click.command(short_help="Draw the steps of a flow file, or of a run.")

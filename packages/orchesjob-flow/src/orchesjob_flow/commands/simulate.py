@@ -7,13 +7,16 @@ from flow_spec import FlowSpec
 from orchesjob_flow import exit_codes
 from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.commands.given import Given
+from orchesjob_flow.commands.simulate_endings import endings_json, endings_lines
 from orchesjob_flow.commands.value_lists import lists_here
+from orchesjob_flow.rehearsal.endings import endings_of
 from orchesjob_flow.rehearsal.play import Played, play
 from orchesjob_flow.rehearsal.script import Script
 from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.simulated import print_simulated, simulated_json
 from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.wrapping import print_lines
 
 
 class Wanted(NamedTuple):
@@ -41,6 +44,22 @@ def simulate(flow_file: str, params: Mapping[str, str], wanted: Wanted, form: Fo
     for message in not_played(flow, wanted, played):
         warn(message)
     return exit_code
+
+
+def simulate_all(flow_file: str, params: Mapping[str, str], wanted: Wanted, form: Form) -> int:
+    """Print all ways in which a run of a flow file can end.
+
+    Raises:
+        FlowFileError, UnknownStepError, PlayedTwice, NotSkippable, TooManyRetries: As above.
+    """
+    flow = load_to_run(flow_file, Given({}, params), lists_here(flow_file))
+    script = Script.of(flow, wanted.fail, wanted.skip, wanted.cancel_at)
+    endings = endings_of(flow, script)
+    if form is Form.JSON:
+        print_json(endings_json(flow, endings, wanted.cancel_at))
+    else:
+        print_lines(endings_lines(flow, endings))
+    return exit_codes.DONE
 
 
 def not_played(flow: FlowSpec, wanted: Wanted, played: Played) -> Iterator[str]:

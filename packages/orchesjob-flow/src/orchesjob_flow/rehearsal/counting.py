@@ -1,0 +1,145 @@
+"""How many different endings a flow has, without playing them (rule 11.3).
+
+One step is decided after the other, in an order in which it can be. What matters of the steps
+before is what is left of the conditions that follow; the outcomes that leave the same are counted
+together. So a hundred steps that nobody asks about, or an alert about any of them, cost little.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from flow_conditions import Condition
+from flow_spec import FlowSpec, StepSpec, base_of
+from flow_store import StepStatus
+from orchesjob_flow.engine.operands import is_true, is_true_of_copies
+from orchesjob_flow.rehearsal.script import can_be_skipped
+
+MOST_WORK = 1_000_000
+"""Of how many words the conditions are that are looked at: a second or two."""
+
+WORK_OF_STEP = 4
+
+type Rest = Condition | bool | None
+
+
+class Known(NamedTuple):
+    """What the steps that are decided leave: of conditions to come, and of copies to come."""
+
+    rests: tuple[tuple[str, Rest], ...] = ()
+    copies: tuple[tuple[str, frozenset[StepStatus]], ...] = ()
+
+
+def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None:
+    """Count the endings over all outcomes of the steps that are not fixed; None if it takes long.
+
+    A limit of time is not minded.
+    """
+    counting = _Counting(flow, fixed)
+    known = Counter({counting.begin(): 1})
+    for spec in counting.order:
+        following: Counter[Known] = Counter()
+        for before, count in known.items():
+            for after in counting.decide(spec, before):
+                following[after] += count
+            if counting.work > MOST_WORK:
+                return None
+        known = following
+    return known.total()
+
+
+def in_depth(flow: FlowSpec, steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
+    """Yield steps that are under way together in an order in which they can be decided.
+
+    What waits for a step follows it as soon as possible, so that it is soon forgotten again.
+    """
+    specs = {spec.id: spec for spec in steps}
+    plan = flow.plan_of(steps)
+    ready = [*reversed(plan.get_ready())]
+    while ready:
+        name = ready.pop()
+        if name in specs:
+            yield specs[name]
+        plan.done(name)
+        ready += reversed(plan.get_ready())
+
+
+class _Counting:
+    """The steps of a flow in an order in which they can be decided, and who asks about whom."""
+
+    def __init__(self, flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> None:
+        """Look who asks about whom."""
+        self.order = [*in_depth(flow, flow.steps), *in_depth(flow, flow.finally_)]
+        self.work = 0
+        self._fixed = fixed
+        self._copies = flow.copies
+        self._last_copy = {base_of(spec.id): spec.id for spec in self.order}
+        self._asking: dict[str, list[StepSpec]] = {}
+        for spec in self.order:
+            for name in () if spec.condition is None else spec.condition.names:
+                self._asking.setdefault(name, []).append(spec)
+        self._restricted: dict[tuple[Condition, str, object], Condition | bool] = {}
+
+    def begin(self) -> Known:
+        """Return what is known before any step: that there are no copies of some."""
+        known = Known()
+        for name, copies in self._copies.items():
+            if not copies:
+                known = self._tell(known, name, frozenset())
+        return known
+
+    def decide(self, spec: StepSpec, known: Known) -> Iterator[Known]:
+        """Yield what is known after a step, for each of its outcomes."""
+        rests = dict(known.rests)
+        runs = rests.pop(spec.id, spec.condition)
+        known = known._replace(rests=tuple(rests.items()))
+        self.work += WORK_OF_STEP * (len(rests) + 1)
+        for status in self._outcomes(spec) if runs in (None, True) else (StepStatus.SKIPPED,):
+            after = self._tell(known, spec.id, status)
+            base = base_of(spec.id)
+            yield self._tell_of_copy(after, base, spec, status) if base in self._asking else after
+
+    def _outcomes(self, spec: StepSpec) -> Sequence[StepStatus]:
+        if spec.id in self._fixed:
+            return (self._fixed[spec.id],)
+        skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
+        return (StepStatus.SUCCEEDED, StepStatus.FAILED, *skipped)
+
+    def _tell_of_copy(self, known: Known, base: str, spec: StepSpec, status: StepStatus) -> Known:
+        """Add the outcome of a copy to those of the others; tell them when it is the last."""
+        if base == spec.id:
+            return known
+        copies = dict(known.copies)
+        statuses = copies.pop(base, frozenset()) | {status}
+        if self._last_copy[base] == spec.id:
+            return self._tell(known._replace(copies=tuple(copies.items())), base, statuses)
+        return known._replace(copies=tuple((copies | {base: statuses}).items()))
+
+    def _tell(self, known: Known, name: str, outcome: StepStatus | frozenset[StepStatus]) -> Known:
+        """Put an outcome into the conditions that ask about it."""
+        asking = self._asking.get(name, ())
+        if not asking:
+            return known
+        rests = dict(known.rests)
+        for spec in asking:
+            rest = rests.get(spec.id, spec.condition)
+            if isinstance(rest, Condition):
+                self.work += len(rest.program)
+                rests[spec.id] = self._restrict(rest, name, outcome)
+        return known._replace(rests=tuple(sorted(rests.items(), key=lambda item: item[0])))
+
+    def _restrict(
+        self, rest: Condition, name: str, outcome: StepStatus | frozenset[StepStatus]
+    ) -> Condition | bool:
+        key = rest, name, outcome
+        if key not in self._restricted:
+            self._restricted[key] = rest.restrict(
+                {
+                    operand: is_true(operand.predicate, outcome)
+                    if isinstance(outcome, StepStatus)
+                    else is_true_of_copies(operand.predicate, outcome)
+                    for operand in rest.operands
+                    if operand.name == name
+                }
+            )
+        return self._restricted[key]

@@ -1,0 +1,117 @@
+"""All ways in which a flow can end, played and counted, equal those of the model (rule 11.3)."""
+
+from itertools import product
+
+import pytest
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import StepStatus
+from orchesjob_flow.rehearsal.counting import count_endings
+from orchesjob_flow.rehearsal.endings import MOST_ENDINGS, endings_of
+from orchesjob_flow.rehearsal.play import play
+from orchesjob_flow.rehearsal.script import Script, can_be_skipped
+
+from .model import Case, fold, generate, is_to_run
+from .test_rehearsal import flow_of, told
+
+FLOWS, BATCH = 120, 20
+OK, NG, SKIP = StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED
+
+
+def by_brute_force(case: Case, flow: FlowSpec) -> dict[tuple[str, ...], str]:
+    """Work out each ending from the model, over all outcomes: the run's by those of the steps."""
+    ids = list(case.fates)  # none before what it waits for
+    can_end = [(OK, NG, SKIP) if can_be_skipped(flow.step(name)) else (OK, NG) for name in ids]
+    found = {}
+    for ends in product(*can_end):
+        statuses: dict[str, str] = {}
+        for name, end in zip(ids, ends, strict=True):
+            runs = is_to_run(flow.step(name), case.conditions[name], statuses)
+            statuses[name] = end if runs else SKIP
+        in_order = tuple(statuses[step.id] for step in flow.all_steps)
+        found[in_order] = fold([*case.steps, *case.finally_], statuses)
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, FLOWS, BATCH))
+def test_equals_the_model(first: int) -> None:
+    """None is missing and none is made up; the count is right; the options show what they should.
+
+    The first is the one in which every command succeeds, and they follow by how many do not.
+    """
+    for seed in range(first, first + BATCH):
+        case = generate(seed, most_steps=4, most_in_finally=1)
+        flow = flow_of(case)
+        if len(case.fates) > 7:
+            continue
+        endings = endings_of(flow, Script())
+        found = {tuple(one.steps.values()): one.status.value for one in endings.found}
+        assert found == by_brute_force(case, flow)
+        assert endings.total == len(found) == count_endings(flow, {})
+        numbers = [len(one.by_themselves) for one in endings.found]
+        assert numbers == sorted(numbers)
+        for ending in endings.found[-3:]:
+            assert told(play(flow, Script(ending.by_themselves)).run) == ending.steps
+
+
+def alone(count: int) -> tuple[StepSpec, ...]:
+    """Make steps that wait for nothing."""
+    return tuple(StepSpec(f"s{number}", ("a",)) for number in range(count))
+
+
+def test_too_many_to_play_are_counted() -> None:
+    """The number is exact, and those with the fewest failures are there."""
+    alert = StepSpec("alert", ("a",), when=" || ".join(f"s{number}.failed" for number in range(60)))
+    chain = tuple(
+        StepSpec(f"c{number}", ("a",), depends_on=(f"c{number - 1}",) if number else ())
+        for number in range(20)
+    )
+    endings = endings_of(FlowSpec("f", (*alone(60), alert, *chain)), Script())
+    assert endings.total == ((2**60 - 1) * 2 + 1) * 21
+    assert not endings.is_complete
+    assert 80 < len(endings.found) <= MOST_ENDINGS
+    assert [len(one.by_themselves) for one in endings.found[:82]] == [0] + [1] * 80 + [2]
+
+
+def test_more_than_can_be_counted() -> None:
+    """Where each outcome matters later, it is said that there are more: there is no hang."""
+    steps = alone(40)
+    pairs = tuple(
+        StepSpec(f"p{one}-{two}", ("a",), when=f"s{one} && !s{two}")
+        for one in range(40)
+        for two in ((one + 7) % 40, (one + 11) % 40)
+    )
+    endings = endings_of(FlowSpec("f", (*steps, *pairs)), Script())
+    assert endings.total is None
+    assert len(endings.found) > 1
+
+
+def test_what_is_named_is_settled() -> None:
+    """The outcomes that are given hold in each ending; all others vary."""
+    steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))
+    endings = endings_of(FlowSpec("f", steps), Script({"a": NG}))
+    assert [tuple(one.steps.values()) for one in endings.found] == [(NG, OK), (NG, NG)]
+    assert [one.by_themselves for one in endings.found] == [{"a": NG}, {"a": NG, "b": NG}]
+    assert count_endings(FlowSpec("f", (*steps, *alone(3))), {"a": NG}) == 2 * 2**3
+
+
+def test_a_cancel_and_a_time_limit_count() -> None:
+    """What they end has no outcome of its own, so an ending is there once (5.6, 9.12)."""
+    steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), depends_on=("a",)))
+    endings = endings_of(FlowSpec("f", steps), Script(cancel_at=frozenset({"b"})))
+    assert [(one.status, tuple(one.steps.values())) for one in endings.found] == [
+        ("CANCELLED", (OK, "CANCELLED")),
+        ("FAILED", (NG, SKIP)),
+    ]
+    slow = StepSpec("a", ("a",), retries=1, retry_delay_sec=20)
+    late = endings_of(FlowSpec("f", (slow,), timeout_sec=10), Script())
+    assert [(one.status, tuple(one.steps.values())) for one in late.found] == [
+        ("SUCCEEDED", (OK,)),
+        ("FAILED", ("CANCELLED",)),
+    ]
+
+
+def test_retries_do_not_matter() -> None:
+    """A step with a million retries can end as any other."""
+    flow = FlowSpec("f", (StepSpec("a", ("a",), retries=1_000_000, retry_delay_sec=60),))
+    assert endings_of(flow, Script()).total == 2
