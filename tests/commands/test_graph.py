@@ -73,3 +73,14 @@ def test_wrong_file(flow: Flow) -> None:
     """A wrong file is refused as by `validate`."""
     (flow.folder / "flow.yaml").write_text("steps: []")
     assert len(flow.refusal("graph", "flow.yaml")["problems"]) == 2
+
+
+def test_what_can_never_run(flow: Flow) -> None:
+    """A step of a file that can never run is marked in every format (rule 11.2)."""
+    steps = [*STEPS[1:2], {"id": "b", "command": ["true"], "when": "a && !a"}]
+    file = flow.write(*steps)
+    assert "2     b     never runs: when a && !a\n" in flow.run("graph", file).stdout
+    mermaid = flow.run("graph", "--format=mermaid", file).stdout
+    assert '    s1["b<br/>never runs<br/>when a #amp;#amp; !a"]\n' in mermaid
+    dot = flow.run("graph", "--format=dot", file).stdout
+    assert '"b" [label="b\\nnever runs\\nwhen a && !a", fillcolor="#eeeeee"]' in dot

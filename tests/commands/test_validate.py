@@ -1,8 +1,10 @@
 """`validate`: flow files are checked without starting anything (rule 9.1)."""
 
 import json
+import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,69 @@ def test_valid_files(flow: Flow) -> None:
     assert all(each["valid"] and each["flow_id"] and each["steps"] > 1 for each in found)
     assert all(each["problems"] == [] for each in found)
     assert not flow.home.exists()
+
+
+def test_the_examples_are_free_of_warnings(flow: Flow) -> None:
+    """What people copy has nothing to be warned about, the example of `example` included (11.2)."""
+    (flow.folder / "example.yaml").write_text(flow.run("example").stdout)
+    files = [*map(str, EXAMPLES), "example.yaml"]
+    found = flow.ask("validate", "--strict", *files)["files"]
+    assert [each["warnings"] for each in found] == [[] for _ in files]
+
+
+NEVER: list[dict[str, Any]] = [
+    {"id": "a", "command": ["true"]},
+    {"id": "b", "command": ["no-such-program-here"], "when": "a.skipped"},
+]
+
+
+def test_warnings(flow: Flow) -> None:
+    """A warning leaves the exit code at 0, `--strict` makes it 2, `--allow` omits it (11.2)."""
+    file = flow.write(*NEVER, name="flow.yaml")
+    (found,) = flow.ask("validate", file)["files"]
+    assert (found["valid"], found["problems"]) == (True, [])
+    assert [(each["code"], each["path"], each["line"]) for each in found["warnings"]] == [
+        ("no-such-program", "steps[1].command[0]", 1),
+        ("never-runs", "steps[1].when", 1),
+    ]
+    keys = {"code", "message", "path", "line", "column", "help", "outcomes"}
+    assert all(each.keys() == keys for each in found["warnings"])
+    assert flow.ask("validate", "--strict", file, code=2)["files"] == [found]
+    allowed = ("--allow=never-runs", "--allow", "no-such-program")
+    assert flow.ask("validate", "--strict", *allowed, file)["files"][0]["warnings"] == []
+    assert "never-runs" in flow.refusal("validate", "--allow=never", file)["error"]
+
+
+def test_warnings_as_text(flow: Flow) -> None:
+    """A warning is one line in a pipe, led by its place, before what the file holds (11.2)."""
+    file = flow.write(*NEVER[:1], {**NEVER[1], "command": ["true"]}, name="flow.yaml")
+    answer = flow.run("validate", "--format=text", file)
+    warning, last = answer.stdout.splitlines()
+    place = rf"{re.escape(file)}:1:\d+"
+    assert re.match(rf"{place}: warning\[never-runs\]: steps\[1\].when: ", warning)
+    assert last == f"{file}: valid: f, 2 steps, 1 warning"
+
+
+@pytest.mark.parametrize(
+    ("step", "lacks"),
+    [
+        ({"command": ["no-such-program-here"]}, True),
+        ({"command": ["/no/such/program"]}, True),
+        ({"command": ["./made/by/a/build"]}, False),
+        ({"command": ["/no/such/program"], "depends_on": ["a"]}, False),
+        ({"command": ["no-such-program-here"], "env_file": "x.env"}, False),
+        ({"command": ["sh"], "env": {"PATH": "/no/such/folder"}}, True),
+        ({"command": ["x"], "env": {"PATH": "bin"}}, False),
+        ({"command": ["sh"]}, False),
+        ({"command": ["sh"], "only_if": ["no-such-program-here"]}, True),
+        ({"command": ["cd", "x"]}, True),
+    ],
+)
+def test_programs(flow: Flow, step: dict[str, Any], lacks: bool) -> None:
+    """A program is missed only where it is known not to be there (rule 11.2)."""
+    file = flow.write(NEVER[0], {"id": "b", **step})
+    (found,) = flow.ask("validate", file)["files"]
+    assert [each["code"] for each in found["warnings"]] == ["no-such-program"] * lacks
 
 
 def test_every_problem_of_every_file(flow: Flow) -> None:

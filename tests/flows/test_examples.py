@@ -22,7 +22,7 @@ OUTCOMES = {
         "fetch": OK,
         "load": NG,
         "report": SKIP,
-        "tidy": SKIP,
+        "compress": SKIP,
         "alert": OK,
         "publish": SKIP,
     },

@@ -14,6 +14,8 @@ FORKED_FAULTS = "packages/orchesjob-client/tests/test_forkserver_faults.py"
 STRANGERS = "packages/flow-spec/tests/test_strangers.py"
 RUN_KEYS = "packages/orchesjob-flow/tests/cli/test_run_key.py"
 ALGEBRA = "packages/flow-conditions/tests/test_algebra.py"
+PROOFS = "packages/flow-spec/tests/proofs"
+WARNINGS = "packages/flow-spec/tests/test_warnings.py"
 COPIES = "tests/flows/test_foreach.py"
 REPORTS = "packages/orchesjob-flow/tests/reports"
 ENDINGS = "packages/orchesjob-flow/tests/simulation/test_endings.py"
@@ -2561,9 +2563,9 @@ MUTATIONS = (
     ),
     Mutation(
         "two parts are left out, each because of the other",
-        f"{CONDITIONS}/simplification.py",
-        "            if open_still == matters:\n",
-        "            if open_still == matters and (behind := both(behind, edge)) >= 0:\n",
+        f"{CONDITIONS}/reduction.py",
+        "                if open_still == matters:\n",
+        "                if open_still == matters and (behind := both(behind, edge)) >= 0:\n",
         tests=ALGEBRA,
     ),
     Mutation(
@@ -2663,5 +2665,47 @@ MUTATIONS = (
         "        return self.total == len(self.found)\n",
         "        return self.total is not None\n",
         tests=ENDINGS,
+    ),
+    Mutation(
+        "a proof that forgets that a step may be skipped by its exit code or its gate",
+        f"{SPEC}/warnings/outcomes.py",
+        "        if not (step.skip_exit_codes or step.only_if):\n",
+        "        if True:\n",
+        tests=PROOFS,
+    ),
+    Mutation(
+        "a proof in which a step that is decided after a cut still ends",
+        f"{SPEC}/warnings/outcomes.py",
+        "choice(variable + _ENDS_EARLY, is_skipped, decided)",
+        "choice(variable + _ENDS_EARLY, decided, decided)",
+        tests=PROOFS,
+    ),
+    Mutation(
+        "a file of lines is taken for granted",
+        f"{SPEC}/warnings/outcomes.py",
+        "        if name in self._open_names:\n",
+        "        if False:\n",
+        tests=f"{WARNINGS} -k may_change",
+    ),
+    Mutation(
+        "a success in a list of such is called a part without effect",
+        f"{SPEC}/warnings/idle_parts.py",
+        'return piece.predicate in {None, "succeeded"} and is_conjunctive is not is_negated',
+        "return False",
+        tests=PROOFS,
+    ),
+    Mutation(
+        "a step that repairs something is taken for an alert",
+        f"{SPEC}/warnings/alerts.py",
+        "    alerts = [name for name in answers if base_of(name) not in waited_for]\n",
+        "    alerts = list(answers)\n",
+        tests=PROOFS,
+    ),
+    Mutation(
+        "a warning although the file says that it is meant",
+        f"{SPEC}/warnings/finding.py",
+        "        if code not in allowed:\n",
+        "        if True:\n",
+        tests=f"{WARNINGS} -k allowed",
     ),
 )

@@ -18,7 +18,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
     """A flow has these fields and a step those, in this order (rule 2.2)."""
     assert list(declarations(FlowSpec)) == [
         *("flow_id", "steps", "env", "working_dir", "max_parallel", "timeout_sec", "env_file"),
-        *("concurrency", "finally", "params"),
+        *("concurrency", "finally", "params", "allow_warnings"),
     ]
     assert list(declarations(StepSpec)) == [
         "id",
@@ -41,6 +41,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "strict",
         "start_timeout_sec",
         "description",
+        "allow_warnings",
     ]
 
 

@@ -38,7 +38,7 @@ def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> N
         json.dumps({**defaults, **steps} if is_first else {**steps, **defaults}),
         format=format_,  # type: ignore[arg-type]
     )
-    own = {"id", "command", "when", "depends_on", "only_if", "description"}
+    own = {"id", "command", "when", "depends_on", "only_if", "description", "allow_warnings"}
     assert declarations(StepSpec).keys() == DEFAULT.keys() | own
     for name, (_, value) in DEFAULT.items():
         assert getattr(flow.steps[0], name) == value, name

@@ -5,7 +5,14 @@ import sys
 
 import pytest
 
-from flow_spec import FlowSpec, FlowSpecError, StepSpec, StoredFlowError, parse_flow
+from flow_spec import (
+    FlowSpec,
+    FlowSpecError,
+    StepSpec,
+    StoredFlowError,
+    WarningCode,
+    parse_flow,
+)
 
 STEP = StepSpec("A", ("x",))
 
@@ -36,6 +43,7 @@ STORED = [
                     strict=False,
                     start_timeout_sec=30.0,
                     description="two\nlines",
+                    allow_warnings=(WarningCode.NO_EFFECT,),
                 ),
             ),
         ),
@@ -46,7 +54,7 @@ STORED = [
             '"retry_max_delay_sec":900.0,"env":{"LANG":"C","SHOP":""},"working_dir":"load",'
             '"timeout_sec":0.1,"success_exit_codes":[0,3],"skip_exit_codes":[4],'
             '"retry_exit_codes":[75],"allow_failure":true,"strict":false,"start_timeout_sec":30.0,'
-            '"description":"two\\nlines"}]}'
+            '"description":"two\\nlines","allow_warnings":["no-effect"]}]}'
         ),
     ),
     (

@@ -545,7 +545,7 @@ FIELDS = [
     (
         "foo: x",
         "unknown key",
-        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, script, shell; keys of your own begin with x-",
+        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, allow_warnings, script, shell; keys of your own begin with x-",
     ),
     ("environment: {A: b}", "unknown key", "write env: {NAME: VALUE}"),
     (
@@ -588,7 +588,7 @@ FIELDS_OF_FLOW = [
     (
         "jobs: {}",
         "unknown key",
-        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, defaults; keys of your own begin with x-",
+        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, allow_warnings, defaults; keys of your own begin with x-",
     ),
     ("inputs: {A: b}", "unknown key", "write params: {NAME: DEFAULT}"),
     (

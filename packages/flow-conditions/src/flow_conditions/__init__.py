@@ -29,6 +29,7 @@ __all__ = [
     "ConditionSyntaxError",
     "ExclusionError",
     "Explanation",
+    "Functions",
     "InvalidNameError",
     "Name",
     "NoNamesError",
@@ -47,12 +48,14 @@ TYPE_CHECKING = False  # type checkers take it for true; importing it would impo
 if TYPE_CHECKING:
     from flow_conditions.algebra import equivalent, implies
     from flow_conditions.explanation import Explanation
+    from flow_conditions.functions import Functions
     from flow_conditions.quantifier import Quantifier
     from flow_conditions.tree import And, Not, Or, Tree
 else:
     _MODULE_OF = {
         "And": "tree",
         "Explanation": "explanation",
+        "Functions": "functions",
         "Not": "tree",
         "Or": "tree",
         "Quantifier": "quantifier",

@@ -5,8 +5,8 @@ Three ways, of which each begins with what the one before has left:
 - *Facts*: beside an operand in a row, the rest of the row knows what it is worth. That is
   idempotence, complement, absorption and unit propagation at any distance, in time proportional
   to the length.
-- *Care*: what a part is worth matters only where the parts beside it do not settle the row. If it
-  has one value there, it is left out. That is proven by diagrams, and uses what the exclusions say.
+- *Care*: a part that has one value wherever it matters is left out (see `reduction`). That is
+  proven by diagrams, and uses what the exclusions say.
 - A *cover*: an irredundant sum of products, or the negation of one, with common factors taken out.
 
 What is shortest then counts only if its text is shorter than what was given, and all begins anew
@@ -17,13 +17,12 @@ from collections.abc import Iterator
 
 from flow_conditions.budget import Budget
 from flow_conditions.covers import cover
-from flow_conditions.descent import Descent, descend
-from flow_conditions.diagrams import FALSE, TRUE
 from flow_conditions.exclusions import Exclusions, Groups, grouped
 from flow_conditions.facts import by_facts, read_once
 from flow_conditions.grammar import OPERATORS
 from flow_conditions.infix import infix
 from flow_conditions.phrasing import Phrasing
+from flow_conditions.reduction import reduce
 from flow_conditions.rows import FALSE as NEVER
 from flow_conditions.rows import TRUE as ALWAYS
 from flow_conditions.rows import Rows, read
@@ -61,7 +60,7 @@ def _forms(rows: Rows, groups: Groups, budget: Budget) -> Iterator[Rows]:
         function = edges[rows.root]
         value = space.constant(function)
         if value is None:
-            rows = _by_care(rows, space, edges)
+            rows, _ = reduce(rows, edges, space.allowed, space.diagrams)
             if not read_once(rows, groups):
                 for negated in (False, True):
                     if (
@@ -71,41 +70,3 @@ def _forms(rows: Rows, groups: Groups, budget: Budget) -> Iterator[Rows]:
         else:
             rows.root = ALWAYS if value else NEVER
     yield rows
-
-
-def _by_care(rows: Rows, space: Space, edges: dict[int, int]) -> Rows:
-    """Leave out what has one value wherever it matters, the last parts first."""
-    both, joined = space.diagrams.both, space.diagrams.joined
-    fresh = Rows(rows.operands)
-
-    def reduced(number: int, care: int) -> Descent[tuple[int, int]]:
-        """Return what a row can be where it matters, and the function of that."""
-        conjunctive = rows.conjunctive[number]
-        sign = not conjunctive
-        before = [care]  # where the row matters and no part before settles it
-        for part in rows.members[number][:-1]:
-            before.append(both(before[-1], edges[part] ^ sign))
-        parts: list[int] = []
-        functions: list[int] = []
-        behind = TRUE  # where no part behind settles it
-        for part in reversed(rows.members[number]):
-            matters = both(before.pop(), behind)
-            edge = edges[part] ^ sign
-            open_still = both(matters, edge)
-            if open_still == FALSE:
-                return (NEVER, FALSE) if conjunctive else (ALWAYS, TRUE)
-            if open_still == matters:
-                continue
-            if part < 0:
-                part, edge = yield reduced(~part, matters)  # noqa: PLW2901
-                edge ^= sign
-            parts.append(part)
-            functions.append(edge ^ sign)
-            behind = both(behind, edge)
-        parts.reverse()
-        return fresh.row(conjunctive, parts), joined(conjunctive, functions)
-
-    if rows.root >= 0:
-        return rows
-    fresh.root, _ = descend(reduced(~rows.root, space.allowed))
-    return fresh

@@ -1,7 +1,10 @@
 """Flow files: YAML or JSON read into a validated graph of steps.
 
-Public names only; the modules behind them are private to the package.
+Public names only; the modules behind them are private to the package. What is needed to look for
+warnings is imported when it is asked for.
 """
+
+from importlib import import_module
 
 from flow_spec.binding import bind_params
 from flow_spec.blocks import Block, Copy, base_of
@@ -21,7 +24,7 @@ from flow_spec.errors import (
     UnknownStepError,
 )
 from flow_spec.flow import FlowSpec
-from flow_spec.flow_file import load_flow, parse_flow
+from flow_spec.flow_file import ReadFlow, load_flow, parse_flow, read_flow
 from flow_spec.lists import GLOB, LINES, ListReader, ValueList, values_of_lines
 from flow_spec.params import Param
 from flow_spec.placeholders import BUILT_IN, filled
@@ -30,6 +33,7 @@ from flow_spec.rewritten import program_as_script
 from flow_spec.schema import json_schema
 from flow_spec.source import is_opened_by_caller
 from flow_spec.step import StepSpec
+from flow_spec.warning_codes import WarningCode
 
 __all__ = [
     "BUILT_IN",
@@ -44,6 +48,7 @@ __all__ = [
     "FlowFileError",
     "FlowSpec",
     "FlowSpecError",
+    "FlowWarning",
     "ListError",
     "ListReader",
     "Mark",
@@ -51,14 +56,17 @@ __all__ = [
     "Param",
     "ParamsError",
     "Problem",
+    "ReadFlow",
     "StepSpec",
     "StoredFlowError",
     "UnknownStepError",
     "ValueList",
+    "WarningCode",
     "base_of",
     "bind_params",
     "differences",
     "filled",
+    "find_warnings",
     "flaw_of_setting",
     "holds",
     "holds_of_copies",
@@ -68,5 +76,29 @@ __all__ = [
     "parse_env_file",
     "parse_flow",
     "program_as_script",
+    "read_flow",
+    "steps_that_never_run",
     "values_of_lines",
 ]
+
+TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
+if TYPE_CHECKING:
+    from flow_spec.warnings.finding import find_warnings
+    from flow_spec.warnings.flow_warning import FlowWarning
+    from flow_spec.warnings.proofs import steps_that_never_run
+else:
+    _MODULE_OF = {
+        "FlowWarning": "flow_warning",
+        "find_warnings": "finding",
+        "steps_that_never_run": "proofs",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import what most callers never need (PEP 562)."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.warnings.{_MODULE_OF[name]}"), name)
+
+    def __dir__() -> list[str]:
+        """List the public names, whether imported already or not."""
+        return __all__

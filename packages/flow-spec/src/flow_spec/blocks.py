@@ -5,13 +5,13 @@ tells their ids apart. How a block is read from a file is in `foreach`; where it
 in `lists`.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 import attrs
 
 from flow_spec.lists import ValueList
 from flow_spec.placeholders import escaped
+from flow_spec.predicates import OPERAND
 from flow_spec.script import SHELL, command_of
 from flow_spec.step import StepSpec
 from flow_spec.texts import NAME
@@ -26,9 +26,6 @@ MOST_CHARACTERS = 8 * 1024 * 1024
 """Characters that all copies of a flow have together, but for scripts."""
 
 LONGEST_LABEL = 128
-
-# A name before a parenthesis is a call such as `any(failed)`, which names no step.
-_NAMES = re.compile(r"(\w+\s*\(\s*\w+\s*\)|\w[\w@-]*(?:\.\w+)?)", re.ASCII)
 
 
 @attrs.frozen
@@ -107,7 +104,7 @@ def _parts(when: str | None, own: Set[str]) -> tuple[str, ...] | None:
     if when is None:
         return None
     parts = [""]
-    for piece in _NAMES.split(when):
+    for piece in OPERAND.split(when):
         name, dot, predicate = piece.partition(".")
         if name in own:
             parts[-1] += name

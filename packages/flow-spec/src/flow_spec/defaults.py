@@ -29,6 +29,7 @@ _OWN = {
     "only_if": "it decides about one step; what steps share can be an anchor",
     "depends_on": "every step says what it waits for",
     "description": "it tells of one step",
+    "allow_warnings": "the flow has one of its own, for all steps",
 }
 """The fields that have no default, and why."""
 

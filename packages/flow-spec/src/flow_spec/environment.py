@@ -23,6 +23,9 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_PREFIX = "ORCHESJOB_"
 """How no variable of a flow begins: with another home, orchesjob would forget its jobs."""
 
+FAILED_STEPS, OUTCOME = "ORCHESJOB_FLOW_FAILED_STEPS", "ORCHESJOB_FLOW_OUTCOME"
+"""The variables that tell a step which others have failed, and how all have ended."""
+
 _BREAKING = r"LD_|DYLD_|PYTHON(?!$|_VERSION$|UNBUFFERED$|DONTWRITEBYTECODE$)"
 """How the names begin that change how a program of Python starts, which orchesjob is."""
 _BREAKS = re.compile(_BREAKING)
@@ -53,9 +56,9 @@ def run_variables(  # noqa: PLR0913 - what a step is told
         "ORCHESJOB_FLOW_ID": flow_id,
         "ORCHESJOB_FLOW_STEP": step_id,
         "ORCHESJOB_FLOW_ATTEMPT": str(attempt),
-        "ORCHESJOB_FLOW_FAILED_STEPS": " ".join(_within(failed, _LONGEST_LIST)),
+        FAILED_STEPS: " ".join(_within(failed, _LONGEST_LIST)),
     }
-    return variables if outcome is None else variables | {"ORCHESJOB_FLOW_OUTCOME": outcome}
+    return variables if outcome is None else variables | {OUTCOME: outcome}
 
 
 def _within(names: Iterable[str], length: int) -> Iterator[str]:

@@ -24,7 +24,8 @@ from flow_spec.order import plan_of, ranks_of
 from flow_spec.params import Param, Params
 from flow_spec.placeholders import BUILT_IN, escaped
 from flow_spec.spelling import Speller
-from flow_spec.step import StepSpec
+from flow_spec.step import WARNINGS, StepSpec
+from flow_spec.warning_codes import WarningCode
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter
@@ -101,6 +102,14 @@ class FlowSpec:
         default=(),
     )
     """What may be given to a run; what it does follows from its `values` (rule 10.2)."""
+
+    allow_warnings: tuple[WarningCode, ...] = declared(
+        WARNINGS,
+        "What `validate` does not warn of anywhere in the flow, because it is meant.",
+        ["no-such-program"],
+        significant=False,
+        default=(),
+    )
 
     values: tuple[tuple[str, str], ...] = ()
     """The values of all `params`, for a run; none yet where the flow is that of a file."""

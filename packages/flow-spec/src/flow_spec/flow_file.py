@@ -26,6 +26,18 @@ from flow_spec.source import decode, opened_by_caller, read_bytes
 
 type Format = Literal["yaml", "json"]
 
+
+@attrs.frozen(eq=False)
+class ReadFlow:
+    """A flow together with the file that it was read from: what it says where."""
+
+    flow: FlowSpec
+    root: Node
+    reading: Reading
+    text: str
+    is_yaml: bool
+
+
 _FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 
@@ -35,6 +47,20 @@ def load_flow(
     read_list: ListReader = not_read,
     params: Mapping[str, str] = MappingProxyType({}),
 ) -> FlowSpec:
+    """Read and check the flow file at `path`, as `read_flow` does; return its flow.
+
+    Raises:
+        FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
+    """
+    return read_flow(path, read_list=read_list, params=params).flow
+
+
+def read_flow(
+    path: str | os.PathLike[str],
+    *,
+    read_list: ListReader = not_read,
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> ReadFlow:
     """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
 
     The path `-` is the standard input. What has no name of its own, as that and a shell's `<(...)`,
@@ -52,7 +78,7 @@ def load_flow(
         format_ = _format_of(file, data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
-    return parse_flow(data, source=source, format=format_, read_list=read_list, params=params)
+    return _parsed(data, source, format_, read_list, params)
 
 
 def _format_of(path: Path, data: bytes) -> Format:
@@ -85,13 +111,23 @@ def parse_flow(
         FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
         ValueError: there is no such format.
     """
-    is_yaml = format == "yaml"
+    return _parsed(data, source, format, read_list, params).flow
+
+
+def _parsed(
+    data: bytes | str,
+    source: str,
+    format_: Format,
+    read_list: ListReader,
+    params: Mapping[str, str],
+) -> ReadFlow:
+    is_yaml = format_ == "yaml"
     try:
         text = decode(data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     try:
-        reading = begin_reading(root := _document(text, format), read_list, params)
+        reading = begin_reading(root := _document(text, format_), read_list, params)
     except DocumentError as error:
         raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
     # Nothing is missing from the flow where there is no problem.
@@ -105,7 +141,7 @@ def parse_flow(
     if reading.problems:
         problems = sorted(reading.problems, key=_position)
         raise FlowFileError(source, with_marks(problems, text, is_yaml=is_yaml))
-    return flow.with_copies()
+    return ReadFlow(flow.with_copies(), root, reading, text, is_yaml)
 
 
 def _document(text: str, format: str) -> Node:  # noqa: A002

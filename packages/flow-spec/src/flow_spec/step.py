@@ -20,6 +20,7 @@ from flow_spec.kinds import (
     Boolean,
     Integer,
     Number,
+    OneOf,
     Prose,
     Word,
 )
@@ -27,12 +28,16 @@ from flow_spec.predicates import parse_when
 from flow_spec.retry_delay import retry_delay_sec
 from flow_spec.script import script_of
 from flow_spec.step_names import Expression, Reference, StepId
+from flow_spec.warning_codes import WarningCode
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
 """The fields that give an exit code a meaning, of which it can have one."""
 
 GATE_OUTCOMES: Mapping[int, Literal["SUCCEEDED", "SKIPPED"]] = {0: "SUCCEEDED", 1: "SKIPPED"}
 """What `only_if` says with its exit code; any other is a failure. Rule 10.8."""
+
+WARNINGS = ListOf(OneOf(WarningCode), "codes of warnings", "[no-effect]", distinct=True)
+"""The codes of what is meant, of a step or of the whole flow (rule 11.2)."""
 
 _EXIT_CODE = Integer(minimum=0, maximum=255)
 
@@ -167,6 +172,14 @@ class StepSpec:
         "Gets the day's orders from the shop.",
         significant=False,
         default=None,
+    )
+
+    allow_warnings: tuple[WarningCode, ...] = declared(
+        WARNINGS,
+        "What `validate` does not warn of, because it is meant.",
+        ["no-effect"],
+        significant=False,
+        default=(),
     )
 
     fills: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from flow_spec.concurrency import OnConflict
 from flow_spec.declaration import key_of
 from flow_spec.errors import StoredFlowError
+from flow_spec.warning_codes import WarningCode
 
 _VARIABLES = tuple[tuple[str, str], ...]
 """The type of `env`: sorted pairs of name and value, stored as a mapping."""
@@ -114,6 +115,7 @@ def _is_variables(kind: Any) -> bool:
 _converter = Converter(omit_if_default=True)
 _converter.register_structure_hook(str, lambda value, _: _exactly(value, str))
 _converter.register_structure_hook(OnConflict, lambda value, _: OnConflict(_exactly(value, str)))
+_converter.register_structure_hook(WarningCode, lambda value, _: WarningCode(_exactly(value, str)))
 _converter.register_structure_hook(int, lambda value, _: _exactly(value, int))
 _converter.register_structure_hook(bool, lambda value, _: _exactly(value, bool))
 _converter.register_structure_hook(float, lambda value, _: _exactly(value, int, float))

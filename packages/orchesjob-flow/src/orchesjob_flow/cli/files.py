@@ -7,29 +7,44 @@ import click
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
 from orchesjob_flow.cli.run_key import declare_key_option
-from orchesjob_flow.cli.values import option_given_once
+from orchesjob_flow.cli.values import WarningCodes, option_given_once
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
     from orchesjob_flow.views.form import Form
 
 
-@click.command()
+@click.command(short_help="Check flow files, and warn of what was hardly meant.")
+@click.option("--strict", is_flag=True, help="Exit with 2 if there are warnings, too.")
+@click.option(
+    "--allow",
+    "allowed",
+    metavar="CODE",
+    type=WarningCodes(),
+    multiple=True,
+    help="Leave out the warnings with this code; may be repeated.",
+)
 @param_option
 @format_option
 @click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True, type=FLOW_FILE)
-def validate(params: dict[str, str], form: "Form", flow_files: tuple[str, ...]) -> int:
-    """Check flow files: every problem of each, with line and column. Nothing is recorded.
+def validate(
+    strict: bool,
+    allowed: tuple[str, ...],
+    params: dict[str, str],
+    form: "Form",
+    flow_files: tuple[str, ...],
+) -> int:
+    """Check flow files: every problem of each, and what was hardly meant, with its place.
 
-    The exit code is 2 if anything is wrong.
+    Nothing is recorded. The exit code is 2 if anything is wrong; warnings alone leave it at 0.
 
     \b
     Example:
       orchesjob-flow validate flows/*.yaml
     """  # noqa: D301 - click reads \b
-    from orchesjob_flow.commands.validate import validate
+    from orchesjob_flow.commands.validate import Strictness, validate
 
-    return validate(flow_files, params, form)
+    return validate(flow_files, params, form, Strictness(strict, allowed))
 
 
 @click.command(short_help="Show how a run of a flow file would go, and run nothing.")

@@ -136,3 +136,18 @@ def refuse_empty(_ctx: click.Context, param: click.Parameter, value: str | None)
     if value == "":
         raise click.BadParameter("is empty; name a path, or leave the option out", param=param)
     return value
+
+
+class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """The code of a warning (rule 11.2)."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check that there is such a code, or list them."""
+        from flow_spec import WarningCode
+
+        codes = [code.value for code in WarningCode]
+        if value not in codes:
+            self.fail(f"{value!r} is no code; there are {', '.join(codes)}", param, ctx)
+        return str(value)

@@ -7,6 +7,8 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import attrs
+
 from flow_spec import (
     BUILT_IN,
     FlowFileError,
@@ -14,10 +16,11 @@ from flow_spec import (
     ListReader,
     ParamsError,
     Problem,
+    ReadFlow,
     StepSpec,
     bind_params,
     is_opened_by_caller,
-    load_flow,
+    read_flow,
 )
 from orchesjob_flow.commands.given import Given
 from orchesjob_flow.errors import DirectoryGone
@@ -29,8 +32,17 @@ def load_to_run(flow_file: str, given: Given, read_list: ListReader) -> FlowSpec
     Raises:
         FlowFileError: It is no valid flow, or cannot run like this.
     """
-    flow = load_flow(flow_file, read_list=read_list, params=given.params or {})
-    return ready_to_run(flow, flow_file, given)
+    return read_to_run(flow_file, given, read_list).flow
+
+
+def read_to_run(flow_file: str, given: Given, read_list: ListReader) -> ReadFlow:
+    """Do as `load_to_run` does, and keep what the file says where.
+
+    Raises:
+        FlowFileError: It is no valid flow, or cannot run like this.
+    """
+    read = read_flow(flow_file, read_list=read_list, params=given.params or {})
+    return attrs.evolve(read, flow=ready_to_run(read.flow, flow_file, given))
 
 
 def ready_to_run(flow: FlowSpec, flow_file: str, given: Given) -> FlowSpec:

@@ -7,10 +7,10 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from flow_spec import FlowSpec, StepSpec, base_of, load_flow
+from flow_spec import FlowSpec, StepSpec, base_of, load_flow, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE
@@ -24,6 +24,8 @@ from orchesjob_flow.views.text import cut, visible
 from orchesjob_flow.views.waited import Copies, counted, waited_for
 
 LONGEST_GATE = 60
+NEVER = "never runs"
+"""The mark of a step that can never run (rule 11.2)."""
 NAME = re.compile(r"[\w@-]+")
 
 
@@ -31,12 +33,13 @@ class Drawing(NamedTuple):
     """What is drawn: a flow as it is written, so that all copies of a step are one node.
 
     `copies` has how many there are of each step in a `foreach`; `statuses`, of a recorded run, how
-    many of a step are in which status.
+    many of a step are in which status. `never` has the steps of a file that can never run.
     """
 
     flow: FlowSpec
     copies: Mapping[str, int]
     statuses: Mapping[str, Mapping[StepStatus, int]]
+    never: Set[str] = frozenset()
 
     def name(self, step: StepSpec) -> str:
         """Name a step, with the number of its copies if it has some."""
@@ -79,7 +82,7 @@ def graph(source: RunHandle | str, output: str, params: Mapping[str, str]) -> in
     """
     if isinstance(source, str):
         flow = load_flow(source, read_list=lists_here(source), params=params)
-        drawing = drawing_of(flow, {})
+        drawing = drawing_of(flow, {})._replace(never=steps_that_never_run(flow))
     else:
         run = source.snapshot().run
         drawing = drawing_of(FlowSpec.from_json(run.definition), statuses_of(run))
@@ -141,7 +144,8 @@ def as_text(drawing: Drawing, *, colour: bool) -> str:
         for place, step in enumerate(steps):
             rank = "" if place else name
             status = [status_cell(drawing, step, colour=colour)] if has_run else []
-            runs = visible(condition_of(flow, step))
+            never = f"{NEVER}: " if step.id in drawing.never else ""
+            runs = never + visible(condition_of(flow, step))
             rows.append((rank, drawing.name(step), *status, runs, also_waits_for(flow, step)))
     columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
@@ -204,6 +208,8 @@ def label(drawing: Drawing, step: StepSpec) -> Iterator[str]:
     yield drawing.name(step)
     if words := drawing.status_words(step):
         yield words
+    if step.id in drawing.never:
+        yield NEVER
     if step.when is not None and str(step.condition) not in step.waits_for:
         yield f"when {visible(written(step))}"
     if step.only_if:
@@ -234,7 +240,8 @@ def dot_lines(drawing: Drawing) -> Iterator[str]:
 
 def dot_node(drawing: Drawing, step: StepSpec) -> str:
     """Write a node for Graphviz."""
-    colour = COLOURS[drawing.status(step) or StepStatus.PENDING]
+    unused = StepStatus.SKIPPED if step.id in drawing.never else StepStatus.PENDING
+    colour = COLOURS[drawing.status(step) or unused]
     text = quote("\n".join(label(drawing, step)))
     return f"{quote(step.id)} [label={text}, fillcolor={quote(colour)}]"
 

@@ -1,43 +1,55 @@
-"""`validate`: flow files are read and checked, and nothing is recorded (rule 9.1).
+"""`validate`: flow files are read and checked, and nothing is recorded (rules 9.1 and 11.2).
 
-`flow_spec` finds what is wrong with a file; here it is printed.
+`flow_spec` finds what is wrong with a file, and what it is warned about; here it is printed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flow_spec import FlowFileError, FlowSpec
-from orchesjob_flow.commands.flow_files import load_to_run
+from flow_spec import FlowFileError, FlowSpec, FlowWarning, find_warnings
+from orchesjob_flow.commands.flow_files import read_to_run
 from orchesjob_flow.commands.given import Given
+from orchesjob_flow.commands.programs import lacks_program
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE, WRONG
-from orchesjob_flow.views.error_text import flow_file_text, style_of
+from orchesjob_flow.views.error_text import flow_file_text, style_of, warning_text
 from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.problem_json import problem_json
+from orchesjob_flow.views.problem_json import problem_json, warning_json
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.terminal import stdout
 from orchesjob_flow.views.text import visible
 
 
-def validate(files: Sequence[str], params: Mapping[str, str], form: Form) -> int:
-    """Print what is wrong with each file.
+class Strictness(NamedTuple):
+    """What is made of warnings: whether they count as wrong, and which codes are left out."""
+
+    strict: bool = False
+    allowed: Collection[str] = ()
+
+
+def validate(
+    files: Sequence[str], params: Mapping[str, str], form: Form, strictness: Strictness
+) -> int:
+    """Print what is wrong with each file, and what it is warned about.
 
     Without `params`, no parameter needs a value.
     """
-    findings = [Finding(file, read(file, Given({}, params or None))) for file in files]
+    findings = [read(file, Given({}, params or None), strictness.allowed) for file in files]
     if form is Form.JSON:
         print_json({"files": [finding_json(finding) for finding in findings]})
     else:
-        write_result("".join(f"{finding_text(finding)}\n" for finding in findings))
-    return DONE if all(finding.is_valid for finding in findings) else WRONG
+        write_result("".join(f"{line}\n" for each in findings for line in finding_lines(each)))
+    is_warned = strictness.strict and any(finding.warnings for finding in findings)
+    return DONE if all(finding.is_valid for finding in findings) and not is_warned else WRONG
 
 
 class Finding(NamedTuple):
-    """The result of reading one file: its flow, or what is wrong with it."""
+    """The result of reading one file: its flow and the warnings, or what is wrong with it."""
 
     file: str
     outcome: FlowSpec | FlowFileError
+    warnings: Sequence[FlowWarning] = ()
 
     @property
     def is_valid(self) -> bool:
@@ -45,12 +57,14 @@ class Finding(NamedTuple):
         return isinstance(self.outcome, FlowSpec)
 
 
-def read(file: str, given: Given) -> FlowSpec | FlowFileError:
+def read(file: str, given: Given, allowed: Collection[str]) -> Finding:
     """Read a flow file; return what is wrong instead of raising it."""
     try:
-        return load_to_run(file, given, lists_here(file))
+        found = read_to_run(file, given, lists_here(file))
     except FlowFileError as error:
-        return error
+        return Finding(file, error)
+    warnings = find_warnings(found, lacks_program)
+    return Finding(file, found.flow, [one for one in warnings if one.code not in allowed])
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
@@ -63,6 +77,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "finally": None,
         "group": None,
         "problems": [],
+        "warnings": [warning_json(warning) for warning in finding.warnings],
     }
     match finding.outcome:
         case FlowSpec() as flow:
@@ -77,15 +92,34 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     return described
 
 
-def finding_text(finding: Finding) -> str:
+def finding_lines(finding: Finding) -> Iterator[str]:
     """Describe a finding for people, as compilers do; in a pipe, editors jump to the place."""
+    terminal = stdout()
+    is_terminal = terminal.stream.isatty()
     match finding.outcome:
         case FlowSpec() as flow:
-            steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
-            last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
-            group = "" if flow.group is None else f", one run at a time of group {flow.group}"
-            return visible(f"{finding.file}: valid: {flow.flow_id}, {steps}{last}{group}")
-        case error if (terminal := stdout()).stream.isatty():
-            return flow_file_text(error, style_of(terminal))
+            for warning in finding.warnings:
+                if is_terminal:
+                    yield f"{warning_text(finding.file, warning, style_of(terminal))}\n"
+                else:
+                    yield warning_line(finding.file, warning)
+            yield visible(f"{finding.file}: valid: {summary(flow, len(finding.warnings))}")
+        case error if is_terminal:
+            yield flow_file_text(error, style_of(terminal))
         case error:
-            return str(error)
+            yield str(error)
+
+
+def summary(flow: FlowSpec, warnings: int) -> str:
+    """Say in a few words what a valid file holds."""
+    steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
+    last = f" and {len(flow.finally_)} in finally" if flow.finally_ else ""
+    group = "" if flow.group is None else f", one run at a time of group {flow.group}"
+    warned = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+    return f"{flow.flow_id}, {steps}{last}{group}{warned}"
+
+
+def warning_line(file: str, warning: FlowWarning) -> str:
+    """Write a warning on one line, led by its place."""
+    place = ":".join(str(part) for part in (file, warning.line, warning.column) if part is not None)
+    return visible(f"{place}: warning[{warning.code}]: {warning.path}: {warning.message}")

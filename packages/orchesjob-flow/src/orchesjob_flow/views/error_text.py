@@ -11,11 +11,13 @@ from orchesjob_flow.views.terminal import Terminal
 from orchesjob_flow.views.text import beginning, cut, visible, width
 
 if TYPE_CHECKING:
-    from flow_spec import FlowFileError, Mark, Problem
+    from flow_spec import FlowFileError, FlowWarning, Mark, Problem
 
 SHOWN_BEFORE = ("error", "problems", "differences", "conflicts")
 """The keys whose values are in the sentence, or are shown in a way of their own."""
-RED, BLUE, PLAIN = "\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"
+RED, YELLOW, BLUE, PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[0m"
+MOST_OUTCOMES = 6
+"""Ends of steps that a warning shows as an example."""
 ROOM_BEFORE = 2
 """Which part of the room for a line what stands before the carets may take: one in so many."""
 
@@ -63,10 +65,29 @@ def flow_file_text(error: "FlowFileError", style: Style) -> str:
     return "\n\n".join(parts)
 
 
-def problem_lines(source: str, problem: "Problem", style: Style) -> Iterator[str]:
-    """Yield the lines of one problem."""
+def warning_text(source: str, warning: "FlowWarning", style: Style) -> str:
+    """Write what a flow file is warned about, with its line, and outcomes that show it."""
+    lines = list(problem_lines(source, warning, style, f"warning[{warning.code}]", YELLOW))
+    if warning.outcomes:
+        indent = " " * (1 if warning.mark is None else len(str(warning.mark.line)))
+        lines.append(f"{indent}{note('example', outcomes_text(warning.outcomes), style)[1:]}")
+    return "\n".join(lines)
+
+
+def outcomes_text(outcomes: Mapping[str, str]) -> str:
+    """Write how steps end, those first that fail; of many, the first few."""
+    ends = [f"{name} {end}" for name, end in outcomes.items()]
+    ends.sort(key=lambda end: not end.endswith(" FAILED"))
+    more = len(ends) - MOST_OUTCOMES
+    return ", ".join(ends[:MOST_OUTCOMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def problem_lines(
+    source: str, problem: "Problem", style: Style, kind: str = "error", colour: str = RED
+) -> Iterator[str]:
+    """Yield the lines of one problem, or of something else about a file."""
     where = "" if problem.path is None else f"{problem.path}: "
-    yield f"{style.led(RED, 'error')}: {visible(f'{where}{problem.fact}')}"
+    yield f"{style.led(colour, kind)}: {visible(f'{where}{problem.fact}')}"
     mark = problem.mark
     indent = " " * (1 if mark is None else len(str(mark.line)))
     place = [source] if mark is None else [source, str(mark.line)]
@@ -76,12 +97,12 @@ def problem_lines(source: str, problem: "Problem", style: Style) -> Iterator[str
     if mark is None:
         yield from (f"    {visible(line)}" for line in (problem.excerpt or "").splitlines())
     else:
-        yield from marked_line(mark, style)
+        yield from marked_line(mark, style, colour)
     if problem.help is not None:
         yield f"{indent}{note('help', problem.help, style)[1:]}"
 
 
-def marked_line(mark: "Mark", style: Style) -> Iterator[str]:
+def marked_line(mark: "Mark", style: Style, colour: str) -> Iterator[str]:
     """Yield a line of the file after its number, and carets under the characters that are meant."""
     number = str(mark.line)
     gutter, bar = " " * len(number), style.led(BLUE, "|")
@@ -91,7 +112,7 @@ def marked_line(mark: "Mark", style: Style) -> Iterator[str]:
     yield f"{style.led(BLUE, number)} {bar} {before}{marked}{after}".rstrip()
     if mark.length:
         carets = "^" * max(1, columns_of(marked))
-        yield f"{gutter} {bar} {' ' * columns_of(before)}{style.led(RED, carets)}"
+        yield f"{gutter} {bar} {' ' * columns_of(before)}{style.led(colour, carets)}"
 
 
 def fitted(mark: "Mark", room: int) -> Sequence[str]:

@@ -1,8 +1,11 @@
-"""A problem in a flow file as JSON: in what `validate` prints, and in an error."""
+"""A problem in a flow file as JSON, in what `validate` prints and in an error; and a warning."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flow_spec import Problem
+
+if TYPE_CHECKING:
+    from flow_spec import FlowWarning
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -13,4 +16,13 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "line": problem.line,
         "column": problem.column,
         "help": problem.help,
+    }
+
+
+def warning_json(warning: "FlowWarning") -> dict[str, Any]:
+    """Describe one thing that a flow file is warned about (rule 11.2)."""
+    return {
+        "code": warning.code.value,
+        **problem_json(warning),
+        "outcomes": dict(warning.outcomes),
     }

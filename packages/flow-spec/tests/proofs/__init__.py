@@ -1,0 +1,1 @@
+"""What is proven about flows, compared with all that they can do."""

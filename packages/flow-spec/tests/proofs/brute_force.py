@@ -1,0 +1,139 @@
+"""What the steps of a flow can do, by playing every run: no diagrams, and no variables.
+
+`steps` are played event by event, with a cut at any moment; `finally` after every end of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import NamedTuple
+
+from flow_conditions import Name
+from flow_spec import FlowSpec, StepSpec
+
+type Ends = Mapping[str, str]
+
+RUNNING = "RUNNING"
+
+
+class Decision(NamedTuple):
+    """A step that was decided: how all that it waits for had ended, and whether it runs."""
+
+    step: StepSpec
+    ends: tuple[tuple[str, str], ...]
+    runs: bool
+
+
+def can_end(step: StepSpec) -> list[str]:
+    """List how a step can end that runs (rules 5.3, 9.12 and 10.8)."""
+    skips = bool(step.skip_exit_codes or step.only_if)
+    return ["SUCCEEDED", "FAILED", *(["SKIPPED"] if skips else [])]
+
+
+def ids_of(flow: FlowSpec, name: str) -> tuple[str, ...]:
+    """List the steps that a name means (rule 10.3)."""
+    return flow.copies.get(name, (name,))
+
+
+def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
+    """Answer an operand of a condition (rules 3.2, 3.3, 10.1 and 10.3)."""
+    found = [ends[one] for one in ids_of(flow, operand.name)]
+    match operand.predicate:
+        case None | "succeeded":
+            return all(end == "SUCCEEDED" for end in found)
+        case "failed":
+            return "FAILED" in found
+        case "cancelled":
+            return "CANCELLED" in found
+        case "skipped":
+            return all(end == "SKIPPED" for end in found)
+        case _:
+            return True
+
+
+def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
+    """List the steps that one waits for."""
+    return [one for name in step.waits_for for one in ids_of(flow, name)]
+
+
+def is_true(flow: FlowSpec, step: StepSpec, ends: Ends) -> bool:
+    """Tell whether a step runs."""
+    condition = step.condition
+    return condition is None or bool(condition.evaluate(lambda name: answer(flow, ends, name)))
+
+
+class Played:
+    """All runs of a flow: how they can end, and every decision in them."""
+
+    def __init__(self, flow: FlowSpec) -> None:
+        """Play them."""
+        self.flow = flow
+        self.decisions: set[Decision] = set()
+        self.by_itself = set(self._followed(flow.steps, {}))
+        """How all steps can end in runs that are not cut off, in the order of the flow."""
+        self.by_itself = {
+            ends
+            for before in self.by_itself
+            for ends in self._followed(flow.finally_, dict(before), note=False)
+        }
+        if flow.finally_:
+            for cut in self._cut_off():
+                set(self._followed(flow.finally_, cut))
+
+    def _followed(
+        self, steps: Iterable[StepSpec], before: dict[str, str], *, note: bool = True
+    ) -> Iterator[tuple[tuple[str, str], ...]]:
+        """Yield how steps can end that follow each other, given how others have ended."""
+        for step in steps:
+            waits = waited_for(self.flow, step)
+            if all(name in before for name in waits) and step.id not in before:
+                runs = is_true(self.flow, step, before)
+                if note:
+                    known = tuple(sorted((name, before[name]) for name in waits))
+                    self.decisions.add(Decision(step, known, runs))
+                for end in can_end(step) if runs else ["SKIPPED"]:
+                    yield from self._followed(steps, {**before, step.id: end}, note=note)
+                return
+        yield tuple(sorted(before.items()))
+
+    def _cut_off(self) -> list[dict[str, str]]:
+        """List how `steps` can end: nothing begins after a cut, and what runs may still end."""
+        flow = self.flow
+        start = tuple("" for _ in flow.steps)
+        found: set[tuple[str, ...]] = {tuple("CANCELLED" for _ in flow.steps)}  # before it began
+        seen: set[tuple[str, ...]] = set()
+        todo = [self._settled(start)]
+        while todo:
+            state = todo.pop()
+            if state in seen:
+                continue
+            seen.add(state)
+            choices = [
+                [*can_end(step), "CANCELLED"] if end == RUNNING else [end or "CANCELLED"]
+                for step, end in zip(flow.steps, state, strict=True)
+            ]
+            found.update(product(*choices))
+            for place, step in enumerate(flow.steps):
+                if state[place] == RUNNING:
+                    before, after = state[:place], state[place + 1 :]
+                    todo += [self._settled((*before, end, *after)) for end in can_end(step)]
+        return [dict(zip((step.id for step in flow.steps), ends, strict=True)) for ends in found]
+
+    def _settled(self, state: tuple[str, ...]) -> tuple[str, ...]:
+        """Decide every step whose waits are over, as a turn of the engine does."""
+        steps = self.flow.steps
+        ends = dict(zip((step.id for step in steps), state, strict=True))
+        changed = True
+        while changed:
+            changed = False
+            for step in steps:
+                waits = waited_for(self.flow, step)
+                if not ends[step.id] and all(ends[name] not in {"", RUNNING} for name in waits):
+                    ends[step.id] = RUNNING if is_true(self.flow, step, ends) else "SKIPPED"
+                    changed = True
+        return tuple(ends.values())
+
+
+def of_written(flow: FlowSpec, decisions: Iterable[Decision], name: str) -> list[Decision]:
+    """List the decisions about a step as it is written, those of all its copies."""
+    ids = set(ids_of(flow, name))
+    return [decision for decision in decisions if decision.step.id in ids]

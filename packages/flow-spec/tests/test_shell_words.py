@@ -1,0 +1,157 @@
+"""Shell syntax that no shell will see is found, and reasonable commands are left alone (11.2)."""
+
+import pytest
+
+from flow_spec.warnings.shell_words import shell_words
+
+# Commands from real flows, crontabs and units; nothing is wrong with any of them.
+HARMLESS: list[list[str]] = [
+    ["sh", "-c", "ls *.csv | wc -l > $HOME/count"],
+    ["bash", "-euo", "pipefail", "-c", "cd ~/work && make 2>&1 | tee log"],
+    ["/bin/bash", "-lc", "source ~/.profile; run"],
+    ["env", "LANG=C", "sh", "-c", "a || b"],
+    ["nice", "-n", "10", "bash", "-c", "a | b"],
+    ["timeout", "60", "sh", "-c", "while ! nc -z db 5432; do sleep 1; done"],
+    ["flock", "/run/lock/load", "sh", "-c", "a && b"],
+    ["ssh", "backup@host", "tar cz /srv | gzip > /var/backups/srv.tgz"],
+    ["ssh", "-i", "~/.ssh/id_backup", "host", "df -h", "|", "mail", "root"],
+    ["su", "postgres", "-c", "pg_dump shop > /srv/shop.sql"],
+    ["sudo", "-u", "app", "sh", "-c", "cd ~; ls"],
+    ["docker", "run", "--rm", "alpine", "sh", "-c", "echo $HOME"],
+    ["docker", "ps", "--filter", "name=shop*"],
+    ["kubectl", "exec", "pod", "--", "sh", "-c", "ls *"],
+    ["find", ".", "-name", "*.tmp", "-delete"],
+    ["find", "/srv", "-type", "f", "-exec", "gzip", "{}", ";"],
+    ["find", ".", "(", "-name", "*.a", "-o", "-name", "*.b", ")", "-print"],
+    ["grep", "-c", ">", "sequences.fasta"],
+    ["grep", "-E", "error|warning", "app.log"],
+    ["grep", "|", "table.md"],
+    ["grep", "--quiet", "--extended-regexp", "^[0-9.]+/[0-9]+$", "list.txt"],
+    ["grep", "-r", "--include=*.py", "TODO", "."],
+    ["git", "grep", "-n", "a && b"],
+    ["git", "add", "*.py"],
+    ["git", "reset", "--hard", "HEAD~1"],
+    ["git", "commit", "-m", "Load & check; see `load`"],
+    ["awk", "-F", "|", "$3 > 10 && $4 < 5 {print $1}", "orders.txt"],
+    ["awk", "{sum += $3} END {print sum}", "orders.txt"],
+    ["sed", "-i", "s/a|b/$HOME/; s/~/x/", "file"],
+    ["cut", "-d", "|", "-f", "1,3", "orders.txt"],
+    ["cut", "-d;", "-f1", "orders.csv"],
+    ["sort", "-t", ";", "-k", "2", "orders.csv"],
+    ["sort", "-t", "|", "orders.txt"],
+    ["tr", "|", ","],
+    ["tr", "[a-z]", "[A-Z]"],
+    ["column", "-t", "-s", "|", "table.txt"],
+    ["expr", "3", ">", "2"],
+    ["test", "a", "<", "b"],
+    ["test", "-d", "offsite"],
+    ["[", "-f", "/etc/backups/auto", "]"],
+    ["jq", ".orders[] | select(.total > 10) | .id", "orders.json"],
+    ["jq", "-r", "$ENV.HOME"],
+    ["python3", "-c", "import os; print(os.environ['HOME'] > 'a' and 2 | 1)"],
+    ["perl", "-ne", "print $1 if /(\\w+)/ || $. > 5", "file"],
+    ["node", "-e", "console.log(`${HOME}`)"],
+    ["psql", "-c", "select * from orders where total > 10 || 'x'"],
+    ["psql", "-c", "do $body$ begin end $body$;"],
+    ["mysql", "-e", "select 1; select * from `orders`"],
+    ["sqlite3", "shop.db", "select count(*) from orders where total > 5;"],
+    ["rsync", "-a", "--exclude=*.tmp", "host:~/data/", "/srv/data/"],
+    ["tar", "--exclude=*.log", "-czf", "srv.tgz", "/srv"],
+    ["unzip", "orders.zip", "*.csv"],
+    ["aws", "s3", "sync", ".", "s3://bucket", "--exclude", "*", "--include", "*.csv"],
+    ["curl", "-fsS", "https://example.org/odata?$filter=a&$top=5"],
+    ["curl", "-o", "#1.csv", "https://example.org/[1-3].csv"],
+    ["pytest", "-k", "load and not *slow*", "-q"],
+    ["ruff", "check", "src/**/*.py"],
+    ["make", "-j4", "PREFIX=$(HOME)/x"],
+    ["echo", "loaded 3 orders; 2 > 1 & all is well"],
+    ["echo", "a | b"],
+    ["echo", "| id | name |"],
+    ["notify", "build took > 3 min"],
+    ["mail", "-s", "import failed!", "ops@example.org"],
+    ["pip", "install", "package>=1.0", "other[extra]"],
+    ["npm", "install", "left-pad@>=1.0"],
+    ["printf", "%s\n", "<b>hi</b>"],
+    ["cp", "a.txt", "a.txt~"],
+    ["ls", "-I", "*.bak"],
+    ["diff", "-x", "*.o", "old", "new"],
+    ["systemctl", "stop", "shop-*"],
+    ["dpkg", "-l", "postgres*"],
+    ["envsubst", "$HOME"],
+    ["parallel", "gzip {} > {}.gz", ":::", "a", "b"],
+    ["xargs", "-a", "list", "rm", "-f"],
+    ["ffmpeg", "-i", "in%d.png", "-vf", "scale=2:1;[a]|[b]", "out.mp4"],
+    ["ansible", "all", "-m", "shell", "-a", "echo $HOME | wc"],
+    ["mytool", "--template", "${name}-$id"],
+    ["mytool", "--password", "pa$word&|"],
+    ["mytool", "--expr", "a && b"],
+]
+
+# What people write who take the list for a command line; and the characters that are meant.
+HARMFUL: list[tuple[list[str], str]] = [
+    (["echo", "hi |", "grep", "x"], "|"),
+    (["echo", "hi", "|", "grep", "x"], "|"),
+    (["cat", "orders.csv", "|", "wc", "-l"], "|"),
+    (["ps", "-ef", "|", "grep", "shop"], "|"),
+    (["ls", "-l", "|", "head"], "|"),
+    (["zcat", "orders.gz", "|", "sort", "-u"], "|"),
+    (["mkdir", "-p", "out", "&&", "cp", "a", "out"], "&&"),
+    (["cd", "/srv", "&&", "./load"], "&&"),
+    (["./load", "||", "true"], "||"),
+    (["./load", "|&", "tee", "log"], "|&"),
+    (["./a", ";", "./b"], ";"),
+    (["./server", "&"], "&"),
+    (["echo", "done &&", "./next"], "&&"),
+    (["./load", "all", "&& ./next"], "&&"),
+    (["echo", "hi", ">", "out.txt"], ">"),
+    (["pg_dump", "shop", ">", "/backups/shop.sql"], ">"),
+    (["pg_dump", "shop", ">/backups/shop.sql"], ">/backups/shop.sql"),
+    (["./load", ">>", "load.log"], ">>"),
+    (["./load", ">>load.log", "2>&1"], ">>load.log"),
+    (["./load", "2>&1"], "2>&1"),
+    (["./load", ">", "/dev/null", "2>&1"], ">"),
+    (["./load", "2>", "errors.log"], "2>"),
+    (["./load", "2>/dev/null"], "2>/dev/null"),
+    (["./load", "&>", "all.log"], "&>"),
+    (["./load", "<", "orders.csv"], "<"),
+    (["diff", "<(sort a)", "<(sort b)"], "<(sort a)"),
+    (["./load", "orders.csv > out.txt 2>&1"], "2>&1"),
+    (["grep", "x", "orders.csv", ">", "found.txt"], ">"),
+    (["ls", "~"], "~"),
+    (["rsync", "-a", "~/data/", "host:data/"], "~"),
+    (["cp", "~/a", "/srv"], "~"),
+    (["ls", "$HOME"], "$HOME"),
+    (["rm", "-rf", "$HOME/work"], "$HOME"),
+    (["cp", "${SOURCE}", "/srv"], "${SOURCE}"),
+    (["tar", "czf", "backup-$(date +%F).tgz", "/srv"], "$(date +%F)"),
+    (["touch", "`hostname`.done"], "`hostname`"),
+    (["./load", "--day", "$DAY"], "$DAY"),
+    (["echo", "$ORCHESJOB_FLOW_RUN_KEY failed"], "$ORCHESJOB_FLOW_RUN_KEY"),
+    (["./load", "$shop"], "$shop"),
+    (["rm", "-f", "*.tmp"], "*.tmp"),
+    (["rm", "-rf", "work/*"], "work/*"),
+    (["cat", "data/*.csv"], "data/*.csv"),
+    (["gzip", "-9", "*.log"], "*.log"),
+    (["ls", "-la", "part-?.csv"], "part-?.csv"),
+    (["mkdir", "-p", "out/{a,b}"], "out/{a,b}"),
+    (["touch", "part-{1..3}"], "part-{1..3}"),
+    (["nice", "cp", "*.csv", "/srv"], "*.csv"),
+    (["timeout", "60", "./load", ">", "log"], ">"),
+]
+
+
+def id_of(words: object) -> str:
+    return repr(words)
+
+
+@pytest.mark.parametrize("words", HARMLESS, ids=id_of)
+def test_reasonable_commands_are_left_alone(words: list[str]) -> None:
+    """What a shell, another program or a person reads as it stands is no mistake."""
+    assert list(shell_words(words)) == []
+
+
+@pytest.mark.parametrize(("words", "meant"), HARMFUL, ids=id_of)
+def test_shell_syntax_is_found(words: list[str], meant: str) -> None:
+    """The first thing that no shell will see is found, with its characters."""
+    first = next(shell_words(words, {"shop"}))
+    assert words[first.place][first.begin : first.end] == meant

@@ -1,0 +1,233 @@
+"""What a valid flow file is warned about, where, and how that is allowed (rule 11.2)."""
+
+from pathlib import Path
+
+import pytest
+
+from flow_spec import FlowFileError, WarningCode, differences, find_warnings, parse_flow, read_flow
+from flow_spec.warnings.proofs import Proofs, steps_that_never_run
+
+A = "{id: a, command: [x]}"
+B = "{id: b, when: a, command: [x]}"
+
+
+def warned(folder: Path, *steps: str, more: str = "") -> list[tuple[str, str | None]]:
+    """Return the codes of warnings, and the characters that each is about."""
+    text = "\n".join(["flow_id: f", more, "steps:", *(f"- {step}" for step in steps)])
+    (folder / "flow.yaml").write_text(text, encoding="utf-8")
+    found = find_warnings(read_flow(folder / "flow.yaml"))
+    return [(warning.code, marked(warning.mark)) for warning in found]
+
+
+def marked(mark: object) -> str | None:
+    if not isinstance(mark, tuple):
+        return None
+    _, column, length, line = mark
+    return str(line[column - 1 : column - 1 + length])
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        ([A, "{id: b, when: a && !a, command: [x]}"], [("never-runs", "a && !a")]),
+        (
+            [A, "{id: b, when: a.skipped, command: [x]}", "{id: c, depends_on: [b], command: [x]}"],
+            [("never-runs", "a.skipped"), ("never-runs", "[")],
+        ),
+        ([A, B, "{id: c, when: a.failed && b.failed, command: [x]}"], [("never-runs", None)]),
+        ([A, "{id: b, when: a || !a, command: [x]}"], [("always-true", "a || !a")]),
+        ([A, "{id: b, when: !a.skipped, command: [x]}"], [("always-true", "!a.skipped")]),
+        ([A, "{id: b, when: a.finished, command: [x]}"], []),
+        ([A, B, "{id: c, depends_on: [a, b], when: all(finished), command: [x]}"], []),
+        ([A, B, "{id: c, when: b && !a.failed, command: [x]}"], [("no-effect", "!a.failed")]),
+        ([A, B, "{id: c, when: (a && b) || a, command: [x]}"], [("no-effect", "a && b")]),
+        ([A, B, "{id: c, when: a && (b || !b), command: [x]}"], [("no-effect", "b || !b")]),
+        ([A, B, "{id: c, when: b && !(a.failed || a.skipped), command: [x]}"], None),
+        ([A, B, "{id: c, when: a && b, command: [x]}"], []),
+        ([A, B, "{id: c, when: !a || !b, command: [x]}"], []),
+        ([A, B, "{id: c, when: b && a.finished, command: [x]}"], []),
+        (
+            [
+                A,
+                B,
+                "{id: c, depends_on: [a, b], when: none(failed) && none(skipped), command: [x]}",
+            ],
+            [],
+        ),
+        ([A, B, "{id: c, when: b.failed, command: [x]}"], [("unhandled-failure", "b.failed")]),
+        ([A, B, "{id: c, when: !b, command: [x]}"], []),
+        ([A, B, "{id: c, when: a.failed || b.failed, command: [x]}"], []),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                B,
+                "{id: c, when: b.failed, command: [x]}",
+            ],
+            [],
+        ),
+        (
+            [A, B, "{id: c, when: b.failed, command: [x]}", "{id: d, when: b || c, command: [x]}"],
+            [],  # c repairs something, and is no alert
+        ),
+        (
+            [
+                *(A, B, "{id: c, when: b.failed, command: [x]}"),
+                "{id: d, when: c.finished, command: [tell, $ORCHESJOB_FLOW_FAILED_STEPS]}",
+            ],
+            [("shell-syntax", "$ORCHESJOB_FLOW_FAILED_STEPS")],
+        ),
+        ([A, "{id: tidy, when: a.finished, command: [x]}"], [("skipped-cleanup", "a.finished")]),
+        (
+            [A, "{id: b, when: a || !a, command: [rm, y]}"],
+            [("skipped-cleanup", None), ("always-true", None)],
+        ),
+        ([A, "{id: tidy, when: a, command: [rm, y]}"], []),
+        (
+            [
+                A,
+                "{id: tidy, when: a.finished, command: [rm, y]}",
+                "{id: c, when: tidy, command: [x]}",
+            ],
+            [],
+        ),
+        (["{id: a, command: [sh, -c, 'echo ${{ X }}']}"], [("literal-substitution", "${{ X }}")]),
+        (["{id: a, command: [x, '$${{ X }}']}"], []),
+        (["{id: a, command: [cd, work]}"], [("no-such-program", "cd")]),
+        (["{id: a, only_if: [cat, x, '|', y], command: [x]}"], [("shell-syntax", "|")]),
+        (["{id: a, script: 'cat ~/x | wc > $HOME/y'}"], []),
+    ],
+)
+def test_warnings(
+    tmp_path: Path, steps: list[str], found: list[tuple[str, str | None]] | None
+) -> None:
+    """Each of these is warned about, and nothing else is (rule 11.2)."""
+    said = warned(tmp_path, *steps)
+    if found is None:
+        assert said != []
+    else:
+        assert sorted(code for code, _ in said) == sorted(code for code, _ in found)
+        assert [each for each in found if each[1]] == [
+            each for each in said if each[0] in {code for code, text in found if text}
+        ]
+
+
+PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("{id: a, command: [sh, -c, 'echo ${{ SHOP }}']}", [("parameter-in-shell", "${{ SHOP }}")]),
+        (
+            "{id: a, command: [bash, -o, pipefail, -ec, 'x ${{ RUN_KEY }}']}",
+            [("parameter-in-shell", "${{ RUN_KEY }}")],
+        ),
+        ("{id: a, command: [sh, -c, 'echo ${{ DAY }}']}", []),
+        ("{id: a, command: [sh, -c, 'echo \"$1\"', x, '${{ SHOP }}']}", []),
+        ("{id: a, command: [sh, '${{ SHOP }}.sh', -c, y]}", []),
+        ("{id: a, command: [x, '${{ SHOP }}']}", []),
+        ("{id: a, script: 'echo ${{ SHOP }}'}", [("literal-substitution", "${{ SHOP }}")]),
+        ("{id: a, script: 'echo ${{ OTHER }}'}", []),
+        ("{id: a, command: [x, $SHOP]}", [("shell-syntax", "$SHOP")]),
+    ],
+)
+def test_names_in_words(tmp_path: Path, step: str, found: list[tuple[str, str]]) -> None:
+    """A value in a shell's text, and a name that stays as it is (rules 10.2 and 11.2)."""
+    assert warned(tmp_path, step, more=PARAMS) == found
+
+
+def test_what_is_meant_is_allowed(tmp_path: Path) -> None:
+    """A step, or the flow for all, says which codes are meant (rule 11.2)."""
+    never = "{id: b, when: a && !a, command: [x]}"
+    allowed = "{id: b, when: a && !a, command: [x], allow_warnings: [never-runs]}"
+    other = "{id: b, when: a && !a, command: [x], allow_warnings: [no-effect]}"
+    assert len(warned(tmp_path, A, never)) == 1
+    assert warned(tmp_path, A, allowed) == []
+    assert len(warned(tmp_path, A, other)) == 1
+    assert warned(tmp_path, A, never, more="allow_warnings: [never-runs]") == []
+
+
+def test_a_code_that_does_not_exist() -> None:
+    """It is an error that says which was meant (rule 11.2)."""
+    with pytest.raises(FlowFileError, match=r'steps\[0\].allow_warnings\[0\].*"never-runs"'):
+        parse_flow("{flow_id: f, steps: [{id: a, command: [x], allow_warnings: [never-run]}]}")
+
+
+def test_to_allow_a_warning_changes_nothing() -> None:
+    """A run goes on with a file that allows more (rules 4.4 and 11.2)."""
+    text = "{flow_id: f, steps: [{id: a, command: [x]}]}"
+    more = (
+        "{flow_id: f, allow_warnings: [no-effect], "
+        "steps: [{id: a, command: [x], allow_warnings: [never-runs]}]}"
+    )
+    assert differences(parse_flow(text), parse_flow(more)) == ()
+
+
+def test_copies_are_warned_about_once(tmp_path: Path) -> None:
+    """What is so for all copies is said of the step as it is written (rules 10.3 and 11.2)."""
+    block = (
+        "{foreach: {V: [1, 2, 3]}, steps: [{id: a, command: [x]}, "
+        "{id: b, when: a.skipped, command: [rm, '*.$V']}]}"
+    )
+    assert warned(tmp_path, block) == [("never-runs", "a.skipped"), ("shell-syntax", "$V")]
+
+
+def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) -> None:
+    """An empty file of lines makes `A` false and `A.skipped` true today, but not always (10.3)."""
+    for values in ([], ["1"]):
+        text = (
+            "{flow_id: f, steps: [{foreach: {V: {lines: l}}, steps: [{id: a, command: [x]}]}, "
+            "{id: b, when: a, command: [x]}, {id: c, when: a || a.skipped, command: [x]}]}"
+        )
+        (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
+        read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_, values=values: values)
+        assert find_warnings(read) == ()
+
+
+def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
+    """There a step may be CANCELLED, and what waits for it is then too (rule 10.1)."""
+    last = "\nfinally:\n- {id: z, when: WHEN, command: [x]}"
+    for when, found in (
+        ("a.cancelled && b.failed", ["never-runs"]),
+        ("a.skipped", ["never-runs"]),
+        ("b.skipped && a", ["never-runs"]),
+        ("b.cancelled && a", []),
+        ("b.cancelled && a.failed", []),
+        ("!a", []),
+        ("a.cancelled && b.cancelled", ["no-effect"]),
+    ):
+        said = warned(tmp_path, A, B + last.replace("WHEN", when))
+        assert [code for code, _ in said] == found, when
+
+
+def test_an_example_shows_what_is_missed(tmp_path: Path) -> None:
+    """The warning has ends of steps that show it (rule 11.2)."""
+    text = f"{{flow_id: f, steps: [{A}, {B}, {{id: c, when: b.failed, command: [x]}}]}}"
+    (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
+    (warning,) = find_warnings(read_flow(tmp_path / "flow.yaml"))
+    assert warning.outcomes == {"a": "FAILED", "b": "SKIPPED", "c": "SKIPPED"}
+    assert (warning.path, warning.line) == ("steps[2].when", 1)
+
+
+@pytest.mark.parametrize("entangled", [False, True])
+def test_large_flows_are_answered(entangled: bool) -> None:
+    """Of 2,000 steps all is proven, or the budget ends and nothing is said (rule 11.2)."""
+    steps = ["{id: s0, command: [x]}", "{id: s1, command: [x]}"]
+    for number in range(2, 2000):
+        far, near = (number * 7919) % (number - 1), number - 1
+        when = f"s{near}.failed || !s{far}" if entangled else f"s{near}"
+        steps.append(f"{{id: s{number}, when: '{when}', command: [x]}}")
+    flow = parse_flow("flow_id: f\nsteps:\n" + "\n".join(f"- {step}" for step in steps))
+    proofs = Proofs(flow)
+    assert (proofs.never_run, proofs.always_true, proofs.no_effect) == ((), (), ())
+    assert proofs.unhandled_failure is None
+    assert proofs.are_complete is not entangled
+
+
+def test_every_code_can_be_warned_of() -> None:
+    """The codes are those of the document, and a step that can never run has a list of its own."""
+    assert len(WarningCode) == 9
+    flow = parse_flow(
+        "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
+    )
+    assert steps_that_never_run(flow) == {"b"}
