@@ -23,7 +23,7 @@ def test_after_a_failure(each_flow: Flow) -> None:
     """Each format tells what failed, how, with which last words, and what did not run therefore."""
     each_flow.start("k", each_flow.write(FAILING, SKIPPED), code=1)
     markdown = report(each_flow, "markdown")
-    assert ": step bad: exit code 4; 1 step was skipped." in markdown
+    assert "at step bad (exit code 4); 1 step was skipped." in markdown
     assert "```text\nsaid\n```" in markdown
     assert "```text\nwhy\n```" in markdown
     assert "| next | ⏭️ SKIPPED |" in markdown
@@ -33,6 +33,9 @@ def test_after_a_failure(each_flow: Flow) -> None:
     assert skipped.result[0].message == "`bad` is false (bad FAILED)"
     trace = json.loads(report(each_flow, "trace"))
     assert [event["name"] for event in trace["traceEvents"] if event["ph"] == "X"] == ["bad"]
+    page = report(each_flow, "html")
+    assert page.index("(exit code 4); 1 step was skipped.") < page.index(">why</pre>")
+    assert "<code>bad</code> is false (bad FAILED)" in page
 
 
 def test_at_any_time(flow: Flow, gate: Gate) -> None:
@@ -73,7 +76,7 @@ def test_file_in_one_step(flow: Flow) -> None:
     assert link.is_symlink()
     assert old.read_text(encoding="utf-8").startswith("## ❌ k FAILED")
     assert report(flow, "markdown", "-o", "/dev/stdout").startswith("## ❌ k FAILED")
-    flow.run("report", "k", "-o", "new.md", umask=0o027)
+    assert flow.run("report", "k", "-o", "new.md", umask=0o027).returncode == 0
     assert (flow.folder / "new.md").stat().st_mode & 0o777 == 0o640
     assert not list(flow.folder.glob(".*.md.*"))
 
@@ -95,3 +98,20 @@ def test_large_output(flow: Flow) -> None:
     markdown = report(flow, "markdown")
     assert "xxx\nlast\n```" in markdown
     assert len(markdown) < 10_000
+
+
+def test_page_on_a_terminal(flow: Flow) -> None:
+    """A page is written into a file named after the run, in place of an earlier report only."""
+    flow.start("a/b", flow.write({"id": "a", "command": ["true"]}))
+    path = flow.folder / "a%2Fb.html"
+    code, shown = flow.run_on_terminal("report", "a/b", size=(400, 24))
+    assert (code, shown) == (0, f"The report is in {path}\n")
+    first = path.read_text(encoding="utf-8")
+    assert first.startswith("<!doctype html>")
+    assert flow.run_on_terminal("report", "a/b")[0] == 0
+    path.write_text("mine", encoding="utf-8")
+    code, shown = flow.run_on_terminal("report", "a/b", size=(400, 24))
+    assert code == 2
+    assert "a%2Fb.html is there and is no report: name another file with --output" in shown
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert flow.run("report", "a/b").stdout.startswith("<!doctype html>")

@@ -2597,6 +2597,27 @@ MUTATIONS = (
         tests=f"{REPORTS}/test_formats.py -k hostile",
     ),
     Mutation(
+        "a text of a run turns the direction of writing of its page",
+        f"{SHELL}/reports/page.py",
+        "    return value if isinstance(value, Markup) else visible(str(value))\n",
+        "    return value\n",
+        tests=f"{REPORTS}/test_page.py -k becomes_markup",
+    ),
+    Mutation(
+        "a text of a run becomes markup in its page",
+        f"{SHELL}/reports/page.py",
+        "        autoescape=True,\n",
+        "        autoescape=False,\n",
+        tests=f"{REPORTS}/test_page.py -k becomes_markup",
+    ),
+    Mutation(
+        "a page replaces a file that is no report",
+        f"{SHELL}/reports/written_file.py",
+        "        raise NoReportOfOurs(path)\n",
+        "        pass\n",
+        tests="tests/commands/test_report.py -k terminal",
+    ),
+    Mutation(
         "what a shorter step saves is all of its time",
         f"{SHELL}/reports/critical_path.py",
         "            saved = max(0.0, end - end_without(steps, order, step_id))\n",

@@ -512,6 +512,19 @@ class ReportNotWritten(FlowError, OSError):
         )
 
 
+class NoReportOfOurs(FlowError, FileExistsError):
+    """A file that is no report has the name that a report would have."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the file."""
+        Exception.__init__(self, path)
+        self.path = path
+
+    def __str__(self) -> str:
+        """Say which file it is, and what to do."""
+        return f"{self.path} is there and is no report: name another file with --output"
+
+
 class Interrupted(BaseException):
     """A signal asked the process to end (rule 6.9).
 

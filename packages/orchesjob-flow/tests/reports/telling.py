@@ -106,3 +106,44 @@ def tell(
 def step(name: str, **fields: Any) -> StepSpec:
     """Make a step of a flow."""
     return StepSpec(name, ("x",), **fields)
+
+
+HOSTILE = (
+    "\"><script>document.title='hacked'</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
+    "\x00\x1b[31m|`<b>&*_[x](http://e)\u202e\ud800\ufffe\n# www.e @me ```"
+)
+
+
+def night(text: str) -> Facts:
+    """Tell of a run with every kind of outcome, with a text wherever there can be one."""
+    lines = f"last words\n```\n{text}".replace("\ud800", "")
+    tails = [Tail("stderr", lines, 12, f"/{text}"), Tail("stdout", "", 0, text, is_missing=True)]
+    what, env = text.replace("\ud800", ""), (("NAME", "a secret"),)
+    command = ("x", text.replace("\ud800", "").replace("\x00", ""))
+    return tell(
+        Tale(StepSpec("good", command, description=what, env=env), [(0, 1.25, 0)]),
+        Tale(step("flaky", retries=1), [(0, 1, 7), (2, 3, 0)]),
+        Tale(step("bad", retries=1), [(0, 1, 7), (2, 3, 9)], tails=tails),
+        Tale(step("may", allow_failure=True), [(0, 1, 1)]),
+        Tale(step("not", when="bad"), status=StepStatus.SKIPPED, ended_at=3.0),
+        Tale(step("ended"), [(3, 4, None)], StepStatus.CANCELLED),
+        Tale(step("never", when="ended"), status=StepStatus.CANCELLED, ended_at=4.0),
+        finally_=[Tale(step("tidy"), [(3.5, 4, 0)])],
+        status=FlowStatus.FAILED,
+        run_key=text,
+        flow_id=text,
+        params={"P": text},
+        orchesjob_home=text,
+    )
+
+
+def layers_of_steps(number: int, width: int) -> Facts:
+    """Tell of many steps in layers, each of which waits for two of the layer before."""
+    tales = []
+    for place in range(number):
+        layer = place // width
+        before = [layer * width - width + (place * factor) % width for factor in (3, 7)]
+        waits = tuple(dict.fromkeys(f"step_{one}" for one in before)) if layer else ()
+        begin = layer * 10 + place % 5
+        tales.append(Tale(step(f"step_{place}", depends_on=waits), [(begin, begin + 5, 0)]))
+    return tell(*tales)

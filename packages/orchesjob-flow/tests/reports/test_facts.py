@@ -119,7 +119,10 @@ def test_what_a_shorter_step_would_have_saved() -> None:
                 Tale(step("c", when="b"), status=StepStatus.SKIPPED, ended_at=1.0),
             ],
             {},
-            "1 of 3 steps succeeded, 1 was skipped, 1 failed and may, 1 only at a retry in 2.0 s.",
+            (
+                "1 of 3 steps succeeded in 2.0 s; "
+                "1 was skipped, 1 failed and may, 1 succeeded only at a retry."
+            ),
         ),
         (
             [
@@ -127,12 +130,12 @@ def test_what_a_shorter_step_would_have_saved() -> None:
                 Tale(step("b", when="a"), status=StepStatus.SKIPPED, ended_at=75.0),
             ],
             {"status": FlowStatus.FAILED},
-            "It failed after 1 min 15 s: step a: exit code 4 at attempt 2; 1 step was skipped.",
+            "It failed after 1 min 15 s, at step a (exit code 4, attempt 2); 1 step was skipped.",
         ),
         (
             [Tale(step(name), [(0, 1, 1)]) for name in "ab"],
             {"status": FlowStatus.FAILED},
-            "It failed after 1.0 s: 2 steps went wrong, a, b; a: exit code 1.",
+            "It failed after 1.0 s, at 2 steps: a (exit code 1), b.",
         ),
         (
             [Tale(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],

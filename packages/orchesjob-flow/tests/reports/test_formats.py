@@ -8,35 +8,13 @@ from xml.etree import ElementTree
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from flow_store import FlowStatus, StepStatus
+from flow_store import FlowStatus
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
-from orchesjob_flow.reports.tails import Tail
 from orchesjob_flow.reports.trace import as_trace
 
-from .telling import Tale, step, tell
-
-HOSTILE = "\x00\x1b[31m|`<b>&*_[x](http://e)\u202e\ud800\ufffe\n# www.e @me ```"
-
-
-def night() -> Facts:
-    """Tell of a run with every kind of outcome."""
-    tails = [Tail("stdout", f"first\n```\n{HOSTILE}".replace("\ud800", ""), 12, "/jobs/out")]
-    return tell(
-        Tale(step("good"), [(0, 1.25, 0)]),
-        Tale(step("flaky", retries=1), [(0, 1, 7), (2, 3, 0)]),
-        Tale(step("bad", retries=1), [(0, 1, 7), (2, 3, 9)], tails=tails),
-        Tale(step("may", allow_failure=True), [(0, 1, 1)]),
-        Tale(step("not", when="bad"), status=StepStatus.SKIPPED, ended_at=3.0),
-        Tale(step("ended"), [(3, 4, None)], StepStatus.CANCELLED),
-        Tale(step("never", when="ended"), status=StepStatus.CANCELLED, ended_at=4.0),
-        status=FlowStatus.FAILED,
-        run_key=HOSTILE,
-        flow_id=HOSTILE,
-        params={"P": HOSTILE},
-    )
-
+from .telling import HOSTILE, Tale, night, step, tell
 
 # What the schema that Jenkins publishes (its JUnit 10) allows in each element, in any order.
 SCHEMA: dict[str, tuple[set[str], set[str]]] = {
@@ -65,7 +43,7 @@ SCHEMA: dict[str, tuple[set[str], set[str]]] = {
 
 def test_junit_fits_the_schema() -> None:
     """Every element and attribute is one that Jenkins' schema has there, whatever the texts."""
-    root = ElementTree.fromstring(as_junit(night()))  # noqa: S314 - our own
+    root = ElementTree.fromstring(as_junit(night(HOSTILE)))  # noqa: S314 - our own
     assert root.tag == "testsuites"
     for element in root.iter():
         children, attributes = SCHEMA[element.tag]
@@ -73,7 +51,7 @@ def test_junit_fits_the_schema() -> None:
         assert set(element.attrib) <= attributes
     (suite,) = root
     assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "7",
+        "tests": "8",
         "failures": "1",
         "errors": "1",
         "skipped": "3",
@@ -82,7 +60,7 @@ def test_junit_fits_the_schema() -> None:
 
 def test_junit_tells_outcomes_apart() -> None:
     """A skip, a failure that is allowed, a retry and a step that was ended are different things."""
-    (suite,) = JUnitXml.fromstring(as_junit(night()).encode())
+    (suite,) = JUnitXml.fromstring(as_junit(night(HOSTILE)).encode())
     cases = {case.name: case for case in suite}
     kinds = {
         name: [(type(result), result.type) for result in case.result]
@@ -97,18 +75,18 @@ def test_junit_tells_outcomes_apart() -> None:
     again = {name: [one.tag for one in case._elem] for name, case in cases.items()}
     assert again["flaky"] == ["flakyFailure"]
     assert again["bad"] == ["failure", "rerunFailure"]
-    assert "first\n```" in cases["bad"].result[0].text
+    assert "last words\n```" in cases["bad"].result[0].text
     assert (cases["good"].time, cases["flaky"].time) == (1.25, 2.0)
 
 
 def test_markdown_of_hostile_texts() -> None:
     """No text becomes a heading, a cell, a link or a tag, nor ends the block that it stands in."""
-    lines = as_markdown(night()).splitlines()
+    lines = as_markdown(night(HOSTILE)).splitlines()
     assert lines[0].startswith("## ❌ ")
     table = [line for line in lines if line.startswith("|")]
     assert {line.count("|") for line in table} == {6}
     fence = lines.index("````text")
-    assert lines[fence + 1 : fence + 3] == ["first", "```"]
+    assert lines[fence + 1 : fence + 3] == ["last words", "```"]
     inside = lines[fence + 1 : lines.index("````")]
     outside = [line for line in lines if line not in inside and "````" not in line]
     assert not [line for line in outside if "<" in line or "](" in line or "`" in line]
@@ -164,4 +142,4 @@ def test_trace_has_a_track_for_each_lane() -> None:
 
 def test_trace_of_hostile_texts() -> None:
     """A trace is plain ASCII, whatever is in a run."""
-    assert as_trace(night()).isascii()
+    assert as_trace(night(HOSTILE)).isascii()

@@ -147,23 +147,24 @@ def explain(handle: "RunHandle", step: str | None, form: "Form") -> int:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["junit", "markdown", "trace"]),
-    default="markdown",
+    type=click.Choice(["html", "junit", "markdown", "trace"]),
+    default="html",
     show_default=True,
-    help="Test cases of JUnit, a summary in Markdown, or a trace for Perfetto.",
+    help="A page, test cases of JUnit, a summary in Markdown, or a trace for Perfetto.",
 )
 @option_given_once(
     "-o",
     "--output",
     metavar="FILE",
     callback=refuse_empty,
-    help="Write into this file, in one step. [default: stdout]",
+    help="Write into this file, in one step. [default: stdout; a page on a terminal: KEY.html]",
 )
 def report(handle: "RunHandle", form: str, output: str | None) -> int:
     """Report what happened in a run, at any time, from what is recorded.
 
     \b
     Example:
+      orchesjob-flow report nightly-2026-05-07
       orchesjob-flow report nightly-2026-05-07 --format junit -o junit.xml
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.report import report

@@ -7,13 +7,16 @@ from pathlib import Path
 from flow_store import Attempt, Run
 from orchesjob_flow.commands.explain import Explained, explain_steps, sentence
 from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.reports.facts import Facts, Why, facts_of
 from orchesjob_flow.reports.tails import tails_of
-from orchesjob_flow.reports.written_file import write_file
+from orchesjob_flow.reports.written_file import refuse_other_files, write_file
+from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.failures import went_wrong
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.streams import write_message, write_result
+from orchesjob_flow.views.text import visible
 
 MOST_PARTS = 50
 """Of a condition, so many parts are shown one by one."""
@@ -22,16 +25,25 @@ MOST_PARTS = 50
 def report(handle: RunHandle, form: str, output: str | None) -> int:
     """Write the report of a run as it is now, to stdout or into a file.
 
+    A page is nothing to be read on a terminal: there it is written into a file that is named after
+    the run, in place of an earlier report but of nothing else.
+
     Raises:
         ReportNotWritten: The file cannot be written; what was there is unchanged.
+        NoReportOfOurs: A file that is no report has the name that this one would have.
     """
     with handle.open_readonly() as store:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
     text = writer_of(form)(facts_now(run, attempts))
-    if output is None:
-        write_result(text)
-    else:
+    if output is not None:
         write_file(Path(output), text)
+    elif form == "html" and terminal.stdout().stream.isatty():
+        path = Path(f"{encode_run_key(handle.run_key)}.html")
+        refuse_other_files(path)
+        write_file(path, text)
+        write_message(f"The report is in {visible(str(path.absolute()))}")
+    else:
+        write_result(text)
     return DONE
 
 
@@ -46,10 +58,14 @@ def writer_of(form: str) -> Callable[[Facts], str]:
             from orchesjob_flow.reports.trace import as_trace
 
             return as_trace
-        case _:
+        case "markdown":
             from orchesjob_flow.reports.markdown import as_markdown
 
             return as_markdown
+        case _:
+            from orchesjob_flow.reports.page import as_html
+
+            return as_html
 
 
 def facts_now(run: Run, attempts: Sequence[Attempt]) -> Facts:

@@ -13,7 +13,7 @@ from orchesjob_flow.home.step_files import Choice, Source, files_of
 from orchesjob_flow.views.step_output import OutputFile
 from orchesjob_flow.views.text import visible
 
-LAST_LINES = 30
+LAST_LINES = 20
 """Of each of the two streams."""
 LAST_BYTES = 8 * 1024
 """Of these lines: one line can be as long as a whole file."""
@@ -38,11 +38,14 @@ class Tail(NamedTuple):
 def tails_of(
     run: Run, attempts: Sequence[Attempt], step_ids: Iterable[str]
 ) -> Mapping[str, tuple[Tail, ...]]:
-    """Read the ends of what the latest attempts of some steps have printed; empty ones are none."""
+    """Read the ends of what the latest attempts of some steps have printed; empty ones are none.
+
+    What went to stderr comes first: it mostly says what was wrong.
+    """
     found: dict[str, list[Tail]] = {}
     numbers = {step.step_id: step.attempt_no for step in run.steps}
     for step_id in list(step_ids)[:MOST_STEPS]:
-        choice = Choice(step_id, numbers[step_id], ("stdout", "stderr"), LAST_LINES)
+        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), LAST_LINES)
         for source, path in files_of(run, attempts, choice).items():
             if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
                 found.setdefault(step_id, []).append(tail)

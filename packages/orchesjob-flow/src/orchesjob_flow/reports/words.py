@@ -39,9 +39,9 @@ def headline(facts: Facts) -> str:
     run, took = facts.run, length(facts.took_sec)
     match run.status:
         case FlowStatus.SUCCEEDED:
-            return f"{how_it_went(facts)} in {took}."
+            return f"{how_it_went(facts, took)}."
         case FlowStatus.FAILED:
-            return f"It failed after {took}: {what_failed(facts)}."
+            return f"It failed after {took}{what_failed(facts)}."
         case FlowStatus.CANCELLED:
             return f"It was cancelled after {took}{while_running(facts)}."
         case FlowStatus.RUNNING:
@@ -50,47 +50,42 @@ def headline(facts: Facts) -> str:
             return f"It has not begun: it {visible(waiting_words(run) or 'waits for its runner')}."
 
 
-def how_it_went(facts: Facts) -> str:
+def how_it_went(facts: Facts, took: str) -> str:
     """Say how the steps of a run ended that SUCCEEDED."""
-    parts = []
     total, good = len(facts.steps), facts.count(StepStatus.SUCCEEDED)
     skipped, failed = facts.count(StepStatus.SKIPPED), facts.count(StepStatus.FAILED)
-    if good == total:
-        parts.append(f"{'Its step' if total == 1 else f'All {total} steps'} succeeded")
-    else:
-        parts.append(f"{good} of {steps(total)} succeeded")
-    if skipped:
-        parts.append(f"{skipped} {were(skipped)} skipped")
-    if failed:
-        parts.append(f"{failed} failed and may")
-    if flaky := sum(one.is_flaky for one in facts.steps):
-        parts.append(f"{flaky} only at a retry")
-    return ", ".join(parts)
+    flaky = sum(one.is_flaky for one in facts.steps)
+    which = f"All {total} steps" if good == total else f"{good} of {steps(total)}"
+    which = "Its step" if good == total == 1 else which
+    parts = [
+        f"{skipped} {were(skipped)} skipped" if skipped else "",
+        f"{failed} failed and may" if failed else "",
+        f"{flaky} succeeded only at a retry" if flaky else "",
+    ]
+    rest = ", ".join(filter(None, parts))
+    return f"{which} succeeded in {took}{f'; {rest}' if rest else ''}"
 
 
 def what_failed(facts: Facts) -> str:
     """Name the steps that went wrong, the first with its error; say what did not run therefore."""
     wrong = [one for one in facts.steps if one.went_wrong]
-    parts = []
-    if facts.run.error and not any(one.status is StepStatus.FAILED for one in wrong):
-        parts.append(visible(facts.run.error))
+    failed = any(one.status is StepStatus.FAILED for one in wrong)
+    if not failed:
+        where = f": {visible(facts.run.error or 'no step tells why')}"
     elif len(wrong) == 1:
-        parts.append(f"step {wrong[0].id}: {how_it_failed(wrong[0])}")
-    elif wrong:
-        names = listed([one.id for one in wrong])
-        parts.append(f"{len(wrong)} steps went wrong, {names}; {wrong[0].id}: ")
-        parts[-1] += how_it_failed(wrong[0])
+        where = f", at step {named(wrong[0])}"
     else:
-        parts.append(visible(facts.run.error or "no step tells why"))
-    if skipped := facts.count(StepStatus.SKIPPED):
-        parts.append(f"{steps(skipped)} {were(skipped)} skipped")
-    return "; ".join(parts)
+        others = listed([one.id for one in wrong[1:]])
+        where = f", at {steps(len(wrong))}: {named(wrong[0])}, {others}"
+    skipped = facts.count(StepStatus.SKIPPED)
+    return where + (f"; {steps(skipped)} {were(skipped)} skipped" if skipped else "")
 
 
-def how_it_failed(one: StepFacts) -> str:
-    """Say how a step failed, and at which attempt if it had several."""
+def named(one: StepFacts) -> str:
+    """Name a step that went wrong; say how, and at which attempt if it had several."""
     error = visible(one.step.error or one.status.value)
-    return f"{error} at attempt {one.step.attempt_no}" if one.current[1:] else error
+    attempt = f", attempt {one.step.attempt_no}" if one.current[1:] else ""
+    return f"{one.id} ({error}{attempt})"
 
 
 def while_running(facts: Facts) -> str:

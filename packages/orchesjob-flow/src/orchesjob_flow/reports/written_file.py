@@ -4,7 +4,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from orchesjob_flow.errors import ReportNotWritten
+from orchesjob_flow.errors import NoReportOfOurs, ReportNotWritten
+
+GENERATOR = b'<meta name="generator" content="orchesjob-flow '
+"""What the head of each page says that this program has written."""
+HEAD = 4096
 
 
 def write_file(path: Path, text: str) -> None:
@@ -23,6 +27,23 @@ def write_file(path: Path, text: str) -> None:
             replace(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise ReportNotWritten(path, error.strerror or str(error)) from error
+
+
+def refuse_other_files(path: Path) -> None:
+    """Refuse to replace what is no report, under a name that nobody has asked for.
+
+    Raises:
+        NoReportOfOurs: It is something else, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            is_ours = GENERATOR in file.read(HEAD)
+    except FileNotFoundError:
+        return
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise NoReportOfOurs(path)
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -1,0 +1,148 @@
+"""The page in a real browser: for everybody's eyes, by keyboard, and inert (rule 12.1).
+
+`python3 noxfile.py -s browser` runs these tests; they need Chromium, whose path `$CHROMIUM` names.
+With `$REPORT_PICTURES` naming a folder, pictures of all pages are left there to be looked at.
+"""
+
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from flow_store import FlowStatus
+from orchesjob_flow.reports.facts import Facts
+from orchesjob_flow.reports.page import as_html
+
+from .telling import HOSTILE, Tale, layers_of_steps, night, step, tell
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
+    *((390, "light"), (1280, "light"), (1920, "light")),
+    *((390, "dark"), (1280, "dark"), (1920, "dark")),
+)
+TOLD: dict[str, Facts] = {
+    "good": tell(Tale(step("a"), [(0, 1, 0)]), Tale(step("b", when="a"), [(1, 3, 0)])),
+    "night": night("tame"),
+    "hostile": night(HOSTILE),
+    "now": tell(
+        Tale(step("a"), [(0, None, None)]),
+        Tale(step("b", when="a")),
+        status=FlowStatus.RUNNING,
+        finished_at=None,
+    ),
+    "many": layers_of_steps(24, 4),
+}
+FOCUSABLE = "a[href]:not([tabindex='-1']), summary, [tabindex='0']"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window."""
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    with sync_playwright() as playwright:
+        # As root, Chromium has no sandbox; what it opens here is ours.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The pages as files."""
+    folder = tmp_path_factory.mktemp("pages")
+    found = {name: folder / f"{name}.html" for name in TOLD}
+    for name, path in found.items():
+        path.write_text(as_html(TOLD[name]), encoding="utf-8")
+    return found
+
+
+def opened(browser: Browser, path: Path) -> Page:
+    """Open a page so that axe can be put into it, which its policy rightly forbids."""
+    page = browser.new_context(bypass_csp=True).new_page()
+    page.goto(path.as_uri())
+    return page
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_readable_for_everybody(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    """At each width and in both schemes axe finds nothing, and nothing sticks out of the page."""
+    page = opened(browser, pages[name])
+    page.evaluate(AXE)
+    for width, scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        if folder := os.environ.get("REPORT_PICTURES"):
+            picture = Path(folder) / f"{name}-{width}-{scheme}.png"
+            page.screenshot(path=picture, full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        told = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
+        assert told == [], (width, scheme)
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["hostile", "night"])
+def test_nothing_happens(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    """Nothing but the file is asked for, nothing runs, and no dialog opens, whatever is in it."""
+    page = browser.new_page()
+    requests: list[str] = []
+    dialogs: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    page.goto(pages[name].as_uri())
+    page.wait_for_load_state("networkidle")
+    assert requests == [pages[name].as_uri()]
+    assert dialogs == []
+    assert "FAILED" in page.title()
+    assert page.title() != "hacked"
+    assert page.locator("script, img, iframe, object, embed, form, base").count() == 0
+    page.close()
+
+
+def test_the_policy_holds(browser: Browser, pages: dict[str, Path], tmp_path: Path) -> None:
+    """Even if markup did get into the page, its policy would let it run and fetch nothing."""
+    path = tmp_path / "broken.html"
+    text = pages["good"].read_text(encoding="utf-8")
+    bad = "<script>document.title='hacked'</script><img src='http://127.0.0.1:9/x'>"
+    path.write_text(text.replace("</main>", f"{bad}</main>"), encoding="utf-8")
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto(path.as_uri())
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "run SUCCEEDED"
+    assert sum("Content Security Policy" in text for text in refused) == 2
+    page.close()
+
+
+def test_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
+    """The first stop skips to what happened; whatever can be used is reached, in its order."""
+    page = opened(browser, pages["night"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "jump"
+    number = page.locator(FOCUSABLE).count()
+    where = f'[...document.querySelectorAll("{FOCUSABLE}")].indexOf(document.activeElement)'
+    stops = [page.evaluate(where)]
+    for _ in range(number - 1):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(where))
+    assert stops == list(range(number))
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("details[open]").count() == 1
+    page.context.close()
+
+
+def test_a_step_is_followed_through_the_page(browser: Browser, pages: dict[str, Path]) -> None:
+    """A step of the timeline, of the path and of the drawing leads to its row among all steps."""
+    page = opened(browser, pages["many"])
+    for place in (".time a", ".path a", ".drawing a"):
+        link = page.locator(place).last
+        link.dispatch_event("click")
+        target = page.evaluate("document.querySelector(':target .id').textContent")
+        assert target in (link.text_content() or "")
+    page.context.close()

@@ -1,0 +1,155 @@
+"""The page: whole, inert whatever is in a run, and small however long that is (rule 12.1)."""
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from markupsafe import escape
+
+from flow_spec import Block, Copy, FlowSpec, StepSpec
+from flow_store import FlowStatus, StepStatus
+from orchesjob_flow.reports.drawing import drawing_of
+from orchesjob_flow.reports.layers import Size, lay_out
+from orchesjob_flow.reports.page import as_html
+from orchesjob_flow.reports.timeline import timeline_of
+
+from .telling import HOSTILE, Tale, layers_of_steps, night, step, tell
+
+
+class Elements(HTMLParser):
+    """What elements and attributes a page has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+def test_nothing_of_a_run_becomes_markup() -> None:
+    """Ids, keys, commands, errors and output are text: no element, no attribute, no direction."""
+    page, tame = as_html(night(HOSTILE)), as_html(night("tame"))
+    found = Elements(page)
+    assert found.tags == Elements(tame).tags
+    assert {name for name, _ in found.attributes} == {n for n, _ in Elements(tame).attributes}
+    assert escape(HOSTILE.split("\x00", maxsplit=1)[0]) in page
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page
+    )
+
+
+def test_the_page_is_alone() -> None:
+    """It refers to nothing outside and forbids it, and has no script (rule 12.1)."""
+    found = Elements(as_html(night("tame")))
+    policy = next(value for _, value in found.attributes if value and "default-src" in value)
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline';")
+    assert not {"script", "link", "img", "iframe", "object", "base", "form"} & set(found.tags)
+    assert not [name for name, _ in found.attributes if name.startswith("on") or name == "src"]
+    links = {value or "" for name, value in found.attributes if name == "href"}
+    ids = {f"#{value}" for name, value in found.attributes if name == "id"}
+    assert links <= ids
+
+
+def test_what_the_page_says() -> None:
+    """What failed comes first with its last words, then why each step ran or not."""
+    page = as_html(night("tame"))
+    said = [
+        "It failed after 4.0 s, at 2 steps: bad (exit code 9, attempt 2), ended",
+        "What went wrong</h2>",
+        "last words",
+        "Where the time went</h2>",
+        "How the steps depend on each other</h2>",
+        "All steps</h2>",
+        "<code>bad</code> is false (bad FAILED)",
+        "Definition</h2>",
+    ]
+    places = [page.index(words) for words in said]
+    assert places == sorted(places)
+    assert "secret" not in page
+
+
+@pytest.mark.parametrize("status", [FlowStatus.PENDING, FlowStatus.RUNNING])
+def test_a_run_that_has_not_ended(status: FlowStatus) -> None:
+    """A run without attempts, and one that is under way, have pages too."""
+    waiting = tell(Tale(step("a")), status=FlowStatus.PENDING, finished_at=None)
+    running = tell(Tale(step("a"), [(0, None, None)]), status=status, finished_at=None)
+    assert "not yet" in as_html(waiting)
+    assert "going" in as_html(running)
+
+
+def test_two_thousand_steps() -> None:
+    """2,000 steps are less than 2 MB; the drawing and the timeline say what they leave out."""
+    facts = layers_of_steps(2000, 100)
+    page = as_html(facts)
+    assert len(page.encode()) < 2_000_000
+    assert page.count("<tr id=") == 2000
+    assert "2000 steps are too many to be drawn" in page
+    assert "1850 more are not drawn" in page
+
+
+def test_boxes_of_the_drawing() -> None:
+    """No two boxes overlap, all are inside, and each line leads from a box to one that waits."""
+    drawing = drawing_of(layers_of_steps(50, 5))
+    assert len(drawing.boxes) == 50
+    assert drawing.lines
+    for box in drawing.boxes:
+        assert 0 <= box.x <= drawing.width - box.width
+        assert 0 <= box.y <= drawing.height - box.height
+    by_row = sorted(drawing.boxes, key=lambda box: (box.y, box.x))
+    for one, other in pairwise(by_row):
+        assert one.y != other.y or one.x + one.width <= other.x
+
+
+def test_many_lines_meet_in_one_point() -> None:
+    """Where all of a layer wait for all of another, lines are as many as steps, not as pairs."""
+    first = [Tale(step(f"a{place}"), [(0, 1, 0)]) for place in range(20)]
+    ids = tuple(tale.spec.id for tale in first)
+    second = [Tale(step(f"b{n}", depends_on=ids), [(1, 2, 0)]) for n in range(20)]
+    drawing = drawing_of(tell(*first, *second))
+    assert len(drawing.lines) == 40
+    assert sum(line.is_critical for line in drawing.lines) == 2
+
+
+def test_copies_are_one_box_where_there_are_many() -> None:
+    """All copies of a step are one box, with the most urgent status of one (rule 10.3)."""
+    copies = tuple(Copy(str(place), (str(place),)) for place in range(100))
+    block = Block(("N",), (StepSpec("a", ("x",)),), copies, before=1)
+    flow = FlowSpec("flow", (step("first"), step("last", when="a")), blocks=(block,)).with_copies()
+    tales = [Tale(spec, [(0, 1, int(spec.id == "a@7"))], status=None) for spec in flow.all_steps]
+    drawing = drawing_of(tell(*tales, definition=flow.to_json()))
+    named = {box.node.name: box.node for box in drawing.boxes}
+    assert list(named) == ["first", "a ×100", "last"]  # noqa: RUF001 - as it is drawn
+    assert named["a ×100"].status is StepStatus.FAILED  # noqa: RUF001
+    assert named["a ×100"].words == "1 FAILED, 99 SUCCEEDED"  # noqa: RUF001
+
+
+def test_layers_are_put_into_order() -> None:
+    """Two lines that need not cross do not, and a node stands where what it waits for does."""
+    sizes = dict.fromkeys(range(4), Size(10, 10))
+    layout = lay_out([[0, 1], [2, 3]], [(0, 3), (1, 2)], sizes, Size(5, 5))
+    across = [layout.spots[node].across for node in range(4)]
+    assert (across[0] < across[1]) == (across[3] < across[2])
+    assert across[0] == pytest.approx(across[3])
+    assert layout.spots[2].along - layout.spots[0].along == 15
+
+
+def test_idle_time_is_cut_short() -> None:
+    """The hours between a run and its `retry` take little of the axis, and are marked."""
+    facts = tell(
+        Tale(step("a"), [(0, 10, 1), (5000, 5010, 0)], retry_no=1, failures=0),
+    )
+    timeline = timeline_of(facts)
+    (row,) = timeline.rows
+    first, second = row.bars[0], row.bars[-1]
+    assert first.left == 0
+    assert second.left + second.width == pytest.approx(100, abs=5)
+    assert first.width == pytest.approx(second.width)
+    assert [(tick.label, tick.is_cut) for tick in timeline.ticks] == [
+        ("0", False),
+        ("1 h 23 min", True),
+    ]
