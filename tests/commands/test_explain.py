@@ -1,5 +1,6 @@
 """`explain`, and `reason` in `status`: why a step waits, runs or was skipped (rule 9.4)."""
 
+from random import Random
 from typing import Any
 
 from support.answers import statuses
@@ -42,8 +43,7 @@ def test_while_it_is_undecided(flow: Flow, gate: Gate) -> None:
     assert said["free"] == "attempt 1 succeeded"
     assert said["chain"] == f"{waits}; `a` is undecided (a RUNNING)"
     assert said["never"] == (
-        f"{waits}, and will be skipped whatever becomes of it; `a && b` is false: "
-        "`a` is undecided (a RUNNING), `b` is false (b FAILED)"
+        f"{waits}, and will be skipped whatever becomes of it; b FAILED, so `a && b` is false"
     )
     assert said["surely"].startswith(f"{waits}, and will run whatever becomes of it; ")
     assert said["open"].startswith(f"{waits}, never PENDING; `!a || never.failed` is undecided: ")
@@ -88,8 +88,7 @@ def test_text(flow: Flow) -> None:
     code, shown = flow.run_on_terminal("explain", "--run-key=k", "b", size=(200, 24))
     assert code == 0
     assert shown == (
-        "b SKIPPED: `a && !a.skipped` is false: "
-        "`a` is false (a FAILED), `!a.skipped` is true (a FAILED)\n"
+        "b SKIPPED: a FAILED, so `a && !a.skipped` is false\n"
         "\n"
         "  false: a && !a.skipped\n"
         "    false: a\n"
@@ -149,3 +148,85 @@ def test_a_call_over_all_of_depends_on(flow: Flow) -> None:
         "!(a.failed || b.failed)",
         False,
     )
+
+
+def test_who_decided_comes_first(flow: Flow) -> None:
+    """The smallest set of operands that decides: the sentence names their steps, the JSON them."""
+    file = flow.write(
+        {"id": "a", "command": TRUE},
+        {"id": "b", "command": FALSE},
+        {"id": "c", "command": TRUE},
+        {"id": "all", "command": TRUE, "when": "(a && b && c) || (b && !a.failed)"},
+        {"id": "any", "command": TRUE, "when": "(a && c) || (b && c) || b.failed"},
+        {"id": "constant", "command": TRUE, "when": "a || !a"},
+        {"id": "after", "command": TRUE, "depends_on": ["a", "b"]},
+    )
+    flow.start("k", file, code=1)
+    explained = flow.ask("explain", "--run-key=k")["steps"]
+    said = reasons(explained)
+    assert said["all"] == "b FAILED, so `a && b && c || b && !a.failed` is false"
+    assert said["any"] == (
+        "attempt 1 succeeded; b FAILED, so `a && c || b && c || b.failed` is true"
+    )
+    assert said["constant"] == "attempt 1 succeeded; `a || !a` is true"
+    assert said["after"] == "b FAILED, so `a && b` is false"
+    decided = {step["id"]: step["decided_by"] for step in explained}
+    assert decided["a"] is None
+    assert decided["all"] == [{"text": "b", "value": False, "step": "b", "status": "FAILED"}]
+    assert [one["text"] for one in decided["any"]] == ["b.failed"]
+    assert decided["constant"] == []
+
+
+def test_calls_are_shown_as_they_are_written(flow: Flow) -> None:
+    """A call over many steps takes no more room than one over a few (rule 3.7)."""
+    ids = [f"s{number}" for number in range(40)]
+    names = {"depends_on": ids, "command": TRUE}
+    file = flow.write(
+        *({"id": step_id, "command": TRUE} for step_id in ids[:-1]),
+        {"id": ids[-1], "command": FALSE},
+        {"id": "alert", "when": "any(failed)", **names},
+        {"id": "mixed", "when": "s0.failed  ||  (s1 && none( failed ))", **names},
+        {"id": "spelled", "when": " || ".join(f"{name}.skipped" for name in ids), **names},
+    )
+    flow.start("k", file, code=1)
+
+    def lines(step_id: str) -> list[str]:
+        return flow.run("explain", "k", step_id, "--format=table").stdout.splitlines()
+
+    first, _, *tree = lines("alert")
+    assert first == "alert SUCCEEDED: attempt 1 succeeded; s39 FAILED, so `any(failed)` is true"
+    assert tree[:2] == ["  true: any(failed)", "    true: s39.failed"]
+    assert tree[-1] == "    ... and 32 more"
+    assert len(tree) == 10
+    first, _, *tree = lines("mixed")
+    assert first == (
+        "mixed SKIPPED: s0 SUCCEEDED, s39 FAILED, so `s0.failed || (s1 && none( failed ))` is false"
+    )
+    assert tree == [
+        "  false: s0.failed || (s1 && none( failed ))",
+        "    false: s0.failed",
+        "    false: s1 && none( failed )",
+        "      true: s1",
+        "      false: none( failed )",
+    ]
+    first, *_ = lines("spelled")
+    assert first.startswith(
+        "spelled SKIPPED: s0 SUCCEEDED, s1 SUCCEEDED, s2 SUCCEEDED, s3 SUCCEEDED, s4 SUCCEEDED "
+        "and 35 more, so `s0.skipped || s1.skipped || "
+    )
+    assert max(map(len, lines("spelled"))) < 210
+
+
+def test_who_decided_takes_too_long_to_find(flow: Flow) -> None:
+    """Then the outermost parts say what follows from what, as while nothing is decided."""
+    ids, random = [f"s{number}" for number in range(40)], Random(1)  # noqa: S311 - no secret
+    clauses = ["({} || {} || !{})".format(*random.sample(ids, 3)) for _ in ids]
+    file = flow.write(
+        *({"id": step_id, "command": TRUE} for step_id in ids),
+        {"id": "end", "command": TRUE, "when": " && ".join(clauses)},
+    )
+    flow.start("k", file)
+    (step,) = flow.ask("explain", "k", "end")["steps"]
+    assert (step["condition"]["value"], step["decided_by"]) == (True, None)
+    assert f"is true: `{clauses[0][1:-1]}` is true (" in step["reason"]
+    assert step["reason"].endswith(" and 32 more")

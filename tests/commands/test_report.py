@@ -30,7 +30,7 @@ def test_after_a_failure(each_flow: Flow) -> None:
     (suite,) = JUnitXml.fromstring(report(each_flow, "junit").encode())
     bad, skipped = suite
     assert (bad.result[0].type, "why" in bad.result[0].text) == ("exit code 4", True)
-    assert skipped.result[0].message == "`bad` is false (bad FAILED)"
+    assert skipped.result[0].message == "bad FAILED, so `bad` is false"
     trace = json.loads(report(each_flow, "trace"))
     assert [event["name"] for event in trace["traceEvents"] if event["ph"] == "X"] == ["bad"]
     page = report(each_flow, "html")

@@ -89,7 +89,7 @@ def test_an_alert_is_decided_anew(flow: Flow, tmp_path: Path) -> None:
     assert [one["status"] for one in alert["attempts"]] == ["SUCCEEDED", "SUCCEEDED"]
     assert alert["finished_at"] >= run["steps"][1]["finished_at"]
     (explained,) = flow.ask("explain", "--run-key=k", "alert")["steps"]
-    assert explained["reason"] == "`load.failed` is false (load SUCCEEDED)"
+    assert explained["reason"] == "load SUCCEEDED, so `load.failed` is false"
 
 
 def test_a_clean_up_cleans_up_again(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:

@@ -205,8 +205,9 @@ def compare(flow: Flow, seeds: tuple[int, ...]) -> None:
             words = ("start", f"--run-key={seed}", file)
             calls.append((seed, simulated(file, **wishes), flow.spawn(*words)))
         for seed, foreseen, running in calls:
-            real = json.loads(running.completed().stdout)
-            assert outline(foreseen) == outline(real), seed
+            real = running.completed()
+            assert real.returncode in {0, 1}, real
+            assert outline(foreseen) == outline(json.loads(real.stdout)), seed
 
 
 def simulated(file: str, fail: list[str], skip: list[str]) -> Any:

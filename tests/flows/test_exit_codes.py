@@ -63,7 +63,7 @@ def test_a_step_that_skipped_itself_is_explained(flow: Flow) -> None:
     assert run["steps"][1]["reason"] == said
     assert run["steps"][2]["reason"] == "its condition was false: b SKIPPED"
     (step,) = flow.ask("explain", "--run-key=k", "b")["steps"]
-    assert step["reason"] == f"{said}; `a` is true (a SUCCEEDED)"
+    assert step["reason"] == f"{said}; a SUCCEEDED, so `a` is true"
 
 
 def test_retried_after_some_codes_only(each_flow: Flow) -> None:

@@ -165,11 +165,11 @@ def test_explained(flow: Flow, gate: Gate) -> None:
     lines = flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()
     waits = "PENDING: waits for the end of all steps: a RUNNING"
     assert lines[1] == f"tidy {waits}"
-    assert lines[2] == f"alert {waits}; `a.failed` is undecided (a RUNNING)"
+    assert lines[2] == f"alert {waits}; `any(failed)` is undecided (a RUNNING)"
     gate.let_through()
     flow.ask("wait", "--run-key=k")
     answer = flow.run("explain", "--run-key=k", "--format=table", "alert").stdout
-    assert answer.splitlines()[0] == "alert SKIPPED: `a.failed` is false (a SUCCEEDED)"
+    assert answer.splitlines()[0] == "alert SKIPPED: a SUCCEEDED, so `any(failed)` is false"
 
 
 def test_progress(flow: Flow) -> None:

@@ -175,7 +175,7 @@ def test_explain(flow: Flow) -> None:
     """What waits for all copies says how many are in which status, however many there are."""
     flow.start("k", write(flow, {"SHOP": ["good", "bad", "best"]}, SUM, ALERT), code=1)
     explained = flow.ask("explain", "--run-key=k", "sum")["steps"][0]
-    assert explained["reason"] == "`load` is false (load (2 SUCCEEDED, 1 FAILED))"
+    assert explained["reason"] == "load (2 SUCCEEDED, 1 FAILED), so `load` is false"
     waited = {"status": None, "copies": {"SUCCEEDED": 2, "FAILED": 1}}
     assert explained["waits_for"] == [{"id": "load", **waited}]
     assert explained["condition"] == {
@@ -188,7 +188,7 @@ def test_explain(flow: Flow) -> None:
     ids = [one["id"] for one in flow.ask("explain", "--run-key=k", "load")["steps"]]
     assert ids == ["load@good", "load@bad", "load@best"]
     table = flow.run("explain", "--run-key=k", "--format=table").stdout.splitlines()
-    assert table[3] == "sum SKIPPED: `load` is false (load (2 SUCCEEDED, 1 FAILED))"
+    assert table[3] == "sum SKIPPED: load (2 SUCCEEDED, 1 FAILED), so `load` is false"
     assert outcomes(flow.status("k"))["alert"] == "SUCCEEDED"
 
 

@@ -231,7 +231,7 @@ def test_explained(asked: Flow) -> None:
     assert a["reason"] == "attempt 2 succeeded; its only_if said yes (attempt 1)"
     assert b["reason"] == "its only_if said no: attempt 1 ended with exit code 1"
     assert c["reason"] == "only_if: exit code 3"
-    assert d["reason"] == "`b` is false (b SKIPPED)"
+    assert d["reason"] == "b SKIPPED, so `b` is false"
     answers = [step["only_if"]["answer"] for step in (a, b, c, d)]
     assert answers == ["yes", "no", None, None]
     assert d["only_if"] == {
@@ -247,7 +247,7 @@ def test_explained(asked: Flow) -> None:
         "  only_if sh -c 'echo may not; exit 1': no (attempt 1)\n"
     )
     assert shown(asked, "explain", "--run-key=k", "--format=table", "d").endswith(
-        "\n\n  false: b\n\n  only_if true: not asked yet\n"
+        "\n\n  only_if true: not asked yet\n"
     )
     reasons = [step["reason"] for step in asked.status("k")["steps"]]
     assert reasons[1:3] == [b["reason"], c["reason"]]

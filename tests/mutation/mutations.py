@@ -2667,6 +2667,13 @@ MUTATIONS = (
         tests="tests/commands/test_simulate.py -k refusals",
     ),
     Mutation(
+        "an explanation names all operands instead of those that have decided",
+        f"{SHELL}/commands/explain_condition.py",
+        "            blamed = condition.blame(value, budget=budget)\n",
+        "            blamed = None if condition.evaluate(value) is None else condition.operands\n",
+        tests="tests/commands/test_explain.py -k decided_comes_first",
+    ),
+    Mutation(
         "no ending in which a step is skipped by itself",
         f"{SHELL}/rehearsal/endings.py",
         "    skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()\n",

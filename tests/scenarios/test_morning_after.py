@@ -26,7 +26,7 @@ def test_the_morning_after(real_flow: Flow) -> None:
     assert outcomes(real_flow.status("night"))["load"] == "FAILED"
     _, shown = real_flow.run_on_terminal("explain", "--run-key=night")
     assert "load FAILED: exit code 3;" in shown
-    assert "report SKIPPED: `load` is false (load FAILED)" in shown
+    assert "report SKIPPED: load FAILED, so `load` is false" in shown
     assert real_flow.run("logs", "--run-key=night", "load").stdout == "loading\nno table order\n"
 
     fixed = real_flow.write(

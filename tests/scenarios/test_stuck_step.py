@@ -45,4 +45,7 @@ def test_why_it_has_not_started(real_flow: Flow, gate: Gate) -> None:
     assert real_flow.ask("explain", "--run-key=k", "import")["runner"] is None
     real_flow.ask("resume", "--run-key=k")
     _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import", size=(200, 24))
-    assert said.startswith("import SUCCEEDED: attempt 1 succeeded; `download && check` is true")
+    assert said.startswith(
+        "import SUCCEEDED: attempt 1 succeeded; download SUCCEEDED, check SUCCEEDED, "
+        "so `download && check` is true"
+    )

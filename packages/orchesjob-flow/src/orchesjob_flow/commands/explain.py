@@ -1,15 +1,23 @@
-"""`explain`: why each step of a run waits, runs or was skipped, operand by operand (rule 9.4).
+"""`explain`: why each step of a run waits, runs or was skipped, led by who decided (rule 9.4).
 
-The condition is evaluated as `flow_conditions` does it, three-valued, over what is recorded.
+The condition is evaluated as `flow_conditions` does it, three-valued, over what is recorded; what
+is said of it is in `explain_condition`.
 """
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flow_conditions import Explanation, Name
+from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
 from flow_store import AttemptStatus, PastAttempt, Run, Step, StepStatus
+from orchesjob_flow.commands.explain_condition import (
+    ExplainedCondition,
+    decided_json,
+    describe_decision,
+    status_json,
+    tree_json,
+)
 from orchesjob_flow.engine.operands import is_true, is_true_of_copies
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder
@@ -17,7 +25,7 @@ from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.group_words import waiting_words
-from orchesjob_flow.views.reasons import NOTHING, reason, spell, without_place
+from orchesjob_flow.views.reasons import NOTHING, reason, without_place
 from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
 from orchesjob_flow.views.text import visible
 from orchesjob_flow.views.waited import (
@@ -32,10 +40,8 @@ from orchesjob_flow.views.waited import (
 from orchesjob_flow.views.wrapping import print_lines
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
-WORDS = {True: "true", False: "false", None: "undecided"}
-DEEPEST = 50
-LONGEST_PART = 60
-MOST_PARTS = 8
+BUDGET, MOST_BUDGET, LEAST_BUDGET = 300_000, 100_000, 200
+"""What it may take to find who decided: for all steps together, and for each at most and least."""
 
 
 def explain(handle: RunHandle, step_id: str | None, form: Form) -> int:
@@ -98,7 +104,7 @@ class Explained(NamedTuple):
 
     step: Step
     waits_for: Waits
-    condition: Explanation | None
+    condition: ExplainedCondition | None
     before: Waits = NOTHING
     gate: Gate | None = None
     held: str | None = None
@@ -113,8 +119,9 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     before = all_before_finally(run) if run.finally_after is None else NOTHING
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
+    budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
     return [
-        explain_step(spec, steps[spec.id], rows)._replace(
+        explain_step(spec, steps[spec.id], rows, budget)._replace(
             before=before if spec.id in flow.finally_ids else NOTHING,
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
@@ -136,7 +143,7 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
     return Gate(spec.only_if, gates.get(step.position) if step.has_begun else None)
 
 
-def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited]) -> Explained:
+def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited], budget: int) -> Explained:
     """Evaluate a step's condition over what is recorded."""
     waits_for = Waits.of([rows[name] for name in spec.waits_for])
     if spec.condition is None or newer(waits_for, step):
@@ -148,7 +155,8 @@ def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited]) -> Expl
             return is_true_of_copies(operand.predicate, found.counts)
         return is_true(operand.predicate, found.status)
 
-    return Explained(step, waits_for, spec.condition.explain(value))
+    condition = ExplainedCondition.of(spec, spec.condition, value, budget)
+    return Explained(step, waits_for, condition)
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:
@@ -160,7 +168,8 @@ def explained_json(explained: Explained) -> dict[str, Any]:
         "status": step.status.value,
         "reason": sentence(explained),
         "waits_for": [{"id": name, **status_json(row)} for name, row in rows.items()],
-        "condition": None if condition is None else tree_json(condition, rows),
+        "decided_by": None if condition is None else decided_json(condition, rows),
+        "condition": None if condition is None else tree_json(condition.whole, rows),
         "only_if": None if gate is None else gate_json(gate),
     }
 
@@ -177,26 +186,9 @@ def gate_json(gate: Gate) -> dict[str, Any]:
     }
 
 
-def status_json(waited: Waited) -> dict[str, Any]:
-    """Describe the status of a step; where its copies are meant, how many are in each."""
-    if isinstance(waited, Copies):
-        return {"status": None, "copies": {one.value: n for one, n in waited.counts.items()}}
-    return {"status": waited.status.value}
-
-
 def by_name(waits: Iterable[Waited]) -> Mapping[str, Waited]:
     """Return what is waited for, by its name."""
     return {name_of(one): one for one in waits}
-
-
-def tree_json(part: Explanation, rows: Mapping[str, Waited], level: int = 0) -> dict[str, Any]:
-    """Describe a part of a condition; what lies too deep for people to read is left out."""
-    described: dict[str, Any] = {"text": part.text, "value": part.value, "operator": part.operator}
-    if part.operator is None:
-        (operand,) = part.operands
-        return described | {"step": operand.name, **status_json(rows[operand.name])}
-    children = part.children if level < DEEPEST else ()
-    return described | {"children": [tree_json(child, rows, level + 1) for child in children]}
 
 
 def sentence(explained: Explained) -> str:
@@ -209,7 +201,7 @@ def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step is where it is, but for what its gate has let pass."""
     step, waits_for, condition, before, gate, held = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
-        return describe_condition(condition, by_name(waits_for.those))
+        return describe_decision(condition, by_name(waits_for.those))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
     why = reason(step, waits_for, before, held, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
@@ -218,36 +210,12 @@ def sentence_without_gate(explained: Explained) -> str:
         then = "run" if condition.value else "be skipped"
         rest = "it" if len(waits_for.undone) == 1 else "them"
         why += f", and will {then} whatever becomes of {rest}"
-    return f"{why}; {describe_condition(condition, by_name(waits_for.those))}"
+    return f"{why}; {describe_decision(condition, by_name(waits_for.those))}"
 
 
 def is_latest(attempt: PastAttempt, step: Step) -> bool:
     """Tell whether an attempt is its step's latest."""
     return attempt.number == step.attempt_no
-
-
-def describe_condition(condition: Explanation, rows: Mapping[str, Waited]) -> str:
-    """Say what value a condition has, and from which of its outermost parts that follows."""
-    if condition.operator not in ("&&", "||"):
-        return describe_part(condition, rows)
-    row = condition.children
-    clauses = ", ".join(describe_part(part, rows) for part in row[:MOST_PARTS])
-    rest = len(row) - MOST_PARTS
-    more = f" and {rest} more" if rest > 0 else ""
-    return f"{spell_value(condition)}: {clauses}{more}"
-
-
-def describe_part(part: Explanation, rows: Mapping[str, Waited]) -> str:
-    """Say what value one part has, and the statuses of the steps that it names."""
-    operands = {name.name: rows[name.name] for name in part.operands}
-    return f"{spell_value(part)} ({spell(list(operands.values()))})"
-
-
-def spell_value(part: Explanation) -> str:
-    """Say what value a part has; a long text is cut."""
-    text = part.text
-    cut = text if len(text) <= LONGEST_PART else f"{text[: LONGEST_PART - 3]}..."
-    return f"`{cut}` is {WORDS[part.value]}"
 
 
 def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:
@@ -282,12 +250,13 @@ def not_advanced(run: Run, runner: Holder | None) -> Iterator[str]:
 def explained_lines(explained: Sequence[Explained], notes: Sequence[str]) -> list[str]:
     """Write a sentence for each step.
 
-    Of a single one, the whole condition follows, part by part, and its gate. The notes about
-    the run, if there are any, come last.
+    Of a single one, the whole condition follows, part by part, if it has parts, and its gate. The
+    notes about the run, if there are any, come last.
     """
     lines = [f"{one.step.step_id} {one.step.status.value}: {sentence(one)}" for one in explained]
-    if len(explained) == 1 and explained[0].condition is not None:
-        lines += ["", *(f"  {line}" for line in explained[0].condition.lines())]
+    condition = explained[0].condition if len(explained) == 1 else None
+    if condition is not None and condition.whole.operator is not None:
+        lines += ["", *(f"  {line}" for line in condition.lines())]
     if len(explained) == 1 and explained[0].gate is not None:
         gate = explained[0].gate
         lines += ["", f"  only_if {shlex.join(gate.command)}: {gate}"]
