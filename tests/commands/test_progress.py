@@ -68,10 +68,10 @@ def test_ctrl_c(flow: Flow, gate: Gate) -> None:
     command.send_signal(signal.SIGINT)
     assert result(command, terminal) == ""
     assert command.returncode == 130
-    last = terminal.shown.splitlines()[-3:]
+    last = terminal.shown.splitlines()[-4:]
     assert ": interrupted by SIGINT; steps that have started keep running" in last[0]
-    assert f" resume: orchesjob-flow start --run-key=k {file}" in last[1]
-    assert " cancel: orchesjob-flow cancel k" in last[2]
+    assert f" resume: orchesjob-flow start --run-key=k {file}" in last[2]
+    assert " cancel: orchesjob-flow cancel k" in last[3]
     gate.let_through()
     assert flow.ask("resume", "--run-key=k")["status"] == "SUCCEEDED"
 
@@ -86,7 +86,7 @@ def test_ctrl_c_while_waiting(flow: Flow, gate: Gate) -> None:
     command.send_signal(signal.SIGINT)
     assert result(command, terminal) == ""
     assert command.returncode == 130
-    *_, waiting, _, _, last = terminal.shown.splitlines()
+    *_, waiting, _, _, _, last = terminal.shown.splitlines()
     assert (
         waiting == f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome"
     )

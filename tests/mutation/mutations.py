@@ -2513,6 +2513,20 @@ MUTATIONS = (
         "packages/flow-spec/tests/test_hostile.py -k nearly",
     ),
     Mutation(
+        "a terminal breaks messages within their words",
+        f"{SHELL}/views/streams.py",
+        "        if sys.stderr.isatty():\n",
+        "        if False:\n",
+        "tests/commands/test_screens.py -k run",
+    ),
+    Mutation(
+        "a terminal breaks errors within their words",
+        f"{SHELL}/views/error_text.py",
+        "    yield from wrapped(sentence, style.columns, indent=FURTHER)\n",
+        "    yield sentence\n",
+        "packages/orchesjob-flow/tests/views/test_error_text.py -k long_line",
+    ),
+    Mutation(
         "the line that says what is waited for stays",
         f"{SHELL}/views/status_line.py",
         "    finally:\n        line.clear()\n",

@@ -85,10 +85,16 @@ class Flow:
         terminal.hand_over()
         return command, terminal
 
-    def run_on_terminal(self, *words: str, size: tuple[int, int] = (80, 24)) -> tuple[int, str]:
-        """Call the command with a terminal as its output; return exit code and what was shown."""
+    def run_on_terminal(
+        self, *words: str, size: tuple[int, int] = (80, 24), **variables: str
+    ) -> tuple[int, str]:
+        """Call the command with a terminal as its output, and these variables in its environment.
+
+        Return its exit code and what was shown.
+        """
+        environ = {**self.environ, **variables}
         command, terminal = self.spawn_on_terminal(
-            *words, stream="stdout", stderr=subprocess.STDOUT, size=size
+            *words, stream="stdout", stderr=subprocess.STDOUT, size=size, env=environ
         )
         shown = terminal.read_to_end()
         return command.wait(), shown

@@ -1,5 +1,6 @@
 """A terminal for a command, and what the command shows on it."""
 
+import codecs
 import fcntl
 import os
 import select
@@ -24,6 +25,8 @@ class Terminal:
         self._screen, self.line = os.openpty()
         self._open = {self._screen, self.line}
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._begun = ""
 
     @property
     def picture(self) -> str:
@@ -71,7 +74,10 @@ class Terminal:
             part = os.read(self._screen, 65536)
         except OSError:  # Linux says EIO when the last writer has gone
             return False
-        self.shown += part.decode().replace("\r\n", "\n")
+        # A character, or the two of a line's end, may come in two parts.
+        text = self._begun + self._decoder.decode(part)
+        self._begun = "\r" if part and text.endswith("\r") else ""
+        self.shown += text.removesuffix(self._begun).replace("\r\n", "\n")
         return bool(part)
 
     def _close(self, descriptor: int) -> None:

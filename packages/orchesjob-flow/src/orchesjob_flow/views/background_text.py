@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.wrapping import fitted
 
 
 def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
@@ -14,6 +15,6 @@ def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
         ended = "has ended" if run.status.is_terminal else "has no runner"
         return f"{words} {ended}: {run.status.value}\n"
     pid = "another process" if runner.pid is None else f"process {runner.pid}"
-    lines = [f"{words} is {run.status.value}; {pid} advances it in the background."]
-    lines += [f"  its log: {visible(log)}" for log in logs]
-    return "".join(f"{line}\n" for line in lines)
+    begun = f"{words} is {run.status.value}; {pid} advances it in the background."
+    paths = [f"  its log: {visible(log)}" for log in logs]  # which stay whole, to be copied
+    return "".join(f"{line}\n" for line in (*fitted([begun], indent="  "), *paths))

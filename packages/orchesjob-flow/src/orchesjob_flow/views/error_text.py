@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchesjob_flow.views.terminal import Terminal
 from orchesjob_flow.views.text import beginning, cut, visible, width
+from orchesjob_flow.views.wrapping import wrapped
 
 if TYPE_CHECKING:
     from flow_spec import FlowFileError, FlowWarning, Mark, Problem
@@ -18,6 +19,8 @@ SHOWN_BEFORE = ("error", "problems", "differences", "conflicts")
 RED, YELLOW, BLUE, PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[0m"
 MOST_OUTCOMES = 6
 """Ends of steps that a warning shows as an example."""
+FURTHER = "    "
+"""How a line begins with which a sentence goes on."""
 ROOM_BEFORE = 2
 """Which part of the room for a line what stands before the carets may take: one in so many."""
 
@@ -42,13 +45,16 @@ def error_text(described: Mapping[str, Any], style: Style) -> str:
     """Write an error that is described by the keys of its JSON; the help is not said twice."""
     sentence = str(described["error"]).removesuffix(f"; {described.get('help')}")
     first, *rest = sentence.splitlines() or [""]
-    lines = [
+    sentences = [
         f"{style.led(RED, 'error')}: {visible(first)}",
         *(f"  {visible(line)}" for line in rest),
     ]
+    lines = [part for one in sentences for part in wrapped(one, style.columns, indent=FURTHER)]
     for key, value in described.items():
         if key not in SHOWN_BEFORE and value is not None and not isinstance(value, bool):
-            lines.append(note(key, str(value), style))
+            line = note(key, str(value), style)
+            # What is no sentence stays whole, to be copied.
+            lines += wrapped(line, style.columns, indent=FURTHER) if key == "help" else [line]
     return "\n".join(lines)
 
 
@@ -70,7 +76,8 @@ def warning_text(source: str, warning: "FlowWarning", style: Style) -> str:
     lines = list(problem_lines(source, warning, style, f"warning[{warning.code}]", YELLOW))
     if warning.outcomes:
         indent = " " * (1 if warning.mark is None else len(str(warning.mark.line)))
-        lines.append(f"{indent}{note('example', outcomes_text(warning.outcomes), style)[1:]}")
+        example = f"{indent}{note('example', outcomes_text(warning.outcomes), style)[1:]}"
+        lines += wrapped(example, style.columns, indent=FURTHER)
     return "\n".join(lines)
 
 
@@ -87,7 +94,8 @@ def problem_lines(
 ) -> Iterator[str]:
     """Yield the lines of one problem, or of something else about a file."""
     where = "" if problem.path is None else f"{problem.path}: "
-    yield f"{style.led(colour, kind)}: {visible(f'{where}{problem.fact}')}"
+    sentence = f"{style.led(colour, kind)}: {visible(f'{where}{problem.fact}')}"
+    yield from wrapped(sentence, style.columns, indent=FURTHER)
     mark = problem.mark
     indent = " " * (1 if mark is None else len(str(mark.line)))
     place = [source] if mark is None else [source, str(mark.line)]
@@ -99,7 +107,8 @@ def problem_lines(
     else:
         yield from marked_line(mark, style, colour)
     if problem.help is not None:
-        yield f"{indent}{note('help', problem.help, style)[1:]}"
+        remedy = f"{indent}{note('help', problem.help, style)[1:]}"
+        yield from wrapped(remedy, style.columns, indent=FURTHER)
 
 
 def marked_line(mark: "Mark", style: Style, colour: str) -> Iterator[str]:

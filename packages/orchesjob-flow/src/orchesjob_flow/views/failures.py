@@ -13,7 +13,7 @@ from orchesjob_flow.home.step_files import Choice, Source, files_of
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.step_lines import Printer
-from orchesjob_flow.views.streams import write_message, write_view_bytes
+from orchesjob_flow.views.streams import write_message, write_paragraph, write_view_bytes
 from orchesjob_flow.views.text import visible
 
 LAST_LINES = 10
@@ -32,7 +32,7 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
     if with_heading:
         name = f"run {run.run_key} of flow {run.flow_id}"
-        write_message(visible(f"{name} {run.status.value}: {run.error}"))
+        write_paragraph(visible(f"{name} {run.status.value}: {run.error}"))
     wrong = [step for step in in_order(run) if went_wrong(step)]
     for step in wrong[:MOST_STEPS]:
         set_apart()
@@ -41,7 +41,7 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
     if len(wrong) > MOST_STEPS:
         set_apart()
         more = len(wrong) - MOST_STEPS
-        write_message(f"... and {more} more; `logs` shows what they have printed")
+        write_paragraph(f"... and {more} more; `logs` shows what they have printed")
 
 
 def set_apart() -> None:
@@ -60,9 +60,9 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
     """Write how one step has failed, and its last lines, each led by its id."""
     what = f"{step.step_id} {step.status.value} {visible(step.error or '')}"
     if not has_content(sources.values()):
-        write_message(f"{what}, and has printed nothing")
+        write_paragraph(f"{what}, and has printed nothing")
         return
-    write_message(f"{what}, after it has printed:")
+    write_paragraph(f"{what}, after it has printed:")
     prefixes = {step.step_id: f"{step.step_id} | "}
     is_terminal = terminal.stderr().stream.isatty()
     printer = Printer(

@@ -19,7 +19,7 @@ from orchesjob_flow.views import terminal
 from orchesjob_flow.views.attempt_words import attempt_words
 from orchesjob_flow.views.finally_words import WORDS, steps_before_finally
 from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
-from orchesjob_flow.views.streams import warn, write_view
+from orchesjob_flow.views.streams import warn, write_paragraph
 from orchesjob_flow.views.text import clock_time, visible
 
 LOOK_SEC = 0.25
@@ -186,7 +186,7 @@ class Lines:
         new = [transition for transition in found if transition not in self._known]
         for transition in sorted(new, key=lambda transition: transition.at):
             moment = self._moment(transition.at, snapshot.run.started_at)
-            write_view(f"{moment} {transition.subject} {found[transition]}\n")
+            write_paragraph(f"{moment} {transition.subject} {found[transition]}")
         self._known.update(found)
 
     @staticmethod

@@ -116,9 +116,26 @@ def write_message(text: str) -> None:
         now.messages.append(text)
 
 
+def write_paragraph(text: str) -> None:
+    """Write a visible sentence to stderr; on a terminal it is broken between words, not in them."""
+    write_message(text if drawing is not None else for_reader(text))
+
+
+def for_reader(text: str) -> str:
+    """Return a visible sentence in lines for whoever reads stderr: a person, or a log."""
+    # It may be the last means or the last memory that is told of: then the sentence will do.
+    with contextlib.suppress(ImportError, MemoryError, OSError, ValueError):
+        if sys.stderr.isatty():
+            from orchesjob_flow.views.terminal import stderr
+            from orchesjob_flow.views.wrapping import wrapped
+
+            return "\n".join(wrapped(text, stderr().size().columns, indent="  "))
+    return text
+
+
 def warn(message: str) -> None:
     """Write a warning to stderr; nothing depends on whether it is read."""
-    write_message(f"orchesjob-flow: {visible(message)}")
+    write_paragraph(f"orchesjob-flow: {visible(message)}")
 
 
 def write_view(text: str) -> None:
@@ -178,4 +195,4 @@ def hold_messages() -> Iterator[Drawing]:
     finally:
         drawing = None
         for message in now.messages:
-            write_message(message)
+            write_paragraph(message)

@@ -61,9 +61,12 @@ def width(text: str) -> int:
     >>> width("\x1b[31m日本\x1b[0m!")
     5
     """
-    from wcwidth import wcswidth
+    plain = COLOUR.sub("", text)
+    if plain.isascii() and plain.isprintable():
+        return len(plain)
+    from wcwidth import wcswidth  # slow to import
 
-    return max(0, wcswidth(COLOUR.sub("", text)))
+    return max(0, wcswidth(plain))
 
 
 def cut(text: str, columns: int) -> str:
@@ -91,6 +94,8 @@ def cut(text: str, columns: int) -> str:
 
 def beginning(text: str, columns: int) -> str:
     """Return as much of a text as fits into so many columns."""
+    if text.isascii():
+        return text[: max(0, columns)]
     from wcwidth import wcwidth
 
     room = columns

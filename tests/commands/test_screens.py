@@ -1,0 +1,90 @@
+"""What every command shows on terminals of any size; nothing that matters is cut (6.11)."""
+
+import re
+import shlex
+
+import pytest
+
+from orchesjob_flow.cli import cli
+from support.flow import Flow
+
+STEPS = (
+    {"id": "fetch", "command": ["true"]},
+    {"id": "check", "command": ["sh", "-c", "echo row 17 is broken; exit 3"], "when": "fetch"},
+    {"id": "load", "command": ["true"], "when": "check"},
+)
+TABLE = ("NGFAILED", "exitcode3", "load", "--SKIPPED", "itsconditionwasfalse:checkFAILED")
+LAST_WORDS = ("checkFAILEDexitcode3,afterithasprinted:", "check|row17isbroken")
+NEXT = "orchesjob-flowretryk"
+SCREENS: dict[str, tuple[str, ...]] = {
+    "start k flow.json": (*TABLE, NEXT),
+    "start k -d flow.json": ("Runkofflowfhasended:FAILED",),
+    "run flow.json": ("therunkeyisf-", *TABLE, *LAST_WORDS, "orchesjob-flowretryf-"),
+    "cancel k": TABLE,
+    "status k": (*TABLE, NEXT),
+    "watch k": (*TABLE, NEXT),
+    "watch k --mode append": (*TABLE, NEXT),
+    "wait k": (*TABLE, NEXT),
+    "logs k": ("check|row17isbroken",),
+    "explain k": ("check", "exitcode3", "load", "checkFAILED"),
+    "report k": ("check", "FAILED", "row17isbroken"),
+    "list": ("NGFAILED", "again"),
+    "doctor k": ("OKorchesjob:", "OKledgers:"),
+    "resume k": (*TABLE, NEXT),
+    "resume --all": ("everyrunthathasnotendedhasitsrunner",),
+    "retry again": (*TABLE, *LAST_WORDS, "orchesjob-flowretryagain"),
+    "prune --older-than 9d": ("",),
+    "validate flow.json": ("flow.json:valid:f,3steps",),
+    "simulate flow.json": ("fetch", "check", "load", "SUCCEEDED"),
+    "graph flow.json": ("fetch", "check", "load", "whencheck"),
+    "graph -k k": ("fetch", "check", "load", "FAILED"),
+    "schema": ('"flow_id"',),
+    "example": ("flow_id:",),
+    "completion bash": ("COMPREPLY",),
+    "status nope": ("error:norun'nope'in", "`orchesjob-flowlist`showstherunkeys"),
+    "start k nofile.yaml": ("error:nosuchfile", "-->nofile.yaml"),
+}
+"""Command lines, and what must be on the screen, without its blanks and line breaks."""
+DOCUMENTS = ("report", "schema", "example", "completion")
+"""The commands whose results are files, which no terminal may break into other lines."""
+SIZES = [(40, 10, "dumb"), (80, 24, "xterm-256color")]
+ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
+
+
+@pytest.fixture(scope="module")
+def ended(shared_flow: Flow) -> Flow:
+    """Two runs that have FAILED, of which only `again` is changed."""
+    file = shared_flow.write(*STEPS)
+    shared_flow.start("k", file, code=1)
+    shared_flow.start("again", file, code=1)
+    return shared_flow
+
+
+@pytest.mark.parametrize(("columns", "lines", "term"), SIZES)
+@pytest.mark.parametrize("line", SCREENS)
+def test_every_screen(ended: Flow, line: str, columns: int, lines: int, term: str) -> None:
+    """No line is wider than the terminal; what happened, and why, is there whole (6.11)."""
+    words = shlex.split(line)
+    code, shown = ended.run_on_terminal(*words, size=(columns, lines), TERM=term, NO_COLOR="1")
+    shown = ESCAPES.sub("", shown)
+    assert code in {0, 1, 2}
+    assert "Traceback" not in shown
+    text = "".join(shown.split())
+    for part in SCREENS[line]:
+        assert part in text, shown
+    if words[0] not in DOCUMENTS:
+        wide = [one for one in shown.splitlines() if len(one.rpartition("\r")[2]) > columns]
+        assert [one for one in wide if not one.startswith("orchesjob-flow ")] == []
+
+
+@pytest.mark.parametrize("line", [line for line in SCREENS if line.split()[0] in DOCUMENTS[1:]])
+def test_documents(ended: Flow, line: str) -> None:
+    """A result that is a file is the same on a terminal, to the byte (rule 6.11)."""
+    words = shlex.split(line)
+    assert ended.run_on_terminal(*words, size=(40, 10)) == (0, ended.run(*words).stdout)
+
+
+def test_every_command_is_looked_at() -> None:
+    """No command is forgotten in the table of this module."""
+    visible = {name for name, command in cli.commands.items() if not command.hidden}
+    assert {line.split()[0] for line in SCREENS} == visible
