@@ -80,6 +80,33 @@ def test_what_a_cancel_waits_for(flow: Flow, gate: Gate) -> None:
     assert terminal.shown.endswith("\r\x1b[K")
 
 
+def test_what_a_prune_waits_for(flow: Flow, gate: Gate) -> None:
+    """While orchesjob takes long to remove the first jobs, a person sees how far it is (6.11)."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    flow.wrap_orchesjob(gate.command()[-1])
+    command, terminal = flow.spawn_on_terminal("prune", "--older-than=0s", stream="stderr")
+    gate.await_arrival()
+    terminal.await_text("0 of 1 runs removed")
+    gate.let_through(100)
+    terminal.read_to_end()
+    assert json.loads(command.communicate()[0])["removed"][0]["run_key"] == "k"
+    assert terminal.shown.endswith("\r\x1b[K")
+
+
+def test_what_resuming_all_runs_waits_for(flow: Flow, gate: Gate) -> None:
+    """While a new runner waits for orchesjob, a person sees for which run (6.11)."""
+    flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
+    flow.wrap_orchesjob(gate.command()[-1])
+    command, terminal = flow.spawn_on_terminal("resume", "--all", stream="stderr")
+    gate.await_arrival()
+    terminal.await_text("0 of 1 runs go on; waiting for k")
+    gate.let_through(100)
+    terminal.read_to_end()
+    assert json.loads(command.communicate()[0])["resumed"][0]["run_key"] == "k"
+    assert terminal.shown.endswith("\r\x1b[K")
+    flow.ask("wait", "k")
+
+
 def test_a_terminal_that_changes_its_size(flow: Flow, gate: Gate) -> None:
     """What is drawn fits the terminal that there is now, and so does the last table (6.6, 6.11)."""
     steps = ({"id": f"a-step-of-a-long-name-{n}", "command": gate.command()} for n in range(1))

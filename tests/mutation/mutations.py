@@ -2527,6 +2527,13 @@ MUTATIONS = (
         "packages/orchesjob-flow/tests/views/test_error_text.py -k long_line",
     ),
     Mutation(
+        "what is waited for from the first moment on is never said",
+        f"{SHELL}/views/status_line.py",
+        "                self._patience.start()\n",
+        "                pass\n",
+        "tests/commands/test_forms.py -k prune_waits_for",
+    ),
+    Mutation(
         "the line that says what is waited for stays",
         f"{SHELL}/views/status_line.py",
         "    finally:\n        line.clear()\n",
