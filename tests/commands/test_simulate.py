@@ -160,6 +160,9 @@ def test_all_endings_as_text(flow: Flow) -> None:
     many = flow.write(*({"id": f"s{number}", "command": TOUCH} for number in range(40)))
     shown = flow.run("simulate", many, "--all", "--format=table").stdout.splitlines()
     assert shown[1] == f"Endings: {2**40:,}"
+    very_many = flow.write(*({"id": f"s{number}", "command": TOUCH} for number in range(200)))
+    told = flow.run("simulate", very_many, "--all", "--format=table").stdout.splitlines()
+    assert told[1] == "Endings: some 10^60"
     assert shown[-1].startswith("Shown are the 50 with the fewest steps")
 
 

@@ -86,6 +86,13 @@ def test_more_than_can_be_counted() -> None:
     assert len(endings.found) > 1
 
 
+def test_a_number_without_end() -> None:
+    """What no reader of JSON takes for a number is not printed as one."""
+    flow = FlowSpec("f", alone(2_000))
+    assert count_endings(flow, {}) is None
+    assert count_endings(FlowSpec("f", alone(900)), {}) == 2**900
+
+
 def test_what_is_named_is_settled() -> None:
     """The outcomes that are given hold in each ending; all others vary."""
     steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))

@@ -12,6 +12,8 @@ from orchesjob_flow.views.text import visible
 
 MOST_SHOWN = 50
 """How many endings a person is shown; a program gets all that were found."""
+MOST_IN_FULL = 10**15
+"""A greater number of endings is told by its digits."""
 OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
 
 
@@ -60,9 +62,11 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
 
 def total_words(endings: Endings) -> str:
     """Say how many endings there are, and, where all are known, how many of each kind."""
+    if endings.total is None:
+        return f"more than {len(endings.found):,}"
     if not endings.is_complete:
-        at_least = f"more than {len(endings.found):,}"
-        return at_least if endings.total is None else f"{endings.total:,}"
+        is_short = endings.total < MOST_IN_FULL
+        return f"{endings.total:,}" if is_short else f"some 10^{len(str(endings.total)) - 1}"
     counts = Counter(ending.status for ending in endings.found)
     kinds = ", ".join(f"{counts[status]:,} {status}" for status in FlowStatus if counts[status])
     return f"{endings.total:,} ({kinds})"

@@ -19,6 +19,8 @@ MOST_WORK = 1_000_000
 """Of how many words the conditions are that are looked at: a second or two."""
 
 WORK_OF_STEP = 4
+MOST_COUNTED = 10**300
+"""Numbers beyond are none to many a reader of JSON."""
 
 type Rest = Condition | bool | None
 
@@ -31,9 +33,9 @@ class Known(NamedTuple):
 
 
 def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None:
-    """Count the endings over all outcomes of the steps that are not fixed; None if it takes long.
+    """Count the endings over all outcomes of the steps that are not fixed.
 
-    A limit of time is not minded.
+    None if that takes too long, or if they are more than can be told. No limit of time is minded.
     """
     counting = _Counting(flow, fixed)
     known = Counter({counting.begin(): 1})
@@ -45,7 +47,7 @@ def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None
             if counting.work > MOST_WORK:
                 return None
         known = following
-    return known.total()
+    return known.total() if known.total() <= MOST_COUNTED else None
 
 
 def in_depth(flow: FlowSpec, steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
