@@ -35,7 +35,7 @@ def test_after_a_failure(each_flow: Flow) -> None:
     assert [event["name"] for event in trace["traceEvents"] if event["ph"] == "X"] == ["bad"]
     page = report(each_flow, "html")
     assert page.index("(exit code 4); 1 step was skipped.") < page.index(">why</pre>")
-    assert "<code>bad</code> is false (bad FAILED)" in page
+    assert "bad FAILED, so <code>bad</code> is false" in page
 
 
 def test_at_any_time(flow: Flow, gate: Gate) -> None:

@@ -65,7 +65,7 @@ def test_what_the_page_says() -> None:
         "Where the time went</h2>",
         "How the steps depend on each other</h2>",
         "All steps</h2>",
-        "<code>bad</code> is false (bad FAILED)",
+        "bad FAILED, so <code>bad</code> is false",
         "Definition</h2>",
     ]
     places = [page.index(words) for words in said]

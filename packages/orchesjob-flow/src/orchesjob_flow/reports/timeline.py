@@ -32,11 +32,20 @@ class Bar(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A step on the timeline."""
+    """A step on the timeline; of one that is critical, the bars since it was decided last count."""
 
     one: StepFacts
     bars: Sequence[Bar]
     words: str
+
+    @property
+    def critical(self) -> tuple[float, float] | None:
+        """Where what is critical begins and how wide it is, in percent; None if it is not."""
+        earlier = {attempt.number for attempt in self.one.attempts if attempt.is_earlier}
+        bars = [bar for bar in self.bars if bar.span.attempt not in earlier]
+        if not bars or not self.one.is_critical:
+            return None
+        return bars[0].left, bars[-1].left + bars[-1].width - bars[0].left
 
 
 class Tick(NamedTuple):
