@@ -6,7 +6,8 @@ is shown as it is written, however many steps it asks.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from functools import cached_property
+from typing import Any, Self
 
 import attrs
 
@@ -26,17 +27,16 @@ type Value = bool | None
 type Lookup = Callable[[Name], Value]
 
 
-class ExplainedCondition(NamedTuple):
-    """A condition, with the value of every part, and a smallest set of operands that decides it.
+@attrs.frozen(slots=False)
+class ExplainedCondition:
+    """A step's condition, with the value of every part, and a smallest set that decides it.
 
-    `decided_by` is None while nothing does, and where it would take too long to find. `written` is
-    what stands in the file, and `calls` has the calls in it by what they stand for.
+    `decided_by` is None while nothing does, and where it would take too long to find.
     """
 
+    spec: StepSpec
     whole: Explanation
     decided_by: Sequence[Name] | None
-    written: str | None
-    calls: Mapping[str, str]
 
     @classmethod
     def of(cls, spec: StepSpec, condition: Condition, value: Lookup, budget: int) -> Self:
@@ -45,14 +45,23 @@ class ExplainedCondition(NamedTuple):
             blamed = condition.blame(value, budget=budget)
         except BudgetExceeded:
             blamed = None
-        when = " ".join((spec.when or "").split())
-        written = when if CALL.search(when) else None
-        return cls(condition.explain(value), blamed, written, calls_in(spec))
+        return cls(spec, condition.explain(value), blamed)
 
     @property
     def value(self) -> Value:
         """True, False, or None while undecided."""
         return self.whole.value
+
+    @cached_property
+    def written(self) -> str | None:
+        """What stands in the file, if there is a call in it."""
+        when = " ".join((self.spec.when or "").split())
+        return when if CALL.search(when) else None
+
+    @cached_property
+    def calls(self) -> Mapping[str, str]:
+        """The calls that are written, by what they stand for."""
+        return calls_in(self.spec)
 
     def text_of(self, part: Explanation) -> str:
         """Return a part with the calls that are written in it."""
