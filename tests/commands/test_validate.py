@@ -42,7 +42,7 @@ def test_warnings(flow: Flow) -> None:
     """A warning leaves the exit code at 0, `--strict` makes it 2, `--allow` omits it (11.2)."""
     file = flow.write(*NEVER, name="flow.yaml")
     (found,) = flow.ask("validate", file)["files"]
-    assert (found["valid"], found["problems"]) == (True, [])
+    assert (found["valid"], found["problems"], found["proven"]) == (True, [], True)
     assert [(each["code"], each["path"], each["line"]) for each in found["warnings"]] == [
         ("no-such-program", "steps[1].command[0]", 1),
         ("never-runs", "steps[1].when", 1),

@@ -2737,11 +2737,18 @@ MUTATIONS = (
         tests=f"{WARNINGS} -k may_change",
     ),
     Mutation(
+        "a step without copies has succeeded",
+        f"{SPEC}/warnings/outcomes.py",
+        "outcome.succeeded) if copies else never,",
+        "outcome.succeeded),",
+        tests="packages/orchesjob-flow/tests/simulation/test_proofs.py",
+    ),
+    Mutation(
         "a success in a list of such is called a part without effect",
         f"{SPEC}/warnings/idle_parts.py",
         'return piece.predicate in {None, "succeeded"} and is_conjunctive is not is_negated',
         "return False",
-        tests=PROOFS,
+        tests=f"{WARNINGS} -k test_warnings",
     ),
     Mutation(
         "a step that repairs something is taken for an alert",

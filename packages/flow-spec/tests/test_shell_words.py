@@ -66,6 +66,7 @@ HARMLESS: list[list[str]] = [
     ["make", "-j4", "PREFIX=$(HOME)/x"],
     ["echo", "loaded 3 orders; 2 > 1 & all is well"],
     ["echo", "a | b"],
+    ["echo", "5", "1e3", "no", "null", "~", "1_000"],
     ["echo", "| id | name |"],
     ["notify", "build took > 3 min"],
     ["mail", "-s", "import failed!", "ops@example.org"],

@@ -1,5 +1,6 @@
 """What a valid flow file is warned about, where, and how that is allowed (rule 11.2)."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def warned(folder: Path, *steps: str, more: str = "") -> list[tuple[str, str | N
     """Return the codes of warnings, and the characters that each is about."""
     text = "\n".join(["flow_id: f", more, "steps:", *(f"- {step}" for step in steps)])
     (folder / "flow.yaml").write_text(text, encoding="utf-8")
-    found = find_warnings(read_flow(folder / "flow.yaml"))
+    found = find_warnings(read_flow(folder / "flow.yaml")).warnings
     return [(warning.code, marked(warning.mark)) for warning in found]
 
 
@@ -181,7 +182,7 @@ def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) 
         )
         (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
         read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_, values=values: values)
-        assert find_warnings(read) == ()
+        assert find_warnings(read).warnings == ()
 
 
 def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_an_example_shows_what_is_missed(tmp_path: Path) -> None:
     """The warning has ends of steps that show it (rule 11.2)."""
     text = f"{{flow_id: f, steps: [{A}, {B}, {{id: c, when: b.failed, command: [x]}}]}}"
     (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
-    (warning,) = find_warnings(read_flow(tmp_path / "flow.yaml"))
+    (warning,) = find_warnings(read_flow(tmp_path / "flow.yaml")).warnings
     assert warning.outcomes == {"a": "FAILED", "b": "SKIPPED", "c": "SKIPPED"}
     assert (warning.path, warning.line) == ("steps[2].when", 1)
 
@@ -231,3 +232,41 @@ def test_every_code_can_be_warned_of() -> None:
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )
     assert steps_that_never_run(flow) == {"b"}
+
+
+HOSTILE = [
+    f"{{id: b, when: {'(' * 2000}a{')' * 2000}, command: [x]}}",
+    f"{{id: b, when: '{' && '.join(['a', '!a.failed'] * 2000)}', command: [x]}}",
+    f"{{id: b, when: '{' || '.join(['(a && !a.skipped)'] * 2000)}', command: [x]}}",
+    f"{{id: b, command: [{', '.join(['x', '-a', 'grep'] * 20_000)}]}}",
+    f"{{id: b, command: [{', '.join(['sh', '-c'] * 30_000)}, x]}}",
+    f"{{id: b, command: [x, '{'${A:' * 20_000}', '{'$(a' * 20_000}', '{'`date ' * 10_000}']}}",
+    f"{{id: b, command: [ls, '{'{,' * 30_000}', '{'*' * 90_000}', '{'a' * 90_000}']}}",
+    f"{{id: b, script: '{'${{ ' * 30_000}'}}",
+]
+
+
+@pytest.mark.parametrize("step", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_takes_seconds_at_most(tmp_path: Path, step: str) -> None:
+    """Nothing in a file makes the look for warnings hang or fail (rules 2.8 and 11.2)."""
+    (tmp_path / "flow.yaml").write_text(f"flow_id: f\nsteps:\n- {A}\n- {step}", encoding="utf-8")
+    read = read_flow(tmp_path / "flow.yaml")
+    begin = time.process_time()
+    find_warnings(read)
+    assert time.process_time() - begin < 20
+
+
+def test_many_copies_and_many_warnings(tmp_path: Path) -> None:
+    """Thousands of copies are one step to warn of, and hundreds of steps are hundreds."""
+    copies = ", ".join(map(str, range(1999)))
+    block = (
+        f"{{foreach: {{V: [{copies}]}}, steps: [{A}, {{id: b, when: a.skipped, command: [x]}}]}}"
+    )
+    begin = time.process_time()
+    assert warned(tmp_path, block, "{id: c, when: a.failed, command: [ls, ~]}") == [
+        ("never-runs", "a.skipped"),
+        ("shell-syntax", "~"),
+    ]
+    steps = [f"{{id: s{number}, when: a && !a, command: [ls, ~]}}" for number in range(500)]
+    assert len(warned(tmp_path, A, *steps)) == 1000
+    assert time.process_time() - begin < 60

@@ -1,9 +1,11 @@
 """Errors as people read them on a terminal (rule 6.11)."""
 
+from pathlib import Path
+
 import pytest
 
-from flow_spec import FlowFileError, parse_flow
-from orchesjob_flow.views.error_text import Style, error_text, flow_file_text
+from flow_spec import FlowFileError, find_warnings, parse_flow, read_flow
+from orchesjob_flow.views.error_text import Style, error_text, flow_file_text, warning_text
 from orchesjob_flow.views.text import width
 
 WIDE = "日本" * 30
@@ -119,3 +121,27 @@ def test_help_is_said_once() -> None:
     assert error_text(described, Style(80)) == (
         f'error: flow "f" has no step "chek"\n  = help: {remedy}'
     )
+
+
+def test_a_warning(tmp_path: Path) -> None:
+    """A warning is shown as an error is, with its code, and ends of steps that show it (11.2)."""
+    file = tmp_path / "night.yaml"
+    file.write_text(
+        "flow_id: f\nsteps:\n  - {id: a, command: [x]}\n  - {id: b, when: a, command: [x]}\n"
+        "  - id: alert\n    when: b.failed  # and not a.failed\n    command: [x]\n"
+    )
+    (warning,) = find_warnings(read_flow(file)).warnings
+    lines = warning_text("night.yaml", warning, Style(80)).splitlines()
+    assert lines[0].startswith(
+        "warning[unhandled-failure]: steps[2].when: nothing tells of it if a "
+    )
+    assert lines[1:5] == [
+        " --> night.yaml:6:11",
+        "  |",
+        "6 |     when: b.failed  # and not a.failed",
+        "  |           ^^^^^^^^",
+    ]
+    assert lines[5].startswith("  = help: ask any(failed) of all steps")
+    assert lines[6:] == ["  = example: a FAILED, b SKIPPED, alert SKIPPED"]
+    coloured = warning_text("night.yaml", warning, Style(80, colour=True))
+    assert coloured.startswith("\x1b[1;33mwarning[unhandled-failure]\x1b[0m: ")

@@ -7,6 +7,7 @@ is meant (`allow_warnings`, of a step or of the flow) is left out here.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import attrs
 
@@ -19,6 +20,7 @@ from flow_spec.flow_file import ReadFlow
 from flow_spec.held_names import SHELL
 from flow_spec.marks import with_marks
 from flow_spec.placeholders import BUILT_IN
+from flow_spec.reading import step_path
 from flow_spec.step import StepSpec
 from flow_spec.warning_codes import WarningCode
 from flow_spec.warnings import wording
@@ -40,17 +42,23 @@ def lacks_none(_flow: FlowSpec, _step: StepSpec, _words: Sequence[str]) -> bool:
     return False
 
 
-def find_warnings(
-    read: ReadFlow, lacks_program: LacksProgram = lacks_none
-) -> tuple[FlowWarning, ...]:
-    """Return what a flow file is warned about, in the order of the file.
+class Warned(NamedTuple):
+    """What a flow file is warned about, in the order of the file.
 
-    What cannot be proven with reasonable effort is not said. `lacks_program` knows the machine.
+    `is_complete` is false where the steps are so entangled that not all could be proven about them.
     """
+
+    warnings: tuple[FlowWarning, ...]
+    is_complete: bool
+
+
+def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> Warned:
+    """Return what a flow file is warned about; `lacks_program` knows the machine."""
     finder = _Finder(read, lacks_program)
     found = sorted(finder.all(), key=lambda warning: (warning.line or 0, warning.column or 0))
     marked = with_marks(found, read.text, is_yaml=read.is_yaml)
-    return tuple(warning for warning in marked if isinstance(warning, FlowWarning))
+    warnings = tuple(warning for warning in marked if isinstance(warning, FlowWarning))
+    return Warned(warnings, finder.proofs.are_complete)
 
 
 @attrs.define(eq=False, slots=False)
@@ -59,6 +67,17 @@ class _Finder:
 
     read: ReadFlow
     lacks_program: LacksProgram
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """What is proven about the flow."""
+        return Proofs(self.read.flow)
+
+    @cached_property
+    def _at(self) -> Mapping[Path, StepSpec]:
+        """The steps as written, by their paths."""
+        steps = self.read.reading.steps
+        return {place.path: self._steps[name] for name, place in steps.items()}
 
     @cached_property
     def _steps(self) -> Mapping[str, StepSpec]:
@@ -72,9 +91,10 @@ class _Finder:
             yield from self._of_words(step)
 
     def _proven(self) -> Iterator[FlowWarning]:
-        proofs, code = Proofs(self.read.flow), WarningCode
+        proofs, code = self.proofs, WarningCode
+        never = frozenset(proofs.never_run)
         for name in proofs.never_run:
-            message = wording.never_runs(self._steps[name], proofs.never_run)
+            message = wording.never_runs(self._steps[name], never)
             yield from self._about(code.NEVER_RUNS, name, message)
         for name in proofs.always_true:
             message = wording.always_true(self._steps[name])
@@ -183,11 +203,8 @@ class _Finder:
         outcomes: Mapping[str, str] | None = None,
     ) -> Iterator[FlowWarning]:
         """Yield a warning, unless it is allowed where it is."""
-        flow = self.read.flow
-        allowed = {*flow.allow_warnings}
-        for name, place in self.read.reading.steps.items():
-            if path[: len(place.path)] == place.path:
-                allowed |= {*self._steps[name].allow_warnings}
+        step = self._at.get(step_path(path))
+        allowed = self.read.flow.allow_warnings + (step.allow_warnings if step else ())
         if code not in allowed:
             remedy = f"{message.help}; more under {code} in docs/warnings.md"
             yield FlowWarning(

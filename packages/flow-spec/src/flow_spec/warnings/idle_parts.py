@@ -27,6 +27,9 @@ from flow_spec.warnings.phrases import Phrase
 
 type Part = frozenset[Name]
 
+_MOST_PARTS = 10
+"""How many parts of one condition are named, which may hold thousands."""
+
 
 @attrs.frozen
 class IdleParts:
@@ -38,7 +41,7 @@ class IdleParts:
     """Those of steps of which nothing is known."""
 
     def in_all(self, copies: Sequence[StepSpec], outcomes: Outcomes) -> list[Span]:
-        """Return the parts that have no effect in any of the copies, in their order.
+        """Return the parts that have no effect in any of the copies, some of very many.
 
         Raises:
             BudgetExceeded: it takes more than is left.
@@ -49,7 +52,7 @@ class IdleParts:
         if len(rest.operands) > 1:
             of_copies = [self._given(step, outcomes, rest) for step in copies]
             parts += [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
-        return sorted(map(self.phrase.span, parts))
+        return sorted(map(self.phrase.span, parts[-_MOST_PARTS:]))
 
     def _whatever_happens(self) -> tuple[Condition, list[Part]]:
         """Return what is left by the condition alone, and the parts that are left out."""

@@ -151,13 +151,13 @@ class Outcomes:
         if name in self._open_names:
             self.positions[name] = number = len(self.positions) + 1
             return unknown_outcome_of_copies(functions, number)
-        outcomes = [self._of[copy] for copy in copies]
+        outcomes, never = [self._of[copy] for copy in copies], Functions.FALSE
 
         def joined(conjunctive: bool, of: Callable[[Outcome], int]) -> int:
             return functions.joined(conjunctive, sorted(map(of, outcomes), key=functions.level))
 
         return Outcome(
-            succeeded=joined(True, lambda outcome: outcome.succeeded),
+            succeeded=joined(True, lambda outcome: outcome.succeeded) if copies else never,
             failed=joined(False, lambda outcome: outcome.failed),
             skipped=joined(True, lambda outcome: outcome.skipped),
             cancelled=joined(False, lambda outcome: outcome.cancelled),

@@ -47,7 +47,7 @@ LANGUAGES = frozenset({
 """Programs that read words in a language of their own, in which these characters mean something."""
 
 SEARCHING = frozenset({
-    *("grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "pgrep", "pkill", "git"),
+    *("grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "pgrep", "pkill"),
 })  # fmt: skip
 """Programs of which one word is a pattern."""
 
@@ -59,6 +59,15 @@ TAKE_FILES = frozenset({
     *("install", "dos2unix", "unlink", "truncate", "sort", "uniq", "paste", "cut", "split"),
 })  # fmt: skip
 """Programs to which a word is the name of a file, as it stands."""
+
+SEPARATING = frozenset({"sort", "cut", "paste", "head", "tail", "split", "uniq", "nl"})
+"""Those of them whose options have values."""
+
+COMPARING = frozenset({"expr", "test", "[", "[[", "tr", "bc", "dc", "jq", "yq", "awk", "gawk"})
+"""Programs to which `|`, `<` and `>` may be words."""
+
+WRAPPERS = frozenset({"env", "nice", "ionice", "nohup", "timeout", "setsid", "stdbuf", "time"})
+"""Programs that start the one that is named behind their options."""
 
 _PYTHON = re.compile(r"(?:python|pypy|ipython)[0-9.]*")
 

@@ -1,6 +1,6 @@
 """The words of warnings: what is so, and how to mend it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Set
 
 from flow_spec.errors import Advised, quoted
 from flow_spec.step import StepSpec
@@ -10,7 +10,7 @@ from flow_spec.warnings.verdict import Verdict
 _MOST_NAMED = 4
 
 
-def never_runs(step: StepSpec, never: Sequence[str]) -> Advised:
+def never_runs(step: StepSpec, never: Set[str]) -> Advised:
     """Say that a step can never run; `never` are the others that cannot."""
     barred = [name for name in step.waits_for if name in never]
     if barred:

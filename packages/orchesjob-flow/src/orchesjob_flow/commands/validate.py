@@ -50,6 +50,8 @@ class Finding(NamedTuple):
     file: str
     outcome: FlowSpec | FlowFileError
     warnings: Sequence[FlowWarning] = ()
+    is_proven: bool | None = None
+    """Whether all was proven that can be; None where there is no flow."""
 
     @property
     def is_valid(self) -> bool:
@@ -63,8 +65,9 @@ def read(file: str, given: Given, allowed: Collection[str]) -> Finding:
         found = read_to_run(file, given, lists_here(file))
     except FlowFileError as error:
         return Finding(file, error)
-    warnings = find_warnings(found, lacks_program)
-    return Finding(file, found.flow, [one for one in warnings if one.code not in allowed])
+    warned = find_warnings(found, lacks_program)
+    warnings = [warning for warning in warned.warnings if warning.code not in allowed]
+    return Finding(file, found.flow, warnings, warned.is_complete)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
@@ -78,6 +81,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "group": None,
         "problems": [],
         "warnings": [warning_json(warning) for warning in finding.warnings],
+        "proven": finding.is_proven,
     }
     match finding.outcome:
         case FlowSpec() as flow:
@@ -103,7 +107,9 @@ def finding_lines(finding: Finding) -> Iterator[str]:
                     yield f"{warning_text(finding.file, warning, style_of(terminal))}\n"
                 else:
                     yield warning_line(finding.file, warning)
-            yield visible(f"{finding.file}: valid: {summary(flow, len(finding.warnings))}")
+            unproven = "" if finding.is_proven else ", too entangled to prove all of it"
+            words = f"{summary(flow, len(finding.warnings))}{unproven}"
+            yield visible(f"{finding.file}: valid: {words}")
         case error if is_terminal:
             yield flow_file_text(error, style_of(terminal))
         case error:
