@@ -76,6 +76,7 @@ def test_keys_and_types(orchesjob: Orchesjob) -> None:
 def test_answer_is_ascii(orchesjob: Orchesjob) -> None:
     """The JSON is ASCII, whatever the key and the command are; bytes survive."""
     word = "é\udcff"
+    orchesjob.environ["PYTHONUTF8"] = "1"  # as our client's calls are made
     raw = orchesjob.run("start", "--run-key=ключ/ a:b", "--", "true", word)
     assert raw.stdout.isascii()
     report = orchesjob.client().status("ключ/ a:b", env=orchesjob.environ)

@@ -57,13 +57,20 @@ class Scenario(ABC):
 
     def survive(self, point: str) -> None:
         """Kill at a point; the run must end as if nothing had been killed."""
+        assert self.survive_if_reached(point), f"{point!r} was not reached"
+
+    def survive_if_reached(self, point: str) -> bool:
+        """Do that, and return whether the process was killed: it may not have come to that point.
+
+        How often it looks at something is a matter of time; either way the run must end alike.
+        """
         try:
             run = self.play(point)
-            assert self.crashes.passed(self.role)[-1] == point
             self.crashes.judge(run, self.ending)
         except BaseException as error:
             error.add_note(f"{type(self).__name__}: killed at {point!r}")
             raise
+        return self.crashes.passed(self.role)[-1] == point
 
 
 class Start(Scenario):

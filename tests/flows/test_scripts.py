@@ -46,7 +46,7 @@ def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
 def test_a_script_reaches_its_shell_as_it_stands(each_flow: Flow) -> None:
     """The text is one word, quotes, blanks, line breaks and all (rule 10.4)."""
     text = 'import sys\nprint(repr("it\'s $HOME\\\\n\\tü"), len(sys.argv))\n'
-    file = each_flow.write({"id": "a", "script": text, "shell": ["python3", "-c"]})
+    file = each_flow.write({"id": "a", "script": text, "shell": ["python3", "-X", "utf8", "-c"]})
     (step,) = each_flow.start("k", file)["steps"]
     assert output(step) == '"it\'s $HOME\\\\n\\tü" 1\n'
 
