@@ -131,7 +131,7 @@ def test_a_warning(tmp_path: Path) -> None:
         "  - id: alert\n    when: b.failed  # and not a.failed\n    command: [x]\n"
     )
     (warning,) = find_warnings(read_flow(file)).warnings
-    lines = warning_text("night.yaml", warning, Style(80)).splitlines()
+    lines = warning_text("night.yaml", warning, Style(300)).splitlines()
     assert lines[0].startswith(
         "warning[unhandled-failure]: steps[2].when: nothing tells of it if a "
     )
