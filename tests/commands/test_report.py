@@ -115,3 +115,53 @@ def test_page_on_a_terminal(flow: Flow) -> None:
     assert "a%2Fb.html is there and is no report: name another file with --output" in shown
     assert path.read_text(encoding="utf-8") == "mine"
     assert flow.run("report", "a/b").stdout.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(("command", "code"), [("true", 0), ("false", 1)])
+def test_written_when_the_run_ends(flow: Flow, command: str, code: int) -> None:
+    """`start --report` writes each report however the run ends; a repetition writes it again."""
+    file = flow.write({"id": "a", "command": [command]})
+    asked = ["--report", "html=night.html", "--report=junit=junit.xml"]
+    outcome = flow.ask("start", "k", file, *asked, code=code)["status"]
+    page, junit = flow.folder / "night.html", flow.folder / "junit.xml"
+    assert f"<title>k {outcome}</title>" in page.read_text(encoding="utf-8")
+    assert f'value="{outcome}"' in junit.read_text(encoding="utf-8")
+    page.unlink()
+    flow.ask("start", "k", file, *asked, code=code)
+    assert page.exists()
+
+
+def test_written_when_the_run_is_cancelled(flow: Flow, gate: Gate) -> None:
+    """Somebody else ends the run: whoever waits for it writes what was asked for."""
+    file = flow.write({"id": "a", "command": gate.command()})
+    runner = flow.spawn("run", file, "--report", "markdown=night.md")
+    gate.await_arrival()
+    flow.ask("cancel", "-")
+    assert runner.completed().returncode == 1
+    assert " CANCELLED\n" in (flow.folder / "night.md").read_text(encoding="utf-8")
+
+
+def test_a_report_is_no_part_of_the_outcome(flow: Flow) -> None:
+    """One that cannot be written is a warning, and the run ends as it does."""
+    remove = ["sh", "-c", "rm -r there"]
+    (flow.folder / "there").mkdir()
+    file = flow.write({"id": "a", "command": remove})
+    answer = flow.run("start", "k", file, "--report=html=there/a.html")
+    assert (answer.returncode, json.loads(answer.stdout)["status"]) == (0, "SUCCEEDED")
+    assert "cannot write the report to there/a.html" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--report=pdf=a"], "is not FORMAT=FILE with one of html, junit, markdown, trace"),
+        (["--report=html"], "is not FORMAT=FILE"),
+        (["--report=html=no/a.html"], "there is no folder no"),
+        (["--report=html=a.html", "-d"], "a background process writes no report"),
+    ],
+)
+def test_a_report_that_nobody_could_write(flow: Flow, words: list[str], why: str) -> None:
+    """What can be known to be wrong is refused before anything is recorded."""
+    file = flow.write({"id": "a", "command": ["true"]})
+    assert why in flow.refusal("start", "k", file, *words)["error"]
+    assert not flow.database.exists()

@@ -2639,6 +2639,13 @@ MUTATIONS = (
         tests="tests/commands/test_report.py -k terminal",
     ),
     Mutation(
+        "a report that cannot be written hides how its run ended",
+        f"{SHELL}/commands/report.py",
+        "        except (FlowError, StoreError) as error:\n",
+        "        except StoreError as error:\n",
+        tests="tests/commands/test_report.py -k no_part",
+    ),
+    Mutation(
         "what a shorter step saves is all of its time",
         f"{SHELL}/reports/critical_path.py",
         "            saved = max(0.0, end - end_without(steps, order, step_id))\n",

@@ -508,7 +508,7 @@ class ReportNotWritten(FlowError, OSError):
         """Say what could not be written, and what to do."""
         return (
             f"cannot write the report to {self.path}: {self.cause}; nothing there has changed: "
-            "name another file with --output"
+            "name another file"
         )
 
 

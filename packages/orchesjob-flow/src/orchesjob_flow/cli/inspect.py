@@ -9,7 +9,7 @@ from orchesjob_flow.cli.options import (
     step_argument,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
-from orchesjob_flow.cli.values import Seconds, option_given_once, refuse_empty
+from orchesjob_flow.cli.values import Report, Seconds, option_given_once, refuse_empty
 from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def explain(handle: "RunHandle", step: str | None, form: "Form") -> int:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "junit", "markdown", "trace"]),
+    type=click.Choice(Report.formats),
     default="html",
     show_default=True,
     help="A page, test cases of JUnit, a summary in Markdown, or a trace for Perfetto.",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.cli.completion import complete_param, complete_step
-from orchesjob_flow.cli.values import Setting, Variable, once_for_each_name
+from orchesjob_flow.cli.values import Report, Setting, Variable, once_for_each_name
 from orchesjob_flow.views.form import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ param_option = click.option(
 )
 detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; run in the background."
+)
+report_option = click.option(
+    "--report",
+    "reports",
+    metavar="FORMAT=FILE",
+    type=Report(),
+    multiple=True,
+    help="Write a report when the run has ended; repeatable.",
 )
 progress_option = click.option(
     "--progress",

@@ -15,6 +15,7 @@ from orchesjob_flow.cli.options import (
     manner_of,
     param_option,
     progress_option,
+    report_option,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, CommandThatNames, name_run, run_key_option
 from orchesjob_flow.cli.values import Seconds
@@ -24,12 +25,26 @@ if TYPE_CHECKING:
     from orchesjob_flow.views.form import Form
 
 
+def reports_of(reports: tuple[tuple[str, str], ...], detach: bool) -> tuple[tuple[str, str], ...]:
+    """Return the reports that are to be written when a run has ended.
+
+    Raises:
+        UsageError: Nobody would be there to write them.
+    """
+    if reports and detach:
+        raise click.UsageError(
+            "a background process writes no report; `report` does, once the run has ended"
+        )
+    return reports
+
+
 @click.command(cls=CommandThatNames)
 @run_key_option
 @param_option
 @env_option
 @jobs_option
 @detach_option
+@report_option
 @progress_option
 @format_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
@@ -39,6 +54,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     variables: tuple[tuple[str, str], ...],
     jobs: str,
     detach: bool,
+    reports: tuple[tuple[str, str], ...],
     progress: str,
     form: "Form",
     flow_file: str,
@@ -57,7 +73,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 
     given = Given(dict(variables), params)
     manner = manner_of(form, progress, detach=detach)
-    options = StartOptions(manner, own_jobs=jobs == "own")
+    options = StartOptions(manner, own_jobs=jobs == "own", reports=reports_of(reports, detach))
     return start(handle, flow_file, given, options)
 
 
@@ -66,6 +82,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 @env_option
 @jobs_option
 @detach_option
+@report_option
 @progress_option
 @format_option
 @click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
@@ -76,6 +93,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     variables: tuple[tuple[str, str], ...],
     jobs: str,
     detach: bool,
+    reports: tuple[tuple[str, str], ...],
     progress: str,
     form: "Form",
     flow_file: str,
@@ -94,7 +112,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
 
     given = Given(dict(variables), params)
     manner = manner_of(form, progress, detach=detach)
-    options = StartOptions(manner, own_jobs=jobs == "own")
+    options = StartOptions(manner, own_jobs=jobs == "own", reports=reports_of(reports, detach))
     return run(settings_of(ctx), flow_file, given, options, partial(name_run, ctx))
 
 

@@ -98,6 +98,23 @@ class Variable(Setting):
         return name, text
 
 
+class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """A report and the file that it is written into, written FORMAT=FILE (rule 12.1)."""
+
+    name = "report"
+    formats = ("html", "junit", "markdown", "trace")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split it, or say what is wrong."""
+        form, _, file = str(value).partition("=")
+        if form not in self.formats or not file:
+            known = ", ".join(self.formats)
+            self.fail(f"{value!r} is not FORMAT=FILE with one of {known}", param, ctx)
+        return form, file
+
+
 def once_for_each_name(
     ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:

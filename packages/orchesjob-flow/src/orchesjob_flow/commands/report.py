@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from flow_store import Attempt, Run
+from flow_store import Attempt, Run, StoreError
 from orchesjob_flow.commands.explain import Explained, explain_steps, sentence
+from orchesjob_flow.errors import FlowError
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
@@ -15,7 +16,7 @@ from orchesjob_flow.reports.written_file import refuse_other_files, write_file
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.failures import went_wrong
-from orchesjob_flow.views.streams import write_message, write_result
+from orchesjob_flow.views.streams import warn, write_message, write_result
 from orchesjob_flow.views.text import visible
 
 MOST_PARTS = 50
@@ -32,9 +33,7 @@ def report(handle: RunHandle, form: str, output: str | None) -> int:
         ReportNotWritten: The file cannot be written; what was there is unchanged.
         NoReportOfOurs: A file that is no report has the name that this one would have.
     """
-    with handle.open_readonly() as store:
-        run, attempts = handle.load(store), store.attempts(handle.run_key)
-    text = writer_of(form)(facts_now(run, attempts))
+    text = text_of(handle, form)
     if output is not None:
         write_file(Path(output), text)
     elif form == "html" and terminal.stdout().stream.isatty():
@@ -45,6 +44,25 @@ def report(handle: RunHandle, form: str, output: str | None) -> int:
     else:
         write_result(text)
     return DONE
+
+
+def write_reports(handle: RunHandle, reports: Sequence[tuple[str, str]]) -> None:
+    """Write reports of a run that has ended, each a format and a file.
+
+    How the run ended stays its outcome: a report that cannot be written is a warning.
+    """
+    for form, file in reports:
+        try:
+            write_file(Path(file), text_of(handle, form))
+        except (FlowError, StoreError) as error:
+            warn(f"{error}; `orchesjob-flow report` writes it again")
+
+
+def text_of(handle: RunHandle, form: str) -> str:
+    """Write the report of a run as it is now."""
+    with handle.open_readonly() as store:
+        run, attempts = handle.load(store), store.attempts(handle.run_key)
+    return writer_of(form)(facts_now(run, attempts))
 
 
 def writer_of(form: str) -> Callable[[Facts], str]:

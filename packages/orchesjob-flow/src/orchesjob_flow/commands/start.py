@@ -4,6 +4,7 @@ Where the run is new, orchesjob is needed soon. So the helper that launches it i
 loads while what reads and advances a flow is loaded here: that is why it is imported so late.
 """
 
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 
 class StartOptions(NamedTuple):
-    """How a run is started; `own_jobs` gives a new one an orchesjob home of its own (rule 4.8)."""
+    """How a run is started; `own_jobs` gives a new one an orchesjob home of its own (rule 4.8).
+
+    `reports` are formats and files: what is to be written when it has ended (rule 12.1).
+    """
 
     manner: Manner
     own_jobs: bool = False
+    reports: Sequence[tuple[str, str]] = ()
 
 
 def start(handle: RunHandle, flow_file: str, given: Given, options: StartOptions) -> int:
@@ -49,6 +54,10 @@ def start_from(handle: RunHandle, source: FlowSource, options: StartOptions) -> 
     try:
         if options.manner.detach:
             return start_in_background(handle, source, options)
+        if options.reports:
+            from orchesjob_flow.reports.written_file import refuse_missing_folders
+
+            refuse_missing_folders(file for _, file in options.reports)
         advance = partial(start_here, handle, source, options)
         return show_foreground(handle, options.manner, advance)
     except Skipped as skipped:
@@ -72,11 +81,21 @@ def start_in_background(handle: RunHandle, source: FlowSource, options: StartOpt
 
 
 def start_here(handle: RunHandle, source: FlowSource, options: StartOptions) -> Run:
-    """Record a run, and bring it to its end.
+    """Record a run, bring it to its end, and write its reports.
 
     Raises:
         Skipped: Nothing was recorded, and the flow wants it so.
     """
+    run = advance_here(handle, source, options)
+    if options.reports:
+        from orchesjob_flow.commands.report import write_reports
+
+        write_reports(handle, options.reports)
+    return run
+
+
+def advance_here(handle: RunHandle, source: FlowSource, options: StartOptions) -> Run:
+    """Record a run, and bring it to its end."""
     with closing(EarlyHelper(handle.settings)) as helper:
         begin_for_new_run(helper, handle, options)
         from orchesjob_flow.commands.recording import recorded

@@ -1,6 +1,7 @@
 """Writing a report into a file: whoever opens it finds the old one or the new one, never a part."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def write_file(path: Path, text: str) -> None:
             replace(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise ReportNotWritten(path, error.strerror or str(error)) from error
+
+
+def refuse_missing_folders(files: Iterable[str]) -> None:
+    """Refuse files that cannot be written later because there is no folder for them.
+
+    Raises:
+        ReportNotWritten: It names the first such file.
+    """
+    for file in files:
+        path = Path(file)
+        if path.is_dir() or not path.parent.is_dir():
+            what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise ReportNotWritten(path, what)
 
 
 def refuse_other_files(path: Path) -> None:
