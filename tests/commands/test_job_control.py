@@ -62,6 +62,17 @@ def test_stopped_and_continued(flow: Flow, gate: Gate, terminal: Terminal) -> No
     assert all(UP.search(other) for other in others[:-1])
 
 
+def test_ctrl_c(flow: Flow, gate: Gate, terminal: Terminal) -> None:
+    """What Ctrl-C has echoed is not what the last words begin with (rule 6.9)."""
+    file = flow.write({"id": "a", "command": gate.command(before="echo hello")})
+    terminal.type(f"$PROGRAM start k -d {file} >started; $PROGRAM logs -f k\n")
+    terminal.await_text("hello\n")
+    terminal.type("\x03")
+    terminal.await_text("^C\r\x1b[K\x1b[1;31merror\x1b[0m: interrupted by SIGINT")
+    gate.let_through()
+    flow.ask("wait", "k")
+
+
 def test_in_the_background(flow: Flow, gate: Gate, terminal: Terminal) -> None:
     """In the background nothing is drawn but the last table, below the shell's own lines."""
     file = flow.write({"id": "a", "command": gate.command()})

@@ -133,3 +133,13 @@ def ended(shared_flow: Flow) -> Flow:
 def test_wrong_words(ended: Flow, words: list[str], expected: str) -> None:
     """A step, attempt or number that does not exist is refused by name."""
     assert expected in ended.refusal("logs", "--run-key=k", *words)["error"]
+
+
+def test_nothing_was_printed(flow: Flow) -> None:
+    """A person who sees nothing is told that there is nothing; a file stays empty (rule 6.11)."""
+    flow.start("k", flow.write({"id": "a", "command": ["true"]}))
+    for words, whose in ((("logs", "k"), "run 'k'"), (("logs", "k", "a"), "step 'a'")):
+        code, shown = flow.run_on_terminal(*words)
+        assert (code, shown) == (0, f"orchesjob-flow: nothing of {whose} has been printed\n")
+        answer = flow.run(*words)
+        assert (answer.stdout, answer.stderr) == ("", "")

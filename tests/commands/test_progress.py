@@ -68,6 +68,7 @@ def test_ctrl_c(flow: Flow, gate: Gate) -> None:
     command.send_signal(signal.SIGINT)
     assert result(command, terminal) == ""
     assert command.returncode == 130
+    assert "\x1b[J\n\r\x1b[K\x1b[1;31merror" in terminal.shown  # below a free line
     last = terminal.shown.splitlines()[-4:]
     assert ": interrupted by SIGINT; steps that have started keep running" in last[0]
     assert f" resume: orchesjob-flow start --run-key=k {file}" in last[2]
@@ -86,7 +87,7 @@ def test_ctrl_c_while_waiting(flow: Flow, gate: Gate) -> None:
     command.send_signal(signal.SIGINT)
     assert result(command, terminal) == ""
     assert command.returncode == 130
-    *_, waiting, _, _, _, last = terminal.shown.splitlines()
+    *_, waiting, _, _, _, last, _ = terminal.shown.split("\n")
     assert (
         waiting == f"orchesjob-flow: process {other.pid} advances run 'k'; waiting for its outcome"
     )

@@ -27,7 +27,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "wait k": (*TABLE, NEXT),
     "logs k": ("check|row17isbroken",),
     "explain k": ("check", "exitcode3", "load", "checkFAILED"),
-    "report k": ("check", "FAILED", "row17isbroken"),
+    "report k --format markdown": ("check", "FAILED", "row17isbroken"),
     "list": ("NGFAILED", "again"),
     "doctor k": ("OKorchesjob:", "OKledgers:"),
     "resume k": (*TABLE, NEXT),

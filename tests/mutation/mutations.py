@@ -2534,6 +2534,27 @@ MUTATIONS = (
         "tests/commands/test_forms.py -k prune_waits_for",
     ),
     Mutation(
+        "the reason why a run is shown no longer sticks to its table",
+        f"{SHELL}/views/screen.py",
+        "            screen.close()\n",
+        "            pass\n",
+        "tests/commands/test_progress.py -k test_ctrl_c",
+    ),
+    Mutation(
+        "the last words begin beside what Ctrl-C has echoed",
+        f"{SHELL}/interruption.py",
+        '    return f"{ERASE_LINE}{text}" if stderr().can_draw else text\n',
+        "    return text\n",
+        "tests/commands/test_job_control.py -k ctrl_c",
+    ),
+    Mutation(
+        "a long id hides what has become of its step",
+        f"{SHELL}/views/live_table.py",
+        "    room = max(LEAST, ",
+        "    room = max(COMFORT, ",
+        "packages/orchesjob-flow/tests/views/test_table.py -k narrow_screen",
+    ),
+    Mutation(
         "the line that says what is waited for stays",
         f"{SHELL}/views/status_line.py",
         "    finally:\n        line.clear()\n",

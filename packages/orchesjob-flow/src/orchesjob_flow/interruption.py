@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from orchesjob_flow.exit_codes import SIGNALLED
 from orchesjob_flow.views.form import Form, form_of_errors
-from orchesjob_flow.views.streams import write_last_words
+from orchesjob_flow.views.streams import ERASE_LINE, write_last_words
 from orchesjob_flow.views.terminal import stderr
 from orchesjob_flow.views.text import dump_json
 
@@ -87,7 +87,9 @@ def last_words(described: dict[str, str]) -> str:
         return dump_json(described, indent=None)
     from orchesjob_flow.views.error_text import error_text, style_of
 
-    return error_text(described, style_of(stderr()))
+    text = error_text(described, style_of(stderr()))
+    # The terminal has echoed ^C where the cursor is.
+    return f"{ERASE_LINE}{text}" if stderr().can_draw else text
 
 
 def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str, str]:

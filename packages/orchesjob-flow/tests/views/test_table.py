@@ -274,6 +274,13 @@ def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
     assert LONG[:20] in "".join(fitted_table(run, Holder(1), 5.0, (80, 24), colour=False))
 
 
+def test_the_status_is_on_a_narrow_screen(make_run: Callable[..., Run]) -> None:
+    """However long an id, beside it is what has become of the step (rule 6.6)."""
+    step = Step(0, "x" * 128, StepStatus.SUCCEEDED, 1, 0, 0, started_at=1.0)
+    row = fitted_table(make_run((step, None)), Holder(1), 5.0, (36, 24), colour=False)[-1]
+    assert row.endswith("...  OK SUCCEEDED")
+
+
 def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> None:
     """Of two long cells each has half of the room; a short one leaves it to the other."""
     step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)

@@ -13,6 +13,7 @@ from orchesjob_flow.home.step_files import Choice, files_of, still_growing
 from orchesjob_flow.views.attempt_words import is_at_gate
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.step_lines import Printer
+from orchesjob_flow.views.streams import warn
 from orchesjob_flow.views.terminal import stdout
 
 LOOK_SEC = 0.5
@@ -41,6 +42,9 @@ def logs(handle: RunHandle, choice: Choice, *, follow: bool) -> int:
         printer.show(last=True)
     if choice.step is not None and not printer.has_shown:
         raise NoOutput(choice.step, choice.attempt, why_not(run, choice))
+    if stdout().stream.isatty() and not printer.has_written:
+        whose = f"run {run.run_key!r}" if choice.step is None else f"step {choice.step!r}"
+        warn(f"nothing of {whose} has been printed" + ("" if run.status.is_terminal else " yet"))
     return DONE
 
 

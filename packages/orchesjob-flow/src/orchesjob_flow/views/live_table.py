@@ -26,6 +26,8 @@ DISPENSABLE = ("Attempt", "Elapsed")
 """The columns that a narrow screen leaves out, in this order."""
 COMFORT = 30
 """The columns that Step and Error together get before any other is shown."""
+LEAST = 16
+"""The columns that they get on the narrowest screen, where what follows them is cut."""
 LESS_URGENT = ("Started: ", "Params: ", "Inside: ")
 """The lines of the head that a low screen leaves out."""
 NAMES = 2
@@ -98,7 +100,7 @@ def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
         if room_for_long(widths, columns) >= min(long, COMFORT):
             break
         del by_name[name], widths[name]
-    room = max(COMFORT, room_for_long(widths, columns))
+    room = max(LEAST, room_for_long(widths, columns))
     step = min(widths["Step"], max(room - widths["Error"], room // 2))
     for name, limit in (("Step", step), ("Error", room - step)):
         by_name[name] = [cut(cell, limit) for cell in by_name[name]]

@@ -112,6 +112,12 @@ class Screen:
             return f"{over}{CLEAR_BELOW}{down}{HOME}"
         return over
 
+    def close(self) -> None:
+        """Set apart what follows a run that has not ended: why it is shown no longer."""
+        if self._drawn:
+            self._terminal.write("\n")
+            self.begin_below()
+
     def has_drawn(self, run: Run) -> bool:
         """Whether the run, which has ended, was drawn with all its steps."""
         return self._was_drawn(run)
@@ -126,8 +132,11 @@ def screen_on(terminal: Terminal) -> Iterator[Screen]:
     with hold_messages() as drawing:
         screen = Screen(terminal, drawing.messages)
         drawing.terminal = terminal.stream.fileno()
-        with told_of_stops(screen.begin_below):
-            yield screen
+        try:
+            with told_of_stops(screen.begin_below):
+                yield screen
+        finally:
+            screen.close()
 
 
 def is_in_foreground(terminal: Terminal) -> bool:

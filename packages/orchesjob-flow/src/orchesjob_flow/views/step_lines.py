@@ -35,7 +35,7 @@ class Printer:
         most_bytes: int | None = None,
     ) -> None:
         """Begin without any file; `most_bytes` bounds what the last lines of one may hold."""
-        self.has_shown = False
+        self.has_shown = self.has_written = False
         self._prefixes = prefixes
         self._tail = tail
         self._most_bytes = most_bytes
@@ -91,6 +91,7 @@ class Printer:
                 warn(f"{what} is missing: there is no file {file.path}")
 
     def _write(self, source: Source, block: bytes) -> None:
+        self.has_written = True
         if not self._by_line:
             self._write_bytes(block)
             return
