@@ -1,5 +1,7 @@
 """What a valid flow file is warned about, where, and how that is allowed (rule 11.2)."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -270,3 +272,24 @@ def test_many_copies_and_many_warnings(tmp_path: Path) -> None:
     steps = [f"{{id: s{number}, when: a && !a, command: [ls, ~]}}" for number in range(500)]
     assert len(warned(tmp_path, A, *steps)) == 1000
     assert time.process_time() - begin < 60
+
+
+def test_a_script_in_a_shell_that_is_not_there(tmp_path: Path) -> None:
+    """What runs a script is a program too; the whole step is the place (rules 10.4 and 11.2)."""
+    step = "{id: a, shell: [nosuch, -c], script: 'x | y > $HOME/z'}"
+    (tmp_path / "flow.yaml").write_text(f"flow_id: f\nsteps:\n- {step}", encoding="utf-8")
+    read = read_flow(tmp_path / "flow.yaml")
+    (warning,) = find_warnings(read, lambda _flow, _step, words: words[0] == "nosuch").warnings
+    assert (warning.code, warning.path) == ("no-such-program", "steps[0]")
+
+
+def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
+    """To read a flow imports nothing of it: `start` and `status` do no more than that."""
+    code = (
+        "import sys, flow_spec\n"
+        "flow_spec.parse_flow('{flow_id: f, steps: [{id: a, command: [x]}]}')\n"
+        "print([name for name in sys.modules if name.startswith('flow_spec.warnings')])\n"
+        "print('flow_conditions.diagrams' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\nFalse\n"
