@@ -137,6 +137,17 @@ def test_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
     page.context.close()
 
 
+def test_print_is_black_on_white(browser: Browser, pages: dict[str, Path]) -> None:
+    """Whoever reads in the dark prints on white paper all the same."""
+    page = opened(browser, pages["night"])
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = page.evaluate(
+        "['color', 'backgroundColor'].map(name => getComputedStyle(document.body)[name])"
+    )
+    assert colours == ["rgb(26, 29, 33)", "rgb(255, 255, 255)"]
+    page.context.close()
+
+
 def test_a_step_is_followed_through_the_page(browser: Browser, pages: dict[str, Path]) -> None:
     """A step of the timeline, of the path and of the drawing leads to its row among all steps."""
     page = opened(browser, pages["many"])

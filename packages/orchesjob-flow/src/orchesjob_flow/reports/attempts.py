@@ -1,8 +1,9 @@
 """The attempts of a run with the best times and the exit codes that are known of them.
 
 Our clock is finer than orchesjob's, which counts whole seconds. An attempt began when its start was
-recorded, and ended when its runner learnt of that. Where no runner lived at its end, or it had
-ended before this run was recorded, orchesjob's seconds are all that there is.
+recorded, and ended when its runner learnt of that. Where that was more than a second late, as no
+runner lived, or the attempt had ended before this run was recorded, orchesjob's seconds are all
+that there is.
 """
 
 from collections.abc import Mapping, Sequence
