@@ -58,6 +58,7 @@ def marked(mark: object) -> str | None:
             [],
         ),
         ([A, B, "{id: c, when: b.failed, command: [x]}"], [("unhandled-failure", "b.failed")]),
+        ([A, B, "{id: c, when: a.failed, command: [x]}"], [("unhandled-failure", "a.failed")]),
         ([A, B, "{id: c, when: !b, command: [x]}"], []),
         ([A, B, "{id: c, when: a.failed || b.failed, command: [x]}"], []),
         (
@@ -196,7 +197,8 @@ def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
         ("b.skipped && a", ["never-runs"]),
         ("b.cancelled && a", []),
         ("b.cancelled && a.failed", []),
-        ("!a", []),
+        ("!b", []),
+        ("!a", ["unhandled-failure"]),
         ("a.cancelled && b.cancelled", ["no-effect"]),
     ):
         said = warned(tmp_path, A, B + last.replace("WHEN", when))

@@ -134,13 +134,7 @@ def check_failure(generated: Generated, played: Played, proofs: Proofs) -> None:
     ]
     waited = {name.split("@")[0] for step in flow.as_written.all_steps for name in step.waits_for}
     alerts = [name for name in reacting if name.split("@")[0] not in waited]
-    behind: set[str] = set()
-    todo = list(alerts)
-    while todo:
-        new = set(waited_for(flow, flow.step(todo.pop()))) - behind
-        behind |= new
-        todo += new
-    charged = {s.id for s in flow.steps if s.id in behind and not s.allow_failure}
+    charged = {step.id for step in flow.steps if not step.allow_failure}
     unheard = [
         ends
         for place, ends in enumerate(runs)

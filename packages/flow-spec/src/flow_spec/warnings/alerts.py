@@ -1,9 +1,9 @@
 """`unheard_failure`: a failure of which no alert hears, in a flow that has alerts (rule 11.2).
 
 An alert is a step for which nothing waits, and which runs only because some step has failed. Looked
-at are failures of what the alerts wait for, directly or not, that make the run FAILED. What else
-runs only because of a failure counts as an answer to it; so does a step that is told the outcome or
-the names of what failed by its variables, whenever it runs.
+at are all failures that make the run FAILED, but those of `finally`. What else runs only because of
+a failure counts as an answer to it; so does a step that is told the outcome or the names of what
+failed by its variables, whenever it runs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ def unheard_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Verdict | 
     failed = (
         outcomes.outcome(step.id).failed
         for step in order
-        if step.id in behind and step.id not in flow.finally_ids and not step.allow_failure
+        if step.id not in flow.finally_ids and not step.allow_failure
     )
     answers |= {step.id: outcomes.runs[step.id] for step in order if is_told(step)}
     heard = functions.joined(False, sorted(answers.values(), key=functions.level))
@@ -45,7 +45,8 @@ def unheard_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Verdict | 
     if unheard == Functions.FALSE:
         return None
     ends = ends_of(flow, order, outcomes.fates(functions.example(unheard)))
-    shown = {name: end for name, end in ends.items() if name in behind or name in alerts}
+    relevant = {*behind, *alerts, *(name for name, end in ends.items() if end == Fate.FAILED.value)}
+    shown = {name: end for name, end in ends.items() if name in relevant}
     places = {step.id: place for place, step in enumerate(flow.all_steps)}
     names = dict.fromkeys(base_of(name) for name in sorted(alerts, key=places.__getitem__))
     return Verdict(next(iter(names)), None, shown, tuple(names))
