@@ -86,6 +86,11 @@ def marked(mark: object) -> str | None:
             [("skipped-cleanup", None), ("always-true", None)],
         ),
         ([A, "{id: tidy, when: a, command: [rm, y]}"], []),
+        ([A, "{id: remove-duplicates, when: a.finished, command: [x]}"], []),
+        (
+            [A, "{id: b, when: a.finished, command: [docker, compose, down]}"],
+            [("skipped-cleanup", "a.finished")],
+        ),
         (
             [
                 A,

@@ -8,10 +8,7 @@ import re
 from flow_spec.step import StepSpec
 from flow_spec.warnings.programs import name_of
 
-_WORDS = frozenset({
-    *("clean", "cleanup", "cleaning", "tidy", "tidyup", "teardown", "unlock", "umount", "unmount"),
-    *("remove", "delete", "purge", "wipe", "destroy", "stop", "shutdown", "kill", "rm"),
-})  # fmt: skip
+_WORDS = frozenset({"clean", "cleanup", "tidy", "teardown", "unlock", "umount", "unmount"})
 _PROGRAMS = frozenset({
     *("rm", "rmdir", "unlink", "shred", "umount", "kill", "pkill", "killall", "dropdb", "tmpwatch"),
     *("tmpreaper", "losetup", "fusermount"),

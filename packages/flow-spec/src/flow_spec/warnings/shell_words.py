@@ -38,7 +38,9 @@ _ASKED = (
 )
 """What is commonly asked between backticks, which quote words in messages too."""
 _COMMAND = re.compile(rf"(?<![$\\])\$\([a-z/.][^()]*\)|`(?:{_ASKED})\b[^`]*`")
-_GLOB = re.compile(r"[^\s=:]*(?:[*?]|\[[\w-]+\]|\{[\w.-]*(?:,[\w.-]*)+\}|\{\d+\.\.\d+\})[^\s:]*")
+_GLOB = re.compile(
+    r"[^\s=:]*(?:[*?]|\[(?:\w-\w)+\]|\{[\w.-]*(?:,[\w.-]*)+\}|\{\d+\.\.\d+\})[^\s:]*"
+)
 _MESSAGE = frozenset({"-m", "--message", "--body", "--title", "--description", "--notes", "-s"})
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]+")
 _SAYING = frozenset({"echo", "printf"})
