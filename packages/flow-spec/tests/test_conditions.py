@@ -184,6 +184,10 @@ def test_a_step_is_found_by_its_id(steps: Steps) -> None:
     assert str(caught.value) == 'flow "demo" has no step "Download"; did you mean "download"?'
     assert caught.value.details == {"help": 'did you mean "download"?'}
     assert isinstance(caught.value, LookupError)
-    with pytest.raises(UnknownStepError, match=r'^flow "demo" has no step "zzz"$') as caught:
+    with pytest.raises(UnknownStepError, match=r"the steps are download$") as caught:
         flow.step("zzz")
+    assert caught.value.details == {"help": "the steps are download"}
+    many = steps(*(f"{{id: s{number}, command: [x]}}" for number in range(7)))
+    with pytest.raises(UnknownStepError, match=r'^flow "demo" has no step "zzz"$') as caught:
+        many.step("zzz")
     assert caught.value.details == {}

@@ -202,17 +202,22 @@ class ListError(FlowSpecError, ValueError):
 class UnknownStepError(FlowSpecError, LookupError):
     """The flow has no step with this id."""
 
-    def __init__(self, flow_id: str, step_id: str, suggestion: str | None) -> None:
-        """Keep both names, and the id that was probably meant."""
-        super().__init__(flow_id, step_id, suggestion)
+    def __init__(
+        self, flow_id: str, step_id: str, suggestion: str | None, steps: tuple[str, ...] = ()
+    ) -> None:
+        """Keep both names, the id that was probably meant, and all ids if they are few."""
+        super().__init__(flow_id, step_id, suggestion, steps)
         self.flow_id = flow_id
         self.step_id = step_id
         self.suggestion = suggestion
+        self.steps = steps
 
     @property
     def details(self) -> dict[str, str]:
         """The part of the sentence that says how to mend it, as `help` (rule 6.12)."""
-        return {"help": f"did you mean {quoted(self.suggestion)}?"} if self.suggestion else {}
+        if self.suggestion:
+            return {"help": f"did you mean {quoted(self.suggestion)}?"}
+        return {"help": f"the steps are {', '.join(self.steps)}"} if self.steps else {}
 
     def __str__(self) -> str:
         """Return the sentence, with the suggestion where there is one."""

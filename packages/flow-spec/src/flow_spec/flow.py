@@ -20,6 +20,7 @@ from flow_spec.errors import UnknownStepError
 from flow_spec.filling import filled_record
 from flow_spec.foreach import STEPS_AND_BLOCKS, FlowWithBlocks
 from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.messages import MOST_NAMED
 from flow_spec.order import plan_of, ranks_of
 from flow_spec.params import Param, Params
 from flow_spec.placeholders import BUILT_IN, escaped
@@ -216,7 +217,9 @@ class FlowSpec:
             meant = (
                 copies[0] if copies else Speller().closest(step_id, (*self.copies, *self._by_id))
             )
-            raise UnknownStepError(self.flow_id, step_id, meant) from None
+            names = tuple(dict.fromkeys(map(base_of, self._by_id)))
+            few = names if len(names) <= MOST_NAMED else ()
+            raise UnknownStepError(self.flow_id, step_id, meant, few) from None
 
     @property
     def ranks(self) -> tuple[tuple[StepSpec, ...], ...]:

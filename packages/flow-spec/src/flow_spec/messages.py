@@ -296,13 +296,13 @@ def unknown_step(
         return Advised(sentence, advice)
     if meant := speller.closest(name, steps):
         return Advised(sentence, f"did you mean {quoted(meant)}?")
-    known = list(islice(steps, _MOST_NAMED + 1))
-    if not known or len(known) > _MOST_NAMED:
+    known = list(islice(steps, MOST_NAMED + 1))
+    if not known or len(known) > MOST_NAMED:
         return sentence
     return Advised(sentence, f"the steps are {', '.join(map(printable, known))}")
 
 
-_MOST_NAMED = 6
+MOST_NAMED = 6
 
 
 def asks_too_often() -> Message:
