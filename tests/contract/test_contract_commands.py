@@ -76,7 +76,7 @@ def test_keys_and_types(orchesjob: Orchesjob) -> None:
 def test_answer_is_ascii(orchesjob: Orchesjob) -> None:
     """The JSON is ASCII, whatever the key and the command are; bytes survive."""
     word = "é\udcff"
-    orchesjob.environ["PYTHONUTF8"] = "1"  # as our client's calls are made
+    orchesjob.environ |= {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}  # as our client calls it
     raw = orchesjob.run("start", "--run-key=ключ/ a:b", "--", "true", word)
     assert raw.stdout.isascii()
     report = orchesjob.client().status("ключ/ a:b", env=orchesjob.environ)

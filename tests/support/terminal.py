@@ -25,7 +25,7 @@ class Terminal:
         self._screen, self.line = os.openpty()
         self._open = {self._screen, self.line}
         self.shown = ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._begun = ""
 
     @property
