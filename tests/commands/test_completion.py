@@ -40,6 +40,7 @@ def test_commands_and_options(flow: Flow) -> None:
     assert complete(flow, "ti") == []
     assert complete(flow, "status", "--form") == ["--format"]
     assert complete(flow, "completion", "") == ["bash", "zsh", "fish"]
+    assert complete(flow, "validate", "--allow", "no-") == ["no-effect", "no-such-program"]
 
 
 @pytest.mark.parametrize("command", ["status", "logs", "retry", "resume", "graph", "cancel"])

@@ -2779,6 +2779,13 @@ MUTATIONS = (
         tests=f"{WARNINGS} -k test_warnings",
     ),
     Mutation(
+        "the drawing of a flow does not say which steps never run",
+        f"{SHELL}/commands/graph.py",
+        'never = f"{NEVER}: " if step.id in drawing.never else ""',
+        'never = ""',
+        tests="tests/commands/test_graph.py -k never",
+    ),
+    Mutation(
         "a step that repairs something is taken for an alert",
         f"{SPEC}/warnings/alerts.py",
         "    alerts = [name for name in answers if base_of(name) not in waited_for]\n",

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
@@ -168,3 +171,14 @@ class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts b
         if value not in codes:
             self.fail(f"{value!r} is no code; there are {', '.join(codes)}", param, ctx)
         return str(value)
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list["CompletionItem"]:
+        """Offer the codes that begin like this."""
+        from click.shell_completion import CompletionItem
+
+        from flow_spec import WarningCode
+
+        codes = [code.value for code in WarningCode]
+        return [CompletionItem(code) for code in codes if code.startswith(incomplete)]
