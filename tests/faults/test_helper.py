@@ -123,7 +123,7 @@ def test_no_job_sees_a_difference(each_flow: Flow) -> None:
     """What a step has is the same from a helper and from a plain call."""
     file = each_flow.write({"id": "a", "command": ["sh", "-c", LOOK], "env": {"GREETING": "x"}})
     seen = []
-    for key, switch in (("k1", "1"), ("k0", "0")):
+    for key, switch in (("a-helper", "1"), ("no-helper", "0")):  # in no other text
         each_flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
         assert each_flow.start(key, file)["status"] == "SUCCEEDED"
         printed = each_flow.run("logs", f"--run-key={key}", "a").stdout
