@@ -27,7 +27,7 @@ HARMLESS: list[list[str]] = [
     ["grep", "-E", "error|warning", "app.log"],
     ["grep", "|", "table.md"],
     ["grep", "--quiet", "--extended-regexp", "^[0-9.]+/[0-9]+$", "list.txt"],
-    ["grep", "-r", "--include=*.py", "TODO", "."],
+    ["grep", "-r", "--include=*.py", "deadline", "."],
     ["git", "grep", "-n", "a && b"],
     ["git", "add", "*.py"],
     ["git", "reset", "--hard", "HEAD~1"],

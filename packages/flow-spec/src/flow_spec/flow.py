@@ -1,7 +1,8 @@
 """`FlowSpec`, a flow as an immutable value: its fields, its steps, and what follows from them.
 
-Its declared fields are the schema of a flow file (see `declaration`). Files are read in
-`flow_file`, and two flows compared in `comparison`.
+Its declared fields are the schema of a flow file (see `declaration`), with an example of each:
+that is what makes the module long. Files are read in `flow_file`, and two flows compared in
+`comparison`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -78,21 +78,23 @@ OPTIONS: Mapping[str, str] = {
 """Options of ours, and how other tools spell them; an option counts where the command has it."""
 
 WHOLE_FLOW = "a run has all steps of its flow; `orchesjob-flow retry KEY --step ID` repeats some"
+REHEARSAL = "orchesjob-flow simulate FLOW_FILE: it shows what would run"
+WIDTH = "max_parallel: N in the flow file"
 ALL_RUNS = "one run at a time: `orchesjob-flow list --status running` shows which there are"
 NO_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "": {
         "orchesjob-flow list": "--list -l",
         "orchesjob-flow run FLOW_FILE": "-f --file --flow -W --workflows",
         "orchesjob-flow --version": "-V",
-        "max_parallel: N in the flow file": "-j --jobs --parallel",
-        "orchesjob-flow simulate FLOW_FILE: it shows what would run": "-n --dry-run --just-print",
+        WIDTH: "-j --jobs --parallel",
+        REHEARSAL: "-n --dry-run --just-print",
         "`orchesjob-flow logs KEY` shows what steps print, `orchesjob-flow explain KEY` why they "
         "wait": "-v --verbose --debug",
     },
     "start run": {
-        "orchesjob-flow simulate FLOW_FILE: it shows what would run": "-n --dry-run --just-print",
+        REHEARSAL: "-n --dry-run --just-print",
         WHOLE_FLOW: "--step --steps --job --task --only --target -t --tags",
-        "max_parallel: N in the flow file": "-j --max-parallel --parallel --concurrency --workers",
+        WIDTH: "-j --max-parallel --parallel --concurrency --workers",
         "timeout_sec: SECONDS in the flow file": "--timeout --time-limit",
         "retries: N at a step of the flow file": "--retry --retries",
         "working_dir: PATH in the flow file": "-C --chdir --cwd --workdir --working-directory",

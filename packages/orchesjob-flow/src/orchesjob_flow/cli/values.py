@@ -165,9 +165,7 @@ class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts b
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check that there is such a code, or list them."""
-        from flow_spec import WarningCode
-
-        codes = [code.value for code in WarningCode]
+        codes = self._codes()
         if value not in codes:
             self.fail(f"{value!r} is no code; there are {', '.join(codes)}", param, ctx)
         return str(value)
@@ -178,7 +176,10 @@ class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts b
         """Offer the codes that begin like this."""
         from click.shell_completion import CompletionItem
 
+        return [CompletionItem(code) for code in self._codes() if code.startswith(incomplete)]
+
+    @staticmethod
+    def _codes() -> list[str]:
         from flow_spec import WarningCode
 
-        codes = [code.value for code in WarningCode]
-        return [CompletionItem(code) for code in codes if code.startswith(incomplete)]
+        return [code.value for code in WarningCode]
