@@ -174,8 +174,8 @@ def opened(folder: Path) -> Iterator[int]:
 
 @pytest.fixture
 def a_cgroup(cgroup_place: Path) -> Iterator[Path]:
-    """The folder of an empty cgroup."""
-    folder = cgroup_place / f"orchesjob-flow-test-{os.getpid()}"
+    """The folder of an empty cgroup, by its name none of a job: others' `prune` leaves it alone."""
+    folder = cgroup_place / f"a-test-{os.getpid()}"
     folder.mkdir()
     yield folder
     folder.rmdir()
