@@ -381,7 +381,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what a call that hangs has started is left behind",
-        f"{CLIENT}/launching.py",
+        f"{CLIENT}/plain_launcher.py",
         "        os.killpg(self._process.pid, signal.SIGKILL)\n",
         "        self._process.kill()\n",
         "packages/orchesjob-client/tests/test_call.py -k time_limit",
@@ -761,10 +761,24 @@ MUTATIONS = (
     ),
     Mutation(
         "a start does not enter the cgroup of its attempt",
-        f"{CLIENT}/launching.py",
+        f"{CLIENT}/plain_launcher.py",
         "preexec_fn=None if request.cgroup is None else",
         "preexec_fn=None if request.cgroup is None or True else",
-        "packages/orchesjob-client/tests/test_cgroups.py",
+        "packages/orchesjob-client/tests/test_forkserver.py -k in_a_cgroup",
+    ),
+    Mutation(
+        "what is open here for others is open in a process that is spawned",
+        f"{CLIENT}/spawning.py",
+        "    _check(library.posix_spawn_file_actions_addclosefrom_np(actions, first_other))\n",
+        "",
+        "packages/orchesjob-client/tests/test_forkserver.py -k in_a_cgroup",
+    ),
+    Mutation(
+        "what a call that hangs has started in its cgroup is left behind",
+        f"{CLIENT}/spawning.py",
+        "            os.killpg(self._pid, signal.SIGKILL)\n",
+        "            os.kill(self._pid, signal.SIGKILL)\n",
+        "packages/orchesjob-client/tests/test_spawning.py -k time_limit",
     ),
     Mutation(
         "a run gives its attempts no cgroups",

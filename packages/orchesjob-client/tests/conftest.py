@@ -48,6 +48,15 @@ def cgroup_place() -> Path:
 
 
 @pytest.fixture
+def a_cgroup(cgroup_place: Path) -> Iterator[Path]:
+    """The folder of an empty cgroup, by its name none of a job: others' `prune` leaves it alone."""
+    folder = cgroup_place / f"a-test-{os.getpid()}"
+    folder.mkdir()
+    yield folder
+    folder.rmdir()
+
+
+@pytest.fixture
 def answer() -> Callable[..., dict[str, Any]]:
     """A job object as orchesjob prints it, with some keys changed."""
     return lambda **changes: {**ANSWER, **changes}

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from orchesjob_client import CallRefused, ForkServer, Hold, call
-from orchesjob_client.launching import PLAIN, Launcher
+from orchesjob_client import CallRefused, ForkServer, Hold, call, spawning
+from orchesjob_client.launching import Launcher
+from orchesjob_client.plain_launcher import PLAIN
 
 type Script = Callable[..., str]
 type Begin = Callable[..., ForkServer]
@@ -172,23 +173,22 @@ def opened(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-@pytest.fixture
-def a_cgroup(cgroup_place: Path) -> Iterator[Path]:
-    """The folder of an empty cgroup, by its name none of a job: others' `prune` leaves it alone."""
-    folder = cgroup_place / f"a-test-{os.getpid()}"
-    folder.mkdir()
-    yield folder
-    folder.rmdir()
-
-
-def test_in_a_cgroup(console_script: Script, helper: Begin, a_cgroup: Path) -> None:
-    """A process that is forked into its cgroup is the same as one that has entered it."""
+def test_in_a_cgroup(
+    console_script: Script, helper: Begin, a_cgroup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forked or spawned into its cgroup is the same as what has entered it (rule 5.13)."""
     path = console_script(LOOK)
     forked = helper(path)
-    with opened(a_cgroup) as folder:
-        plain, other = (document(run(way, path, cgroup=folder)) for way in (PLAIN, forked))
-    assert plain == other
-    assert other["cgroup"].split()[-1].endswith(a_cgroup.name)
+    # What is open here for others is not open there, even if it is of those that are inherited.
+    with opened(a_cgroup) as folder, opened(a_cgroup.parent) as held, opened(Path("/")) as stray:
+        os.set_inheritable(stray, True)
+        options = {"cgroup": folder, "cwd": str(a_cgroup), "hold": Hold([held])}
+        seen = [document(run(way, path, "", "für", **options)) for way in (PLAIN, forked)]
+        monkeypatch.setattr(spawning, "_library", lambda: None)
+        entered = document(run(PLAIN, path, "", "für", **options))
+    assert seen == [entered, entered]
+    assert entered["cgroup"].split()[-1].endswith(a_cgroup.name)
+    assert entered["files"] == [str(a_cgroup.parent)]
     assert forked.obstacle() is None
 
 

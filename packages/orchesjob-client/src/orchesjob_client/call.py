@@ -23,7 +23,8 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
     one_line,
 )
-from orchesjob_client.launching import PLAIN, Launched, Launcher, Request
+from orchesjob_client.launching import Launched, Launcher, Request
+from orchesjob_client.plain_launcher import PLAIN
 
 _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14

@@ -27,13 +27,14 @@ from orchesjob_client.errors import (
     JobNotFound,
     JobNotRunning,
 )
-from orchesjob_client.launching import PLAIN, Launcher
+from orchesjob_client.launching import Launcher
 from orchesjob_client.limits import (
     DEFAULT_GRACE_SEC,
     DEFAULT_LIMITS,
     DEFAULT_START_TIMEOUT_SEC,
     CallLimits,
 )
+from orchesjob_client.plain_launcher import PLAIN
 from orchesjob_client.report import JobReport, parse_json
 
 _HOME = "ORCHESJOB_HOME"

@@ -18,7 +18,8 @@ from orchesjob_client.errors import one_line
 from orchesjob_client.forkserver import server
 from orchesjob_client.forkserver.process import Channel, ForkedProcess, is_readable
 from orchesjob_client.forkserver.sameness import Birth, Unsuitable, has_changed, read_script
-from orchesjob_client.launching import PLAIN, REAP_SEC, Launched, Launcher, Request
+from orchesjob_client.launching import REAP_SEC, Launched, Launcher, Request
+from orchesjob_client.plain_launcher import PLAIN
 
 SWITCH = b"ORCHESJOB_FLOW_FORK_SERVER"
 """The variable that turns the helper off, with the value 0."""
