@@ -22,7 +22,7 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed
 from orchesjob_flow.views.live_table import fitted_table
 from orchesjob_flow.views.runs_table import runs_table
-from orchesjob_flow.views.table import duration, run_table
+from orchesjob_flow.views.table import duration, header, run_table
 from orchesjob_flow.views.text import width
 
 RULE_6_5 = """\
@@ -51,6 +51,17 @@ import    . PENDING     -        -"""
 def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
     """The table looks as rule 6.5 shows it, to the letter."""
     assert run_table(daily, Holder(4711), ten_o_clock + 70, colour=False) == RULE_6_5
+
+
+def test_a_short_run_on_a_terminal(daily: Run, ten_o_clock: float) -> None:
+    """There a short time that is over has its tenths, as those of the steps have (rule 6.11)."""
+    ended = daily._replace(status=FlowStatus.FAILED, finished_at=ten_o_clock + 1.26)
+    (line,) = (
+        line
+        for line in header(ended, None, ten_o_clock + 70, colour=False, exact=True)
+        if line.startswith("Started: ")
+    )
+    assert line.endswith("  Elapsed: 1.3 s")
 
 
 def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:

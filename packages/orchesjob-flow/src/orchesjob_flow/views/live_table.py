@@ -46,7 +46,9 @@ def fitted_table(
 ) -> list[str]:
     """Draw a run in so many columns and lines, cut to what is most urgent."""
     columns, lines = size
-    head, names = above_the_steps([*header(run, runner, wall, colour=colour)], size, len(run.steps))
+    head, names = above_the_steps(
+        [*header(run, runner, wall, colour=colour, exact=True)], size, len(run.steps)
+    )
     room = lines - len(head) - names
     shown_rows, rest = most_urgent(folded(run, in_order(run), room), room)
     rows = [

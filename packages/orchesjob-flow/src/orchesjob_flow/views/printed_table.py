@@ -61,7 +61,9 @@ def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) 
     """Draw a run with all its steps in so many columns; each says why it stands as it does."""
     run, runner = snapshot
     head = [
-        line for one in header(run, runner, wall, colour=colour) for line in fields_in(one, columns)
+        line
+        for one in header(run, runner, wall, colour=colour, exact=True)
+        for line in fields_in(one, columns)
     ]
     why = reasons(run)
     rows = []

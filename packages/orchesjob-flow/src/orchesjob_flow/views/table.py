@@ -48,8 +48,10 @@ def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in drawn.splitlines()]
 
 
-def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Iterator[str]:
-    """Yield the lines above the table: the run itself."""
+def header(
+    run: Run, runner: Holder | None, wall: float, *, colour: bool, exact: bool = False
+) -> Iterator[str]:
+    """Yield the lines above the table: the run itself, with `exact` its short time with tenths."""
     statuses = [step.status for step in run.steps]
     done = sum(status.is_terminal for status in statuses)
     running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
@@ -58,7 +60,8 @@ def header(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> Ite
         f"Status: {marked(run.status, colour=colour)}  "
         f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed"
     )
-    elapsed = duration(run.started_at, run.finished_at, wall)
+    written = short_duration if exact else duration
+    elapsed = written(run.started_at, run.finished_at, wall)
     yield (
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
         f"Elapsed: {elapsed}"
