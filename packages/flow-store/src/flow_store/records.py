@@ -215,6 +215,18 @@ class EndedRun(NamedTuple):
     has_jobs: bool
 
 
+class EndMark(NamedTuple):
+    """What tells one end of a run from every other, of this run and of others.
+
+    `run_id` is the run's number in the tables, which a later run may get once it was removed. Each
+    time that the run is opened again it has another `revision`.
+    """
+
+    run_id: int
+    revision: int
+    finished_at: float | None
+
+
 class RunSummary(NamedTuple):
     """A run in a list of runs; `steps` counts its steps by status, without those that count 0."""
 

@@ -1,19 +1,19 @@
 """`RunReader`: reading runs, each as it is at one moment.
 
-What is recorded of them, and how a file is opened, is in `store`.
+What many runs come to is in `flow_reader`; recording them, and opening a file, in `store`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NewType
+from typing import Any, NewType
 
 from flow_store import sql
 from flow_store.changes import RunGuard
-from flow_store.columns import ATTEMPT, ENDED, GUARD, PAST_ATTEMPT, RUN, RUN_STATE, STEP, SUMMARY
+from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, RUN_STATE, STEP, SUMMARY
 from flow_store.database import Database
 from flow_store.errors import StoreBroken
 from flow_store.groups import LAST, read_queue
-from flow_store.records import Attempt, CancelRequest, EndedRun, GroupPlace, Queue, Run, RunSummary
+from flow_store.records import Attempt, CancelRequest, GroupPlace, Queue, Run, RunSummary
 from flow_store.statuses import FlowStatus, StepStatus
 
 RunToken = NewType("RunToken", tuple[object, ...])
@@ -72,24 +72,7 @@ class RunReader:
         """Return the run as it is at one moment, or None if it is not recorded."""
         with self._database.transaction("DEFERRED"):
             found = self._database.query(sql.SELECT_RUN, (run_key,))
-            if not found:
-                return None
-            ((run_id, *row),) = found
-            steps = self._database.query(sql.SELECT_STEPS, (run_id,))
-            attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
-            history = self._database.query(sql.SELECT_HISTORY, (run_id,))
-            with self._readable():
-                fields = RUN.fields(row)
-            queue = self._queue_before(run_key, fields["status"], fields["group"])
-        with self._readable():
-            latest = map(ATTEMPT.record, attempts)
-            return Run(
-                **fields,
-                steps=tuple(map(STEP.record, steps)),
-                attempts={attempt.position: attempt for attempt in latest},
-                history=tuple(map(PAST_ATTEMPT.record, history)),
-                queue=queue,
-            )
+            return self._run_of(found[0]) if found else None
 
     def runs(
         self,
@@ -110,34 +93,7 @@ class RunReader:
         if flow_id is not None:
             conditions.append("flow_id = ?")
             values.append(flow_id)
-        query = sql.SELECT_SUMMARIES.format(conditions=" AND ".join(conditions))
-        with self._database.transaction("DEFERRED"):
-            found = self._database.query(query, (*values, -1 if limit is None else limit))
-            counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
-            with self._readable():
-                records = [
-                    RunSummary(
-                        **SUMMARY.fields(row[1:]),
-                        steps={StepStatus(status): count for status, count in steps},
-                        queue=None,
-                    )
-                    for row, steps in zip(found, counts, strict=True)
-                ]
-            return tuple(
-                run._replace(queue=self._queue_before(run.run_key, run.status, run.group))
-                for run in records
-            )
-
-    def ended_runs(
-        self, *, finished_by: float, keep: int = 0, flow_id: str | None = None
-    ) -> tuple[EndedRun, ...]:
-        """Return the runs that had ended by this time, the newest first (rule 9.10).
-
-        The newest `keep` of each flow are left out. If given, `flow_id` selects the runs.
-        """
-        found = self._database.query(sql.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
-        with self._readable():
-            return tuple(map(ENDED.record, found))
+        return self._summaries(" AND ".join(conditions), values, limit)
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:
         """Return all attempts of the run by position and number; none if it is unknown."""
@@ -191,6 +147,46 @@ class RunReader:
         if group is None or status is not FlowStatus.PENDING:
             return None
         return read_queue(self._database, run_key, group)
+
+    def _summaries(
+        self, condition: str, values: Sequence[object], limit: int | None = None
+    ) -> tuple[RunSummary, ...]:
+        query = sql.SELECT_SUMMARIES.format(condition=condition)
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(query, (*values, -1 if limit is None else limit))
+            counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
+            with self._readable():
+                records = [
+                    RunSummary(
+                        **SUMMARY.fields(row[1:]),
+                        steps={StepStatus(status): count for status, count in steps},
+                        queue=None,
+                    )
+                    for row, steps in zip(found, counts, strict=True)
+                ]
+            return tuple(
+                run._replace(queue=self._queue_before(run.run_key, run.status, run.group))
+                for run in records
+            )
+
+    def _run_of(self, row: Sequence[Any]) -> Run:
+        """Read all of a run, in the transaction in which its row was read."""
+        run_id, *columns = row
+        steps = self._database.query(sql.SELECT_STEPS, (run_id,))
+        attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
+        history = self._database.query(sql.SELECT_HISTORY, (run_id,))
+        with self._readable():
+            fields = RUN.fields(columns)
+        queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
+        with self._readable():
+            latest = map(ATTEMPT.record, attempts)
+            return Run(
+                **fields,
+                steps=tuple(map(STEP.record, steps)),
+                attempts={attempt.position: attempt for attempt in latest},
+                history=tuple(map(PAST_ATTEMPT.record, history)),
+                queue=queue,
+            )
 
     def _guard(self, run_key: str) -> RunGuard | None:
         found = self._database.query(sql.SELECT_GUARD, (run_key,))

@@ -114,6 +114,11 @@ MIGRATIONS = (
         WHERE status IN ('PENDING', 'RUNNING');
     """,
     "ALTER TABLE runs ADD COLUMN params TEXT;",
+    # Which runs have ended, and whether one has ended again since, is read from it alone.
+    """
+    CREATE INDEX ended_runs ON runs (status, revision, finished_at)
+        WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED');
+    """,
 )
 """The script at index n leads from version n to version n + 1."""
 

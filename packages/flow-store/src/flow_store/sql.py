@@ -47,9 +47,21 @@ SELECT_KEYS_FROM = "SELECT run_key FROM runs WHERE run_key >= ? ORDER BY run_key
 SELECT_KEYS_BEFORE = "SELECT run_key FROM runs WHERE run_key < ? ORDER BY run_key DESC LIMIT ?"
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
 SELECT_RUN = f"SELECT id, {_selected(RUN)} FROM runs WHERE run_key = ?"
+SELECT_RUN_NUMBERED = f"SELECT id, {_selected(RUN)} FROM runs WHERE id = ?"
 SELECT_RUN_STATE = f"SELECT {_selected(RUN_STATE)} FROM runs WHERE run_key = ?"
 SELECT_SUMMARIES = f"""
-    SELECT id, {_selected(SUMMARY)} FROM runs WHERE {{conditions}} ORDER BY id DESC LIMIT ?
+    SELECT id, {_selected(SUMMARY)} FROM runs WHERE {{condition}} ORDER BY id DESC LIMIT ?
+"""
+IS_NEWEST = "id IN (SELECT max(id) FROM runs GROUP BY flow_id)"
+SELECT_FLOW_IDS = "SELECT DISTINCT flow_id FROM runs ORDER BY flow_id"
+COUNT_UNFINISHED = """
+    SELECT flow_id, status, count(*) FROM runs
+    WHERE status IN ('PENDING', 'RUNNING') GROUP BY flow_id, status
+"""
+# The condition and the columns are those of the index: no run is read.
+SELECT_END_MARKS = """
+    SELECT id, revision, finished_at FROM runs
+    WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
 """
 COUNT_STEPS = "SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY status"
 COUNT_ALL_STEPS = "SELECT count(*) FROM steps WHERE run_id = ?"

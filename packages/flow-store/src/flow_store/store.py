@@ -1,4 +1,4 @@
-"""`FlowStore`: opening the file, and recording runs; reading them is in `run_reader`.
+"""`FlowStore`: opening the file, and recording runs; reading them is in `flow_reader`.
 
 What a run may do next is the caller's business. What a change may not overwrite is guarded in
 `run_writer`, inside the transaction that is opened here.
@@ -17,9 +17,9 @@ from flow_store.changes import Changes, Joining, Reopening
 from flow_store.columns import RUN, path_bytes
 from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import CancelRequested, NotRecorded, StoreUnavailable
+from flow_store.flow_reader import FlowReader
 from flow_store.groups import join
 from flow_store.records import CancelRequest, GivenUp, Parent, Run
-from flow_store.run_reader import RunReader
 from flow_store.run_writer import RunWriter, add_steps
 from flow_store.statuses import FlowStatus
 
@@ -27,7 +27,7 @@ PAGES_AT_A_TIME = 2048
 """How many pages are cut off the file in one transaction: 8 MiB, which keeps nobody waiting."""
 
 
-class FlowStore(RunReader):
+class FlowStore(FlowReader):
     """The record of all runs in one SQLite file, used from the thread that opened it.
 
     Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`) and
