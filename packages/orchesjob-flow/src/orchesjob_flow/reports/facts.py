@@ -5,15 +5,15 @@ its own way.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import Attempt, Run, Step, StepStatus
-from orchesjob_flow.reports.attempts import AttemptFacts, attempts_by_position
-from orchesjob_flow.reports.critical_path import Saving, Timed, critical_path, savings
-from orchesjob_flow.reports.spans import Kind, Span, spans_of, total
+from orchesjob_flow.reports.attempts import AttemptFacts
+from orchesjob_flow.reports.critical_path import Saving, savings
+from orchesjob_flow.reports.spans import Kind, Span
 from orchesjob_flow.reports.tails import Tail
+from orchesjob_flow.reports.timing import StepTiming, timing_of
 
 
 class Why(NamedTuple):
@@ -26,14 +26,31 @@ class Why(NamedTuple):
 class StepFacts(NamedTuple):
     """What happened at one step."""
 
-    step: Step
-    spec: StepSpec
+    timing: StepTiming
     why: Why
-    attempts: Sequence[AttemptFacts]
-    spans: Sequence[Span]
     tails: Sequence[Tail]
     is_finally: bool
     is_critical: bool
+
+    @property
+    def step(self) -> Step:
+        """What is recorded of the step."""
+        return self.timing.step
+
+    @property
+    def spec(self) -> StepSpec:
+        """What the flow says of it."""
+        return self.timing.spec
+
+    @property
+    def attempts(self) -> Sequence[AttemptFacts]:
+        """Its attempts, in order."""
+        return self.timing.attempts
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        """Its times, in order."""
+        return self.timing.spans
 
     @property
     def id(self) -> str:
@@ -74,8 +91,7 @@ class StepFacts(NamedTuple):
 
     def took(self, kind: Kind) -> float:
         """Return how many seconds it did this, since it was decided last."""
-        earlier = {one.number for one in self.attempts if one.is_earlier}
-        return total([one for one in self.spans if one.attempt not in earlier], kind)
+        return self.timing.took(kind)
 
 
 class Facts(NamedTuple):
@@ -123,89 +139,26 @@ def facts_of(
         StoredFlowError, DamagedRecord: What is recorded is no longer readable.
     """
     flow = FlowSpec.from_json(run.definition)
-    rows = {step.step_id: step for step in run.steps}
-    by_position = attempts_by_position(run, attempts)
-    times = Times(run, flow, now)
+    timing = timing_of(run, flow, attempts, now)
+    on_path = set(timing.path)
     steps = [
         StepFacts(
-            row := rows[spec.id],
-            spec,
-            reasons[spec.id],
-            those := by_position.get(row.position, ()),
-            tuple(spans_of(row, those, times.ready_at(spec), now)),
-            tails.get(spec.id, ()),
-            spec.id in flow.finally_ids,
-            False,
+            one,
+            reasons[one.spec.id],
+            tails.get(one.spec.id, ()),
+            one.spec.id in flow.finally_ids,
+            one.spec.id in on_path,
         )
-        for spec in flow.all_steps
+        for one in timing.steps
     ]
     order = [spec.id for rank in (*flow.ranks, *flow.finally_ranks) for spec in rank]
-    timed = {one.id: times.timed(one) for one in steps}
-    path = critical_path(timed, [one.id for one in steps if one.step.has_begun])
-    on_path = set(path)
     return Facts(
         run,
         flow,
-        [one._replace(is_critical=one.id in on_path) for one in steps],
-        path,
-        tuple(savings(timed, path, order)),
+        steps,
+        timing.path,
+        tuple(savings(timing.timed, timing.path, order)),
         min([run.started_at, *(span.begin for one in steps for span in one.spans)]),
         max([run.finished_at or now, *(span.end for one in steps for span in one.spans)]),
         now,
     )
-
-
-class Times:
-    """When the steps of a run were ready and ended; what many wait for is looked at once."""
-
-    def __init__(self, run: Run, flow: FlowSpec, now: float) -> None:
-        """Note what each retry began with."""
-        self._run, self._flow, self._now = run, flow, now
-        self._rows = {step.step_id: step for step in run.steps}
-        self._before = tuple(step.id for step in flow.steps)
-        self._begins: dict[int, float] = {}
-        for step in run.steps:
-            if step.retry_no is not None and step.started_at is not None:
-                begun = self._begins.get(step.retry_no, step.started_at)
-                self._begins[step.retry_no] = min(begun, step.started_at)
-        self._expanded = cache(self._expand)
-        self._latest = cache(self._find_latest)
-
-    def waits_of(self, spec: StepSpec) -> tuple[str, ...]:
-        """Name the steps that one waits for, each copy by its own id."""
-        waits = self._expanded(tuple(spec.waits_for))
-        return (*self._before, *waits) if spec.id in self._flow.finally_ids else waits
-
-    def _expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        copies = self._flow.copies
-        ids = dict.fromkeys(one for name in names for one in copies.get(name, (name,)))
-        return tuple(one for one in ids if one in self._rows)
-
-    def ready_at(self, spec: StepSpec) -> float | None:
-        """Return when all that a step waits for had ended; None if that has not."""
-        step = self._rows[spec.id]
-        waits = self._latest(self.waits_of(spec))
-        if waits is None:
-            return None
-        return max(waits, self._begins.get(step.retry_no or 0, self._run.started_at))
-
-    def _find_latest(self, waits: tuple[str, ...]) -> float | None:
-        latest = self._run.started_at
-        for name in waits:
-            row = self._rows[name]
-            if not row.status.is_terminal:
-                return None
-            latest = max(latest, row.finished_at or latest)
-        return latest
-
-    def timed(self, one: StepFacts) -> Timed:
-        """Return what the critical path needs to know of a step."""
-        finished = self._now if one.step.finished_at is None else one.step.finished_at
-        waits = [
-            name
-            for name in self.waits_of(one.spec)
-            if not self._rows[name].predates(one.step) and self._rows[name].status.is_terminal
-        ]
-        ready = self.ready_at(one.spec)
-        ready = finished if ready is None else min(ready, finished)
-        return Timed(ready, finished, one.took(Kind.RAN) + one.took(Kind.DELAYED), waits)
