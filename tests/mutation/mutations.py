@@ -2646,6 +2646,27 @@ MUTATIONS = (
         tests=ALGEBRA,
     ),
     Mutation(
+        "a factor is taken out that not all of its rows hold",
+        f"{CONDITIONS}/factoring.py",
+        "set(members[0]).intersection(*members[1:])",
+        "set(members[0])",
+        tests=ALGEBRA,
+    ),
+    Mutation(
+        "what is taken out of conditions is not looked at again",
+        f"{CONDITIONS}/simplification.py",
+        "        if len(rows.leaves()) == before:\n",
+        "        if before:\n",
+        tests=ALGEBRA,
+    ),
+    Mutation(
+        "common factors are left to the proof, which may be too long",
+        f"{CONDITIONS}/simplification.py",
+        "_irreducible(factored(rows, allowance), groups, allowance)",
+        "_irreducible(rows, groups, allowance)",
+        tests="packages/flow-conditions/tests/test_budget.py -k factors",
+    ),
+    Mutation(
         "a text of a run is Markdown in its report",
         f"{SHELL}/reports/markdown.py",
         '    return ACTIVE.sub(lambda found: f"&#{ord(found[0])};", shown)\n',

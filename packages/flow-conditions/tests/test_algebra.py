@@ -23,6 +23,7 @@ SEEDS = [
 
 EXCLUDED = [("a", "a.failed", "a.skipped"), ("b", "b.failed")]
 
+
 type Cases = Callable[[Iterable[int]], Iterator[Any]]
 
 
@@ -154,6 +155,9 @@ def test_simplified_it_has_no_operand_without_effect(cases: Cases) -> None:
         ("c || b || a || b", "c || b || a"),
         ("a && b || a && c", "a && (b || c)"),
         ("(a || b) && (a || c)", "a || b && c"),
+        ("a && b && c || d || a && e && b", "a && b && (c || e) || d"),
+        ("(a || b) && c || d && (b || a)", "(a || b) && (c || d)"),
+        ("a && b || a && c || d && b || d && c", "(a || d) && (b || c)"),
         ("a && (b && c)", "a && b && c"),
         ("(a || b) && (a || !b) && (!a || c)", "a && c"),
         ("a.failed && !a.failed", False),

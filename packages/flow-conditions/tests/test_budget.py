@@ -69,6 +69,22 @@ ANSWERED = {
     ),
 }
 
+# Common factors are seen without diagrams, which grow too large for these.
+FACTORS = {
+    "one factor": (
+        " || ".join(f"A && {name}" for name in NAMES[1:]),
+        "A && (" + " || ".join(NAMES[1:]) + ")",
+    ),
+    "a factor for every two": (
+        " && ".join(f"(a{place} || b{place}) && (c{place} || a{place})" for place in range(SOME)),
+        " && ".join(f"(a{place} || b{place} && c{place})" for place in range(SOME)),
+    ),
+    "many factors": (
+        " || ".join(" && ".join([*NAMES, end]) for end in ("Y", "Z")),
+        " && ".join(NAMES) + " && (Y || Z)",
+    ),
+}
+
 # What is too long to be simplified, but not to be asked whether it can be true.
 HALF_ANSWERED = {
     "pairs in a row": " && ".join(f"({a} || !{b})" for a, b in pairwise(NAMES[:SOME])),
@@ -108,6 +124,13 @@ def test_what_people_write_is_answered_however_long(shape: str) -> None:
         known = dict.fromkeys(blamed, value)
         whole = condition.evaluate(lambda _, value=value: value)  # type: ignore[misc]
         assert condition.decided(known.get) is whole
+
+
+@pytest.mark.parametrize("shape", FACTORS)
+def test_factors_are_taken_out_however_many(shape: str) -> None:
+    """The default budget is enough to write once what rows have in common (rule 11.1)."""
+    text, simple = FACTORS[shape]
+    assert str(parse(text).simplify()) == simple
 
 
 @pytest.mark.parametrize("shape", HALF_ANSWERED)

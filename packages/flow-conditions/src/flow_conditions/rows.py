@@ -58,9 +58,15 @@ class Rows:
 
     def leaves(self) -> list[int]:
         """Return every occurrence of an operand, negated ones with their sign."""
-        if self.root >= 0:
-            return [self.root]
-        return [part for number in self.used() for part in self.members[number] if part >= 0]
+        leaves: list[int] = []
+        todo = [self.root]
+        while todo:
+            part = todo.pop()
+            if part >= 0:
+                leaves.append(part)
+            else:
+                todo += self.members[~part]
+        return leaves
 
     def occurring(self) -> set[int]:
         """Return the operands that occur."""
