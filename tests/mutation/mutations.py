@@ -2621,7 +2621,7 @@ MUTATIONS = (
         "two parts are left out, each because of the other",
         f"{CONDITIONS}/reduction.py",
         "                if open_still == matters:\n",
-        "                if open_still == matters and (behind := both(behind, edge)) >= 0:\n",
+        "                if open_still == matters and (behind := both(behind, function)) >= 0:\n",
         tests=ALGEBRA,
     ),
     Mutation(
@@ -2665,6 +2665,13 @@ MUTATIONS = (
         "_irreducible(factored(rows, allowance), groups, allowance)",
         "_irreducible(rows, groups, allowance)",
         tests="packages/flow-conditions/tests/test_budget.py -k factors",
+    ),
+    Mutation(
+        "exclusions that a truth table takes for their opposite",
+        f"{CONDITIONS}/tables.py",
+        "low & variable | high & ~variable",
+        "high & variable | low & ~variable",
+        tests=ALGEBRA,
     ),
     Mutation(
         "a text of a run is Markdown in its report",

@@ -15,6 +15,7 @@ from flow_conditions import (
     implies,
     parse,
 )
+from flow_conditions.tables import MOST
 
 SEEDS = [
     pytest.param(range(500), id="some"),
@@ -22,6 +23,14 @@ SEEDS = [
 ]
 
 EXCLUDED = [("a", "a.failed", "a.skipped"), ("b", "b.failed")]
+
+
+@pytest.fixture(
+    params=[pytest.param(MOST, id="tables"), pytest.param(-1, id="diagrams")], autouse=True
+)
+def representation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer by truth tables, as for so few operands, and by diagrams, as for many."""
+    monkeypatch.setattr("flow_conditions.space.MOST", request.param)
 
 
 type Cases = Callable[[Iterable[int]], Iterator[Any]]

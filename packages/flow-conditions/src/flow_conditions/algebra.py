@@ -9,14 +9,13 @@ from collections.abc import Mapping
 
 from flow_conditions.budget import Budget
 from flow_conditions.condition import BUDGET, Condition
-from flow_conditions.diagrams import FALSE
 from flow_conditions.errors import ExclusionError
 from flow_conditions.exclusions import Exclusions, Known, grouped, settled
 from flow_conditions.facts import by_facts, varies
 from flow_conditions.grammar import AND, NOT, OPERATORS, OR
 from flow_conditions.kleene import Value
 from flow_conditions.rows import Rows, read
-from flow_conditions.space import Space
+from flow_conditions.space import Space, fitting
 
 type Program = tuple[str, ...]
 
@@ -33,7 +32,7 @@ def equivalent(
         return True
     groups = grouped(exclusions)
     together = read((*first.program, *second.program, AND))
-    space = Space(together, groups, Budget(budget))
+    space = Space(together, groups, fitting(together, Budget(budget)))
     one, other = (
         space.within(space.function(by_facts(read(each.program, together.operands), groups)))
         for each in (first, second)
@@ -63,8 +62,8 @@ def never(program: Program, exclusions: Exclusions, budget: int) -> bool:
     rows = by_facts(read(program), groups)
     if varies(rows, groups):
         return False
-    space = Space(rows, groups, Budget(budget))
-    return space.within(space.function(rows)) == FALSE
+    space = Space(rows, groups, fitting(rows, Budget(budget)))
+    return space.never(space.function(rows))
 
 
 def restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
@@ -122,9 +121,9 @@ def model(
     rows = by_facts(read(residue), groups)
     if varies(rows, groups):
         return known | _chosen(rows)
-    space = Space(rows, groups, Budget(budget))
-    edge = space.within(space.function(rows))
-    return None if edge == FALSE else known | space.example(edge)
+    space = Space(rows, groups, fitting(rows, Budget(budget)))
+    example = space.example(space.function(rows))
+    return None if example is None else known | example
 
 
 def _chosen(rows: Rows) -> dict[str, bool]:
@@ -154,5 +153,5 @@ def decided(
     rows = by_facts(read(residue), groups)
     if varies(rows, groups):
         return None
-    space = Space(rows, groups, Budget(budget))
+    space = Space(rows, groups, fitting(rows, Budget(budget)))
     return space.constant(space.function(rows))

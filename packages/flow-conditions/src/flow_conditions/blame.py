@@ -35,13 +35,14 @@ def blame(
     if read_once(rows, groups):
         cheapest = (_cheapest(rows, answers, value) for value in (True, False))
         return next((operands for operands in cheapest if operands is not None), None)
-    space = Space(rows, groups, Budget(budget))
+    diagrams = Diagrams(Budget(budget))
+    space = Space(rows, groups, diagrams)
     edge = space.function(rows)
     answer_at = [answers[rows.operands[operand]] for operand in space.order.operand_at]
     for opposite in (edge ^ 1, edge):
-        differences = _Differences(space.diagrams, space.within(opposite), answer_at)
+        differences = _Differences(diagrams, space.within(opposite), answer_at)
         if differences.nearest(range(len(answer_at))) is None:
-            levels = _smallest(differences, space.diagrams)
+            levels = _smallest(differences, diagrams)
             found = {rows.operands[space.order.operand_at[level]] for level in levels}
             return [operand for operand in rows.operands if operand in found]
     return None

@@ -10,19 +10,18 @@ one more operand then grows by one node: with the first on top, it would have to
 All work is counted and bounded. There is no recursion. What operands are called is not known here.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-
 from flow_conditions.budget import Budget
-from flow_conditions.exclusions import companions_of
-from flow_conditions.rows import Rows
+from flow_conditions.representation import Representation
 
 TRUE, FALSE = 0, 1
 
 _CONSTANT_LEVEL = -1
 
 
-class Diagrams:
+class Diagrams(Representation):
     """Functions of the operands on the levels, and how much may still be done with them."""
+
+    TRUE, FALSE = TRUE, FALSE
 
     def __init__(self, budget: Budget) -> None:
         """Begin with the constant."""
@@ -34,10 +33,7 @@ class Diagrams:
         self.budget = budget
 
     def choice(self, level: int, low: int, high: int) -> int:
-        """Return the function that is `high` if the operand on a level is true, else `low`.
-
-        The level is above those of both.
-        """
+        """Return the function that is `high` if the operand on a level is true, else `low`."""
         if low == high:
             return low
         sign = high & 1
@@ -60,9 +56,9 @@ class Diagrams:
             return edge, edge
         return self.lows[node] ^ sign, self.highs[node] ^ sign
 
-    def level(self, *edges: int) -> int:
-        """Return the topmost level of some functions."""
-        return max(self.levels[edge >> 1] for edge in edges)
+    def level(self, edge: int) -> int:
+        """Return the topmost level of a function."""
+        return self.levels[edge >> 1]
 
     def both(self, first: int, second: int) -> int:
         """Return the conjunction of two functions.
@@ -103,71 +99,13 @@ class Diagrams:
                 todo += (~level, (one, other)), (one_high, other_high), (one_low, other_low)
         return done.pop()
 
-    def either(self, first: int, second: int) -> int:
-        """Return the disjunction of two functions."""
-        return self.both(first ^ 1, second ^ 1) ^ 1
-
-    def joined(self, conjunctive: bool, edges: Iterable[int]) -> int:
-        """Return the conjunction, or the disjunction, of functions."""
-        sign = not conjunctive
-        whole = TRUE
-        for edge in edges:
-            whole = self.both(whole, edge ^ sign)
-        return whole ^ sign
-
-    def at_most_one(self, levels: Collection[int]) -> int:
-        """Return the function that is true where not two of these operands are."""
-        none = one = TRUE  # of those below: that none is true, that one at most is
-        for level in sorted(levels):
-            one = self.choice(level, one, none)
-            none = self.choice(level, none, FALSE)
-        return one
-
-
-class Order:
-    """On which level each operand of some rows stands, and which one stands on a level."""
-
-    def __init__(self, rows: Rows, groups: Sequence[Sequence[int]] = ()) -> None:
-        """Put lowest what is nested deepest: the rest of its row then comes on top of it.
-
-        Operands that exclude each other stand side by side.
-        """
-        companions = companions_of(groups)
-        sizes = _sizes(rows)
-        level_of: dict[int, int] = {}
-        todo = [rows.root]
-        while todo:
-            part = todo.pop()
-            if part < 0:
-                todo += reversed(_largest_first(rows.members[~part], sizes))
-                continue
-            for operand in (part >> 1, *companions.get(part >> 1, ())):
-                level_of.setdefault(operand, len(level_of))
-        self.level_of = level_of
-        self.operand_at = tuple(level_of)
-
-    def edges(self, rows: Rows, diagrams: Diagrams) -> dict[int, int]:
-        """Return the function of every part that the root of some rows is made of."""
-        edge_of = {~0: TRUE, ~1: FALSE}
-        for part in rows.leaves():
-            level = self.level_of[part >> 1]
-            edge_of[part] = diagrams.choice(level, FALSE, TRUE) ^ (part & 1)
-        sizes = _sizes(rows)
-        for number in rows.used():
-            members = _largest_first(rows.members[number], sizes)
-            edges = (edge_of[part] for part in members)
-            edge_of[~number] = diagrams.joined(rows.conjunctive[number], edges)
-        return edge_of
-
-
-def _largest_first(parts: Iterable[int], sizes: dict[int, int]) -> list[int]:
-    """Return the parts of a row in the order in which they are joined."""
-    return sorted(parts, key=lambda part: -sizes.get(part, 1))
-
-
-def _sizes(rows: Rows) -> dict[int, int]:
-    """Return how many operands stand in each row, by its part."""
-    sizes: dict[int, int] = {}
-    for number in rows.used():
-        sizes[~number] = sum(sizes.get(part, 1) for part in rows.members[number])
-    return sizes
+    def example(self, function: int) -> frozenset[int]:
+        """Return the levels that are true in the first values that make a function true."""
+        chosen = set()
+        while function != TRUE:
+            level = self.level(function)
+            low, high = self.halves(function, level)
+            function = high if low == FALSE else low
+            if low == FALSE:
+                chosen.add(level)
+        return frozenset(chosen)

@@ -36,8 +36,6 @@ class Functions(Diagrams):
     frozenset({1})
     """
 
-    TRUE, FALSE = TRUE, FALSE
-
     def __init__(self, budget: int = BUDGET) -> None:
         """Begin with the constants, and with this many steps of work."""
         super().__init__(Budget(budget))
@@ -45,10 +43,6 @@ class Functions(Diagrams):
     def allow(self, steps: int) -> None:
         """Let what follows take this many steps of work, whatever has been taken before."""
         self.budget = Budget(steps)
-
-    def variable(self, number: int) -> int:
-        """Return the function that is true if a variable is."""
-        return self.choice(number, FALSE, TRUE)
 
     def of(self, condition: Condition, function_of: FunctionOf) -> int:
         """Return the function that a condition is.
@@ -82,20 +76,6 @@ class Functions(Diagrams):
         )
         parts = [_operands(rows, part, names) for part in left_out]
         return (Condition(Phrasing(rest).program()) if parts else condition), parts
-
-    def example(self, function: int) -> frozenset[int]:
-        """Return variables that make a function true if no others are: few of them.
-
-        The function is not false everywhere.
-        """
-        chosen = set()
-        while function != TRUE:
-            level = self.level(function)
-            low, high = self.halves(function, level)
-            function = high if low == FALSE else low
-            if low == FALSE:
-                chosen.add(level)
-        return frozenset(chosen)
 
     def _edges(self, rows: Rows, function_of: FunctionOf) -> dict[int, int]:
         """Return the function of every part of rows."""

@@ -8,7 +8,7 @@ function each, which may depend on the others.
 from collections.abc import Callable, Mapping
 
 from flow_conditions.descent import Descent, descend
-from flow_conditions.diagrams import FALSE, TRUE, Diagrams
+from flow_conditions.representation import Representation
 from flow_conditions.rows import FALSE as NEVER
 from flow_conditions.rows import TRUE as ALWAYS
 from flow_conditions.rows import Rows
@@ -23,48 +23,50 @@ def keep_none(_part: int, _conjunctive: bool) -> bool:
 
 
 def reduce(
-    rows: Rows, edges: Mapping[int, int], care: int, diagrams: Diagrams, keep: Keep = keep_none
+    rows: Rows,
+    functions: Mapping[int, int],
+    care: int,
+    representation: Representation,
+    keep: Keep = keep_none,
 ) -> tuple[Rows, list[int]]:
     """Return what is left of rows where something matters, and the parts that are left out.
 
-    `edges` has the function of every part, `care` is where the whole matters. Rows that have one
-    value there are that constant.
+    `functions` has that of every part, `care` is where the whole matters. Rows that have one value
+    there are that constant.
 
     Raises:
         BudgetExceeded: it takes more than is left.
     """
-    both, joined = diagrams.both, diagrams.joined
+    both, true, false = representation.both, representation.TRUE, representation.FALSE
     fresh = Rows(rows.operands)
     left_out: list[int] = []
 
     def reduced(number: int, care: int) -> Descent[tuple[int, int]]:
         """Return what a row can be where it matters, and the function of that."""
         conjunctive = rows.conjunctive[number]
-        sign = not conjunctive
+        sign = true if conjunctive else false
         before = [care]  # where the row matters and no part before settles it
         for part in rows.members[number][:-1]:
-            before.append(both(before[-1], edges[part] ^ sign))
+            before.append(both(before[-1], functions[part] ^ sign))
         parts: list[int] = []
-        functions: list[int] = []
-        behind = TRUE  # where no part behind settles it
+        behind = true  # where no part behind settles it
         for part in reversed(rows.members[number]):
             matters = both(before.pop(), behind)
-            edge = edges[part] ^ sign
-            open_still = both(matters, edge)
+            function = functions[part] ^ sign
+            open_still = both(matters, function)
             if part < 0 or not keep(part, conjunctive):
-                if open_still == FALSE:
-                    return (NEVER, FALSE) if conjunctive else (ALWAYS, TRUE)
+                if open_still == false:
+                    return (NEVER, false) if conjunctive else (ALWAYS, true)
                 if open_still == matters:
                     left_out.append(part)
                     continue
             if part < 0:
-                part, edge = yield reduced(~part, matters)  # noqa: PLW2901
-                edge ^= sign
+                part, function = yield reduced(~part, matters)  # noqa: PLW2901
+                function ^= sign
             parts.append(part)
-            functions.append(edge ^ sign)
-            behind = both(behind, edge)
+            behind = both(behind, function)
         parts.reverse()
-        return fresh.row(conjunctive, parts), joined(conjunctive, functions)
+        return fresh.row(conjunctive, parts), behind ^ sign
 
     if rows.root >= 0:
         return rows, []

@@ -24,7 +24,7 @@ from flow_conditions.reduction import reduce
 from flow_conditions.rows import FALSE as NEVER
 from flow_conditions.rows import TRUE as ALWAYS
 from flow_conditions.rows import Rows, read
-from flow_conditions.space import Space
+from flow_conditions.space import Space, fitting
 
 type Program = tuple[str, ...]
 
@@ -49,8 +49,8 @@ def _irreducible(rows: Rows, groups: Groups, budget: Budget) -> Rows:
     while not read_once(rows, groups):
         before = len(rows.leaves())
         budget.spend(before)
-        space = Space(rows, groups, budget)
-        rows, _ = reduce(rows, space.edges(rows), space.allowed, space.diagrams)
+        space = Space(rows, groups, fitting(rows, budget))
+        rows, _ = reduce(rows, space.functions(rows), space.allowed, space.representation)
         rows = factored(rows, budget)
         if len(rows.leaves()) == before:
             break
