@@ -145,7 +145,7 @@ def lengths(texts: Sequence[str]) -> str:
     ours = [parse(text).simplify() for text in texts]
     theirs = [algebra.parse(others_spelling(text)).simplify() for text in texts]
     left = sum(operands(each) for each in ours if isinstance(each, Condition))
-    kept = sum(len(each.literals) for each in theirs)
+    kept = sum(len(each.get_literals()) for each in theirs)
     return f"operands left of {CONDITIONS * OPERANDS}: ours {left}, boolean.py {kept}"
 
 
