@@ -38,7 +38,7 @@ def find_helper(runner: int, *others: int) -> int:
             with contextlib.suppress(OSError):
                 for pid in map(int, children.read_text("ascii").split()):
                     words = Path(f"/proc/{pid}/cmdline").read_bytes()
-                    if pid not in others and b"server.py" in words:
+                    if pid not in others and b"forkserver/server.py" in words:
                         return pid
         assert time.monotonic() < deadline
         time.sleep(0.005)

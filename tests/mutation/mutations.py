@@ -1352,8 +1352,8 @@ MUTATIONS = (
     Mutation(
         "a process that is forked into a cgroup has the number of the helper",
         f"{CLIENT}/forkserver/server.py",
-        "_CLONE_INTO_CGROUP | _CLONE_CHILD_SETTID |",
-        "_CLONE_INTO_CGROUP |",
+        "flags |= _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID",
+        "flags |= _CLONE_CHILD_CLEARTID",
         f"{FORKED} -k fork_into_a_cgroup",
     ),
     Mutation(
@@ -1401,7 +1401,7 @@ MUTATIONS = (
     Mutation(
         "a forked call inherits what the runner has no more",
         f"{CLIENT}/forkserver/sameness.py",
-        "                and _surroundings() == self.surroundings\n",
+        "                and surroundings() == self.surroundings\n",
         "",
         f"{FORKED} -k what_is_inherited",
     ),

@@ -1,12 +1,37 @@
 """A command that runs beside the test which has started it."""
 
+import inspect
 import subprocess
+from typing import Any
 
 from support.deadlines import CALL_SEC
+from support.zygote.client import Zygote, shared_zygote
+
+_PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
 class Command(subprocess.Popen[str]):
-    """A process whose end is awaited only as long as a call may take."""
+    """A process whose end is awaited only as long as a call may take.
+
+    Where that is the same, it is forked from a zygote: `support.zygote` says when.
+    """
+
+    def zygote(self) -> Zygote | None:
+        """Return the zygote from which it may be forked."""
+        return shared_zygote()
+
+    def _execute_child(self, *given: Any) -> None:
+        """Start the process, with what `Popen` has prepared for that; it offers no other door."""
+        popen: Any = super()
+        asked = inspect.signature(popen._execute_child).bind(*given).arguments
+        zygote = self.zygote()
+        pid = None if zygote is None else zygote.fork(asked)
+        if pid is None:
+            popen._execute_child(*given)
+            return
+        self.pid = pid
+        self._child_created = True
+        popen._close_pipe_fds(*(asked[name] for name in _PIPES))
 
     def wait(self, timeout: float | None = CALL_SEC) -> int:
         """Wait for the end; return the exit code."""

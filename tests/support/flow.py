@@ -5,7 +5,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from support.files import write_program
 from support.gate import Gate
 from support.orchesjob import Orchesjob
 from support.terminal import Terminal
+from support.zygote.client import PROGRAM
 
 
 class Flow:
@@ -29,7 +29,7 @@ class Flow:
         environ: The environment of the command.
     """
 
-    program = str(Path(sys.executable).parent / "orchesjob-flow")
+    program = PROGRAM
 
     def __init__(self, orchesjob: Orchesjob, folder: Path) -> None:
         self.orchesjob = orchesjob

@@ -16,11 +16,13 @@ from typing import NamedTuple
 from orchesjob_client.forkserver.server import MOST_HELD, fingerprint
 from orchesjob_client.launching import Request
 
-_STARTUP = (
+STARTUP = (
     *(b"PYTHON", b"LC_", b"LANG", b"LD_", b"HOME", b"TZ", b"LOCPATH", b"GCONV_PATH"),
-    *(b"ORCHESJOB", b"GLIBC_", b"MALLOC_", b"SQLITE_", b"COV", b"SETUPTOOLS_"),
+    *(b"GLIBC_", b"MALLOC_", b"SQLITE_", b"COV", b"SETUPTOOLS_"),
 )
 """How the variables begin that the loader, the C library and Python read when a program starts."""
+_READ = (*STARTUP, b"ORCHESJOB")
+"""How those begin that orchesjob too may read when it starts."""
 _OURS = b"ORCHESJOB_FLOW_"
 """How the variables begin that differ from call to call, and that no other program looks at."""
 _PATHS = (
@@ -119,7 +121,7 @@ class Birth(NamedTuple):
             text = environ.get(name)
             if text and not all(path.startswith(b"/") for path in text.split(b":")):
                 raise Unsuitable(f"{name.decode()} is relative to the directory of each call")
-        return cls(os.fsencode(executable), _startup_variables(environ), _surroundings())
+        return cls(os.fsencode(executable), _startup_variables(environ), surroundings())
 
     def suits(self, request: Request) -> bool:
         """Tell whether a request, made now, gets from the helper what it would get plainly."""
@@ -132,7 +134,7 @@ class Birth(NamedTuple):
                 and sum(map(len, words)) + _POINTER * len(words) <= _LONGEST_WORDS
                 and len(request.descriptors) <= MOST_HELD
                 and _startup_variables(request.environ) == self.variables
-                and _surroundings() == self.surroundings
+                and surroundings() == self.surroundings
             )
         except OSError:
             return False
@@ -143,11 +145,11 @@ def _startup_variables(environ: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {
         name: text
         for name, text in environ.items()
-        if name.startswith(_STARTUP) and not name.startswith(_OURS)
+        if name.startswith(_READ) and not name.startswith(_OURS)
     }
 
 
-def _surroundings() -> tuple[object, ...]:
+def surroundings() -> tuple[object, ...]:
     """Return what a child of this thread inherits besides variables, directory and descriptors.
 
     Raises:

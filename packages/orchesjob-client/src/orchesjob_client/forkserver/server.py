@@ -108,11 +108,15 @@ class Cloner:
 
     def fork_into(self, cgroup: int) -> int | None:
         """Do what `os.fork` does, into the cgroup with this folder; None if that is refused."""
+        return self.fork(_CLONE_INTO_CGROUP, cgroup=cgroup)
+
+    def fork(self, flags: int, *, exit_signal: int = signal.SIGCHLD, cgroup: int = 0) -> int | None:
+        """Do what `os.fork` does, with these flags of `clone3` too; None if that is refused."""
         if not self._tid_address:
             return None
-        flags = _CLONE_INTO_CGROUP | _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID
+        flags |= _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID
         packed = _CLONE_ARGUMENTS.pack(
-            flags, 0, self._tid_address, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, cgroup
+            flags, 0, self._tid_address, 0, exit_signal, 0, 0, 0, 0, 0, cgroup
         )
         arguments = self._ctypes.create_string_buffer(packed, len(packed))
         self._python.PyOS_BeforeFork()
@@ -377,18 +381,23 @@ def added_variables() -> dict[bytes, bytes]:
     return {name: text for name, text in os.environb.items() if given.get(name) != text}
 
 
+def load(script: str) -> CodeType:
+    """Return the code of the script, whose name this process gets, and whose place for modules."""
+    with open("/proc/self/comm", "wb") as file:  # what the system calls a process that it runs
+        file.write(os.fsencode(os.path.basename(script)))
+    if not sys.flags.safe_path:  # what is beside us is not beside the script
+        sys.path[0] = os.path.dirname(os.path.realpath(script))
+    with open(script, "rb") as file:
+        return compile(file.read(), script, "exec", dont_inherit=True)
+
+
 def main() -> None:
     """Import, say that all is ready, and serve."""
     descriptor, script, module, _ = sys.argv[1:]
     words = [os.fsencode(word) for word in sys.orig_argv[:-1]]
     python = words[: -len(sys.argv[:-1])]
-    with open("/proc/self/comm", "wb") as file:  # what the system calls a process that it runs
-        file.write(os.fsencode(os.path.basename(script)))
-    if not sys.flags.safe_path:  # what is beside us is not beside the script
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
     seen = fingerprint(script)
-    with open(script, "rb") as file:
-        code = compile(file.read(), script, "exec", dont_inherit=True)
+    code = load(script)
     added = added_variables()
     show(words)
     requests = socket.socket(fileno=int(descriptor))

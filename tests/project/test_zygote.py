@@ -1,0 +1,334 @@
+"""A command that is forked from the zygote of the tests is the same as one that is started."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.command import Command
+from support.files import write_program
+from support.flow import Flow
+from support.terminal import Terminal
+from support.zygote.client import PROGRAM, SWITCH, Zygote, shared_zygote
+
+SCRIPT = f"""#!{sys.executable}
+import sys
+from probe.__main__ import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+PROBE = """
+import gc, json, locale, os, probe, resource, signal, subprocess, sys, threading
+STATUS = ("Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "SigCgt", "Cap", "Cpus_allowed:")
+
+def main():
+    if sys.argv[1:2] == ["end"]:
+        space = dict(globals())
+        exec("def end():\\n " + sys.argv[2], space)
+        return space["end"]()
+    pid = os.getpid()
+    streams = ((sys.stdin, sys.__stdin__), (sys.stdout, sys.__stdout__),
+               (sys.stderr, sys.__stderr__))
+    opened = [number for number in range(200) if os.path.exists(f"/proc/self/fd/{number}")]
+    looked = {
+        "words": [sys.argv, sys.orig_argv],
+        "environ": {os.fsencode(k).hex(): os.fsencode(v).hex() for k, v in os.environ.items()},
+        "of a child": subprocess.run(["/usr/bin/env"], capture_output=True).stdout.hex(),
+        "directory": os.getcwd(),
+        "descriptors": [(number, os.path.realpath(f"/proc/self/fd/{number}")) for number in opened],
+        "status": [line for line in open("/proc/self/status") if line.startswith(STATUS)],
+        "parent": os.getppid(),
+        "leads": [os.getsid(0) == pid or os.getsid(0), os.getpgid(0) == pid or os.getpgid(0)],
+        "tty": subprocess.run(["sh", "-c", ": </dev/tty"], capture_output=True).returncode,
+        "shown": [open(f"/proc/self/{name}", "rb").read().rstrip(b"\\0").hex()
+                  for name in ("cmdline", "environ")],
+        "comm": open("/proc/self/comm").read(),
+        "limits": [resource.getrlimit(number) for number in range(16)],
+        "streams": [[s.name, s.mode, s.encoding, s.errors, s.line_buffering, s.write_through,
+                     s.newlines, s.isatty(), s.buffer.name, s.buffer.mode, type(s.buffer).__name__,
+                     s is kept] for s, kept in streams],
+        "input": sys.stdin.isatty() or sys.stdin.read(),
+        "encodings": [sys.getfilesystemencoding(), locale.getencoding(), locale.setlocale(0)],
+        "flags": str(sys.flags),
+        "python": [sys.executable, sys.prefix, sys.path],
+        "main": [sys.modules["__main__"].__file__, __name__],
+        "collector": [gc.isenabled(), gc.get_threshold()],
+        "threads": threading.active_count(),
+        "handlers": [str(signal.getsignal(number)) for number in range(1, 65)],
+        "mask": [str(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+        "nice": os.nice(0),
+    }
+    text = json.dumps(looked).replace(f"/proc/{pid}/", "/proc/PID/")
+    with open(os.environ["SEEN"], "w") as file:
+        json.dump({"is_forked": probe.IMPORTED_BY != pid, "looked": text}, file)
+"""
+
+
+class Probe:
+    """A console script that writes down what it sees, and the two ways to start it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = write_program(folder / "look", SCRIPT)
+        (folder / "probe").mkdir()
+        (folder / "probe" / "__init__.py").write_text("import os\nIMPORTED_BY = os.getpid()\n")
+        (folder / "probe" / "__main__.py").write_text(PROBE)
+        self.zygote = Zygote(self.path, ["probe"])
+
+    def start(self, *words: Any, forked: bool = True, **options: Any) -> Command:
+        """Start it, by a fork if that is possible."""
+        way = self.zygote if forked else None
+
+        class Started(Command):
+            def zygote(self) -> Zygote | None:
+                return way
+
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return Started([self.path, *words], **{**pipes, "text": True, **options})
+
+    def look(self, *words: Any, **options: Any) -> tuple[bool, dict[str, Any]]:
+        """Start it; tell whether it was forked, and what it has seen."""
+        seen = self.folder / "seen"
+        environ = {**os.environ, **options.pop("env", {}), "SEEN": str(seen)}
+        ended = self.start(*words, env=environ, **options).completed()
+        assert ended.returncode == 0, ended.stderr
+        found = json.loads(seen.read_text())
+        looked = re.sub(r"pipe:\[\d+\]|/dev/pts/\d+", "a stream", found["looked"])
+        return found["is_forked"], json.loads(looked)
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    """The script, beside whose words and directory its start is all that differs."""
+    probe = Probe(tmp_path_factory.mktemp("probe"))
+    with closing(probe.zygote):
+        yield probe
+
+
+def differences(plain: dict[str, Any], forked: dict[str, Any]) -> dict[str, Any]:
+    """Return what the two ways have seen otherwise."""
+    return {key: (plain[key], forked[key]) for key in plain if forked[key] != plain[key]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"env": {"A_NAME": "\udcff", "ANOTHER": "", "MANY": "x\ny", "ORCHESJOB_HOME": "/x"}},
+        {"cwd": "/"},
+        {"cwd": Path("/usr/lib")},
+        {"umask": 0o027},
+        {"start_new_session": True},
+        {"process_group": 0},
+        {"stderr": subprocess.STDOUT},
+        {"stderr": subprocess.DEVNULL},
+        {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT},
+    ],
+    ids=str,
+)
+def test_nobody_can_tell(probe: Probe, options: dict[str, Any]) -> None:
+    """Whatever a forked command looks at, it sees what a started one sees."""
+    words = ("", "a b", "\udcff", "für")
+    is_plain, plain = probe.look(*words, forked=False, **options)
+    is_forked, forked = probe.look(*words, **options)
+    assert (is_plain, is_forked) == (False, True)
+    assert differences(plain, forked) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"start_new_session": True}], ids=str)
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_terminals(probe: Probe, stream: str, options: dict[str, Any]) -> None:
+    """A terminal is the same stream, and as much the one of the session."""
+    seen = []
+    for forked in (False, True):
+        with closing(Terminal()) as terminal:
+            seen.append(probe.look(forked=forked, **{stream: terminal.line}, **options))
+    assert [is_forked for is_forked, _ in seen] == [False, True]
+    assert differences(seen[0][1], seen[1][1]) == {}
+
+
+def test_input(probe: Probe) -> None:
+    """What is written to its stdin it reads."""
+    for forked in (False, True):
+        code = "import sys; print(ascii(sys.stdin.read()))"
+        reader = probe.start("end", code, forked=forked, stdin=subprocess.PIPE)
+        assert reader.communicate("für\r\n") == ("'f\\xfcr\\r\\n'\n", "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "return",
+        "return 3",
+        "return 'why'",
+        "sys.exit(256 + 7)",
+        "sys.exit(-1)",
+        "os._exit(9)",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os.kill(os.getpid(), signal.SIGTERM); signal.pause()",
+        "os.kill(os.getpid(), signal.SIGPIPE); return 4",
+        "print('x' * 1_000_000); return 5",
+        "print('not flushed', end=''); print('why', end='', file=sys.stderr); return 6",
+        "sys.stdout.close(); return 8",
+        "import atexit; atexit.register(print, 'at exit'); return 9",
+        "threading.Timer(0.1, print, ['late']).start(); return 10",
+        "os.execv('/bin/sh', ['sh', '-c', 'exit 12'])",
+    ],
+)
+def test_ends_alike(probe: Probe, code: str) -> None:
+    """Its exit code, its output and its errors are the same."""
+    plain, forked = (probe.start("end", code, forked=way).completed() for way in (False, True))
+    assert vars(plain) == vars(forked)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_signals(probe: Probe, number: signal.Signals) -> None:
+    """A signal from the test ends it as it ends a started one, and the zygote stays."""
+    code = f"signal.signal({signal.SIGINT:d}, signal.SIG_DFL); print('here', flush=True); "
+    for forked in (False, True, True):
+        command = probe.start("end", f"{code}signal.pause()", forked=forked)
+        assert command.stdout is not None
+        assert command.stdout.readline() == "here\n"
+        assert command.poll() is None
+        command.send_signal(number)
+        assert command.wait() == -number
+        command.communicate()
+
+
+@contextmanager
+def an_ignored_signal() -> Iterator[None]:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def a_blocked_signal() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def another_umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def another_limit() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0 if soft else 1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "change", [an_ignored_signal, a_blocked_signal, another_umask, another_limit]
+)
+def test_other_surroundings(
+    probe: Probe, change: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """What a child inherits from the test must be what the zygote has inherited."""
+    with change():
+        is_forked, _ = probe.look()
+    assert not is_forked
+    assert probe.look()[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"env": {name: "/x"}} for name in ("PYTHONPATH", "LC_TIME", "LANGUAGE", "HOME", "TZ")),
+        {"env": {"LONG": "x" * 20_000}},
+        {"preexec_fn": os.getpid},
+        {"pass_fds": [0]},
+        {"close_fds": False},
+        {"user": os.geteuid()},
+        {"stdin": None},
+    ],
+    ids=lambda options: str(options)[:40],
+)
+def test_plain_starts(probe: Probe, options: dict[str, Any]) -> None:
+    """A start that asks for more than the zygote can give is a plain one."""
+    assert not probe.look(**options)[0]
+
+
+def test_other_programs(probe: Probe) -> None:
+    """Another program, or the script under another name, is started by the system."""
+    assert not probe.look(executable=sys.executable)[0]
+    assert probe.look("x" * 10_000)[0]
+    assert not probe.look("x" * 20_000)[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "error"),
+    [
+        ([], {"cwd": "/no/such/folder"}, FileNotFoundError),
+        ([], {"process_group": 1}, PermissionError),
+        (["\0"], {}, ValueError),
+    ],
+)
+def test_refusals(
+    probe: Probe, words: list[str], options: dict[str, Any], error: type[Exception]
+) -> None:
+    """What cannot be started is refused by `Popen`, and the zygote stays."""
+    with pytest.raises(error):
+        probe.start(*words, **options)
+    assert probe.look()[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--version"],
+        ["--help"],
+        ["start", "--help"],
+        [],
+        ["status", "k"],
+        ["status", "none"],
+        ["list", "--format=text"],
+        ["no-such-command"],
+        ["explain", "k"],
+    ],
+    ids=" ".join,
+)
+def test_the_program_itself(flow: Flow, words: list[str]) -> None:
+    """The program says the same and ends alike, whichever way it has begun."""
+    flow.start("k", flow.write({"id": "s", "command": ["true"]}))
+    forked = flow.run(*words)
+    plain = subprocess.run(
+        [PROGRAM, *words],
+        cwd=flow.folder,
+        env=flow.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert vars(forked) == vars(plain)
+
+
+@pytest.mark.parametrize("name", [SWITCH, "COVERAGE_PROCESS_START"])
+def test_session_without_zygote(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A session may have everything started plainly; one that measures coverage has to."""
+    monkeypatch.setenv(name, "1")
+    assert shared_zygote.__wrapped__() is None

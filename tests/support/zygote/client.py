@@ -1,0 +1,131 @@
+"""The zygote as tests use it, and when a process is forked from it: where nobody could tell."""
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from orchesjob_client.forkserver.sameness import STARTUP, read_script, surroundings
+from orchesjob_client.forkserver.server import ROOM, ROOM_BYTES, pack
+from support.deadlines import EVENT_SEC
+from support.zygote import server
+
+PROGRAM = str(Path(sys.executable).parent / "orchesjob-flow")
+PACKAGES = ("orchesjob_flow", "flow_conditions", "flow_spec", "flow_store", "orchesjob_client")
+SWITCH = "PLAIN_START"
+"""The variable of a session in which no process is forked from a zygote."""
+
+_UNASKED = {
+    "executable": None,
+    "preexec_fn": None,
+    "close_fds": True,
+    "pass_fds": (),
+    "shell": False,
+    "restore_signals": True,
+    "gid": None,
+    "gids": None,
+    "uid": None,
+}
+"""What only the system can do for a new process, by the names that `Popen` has for it."""
+_STREAMS = ("p2cread", "c2pwrite", "errwrite")
+"""The ends of a start's streams that are the new process's; -1 is whatever its parent has."""
+
+
+@cache
+def shared_zygote() -> "Zygote | None":
+    """Return the zygote of this process, begun now at the latest; None if there is to be none.
+
+    What is forked from it is not measured for coverage.
+    """
+    is_measured = any(name.startswith("COVERAGE_") for name in os.environ)
+    if sys.platform != "linux" or SWITCH in os.environ or is_measured:
+        return None
+    zygote = Zygote(PROGRAM, PACKAGES)
+    atexit.register(zygote.close)
+    return zygote
+
+
+class Zygote:
+    """A process that has imported a console script's packages, from which the script is forked."""
+
+    def __init__(self, script: str, packages: Sequence[str]) -> None:
+        self._script = script
+        self._variables = read_at_start(os.environb)
+        self._surroundings = surroundings()
+        self._lock = Lock()
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests.settimeout(EVENT_SEC)
+        room = " " * ROOM_BYTES
+        words = [server.__file__, str(theirs.fileno()), script, ",".join(packages), room]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*read_script(script).interpreter, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={**self._variables, ROOM.encode(): room.encode()},
+                pass_fds=(theirs.fileno(),),
+            )
+        assert self._requests.recv(server.MOST_BYTES) == server.READY
+
+    def fork(self, asked: Mapping[str, Any]) -> int | None:
+        """Fork what `Popen` is asked to start, and return its PID; None if only `Popen` can do it.
+
+        It is a child of ours, and waited for by its PID.
+        """
+        argv = [os.fsencode(word) for word in asked["args"]]
+        variables = os.environ if asked["env"] is None else asked["env"]
+        environ = {os.fsencode(name): os.fsencode(text) for name, text in variables.items()}
+        if not (self._suits_words(argv, environ) and self._suits(asked)):
+            return None
+        with self._lock, contextlib.ExitStack() as at_end:
+            try:
+                directory = os.open(asked["cwd"] or ".", os.O_PATH | os.O_DIRECTORY)
+            except OSError:
+                return None  # `Popen` says why
+            at_end.callback(os.close, directory)
+            words = os.memfd_create("words of a start")
+            at_end.callback(os.close, words)
+            os.pwrite(words, pack(argv, environ), 0)
+            options = json.dumps([asked[name] for name in server.Options._fields]).encode()
+            streams = [asked[name] for name in _STREAMS]
+            socket.send_fds(self._requests, [options], [words, directory, *streams])
+            pid = int(self._requests.recv(server.MOST_BYTES))
+        if pid < 0:
+            os.waitpid(-pid, 0)
+        return pid if pid > 0 else None
+
+    def _suits(self, asked: Mapping[str, Any]) -> bool:
+        """Tell whether a start asks for nothing but what a forked process can do for itself."""
+        return (
+            all(asked[name] == value for name, value in _UNASKED.items())
+            and all(asked[name] >= 0 for name in _STREAMS)
+            and surroundings() == self._surroundings
+        )
+
+    def _suits_words(self, argv: Sequence[bytes], environ: Mapping[bytes, bytes]) -> bool:
+        """Tell whether words and variables can be passed, and lead to the same start."""
+        words = [*argv[1:], *environ, *environ.values()]
+        return (
+            argv[0] == os.fsencode(self._script)
+            and read_at_start(environ) == self._variables
+            and not any(b"\0" in word for word in words)
+            and max(sum(len(word) + 2 for word in part) for part in (argv, words)) < ROOM_BYTES
+        )
+
+    def close(self) -> None:
+        """End the zygote; what was forked from it goes on."""
+        self._requests.close()
+        self._process.wait(EVENT_SEC)
+
+
+def read_at_start(environ: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the variables that count when a program starts."""
+    return {name: text for name, text in environ.items() if name.startswith(STARTUP)}
