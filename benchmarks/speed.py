@@ -36,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "status": latency.status,
     "per-step": consumption.per_step,
     "growth": consumption.growth,
+    "dense": consumption.dense,
     "idling": consumption.idling,
     "watching": consumption.watching,
     "searching": consumption.searching,

@@ -108,6 +108,24 @@ def growth(place: Workplace) -> list[Figure]:
     return [*figures, memory]
 
 
+def dense(place: Workplace) -> list[Figure]:
+    """Compare steps that each wait for a whole rank with as many that each wait for one step."""
+
+    def measure(flow: str) -> Callable[[], float]:
+        return lambda: of_one_run(place, flow)["cpu_sec"]
+
+    shapes = {"dense": flows.diamond(30, 100), "sparse": flows.lanes(30, 100)}
+    taken = interleave(place.rounds(3), {name: measure(flow) for name, flow in shapes.items()})
+    return [
+        Figure(
+            "CPU of 30 ranks of 100 steps that each wait for 100 others / for one",
+            ratios(taken["dense"], taken["sparse"]),
+            1.5,
+            note=f"{min(taken['dense']):.1f} s against {min(taken['sparse']):.1f} s",
+        )
+    ]
+
+
 def idling(place: Workplace) -> list[Figure]:
     """Measure the processor time of a runner, and of its calls, while its steps sleep."""
     sleep_sec, window_sec = (30, 15) if place.quick else (70, 60)

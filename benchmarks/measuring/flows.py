@@ -30,6 +30,15 @@ def diamond(ranks: int, width: int, command: str = NO_OP) -> str:
     )
 
 
+def lanes(ranks: int, width: int, command: str = NO_OP) -> str:
+    """Spell ranks of steps, each of which waits for one step of the rank before."""
+    return document(
+        step(f"r{rank}s{number}", command, [f"r{rank - 1}s{number}"] if rank else [])
+        for rank in range(ranks)
+        for number in range(width)
+    )
+
+
 def step(name: str, command: str, after: Sequence[str] = ()) -> str:
     """Spell one step."""
     when = f"    when: {' && '.join(after)}\n" if after else ""

@@ -203,7 +203,10 @@ def test_a_damaged_database(ended: Flow) -> None:
     [
         ("attempts SET job = '{\"status' WHERE position = 0", "attempt 1 of step 'a' of run 'k'"),
         ("attempts SET job = CAST(x'ff' AS TEXT) WHERE position = 0", "run 'k': "),
-        ("runs SET definition = '{\"steps\": 1}'", "run 'k': the stored definition cannot be read"),
+        (
+            "definitions SET definition = '{\"steps\": 1}'",
+            "run 'k': the stored definition cannot be read",
+        ),
     ],
     ids=["job", "bytes", "definition"],
 )

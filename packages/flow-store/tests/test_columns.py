@@ -15,6 +15,7 @@ from flow_store import (
     Deadline,
     FlowStatus,
     FlowStore,
+    Reopening,
     RunHeader,
     Step,
     StepStatus,
@@ -25,7 +26,8 @@ from flow_store.database import Database
 from flow_store.records import ForeignText, SystemPath
 from flow_store.schema import MIGRATIONS, require_recorded, upgrade
 
-KEYS = {"runs": {"id"}, "steps": {"run_id"}, "attempts": {"run_id"}}
+KEYS = {"runs": {"id", "definition"}, "steps": {"run_id"}, "attempts": {"run_id"}}
+"""What no field of a record gives: the numbers, and the place that definitions had once."""
 
 ADDED = ("runs", "deadline_boot"), ("steps", "next_attempt_boot"), ("attempts", "abort_reason")
 """Columns that the tests take for later ones."""
@@ -157,6 +159,32 @@ def test_a_reader_survives_an_upgrade(older: Path, reader: FlowStore) -> None:
     after = reader.load("k")
     assert before is not None
     assert after == before._replace(deadline=Deadline(1, 2, "b"))
+
+
+def test_definitions_stand_apart(older: Path, reader: FlowStore) -> None:
+    """A run's row, which each change writes anew, is short however long its definition is."""
+    long = "x" * 100_000
+    database = Database(older, "rw")
+    upgrade(database, (OLDER, LATER))
+    with FlowStore(database) as store:
+        assert store.create(
+            run_key="new",
+            flow_id="f",
+            definition=long,
+            directory="/",
+            started_at=1.0,
+            steps=[("a", 0)],
+        )
+        store.apply("new", Changes(RunHeader(FlowStatus.CANCELLED, finished_at=2.0)), revision=0)
+        store.reopen("new", Reopening(f"{long}y", {0: 0}), revision=1)
+        found = store.load("new")
+        assert found is not None
+        assert found.definition == f"{long}y"
+    with closing(sqlite3.connect(older)) as raw:
+        assert raw.execute("SELECT definition FROM runs WHERE run_key = 'new'").fetchone() == ("",)
+    run = reader.load("k")
+    assert run is not None
+    assert run.definition == "{}"
 
 
 def test_a_migration_appends_columns(older: Path, step: Step, attempt: Attempt) -> None:

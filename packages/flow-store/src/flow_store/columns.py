@@ -205,8 +205,8 @@ ATTEMPT_STATE = Columns(Attempt, without=("position", "number"))
 PAST_ATTEMPT = Columns(PastAttempt)
 
 TABLES: Mapping[str, Sequence[str]] = {
-    "runs": RUN.names,
+    "runs": RUN_STATE.names,
     "steps": STEP.names,
     "attempts": ATTEMPT.names,
 }
-"""Every table's columns, without the numbers that tie the tables together."""
+"""The columns of the tables that grow, without the numbers that tie the tables together."""

@@ -110,8 +110,9 @@ class RunWriter:
             group = join(self._database, self._run_key, joining)
         flow_dir = None if reopening.flow_dir is None else path_bytes(reopening.flow_dir)
         params = None if not reopening.params else stored_texts(reopening.params)
-        replaced = (reopening.definition, flow_dir, params, *group)
+        replaced = (flow_dir, params, *group)
         self._database.change(sql.REOPEN_RUN, (*HEADER.values(header), *replaced, run_id))
+        self._database.change(sql.UPDATE_DEFINITION, (reopening.definition, run_id))
         ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
         for position, retries in reopening.resets.items():
             reset = STEP_RESET.values(Step.waiting(position, "", retries, retry_no))  # no new name

@@ -22,6 +22,16 @@ from flow_store.errors import (
 APPLICATION_ID = 0x6F6A666C
 """`PRAGMA application_id` of a flow database: "ojfl"."""
 
+# SQLite writes all of a row anew for each change of a run, so what may be megabytes stands apart.
+# What was in `runs` stays there for whoever is reading it meanwhile.
+_DEFINITIONS_APART = """
+    CREATE TABLE definitions (
+        run_id INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+        definition TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO definitions SELECT id, definition FROM runs;
+"""
+
 MIGRATIONS = (
     f"""
     PRAGMA application_id = {APPLICATION_ID};
@@ -119,6 +129,7 @@ MIGRATIONS = (
     CREATE INDEX ended_runs ON runs (status, revision, finished_at)
         WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED');
     """,
+    _DEFINITIONS_APART,
 )
 """The script at index n leads from version n to version n + 1."""
 
@@ -159,6 +170,9 @@ def require_recorded(database: Database, latest: int = len(MIGRATIONS)) -> None:
         raise StoreMissing(database.path)
     if version < latest:
         _show_missing_columns(database)
+    if version <= MIGRATIONS.index(_DEFINITIONS_APART):
+        definitions = "SELECT id AS run_id, definition FROM main.runs"
+        database.query(f"CREATE TEMP VIEW definitions AS {definitions}")
 
 
 def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:

@@ -46,8 +46,12 @@ SELECT_KEYS = "SELECT run_key FROM runs ORDER BY id DESC LIMIT ?"
 SELECT_KEYS_FROM = "SELECT run_key FROM runs WHERE run_key >= ? ORDER BY run_key LIMIT ?"
 SELECT_KEYS_BEFORE = "SELECT run_key FROM runs WHERE run_key < ? ORDER BY run_key DESC LIMIT ?"
 SELECT_GUARD = f"SELECT {_selected(GUARD)} FROM runs WHERE run_key = ?"
-SELECT_RUN = f"SELECT id, {_selected(RUN)} FROM runs WHERE run_key = ?"
-SELECT_RUN_NUMBERED = f"SELECT id, {_selected(RUN)} FROM runs WHERE id = ?"
+_RUN = f"""
+    SELECT id, {_selected(RUN, definition="definitions.definition")}
+    FROM runs JOIN definitions ON run_id = id
+"""
+SELECT_RUN = f"{_RUN} WHERE run_key = ?"
+SELECT_RUN_NUMBERED = f"{_RUN} WHERE id = ?"
 SELECT_RUN_STATE = f"SELECT {_selected(RUN_STATE)} FROM runs WHERE run_key = ?"
 SELECT_SUMMARIES = f"""
     SELECT id, {_selected(SUMMARY)} FROM runs WHERE {{condition}} ORDER BY id DESC LIMIT ?
@@ -83,7 +87,14 @@ SELECT_ATTEMPTS = f"""
     ORDER BY position, number
 """
 
-INSERT_RUN = f"INSERT INTO runs {_inserted(RUN)} ON CONFLICT (run_key) DO NOTHING"
+# The empty text is that of a column whose place `definitions` has taken.
+INSERT_RUN = f"""
+    INSERT INTO runs (definition, {_selected(RUN_STATE)})
+    VALUES ('', {", ".join("?" * len(RUN_STATE.names))})
+    ON CONFLICT (run_key) DO NOTHING
+"""
+INSERT_DEFINITION = "INSERT INTO definitions (run_id, definition) VALUES (?, ?)"
+UPDATE_DEFINITION = "UPDATE definitions SET definition = ? WHERE run_id = ?"
 INSERT_STEP = f"INSERT INTO steps {_inserted(NEW_STEP, 'run_id')}"
 NEXT_REVISION = "UPDATE runs SET revision = revision + 1 WHERE id = ?"
 UPDATE_HEADER = f"UPDATE runs SET {_assigned(HEADER)} WHERE id = ?"
@@ -125,7 +136,7 @@ REQUEST_CANCEL_NOW = """
 """
 REOPEN_RUN = f"""
     UPDATE runs
-    SET {_assigned(HEADER)}, definition = ?, flow_dir = coalesce(?, flow_dir),
+    SET {_assigned(HEADER)}, flow_dir = coalesce(?, flow_dir),
         params = ?, group_name = ?, group_place = ?,
         cancel_requested_at = NULL, cancel_grace_sec = NULL, cancel_now_at = NULL,
         revision = revision + 1
@@ -157,7 +168,7 @@ RECORD_ORCHESJOB_HOME = """
     UPDATE runs SET orchesjob_home = ? WHERE run_key = ? AND orchesjob_home IS NULL
 """
 _HAS_JOBS = "EXISTS (SELECT 1 FROM attempts WHERE run_id = ranked.id AND job_id IS NOT NULL)"
-# Only the columns that are needed are ranked: SQLite would keep whole definitions meanwhile.
+# Only the columns that are needed are ranked: SQLite would keep whole rows meanwhile.
 SELECT_ENDED = f"""
     SELECT {_selected(ENDED, has_jobs=_HAS_JOBS)} FROM (
         SELECT id, run_key, flow_id, status, finished_at, revision,

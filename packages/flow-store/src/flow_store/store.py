@@ -14,7 +14,7 @@ from typing import Self
 
 from flow_store import schema, sql
 from flow_store.changes import Changes, Joining, Reopening
-from flow_store.columns import RUN, path_bytes
+from flow_store.columns import RUN_STATE, path_bytes
 from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import CancelRequested, NotRecorded, StoreUnavailable
 from flow_store.flow_reader import FlowReader
@@ -131,12 +131,13 @@ class FlowStore(FlowReader):
                 run = run._replace(group=join(self._database, run_key, joining))
                 if joining.begins is not None:
                     run = run._replace(**joining.begins._asdict())
-            if self._database.change(sql.INSERT_RUN, RUN.values(run)) == 0:
+            if self._database.change(sql.INSERT_RUN, RUN_STATE.values(run)) == 0:
                 if parent is not None:
                     heir = (parent.attempt_no, run_key, parent.run_key, parent.step_id)
                     self._database.change(sql.INHERIT_RUN, heir)
                 return False
             ((run_id, *_),) = self._database.query(sql.SELECT_GUARD, (run_key,))
+            self._database.change(sql.INSERT_DEFINITION, (run_id, definition))
             add_steps(self._database, run_id, steps)
         return True
 
