@@ -247,7 +247,7 @@ def record_many(database: Path, count: int) -> None:
         "finished_at": f"iif(copy < {count // 2}, finished_at, {time.time()})",
     }
     with closing(sqlite3.connect(database)) as connection:
-        for table in ("runs", "steps", "attempts"):
+        for table in ("runs", "definitions", "steps", "attempts"):
             names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
             copy_rows(connection, table, [changed.get(name, name) for name in names], count)
         connection.commit()

@@ -127,6 +127,7 @@ def multiply(database: Path) -> None:
     """Copy the one run, and all that is recorded of it, until there are 100,000."""
     replaced = {
         "runs": {"id": "copy", "run_key": "'run-' || copy"},
+        "definitions": {"run_id": "copy"},
         "steps": {"run_id": "copy"},
         "attempts": {"run_id": "copy"},
     }
