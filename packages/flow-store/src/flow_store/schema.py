@@ -137,8 +137,8 @@ MIGRATIONS = (
 def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Bring a flow database, or an empty file, to the latest version (rule 6.1).
 
-    Each version is committed together with its number, so that an interruption leaves an older
-    version, never half of one. Several processes may do this at the same time.
+    All that is missing is committed at once, so that an interruption leaves the file as it was.
+    Several processes may do this at the same time.
 
     Raises:
         StoreForeign, StoreBroken, StoreNewer: As `recognise`.
@@ -148,12 +148,14 @@ def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
     if version == 0:
         database.query("PRAGMA auto_vacuum = INCREMENTAL")  # nothing else lets a file shrink again
         _switch_to_wal(database)
-    for target, script in enumerate(migrations[version:], start=version + 1):
-        with database.transaction("IMMEDIATE"):
-            # Another process may have come first.
-            if _pragma(database, "user_version") < target:
-                database.script(script)
-                database.query(f"PRAGMA user_version = {target}")
+    if version == len(migrations):
+        return
+    with database.transaction("IMMEDIATE"):
+        missing = migrations[_pragma(database, "user_version") :]  # another may have come first
+        for script in missing:
+            database.script(script)
+        if missing:
+            database.query(f"PRAGMA user_version = {len(migrations)}")
 
 
 def require_recorded(database: Database, latest: int = len(MIGRATIONS)) -> None:
