@@ -36,7 +36,7 @@ def two(shared_flow: Flow) -> Flow:
 
 def test_commands_and_options(flow: Flow) -> None:
     """Commands that the help shows are offered, hidden ones are not."""
-    assert complete(flow, "st") == ["start", "status"]
+    assert complete(flow, "st") == ["start", "stats", "status"]
     assert complete(flow, "ti") == []
     assert complete(flow, "status", "--form") == ["--format"]
     assert complete(flow, "completion", "") == ["bash", "zsh", "fish"]
@@ -61,6 +61,14 @@ def test_steps(two: Flow, words: list[str]) -> None:
         assert complete(two, command, *run, *option, "lo") == ["load", "look"]
     for run in (["--run-key", "unknown"], ["unknown"]):
         assert complete(two, command, *run, *option, "lo") == []
+
+
+@pytest.mark.parametrize("command", ["stats", "list", "prune"])
+def test_flows(two: Flow, flow: Flow, command: str) -> None:
+    """The flows that have runs; none where there are none, and no error (rule 9.15)."""
+    assert complete(two, command, "--flow-id", "") == ["f"]
+    assert complete(two, command, "--flow-id", "x") == []
+    assert complete(flow, command, "--flow-id", "") == []
 
 
 def test_copies(flow: Flow) -> None:

@@ -28,6 +28,7 @@ COMMANDS = [
     ("cancel", "--run-key=k"),
     ("tick", "--run-key=k"),
     ("list",),
+    ("stats",),
     ("explain", "--run-key=k"),
     ("doctor", "--run-key=k"),
     ("prune", "--older-than=0s", "--dry-run"),

@@ -29,6 +29,8 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "explain k": ("check", "exitcode3", "load", "checkFAILED"),
     "report k --format markdown": ("check", "FAILED", "row17isbroken"),
     "list": ("NGFAILED", "again"),
+    "stats": ("Flow", "Median", "f"),
+    "stats --flow-id f": ("Flow", "Step", "fetch", "check", "load"),
     "doctor k": ("OKorchesjob:", "OKledgers:"),
     "resume k": (*TABLE, NEXT),
     "resume --all": ("everyrunthathasnotendedhasitsrunner",),

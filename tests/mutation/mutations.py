@@ -18,6 +18,7 @@ PROOFS = "packages/flow-spec/tests/proofs"
 WARNINGS = "packages/flow-spec/tests/test_warnings.py"
 COPIES = "tests/flows/test_foreach.py"
 REPORTS = "packages/orchesjob-flow/tests/reports"
+STATS = "packages/orchesjob-flow/tests/stats"
 ENDINGS = "packages/orchesjob-flow/tests/simulation/test_endings.py"
 REHEARSAL = "packages/orchesjob-flow/tests/simulation/test_rehearsal.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
@@ -2840,5 +2841,47 @@ MUTATIONS = (
         "        if code not in allowed:\n",
         "        if True:\n",
         tests=f"{WARNINGS} -k allowed",
+    ),
+    Mutation(
+        "`stats` counts what was removed, and what was retried twice",
+        f"{SHELL}/stats/counting.py",
+        "if gone := [mark.run_id for mark in counted - ended]:",
+        "if gone := []:",
+        tests=f"{STATS}/test_counting.py -k kept_equals",
+    ),
+    Mutation(
+        "`stats` takes a run for the one whose number it has got",
+        f"{STORE}/sql.py",
+        "    SELECT id, revision, finished_at FROM runs\n",
+        "    SELECT id, revision, 0.0 FROM runs\n",
+        tests="packages/flow-store/tests/test_flows.py -k removed_run",
+    ),
+    Mutation(
+        "`stats` goes on with what another version has counted",
+        f"{SHELL}/stats/tally.py",
+        'if self._rows("SELECT version FROM made_by") != [ours]:',
+        "if False:",
+        tests=f"{STATS}/test_counting.py -k of_no_use",
+    ),
+    Mutation(
+        "two processes use the file of `stats` at once",
+        f"{SHELL}/stats/counting.py",
+        "    if lock is None:\n        yield None\n",
+        "    if lock is None:\n        yield home.tally\n",
+        tests=f"{STATS}/test_counting.py -k somebody_else",
+    ),
+    Mutation(
+        "the duration of a run holds the time in which it had ended",
+        f"{SHELL}/stats/figures.py",
+        "was_opened_again = any(step.retry_no is not None for step in run.steps)",
+        "was_opened_again = False",
+        tests=f"{STATS}/test_figures.py -k opened_again",
+    ),
+    Mutation(
+        "each copy of a step has the share of all of them",
+        f"{SHELL}/stats/figures.py",
+        "shares.pop(name, None)",
+        "shares.get(name)",
+        tests=f"{STATS}/test_figures.py -k copies",
     ),
 )

@@ -61,7 +61,7 @@ OUTERMOST = {
     "time.time": {
         *("orchesjob_flow.clock", "orchesjob_flow.commands.cancel"),
         *("orchesjob_flow.commands.prune", "orchesjob_flow.commands.recording"),
-        "orchesjob_flow.commands.report",
+        *("orchesjob_flow.commands.report", "orchesjob_flow.commands.stats"),
         *("orchesjob_flow.views.printed_table", "orchesjob_flow.views.screen"),
         "orchesjob_flow_airflow.flow_as_task.operator",
     },

@@ -565,6 +565,7 @@ def keys_of(value: object) -> Iterator[str]:
     ("heading", "options"),
     [
         ("list", []),
+        ("stats", []),
         ("explain", ["--run-key=k"]),
         ("doctor", []),
         ("resume", ["--all"]),

@@ -40,6 +40,7 @@ ADVICE = [
     ("help", "--help"),
     ("statsu nightly", "status nightly"),
     ("lsit", "list"),
+    ("stast --since 30d", "stats --since 30d"),
     ("valdate flow.yaml", "validate flow.yaml"),
     ("a.yaml", "run a.yaml"),
     ("frobnicate", "--help"),

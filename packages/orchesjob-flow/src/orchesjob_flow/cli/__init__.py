@@ -23,6 +23,7 @@ SECTIONS = {
         inspect.explain,
         inspect.report,
         inspect.list_runs,
+        inspect.stats,
         inspect.doctor,
     ),
     "Maintain": (maintain.resume, maintain.retry, maintain.prune),
@@ -43,7 +44,7 @@ class Sections(click.Group):
         if not ctx.resilient_parsing and not is_option and args[0] not in self.commands:
             from orchesjob_flow.cli.advice import unknown_command
 
-            shown = [name for name, command in self.commands.items() if not command.hidden]
+            shown = [command for command in self.commands.values() if not command.hidden]
             raise unknown_command(ctx, args, shown)
         return super().resolve_command(ctx, args)
 

@@ -39,15 +39,26 @@ def advice_on(error: click.UsageError) -> str | None:
     return getattr(error, "advice", None)
 
 
-def unknown_command(ctx: click.Context, words: list[str], known: Iterable[str]) -> click.UsageError:
+def unknown_command(
+    ctx: click.Context, words: list[str], ours: Iterable[click.Command]
+) -> click.UsageError:
     """Return the error for a command that there is not, with the one that was probably meant."""
     error = click.UsageError(f"No such command {words[0]!r}.", ctx)
-    error.advice = _for_command(ctx.command_path, words, list(known))  # type: ignore[attr-defined]
+    known = {str(command.name): takes_arguments(command) for command in ours}
+    error.advice = _for_command(ctx.command_path, words, known)  # type: ignore[attr-defined]
     return error
 
 
-def _for_command(program: str, words: Sequence[str], known: Sequence[str]) -> str | None:
-    """Return the line that was meant by a command and its arguments, or why there is none."""
+def takes_arguments(command: click.Command) -> bool:
+    """Tell whether a command takes more than options."""
+    return any(isinstance(param, click.Argument) for param in command.params)
+
+
+def _for_command(program: str, words: Sequence[str], known: Mapping[str, bool]) -> str | None:
+    """Return the line that was meant by a command and its arguments, or why there is none.
+
+    `known` are the commands of ours, each with whether it takes arguments.
+    """
     word, rest = words[0], words[1:]
     if word in NOUNS and rest and not rest[0].startswith("-"):  # as in `gh run list`
         return _for_command(program, rest, known)
@@ -59,7 +70,7 @@ def _for_command(program: str, words: Sequence[str], known: Sequence[str]) -> st
     return line if line is None or reason else f"{program} {line}"
 
 
-def _line_of_ours(word: str, rest: Sequence[str], known: Sequence[str]) -> str | None:
+def _line_of_ours(word: str, rest: Sequence[str], known: Mapping[str, bool]) -> str | None:
     """Return our line, without the program, for a word of others, or one that is misspelled."""
     if looks_like_flow_file(word):
         return f"run {shlex.quote(word)}"
@@ -67,7 +78,9 @@ def _line_of_ours(word: str, rest: Sequence[str], known: Sequence[str]) -> str |
         return f"{rest[0]} --help"
     if (line := _found_in(COMMANDS, word.lower())) is not None:
         return _filled(line, rest)
-    close = next(iter(get_close_matches(word.lower(), known, n=1, cutoff=LIKE)), None)
+    has_argument = bool(rest) and not rest[0].startswith("-")
+    fitting = [name for name, takes_any in known.items() if takes_any or not has_argument]
+    close = next(iter(get_close_matches(word.lower(), fitting, n=1, cutoff=LIKE)), None)
     if close is None or rest:
         return close and f"{close} {shlex.join(rest)}"
     return next((line for line in COMMANDS if line.split()[0] == close), close)

@@ -1,4 +1,4 @@
-"""What TAB offers: the keys of recorded runs and the ids of their steps (rule 9.15).
+"""What TAB offers: the keys of recorded runs, the ids of their steps and flows (rule 9.15).
 
 Whoever presses TAB wants no error: where nothing can be read, nothing is offered.
 """
@@ -41,6 +41,22 @@ def complete_run_key(
             for run, _ in find_runs(settings_of(ctx), limit=MOST_RUNS)
             if run.run_key.startswith(incomplete)
         ]
+    return []
+
+
+def complete_flow_id(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Offer the flows that have runs and whose ids begin like this."""
+    from click.shell_completion import CompletionItem
+
+    from flow_store import FlowStore, StoreError
+
+    with (
+        suppress(FlowError, StoreError, OSError),
+        FlowStore.open_readonly(settings_of(ctx).home.database) as store,
+    ):
+        return [CompletionItem(one) for one in store.flow_ids() if one.startswith(incomplete)]
     return []
 
 

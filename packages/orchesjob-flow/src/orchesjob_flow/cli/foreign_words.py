@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "simulate FLOW_FILE": "plan dry dry-run dryrun preview simulation rehearse what-if whatif",
     "doctor": "audit diagnose health fsck ping",
     "completion bash": "completions autocomplete",
+    "stats": "statistics durations timings slowest",
     "watch KEY": "monitor live",
     "wait KEY": "join await",
     "--help": "help usage man",

@@ -1,15 +1,12 @@
-"""The section "Inspect": what a run does or did, from `status` to `report`; `list` and `doctor`."""
+"""The section "Inspect": what a run does or did, from `status` to `report`, and what all do."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.options import (
-    format_option,
-    step_argument,
-)
+from orchesjob_flow.cli.options import flow_id_option, format_option, step_argument
 from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
-from orchesjob_flow.cli.values import Report, Seconds, option_given_once, refuse_empty
+from orchesjob_flow.cli.values import Age, Report, Seconds, option_given_once, refuse_empty
 from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
@@ -180,7 +177,7 @@ def report(handle: "RunHandle", form: str, output: str | None) -> int:
     multiple=True,
     help="Only runs with this status; may be repeated.",
 )
-@option_given_once("--flow-id", metavar="ID", help="Only runs of this flow.")
+@flow_id_option
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -203,6 +200,32 @@ def list_runs(
     from orchesjob_flow.commands.list import list_runs
 
     return list_runs(settings, statuses, flow_id, limit, form)
+
+
+@click.command(short_help="Tell how long runs take, how often they fail, and at which step.")
+@flow_id_option
+@option_given_once(
+    "--since",
+    "since_sec",
+    type=Age(),
+    metavar="AGE",
+    help="Only runs that ended within this time: 30d, 12h, 90m.",
+)
+@format_option
+@click.pass_obj
+def stats(settings: Settings, flow_id: str | None, since_sec: float | None, form: "Form") -> int:
+    """Tell how long the runs of each flow take, how often they fail, and what they wait for.
+
+    With --flow-id also of each step, the largest share of the critical path first.
+
+    \b
+    Example:
+      orchesjob-flow stats
+      orchesjob-flow stats --flow-id nightly --since 30d
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.stats import stats
+
+    return stats(settings, flow_id, since_sec, form)
 
 
 @click.command(short_help="Check the surroundings, and audit what is recorded.", cls=CommandOnRun)

@@ -9,6 +9,7 @@ from orchesjob_flow.cli.options import (
     FLOW_FILE,
     detach_option,
     env_option,
+    flow_id_option,
     format_option,
     manner_of,
     param_option,
@@ -129,7 +130,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     default=0,
     help="Keep the N newest runs of each flow, however old.",
 )
-@option_given_once("--flow-id", metavar="ID", help="Only runs of this flow.")
+@flow_id_option
 @click.option("--keep-output", is_flag=True, help="Leave orchesjob's jobs, and what they printed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @format_option

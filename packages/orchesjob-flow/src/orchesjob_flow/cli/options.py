@@ -4,8 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.completion import complete_param, complete_step
-from orchesjob_flow.cli.values import Report, Setting, Variable, once_for_each_name
+from orchesjob_flow.cli.completion import complete_flow_id, complete_param, complete_step
+from orchesjob_flow.cli.values import (
+    Report,
+    Setting,
+    Variable,
+    once_for_each_name,
+    option_given_once,
+)
 from orchesjob_flow.views.form import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
 
 if TYPE_CHECKING:
@@ -57,6 +63,9 @@ format_option = click.option(
     envvar=VARIABLE,
     callback=form_of,
     help="auto: a table on a terminal, else JSON.",
+)
+flow_id_option = option_given_once(
+    "--flow-id", metavar="ID", shell_complete=complete_flow_id, help="Only runs of this flow."
 )
 jobs_option = click.option(
     "--jobs",

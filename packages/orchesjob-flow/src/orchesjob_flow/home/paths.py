@@ -106,6 +106,16 @@ class Home(NamedTuple):
         return frozenset(ENDING.sub("", name) for name in names)
 
     @property
+    def tally(self) -> Path:
+        """What the runs that have ended come to (rule 12.2); it can be thrown away."""
+        return self.database.with_name(f"{self.database.name}.stats")
+
+    @property
+    def tally_lock(self) -> Path:
+        """The lock of whoever uses the tally. No run's lock has such a name."""
+        return self.locks / "stats.turn"
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in which the product keeps its things."""
         return (self.database.parent, self.logs, self.locks, self.runs)

@@ -114,15 +114,25 @@ def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
 
 def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
     """Draw the runs; where there is little room, the long keys are broken into lines."""
-    table = without([RUN_COLUMNS, *rows], DISPENSABLE_OF_RUNS, columns)
-    heads, *cells = table
-    widths = widths_of(table)
-    room = columns - (sum(widths) - widths[1]) - BETWEEN * (len(widths) - 1)
-    if room >= widths[1]:
-        return simple_table(table)
-    return simple_table(
-        [heads, *([row[0], "\n".join(wrapped(row[1], room)), *row[2:]] for row in cells)]
-    )
+    return fitted([RUN_COLUMNS, *rows], DISPENSABLE_OF_RUNS, columns, breaks=1)
+
+
+def fitted(
+    table: Sequence[Sequence[str]], dispensable: Sequence[str], columns: int, *, breaks: int
+) -> Sequence[str]:
+    """Draw a table in so many columns; where that is not enough, one column's cells are broken.
+
+    That is the column at the place `breaks`, before which none is left out.
+    """
+    heads, *rows = without(table, dispensable, columns)
+    widths = widths_of([heads, *rows])
+    room = columns - (sum(widths) - widths[breaks]) - BETWEEN * (len(widths) - 1)
+    if room >= widths[breaks]:
+        return simple_table([heads, *rows])
+    broken = [
+        (*row[:breaks], "\n".join(wrapped(row[breaks], room)), *row[breaks + 1 :]) for row in rows
+    ]
+    return simple_table([heads, *broken])
 
 
 def without(

@@ -1,0 +1,88 @@
+"""`stats`: what the runs of each flow, and of each of its steps, come to (rule 12.2)."""
+
+import time
+from typing import Any
+
+from flow_store import FlowStore, StoreMissing
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.stats.counting import flow_stats
+from orchesjob_flow.stats.series import FlowStats, Percentiles, Series
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.form import Form
+from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.streams import write_result
+
+
+def stats(settings: Settings, flow_id: str | None, since_sec: float | None, form: Form) -> int:
+    """Print the figures of all flows or of one, over what ended within the last `since_sec`."""
+    since = 0.0 if since_sec is None else time.time() - since_sec
+    flows = find_flows(settings, flow_id, since)
+    if form is Form.JSON:
+        print_json({"flows": [flow_json(flow) for flow in flows]})
+    else:
+        print_flows(flows, with_steps=flow_id is not None)
+    return DONE
+
+
+def find_flows(settings: Settings, flow_id: str | None, since: float) -> list[FlowStats]:
+    """Read the figures. An empty home has none.
+
+    Raises:
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            return flow_stats(store, settings.home, flow_id=flow_id, since=since)
+    except StoreMissing:
+        settings.home.refuse_missing()
+        return []
+
+
+def print_flows(flows: list[FlowStats], *, with_steps: bool) -> None:
+    """Print the figures as tables, or say that there are none."""
+    from orchesjob_flow.stats.table import lines_of, tables
+
+    stdout = terminal.stdout()
+    columns = stdout.size().columns if stdout.stream.isatty() else None
+    lines = lines_of(tables(flows, with_steps=with_steps), columns) if flows else ["no runs found"]
+    write_result("".join(f"{line}\n" for line in lines))
+
+
+def flow_json(flow: FlowStats) -> dict[str, Any]:
+    """Describe the figures of a flow and of its steps."""
+    runs = flow.runs
+    return {
+        "flow_id": flow.flow_id,
+        "unfinished": sum(flow.unfinished.values()),
+        "runs": runs.total,
+        "succeeded": runs.succeeded,
+        "failed": runs.failed,
+        "cancelled": runs.cancelled,
+        "retries": runs.retries,
+        "duration_sec": percentiles_json(runs.took),
+        "waited_sec": percentiles_json(runs.waited),
+        "last_success_at": runs.last_success_at,
+        "steps": [step_json(step) for step in flow.steps],
+    }
+
+
+def step_json(step: Series) -> dict[str, Any]:
+    """Describe the figures of a step."""
+    return {
+        "id": step.step,
+        "runs": step.begun,
+        "succeeded": step.succeeded,
+        "failed": step.failed,
+        "cancelled": step.cancelled,
+        "skipped": step.skipped,
+        "retries": step.retries,
+        "duration_sec": percentiles_json(step.took),
+        "waited_sec": percentiles_json(step.waited),
+        "critical_share": None if step.share is None else round(step.share, 3),
+    }
+
+
+def percentiles_json(percentiles: Percentiles | None) -> dict[str, float] | None:
+    """Describe how long something took."""
+    return None if percentiles is None else percentiles._asdict()

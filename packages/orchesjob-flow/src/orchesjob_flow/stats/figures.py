@@ -1,0 +1,149 @@
+"""What one run that has ended adds to the figures of its flow and of its steps (rule 12.2).
+
+Times are whole milliseconds and shares whole millionths, so that sums do not depend on the order.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from flow_spec import FlowSpec, StoredFlowError
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    DamagedRecord,
+    FlowStatus,
+    Run,
+    StepStatus,
+)
+from orchesjob_flow.reports.attempts import AttemptFacts
+from orchesjob_flow.reports.spans import Kind
+from orchesjob_flow.reports.timing import StepTiming, Timing, timing_of
+
+THE_RUN = ""
+"""Stands for the run itself where a step would be named."""
+
+
+class Figure(NamedTuple):
+    """What a run, or one step of it, adds to a series.
+
+    Attributes:
+        step: The step as the flow file names it, whatever copy of a `foreach` it is; or the run.
+        status: How it ended.
+        has_begun: Whether it has had an attempt.
+        retries: Its attempts beyond the first.
+        took_ms: How long its success took, if it succeeded.
+        waited_ms: How long it waited for nothing but a place; None if it has not begun.
+        share_ppm: The step's share of the critical path of a run that SUCCEEDED, all its copies
+            together; it is added once for all of them.
+    """
+
+    step: str
+    status: str
+    has_begun: bool
+    retries: int
+    took_ms: int | None
+    waited_ms: int | None
+    share_ppm: int | None
+
+
+def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
+    """Return what a run that has ended adds: that of the run itself, then that of each step.
+
+    Where what is recorded of it is no longer readable, only its own status is known.
+    """
+    try:
+        flow = flow_of(run.definition)
+        timing = timing_of(run, flow, attempts, ended_at(run))
+    except (StoredFlowError, DamagedRecord):
+        return [Figure(THE_RUN, run.status, bool(run.history), 0, None, None, None)]
+    names = {copy: name for name, copies in flow.copies.items() for copy in copies}
+    shares = shares_of(timing, names) if run.status is FlowStatus.SUCCEEDED else {}
+    steps: list[Figure] = []
+    for one in timing.steps:
+        name = names.get(one.spec.id, one.spec.id)
+        steps.append(figure_of_step(one, name, shares.pop(name, None)))
+    return [figure_of_run(run, timing, steps), *steps]
+
+
+def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
+    """Return what the run itself adds.
+
+    Of one that was opened again, no duration: how long it had ended in between is not recorded.
+    """
+    on_path = set(timing.path)
+    waits = [one.took(Kind.WAITED) for one in timing.steps if one.spec.id in on_path]
+    was_opened_again = any(step.retry_no is not None for step in run.steps)
+    has_duration = run.status is FlowStatus.SUCCEEDED and not was_opened_again
+    return Figure(
+        THE_RUN,
+        run.status,
+        bool(timing.path),
+        sum(figure.retries for figure in steps),
+        in_ms(max(0.0, ended_at(run) - run.started_at)) if has_duration else None,
+        in_ms(sum(waits)) if waits else None,
+        None,
+    )
+
+
+def figure_of_step(one: StepTiming, name: str, share_ppm: int | None) -> Figure:
+    """Return what a step adds; the duration of its success is that of the attempt that succeeded.
+
+    A step that SUCCEEDED without such an attempt has none.
+    """
+    step, commands = one.step, [attempt for attempt in one.attempts if is_command(attempt)]
+    last = commands[-1] if commands else None
+    succeeded = step.status is StepStatus.SUCCEEDED and last is not None
+    has_duration = succeeded and last is not None and last.status is AttemptStatus.SUCCEEDED
+    return Figure(
+        name,
+        step.status,
+        step.has_begun,
+        max(0, len(commands) - 1),
+        in_ms(last.ran_sec(0.0)) if last is not None and has_duration else None,
+        in_ms(one.took(Kind.WAITED)) if step.has_begun else None,
+        share_ppm,
+    )
+
+
+def is_command(attempt: AttemptFacts) -> bool:
+    """Tell whether the step's command was started: not its gate, and not nothing at all."""
+    return not attempt.is_gate and attempt.status is not AttemptStatus.NEVER_RAN
+
+
+def shares_of(timing: Timing, names: Mapping[str, str]) -> dict[str, int]:
+    """Return each step's share of the critical path, its copies together; 0 of those beside it.
+
+    The time on the path of a step is from the end of the one before it to its own end.
+    """
+    parts = {
+        step_id: timing.timed[step_id].finished_at - timing.timed[step_id].ready_at
+        for step_id in timing.path
+    }
+    length = sum(parts.values())
+    if length <= 0:
+        return {}
+    shares = {names.get(one.spec.id, one.spec.id): 0.0 for one in timing.steps}
+    for step_id, part in parts.items():
+        shares[names.get(step_id, step_id)] += part
+    return {name: round(1e6 * part / length) for name, part in shares.items()}
+
+
+@lru_cache(maxsize=64)
+def flow_of(definition: str) -> FlowSpec:
+    """Read a stored definition, of which most runs of a flow have the same.
+
+    Raises:
+        StoredFlowError: It is damaged.
+    """
+    return FlowSpec.from_json(definition)
+
+
+def ended_at(run: Run) -> float:
+    """Return when a run ended."""
+    return run.started_at if run.finished_at is None else run.finished_at
+
+
+def in_ms(seconds: float) -> int:
+    """Return whole milliseconds."""
+    return round(1000 * seconds)

@@ -1,0 +1,218 @@
+"""`Tally`: what each of many runs adds, and what that comes to, in a database of its own.
+
+In a file it is kept from one call to the next, in memory it is made for one. Nothing is in it that
+could not be counted again: which file is kept, and when it is thrown away, is in `counting`.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from flow_store import EndMark
+from orchesjob_flow.home.locks import open_owned
+from orchesjob_flow.stats.figures import THE_RUN, Figure
+from orchesjob_flow.stats.series import Percentiles, Series
+
+IN_MEMORY = ":memory:"
+APPLICATION_ID = 0x6F6A7374
+"""`PRAGMA application_id` of a tally: "ojst"."""
+TABLES = f"""
+    PRAGMA application_id = {APPLICATION_ID};
+    CREATE TABLE made_by (version TEXT NOT NULL) STRICT;
+    CREATE TABLE counted (
+        run_id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, finished_at REAL
+    ) STRICT;
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY, flow_id TEXT NOT NULL, step TEXT NOT NULL, UNIQUE (flow_id, step)
+    ) STRICT;
+    CREATE TABLE figures (
+        series INTEGER NOT NULL,
+        run_id INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        ended_at REAL NOT NULL,
+        status TEXT NOT NULL,
+        has_begun INTEGER NOT NULL,
+        retries INTEGER NOT NULL,
+        took_ms INTEGER,
+        waited_ms INTEGER,
+        share_ppm INTEGER,
+        PRIMARY KEY (series, run_id, place)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX figures_by_run ON figures (run_id);
+    CREATE INDEX figures_by_took ON figures (series, took_ms, ended_at) WHERE took_ms IS NOT NULL;
+    CREATE INDEX figures_by_waited ON figures (series, waited_ms, ended_at)
+        WHERE waited_ms IS NOT NULL;
+"""
+SETTINGS = (
+    "PRAGMA synchronous = NORMAL",  # at worst the last runs are counted again
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+)
+ADD_FIGURE = "INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SELECT_SERIES = "SELECT id, flow_id, step FROM series WHERE ? IS NULL OR flow_id = ? ORDER BY id"
+SUM_UP = """
+    SELECT count(*), sum(status = 'SUCCEEDED'), sum(status = 'FAILED'),
+        sum(status = 'CANCELLED'), sum(status = 'SKIPPED'), sum(has_begun), sum(retries),
+        count(took_ms), count(waited_ms), sum(share_ppm), count(share_ppm),
+        max(CASE WHEN status = 'SUCCEEDED' THEN ended_at END)
+    FROM figures WHERE series = ? AND ended_at >= ?
+"""
+AT_RANK = """
+    SELECT {time} FROM figures WHERE series = ? AND {time} IS NOT NULL AND ended_at >= ?
+    ORDER BY {time} LIMIT 1 OFFSET ?
+"""
+TOOK_AT_RANK, WAITED_AT_RANK = (AT_RANK.format(time=name) for name in ("took_ms", "waited_ms"))
+
+
+class Tally:
+    """The figures of runs, each of which is counted once.
+
+    Every method may raise `sqlite3.Error`: then the file is of no use.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use `in_file` or `in_memory`."""
+        self._connection = connection
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Begin to count for one call."""
+        return cls._opened(IN_MEMORY)
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """Go on with what is kept in a file, or begin a new one.
+
+        Raises:
+            UnsafePlace: It cannot be opened, or is no plain file of ours alone.
+            sqlite3.Error: It is broken, or another program or another version has made it.
+        """
+        os.close(open_owned(path, os.O_RDWR | os.O_CREAT))
+        return cls._opened(path)
+
+    @classmethod
+    def _opened(cls, path: Path | str) -> Self:
+        connection = sqlite3.connect(path, autocommit=True)
+        try:
+            for setting in SETTINGS:
+                connection.execute(setting)
+            tally = cls(connection)
+            tally._prepare()
+        except BaseException:  # raised again: only the connection must not stay open
+            connection.close()
+            raise
+        return tally
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file; refuse what is none of this version's.
+
+        What is counted may be another thing in each version, so none goes on with another's.
+        """
+        ours = (version("orchesjob-flow"),)
+        if not self._rows("SELECT 1 FROM sqlite_schema LIMIT 1"):
+            with self.transaction():
+                for statement in TABLES.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute("INSERT INTO made_by VALUES (?)", ours)
+        if self._rows("PRAGMA application_id") != [(APPLICATION_ID,)]:
+            raise sqlite3.DatabaseError("another program has made this file")
+        if self._rows("SELECT version FROM made_by") != [ours]:
+            raise sqlite3.DatabaseError("another version has made this file")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all of the block or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:  # raised again: no run may be counted by half
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def marks(self) -> frozenset[EndMark]:
+        """Return the marks of the runs that are counted."""
+        rows = self._rows("SELECT run_id, revision, finished_at FROM counted")
+        return frozenset(map(EndMark._make, rows))
+
+    def add(self, mark: EndMark, flow_id: str, ended_at: float, figures: Sequence[Figure]) -> None:
+        """Count a run that is not counted yet, in a transaction."""
+        self._connection.execute("INSERT INTO counted VALUES (?, ?, ?)", mark)
+        rows = (
+            (self._series_id(flow_id, figure.step), mark.run_id, place, ended_at, *figure[1:])
+            for place, figure in enumerate(figures)
+        )
+        self._connection.executemany(ADD_FIGURE, rows)
+
+    def forget(self, run_ids: Iterable[int]) -> None:
+        """Count these runs no longer, in a transaction."""
+        for table in ("counted", "figures"):
+            delete = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - our names
+            self._connection.executemany(delete, ((run_id,) for run_id in run_ids))
+
+    def series(self, flow_id: str | None, since: float) -> dict[str, list[Series]]:
+        """Return the figures of what ended at `since` or later, by the ids of the flows.
+
+        Those of the runs themselves come first. If given, `flow_id` selects the flow.
+        """
+        found: dict[str, list[Series]] = {}
+        for number, flow, step in self._rows(SELECT_SERIES, (flow_id, flow_id)):
+            series = self._sum_up(number, step, since)
+            if series.total:
+                those = found.setdefault(flow, [])
+                those.insert(0 if step == THE_RUN else len(those), series)
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _sum_up(self, number: int, step: str, since: float) -> Series:
+        ((*counts, took, waited, share, shares, last),) = self._rows(SUM_UP, (number, since))
+        total, succeeded, failed, cancelled, skipped, begun, retries = (n or 0 for n in counts)
+        return Series(
+            step=step,
+            total=total,
+            succeeded=succeeded,
+            failed=failed,
+            cancelled=cancelled,
+            skipped=skipped,
+            begun=begun,
+            retries=retries,
+            took=self._percentiles(TOOK_AT_RANK, number, since, took),
+            waited=self._percentiles(WAITED_AT_RANK, number, since, waited),
+            share=share / shares / 1e6 if shares else None,
+            last_success_at=last,
+        )
+
+    def _percentiles(self, query: str, number: int, since: float, of: int) -> Percentiles | None:
+        if of == 0:
+            return None
+        places = (nearest_rank(percent, of) - 1 for percent in (50, 95))
+        found = (self._rows(query, (number, since, place)) for place in places)
+        return Percentiles(*(ms / 1000 for ((ms,),) in found))
+
+    def _series_id(self, flow_id: str, step: str) -> int:
+        names = (flow_id, step)
+        found = self._rows("SELECT id FROM series WHERE flow_id = ? AND step = ?", names)
+        if found:
+            return int(found[0][0])
+        insert = "INSERT INTO series (flow_id, step) VALUES (?, ?) RETURNING id"
+        ((number,),) = self._rows(insert, names)
+        return int(number)
+
+    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+
+def nearest_rank(percent: int, of: int) -> int:
+    """Return which value, from 1 on, of so many in their order is the percentile.
+
+    >>> nearest_rank(50, 1), nearest_rank(50, 4), nearest_rank(50, 5), nearest_rank(95, 20)
+    (1, 2, 3, 19)
+    """
+    return -(-percent * of // 100)

@@ -1,0 +1,128 @@
+"""What one run adds to the figures, by what is recorded of it (rule 12.2)."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from flow_spec import FlowSpec, parse_flow
+from flow_store import AttemptStatus, FlowStatus, FlowStore, StepStatus
+from orchesjob_flow.stats.figures import THE_RUN, Figure, figures_of
+
+from .recording import BAD, GOOD, SKIPPED, Ending, end, failed, open_again, ran, record, step
+
+CHAIN = FlowSpec("f", (step("a"), step("b", when="a"), step("c", when="a")))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FlowStore]:
+    """An open, empty store."""
+    with FlowStore.open(tmp_path / "flow.db") as opened:
+        yield opened
+
+
+def added(store: FlowStore) -> dict[str, Figure]:
+    """Return what the one run adds, by the steps; of several copies, the first."""
+    found = store.load_ended(1)
+    assert found is not None
+    _, run, attempts = found
+    figures = figures_of(run, attempts)
+    return {figure.step: figure for figure in reversed(figures)}
+
+
+def test_a_success(store: FlowStore) -> None:
+    """Durations are those of attempts; the path is shared out from one end to the next."""
+    record(store, "k", CHAIN)
+    end(store, "k", 10.5, {"a": ran(1, 4), "b": ran(4, 6), "c": ran(6, 10)})
+    assert added(store) == {
+        THE_RUN: Figure(THE_RUN, "SUCCEEDED", True, 0, 10500, 3000, None),
+        "a": Figure("a", "SUCCEEDED", True, 0, 3000, 1000, 400_000),
+        "b": Figure("b", "SUCCEEDED", True, 0, 2000, 0, 0),
+        "c": Figure("c", "SUCCEEDED", True, 0, 4000, 2000, 600_000),
+    }
+
+
+def test_retries(store: FlowStore) -> None:
+    """The duration is that of the attempt that succeeded; those before it are retries.
+
+    Neither a start that never was nor the gate is an attempt of the command.
+    """
+    record(store, "k", FlowSpec("f", (step("a", retries=3),)))
+    told = [
+        (1.0, 1.0, AttemptStatus.NEVER_RAN),
+        (1.0, 3.0, BAD),
+        (5.0, 6.0, BAD),
+        (8.0, 12.0, GOOD),
+    ]
+    gate = (0.0, 1.0, GOOD)
+    end(store, "k", 12.0, {"a": Ending(StepStatus.SUCCEEDED, told, gate)})
+    figures = added(store)
+    assert (figures["a"].retries, figures["a"].took_ms) == (2, 4000)
+    assert (figures[THE_RUN].retries, figures[THE_RUN].took_ms) == (2, 12000)
+
+
+def test_a_failure(store: FlowStore) -> None:
+    """What failed has no duration, and a run that failed shares nothing out."""
+    record(store, "k", CHAIN)
+    endings = {"a": failed(1, 4), "b": SKIPPED, "c": SKIPPED}
+    end(store, "k", 4.0, endings, FlowStatus.FAILED)
+    assert added(store) == {
+        THE_RUN: Figure(THE_RUN, "FAILED", True, 0, None, 1000, None),
+        "a": Figure("a", "FAILED", True, 0, None, 1000, None),
+        "b": Figure("b", "SKIPPED", False, 0, None, None, None),
+        "c": Figure("c", "SKIPPED", False, 0, None, None, None),
+    }
+
+
+def test_a_run_in_which_nothing_began(store: FlowStore) -> None:
+    """A run that was cancelled before its first step is counted, and nothing else."""
+    record(store, "k", FlowSpec("f", (step("a"),)))
+    end(store, "k", 4.0, {"a": Ending(StepStatus.CANCELLED)}, FlowStatus.CANCELLED)
+    assert added(store) == {
+        THE_RUN: Figure(THE_RUN, "CANCELLED", False, 0, None, None, None),
+        "a": Figure("a", "CANCELLED", False, 0, None, None, None),
+    }
+
+
+def test_copies(store: FlowStore) -> None:
+    """The copies of a step are one step, whose share is that of all of them, added once."""
+    block = {"foreach": {"X": ["p", "q"]}, "steps": [{"id": "load", "command": ["x"]}]}
+    last = {"id": "last", "command": ["x"], "when": "load"}
+    flow = parse_flow(json.dumps({"flow_id": "f", "steps": [block, last]}))
+    record(store, "k", flow)
+    end(store, "k", 10.0, {"load@p": ran(0, 2), "load@q": ran(0, 4), "last": ran(4, 10)})
+    found = store.load_ended(1)
+    assert found is not None
+    figures = [(one.step, one.took_ms, one.share_ppm) for one in figures_of(*found[1:])]
+    assert figures == [
+        (THE_RUN, 10_000, None),
+        ("load", 2000, 400_000),
+        ("load", 4000, None),
+        ("last", 6000, 600_000),
+    ]
+
+
+def test_a_run_that_was_opened_again(store: FlowStore) -> None:
+    """Its own duration would hold the time in which it had ended; its steps' do not."""
+    record(store, "k", CHAIN)
+    endings = {"a": ran(0, 4), "b": failed(4, 5), "c": ran(4, 6)}
+    end(store, "k", 6.0, endings, FlowStatus.FAILED)
+    open_again(store, "k", "b")
+    end(store, "k", 1003.0, {"b": ran(1000, 1003)})
+    figures = added(store)
+    assert figures[THE_RUN] == Figure(THE_RUN, "SUCCEEDED", True, 1, None, 0, None)
+    assert figures["b"] == Figure("b", "SUCCEEDED", True, 1, 3000, 0, 1_000_000)
+    assert figures["a"].share_ppm == 0
+
+
+def test_a_damaged_record(store: FlowStore, tmp_path: Path) -> None:
+    """Of a run whose flow is no longer readable, it is only known how it ended."""
+    record(store, "k", CHAIN)
+    end(store, "k", 10.5, {"a": ran(1, 4), "b": ran(4, 6), "c": ran(6, 10)})
+    with closing(sqlite3.connect(tmp_path / "flow.db")) as raw:
+        raw.execute("UPDATE runs SET definition = 'damaged'")
+        raw.commit()
+    assert added(store) == {THE_RUN: Figure(THE_RUN, "SUCCEEDED", True, 0, None, None, None)}

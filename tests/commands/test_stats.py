@@ -1,0 +1,118 @@
+"""`stats`: what the runs of each flow, and of each of its steps, come to (rule 12.2)."""
+
+import json
+
+import pytest
+
+from support.flow import Flow
+from support.steps import TRUE
+
+FLAKY = {
+    "id": "b",
+    "command": ["sh", "-c", "test $ORCHESJOB_FLOW_ATTEMPT = 2"],
+    "retries": 1,
+    "when": "a",
+}
+FALSE = {"id": "c", "command": ["false"], "when": "a"}
+NEVER = {"id": "d", "command": ["true"], "when": "c"}
+
+
+@pytest.fixture(scope="module")
+def some(shared_flow: Flow) -> Flow:
+    """Two runs of `f`, the first of which succeeded, and one of `g`. Tests only read them."""
+    shared_flow.start("one", shared_flow.write(TRUE, FLAKY))
+    shared_flow.start("two", shared_flow.write(TRUE, FLAKY, FALSE, NEVER), code=1)
+    shared_flow.start("three", shared_flow.write(TRUE, flow_id="g"))
+    return shared_flow
+
+
+def test_figures(some: Flow) -> None:
+    """Each flow and each step has its counts, and the times of what succeeded."""
+    f, g = some.ask("stats")["flows"]
+    counts = {key: f[key] for key in ("flow_id", "runs", "succeeded", "failed", "retries")}
+    assert counts == {"flow_id": "f", "runs": 2, "succeeded": 1, "failed": 1, "retries": 2}
+    assert f["last_success_at"] == some.status("one")["finished_at"]
+    one = some.status("one")
+    took = round(one["finished_at"] - one["started_at"], 3)
+    assert f["duration_sec"] == {"median": took, "p95": took}
+    steps = {step["id"]: step for step in f["steps"]}
+    assert {name: (step["runs"], step["retries"]) for name, step in steps.items()} == {
+        "a": (2, 0),
+        "b": (2, 2),
+        "c": (1, 0),
+        "d": (0, 0),
+    }
+    assert (steps["c"]["failed"], steps["c"]["duration_sec"]) == (1, None)
+    assert (steps["d"]["skipped"], steps["d"]["waited_sec"]) == (1, None)
+    assert steps["a"]["critical_share"] + steps["b"]["critical_share"] == pytest.approx(1, abs=0.01)
+    assert (g["flow_id"], g["runs"], g["failed"]) == ("g", 1, 0)
+
+
+def test_choice(some: Flow) -> None:
+    """A flow and an age narrow it down; a flow that there is not is none."""
+    assert [flow["flow_id"] for flow in some.ask("stats", "--flow-id=g")["flows"]] == ["g"]
+    assert some.ask("stats", "--flow-id=nope") == {"flows": []}
+    assert len(some.ask("stats", "--since=1h")["flows"]) == 2
+    assert some.ask("stats", "--since=0s") == {"flows": []}
+
+
+@pytest.mark.parametrize("words", [["--since=yesterday"], ["--flow-id=f", "--flow-id=g"]])
+def test_wrong_choice(some: Flow, words: list[str]) -> None:
+    """What cannot be meant is refused, with what can be."""
+    assert "--since" in some.refusal("stats", *words)["error"] or len(words) == 2
+
+
+def test_tables(some: Flow) -> None:
+    """The table has the flows, and for one flow its steps, those of the longest path first."""
+    head, rule, f, g = some.run("stats", "--format=table").stdout.splitlines()
+    assert head.split()[:4] == ["Flow", "Runs", "Failed", "Cancelled"]
+    assert rule.replace("-", "").strip() == ""
+    assert f.split()[:5] == ["f", "2", "1", "-", "2"]
+    assert g.split()[:5] == ["g", "1", "-", "-", "-"]
+    lines = some.run("stats", "--flow-id=f", "--format=table").stdout.splitlines()
+    assert (lines[2].split()[:2], lines[3]) == (["f", "2"], "")
+    assert {line.split()[0] for line in lines[6:]} == {"a", "b", "c", "d"}
+    shares = [int(line.split()[-2]) for line in lines[6:] if line.endswith(" %")]
+    assert len(shares) == 2
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_after_a_retry_and_a_prune(flow: Flow) -> None:
+    """A run that was retried is counted as it ended last, and one that was removed no longer."""
+    file = flow.write({"id": "a", "command": ["test", "-e", str(flow.folder / "there")]})
+    flow.start("k", file, code=1)
+    (before,) = flow.ask("stats")["flows"]
+    (flow.folder / "there").touch()
+    flow.ask("retry", "k")
+    (after,) = flow.ask("stats")["flows"]
+    for figures, expected in ((before, (1, 0, 1, 0)), (after, (1, 1, 0, 1))):
+        keys = ("runs", "succeeded", "failed", "retries")
+        assert tuple(figures[key] for key in keys) == expected
+    flow.ask("prune", "--older-than=0s")
+    assert flow.ask("stats") == {"flows": []}
+
+
+def test_under_way(flow: Flow) -> None:
+    """A run that has not ended is told apart."""
+    file = flow.write({"id": "a", "command": ["sleep", "600"]})
+    flow.ask("start", "k", "-d", file)
+    (figures,) = flow.ask("stats")["flows"]
+    assert (figures["unfinished"], figures["runs"], figures["steps"]) == (1, 0, [])
+    flow.ask("cancel", "k")
+    (figures,) = flow.ask("stats")["flows"]
+    assert (figures["unfinished"], figures["runs"], figures["cancelled"]) == (0, 1, 1)
+
+
+def test_no_runs(flow: Flow) -> None:
+    """Before the first run there are no figures, and nothing is created (rule 6.13)."""
+    flow.home.mkdir(mode=0o700)
+    assert flow.ask("stats") == {"flows": []}
+    assert flow.run("stats", "--format=table").stdout == "no runs found\n"
+    assert not list(flow.home.iterdir())
+
+
+def test_many_at_once(some: Flow) -> None:
+    """Whoever asks at the same time is told the same."""
+    calls = [some.spawn("stats") for _ in range(4)]
+    answers = [json.loads(call.completed().stdout) for call in calls]
+    assert answers == [some.ask("stats")] * 4
