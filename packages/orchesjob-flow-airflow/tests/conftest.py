@@ -67,7 +67,10 @@ class Airflow:
 
     def load(self, arguments: str = "'flow.yaml'", *, before: str = "") -> "DAG":
         """Write a DAG file that calls `flow_dag`, run it as Airflow does, and return its DAG."""
-        path = self.write_dag(arguments, before=before)
+        return self.load_file(self.write_dag(arguments, before=before))
+
+    def load_file(self, path: Path) -> "DAG":
+        """Run a DAG file as Airflow does, and return its `dag`."""
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
         assert spec.loader is not None

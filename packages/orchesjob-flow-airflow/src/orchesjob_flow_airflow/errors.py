@@ -26,29 +26,148 @@ class DagIdRefused(OrchesjobFlowAirflowError, ValueError):
         return f"the flow's id {self.flow_id!r} cannot name a DAG; give flow_dag a dag_id"
 
 
-class FieldRefused(OrchesjobFlowAirflowError, ValueError):
-    """A flow has a field that a DAG with a task for each step cannot obey.
+class GroupIdRefused(OrchesjobFlowAirflowError, ValueError):
+    """A flow's id cannot be the id of a group of tasks.
+
+    Attributes:
+        flow_id: The flow's id.
+    """
+
+    def __init__(self, flow_id: str) -> None:
+        """Name the flow."""
+        super().__init__(flow_id)
+        self.flow_id = flow_id
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"the flow's id {self.flow_id!r} cannot name a group of tasks; "
+            "give flow_task_group a group_id"
+        )
+
+
+class InsideDag(OrchesjobFlowAirflowError, RuntimeError):
+    """`flow_dag` was called while another DAG is being made.
 
     Attributes:
         path: The flow file.
-        field: The name of the field.
-        reason: Why a DAG cannot do what it says.
+        dag_id: The id of the DAG around the call.
     """
 
-    def __init__(self, path: str, field: str, reason: str) -> None:
-        """Name the flow file and the field, and say why."""
-        super().__init__(path, field, reason)
+    def __init__(self, path: str, dag_id: str) -> None:
+        """Name the flow file, and the DAG around the call."""
+        super().__init__(path, dag_id)
         self.path = path
-        self.field = field
+        self.dag_id = dag_id
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"{self.path}: flow_dag makes a DAG of its own, and cannot do that inside the DAG "
+            f"{self.dag_id!r}; there, flow_task_group(path) adds the flow as a group of tasks"
+        )
+
+
+class OutsideDag(OrchesjobFlowAirflowError, RuntimeError):
+    """`flow_task_group` was called where no DAG is being made.
+
+    Attributes:
+        path: The flow file.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Name the flow file."""
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"{self.path}: flow_task_group adds tasks to a DAG, and there is none around it; "
+            "call it inside `with DAG(...)`, or flow_dag(path), which makes a DAG of the flow"
+        )
+
+
+class InsideMappedGroup(OrchesjobFlowAirflowError, RuntimeError):
+    """`flow_task_group` was called in a group of tasks that Airflow expands at run time.
+
+    Attributes:
+        path: The flow file.
+        group_id: The id of the group around the call.
+    """
+
+    def __init__(self, path: str, group_id: str) -> None:
+        """Name the flow file, and the group around the call."""
+        super().__init__(path, group_id)
+        self.path = path
+        self.group_id = group_id
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"{self.path}: flow_task_group cannot be in the mapped group {self.group_id!r}: its "
+            "steps would not know which copies they wait for; call it outside of that group, or "
+            "map an OrchesjobFlowOperator, which runs a whole flow as one task"
+        )
+
+
+class ArgumentRefused(OrchesjobFlowAirflowError, ValueError):
+    """An argument of a DAG or of its tasks would change the outcome of a flow (rule 13.4).
+
+    Attributes:
+        path: The flow file.
+        argument: The argument.
+        reason: Why it is refused.
+    """
+
+    def __init__(self, path: str, argument: str, reason: str) -> None:
+        """Name the flow file and the argument, and say why."""
+        super().__init__(path, argument, reason)
+        self.path = path
+        self.argument = argument
         self.reason = reason
 
     def __str__(self) -> str:
         """Say what is wrong and what to do about it."""
         return (
-            f"{self.path}: flow_dag cannot do what `{self.field}` says: {self.reason}; "
+            f"{self.path}: {self.argument} would change outcomes: {self.reason}; "
+            "take it out of the DAG file"
+        )
+
+
+class FieldRefused(OrchesjobFlowAirflowError, ValueError):
+    """A flow has a field that a task for each step cannot obey.
+
+    Attributes:
+        path: The flow file.
+        field: The name of the field.
+        reason: Why tasks cannot do what it says.
+        function: What was called to make the tasks.
+    """
+
+    def __init__(self, path: str, field: str, reason: str, function: str) -> None:
+        """Name the flow file, the field and the function, and say why."""
+        super().__init__(path, field, reason, function)
+        self.path = path
+        self.field = field
+        self.reason = reason
+        self.function = function
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"{self.path}: {self.function} cannot do what `{self.field}` says: {self.reason}; "
             "OrchesjobFlowOperator runs the whole flow as one task; or take "
             f"`{self.field}` out of the file"
         )
+
+
+class FlowNotBegun(OrchesjobFlowAirflowError, RuntimeError):
+    """A task before the flow's group of tasks has failed, so none of its steps runs."""
+
+    def __str__(self) -> str:
+        """Say so."""
+        return "the flow did not begin: a task before it failed"
 
 
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):

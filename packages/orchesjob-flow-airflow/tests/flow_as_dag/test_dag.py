@@ -1,6 +1,7 @@
 """A flow as a DAG: what its fields become in Airflow."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,13 +69,35 @@ def test_runs_that_wait_for_each_other(airflow: "Airflow", concurrency: str) -> 
         ("retries: 1, retry_backoff: 3", {"retry_exponential_backoff": 0}),
     ],
 )
-def test_fields(airflow: "Airflow", fields: str, arguments: dict[str, Any]) -> None:
-    """Retries, delays and timeouts are Airflow's, whatever the DAG's defaults (rule 9.12)."""
+def test_fields(
+    airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, fields: str, arguments: dict[str, Any]
+) -> None:
+    """Retries, delays and timeouts are Airflow's, whatever its configuration says (rule 9.12)."""
+    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "9")
     airflow.write(f"{{flow_id: f, steps: [{{id: a, command: [x], {fields}}}]}}")
-    defaults = "default_args={'retries': 9, 'trigger_rule': 'one_failed', 'owner': 'me'}"
-    task = airflow.load(f"'flow.yaml', {defaults}").task_dict["a"]
+    task = airflow.load("'flow.yaml', default_args={'owner': 'me'}").task_dict["a"]
     assert {name: getattr(task, name) for name in arguments} == arguments
     assert (task.owner, task.trigger_rule) == ("me", "all_done")
+
+
+CALLBACK = """
+import os
+def tell(context):
+    with open(os.environ["TOLD"], "a") as file:
+        file.write(context["ti"].task_id)
+"""
+
+
+def test_callbacks(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A callback hears of each step that failed, but not of one that may, nor twice (rule 13.4)."""
+    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    airflow.write(
+        '{flow_id: f, steps: [{id: a, command: ["false"]}, {id: b, command: ["true"]},'
+        ' {id: c, command: ["false"], allow_failure: true}]}'
+    )
+    dag = airflow.load("'flow.yaml', default_args={'on_failure_callback': tell}", before=CALLBACK)
+    assert airflow.run(dag) == ("failed", {"a": "failed", "b": "success", "c": "failed"})
+    assert (tmp_path / "told").read_text(encoding="utf-8") == "a"
 
 
 def test_the_folder_of_the_dag_file(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,59 @@ def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: s
     assert "OrchesjobFlowOperator runs the whole flow as one task" in error
 
 
+IN_THE_FILE = "would change outcomes: the flow file says that, with"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("default_args={'retries': 3}", f"default_args['retries'] {IN_THE_FILE} `retries`"),
+        ("default_args={'retry_delay': 1}", f"{IN_THE_FILE} `retry_delay_sec`"),
+        ("default_args={'retry_exponential_backoff': 2}", f"{IN_THE_FILE} `retry_backoff`"),
+        ("default_args={'max_retry_delay': 9}", f"{IN_THE_FILE} `retry_max_delay_sec`"),
+        ("default_args={'retry_policy': print}", f"{IN_THE_FILE} `retry_exit_codes`"),
+        ("default_args={'execution_timeout': 9}", f"{IN_THE_FILE} `timeout_sec`"),
+        ("default_args={'trigger_rule': 'all_success'}", f"{IN_THE_FILE} `when`"),
+        ("default_args={'depends_on_past': True}", "a step waits for steps of its own run alone"),
+        ("default_args={'wait_for_downstream': True}", "a step waits for steps of its own run"),
+        ("dagrun_timeout=60", f"dagrun_timeout {IN_THE_FILE} `timeout_sec`"),
+        ("fail_fast=True", "fail_fast would change outcomes: steps that run beside a failure"),
+        ("max_active_runs=4", f"max_active_runs {IN_THE_FILE} `concurrency`"),
+    ],
+)
+def test_arguments_that_would_change_outcomes(
+    airflow: "Airflow", arguments: str, error: str
+) -> None:
+    """The file decides how steps and runs end: nothing is overridden in silence (rule 13.4)."""
+    airflow.write("{flow_id: f, concurrency: {}, steps: [{id: a, command: [x]}]}")
+    airflow.write_dag(f"'flow.yaml', {arguments}")
+    shown = import_error(airflow)
+    assert f"{airflow.folder / 'flow.yaml'}: " in shown
+    assert error in shown
+    assert "take it out of the DAG file" in shown
+
+
+def test_arguments_that_change_nothing(airflow: "Airflow") -> None:
+    """What people copy from Airflow's tutorial and changes nothing is no error (rule 13.4)."""
+    airflow.write("{flow_id: f, concurrency: {}, steps: [{id: a, command: [x], retries: 2}]}")
+    defaults = "{'depends_on_past': False, 'retries': None, 'owner': 'me', 'queue': 'q'}"
+    others = "fail_fast=False, max_active_runs=1, dagrun_timeout=None"
+    task = airflow.load(f"'flow.yaml', default_args={defaults}, {others}").task_dict["a"]
+    assert (task.owner, task.queue, task.retries, task.depends_on_past) == ("me", "q", 2, False)
+
+
+def test_a_dag_inside_a_dag(airflow: "Airflow") -> None:
+    """A DAG is not made in silence inside another; the error names what to call (rule 13.4)."""
+    airflow.write("{flow_id: f, steps: [{id: a, command: [x]}]}")
+    (airflow.folder / "the_dag.py").write_text(
+        "from airflow.sdk import DAG\nfrom orchesjob_flow_airflow import flow_dag\n"
+        "with DAG('mine'):\n    flow_dag('flow.yaml')\n"
+    )
+    error = import_error(airflow)
+    assert "flow_dag makes a DAG of its own, and cannot do that inside the DAG 'mine'" in error
+    assert "there, flow_task_group(path) adds the flow as a group of tasks" in error
+
+
 def test_an_id_that_no_dag_can_have(airflow: "Airflow") -> None:
     """A flow's id may be a sentence, a DAG's may not: the error says what to do."""
     airflow.write("{flow_id: the daily import, steps: [{id: a, command: [x]}]}")

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import FlowSpec
+from orchesjob_flow_airflow.errors import FlowNotBegun
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -36,14 +37,22 @@ class OutcomeOperator(BaseOperator):
             trigger_rule="all_done",
             retries=_RETRIES,
             retry_delay=_RETRY_DELAY,
+            retry_exponential_backoff=0.0,
+            retry_policy=None,
+            execution_timeout=None,
             depends_on_past=False,
+            wait_for_downstream=False,
+            wait_for_past_depends_before_skipping=False,
             **kwargs,
         )
         self.flow = flow
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Succeed or fail by the outcomes of all steps."""
-        check_outcomes(self.flow, step_outcomes(context, self.flow))
+        try:
+            check_outcomes(self.flow, step_outcomes(context, self.flow))
+        except FlowNotBegun as error:
+            raise AirflowFailException(str(error)) from error
 
 
 def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import (
 )
 
 from flow_spec import FlowSpec, StepSpec, holds
-from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
+from orchesjob_flow_airflow.errors import FlowNotBegun, ForeignJob, NoOutcome
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -51,7 +51,10 @@ class StepOperator(BaseOperator):
             AirflowFailException: The step failed, and is not retried.
             AirflowException: The step failed.
         """
-        ended = step_outcomes(context, self.flow)
+        try:
+            ended = step_outcomes(context, self.flow)
+        except FlowNotBegun as error:
+            raise AirflowSkipException(str(error)) from error
         check_condition(self.step, ended)
         try:
             check_job(self.step, self._run(context["ti"], ended))
@@ -75,7 +78,7 @@ class StepOperator(BaseOperator):
         variables = self.flow.environment(
             self.step, run_key=ti.run_id, attempt=ti.try_number, failed=failed
         )
-        prefix = f"{ti.dag_id}:{ti.run_id}:{self.step.id}"
+        prefix = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         try:
             self._attempt = Attempt(
                 OrchesjobClient(locate(None, os.environ)),

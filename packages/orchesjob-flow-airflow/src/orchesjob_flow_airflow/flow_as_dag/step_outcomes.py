@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from flow_spec import FlowSpec
+from orchesjob_flow_airflow.errors import FlowNotBegun
+
+BEGINNING_TASK_ID = "flow.begin"
+"""Of the task that a flow begins with where it is a group of tasks; no step can have this id."""
 
 type StepOutcomes = Mapping[str, str | None]
 """By step id: SUCCEEDED, FAILED or SKIPPED; None where the task has not ended."""
@@ -20,10 +24,23 @@ _OUTCOME_OF_STATE = {
 
 
 def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
-    """Ask Airflow how the steps of this DAG run have ended so far."""
-    ti = context["ti"]
+    """Ask Airflow how the steps of this DAG run have ended so far.
+
+    Raises:
+        AirflowSkipException: The flow is a group of tasks that has not begun, because a task before
+            it was skipped.
+        FlowNotBegun: It has not begun, because a task before it has failed.
+    """
+    ti, group = context["ti"], context["task"].task_group
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return {step.id: _OUTCOME_OF_STATE.get(states.get(step.id)) for step in flow.steps}
+    match states.get(group.child_id(BEGINNING_TASK_ID)):
+        case "skipped":
+            raise AirflowSkipException("the flow did not begin: a task before it was skipped")
+        case "failed" | "upstream_failed":
+            raise FlowNotBegun
+    return {
+        step.id: _OUTCOME_OF_STATE.get(states.get(group.child_id(step.id))) for step in flow.steps
+    }
 
 
 def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:

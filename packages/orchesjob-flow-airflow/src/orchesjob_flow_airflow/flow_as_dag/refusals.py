@@ -1,0 +1,118 @@
+"""What cannot be as a flow file says once each step is a task, and is refused when a DAG is made.
+
+Nothing here makes a task. What is refused is an import error, which names the file and the reason.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flow_spec import FlowSpec, OnConflict
+from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused
+
+_IN_THE_FILE = "the flow file says that, with `{}`"
+_OWN_RUN = "a step waits for steps of its own run alone"
+_REFUSED_DEFAULTS = {
+    "retries": _IN_THE_FILE.format("retries"),
+    "retry_delay": _IN_THE_FILE.format("retry_delay_sec"),
+    "retry_exponential_backoff": _IN_THE_FILE.format("retry_backoff"),
+    "max_retry_delay": _IN_THE_FILE.format("retry_max_delay_sec"),
+    "retry_policy": _IN_THE_FILE.format("retry_exit_codes"),
+    "execution_timeout": _IN_THE_FILE.format("timeout_sec"),
+    "trigger_rule": _IN_THE_FILE.format("when"),
+    "depends_on_past": _OWN_RUN,
+    "wait_for_downstream": _OWN_RUN,
+    "wait_for_past_depends_before_skipping": _OWN_RUN,
+}
+"""Arguments of a task that would change the outcomes of steps, and why the file decides them."""
+
+
+def check_flow(path: str, flow: FlowSpec, function: str) -> None:
+    """Return if tasks can do what the flow says (rules 10.1 to 10.8).
+
+    Args:
+        path: The flow file.
+        flow: The flow.
+        function: What was called to make the tasks.
+
+    Raises:
+        FieldRefused: The flow has `finally`, `foreach`, `params` or names in words, it or a step an
+            `env_file`, a step an `only_if`.
+    """
+    for field, is_there, reason in (
+        (
+            "finally",
+            flow.finally_,
+            "Airflow starts no task after a run was marked or has timed out",
+        ),
+        ("foreach", flow.blocks, "no task of Airflow stands for all copies of a step"),
+        (
+            "env_file",
+            any(flow.env_files_of(step) for step in flow.steps),
+            "the variables of a task are kept in Airflow",
+        ),
+        ("params", flow.params, "the tasks of a DAG run are given no values"),
+        ("${{ }}", flow.has_names, "the tasks of a DAG share no directory of a run"),
+        (
+            "only_if",
+            any(step.only_if for step in flow.steps),
+            "each try of a task is one attempt at its command",
+        ),
+    ):
+        if is_there:
+            raise FieldRefused(path, field, reason, function)
+
+
+def check_concurrency(path: str, flow: FlowSpec) -> None:
+    """Return if runs of a DAG can wait for each other as the flow says (rule 10.7).
+
+    Raises:
+        FieldRefused: They are to wait for runs of other flows, or not to wait.
+    """
+    group = flow.concurrency
+    if group is not None and (flow.group != flow.flow_id or group.on_conflict != OnConflict.WAIT):
+        reason = "Airflow lets runs wait for each other, and only those of one DAG"
+        raise FieldRefused(path, "concurrency", reason, "flow_dag")
+
+
+def check_fields_of_runs(path: str, flow: FlowSpec) -> None:
+    """Return if the flow says nothing about runs, which are those of the DAG around its group.
+
+    Raises:
+        FieldRefused: The flow has `timeout_sec`, `max_parallel` or `concurrency`.
+    """
+    for field, argument, value in (
+        ("timeout_sec", "dagrun_timeout", flow.timeout_sec),
+        ("max_parallel", "max_active_tasks", flow.max_parallel),
+        ("concurrency", "max_active_runs", flow.concurrency),
+    ):
+        if value is not None:
+            reason = f"Airflow limits DAGs, not groups of tasks; give the DAG around it {argument}"
+            raise FieldRefused(path, field, reason, "flow_task_group")
+
+
+def check_dag_arguments(path: str, flow: FlowSpec, arguments: Mapping[str, Any]) -> None:
+    """Return if none of the caller's arguments would change the outcome of a run (rule 13.4).
+
+    Raises:
+        ArgumentRefused: One of them would.
+    """
+    if arguments.get("dagrun_timeout") is not None:
+        raise ArgumentRefused(path, "dagrun_timeout", _IN_THE_FILE.format("timeout_sec"))
+    if arguments.get("fail_fast"):
+        reason = "steps that run beside a failure, or because of one, would end or never begin"
+        raise ArgumentRefused(path, "fail_fast", reason)
+    if flow.concurrency is not None and arguments.get("max_active_runs", 1) != 1:
+        raise ArgumentRefused(path, "max_active_runs", _IN_THE_FILE.format("concurrency"))
+
+
+def check_default_args(path: str, default_args: Mapping[str, Any] | None) -> None:
+    """Return if none of the defaults for tasks would change the outcome of a step (rule 13.4).
+
+    `None`, and False where that is Airflow's default, change nothing.
+
+    Raises:
+        ArgumentRefused: One of them would.
+    """
+    for name, value in (default_args or {}).items():
+        if name in _REFUSED_DEFAULTS and value is not None and value is not False:
+            raise ArgumentRefused(path, f"default_args[{name!r}]", _REFUSED_DEFAULTS[name])

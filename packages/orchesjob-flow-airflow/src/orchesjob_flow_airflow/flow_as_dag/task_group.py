@@ -1,0 +1,86 @@
+"""A flow file as a group of tasks in a DAG that somebody writes around it."""
+
+import os
+import re
+import sys
+from typing import Any
+
+from airflow.sdk import TaskGroup
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
+
+from flow_spec import FlowSpec
+from orchesjob_flow_airflow.errors import GroupIdRefused, InsideMappedGroup, OutsideDag
+from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
+from orchesjob_flow_airflow.flow_as_dag.refusals import (
+    check_default_args,
+    check_fields_of_runs,
+    check_flow,
+)
+from orchesjob_flow_airflow.flow_as_dag.step_outcomes import BEGINNING_TASK_ID
+from orchesjob_flow_airflow.flow_as_dag.tasks import SILENT, add_tasks
+
+_GROUP_ID = re.compile(r"[\w-]{1,200}")
+
+
+def flow_task_group(
+    path: str | os.PathLike[str], *, group_id: str | None = None, **group_arguments: Any
+) -> TaskGroup:
+    """Return a group of tasks that does what the flow file at `path` says, in the DAG around it.
+
+    The group begins with a task `flow.begin`, which waits for what the group waits for and costs
+    nothing, and ends with `flow.outcome`, which fails if the flow would. What waits for the group
+    waits for that. If the group's upstream tasks fail or are skipped, no step runs.
+
+    Paths are resolved as `flow_dag` does it.
+
+    Args:
+        path: The flow file.
+        group_id: The id of the group, which begins the ids of its tasks; by default the flow's.
+        **group_arguments: Any other argument of `airflow.sdk.TaskGroup` that does not change the
+            outcome of a step.
+
+    Raises:
+        FlowFileError: The file cannot be read or is no valid flow; says where and why.
+        OutsideDag: There is no DAG around the call.
+        InsideMappedGroup: The group around the call is expanded at run time.
+        GroupIdRefused: The flow's id cannot be the id of a group.
+        FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
+        ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
+    """
+    caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
+    folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
+    path = os.path.join(folder, path)  # noqa: PTH118
+    if DagContext.get_current() is None:
+        raise OutsideDag(path)
+    around = TaskGroupContext.get_current()
+    if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
+        raise InsideMappedGroup(path, str(around.group_id))
+    flow = read_flow(path)
+    check_flow(path, flow, "flow_task_group")
+    check_fields_of_runs(path, flow)
+    check_default_args(path, group_arguments.get("default_args"))
+    with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
+        first = add_tasks(flow, folder, trigger_rule_of_first="all_success")
+        _beginning().set_downstream(first)
+    return group
+
+
+def _beginning() -> Any:
+    """Return the task for which the first steps wait; the scheduler ends it without a worker."""
+    from airflow.providers.standard.operators.empty import EmptyOperator
+
+    return EmptyOperator(
+        task_id=BEGINNING_TASK_ID,
+        trigger_rule="all_success",
+        depends_on_past=False,
+        wait_for_downstream=False,
+        on_execute_callback=None,
+        on_success_callback=None,
+        **SILENT,
+    )
+
+
+def _group_id(flow: FlowSpec) -> str:
+    if not _GROUP_ID.fullmatch(flow.flow_id):
+        raise GroupIdRefused(flow.flow_id)
+    return flow.flow_id

@@ -1,0 +1,184 @@
+"""A flow as a group of tasks in a DAG that somebody writes around it."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchesjob_flow_airflow.errors import (
+    ArgumentRefused,
+    FieldRefused,
+    GroupIdRefused,
+    InsideMappedGroup,
+    OutsideDag,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+    from conftest import Airflow
+
+OK, NG, SKIP, UP = "success", "failed", "skipped", "upstream_failed"
+
+FLOW = """
+flow_id: daily
+steps:
+  - {id: get, command: [test, -f, the_dag.py]}
+  - {id: load, command: ["false"], when: get, allow_failure: true}
+  - {id: tell, command: ["true"], when: !load}
+"""
+HEAD = """
+from airflow.sdk import DAG, task, task_group
+from airflow.providers.standard.operators.bash import BashOperator
+from orchesjob_flow_airflow import flow_task_group
+"""
+
+
+@pytest.fixture
+def around(airflow: "Airflow") -> "Around":
+    """Write DAG files around the flow."""
+    return Around(airflow)
+
+
+class Around:
+    """A DAG around a flow."""
+
+    def __init__(self, airflow: "Airflow") -> None:
+        self._airflow = airflow
+        airflow.write(FLOW)
+
+    def load(self, body: str, arguments: str = "") -> "DAG":
+        """Load a DAG file with these lines in its DAG."""
+        path = self._airflow.folder / "the_dag.py"
+        lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+        path.write_text(f"{HEAD}\nwith DAG('mine'{arguments}) as dag:\n{lines}", encoding="utf-8")
+        return self._airflow.load_file(path)
+
+    def run(self, body: str, arguments: str = "") -> tuple[str, dict[str, str]]:
+        """Run it to its end; return the state of the run, and those of its tasks."""
+        run = self.load(body, arguments).test()
+        return str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+
+
+def test_tasks_and_edges(around: Around) -> None:
+    """The group waits with its first task, and its last one stands for its outcome (13.4)."""
+    dag = around.load(
+        """
+before, after = (BashOperator(task_id=name, bash_command=":") for name in ("before", "after"))
+before >> flow_task_group("flow.yaml", tooltip="imports") >> after
+""",
+        ", default_args={'retries': 5}",
+    )
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert upstream == {
+        "before": set(),
+        "daily.flow.begin": {"before"},
+        "daily.get": {"daily.flow.begin"},
+        "daily.load": {"daily.get"},
+        "daily.tell": {"daily.load"},
+        "daily.flow.outcome": {"daily.get", "daily.load", "daily.tell"},
+        "after": {"daily.flow.outcome"},
+    }
+    assert dag.task_group_dict["daily"].tooltip == "imports"
+    retries = {task.task_id: task.retries for task in dag.tasks}
+    assert (retries["before"], retries["daily.get"], retries["daily.tell"]) == (5, 0, 0)
+
+
+def test_outcomes(around: Around) -> None:
+    """Steps see the outcomes of their own group; after a success others go on (rule 3.2)."""
+    outcome = around.run(
+        """
+one = flow_task_group("flow.yaml", group_id="one")
+two = flow_task_group("flow.yaml", group_id="two")
+one >> two
+"""
+    )
+    states = {"flow.begin": OK, "get": OK, "load": NG, "tell": OK, "flow.outcome": OK}
+    tasks = {f"{group}.{name}": states[name] for group in ("one", "two") for name in states}
+    assert outcome == (OK, tasks)
+
+
+def test_a_flow_that_failed(airflow: "Airflow", around: Around) -> None:
+    """What waits for a group does not run after its flow has FAILED, and the run fails (5.1)."""
+    airflow.write(FLOW.replace("allow_failure: true", ""))
+    run, states = around.run(
+        'flow_task_group("flow.yaml") >> BashOperator(task_id="after", bash_command=":")'
+    )
+    assert (run, states["daily.tell"], states["daily.flow.outcome"]) == (NG, OK, NG)
+    assert states["after"] == UP
+
+
+@pytest.mark.parametrize(
+    ("code", "run", "before", "first"), [(1, NG, NG, UP), (99, OK, SKIP, SKIP)]
+)
+def test_a_flow_that_does_not_begin(
+    around: Around, code: int, run: str, before: str, first: str
+) -> None:
+    """No step runs, no alert either, behind a task that failed or was skipped (rule 13.4)."""
+    task = f'BashOperator(task_id="before", bash_command="exit {code}")'
+    states = {
+        "before": before,
+        "daily.flow.begin": first,
+        "daily.get": first,
+        "daily.load": SKIP,
+        "daily.tell": SKIP,
+        "daily.flow.outcome": before,
+    }
+    assert around.run(f'{task} >> flow_task_group("flow.yaml")') == (run, states)
+
+
+@pytest.mark.parametrize(
+    ("field", "argument"),
+    [
+        ("timeout_sec: 9", "dagrun_timeout"),
+        ("max_parallel: 2", "max_active_tasks"),
+        ("concurrency: {}", "max_active_runs"),
+    ],
+)
+def test_fields_about_runs(airflow: "Airflow", around: Around, field: str, argument: str) -> None:
+    """What a flow says about its runs is for the DAG around it to say (rule 13.4)."""
+    airflow.write(f"{FLOW}{field}\n")
+    with pytest.raises(FieldRefused, match=f"flow_task_group cannot .* give the DAG .* {argument}"):
+        around.load('flow_task_group("flow.yaml")')
+
+
+def test_a_field_that_no_task_obeys(airflow: "Airflow", around: Around) -> None:
+    """What `flow_dag` refuses, a group refuses too (10.1 to 10.8)."""
+    airflow.write(f"{FLOW}env_file: secrets.env\n")
+    with pytest.raises(FieldRefused, match="flow_task_group cannot do what `env_file` says"):
+        around.load('flow_task_group("flow.yaml")')
+
+
+def test_default_args_of_the_group(around: Around) -> None:
+    """Defaults for the group's own tasks must not change outcomes (rule 13.4)."""
+    with pytest.raises(ArgumentRefused, match="would change outcomes"):
+        around.load('flow_task_group("flow.yaml", default_args={"retries": 1})')
+    dag = around.load('flow_task_group("flow.yaml", default_args={"queue": "q"})')
+    assert dag.task_dict["daily.get"].queue == "q"
+
+
+def test_outside_of_a_dag(airflow: "Airflow") -> None:
+    """A group needs a DAG; the error says what makes one (rule 13.4)."""
+    path = airflow.folder / "the_dag.py"
+    path.write_text(f"{HEAD}\nflow_task_group('flow.yaml')\n", encoding="utf-8")
+    with pytest.raises(OutsideDag, match=r"or flow_dag\(path\), which makes a DAG of the flow"):
+        airflow.load_file(path)
+
+
+def test_an_id_that_no_group_can_have(airflow: "Airflow", around: Around) -> None:
+    """A flow's id may have dots, a group's may not: the error says what to do (13.4)."""
+    airflow.write(FLOW.replace("daily", "daily.import"))
+    with pytest.raises(GroupIdRefused, match="give flow_task_group a group_id"):
+        around.load('flow_task_group("flow.yaml")')
+    assert around.load('flow_task_group("flow.yaml", group_id="daily")').has_task("daily.get")
+
+
+def test_inside_of_a_mapped_group(around: Around) -> None:
+    """Copies of a group would mix up their steps: the error says what to do (13.4)."""
+    with pytest.raises(InsideMappedGroup, match="cannot be in the mapped group 'each'"):
+        around.load(
+            """
+@task_group
+def each(number):
+    flow_task_group("flow.yaml")
+each.expand(number=[1, 2])
+"""
+        )
