@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+BEGINNING_TASK_ID = "flow.begin"
 OUTCOME_TASK_ID = "flow.outcome"
 
 # Airflow reads these when it is first imported.
@@ -85,6 +86,7 @@ class Airflow:
         tasks = run.get_task_instances()
         self.tries = {ti.task_id: ti.try_number for ti in tasks}
         states = {ti.task_id: str(ti.state) for ti in tasks}
+        assert states.pop(BEGINNING_TASK_ID) == "success"
         outcome = states.pop(OUTCOME_TASK_ID)
         assert outcome == str(run.state)
         return outcome, states
@@ -103,3 +105,12 @@ def airflow(database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     yield Airflow(database)
     for path in database.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Return what commands have appended to the file `$EXECUTED`."""
+    path = tmp_path / "executed"
+    path.touch()
+    monkeypatch.setenv("EXECUTED", str(path))
+    return lambda: path.read_text(encoding="utf-8")

@@ -4,6 +4,8 @@ An error that Airflow is to act upon (fail, retry or skip a task) is one of Airf
 raise it; what they call raises the errors here.
 """
 
+from collections.abc import Sequence
+
 
 class OrchesjobFlowAirflowError(Exception):
     """The base of every error that this package raises by itself."""
@@ -168,6 +170,26 @@ class FlowNotBegun(OrchesjobFlowAirflowError, RuntimeError):
     def __str__(self) -> str:
         """Say so."""
         return "the flow did not begin: a task before it failed"
+
+
+class DefinitionChanged(OrchesjobFlowAirflowError, RuntimeError):
+    """A flow file has changed so much that a run cannot go on as it began (rule 13.3).
+
+    Attributes:
+        changes: What has changed, in sentences.
+    """
+
+    def __init__(self, changes: Sequence[str]) -> None:
+        """Take what has changed."""
+        super().__init__(changes)
+        self.changes = tuple(changes)
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"the flow file has changed since this run began: {'; '.join(self.changes)}; trigger a "
+            "new run, or clear this task and those after it, to run them as the file says now"
+        )
 
 
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):

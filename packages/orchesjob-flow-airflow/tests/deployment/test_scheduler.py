@@ -19,6 +19,12 @@ PATIENT = "{flow_id: patient, steps: [{id: a, retries: 1, command: [sh, wait.sh]
 # Prints the number of its attempt, and waits for the file `go`.
 WAIT = 'echo "begun $ORCHESJOB_FLOW_ATTEMPT"; while [ ! -e ../go ]; do sleep 0.1; done; echo gone\n'
 
+EDITED = """
+flow_id: edited
+steps:
+  - {id: src, command: [sh, wait.sh]}
+  - {id: tidy, when: src, command: [echo, ran as old]}
+"""
 
 STUBBORN = "{flow_id: stubborn, steps: [{id: a, command: [sh, stubborn.sh]}]}"
 # Leaves a process in a session of its own, and ignores TERM.
@@ -37,6 +43,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     )
     shutil.copytree(EXAMPLES, deployment.dags / "examples")
     (deployment.dags / "patient.yaml").write_text(PATIENT, encoding="utf-8")
+    (deployment.dags / "edited.yaml").write_text(EDITED, encoding="utf-8")
     (deployment.dags / "wait.sh").write_text(WAIT, encoding="utf-8")
     (deployment.dags / "stubborn.yaml").write_text(STUBBORN, encoding="utf-8")
     (deployment.dags / "stubborn.sh").write_text(DEAF, encoding="utf-8")
@@ -45,6 +52,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         "branching-hello-failure": "examples/branching-hello-failure-flow.yaml",
         "patient": "patient.yaml",
         "stubborn": "stubborn.yaml",
+        "edited": "edited.yaml",
     }.items():
         text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({path!r})\n"
         (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
@@ -69,6 +77,7 @@ def test_daily_import(deployment: Deployment) -> None:
             "validate": OK,
             "import": OK,
             "notify_failed": SKIP,
+            "flow.begin": OK,
             "flow.outcome": OK,
         },
     )
@@ -81,7 +90,16 @@ def test_daily_import(deployment: Deployment) -> None:
 def test_the_failure_example(deployment: Deployment) -> None:
     """A step fails, the branch behind the failure runs, and the run has failed (rule 5.1)."""
     run_id = deployment.trigger("branching-hello-failure")
-    outcome = {"A": NG, "B": SKIP, "C": SKIP, "E": OK, "F": OK, "D": OK, "flow.outcome": NG}
+    outcome = {
+        "A": NG,
+        "B": SKIP,
+        "C": SKIP,
+        "E": OK,
+        "F": OK,
+        "D": OK,
+        "flow.begin": OK,
+        "flow.outcome": NG,
+    }
     assert deployment.await_end("branching-hello-failure", run_id) == (NG, outcome)
     assert "1 step failed: A" in deployment.log("branching-hello-failure", run_id, "flow.outcome")
 
@@ -98,16 +116,25 @@ def test_cleared(deployment: Deployment) -> None:
     assert report is not None
     assert report.status == "ABORTED"
     (deployment.home / "go").touch()
-    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    assert deployment.await_end("patient", run_id) == (
+        OK,
+        {"a": OK, "flow.begin": OK, "flow.outcome": OK},
+    )
 
 
 def test_cleared_after_a_success(deployment: Deployment) -> None:
     """A task that is cleared after it has succeeded runs again: nothing is taken over then."""
     (deployment.home / "go").touch()
     run_id = deployment.trigger("patient")
-    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    assert deployment.await_end("patient", run_id) == (
+        OK,
+        {"a": OK, "flow.begin": OK, "flow.outcome": OK},
+    )
     deployment.clear("patient", run_id, "a")
-    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    assert deployment.await_end("patient", run_id) == (
+        OK,
+        {"a": OK, "flow.begin": OK, "flow.outcome": OK},
+    )
     report = client(deployment).status(f"patient:{run_id}:a:2")
     assert report is not None
     assert report.status == "SUCCEEDED"
@@ -142,6 +169,50 @@ def test_a_worker_that_is_killed(deployment: Deployment) -> None:
     words = f"the job of the try before still runs; this try follows it: patient:{run_id}:a:1"
     deployment.wait_for(lambda: words in deployment.log("patient", run_id, "a", 2))
     (deployment.home / "go").touch()
-    assert deployment.await_end("patient", run_id) == (OK, {"a": OK, "flow.outcome": OK})
+    assert deployment.await_end("patient", run_id) == (
+        OK,
+        {"a": OK, "flow.begin": OK, "flow.outcome": OK},
+    )
     assert client(deployment).status(f"patient:{run_id}:a:2") is None
     assert "gone" in deployment.log("patient", run_id, "a", 2)
+
+
+def test_edited(deployment: Deployment) -> None:
+    """A run in progress runs its own commands after an edit, and a new run the new ones (13.3)."""
+    (deployment.home / "go").unlink(missing_ok=True)
+    run_id = deployment.trigger("edited")
+    deployment.wait_for(lambda: "begun 1" in deployment.log("edited", run_id, "src"))
+    flow_file = deployment.dags / "edited.yaml"
+    flow_file.write_text(EDITED.replace("old", "new"), encoding="utf-8")
+    (deployment.home / "go").touch()
+    states = {"flow.begin": OK, "src": OK, "tidy": OK, "flow.outcome": OK}
+    assert deployment.await_end("edited", run_id) == (OK, states)
+    assert '"ran as old"' in deployment.log("edited", run_id, "tidy")
+    assert "the run goes on as it began" in deployment.log("edited", run_id, "tidy")
+    run_id = deployment.trigger("edited")
+    assert deployment.await_end("edited", run_id) == (OK, states)
+    assert '"ran as new"' in deployment.log("edited", run_id, "tidy")
+
+
+def test_edited_beyond_what_a_run_can_bear(deployment: Deployment) -> None:
+    """A run with other steps now fails and says why; cleared, it obeys the new file (13.3)."""
+    (deployment.home / "go").unlink(missing_ok=True)
+    flow_file = deployment.dags / "edited.yaml"
+    flow_file.write_text(EDITED, encoding="utf-8")
+    run_id = deployment.trigger("edited")
+    deployment.wait_for(lambda: "begun 1" in deployment.log("edited", run_id, "src"))
+    edited = EDITED.replace("old", "new").replace("when: src,", "when: src, retries: 2,")
+    flow_file.write_text(edited, encoding="utf-8")
+    (deployment.home / "go").touch()
+    states = {"flow.begin": OK, "src": OK, "tidy": NG, "flow.outcome": NG}
+    assert deployment.await_end("edited", run_id) == (NG, states)
+    log = deployment.log("edited", run_id, "tidy")
+    assert "the flow file has changed since this run began" in log
+    assert '"ran as old"' not in log
+    assert '"ran as new"' not in log
+    deployment.clear("edited", run_id, "tidy")
+    assert deployment.await_end("edited", run_id) == (
+        OK,
+        {**states, "tidy": OK, "flow.outcome": OK},
+    )
+    assert '"ran as new"' in deployment.log("edited", run_id, "tidy", 2)

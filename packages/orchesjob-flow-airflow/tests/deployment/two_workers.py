@@ -134,7 +134,7 @@ class Middle:
         (self._deployment.home / self.run_id / "long.go").touch()
         assert self._deployment.await_end(self._dag_id, self.run_id) == (
             OK,
-            {"before": OK, "long": OK, "after": OK, "flow.outcome": OK},
+            {"before": OK, "long": OK, "after": OK, "flow.begin": OK, "flow.outcome": OK},
         )
         before, *rest = self.ledger.splitlines()
         assert before.startswith("before 1 begun")
@@ -143,7 +143,7 @@ class Middle:
             task_id: task["try_number"]
             for task_id, task in self._deployment.tasks(self._dag_id, self.run_id).items()
         }
-        assert tries == {"before": 1, "long": 2, "after": 1, "flow.outcome": 1}
+        assert tries == {"before": 1, "long": 2, "after": 1, "flow.begin": 0, "flow.outcome": 1}
         return rest
 
 
@@ -153,10 +153,13 @@ def test_examples(deployment: CeleryDeployment) -> None:
     deployment.start_worker("two")
     good, bad = deployment.trigger("daily-import"), deployment.trigger("branching-hello-failure")
     steps = {"download": OK, "validate": OK, "import": OK, "notify_failed": SKIP}
-    assert deployment.await_end("daily-import", good) == (OK, {**steps, "flow.outcome": OK})
+    assert deployment.await_end("daily-import", good) == (
+        OK,
+        {**steps, "flow.begin": OK, "flow.outcome": OK},
+    )
     assert "3 files" in deployment.log("daily-import", good, "download")
     steps = {"A": NG, "B": SKIP, "C": SKIP, "E": OK, "F": OK, "D": OK}
-    outcome = {**steps, "flow.outcome": NG}
+    outcome = {**steps, "flow.begin": OK, "flow.outcome": NG}
     assert deployment.await_end("branching-hello-failure", bad) == (NG, outcome)
     assert "1 step failed: A" in deployment.log("branching-hello-failure", bad, "flow.outcome")
 

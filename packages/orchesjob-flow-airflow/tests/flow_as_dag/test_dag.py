@@ -27,12 +27,15 @@ def test_tasks_and_edges(airflow: "Airflow") -> None:
     assert dag.dag_id == "daily"
     upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
     assert upstream == {
-        "get": set(),
+        "flow.begin": set(),
+        "get": {"flow.begin"},
         "load": {"get"},
         "tell": {"get", "load"},
         "flow.outcome": {"get", "load", "tell"},
     }
-    assert {task.trigger_rule for task in dag.tasks} == {"all_done"}
+    first = {"flow.begin", "get"}
+    for task in dag.tasks:
+        assert task.trigger_rule == ("all_success" if task.task_id in first else "all_done")
     assert dag.task_dict["get"].doc_md == "gets it"
 
 
@@ -77,7 +80,7 @@ def test_fields(
     airflow.write(f"{{flow_id: f, steps: [{{id: a, command: [x], {fields}}}]}}")
     task = airflow.load("'flow.yaml', default_args={'owner': 'me'}").task_dict["a"]
     assert {name: getattr(task, name) for name in arguments} == arguments
-    assert (task.owner, task.trigger_rule) == ("me", "all_done")
+    assert (task.owner, task.trigger_rule) == ("me", "all_success")
 
 
 CALLBACK = """

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,15 +37,6 @@ def die(context):
             report = client.status(key)
         raise RuntimeError("the worker died")
 """
-
-
-@pytest.fixture
-def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """Return what commands have appended to the file `$EXECUTED`."""
-    path = tmp_path / "executed"
-    path.touch()
-    monkeypatch.setenv("EXECUTED", str(path))
-    return lambda: path.read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_default_args,
     check_flow,
 )
-from orchesjob_flow_airflow.flow_as_dag.tasks import add_tasks, seconds
+from orchesjob_flow_airflow.flow_as_dag.task_settings import seconds
+from orchesjob_flow_airflow.flow_as_dag.tasks import add_tasks
 
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
 
@@ -62,7 +63,7 @@ def flow_dag(
     check_default_args(path, dag_arguments.get("default_args"))
     arguments = {**_dag_arguments(flow), **dag_arguments}
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
-        add_tasks(flow, folder, trigger_rule_of_first="all_done")
+        add_tasks(flow, folder)
     dag.fileloc = caller
     return dag
 

@@ -12,7 +12,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import FlowSpec
-from orchesjob_flow_airflow.errors import FlowNotBegun
+from orchesjob_flow_airflow.errors import DefinitionChanged, FlowNotBegun
+from orchesjob_flow_airflow.flow_as_dag.definition import flow_of_run
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -50,8 +51,9 @@ class OutcomeOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> None:
         """Succeed or fail by the outcomes of all steps."""
         try:
-            check_outcomes(self.flow, step_outcomes(context, self.flow))
-        except FlowNotBegun as error:
+            flow = flow_of_run(context, self.flow)
+            check_outcomes(flow, step_outcomes(context, flow))
+        except (DefinitionChanged, FlowNotBegun) as error:
             raise AirflowFailException(str(error)) from error
 
 

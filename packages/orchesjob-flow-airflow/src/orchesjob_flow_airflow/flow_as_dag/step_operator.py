@@ -6,7 +6,7 @@ which is imported on the worker only: a DAG file is read all the time.
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import (
@@ -17,7 +17,8 @@ from airflow.sdk.exceptions import (
 )
 
 from flow_spec import FlowSpec, StepSpec, holds
-from orchesjob_flow_airflow.errors import FlowNotBegun, ForeignJob, NoOutcome
+from orchesjob_flow_airflow.errors import DefinitionChanged, FlowNotBegun, ForeignJob, NoOutcome
+from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -34,14 +35,31 @@ class StepOperator(BaseOperator):
 
     ui_color = "#dcecf5"
     shallow_copy_attrs = ("flow", "step")
+    template_fields = ("command", "environment", "condition", "definition")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
+    overwrite_rtif_after_execution = True
 
-    def __init__(self, *, flow: FlowSpec, step: StepSpec, folder: str, **kwargs: Any) -> None:
-        """Take a flow, one of its steps, and the folder that stands for the flow's directory."""
+    def __init__(
+        self, *, flow: FlowSpec, step: StepSpec, folder: str, definition: str, **kwargs: Any
+    ) -> None:
+        """Prepare the task of a step.
+
+        Args:
+            flow: The flow.
+            step: The step.
+            folder: The folder that stands for the flow's directory.
+            definition: The digest of the flow. Airflow cuts long fields off; this makes any change
+                of the flow a new version of the DAG.
+            **kwargs: The arguments of every operator.
+        """
         super().__init__(**kwargs)
-        self.flow = flow
-        self.step = step
+        self.step_id = step.id
         self.folder = folder
         self._attempt: Attempt | None = None
+        self._take(flow, definition)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Leave everything as it is written: a command may well have double braces of its own."""
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Run the step as this try of the task, if its condition is true.
@@ -52,7 +70,12 @@ class StepOperator(BaseOperator):
             AirflowException: The step failed.
         """
         try:
+            flow = flow_of_run(context, self.flow)
+            if flow is not self.flow:
+                self._take(flow, digest(flow))
             ended = step_outcomes(context, self.flow)
+        except DefinitionChanged as error:
+            raise AirflowFailException(str(error)) from error
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from error
         check_condition(self.step, ended)
@@ -68,6 +91,15 @@ class StepOperator(BaseOperator):
         """End the job, because the task is cancelled, cleared or has timed out."""
         if self._attempt is not None:
             self._attempt.end()
+
+    def _take(self, flow: FlowSpec, definition: str) -> None:
+        """Take the step, and what Airflow's page shows of it, from a flow with this digest."""
+        self.flow = flow
+        self.definition = definition
+        self.step = step = flow.step(self.step_id)
+        self.command = list(step.command)
+        self.environment = {**dict(flow.env), **dict(step.env)}
+        self.condition = None if step.condition is None else str(step.condition)
 
     def _run(self, ti: Any, ended: StepOutcomes) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""

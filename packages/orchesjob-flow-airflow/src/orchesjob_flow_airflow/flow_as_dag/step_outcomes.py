@@ -7,9 +7,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import FlowNotBegun
-
-BEGINNING_TASK_ID = "flow.begin"
-"""Of the task that a flow begins with where it is a group of tasks; no step can have this id."""
+from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BEGINNING_TASK_ID
 
 type StepOutcomes = Mapping[str, str | None]
 """By step id: SUCCEEDED, FAILED or SKIPPED; None where the task has not ended."""

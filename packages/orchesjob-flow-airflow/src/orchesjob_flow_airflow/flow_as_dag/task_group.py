@@ -16,8 +16,7 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_fields_of_runs,
     check_flow,
 )
-from orchesjob_flow_airflow.flow_as_dag.step_outcomes import BEGINNING_TASK_ID
-from orchesjob_flow_airflow.flow_as_dag.tasks import SILENT, add_tasks
+from orchesjob_flow_airflow.flow_as_dag.tasks import add_tasks
 
 _GROUP_ID = re.compile(r"[\w-]{1,200}")
 
@@ -60,24 +59,8 @@ def flow_task_group(
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
-        first = add_tasks(flow, folder, trigger_rule_of_first="all_success")
-        _beginning().set_downstream(first)
+        add_tasks(flow, folder)
     return group
-
-
-def _beginning() -> Any:
-    """Return the task for which the first steps wait; the scheduler ends it without a worker."""
-    from airflow.providers.standard.operators.empty import EmptyOperator
-
-    return EmptyOperator(
-        task_id=BEGINNING_TASK_ID,
-        trigger_rule="all_success",
-        depends_on_past=False,
-        wait_for_downstream=False,
-        on_execute_callback=None,
-        on_success_callback=None,
-        **SILENT,
-    )
 
 
 def _group_id(flow: FlowSpec) -> str:

@@ -1,0 +1,38 @@
+"""The first task of a flow, for which the first steps wait; the run's definition is its XCom.
+
+The scheduler ends it as it does an EmptyOperator, whose module takes longer to import than all of
+this package: no worker runs it, so nothing ever deletes its XComs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+BEGINNING_TASK_ID = "flow.begin"
+"""No step can have this id: there is no `.` in the id of a step."""
+
+
+class BeginningOperator(BaseOperator):
+    """Succeeds if what is before the flow has succeeded."""
+
+    ui_color = "#e8e8e8"
+    inherits_from_empty_operator = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Refuse what `default_args` may hold for steps: with a callback, a worker would run it."""
+        super().__init__(
+            trigger_rule="all_success",
+            depends_on_past=False,
+            wait_for_downstream=False,
+            pre_execute=None,
+            post_execute=None,
+            on_execute_callback=None,
+            on_success_callback=None,
+            inlets=None,
+            outlets=None,
+            **kwargs,
+        )
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Do nothing."""

@@ -1,0 +1,73 @@
+"""The definition with which a DAG run began, and with which it goes on (rule 13.3).
+
+Airflow runs the DAG file again for each try of each task, and a bundle without versions holds the
+file of today. So the first task of a run that begins on a worker records the flow with the run.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseXCom
+
+from flow_spec import FlowSpec, StoredFlowError
+from orchesjob_flow_airflow.errors import DefinitionChanged
+from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BEGINNING_TASK_ID
+from orchesjob_flow_airflow.flow_as_dag.task_settings import obeyed_by_airflow
+
+
+def digest(flow: FlowSpec) -> str:
+    """Return what tells two definitions apart."""
+    return hashlib.sha256(flow.to_json().encode()).hexdigest()[:16]
+
+
+def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
+    """Return the flow as it was when this run began, or when a task of it was last cleared.
+
+    Args:
+        context: The context of the task.
+        flow: The flow as the file says now.
+
+    Raises:
+        DefinitionChanged: The file says otherwise now in what Airflow obeys, so the run cannot go
+            on as it began.
+    """
+    from flow_spec import differences
+
+    text = flow.to_json()
+    recorded = _recorded(context, text)
+    if recorded == text:
+        return flow
+    try:
+        began_with = FlowSpec.from_json(recorded)
+    except StoredFlowError as error:
+        raise DefinitionChanged([str(error)]) from error
+    changes = differences(began_with, flow)
+    if obeyed_by_airflow(began_with) != obeyed_by_airflow(flow):
+        raise DefinitionChanged(changes)
+    if changes:
+        context["task"].log.warning(
+            "the flow file has changed since this run began; the run goes on as it began: %s",
+            "; ".join(changes),
+        )
+    return began_with
+
+
+def _recorded(context: Mapping[str, Any], text: str) -> str:
+    """Return the flow that is recorded with the run; record `text` if there is none.
+
+    It is an XCom of the task that no worker runs: those of others are deleted when they begin. Who
+    clears a task wants the file as it is now, so each clearing has a record of its own.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    place = {
+        "key": f"flow_{run.clear_number}",
+        "dag_id": ti.dag_id,
+        "run_id": ti.run_id,
+        "task_id": context["task"].task_group.child_id(BEGINNING_TASK_ID),
+    }
+    recorded = BaseXCom.get_one(**place)
+    if recorded is None:
+        BaseXCom.set(value=text, **place)
+        recorded = BaseXCom.get_one(**place)  # tasks that begin at once go on with the same one
+    return str(recorded)
