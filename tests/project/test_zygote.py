@@ -3,12 +3,11 @@
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -204,52 +203,30 @@ def test_signals(probe: Probe, number: signal.Signals) -> None:
         command.communicate()
 
 
-@contextmanager
-def an_ignored_signal() -> Iterator[None]:
-    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
-@contextmanager
-def a_blocked_signal() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def another_umask() -> Iterator[None]:
-    before = os.umask(0o027)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextmanager
-def another_limit() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0 if soft else 1, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
-
-
 @pytest.mark.parametrize(
-    "change", [an_ignored_signal, a_blocked_signal, another_umask, another_limit]
+    ("change", "change_back"),
+    [
+        (lambda: os.umask(0o027), os.umask),
+        (
+            lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
+            lambda handler: signal.signal(signal.SIGUSR1, handler),
+        ),
+        (
+            lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
+            lambda mask: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+        ),
+    ],
+    ids=["umask", "ignored signal", "blocked signal"],
 )
 def test_other_surroundings(
-    probe: Probe, change: Callable[[], AbstractContextManager[None]]
+    probe: Probe, change: Callable[[], Any], change_back: Callable[[Any], object]
 ) -> None:
     """What a child inherits from the test must be what the zygote has inherited."""
-    with change():
+    before = change()
+    try:
         is_forked, _ = probe.look()
+    finally:
+        change_back(before)
     assert not is_forked
     assert probe.look()[0]
 

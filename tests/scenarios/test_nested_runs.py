@@ -120,9 +120,11 @@ def test_a_stranger_goes_on_with_it(flow: Flow, gate: Gate) -> None:
     inner = flow.write({"id": "in", "command": gate.command()}, name="inner.json")
     flow.abandon(inner, gate, key="inner")
     resume = [flow.program, "resume", "-d", "--run-key=inner"]
-    step = {"id": "a", "command": ["sh", "-c", f"{shlex.join(resume)}; sleep 600"]}
+    resumed = flow.folder / "resumed"
+    script = f"{shlex.join(resume)} && touch {shlex.quote(str(resumed))}; sleep 600"
+    step = {"id": "a", "command": ["sh", "-c", script]}
     flow.ask("start", "-d", "--run-key=outer", flow.write(step, name="outer.json"))
-    flow.await_status("inner", lambda run: run["runner"] is not None)
+    flow.await_true(resumed.exists)  # `resume` leaves its child behind before it returns
     assert flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
     run = flow.status("inner")
     assert (run["status"], run["parent"]) == ("RUNNING", None)
