@@ -26,7 +26,12 @@ from flow_store.database import Database
 from flow_store.records import ForeignText, SystemPath
 from flow_store.schema import MIGRATIONS, require_recorded, upgrade
 
-KEYS = {"runs": {"id", "definition"}, "steps": {"run_id"}, "attempts": {"run_id"}}
+KEYS = {
+    "runs": {"id", "definition"},
+    "steps": {"run_id"},
+    "attempts": {"run_id"},
+    "settlements": {"run_id"},
+}
 """What no field of a record gives: the numbers, and the place that definitions had once."""
 
 ADDED = ("runs", "deadline_boot"), ("steps", "next_attempt_boot"), ("attempts", "abort_reason")

@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from flow_store.records import Attempt, CancelRequest, Deadline, ForeignText, GroupPlace, Step
+from flow_store.records import (
+    Attempt,
+    CancelRequest,
+    Deadline,
+    ForeignText,
+    GroupPlace,
+    Settlement,
+    Step,
+)
 from flow_store.statuses import FlowStatus, Outcome
 
 
@@ -62,7 +70,8 @@ class Reopening(NamedTuple):
 
     `definition` replaces the recorded one, with the values of its `params`, and `flow_dir` the
     folder of the flow file; None keeps that. `resets` are the steps to run again: the retries of
-    each by position. `added` are new steps: pairs of step id and retries. All other steps keep
+    each by position. `added` are new steps: pairs of step id and retries. `settled` are steps
+    that have the outcome of a person's decision from now on (rule 12.3). All other steps keep
     their outcome.
     """
 
@@ -71,6 +80,7 @@ class Reopening(NamedTuple):
     added: Sequence[tuple[str, int]] = ()
     flow_dir: str | None = None
     params: Mapping[str, str] | None = None
+    settled: Sequence[Settlement] = ()
 
 
 class Changes:  # noqa: PLW1641 - it grows

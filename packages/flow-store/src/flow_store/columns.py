@@ -24,6 +24,7 @@ from flow_store.records import (
     PastAttempt,
     Run,
     RunSummary,
+    Settlement,
     Step,
     SystemPath,
 )
@@ -190,8 +191,9 @@ _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], An
 """How to read and to write the values of a type."""
 
 GUARD = Columns(RunGuard)
-RUN = Columns(Run, without=("steps", "attempts", "history", "queue"))
-RUN_STATE = Columns(Run, without=("definition", "steps", "attempts", "history", "queue"))
+_OTHER_TABLES = ("steps", "attempts", "history", "queue", "settlements")
+RUN = Columns(Run, without=_OTHER_TABLES)
+RUN_STATE = Columns(Run, without=("definition", *_OTHER_TABLES))
 ENDED = Columns(EndedRun)
 SUMMARY = Columns(RunSummary, without=("steps", "queue"))
 HEADER = Columns(RunHeader)
@@ -203,10 +205,12 @@ GIVEN_UP = Columns(GivenUp)
 ATTEMPT = Columns(Attempt)
 ATTEMPT_STATE = Columns(Attempt, without=("position", "number"))
 PAST_ATTEMPT = Columns(PastAttempt)
+SETTLEMENT = Columns(Settlement)
 
 TABLES: Mapping[str, Sequence[str]] = {
     "runs": RUN_STATE.names,
     "steps": STEP.names,
     "attempts": ATTEMPT.names,
+    "settlements": SETTLEMENT.names,
 }
 """The columns of the tables that grow, without the numbers that tie the tables together."""

@@ -247,6 +247,27 @@ class NotTerminal(StoreError, RuntimeError):
         return f"run {self.run_key!r} has not ended: there is nothing to reopen"
 
 
+class NotSettleable(StoreError, RuntimeError):
+    """A step that was to be settled has not FAILED and is not CANCELLED; nothing was written.
+
+    Or it is not as its settlement says that it was (rule 12.3).
+    """
+
+    def __init__(self, run_key: str, position: int, was: str) -> None:
+        """Keep the run, the step's position from 0 on, and the status that it was to have."""
+        super().__init__(run_key, position, was)
+        self.run_key = run_key
+        self.position = position
+        self.was = was
+
+    def __str__(self) -> str:
+        """Name the step and the status that it does not have."""
+        return (
+            f"step {self.position + 1} of run {self.run_key!r} cannot be settled: it is not "
+            f"{self.was} any more; load the run again"
+        )
+
+
 class TerminalStatus(StoreError, RuntimeError):
     """A run, step or attempt that has ended cannot be changed; nothing was written (rule 5.1).
 

@@ -164,6 +164,31 @@ class PastAttempt(NamedTuple):
     is_gate: bool = False
 
 
+class Person(NamedTuple):
+    """Who decided something: a user by name and number, and on whose behalf `sudo` made it so."""
+
+    user: ForeignText
+    uid: int
+    sudo_user: ForeignText | None = None
+
+
+class Settlement(NamedTuple):
+    """What a person has decided of a step that had FAILED or was CANCELLED (rule 12.3).
+
+    `status` is what the person says of the step; `was` and `error` are what was recorded of it.
+    It holds until a `retry` has the step decided anew: `retry_no` is that of the step then, or 0.
+    """
+
+    position: int
+    retry_no: int
+    status: StepStatus
+    was: StepStatus
+    error: ForeignText | None
+    by: Person
+    at: float
+    reason: ForeignText
+
+
 class Run(NamedTuple):
     """A whole run as it was at one moment.
 
@@ -178,6 +203,7 @@ class Run(NamedTuple):
     version recorded the run. `group` is set if no other run of it may be under way meanwhile, and
     `queue` as long as the run waits for it (rule 10.7). `params` are the values
     that the parameters of its flow have in this run; None if the flow has no parameters.
+    `settlements` are all that people have decided of its steps, the first one first.
     """
 
     run_key: str
@@ -202,6 +228,16 @@ class Run(NamedTuple):
     group: GroupPlace | None = None
     queue: Queue | None = None
     params: NamedTexts | None = None
+    settlements: tuple[Settlement, ...] = ()
+
+    @property
+    def settled(self) -> Mapping[int, Settlement]:
+        """What people have decided and still holds, by the positions of the steps (rule 12.3)."""
+        return {
+            one.position: one
+            for one in self.settlements
+            if one.retry_no == (self.steps[one.position].retry_no or 0)
+        }
 
 
 class EndedRun(NamedTuple):

@@ -9,7 +9,16 @@ from typing import Any, NewType
 
 from flow_store import sql
 from flow_store.changes import RunGuard
-from flow_store.columns import ATTEMPT, GUARD, PAST_ATTEMPT, RUN, RUN_STATE, STEP, SUMMARY
+from flow_store.columns import (
+    ATTEMPT,
+    GUARD,
+    PAST_ATTEMPT,
+    RUN,
+    RUN_STATE,
+    SETTLEMENT,
+    STEP,
+    SUMMARY,
+)
 from flow_store.database import Database
 from flow_store.errors import StoreBroken
 from flow_store.groups import LAST, read_queue
@@ -175,6 +184,7 @@ class RunReader:
         steps = self._database.query(sql.SELECT_STEPS, (run_id,))
         attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
         history = self._database.query(sql.SELECT_HISTORY, (run_id,))
+        settlements = self._database.query(sql.SELECT_SETTLEMENTS, (run_id,))
         with self._readable():
             fields = RUN.fields(columns)
         queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
@@ -186,6 +196,7 @@ class RunReader:
                 attempts={attempt.position: attempt for attempt in latest},
                 history=tuple(map(PAST_ATTEMPT.record, history)),
                 queue=queue,
+                settlements=tuple(map(SETTLEMENT.record, settlements)),
             )
 
     def _guard(self, run_key: str) -> RunGuard | None:

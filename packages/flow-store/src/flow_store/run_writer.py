@@ -15,6 +15,7 @@ from flow_store.columns import (
     GUARD,
     HEADER,
     NEW_STEP,
+    SETTLEMENT,
     STEP_RESET,
     STEP_STATE,
     path_bytes,
@@ -24,12 +25,13 @@ from flow_store.database import Database
 from flow_store.errors import (
     CancelRequested,
     NotRecorded,
+    NotSettleable,
     NotTerminal,
     RunTakenOver,
     TerminalStatus,
 )
 from flow_store.groups import join, refuse_taken
-from flow_store.records import Attempt, GivenUp, Step
+from flow_store.records import Attempt, GivenUp, Settlement, Step
 from flow_store.statuses import AttemptStatus, FlowStatus
 
 
@@ -98,6 +100,7 @@ class RunWriter:
 
         Raises:
             NotTerminal: It has not ended.
+            NotSettleable: A step that is to be settled is not as its settlement says.
             GroupTaken, InsideItsGroup: It cannot join its group (rule 10.7).
         """
         run_id = self._guard.id
@@ -113,6 +116,8 @@ class RunWriter:
         replaced = (flow_dir, params, *group)
         self._database.change(sql.REOPEN_RUN, (*HEADER.values(header), *replaced, run_id))
         self._database.change(sql.UPDATE_DEFINITION, (reopening.definition, run_id))
+        for settlement in reopening.settled:
+            self._write_settlement(settlement)
         ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
         for position, retries in reopening.resets.items():
             reset = STEP_RESET.values(Step.waiting(position, "", retries, retry_no))  # no new name
@@ -142,6 +147,13 @@ class RunWriter:
         if self._database.query(sql.SELECT_STEP, key):
             raise TerminalStatus(self._run_key, f"step {step.step_id!r}")
         raise NotRecorded(self._run_key, step.step_id)
+
+    def _write_settlement(self, settlement: Settlement) -> None:
+        run_id, position, retry_no = self._guard.id, settlement.position, settlement.retry_no
+        found = (run_id, position, retry_no, settlement.was)
+        if self._database.change(sql.SETTLE_STEP, (settlement.status, *found)) == 0:
+            raise NotSettleable(self._run_key, position, settlement.was.value)
+        self._database.change(sql.INSERT_SETTLEMENT, (run_id, *SETTLEMENT.values(settlement)))
 
     def _write_attempt(self, attempt: Attempt) -> None:
         values = (self._guard.id, *ATTEMPT.values(attempt))

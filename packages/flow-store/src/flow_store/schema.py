@@ -2,8 +2,8 @@
 
 A migration is history: once released it is never edited, so it spells out the statuses that
 `records` defines. A later one appends columns that may be NULL (`ALTER TABLE ... ADD COLUMN ...`),
-and a field of the same name is added in `records`. The SQL that reads and writes the tables is in
-`sql`.
+and a field of the same name is added in `records`; or it adds a table whose rows belong to a run.
+The SQL that reads and writes the tables is in `sql`.
 """
 
 import time
@@ -130,6 +130,23 @@ MIGRATIONS = (
         WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED');
     """,
     _DEFINITIONS_APART,
+    """
+    CREATE TABLE settlements (
+        run_id INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        retry_no INTEGER NOT NULL CHECK (retry_no >= 0),
+        status TEXT NOT NULL CHECK (status IN ('SUCCEEDED', 'SKIPPED')),
+        was TEXT NOT NULL CHECK (was IN ('FAILED', 'CANCELLED')),
+        error TEXT,
+        by_user TEXT NOT NULL,
+        by_uid INTEGER NOT NULL,
+        by_sudo_user TEXT,
+        at REAL NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (run_id, position, retry_no), -- a step is settled once, until it runs again
+        FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The script at index n leads from version n to version n + 1."""
 
@@ -171,7 +188,7 @@ def require_recorded(database: Database, latest: int = len(MIGRATIONS)) -> None:
     if version == 0:
         raise StoreMissing(database.path)
     if version < latest:
-        _show_missing_columns(database)
+        _show_what_is_missing(database)
     if version <= MIGRATIONS.index(_DEFINITIONS_APART):
         definitions = "SELECT id AS run_id, definition FROM main.runs"
         database.query(f"CREATE TEMP VIEW definitions AS {definitions}")
@@ -200,15 +217,19 @@ def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
     return version
 
 
-def _show_missing_columns(database: Database) -> None:
+def _show_what_is_missing(database: Database) -> None:
     """Show the columns that later versions have added as NULL, to this connection alone.
 
-    A temporary view hides the table of its name.
+    A temporary view hides the table of its name. A table that is missing has no rows, also after
+    somebody else has added it: then the file is to be opened anew.
     """
     for table, columns in TABLES.items():
         existing = {name for _, name, *_ in database.query(f"PRAGMA main.table_info({table})")}
         missing = [f"NULL AS {name}" for name in columns if name not in existing]
-        if missing:
+        if not existing:
+            select = f"SELECT NULL AS run_id, {', '.join(missing)} WHERE FALSE"
+            database.query(f"CREATE TEMP VIEW {table} AS {select}")
+        elif missing:
             select = f"SELECT *, {', '.join(missing)} FROM main.{table}"  # noqa: S608 - our names
             database.query(f"CREATE TEMP VIEW {table} AS {select}")
 

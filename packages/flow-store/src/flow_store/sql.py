@@ -18,6 +18,7 @@ from flow_store.columns import (
     PAST_ATTEMPT,
     RUN,
     RUN_STATE,
+    SETTLEMENT,
     STEP,
     STEP_RESET,
     STEP_STATE,
@@ -85,6 +86,9 @@ SELECT_ATTEMPTS = f"""
     SELECT {_selected(ATTEMPT)}
     FROM attempts WHERE run_id = (SELECT id FROM runs WHERE run_key = ?)
     ORDER BY position, number
+"""
+SELECT_SETTLEMENTS = f"""
+    SELECT {_selected(SETTLEMENT)} FROM settlements WHERE run_id = ? ORDER BY retry_no, at, position
 """
 
 # The empty text is that of a column whose place `definitions` has taken.
@@ -164,6 +168,12 @@ SELECT_OUTER_HOLDER = """
 """
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"
+INSERT_SETTLEMENT = f"INSERT INTO settlements {_inserted(SETTLEMENT, 'run_id')}"
+SETTLE_STEP = """
+    UPDATE steps SET status = ?, error = NULL
+    WHERE run_id = ? AND position = ? AND coalesce(retry_no, 0) = ? AND status = ?
+          AND status IN ('FAILED', 'CANCELLED')
+"""
 RECORD_ORCHESJOB_HOME = """
     UPDATE runs SET orchesjob_home = ? WHERE run_key = ? AND orchesjob_home IS NULL
 """

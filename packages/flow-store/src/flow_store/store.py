@@ -196,6 +196,7 @@ class FlowStore(FlowReader):
             GroupTaken, InsideItsGroup: It cannot join its group.
             RunTakenOver: The run has another revision: another process has reopened it.
             NotTerminal: The run has not ended.
+            NotSettleable: A step that is to be settled is not as its settlement says (rule 12.3).
             NotRecorded: There is no such run.
             Unstorable: A text holds a lone surrogate.
         """
