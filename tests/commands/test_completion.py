@@ -43,7 +43,9 @@ def test_commands_and_options(flow: Flow) -> None:
     assert complete(flow, "validate", "--allow", "no-") == ["no-effect", "no-such-program"]
 
 
-@pytest.mark.parametrize("command", ["status", "logs", "retry", "resume", "graph", "cancel"])
+@pytest.mark.parametrize(
+    "command", ["status", "logs", "retry", "settle", "resume", "graph", "cancel"]
+)
 def test_run_keys(two: Flow, command: str) -> None:
     """The keys of the recorded runs, newest first."""
     assert complete(two, command, "--run-key", "night") == ["nightly-2", "nightly-1"]
@@ -77,6 +79,16 @@ def test_copies(flow: Flow) -> None:
     flow.start("k", flow.write({"foreach": {"X": ["p", "q"]}, "steps": [step]}))
     offered = complete(flow, "retry", "--run-key", "k", "--step", "lo")
     assert offered == ["load@p", "load@q", "load"]
+
+
+def test_steps_to_settle(flow: Flow) -> None:
+    """Only those that FAILED or were CANCELLED, and the name of their copies (rule 12.3)."""
+    step = {"id": "load", "command": ["sh", "-c", 'test "$X" = p']}
+    block = {"foreach": {"X": ["p", "q"]}, "steps": [step]}
+    flow.start("k", flow.write(block, {"id": "look", "command": ["true"]}), code=1)
+    for run in ("k", "-", "--run-key k"):
+        assert complete(flow, "settle", *run.split(), "lo") == ["load@q", "load"]
+    assert complete(flow, "settle", "k", "load", "--as", "s") == ["succeeded", "skipped"]
 
 
 def ask(flow: Flow, shell: str, line: str, word: str = "") -> list[str]:

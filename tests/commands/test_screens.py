@@ -35,6 +35,9 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "resume k": (*TABLE, NEXT),
     "resume --all": ("everyrunthathasnotendedhasitsrunner",),
     "retry again": (*TABLE, *LAST_WORDS, "orchesjob-flowretryagain"),
+    "settle k check --as skipped": ("error:Missingoption'--reason'",),
+    "explain settled check": ("settledasSUCCEEDEDby", "checkedrow17byhand", "exitcode3"),
+    "status settled": ("checkedrow17byhand", "OKSUCCEEDED"),
     "prune --older-than 9d": ("",),
     "validate flow.json": ("flow.json:valid:f,3steps",),
     "simulate flow.json": ("fetch", "check", "load", "SUCCEEDED"),
@@ -55,10 +58,13 @@ ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
 @pytest.fixture(scope="module")
 def ended(shared_flow: Flow) -> Flow:
-    """Two runs that have FAILED, of which only `again` is changed."""
+    """Two runs that have FAILED, of which only `again` is changed, and one that was settled."""
     file = shared_flow.write(*STEPS)
     shared_flow.start("k", file, code=1)
     shared_flow.start("again", file, code=1)
+    shared_flow.start("settled", file, code=1)
+    reason = "checked row 17 by hand"
+    shared_flow.ask("settle", "settled", "check", "--as", "succeeded", "--reason", reason)
     return shared_flow
 
 

@@ -191,7 +191,7 @@ _CONVERSIONS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], An
 """How to read and to write the values of a type."""
 
 GUARD = Columns(RunGuard)
-_OTHER_TABLES = ("steps", "attempts", "history", "queue", "settlements")
+_OTHER_TABLES = ("steps", "attempts", "history", "queue", "settlements", "settled")
 RUN = Columns(Run, without=_OTHER_TABLES)
 RUN_STATE = Columns(Run, without=("definition", *_OTHER_TABLES))
 ENDED = Columns(EndedRun)

@@ -10,6 +10,7 @@ monotonic clock of the boot that is named beside them (rule 5.10).
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, NamedTuple, Self
 
 from flow_store.statuses import AttemptStatus, FlowStatus, Outcome, StepStatus
@@ -165,11 +166,18 @@ class PastAttempt(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Who decided something: a user by name and number, and on whose behalf `sudo` made it so."""
+    """Who decided something: a user, and who that was before `sudo`.
+
+    A user without a name is named by the number.
+    """
 
     user: ForeignText
     uid: int
     sudo_user: ForeignText | None = None
+
+    def __str__(self) -> str:
+        """Name the person, and in whose name that acted."""
+        return self.user if self.sudo_user is None else f"{self.sudo_user} (as {self.user})"
 
 
 class Settlement(NamedTuple):
@@ -188,6 +196,10 @@ class Settlement(NamedTuple):
     at: float
     reason: ForeignText
 
+    def holds_of(self, step: Step) -> bool:
+        """Whether its step has not been decided anew since."""
+        return self.retry_no == (step.retry_no or 0)
+
 
 class Run(NamedTuple):
     """A whole run as it was at one moment.
@@ -203,7 +215,8 @@ class Run(NamedTuple):
     version recorded the run. `group` is set if no other run of it may be under way meanwhile, and
     `queue` as long as the run waits for it (rule 10.7). `params` are the values
     that the parameters of its flow have in this run; None if the flow has no parameters.
-    `settlements` are all that people have decided of its steps, the first one first.
+    `settlements` are all that people have decided of its steps, the first one first; `settled`
+    holds those that hold, by position (rule 12.3).
     """
 
     run_key: str
@@ -229,15 +242,7 @@ class Run(NamedTuple):
     queue: Queue | None = None
     params: NamedTexts | None = None
     settlements: tuple[Settlement, ...] = ()
-
-    @property
-    def settled(self) -> Mapping[int, Settlement]:
-        """What people have decided and still holds, by the positions of the steps (rule 12.3)."""
-        return {
-            one.position: one
-            for one in self.settlements
-            if one.retry_no == (self.steps[one.position].retry_no or 0)
-        }
+    settled: Mapping[int, Settlement] = MappingProxyType({})
 
 
 class EndedRun(NamedTuple):

@@ -190,13 +190,16 @@ class RunReader:
         queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
         with self._readable():
             latest = map(ATTEMPT.record, attempts)
+            rows = tuple(map(STEP.record, steps))
+            settled = tuple(map(SETTLEMENT.record, settlements))
             return Run(
                 **fields,
-                steps=tuple(map(STEP.record, steps)),
+                steps=rows,
                 attempts={attempt.position: attempt for attempt in latest},
                 history=tuple(map(PAST_ATTEMPT.record, history)),
                 queue=queue,
-                settlements=tuple(map(SETTLEMENT.record, settlements)),
+                settlements=settled,
+                settled={one.position: one for one in settled if one.holds_of(rows[one.position])},
             )
 
     def _guard(self, run_key: str) -> RunGuard | None:

@@ -188,6 +188,32 @@ class NothingToRetry(FlowError, ValueError):
         return f"run {self.run_key!r} has SUCCEEDED; name the steps to run again with --step"
 
 
+class NothingToSettle(FlowError, ValueError):
+    """A step that is to be settled has neither FAILED nor was it CANCELLED (rule 12.3)."""
+
+    def __init__(self, run_key: str, name: str, outcomes: Sequence[str]) -> None:
+        """Keep the run, the step or the name of its copies, and how these have ended."""
+        super().__init__(run_key, name, tuple(outcomes))
+        self.run_key = run_key
+        self.name = name
+        self.outcomes = tuple(outcomes)
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Say what can be done about the step all the same."""
+        return {
+            "help": f"`orchesjob-flow explain` says why, and `retry --step {self.name}` "
+            "runs it again"
+        }
+
+    def __str__(self) -> str:
+        """Say how the step has ended, and which steps can be settled."""
+        return (
+            f"step {self.name!r} of run {self.run_key!r} is {'; '.join(self.outcomes)}: only a "
+            "step that FAILED or was CANCELLED can be settled"
+        )
+
+
 class NotResumed(FlowError, RuntimeError):
     """Runs that were to be resumed, and still have no runner (rule 9.8)."""
 
@@ -225,7 +251,7 @@ class NotPruned(FlowError, RuntimeError):
 
 
 class RunNotTerminal(FlowError, RuntimeError):
-    """A run that was to be retried has not ended."""
+    """A run that was to be retried, or a step of it settled, has not ended."""
 
     def __init__(self, run_key: str, status: str) -> None:
         """Keep the run and its status."""

@@ -89,6 +89,11 @@ class Decisions:
         """Let a `retry` have these steps decided anew, which stand as they do before it."""
         self._attempts_before |= {step.position: step.attempt_no for step in steps}
 
+    def settle(self, positions: Iterable[int], place: int) -> None:
+        """Let people have decided how the steps at these positions ended, at this place."""
+        for position in positions:
+            self.decided_at[position] = self.ended_at[position] = place
+
     def first_attempt(self, position: int) -> int:
         """Return the number of a step's first attempt since it was last decided anew."""
         return self._attempts_before.get(position, 0) + 1

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from flow_store import FlowStore
+from flow_store import FlowStore, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 
 from . import model
@@ -69,12 +69,25 @@ def arrange(world: World, random: Random, attempt: str, fate: str) -> None:
 def retry(world: World, random: Random, case: Case) -> Case:
     """Reopen a run that has ended as its case says; return how it must end now."""
     again, named = model.retry(random, case)
-    for step_id, fates in again.fates.items():
-        known = len(case.fates[step_id])
-        for number, fate in enumerate(fates[known:], start=known + 1):
-            arrange(world, random, f"{step_id}:{number}", fate)
+    arrange_more(world, random, case, again)
     world.retry(*named)
     return again
+
+
+def settle(world: World, random: Random, case: Case) -> Case:
+    """Settle a FAILED step of a run that has ended as its case says; return how it must end now."""
+    again, step_id, status = model.settle(random, case)
+    arrange_more(world, random, case, again)
+    world.settle(step_id, StepStatus(status))
+    return again
+
+
+def arrange_more(world: World, random: Random, before: Case, after: Case) -> None:
+    """Let the attempts of a case that were not there before meet their fates."""
+    for step_id, fates in after.fates.items():
+        known = len(before.fates[step_id])
+        for number, fate in enumerate(fates[known:], start=known + 1):
+            arrange(world, random, f"{step_id}:{number}", fate)
 
 
 def check(world: World, case: Case) -> None:

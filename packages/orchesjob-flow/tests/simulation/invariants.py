@@ -6,11 +6,11 @@ believes; only `something_is_awaited` looks into one, to find out what it waits 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
-from flow_store import AttemptStatus, FlowStatus, Outcome, Run, Step, StepStatus
+from flow_store import Attempt, AttemptStatus, FlowStatus, Outcome, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
 from orchesjob_flow.engine.events import AttemptId
@@ -154,7 +154,8 @@ def steps_move_forwards(world: "World", commit: Commit) -> None:
         skipped = after.status is StepStatus.SKIPPED
         latest = commit.attempts.get((after.position, after.attempt_no))
         by_itself = latest is not None and latest.status is AttemptStatus.SKIPPED
-        assert not skipped or by_itself or not world.decisions.has_begun(after), (
+        settled = after.position in commit.after.settled
+        assert not skipped or by_itself or settled or not world.decisions.has_begun(after), (
             f"{after.step_id} had begun"
         )
         assert after.has_begun is world.decisions.has_begun(after), f"{after.step_id}: {after}"
@@ -186,6 +187,16 @@ def attempts_are_numbered(_: "World", commit: Commit) -> None:
             assert latest.status.is_open, f"{step.step_id} runs without an open attempt"
 
 
+def what_is_settled_is_kept(_: "World", commit: Commit) -> None:
+    """A step that a person has settled has that outcome, and no attempt begins (12.3)."""
+    assert commit.after.settlements == commit.before.settlements, "a settlement was changed"
+    for position, settlement in commit.after.settled.items():
+        step = commit.after.steps[position]
+        assert step.status is settlement.status, f"{step.step_id} is {step.status}"
+        begun = [one.number for one in commit.newly_begun if one.position == position]
+        assert not begun, f"{step.step_id} runs though it is settled"
+
+
 def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
     """A step begins, or is skipped, when all that it waits for has ended, as its condition says.
 
@@ -213,9 +224,9 @@ def decided_after_what_it_waits_for(world: "World", commit: Commit) -> None:
         return
     by_id = {step.step_id: step for step in commit.after.steps}
     for step in commit.after.steps:
-        decided = world.decisions.decided_at[step.position]
-        if step.status is StepStatus.CANCELLED:
+        if step.status is StepStatus.CANCELLED or step.position in commit.after.settled:
             continue
+        decided = world.decisions.decided_at[step.position]
         for name in waits_of(world.flow, spec_of(world, step)):
             ended = world.decisions.ended_at[by_id[name].position]
             assert decided >= ended, f"{step.step_id} keeps an outcome of before {name} ran again"
@@ -237,6 +248,8 @@ def nothing_starts_after_a_cancel(world: "World", commit: Commit) -> None:
 def cancelled_means_gone(world: "World", commit: Commit) -> None:
     """A run is ended early when no process of what has not succeeded is alive (5.6, 6.7, 9.12)."""
     if commit.after.status is FlowStatus.CANCELLED:
+        if commit.after.cancel is None and world.keeps_an_early_end:
+            return  # this time it has ended by itself
         assert commit.after.cancel is not None, "nobody asked for a cancel"
     elif not has_timed_out(commit.after):
         return
@@ -273,7 +286,8 @@ def how_all_ended_is_recorded(world: "World", commit: Commit) -> None:
     steps = steps_of(world, commit.after, in_finally=False)
     if after is None:
         for step in steps_of(world, commit.after, in_finally=True):
-            assert step.status is StepStatus.PENDING, f"{step.step_id} is {step.status} too early"
+            waits = step.status is StepStatus.PENDING or step.position in world.kept
+            assert waits, f"{step.step_id} is {step.status} too early"
         ended = commit.after.status.is_terminal
         assert not (ended and world.flow.finally_), "the run has ended without its finally"
         return
@@ -283,11 +297,13 @@ def how_all_ended_is_recorded(world: "World", commit: Commit) -> None:
     failed = any(makes_fail(world, step) for step in steps)
     match after:
         case Outcome.CANCELLED:
-            assert commit.after.cancel is not None, "nobody asked for a cancel"
+            asked = commit.after.cancel is not None or world.keeps_an_early_end
+            assert asked, "nobody asked for a cancel"
         case Outcome.TIMED_OUT:
             assert cut, "timed out, with all steps ended by themselves"
         case _:
             expected = Outcome.FAILED if failed else Outcome.SUCCEEDED
+            cut = cut and not (failed and world.keeps_an_early_end)
             assert (after, cut) == (expected, False), f"{after}, and not {expected}"
 
 
@@ -300,6 +316,8 @@ def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
         return
     rows = {step.step_id: step for step in commit.after.steps}
     for step in steps_of(world, commit.after, in_finally=True):
+        if step.position in world.kept:
+            continue
         if step.status is StepStatus.CANCELLED:
             request = commit.after.cancel
             assert request is not None, f"{step.step_id} is cancelled for nothing"
@@ -346,6 +364,8 @@ def retries_are_accounted_for(world: "World", commit: Commit) -> None:
             failed[position] = failed.get(position, 0) + (attempt.status is AttemptStatus.FAILED)
     for step in commit.after.steps:
         assert step.failures == failed.get(step.position, 0), f"{step.step_id} is charged wrongly"
+        if step.position in commit.after.settled:
+            continue
         used_up = step.failures == step.max_retries + 1
         foreign = "as another command" in (step.error or "")
         if step.status is StepStatus.FAILED:
@@ -509,10 +529,14 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
     run = commit.after
     ended = all(step.status.is_terminal for step in run.steps)
     failed = [step.step_id for step in run.steps if makes_fail(world, step)]
-    cancelled = any(step.status is StepStatus.CANCELLED for step in run.steps)
+    cancelled = any(
+        step.status is StepStatus.CANCELLED and step.position not in world.kept
+        for step in run.steps
+    )
     ending = run.cancel is not None or commit.may_be_out_of_time
     if world.flow.finally_:
-        finally_hides_nothing(run, failed=bool(failed), cancelled=cancelled)
+        is_cut = cancelled or world.keeps_an_early_end
+        finally_hides_nothing(run, failed=bool(failed), cancelled=is_cut)
         cancelled, ending = False, True
     assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
     if run.status is FlowStatus.CANCELLED:
@@ -531,6 +555,7 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
         assert run.error is None or ending, f"a running run says {run.error}"
         return
     assert run.status is (FlowStatus.FAILED if failed else FlowStatus.SUCCEEDED), run.status
+    assert failed or not world.keeps_an_early_end, "SUCCEEDED, with a step that is CANCELLED"
     assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
     assert failed or run.error is None, f"a successful run says {run.error}"
 
@@ -562,6 +587,7 @@ def nothing_unseen_is_overwritten(world: "World", commit: Commit) -> None:
 AFTER_A_COMMIT = (
     ended_is_final,
     steps_move_forwards,
+    what_is_settled_is_kept,
     attempts_are_numbered,
     begun_and_skipped_rightly,
     decided_after_what_it_waits_for,
@@ -796,3 +822,43 @@ def alive(world: "World", step: Step) -> object:
 def has_timed_out(run: Run) -> bool:
     """Tell whether a run has been ended by its own timeout (9.12)."""
     return run.status is FlowStatus.FAILED and (run.error or "").startswith("timed out")
+
+
+# After a settlement.
+
+
+def attempts_stay_as_they_are(
+    world: "World", _: Run, _settled: Collection[int], attempts: Sequence[Attempt]
+) -> None:
+    """What is recorded of attempts is not changed by what a person decides (12.3)."""
+    assert world.attempts() == attempts, "a settlement has changed an attempt"
+
+
+def all_that_depends_is_decided_again(
+    world: "World", before: Run, settled: Collection[int], _: Sequence[Attempt]
+) -> None:
+    """What waits for a settled step, directly or not, waits again; all else is as it was (12.3).
+
+    So do the steps of `finally`, unless the settled ones are among them.
+    """
+    after = world.history[-1]
+    touched = named = {after.steps[position].step_id for position in settled}
+    grown = True
+    while grown:
+        more = {
+            spec.id
+            for spec in world.flow.all_steps
+            if not touched.isdisjoint(waits_of(world.flow, spec))
+        }
+        grown = not more <= touched
+        touched = touched | more
+    if not named <= world.flow.finally_ids:
+        touched = touched | world.flow.finally_ids
+    for was, step in zip(before.steps, after.steps, strict=True):
+        if step.step_id in named:
+            continue
+        waits = step.status is StepStatus.PENDING and not step.has_begun
+        assert waits if step.step_id in touched else step == was, f"{step.step_id}: {step}"
+
+
+AFTER_A_SETTLEMENT = (attempts_stay_as_they_are, all_that_depends_is_decided_again)

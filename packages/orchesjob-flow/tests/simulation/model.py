@@ -222,16 +222,41 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
     if case.run_status == "SUCCEEDED" or random.random() < 0.3:
         named = tuple(random.sample(ids, random.randint(1, min(2, len(ids)))))
     again = set(named) or {name for name in ids if case.statuses[name] == "FAILED"}
+    return decide_again(random, case, again), named
+
+
+def settle(random: Random, case: Case) -> tuple[Case, str, str]:
+    """Make up a `settle` of a FAILED step, and work out how the case must end (rule 12.3).
+
+    The other results are that step, and the outcome that it has from now on.
+    """
+    failed = sorted(step_id for step_id, status in case.statuses.items() if status == "FAILED")
+    step_id, status = random.choice(failed), random.choice(("SUCCEEDED", "SKIPPED"))
+    return decide_again(random, case, set(), {step_id: status}), step_id, status
+
+
+def decide_again(
+    random: Random, case: Case, again: set[str], settled: Mapping[str, str] | None = None
+) -> Case:
+    """Work out how a case ends of which some steps run `again`, or have been `settled`.
+
+    Whatever depends on them is decided again, and so is `finally`, unless it is what was settled.
+    """
+    settled = settled or {}
     fates, statuses, attempts = dict(case.fates), dict(case.statuses), dict(case.attempts)
+    statuses |= settled
+    changed = again | settled.keys()
+    tidies = not settled or not settled.keys() <= {step.id for step in case.finally_}
     made = list(case.fates)
     in_order = sorted(case.steps, key=lambda step: made.index(step.id))  # none before its needs
     for step in (*in_order, *case.finally_):
         condition = case.conditions[step.id]
         needs = {*step.depends_on, *(() if condition is None else names_in(condition))}
-        touched = again | {name.partition("@")[0] for name in again}
-        if step.id not in again and not needs & touched and step not in case.finally_:
+        touched = changed | {name.partition("@")[0] for name in changed}
+        is_again = step.id in again or needs & touched or (tidies and step in case.finally_)
+        if step.id in settled or not is_again:
             continue
-        again.add(step.id)
+        changed.add(step.id)
         if attempts[step.id] == len(fates[step.id]):  # else those that it has not met are left
             fates[step.id] += more_fates(random, step)
         if is_to_run(step, condition, statuses):
@@ -240,10 +265,9 @@ def retry(random: Random, case: Case) -> tuple[Case, tuple[str, ...]]:
         else:
             statuses[step.id] = "SKIPPED"
     run_status = fold([*case.steps, *case.finally_], statuses)
-    ended = attrs.evolve(
+    return attrs.evolve(
         case, fates=fates, statuses=statuses, attempts=attempts, run_status=run_status
     )
-    return ended, named
 
 
 def is_to_run(step: StepSpec, condition: Condition | None, statuses: Mapping[str, str]) -> bool:

@@ -13,12 +13,12 @@ from signal import SIGTERM
 
 import attrs
 
-from flow_store import FlowStatus, FlowStore, RunTakenOver
+from flow_store import FlowStatus, FlowStore, RunTakenOver, StepStatus
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.errors import GaveUp, Interrupted
 
 from .facts import Broken
-from .fates import build, check, retry
+from .fates import build, check, retry, settle
 from .jobs import Obeys
 from .model import Case, generate
 from .world import Crash, PowerCut, World
@@ -35,6 +35,8 @@ LEAVING = 0.3
 """Which part of the commands that fail leave a process behind."""
 RETRIED = 0.3
 """Which part of the runs is retried after its end."""
+SETTLED = 0.5
+"""Of which part of the runs that did not end well a person settles a step."""
 
 CALL_FAULTS = {
     "failing calls": {"start": "fail", "status": "fail", "running": "fail", "abort": "fail"},
@@ -80,6 +82,8 @@ class Storm:
         """The last point at which anything happens."""
         self._retries = Random(f"retry {seed}")  # noqa: S311 - reproducible on purpose
         """Drawn apart, so that older seeds still mean the same."""
+        self._settlements = Random(f"settle {seed}")  # noqa: S311 - reproducible on purpose
+        """Drawn apart as well."""
         self._rate = self.random.choice((0.05, 0.2, 0.5))
         self._stop_sec: float | None = None
         self._stopped = False
@@ -245,7 +249,9 @@ class Storm:
     # Driving.
 
     def drive(self) -> None:
-        """Drive the run to its end, and check it there; perhaps retry it, and do so once more.
+        """Drive the run to its end, and check it there; perhaps change it, and do so once more.
+
+        It may be retried, and then a person may decide how a step has ended.
 
         Raises:
             Broken: An invariant does not hold.
@@ -253,6 +259,9 @@ class Storm:
         self._drive_to_the_end()
         if self._retries.random() < RETRIED:
             self._retry()
+            self._drive_to_the_end()
+        while self._settlements.random() < SETTLED and (steps := self._steps_to_settle()):
+            self._settle(steps)
             self._drive_to_the_end()
         self._check_that_it_is_left_alone()
 
@@ -265,6 +274,19 @@ class Storm:
         if self.world.run().status is FlowStatus.SUCCEEDED:
             named = [self._retries.choice(self.case.steps).id]
         self.world.retry(*named)
+
+    def _steps_to_settle(self) -> list[str]:
+        """List the steps that FAILED or were CANCELLED."""
+        bad = (StepStatus.FAILED, StepStatus.CANCELLED)
+        return [step.step_id for step in self.world.run().steps if step.status in bad]
+
+    def _settle(self, steps: list[str]) -> None:
+        """Settle a step, as the model does where the run has ended as the model says."""
+        if not self.faults & OTHER_OUTCOMES:
+            self.case = settle(self.world, self._settlements, self.case)
+            return
+        status = self._settlements.choice((StepStatus.SUCCEEDED, StepStatus.SKIPPED))
+        self.world.settle(self._settlements.choice(steps), status)
 
     def _drive_to_the_end(self) -> None:
         calm_since: float | None = None

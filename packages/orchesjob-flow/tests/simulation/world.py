@@ -11,7 +11,7 @@ from random import Random
 from typing import Self, cast
 
 from flow_spec import Block, Concurrency, FlowSpec, StepSpec
-from flow_store import Attempt, FlowStore, Joining, Run, Step
+from flow_store import Attempt, FlowStore, Joining, Person, Reopening, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.effects import Effect
@@ -19,6 +19,7 @@ from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event
 from orchesjob_flow.engine.limits import Limits
 from orchesjob_flow.engine.retry_plan import plan_retry
 from orchesjob_flow.engine.run import RunState
+from orchesjob_flow.engine.settle_plan import Settling, plan_settle
 from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop
@@ -65,6 +66,10 @@ class World:
         """Those that had when the end of `finally` was asked for too."""
         self.decisions = Decisions()
         """When each step was decided, and when it has ended."""
+        self.kept: frozenset[int] = frozenset()
+        """The positions of the steps that kept their outcome when the run was opened again."""
+        self.keeps_an_early_end = False
+        """Whether one of them is CANCELLED, as a `settle` leaves it (12.3)."""
         self.began: Now | None = None
         """When a runner first took the run up."""
         self.questions: dict[str, tuple[float, int]] = {}
@@ -176,9 +181,28 @@ class World:
         run = self.run()
         reopening = plan_retry(run, self.flow, steps=steps)
         self._store.reopen(self.run_key, reopening, revision=run.revision, joining=self.joining)
-        self.decisions.forget(run.steps[position] for position in reopening.resets)
+        self._reopened(run, reopening)
+
+    def settle(self, step: str, status: StepStatus) -> None:
+        """Decide how a step of the run, which has ended, has ended, as the command does (12.3)."""
+        self.note("settle", f"{step} as {status}")
+        run, attempts = self.run(), self.attempts()
+        settling = Settling(status, "by hand", Person("ann", 1), self.machine.wall)
+        reopening = plan_settle(run, self.flow, step, settling)
+        self._store.reopen(self.run_key, reopening, revision=run.revision, joining=self.joining)
+        settled = [one.position for one in reopening.settled]
+        self.decisions.settle(settled, len(self.history))
+        self._reopened(run, reopening)
+        invariants.check(invariants.AFTER_A_SETTLEMENT, self, run, settled, attempts)
+
+    def _reopened(self, before: Run, reopening: Reopening) -> None:
+        self._read = None  # a version tells only what other connections have committed
+        self.decisions.forget(before.steps[position] for position in reopening.resets)
         self.attempts_at_cancel = self.attempts_at_now = self.began = None
         self.history.append(self.run())
+        kept = [step for step in self.history[-1].steps if step.status.is_terminal]
+        self.kept = frozenset(step.position for step in kept)
+        self.keeps_an_early_end = any(step.status is StepStatus.CANCELLED for step in kept)
 
     def restart_machine(self) -> None:
         """Cut the power, and boot again; the runner is gone too."""

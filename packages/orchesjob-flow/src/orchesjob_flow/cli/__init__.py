@@ -26,7 +26,7 @@ SECTIONS = {
         inspect.stats,
         inspect.doctor,
     ),
-    "Maintain": (maintain.resume, maintain.retry, maintain.prune),
+    "Maintain": (maintain.resume, maintain.retry, maintain.settle, maintain.prune),
     "Files": (files.validate, files.simulate, files.graph, files.schema, files.example),
     "Shell": (shell.completion,),
 }

@@ -3,6 +3,7 @@
 Whoever presses TAB wants no error: where nothing can be read, nothing is offered.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from flow_spec import FlowSpec
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.views.waited import Waited
 
 MOST_RUNS = 200
 NEWEST = "-"
@@ -67,6 +69,26 @@ def complete_step(
 
     The name that means all copies of a step is one of them (rule 10.3).
     """
+    return offer_steps(ctx, incomplete, lambda _: True)
+
+
+def complete_step_to_settle(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Offer the steps of the run that can be settled, with their statuses (rule 12.3)."""
+    from orchesjob_flow.views.waited import statuses_of
+
+    return offer_steps(
+        ctx,
+        incomplete,
+        lambda waited: not {"FAILED", "CANCELLED"}.isdisjoint(statuses_of(waited)),
+    )
+
+
+def offer_steps(
+    ctx: click.Context, incomplete: str, is_meant: "Callable[[Waited], bool]"
+) -> list["CompletionItem"]:
+    """Offer those steps of the run that the command line names which can be meant."""
     from click.shell_completion import CompletionItem
 
     from flow_store import StoreError
@@ -79,7 +101,7 @@ def complete_step(
         return [
             CompletionItem(name, help=spelled(waited).removeprefix(name).strip(" ()"))
             for name, waited in waited_for(handle.snapshot().run).items()
-            if name.startswith(incomplete)
+            if name.startswith(incomplete) and is_meant(waited)
         ]
     return []
 

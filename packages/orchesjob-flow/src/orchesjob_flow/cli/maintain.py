@@ -1,10 +1,10 @@
-"""The section "Maintain": `resume`, `retry` and `prune`."""
+"""The section "Maintain": `resume`, `retry`, `settle` and `prune`."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.completion import complete_step
+from orchesjob_flow.cli.completion import complete_step, complete_step_to_settle
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
     detach_option,
@@ -16,7 +16,7 @@ from orchesjob_flow.cli.options import (
     progress_option,
 )
 from orchesjob_flow.cli.run_key import CommandOnRun, declare_run_key, run_key_option
-from orchesjob_flow.cli.values import Age, option_given_once
+from orchesjob_flow.cli.values import Age, Reason, option_given_once
 from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,6 +112,48 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
         raise click.UsageError("--only limits a retry to the steps named by --step: name one")
     repeat = Repeat(steps, only, flow_file, dict(variables), params)
     return retry(handle, repeat, manner)
+
+
+@click.command(short_help="Decide how a failed step ended, and continue its run.", cls=CommandOnRun)
+@run_key_option
+@click.argument("step", shell_complete=complete_step_to_settle)
+@option_given_once(
+    "--as",
+    "outcome",
+    type=click.Choice(["succeeded", "skipped"], case_sensitive=False),
+    required=True,
+    help="The outcome that the step has from now on.",
+)
+@option_given_once(
+    "--reason",
+    type=Reason(),
+    metavar="TEXT",
+    required=True,
+    help="Why, in one line; shown wherever the step is.",
+)
+@detach_option
+@progress_option
+@format_option
+def settle(  # noqa: PLR0913, PLR0917 - its options
+    handle: "RunHandle",
+    step: str,
+    outcome: str,
+    reason: str,
+    detach: bool,
+    progress: str,
+    form: "Form",
+) -> int:
+    """Decide how a step ended that FAILED or was cancelled, and continue its run.
+
+    What depends on it is decided again, as by `retry`. Who decided, when and why is recorded.
+
+    \b
+    Example:
+      orchesjob-flow settle nightly-2026-05-07 load --as succeeded --reason "loaded by hand"
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.settle import settle
+
+    return settle(handle, step, outcome, reason, manner_of(form, progress, detach=detach))
 
 
 @click.command()

@@ -101,6 +101,27 @@ class Variable(Setting):
         return name, text
 
 
+class Reason(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """Why a person decides something: a line of text (rule 12.3)."""
+
+    name = "reason"
+    most = 500
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Strip it, or say what is wrong."""
+        from orchesjob_flow.views.text import UNSAFE
+
+        text = str(value).strip()
+        if not text:
+            self.fail("is empty; say in a few words why", param, ctx)
+        if UNSAFE.search(text):
+            self.fail("has a line break or a control character; give a line of text", param, ctx)
+        if len(text) > self.most:
+            words = f"has {len(text):,} characters; {self.most} are enough for a reason"
+            self.fail(words, param, ctx)
+        return text
+
+
 class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
     """A report and the file that it is written into, written FORMAT=FILE (rule 12.1)."""
 

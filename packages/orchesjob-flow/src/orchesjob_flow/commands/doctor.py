@@ -21,7 +21,15 @@ from orchesjob_client import (
     locate,
     usable_cgroup_folder,
 )
-from orchesjob_flow.commands.doctor_audit import ClientOf, Recorded, audit, check_homes, read_ledger
+from orchesjob_flow.commands.doctor_audit import (
+    ClientOf,
+    Recorded,
+    Settled,
+    audit,
+    check_homes,
+    check_settled,
+    read_ledger,
+)
 from orchesjob_flow.commands.doctor_history import check_history, measure_calls
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
@@ -98,6 +106,8 @@ def examine_runs(
         yield Check("database", Grade.PROBLEM, str(error))
         return
     yield from (entry for entry in ledger if isinstance(entry, Check))
+    settled = [entry for entry in ledger if isinstance(entry, Settled)]
+    yield from check_settled(settled, every=every)
     yield from check_runners(settings)
     recorded = [entry for entry in ledger if isinstance(entry, Recorded)]
     yield from check_homes(recorded)

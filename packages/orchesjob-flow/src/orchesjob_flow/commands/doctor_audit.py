@@ -10,18 +10,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, FlowSpecError, StepSpec
-from flow_store import Attempt, AttemptStatus, DamagedRecord, FlowStore, Run, StoreBroken
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    DamagedRecord,
+    FlowStore,
+    Run,
+    Settlement,
+    StoreBroken,
+)
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.recorded_report import recorded_report
 from orchesjob_flow.engine.retry_plan import is_decisive
 from orchesjob_flow.views.checks import Check, Grade, counted
+from orchesjob_flow.views.settled import settled_words
 
 type ClientOf = Callable[[str | None], OrchesjobClient]
 """What makes a client of an orchesjob home; None leaves the home to the environment."""
 
 MOST_SHOWN = 5
 """How many runs a message names."""
+
+MOST_SETTLED = 20
+"""How many of the steps that people have settled are named, unless it is about one run."""
 
 MOST_ASKED = 100
 """About how many attempts orchesjob is asked at most by default: each is a call of some 60 ms."""
@@ -53,8 +65,18 @@ class Recorded(NamedTuple):
         return self.home is not None and not Path(self.home).is_dir()
 
 
-def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Check]:
+class Settled(NamedTuple):
+    """What a person has decided of a step, against orchesjob's record of it (rule 12.3)."""
+
+    run_key: str
+    step_id: str
+    settlement: Settlement
+
+
+def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Settled | Check]:
     """Yield the attempts of a run of which orchesjob must know, and a problem for each bad record.
+
+    Before them come the steps that people have settled.
 
     Of a run that is not there any more, nothing is yielded.
     """
@@ -66,6 +88,8 @@ def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Check]:
         return
     if run is None or flow is None:
         return
+    for position, settlement in run.settled.items():
+        yield Settled(run_key, run.steps[position].step_id, settlement)
     for attempt in attempts:
         if attempt.job_id is not None:
             try:
@@ -96,7 +120,7 @@ def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
         attempt=attempt._replace(job=None),  # which is long, and there may be many
         code=None if report is None else exit_code_of(report),
         spec=spec,
-        decisive=is_decisive(attempt, step),
+        decisive=is_decisive(run, attempt, step),
         home=run.orchesjob_home,
     )
     return recorded._replace(is_settled=report is not None and fits_report(recorded, report))
@@ -108,6 +132,17 @@ def fits_report(recorded: Recorded, report: JobReport) -> bool:
     if attempt.status.is_open or report.job_id != attempt.job_id:
         return False
     return agrees(recorded, report) if report.is_terminal else not was_good(attempt)
+
+
+def check_settled(settled: Sequence[Settled], *, every: bool) -> Iterator[Check]:
+    """Name the steps that people have settled, the latest first; without `every`, not all."""
+    latest = sorted(settled, key=lambda one: one.settlement.at, reverse=True)
+    shown = latest if every else latest[:MOST_SETTLED]
+    for one in shown:
+        words = settled_words(one.settlement)
+        yield Check("settled", Grade.NOTE, f"step {one.step_id!r} of run {one.run_key!r}: {words}")
+    if more := len(latest) - len(shown):
+        yield Check("settled", Grade.NOTE, f"{more:,} more were settled before these")
 
 
 def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import AttemptStatus, PastAttempt, Run, Step, StepStatus
+from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.commands.explain_condition import (
     ExplainedCondition,
     decided_json,
@@ -27,6 +27,7 @@ from orchesjob_flow.views.giving_up import describe_given_up
 from orchesjob_flow.views.group_words import waiting_words
 from orchesjob_flow.views.reasons import NOTHING, reason, without_place
 from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
+from orchesjob_flow.views.settled import settled_words, settlement_json
 from orchesjob_flow.views.text import visible
 from orchesjob_flow.views.waited import (
     Copies,
@@ -99,7 +100,8 @@ class Explained(NamedTuple):
     The condition is None if there is none, and if a `retry --only` has had a step in it decided
     anew: what it would say today is not why its step stands as it does (rule 9.7). A step of
     `finally` that is not decided waits for all steps `before` it (rule 10.1). `held` says what else
-    it waits for: the turn of its run (rule 10.7), or that of its copy (rule 10.3).
+    it waits for: the turn of its run (rule 10.7), or that of its copy (rule 10.3). `settlement` is
+    what a person has decided of it instead (rule 12.3).
     """
 
     step: Step
@@ -108,13 +110,14 @@ class Explained(NamedTuple):
     before: Waits = NOTHING
     gate: Gate | None = None
     held: str | None = None
+    settlement: Settlement | None = None
 
 
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     """Explain one step of a run, all copies of one, or all steps."""
     flow = FlowSpec.from_json(run.definition)
     rows, places, gates = waited_for(run), without_place(run), attempts_at_gates(run)
-    steps = {step.step_id: step for step in run.steps}
+    steps, settled = {step.step_id: step for step in run.steps}, run.settled
     specs = flow.all_steps if step_id is None else flow.named(step_id)
     before = all_before_finally(run) if run.finally_after is None else NOTHING
     waiting = waiting_words(run)
@@ -125,6 +128,7 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
             before=before if spec.id in flow.finally_ids else NOTHING,
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
+            settlement=settled.get(steps[spec.id].position),
         )
         for spec in specs
     ]
@@ -161,7 +165,7 @@ def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited], budget:
 
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
-    step, waits_for, condition, before, gate, _ = explained
+    step, waits_for, condition, before, gate, _, settlement = explained
     rows = by_name((*before.those, *waits_for.those))
     return {
         "id": step.step_id,
@@ -171,6 +175,7 @@ def explained_json(explained: Explained) -> dict[str, Any]:
         "decided_by": None if condition is None else decided_json(condition, rows),
         "condition": None if condition is None else tree_json(condition.whole, rows),
         "only_if": None if gate is None else gate_json(gate),
+        "settled": None if settlement is None else settlement_json(settlement, holds=True),
     }
 
 
@@ -192,14 +197,19 @@ def by_name(waits: Iterable[Waited]) -> Mapping[str, Waited]:
 
 
 def sentence(explained: Explained) -> str:
-    """Explain in one sentence why a step is where it is, and that its gate has let it run."""
+    """Explain in one sentence why a step is where it is, and that its gate has let it run.
+
+    Of one that a person has settled, that is why (rule 12.3).
+    """
+    if explained.settlement is not None:
+        return settled_words(explained.settlement)
     why, gate = sentence_without_gate(explained), explained.gate
     return why if gate is None or gate.answer != "yes" else f"{why}; its only_if said {gate}"
 
 
 def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step is where it is, but for what its gate has let pass."""
-    step, waits_for, condition, before, gate, held = explained
+    step, waits_for, condition, before, gate, held, _ = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
         return describe_decision(condition, by_name(waits_for.those))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)

@@ -112,15 +112,17 @@ def removed(step_ids: Sequence[str]) -> Iterator[str]:
 def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
     """Whether a step's latest attempt ended in the same way by what its exit code means now."""
     attempt = run.attempts.get(step.position)
-    if attempt is None or attempt.job_id is None or not is_decisive(attempt, step):
+    if attempt is None or attempt.job_id is None or not is_decisive(run, attempt, step):
         return True
     code = recorded_code(run, attempt)
     return code is None or spec.outcome_of(code, is_gate=attempt.is_gate) == attempt.status
 
 
-def is_decisive(attempt: Attempt, step: Step) -> bool:
+def is_decisive(run: Run, attempt: Attempt, step: Step) -> bool:
     """Whether the step stands as it does because of this attempt.
 
-    It does not because of an earlier one, nor, after a retry, before the first one since.
+    It does not because of an earlier one, nor, after a retry, before the first one since, nor where
+    a person has settled it (rule 12.3).
     """
-    return attempt.number == step.attempt_no and step.has_begun
+    is_latest = attempt.number == step.attempt_no and step.has_begun
+    return is_latest and step.position not in run.settled

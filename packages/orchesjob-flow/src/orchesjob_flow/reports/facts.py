@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, Run, Step, StepStatus
+from flow_store import Attempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.reports.attempts import AttemptFacts
 from orchesjob_flow.reports.critical_path import Saving, savings
 from orchesjob_flow.reports.spans import Kind, Span
@@ -31,6 +31,7 @@ class StepFacts(NamedTuple):
     tails: Sequence[Tail]
     is_finally: bool
     is_critical: bool
+    settlement: Settlement | None = None
 
     @property
     def step(self) -> Step:
@@ -76,8 +77,9 @@ class StepFacts(NamedTuple):
 
     @property
     def is_flaky(self) -> bool:
-        """Whether it SUCCEEDED, though not at once."""
-        return self.status is StepStatus.SUCCEEDED and self.step.failures > 0
+        """Whether it SUCCEEDED by itself, though not at once."""
+        by_itself = self.status is StepStatus.SUCCEEDED and self.settlement is None
+        return by_itself and self.step.failures > 0
 
     @property
     def last(self) -> AttemptFacts | None:
@@ -148,6 +150,7 @@ def facts_of(
             tails.get(one.spec.id, ()),
             one.spec.id in flow.finally_ids,
             one.spec.id in on_path,
+            run.settled.get(one.step.position),
         )
         for one in timing.steps
     ]

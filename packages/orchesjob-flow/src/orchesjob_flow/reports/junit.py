@@ -2,7 +2,8 @@
 
 What is written fits the schema that Jenkins publishes for such files; the readers of GitLab and
 GitHub know it as well. A step that had to be tried again holds its earlier attempts: `flakyFailure`
-where it SUCCEEDED in the end, `rerunFailure` where it did not.
+where it SUCCEEDED in the end, `rerunFailure` where it did not. One that a person has settled counts
+as that says, and its output tells who has said so, and why.
 """
 
 import time
@@ -63,8 +64,11 @@ def add_case(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
         message = f"failed, and may: {one.step.error}"
         ElementTree.SubElement(case, "skipped", type="allowed failure", message=legal(message))
     elif is_skipped(one):
-        kind = one.status.value
+        kind = one.status.value if one.settlement is None else "settled"
         ElementTree.SubElement(case, "skipped", type=kind, message=legal(one.why.sentence))
+    if one.settlement is not None:
+        add_text(case, "system-out", one.why.sentence)
+        return
     word = "flakyFailure" if one.is_flaky else "rerunFailure"
     for attempt in one.current[:-1]:
         if attempt.status is AttemptStatus.FAILED:

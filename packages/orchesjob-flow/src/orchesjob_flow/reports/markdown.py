@@ -97,16 +97,19 @@ def chosen_rows(those: Sequence[StepFacts], room: int) -> tuple[list[str], int]:
 
 
 def importance(one: StepFacts) -> tuple[int, float]:
-    """Order the steps: what went wrong first, then what is under way, then what took longest."""
-    place = -1 if one.went_wrong else urgency(one.status)
+    """Order the steps: what went wrong first, then what is under way, then what took longest.
+
+    What a person has settled had gone wrong too.
+    """
+    place = -1 if one.went_wrong or one.settlement is not None else urgency(one.status)
     return place, -one.took(Kind.RAN)
 
 
 def row_of(one: StepFacts) -> str:
     """Write the row of a step."""
     ran = length(one.took(Kind.RAN)) if one.current else ""
-    may = " (may)" if one.is_tolerated else ""
-    status = f"{MARKS[one.status]} {one.status.value}{may}"
+    note = " (may)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
+    status = f"{MARKS[one.status]} {one.status.value}{note}"
     cells = (inert(one.id), status, inert(endings(one.current)), ran, inert(one.why.sentence))
     return f"| {' | '.join(cells)} |\n"
 

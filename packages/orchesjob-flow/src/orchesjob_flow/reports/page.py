@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from flow_store import StepStatus
+from flow_store import Settlement, StepStatus
 from orchesjob_flow.reports.drawing import drawing_of
-from orchesjob_flow.reports.facts import Facts
+from orchesjob_flow.reports.facts import Facts, StepFacts
 from orchesjob_flow.reports.spans import Kind
 from orchesjob_flow.reports.timeline import timeline_of
 from orchesjob_flow.reports.words import ending, headline, length
@@ -39,6 +39,14 @@ CLASSES = {
 }
 
 
+class Settled(NamedTuple):
+    """A step, what a person has decided of it, and whether that still holds."""
+
+    one: StepFacts
+    settlement: Settlement
+    holds: bool
+
+
 class Count(NamedTuple):
     """How many steps have a status, and which share of all that is, in percent."""
 
@@ -58,6 +66,7 @@ def as_html(facts: Facts) -> str:
             run=facts.run,
             headline=headline(facts),
             counts=counts_of(facts),
+            settlements=settlements_of(facts),
             wrong=[one for one in facts.steps if one.tails or one.went_wrong],
             path=[facts.steps[numbers[name]] for name in facts.path],
             numbers=numbers,
@@ -140,6 +149,15 @@ def counts_of(facts: Facts) -> Sequence[Count]:
     counts = ((StepStatus(name), facts.count(StepStatus(name))) for name in URGENCY)
     total = len(facts.steps) or 1
     return [Count(status, number, 100 * number / total) for status, number in counts if number]
+
+
+def settlements_of(facts: Facts) -> Sequence[Settled]:
+    """List what people have decided of steps, the first one first (rule 12.3)."""
+    by_position = {one.step.position: one for one in facts.steps}
+    return [
+        Settled(one := by_position[settlement.position], settlement, one.settlement is settlement)
+        for settlement in facts.run.settlements
+    ]
 
 
 def has_details(facts: Facts) -> set[str]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from flow_store import Settlement
 from orchesjob_flow.reports.facts import Facts, StepFacts
 from orchesjob_flow.reports.spans import Kind, Span
 from orchesjob_flow.reports.words import endings, headline
@@ -34,7 +35,7 @@ def as_trace(facts: Facts) -> str:
 
 
 def events(facts: Facts) -> Iterator[dict[str, Any]]:
-    """Yield the names of the lanes, and what happened in each."""
+    """Yield the names of the lanes, what happened in each, and what people have settled."""
     lanes = list(lanes_of(facts.steps))
     yield named("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
     for lane in range(1, max((lane for _, _, lane in lanes), default=0) + 1):
@@ -42,6 +43,9 @@ def events(facts: Facts) -> Iterator[dict[str, Any]]:
     for one, spans, lane in lanes:
         for span in spans:
             yield event(facts, one, span, lane)
+    for one in facts.steps:
+        if one.settlement is not None:
+            yield settled(facts, one, one.settlement)
 
 
 def named(what: str, lane: int, name: str) -> dict[str, Any]:
@@ -66,6 +70,20 @@ def event(facts: Facts, one: StepFacts, span: Span, lane: int) -> dict[str, Any]
             0, microseconds(span.end - facts.begin) - microseconds(span.begin - facts.begin)
         ),
         "args": {**(what if is_attempt else delayed), "critical": one.is_critical},
+    }
+
+
+def settled(facts: Facts, one: StepFacts, settlement: Settlement) -> dict[str, Any]:
+    """Describe the moment in which a person has settled a step (rule 12.3)."""
+    return {
+        "ph": "i",
+        "name": f"{one.id} (settled)",
+        "cat": "settled",
+        "pid": PROCESS,
+        "tid": 0,
+        "s": "p",
+        "ts": microseconds(settlement.at - facts.begin),
+        "args": {"status": one.status.value, "why": one.why.sentence},
     }
 
 

@@ -55,12 +55,14 @@ def how_it_went(facts: Facts, took: str) -> str:
     total, good = len(facts.steps), facts.count(StepStatus.SUCCEEDED)
     skipped, failed = facts.count(StepStatus.SKIPPED), facts.count(StepStatus.FAILED)
     flaky = sum(one.is_flaky for one in facts.steps)
+    settled = len(facts.run.settled)
     which = f"All {total} steps" if good == total else f"{good} of {steps(total)}"
     which = "Its step" if good == total == 1 else which
     parts = [
         f"{skipped} {were(skipped)} skipped" if skipped else "",
         f"{failed} failed and may" if failed else "",
         f"{flaky} succeeded only at a retry" if flaky else "",
+        f"{settled} {were(settled)} settled by hand" if settled else "",
     ]
     rest = ", ".join(filter(None, parts))
     return f"{which} succeeded in {took}{f'; {rest}' if rest else ''}"

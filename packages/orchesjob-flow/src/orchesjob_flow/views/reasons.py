@@ -11,6 +11,7 @@ from flow_store import Run, Step, StepStatus, was_found
 from orchesjob_flow.views.attempt_words import attempt_words, is_at_gate
 from orchesjob_flow.views.definition import shape_of
 from orchesjob_flow.views.group_words import waiting_words
+from orchesjob_flow.views.settled import settled_words
 from orchesjob_flow.views.text import clock_time
 from orchesjob_flow.views.waited import (
     Waited,
@@ -36,7 +37,7 @@ def reasons(run: Run) -> list[str]:
     rows = waited_for(run)
     before = all_before_finally(run) if shape.finally_ids and run.finally_after is None else NOTHING
     found, bounds = found_steps(run), without_place(run)
-    waiting = waiting_words(run)
+    settled, waiting = run.settled, waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
 
     @cache
@@ -44,7 +45,9 @@ def reasons(run: Run) -> list[str]:
         return Waits.of([rows[name] for name in names if name in rows])
 
     return [
-        reason(
+        settled_words(settled[step.position])
+        if step.position in settled
+        else reason(
             step,
             waits_for(shape.waits.get(step.step_id, ())),
             before if step.step_id in shape.finally_ids else NOTHING,

@@ -18,13 +18,14 @@ from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
 from orchesjob_flow.views.reasons import reasons
+from orchesjob_flow.views.settled import settlement_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import dump_json
 
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
     """Describe a run; `runner` is the process that advances it, None if there is none."""
-    why, past = reasons(run), histories(run)
+    why, past, settled = reasons(run), histories(run), settlements_json(run)
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
@@ -36,6 +37,7 @@ def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
                     attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
                     for attempt in past[step.position]
                 ],
+                "settlements": settled.get(step.position, []),
             }
             for step in in_order(run)
         ],
@@ -90,6 +92,16 @@ def histories(run: Run) -> dict[int, list[PastAttempt]]:
     found: dict[int, list[PastAttempt]] = {step.position: [] for step in run.steps}
     for attempt in run.history:
         found[attempt.position].append(attempt)
+    return found
+
+
+def settlements_json(run: Run) -> dict[int, list[dict[str, Any]]]:
+    """Describe what people have decided of steps, by their positions (rule 12.3)."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    settled = run.settled
+    for one in run.settlements:
+        described = settlement_json(one, holds=settled.get(one.position) is one)
+        found.setdefault(one.position, []).append(described)
     return found
 
 

@@ -111,6 +111,14 @@ def step_cell(run: Run, step: Step) -> str:
     return f"{name} ({cut(visible(', '.join(values.values())), LONGEST_VALUES)})"
 
 
+def error_cell(run: Run, step: Step) -> str:
+    """Say what is wrong with a step, or who has settled it, and why (rule 12.3)."""
+    settlement = run.settled.get(step.position)
+    if settlement is None:
+        return visible(step.error or "")
+    return visible(f"settled by {settlement.by}: {settlement.reason}")
+
+
 def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
     """Draw one step."""
     attempt = latest_attempt(run, step)
@@ -122,7 +130,7 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
         "-" if step.started_at is None else duration(step.started_at, ended, wall),
         job_status(run, attempt),
         visible(shown_key(run.run_key, step)),
-        visible(step.error or ""),
+        error_cell(run, step),
     )
 
 

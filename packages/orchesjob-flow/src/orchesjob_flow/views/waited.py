@@ -4,7 +4,7 @@ However many copies there are, a name that means them is one thing here, and is 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from flow_store import Run, Step, StepStatus
@@ -68,11 +68,14 @@ def name_of(waited: Waited) -> str:
     return waited.name if isinstance(waited, Copies) else waited.step_id
 
 
+def statuses_of(waited: Waited) -> Collection[StepStatus]:
+    """Return the statuses that it has; of copies, each that one of them has."""
+    return waited.counts if isinstance(waited, Copies) else (waited.status,)
+
+
 def has_ended(waited: Waited) -> bool:
     """Whether nobody needs wait for it any more."""
-    if isinstance(waited, Copies):
-        return all(status.is_terminal for status in waited.counts)
-    return waited.status.is_terminal
+    return all(status.is_terminal for status in statuses_of(waited))
 
 
 def newer(waits: Waits, step: Step) -> Sequence[Waited]:

@@ -1,0 +1,157 @@
+"""What follows when a person decides how a step has ended (rule 12.3)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_spec import Block, Copy, FlowSpec, StepSpec, UnknownStepError
+from flow_store import FlowStatus, Person, Reopening, Run, Settlement, Step, StepStatus
+from orchesjob_flow.engine.retry_plan import plan_retry
+from orchesjob_flow.engine.settle_plan import Settling, plan_settle
+from orchesjob_flow.errors import NoCopies, NothingToSettle
+
+MakeRun = Callable[..., Run]
+
+# get -> load -> report -> archive, an alert, and a step beside them; then tidy and tell
+FLOW = FlowSpec(
+    "f",
+    (
+        StepSpec("get", ("x",)),
+        StepSpec("load", ("x",), when="get", retries=3),
+        StepSpec("report", ("x",), when="load", retries=1),
+        StepSpec("archive", ("x",), when="report.finished"),
+        StepSpec("alert", ("x",), when="load.failed"),
+        StepSpec("beside", ("x",)),
+    ),
+    finally_=(
+        StepSpec("tidy", ("x",), retries=2),
+        StepSpec("tell", ("x",), when="load.failed"),
+        StepSpec("last", ("x",), when="tidy"),
+    ),
+)
+OUTCOMES = "SUCCEEDED FAILED SKIPPED SUCCEEDED SUCCEEDED CANCELLED FAILED SUCCEEDED SKIPPED"
+BY_HAND = Settling(StepStatus.SUCCEEDED, "by hand", Person("ann", 1000), 50.0)
+
+
+@pytest.fixture
+def ended(make_run: MakeRun) -> Callable[..., Run]:
+    """Make a run of a flow that has ended with some outcomes."""
+
+    def make(outcomes: str = OUTCOMES, flow: FlowSpec = FLOW, **facts: object) -> Run:
+        rows = [
+            Step(
+                *(place, spec.id, StepStatus(outcome), 1, 1, spec.retries),
+                started_at=1.0,
+                error="exit code 1" if outcome == "FAILED" else None,
+                retry_no=2 if spec.id == "load" else None,
+            )
+            for place, (spec, outcome) in enumerate(
+                zip(flow.all_steps, outcomes.split(), strict=True)
+            )
+        ]
+        steps = [(row, None) for row in rows]
+        facts = {"status": FlowStatus.FAILED, "definition": flow.to_json(), **facts}
+        return make_run(*steps, **facts)
+
+    return make
+
+
+def again(run: Run, reopening: Reopening) -> list[str]:
+    return [run.steps[position].step_id for position in reopening.resets]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("load", ["report", "archive", "alert", "tidy", "tell", "last"]),
+        ("beside", ["tidy", "tell", "last"]),
+        ("tidy", ["last"]),
+    ],
+)
+def test_what_is_decided_again(ended: Callable[..., Run], name: str, expected: list[str]) -> None:
+    """What depends on the step, and `finally`, unless it is one of these; never the step itself."""
+    run = ended()
+    reopening = plan_settle(run, FLOW, name, BY_HAND)
+    assert again(run, reopening) == expected
+    assert [run.steps[one.position].step_id for one in reopening.settled] == [name]
+    assert (reopening.definition, reopening.added) == (run.definition, ())
+
+
+@pytest.mark.parametrize("name", ["load", "beside"])
+def test_as_retry_does(ended: Callable[..., Run], name: str) -> None:
+    """It is what a `retry` of the step would have decided anew, with the same retries (9.7)."""
+    run = ended()
+    retried = dict(plan_retry(run, FLOW, steps=[name]).resets)
+    del retried[next(step.position for step in run.steps if step.step_id == name)]
+    assert plan_settle(run, FLOW, name, BY_HAND).resets == retried
+
+
+def test_what_is_recorded(ended: Callable[..., Run]) -> None:
+    """Who, when, as what and why, and what was recorded of the step until then."""
+    run = ended(params={"DAY": "monday"})
+    reopening = plan_settle(run, FLOW, "load", BY_HAND)
+    assert reopening.params == {"DAY": "monday"}
+    assert reopening.settled == [
+        Settlement(
+            position=1,
+            retry_no=2,
+            status=StepStatus.SUCCEEDED,
+            was=StepStatus.FAILED,
+            error="exit code 1",
+            by=Person("ann", 1000),
+            at=50.0,
+            reason="by hand",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("get", "is SUCCEEDED"), ("report", "is SKIPPED"), ("archive", "is SUCCEEDED")],
+)
+def test_only_what_has_not_ended_well(ended: Callable[..., Run], name: str, how: str) -> None:
+    """A step that SUCCEEDED, or was SKIPPED, is not settled."""
+    with pytest.raises(NothingToSettle, match=f"step '{name}' of run .* {how}: only a step"):
+        plan_settle(ended(), FLOW, name, BY_HAND)
+
+
+def test_what_is_settled_already(ended: Callable[..., Run]) -> None:
+    """Whoever settles a step again is told who has."""
+    one = Settlement(0, 0, StepStatus.SKIPPED, StepStatus.FAILED, None, Person("bob", 7), 1.0, "x")
+    run = ended(OUTCOMES.replace("SUCCEEDED", "SKIPPED", 1), settlements=(one,), settled={0: one})
+    with pytest.raises(NothingToSettle, match=r"is SKIPPED, settled by bob \(x\): only"):
+        plan_settle(run, FLOW, "get", BY_HAND)
+
+
+def test_unknown_step(ended: Callable[..., Run]) -> None:
+    """A step that there is not is refused with the nearest one."""
+    with pytest.raises(UnknownStepError, match='did you mean "load"'):
+        plan_settle(ended(), FLOW, "laod", BY_HAND)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "settled"),
+    [
+        ("SUCCEEDED FAILED CANCELLED SKIPPED", ["a@q", "a@r"]),
+        ("FAILED SKIPPED FAILED SKIPPED", ["a@p", "a@r"]),
+    ],
+)
+def test_copies(ended: Callable[..., Run], outcomes: str, settled: list[str]) -> None:
+    """The name of all copies means those that have not ended well (rule 10.3)."""
+    copies = tuple(Copy(label, (label,)) for label in "pqr")
+    block = Block(("X",), (StepSpec("a", ("x",)),), copies, 0)
+    flow = FlowSpec("f", (StepSpec("b", ("x",), when="a"),), blocks=(block,)).with_copies()
+    run = ended(outcomes, flow)
+    reopening = plan_settle(run, flow, "a", BY_HAND)
+    assert [run.steps[one.position].step_id for one in reopening.settled] == settled
+    assert again(run, reopening) == ["b"]
+    with pytest.raises(NothingToSettle, match="step 'b' of run"):
+        plan_settle(run, flow, "b", BY_HAND)
+
+
+def test_no_copies(ended: Callable[..., Run]) -> None:
+    """A name of no copies means nothing that could be settled (rule 10.3)."""
+    block = Block(("X",), (StepSpec("a", ("x",)),), (), 0)
+    flow = FlowSpec("f", (StepSpec("b", ("x",)),), blocks=(block,)).with_copies()
+    with pytest.raises(NoCopies):
+        plan_settle(ended("FAILED", flow), flow, "a", BY_HAND)
