@@ -43,7 +43,7 @@ ENGINE_MAY_IMPORT = {
     *("flow_store.GroupPlace", "flow_store.Queue"),
     *("flow_store.Reopening", "flow_store.RunHeader"),
     *("flow_store.DamagedRecord", "flow_store.Outcome", "flow_store.reported_job"),
-    *("flow_store.Step", "flow_store.StepStatus"),
+    *("flow_store.Step", "flow_store.StepStatus", "flow_store.Person", "flow_store.Settlement"),
     *("orchesjob_client.JobReport", "orchesjob_client.JobStatus", "orchesjob_client.Process"),
     *("orchesjob_client.describe_failure", "orchesjob_client.describe_loss"),
     "orchesjob_client.exit_code_of",
@@ -53,7 +53,7 @@ ENGINE_MAY_IMPORT = {
     *("orchesjob_flow.call_backoff.FIRST_BACKOFF_SEC", "orchesjob_flow.call_backoff.longer"),
     "orchesjob_flow.clock.Now",
     *("orchesjob_flow.errors.NothingToRetry", "orchesjob_flow.errors.OutcomesDiffer"),
-    "orchesjob_flow.errors.NoCopies",
+    *("orchesjob_flow.errors.NoCopies", "orchesjob_flow.errors.NothingToSettle"),
 }
 
 # Where the surroundings of the process are looked at; everything else is told.

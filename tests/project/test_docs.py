@@ -95,7 +95,7 @@ def name(document: Path) -> str:
 
 
 def normalise(text: str) -> str:
-    """Replace what no two runs have in common: moments, durations, process and job ids.
+    """Replace what no two runs have in common: moments, durations, people, process and job ids.
 
     An indented job object becomes `{...}`: what is in it depends on orchesjob's version.
     """
@@ -106,6 +106,7 @@ def normalise(text: str) -> str:
         (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<job>"),
         (r'(?s)("orchesjob_status": )\{\n.*?\n {12}\}', r"\1{...}"),
         (r'(pid": ?|\bpid |\bprocess )\d+', r"\1<pid>"),
+        (r"\b(settled as \w+ by )[^,:]+(?=, <date>)", r"\1<person>"),
     ):
         text = re.sub(pattern, replacement, text)
     return text.rstrip()

@@ -2,11 +2,11 @@
 
 import os
 import pwd
-import time
 from collections.abc import Mapping
 
 from flow_spec import FlowSpec
 from flow_store import Person, Run, StepStatus
+from orchesjob_flow.clock import now
 from orchesjob_flow.commands.advance import Manner
 from orchesjob_flow.commands.reopening import Plan, reopen
 from orchesjob_flow.engine.settle_plan import Settling, plan_settle
@@ -18,7 +18,7 @@ def settle(handle: RunHandle, step: str, outcome: str, reason: str, manner: Mann
 
     def plan(run: Run) -> Plan:
         by = who_calls(handle.settings.environ)
-        settling = Settling(StepStatus(outcome.upper()), reason, by, time.time())
+        settling = Settling(StepStatus(outcome.upper()), reason, by, now().wall)
         flow = FlowSpec.from_json(run.definition)
         return Plan(flow, plan_settle(run, flow, step, settling))
 
