@@ -193,6 +193,33 @@ class Cancel(Scenario):
         return self.flow.start("k", self.file, code=1)
 
 
+class Settle(Scenario):
+    """`settle` dies; if it has recorded the decision, `resume` continues the run (12.3)."""
+
+    ending = Ending(
+        "SUCCEEDED",
+        [("a", "SUCCEEDED", 1), ("b", "SUCCEEDED", 1), ("c", "SUCCEEDED", 2)],
+        ["a", "b", "c", "c"],
+    )
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return a step that fails, and one that follows once it is settled."""
+        return [self.step("a", "false"), self.step("b", "sleep", "0.1", when="a")]
+
+    def fields(self) -> dict[str, Any]:
+        """Add a step that runs at each end of the run."""
+        return {"finally": [self.step("c", "true")]}
+
+    def play(self, at: str) -> Any:
+        """Kill `settle`; settle again, or resume the run."""
+        self.flow.start("k", self.file, code=1)
+        words = ("settle", "k", "a", "--as=succeeded", "--reason=done by hand")
+        silent_end(self.crashes.launch(*words, at=at))
+        (step, *_) = self.flow.status("k")["steps"]
+        assert step["status"] == ("SUCCEEDED" if step["settlements"] else "FAILED")
+        return self.flow.ask("resume", "k") if step["settlements"] else self.flow.ask(*words)
+
+
 class CancelledRunner(Cancel):
     """A runner dies at whatever it does for a `cancel` that waits for it."""
 
@@ -234,6 +261,7 @@ SCENARIOS = (
     ResumeInCall,
     ResumeBeforeCall,
     Gated,
+    Settle,
     Cancel,
     CancelledRunner,
     TidiedUp,

@@ -21,6 +21,7 @@ REPORTS = "packages/orchesjob-flow/tests/reports"
 STATS = "packages/orchesjob-flow/tests/stats"
 ENDINGS = "packages/orchesjob-flow/tests/simulation/test_endings.py"
 REHEARSAL = "packages/orchesjob-flow/tests/simulation/test_rehearsal.py"
+SETTLING = "packages/orchesjob-flow/tests/engine/test_settle_plan.py"
 SIMULATED_COPIES = "packages/orchesjob-flow/tests/simulation/test_foreach.py"
 
 
@@ -2883,5 +2884,81 @@ MUTATIONS = (
         "shares.pop(name, None)",
         "shares.get(name)",
         tests=f"{STATS}/test_figures.py -k copies",
+    ),
+    Mutation(
+        "a settlement has nothing decided again",
+        f"{ENGINE}/settle_plan.py",
+        "    again = dependents(flow, named)\n",
+        "    again: set[str] = set()\n",
+        tests=SETTLING,
+    ),
+    Mutation(
+        "a settlement has only finally decided again",
+        f"{ENGINE}/settle_plan.py",
+        "    again = dependents(flow, named)\n",
+        "    again = dependents(flow, named) & flow.finally_ids\n",
+    ),
+    Mutation(
+        "a settlement does not have finally run again",
+        f"{ENGINE}/settle_plan.py",
+        "    if not named <= flow.finally_ids:\n",
+        "    if not named:\n",
+        tests=SETTLING,
+    ),
+    Mutation(
+        "settling a step of finally has all of it run again",
+        f"{ENGINE}/settle_plan.py",
+        "    if not named <= flow.finally_ids:\n",
+        "    if named:\n",
+        tests=SETTLING,
+    ),
+    Mutation(
+        "what has ended well can be settled",
+        f"{ENGINE}/settle_plan.py",
+        "for step in meant if step.status in UNSUCCESSFUL}",
+        "for step in meant}",
+        tests=SETTLING,
+    ),
+    Mutation(
+        "the store settles a step whatever it is",
+        f"{STORE}/sql.py",
+        "          AND status IN ('FAILED', 'CANCELLED')\n",
+        "",
+        tests="packages/flow-store/tests/test_settling.py",
+    ),
+    Mutation(
+        "the store settles a step that was decided again meanwhile",
+        f"{STORE}/sql.py",
+        " AND coalesce(retry_no, 0) = ? AND status = ?\n",
+        " AND ? IS NOT NULL AND status = ?\n",
+        tests="packages/flow-store/tests/test_settling.py",
+    ),
+    Mutation(
+        "a settlement holds although its step was decided again",
+        f"{STORE}/records.py",
+        "        return self.retry_no == (step.retry_no or 0)\n",
+        "        return step.retry_no is None or self.retry_no >= 0\n",
+        tests="packages/flow-store/tests/test_settling.py",
+    ),
+    Mutation(
+        "the outcome of a settled step is judged by its exit code",
+        f"{ENGINE}/retry_plan.py",
+        "    return is_latest and step.position not in run.settled\n",
+        "    return is_latest\n",
+        tests="tests/commands/test_settle.py -k new_file",
+    ),
+    Mutation(
+        "a step that is settled is told to have succeeded by itself",
+        f"{SHELL}/reports/facts.py",
+        "self.status is StepStatus.SUCCEEDED and self.settlement is None\n",
+        "self.status is StepStatus.SUCCEEDED\n",
+        tests=f"{REPORTS} -k settled",
+    ),
+    Mutation(
+        "a reason may move the cursor",
+        f"{SHELL}/cli/values.py",
+        "        if UNSAFE.search(text):\n",
+        "        if UNSAFE.fullmatch(text):\n",
+        tests="tests/commands/test_settle.py -k mistakes",
     ),
 )

@@ -10,7 +10,11 @@ from orchesjob_flow.cli.run_key import CommandOnRun, CommandThatNames, KeyArgume
 from orchesjob_flow.errors import HomeMissing, NoRunYet
 from orchesjob_flow.home.settings import Settings
 
-OTHERS = {"start": ["flow.yaml"], "drive": ["--lock-fd=1", "--pipe-fd=1"]}
+OTHERS = {
+    "start": ["flow.yaml"],
+    "drive": ["--lock-fd=1", "--pipe-fd=1"],
+    "settle": ["load", "--as=skipped", "--reason=why"],
+}
 """What a command needs besides the key."""
 ON_A_RUN = sorted(
     name for name, command in cli.commands.items() if isinstance(command, CommandOnRun)

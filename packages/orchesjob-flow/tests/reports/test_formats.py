@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from flow_store import FlowStatus
+from flow_store import FlowStatus, Person, Settlement, StepStatus
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
 from orchesjob_flow.reports.trace import as_trace
+from orchesjob_flow.reports.words import headline
 
 from .telling import HOSTILE, Tale, night, step, tell
 
@@ -143,3 +144,29 @@ def test_trace_has_a_track_for_each_lane() -> None:
 def test_trace_of_hostile_texts() -> None:
     """A trace is plain ASCII, whatever is in a run."""
     assert as_trace(night(HOSTILE)).isascii()
+
+
+def test_a_step_that_a_person_has_settled() -> None:
+    """It counts as that says, did not succeed by itself, and is named in each format (12.3)."""
+    tales = [Tale(step(name, retries=1), [(0, 1, 7), (2, 3, 9)]) for name in ("done", "left")]
+    settled = [
+        Settlement(place, 0, status, StepStatus.FAILED, "exit code 9", Person("ann", 1), 5.0, "so")
+        for place, status in enumerate((StepStatus.SUCCEEDED, StepStatus.SKIPPED))
+    ]
+    facts = tell(
+        *(tale._replace(status=one.status) for tale, one in zip(tales, settled, strict=True)),
+        settlements=tuple(settled),
+        settled=dict(enumerate(settled)),
+    )
+    assert [one.is_flaky for one in facts.steps] == [False, False]
+    assert headline(facts).endswith("; 1 was skipped, 2 were settled by hand.")
+    (suite,) = ElementTree.fromstring(as_junit(facts))  # noqa: S314 - our own
+    cases = [[element.tag for element in case] for case in suite.iter("testcase")]
+    assert cases == [["system-out"], ["skipped", "system-out"]]
+    assert [one.get("type") for one in suite.iter("skipped")] == ["settled"]
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
+    for element in suite.iter():
+        assert {child.tag for child in element} <= SCHEMA[element.tag][0]
+    assert as_markdown(facts).count(" (settled) |") == 2
+    moments = [one for one in json.loads(as_trace(facts))["traceEvents"] if one["ph"] == "i"]
+    assert [one["ts"] for one in moments] == [5_000_000, 5_000_000]

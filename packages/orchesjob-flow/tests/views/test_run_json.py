@@ -45,6 +45,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "orchesjob_status": {"status": "SUCCEEDED"},
         "reason": "attempt 1 succeeded",
         "attempts": [],
+        "settlements": [],
     }
     assert steps[2]["orchesjob_status"] is None
 

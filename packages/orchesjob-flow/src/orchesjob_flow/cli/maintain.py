@@ -149,7 +149,7 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
 
     \b
     Example:
-      orchesjob-flow settle nightly-2026-05-07 load --as succeeded --reason "loaded by hand"
+      orchesjob-flow settle nightly-7 load --as skipped --reason "no data today"
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.settle import settle
 
