@@ -1571,7 +1571,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a retry reopens the run before its home is compared",
-        f"{SHELL}/commands/retry.py",
+        f"{SHELL}/commands/reopening.py",
         "        at_home = handle.in_home_of(run)\n",
         "        at_home = handle\n",
         "tests/faults/test_other_home.py -k retry",
