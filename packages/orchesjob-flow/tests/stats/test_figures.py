@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowSpec, parse_flow
-from flow_store import AttemptStatus, FlowStatus, FlowStore, StepStatus
+from flow_store import (
+    AttemptStatus,
+    FlowStatus,
+    FlowStore,
+    Person,
+    Reopening,
+    Settlement,
+    StepStatus,
+)
 from orchesjob_flow.stats.figures import THE_RUN, Figure, figures_of
 
 from .recording import BAD, GOOD, SKIPPED, Ending, end, failed, open_again, ran, record, step
@@ -118,11 +126,26 @@ def test_a_run_that_was_opened_again(store: FlowStore) -> None:
     assert figures["a"].share_ppm == 0
 
 
+def test_a_step_that_a_person_has_settled(store: FlowStore) -> None:
+    """It has no duration, since no attempt succeeded; nor has the run, which was opened again."""
+    record(store, "k", CHAIN)
+    end(store, "k", 4.0, {"a": ran(1, 2), "b": ran(2, 3), "c": failed(2, 4)}, FlowStatus.FAILED)
+    run = store.load("k")
+    assert run is not None
+    by = Person("ann", 1)
+    one = Settlement(2, 0, StepStatus.SUCCEEDED, StepStatus.FAILED, None, by, 900.0, "so")
+    store.reopen("k", Reopening(run.definition, {}, settled=[one]), revision=run.revision)
+    end(store, "k", 901.0, {})
+    figures = added(store)
+    assert figures["c"].took_ms is None
+    assert (figures[THE_RUN].status, figures[THE_RUN].took_ms) == ("SUCCEEDED", None)
+
+
 def test_a_damaged_record(store: FlowStore, tmp_path: Path) -> None:
     """Of a run whose flow is no longer readable, it is only known how it ended."""
     record(store, "k", CHAIN)
     end(store, "k", 10.5, {"a": ran(1, 4), "b": ran(4, 6), "c": ran(6, 10)})
     with closing(sqlite3.connect(tmp_path / "flow.db")) as raw:
-        raw.execute("UPDATE runs SET definition = 'damaged'")
+        raw.execute("UPDATE definitions SET definition = 'damaged'")
         raw.commit()
     assert added(store) == {THE_RUN: Figure(THE_RUN, "SUCCEEDED", True, 0, None, None, None)}
