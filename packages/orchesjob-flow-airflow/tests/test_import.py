@@ -9,7 +9,7 @@ OURS = {"flow_conditions", "flow_spec", "orchesjob_flow_airflow"}
 FOREIGN = {"cattrs"}  # reads and writes the stored form of a flow
 CODE = """
 import sys
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, RetryPolicy
 import airflow.dag_processing.dagbag
 BaseOperator(task_id="a", dag=DAG("hand"))
 before = set(sys.modules)

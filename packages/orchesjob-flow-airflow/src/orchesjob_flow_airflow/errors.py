@@ -192,6 +192,19 @@ class DefinitionChanged(OrchesjobFlowAirflowError, RuntimeError):
         )
 
 
+class AttemptFailed(OrchesjobFlowAirflowError, RuntimeError):
+    """An attempt at a step has failed; the message says how.
+
+    Attributes:
+        exit_code: The exit code of its command, if it has one.
+    """
+
+    def __init__(self, cause: str, exit_code: int | None = None) -> None:
+        """Say how."""
+        super().__init__(cause)
+        self.exit_code = exit_code
+
+
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
     """An attempt has failed without a report that says how; the message does."""
 

@@ -15,7 +15,7 @@ from .deployment import Deployment
 EXAMPLES = Path(__file__).parents[4] / "examples"
 OK, NG, SKIP = "success", "failed", "skipped"
 
-PATIENT = "{flow_id: patient, steps: [{id: a, retries: 1, command: [sh, wait.sh]}]}"
+PATIENT = "{flow_id: patient, steps: [{id: a, command: [sh, wait.sh]}]}"
 # Prints the number of its attempt, and waits for the file `go`.
 WAIT = 'echo "begun $ORCHESJOB_FLOW_ATTEMPT"; while [ ! -e ../go ]; do sleep 0.1; done; echo gone\n'
 
@@ -24,6 +24,21 @@ flow_id: edited
 steps:
   - {id: src, command: [sh, wait.sh]}
   - {id: tidy, when: src, command: [echo, ran as old]}
+"""
+
+FAULTY = (
+    "{flow_id: faulty, steps: [{id: a, command: [sh, -c, 'echo ran $ORCHESJOB_FLOW_ATTEMPT']}]}"
+)
+# Kills the worker of the first try, with its supervisor, before the command begins.
+FAULT = """
+import os
+import signal
+from orchesjob_flow_airflow import flow_dag
+def die(context):
+    if context["ti"].task_id == "a" and context["ti"].try_number == 1:
+        for pid in (os.getppid(), os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+dag = flow_dag("faulty.yaml", default_args={"pre_execute": die})
 """
 
 STUBBORN = "{flow_id: stubborn, steps: [{id: a, command: [sh, stubborn.sh]}]}"
@@ -45,6 +60,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     (deployment.dags / "patient.yaml").write_text(PATIENT, encoding="utf-8")
     (deployment.dags / "edited.yaml").write_text(EDITED, encoding="utf-8")
     (deployment.dags / "wait.sh").write_text(WAIT, encoding="utf-8")
+    (deployment.dags / "faulty.yaml").write_text(FAULTY, encoding="utf-8")
+    (deployment.dags / "faulty.py").write_text(FAULT, encoding="utf-8")
     (deployment.dags / "stubborn.yaml").write_text(STUBBORN, encoding="utf-8")
     (deployment.dags / "stubborn.sh").write_text(DEAF, encoding="utf-8")
     for dag_id, path in {
@@ -175,6 +192,14 @@ def test_a_worker_that_is_killed(deployment: Deployment) -> None:
     )
     assert client(deployment).status(f"patient:{run_id}:a:2") is None
     assert "gone" in deployment.log("patient", run_id, "a", 2)
+
+
+def test_a_worker_that_is_killed_before_the_command(deployment: Deployment) -> None:
+    """The step, which has no retries, runs as its first attempt in the next try (rule 13.2)."""
+    run_id = deployment.trigger("faulty")
+    states = {"flow.begin": OK, "a": OK, "flow.outcome": OK}
+    assert deployment.await_end("faulty", run_id) == (OK, states)
+    assert '"ran 1"' in deployment.log("faulty", run_id, "a", 2)
 
 
 def test_edited(deployment: Deployment) -> None:

@@ -58,27 +58,30 @@ def test_runs_that_wait_for_each_other(airflow: "Airflow", concurrency: str) -> 
     assert airflow.load().max_active_runs == 1
 
 
+HALF_A_MINUTE = timedelta(seconds=30)
+
+
 @pytest.mark.parametrize(
-    ("fields", "arguments"),
+    ("fields", "given", "arguments"),
     [
-        ("", {"retries": 0, "retry_delay": timedelta(0), "execution_timeout": None}),
-        ("retries: 2, retry_delay_sec: 1.5", {"retries": 2, "retry_delay": timedelta(seconds=1.5)}),
-        ("timeout_sec: 60", {"execution_timeout": timedelta(minutes=1)}),
-        (
-            "retries: 1, retry_delay_sec: 4, retry_backoff: 3, retry_max_delay_sec: 20",
-            {"retry_exponential_backoff": 3.0, "max_retry_delay": timedelta(seconds=20)},
-        ),
-        ("retry_delay_sec: 4, retry_max_delay_sec: 3", {"retry_delay": timedelta(seconds=3)}),
-        ("retries: 1, retry_backoff: 3", {"retry_exponential_backoff": 0}),
+        ("", "", {"retries": 3, "retry_delay": HALF_A_MINUTE, "execution_timeout": None}),
+        ("retries: 2, retry_delay_sec: 1.5", "", {"retries": 5, "retry_delay": HALF_A_MINUTE}),
+        ("retries: 2", "infrastructure_retries=0", {"retries": 2}),
+        ("retries: 1, retry_backoff: 3", "", {"retry_exponential_backoff": 0}),
+        ("timeout_sec: 60", "", {"execution_timeout": timedelta(minutes=1)}),
     ],
 )
 def test_fields(
-    airflow: "Airflow", monkeypatch: pytest.MonkeyPatch, fields: str, arguments: dict[str, Any]
+    airflow: "Airflow",
+    monkeypatch: pytest.MonkeyPatch,
+    fields: str,
+    given: str,
+    arguments: dict[str, Any],
 ) -> None:
-    """Retries, delays and timeouts are Airflow's, whatever its configuration says (rule 9.12)."""
+    """Airflow's tries are those of the step and of the machinery, whatever it is told (13.2)."""
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "9")
     airflow.write(f"{{flow_id: f, steps: [{{id: a, command: [x], {fields}}}]}}")
-    task = airflow.load("'flow.yaml', default_args={'owner': 'me'}").task_dict["a"]
+    task = airflow.load(f"'flow.yaml', default_args={{'owner': 'me'}}, {given}").task_dict["a"]
     assert {name: getattr(task, name) for name in arguments} == arguments
     assert (task.owner, task.trigger_rule) == ("me", "all_success")
 

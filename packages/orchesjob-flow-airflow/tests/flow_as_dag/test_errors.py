@@ -115,7 +115,7 @@ def test_arguments_that_change_nothing(airflow: "Airflow") -> None:
     defaults = "{'depends_on_past': False, 'retries': None, 'owner': 'me', 'queue': 'q'}"
     others = "fail_fast=False, max_active_runs=1, dagrun_timeout=None"
     task = airflow.load(f"'flow.yaml', default_args={defaults}, {others}").task_dict["a"]
-    assert (task.owner, task.queue, task.retries, task.depends_on_past) == ("me", "q", 2, False)
+    assert (task.owner, task.queue, task.retries, task.depends_on_past) == ("me", "q", 2 + 3, False)
 
 
 def test_a_dag_inside_a_dag(airflow: "Airflow") -> None:

@@ -79,7 +79,7 @@ before >> flow_task_group("flow.yaml", tooltip="imports") >> after
     }
     assert dag.task_group_dict["daily"].tooltip == "imports"
     retries = {task.task_id: task.retries for task in dag.tasks}
-    assert (retries["before"], retries["daily.get"], retries["daily.tell"]) == (5, 0, 0)
+    assert (retries["before"], retries["daily.get"], retries["daily.tell"]) == (5, 3, 3)
 
 
 def test_outcomes(around: Around) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,13 @@ def die(context):
             report = client.status(key)
         raise RuntimeError("the worker died")
 """
+
+
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for an API server here."""
+    place = "orchesjob_flow_airflow.flow_as_dag.task_settings.FAULT_DELAY"
+    monkeypatch.setattr(place, timedelta(0))
 
 
 @pytest.fixture
@@ -120,7 +128,7 @@ def test_a_worker_that_died(
     airflow: "Airflow", executed: Callable[[], str], job_ends: bool
 ) -> None:
     """The job that a dead worker left, done or running, is taken over and not run again."""
-    airflow.write(flow("echo >> $EXECUTED; sleep 0.5", "retries: 1"))
+    airflow.write(flow("echo >> $EXECUTED; sleep 0.5"))
     before = DYING.replace("JOB_ENDS", str(job_ends))
     dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
     assert airflow.run(dag) == (OK, {"a": OK})
@@ -136,9 +144,64 @@ def test_a_worker_whose_job_failed(airflow: "Airflow", executed: Callable[[], st
     assert executed() == "\n\n"
 
 
+# Faults of the machinery before the command begins, at the tries that are named.
+FAULTS = """
+def die(context):
+    ti = context["ti"]
+    if ti.task_id == "a" and ti.try_number in TRIES:
+        raise ConnectionError("the API server does not answer")
+"""
+
+
+def run_with_faults(airflow: "Airflow", tries: str, arguments: str = "") -> object:
+    """Run the flow, with faults at some tries of its step."""
+    before = FAULTS.replace("TRIES", tries)
+    return airflow.run(
+        airflow.load(
+            f"'flow.yaml', default_args={{'pre_execute': die}}, {arguments}", before=before
+        )
+    )
+
+
+def test_faults_use_up_no_retry(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A try whose command never began uses up no retry, and is no attempt (rule 13.2)."""
+    command = 'echo "$ORCHESJOB_FLOW_ATTEMPT" >> $EXECUTED; [ $ORCHESJOB_FLOW_ATTEMPT = 2 ]'
+    airflow.write(flow(command, "retries: 1"))
+    assert run_with_faults(airflow, "(1, 2, 4)") == (OK, {"a": OK})
+    assert executed().split() == ["1", "2"]
+
+
+def test_a_failure_uses_up_no_fault(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A command that failed is not retried because Airflow has tries left (rule 13.2)."""
+    airflow.write(flow("echo >> $EXECUTED; exit 1"))
+    assert run_with_faults(airflow, "(1,)") == (NG, {"a": NG})
+    assert executed() == "\n"
+
+
+@pytest.mark.parametrize(("bound", "tries"), [(0, 1), (2, 3)])
+def test_too_many_faults(
+    airflow: "Airflow", executed: Callable[[], str], bound: int, tries: int
+) -> None:
+    """`infrastructure_retries` bounds how often a fault is followed by a try (rule 13.2)."""
+    airflow.write(flow("echo >> $EXECUTED"))
+    arguments = f"infrastructure_retries={bound}"
+    assert run_with_faults(airflow, "range(99)", arguments) == (NG, {"a": NG})
+    assert (airflow.tries["a"], executed()) == (tries, "")
+
+
+def test_two_faults_with_a_job(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """The job of a dead worker is found, though the try after it came to nothing (5.8, 13.2)."""
+    airflow.write(flow("echo >> $EXECUTED; sleep 1"))
+    before = DYING.replace("JOB_ENDS", "False")
+    before += "    elif (ti.task_id, ti.try_number) == ('a', 2):\n        raise ConnectionError\n"
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert executed() == "\n"
+
+
 def test_a_try_that_nobody_knows(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
     """The task log says that the earlier try may run on another host (rule 5.8)."""
-    airflow.write(flow("true", "retries: 1"))
+    airflow.write(flow("true"))
     before = (
         "def die(context):\n    if context['ti'].try_number == 1:\n        raise RuntimeError\n"
     )
@@ -174,8 +237,8 @@ def test_a_missing_orchesjob(
 ) -> None:
     """A worker without orchesjob says so in the task log, and the task is retried."""
     monkeypatch.setenv("ORCHESJOB_BIN", "/nonexistent/orchesjob")
-    fields = "retries: 1, retry_exit_codes: [3]"
-    assert airflow.run_flow(flow("true", fields)) == (NG, {"a": NG})
+    airflow.write(flow("true", "retry_exit_codes: [3]"))
+    assert airflow.run(airflow.load("'flow.yaml', infrastructure_retries=1")) == (NG, {"a": NG})
     out = capsys.readouterr().out
     words = "/nonexistent/orchesjob (from ORCHESJOB_BIN) is not an executable file (install"
     assert out.count(f"AirflowException: orchesjob could not be run: {words}") == 2

@@ -58,6 +58,7 @@ class Attempt:
         step: StepSpec,
         *,
         attempt_keys: Sequence[str],
+        open_keys: Sequence[str],
         directory: str,
         environ: Mapping[str, str],
         log: Any,
@@ -68,6 +69,8 @@ class Attempt:
             client: The orchesjob to use.
             step: The step.
             attempt_keys: The keys of all tries so far, ending with this one's.
+            open_keys: Those of earlier tries that this one is to go on with, if their jobs are
+                there, because nobody knows how their attempts went.
             directory: Where the command runs.
             environ: The command's environment.
             log: The task's log.
@@ -75,6 +78,7 @@ class Attempt:
         self._client = client
         self._step = step
         self._earlier_keys = tuple(attempt_keys[:-1])
+        self._open_keys = tuple(open_keys)
         self._key = attempt_keys[-1]
         self._directory = directory
         self._environ = environ
@@ -82,21 +86,21 @@ class Attempt:
         self._log = log
         self._ended = False
 
-    def run(self, *, is_retry: bool) -> JobReport:
+    def run(self) -> JobReport:
         """Run the attempt to its end and return the last report of its job.
 
-        A try whose worker died may have left a job that still runs, or one that succeeded with
-        nobody watching. A retry takes that job over instead of running the command again.
+        A try whose worker died may have left a job that still runs, or one that ended with nobody
+        watching. This try takes that job over instead of running the command again.
 
         Raises:
             NoOutcome: The attempt failed, and no report says how.
             ForeignJob: Another command has this attempt's key.
             OrchesjobError: orchesjob gave no usable answer.
         """
-        report = self._take_over() if is_retry and self._earlier_keys else None
+        report = self._take_over()
         if report is not None:
             return report
-        for key in self._earlier_keys[-1:]:
+        for key in self._perhaps_running:
             self._abort(key)
         self._await_end_of_earlier()
         return self._follow(self._start())
@@ -107,7 +111,7 @@ class Attempt:
         A signal handler may call this at any moment, in the middle of any other method.
         """
         self._ended = True
-        for key in (*self._earlier_keys[-1:], self._key):
+        for key in (*self._perhaps_running, self._key):
             self._abort(key)
         with self._logged_errors():
             keys = (*self._earlier_keys, self._key)
@@ -122,24 +126,30 @@ class Attempt:
                 return report
         return None
 
+    @property
+    def _perhaps_running(self) -> Sequence[str]:
+        return self._open_keys or self._earlier_keys[-1:]
+
     def _take_over(self) -> JobReport | None:
-        """Return the last report of the job of the try before, if this try can take it over."""
-        key = self._earlier_keys[-1]
-        report = self._find(key)
-        if report is None:
-            self._log.warning("orchesjob does not know %s on this host; it may run elsewhere", key)
-            return None
-        if self._is_foreign(report):
-            return None
+        """Return the last report of an open try's job, if there is one that was not aborted."""
+        for key in reversed(self._open_keys):
+            report = self._find(key)
+            if report is None:
+                self._log.warning(
+                    "orchesjob does not know %s on this host; it may run elsewhere", key
+                )
+            elif not self._is_foreign(report):
+                return self._taken_over(key, report)
+        return None
+
+    def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
         if report.is_active:
             self._log.warning("the job of the try before still runs; this try follows it: %s", key)
             report = self._follow(report)
-            return None if report.known_status is JobStatus.ABORTED else report
-        if (code := exit_code_of(report)) is not None and self._is_good(code):
-            self._log.warning("the job of the try before did not fail; its outcome counts: %s", key)
+        elif report.known_status is not JobStatus.ABORTED:
+            self._log.warning("the job of the try before has ended; its outcome counts: %s", key)
             self._outputs(report)[0].forward()
-            return report
-        return None
+        return None if report.known_status is JobStatus.ABORTED else report
 
     def _start(self) -> JobReport:
         """Start this attempt's job, or find it: before a restart the worker had started it."""
@@ -260,9 +270,6 @@ class Attempt:
 
     def _is_foreign(self, report: JobReport) -> bool:
         return not report.is_of(self._step.command)
-
-    def _is_good(self, code: int) -> bool:
-        return self._step.outcome_of(code) != "FAILED"
 
 
 def _await(

@@ -18,7 +18,7 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_flow,
 )
 from orchesjob_flow_airflow.flow_as_dag.task_settings import seconds
-from orchesjob_flow_airflow.flow_as_dag.tasks import add_tasks
+from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
 
@@ -28,6 +28,7 @@ def flow_dag(
     *,
     dag_id: str | None = None,
     schedule: Any = None,
+    infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
     **dag_arguments: Any,
 ) -> DAG:
     """Return a DAG that does what the flow file at `path` says.
@@ -40,6 +41,8 @@ def flow_dag(
         path: The flow file.
         dag_id: The id of the DAG; by default that of the flow.
         schedule: When Airflow starts runs by itself; by default never.
+        infrastructure_retries: How many tries of a task may fail of anything but its command, such
+            as an API server that does not answer or a worker that dies (rule 13.2).
         **dag_arguments: Any other argument of `airflow.sdk.DAG` that does not change the outcome of
             a run; `max_active_tasks` takes precedence over the flow.
 
@@ -63,7 +66,7 @@ def flow_dag(
     check_default_args(path, dag_arguments.get("default_args"))
     arguments = {**_dag_arguments(flow), **dag_arguments}
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
-        add_tasks(flow, folder)
+        add_tasks(flow, folder, infrastructure_retries)
     dag.fileloc = caller
     return dag
 

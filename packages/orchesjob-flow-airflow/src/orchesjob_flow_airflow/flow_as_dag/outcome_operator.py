@@ -5,7 +5,6 @@ the alert behind that step succeeded. So one leaf follows all steps and fails if
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -19,12 +18,10 @@ from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     check_ended,
     step_outcomes,
 )
+from orchesjob_flow_airflow.flow_as_dag.task_settings import fault_settings
 
 OUTCOME_TASK_ID = "flow.outcome"
 """No step can have this id: there is no `.` in the id of a step."""
-
-_RETRIES = 3
-_RETRY_DELAY = timedelta(seconds=5)
 
 
 class OutcomeOperator(BaseOperator):
@@ -32,13 +29,11 @@ class OutcomeOperator(BaseOperator):
 
     ui_color = "#e8e8e8"
 
-    def __init__(self, *, flow: FlowSpec, **kwargs: Any) -> None:
+    def __init__(self, *, flow: FlowSpec, infrastructure_retries: int, **kwargs: Any) -> None:
         """Take the flow. The task is retried if its worker dies, never because the flow FAILED."""
         super().__init__(
             trigger_rule="all_done",
-            retries=_RETRIES,
-            retry_delay=_RETRY_DELAY,
-            retry_exponential_backoff=0.0,
+            **fault_settings(infrastructure_retries),
             retry_policy=None,
             execution_timeout=None,
             depends_on_past=False,

@@ -1,6 +1,6 @@
 """A step as a task: whether it runs, one attempt at it, and what that attempt means for the task.
 
-Airflow owns retries, delays and timeouts. How an attempt goes through orchesjob is in `attempt`,
+What Airflow counts as a try is in `retries`. How an attempt goes through orchesjob is in `attempt`,
 which is imported on the worker only: a DAG file is read all the time.
 """
 
@@ -17,8 +17,15 @@ from airflow.sdk.exceptions import (
 )
 
 from flow_spec import FlowSpec, StepSpec, holds
-from orchesjob_flow_airflow.errors import DefinitionChanged, FlowNotBegun, ForeignJob, NoOutcome
+from orchesjob_flow_airflow.errors import (
+    AttemptFailed,
+    DefinitionChanged,
+    FlowNotBegun,
+    ForeignJob,
+    NoOutcome,
+)
 from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -67,7 +74,8 @@ class StepOperator(BaseOperator):
         Raises:
             AirflowSkipException: The condition is false, or an exit code skips the step.
             AirflowFailException: The step failed, and is not retried.
-            AirflowException: The step failed.
+            RetriedFailure: It failed, and has retries left.
+            AirflowException: It could not be tried: that is no failure of the step (rule 13.2).
         """
         try:
             flow = flow_of_run(context, self.flow)
@@ -79,13 +87,11 @@ class StepOperator(BaseOperator):
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from error
         check_condition(self.step, ended)
+        tries = Tries(context)
         try:
-            check_job(self.step, self._run(context["ti"], ended))
-        except NoOutcome as error:
-            raise failure(self.step, str(error)) from error
-        except AirflowTaskTimeout:
-            self.on_kill()
-            self._check_timed_out_job()
+            self._run_to_end(context["ti"], ended, tries)
+        except AttemptFailed as error:
+            raise judged(self.step, error, tries) from error
 
     def on_kill(self) -> None:
         """End the job, because the task is cancelled, cleared or has timed out."""
@@ -101,26 +107,40 @@ class StepOperator(BaseOperator):
         self.environment = {**dict(flow.env), **dict(step.env)}
         self.condition = None if step.condition is None else str(step.condition)
 
-    def _run(self, ti: Any, ended: StepOutcomes) -> "JobReport":
+    def _run_to_end(self, ti: Any, ended: StepOutcomes, tries: Tries) -> None:
+        """Return if the attempt has succeeded."""
+        try:
+            check_job(self.step, self._run(ti, ended, tries))
+        except NoOutcome as error:
+            raise AttemptFailed(str(error)) from error
+        except AirflowTaskTimeout:
+            self.on_kill()
+            self._check_timed_out_job()
+
+    def _run(self, ti: Any, ended: StepOutcomes, tries: Tries) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
         from orchesjob_client import OrchesjobClient, OrchesjobError, locate
         from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
 
         failed = [step_id for step_id, outcome in ended.items() if outcome == "FAILED"]
         variables = self.flow.environment(
-            self.step, run_key=ti.run_id, attempt=ti.try_number, failed=failed
+            self.step, run_key=ti.run_id, attempt=tries.attempt, failed=failed
         )
-        prefix = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
+        keys = [
+            f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}"
+            for number in range(1, tries.number + 1)
+        ]
         try:
             self._attempt = Attempt(
                 OrchesjobClient(locate(None, os.environ)),
                 self.step,
-                attempt_keys=[f"{prefix}:{number}" for number in range(1, ti.try_number + 1)],
+                attempt_keys=keys,
+                open_keys=[keys[number - 1] for number in tries.open],
                 directory=os.path.join(self.folder, self._working_dir),  # noqa: PTH118
                 environ={**os.environ, **variables},
                 log=self.log,
             )
-            return self._attempt.run(is_retry=is_retry(ti.try_number, ti.max_tries, self.step))
+            return self._attempt.run()
         except ForeignJob as error:
             raise AirflowFailException(str(error)) from error
         except OrchesjobError as error:
@@ -135,17 +155,8 @@ class StepOperator(BaseOperator):
         report = None if self._attempt is None else self._attempt.ended_by_itself()
         if report is None:
             limit = self.step.timeout_sec
-            raise failure(self.step, f"timed out after {limit:g} s, and its job was ended")
+            raise AttemptFailed(f"timed out after {limit:g} s, and its job was ended")
         check_job(self.step, report)
-
-
-def is_retry(try_number: int, max_tries: int, step: StepSpec) -> bool:
-    """Tell whether this try is Airflow's retry of the try before; a cleared task begins afresh.
-
-    `max_tries` is one less than the number of the last try that the task may make. When a task is
-    cleared, Airflow raises it, so that the retries are counted from there.
-    """
-    return try_number > max_tries - step.retries + 1
 
 
 def check_condition(step: StepSpec, ended: StepOutcomes) -> None:
@@ -169,8 +180,7 @@ def check_job(step: StepSpec, report: "JobReport") -> None:
 
     Raises:
         AirflowSkipException: Its exit code skips the step.
-        AirflowFailException: It failed with an exit code that is not retried.
-        AirflowException: It failed.
+        AttemptFailed: It failed.
     """
     from orchesjob_client import JobStatus, describe_failure, describe_loss, exit_code_of
 
@@ -186,11 +196,14 @@ def check_job(step: StepSpec, report: "JobReport") -> None:
             cause = "its job was aborted"
         case _:
             cause = describe_failure(report)
-    raise failure(step, cause, code)
+    raise AttemptFailed(cause, code)
 
 
-def failure(step: StepSpec, cause: str, code: int | None = None) -> AirflowException:
+def judged(step: StepSpec, error: AttemptFailed, tries: Tries) -> AirflowException:
     """Return the exception of a failed attempt, whose type says whether it is retried (9.12)."""
-    if step.retry_exit_codes and code not in step.retry_exit_codes:
-        return AirflowFailException(f"{cause}; only retry_exit_codes are retried")
-    return AirflowException(cause)
+    if step.retry_exit_codes and error.exit_code not in step.retry_exit_codes:
+        return AirflowFailException(f"{error}; only retry_exit_codes are retried")
+    if tries.retries_used == step.retries:
+        return AirflowFailException(str(error))
+    tries.record_failure()
+    return RetriedFailure(str(error), step.delay_after(tries.retries_used + 1))

@@ -16,13 +16,17 @@ from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_fields_of_runs,
     check_flow,
 )
-from orchesjob_flow_airflow.flow_as_dag.tasks import add_tasks
+from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
 _GROUP_ID = re.compile(r"[\w-]{1,200}")
 
 
 def flow_task_group(
-    path: str | os.PathLike[str], *, group_id: str | None = None, **group_arguments: Any
+    path: str | os.PathLike[str],
+    *,
+    group_id: str | None = None,
+    infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
+    **group_arguments: Any,
 ) -> TaskGroup:
     """Return a group of tasks that does what the flow file at `path` says, in the DAG around it.
 
@@ -35,6 +39,8 @@ def flow_task_group(
     Args:
         path: The flow file.
         group_id: The id of the group, which begins the ids of its tasks; by default the flow's.
+        infrastructure_retries: How many tries of a task may fail of anything but its command, such
+            as an API server that does not answer or a worker that dies (rule 13.2).
         **group_arguments: Any other argument of `airflow.sdk.TaskGroup` that does not change the
             outcome of a step.
 
@@ -59,7 +65,7 @@ def flow_task_group(
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
-        add_tasks(flow, folder)
+        add_tasks(flow, folder, infrastructure_retries)
     return group
 
 

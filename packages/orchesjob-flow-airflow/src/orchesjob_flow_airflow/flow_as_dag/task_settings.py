@@ -4,30 +4,40 @@ from datetime import timedelta
 from typing import Any
 
 from flow_spec import FlowSpec, StepSpec
+from orchesjob_flow_airflow.flow_as_dag.retries import StepRetries
+
+FAULT_DELAY = timedelta(seconds=30)
+"""Between a fault of the machinery and the next try: an API server restarts meanwhile."""
 
 
-def task_settings(step: StepSpec) -> dict[str, Any]:
-    """Return the arguments that the task of a step has for the step's retries and timeout."""
+def task_settings(step: StepSpec, infrastructure_retries: int) -> dict[str, Any]:
+    """Return the arguments that the task of a step has for the step's retries and timeout.
+
+    Airflow counts all tries. The task itself counts those at which its command has failed, and says
+    when the next one is due: what is left to Airflow is a try that could not say anything.
+    """
     return {
-        "retries": step.retries,
-        "retry_delay": seconds(step.delay_after(1)),
-        "retry_exponential_backoff": _backoff(step),
-        "max_retry_delay": seconds(step.retry_max_delay_sec),
+        **fault_settings(step.retries + infrastructure_retries),
+        "retry_policy": StepRetries(),
         "execution_timeout": seconds(step.timeout_sec),
+    }
+
+
+def fault_settings(retries: int) -> dict[str, Any]:
+    """Return the arguments of a task that is tried again after a fault of the machinery."""
+    return {
+        "retries": retries,
+        "retry_delay": FAULT_DELAY,
+        "retry_exponential_backoff": 0.0,
+        "max_retry_delay": None,
     }
 
 
 def obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
     """Return all that Airflow obeys of a flow: what runs after what, how often and how long."""
-    return {step.id: (set(step.waits_for), task_settings(step)) for step in flow.steps}
+    return {step.id: (set(step.waits_for), step.retries, step.timeout_sec) for step in flow.steps}
 
 
 def seconds(number: float | None) -> timedelta | None:
     """Return a duration as Airflow takes it."""
     return None if number is None else timedelta(seconds=number)
-
-
-def _backoff(step: StepSpec) -> float:
-    """Return the factor of Airflow's backoff; 0 is none, and a delay of 0 needs none."""
-    grows = step.retry_backoff > 1 and step.delay_after(1) > 0
-    return step.retry_backoff if grows else 0.0

@@ -16,30 +16,43 @@ from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OUTCOME_TASK_ID,
 from orchesjob_flow_airflow.flow_as_dag.step_operator import StepOperator
 from orchesjob_flow_airflow.flow_as_dag.task_settings import task_settings
 
+INFRASTRUCTURE_RETRIES = 3
+"""How many tries of a task may fail of anything but its command, unless the DAG says otherwise."""
+
 _SILENT: dict[str, Any] = {"on_failure_callback": None, "email_on_failure": False}
 """For tasks whose failure is to be reported to nobody."""
 
 
-def add_tasks(flow: FlowSpec, folder: str) -> None:
-    """Add the tasks of a flow, whose directory `folder` stands for."""
+def add_tasks(flow: FlowSpec, folder: str, infrastructure_retries: int) -> None:
+    """Add the tasks of a flow.
+
+    Args:
+        flow: The flow.
+        folder: The folder that stands for the flow's directory.
+        infrastructure_retries: How many tries of a task may fail of anything but its command.
+    """
     beginning = BeginningOperator(task_id=BEGINNING_TASK_ID, **_SILENT)
     settings = {"flow": flow, "folder": folder, "definition": digest(flow)}
-    tasks = {step.id: _task(step, settings) for step in flow.steps}
+    tasks = {step.id: _task(step, infrastructure_retries, settings) for step in flow.steps}
     for step in flow.steps:
         tasks[step.id].set_upstream([tasks[other] for other in step.waits_for] or beginning)
-    outcome = OutcomeOperator(task_id=OUTCOME_TASK_ID, flow=flow, **_SILENT)
+    outcome = OutcomeOperator(
+        task_id=OUTCOME_TASK_ID,
+        flow=flow,
+        infrastructure_retries=infrastructure_retries,
+        **_SILENT,
+    )
     outcome.set_upstream(list(tasks.values()))
 
 
-def _task(step: StepSpec, settings: dict[str, Any]) -> StepOperator:
+def _task(step: StepSpec, infrastructure_retries: int, settings: dict[str, Any]) -> StepOperator:
     """Return the task of a step. Every argument is given: the file decides, not `default_args`."""
     return StepOperator(
         task_id=step.id,
         step=step,
         **settings,
         trigger_rule="all_done" if step.waits_for else "all_success",
-        **task_settings(step),
-        retry_policy=None,
+        **task_settings(step, infrastructure_retries),
         depends_on_past=False,
         wait_for_downstream=False,
         wait_for_past_depends_before_skipping=False,
