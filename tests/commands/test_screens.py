@@ -31,6 +31,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "list": ("NGFAILED", "again"),
     "stats": ("Flow", "Median", "f"),
     "stats --flow-id f": ("Flow", "Step", "fetch", "check", "load"),
+    "metrics": ('orchesjob_flow_last_run_status{flow_id="f",status="FAILED"}1',),
     "doctor k": ("OKorchesjob:", "OKledgers:"),
     "resume k": (*TABLE, NEXT),
     "resume --all": ("everyrunthathasnotendedhasitsrunner",),
@@ -50,7 +51,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "start k nofile.yaml": ("error:nosuchfile", "-->nofile.yaml"),
 }
 """Command lines, and what must be on the screen, without its blanks and line breaks."""
-DOCUMENTS = ("report", "schema", "example", "completion")
+DOCUMENTS = ("report", "metrics", "schema", "example", "completion")
 """The commands whose results are files, which no terminal may break into other lines."""
 SIZES = [(40, 10, "dumb"), (80, 24, "xterm-256color"), (200, 50, "xterm-256color")]
 ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")

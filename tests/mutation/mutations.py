@@ -2727,7 +2727,7 @@ MUTATIONS = (
     Mutation(
         "a report is written where somebody may be reading",
         f"{SHELL}/reports/written_file.py",
-        "            replace(Path(os.path.realpath(path)), data)\n",
+        "            replace(Path(os.path.realpath(path)), data, mode)\n",
         "            path.write_bytes(data)\n",
         tests="tests/commands/test_report.py -k one_step",
     ),
@@ -2877,6 +2877,13 @@ MUTATIONS = (
         "was_opened_again = any(step.retry_no is not None for step in run.steps)",
         "was_opened_again = False",
         tests=f"{STATS}/test_figures.py -k opened_again",
+    ),
+    Mutation(
+        "what `metrics` writes can be read by nobody else",
+        f"{SHELL}/commands/metrics.py",
+        "write_file(Path(output), text, mode=FOR_ALL)",
+        "write_file(Path(output), text)",
+        tests="tests/commands/test_metrics.py -k into_a_file",
     ),
     Mutation(
         "each copy of a step has the share of all of them",

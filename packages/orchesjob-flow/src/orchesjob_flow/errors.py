@@ -522,7 +522,7 @@ class Skipped(Exception):
 
 
 class ReportNotWritten(FlowError, OSError):
-    """A report could not be written into its file."""
+    """What was asked for could not be written into its file."""
 
     def __init__(self, path: Path, cause: str) -> None:
         """Keep the file, and the cause in the system's words."""
@@ -533,7 +533,7 @@ class ReportNotWritten(FlowError, OSError):
     def __str__(self) -> str:
         """Say what could not be written, and what to do."""
         return (
-            f"cannot write the report to {self.path}: {self.cause}; nothing there has changed: "
+            f"cannot write to {self.path}: {self.cause}; nothing there has changed: "
             "name another file"
         )
 

@@ -167,7 +167,9 @@ def empty(path: Path) -> None:
 def change(statement: str) -> Callable[[Path], None]:
     def changed(path: Path) -> None:
         with closing(sqlite3.connect(path)) as raw:
-            raw.executescript(f"UPDATE figures SET retries = 9; {statement}")
+            raw.execute("UPDATE figures SET retries = 9")
+            raw.execute(statement)
+            raw.commit()
 
     return changed
 

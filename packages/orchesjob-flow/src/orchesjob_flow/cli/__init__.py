@@ -24,6 +24,7 @@ SECTIONS = {
         inspect.report,
         inspect.list_runs,
         inspect.stats,
+        inspect.metrics,
         inspect.doctor,
     ),
     "Maintain": (maintain.resume, maintain.retry, maintain.settle, maintain.prune),

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "audit diagnose health fsck ping",
     "completion bash": "completions autocomplete",
     "stats": "statistics durations timings slowest",
+    "metrics": "prometheus exporter telemetry",
     "watch KEY": "monitor live",
     "wait KEY": "join await",
     "--help": "help usage man",

@@ -228,6 +228,29 @@ def stats(settings: Settings, flow_id: str | None, since_sec: float | None, form
     return stats(settings, flow_id, since_sec, form)
 
 
+@click.command(short_help="Print the figures of stats for Prometheus.")
+@option_given_once(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=refuse_empty,
+    help="Write into this file, in one step, readable by all. [default: stdout]",
+)
+@click.pass_obj
+def metrics(settings: Settings, output: str | None) -> int:
+    """Print the figures of `stats`, and how the newest runs stand, for Prometheus.
+
+    The format is that of the textfile collector of node_exporter.
+
+    \b
+    Example:
+      orchesjob-flow metrics --output /var/lib/flow-metrics/flows.prom
+    """  # noqa: D301 - click reads \b
+    from orchesjob_flow.commands.metrics import metrics
+
+    return metrics(settings, output)
+
+
 @click.command(short_help="Check the surroundings, and audit what is recorded.", cls=CommandOnRun)
 @declare_run_key("Audit this run only, which is quicker if there are many.", required=False)
 @click.option(

@@ -12,10 +12,11 @@ GENERATOR = b'<meta name="generator" content="orchesjob-flow '
 HEAD = 4096
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, mode: int | None = None) -> None:
     """Write a text to a file, in place of what is there; a link stays one.
 
-    A pipe or a device, such as /dev/stdout, is written to.
+    A pipe or a device, such as /dev/stdout, is written to. A file gets this `mode`, or what the
+    umask leaves of the usual one.
 
     Raises:
         ReportNotWritten: It cannot be written; what was there is unchanged.
@@ -25,7 +26,7 @@ def write_file(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            replace(Path(os.path.realpath(path)), data)
+            replace(Path(os.path.realpath(path)), data, mode)
     except OSError as error:
         raise ReportNotWritten(path, error.strerror or str(error)) from error
 
@@ -60,12 +61,14 @@ def refuse_other_files(path: Path) -> None:
         raise NoReportOfOurs(path)
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, mode: int | None) -> None:
     """Write a file beside the path, and then put it there in one step."""
     beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
     try:
         with beside.open("xb") as file:
             file.write(data)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
         beside.replace(path)
     except BaseException:
         with suppress(OSError):

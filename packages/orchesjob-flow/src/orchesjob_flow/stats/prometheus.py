@@ -1,0 +1,178 @@
+"""The figures of flows in the text format of Prometheus (rule 12.2).
+
+Everything is a gauge: what is counted are the recorded runs, which become fewer when some are
+removed. The labels are the flow, the step as the flow file names it, and the status.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from flow_store import FlowStatus, RunSummary
+from orchesjob_flow.home.runs import UNFINISHED, Listed
+from orchesjob_flow.stats.series import FlowStats, Percentiles, Series
+
+type Labels = tuple[tuple[str, str], ...]
+type Sample = tuple[Labels, float]
+
+PREFIX = "orchesjob_flow_"
+
+
+class Gauge(NamedTuple):
+    """A metric: its name, what it is, and its values, each with its labels."""
+
+    name: str
+    about: str
+    samples: Sequence[Sample]
+
+
+def as_prometheus(
+    flows: Sequence[FlowStats], newest: Sequence[RunSummary], unfinished: Sequence[Listed]
+) -> str:
+    """Write the figures of flows, the newest run of each, and the runs that have not ended."""
+    gauges = (*gauges_of_flows(flows), *gauges_of_steps(flows), *gauges_of_now(newest, unfinished))
+    return "".join(line for gauge in gauges if gauge.samples for line in lines_of(gauge))
+
+
+def lines_of(gauge: Gauge) -> Iterator[str]:
+    """Write a metric with its help, its type and its values."""
+    name = f"{PREFIX}{gauge.name}"
+    yield f"# HELP {name} {gauge.about}\n# TYPE {name} gauge\n"
+    for labels, value in gauge.samples:
+        written = ",".join(f'{label}="{escaped(text)}"' for label, text in labels)
+        yield f"{name}{{{written}}} {value!r}\n"
+
+
+def escaped(text: str) -> str:
+    r"""Write the value of a label.
+
+    >>> print(escaped('a "b" \\ c'))
+    a \"b\" \\ c
+    """
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
+    """Write what the runs of each flow come to."""
+    those = [(of_flow(flow.flow_id), flow.runs) for flow in flows]
+    ended = ("SUCCEEDED", "FAILED", "CANCELLED")
+    yield Gauge("runs", "Recorded runs that have ended.", by_status(those, ended))
+    yield Gauge(
+        "unfinished_runs",
+        "Runs that have not ended.",
+        [
+            (of_flow(flow.flow_id, status=status), flow.unfinished.get(status, 0))
+            for flow in flows
+            for status in UNFINISHED
+        ],
+    )
+    yield Gauge(
+        "run_retries",
+        "Attempts beyond the first, of all steps of the recorded runs.",
+        [(labels, runs.retries) for labels, runs in those],
+    )
+    yield from percentiles("run_duration", "Duration of the runs that succeeded", took(those))
+    yield from percentiles(
+        "run_waiting", "Waiting of the steps on the critical path of a run", waited(those)
+    )
+    yield Gauge(
+        "last_success_timestamp_seconds",
+        "When the latest recorded run that succeeded had ended.",
+        present((labels, runs.last_success_at) for labels, runs in those),
+    )
+
+
+def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
+    """Write what each step comes to."""
+    those = [(of_flow(flow.flow_id, step=one.step), one) for flow in flows for one in flow.steps]
+    ended = ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
+    yield Gauge("step_runs", "How a step ended in the recorded runs.", by_status(those, ended))
+    yield Gauge(
+        "step_retries",
+        "Attempts of a step beyond the first, in the recorded runs.",
+        [(labels, step.retries) for labels, step in those],
+    )
+    yield from percentiles(
+        "step_duration", "Duration of the attempts of a step that succeeded", took(those)
+    )
+    yield from percentiles("step_waiting", "Waiting of a step for a place", waited(those))
+    yield Gauge(
+        "step_critical_path_ratio",
+        "Part of the critical path that was this step, on average of the runs that succeeded.",
+        present((labels, step.share) for labels, step in those),
+    )
+
+
+def gauges_of_now(newest: Sequence[RunSummary], unfinished: Sequence[Listed]) -> Iterator[Gauge]:
+    """Write how the newest run of each flow stands, and which runs nobody advances."""
+    runs = sorted(newest, key=lambda run: run.flow_id)
+    yield Gauge(
+        "last_run_status",
+        "1 for the status of the run that was recorded last, 0 for the others.",
+        [
+            (of_flow(run.flow_id, status=status), int(run.status is status))
+            for run in runs
+            for status in FlowStatus
+        ],
+    )
+    yield Gauge(
+        "last_run_start_timestamp_seconds",
+        "When the run that was recorded last began.",
+        [(of_flow(run.flow_id), run.started_at) for run in runs],
+    )
+    yield Gauge(
+        "last_run_end_timestamp_seconds",
+        "When the run that was recorded last ended, if it has.",
+        present((of_flow(run.flow_id), run.finished_at) for run in runs),
+    )
+    abandoned = [one.run for one in unfinished if one.is_abandoned]
+    gave_up = [run for run in abandoned if run.gave_up is not None]
+    for name, about, found in (
+        ("runs_without_runner", "Runs that have not ended and that nobody advances.", abandoned),
+        ("given_up_runs", "Runs that nobody advances since a runner gave up on them.", gave_up),
+    ):
+        counts = Counter(run.flow_id for run in found)
+        yield Gauge(name, about, [(of_flow(run.flow_id), counts[run.flow_id]) for run in runs])
+
+
+def of_flow(flow_id: str, **more: str) -> Labels:
+    """Make labels that begin with the flow."""
+    return ("flow_id", flow_id), *more.items()
+
+
+def by_status(those: Iterable[tuple[Labels, Series]], statuses: Iterable[str]) -> list[Sample]:
+    """Count by status."""
+    return [
+        ((*labels, ("status", status)), getattr(series, status.lower()))
+        for labels, series in those
+        for status in statuses
+    ]
+
+
+def took(those: Iterable[tuple[Labels, Series]]) -> list[tuple[Labels, Percentiles]]:
+    """Return the durations that there are."""
+    return [(labels, series.took) for labels, series in those if series.took is not None]
+
+
+def waited(those: Iterable[tuple[Labels, Series]]) -> list[tuple[Labels, Percentiles]]:
+    """Return the times of waiting that there are."""
+    return [(labels, series.waited) for labels, series in those if series.waited is not None]
+
+
+def percentiles(
+    name: str, about: str, those: Sequence[tuple[Labels, Percentiles]]
+) -> Iterator[Gauge]:
+    """Write two percentiles, each as a metric: a label `quantile` is for summaries alone."""
+    yield Gauge(
+        f"{name}_median_seconds", f"{about}: the median.", [(at, both.median) for at, both in those]
+    )
+    yield Gauge(
+        f"{name}_p95_seconds",
+        f"{about}: the 95th percentile.",
+        [(at, both.p95) for at, both in those],
+    )
+
+
+def present(samples: Iterable[tuple[Labels, float | None]]) -> list[Sample]:
+    """Leave out what there is not."""
+    return [(labels, value) for labels, value in samples if value is not None]
