@@ -231,5 +231,6 @@ class StepSpec:
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids of `depends_on`, then the further ones of `when`, each once. Rule 3.6."""
-        named = () if self.condition is None else self.condition.names
+        condition = None if self.when is None else self.condition
+        named = () if condition is None else condition.names
         return tuple(dict.fromkeys((*self.depends_on, *named)))

@@ -17,7 +17,7 @@ from flow_store import FlowStatus
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.page import as_html
 
-from .telling import HOSTILE, Tale, layers_of_steps, night, step, tell
+from .telling import HOSTILE, Tale, layers_of_steps, night, settled, step, tell
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
@@ -28,6 +28,7 @@ TOLD: dict[str, Facts] = {
     "good": tell(Tale(step("a"), [(0, 1, 0)]), Tale(step("b", when="a"), [(1, 3, 0)])),
     "night": night("tame"),
     "hostile": night(HOSTILE),
+    "settled": settled(HOSTILE),
     "now": tell(
         Tale(step("a"), [(0, None, None)]),
         Tale(step("b", when="a")),

@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    FlowStatus,
+    Person,
+    Run,
+    Settlement,
+    Step,
+    StepStatus,
+)
 from orchesjob_flow.commands.report import whys
 from orchesjob_flow.reports.facts import Facts, facts_of
 from orchesjob_flow.reports.tails import Tail
@@ -147,3 +156,17 @@ def layers_of_steps(number: int, width: int) -> Facts:
         begin = layer * 10 + place % 5
         tales.append(Tale(step(f"step_{place}", depends_on=waits), [(begin, begin + 5, 0)]))
     return tell(*tales)
+
+
+def settled(reason: str) -> Facts:
+    """Tell of a run of which a person has settled two steps: as SUCCEEDED, and as SKIPPED."""
+    tales = [Tale(step(name, retries=1), [(0, 1, 7), (2, 3, 9)]) for name in ("done", "left")]
+    settlements = [
+        Settlement(place, 0, status, StepStatus.FAILED, reason, Person("ann", 1), 5.0, reason)
+        for place, status in enumerate((StepStatus.SUCCEEDED, StepStatus.SKIPPED))
+    ]
+    return tell(
+        *(tale._replace(status=one.status) for tale, one in zip(tales, settlements, strict=True)),
+        settlements=tuple(settlements),
+        settled=dict(enumerate(settlements)),
+    )

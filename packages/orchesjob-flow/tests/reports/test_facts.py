@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
+from orchesjob_flow.commands.explain import explain_steps
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.spans import Kind
 from orchesjob_flow.reports.words import headline
@@ -157,3 +158,15 @@ def test_what_a_shorter_step_would_have_saved() -> None:
 def test_headline(tales: list[Tale], other: dict[str, Any], said: str) -> None:
     """One sentence says what happened; of a failure, which step and how."""
     assert headline(tell(*tales, **other)) == said
+
+
+def test_what_many_wait_for_is_explained_once() -> None:
+    """Steps that wait for the same have one condition, evaluated once, however many they are."""
+    first = [Tale(step(f"a{place}"), [(0, 1, 0)]) for place in range(3)]
+    waits = tuple(tale.spec.id for tale in first)
+    then = [Tale(step(f"b{place}", depends_on=waits), [(1, 2, 0)]) for place in range(3)]
+    other = Tale(step("c", when="a0 && a1 && a2"), [(1, 2, 0)])
+    explained = explain_steps(tell(*first, *then, other).run, None)
+    conditions = [one.condition for one in explained if one.condition is not None]
+    assert len({id(one) for one in conditions}) == 2
+    assert [len(one.waits_for.those) for one in explained] == [0, 0, 0, 3, 3, 3, 3]

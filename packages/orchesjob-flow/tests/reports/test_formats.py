@@ -8,14 +8,14 @@ from xml.etree import ElementTree
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from flow_store import FlowStatus, Person, Settlement, StepStatus
+from flow_store import FlowStatus
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
 from orchesjob_flow.reports.trace import as_trace
 from orchesjob_flow.reports.words import headline
 
-from .telling import HOSTILE, Tale, night, step, tell
+from .telling import HOSTILE, Tale, night, settled, step, tell
 
 # What the schema that Jenkins publishes (its JUnit 10) allows in each element, in any order.
 SCHEMA: dict[str, tuple[set[str], set[str]]] = {
@@ -148,16 +148,7 @@ def test_trace_of_hostile_texts() -> None:
 
 def test_a_step_that_a_person_has_settled() -> None:
     """It counts as that says, did not succeed by itself, and is named in each format (12.3)."""
-    tales = [Tale(step(name, retries=1), [(0, 1, 7), (2, 3, 9)]) for name in ("done", "left")]
-    settled = [
-        Settlement(place, 0, status, StepStatus.FAILED, "exit code 9", Person("ann", 1), 5.0, "so")
-        for place, status in enumerate((StepStatus.SUCCEEDED, StepStatus.SKIPPED))
-    ]
-    facts = tell(
-        *(tale._replace(status=one.status) for tale, one in zip(tales, settled, strict=True)),
-        settlements=tuple(settled),
-        settled=dict(enumerate(settled)),
-    )
+    facts = settled(HOSTILE)
     assert [one.is_flaky for one in facts.steps] == [False, False]
     assert headline(facts).endswith("; 1 was skipped, 2 were settled by hand.")
     (suite,) = ElementTree.fromstring(as_junit(facts))  # noqa: S314 - our own

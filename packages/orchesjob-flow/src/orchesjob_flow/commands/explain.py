@@ -123,8 +123,9 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
     budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
+    conditions = Conditions(rows, budget)
     return [
-        explain_step(spec, steps[spec.id], rows, budget)._replace(
+        explain_step(spec, steps[spec.id], conditions)._replace(
             before=before if spec.id in flow.finally_ids else NOTHING,
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
@@ -147,20 +148,38 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
     return Gate(spec.only_if, gates.get(step.position) if step.has_begun else None)
 
 
-def explain_step(spec: StepSpec, step: Step, rows: Mapping[str, Waited], budget: int) -> Explained:
-    """Evaluate a step's condition over what is recorded."""
-    waits_for = Waits.of([rows[name] for name in spec.waits_for])
-    if spec.condition is None or newer(waits_for, step):
-        return Explained(step, waits_for, None)
+class Conditions:
+    """The conditions of steps over what is recorded; one that many steps have is evaluated once."""
 
-    def value(operand: Name) -> bool | None:
-        found = rows[operand.name]
+    def __init__(self, rows: Mapping[str, Waited], budget: int) -> None:
+        """Evaluate over these statuses; `budget` bounds the search for who decided each."""
+        self._rows, self._budget = rows, budget
+        self._found: dict[object, tuple[Waits, ExplainedCondition | None]] = {}
+
+    def of(self, spec: StepSpec) -> tuple[Waits, ExplainedCondition | None]:
+        """Return what a step waits for, and its condition, if it has one."""
+        same = spec.when, spec.depends_on
+        if same not in self._found:
+            waits_for = Waits.of([self._rows[name] for name in spec.waits_for])
+            self._found[same] = waits_for, self._evaluate(spec)
+        return self._found[same]
+
+    def _evaluate(self, spec: StepSpec) -> ExplainedCondition | None:
+        if spec.condition is None:
+            return None
+        return ExplainedCondition.of(spec, spec.condition, self._value, self._budget)
+
+    def _value(self, operand: Name) -> bool | None:
+        found = self._rows[operand.name]
         if isinstance(found, Copies):
             return is_true_of_copies(operand.predicate, found.counts)
         return is_true(operand.predicate, found.status)
 
-    condition = ExplainedCondition.of(spec, spec.condition, value, budget)
-    return Explained(step, waits_for, condition)
+
+def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:
+    """Find what a step waits for, and its condition, unless that says nothing of the step now."""
+    waits_for, condition = conditions.of(spec)
+    return Explained(step, waits_for, None if newer(waits_for, step) else condition)
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:
@@ -266,7 +285,7 @@ def explained_lines(explained: Sequence[Explained], notes: Sequence[str]) -> lis
     lines = [f"{one.step.step_id} {one.step.status.value}: {sentence(one)}" for one in explained]
     condition = explained[0].condition if len(explained) == 1 else None
     if condition is not None and condition.whole.operator is not None:
-        lines += ["", *(f"  {line}" for line in condition.lines())]
+        lines += ["", *(f"  {line}" for line in condition.lines)]
     if len(explained) == 1 and explained[0].gate is not None:
         gate = explained[0].gate
         lines += ["", f"  only_if {shlex.join(gate.command)}: {gate}"]

@@ -5,7 +5,7 @@ is shown as it is written, however many steps it asks.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -31,7 +31,8 @@ type Lookup = Callable[[Name], Value]
 class ExplainedCondition:
     """A step's condition, with the value of every part, and a smallest set that decides it.
 
-    `decided_by` is None while nothing does, and where it would take too long to find.
+    `decided_by` is None while nothing does, and where it would take too long to find. `spec` is one
+    of the steps that have this condition.
     """
 
     spec: StepSpec
@@ -73,22 +74,26 @@ class ExplainedCondition:
             text = re.sub(whole, call, text)
         return text
 
-    def lines(self) -> Iterator[str]:
-        """Yield a line for the condition and one for each part, indented by its depth.
+    @cached_property
+    def lines(self) -> Sequence[str]:
+        """A line for the condition and one for each part, indented by its depth.
 
         Of a row with many parts, those that have made its value come first, and the rest is
         counted. What is deeper than people read is left out.
         """
+        lines: list[str] = []
         todo: list[tuple[Explanation | str, int]] = [(self.whole, 0)]
         while todo:
             part, level = todo.pop()
             indent = "  " * level
             if isinstance(part, str):
-                yield f"{indent}{part}"
+                lines.append(f"{indent}{part}")
                 continue
-            yield f"{indent}{WORDS[part.value]}: {shortened(self.text_of(part), LONGEST_LINE)}"
+            text = shortened(self.text_of(part), LONGEST_LINE)
+            lines.append(f"{indent}{WORDS[part.value]}: {text}")
             if level < DEEPEST and (level == 0 or part.text not in self.calls):
                 todo += [(below, level + 1) for below in reversed(shown_parts(part))]
+        return lines
 
 
 def calls_in(spec: StepSpec) -> dict[str, str]:

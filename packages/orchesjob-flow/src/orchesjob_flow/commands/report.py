@@ -101,5 +101,5 @@ def parts_of(explained: Explained) -> Sequence[str]:
     """List the parts of a condition with their values, unless it is too large to be read."""
     if explained.condition is None:
         return ()
-    parts = list(explained.condition.lines())
+    parts = explained.condition.lines
     return parts if len(parts) <= MOST_PARTS else ()
