@@ -1,7 +1,7 @@
-"""Draw the pictures of a terminal in docs/pictures/ from what real runs show on a real one.
+"""Draw the pictures in docs/pictures/ from what real runs show: on a terminal, and in their report.
 
-Run `python3 noxfile.py -s pictures` after a change of what people see on a terminal; with
-`-- --check` it draws nothing and fails if a picture shows something else than a run does now.
+Run `python3 noxfile.py -s pictures` after a change of what people see there; with `-- --check` it
+draws nothing and fails if a picture shows something else than a run does now.
 """
 
 import argparse
@@ -17,11 +17,13 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fcntl import ioctl
 from pathlib import Path
 from typing import NamedTuple
 
 import pyte
+from page_picture import description_of, draw_page, words_of
 from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
@@ -30,6 +32,7 @@ from rich.text import Text
 DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"
 README = DOCS.parent / "README.md"
+REPORT = PICTURES / "report.png"
 LONGEST_SEC = 60.0
 WRONG = """\
 flow_id: daily-import
@@ -67,7 +70,8 @@ class Picture(NamedTuple):
 NIGHTS = """ sed s/name/approved/ import.yaml > good.yaml
 for day in 04 05 06; do orchesjob-flow start import-2026-05-$day good.yaml; done > nights 2>&1
 orchesjob-flow start import-2026-05-07 import.yaml > nights 2>&1"""
-START = "orchesjob-flow start import-2026-05-07 import.yaml"
+RUN_KEY = "import-2026-05-07"
+START = f"orchesjob-flow start {RUN_KEY} import.yaml"
 PICTURES_TO_DRAW = (
     Picture("start", START, (START,)),
     Picture(
@@ -86,11 +90,7 @@ PICTURES_TO_DRAW = (
 
 def draw(picture: Picture) -> tuple[str, str]:
     """Run the commands of a picture; return the picture as SVG, and what it shows as text."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "me"
-        home.mkdir()
-        (home / "import.yaml").write_text(flow_of_the_readme(), encoding="utf-8")
-        (home / "wrong.yaml").write_text(WRONG, encoding="utf-8")
+    with home_with_flows() as home:
         screen = show(picture, home)
     console = Console(width=picture.columns, record=True, file=io.StringIO())
     lines = list(styled_lines(screen))
@@ -101,6 +101,44 @@ def draw(picture: Picture) -> tuple[str, str]:
         title=picture.title, theme=THEME, code_format=FRAME, unique_id=picture.name
     )
     return svg.replace("{description}", html.escape(text)), text
+
+
+def page_of_the_readme() -> str:
+    """Run the flow of the README, and return the page that `report` writes of it."""
+    with home_with_flows() as home:
+        for words in (["start", RUN_KEY, "import.yaml"], ["report", RUN_KEY, "-o", "report.html"]):
+            subprocess.run(
+                ["orchesjob-flow", *words],  # noqa: S607 - that of the session
+                cwd=home,
+                env=environment(home),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+        return (home / "report.html").read_text(encoding="utf-8").replace(str(home), "~")
+
+
+@contextmanager
+def home_with_flows() -> Iterator[Path]:
+    """Make the home of a reader who has saved the flow of the README."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "me"
+        home.mkdir()
+        (home / "import.yaml").write_text(flow_of_the_readme(), encoding="utf-8")
+        (home / "wrong.yaml").write_text(WRONG, encoding="utf-8")
+        yield home
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the variables of that reader."""
+    return {
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "ORCHESJOB_HOME": str(home / ".local" / "share" / "orchesjob"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TERM": "xterm-256color",
+        "TZ": "UTC",
+    }
 
 
 def flow_of_the_readme() -> str:
@@ -124,14 +162,7 @@ def show(picture: Picture, home: Path) -> pyte.Screen:
     bash = subprocess.Popen(
         ["/bin/bash", "--norc", "--noprofile", "-c", "\n".join(script(picture))],
         cwd=home,
-        env={
-            "HOME": str(home),
-            "LC_ALL": "C.UTF-8",
-            "ORCHESJOB_HOME": str(home / ".local" / "share" / "orchesjob"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "TERM": "xterm-256color",
-            "TZ": "UTC",
-        },
+        env=environment(home),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -235,9 +266,15 @@ clip-path="url(#{unique_id}-clip-terminal)">
 
 def same_but_for_times(text: str) -> str:
     """Return a text without what differs from run to run."""
-    date, clock, seconds = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?", r"\d+(?:\.\d+)? ?s\b"
+    date, clock, seconds = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?", r"\d+(?:\.\d+)? ?m?s\b"
     text = re.sub(rf"(?:{date} )?\b{clock}|\b{seconds}", "T", text)
     return re.sub(r"[ -]{2,}", "  ", text)  # the width of a column
+
+
+def said_by_page(words: str) -> list[str]:
+    """Return what a page says; the order of two steps may follow from their times."""
+    words = re.sub(r"(?<=orchesjob-flow )\d\S*(?=,)", "VERSION", words)
+    return sorted(same_but_for_times(words).splitlines())
 
 
 def description(svg: str) -> str:
@@ -262,6 +299,12 @@ def main() -> int:
         if same_but_for_times(drawn) != same_but_for_times(text):
             stale.append(path.name)
             sys.stderr.write(f"{path} shows\n{drawn}\nbut a run shows\n{text}\n")
+    page = page_of_the_readme()
+    if not check:
+        REPORT.write_bytes(draw_page(page))
+    elif said_by_page(description_of(REPORT.read_bytes())) != said_by_page(words_of(page)):
+        stale.append(REPORT.name)
+        sys.stderr.write(f"{REPORT} is of another page than a run has now:\n{words_of(page)}\n")
     return 1 if stale else 0
 
 

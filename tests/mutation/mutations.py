@@ -672,8 +672,8 @@ MUTATIONS = (
     Mutation(
         "a kept outcome is explained by its condition of today",
         f"{SHELL}/commands/explain.py",
-        "    if spec.condition is None or newer(waits_for, step):\n",
-        "    if spec.condition is None:\n",
+        "None if newer(waits_for, step) else condition)\n",
+        "condition)\n",
         "tests/commands/test_retry.py -k only_leaves_out",
     ),
     Mutation(
