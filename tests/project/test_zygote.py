@@ -156,11 +156,12 @@ def test_terminals(probe: Probe, stream: str, options: dict[str, Any]) -> None:
 
 
 def test_input(probe: Probe) -> None:
-    """What is written to its stdin it reads."""
+    """What is written to its stdin it reads, line ends included."""
+    code = "print(sys.stdin.read().encode(sys.stdin.encoding, sys.stdin.errors))"
+    text = "für\r\n"
     for forked in (False, True):
-        code = "import sys; print(ascii(sys.stdin.read()))"
         reader = probe.start("end", code, forked=forked, stdin=subprocess.PIPE)
-        assert reader.communicate("für\r\n") == ("'f\\xfcr\\r\\n'\n", "")
+        assert reader.communicate(text) == (f"{text.encode()!r}\n", "")
 
 
 @pytest.mark.parametrize(
