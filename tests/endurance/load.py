@@ -31,6 +31,7 @@ MOST_TIMES_DEARER = 1.6
 HISTORY = 100_000
 ROUNDS = 25
 MOST_TIMES_SLOWER = 1.2
+FIGURE_ROUNDS = 9
 
 
 def show(figure: str) -> None:
@@ -209,3 +210,29 @@ def test_hundred_thousand_runs(flow: Flow) -> None:
     for name, times in slower.items():
         show(f"{name} with {HISTORY} runs / with one: {times:.2f}")
     assert max(slower.values()) <= MOST_TIMES_SLOWER
+
+
+def test_figures_of_hundred_thousand_runs(flow: Flow) -> None:
+    """The runs are read once; from then on, figures with a new run take less than a second (12.2).
+
+    That is shown beside a call that reads hardly anything.
+    """
+    chain = ({"id": "a"}, {"id": "b", "when": "a"}, {"id": "c", "when": "b"})
+    file = flow.write(*({**step, "command": ["true"]} for step in chain))
+    flow.start("k", file)
+    multiply(flow.database)
+    first = flow.spawn("stats", stdout=subprocess.DEVNULL)
+    first_sec = seconds(partial(first.wait, None))
+    taken: dict[str, list[float]] = {"stats": [], "metrics": [], "list --limit=1": []}
+    for number in range(FIGURE_ROUNDS):
+        flow.start(f"new-{number}", file)
+        for line, times in taken.items():
+            times.append(seconds(partial(flow.run, *line.split())))
+    (figures,) = flow.ask("stats")["flows"]
+    show(f"the first call of stats, {HISTORY} runs of {len(chain)} steps: {first_sec:.1f} s")
+    for line, times in taken.items():
+        ratio = median(times) / median(taken["list --limit=1"])
+        show(f"{line} with a new run: {spell(times)}; / list: {ratio:.1f}")
+    assert figures["runs"] == HISTORY + FIGURE_ROUNDS
+    assert median(taken["stats"]) < LONGEST_ANSWER_SEC
+    assert median(taken["metrics"]) < LONGEST_ANSWER_SEC

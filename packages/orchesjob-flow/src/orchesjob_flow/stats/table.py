@@ -10,7 +10,7 @@ from orchesjob_flow.views.text import visible
 COLUMNS = ("Runs", "Failed", "Cancelled", "Retries", "Median", "95 %", "Waited")
 FLOW_COLUMNS = ("Flow", *COLUMNS, "Unfinished")
 STEP_COLUMNS = ("Step", *COLUMNS, "Share")
-DISPENSABLE = ("Cancelled", "Waited", "Unfinished", "Retries", "95 %", "Share")
+DISPENSABLE = ("Cancelled", "Waited", "Unfinished", "Retries", "95 %")
 """What is left out first where there is little room."""
 NONE = "-"
 
