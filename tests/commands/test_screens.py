@@ -31,7 +31,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "list": ("NGFAILED", "again"),
     "stats": ("Flow", "Median", "f"),
     "stats --flow-id f": ("Flow", "Step", "fetch", "check", "load"),
-    "metrics": ('orchesjob_flow_last_run_status{flow_id="f",status="FAILED"}1',),
+    "metrics": ('orchesjob_flow_step_retries{flow_id="f",step="check"}0',),
     "doctor k": ("OKorchesjob:", "OKledgers:"),
     "resume k": (*TABLE, NEXT),
     "resume --all": ("everyrunthathasnotendedhasitsrunner",),
