@@ -1,9 +1,11 @@
 """The page in a real browser: for everybody's eyes, by keyboard, and inert (rule 12.1).
 
-`python3 noxfile.py -s browser` runs these tests; they need Chromium, whose path `$CHROMIUM` names.
-With `$REPORT_PICTURES` naming a folder, pictures of all pages are left there to be looked at.
+`python3 noxfile.py -s browser` runs these tests; they need Chromium, whose path `$CHROMIUM` names,
+and speedscope, whose page is in the folder `$SPEEDSCOPE`. With `$REPORT_PICTURES` naming a folder,
+pictures of all pages are left there to be looked at.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from importlib.resources import files
@@ -16,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from flow_store import FlowStatus
 from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.page import as_html
+from orchesjob_flow.reports.trace import as_trace
 
 from .telling import HOSTILE, Tale, layers_of_steps, night, settled, step, tell
 
@@ -158,3 +161,23 @@ def test_a_step_is_followed_through_the_page(browser: Browser, pages: dict[str, 
         target = page.evaluate("document.querySelector(':target .id').textContent")
         assert target in (link.text_content() or "")
     page.context.close()
+
+
+@pytest.mark.parametrize("name", ["many", "settled", "hostile"])
+def test_a_trace_opens_in_speedscope(browser: Browser, tmp_path: Path, name: str) -> None:
+    """A viewer of strangers shows a profile for each lane, and in it each step by its name."""
+    trace = tmp_path / "trace.json"
+    trace.write_text(as_trace(TOLD[name]), encoding="utf-8")
+    events = [one for one in json.loads(trace.read_bytes())["traceEvents"] if one["ph"] == "X"]
+    lanes = {event["tid"] for event in events}
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((Path(os.environ["SPEEDSCOPE"]) / "index.html").as_uri())
+    page.locator("input[type=file]").set_input_files(trace)
+    page.get_by_text(f"lane 1 (tid 1) (1/{len(lanes)})").wait_for()
+    page.get_by_text("Sandwich").click()
+    for shown in {event["name"] for event in events if event["tid"] == 1}:
+        page.get_by_text(f"{shown} {{").first.wait_for()  # what is known of it follows
+    assert errors == []
+    page.close()
