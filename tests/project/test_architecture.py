@@ -23,7 +23,12 @@ ARROWS = {
     },
     "orchesjob_flow_airflow": {"airflow", "flow_spec", "orchesjob_client"},
 }
-ENTRY_POINTS = {"orchesjob_flow.__main__", "orchesjob_flow.main", "orchesjob_flow_airflow"}
+ENTRY_POINTS = {
+    "orchesjob_flow.__main__",
+    "orchesjob_flow.main",
+    "orchesjob_flow_airflow",
+    "orchesjob_flow_airflow.provider",
+}
 
 PROGRAM = "orchesjob_flow"
 DRAWING = PACKAGES.parent / "docs" / "architecture.md"

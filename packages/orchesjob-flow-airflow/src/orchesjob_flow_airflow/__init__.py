@@ -2,23 +2,30 @@
 
 Only the public names live here. `flow_as_dag` makes tasks of a flow's steps, `flow_as_task` runs a
 flow as one task; neither knows the other. Both rooms are private to the package.
+
+Airflow imports this to ask what its providers are, before it can itself be imported as a whole. So
+each name is imported when it is asked for.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from orchesjob_flow_airflow.flow_as_dag.dag import flow_dag
-from orchesjob_flow_airflow.flow_as_dag.task_group import flow_task_group
-
 if TYPE_CHECKING:
+    from orchesjob_flow_airflow.flow_as_dag.dag import flow_dag
+    from orchesjob_flow_airflow.flow_as_dag.task_group import flow_task_group
     from orchesjob_flow_airflow.flow_as_task.operator import OrchesjobFlowOperator
 
 __all__ = ["OrchesjobFlowOperator", "flow_dag", "flow_task_group"]
 
+_MODULES = {
+    "OrchesjobFlowOperator": "flow_as_task.operator",
+    "flow_dag": "flow_as_dag.dag",
+    "flow_task_group": "flow_as_dag.task_group",
+}
+
 
 def __getattr__(name: str) -> object:
-    """Import the operator only where a DAG file asks for it."""
-    if name != "OrchesjobFlowOperator":
+    """Import a public name."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from orchesjob_flow_airflow.flow_as_task.operator import OrchesjobFlowOperator
-
-    return OrchesjobFlowOperator
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -51,6 +51,33 @@ def test_the_flow_and_the_caller(airflow: "Airflow") -> None:
     assert dag.fileloc == str(airflow.folder / "the_dag.py")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "document"),
+    [
+        (
+            "flow.yaml",
+            "# ticks\n{flow_id: f, steps: [{id: a, command: [x]}]}\n",
+            "```yaml\n{}\n```\n",
+        ),
+        (
+            "flow.json",
+            '{"flow_id": "f", "steps": [{"id": "a", "command": ["x"]}]}',
+            "```json\n{}\n```\n",
+        ),
+        (
+            "flow.yaml",
+            "{flow_id: f, steps: [{id: a, command: ['````']}]}",
+            "`````yaml\n{}\n`````\n",
+        ),
+    ],
+)
+def test_the_document(airflow: "Airflow", name: str, text: str, document: str) -> None:
+    """The page of the DAG shows the flow file as it is written, or the text it is given (13.4)."""
+    airflow.write(text, name)
+    assert airflow.load(repr(name)).doc_md == document.format(text.rstrip())
+    assert airflow.load(f"{name!r}, doc_md='mine'").doc_md == "mine"
+
+
 @pytest.mark.parametrize("concurrency", ["{}", "{group: daily, on_conflict: wait}"])
 def test_runs_that_wait_for_each_other(airflow: "Airflow", concurrency: str) -> None:
     """Where runs of one flow wait for each other, one run of the DAG is active (rule 10.7)."""

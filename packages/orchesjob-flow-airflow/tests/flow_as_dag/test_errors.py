@@ -47,9 +47,8 @@ GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
 FOREACH = "{flow_id: f, steps: [{foreach: {X: [p]}, steps: [{id: a, command: [x]}]}]}"
 ENV_FILE = "{flow_id: f, steps: [{id: a, command: [x], env_file: secrets.env}]}"
-NAME = "{flow_id: f, steps: [{id: a, command: ['${{ FLOW_DIR }}/x']}]}"
+NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
 ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
-PARAMS = "{flow_id: f, params: {DAY: {}}, steps: [{id: a, command: [x]}]}"
 ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: [x]}]}"
 
 
@@ -62,8 +61,7 @@ ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: 
         (FOREACH, "foreach", "no task of Airflow stands for all copies of a step"),
         (ENV_FILE, "env_file", "the variables of a task are kept in Airflow"),
         (ENV_FILE_OF_ALL, "env_file", "the variables of a task are kept in Airflow"),
-        (PARAMS, "params", "the tasks of a DAG run are given no values"),
-        (NAME, "${{ }}", "the tasks of a DAG share no directory of a run"),
+        (NAME, "${{ RUN_DIR }}", "the tasks of a DAG share no directory of a run"),
         (ONLY_IF, "only_if", "each try of a task is one attempt at its command"),
     ],
 )

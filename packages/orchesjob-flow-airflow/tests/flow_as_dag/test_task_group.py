@@ -140,6 +140,13 @@ def test_fields_about_runs(airflow: "Airflow", around: Around, field: str, argum
         around.load('flow_task_group("flow.yaml")')
 
 
+def test_params(airflow: "Airflow", around: Around) -> None:
+    """The values of a run are given to a DAG (rule 10.2)."""
+    airflow.write(f"{FLOW}params: {{DAY: {{}}}}\n")
+    with pytest.raises(FieldRefused, match="flow_task_group cannot do what `params` says"):
+        around.load('flow_task_group("flow.yaml")')
+
+
 def test_a_field_that_no_task_obeys(airflow: "Airflow", around: Around) -> None:
     """What `flow_dag` refuses, a group refuses too (10.1 to 10.8)."""
     airflow.write(f"{FLOW}env_file: secrets.env\n")

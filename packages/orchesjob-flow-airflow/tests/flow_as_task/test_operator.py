@@ -292,6 +292,15 @@ def test_parameters(host: "Host") -> None:
     assert host.status("k")["params"] == {"DAY": "dag"}
 
 
+def test_a_run_without_a_logical_date(host: "Host") -> None:
+    """A run that somebody triggers has no `ds`; what the guide shows works for it too (13.4)."""
+    host.write({"id": "a", "command": ["true"]}, params={"DAY": {"pattern": "[0-9]{4}-[0-9-]{5}"}})
+    values = "{'DAY': '{{ dag_run.run_after | ds }}'}"
+    task = f"Flow(flow_file='flow.yaml', run_key='k', flow_params={values})"
+    run = host.load(task).test(logical_date=None)
+    assert (str(run.state), run.logical_date) == ("success", None)
+
+
 def test_keys_of_a_mapped_task(host: "Host") -> None:
     """Without a run key of their own, the runs of a mapped task have one each."""
     host.write(TRUE)

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG
@@ -10,6 +11,7 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import DagIdRefused, InsideDag
+from orchesjob_flow_airflow.flow_as_dag.dag_params import dag_params
 from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_concurrency,
@@ -44,14 +46,15 @@ def flow_dag(
         infrastructure_retries: How many tries of a task may fail of anything but its command, such
             as an API server that does not answer or a worker that dies (rule 13.2).
         **dag_arguments: Any other argument of `airflow.sdk.DAG` that does not change the outcome of
-            a run; `max_active_tasks` takes precedence over the flow.
+            a run; `max_active_tasks` takes precedence over the flow, and a value in `params` over
+            the default of the flow's parameter.
 
     Raises:
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally`, `foreach`, `params` or names in words, it or a step an
-            `env_file`, a step an `only_if`, or its runs do not just wait for each other.
+        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, it or a
+            step has an `env_file`, a step an `only_if`, or runs do not just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
     """
     caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
@@ -64,9 +67,10 @@ def flow_dag(
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
     check_default_args(path, dag_arguments.get("default_args"))
-    arguments = {**_dag_arguments(flow), **dag_arguments}
+    arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
+    arguments["params"] = dag_params(flow, dag_arguments.get("params"))
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
-        add_tasks(flow, folder, infrastructure_retries)
+        add_tasks(flow, path, folder, infrastructure_retries)
     dag.fileloc = caller
     return dag
 
@@ -87,3 +91,11 @@ def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
     if flow.timeout_sec is not None:
         arguments["dagrun_timeout"] = seconds(flow.timeout_sec)
     return arguments
+
+
+def _as_document(path: str) -> str:
+    """Return a flow file as the documentation of its DAG: whole, in a block of code."""
+    text = Path(path).read_text(encoding="utf-8")
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    language = "json" if path.endswith(".json") else "yaml"
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}\n"

@@ -13,6 +13,7 @@ from airflow.sdk import BaseXCom
 from flow_spec import FlowSpec, StoredFlowError
 from orchesjob_flow_airflow.errors import DefinitionChanged
 from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BEGINNING_TASK_ID
+from orchesjob_flow_airflow.flow_as_dag.dag_params import bound_flow
 from orchesjob_flow_airflow.flow_as_dag.task_settings import obeyed_by_airflow
 
 
@@ -24,6 +25,8 @@ def digest(flow: FlowSpec) -> str:
 def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     """Return the flow as it was when this run began, or when a task of it was last cleared.
 
+    Its parameters have the values of the run.
+
     Args:
         context: The context of the task.
         flow: The flow as the file says now.
@@ -31,9 +34,11 @@ def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
     Raises:
         DefinitionChanged: The file says otherwise now in what Airflow obeys, so the run cannot go
             on as it began.
+        ParamsError: A value of the run is not allowed.
     """
     from flow_spec import differences
 
+    flow = bound_flow(context, flow)
     text = flow.to_json()
     recorded = _recorded(context, text)
     if recorded == text:

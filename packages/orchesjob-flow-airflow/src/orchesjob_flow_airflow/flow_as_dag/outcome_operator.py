@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, ParamsError
 from orchesjob_flow_airflow.errors import DefinitionChanged, FlowNotBegun
 from orchesjob_flow_airflow.flow_as_dag.definition import flow_of_run
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
@@ -48,7 +48,7 @@ class OutcomeOperator(BaseOperator):
         try:
             flow = flow_of_run(context, self.flow)
             check_outcomes(flow, step_outcomes(context, flow))
-        except (DefinitionChanged, FlowNotBegun) as error:
+        except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
             raise AirflowFailException(str(error)) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flow_spec import FlowSpec, OnConflict
 from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused
+from orchesjob_flow_airflow.flow_as_dag.dag_params import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OWN_RUN = "a step waits for steps of its own run alone"
@@ -35,8 +36,8 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
         function: What was called to make the tasks.
 
     Raises:
-        FieldRefused: The flow has `finally`, `foreach`, `params` or names in words, it or a step an
-            `env_file`, a step an `only_if`.
+        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, it or a
+            step has an `env_file`, a step an `only_if`.
     """
     for field, is_there, reason in (
         (
@@ -50,8 +51,11 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
             any(flow.env_files_of(step) for step in flow.steps),
             "the variables of a task are kept in Airflow",
         ),
-        ("params", flow.params, "the tasks of a DAG run are given no values"),
-        ("${{ }}", flow.has_names, "the tasks of a DAG share no directory of a run"),
+        (
+            "${{ RUN_DIR }}",
+            needs_run_dir(flow),
+            "the tasks of a DAG share no directory of a run",
+        ),
         (
             "only_if",
             any(step.only_if for step in flow.steps),
@@ -78,8 +82,11 @@ def check_fields_of_runs(path: str, flow: FlowSpec) -> None:
     """Return if the flow says nothing about runs, which are those of the DAG around its group.
 
     Raises:
-        FieldRefused: The flow has `timeout_sec`, `max_parallel` or `concurrency`.
+        FieldRefused: The flow has `timeout_sec`, `max_parallel`, `concurrency` or `params`.
     """
+    if flow.params:
+        reason = "the values of a run are given to a DAG, not to a group of tasks"
+        raise FieldRefused(path, "params", reason, "flow_task_group")
     for field, argument, value in (
         ("timeout_sec", "dagrun_timeout", flow.timeout_sec),
         ("max_parallel", "max_active_tasks", flow.max_parallel),

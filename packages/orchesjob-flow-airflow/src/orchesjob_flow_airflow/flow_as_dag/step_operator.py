@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import (
     AirflowTaskTimeout,
 )
 
-from flow_spec import FlowSpec, StepSpec, holds
+from flow_spec import FlowSpec, ParamsError, StepSpec, holds
 from orchesjob_flow_airflow.errors import (
     AttemptFailed,
     DefinitionChanged,
@@ -24,6 +24,7 @@ from orchesjob_flow_airflow.errors import (
     ForeignJob,
     NoOutcome,
 )
+from orchesjob_flow_airflow.flow_as_dag.dag_params import names_of_run
 from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
 from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
@@ -47,13 +48,21 @@ class StepOperator(BaseOperator):
     overwrite_rtif_after_execution = True
 
     def __init__(
-        self, *, flow: FlowSpec, step: StepSpec, folder: str, definition: str, **kwargs: Any
+        self,
+        *,
+        flow: FlowSpec,
+        step: StepSpec,
+        flow_dir: str,
+        folder: str,
+        definition: str,
+        **kwargs: Any,
     ) -> None:
         """Prepare the task of a step.
 
         Args:
             flow: The flow.
             step: The step.
+            flow_dir: The folder of the flow file.
             folder: The folder that stands for the flow's directory.
             definition: The digest of the flow. Airflow cuts long fields off; this makes any change
                 of the flow a new version of the DAG.
@@ -61,6 +70,7 @@ class StepOperator(BaseOperator):
         """
         super().__init__(**kwargs)
         self.step_id = step.id
+        self.flow_dir = flow_dir
         self.folder = folder
         self._attempt: Attempt | None = None
         self._take(flow, definition)
@@ -79,10 +89,11 @@ class StepOperator(BaseOperator):
         """
         try:
             flow = flow_of_run(context, self.flow)
-            if flow is not self.flow:
-                self._take(flow, digest(flow))
+            filled = flow.filled(names_of_run(context, self.flow_dir))
+            if filled is not self.flow:
+                self._take(filled, digest(flow))
             ended = step_outcomes(context, self.flow)
-        except DefinitionChanged as error:
+        except (DefinitionChanged, ParamsError) as error:
             raise AirflowFailException(str(error)) from error
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from error

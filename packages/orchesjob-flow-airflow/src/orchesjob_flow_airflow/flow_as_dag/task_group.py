@@ -65,7 +65,7 @@ def flow_task_group(
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
-        add_tasks(flow, folder, infrastructure_retries)
+        add_tasks(flow, path, folder, infrastructure_retries)
     return group
 
 

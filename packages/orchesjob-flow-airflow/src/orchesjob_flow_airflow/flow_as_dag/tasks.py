@@ -4,6 +4,7 @@ They go into whatever is being made around them: a DAG, or a group of tasks in o
 when it runs is in `step_operator` and `outcome_operator`.
 """
 
+import os
 from typing import Any
 
 from flow_spec import FlowSpec, StepSpec
@@ -23,16 +24,22 @@ _SILENT: dict[str, Any] = {"on_failure_callback": None, "email_on_failure": Fals
 """For tasks whose failure is to be reported to nobody."""
 
 
-def add_tasks(flow: FlowSpec, folder: str, infrastructure_retries: int) -> None:
+def add_tasks(flow: FlowSpec, path: str, folder: str, infrastructure_retries: int) -> None:
     """Add the tasks of a flow.
 
     Args:
         flow: The flow.
+        path: Its file.
         folder: The folder that stands for the flow's directory.
         infrastructure_retries: How many tries of a task may fail of anything but its command.
     """
     beginning = BeginningOperator(task_id=BEGINNING_TASK_ID, **_SILENT)
-    settings = {"flow": flow, "folder": folder, "definition": digest(flow)}
+    settings = {
+        "flow": flow,
+        "flow_dir": os.path.dirname(path),  # noqa: PTH120 - text, as Airflow keeps it
+        "folder": folder,
+        "definition": digest(flow),
+    }
     tasks = {step.id: _task(step, infrastructure_retries, settings) for step in flow.steps}
     for step in flow.steps:
         tasks[step.id].set_upstream([tasks[other] for other in step.waits_for] or beginning)

@@ -1,0 +1,57 @@
+"""The parameters of a flow as the params of its DAG, and the flow with the values of a run (10.2).
+
+Airflow checks what somebody gives a run by the JSON Schema of each param; each task checks it by
+the rules of the flow.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Param
+
+from flow_spec import FlowSpec, bind_params
+
+_NAMES_OF_RUN = {"FLOW_DIR": "", "RUN_KEY": ""}
+
+
+def dag_params(flow: FlowSpec, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the params of the DAG of a flow: those that the flow declares, and the caller's.
+
+    A value of the caller takes the place of a default.
+    """
+    params = dict(given or {})
+    for param in flow.params:
+        default = params.get(param.name, param.default)
+        if not isinstance(default, Param):
+            schema: dict[str, Any] = {"type": "string"}
+            if param.enum:
+                schema["enum"] = list(param.enum)
+            if param.pattern is not None:
+                schema["pattern"] = f"^(?:{param.pattern})$"
+            has_default = {} if default is None else {"default": default}
+            params[param.name] = Param(**has_default, description=param.description, **schema)
+    return params
+
+
+def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
+    """Return the flow with the values that this run gives its parameters.
+
+    Raises:
+        ParamsError: One of the values is not allowed.
+    """
+    if not flow.params:
+        return flow
+    params = context["params"]
+    return bind_params(flow, {param.name: str(params[param.name]) for param in flow.params})
+
+
+def names_of_run(context: Mapping[str, Any], flow_dir: str) -> dict[str, str]:
+    """Return the values of the names that words may hold in every flow, but for RUN_DIR."""
+    return {"FLOW_DIR": flow_dir, "RUN_KEY": context["ti"].run_id}
+
+
+def needs_run_dir(flow: FlowSpec) -> bool:
+    """Whether a word holds the name of a run's directory, which the tasks of a DAG do not share."""
+    names = {**_NAMES_OF_RUN, **{param.name: "" for param in flow.params}}
+    here, there = (flow.filled({**names, "RUN_DIR": text}) for text in ("here", "there"))
+    return here != there

@@ -1,0 +1,67 @@
+"""The parameters of a flow as the params of its DAG, and names in words."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+    from conftest import Airflow
+
+FLOW = """
+flow_id: f
+params:
+  CITY: {default: berlin, enum: [berlin, paris], description: the city}
+  DAY: {pattern: "[0-9]{2}"}
+steps:
+  - id: say
+    command: [sh, -c, 'echo "said $CITY $DAY $1 in $2 of $3"', x, "${{ CITY }}-${{ DAY }}",
+      "${{ FLOW_DIR }}", "${{ RUN_KEY }}"]
+"""
+
+
+def test_what_airflow_is_told(airflow: "Airflow") -> None:
+    """Airflow's form asks for the parameters, with what the flow says of each (10.2, 13.4)."""
+    airflow.write(FLOW)
+    params = airflow.load().params
+    city, day = params.get_param("CITY"), params.get_param("DAY")
+    assert city.value == "berlin"
+    assert city.description == "the city"
+    assert city.schema == {"type": "string", "enum": ["berlin", "paris"]}
+    assert day.schema == {"type": "string", "pattern": "^(?:[0-9]{2})$"}
+    assert not day.has_value
+
+
+def test_what_the_dag_file_says(airflow: "Airflow") -> None:
+    """The DAG file may give defaults, for a schedule, and params of its own (rule 13.4)."""
+    airflow.write(FLOW)
+    params = airflow.load("'flow.yaml', params={'DAY': '07', 'MINE': 3}").params
+    assert {name: params[name] for name in params} == {"CITY": "berlin", "DAY": "07", "MINE": 3}
+    assert params.get_param("DAY").schema["pattern"] == "^(?:[0-9]{2})$"
+
+
+def run_with(dag: "DAG", conf: dict[str, Any]) -> tuple[str, str]:
+    """Run a DAG with these values; return the state of its run, and its id."""
+    run = dag.test(run_conf=conf)
+    return str(run.state), str(run.run_id)
+
+
+def test_a_run(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands see the values of their run as variables and in their words (rule 10.2)."""
+    (airflow.folder / "inner").mkdir()
+    airflow.write(FLOW, "inner/flow.yaml")
+    state, run_id = run_with(airflow.load("'inner/flow.yaml'"), {"CITY": "paris", "DAY": "08"})
+    assert state == "success"
+    folder = os.path.join(airflow.folder, "inner")  # noqa: PTH118
+    assert f"said paris 08 paris-08 in {folder} of {run_id}" in capsys.readouterr().out
+
+
+def test_a_value_that_the_flow_refuses(
+    airflow: "Airflow", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Airflow's schema lets through and the flow does not is refused by the task (10.2)."""
+    airflow.write(FLOW.replace("[0-9]{2}", "(?i:a)"))
+    dag = airflow.load("'flow.yaml', params={'DAY': __import__('airflow').sdk.Param('7')}")
+    assert run_with(dag, {})[0] == "failed"
+    assert 'params.DAY: must match "(?i:a)" as a whole, got "7"' in capsys.readouterr().out
