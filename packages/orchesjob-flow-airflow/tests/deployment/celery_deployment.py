@@ -4,22 +4,13 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .deployment import Deployment, kill_session
+from .deployment import DeploymentInParts, kill_session
 
 END_SEC = 20.0
 
 
-class CeleryDeployment(Deployment):
+class CeleryDeployment(DeploymentInParts):
     """An Airflow whose tasks run on workers that a test starts."""
-
-    parts = ("api-server", "scheduler", "dag-processor")
-
-    def start(self) -> None:
-        """Prepare the database, then start it without a worker."""
-        self.begin("migration", "db", "migrate")
-        assert self._processes["migration"].wait() == 0, self._last_words()
-        del self._processes["migration"]
-        super().start()
 
     def start_worker(self, name: str, *, jobs: Path | None = None, queues: str = "default") -> None:
         """Start a worker that does one task at a time, and whose commands see its name in WORKER.

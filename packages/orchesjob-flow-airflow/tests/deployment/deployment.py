@@ -11,8 +11,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +122,12 @@ class Deployment:
         answer = self.ask("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return {task["task_id"]: task for task in answer["task_instances"]}
 
-    def await_end(self, dag_id: str, run_id: str) -> tuple[str, dict[str, str]]:
+    def await_end(
+        self, dag_id: str, run_id: str, limit_sec: float = LIMIT_SEC
+    ) -> tuple[str, dict[str, str]]:
         """Wait until a run has ended; return its state, and those of its tasks."""
         path = f"dags/{dag_id}/dagRuns/{run_id}"
-        self.wait_for(lambda: self.ask("GET", path)["state"] in {"success", "failed"})
+        self.wait_for(lambda: self.ask("GET", path)["state"] in {"success", "failed"}, limit_sec)
         tasks = self.tasks(dag_id, run_id)
         return self.ask("GET", path)["state"], {
             task_id: task["state"] for task_id, task in tasks.items()
@@ -178,6 +180,31 @@ class Deployment:
     def _last_words(self) -> str:
         logs = (self.home / f"{name}.log" for name in self._processes)
         return "\n".join(log.read_text(encoding="utf-8", errors="replace")[-3000:] for log in logs)
+
+
+class DeploymentInParts(Deployment):
+    """An Airflow whose parts a test can stop one by one."""
+
+    parts = ("api-server", "scheduler", "dag-processor")
+
+    def start(self) -> None:
+        """Prepare the database, then start it."""
+        self.begin("migration", "db", "migrate")
+        assert self._processes["migration"].wait() == 0, self._last_words()
+        del self._processes["migration"]
+        super().start()
+
+    @contextmanager
+    def stopped(self, part: str) -> Iterator[None]:
+        """Stop all processes of a part: whoever asks it gets no answer."""
+        leader = self._processes[part].pid
+        for pid in session_members(leader):
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in session_members(leader):
+                os.kill(pid, signal.SIGCONT)
 
 
 def kill_session(leader: subprocess.Popen[bytes]) -> None:
