@@ -35,7 +35,7 @@ class Tale(NamedTuple):
     retry_no: int | None = None
     failures: int | None = None
     ended_at: float | None = None
-    tails: Sequence[Tail] = ()
+    tails: Sequence[Tail] | None = ()
 
 
 def row_of(place: int, tale: Tale) -> Step:
@@ -108,7 +108,7 @@ def tell(
         "attempts": {one.position: one for one in those},
     }
     run = Run(**{**told, **other})
-    tails = {tale.spec.id: tale.tails for tale in both}
+    tails = {tale.spec.id: tale.tails for tale in both if tale.tails is not None}
     return facts_of(run, those, whys(run), tails, NOW)
 
 

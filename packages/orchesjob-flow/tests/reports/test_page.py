@@ -73,6 +73,17 @@ def test_what_the_page_says() -> None:
     assert "secret" not in page
 
 
+def test_what_a_failed_step_has_not_printed() -> None:
+    """A step that has printed nothing is told from one whose output is left out."""
+    silent, unread = (
+        as_html(tell(Tale(step("bad"), [(0, 1, 9)], tails=tails))) for tails in ((), None)
+    )
+    assert "It has printed nothing." in silent
+    assert "is left out here" not in silent
+    assert "It has printed nothing." not in unread
+    assert "What it has printed is left out here; <code>logs</code> shows it." in unread
+
+
 @pytest.mark.parametrize("status", [FlowStatus.PENDING, FlowStatus.RUNNING])
 def test_a_run_that_has_not_ended(status: FlowStatus) -> None:
     """A run without attempts, and one that is under way, have pages too."""

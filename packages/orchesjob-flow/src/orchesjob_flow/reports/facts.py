@@ -24,11 +24,15 @@ class Why(NamedTuple):
 
 
 class StepFacts(NamedTuple):
-    """What happened at one step."""
+    """What happened at one step.
+
+    `is_silent` tells that its output was read, and that there was none.
+    """
 
     timing: StepTiming
     why: Why
     tails: Sequence[Tail]
+    is_silent: bool
     is_finally: bool
     is_critical: bool
     settlement: Settlement | None = None
@@ -135,7 +139,7 @@ def facts_of(
     tails: Mapping[str, Sequence[Tail]],
     now: float,
 ) -> Facts:
-    """Put together what happened in a run.
+    """Put together what happened in a run; `tails` are those of the steps whose output was read.
 
     Raises:
         StoredFlowError, DamagedRecord: What is recorded is no longer readable.
@@ -148,6 +152,7 @@ def facts_of(
             one,
             reasons[one.spec.id],
             tails.get(one.spec.id, ()),
+            tails.get(one.spec.id) == (),
             one.spec.id in flow.finally_ids,
             one.spec.id in on_path,
             run.settled.get(one.step.position),

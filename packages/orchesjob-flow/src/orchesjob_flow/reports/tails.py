@@ -4,7 +4,7 @@ A report holds the end of a file, however large that is; `logs` shows all of it.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,18 +38,19 @@ class Tail(NamedTuple):
 def tails_of(
     run: Run, attempts: Sequence[Attempt], step_ids: Iterable[str]
 ) -> Mapping[str, tuple[Tail, ...]]:
-    """Read the ends of what the latest attempts of some steps have printed; empty ones are none.
+    """Read the ends of what the latest attempts of the first of some steps have printed.
 
-    What went to stderr comes first: it mostly says what was wrong.
+    Empty ones are none. What went to stderr comes first: it mostly says what was wrong.
     """
-    found: dict[str, list[Tail]] = {}
     numbers = {step.step_id: step.attempt_no for step in run.steps}
-    for step_id in list(step_ids)[:MOST_STEPS]:
+
+    def read(step_id: str) -> Iterator[Tail]:
         choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), LAST_LINES)
         for source, path in files_of(run, attempts, choice).items():
             if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
-                found.setdefault(step_id, []).append(tail)
-    return {step_id: tuple(those) for step_id, those in found.items()}
+                yield tail
+
+    return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS]}
 
 
 def read_tail(source: Source, path: Path) -> Tail | None:
