@@ -67,7 +67,7 @@ class Picture(NamedTuple):
     lines: int = 40
 
 
-NIGHTS = """ sed s/name/approved/ import.yaml > good.yaml
+NIGHTS = """ sed s/approved/day/ import.yaml > good.yaml
 for day in 04 05 06; do orchesjob-flow start import-2026-05-$day good.yaml; done > nights 2>&1
 orchesjob-flow start import-2026-05-07 import.yaml > nights 2>&1"""
 RUN_KEY = "import-2026-05-07"
