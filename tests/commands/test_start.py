@@ -46,6 +46,7 @@ STEP_KEYS = [
     "orchesjob_status",
     "reason",
     "attempts",
+    "settlements",
 ]
 FALSE = {"id": "a", "command": ["false"]}
 
@@ -86,6 +87,7 @@ def test_json_of_a_run(each_flow: Flow) -> None:
         "orchesjob_status": None,
         "reason": "its condition was false: a SUCCEEDED",
         "attempts": [],
+        "settlements": [],
     }
     assert each_flow.status("k") == run
 
