@@ -1,6 +1,7 @@
 """A process that the C library spawns into its cgroup (rules 5.7, 5.8, 5.13)."""
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from orchesjob_client.launching import Request
 from orchesjob_client.spawning import SpawnedProcess, spawn
 
 LIMIT_SEC = 30.0
+EVENT_SEC = 10.0
 
 
 @pytest.fixture
@@ -84,6 +86,7 @@ def test_time_limit(cgroup: int) -> None:
     with os.fdopen(reader, "rb") as pipe:
         with pytest.raises(CallTimedOut):
             call.run("a test", words, limit_sec=0.5, env=os.environ, hold=hold, cgroup=cgroup)
+        assert select.select([pipe], [], [], EVENT_SEC)[0]
         assert pipe.read() == b""
 
 
