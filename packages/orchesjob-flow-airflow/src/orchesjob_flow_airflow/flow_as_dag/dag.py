@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import DagIdRefused, InsideDag
+from orchesjob_flow_airflow.flow_as_dag.dag_file import calling_dag_file
 from orchesjob_flow_airflow.flow_as_dag.dag_params import dag_params
 from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
@@ -57,9 +57,8 @@ def flow_dag(
             step has an `env_file`, a step an `only_if`, or runs do not just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
     """
-    caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
-    folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
-    path = os.path.join(folder, path)  # noqa: PTH118
+    dag_file = calling_dag_file()
+    path = dag_file.resolve(path)
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
     flow = read_flow(path)
@@ -70,8 +69,8 @@ def flow_dag(
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = dag_params(flow, dag_arguments.get("params"))
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
-        add_tasks(flow, path, folder, infrastructure_retries)
-    dag.fileloc = caller
+        add_tasks(flow, path, dag_file.folder, infrastructure_retries)
+    dag.fileloc = dag_file.path
     return dag
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from typing import Any
 
 from airflow.sdk import TaskGroup
@@ -10,6 +9,7 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGro
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import GroupIdRefused, InsideMappedGroup, OutsideDag
+from orchesjob_flow_airflow.flow_as_dag.dag_file import calling_dag_file
 from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
 from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_default_args,
@@ -52,9 +52,8 @@ def flow_task_group(
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
         ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
     """
-    caller = os.path.abspath(sys._getframe(1).f_code.co_filename)  # noqa: PTH100 - as Airflow
-    folder = os.path.dirname(caller)  # noqa: PTH120 - text, as Airflow keeps it
-    path = os.path.join(folder, path)  # noqa: PTH118
+    dag_file = calling_dag_file()
+    path = dag_file.resolve(path)
     if DagContext.get_current() is None:
         raise OutsideDag(path)
     around = TaskGroupContext.get_current()
@@ -65,7 +64,7 @@ def flow_task_group(
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
-        add_tasks(flow, path, folder, infrastructure_retries)
+        add_tasks(flow, path, dag_file.folder, infrastructure_retries)
     return group
 
 
