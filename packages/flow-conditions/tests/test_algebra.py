@@ -30,6 +30,8 @@ EXCLUDED = [("a", "a.failed", "a.skipped"), ("b", "b.failed")]
 )
 def representation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer by truth tables, as for so few operands, and by diagrams, as for many."""
+    # Which of the two answers is nobody's choice; and of so many operands that diagrams would, no
+    # truth table could be made to compare with.
     monkeypatch.setattr("flow_conditions.space.MOST", request.param)
 
 

@@ -184,6 +184,7 @@ def test_in_a_cgroup(
         os.set_inheritable(stray, True)
         options = {"cgroup": folder, "cwd": str(a_cgroup), "hold": Hold([held])}
         seen = [document(run(way, path, "", "für", **options)) for way in (PLAIN, forked)]
+        # The C library of a test is that of its machine: an older one has to be acted.
         monkeypatch.setattr(spawning, "_library", lambda: None)
         entered = document(run(PLAIN, path, "", "für", **options))
     assert seen == [entered, entered]

@@ -33,6 +33,7 @@ def begin(cgroup: int) -> Iterator[Callable[[str], SpawnedProcess]]:
     def begin(script: str) -> SpawnedProcess:
         process = spawn(request(cgroup, "/bin/sh", "-c", script))
         if process is None:
+            # Up to the C library; with an older one, all other tests of cgroups see the usual way.
             assert spawning._library() is None
             pytest.skip("this C library cannot spawn into cgroups")
         begun.append(process)
