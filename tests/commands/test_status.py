@@ -126,6 +126,7 @@ def test_table(flow: Flow, gate: Gate) -> None:
     ]
     flow.spawn("start", "--run-key=日本", flow.write(*steps, flow_id="日次"))
     gate.await_arrival()
+    flow.await_status("日本", lambda run: run["steps"][1]["orchesjob_status"])
     lines = table(flow, "日本")
     assert lines[0] == "Flow: 日次  Run: 日本"
     assert lines[1] == "Status: > RUNNING  Steps: 2/4 done, 1 running, 0 failed"
