@@ -9,9 +9,6 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-BEGINNING_TASK_ID = "flow.begin"
-"""No step can have this id: there is no `.` in the id of a step."""
-
 
 class BeginningOperator(BaseOperator):
     """Succeeds if what is before the flow has succeeded."""

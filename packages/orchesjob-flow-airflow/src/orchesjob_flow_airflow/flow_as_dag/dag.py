@@ -69,7 +69,7 @@ def flow_dag(
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = dag_params(flow, dag_arguments.get("params"))
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
-        add_tasks(flow, path, dag_file.folder, infrastructure_retries)
+        add_tasks(dag.task_group, flow, path, dag_file.folder, infrastructure_retries)
     dag.fileloc = dag_file.path
     return dag
 

@@ -12,7 +12,6 @@ from airflow.sdk import BaseXCom
 
 from flow_spec import FlowSpec, StoredFlowError
 from orchesjob_flow_airflow.errors import DefinitionChanged
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BEGINNING_TASK_ID
 from orchesjob_flow_airflow.flow_as_dag.dag_params import bound_flow
 from orchesjob_flow_airflow.flow_as_dag.task_settings import obeyed_by_airflow
 
@@ -69,7 +68,7 @@ def _recorded(context: Mapping[str, Any], text: str) -> str:
         "key": f"flow_{run.clear_number}",
         "dag_id": ti.dag_id,
         "run_id": ti.run_id,
-        "task_id": context["task"].task_group.child_id(BEGINNING_TASK_ID),
+        "task_id": context["task"].task_ids.beginning,
     }
     recorded = BaseXCom.get_one(**place)
     if recorded is None:

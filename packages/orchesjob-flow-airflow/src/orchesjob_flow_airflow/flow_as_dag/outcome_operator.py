@@ -18,10 +18,8 @@ from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     check_ended,
     step_outcomes,
 )
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.task_settings import fault_settings
-
-OUTCOME_TASK_ID = "flow.outcome"
-"""No step can have this id: there is no `.` in the id of a step."""
 
 
 class OutcomeOperator(BaseOperator):
@@ -29,8 +27,13 @@ class OutcomeOperator(BaseOperator):
 
     ui_color = "#e8e8e8"
 
-    def __init__(self, *, flow: FlowSpec, infrastructure_retries: int, **kwargs: Any) -> None:
-        """Take the flow. The task is retried if its worker dies, never because the flow FAILED."""
+    def __init__(
+        self, *, flow: FlowSpec, task_ids: TaskIds, infrastructure_retries: int, **kwargs: Any
+    ) -> None:
+        """Take the flow and the ids of its tasks.
+
+        The task is retried if its worker dies, never because the flow FAILED.
+        """
         super().__init__(
             trigger_rule="all_done",
             **fault_settings(infrastructure_retries),
@@ -42,6 +45,7 @@ class OutcomeOperator(BaseOperator):
             **kwargs,
         )
         self.flow = flow
+        self.task_ids = task_ids
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Succeed or fail by the outcomes of all steps."""

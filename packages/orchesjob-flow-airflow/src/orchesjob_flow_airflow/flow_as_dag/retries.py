@@ -11,8 +11,6 @@ from typing import Any, override
 from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BEGINNING_TASK_ID
-
 
 class RetriedFailure(AirflowException):
     """An attempt has failed, and the step has retries left.
@@ -56,7 +54,7 @@ class Tries:
             "key": f"failed_tries_of_{task.task_id}",
             "dag_id": ti.dag_id,
             "run_id": ti.run_id,
-            "task_id": task.task_group.child_id(BEGINNING_TASK_ID),
+            "task_id": task.task_ids.beginning,
         }
         recorded = BaseXCom.get_one(**self._place) if self.number > self.first else None
         self.failed: Sequence[int] = [number for number in recorded or () if number >= self.first]

@@ -32,6 +32,7 @@ from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     check_ended,
     step_outcomes,
 )
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
 
 if TYPE_CHECKING:
     from orchesjob_client import JobReport
@@ -47,11 +48,12 @@ class StepOperator(BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
     overwrite_rtif_after_execution = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a step needs to run
         self,
         *,
         flow: FlowSpec,
         step: StepSpec,
+        task_ids: TaskIds,
         flow_dir: str,
         folder: str,
         definition: str,
@@ -62,6 +64,7 @@ class StepOperator(BaseOperator):
         Args:
             flow: The flow.
             step: The step.
+            task_ids: The ids of the flow's tasks.
             flow_dir: The folder of the flow file.
             folder: The folder that stands for the flow's directory.
             definition: The digest of the flow. Airflow cuts long fields off; this makes any change
@@ -70,6 +73,7 @@ class StepOperator(BaseOperator):
         """
         super().__init__(**kwargs)
         self.step_id = step.id
+        self.task_ids = task_ids
         self.flow_dir = flow_dir
         self.folder = folder
         self._attempt: Attempt | None = None

@@ -7,7 +7,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BEGINNING_TASK_ID
 
 type StepOutcomes = Mapping[str, str | None]
 """By step id: SUCCEEDED, FAILED or SKIPPED; None where the task has not ended."""
@@ -29,15 +28,15 @@ def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
             it was skipped.
         FlowNotBegun: It has not begun, because a task before it has failed.
     """
-    ti, group = context["ti"], context["task"].task_group
+    ti, task_ids = context["ti"], context["task"].task_ids
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    match states.get(group.child_id(BEGINNING_TASK_ID)):
+    match states.get(task_ids.beginning):
         case "skipped":
             raise AirflowSkipException("the flow did not begin: a task before it was skipped")
         case "failed" | "upstream_failed":
             raise FlowNotBegun
     return {
-        step.id: _OUTCOME_OF_STATE.get(states.get(group.child_id(step.id))) for step in flow.steps
+        step.id: _OUTCOME_OF_STATE.get(states.get(task_ids.of_step(step.id))) for step in flow.steps
     }
 
 

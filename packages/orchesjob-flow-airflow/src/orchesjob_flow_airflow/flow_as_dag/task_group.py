@@ -64,7 +64,7 @@ def flow_task_group(
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
-        add_tasks(flow, path, dag_file.folder, infrastructure_retries)
+        add_tasks(group, flow, path, dag_file.folder, infrastructure_retries)
     return group
 
 

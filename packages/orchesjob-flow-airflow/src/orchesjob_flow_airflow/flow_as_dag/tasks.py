@@ -7,14 +7,14 @@ when it runs is in `step_operator` and `outcome_operator`.
 import os
 from typing import Any
 
+from airflow.sdk import TaskGroup
+
 from flow_spec import FlowSpec, StepSpec
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import (
-    BEGINNING_TASK_ID,
-    BeginningOperator,
-)
+from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
 from orchesjob_flow_airflow.flow_as_dag.definition import digest
-from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OUTCOME_TASK_ID, OutcomeOperator
+from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OutcomeOperator
 from orchesjob_flow_airflow.flow_as_dag.step_operator import StepOperator
+from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, OUTCOME, TaskIds
 from orchesjob_flow_airflow.flow_as_dag.task_settings import task_settings
 
 INFRASTRUCTURE_RETRIES = 3
@@ -24,18 +24,23 @@ _SILENT: dict[str, Any] = {"on_failure_callback": None, "email_on_failure": Fals
 """For tasks whose failure is to be reported to nobody."""
 
 
-def add_tasks(flow: FlowSpec, path: str, folder: str, infrastructure_retries: int) -> None:
+def add_tasks(
+    group: TaskGroup, flow: FlowSpec, path: str, folder: str, infrastructure_retries: int
+) -> None:
     """Add the tasks of a flow.
 
     Args:
+        group: The group that is being made, or that of a whole DAG.
         flow: The flow.
         path: Its file.
         folder: The folder that stands for the flow's directory.
         infrastructure_retries: How many tries of a task may fail of anything but its command.
     """
-    beginning = BeginningOperator(task_id=BEGINNING_TASK_ID, **_SILENT)
+    task_ids = TaskIds.within(group)
+    beginning = BeginningOperator(task_id=BEGINNING, **_SILENT)
     settings = {
         "flow": flow,
+        "task_ids": task_ids,
         "flow_dir": os.path.dirname(path),  # noqa: PTH120 - text, as Airflow keeps it
         "folder": folder,
         "definition": digest(flow),
@@ -44,8 +49,9 @@ def add_tasks(flow: FlowSpec, path: str, folder: str, infrastructure_retries: in
     for step in flow.steps:
         tasks[step.id].set_upstream([tasks[other] for other in step.waits_for] or beginning)
     outcome = OutcomeOperator(
-        task_id=OUTCOME_TASK_ID,
+        task_id=OUTCOME,
         flow=flow,
+        task_ids=task_ids,
         infrastructure_retries=infrastructure_retries,
         **_SILENT,
     )
