@@ -1158,10 +1158,10 @@ MUTATIONS = (
     ),
     Mutation(
         "a pipe that nobody fills is waited for without an end",
-        f"{SHELL}/runner/env_files.py",
+        f"{SPEC}/env_file_reading.py",
         "        if kind == stat.S_IFIFO and not _is_ready(descriptor, deadline):\n",
         "        if False:\n",
-        "packages/orchesjob-flow/tests/runner/test_env_files.py",
+        "packages/flow-spec/tests/test_env_file_reading.py",
     ),
     Mutation(
         "a start that was prevented during a cancel fails its step",

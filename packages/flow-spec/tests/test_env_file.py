@@ -10,9 +10,9 @@ from flow_spec import (
     FlowSpec,
     FlowSpecError,
     differences,
-    parse_env_file,
     parse_flow,
 )
+from flow_spec.env_file import parse_env_file
 
 type Complaints = Callable[..., list[str]]
 

@@ -10,7 +10,7 @@ from flow_spec.binding import bind_params
 from flow_spec.blocks import Block, Copy, base_of
 from flow_spec.comparison import differences
 from flow_spec.concurrency import Concurrency, OnConflict
-from flow_spec.env_file import parse_env_file
+from flow_spec.env_file_reading import read_env_files
 from flow_spec.environment import EnvFile, flaw_of_setting
 from flow_spec.errors import (
     EnvFileError,
@@ -73,9 +73,9 @@ __all__ = [
     "is_opened_by_caller",
     "json_schema",
     "load_flow",
-    "parse_env_file",
     "parse_flow",
     "program_as_script",
+    "read_env_files",
     "read_flow",
     "steps_that_never_run",
     "values_of_lines",

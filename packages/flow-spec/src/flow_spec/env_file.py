@@ -1,7 +1,7 @@
 """Files of variables, which are read when an attempt starts: what their bytes say (rule 10.4).
 
-They hold secrets: no message says more of them than a path and the number of a line. Nothing is
-read from disk here.
+They hold secrets: no message says more of them than a path and the number of a line. They are
+read in `env_file_reading`.
 """
 
 from flow_spec.environment import VARIABLE, flaw_of_variable

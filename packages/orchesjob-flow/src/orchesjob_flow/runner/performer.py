@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from flow_spec import EnvFileError
+from flow_spec import EnvFileError, read_env_files
 from orchesjob_client import (
     CallFailed,
     Hold,
@@ -58,7 +58,6 @@ from orchesjob_flow.engine.events import (
 )
 from orchesjob_flow.errors import FlowError
 from orchesjob_flow.home.places import Place, Places, Ticket
-from orchesjob_flow.runner.env_files import read_env_file
 from orchesjob_flow.runner.worker_pool import WorkerPool
 from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
 
@@ -219,21 +218,13 @@ class Performer:
         return StartAnswered(effect.attempt, report)
 
     def _environment_of(self, effect: StartJob) -> dict[str, str]:
-        environ = {**self._environ, **effect.env}
-        for file in effect.env_files:
-            variables = read_env_file(self._seen_from_run(file.path))
-            environ |= {
-                name: value for name, value in variables.items() if name not in file.outranked_by
-            }
-        return environ
+        from_files = read_env_files(effect.env_files, self._directory)
+        return {**self._environ, **effect.env, **from_files}
 
     def _directory_of(self, effect: StartJob) -> str:
         if effect.working_dir is None:
             return self._directory
-        return self._seen_from_run(effect.working_dir)
-
-    def _seen_from_run(self, path: str) -> str:
-        return os.path.join(self._directory, path)  # noqa: PTH118 - text, as given
+        return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given
 
     def _status(self, effect: AskStatus, place: Place) -> Event:
         hold = self._hold(place)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flow_spec import EnvFileError
-from orchesjob_flow.runner.env_files import MAX_BYTES, read_env_file
+from flow_spec import EnvFile, EnvFileError, read_env_files
+from flow_spec.env_file_reading import MAX_BYTES, read_env_file
 
 
 def test_a_file(tmp_path: Path) -> None:
@@ -18,6 +18,15 @@ def test_a_file(tmp_path: Path) -> None:
     assert read_env_file(str(tmp_path / "link")) == {"A": "1"}
     path.write_text("A=2\n", encoding="utf-8")
     assert read_env_file(str(path)) == {"A": "2"}
+
+
+def test_files_on_top_of_each_other(tmp_path: Path) -> None:
+    """Later files lie over earlier ones, and nothing over what the flow sets itself."""
+    (tmp_path / "one").write_text("A=1\nB=1\nC=1\n", encoding="utf-8")
+    (tmp_path / "two").write_text("B=2\nC=2\n", encoding="utf-8")
+    outranked = frozenset("C")
+    files = [EnvFile("one", outranked), EnvFile(str(tmp_path / "two"), outranked)]
+    assert read_env_files(files, str(tmp_path)) == {"A": "1", "B": "2"}
 
 
 def refusal(path: Path, **options: float) -> str:

@@ -1,19 +1,41 @@
 """Reading files of variables from disk, for an attempt that starts (rule 10.4).
 
 No more than `MAX_BYTES` is read, and nobody is waited for longer than `PIPE_SEC`. What the bytes
-say is up to `flow_spec`.
+say is the matter of `env_file`.
 """
 
 import os
 import select
 import stat
 import time
+from collections.abc import Iterable
 
-from flow_spec import EnvFileError, parse_env_file
+from flow_spec.env_file import parse_env_file
+from flow_spec.environment import EnvFile
+from flow_spec.errors import EnvFileError
 
 MAX_BYTES = 1024 * 1024
 PIPE_SEC = 5.0
 """How long a pipe has for its whole content: an attempt that never starts helps nobody."""
+
+
+def read_env_files(files: Iterable[EnvFile], directory: str) -> dict[str, str]:
+    """Return what files add to the variables of a step's process.
+
+    Args:
+        files: The files, as `FlowSpec.env_files_of` returns them: later ones lie over earlier ones,
+            and no value is returned that the flow outranks.
+        directory: Where relative paths start.
+
+    Raises:
+        EnvFileError: One of them is missing, something else, too large or wrong; says where, not
+            what.
+    """
+    added: dict[str, str] = {}
+    for file in files:
+        variables = read_env_file(os.path.join(directory, file.path))  # noqa: PTH118 - as given
+        added |= {name: value for name, value in variables.items() if name not in file.outranked_by}
+    return added
 
 
 def read_env_file(path: str, *, pipe_sec: float = PIPE_SEC) -> dict[str, str]:
