@@ -46,10 +46,8 @@ FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, comman
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
 FOREACH = "{flow_id: f, steps: [{foreach: {X: [p]}, steps: [{id: a, command: [x]}]}]}"
-ENV_FILE = "{flow_id: f, steps: [{id: a, command: [x], env_file: secrets.env}]}"
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
 ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
-ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: [x]}]}"
 
 
 @pytest.mark.parametrize(
@@ -59,8 +57,6 @@ ENV_FILE_OF_ALL = "{flow_id: f, env_file: secrets.env, steps: [{id: a, command: 
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (FOREACH, "foreach", "no task of Airflow stands for all copies of a step"),
-        (ENV_FILE, "env_file", "the variables of a task are kept in Airflow"),
-        (ENV_FILE_OF_ALL, "env_file", "the variables of a task are kept in Airflow"),
         (NAME, "${{ RUN_DIR }}", "the tasks of a DAG share no directory of a run"),
         (ONLY_IF, "only_if", "each try of a task is one attempt at its command"),
     ],

@@ -135,6 +135,18 @@ def test_a_worker_that_died(
     assert executed() == "\n"
 
 
+def test_a_worker_whose_file_is_gone(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """Whoever takes a job over reads no file of variables: the job has had them (rule 10.4)."""
+    airflow.write("A=1", "a.env")
+    airflow.write(flow("rm a.env; echo >> $EXECUTED; sleep 0.5", "env_file: a.env"))
+    before = DYING.replace("JOB_ENDS", "True").replace(
+        "step.command,", 'step.command, cwd=context["task"].folder,'
+    )
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
+    assert airflow.run(dag) == (OK, {"a": OK})
+    assert executed() == "\n"
+
+
 def test_a_worker_whose_job_failed(airflow: "Airflow", executed: Callable[[], str]) -> None:
     """The failed job of a dead worker is retried."""
     airflow.write(flow("echo >> $EXECUTED; [ `wc -l < $EXECUTED` = 2 ]", "retries: 1"))
@@ -269,7 +281,8 @@ def test_when_processes_keep_appearing(
         return find_survivors(home, keys)
 
     # No test can have a machine begin processes faster than they are read: so the look is replaced.
-    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.attempt.find_survivors", fail_once)
+    place = "orchesjob_flow_airflow.flow_as_dag.patient_orchesjob.find_survivors"
+    monkeypatch.setattr(place, fail_once)
     fields = "retries: 1"
     assert airflow.run_flow(flow("[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]", fields)) == (OK, {"a": OK})
     assert "processes keep appearing; trying again" in capsys.readouterr().out

@@ -53,8 +53,8 @@ def flow_dag(
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, it or a
-            step has an `env_file`, a step an `only_if`, or runs do not just wait for each other.
+        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, a step
+            has an `only_if`, or runs do not just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
     """
     dag_file = calling_dag_file()

@@ -36,8 +36,8 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
         function: What was called to make the tasks.
 
     Raises:
-        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, it or a
-            step has an `env_file`, a step an `only_if`.
+        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, or a
+            step has an `only_if`.
     """
     for field, is_there, reason in (
         (
@@ -46,11 +46,6 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
             "Airflow starts no task after a run was marked or has timed out",
         ),
         ("foreach", flow.blocks, "no task of Airflow stands for all copies of a step"),
-        (
-            "env_file",
-            any(flow.env_files_of(step) for step in flow.steps),
-            "the variables of a task are kept in Airflow",
-        ),
         (
             "${{ RUN_DIR }}",
             needs_run_dir(flow),

@@ -136,23 +136,25 @@ class StepOperator(BaseOperator):
         """Run the attempt of this try, or take over the job of the try before."""
         from orchesjob_client import OrchesjobClient, OrchesjobError, locate
         from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
+        from orchesjob_flow_airflow.flow_as_dag.execution import Execution
+        from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
 
         failed = [step_id for step_id, outcome in ended.items() if outcome == "FAILED"]
         variables = self.flow.environment(
             self.step, run_key=ti.run_id, attempt=tries.attempt, failed=failed
         )
+        environ = {**os.environ, **variables}
         keys = [
             f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}"
             for number in range(1, tries.number + 1)
         ]
         try:
+            client = OrchesjobClient(locate(None, os.environ))
             self._attempt = Attempt(
-                OrchesjobClient(locate(None, os.environ)),
-                self.step,
+                PatientOrchesjob(client, os.environ, self.log),
+                Execution.of(self.flow, self.step, folder=self.folder, variables=environ),
                 attempt_keys=keys,
                 open_keys=[keys[number - 1] for number in tries.open],
-                directory=os.path.join(self.folder, self._working_dir),  # noqa: PTH118
-                environ={**os.environ, **variables},
                 log=self.log,
             )
             return self._attempt.run()
@@ -160,10 +162,6 @@ class StepOperator(BaseOperator):
             raise AirflowFailException(str(error)) from error
         except OrchesjobError as error:
             raise AirflowException(str(error)) from error
-
-    @property
-    def _working_dir(self) -> str:
-        return self.step.working_dir or self.flow.working_dir or ""
 
     def _check_timed_out_job(self) -> None:
         """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""

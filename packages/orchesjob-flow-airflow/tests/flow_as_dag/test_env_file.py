@@ -1,0 +1,78 @@
+"""Files of variables: read on the worker when an attempt begins, and kept nowhere (rule 10.4)."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+OK, NG = "success", "failed"
+SECRET = "correct horse battery staple"  # noqa: S105 - of nobody
+
+FLOW = """
+flow_id: f
+env_file: all.env
+env: {B: flow}
+steps:
+  - id: a
+    command: [sh, -c, 'test "$A $B $C $D" = "all flow one step"']
+    env_file: [one.env, two.env]
+    env: {D: step}
+    working_dir: /
+  - id: b
+    when: a
+    command: [sh, -c, 'test "$A $B$C$D $PASSWORD" = "all flow correct $REST"']
+"""
+
+
+def test_variables(airflow: "Airflow", tmp_path: Path) -> None:
+    """They lie on each other as in a local run, and neither Airflow nor orchesjob keeps them."""
+    rest = SECRET.removeprefix("correct ")
+    airflow.write(f"A=all\nB=all\nPASSWORD={SECRET}\nREST={rest}\n", "all.env")
+    airflow.write("C=no\nD=one\n", "one.env")
+    airflow.write("C=one\n", "two.env")
+    assert airflow.run_flow(FLOW) == (OK, {"a": OK, "b": OK})
+    kept = [*airflow.folder.parent.rglob("*"), *(tmp_path / "jobs").rglob("*")]
+    files = [path for path in kept if path.is_file() and path.name != "all.env"]
+    assert len(files) > 5
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_a_file_that_a_step_writes(airflow: "Airflow") -> None:
+    """A file is read when the attempt begins: a step before it may write it."""
+    steps = (
+        "[{id: a, command: [sh, -c, 'echo DISK=sda > disk.env']},"
+        " {id: b, when: a, env_file: disk.env, command: [sh, -c, 'test $DISK = sda']}]"
+    )
+    assert airflow.run_flow(f"{{flow_id: f, steps: {steps}}}") == (OK, {"a": OK, "b": OK})
+
+
+@pytest.mark.parametrize(
+    ("fields", "tries"), [("retries: 2", 3), ("retries: 2, retry_exit_codes: [3]", 1)]
+)
+def test_a_missing_file(
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    capsys: pytest.CaptureFixture[str],
+    fields: str,
+    tries: int,
+) -> None:
+    """Each attempt fails before anything of it runs, in the words of a local run."""
+    step = f"{{id: a, command: [sh, -c, 'echo >> $EXECUTED'], env_file: no.env, {fields}}}"
+    assert airflow.run_flow(f"{{flow_id: f, steps: [{step}]}}") == (NG, {"a": NG})
+    error = f"env_file {airflow.folder}/no.env: cannot be read: No such file or directory"
+    assert f"could not be started: {error}" in capsys.readouterr().out
+    assert (airflow.tries["a"], executed()) == (tries, "")
+
+
+def test_a_wrong_line(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """The task's log names the line, and says nothing of what it holds."""
+    airflow.write(f"A=1\n{SECRET}\n", "wrong.env")
+    step = "{id: a, command: ['true'], env_file: wrong.env}"
+    assert airflow.run_flow(f"{{flow_id: f, steps: [{step}]}}") == (NG, {"a": NG})
+    shown = capsys.readouterr()
+    assert "wrong.env:2: must be NAME=VALUE" in shown.out
+    assert SECRET not in shown.out + shown.err
