@@ -42,6 +42,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
         "start_timeout_sec",
         "description",
         "allow_warnings",
+        "x-airflow",
     ]
 
 

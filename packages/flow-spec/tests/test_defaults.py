@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import StepSpec, differences, parse_flow
-from flow_spec.declaration import declarations
+from flow_spec.declaration import attribute_of, declarations
 
 type Complaints = Callable[..., list[str]]
 
@@ -25,6 +25,7 @@ DEFAULT = {
     "allow_failure": (True, True),
     "strict": (False, False),
     "start_timeout_sec": (0, 0.0),
+    "x-airflow": ({"queue": "q"}, (("queue", '"q"'),)),
 }
 
 
@@ -41,7 +42,7 @@ def test_a_step_takes_what_it_does_not_set(format_: str, *, is_first: bool) -> N
     own = {"id", "command", "when", "depends_on", "only_if", "description", "allow_warnings"}
     assert declarations(StepSpec).keys() == DEFAULT.keys() | own
     for name, (_, value) in DEFAULT.items():
-        assert getattr(flow.steps[0], name) == value, name
+        assert getattr(flow.steps[0], attribute_of(name)) == value, name
 
 
 def test_what_a_step_sets_wins() -> None:

@@ -44,6 +44,7 @@ STORED = [
                     start_timeout_sec=30.0,
                     description="two\nlines",
                     allow_warnings=(WarningCode.NO_EFFECT,),
+                    x_airflow=(("pool_slots", "2"), ("queue", '"q"')),
                 ),
             ),
         ),
@@ -54,7 +55,8 @@ STORED = [
             '"retry_max_delay_sec":900.0,"env":{"LANG":"C","SHOP":""},"working_dir":"load",'
             '"timeout_sec":0.1,"success_exit_codes":[0,3],"skip_exit_codes":[4],'
             '"retry_exit_codes":[75],"allow_failure":true,"strict":false,"start_timeout_sec":30.0,'
-            '"description":"two\\nlines","allow_warnings":["no-effect"]}]}'
+            '"description":"two\\nlines","allow_warnings":["no-effect"],'
+            '"x-airflow":{"pool_slots":"2","queue":"\\"q\\""}}]}'
         ),
     ),
     (

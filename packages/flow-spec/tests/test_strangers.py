@@ -545,7 +545,7 @@ FIELDS = [
     (
         "foo: x",
         "unknown key",
-        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, allow_warnings, script, shell; keys of your own begin with x-",
+        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, allow_warnings, x-airflow, script, shell; keys of your own begin with x-",
     ),
     ("environment: {A: b}", "unknown key", "write env: {NAME: VALUE}"),
     (

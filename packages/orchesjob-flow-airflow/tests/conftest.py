@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,6 +54,7 @@ class Airflow:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tries: dict[str, int] = {}
+        self._tasks: dict[str, Any] = {}
 
     def write(self, text: str, name: str = "flow.yaml") -> None:
         """Write a flow file beside the DAG files."""
@@ -85,11 +86,16 @@ class Airflow:
         run = dag.test()
         tasks = run.get_task_instances()
         self.tries = {ti.task_id: ti.try_number for ti in tasks}
+        self._tasks = {ti.task_id: ti for ti in tasks}
         states = {ti.task_id: str(ti.state) for ti in tasks}
         assert states.pop(BEGINNING_TASK_ID) == "success"
         outcome = states.pop(OUTCOME_TASK_ID)
         assert outcome == str(run.state)
         return outcome, states
+
+    def xcom(self, task_id: str) -> object:
+        """Return what a task of the last run has returned."""
+        return self._tasks[task_id].xcom_pull(task_ids=task_id)
 
     def run_flow(self, text: str) -> tuple[str, dict[str, str]]:
         """Run a flow to its end; return the state of the run, and those of its steps."""

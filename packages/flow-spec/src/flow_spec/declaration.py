@@ -4,7 +4,6 @@
 know the fields (the JSON Schema, the comparison of two flows) finds them in `declarations`.
 """
 
-from keyword import iskeyword
 from typing import Any
 
 import attrs
@@ -60,11 +59,17 @@ def declarations(cls: type[Any]) -> dict[str, Declaration]:
     }
 
 
+_KEYS = {"finally_": "finally", "x_airflow": "x-airflow"}
+"""The keys of a file that no attribute can be called, by the attributes that hold them."""
+
+_ATTRIBUTES = {key: attribute for attribute, key in _KEYS.items()}
+
+
 def key_of(attribute: str) -> str:
-    """Return the key that a file has for an attribute: `finally` is a keyword of Python."""
-    return attribute.removesuffix("_")
+    """Return the key that a file has for an attribute."""
+    return _KEYS.get(attribute, attribute)
 
 
 def attribute_of(key: str) -> str:
     """Return the attribute that holds what a file has under a key."""
-    return f"{key}_" if iskeyword(key) else key
+    return _ATTRIBUTES.get(key, key)

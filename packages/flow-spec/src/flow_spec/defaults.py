@@ -12,7 +12,7 @@ import attrs
 
 from flow_spec import foreach_messages, messages
 from flow_spec.containers import Record
-from flow_spec.declaration import Declaration
+from flow_spec.declaration import Declaration, attribute_of
 from flow_spec.document import Mapping, Node, Path
 from flow_spec.errors import Message
 from flow_spec.filling import OF_FLOW, OF_STEP, fields_to_fill
@@ -32,6 +32,10 @@ _OWN = {
     "allow_warnings": "the flow has one of its own, for all steps",
 }
 """The fields that have no default, and why."""
+
+
+_LAID_OVER = frozenset({"env", "x-airflow"})
+"""The mappings of which a step takes from `defaults` what it does not set itself."""
 
 
 @attrs.frozen(eq=False)
@@ -72,15 +76,16 @@ class StepRecord(Record):
         self._check_command(values, node, path, reading)
         if reading.problems:
             return None
-        if defaults.get("env") and "env" in values:
-            values["env"] = tuple(sorted({**dict(defaults["env"]), **dict(values["env"])}.items()))
+        for name in _LAID_OVER.intersection(defaults, values):
+            laid_over = {**dict(defaults[name]), **dict(values[name])}
+            values[name] = tuple(sorted(laid_over.items()))
         values = {"shell": SHELL, **defaults, **values}
         if reading.names.words:
             values["fills"] = fields_to_fill(values, OF_STEP)
         shell, script = values.pop("shell"), values.pop("script", None)
         if script is not None:
             values["command"] = command_of(script, shell, values["id"])
-        return self.cls(**values)
+        return self.cls(**{attribute_of(name): value for name, value in values.items()})
 
     def _check_command(
         self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading

@@ -92,6 +92,19 @@ def written(path: Path) -> str:
     return text.removeprefix(".")
 
 
+def node_at(root: Node, path: Path) -> Node | None:
+    """Return what stands at a path of the tree, if anything does."""
+    node: Node | None = root
+    for part in path:
+        if isinstance(node, Mapping):
+            node = next((value for text, value in node.texts() if text == part), None)
+        elif isinstance(node, Sequence) and isinstance(part, int):
+            node = node.items[part] if part < len(node.items) else None
+        else:
+            return None
+    return node
+
+
 def too_deep(line: int | None, column: int | None) -> DocumentError:
     """Return the error for lists and mappings nested beyond `MAX_DEPTH`."""
     return DocumentError(f"nested more than {MAX_DEPTH} levels deep", line, column)

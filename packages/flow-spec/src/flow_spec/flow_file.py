@@ -15,7 +15,7 @@ import attrs
 
 from flow_spec import messages
 from flow_spec.blocks import base_of
-from flow_spec.document import Node
+from flow_spec.document import Node, node_at, written
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
 from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.lists import ListReader, not_read
@@ -36,6 +36,15 @@ class ReadFlow:
     reading: Reading
     text: str
     is_yaml: bool
+
+    def problem(self, message: str, step_id: str, *keys: str | int) -> Problem:
+        """Return a problem with what a step has under these keys, or `defaults` in its stead."""
+        path = (*self.reading.steps[base_of(step_id)].path, *keys)
+        node = node_at(self.root, path)
+        if node is None:
+            path = ("defaults", *keys)
+            node = node_at(self.root, path) or self.root
+        return Problem(message, written(path), node.line, node.column)
 
 
 _FORMATS: Mapping[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}

@@ -13,6 +13,7 @@ from flow_conditions import Condition, all_of
 from flow_spec.containers import ENV_FILES, CommandWords, ListOf, SetOf, Variables
 from flow_spec.declaration import declared
 from flow_spec.filling import filled_record
+from flow_spec.foreign_mapping import ForeignMapping
 from flow_spec.kinds import (
     DIRECTORY,
     SECONDS,
@@ -181,6 +182,15 @@ class StepSpec:
         significant=False,
         default=(),
     )
+
+    x_airflow: tuple[tuple[str, str], ...] = declared(
+        ForeignMapping("{queue: import-hosts, pool: shop}"),
+        "Arguments of the step's task on Airflow; everywhere else they change nothing.",
+        {"queue": "import-hosts", "pool": "shop", "outlets": ["s3://shop/orders"]},
+        significant=False,
+        default=(),
+    )
+    """Pairs of an argument and its value in JSON. Rule 13.4."""
 
     fills: tuple[str, ...] = ()
     """The fields whose words hold names; none where the words are what they are (rule 10.2)."""

@@ -127,12 +127,17 @@ def test_killed(
 def test_a_worker_that_died(
     airflow: "Airflow", executed: Callable[[], str], job_ends: bool
 ) -> None:
-    """The job that a dead worker left, done or running, is taken over and not run again."""
-    airflow.write(flow("echo >> $EXECUTED; sleep 0.5"))
+    """The job that a dead worker left, done or running, is taken over and not run again.
+
+    Its last line is the XCom, if that is asked for (rule 13.4).
+    """
+    command = "echo >> $EXECUTED; sleep 0.5; echo said"
+    airflow.write(flow(command, "x-airflow: {do_xcom_push: true}"))
     before = DYING.replace("JOB_ENDS", str(job_ends))
     dag = airflow.load("'flow.yaml', default_args={'pre_execute': die}", before=before)
     assert airflow.run(dag) == (OK, {"a": OK})
     assert executed() == "\n"
+    assert airflow.xcom("a") == "said"
 
 
 def test_a_worker_whose_file_is_gone(airflow: "Airflow", executed: Callable[[], str]) -> None:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import attrs
 
-from flow_spec.document import Mapping as MappingNode
-from flow_spec.document import Node, Path, Scalar, written
+from flow_spec.document import Node, Path, Scalar, node_at, written
 from flow_spec.document import Sequence as SequenceNode
 from flow_spec.errors import Advised, Span
 from flow_spec.flow import FlowSpec
@@ -227,12 +226,4 @@ class _Finder:
         return self._found(path) or (self._node(path[:-1]) if path else self.read.root)
 
     def _found(self, path: Path) -> Node | None:
-        node: Node | None = self.read.root
-        for part in path:
-            if isinstance(node, MappingNode):
-                node = next((value for text, value in node.texts() if text == part), None)
-            elif isinstance(node, SequenceNode) and isinstance(part, int):
-                node = node.items[part] if part < len(node.items) else None
-            else:
-                return None
-        return node
+        return node_at(self.read.root, path)

@@ -12,7 +12,7 @@ from orchesjob_flow_airflow.flow_as_dag.dag_params import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OWN_RUN = "a step waits for steps of its own run alone"
-_REFUSED_DEFAULTS = {
+REFUSED_DEFAULTS = {
     "retries": _IN_THE_FILE.format("retries"),
     "retry_delay": _IN_THE_FILE.format("retry_delay_sec"),
     "retry_exponential_backoff": _IN_THE_FILE.format("retry_backoff"),
@@ -116,5 +116,5 @@ def check_default_args(path: str, default_args: Mapping[str, Any] | None) -> Non
         ArgumentRefused: One of them would.
     """
     for name, value in (default_args or {}).items():
-        if name in _REFUSED_DEFAULTS and value is not None and value is not False:
-            raise ArgumentRefused(path, f"default_args[{name!r}]", _REFUSED_DEFAULTS[name])
+        if name in REFUSED_DEFAULTS and value is not None and value is not False:
+            raise ArgumentRefused(path, f"default_args[{name!r}]", REFUSED_DEFAULTS[name])

@@ -26,6 +26,7 @@ from orchesjob_flow_airflow.errors import (
 )
 from orchesjob_flow_airflow.flow_as_dag.dag_params import names_of_run
 from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.last_line import last_line
 from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
@@ -48,7 +49,7 @@ class StepOperator(BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
     overwrite_rtif_after_execution = True
 
-    def __init__(  # noqa: PLR0913 - what a step needs to run
+    def __init__(  # noqa: PLR0913 - what a task needs, and what is asked of it
         self,
         *,
         flow: FlowSpec,
@@ -57,6 +58,7 @@ class StepOperator(BaseOperator):
         flow_dir: str,
         folder: str,
         definition: str,
+        do_xcom_push: bool = False,
         **kwargs: Any,
     ) -> None:
         """Prepare the task of a step.
@@ -69,9 +71,11 @@ class StepOperator(BaseOperator):
             folder: The folder that stands for the flow's directory.
             definition: The digest of the flow. Airflow cuts long fields off; this makes any change
                 of the flow a new version of the DAG.
+            do_xcom_push: Whether the last line that the command prints is the task's XCom. Output
+                may hold secrets, so nothing is passed on that nobody has asked for.
             **kwargs: The arguments of every operator.
         """
-        super().__init__(**kwargs)
+        super().__init__(do_xcom_push=do_xcom_push, **kwargs)
         self.step_id = step.id
         self.task_ids = task_ids
         self.flow_dir = flow_dir
@@ -82,8 +86,11 @@ class StepOperator(BaseOperator):
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
         """Leave everything as it is written: a command may well have double braces of its own."""
 
-    def execute(self, context: Mapping[str, Any]) -> None:
+    def execute(self, context: Mapping[str, Any]) -> str | None:
         """Run the step as this try of the task, if its condition is true.
+
+        Returns:
+            The last line that the command has printed, if it is asked for.
 
         Raises:
             AirflowSkipException: The condition is false, or an exit code skips the step.
@@ -104,9 +111,10 @@ class StepOperator(BaseOperator):
         check_condition(self.step, ended)
         tries = Tries(context)
         try:
-            self._run_to_end(context["ti"], ended, tries)
+            report = self._run_to_end(context["ti"], ended, tries)
         except AttemptFailed as error:
             raise judged(self.step, error, tries) from error
+        return last_line(report.stdout_file, self.log) if self.do_xcom_push else None
 
     def on_kill(self) -> None:
         """End the job, because the task is cancelled, cleared or has timed out."""
@@ -122,15 +130,17 @@ class StepOperator(BaseOperator):
         self.environment = {**dict(flow.env), **dict(step.env)}
         self.condition = None if step.condition is None else str(step.condition)
 
-    def _run_to_end(self, ti: Any, ended: StepOutcomes, tries: Tries) -> None:
-        """Return if the attempt has succeeded."""
+    def _run_to_end(self, ti: Any, ended: StepOutcomes, tries: Tries) -> "JobReport":
+        """Return the last report of the attempt's job, if it has succeeded."""
         try:
-            check_job(self.step, self._run(ti, ended, tries))
+            report = self._run(ti, ended, tries)
+            check_job(self.step, report)
         except NoOutcome as error:
             raise AttemptFailed(str(error)) from error
         except AirflowTaskTimeout:
             self.on_kill()
-            self._check_timed_out_job()
+            return self._timed_out_job()
+        return report
 
     def _run(self, ti: Any, ended: StepOutcomes, tries: Tries) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
@@ -163,13 +173,14 @@ class StepOperator(BaseOperator):
         except OrchesjobError as error:
             raise AirflowException(str(error)) from error
 
-    def _check_timed_out_job(self) -> None:
+    def _timed_out_job(self) -> "JobReport":
         """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
         report = None if self._attempt is None else self._attempt.ended_by_itself()
         if report is None:
             limit = self.step.timeout_sec
             raise AttemptFailed(f"timed out after {limit:g} s, and its job was ended")
         check_job(self.step, report)
+        return report
 
 
 def check_condition(step: StepSpec, ended: StepOutcomes) -> None:

@@ -5,6 +5,7 @@ when it runs is in `step_operator` and `outcome_operator`.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import TaskGroup
@@ -16,6 +17,7 @@ from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OutcomeOperator
 from orchesjob_flow_airflow.flow_as_dag.step_operator import StepOperator
 from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, OUTCOME, TaskIds
 from orchesjob_flow_airflow.flow_as_dag.task_settings import task_settings
+from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps
 
 INFRASTRUCTURE_RETRIES = 3
 """How many tries of a task may fail of anything but its command, unless the DAG says otherwise."""
@@ -45,7 +47,11 @@ def add_tasks(
         "folder": folder,
         "definition": digest(flow),
     }
-    tasks = {step.id: _task(step, infrastructure_retries, settings) for step in flow.steps}
+    arguments = arguments_of_steps(path, flow)
+    tasks = {
+        step.id: _task(step, infrastructure_retries, settings, arguments.get(step.id, {}))
+        for step in flow.steps
+    }
     for step in flow.steps:
         tasks[step.id].set_upstream([tasks[other] for other in step.waits_for] or beginning)
     outcome = OutcomeOperator(
@@ -58,8 +64,16 @@ def add_tasks(
     outcome.set_upstream(list(tasks.values()))
 
 
-def _task(step: StepSpec, infrastructure_retries: int, settings: dict[str, Any]) -> StepOperator:
-    """Return the task of a step. Every argument is given: the file decides, not `default_args`."""
+def _task(
+    step: StepSpec,
+    infrastructure_retries: int,
+    settings: dict[str, Any],
+    arguments: Mapping[str, Any],
+) -> StepOperator:
+    """Return the task of a step, with the arguments of its `x-airflow`.
+
+    Every argument is given on which outcomes depend: the file decides, not `default_args`.
+    """
     return StepOperator(
         task_id=step.id,
         step=step,
@@ -69,6 +83,6 @@ def _task(step: StepSpec, infrastructure_retries: int, settings: dict[str, Any])
         depends_on_past=False,
         wait_for_downstream=False,
         wait_for_past_depends_before_skipping=False,
-        doc_md=step.description,
         **(_SILENT if step.allow_failure else {}),
+        **{"doc_md": step.description, **arguments},
     )

@@ -1,0 +1,126 @@
+"""`x-airflow` of a step: kept for Airflow as it is written, and without a meaning here (13.4)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from flow_spec import FlowFileError, FlowSpec, StepSpec, differences, parse_flow
+
+
+def step(x_airflow: str, *, defaults: str = "{}") -> StepSpec:
+    text = f"{{flow_id: f, defaults: {defaults}, steps: [{{id: a, command: [x], {x_airflow}}}]}}"
+    return parse_flow(text).steps[0]
+
+
+def values(step: StepSpec) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in step.x_airflow}
+
+
+@pytest.mark.parametrize(
+    ("spelled", "value"),
+    [
+        ("import-hosts", "import-hosts"),
+        ("2", 2),
+        ("-1", -1),
+        ("1.5", 1.5),
+        ("1e3", 1000.0),
+        ("'2'", "2"),
+        ("true", True),
+        ("'true'", "true"),
+        ("null", None),
+        ("yes", "yes"),
+        ("~", "~"),
+        ("007", "007"),
+        ("0x1F", "0x1F"),
+        ("1" * 5000, "1" * 5000),
+        ("1e999", "1e999"),
+        ("[a, 1, [true]]", ["a", 1, [True]]),
+        ("{uri: b, extra: {n: 1}}", {"uri": "b", "extra": {"n": 1}}),
+        ("日本", "日本"),
+    ],
+)
+def test_a_value_is_what_json_has(spelled: str, value: object) -> None:
+    """Without quotes, numbers, truth values and null are read as in JSON (rule 13.4)."""
+    read = values(step(f"x-airflow: {{v: {spelled}}}"))
+    assert read == {"v": value}
+    assert type(read["v"]) is type(value)
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    """A flow file in JSON has the types of JSON (rules 2.1 and 13.4)."""
+    given = {
+        "queue": "q",
+        "pool_slots": 2,
+        "do_xcom_push": True,
+        "executor": None,
+        "outlets": ["a"],
+    }
+    flow = {"flow_id": "f", "steps": [{"id": "a", "command": ["x"], "x-airflow": given}]}
+    text = json.dumps(flow)
+    assert parse_flow(text, format="json") == parse_flow(text)
+    assert values(parse_flow(text, format="json").steps[0]) == given
+
+
+def test_defaults_are_laid_under() -> None:
+    """A step takes from `defaults` the arguments that it does not give itself (13.4, 10.4)."""
+    defaults = "{x-airflow: {queue: all, pool: all}}"
+    assert values(step("x-airflow: {pool: own}", defaults=defaults)) == {
+        "queue": "all",
+        "pool": "own",
+    }
+    assert values(step("", defaults=defaults)) == {"queue": "all", "pool": "all"}
+
+
+def test_wherever_a_step_is() -> None:
+    """Copies of a `foreach` and steps of `finally` have it too, stored and read back (13.4)."""
+    flow = parse_flow(
+        "{flow_id: f, steps: [{foreach: {X: [p, q]}, steps: "
+        "[{id: a, command: [x], x-airflow: {queue: '${{ X }}'}}]}], "
+        "finally: [{id: z, command: [x], x-airflow: {queue: last}}]}"
+    )
+    queues = ["${{ X }}", "${{ X }}", "last"]
+    assert [values(step)["queue"] for step in flow.all_steps] == queues
+    assert FlowSpec.from_json(flow.to_json()) == flow
+
+
+def test_it_makes_no_other_flow() -> None:
+    """An edit of it alone changes nothing of what a run does (rules 4.4 and 13.4)."""
+    flows = [
+        parse_flow(f"{{flow_id: f, steps: [{{id: a, command: [x], x-airflow: {{queue: {q}}}}}]}}")
+        for q in "pq"
+    ]
+    assert differences(*flows) == ()
+    assert flows[0].to_json() != flows[1].to_json()
+
+
+def test_elsewhere_it_is_the_authors_own() -> None:
+    """The flow itself may have such a key for what its steps share (rule 2.6)."""
+    flow = parse_flow(
+        "flow_id: f\nx-airflow: &shared {queue: q}\n"
+        "steps: [{id: a, command: [x], x-airflow: *shared}]"
+    )
+    assert values(flow.steps[0]) == {"queue": "q"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "[q]",
+            "steps[0].x-airflow: must be a mapping, such as {queue: import-hosts, pool: shop}",
+        ),
+        ("q", 'got "q"'),
+        ("", "steps[0].x-airflow: is empty"),
+        ("{queue: }", "steps[0].x-airflow.queue: is empty"),
+        ("{queue: p, queue: q}", "steps[0].x-airflow.queue: duplicate key"),
+        ("{outlets: [a, !Ref b]}", "steps[0].x-airflow.outlets[1]: YAML tags such as !Ref"),
+        ('{queue: "a\\eb"}', "steps[0].x-airflow.queue: "),
+        ("{[a]: b}", "steps[0].x-airflow: "),
+    ],
+)
+def test_what_no_program_could_read(given: str, message: str) -> None:
+    """It is checked as far as it can be without Airflow (rules 2.6 and 2.7)."""
+    with pytest.raises(FlowFileError) as raised:
+        step(f"x-airflow: {given}")
+    assert message in str(raised.value)

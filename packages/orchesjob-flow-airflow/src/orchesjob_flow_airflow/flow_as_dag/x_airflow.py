@@ -1,0 +1,222 @@
+"""`x-airflow` of a step: the arguments that its task gets from the flow file (rule 13.4).
+
+What places a task or shows it is passed on. The rest is an import error, with every place in the
+file at which it stands: outcomes are for the other fields of the step, and functions for the DAG
+file.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flow_spec import FlowFileError, FlowSpec, StepSpec, filled
+from orchesjob_flow_airflow.flow_as_dag.refusals import REFUSED_DEFAULTS
+
+_KEY = "x-airflow"
+_LONGEST = 250
+"""Characters of a name: Airflow's database has room for some more."""
+
+_WEIGHT_RULES = ("absolute", "downstream", "upstream")
+_ASSET = ("name", "uri", "group", "extra")
+"""What may be said of an asset."""
+
+
+class _Flaw(Exception):
+    """What is wrong with a value: the message, and the keys that lead to it."""
+
+    def __init__(self, message: str, *keys: str | int) -> None:
+        super().__init__(message, keys)
+        self.message = message
+        self.keys = keys
+
+
+def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, Any]]:
+    """Return the arguments that steps have for their tasks, by the id of the step.
+
+    Args:
+        path: The flow file.
+        flow: The flow.
+
+    Raises:
+        FlowFileError: A task cannot have one of them, or not such a value; holds all of these.
+    """
+    arguments: dict[str, Mapping[str, Any]] = {}
+    flaws: list[tuple[StepSpec, _Flaw]] = []
+    for step in flow.all_steps:
+        if step.x_airflow:
+            of_step: dict[str, Any] = {}
+            for name, text in step.x_airflow:
+                try:
+                    of_step |= _argument(name, _filled(json.loads(text), flow.values_of(step.id)))
+                except _Flaw as flaw:
+                    flaws.append((step, _Flaw(flaw.message, name, *flaw.keys)))
+            arguments[step.id] = of_step
+    if flaws:
+        raise _located(path, flaws)
+    return arguments
+
+
+def _located(path: str, flaws: Sequence[tuple[StepSpec, _Flaw]]) -> FlowFileError:
+    """Return the error of a flow file: it is read again, to find the places."""
+    from flow_spec import read_flow
+
+    read = read_flow(path)
+    # Steps have the same problem if they are copies, or take the value from `defaults`.
+    problems = {read.problem(flaw.message, step.id, _KEY, *flaw.keys) for step, flaw in flaws}
+    return FlowFileError(
+        path, tuple(sorted(problems, key=lambda one: (one.line or 0, one.column or 0, str(one))))
+    )
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    """Fill the names of a `foreach` in a value: no others are known before a run."""
+    match value:
+        case str():
+            try:
+                return filled(value, values)
+            except KeyError as error:
+                name = error.args[0]
+                raise _Flaw(
+                    f"${{{{ {name} }}}} has no value before a run; here only names of a `foreach` "
+                    "have one"
+                ) from None
+        case list():
+            return [_filled(item, values) for item in value]
+        case dict():
+            return {name: _filled(item, values) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _argument(name: str, value: Any) -> dict[str, Any]:
+    """Return an argument as Airflow takes it; nothing, if its value is null.
+
+    Raises:
+        _Flaw: A task does not have it, or not such a value.
+    """
+    if name not in _CHECKS:
+        raise _Flaw(_refusal(name))
+    return {} if value is None else {name: _CHECKS[name](value)}
+
+
+def _refusal(name: str) -> str:
+    """Say why a flow file cannot have an argument."""
+    from inspect import signature
+
+    from airflow.sdk import BaseOperator
+
+    if name in _REFUSED:
+        return f"would change outcomes: {_REFUSED[name]}; take it out of {_KEY}"
+    if name in signature(BaseOperator.__init__).parameters:
+        return "is nothing that a flow file can say; give it in the DAG file, with default_args"
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, _CHECKS, n=1)
+    advice = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(sorted(_CHECKS))}"
+    return f"unknown argument; {advice}"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        is_collection = isinstance(value, list | dict)
+        raise _wrong("text", value, "" if is_collection else "; put it in quotes")
+    return value
+
+
+def _name(value: Any) -> str:
+    text = _text(value)
+    if not text.strip() or len(text) > _LONGEST:
+        raise _wrong(f"text of 1 to {_LONGEST} characters", value)
+    return text
+
+
+def _weight_rule(value: Any) -> str:
+    if value not in _WEIGHT_RULES:
+        raise _wrong(f"one of {', '.join(_WEIGHT_RULES)}", value)
+    return str(value)
+
+
+def _integer(least: int) -> Callable[[Any], int]:
+    """Return what takes the integers from `least` on which Airflow's database has room for."""
+
+    def check(value: Any) -> int:
+        if type(value) is not int or not least <= value < 2**31:
+            raise _wrong(f"an integer from {least} to {2**31 - 1}", value)
+        return value
+
+    return check
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong("true or false", value)
+    return value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong("a mapping", value)
+    return value
+
+
+def _assets(value: Any) -> list[Any]:
+    """Make assets of their names or URIs, or of mappings of what `Asset` takes."""
+    if not isinstance(value, list):
+        raise _wrong("a list of assets, such as [s3://shop/orders]", value)
+    return [_asset(at, item) for at, item in enumerate(value)]
+
+
+def _asset(at: int, item: Any) -> Any:
+    from airflow.sdk import Asset
+
+    fields = {"name": item} if isinstance(item, str) else item
+    if not isinstance(fields, dict):
+        expected = "the name or URI of an asset, or a mapping of its name, uri, group and extra"
+        raise _Flaw(f"must be {expected}, got {_got(item)}", at)
+    for name in fields:
+        if name not in _ASSET:
+            raise _Flaw(f"unknown field of an asset; there are {', '.join(_ASSET)}", at, name)
+    try:
+        return Asset(**fields)
+    except (ValueError, TypeError) as error:
+        raise _Flaw(f"is no asset to Airflow: {error}", at) from None
+
+
+def _wrong(expected: str, value: Any, remedy: str = "") -> _Flaw:
+    return _Flaw(f"must be {expected}, got {_got(value)}{remedy}")
+
+
+def _got(value: Any) -> str:
+    match value:
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "queue": _name,
+    "pool": _name,
+    "pool_slots": _integer(1),
+    "priority_weight": _integer(-(2**31)),
+    "weight_rule": _weight_rule,
+    "max_active_tis_per_dag": _integer(1),
+    "executor": _name,
+    "executor_config": _mapping,
+    "owner": _name,
+    "task_display_name": _name,
+    "doc_md": _text,
+    "inlets": _assets,
+    "outlets": _assets,
+    "do_xcom_push": _boolean,
+}
+"""The arguments that a step may have, and what checks their values."""
+
+_REFUSED = {
+    **REFUSED_DEFAULTS,
+    "start_date": "whether a step runs is for `when` to say",
+    "end_date": "whether a step runs is for `when` to say",
+    "ignore_first_depends_on_past": REFUSED_DEFAULTS["depends_on_past"],
+}

@@ -1,0 +1,162 @@
+"""`x-airflow` of a step: what its task gets from the flow file, and what is refused (rule 13.4)."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+
+def write(airflow: "Airflow", x_airflow: str, *, rest: str = "") -> None:
+    airflow.write(
+        f"flow_id: f\n{rest}steps:\n  - id: a\n    command: [x]\n    x-airflow: {x_airflow}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled", "value"),
+    [
+        ("queue", "import-hosts", "import-hosts"),
+        ("pool", "shop", "shop"),
+        ("pool_slots", "2", 2),
+        ("priority_weight", "-10", -10),
+        ("weight_rule", "absolute", "absolute"),
+        ("max_active_tis_per_dag", "1", 1),
+        ("executor", "LocalExecutor", "LocalExecutor"),
+        ("executor_config", "{cpu: 2}", {"cpu": 2}),
+        ("owner", "shop", "shop"),
+        ("owner", "'5'", "5"),
+        ("task_display_name", "Load the shop", "Load the shop"),
+        ("doc_md", "See *there*.", "See *there*."),
+        ("do_xcom_push", "true", True),
+    ],
+)
+def test_arguments(airflow: "Airflow", name: str, spelled: str, value: object) -> None:
+    """What places a task or shows it is its argument (rule 13.4)."""
+    write(airflow, f"{{{name}: {spelled}}}")
+    assert getattr(airflow.load().task_dict["a"], name) == value
+
+
+def test_who_wins(airflow: "Airflow") -> None:
+    """The step outranks `defaults` of the file, and these `default_args`; null takes out (13.4)."""
+    airflow.write(
+        "flow_id: f\n"
+        "defaults: {x-airflow: {queue: all, pool: all}}\n"
+        "steps:\n"
+        "  - {id: a, command: [x], x-airflow: {queue: own}}\n"
+        "  - {id: b, command: [x], x-airflow: {queue: null}}\n"
+    )
+    dag = airflow.load("'flow.yaml', default_args={'queue': 'given', 'owner': 'me'}")
+    placed = {
+        task_id: (dag.task_dict[task_id].queue, dag.task_dict[task_id].pool) for task_id in "ab"
+    }
+    assert placed == {"a": ("own", "all"), "b": ("given", "all")}
+    assert (dag.task_dict["flow.outcome"].queue, dag.task_dict["a"].owner) == ("given", "me")
+
+
+def test_the_description_is_the_document_of_a_task(airflow: "Airflow") -> None:
+    """`description` documents the task, unless `doc_md` does (rule 13.4)."""
+    write(airflow, "{owner: me}\n    description: loads")
+    assert airflow.load().task_dict["a"].doc_md == "loads"
+    write(airflow, "{doc_md: mine}\n    description: loads")
+    assert airflow.load().task_dict["a"].doc_md == "mine"
+
+
+def test_assets(airflow: "Airflow") -> None:
+    """Assets are named by name, by URI, or by what `Asset` takes (rule 13.4)."""
+    from airflow.sdk import Asset
+
+    inlets = "[{name: orders, uri: 's3://shop/orders', group: g, extra: {n: 1}}, {uri: 'x://y'}]"
+    write(airflow, f"{{outlets: [orders, 's3://shop/a'], inlets: {inlets}}}")
+    task = airflow.load().task_dict["a"]
+    assert task.outlets == [Asset("orders"), Asset("s3://shop/a")]
+    orders = Asset("orders", "s3://shop/orders", group="g", extra={"n": 1})
+    assert task.inlets == [orders, Asset(uri="x://y")]
+
+
+def test_in_a_group(airflow: "Airflow") -> None:
+    """The steps of `flow_task_group` have them too (rule 13.4)."""
+    write(airflow, "{queue: own}")
+    path = airflow.folder / "mine.py"
+    path.write_text(
+        "from airflow.sdk import DAG\nfrom orchesjob_flow_airflow import flow_task_group\n"
+        "with DAG('mine') as dag:\n    flow_task_group('flow.yaml')\n"
+    )
+    assert airflow.load_file(path).task_dict["f.a"].queue == "own"
+
+
+IN_THE_FILE = "would change outcomes: the flow file says that, with"
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "message"),
+    [
+        ("{retries: 3}", "6:26: steps[0].x-airflow.retries", f"{IN_THE_FILE} `retries`"),
+        ("{trigger_rule: all_done}", "6:31: steps[0].x-airflow.trigger_rule", "`when`; take it"),
+        ("{execution_timeout: 9}", "6:36: ", "with `timeout_sec`; take it out of x-airflow"),
+        ("{depends_on_past: false}", "6:34: ", "a step waits for steps of its own run alone"),
+        ("{end_date: 2026-01-01}", "6:27: ", "whether a step runs is for `when` to say"),
+        ("{on_failure_callback: f}", "6:38: ", "give it in the DAG file, with default_args"),
+        ("{task_id: b}", "6:26: ", "is nothing that a flow file can say"),
+        ("{que: a}", "6:22: steps[0].x-airflow.que", 'unknown argument; did you mean "queue"?'),
+        ("{xyz: a}", "6:22: ", "unknown argument; there are do_xcom_push, doc_md, executor, "),
+        ("{queue: 5}", "6:24: ", "must be text, got 5; put it in quotes"),
+        ("{queue: [a]}", "6:24: ", "must be text, got a list"),
+        ("{queue: ' '}", "6:24: ", 'must be text of 1 to 250 characters, got " "'),
+        (f"{{pool: {'x' * 251}}}", "6:23: ", "must be text of 1 to 250 characters"),
+        ("{pool_slots: 0}", "6:29: ", "must be an integer from 1 to 2147483647, got 0"),
+        ("{pool_slots: true}", "6:29: ", "must be an integer from 1 to 2147483647, got true"),
+        ("{priority_weight: high}", "6:34: ", "must be an integer from -2147483648 to 2147483647"),
+        ("{weight_rule: down}", "6:30: ", "must be one of absolute, downstream, upstream"),
+        ("{do_xcom_push: yes}", "6:31: ", 'must be true or false, got "yes"'),
+        ("{executor_config: a}", "6:34: ", 'must be a mapping, got "a"'),
+        ("{outlets: a}", "6:26: ", 'must be a list of assets, such as [s3://shop/orders], got "a"'),
+        (
+            "{outlets: [b, 5]}",
+            "6:30: steps[0].x-airflow.outlets[1]",
+            "must be the name or URI of an asset",
+        ),
+        ("{outlets: [{group: g}]}", "6:27: ", "is no asset to Airflow: Asset() requires"),
+        ("{outlets: [{uri: a, url: b}]}", "6:41: ", "unknown field of an asset; there are name"),
+        ("{outlets: [self]}", "6:27: ", "is no asset to Airflow: prohibited name for asset: self"),
+        ("{queue: '${{ DAY }}'}", "6:24: ", "${{ DAY }} has no value before a run"),
+    ],
+)
+def test_what_is_refused(airflow: "Airflow", given: str, place: str, message: str) -> None:
+    """What would change outcomes, and what Airflow cannot use, is an import error (rule 13.4)."""
+    write(airflow, given, rest="params: {DAY: today}\n")
+    with pytest.raises(ValueError, match="x-airflow") as raised:
+        airflow.load()
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith(f"{airflow.folder / 'flow.yaml'}:{place}")
+    assert message in line
+
+
+def test_all_at_once(airflow: "Airflow") -> None:
+    """All problems are shown, each once, where they are written (rules 2.7 and 13.4)."""
+    airflow.write(
+        "flow_id: f\n"
+        "steps:\n"
+        "  - {id: a, command: [x], x-airflow: {retries: 1, que: a}}\n"
+        "  - {id: b, command: [x]}\n"
+        "defaults:\n"
+        "  x-airflow: {pool: 5}\n"
+    )
+    with pytest.raises(ValueError, match="x-airflow") as raised:
+        airflow.load()
+    places = [line.split(": ")[1] for line in str(raised.value).splitlines()]
+    assert places == [
+        "steps[0].x-airflow.retries",
+        "steps[0].x-airflow.que",
+        "defaults.x-airflow.pool",
+    ]
+
+
+def test_an_edit_makes_another_version_and_no_harm(airflow: "Airflow") -> None:
+    """A run goes on after an edit of `x-airflow`, which is a new version of the DAG (13.3)."""
+    write(airflow, "{queue: p}")
+    before: Any = airflow.load().task_dict["a"]
+    write(airflow, "{queue: q}")
+    after: Any = airflow.load().task_dict["a"]
+    assert before.definition != after.definition
