@@ -57,6 +57,19 @@ def test_a_run(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
     assert f"said paris 08 paris-08 in {folder} of {run_id}" in capsys.readouterr().out
 
 
+def test_what_a_task_shows(airflow: "Airflow") -> None:
+    """The rendered fields have the values of the run, as the command sees them (10.2, 13.4)."""
+    airflow.write(FLOW)
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+
+    run = airflow.load().test(run_conf={"DAY": "08"})
+    (ti,) = (ti for ti in run.get_task_instances() if ti.task_id == "say")
+    shown = RenderedTaskInstanceFields.get_templated_fields(ti)
+    assert shown is not None
+    assert shown["command"][4] == "berlin-08"
+    assert shown["environment"] == {"CITY": "berlin", "DAY": "08"}
+
+
 def test_a_value_that_the_flow_refuses(
     airflow: "Airflow", capsys: pytest.CaptureFixture[str]
 ) -> None:

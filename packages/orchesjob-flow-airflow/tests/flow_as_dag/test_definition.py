@@ -44,9 +44,12 @@ def test_an_edited_command(airflow: "Airflow", capsys: pytest.CaptureFixture[str
     assert 'step "tidy": command[2] was' in out
 
 
-def test_a_file_that_says_the_same(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
-    """What changes nothing, such as a description, is not worth a word (rules 4.4, 13.3)."""
-    run = run_edited(airflow, FLOW.replace("id: tidy,", "id: tidy, description: tidies up,"))
+@pytest.mark.parametrize("more", ["description: tidies up", "x-airflow: {queue: other}"])
+def test_a_file_that_says_the_same(
+    airflow: "Airflow", capsys: pytest.CaptureFixture[str], more: str
+) -> None:
+    """What changes nothing of a run is not worth a word (rules 4.4, 13.3 and 13.4)."""
+    run = run_edited(airflow, FLOW.replace("id: tidy,", f"id: tidy, {more},"))
     out = capsys.readouterr().out
     assert run == (OK, {"src": OK, "tidy": OK}), out
     assert " ran as old " in out
@@ -96,5 +99,6 @@ def test_a_new_version(airflow: "Airflow") -> None:
         long,
         f"{long}# ",
         long + "env: {A: b}",
+        FLOW.replace("id: src,", "id: src, x-airflow: {queue: q},"),
     ]
-    assert len({was, *(serialised(airflow, edit) for edit in edits)}) == 5
+    assert len({was, *(serialised(airflow, edit) for edit in edits)}) == 6

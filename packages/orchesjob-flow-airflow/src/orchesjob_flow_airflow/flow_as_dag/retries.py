@@ -48,7 +48,9 @@ class Tries:
         is cleared, Airflow raises it, so that the retries are counted from there.
         """
         ti, task = context["ti"], context["task"]
-        self.number: int = ti.try_number
+        self.is_rehearsal = ti.try_number == 0
+        """Whether `airflow tasks test` runs the task, which asks for no other and counts no try."""
+        self.number: int = max(1, ti.try_number)
         self.first: int = ti.max_tries - task.retries + 1
         self._place = {
             "key": f"failed_tries_of_{task.task_id}",

@@ -108,8 +108,9 @@ class StepOperator(BaseOperator):
             raise AirflowFailException(str(error)) from error
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from error
-        check_condition(self.step, ended)
         tries = Tries(context)
+        if not tries.is_rehearsal:
+            check_condition(self.step, ended)
         try:
             report = self._run_to_end(context["ti"], ended, tries)
         except AttemptFailed as error:
@@ -127,7 +128,7 @@ class StepOperator(BaseOperator):
         self.definition = definition
         self.step = step = flow.step(self.step_id)
         self.command = list(step.command)
-        self.environment = {**dict(flow.env), **dict(step.env)}
+        self.environment = {**dict(flow.env), **dict(step.env), **dict(flow.values)}
         self.condition = None if step.condition is None else str(step.condition)
 
     def _run_to_end(self, ti: Any, ended: StepOutcomes, tries: Tries) -> "JobReport":
