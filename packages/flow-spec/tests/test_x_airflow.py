@@ -94,13 +94,27 @@ def test_it_makes_no_other_flow() -> None:
     assert flows[0].to_json() != flows[1].to_json()
 
 
-def test_elsewhere_it_is_the_authors_own() -> None:
-    """The flow itself may have such a key for what its steps share (rule 2.6)."""
-    flow = parse_flow(
-        "flow_id: f\nx-airflow: &shared {queue: q}\n"
-        "steps: [{id: a, command: [x], x-airflow: *shared}]"
-    )
-    assert values(flow.steps[0]) == {"queue": "q"}
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        (
+            "{flow_id: f, x-airflow: {queue: q}, steps: [{id: a, command: [x]}]}",
+            "x-airflow: belongs to a step; write it in defaults for all steps; what concerns",
+        ),
+        (
+            (
+                "{flow_id: f, steps: [{foreach: {X: [p]}, x-airflow: {queue: q}, "
+                "steps: [{id: a, command: [x]}]}]}"
+            ),
+            "steps[0].x-airflow: foreach repeats the steps in its own list: write",
+        ),
+    ],
+)
+def test_where_it_would_be_without_effect(flow: str, message: str) -> None:
+    """It is not taken for a key of the user's own where someone may expect an effect (2.6)."""
+    with pytest.raises(FlowFileError, match="x-airflow") as raised:
+        parse_flow(flow)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,14 @@ class Record(Kind):
         for name, key, value in self._entries(node, path, reading):
             if name in fields:
                 values[name] = fields[name].kind.read(value, (*path, name), reading)
-            elif not name.startswith("x-") and name not in self.foreign:
+            elif not self._skips(name):
                 given = {name for name, _ in node.texts()}
                 reading.add(self._unknown(name, given, reading), (*path, name), key)
         return self._made(values, node, path, reading)
+
+    def _skips(self, name: str) -> bool:
+        """Whether a key is the user's own, or another program's."""
+        return name.startswith("x-") or name in self.foreign
 
     def _needed(self) -> list[str]:
         """Name what the mapping cannot do without, for those who write something else."""

@@ -147,6 +147,14 @@ class FlowRecord(Record):
         """Return the fields of a flow, and this one."""
         return super().fields() | {"defaults": _DECLARED}
 
+    def _skips(self, name: str) -> bool:
+        return super()._skips(name) and name != "x-airflow"
+
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+        if name == "x-airflow":
+            return messages.x_airflow_of_flow()
+        return super()._unknown(name, given, reading)
+
     def _entries(
         self, node: Mapping, path: Path, reading: Reading
     ) -> Iterable[tuple[str, Node, Node]]:

@@ -61,6 +61,9 @@ class BlockRecord(Record):
         """Return what the mapping may have."""
         return _FIELDS
 
+    def _skips(self, name: str) -> bool:
+        return super()._skips(name) and name not in STEP.fields()
+
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name in STEP.fields():
             return foreach_messages.field_beside_foreach(name)

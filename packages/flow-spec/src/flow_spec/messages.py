@@ -258,6 +258,14 @@ def no_default(reason: str) -> str:
     return f"cannot have a default: {reason}"
 
 
+def x_airflow_of_flow() -> Message:
+    """Say that what tasks are told on Airflow stands where it would have no effect."""
+    return Advised(
+        "belongs to a step",
+        "write it in defaults for all steps; what concerns the DAG is for the DAG file to say",
+    )
+
+
 def key_is_no_text(key: Node) -> str:
     """Say that a list or a mapping stands in the place of a key."""
     return f"a key must be text, got {got(key)}"
