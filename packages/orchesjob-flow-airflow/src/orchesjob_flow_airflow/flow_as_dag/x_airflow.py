@@ -52,15 +52,16 @@ def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, A
                     flaws.append((step, _Flaw(flaw.message, name, *flaw.keys)))
             arguments[step.id] = of_step
     if flaws:
-        raise _located(path, flaws)
+        raise _located(path, flow, flaws)
     return arguments
 
 
-def _located(path: str, flaws: Sequence[tuple[StepSpec, _Flaw]]) -> FlowFileError:
+def _located(path: str, flow: FlowSpec, flaws: Sequence[tuple[StepSpec, _Flaw]]) -> FlowFileError:
     """Return the error of a flow file: it is read again, to find the places."""
     from flow_spec import read_flow
 
-    read = read_flow(path)
+    lists = flow.lists
+    read = read_flow(path, read_list=lambda origin, text, _: lists.get((origin, text), ()))
     # Steps have the same problem if they are copies, or take the value from `defaults`.
     problems = {read.problem(flaw.message, step.id, _KEY, *flaw.keys) for step, flaw in flaws}
     return FlowFileError(
