@@ -4,7 +4,6 @@ What may be in it is for that program to say. It is read as JSON has it, so that
 the same in it.
 """
 
-import json
 import re
 from typing import Any
 
@@ -42,7 +41,7 @@ class ForeignValue(Kind):
             case Scalar(form=form, text=text) if form is not Form.TEXT and text in _WORDS:
                 return _WORDS[text]
             case Scalar(form=form, text=text) if form is not Form.TEXT and _NUMBER.fullmatch(text):
-                return json.loads(text)
+                return float(text) if {".", "e", "E"}.intersection(text) else int(text)
             case _:
                 return _TEXT.read(node, path, reading)
 
@@ -62,5 +61,7 @@ class ForeignMapping(Kind):
             message = f"must be a mapping, such as {self.example}; got {messages.got(node)}"
             reading.add(message, path, node)
             return None
+        from json import dumps  # few flows pay for this import
+
         values = ForeignValue().read(node, path, reading)
-        return tuple((name, json.dumps(values[name])) for name in sorted(values))
+        return tuple((name, dumps(values[name])) for name in sorted(values))
