@@ -2284,7 +2284,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a pipe is waited for as a file of lines",
-        f"{SHELL}/commands/value_lists.py",
+        f"{SPEC}/list_reading.py",
         "            if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n"
         '                raise ListError("is not a regular file")\n',
         "",

@@ -25,6 +25,7 @@ from flow_spec.errors import (
 )
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow, load_flow, parse_flow, read_flow
+from flow_spec.list_reading import read_list
 from flow_spec.lists import GLOB, LINES, ListReader, ValueList, values_of_lines
 from flow_spec.params import Param
 from flow_spec.placeholders import BUILT_IN, filled
@@ -77,6 +78,7 @@ __all__ = [
     "program_as_script",
     "read_env_files",
     "read_flow",
+    "read_list",
     "steps_that_never_run",
     "values_of_lines",
 ]

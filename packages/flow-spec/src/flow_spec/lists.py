@@ -1,7 +1,7 @@
 """The lists of a `foreach` that a file or a folder gives: what is asked for, and what it says.
 
 Nothing is read from disk here: whoever reads a flow file that is to run passes a `ListReader`
-(rule 10.3).
+(rule 10.3), for which `list_reading` has what reads them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

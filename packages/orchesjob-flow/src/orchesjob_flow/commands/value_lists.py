@@ -1,25 +1,17 @@
-"""The lists of a `foreach` that are not in the flow file: they are read here (rule 10.3).
+"""When the lists of a `foreach` are read that are not in the flow file, and where (rule 10.3).
 
 That happens where a run is recorded, and where one looks what would be. A run that is recorded has
-its lists, whatever the files say later. What the lines of a file are is up to `flow_spec`.
+its lists, whatever the files say later.
 """
 
-import glob
-import os
-import stat
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import islice
-from pathlib import Path
 
-from flow_spec import LINES, FlowSpec, ListError, ListReader, filled, values_of_lines
+import flow_spec
+from flow_spec import FlowSpec, ListReader
 from flow_store import Run
 from orchesjob_flow.commands.flow_files import flow_dir_of
 from orchesjob_flow.home.runs import RunHandle, patiently
-
-MAX_BYTES = 4 * 1024 * 1024
-MOST_NAMES = 10_000
-"""File names of one pattern: no flow has more steps."""
 
 
 def lists_here(flow_file: str) -> ListReader:
@@ -64,40 +56,5 @@ def read_list(
     Raises:
         ListError: It cannot be read, or has too many values.
     """
-    path = filled(text, {**params, "FLOW_DIR": flow_dir_of(flow_file)})
-    return read_lines(path, below) if origin == LINES else file_names(path, below)
-
-
-def read_lines(path: str, below: str) -> Sequence[str]:
-    """Return the lines of a regular file.
-
-    Raises:
-        ListError: It is missing, something else, too large, or no text.
-    """
-    try:
-        # Not waiting: an ordinary open would block on a pipe that nobody writes to.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(Path(below) / path, flags)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ListError("is not a regular file")
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        place = "" if below == "." or Path(path).is_absolute() else f" in {below}"
-        raise ListError(f"cannot be read{place}: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise ListError(f"is larger than {MAX_BYTES // 1024**2} MiB")
-    return values_of_lines(data)
-
-
-def file_names(pattern: str, below: str) -> Sequence[str]:
-    """Return the sorted names of the files and folders that match a pattern; there may be none.
-
-    Raises:
-        ListError: There are more than a flow can have steps.
-    """
-    found = glob.iglob(pattern, root_dir=below, recursive=True)  # noqa: PTH207 - as a shell does
-    names = list(islice(found, MOST_NAMES + 1))
-    if len(names) > MOST_NAMES:
-        raise ListError(f"matches more than {MOST_NAMES:,} names, the most steps of a flow")
-    return sorted(names)
+    names = {**params, "FLOW_DIR": flow_dir_of(flow_file)}
+    return flow_spec.read_list(origin, text, names, below)
