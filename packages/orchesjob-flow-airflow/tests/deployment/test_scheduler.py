@@ -26,6 +26,18 @@ steps:
   - {id: tidy, when: src, command: [echo, ran as old]}
 """
 
+LISTED = """
+flow_id: listed
+steps:
+  - {id: src, command: [sh, wait.sh]}
+  - foreach: {N: {lines: list.txt}}
+    max_parallel: 1
+    steps:
+      - {id: a, when: src, command: [echo, "ran ${{ N }}"]}
+      - {id: b, when: a, command: ["true"]}
+  - {id: last, when: a, command: ["true"]}
+"""
+
 FAULTY = (
     "{flow_id: faulty, steps: [{id: a, command: [sh, -c, 'echo ran $ORCHESJOB_FLOW_ATTEMPT']}]}"
 )
@@ -59,6 +71,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     shutil.copytree(EXAMPLES, deployment.dags / "examples")
     (deployment.dags / "patient.yaml").write_text(PATIENT, encoding="utf-8")
     (deployment.dags / "edited.yaml").write_text(EDITED, encoding="utf-8")
+    (deployment.dags / "listed.yaml").write_text(LISTED, encoding="utf-8")
+    (deployment.dags / "list.txt").write_text("x\ny\n", encoding="utf-8")
     (deployment.dags / "wait.sh").write_text(WAIT, encoding="utf-8")
     (deployment.dags / "faulty.yaml").write_text(FAULTY, encoding="utf-8")
     (deployment.dags / "faulty.py").write_text(FAULT, encoding="utf-8")
@@ -70,6 +84,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         "patient": "patient.yaml",
         "stubborn": "stubborn.yaml",
         "edited": "edited.yaml",
+        "listed": "listed.yaml",
     }.items():
         text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({path!r})\n"
         (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
@@ -241,3 +256,22 @@ def test_edited_beyond_what_a_run_can_bear(deployment: Deployment) -> None:
         {**states, "tidy": OK, "flow.outcome": OK},
     )
     assert '"ran as new"' in deployment.log("edited", run_id, "tidy", 2)
+
+
+def test_a_list_that_grows(deployment: Deployment) -> None:
+    """The scheduler adds tasks to a run in progress, which do nothing in it (10.3, 13.3)."""
+    (deployment.home / "go").unlink(missing_ok=True)
+    run_id = deployment.trigger("listed")
+    deployment.wait_for(lambda: "begun 1" in deployment.log("listed", run_id, "src"))
+    (deployment.dags / "list.txt").write_text("w\nx\ny\n", encoding="utf-8")
+    deployment.ask("PUT", f"parseDagFile/{deployment.ask('GET', 'dags/listed')['file_token']}")
+    deployment.wait_for(lambda: "b.w" in deployment.tasks("listed", run_id))
+    (deployment.home / "go").touch()
+    states = {"flow.begin": OK, "src": OK, "last": OK, "flow.outcome": OK}
+    copies = {f"{step}.{value}": OK for step in "ab" for value in "xy"}
+    assert deployment.await_end("listed", run_id) == (
+        OK,
+        {**states, **copies, "a.w": SKIP, "b.w": SKIP},
+    )
+    assert '"ran x"' in deployment.log("listed", run_id, "a.x")
+    assert "a@w is none of the copies" in deployment.log("listed", run_id, "a.w")

@@ -85,7 +85,8 @@ def outcome(runner: "subprocess.Popen[str]") -> tuple[Outcome, dict[str, int]]:
 
 
 def as_outcome(state: str, states: dict[str, str]) -> Outcome:
-    return STATUSES[state], {step_id: STATUSES[state] for step_id, state in states.items()}
+    statuses = {task_id.replace(".", "@"): STATUSES[state] for task_id, state in states.items()}
+    return STATUSES[state], statuses
 
 
 def playable(step: StepSpec, fates: Sequence[str]) -> StepSpec:
@@ -129,7 +130,7 @@ def can_be_a_dag(flow: FlowSpec) -> bool:
     in_its_directory = "RUN_DIR" in flow.to_json()
     needs_values = any(param.default is None for param in flow.params)
     asks = any(step.only_if for step in flow.steps)
-    return not (flow.finally_ or flow.blocks or in_its_directory or needs_values or asks)
+    return not (flow.finally_ or in_its_directory or needs_values or asks)
 
 
 @pytest.mark.parametrize("name", examples())

@@ -45,7 +45,10 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
 FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}"
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
-FOREACH = "{flow_id: f, steps: [{foreach: {X: [p]}, steps: [{id: a, command: [x]}]}]}"
+LIST = (
+    "{flow_id: f, params: {X: list.txt}, steps:"
+    " [{foreach: {N: {lines: '${{ X }}'}}, steps: [{id: a, command: [x]}]}]}"
+)
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
 ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
 
@@ -56,13 +59,14 @@ ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
         (FINALLY, "finally", "Airflow starts no task after a run was marked"),
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
-        (FOREACH, "foreach", "no task of Airflow stands for all copies of a step"),
+        (LIST, "foreach", "the tasks are there before a run has values for the parameters in a"),
         (NAME, "${{ RUN_DIR }}", "the tasks of a DAG share no directory of a run"),
         (ONLY_IF, "only_if", "each try of a task is one attempt at its command"),
     ],
 )
 def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: str) -> None:
     """What a DAG would ignore is refused, and the error says what to do (10.1 to 10.8)."""
+    airflow.write("p", "list.txt")
     airflow.write(flow)
     airflow.write_dag()
     error = import_error(airflow)

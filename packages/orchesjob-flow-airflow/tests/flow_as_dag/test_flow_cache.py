@@ -28,6 +28,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+def read(path: Path) -> FlowSpec:
+    return read_flow(str(path), str(path.parent))
+
+
 def ids(flow: FlowSpec) -> list[str]:
     return [step.id for step in flow.steps]
 
@@ -39,29 +43,29 @@ def entry(home: Path) -> Path:
 
 def test_cached(home: Path, path: Path) -> None:
     """The cached flow is returned as long as the file is the same to the byte."""
-    assert ids(read_flow(str(path))) == ["a"]
+    assert ids(read(path)) == ["a"]
     text = entry(home).read_text(encoding="utf-8")
     entry(home).write_text(text.replace('"a"', '"cached"'), encoding="utf-8")
-    assert ids(read_flow(str(path))) == ["cached"]
+    assert ids(read(path)) == ["cached"]
     path.write_text(FLOW.format("b"), encoding="utf-8")
-    assert ids(read_flow(str(path))) == ["b"]
+    assert ids(read(path)) == ["b"]
     assert entry(home).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("text", ["", "no digest", "{digest}\nno flow", "{digest}\n{{}}"])
 def test_damaged(home: Path, path: Path, text: str) -> None:
     """If the cache is damaged, the file is read and cached again."""
-    read_flow(str(path))
+    read(path)
     good = entry(home).read_text(encoding="utf-8")
     entry(home).write_text(text.format(digest=good.partition("\n")[0]), encoding="utf-8")
-    assert ids(read_flow(str(path))) == ["a"]
+    assert ids(read(path)) == ["a"]
     assert entry(home).read_text(encoding="utf-8") == good
 
 
 def test_a_missing_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a home for the cache, files are read each time."""
     monkeypatch.setenv("AIRFLOW_HOME", "/nonexistent/home")
-    assert ids(read_flow(str(path))) == ids(read_flow(str(path))) == ["a"]
+    assert ids(read(path)) == ids(read(path)) == ["a"]
 
 
 def test_a_wrong_file_is_not_cached(home: Path, path: Path) -> None:
@@ -69,10 +73,10 @@ def test_a_wrong_file_is_not_cached(home: Path, path: Path) -> None:
     path.write_text(FLOW.format("-"), encoding="utf-8")
     for _ in range(2):
         with pytest.raises(FlowFileError, match=r"steps\[0\]\.id"):
-            read_flow(str(path))
+            read(path)
     path.unlink()
     with pytest.raises(FlowFileError, match="no such file"):
-        read_flow(str(path))
+        read(path)
     assert not os.listdir(home)  # noqa: PTH208 - all there is
 
 
@@ -82,5 +86,5 @@ def test_versions_of_a_bundle_share_an_entry(home: Path, path: Path) -> None:
         folder = path.parent / version / "dags"
         folder.mkdir(parents=True)
         (folder / "flow.yaml").write_text(FLOW.format(f"v{version}"), encoding="utf-8")
-        assert ids(read_flow(str(folder / "flow.yaml"))) == [f"v{version}"]
+        assert ids(read(folder / "flow.yaml")) == [f"v{version}"]
     assert entry(home).exists()

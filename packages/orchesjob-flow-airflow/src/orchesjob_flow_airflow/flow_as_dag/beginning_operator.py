@@ -16,10 +16,10 @@ class BeginningOperator(BaseOperator):
     ui_color = "#e8e8e8"
     inherits_from_empty_operator = True
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, trigger_rule: str = "all_success", **kwargs: Any) -> None:
         """Refuse what `default_args` may hold for steps: with a callback, a worker would run it."""
         super().__init__(
-            trigger_rule="all_success",
+            trigger_rule=trigger_rule,
             depends_on_past=False,
             wait_for_downstream=False,
             pre_execute=None,
@@ -33,3 +33,11 @@ class BeginningOperator(BaseOperator):
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Do nothing."""
+
+
+class JointOperator(BeginningOperator):
+    """Succeeds as soon as all copies of a step have ended, in whatever way."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Wait for all that is before."""
+        super().__init__(trigger_rule="all_done", **kwargs)

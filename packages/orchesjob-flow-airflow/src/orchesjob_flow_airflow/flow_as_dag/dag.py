@@ -53,15 +53,15 @@ def flow_dag(
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, a step
-            has an `only_if`, or runs do not just wait for each other.
+        FieldRefused: The flow has `finally`, names the directory of a run, a step has an `only_if`,
+            a list of a `foreach` a parameter in its path, or runs do not just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
-    flow = read_flow(path)
+    flow = read_flow(path, dag_file.folder)
     check_flow(path, flow, "flow_dag")
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)

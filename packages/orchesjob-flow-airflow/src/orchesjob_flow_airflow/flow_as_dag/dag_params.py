@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from flow_spec import FlowSpec, bind_params
+from flow_spec import FlowSpec, bind_params, filled
 
 _NAMES_OF_RUN = {"FLOW_DIR": "", "RUN_KEY": ""}
 
@@ -55,3 +55,11 @@ def needs_run_dir(flow: FlowSpec) -> bool:
     names = {**_NAMES_OF_RUN, **{param.name: "" for param in flow.params}}
     here, there = (flow.filled({**names, "RUN_DIR": text}) for text in ("here", "there"))
     return here != there
+
+
+def has_params_in_lists(flow: FlowSpec) -> bool:
+    """Whether the values of a run decide which list a `foreach` means (rule 10.3)."""
+    here, there = (
+        {"FLOW_DIR": "", **{param.name: one for param in flow.params}} for one in ("here", "there")
+    )
+    return any(filled(text, here) != filled(text, there) for _, text in flow.lists)

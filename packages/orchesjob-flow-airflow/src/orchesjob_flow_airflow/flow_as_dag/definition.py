@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import BaseXCom
 
-from flow_spec import FlowSpec, StoredFlowError
+from flow_spec import FlowSpec, StoredFlowError, base_of
 from orchesjob_flow_airflow.errors import DefinitionChanged
 from orchesjob_flow_airflow.flow_as_dag.dag_params import bound_flow
 from orchesjob_flow_airflow.flow_as_dag.task_settings import obeyed_by_airflow
@@ -36,6 +36,7 @@ def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
         ParamsError: A value of the run is not allowed.
     """
     from flow_spec import differences
+    from orchesjob_flow_airflow.flow_as_dag.list_changes import list_changes
 
     flow = bound_flow(context, flow)
     text = flow.to_json()
@@ -46,8 +47,8 @@ def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
         began_with = FlowSpec.from_json(recorded)
     except StoredFlowError as error:
         raise DefinitionChanged([str(error)]) from error
-    changes = differences(began_with, flow)
-    if obeyed_by_airflow(began_with) != obeyed_by_airflow(flow):
+    changes = [*differences(began_with, flow), *list_changes(began_with, flow)]
+    if not can_go_on(began_with, flow):
         raise DefinitionChanged(changes)
     if changes:
         context["task"].log.warning(
@@ -55,6 +56,19 @@ def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
             "; ".join(changes),
         )
     return began_with
+
+
+def can_go_on(began_with: FlowSpec, now: FlowSpec) -> bool:
+    """Whether what Airflow obeys now is what it is to do in a run that began with another flow.
+
+    Copies that were added to those of a step do no harm: their tasks do nothing in that run.
+    """
+    was, is_now = obeyed_by_airflow(began_with), obeyed_by_airflow(now)
+    added = is_now.keys() - was.keys()
+    return (
+        all(base_of(step_id) in began_with.copies for step_id in added)
+        and {step_id: is_now[step_id] for step_id in is_now.keys() - added} == was
+    )
 
 
 def _recorded(context: Mapping[str, Any], text: str) -> str:

@@ -2,34 +2,60 @@
 
 Each reading is in a new process, and checking YAML takes several times as long as making tasks of
 it. So the stored form of a checked flow is kept in Airflow's home. It is used as long as the file
-is the same to the byte.
+is the same to the byte, and its lists give what they gave.
 """
 
 import contextlib
 import hashlib
 import importlib.metadata
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flow_spec import FlowSpec, StoredFlowError, load_flow
+from flow_spec import FlowSpec, ListError, ListReader, StoredFlowError, load_flow, read_list
 
 _FOLDER = "orchesjob-flow"
 
 
-def read_flow(path: str) -> FlowSpec:
-    """Return the flow in a file, from the cache if the file has not changed.
+def read_flow(path: str, folder: str) -> FlowSpec:
+    """Return the flow in a file, from the cache if nothing has changed.
+
+    Args:
+        path: The file.
+        folder: Where the relative paths of its lists start (rule 10.3).
 
     Raises:
         FlowFileError: The file cannot be read or is no valid flow. A wrong file is not cached.
     """
     digest = _digest(path)
     entry = _entry(path)
+    reader = _list_reader(path, folder)
     flow = _cached(entry, digest)
-    if flow is None:
-        flow = load_flow(path)
+    if flow is None or not _has_its_lists(flow, reader):
+        flow = load_flow(path, read_list=reader)
         if digest is not None and digest == _digest(path):
             _cache(entry, digest, flow)
     return flow
+
+
+def _list_reader(path: str, folder: str) -> ListReader:
+    """Return what reads the lists of a flow file, as the local runner does when it starts a run."""
+
+    def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
+        return read_list(origin, text, {**params, "FLOW_DIR": os.path.dirname(path)}, folder)  # noqa: PTH120
+
+    return read
+
+
+def _has_its_lists(flow: FlowSpec, reader: ListReader) -> bool:
+    """Whether the lists of a cached flow give what they gave when it was read."""
+    params = {param.name: param.default or "" for param in flow.params}
+    with contextlib.suppress(ListError):
+        return all(
+            tuple(reader(origin, text, params)) == values
+            for (origin, text), values in flow.lists.items()
+        )
+    return False
 
 
 def _digest(path: str) -> str | None:

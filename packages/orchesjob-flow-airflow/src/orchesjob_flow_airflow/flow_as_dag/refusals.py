@@ -8,7 +8,7 @@ from typing import Any
 
 from flow_spec import FlowSpec, OnConflict
 from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused
-from orchesjob_flow_airflow.flow_as_dag.dag_params import needs_run_dir
+from orchesjob_flow_airflow.flow_as_dag.dag_params import has_params_in_lists, needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OWN_RUN = "a step waits for steps of its own run alone"
@@ -36,8 +36,8 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
         function: What was called to make the tasks.
 
     Raises:
-        FieldRefused: The flow has `finally` or `foreach`, names the directory of a run, or a
-            step has an `only_if`.
+        FieldRefused: The flow has `finally`, names the directory of a run, a step has an `only_if`,
+            or a list of a `foreach` a parameter in its path.
     """
     for field, is_there, reason in (
         (
@@ -45,7 +45,11 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
             flow.finally_,
             "Airflow starts no task after a run was marked or has timed out",
         ),
-        ("foreach", flow.blocks, "no task of Airflow stands for all copies of a step"),
+        (
+            "foreach",
+            has_params_in_lists(flow),
+            "the tasks are there before a run has values for the parameters in a list's path",
+        ),
         (
             "${{ RUN_DIR }}",
             needs_run_dir(flow),

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import (
     AirflowTaskTimeout,
 )
 
-from flow_spec import FlowSpec, ParamsError, StepSpec, holds
+from flow_spec import FlowSpec, ParamsError, StepSpec, base_of
 from orchesjob_flow_airflow.errors import (
     AttemptFailed,
     DefinitionChanged,
@@ -31,6 +31,8 @@ from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
+    described,
+    is_true,
     step_outcomes,
 )
 from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
@@ -100,6 +102,7 @@ class StepOperator(BaseOperator):
         """
         try:
             flow = flow_of_run(context, self.flow)
+            check_copy(flow, self.step)
             filled = flow.filled(names_of_run(context, self.flow_dir))
             if filled is not self.flow:
                 self._take(filled, digest(flow))
@@ -110,7 +113,7 @@ class StepOperator(BaseOperator):
             raise AirflowSkipException(str(error)) from error
         tries = Tries(context)
         if not tries.is_rehearsal:
-            check_condition(self.step, ended)
+            check_condition(self.flow, self.step, ended)
         try:
             report = self._run_to_end(context["ti"], ended, tries)
         except AttemptFailed as error:
@@ -184,8 +187,21 @@ class StepOperator(BaseOperator):
         return report
 
 
-def check_condition(step: StepSpec, ended: StepOutcomes) -> None:
-    """Return if the step's condition is true (rules 3.2 to 3.5).
+def check_copy(flow: FlowSpec, step: StepSpec) -> None:
+    """Return if the run has the step: a list may have grown since it began (rules 10.3, 13.3).
+
+    Raises:
+        AirflowSkipException: It has not.
+    """
+    name = base_of(step.id)
+    if name in flow.copies and step.id not in flow.copies[name]:
+        raise AirflowSkipException(
+            f"{step.id} is none of the copies with which this run began: its list is longer now"
+        )
+
+
+def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None:
+    """Return if the step's condition is true (rules 3.2 to 3.5, 10.3).
 
     Raises:
         AirflowSkipException: The condition is false.
@@ -193,10 +209,9 @@ def check_condition(step: StepSpec, ended: StepOutcomes) -> None:
     """
     if step.condition is None:
         return
-    check_ended(ended, step.waits_for)
-    outcomes = {other: str(ended[other]) for other in step.waits_for}
-    if not step.condition.evaluate(lambda name: holds(name.predicate, outcomes[name.name])):
-        reasons = ", ".join(f"{other} {outcome}" for other, outcome in outcomes.items())
+    check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
+    if not step.condition.evaluate(lambda one: is_true(one.name, one.predicate, flow, ended)):
+        reasons = ", ".join(described(name, flow, ended) for name in step.waits_for)
         raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
 
 

@@ -1,11 +1,12 @@
 """How the steps of a DAG run have ended, read from the states of its tasks (rules 3.2, 5.2)."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
 
 type StepOutcomes = Mapping[str, str | None]
@@ -48,3 +49,22 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
     """
     if running := [step_id for step_id in step_ids if ended[step_id] is None]:
         raise AirflowException(f"not ended, perhaps cleared in the meantime: {', '.join(running)}")
+
+
+def is_true(name: str, predicate: str | None, flow: FlowSpec, ended: StepOutcomes) -> bool:
+    """Tell whether an operand of a condition holds, all that it names having ended.
+
+    Rules 3.2, 3.3 and 10.3.
+    """
+    if name not in flow.copies:
+        return holds(predicate, str(ended[name]))
+    return holds_of_copies(predicate, {str(ended[step_id]) for step_id in flow.copies[name]})
+
+
+def described(name: str, flow: FlowSpec, ended: StepOutcomes) -> str:
+    """Write how a step has ended; of all copies of a step, how many in which way."""
+    if name not in flow.copies:
+        return f"{name} {ended[name]}"
+    counts = Counter(str(ended[step_id]) for step_id in flow.copies[name])
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    return f"{name} ({counted or 'no copies'})"

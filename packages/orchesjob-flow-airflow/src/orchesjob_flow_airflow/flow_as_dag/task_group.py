@@ -59,7 +59,7 @@ def flow_task_group(
     around = TaskGroupContext.get_current()
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
-    flow = read_flow(path)
+    flow = read_flow(path, dag_file.folder)
     check_flow(path, flow, "flow_task_group")
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))

@@ -29,6 +29,10 @@ class TaskIds(NamedTuple):
         """The id of the first task, of which all that is recorded with a run is an XCom."""
         return f"{self.prefix}{BEGINNING}"
 
+    def of_all(self, name: str) -> str:
+        """Return the id of the task that stands for all copies of a step, if there is one."""
+        return f"{self.prefix}flow.all.{name}"
+
     def of_step(self, step_id: str) -> str:
         """Return the id of the task of a step.
 

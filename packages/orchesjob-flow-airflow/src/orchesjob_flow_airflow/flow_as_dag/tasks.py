@@ -5,15 +5,18 @@ when it runs is in `step_operator` and `outcome_operator`.
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import TaskGroup
 
 from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
+from orchesjob_flow_airflow.flow_as_dag.copy_groups import CopyGroups
 from orchesjob_flow_airflow.flow_as_dag.definition import digest
+from orchesjob_flow_airflow.flow_as_dag.edges import add_edges
+from orchesjob_flow_airflow.flow_as_dag.lanes import turns
 from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OutcomeOperator
+from orchesjob_flow_airflow.flow_as_dag.stages import staged_blocks
 from orchesjob_flow_airflow.flow_as_dag.step_operator import StepOperator
 from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, OUTCOME, TaskIds
 from orchesjob_flow_airflow.flow_as_dag.task_settings import task_settings
@@ -47,13 +50,18 @@ def add_tasks(
         "folder": folder,
         "definition": digest(flow),
     }
-    arguments = arguments_of_steps(path, flow)
+    staged, arguments = staged_blocks(flow), arguments_of_steps(path, flow)
+    groups, waiting = CopyGroups(flow, staged, task_ids), turns(staged)
     tasks = {
-        step.id: _task(step, infrastructure_retries, settings, arguments.get(step.id, {}))
+        step.id: _task(
+            step,
+            infrastructure_retries,
+            {**settings, **groups.place_of(step.id), **arguments.get(step.id, {})},
+            trigger_rule="all_done" if step.waits_for or step.id in waiting else "all_success",
+        )
         for step in flow.steps
     }
-    for step in flow.steps:
-        tasks[step.id].set_upstream([tasks[other] for other in step.waits_for] or beginning)
+    add_edges(flow, tasks, beginning, waiting, groups)
     outcome = OutcomeOperator(
         task_id=OUTCOME,
         flow=flow,
@@ -61,24 +69,19 @@ def add_tasks(
         infrastructure_retries=infrastructure_retries,
         **_SILENT,
     )
-    outcome.set_upstream(list(tasks.values()))
+    outcome.set_upstream(list(tasks.values()) or beginning)
 
 
 def _task(
-    step: StepSpec,
-    infrastructure_retries: int,
-    settings: dict[str, Any],
-    arguments: Mapping[str, Any],
+    step: StepSpec, infrastructure_retries: int, arguments: dict[str, Any], trigger_rule: str
 ) -> StepOperator:
-    """Return the task of a step, with the arguments of its `x-airflow`.
+    """Return the task of a step.
 
     Every argument is given on which outcomes depend: the file decides, not `default_args`.
     """
     return StepOperator(
-        task_id=step.id,
         step=step,
-        **settings,
-        trigger_rule="all_done" if step.waits_for else "all_success",
+        trigger_rule=trigger_rule,
         **task_settings(step, infrastructure_retries),
         depends_on_past=False,
         wait_for_downstream=False,

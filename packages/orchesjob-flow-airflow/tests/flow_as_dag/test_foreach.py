@@ -1,0 +1,360 @@
+"""A `foreach` on Airflow: the tasks of copies, what waits for them, and how many are under way."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flow_spec import FlowFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Airflow
+
+OK, NG, SKIP = "success", "failed", "skipped"
+
+SHOPS = """
+flow_id: shops
+steps:
+  - {id: prepare, command: ["true"]}
+  - foreach: {SHOP: [berlin, lagos]}
+    steps:
+      - id: load
+        depends_on: [prepare]
+        command: [sh, -c, 'echo "$SHOP $0 $ORCHESJOB_FLOW_STEP" >> $EXECUTED', "${{ SHOP }}"]
+      - {id: check, when: load, command: ["true"]}
+  - {id: report, when: check, command: ["true"]}
+"""
+
+
+def test_tasks_and_groups(airflow: "Airflow") -> None:
+    """A `foreach` is a group of tasks, in which each copy of several steps is one (rule 13.4)."""
+    airflow.write(SHOPS)
+    dag = airflow.load()
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    copies = {"load.berlin", "load.lagos", "check.berlin", "check.lagos"}
+    assert upstream == {
+        "flow.begin": set(),
+        "prepare": {"flow.begin"},
+        "load.berlin": {"prepare"},
+        "check.berlin": {"load.berlin"},
+        "load.lagos": {"prepare"},
+        "check.lagos": {"load.lagos"},
+        "report": {"check.berlin", "check.lagos"},
+        "flow.outcome": {"prepare", "report", *copies},
+    }
+    shown = {task.task_id: task.task_display_name for task in dag.tasks}
+    assert {task_id.replace(".", "@") for task_id in copies} == {shown[one] for one in copies}
+    groups = dag.task_group_dict
+    assert {group_id: group.label for group_id, group in groups.items()} == {
+        "foreach-load": "load, check",
+        "foreach-load.1": "berlin",
+        "foreach-load.2": "lagos",
+    }
+    assert groups["foreach-load"].tooltip == "foreach SHOP"
+    assert set(groups["foreach-load.1"].children) == {"load.berlin", "check.berlin"}
+
+
+def test_variables(airflow: "Airflow", executed: "Callable[[], str]") -> None:
+    """A copy has the values of its own, as variables and in its words (rules 9.13, 10.3)."""
+    run = airflow.run_flow(SHOPS)
+    states = dict.fromkeys(airflow.tries, OK)
+    del states["flow.begin"], states["flow.outcome"]
+    assert run == (OK, states)
+    assert set(executed().splitlines()) == {
+        "berlin berlin load@berlin",
+        "lagos lagos load@lagos",
+    }
+
+
+EXITING = 'command: [sh, -c, "exit ${{ N }}"], skip_exit_codes: [4]'
+MEANINGS = [
+    ("good", OK),
+    ("good.finished", OK),
+    ("good.failed", SKIP),
+    ("good.skipped", SKIP),
+    ("mixed", SKIP),
+    ("!mixed", OK),
+    ("mixed.failed", OK),
+    ("mixed.skipped", SKIP),
+    ("mixed.finished", OK),
+    ("idle", SKIP),
+    ("idle.skipped", OK),
+    ("idle.failed", SKIP),
+    ("absent", SKIP),
+    ("absent.failed", SKIP),
+    ("absent.skipped && absent.finished", OK),
+    ("mixed@0", OK),
+    ("mixed@1.failed && mixed@4.skipped", OK),
+    ("good@0@x && absent.skipped", OK),
+]
+
+
+def test_what_a_name_means(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """Outside of a `foreach` a name means all copies, of which there may be none (rule 10.3)."""
+    airflow.write("\n", "none.txt")
+    probes = "".join(
+        f'  - {{id: p{number}, when: "{condition}", command: ["true"]}}\n'
+        for number, (condition, _) in enumerate(MEANINGS)
+    )
+    outcome, states = airflow.run_flow(
+        f"""
+flow_id: f
+steps:
+  - {{foreach: {{N: ['0'], M: [x, y]}}, steps: [{{id: good, {EXITING}}}]}}
+  - {{foreach: {{N: ['0', '1', '4']}}, steps: [{{id: mixed, {EXITING}, allow_failure: true}}]}}
+  - {{foreach: {{N: ['4']}}, steps: [{{id: idle, {EXITING}}}]}}
+  - {{foreach: {{N: {{lines: none.txt}}}}, steps: [{{id: absent, {EXITING}}}]}}
+{probes}"""
+    )
+    assert outcome == OK
+    assert states == {
+        **dict.fromkeys(["good.0.x", "good.0.y", "mixed.0"], OK),
+        "mixed.1": NG,
+        **dict.fromkeys(["mixed.4", "idle.4"], SKIP),
+        **{f"p{number}": state for number, (_, state) in enumerate(MEANINGS)},
+    }
+    out = capsys.readouterr().out
+    assert "`mixed` is false: mixed (1 SUCCEEDED, 1 FAILED, 1 SKIPPED)" in out
+    assert "`absent` is false: absent (no copies)" in out
+
+
+def test_a_copy_that_fails(airflow: "Airflow", executed: "Callable[[], str]") -> None:
+    """The others run on, the flow has failed, and commands are told which copy it was (10.3)."""
+    run = airflow.run_flow(
+        """
+flow_id: f
+steps:
+  - {foreach: {N: ['0', '1']}, steps: [{id: a, command: [sh, -c, "exit $N"]}]}
+  - {id: b, when: a.failed, command: [sh, -c, 'echo $ORCHESJOB_FLOW_FAILED_STEPS >> $EXECUTED']}
+"""
+    )
+    assert run == (NG, {"a.0": OK, "a.1": NG, "b": OK})
+    assert executed() == "a@1\n"
+
+
+def test_a_flow_of_no_copies(airflow: "Airflow") -> None:
+    """Without any task of a step, the flow succeeds."""
+    airflow.write("", "none.txt")
+    flow = (
+        "{flow_id: f, steps: [{foreach: {N: {lines: none.txt}}, steps: [{id: a, command: [x]}]}]}"
+    )
+    assert airflow.run_flow(flow) == (OK, {})
+
+
+@pytest.mark.parametrize(
+    ("lists", "shown"),
+    [
+        ("{FILE: {glob: 'in/*.csv'}}", ["a@1 (in/1.csv)", "a@2 (in/2.csv)"]),
+        ("{FILE: ['x y', z]}", ["a@1 (x y)", "a@z"]),
+        ("[{GO: '1.21', OPTS: -race}, {GO: '1'}]", ["a@1 (1.21, -race)", "a@2 (1)"]),
+        (f"{{N: ['{'long ' * 40}', b]}}", [f"a@1 ({'long ' * 15}long…)", "a@b"]),
+    ],
+)
+def test_names_of_tasks(airflow: "Airflow", lists: str, shown: list[str]) -> None:
+    """A task is called like its copy, with the values where that is a number (10.3, 13.4)."""
+    (airflow.folder / "in").mkdir()
+    for name in ("2", "1"):
+        airflow.write("", f"in/{name}.csv")
+    airflow.write(
+        f"{{flow_id: f, steps: [{{foreach: {lists}, steps: [{{id: a, command: [x]}}]}}]}}"
+    )
+    tasks = [task for task in airflow.load().tasks if task.task_id.startswith("a.")]
+    assert [task.task_display_name for task in tasks] == shown
+
+
+def test_ids_that_are_taken(airflow: "Airflow") -> None:
+    """No copy and no group has the id of another task, however steps are called (rule 10.3)."""
+    airflow.write(
+        """
+flow_id: f
+steps:
+  - {id: foreach-flow, command: [x]}
+  - {id: a-b, command: [x]}
+  - foreach: {N: [begin, outcome, b]}
+    steps: [{id: flow, command: [x]}, {id: a, command: [x]}]
+"""
+    )
+    dag = airflow.load()
+    assert set(dag.task_dict) == {
+        *("flow.begin", "flow.outcome", "foreach-flow", "a-b"),
+        *("flow.-begin", "flow.-outcome", "flow.-b", "a.begin", "a.outcome", "a.b"),
+    }
+    assert set(dag.task_group_dict) == {"foreach-flow_", *(f"foreach-flow_.{n}" for n in (1, 2, 3))}
+
+
+@pytest.mark.usefixtures("executed")
+def test_in_a_group(airflow: "Airflow") -> None:
+    """In a DAG of one's own the ids begin with that of the flow's group (rule 13.4)."""
+    airflow.write(SHOPS.replace("shops", "daily"))
+    path = airflow.folder / "the_dag.py"
+    path.write_text(
+        "from airflow.sdk import DAG\nfrom orchesjob_flow_airflow import flow_task_group\n"
+        "with DAG('mine') as dag:\n    flow_task_group('flow.yaml')\n",
+        encoding="utf-8",
+    )
+    dag = airflow.load_file(path)
+    copies = [f"daily.{step}.{shop}" for step in ("load", "check") for shop in ("berlin", "lagos")]
+    assert {*copies} < set(dag.task_dict)
+    assert "daily.foreach-load.1" in dag.task_group_dict
+    run = dag.test()
+    states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    assert (str(run.state), states["daily.report"]) == (OK, OK)
+    assert {states[copy] for copy in copies} == {OK}
+
+
+def lanes(airflow: "Airflow", block: str) -> dict[str, set[str]]:
+    """Return what the tasks of a flow wait for that has a block after a step `first`."""
+    airflow.write(f"flow_id: f\nsteps:\n  - {{id: first, command: [x]}}\n{block}")
+    tasks = [task for task in airflow.load().tasks if "." in task.task_id]
+    return {task.task_id: task.upstream_task_ids for task in tasks if "flow." not in task.task_id}
+
+
+def test_one_after_the_other(airflow: "Airflow") -> None:
+    """With `max_parallel: 1` a copy begins when all of the one before has ended (rule 10.3)."""
+    upstream = lanes(
+        airflow,
+        """
+  - foreach: {N: [x, y, z]}
+    max_parallel: 1
+    steps: [{id: a, command: [x]}, {id: b, when: a, command: [x]}, {id: c, when: a, command: [x]}]
+""",
+    )
+    assert upstream == {
+        "a.x": {"flow.begin"},
+        **{f"{step}.{n}": {f"a.{n}"} for step in "bc" for n in "xyz"},
+        "a.y": {"b.x", "c.x"},
+        "a.z": {"b.y", "c.y"},
+    }
+
+
+def test_two_at_once(airflow: "Airflow") -> None:
+    """Every other copy waits for the one before the last, and for what it waits for (10.3)."""
+    upstream = lanes(
+        airflow,
+        """
+  - foreach: {N: [v, w, x, y, z]}
+    max_parallel: 2
+    steps: [{id: a, when: first, command: [x]}]
+""",
+    )
+    assert upstream == {
+        "a.v": {"first"},
+        "a.w": {"first"},
+        "a.x": {"first", "a.v"},
+        "a.y": {"first", "a.w"},
+        "a.z": {"first", "a.x"},
+    }
+
+
+def test_a_turn_is_no_condition(airflow: "Airflow") -> None:
+    """A copy that fails or is skipped keeps no other from its turn (rule 10.3)."""
+    run = airflow.run_flow(
+        """
+flow_id: f
+steps:
+  - foreach: {N: ['1', '4', '0']}
+    max_parallel: 1
+    steps: [{id: a, command: [sh, -c, 'exit $N'], skip_exit_codes: [4]}]
+"""
+    )
+    assert run == (NG, {"a.1": NG, "a.4": SKIP, "a.0": OK})
+
+
+def test_many_that_wait_for_many(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
+    """One task stands for all copies where there were too many edges; outcomes are the same."""
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.edges.MOST_EDGES", 3)
+    airflow.write(
+        """
+flow_id: f
+steps:
+  - {foreach: {N: ['0', '1']}, steps: [{id: a, command: [sh, -c, 'exit $N']}]}
+  - {foreach: {M: [x, y]}, steps: [{id: b, when: a.failed, command: ["true"]}]}
+  - {foreach: {M: [x, y]}, steps: [{id: c, when: a, command: ["true"]}]}
+"""
+    )
+    dag = airflow.load()
+    assert dag.task_dict["flow.all.a"].upstream_task_ids == {"a.0", "a.1"}
+    assert dag.task_dict["b.x"].upstream_task_ids == {"flow.all.a"}
+    outcome, states = airflow.run(dag)
+    assert states.pop("flow.all.a") == OK
+    expected: dict[str, Any] = {
+        "a.0": OK,
+        "a.1": NG,
+        "b.x": OK,
+        "b.y": OK,
+        "c.x": SKIP,
+        "c.y": SKIP,
+    }
+    assert (outcome, states) == (NG, expected)
+
+
+RECORDING = """
+from pathlib import Path
+from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
+def begin(context):
+    task, folder = context["task"], Path(__file__).parent
+    if task.task_id == "first":
+        task.flow = read_flow(str(folder / "began" / "flow.yaml"), str(folder / "began"))
+"""
+LISTED = """
+flow_id: f
+steps:
+  - {id: first, command: ["true"]}
+  - foreach: {N: {lines: list.txt}}
+    steps: [{id: a, when: first, command: [echo, "ran ${{ N }}"]}]
+  - {id: last, when: a, command: ["true"]}
+"""
+
+
+def run_with_another_list(airflow: "Airflow", began: str, now: str) -> tuple[str, dict[str, str]]:
+    """Run a flow whose list changes after its first step: that has recorded what was there."""
+    (airflow.folder / "began").mkdir()
+    for folder, values in (("began/", began), ("", now)):
+        airflow.write(LISTED, f"{folder}flow.yaml")
+        airflow.write("\n".join(values.split()), f"{folder}list.txt")
+    dag = airflow.load("'flow.yaml', default_args={'pre_execute': begin}", before=RECORDING)
+    return airflow.run(dag)
+
+
+def test_a_list_that_grows(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """A run in progress keeps its list: the tasks of new copies do nothing in it (10.3, 13.3)."""
+    run = run_with_another_list(airflow, "x y", "w x y")
+    out = capsys.readouterr().out
+    assert run == (OK, {"first": OK, "a.w": SKIP, "a.x": OK, "a.y": OK, "last": OK}), out
+    assert "a@w is none of the copies with which this run began" in out
+    assert "lines 'list.txt' also gives 'w'" in out
+    assert "ran w" not in out
+
+
+def test_a_list_that_shrinks(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """A run one of whose copies has no task any more fails, and says why (rule 13.3)."""
+    run = run_with_another_list(airflow, "x y", "x")
+    out = capsys.readouterr().out
+    assert run == (NG, {"first": OK, "a.x": NG, "last": NG}), out
+    assert "has changed since this run began: lines 'list.txt' no longer gives 'y'; trigger" in out
+    assert "ran x" not in out
+
+
+def test_the_cache_of_lists(airflow: "Airflow") -> None:
+    """A list is read whenever the DAG file is, in the folder of that file (rule 10.3)."""
+    for values in ("x", "x y", ""):
+        airflow.write("\n".join(values.split()), "list.txt")
+        airflow.write(LISTED)
+        tasks = {task_id for task_id in airflow.load().task_dict if task_id.startswith("a.")}
+        assert tasks == {f"a.{value}" for value in values.split()}
+    (airflow.folder / "list.txt").unlink()
+    with pytest.raises(FlowFileError, match=r'"list.txt" cannot be read in .*: No such file'):
+        airflow.load()
+
+
+def test_arguments_of_copies(airflow: "Airflow") -> None:
+    """A copy has the arguments of its step, with its own values; an error has its place (13.4)."""
+    airflow.write("x\ny", "list.txt")
+    block = LISTED.replace("id: a, when: first,", "id: a, x-airflow: {pool: 'of ${{ N }}'},")
+    airflow.write(block)
+    tasks = airflow.load().task_dict
+    assert (tasks["a.x"].pool, tasks["a.y"].pool) == ("of x", "of y")
+    airflow.write(block.replace("pool:", "poll:"))
+    with pytest.raises(FlowFileError, match=r'flow.yaml:6:.*did you mean "pool"'):
+        airflow.load()
