@@ -192,6 +192,28 @@ class DefinitionChanged(OrchesjobFlowAirflowError, RuntimeError):
         )
 
 
+class RunDirUnusable(OrchesjobFlowAirflowError, RuntimeError):
+    """The directory of a run cannot be used on this host (rule 10.6).
+
+    Attributes:
+        path: The directory.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the directory, and what is wrong with it."""
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"{self.path}, the directory of the run, {self.problem}; `run_dirs` must name a "
+            "folder that all workers see and can write to, as one and the same user"
+        )
+
+
 class AttemptFailed(OrchesjobFlowAirflowError, RuntimeError):
     """An attempt at a step has failed; the message says how.
 

@@ -127,10 +127,9 @@ def examples() -> list[str]:
 
 def can_be_a_dag(flow: FlowSpec) -> bool:
     """Whether `flow_dag` accepts the flow, which needs no values to run."""
-    in_its_directory = "RUN_DIR" in flow.to_json()
     needs_values = any(param.default is None for param in flow.params)
     asks = any(step.only_if for step in flow.steps)
-    return not (flow.finally_ or in_its_directory or needs_values or asks)
+    return not (flow.finally_ or needs_values or asks)
 
 
 @pytest.mark.parametrize("name", examples())
@@ -150,4 +149,5 @@ def test_examples(
     for folder in (here, airflow.folder):
         shutil.copytree(EXAMPLES, folder / "examples")
     runner = locally(path, here)
-    assert as_outcome(*airflow.run(airflow.load(repr(path)))) == outcome(runner)[0]
+    there = airflow.run(airflow.load(f"{path!r}, run_dirs='.'"))
+    assert as_outcome(*there) == outcome(runner)[0]

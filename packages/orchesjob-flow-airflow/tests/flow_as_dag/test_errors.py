@@ -60,7 +60,7 @@ ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (LIST, "foreach", "the tasks are there before a run has values for the parameters in a"),
-        (NAME, "${{ RUN_DIR }}", "the tasks of a DAG share no directory of a run"),
+        (NAME, "${{ RUN_DIR }}", "give flow_dag `run_dirs`, a folder that all"),
         (ONLY_IF, "only_if", "each try of a task is one attempt at its command"),
     ],
 )

@@ -31,6 +31,7 @@ def flow_dag(
     dag_id: str | None = None,
     schedule: Any = None,
     infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
+    run_dirs: str | os.PathLike[str] | None = None,
     **dag_arguments: Any,
 ) -> DAG:
     """Return a DAG that does what the flow file at `path` says.
@@ -45,6 +46,8 @@ def flow_dag(
         schedule: When Airflow starts runs by itself; by default never.
         infrastructure_retries: How many tries of a task may fail of anything but its command, such
             as an API server that does not answer or a worker that dies (rule 13.2).
+        run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
+            10.6). Nobody but you removes these.
         **dag_arguments: Any other argument of `airflow.sdk.DAG` that does not change the outcome of
             a run; `max_active_tasks` takes precedence over the flow, and a value in `params` over
             the default of the flow's parameter.
@@ -53,8 +56,9 @@ def flow_dag(
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally`, names the directory of a run, a step has an `only_if`,
-            a list of a `foreach` a parameter in its path, or runs do not just wait for each other.
+        FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, a
+            step has an `only_if`, a list of a `foreach` a parameter in its path, or runs do not
+            just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
     """
     dag_file = calling_dag_file()
@@ -62,14 +66,21 @@ def flow_dag(
     if (around := DagContext.get_current()) is not None:
         raise InsideDag(path, around.dag_id)
     flow = read_flow(path, dag_file.folder)
-    check_flow(path, flow, "flow_dag")
+    check_flow(path, flow, "flow_dag", has_run_dirs=run_dirs is not None)
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
     check_default_args(path, dag_arguments.get("default_args"))
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = dag_params(flow, dag_arguments.get("params"))
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
-        add_tasks(dag.task_group, flow, path, dag_file.folder, infrastructure_retries)
+        add_tasks(
+            dag.task_group,
+            flow,
+            path,
+            dag_file,
+            infrastructure_retries=infrastructure_retries,
+            run_dirs=run_dirs,
+        )
     dag.fileloc = dag_file.path
     return dag
 

@@ -11,8 +11,6 @@ from airflow.sdk import Param
 
 from flow_spec import FlowSpec, bind_params, filled
 
-_NAMES_OF_RUN = {"FLOW_DIR": "", "RUN_KEY": ""}
-
 
 def dag_params(flow: FlowSpec, given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the params of the DAG of a flow: those that the flow declares, and the caller's.
@@ -43,18 +41,6 @@ def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
         return flow
     params = context["params"]
     return bind_params(flow, {param.name: str(params[param.name]) for param in flow.params})
-
-
-def names_of_run(context: Mapping[str, Any], flow_dir: str) -> dict[str, str]:
-    """Return the values of the names that words may hold in every flow, but for RUN_DIR."""
-    return {"FLOW_DIR": flow_dir, "RUN_KEY": context["ti"].run_id}
-
-
-def needs_run_dir(flow: FlowSpec) -> bool:
-    """Whether a word holds the name of a run's directory, which the tasks of a DAG do not share."""
-    names = {**_NAMES_OF_RUN, **{param.name: "" for param in flow.params}}
-    here, there = (flow.filled({**names, "RUN_DIR": text}) for text in ("here", "there"))
-    return here != there
 
 
 def has_params_in_lists(flow: FlowSpec) -> bool:

@@ -40,7 +40,7 @@ def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
 
     flow = bound_flow(context, flow)
     text = flow.to_json()
-    recorded = _recorded(context, text)
+    recorded = recorded_with_run(context, "flow", text)
     if recorded == text:
         return flow
     try:
@@ -71,15 +71,15 @@ def can_go_on(began_with: FlowSpec, now: FlowSpec) -> bool:
     )
 
 
-def _recorded(context: Mapping[str, Any], text: str) -> str:
-    """Return the flow that is recorded with the run; record `text` if there is none.
+def recorded_with_run(context: Mapping[str, Any], name: str, text: str) -> str:
+    """Return what is recorded with the run under this name; record `text` if nothing is.
 
     It is an XCom of the task that no worker runs: those of others are deleted when they begin. Who
     clears a task wants the file as it is now, so each clearing has a record of its own.
     """
     ti, run = context["ti"], context["dag_run"]
     place = {
-        "key": f"flow_{run.clear_number}",
+        "key": f"{name}_{run.clear_number}",
         "dag_id": ti.dag_id,
         "run_id": ti.run_id,
         "task_id": context["task"].task_ids.beginning,

@@ -8,7 +8,8 @@ from typing import Any
 
 from flow_spec import FlowSpec, OnConflict
 from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused
-from orchesjob_flow_airflow.flow_as_dag.dag_params import has_params_in_lists, needs_run_dir
+from orchesjob_flow_airflow.flow_as_dag.dag_params import has_params_in_lists
+from orchesjob_flow_airflow.flow_as_dag.run_facts import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OWN_RUN = "a step waits for steps of its own run alone"
@@ -27,17 +28,18 @@ REFUSED_DEFAULTS = {
 """Arguments of a task that would change the outcomes of steps, and why the file decides them."""
 
 
-def check_flow(path: str, flow: FlowSpec, function: str) -> None:
+def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) -> None:
     """Return if tasks can do what the flow says (rules 10.1 to 10.8).
 
     Args:
         path: The flow file.
         flow: The flow.
         function: What was called to make the tasks.
+        has_run_dirs: Whether it was given `run_dirs`.
 
     Raises:
-        FieldRefused: The flow has `finally`, names the directory of a run, a step has an `only_if`,
-            or a list of a `foreach` a parameter in its path.
+        FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, a
+            step has an `only_if`, or a list of a `foreach` a parameter in its path.
     """
     for field, is_there, reason in (
         (
@@ -52,8 +54,8 @@ def check_flow(path: str, flow: FlowSpec, function: str) -> None:
         ),
         (
             "${{ RUN_DIR }}",
-            needs_run_dir(flow),
-            "the tasks of a DAG share no directory of a run",
+            not has_run_dirs and needs_run_dir(flow),
+            f"give {function} `run_dirs`, a folder that all workers see",
         ),
         (
             "only_if",

@@ -23,11 +23,13 @@ from orchesjob_flow_airflow.errors import (
     FlowNotBegun,
     ForeignJob,
     NoOutcome,
+    RunDirUnusable,
 )
-from orchesjob_flow_airflow.flow_as_dag.dag_params import names_of_run
 from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
 from orchesjob_flow_airflow.flow_as_dag.last_line import last_line
 from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
+from orchesjob_flow_airflow.flow_as_dag.run_dir import make_run_dir
+from orchesjob_flow_airflow.flow_as_dag.run_facts import RunFacts
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -59,6 +61,7 @@ class StepOperator(BaseOperator):
         task_ids: TaskIds,
         flow_dir: str,
         folder: str,
+        run_dirs: str | None,
         definition: str,
         do_xcom_push: bool = False,
         **kwargs: Any,
@@ -71,6 +74,7 @@ class StepOperator(BaseOperator):
             task_ids: The ids of the flow's tasks.
             flow_dir: The folder of the flow file.
             folder: The folder that stands for the flow's directory.
+            run_dirs: The folder for the directories of runs, if there is one.
             definition: The digest of the flow. Airflow cuts long fields off; this makes any change
                 of the flow a new version of the DAG.
             do_xcom_push: Whether the last line that the command prints is the task's XCom. Output
@@ -82,6 +86,7 @@ class StepOperator(BaseOperator):
         self.task_ids = task_ids
         self.flow_dir = flow_dir
         self.folder = folder
+        self.run_dirs = run_dirs
         self._attempt: Attempt | None = None
         self._take(flow, definition)
 
@@ -103,7 +108,8 @@ class StepOperator(BaseOperator):
         try:
             flow = flow_of_run(context, self.flow)
             check_copy(flow, self.step)
-            filled = flow.filled(names_of_run(context, self.flow_dir))
+            facts = RunFacts.of(context, self.flow_dir, self.run_dirs)
+            filled = facts.filled(flow)
             if filled is not self.flow:
                 self._take(filled, digest(flow))
             ended = step_outcomes(context, self.flow)
@@ -115,7 +121,7 @@ class StepOperator(BaseOperator):
         if not tries.is_rehearsal:
             check_condition(self.flow, self.step, ended)
         try:
-            report = self._run_to_end(context["ti"], ended, tries)
+            report = self._run_to_end(context["ti"], ended, tries, facts)
         except AttemptFailed as error:
             raise judged(self.step, error, tries) from error
         return last_line(report.stdout_file, self.log) if self.do_xcom_push else None
@@ -134,10 +140,12 @@ class StepOperator(BaseOperator):
         self.environment = {**dict(flow.env), **dict(step.env), **dict(flow.values)}
         self.condition = None if step.condition is None else str(step.condition)
 
-    def _run_to_end(self, ti: Any, ended: StepOutcomes, tries: Tries) -> "JobReport":
+    def _run_to_end(
+        self, ti: Any, ended: StepOutcomes, tries: Tries, facts: RunFacts
+    ) -> "JobReport":
         """Return the last report of the attempt's job, if it has succeeded."""
         try:
-            report = self._run(ti, ended, tries)
+            report = self._run(ti, ended, tries, facts)
             check_job(self.step, report)
         except NoOutcome as error:
             raise AttemptFailed(str(error)) from error
@@ -146,7 +154,7 @@ class StepOperator(BaseOperator):
             return self._timed_out_job()
         return report
 
-    def _run(self, ti: Any, ended: StepOutcomes, tries: Tries) -> "JobReport":
+    def _run(self, ti: Any, ended: StepOutcomes, tries: Tries, facts: RunFacts) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
         from orchesjob_client import OrchesjobClient, OrchesjobError, locate
         from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
@@ -157,12 +165,14 @@ class StepOperator(BaseOperator):
         variables = self.flow.environment(
             self.step, run_key=ti.run_id, attempt=tries.attempt, failed=failed
         )
-        environ = {**os.environ, **variables}
+        environ = {**facts.environ(os.environ), **variables}
         keys = [
             f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}"
             for number in range(1, tries.number + 1)
         ]
         try:
+            if facts.run_dir is not None:
+                make_run_dir(facts.run_dir)
             client = OrchesjobClient(locate(None, os.environ))
             self._attempt = Attempt(
                 PatientOrchesjob(client, os.environ, self.log),
@@ -174,7 +184,7 @@ class StepOperator(BaseOperator):
             return self._attempt.run()
         except ForeignJob as error:
             raise AirflowFailException(str(error)) from error
-        except OrchesjobError as error:
+        except (OrchesjobError, RunDirUnusable) as error:
             raise AirflowException(str(error)) from error
 
     def _timed_out_job(self) -> "JobReport":

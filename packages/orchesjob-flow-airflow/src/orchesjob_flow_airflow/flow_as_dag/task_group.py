@@ -26,6 +26,7 @@ def flow_task_group(
     *,
     group_id: str | None = None,
     infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
+    run_dirs: str | os.PathLike[str] | None = None,
     **group_arguments: Any,
 ) -> TaskGroup:
     """Return a group of tasks that does what the flow file at `path` says, in the DAG around it.
@@ -41,6 +42,8 @@ def flow_task_group(
         group_id: The id of the group, which begins the ids of its tasks; by default the flow's.
         infrastructure_retries: How many tries of a task may fail of anything but its command, such
             as an API server that does not answer or a worker that dies (rule 13.2).
+        run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
+            10.6). Nobody but you removes these.
         **group_arguments: Any other argument of `airflow.sdk.TaskGroup` that does not change the
             outcome of a step.
 
@@ -60,11 +63,18 @@ def flow_task_group(
     if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
         raise InsideMappedGroup(path, str(around.group_id))
     flow = read_flow(path, dag_file.folder)
-    check_flow(path, flow, "flow_task_group")
+    check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
-        add_tasks(group, flow, path, dag_file.folder, infrastructure_retries)
+        add_tasks(
+            group,
+            flow,
+            path,
+            dag_file,
+            infrastructure_retries=infrastructure_retries,
+            run_dirs=run_dirs,
+        )
     return group
 
 

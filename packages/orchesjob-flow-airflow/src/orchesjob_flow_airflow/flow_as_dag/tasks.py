@@ -12,6 +12,7 @@ from airflow.sdk import TaskGroup
 from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
 from orchesjob_flow_airflow.flow_as_dag.copy_groups import CopyGroups
+from orchesjob_flow_airflow.flow_as_dag.dag_file import DagFile
 from orchesjob_flow_airflow.flow_as_dag.definition import digest
 from orchesjob_flow_airflow.flow_as_dag.edges import add_edges
 from orchesjob_flow_airflow.flow_as_dag.lanes import turns
@@ -29,8 +30,14 @@ _SILENT: dict[str, Any] = {"on_failure_callback": None, "email_on_failure": Fals
 """For tasks whose failure is to be reported to nobody."""
 
 
-def add_tasks(
-    group: TaskGroup, flow: FlowSpec, path: str, folder: str, infrastructure_retries: int
+def add_tasks(  # noqa: PLR0913 - what the tasks need
+    group: TaskGroup,
+    flow: FlowSpec,
+    path: str,
+    dag_file: DagFile,
+    *,
+    infrastructure_retries: int,
+    run_dirs: str | os.PathLike[str] | None,
 ) -> None:
     """Add the tasks of a flow.
 
@@ -38,8 +45,9 @@ def add_tasks(
         group: The group that is being made, or that of a whole DAG.
         flow: The flow.
         path: Its file.
-        folder: The folder that stands for the flow's directory.
+        dag_file: The DAG file, whose folder stands for the flow's directory.
         infrastructure_retries: How many tries of a task may fail of anything but its command.
+        run_dirs: The folder for the directories of runs, if there is one.
     """
     task_ids = TaskIds.within(group)
     beginning = BeginningOperator(task_id=BEGINNING, **_SILENT)
@@ -47,7 +55,8 @@ def add_tasks(
         "flow": flow,
         "task_ids": task_ids,
         "flow_dir": os.path.dirname(path),  # noqa: PTH120 - text, as Airflow keeps it
-        "folder": folder,
+        "folder": dag_file.folder,
+        "run_dirs": None if run_dirs is None else dag_file.resolve(run_dirs),
         "definition": digest(flow),
     }
     staged, arguments = staged_blocks(flow), arguments_of_steps(path, flow)

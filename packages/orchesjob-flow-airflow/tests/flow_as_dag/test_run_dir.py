@@ -1,0 +1,160 @@
+"""The directory of a run: in a folder that all workers see, or not at all (rule 10.6)."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchesjob_flow_airflow.errors import RunDirUnusable
+from orchesjob_flow_airflow.flow_as_dag.run_dir import make_run_dir, run_dir_of
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+OK, NG = "success", "failed"
+
+FLOW = """
+flow_id: f
+steps:
+  - id: find
+    command: [sh, -c, 'cd $ORCHESJOB_FLOW_RUN_DIR && pwd >> $EXECUTED && echo DISK=sda > disk.env']
+  - id: use
+    when: find
+    command: [sh, -c, 'test "$1 $DISK" = "$ORCHESJOB_FLOW_RUN_DIR sda"', x, "${{ RUN_DIR }}"]
+    env_file: "${{ RUN_DIR }}/disk.env"
+"""
+
+
+def test_files_for_each_other(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """Steps find what others have left in their run's directory, and no other run does."""
+    (airflow.folder / "runs").mkdir()
+    airflow.write(FLOW)
+    dag = airflow.load("'flow.yaml', run_dirs='runs'")
+    assert [airflow.run(dag) for _ in range(2)] == [(OK, {"find": OK, "use": OK})] * 2
+    paths = [Path(line) for line in executed().splitlines()]
+    assert sorted((airflow.folder / "runs").iterdir()) == sorted(paths)
+    assert len(set(paths)) == 2
+    assert [path.stat().st_mode & 0o7777 for path in paths] == [0o700] * 2
+
+
+def test_a_group_has_its_own(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """Two flows in one DAG have a directory each, as two runs have."""
+    airflow.write(FLOW)
+    path = airflow.folder / "the_dag.py"
+    path.write_text(
+        "from airflow.sdk import DAG\nfrom orchesjob_flow_airflow import flow_task_group\n"
+        "with DAG('mine') as dag:\n    for name in ('one', 'two'):\n"
+        "        flow_task_group('flow.yaml', group_id=name, run_dirs='.')\n",
+        encoding="utf-8",
+    )
+    assert str(airflow.load_file(path).test().state) == OK
+    assert len(set(executed().splitlines())) == 2
+
+
+def test_without_a_folder(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `run_dirs` no command sees a directory, not even that of a run around the worker."""
+    monkeypatch.setenv("ORCHESJOB_FLOW_RUN_DIR", "/of/another/run")
+    command = "[sh, -c, 'echo \"${ORCHESJOB_FLOW_RUN_DIR-none}\" >> $EXECUTED']"
+    flow = f"{{flow_id: f, steps: [{{id: a, command: {command}}}]}}"
+    assert airflow.run_flow(flow) == (OK, {"a": OK})
+    assert executed() == "none\n"
+
+
+def test_a_worker_without_the_folder(
+    airflow: "Airflow", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not mounted is not made, and no failure of the step: another worker may have it."""
+    airflow.write(FLOW)
+    dag = airflow.load("'flow.yaml', run_dirs='/no/such', infrastructure_retries=0")
+    assert airflow.run(dag) == (NG, {"find": NG, "use": "skipped"})
+    out = capsys.readouterr().out
+    assert "AirflowException: /no/such/f." in out
+    assert (
+        ", the directory of the run, cannot be made: No such file or directory; `run_dirs`" in out
+    )
+
+
+# The DAG file is edited after the first step, as `dag.test()` can show it: in the second task.
+EDITED = """
+def edit(context):
+    if context["task"].task_id == "use":
+        context["task"].run_dirs = EDIT
+"""
+
+
+@pytest.mark.parametrize(("edit", "outcome"), [("'/elsewhere'", OK), ("None", NG)])
+def test_an_edited_dag_file(
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    capsys: pytest.CaptureFixture[str],
+    edit: str,
+    outcome: str,
+) -> None:
+    """A run keeps the directory with which it began, or fails and says why (rule 13.3)."""
+    airflow.write(FLOW)
+    arguments = "'flow.yaml', run_dirs='.', default_args={'pre_execute': edit}"
+    dag = airflow.load(arguments, before=EDITED.replace("EDIT", edit))
+    assert airflow.run(dag) == (outcome, {"find": OK, "use": outcome})
+    says_why = "since this run began: the DAG file no longer has `run_dirs`; trigger"
+    assert (says_why in capsys.readouterr().out) == (outcome == NG)
+    assert executed()
+
+
+def test_variables_of_the_run(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """Commands see the folder of the flow file, and when the run began (rule 10.2)."""
+    (airflow.folder / "inner").mkdir()
+    say = 'echo "$ORCHESJOB_FLOW_DIR $ORCHESJOB_FLOW_STARTED" >> $EXECUTED'
+    flow = f"{{flow_id: f, steps: [{{id: a, command: [sh, -c, '{say}']}}]}}"
+    airflow.write(flow, "inner/flow.yaml")
+    run = airflow.load("'inner/flow.yaml'").test()
+    assert run.start_date is not None
+    started = run.start_date.isoformat(timespec="seconds")
+    assert executed() == f"{airflow.folder}/inner {started}\n"
+
+
+@pytest.mark.parametrize(
+    ("ids", "other"),
+    [
+        (("d", "a/b"), ("d", "a_b")),
+        (("d", "a:b"), ("d", "a", "b")),
+        (("d.e", "r"), ("d", "e.r")),
+        (("é" * 250, "r"), ("é" * 250, "s")),
+        (("..", ""), ("..", "..")),
+    ],
+)
+def test_names(ids: tuple[str, ...], other: tuple[str, ...]) -> None:
+    """No two runs have one directory, whatever their ids are, and each name is a safe one."""
+    names = {Path(run_dir_of("/runs", *found)).relative_to("/runs") for found in (ids, other)}
+    assert len(names) == 2
+    for name in map(str, names):
+        assert name.isascii()
+        assert len(name) < 200
+        assert not set(name) & set("/: ")
+
+
+def test_at_once(tmp_path: Path) -> None:
+    """Tasks that need the directory at the same moment all find it."""
+    for number in range(20):
+        path = tmp_path / str(number)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(make_run_dir, [str(path)] * 8))
+        assert path.stat().st_mode & 0o7777 == 0o700
+
+
+def test_something_else_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link, a file and what belongs to somebody else are refused."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    for name in ("file", "link"):
+        with pytest.raises(RunDirUnusable, match="is not a folder; `run_dirs` must name"):
+            make_run_dir(str(tmp_path / name))
+    make_run_dir(str(tmp_path / "dir"))
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(RunDirUnusable, match=f"another user, with the number {owner};"):
+        make_run_dir(str(tmp_path / "dir"))
