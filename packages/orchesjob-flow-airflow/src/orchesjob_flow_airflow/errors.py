@@ -227,6 +227,14 @@ class AttemptFailed(OrchesjobFlowAirflowError, RuntimeError):
         self.exit_code = exit_code
 
 
+class GateFailed(AttemptFailed):
+    """An attempt at the gate of a step, `only_if`, has failed (rule 10.8)."""
+
+    def __init__(self, cause: str) -> None:
+        """Say how; its exit code is none of the step's command."""
+        super().__init__(f"only_if: {cause}")
+
+
 class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
     """An attempt has failed without a report that says how; the message does."""
 

@@ -50,7 +50,6 @@ LIST = (
     " [{foreach: {N: {lines: '${{ X }}'}}, steps: [{id: a, command: [x]}]}]}"
 )
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
-ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,6 @@ ONLY_IF = "{flow_id: f, steps: [{id: a, command: [x], only_if: [y]}]}"
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (LIST, "foreach", "the tasks are there before a run has values for the parameters in a"),
         (NAME, "${{ RUN_DIR }}", "give flow_dag `run_dirs`, a folder that all"),
-        (ONLY_IF, "only_if", "each try of a task is one attempt at its command"),
     ],
 )
 def test_what_no_dag_can_do(airflow: "Airflow", flow: str, field: str, reason: str) -> None:

@@ -5,13 +5,13 @@ and orchesjob runs a command under a strict key only once.
 """
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from flow_spec import EnvFileError
 from orchesjob_client import JobReport, JobStatus, OrchesjobError, exit_code_of
 from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
+from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
 from orchesjob_flow_airflow.flow_as_dag.execution import Execution
 from orchesjob_flow_airflow.flow_as_dag.followed_job import PROCESS_INTERVAL_SEC, FollowedJob
 from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob, listed
@@ -21,29 +21,12 @@ class Attempt:
     """One attempt at a step on this host, for one try of its task."""
 
     def __init__(
-        self,
-        orchesjob: PatientOrchesjob,
-        execution: Execution,
-        *,
-        attempt_keys: Sequence[str],
-        open_keys: Sequence[str],
-        log: Any,
+        self, orchesjob: PatientOrchesjob, execution: Execution, keys: AttemptKeys, log: Any
     ) -> None:
-        """Prepare to execute a command.
-
-        Args:
-            orchesjob: The orchesjob to use.
-            execution: The command, and what it needs to run.
-            attempt_keys: The keys of all tries so far, ending with this one's.
-            open_keys: Those of earlier tries that this one is to go on with, if their jobs are
-                there, because nobody knows how their attempts went.
-            log: The task's log.
-        """
+        """Prepare to execute a command, and to tell the task's log of it."""
         self._orchesjob = orchesjob
         self._execution = execution
-        self._earlier_keys = tuple(attempt_keys[:-1])
-        self._open_keys = tuple(open_keys)
-        self._key = attempt_keys[-1]
+        self._keys = keys
         self._log = log
         self._ended = False
 
@@ -61,7 +44,7 @@ class Attempt:
         report = self._take_over()
         if report is not None:
             return report
-        for key in self._perhaps_running:
+        for key in (*self._keys.open, *self._keys.last):
             self._orchesjob.abort(key)
         self._await_end_of_earlier()
         return self._followed(self._start()).to_its_end()
@@ -72,25 +55,22 @@ class Attempt:
         A signal handler may call this at any moment, in the middle of any other method.
         """
         self._ended = True
-        for key in (*self._perhaps_running, self._key):
+        keys = self._keys
+        for key in (*keys.open, *keys.last, keys.own):
             self._orchesjob.abort(key)
-        self._orchesjob.end_survivors((*self._earlier_keys, self._key))
+        self._orchesjob.end_survivors((*keys.earlier, keys.own))
 
     def ended_by_itself(self) -> JobReport | None:
         """Return the report of this attempt's job, if the job ended without being aborted."""
         with suppress(OrchesjobError):
-            report = self._orchesjob.find(self._key)
+            report = self._orchesjob.find(self._keys.own)
             if report is not None and exit_code_of(report) is not None:
                 return report
         return None
 
-    @property
-    def _perhaps_running(self) -> Sequence[str]:
-        return self._open_keys or self._earlier_keys[-1:]
-
     def _take_over(self) -> JobReport | None:
         """Return the last report of an open try's job, if there is one that was not aborted."""
-        for key in reversed(self._open_keys):
+        for key in reversed(self._keys.open):
             report = self._orchesjob.find(key)
             if report is None:
                 self._log.warning(
@@ -119,18 +99,20 @@ class Attempt:
         except EnvFileError as error:
             raise NoOutcome(f"could not be started: {error}") from error
         report = self._orchesjob.start(
-            self._key,
+            self._keys.own,
             execution.command,
             directory=execution.directory,
             environ=environ,
             start_timeout_sec=execution.start_timeout_sec,
         )
         if self._is_foreign(report):
-            raise ForeignJob(self._key)
+            raise ForeignJob(self._keys.own)
         if self._ended:
             self.end()  # `end` was called before orchesjob knew the job
         verb = "found" if report.existing else "started"
-        self._log.info("orchesjob %s the job %s under the key %s", verb, report.job_id, self._key)
+        self._log.info(
+            "orchesjob %s the job %s under the key %s", verb, report.job_id, self._keys.own
+        )
         return report
 
     def _followed(self, report: JobReport) -> FollowedJob:
@@ -139,7 +121,7 @@ class Attempt:
     def _await_end_of_earlier(self) -> None:
         """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
         logged = ""
-        while survivors := self._orchesjob.survivors(self._earlier_keys):
+        while survivors := self._orchesjob.survivors(self._keys.earlier):
             self._check_not_ended()
             if logged != (logged := listed(survivors)):
                 self._log.warning(

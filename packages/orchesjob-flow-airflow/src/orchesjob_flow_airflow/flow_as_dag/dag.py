@@ -57,8 +57,8 @@ def flow_dag(
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
         FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, a
-            step has an `only_if`, a list of a `foreach` a parameter in its path, or runs do not
-            just wait for each other.
+            list of a `foreach` has a parameter in its path, or runs do not just wait for each
+            other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
     """
     dag_file = calling_dag_file()

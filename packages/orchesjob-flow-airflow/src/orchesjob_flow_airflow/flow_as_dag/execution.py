@@ -24,11 +24,17 @@ class Execution(NamedTuple):
 
     @classmethod
     def of(
-        cls, flow: FlowSpec, step: StepSpec, *, folder: str, variables: Mapping[str, str]
+        cls,
+        flow: FlowSpec,
+        step: StepSpec,
+        *,
+        is_gate: bool,
+        folder: str,
+        variables: Mapping[str, str],
     ) -> Self:
-        """Return what the command of a step needs to run."""
+        """Return what the command of a step needs to run, or its gate: both get the same (10.8)."""
         return cls(
-            command=step.command,
+            command=step.command_of(is_gate=is_gate),
             folder=folder,
             working_dir=step.working_dir or flow.working_dir or "",
             variables=variables,

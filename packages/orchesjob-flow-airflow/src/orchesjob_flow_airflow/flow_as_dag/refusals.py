@@ -38,8 +38,8 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
         has_run_dirs: Whether it was given `run_dirs`.
 
     Raises:
-        FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, a
-            step has an `only_if`, or a list of a `foreach` a parameter in its path.
+        FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, or a
+            list of a `foreach` has a parameter in its path.
     """
     for field, is_there, reason in (
         (
@@ -56,11 +56,6 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
             "${{ RUN_DIR }}",
             not has_run_dirs and needs_run_dir(flow),
             f"give {function} `run_dirs`, a folder that all workers see",
-        ),
-        (
-            "only_if",
-            any(step.only_if for step in flow.steps),
-            "each try of a task is one attempt at its command",
         ),
     ):
         if is_there:

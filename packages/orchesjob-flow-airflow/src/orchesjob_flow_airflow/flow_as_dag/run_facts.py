@@ -28,7 +28,7 @@ class RunFacts(NamedTuple):
         ti, task_ids = context["ti"], context["task"].task_ids
         run_dir = None
         if run_dirs is not None:
-            ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix]))
+            ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix.removesuffix(".")]))
             run_dir = recorded_with_run(context, "run_dir", run_dir_of(run_dirs, *ids))
         started = context["dag_run"].start_date.isoformat(timespec="seconds")
         return cls(ti.run_id, flow_dir, started, run_dir)

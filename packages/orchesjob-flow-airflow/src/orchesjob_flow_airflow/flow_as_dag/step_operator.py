@@ -5,8 +5,9 @@ which is imported on the worker only: a DAG file is read all the time.
 """
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import (
@@ -22,10 +23,12 @@ from orchesjob_flow_airflow.errors import (
     DefinitionChanged,
     FlowNotBegun,
     ForeignJob,
+    GateFailed,
     NoOutcome,
     RunDirUnusable,
 )
 from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.gate import Gate
 from orchesjob_flow_airflow.flow_as_dag.last_line import last_line
 from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
 from orchesjob_flow_airflow.flow_as_dag.run_dir import make_run_dir
@@ -49,7 +52,7 @@ class StepOperator(BaseOperator):
 
     ui_color = "#dcecf5"
     shallow_copy_attrs = ("flow", "step")
-    template_fields = ("command", "environment", "condition", "definition")
+    template_fields = ("command", "only_if", "environment", "condition", "definition")
     template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
     overwrite_rtif_after_execution = True
 
@@ -88,6 +91,7 @@ class StepOperator(BaseOperator):
         self.folder = folder
         self.run_dirs = run_dirs
         self._attempt: Attempt | None = None
+        self._was_killed = False
         self._take(flow, definition)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
@@ -120,14 +124,22 @@ class StepOperator(BaseOperator):
         tries = Tries(context)
         if not tries.is_rehearsal:
             check_condition(self.flow, self.step, ended)
+        gate = Gate(context, self.step, tries)
+        this = _Try(context["ti"], facts, ended, tries, gate)
         try:
-            report = self._run_to_end(context["ti"], ended, tries, facts)
+            if gate.is_to_be_asked:
+                self._ask_gate(this)
+            report = self._run_to_end(this)
         except AttemptFailed as error:
             raise judged(self.step, error, tries) from error
         return last_line(report.stdout_file, self.log) if self.do_xcom_push else None
 
     def on_kill(self) -> None:
-        """End the job, because the task is cancelled, cleared or has timed out."""
+        """End the job, because the task is cancelled or cleared."""
+        self._was_killed = True
+        self._end_job()
+
+    def _end_job(self) -> None:
         if self._attempt is not None:
             self._attempt.end()
 
@@ -137,64 +149,95 @@ class StepOperator(BaseOperator):
         self.definition = definition
         self.step = step = flow.step(self.step_id)
         self.command = list(step.command)
+        self.only_if = list(step.only_if) or None
         self.environment = {**dict(flow.env), **dict(step.env), **dict(flow.values)}
         self.condition = None if step.condition is None else str(step.condition)
 
-    def _run_to_end(
-        self, ti: Any, ended: StepOutcomes, tries: Tries, facts: RunFacts
-    ) -> "JobReport":
+    def _ask_gate(self, this: "_Try") -> None:
+        """Return if the gate lets the step run, once that is noted (rule 10.8)."""
+        try:
+            self._run_to_end(this, is_gate=True)
+        except AttemptFailed as error:
+            raise GateFailed(str(error)) from error
+        this.gate.record_passed()
+
+    def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> "JobReport":
         """Return the last report of the attempt's job, if it has succeeded."""
         try:
-            report = self._run(ti, ended, tries, facts)
-            check_job(self.step, report)
+            report = self._run(this, is_gate=is_gate)
+            check_job(self.step, report, is_gate=is_gate)
         except NoOutcome as error:
             raise AttemptFailed(str(error)) from error
         except AirflowTaskTimeout:
-            self.on_kill()
-            return self._timed_out_job()
+            self._end_job()
+            return self._timed_out_job(is_gate=is_gate)
         return report
 
-    def _run(self, ti: Any, ended: StepOutcomes, tries: Tries, facts: RunFacts) -> "JobReport":
+    def _run(self, this: "_Try", *, is_gate: bool) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
         from orchesjob_client import OrchesjobClient, OrchesjobError, locate
         from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
+        from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
         from orchesjob_flow_airflow.flow_as_dag.execution import Execution
         from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
 
-        failed = [step_id for step_id, outcome in ended.items() if outcome == "FAILED"]
+        ti, facts = this.ti, this.facts
+        failed = [step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"]
         variables = self.flow.environment(
-            self.step, run_key=ti.run_id, attempt=tries.attempt, failed=failed
+            self.step, run_key=ti.run_id, attempt=this.gate.attempt, failed=failed
         )
-        environ = {**facts.environ(os.environ), **variables}
-        keys = [
-            f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}"
-            for number in range(1, tries.number + 1)
-        ]
+        execution = Execution.of(
+            self.flow,
+            self.step,
+            is_gate=is_gate,
+            folder=self.folder,
+            variables={**facts.environ(os.environ), **variables},
+        )
+        task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
+        keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
         try:
             if facts.run_dir is not None:
                 make_run_dir(facts.run_dir)
             client = OrchesjobClient(locate(None, os.environ))
-            self._attempt = Attempt(
-                PatientOrchesjob(client, os.environ, self.log),
-                Execution.of(self.flow, self.step, folder=self.folder, variables=environ),
-                attempt_keys=keys,
-                open_keys=[keys[number - 1] for number in tries.open],
-                log=self.log,
-            )
-            return self._attempt.run()
+            orchesjob = PatientOrchesjob(client, os.environ, self.log)
+            self._attempt = Attempt(orchesjob, execution, keys, self.log)
+            if self._was_killed:
+                raise NoOutcome("the task was ended before its job began")
+            with self._limited():
+                return self._attempt.run()
         except ForeignJob as error:
             raise AirflowFailException(str(error)) from error
         except (OrchesjobError, RunDirUnusable) as error:
             raise AirflowException(str(error)) from error
 
-    def _timed_out_job(self) -> "JobReport":
+    def _limited(self) -> AbstractContextManager[object]:
+        """Limit an attempt, if Airflow does not limit the whole try (see `task_settings`)."""
+        from airflow.sdk.execution_time.timeout import timeout
+
+        limited: Callable[[float], AbstractContextManager[object]] = timeout
+        limit_sec = self.step.timeout_sec
+        if limit_sec is None or self.execution_timeout is not None:
+            return nullcontext()
+        return limited(limit_sec)
+
+    def _timed_out_job(self, *, is_gate: bool) -> "JobReport":
         """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
         report = None if self._attempt is None else self._attempt.ended_by_itself()
         if report is None:
             limit = self.step.timeout_sec
             raise AttemptFailed(f"timed out after {limit:g} s, and its job was ended")
-        check_job(self.step, report)
+        check_job(self.step, report, is_gate=is_gate)
         return report
+
+
+class _Try(NamedTuple):
+    """What is known when a try of a task begins."""
+
+    ti: Any
+    facts: RunFacts
+    ended: StepOutcomes
+    tries: Tries
+    gate: Gate
 
 
 def check_copy(flow: FlowSpec, step: StepSpec) -> None:
@@ -225,8 +268,8 @@ def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None
         raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
 
 
-def check_job(step: StepSpec, report: "JobReport") -> None:
-    """Return if the job succeeded (rules 5.3 and 9.12).
+def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
+    """Return if the job succeeded; at the gate, if it lets the step run (5.3, 9.12 and 10.8).
 
     Raises:
         AirflowSkipException: Its exit code skips the step.
@@ -235,9 +278,11 @@ def check_job(step: StepSpec, report: "JobReport") -> None:
     from orchesjob_client import JobStatus, describe_failure, describe_loss, exit_code_of
 
     code = exit_code_of(report)
-    if code is not None and step.outcome_of(code) == "SKIPPED":
-        raise AirflowSkipException(f"exit code {code} skips the step")
-    if code is not None and step.outcome_of(code) == "SUCCEEDED":
+    outcome = None if code is None else step.outcome_of(code, is_gate=is_gate)
+    if outcome == "SKIPPED":
+        what = "its only_if said no: exit code" if is_gate else "exit code"
+        raise AirflowSkipException(f"{what} {code} skips the step")
+    if outcome == "SUCCEEDED":
         return
     match report.known_status:
         case JobStatus.LOST:
@@ -250,8 +295,12 @@ def check_job(step: StepSpec, report: "JobReport") -> None:
 
 
 def judged(step: StepSpec, error: AttemptFailed, tries: Tries) -> AirflowException:
-    """Return the exception of a failed attempt, whose type says whether it is retried (9.12)."""
-    if step.retry_exit_codes and error.exit_code not in step.retry_exit_codes:
+    """Return the exception of a failed attempt, whose type says whether it is retried (9.12).
+
+    The codes of `retry_exit_codes` are those of the command, and not of the gate (rule 10.8).
+    """
+    is_final = step.retry_exit_codes and error.exit_code not in step.retry_exit_codes
+    if is_final and not isinstance(error, GateFailed):
         return AirflowFailException(f"{error}; only retry_exit_codes are retried")
     if tries.retries_used == step.retries:
         return AirflowFailException(str(error))

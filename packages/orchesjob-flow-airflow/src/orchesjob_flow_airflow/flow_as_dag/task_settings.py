@@ -19,7 +19,7 @@ def task_settings(step: StepSpec, infrastructure_retries: int) -> dict[str, Any]
     return {
         **fault_settings(step.retries + infrastructure_retries),
         "retry_policy": StepRetries(),
-        "execution_timeout": seconds(step.timeout_sec),
+        "execution_timeout": seconds(_limit_of_try(step)),
     }
 
 
@@ -35,7 +35,17 @@ def fault_settings(retries: int) -> dict[str, Any]:
 
 def obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
     """Return all that Airflow obeys of a flow: what runs after what, how often and how long."""
-    return {step.id: (set(step.waits_for), step.retries, step.timeout_sec) for step in flow.steps}
+    return {
+        step.id: (set(step.waits_for), step.retries, _limit_of_try(step)) for step in flow.steps
+    }
+
+
+def _limit_of_try(step: StepSpec) -> float | None:
+    """Return after how many seconds Airflow ends a try: with a gate, the task does it itself.
+
+    Such a try may be two attempts, each of which has the whole limit (rule 10.8).
+    """
+    return None if step.only_if else step.timeout_sec
 
 
 def seconds(number: float | None) -> timedelta | None:

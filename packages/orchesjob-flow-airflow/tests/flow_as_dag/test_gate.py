@@ -1,0 +1,282 @@
+"""`only_if`: a question that is asked once before the command, in the same try (rule 10.8)."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
+from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
+from orchesjob_flow_airflow.flow_as_dag.gate import Gate
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+    from flow_spec import StepSpec
+    from orchesjob_flow_airflow.flow_as_dag.retries import Tries
+
+OK, NG, SKIP = "success", "failed", "skipped"
+HERE = "orchesjob_flow_airflow.flow_as_dag"
+
+
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for an API server here."""
+    monkeypatch.setattr(f"{HERE}.task_settings.FAULT_DELAY", timedelta(0))
+
+
+def flow(gate: str, command: str, fields: str = "") -> str:
+    """Spell a flow whose commands say in `$EXECUTED` under which number they are attempts."""
+    say = 'echo "{} $ORCHESJOB_FLOW_ATTEMPT" >> $EXECUTED; '
+    asked, ran = (
+        f"[sh, -c, '{say.format(name)}{then}']"
+        for name, then in (("gate", gate), ("command", command))
+    )
+    return f"{{flow_id: f, steps: [{{id: a, only_if: {asked}, command: {ran}, {fields}}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("gate", "outcome", "said", "words"),
+    [
+        ("exit 0", OK, "gate 1 command 2", "under the key f:"),
+        ("exit 1", SKIP, "gate 1", "its only_if said no: exit code 1 skips the step"),
+        ("exit 2", NG, "gate 1", "AirflowFailException: only_if: exit code 2"),
+        ("kill $$", NG, "gate 1", "AirflowFailException: only_if: killed by signal 15"),
+    ],
+)
+def test_answers(  # noqa: PLR0913, PLR0917 - a row of the table
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    capsys: pytest.CaptureFixture[str],
+    gate: str,
+    outcome: str,
+    said: str,
+    words: str,
+) -> None:
+    """0 runs the command, 1 skips the step, and anything else is a failure of the step."""
+    run = airflow.run_flow(flow(gate, "true"))
+    assert run == (OK if outcome == SKIP else outcome, {"a": outcome})
+    assert " ".join(executed().split()) == said
+    assert words in capsys.readouterr().out
+
+
+def test_attempts(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """Both share numbers and retries; once it has said yes, the gate is not asked again."""
+    gate, command = "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] || exit 2", "[ $ORCHESJOB_FLOW_ATTEMPT = 4 ]"
+    text = flow(f"echo $ORCHESJOB_FLOW_RUN_KEY >> $EXECUTED; {gate}", command, "retries: 2")
+    assert airflow.run_flow(text) == (OK, {"a": OK})
+    assert airflow.tries["a"] == 3
+    (_, _, run_id), *_ = [line.split() for line in executed().replace("\n", " ", 1).splitlines()]
+    said = executed().replace(f"{run_id}\n", "").splitlines()
+    assert said == ["gate 1", "gate 2", "command 3", "command 4"]
+    client = OrchesjobClient(locate(None, os.environ))
+    keys = ("1:only_if", "1", "2:only_if", "2", "3:only_if", "3")
+    reports = [client.status(f"f:{run_id}:a:{key}") for key in keys]
+    assert [report and report.status for report in reports] == [
+        *("FAILED", None, "SUCCEEDED", "FAILED", None, "SUCCEEDED")
+    ]
+
+
+def test_shared_retries(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """What the gate has used up of the retries, the command no longer has."""
+    gate = "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] || exit 2"
+    assert airflow.run_flow(flow(gate, "exit 1", "retries: 1")) == (NG, {"a": NG})
+    assert executed().splitlines() == ["gate 1", "gate 2", "command 3"]
+
+
+def test_codes_are_those_of_the_command(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """The lists of exit codes do not speak of the gate (rule 9.12)."""
+    fields = "retries: 1, retry_exit_codes: [7], skip_exit_codes: [5], success_exit_codes: [0, 6]"
+    gate = "[ $ORCHESJOB_FLOW_ATTEMPT = 1 ] && exit 5; exit 6"
+    assert airflow.run_flow(flow(gate, "true", fields)) == (NG, {"a": NG})
+    assert executed().splitlines() == ["gate 1", "gate 2"]
+
+
+def test_what_the_gate_gets(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """The gate gets the variables, files and directory of the command, and its words are filled."""
+    (airflow.folder / "inner").mkdir()
+    airflow.write("FROM_FILE=x\n", "a.env")
+    script = 'echo "$0 $FROM_FILE $MINE $(basename "$PWD")" >> $EXECUTED'
+    words = f"[sh, -c, '{script}', '${{{{ FLOW_DIR }}}}']"
+    fields = f"only_if: {words}, command: {words}, working_dir: inner, env: {{MINE: y}}"
+    assert (
+        airflow.run_flow(f"{{flow_id: f, env_file: a.env, steps: [{{id: a, {fields}}}]}}")[0] == OK
+    )
+    assert executed().splitlines() == [f"{airflow.folder} x y inner"] * 2
+
+
+def test_output(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) -> None:
+    """What the gate prints is in the task's log."""
+    airflow.run_flow(flow("echo from the gate; exit 1", "true"))
+    assert " from the gate " in capsys.readouterr().out
+
+
+def test_time_limits(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """The limit counts for each of the two, and a gate that takes too long has failed (5.5)."""
+    assert airflow.run_flow(flow("sleep 2", "sleep 2", "timeout_sec: 3")) == (OK, {"a": OK})
+    text = flow(
+        "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] || exec sleep 60", "true", "timeout_sec: 3, retries: 1"
+    )
+    assert airflow.run_flow(text) == (OK, {"a": OK})
+    assert executed().splitlines()[2:] == ["gate 1", "gate 2", "command 3"]
+
+
+def test_a_command_that_takes_too_long(
+    airflow: "Airflow", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The limit of the command is its own (rule 5.5)."""
+    assert airflow.run_flow(flow("true", "exec sleep 60", "timeout_sec: 2")) == (NG, {"a": NG})
+    assert (
+        "AirflowFailException: timed out after 2 s, and its job was end" in capsys.readouterr().out
+    )
+
+
+def test_a_worker_that_dies_before_the_answer_is_noted(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try takes the answer over and does not ask again (rule 13.2)."""
+    note = Gate.record_passed
+
+    def die_once(_: Gate) -> None:
+        monkeypatch.setattr(Gate, "record_passed", note)
+        raise ConnectionError("the API server does not answer")
+
+    monkeypatch.setattr(Gate, "record_passed", die_once)
+    assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
+    assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
+
+
+def test_a_worker_that_dies_between_the_two(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try runs the command, under the number that it would have had (rule 13.2)."""
+    note = Gate.record_passed
+
+    def die_then(gate: Gate) -> None:
+        note(gate)
+        raise ConnectionError("the API server does not answer")
+
+    monkeypatch.setattr(Gate, "record_passed", die_then)
+    assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
+    assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
+
+
+@pytest.mark.parametrize("dying", [1, 2])
+def test_a_worker_that_dies_beside_a_job(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch, dying: int
+) -> None:
+    """Whichever job it leaves, the next try follows it to its end (rule 13.2)."""
+    from orchesjob_flow_airflow.flow_as_dag.followed_job import FollowedJob
+
+    follow, followed = FollowedJob.to_its_end, []
+
+    def die_at(job: FollowedJob) -> Any:
+        followed.append(job)
+        if len(followed) == dying:
+            raise ConnectionError("the API server does not answer")
+        return follow(job)
+
+    monkeypatch.setattr(FollowedJob, "to_its_end", die_at)
+    assert airflow.run_flow(flow("sleep 1", "sleep 1")) == (OK, {"a": OK})
+    assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
+
+
+def test_a_survivor_of_the_gate(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """The command begins when nothing of the gate is alive (rule 5.8)."""
+    daemon = 'setsid sh -c "sleep 1.5; echo daemon >> $EXECUTED" & exit 0'
+    assert airflow.run_flow(flow(daemon, "true")) == (OK, {"a": OK})
+    assert executed().splitlines() == ["gate 1", "daemon", "command 2"]
+
+
+def test_killed(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is cancelled while the gate is asked ends it, and runs nothing more (5.8)."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setenv("TASK", str(os.getpid()))
+    began = time.monotonic()
+    gate = "echo $ORCHESJOB_FLOW_RUN_KEY >> $EXECUTED; kill $TASK; exec sleep 60"
+    assert airflow.run_flow(flow(gate, "true")) == (NG, {"a": NG})
+    signal.signal(signal.SIGTERM, before)
+    assert time.monotonic() - began < 50
+    said, run_id = executed().splitlines()
+    assert said == "gate 1"
+    assert find_survivors(orchesjob_home(os.environ), [f"f:{run_id}:a:1:only_if"]) == []
+
+
+def test_killed_between_the_two(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command follows where the task is cancelled when the gate has just said yes (5.8)."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Gate, "record_passed", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert airflow.run_flow(flow("true", "true")) == (NG, {"a": NG})
+    signal.signal(signal.SIGTERM, before)
+    assert executed() == "gate 1\n"
+
+
+def gate_of(monkeypatch: pytest.MonkeyPatch, tries: "Tries", passed: list[int]) -> Gate:
+    """Return a gate that has let its step run at these tries."""
+    context = {
+        "ti": SimpleNamespace(dag_id="d", run_id="r"),
+        "task": SimpleNamespace(task_id="a", task_ids=TaskIds("")),
+    }
+    monkeypatch.setattr(f"{HERE}.gate.BaseXCom.get_one", lambda **_: passed)
+    return Gate(context, cast("StepSpec", SimpleNamespace(only_if=("x",))), tries)
+
+
+@pytest.mark.parametrize(
+    ("number", "first", "failed", "passed", "is_asked", "attempt"),
+    [
+        (1, 1, [], [], True, 1),
+        (2, 1, [1], [], True, 2),
+        (2, 1, [1], [1], False, 3),
+        (4, 1, [1, 2], [2], False, 4),
+        (3, 3, [], [1], True, 4),
+        (4, 3, [3], [1], True, 5),
+        (4, 3, [], [1, 3], False, 5),
+    ],
+)
+def test_after_it_was_cleared(  # noqa: PLR0913, PLR0917 - a row of the table
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    first: int,
+    failed: list[int],
+    passed: list[int],
+    is_asked: bool,
+    attempt: int,
+) -> None:
+    """A task that is cleared asks again, and no number is that of another attempt."""
+    tries = SimpleNamespace(number=number, first=first, attempt=first + len(failed))
+    gate = gate_of(monkeypatch, cast("Tries", tries), passed)
+    assert (gate.is_to_be_asked, gate.attempt) == (is_asked, attempt)
+
+
+@pytest.mark.parametrize(
+    ("open_", "passed", "is_gate", "keys"),
+    [
+        ([], [], True, "t:3:only_if | t:1:only_if t:1 t:2:only_if t:2 | | t:2:only_if t:2"),
+        ([2], [], True, "t:3:only_if | t:1:only_if t:1 t:2:only_if t:2 | t:2:only_if |"),
+        ([], [1], False, "t:3 | t:1:only_if t:1 t:2:only_if t:2 t:3:only_if | | t:2:only_if t:2"),
+        ([1, 2], [2], False, "t:3 | t:1:only_if t:1 t:2:only_if t:2 t:3:only_if | t:2 |"),
+        ([2], [3], False, "t:3 | t:1:only_if t:1 t:2:only_if t:2 t:3:only_if | | t:2:only_if t:2"),
+    ],
+)
+def test_keys(
+    monkeypatch: pytest.MonkeyPatch,
+    open_: list[int],
+    passed: list[int],
+    is_gate: bool,
+    keys: str,
+) -> None:
+    """No command is looked for from before the gate has let the step run."""
+    tries = cast("Tries", SimpleNamespace(number=3, first=1, open=open_))
+    gate = gate_of(monkeypatch, tries, passed)
+    found = AttemptKeys.of("t", tries, gate, is_gate=is_gate)
+    assert [found.own, *map(" ".join, found[1:])] == [part.strip() for part in keys.split("|")]
