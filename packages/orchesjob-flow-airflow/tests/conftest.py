@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
+
+    from orchesjob_client import Process
 
 BEGINNING_TASK_ID = "flow.begin"
 OUTCOME_TASK_ID = "flow.outcome"
@@ -111,6 +113,24 @@ def airflow(database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     yield Airflow(database)
     for path in database.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def until_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return what a process executes in a shell to live until a later attempt has seen it alive."""
+    from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
+
+    path = tmp_path / "seen"
+    look = PatientOrchesjob.survivors
+
+    def look_and_tell(orchesjob: PatientOrchesjob, keys: Sequence[str]) -> "Sequence[Process]":
+        if found := look(orchesjob, keys):
+            path.touch()
+        return found
+
+    monkeypatch.setattr(PatientOrchesjob, "survivors", look_and_tell)
+    monkeypatch.setenv("SEEN", str(path))
+    return "until [ -e $SEEN ]; do sleep 0.1; done"
 
 
 @pytest.fixture

@@ -24,14 +24,14 @@ steps:
     working_dir: /
   - id: b
     when: a
-    command: [sh, -c, 'test "$A $B$C$D $PASSWORD" = "all flow correct $REST"']
+    command: [sh, -c, 'test "$A $B$C$D $WORDS" = "all flow correct $REST"']
 """
 
 
 def test_variables(airflow: "Airflow", tmp_path: Path) -> None:
     """They lie on each other as in a local run, and neither Airflow nor orchesjob keeps them."""
     rest = SECRET.removeprefix("correct ")
-    airflow.write(f"A=all\nB=all\nPASSWORD={SECRET}\nREST={rest}\n", "all.env")
+    airflow.write(f"A=all\nB=all\nWORDS={SECRET}\nREST={rest}\n", "all.env")
     airflow.write("C=no\nD=one\n", "one.env")
     airflow.write("C=one\n", "two.env")
     assert airflow.run_flow(FLOW) == (OK, {"a": OK, "b": OK})

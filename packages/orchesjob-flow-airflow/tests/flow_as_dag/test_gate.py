@@ -187,9 +187,11 @@ def test_a_worker_that_dies_beside_a_job(
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
 
-def test_a_survivor_of_the_gate(airflow: "Airflow", executed: Callable[[], str]) -> None:
+def test_a_survivor_of_the_gate(
+    airflow: "Airflow", executed: Callable[[], str], until_seen: str
+) -> None:
     """The command begins when nothing of the gate is alive (rule 5.8)."""
-    daemon = 'setsid sh -c "sleep 1.5; echo daemon >> $EXECUTED" & exit 0'
+    daemon = f'setsid sh -c "{until_seen}; echo daemon >> $EXECUTED" & exit 0'
     assert airflow.run_flow(flow(daemon, "true")) == (OK, {"a": OK})
     assert executed().splitlines() == ["gate 1", "daemon", "command 2"]
 

@@ -262,11 +262,14 @@ def test_a_missing_orchesjob(
 
 
 def test_a_survivor_is_waited_for(
-    airflow: "Airflow", executed: Callable[[], str], capsys: pytest.CaptureFixture[str]
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    until_seen: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No try begins beside a process of an earlier one; the log names that process (5.8)."""
     first = "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] && { echo second >> $EXECUTED; exit 0; }"
-    daemon = 'setsid sh -c "sleep 1.5; echo daemon >> $EXECUTED" &'
+    daemon = f'setsid sh -c "{until_seen}; echo daemon >> $EXECUTED" &'
     command = f"{first}; {daemon} exit 1"
     assert airflow.run_flow(flow(command, "retries: 1")) == (OK, {"a": OK})
     assert executed().split() == ["daemon", "second"]
