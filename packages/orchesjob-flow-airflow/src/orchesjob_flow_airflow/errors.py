@@ -6,6 +6,8 @@ raise it; what they call raises the errors here.
 
 from collections.abc import Sequence
 
+LONGEST_TASK_ID = 250
+
 
 class OrchesjobFlowAirflowError(Exception):
     """The base of every error that this package raises by itself."""
@@ -45,6 +47,29 @@ class GroupIdRefused(OrchesjobFlowAirflowError, ValueError):
         return (
             f"the flow's id {self.flow_id!r} cannot name a group of tasks; "
             "give flow_task_group a group_id"
+        )
+
+
+class TaskIdTooLong(OrchesjobFlowAirflowError, ValueError):
+    """The task of a copy of a step would have an id that is longer than Airflow allows.
+
+    Attributes:
+        step_id: The id of the copy.
+        task_id: What the task would be called.
+    """
+
+    def __init__(self, step_id: str, task_id: str) -> None:
+        """Name the copy and its task."""
+        super().__init__(step_id, task_id)
+        self.step_id = step_id
+        self.task_id = task_id
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return (
+            f"the task of {self.step_id!r} would have an id of {len(self.task_id)} characters, and "
+            f"Airflow allows {LONGEST_TASK_ID}; shorten the id of the step, or the values of its "
+            "foreach"
         )
 
 

@@ -136,3 +136,12 @@ def test_an_id_that_no_dag_can_have(airflow: "Airflow") -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     assert set(DagBag(airflow.folder).dags) == {"daily"}
+
+
+def test_an_id_that_no_task_can_have(airflow: "Airflow") -> None:
+    """The id of a copy may be longer than that of a task: the error says what to do (10.3)."""
+    step = f"{{foreach: {{N: [{'b' * 128}]}}, steps: [{{id: {'a' * 128}, command: [x]}}]}}"
+    airflow.write(f"{{flow_id: f, steps: [{step}]}}")
+    airflow.write_dag()
+    error = import_error(airflow)
+    assert "would have an id of 257 characters, and Airflow allows 250; shorten the id of" in error

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import TaskGroup
 
 from flow_spec import Block, Copy, FlowSpec
+from orchesjob_flow_airflow.errors import LONGEST_TASK_ID, TaskIdTooLong
 from orchesjob_flow_airflow.flow_as_dag.stages import StagedBlock
 from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
 
@@ -22,7 +23,11 @@ class CopyGroups:
     """The groups of the copies of one flow."""
 
     def __init__(self, flow: FlowSpec, staged: Sequence[StagedBlock], task_ids: TaskIds) -> None:
-        """Make the groups, in the group that is being made."""
+        """Make the groups, in the group that is being made.
+
+        Raises:
+            TaskIdTooLong: Airflow allows no id that is so long.
+        """
         self._task_ids = task_ids
         self._taken = {step.id for step in flow.as_written.all_steps}
         self._places: dict[str, Mapping[str, Any]] = {}
@@ -59,10 +64,16 @@ class CopyGroups:
             for name, step_id in zip(block.ids, ids_of_copy, strict=True):
                 if name in ids:
                     self._places[step_id] = {
-                        "task_id": self._task_ids.of_step(step_id),
+                        "task_id": self._task_id(step_id),
                         "task_group": inner,
                         "task_display_name": f"{name}@{shown}",
                     }
+
+    def _task_id(self, step_id: str) -> str:
+        task_id = self._task_ids.of_step(step_id)
+        if len(task_id) > LONGEST_TASK_ID:
+            raise TaskIdTooLong(step_id, task_id)
+        return task_id
 
     def _new_id(self, group_id: str) -> str:
         """Return an id that no step has."""

@@ -60,6 +60,7 @@ def flow_dag(
             list of a `foreach` has a parameter in its path, or runs do not just wait for each
             other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
+        TaskIdTooLong: The id of a copy of a step is longer than that of a task may be.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)

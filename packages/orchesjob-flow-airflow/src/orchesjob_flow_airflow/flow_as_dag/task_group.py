@@ -54,6 +54,7 @@ def flow_task_group(
         GroupIdRefused: The flow's id cannot be the id of a group.
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
         ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
+        TaskIdTooLong: The id of a copy of a step is longer than that of a task may be.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
