@@ -51,12 +51,14 @@ class Airflow:
     Attributes:
         folder: Where the DAG files are.
         tries: How many tries the tasks of the last run have made.
+        run_id: The id of the last run.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tries: dict[str, int] = {}
         self._tasks: dict[str, Any] = {}
+        self.run_id = ""
 
     def write(self, text: str, name: str = "flow.yaml") -> None:
         """Write a flow file beside the DAG files."""
@@ -83,9 +85,10 @@ class Airflow:
         dag: DAG = module.dag
         return dag
 
-    def run(self, dag: "DAG") -> tuple[str, dict[str, str]]:
+    def run(self, dag: "DAG", conf: dict[str, str] | None = None) -> tuple[str, dict[str, str]]:
         """Run a loaded DAG to its end; return the state of the run, and those of its steps."""
-        run = dag.test()
+        run = dag.test(run_conf=conf)
+        self.run_id = str(run.run_id)
         tasks = run.get_task_instances()
         self.tries = {ti.task_id: ti.try_number for ti in tasks}
         self._tasks = {ti.task_id: ti for ti in tasks}

@@ -68,13 +68,17 @@ class Deployment:
         self._token = ""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self) -> None:
-        """Start it, and wait until it reports that it is healthy and has read its DAG files."""
+    def start(self, *dag_ids: str) -> None:
+        """Start it, and wait until it reports that it is healthy and has read its DAG files.
+
+        Args:
+            dag_ids: The DAGs in them; by default each file has one, of its name.
+        """
         for part in self.parts:
             self.begin(part, part)
         self.wait_for(self._is_healthy, READY_SEC)
-        files = {path.stem for path in self.dags.glob("*.py")}
-        self.wait_for(lambda: self._dag_ids() == files, READY_SEC)
+        expected = set(dag_ids) or {path.stem for path in self.dags.glob("*.py")}
+        self.wait_for(lambda: self._dag_ids() == expected, READY_SEC)
 
     def begin(self, name: str, *words: str, **environ: str) -> None:
         """Start `airflow WORDS`, which must not end by itself and writes into `NAME.log`."""
@@ -97,9 +101,10 @@ class Deployment:
             assert not end_processes(found, GRACE_SEC)
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run of a DAG and return its id."""
-        run = self.ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
+    def trigger(self, dag_id: str, conf: Mapping[str, str] | None = None) -> str:
+        """Start a run of a DAG, with values of its params, and return its id."""
+        body = {"logical_date": None, "conf": conf or {}}
+        run = self.ask("POST", f"dags/{dag_id}/dagRuns", body)
         return str(run["dag_run_id"])
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
@@ -175,7 +180,7 @@ class Deployment:
         return all(health[part]["status"] == "healthy" for part in parts)
 
     def _dag_ids(self) -> set[str]:
-        return {dag["dag_id"] for dag in self.ask("GET", "dags")["dags"]}
+        return {dag["dag_id"] for dag in self.ask("GET", "dags?limit=100")["dags"]}
 
     def _last_words(self) -> str:
         logs = (self.home / f"{name}.log" for name in self._processes)
@@ -187,12 +192,12 @@ class DeploymentInParts(Deployment):
 
     parts = ("api-server", "scheduler", "dag-processor")
 
-    def start(self) -> None:
+    def start(self, *dag_ids: str) -> None:
         """Prepare the database, then start it."""
         self.begin("migration", "db", "migrate")
         assert self._processes["migration"].wait() == 0, self._last_words()
         del self._processes["migration"]
-        super().start()
+        super().start(*dag_ids)
 
     @contextmanager
     def stopped(self, part: str) -> Iterator[None]:

@@ -21,9 +21,11 @@ from pathlib import Path
 import pytest
 
 from orchesjob_client import OrchesjobClient, find_survivors
+from support.generated_flows import generated_flows
 
 from .celery_deployment import CeleryDeployment
 from .deployment import free_port
+from .generated import DEPLOYED, GeneratedRuns
 from .servers import postgresql, redis
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -62,7 +64,7 @@ DAGS = {
 
 
 @pytest.fixture(scope="module")
-def airflow_without_workers() -> Iterator[CeleryDeployment]:
+def airflow_without_workers() -> Iterator[tuple[CeleryDeployment, GeneratedRuns]]:
     """An Airflow on PostgreSQL and Redis that notices a dead worker soon."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deployment-")))
@@ -85,15 +87,19 @@ def airflow_without_workers() -> Iterator[CeleryDeployment]:
         for dag_id, arguments in DAGS.items():
             text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
             (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
-        deployment.start()
-        yield deployment
+        runs = GeneratedRuns(deployment, generated_flows(DEPLOYED))
+        deployment.start(*DAGS, *runs.dag_ids)
+        yield deployment, runs
 
 
 @pytest.fixture
-def deployment(airflow_without_workers: CeleryDeployment) -> Iterator[CeleryDeployment]:
+def deployment(
+    airflow_without_workers: tuple[CeleryDeployment, GeneratedRuns],
+) -> Iterator[CeleryDeployment]:
     """The same; its workers are stopped after each test."""
-    yield airflow_without_workers
-    airflow_without_workers.stop_workers()
+    deployment, _ = airflow_without_workers
+    yield deployment
+    deployment.stop_workers()
 
 
 class Middle:
@@ -162,6 +168,17 @@ def test_examples(deployment: CeleryDeployment) -> None:
     outcome = {**steps, "flow.begin": OK, "flow.outcome": NG}
     assert deployment.await_end("branching-hello-failure", bad) == (NG, outcome)
     assert "1 step failed: A" in deployment.log("branching-hello-failure", bad, "flow.outcome")
+
+
+def test_generated_flows(
+    deployment: CeleryDeployment,
+    airflow_without_workers: tuple[CeleryDeployment, GeneratedRuns],
+) -> None:
+    """Flows at once end as the model and the local runner say, none runs twice (rule 13.5)."""
+    deployment.start_worker("one")
+    deployment.start_worker("two")
+    _, runs = airflow_without_workers
+    runs.check_steps_as_tasks()
 
 
 def test_a_flow_is_spread_over_the_workers(deployment: CeleryDeployment) -> None:

@@ -1,0 +1,105 @@
+"""Generated flows on a deployed Airflow: all of them at once, and how they must end there."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from support.generated_flows import FLOWS, LEDGERS, GeneratedFlow, LocalRun, Outcome
+
+from .deployment import Deployment
+
+DEPLOYED = FLOWS // 10
+AS_ONE_TASK = 2
+"""How many of them are run as one task, too."""
+END_SEC = 600.0
+STATUSES = {"success": "SUCCEEDED", "failed": "FAILED", "skipped": "SKIPPED"}
+
+# One file: Airflow reads each with a process of its own. A task makes the DAG that it is of.
+DAG_FILE = """
+from airflow.sdk import DAG, get_parsing_context
+from orchesjob_flow_airflow import OrchesjobFlowOperator, flow_dag
+
+wanted = get_parsing_context().dag_id
+for flow_id, given in {flows!r}.items():
+    if wanted in (None, flow_id):
+        globals()[flow_id] = flow_dag(f"{{flow_id}}.json", run_dirs=".")
+    if wanted in (None, f"{{flow_id}}-whole"):
+        with DAG(f"{{flow_id}}-whole", schedule=None) as dag:
+            OrchesjobFlowOperator(
+                task_id="flow",
+                flow_file=f"{{flow_id}}.json",
+                flow_params=given,
+                run_key="{{{{ dag_run.run_id }}}}",
+                poll_interval=1,
+            )
+        globals()[dag.dag_id] = dag
+"""
+
+
+class GeneratedRuns:
+    """Runs of generated flows, in a deployment that has not been started yet."""
+
+    def __init__(self, deployment: Deployment, flows: Collection[GeneratedFlow]) -> None:
+        """Write the flows and their DAG file; commands find the ledgers by their environment."""
+        self._deployment = deployment
+        self._flows = flows
+        self._home = deployment.home / "generated"
+        self._ledgers = self._home / "on-airflow"
+        self._ledgers.mkdir(parents=True)
+        deployment.environ[LEDGERS] = str(self._ledgers)
+        deployment.environ["ORCHESJOB_FLOW_HOME"] = str(self._home / "runs")
+        for flow in flows:
+            flow.write(deployment.dags)
+        text = DAG_FILE.format(flows={flow.flow_id: dict(flow.given) for flow in flows})
+        (deployment.dags / "generated.py").write_text(text, encoding="utf-8")
+
+    @property
+    def dag_ids(self) -> Sequence[str]:
+        """The DAGs of the file: of each flow one with a task for each step, and one of one task."""
+        return [f"{flow.flow_id}{mode}" for flow in self._flows for mode in ("", "-whole")]
+
+    def check_steps_as_tasks(self) -> None:
+        """Start all flows at once, here and on Airflow, and compare how they end."""
+        folder = self._deployment.dags
+        local_runs = [LocalRun.start(flow, folder, self._home) for flow in self._flows]
+        run_ids = {
+            flow.flow_id: self._deployment.trigger(flow.flow_id, flow.given) for flow in self._flows
+        }
+        for flow in self._flows:
+            run_id = run_ids[flow.flow_id]
+            ended = self._deployment.await_end(flow.flow_id, run_id, END_SEC)
+            assert outcome_of_steps(flow, *ended) == flow.outcome, flow.flow_id
+            assert flow.ledger(self._ledgers, run_id) == flow.attempts, flow.flow_id
+        for local_run in local_runs:
+            local_run.check()
+
+    def check_whole_flows(self) -> None:
+        """Start some flows as one task each, and compare how they end."""
+        flows = list(self._flows)[:AS_ONE_TASK]
+        run_ids = [self._deployment.trigger(f"{flow.flow_id}-whole") for flow in flows]
+        for flow, run_id in zip(flows, run_ids, strict=True):
+            state, _ = self._deployment.await_end(f"{flow.flow_id}-whole", run_id, END_SEC)
+            assert (STATUSES[state], self._statuses(run_id)) == flow.outcome, flow.flow_id
+            assert flow.ledger(self._ledgers, run_id) == flow.attempts, flow.flow_id
+
+    def _statuses(self, run_key: str) -> dict[str, str]:
+        """Ask orchesjob-flow on the worker's host how the steps of a run have ended."""
+        program = str(Path(sys.executable).parent / "orchesjob-flow")
+        words = [program, "status", f"--run-key={run_key}"]
+        run: Any = json.loads(
+            subprocess.run(
+                words, env=self._deployment.environ, check=False, timeout=60, stdout=subprocess.PIPE
+            ).stdout
+        )
+        return {step["id"]: step["status"] for step in run["steps"]}
+
+
+def outcome_of_steps(flow: GeneratedFlow, state: str, states: dict[str, str]) -> Outcome:
+    """Return the outcome of a run whose steps are tasks with these states."""
+    ids = TaskIds("")
+    steps = flow.outcome[1]
+    return STATUSES[state], {step: STATUSES[states[ids.of_step(step)]] for step in steps}
