@@ -159,6 +159,26 @@ def test_lower_bounds(name: str) -> None:
     assert [line for line in foreign if ">=" not in line] == []
 
 
+def test_airflow_versions() -> None:
+    """CI runs the tests on the lowest and on the newest Airflow that is declared (rule 13.1)."""
+    (declared,) = (
+        line for line in PROJECTS[ON_AIRFLOW]["dependencies"] if line.startswith("apache-airflow")
+    )
+    bounds = declared.removeprefix("apache-airflow ")
+    lowest = bounds.removeprefix(">= ").partition(",")[0]
+    groups = settings(ROOT)["dependency-groups"]
+    assert declared in groups["airflow"]
+    assert f"apache-airflow == {lowest}.0" in groups["airflow-lowest"]
+    assert f"apache-airflow[celery,postgres] {bounds}" in groups["celery"]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    tested = {
+        row["session"]: row["python"] for row in jobs["airflow"]["strategy"]["matrix"]["include"]
+    }
+    classifiers = PROJECTS[ON_AIRFLOW]["classifiers"]
+    pythons = [text.removeprefix(PYTHON) for text in classifiers if text.startswith(f"{PYTHON}3.")]
+    assert tested == {"airflow": pythons[-1], "airflow_lowest": pythons[0]}
+
+
 def test_lower_bounds_of_the_test_group() -> None:
     """What the tests need has lower bounds, too."""
     assert [line for line in settings(ROOT)["dependency-groups"]["test"] if ">=" not in line] == []
