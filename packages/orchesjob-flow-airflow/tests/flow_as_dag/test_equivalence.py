@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flow_spec import FlowSpec, load_flow
+from flow_spec import FlowSpec, OnConflict, load_flow
 from support.generated_flows import (
     FLOWS,
     LEDGERS,
@@ -59,7 +59,8 @@ def examples() -> list[str]:
 def can_be_a_dag(flow: FlowSpec) -> bool:
     """Whether `flow_dag` accepts the flow, which needs no values to run."""
     needs_values = any(param.default is None for param in flow.params)
-    return not (flow.finally_ or needs_values)
+    waits = flow.concurrency is None or flow.concurrency.on_conflict == OnConflict.WAIT
+    return waits and not needs_values
 
 
 @pytest.mark.parametrize("name", examples())

@@ -42,7 +42,6 @@ def test_a_missing_flow_file(airflow: "Airflow") -> None:
     assert f"{airflow.folder / 'flow.yaml'}: no such file; check the path" in import_error(airflow)
 
 
-FINALLY = "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: b, command: [x]}]}"
 GROUP = "{flow_id: f, concurrency: {group: g}, steps: [{id: a, command: [x]}]}"
 SKIP = "{flow_id: f, concurrency: {on_conflict: skip}, steps: [{id: a, command: [x]}]}"
 LIST = (
@@ -55,7 +54,6 @@ NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
 @pytest.mark.parametrize(
     ("flow", "field", "reason"),
     [
-        (FINALLY, "finally", "Airflow starts no task after a run was marked"),
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (LIST, "foreach", "the tasks are there before a run has values for the parameters in a"),

@@ -27,9 +27,9 @@ class Counted:
         self.is_recorded = True
 
 
-def judge(tries: Counted) -> Exception:
-    """Judge a failed attempt of the step."""
-    return judged(STEP, AttemptFailed("exit code 3", 3), cast("Tries", tries))
+def judge(tries: Counted, remaining_sec: float = float("inf")) -> Exception:
+    """Judge a failed attempt of the step in a run that has so much time left."""
+    return judged(STEP, AttemptFailed("exit code 3", 3), cast("Tries", tries), remaining_sec)
 
 
 STEP = StepSpec("a", ("x",), retries=3, retry_delay_sec=4, retry_backoff=3, retry_max_delay_sec=20)
@@ -47,6 +47,13 @@ def test_the_delay_of_a_step(used: int, delay_sec: float) -> None:
         RetryAction.RETRY,
         timedelta(seconds=delay_sec),
     )
+
+
+def test_the_delay_before_a_timeout() -> None:
+    """Nobody waits for a retry beyond the run's time: it is over then (rules 9.12, 10.1)."""
+    failure = judge(Counted(1), remaining_sec=3.5)
+    assert isinstance(failure, RetriedFailure)
+    assert failure.delay_sec == 3.5
 
 
 def test_after_the_last_retry() -> None:

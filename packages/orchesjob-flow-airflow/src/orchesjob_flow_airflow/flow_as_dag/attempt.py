@@ -49,6 +49,11 @@ class Attempt:
         self._await_end_of_earlier()
         return self._followed(self._start()).to_its_end()
 
+    @property
+    def key(self) -> str:
+        """Its key in orchesjob."""
+        return self._keys.own
+
     def end(self) -> None:
         """End the job, and everything else that the step has left running on this host (5.8).
 

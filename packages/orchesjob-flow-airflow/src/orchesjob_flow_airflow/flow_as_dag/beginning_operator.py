@@ -26,6 +26,8 @@ class BeginningOperator(BaseOperator):
             post_execute=None,
             on_execute_callback=None,
             on_success_callback=None,
+            on_failure_callback=None,
+            email_on_failure=False,
             inlets=None,
             outlets=None,
             **kwargs,
@@ -36,7 +38,7 @@ class BeginningOperator(BaseOperator):
 
 
 class JointOperator(BeginningOperator):
-    """Succeeds as soon as all copies of a step have ended, in whatever way."""
+    """Succeeds as soon as all that is before has ended, in whatever way."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Wait for all that is before."""

@@ -56,9 +56,8 @@ def flow_dag(
         FlowFileError: The file cannot be read or is no valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, a
-            list of a `foreach` has a parameter in its path, or runs do not just wait for each
-            other.
+        FieldRefused: The flow names the directory of a run without `run_dirs`, a list of a
+            `foreach` has a parameter in its path, or runs do not just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
         TaskIdTooLong: The id of a copy of a step is longer than that of a task may be.
     """
@@ -99,7 +98,7 @@ def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
         arguments["max_active_tasks"] = flow.max_parallel
     if flow.concurrency is not None:
         arguments["max_active_runs"] = 1
-    if flow.timeout_sec is not None:
+    if flow.timeout_sec is not None and not flow.finally_:  # else the tasks keep it themselves
         arguments["dagrun_timeout"] = seconds(flow.timeout_sec)
     return arguments
 

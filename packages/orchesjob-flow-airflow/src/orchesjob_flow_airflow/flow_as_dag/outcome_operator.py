@@ -12,7 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import FlowSpec, ParamsError
 from orchesjob_flow_airflow.errors import DefinitionChanged, FlowNotBegun
+from orchesjob_flow_airflow.flow_as_dag.deadline import timeout_words
 from orchesjob_flow_airflow.flow_as_dag.definition import flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.ending import ending, was_marked
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -35,7 +37,6 @@ class OutcomeOperator(BaseOperator):
         The task is retried if its worker dies, never because the flow FAILED.
         """
         super().__init__(
-            trigger_rule="all_done",
             **fault_settings(infrastructure_retries),
             retry_policy=None,
             execution_timeout=None,
@@ -51,9 +52,23 @@ class OutcomeOperator(BaseOperator):
         """Succeed or fail by the outcomes of all steps."""
         try:
             flow = flow_of_run(context, self.flow)
+            if flow.finally_:
+                check_time_and_marks(context, flow)
             check_outcomes(flow, step_outcomes(context, flow))
         except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
             raise AirflowFailException(str(error)) from error
+
+
+def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
+    """Return if `steps` came to their end by themselves, before `finally` (rules 5.6 and 9.12).
+
+    Raises:
+        AirflowFailException: The run was marked before that, or it timed out.
+    """
+    if was_marked(context):
+        raise AirflowFailException("the run was marked before all steps had ended")
+    if ending(context, flow).outcome == "TIMED_OUT":
+        raise AirflowFailException(timeout_words(flow))
 
 
 def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:
@@ -64,7 +79,7 @@ def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:
         AirflowException: A step has not ended, because it was cleared in the meantime.
     """
     failed = [
-        step.id for step in flow.steps if ended[step.id] == "FAILED" and not step.allow_failure
+        step.id for step in flow.all_steps if ended[step.id] == "FAILED" and not step.allow_failure
     ]
     if failed:
         noun = "step" if len(failed) == 1 else "steps"

@@ -38,15 +38,10 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
         has_run_dirs: Whether it was given `run_dirs`.
 
     Raises:
-        FieldRefused: The flow has `finally`, names the directory of a run without `run_dirs`, or a
-            list of a `foreach` has a parameter in its path.
+        FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
+            `foreach` has a parameter in its path.
     """
     for field, is_there, reason in (
-        (
-            "finally",
-            flow.finally_,
-            "Airflow starts no task after a run was marked or has timed out",
-        ),
         (
             "foreach",
             has_params_in_lists(flow),

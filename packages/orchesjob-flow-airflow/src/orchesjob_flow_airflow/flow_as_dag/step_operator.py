@@ -27,12 +27,15 @@ from orchesjob_flow_airflow.errors import (
     NoOutcome,
     RunDirUnusable,
 )
+from orchesjob_flow_airflow.flow_as_dag.deadline import Deadline, RunTimedOut
 from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.ending import await_jobs
 from orchesjob_flow_airflow.flow_as_dag.gate import Gate
 from orchesjob_flow_airflow.flow_as_dag.last_line import last_line
 from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
 from orchesjob_flow_airflow.flow_as_dag.run_dir import make_run_dir
 from orchesjob_flow_airflow.flow_as_dag.run_facts import RunFacts
+from orchesjob_flow_airflow.flow_as_dag.step_notes import StepNote, noted_end, write_note
 from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
     StepOutcomes,
     check_ended,
@@ -92,6 +95,7 @@ class StepOperator(BaseOperator):
         self.run_dirs = run_dirs
         self._attempt: Attempt | None = None
         self._was_killed = False
+        self._run_outcome: str | None = None
         self._take(flow, definition)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
@@ -109,6 +113,17 @@ class StepOperator(BaseOperator):
             RetriedFailure: It failed, and has retries left.
             AirflowException: It could not be tried: that is no failure of the step (rule 13.2).
         """
+        if self._is_noted:
+            with noted_end(context, self.step_id, self._end_job, lambda: self._was_killed):
+                return self._execute(context)
+        return self._execute(context)
+
+    def on_kill(self) -> None:
+        """End the job, because the task is cancelled or cleared."""
+        self._was_killed = True
+        self._end_job()
+
+    def _execute(self, context: Mapping[str, Any]) -> str | None:
         try:
             flow = flow_of_run(context, self.flow)
             check_copy(flow, self.step)
@@ -116,28 +131,41 @@ class StepOperator(BaseOperator):
             filled = facts.filled(flow)
             if filled is not self.flow:
                 self._take(filled, digest(flow))
-            ended = step_outcomes(context, self.flow)
+            ended = self._ended(context)
         except (DefinitionChanged, ParamsError) as error:
             raise AirflowFailException(str(error)) from error
         except FlowNotBegun as error:
             raise AirflowSkipException(str(error)) from error
-        tries = Tries(context)
+        tries, deadline = Tries(context), Deadline(context, flow, self.step)
+        this = _Try(context, facts, ended, tries, Gate(context, self.step, tries), deadline)
+        if deadline.is_over:
+            if tries.number > 1:  # an earlier one may have left its job
+                self._attempt = self._prepared(this, is_gate=False)
+            raise RunTimedOut(deadline.words)
         if not tries.is_rehearsal:
             check_condition(self.flow, self.step, ended)
-        gate = Gate(context, self.step, tries)
-        this = _Try(context["ti"], facts, ended, tries, gate)
         try:
-            if gate.is_to_be_asked:
+            if this.gate.is_to_be_asked:
                 self._ask_gate(this)
             report = self._run_to_end(this)
         except AttemptFailed as error:
-            raise judged(self.step, error, tries) from error
+            if error.exit_code is None and deadline.is_over:
+                raise RunTimedOut(deadline.words) from error
+            raise judged(self.step, error, tries, deadline.remaining_sec) from error
         return last_line(report.stdout_file, self.log) if self.do_xcom_push else None
 
-    def on_kill(self) -> None:
-        """End the job, because the task is cancelled or cleared."""
-        self._was_killed = True
-        self._end_job()
+    @property
+    def _is_noted(self) -> bool:
+        """Whether `finally` is to know how the step ends."""
+        return bool(self.flow.finally_) and self.step_id not in self.flow.finally_ids
+
+    def _ended(self, context: Mapping[str, Any]) -> StepOutcomes:
+        """Return how the steps have ended; a step of `finally` sees how all of `steps` have."""
+        if self.step_id not in self.flow.finally_ids:
+            return step_outcomes(context, self.flow)
+        found = await_jobs(context, self.flow, os.environ, self.log)
+        self._run_outcome = found.outcome
+        return found.steps
 
     def _end_job(self) -> None:
         if self._attempt is not None:
@@ -175,40 +203,51 @@ class StepOperator(BaseOperator):
 
     def _run(self, this: "_Try", *, is_gate: bool) -> "JobReport":
         """Run the attempt of this try, or take over the job of the try before."""
-        from orchesjob_client import OrchesjobClient, OrchesjobError, locate
+        from orchesjob_client import OrchesjobError
+
+        try:
+            if this.facts.run_dir is not None:
+                make_run_dir(this.facts.run_dir)
+            self._attempt = attempt = self._prepared(this, is_gate=is_gate)
+            if self._was_killed or this.deadline.is_over:
+                raise NoOutcome("the task was ended before its job began")
+            if self._is_noted:
+                write_note(this.context, self.step_id, StepNote(attempt_key=attempt.key))
+            with this.deadline.kept_by(attempt.end), self._limited():
+                return attempt.run()
+        except ForeignJob as error:
+            raise AirflowFailException(str(error)) from error
+        except (OrchesjobError, RunDirUnusable) as error:
+            raise AirflowException(str(error)) from error
+
+    def _prepared(self, this: "_Try", *, is_gate: bool) -> "Attempt":
+        """Prepare the attempt of this try."""
+        from orchesjob_client import OrchesjobClient, locate
         from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
         from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
         from orchesjob_flow_airflow.flow_as_dag.execution import Execution
         from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
 
-        ti, facts = this.ti, this.facts
-        failed = [step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"]
+        ti = this.context["ti"]
         variables = self.flow.environment(
-            self.step, run_key=ti.run_id, attempt=this.gate.attempt, failed=failed
+            self.step,
+            run_key=ti.run_id,
+            attempt=this.gate.attempt,
+            failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
+            outcome=self._run_outcome,
         )
         execution = Execution.of(
             self.flow,
             self.step,
             is_gate=is_gate,
             folder=self.folder,
-            variables={**facts.environ(os.environ), **variables},
+            variables={**this.facts.environ(os.environ), **variables},
         )
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
-        try:
-            if facts.run_dir is not None:
-                make_run_dir(facts.run_dir)
-            client = OrchesjobClient(locate(None, os.environ))
-            orchesjob = PatientOrchesjob(client, os.environ, self.log)
-            self._attempt = Attempt(orchesjob, execution, keys, self.log)
-            if self._was_killed:
-                raise NoOutcome("the task was ended before its job began")
-            with self._limited():
-                return self._attempt.run()
-        except ForeignJob as error:
-            raise AirflowFailException(str(error)) from error
-        except (OrchesjobError, RunDirUnusable) as error:
-            raise AirflowException(str(error)) from error
+        client = OrchesjobClient(locate(None, os.environ))
+        orchesjob = PatientOrchesjob(client, os.environ, self.log)
+        return Attempt(orchesjob, execution, keys, self.log)
 
     def _limited(self) -> AbstractContextManager[object]:
         """Limit an attempt, if Airflow does not limit the whole try (see `task_settings`)."""
@@ -233,11 +272,12 @@ class StepOperator(BaseOperator):
 class _Try(NamedTuple):
     """What is known when a try of a task begins."""
 
-    ti: Any
+    context: Mapping[str, Any]
     facts: RunFacts
     ended: StepOutcomes
     tries: Tries
     gate: Gate
+    deadline: Deadline
 
 
 def check_copy(flow: FlowSpec, step: StepSpec) -> None:
@@ -294,9 +334,12 @@ def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> 
     raise AttemptFailed(cause, code)
 
 
-def judged(step: StepSpec, error: AttemptFailed, tries: Tries) -> AirflowException:
+def judged(
+    step: StepSpec, error: AttemptFailed, tries: Tries, remaining_sec: float
+) -> AirflowException:
     """Return the exception of a failed attempt, whose type says whether it is retried (9.12).
 
+    A retry is due at the end of the time that the run has left, at the latest.
     The codes of `retry_exit_codes` are those of the command, and not of the gate (rule 10.8).
     """
     is_final = step.retry_exit_codes and error.exit_code not in step.retry_exit_codes
@@ -305,4 +348,5 @@ def judged(step: StepSpec, error: AttemptFailed, tries: Tries) -> AirflowExcepti
     if tries.retries_used == step.retries:
         return AirflowFailException(str(error))
     tries.record_failure()
-    return RetriedFailure(str(error), step.delay_after(tries.retries_used + 1))
+    delay_sec = step.delay_after(tries.retries_used + 1)
+    return RetriedFailure(str(error), min(delay_sec, remaining_sec))

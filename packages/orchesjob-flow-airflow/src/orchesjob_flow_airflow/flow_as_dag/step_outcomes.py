@@ -10,9 +10,9 @@ from flow_spec import FlowSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
 
 type StepOutcomes = Mapping[str, str | None]
-"""By step id: SUCCEEDED, FAILED or SKIPPED; None where the task has not ended."""
+"""By step id: SUCCEEDED, FAILED, SKIPPED or CANCELLED; None where the task has not ended."""
 
-_OUTCOME_OF_STATE = {
+_OUTCOME_OF_STATE: Mapping[str | None, str] = {
     "success": "SUCCEEDED",
     "failed": "FAILED",
     "upstream_failed": "FAILED",
@@ -29,16 +29,24 @@ def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
             it was skipped.
         FlowNotBegun: It has not begun, because a task before it has failed.
     """
-    ti, task_ids = context["ti"], context["task"].task_ids
-    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    states, task_ids = task_states(context), context["task"].task_ids
     match states.get(task_ids.beginning):
         case "skipped":
             raise AirflowSkipException("the flow did not begin: a task before it was skipped")
         case "failed" | "upstream_failed":
             raise FlowNotBegun
     return {
-        step.id: _OUTCOME_OF_STATE.get(states.get(task_ids.of_step(step.id))) for step in flow.steps
+        step.id: _OUTCOME_OF_STATE.get(states.get(task_ids.of_step(step.id)))
+        for step in flow.all_steps
     }
+
+
+def task_states(context: Mapping[str, Any]) -> Mapping[str, str]:
+    """Ask Airflow for the states of the tasks of this DAG run that have one."""
+    ti = context["ti"]
+    states: Mapping[str, Mapping[str, str]]
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
+    return states.get(ti.run_id, {})
 
 
 def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from airflow.sdk import TaskGroup
 from flow_spec import base_of
 
 BEGINNING, OUTCOME = "flow.begin", "flow.outcome"
+FINALLY, END, CANCELLED = "flow.finally", "flow.end", "flow.cancelled"
 """No step can have these ids: there is no `.` in the id of a step."""
 
 
@@ -28,6 +29,11 @@ class TaskIds(NamedTuple):
     def beginning(self) -> str:
         """The id of the first task, of which all that is recorded with a run is an XCom."""
         return f"{self.prefix}{BEGINNING}"
+
+    @property
+    def before_finally(self) -> str:
+        """The id of the task between all steps and those of `finally`."""
+        return f"{self.prefix}{FINALLY}"
 
     def of_all(self, name: str) -> str:
         """Return the id of the task that stands for all copies of a step, if there is one."""

@@ -36,7 +36,13 @@ def fault_settings(retries: int) -> dict[str, Any]:
 def obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
     """Return all that Airflow obeys of a flow: what runs after what, how often and how long."""
     return {
-        step.id: (set(step.waits_for), step.retries, _limit_of_try(step)) for step in flow.steps
+        step.id: (
+            set(step.waits_for),
+            step.retries,
+            _limit_of_try(step),
+            step.id in flow.finally_ids,
+        )
+        for step in flow.all_steps
     }
 
 

@@ -7,7 +7,7 @@ when it runs is in `step_operator` and `outcome_operator`.
 import os
 from typing import Any
 
-from airflow.sdk import TaskGroup
+from airflow.sdk import BaseOperator, TaskGroup
 
 from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
@@ -15,6 +15,7 @@ from orchesjob_flow_airflow.flow_as_dag.copy_groups import CopyGroups
 from orchesjob_flow_airflow.flow_as_dag.dag_file import DagFile
 from orchesjob_flow_airflow.flow_as_dag.definition import digest
 from orchesjob_flow_airflow.flow_as_dag.edges import add_edges
+from orchesjob_flow_airflow.flow_as_dag.finally_tasks import add_finally
 from orchesjob_flow_airflow.flow_as_dag.lanes import turns
 from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OutcomeOperator
 from orchesjob_flow_airflow.flow_as_dag.stages import staged_blocks
@@ -50,7 +51,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         run_dirs: The folder for the directories of runs, if there is one.
     """
     task_ids = TaskIds.within(group)
-    beginning = BeginningOperator(task_id=BEGINNING, **_SILENT)
+    beginning = BeginningOperator(task_id=BEGINNING)
     settings = {
         "flow": flow,
         "task_ids": task_ids,
@@ -68,17 +69,20 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
             {**settings, **groups.place_of(step.id), **arguments.get(step.id, {})},
             trigger_rule="all_done" if step.waits_for or step.id in waiting else "all_success",
         )
-        for step in flow.steps
+        for step in flow.all_steps
     }
     add_edges(flow, tasks, beginning, waiting, groups)
-    outcome = OutcomeOperator(
-        task_id=OUTCOME,
-        flow=flow,
-        task_ids=task_ids,
-        infrastructure_retries=infrastructure_retries,
+    judging = {
+        "flow": flow,
+        "task_ids": task_ids,
+        "infrastructure_retries": infrastructure_retries,
         **_SILENT,
-    )
-    outcome.set_upstream(list(tasks.values()) or beginning)
+    }
+    last: BaseOperator | list[StepOperator] = list(tasks.values()) or beginning
+    if flow.finally_:
+        last = add_finally(flow, tasks, beginning, judging)
+    outcome = OutcomeOperator(task_id=OUTCOME, trigger_rule="all_done", **judging)
+    outcome.set_upstream(last)
 
 
 def _task(

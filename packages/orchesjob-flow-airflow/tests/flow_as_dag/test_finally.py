@@ -1,0 +1,315 @@
+"""`finally` on Airflow: its steps run however the others have ended (rule 10.1)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+OK, NG, SKIP = "success", "failed", "skipped"
+
+FLOW = """
+flow_id: daily
+steps:
+  - {id: get, command: ["true"]}
+  - {id: load, command: ["true"], when: get}
+finally:
+  - {id: tidy, command: ["true"]}
+  - {id: tell, command: ["true"], when: tidy && any(failed), depends_on: [load]}
+"""
+TELLING = """
+  - id: tell
+    command: [sh, -c, 'echo "$ORCHESJOB_FLOW_OUTCOME [$ORCHESJOB_FLOW_FAILED_STEPS]" >> $EXECUTED']
+"""
+
+
+def test_tasks_and_edges(airflow: "Airflow") -> None:
+    """The steps of `finally` are teardown tasks behind all others (rule 10.1)."""
+    airflow.write(FLOW)
+    dag = airflow.load()
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert upstream == {
+        "flow.begin": set(),
+        "get": {"flow.begin"},
+        "load": {"get"},
+        "flow.finally": {"get", "load"},
+        "tidy": {"flow.finally"},
+        "tell": {"tidy"},
+        "flow.end": {"tidy", "tell"},
+        "flow.outcome": {"flow.end"},
+        "flow.cancelled": {"flow.end"},
+    }
+    teardowns = {task.task_id: task.on_failure_fail_dagrun for task in dag.teardowns}
+    assert teardowns == {"tidy": False, "tell": False, "flow.cancelled": True}
+
+
+@pytest.mark.parametrize(
+    ("steps", "told", "run"),
+    [
+        ('{id: a, command: ["true"]}', "SUCCEEDED []", OK),
+        ('{id: a, command: ["false"]}', "FAILED [a]", NG),
+        ('{id: a, command: ["false"], allow_failure: true}', "SUCCEEDED [a]", OK),
+        ('{id: a, command: [sh, -c, "exit 4"], skip_exit_codes: [4]}', "SUCCEEDED []", OK),
+    ],
+)
+def test_outcomes(
+    airflow: "Airflow", executed: Callable[[], str], steps: str, told: str, run: str
+) -> None:
+    """It runs after success and failure, and its commands see which it was (rule 10.1)."""
+    state, states = airflow.run_flow(f"flow_id: f\nsteps:\n  - {steps}\nfinally:{TELLING}")
+    assert (state, states["tell"], executed()) == (run, OK, f"{told}\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "run"), [("", NG), ("allow_failure: true", OK), ("retries: 1", OK)]
+)
+def test_a_failure_in_finally(airflow: "Airflow", fields: str, run: str) -> None:
+    """A step of `finally` that FAILED makes the run FAILED, unless that is allowed (10.1)."""
+    command = "[sh, -c, '[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]']"
+    state, states = airflow.run_flow(
+        f"""
+flow_id: f
+steps:
+  - {{id: a, command: ["true"]}}
+finally:
+  - {{id: tidy, command: {command}, {fields}}}
+  - {{id: alert, command: ["true"], when: tidy.failed}}
+"""
+    )
+    failed = "retries" not in fields
+    assert (state, states["tidy"], states["alert"]) == (run, *((NG, OK) if failed else (OK, SKIP)))
+
+
+def test_conditions(airflow: "Airflow") -> None:
+    """Its conditions see the outcomes of all steps; nothing was cancelled here (3.2, 10.1)."""
+    state, states = airflow.run_flow(
+        """
+flow_id: f
+steps:
+  - {id: a, command: ["false"]}
+  - {id: b, command: ["true"], when: a}
+finally:
+  - {id: failed, command: ["true"], when: any(failed)}
+  - {id: skipped, command: ["true"], when: b.skipped && failed}
+  - {id: cancelled, command: ["true"], when: a.cancelled || b.cancelled}
+"""
+    )
+    assert (state, states["failed"], states["skipped"], states["cancelled"]) == (NG, OK, OK, SKIP)
+
+
+def test_copies(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """`finally` follows all copies of a step, and asks of all or of one (rules 10.1 and 10.3)."""
+    state, states = airflow.run_flow(
+        f"""
+flow_id: f
+steps:
+  - foreach: {{SHOP: [berlin, rome]}}
+    steps:
+      - {{id: load, command: [test, berlin, =, "${{{{ SHOP }}}}"]}}
+finally:{TELLING}
+  - {{id: any, command: ["true"], when: load.failed}}
+  - {{id: one, command: ["true"], when: load@berlin && any}}
+"""
+    )
+    assert executed() == "FAILED [load@rome]\n"
+    assert (state, states["load.rome"], states["any"], states["one"]) == (NG, NG, OK, OK)
+
+
+# The run's time is over as soon as `slow` has begun, however slow this machine is.
+LATE = """
+import datetime
+def late(context):
+    if context["ti"].task_id == "slow":
+        context["dag_run"].start_date = datetime.datetime.now(datetime.UTC)
+    elif context["ti"].task_id in ("after", "beside"):
+        context["dag_run"].start_date = datetime.datetime.fromtimestamp(0, datetime.UTC)
+"""
+
+
+def run_late(airflow: "Airflow", slow: str) -> tuple[str, dict[str, str]]:
+    """Run a flow whose time is over while its step `slow` runs."""
+    airflow.write(
+        f"""
+flow_id: f
+timeout_sec: 1
+steps:
+  - {{id: slow, command: {slow}}}
+  - {{id: after, command: ["true"], when: slow.finished}}
+finally:{TELLING}
+  - {{id: cut, command: ["true"], when: slow.cancelled && after.cancelled && tell}}
+  - {{id: late, command: ["true"], when: slow.failed && after.cancelled && tell}}
+"""
+    )
+    return airflow.run(airflow.load("'flow.yaml', default_args={'pre_execute': late}", before=LATE))
+
+
+def test_timeout(
+    airflow: "Airflow", executed: Callable[[], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the flow's `timeout_sec` its jobs are ended, nothing begins, `finally` runs (9.12)."""
+    state, states = run_late(airflow, "[sh, -c, 'echo begun >> $EXECUTED; sleep 60']")
+    assert executed() == "begun\nTIMED_OUT []\n"
+    ended = {"slow": SKIP, "after": SKIP, "tell": OK, "cut": OK, "late": SKIP}
+    assert (state, states) == (NG, ended)
+    assert capsys.readouterr().out.count("the run timed out after 1 s") >= 3
+
+
+def test_a_step_that_ends_at_the_timeout(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A job that has ended by itself has its own outcome, whatever the time (rule 9.12)."""
+    state, states = run_late(airflow, '["false"]')
+    assert executed() == "TIMED_OUT [slow]\n"
+    assert (state, states["slow"], states["cut"], states["late"]) == (NG, NG, SKIP, OK)
+
+
+def test_what_a_failed_step_has_left(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """When `finally` begins nothing is alive of what did not succeed (rule 10.1)."""
+    _, states = airflow.run_flow(
+        """
+flow_id: f
+steps:
+  - id: a
+    command: [sh, -c, 'setsid sleep 600 & echo $! > $EXECUTED.pid; exit 1']
+finally:
+  - id: look
+    command: [sh, -c, 'grep "State:.[^ZX]" /proc/`cat $EXECUTED.pid`/status > $EXECUTED; true']
+"""
+    )
+    assert (states, executed()) == ({"a": NG, "look": OK}, "")
+
+
+# A worker that dies: it has begun a job, and nobody sees how that ends.
+DYING = """
+import os
+from orchesjob_client import OrchesjobClient, locate, marked_environment
+from orchesjob_flow_airflow.flow_as_dag.step_notes import StepNote, write_note
+def die(context):
+    ti = context["ti"]
+    if ti.task_id == "a":
+        key = f"{ti.dag_id}:{ti.run_id}:a:1"
+        client = OrchesjobClient(locate(None, os.environ))
+        command = context["task"].step.command
+        client.start(key, command, env=marked_environment(os.environ, key))
+        write_note(context, "a", StepNote(attempt_key=key))
+        raise RuntimeError("the worker died")
+"""
+
+
+def test_a_job_that_nobody_ends(
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A job whose worker has died is ended before `finally` begins, and named (rule 10.1)."""
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.ending.PATIENCE_SEC", 0.0)
+    airflow.write(
+        """
+flow_id: f
+steps:
+  - {id: a, command: [sh, -c, 'echo $$ > $EXECUTED.pid; exec sleep 600']}
+finally:
+  - id: look
+    command: [sh, -c, 'grep "State:.[^ZX]" /proc/`cat $EXECUTED.pid`/status > $EXECUTED; true']
+"""
+    )
+    arguments = "'flow.yaml', default_args={'pre_execute': die}, infrastructure_retries=0"
+    state, states = airflow.run(airflow.load(arguments, before=DYING))
+    assert (state, states, executed()) == (NG, {"a": NG, "look": OK}, "")
+    words = "nobody has seen these jobs end, perhaps on other hosts: f:manual__"
+    assert words in capsys.readouterr().out
+
+
+# Marks the run as soon as a task has ended.
+MARKING = """
+from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
+from airflow.serialization.serialized_objects import DagSerialization
+def mark(context):
+    if context["ti"].task_id == TASK:
+        run_id = context["ti"].run_id
+        known = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+        set_dag_run_state_to_failed(dag=known, run_id=run_id, commit=True)
+"""
+
+
+def run_marked(airflow: "Airflow", task_id: str) -> tuple[str, dict[str, str]]:
+    """Run a flow that is marked failed after one of its tasks."""
+    airflow.write(
+        f"""
+flow_id: f
+steps:
+  - {{id: first, command: ["true"]}}
+  - {{id: no, command: ["true"], when: !first}}
+  - {{id: ill, command: ["false"], when: no.skipped}}
+  - {{id: last, command: ["true"], when: ill.failed}}
+finally:{TELLING}
+  - {{id: cut, command: ["true"], when: no.skipped && ill.failed && last.cancelled && tell}}
+"""
+    )
+    before = MARKING.replace("TASK", repr(task_id))
+    arguments = "default_args=dict.fromkeys(('on_success_callback', 'on_failure_callback'), mark)"
+    run = airflow.load(f"'flow.yaml', {arguments}", before=before).test()
+    return str(run.state), {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+
+
+@pytest.mark.parametrize(
+    ("after", "told", "states"),
+    [
+        ("first", "CANCELLED []", {"ill": SKIP, "last": SKIP, "cut": SKIP}),
+        ("ill", "CANCELLED [ill]", {"ill": NG, "last": SKIP, "cut": OK}),
+        ("tell", "FAILED [ill]", {"ill": NG, "last": OK, "cut": SKIP}),
+    ],
+)
+def test_marked(
+    airflow: "Airflow", executed: Callable[[], str], after: str, told: str, states: dict[str, str]
+) -> None:
+    """A mark is a cancel: what has not ended is CANCELLED, and `finally` runs (5.6, 10.1)."""
+    run, found = run_marked(airflow, after)
+    assert executed() == f"{told}\n"
+    assert run == found.pop("flow.cancelled") == NG
+    steps = {name: state for name, state in found.items() if not name.startswith("flow.")}
+    assert steps == {"first": OK, "no": SKIP, "tell": OK} | states
+    assert (found["flow.finally"], found["flow.outcome"]) == (OK if after == "tell" else SKIP, SKIP)
+
+
+AROUND = f"""
+{MARKING.replace("TASK", "'before'")}
+from airflow.sdk import DAG, task
+from orchesjob_flow_airflow import flow_task_group
+@task(on_success_callback=mark)
+def before():
+    if FAILS:
+        raise ValueError
+@task
+def after():
+    pass
+with DAG("mine") as dag:
+    before() >> flow_task_group("flow.yaml", group_id="g") >> after()
+"""
+
+
+@pytest.mark.parametrize(("fails", "first"), [("False", "skipped"), ("True", "upstream_failed")])
+def test_a_group_that_does_not_begin(
+    airflow: "Airflow", executed: Callable[[], str], fails: str, first: str
+) -> None:
+    """No `finally` without a beginning: a task before failed, or the run was marked (10.7)."""
+    airflow.write(f"flow_id: f\nsteps:\n  - {{id: a, command: [x]}}\nfinally:{TELLING}")
+    path = airflow.folder / "the_dag.py"
+    path.write_text(AROUND.replace("FAILS", fails), encoding="utf-8")
+    run = airflow.load_file(path).test()
+    states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    assert (states["g.flow.begin"], states["g.tell"], executed()) == (first, SKIP, "")
+    assert (str(run.state), states["after"]) == (NG, first)
+
+
+def test_a_group(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """What waits for a group runs after its `finally`, if the flow SUCCEEDED (rule 13.4)."""
+    airflow.write(f"flow_id: f\nsteps:\n  - {{id: a, command: ['true']}}\nfinally:{TELLING}")
+    path = airflow.folder / "the_dag.py"
+    path.write_text(AROUND.replace("FAILS", "False").replace("=mark", "=None"), encoding="utf-8")
+    dag = airflow.load_file(path)
+    assert dag.task_dict["after"].upstream_task_ids == {"g.flow.outcome"}
+    run = dag.test()
+    states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    assert (str(run.state), states["after"], executed()) == (OK, OK, "SUCCEEDED []\n")
