@@ -1,7 +1,8 @@
 """What follows from a failed attempt: a retry after the step's own delay, or none."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from airflow.sdk import RetryAction
@@ -9,11 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import StepSpec
 from orchesjob_flow_airflow.errors import AttemptFailed
-from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, StepRetries
+from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, StepRetries, Tries
 from orchesjob_flow_airflow.flow_as_dag.step_operator import judged
-
-if TYPE_CHECKING:
-    from orchesjob_flow_airflow.flow_as_dag.retries import Tries
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
 
 
 class Counted:
@@ -66,3 +65,62 @@ def test_after_the_last_retry() -> None:
 def test_a_fault_of_the_machinery() -> None:
     """What is no failure of the command is retried as Airflow does it (rule 13.2)."""
     assert StepRetries().evaluate(ConnectionError(), 1, 3).action == RetryAction.DEFAULT
+
+
+class Run:
+    """A run in which one task is tried again and again, and what its tries note."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep its XComs here."""
+        self.xcoms: dict[str, Any] = {}
+        place = "orchesjob_flow_airflow.flow_as_dag.retries.BaseXCom"
+        monkeypatch.setattr(f"{place}.get_one", lambda key, **_: self.xcoms.get(key))
+        monkeypatch.setattr(f"{place}.set", lambda key, value, **_: self.xcoms.update({key: value}))
+
+    def tries(self, number: int, max_tries: int, retries: int) -> Tries:
+        """Begin a try of the task, whose `retries` are those of the DAG file."""
+        ti = SimpleNamespace(dag_id="d", run_id="r", try_number=number, max_tries=max_tries)
+        task = SimpleNamespace(task_id="a", task_ids=TaskIds(""), retries=retries)
+        return Tries({"ti": ti, "task": task})
+
+
+def counted(tries: Tries) -> tuple[int, list[int], list[int], int]:
+    """Return the number of the first try, those that failed and are open, and the attempt."""
+    return tries.first, list(tries.failed), list(tries.open), tries.attempt
+
+
+@pytest.mark.parametrize("edited", [0, 1, 3, 5, 9])
+def test_retries_that_are_edited_in_a_run(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
+    """Tries are counted alike, whatever the DAG file says of retries meanwhile (13.2, 13.3)."""
+    run = Run(monkeypatch)
+    tries = run.tries(1, max_tries=4, retries=edited)
+    assert counted(tries) == (1, [], [], 1)
+    tries.record_failure()
+    assert counted(run.tries(2, max_tries=4, retries=edited)) == (1, [1], [], 2)
+    assert counted(run.tries(3, max_tries=4, retries=edited)) == (1, [1], [2], 2)
+
+
+@pytest.mark.parametrize("edited", [0, 1, 3, 4, 9])
+def test_retries_that_are_edited_and_cleared(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
+    """No earlier try is open in a task that was cleared, nor counts as a retry (13.2, 13.3)."""
+    run = Run(monkeypatch)
+    run.tries(1, max_tries=3, retries=3).record_failure()
+    run.tries(2, max_tries=3, retries=3)
+    assert counted(run.tries(3, max_tries=5, retries=edited)) == (3, [], [], 3)
+    assert counted(run.tries(4, max_tries=5, retries=edited)) == (3, [], [3], 3)
+
+
+@pytest.mark.parametrize(("number", "first"), [(1, 1), (3, 1)])
+def test_faults_before_anything_is_noted(
+    monkeypatch: pytest.MonkeyPatch, number: int, first: int
+) -> None:
+    """Tries that came to nothing are open, and none of them is an attempt (rule 13.2)."""
+    tries = Run(monkeypatch).tries(number, max_tries=3, retries=3)
+    assert counted(tries) == (first, [], list(range(first, number)), 1)
+
+
+def test_a_rehearsal_notes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`airflow tasks test` may be given a run, and takes nothing of it away (rule 13.3)."""
+    run = Run(monkeypatch)
+    run.tries(0, max_tries=3, retries=3)
+    assert run.xcoms == {}

@@ -6,7 +6,7 @@ notes the tries at which the command has failed, and Airflow's other retries are
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, override
+from typing import Any, NamedTuple, Self, override
 
 from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
@@ -42,29 +42,38 @@ class Tries:
     """The tries of a task since it was last cleared."""
 
     def __init__(self, context: Mapping[str, Any]) -> None:
-        """Ask Airflow which of the earlier ones have failed, if there are any.
-
-        `max_tries` is one less than the number of the last try that the task may make. When a task
-        is cleared, Airflow raises it, so that the retries are counted from there.
-        """
+        """Ask Airflow what the earlier ones have noted, if there are any."""
         ti, task = context["ti"], context["task"]
         self.is_rehearsal = ti.try_number == 0
         """Whether `airflow tasks test` runs the task, which asks for no other and counts no try."""
         self.number: int = max(1, ti.try_number)
-        self.first: int = ti.max_tries - task.retries + 1
         self._place = {
-            "key": f"failed_tries_of_{task.task_id}",
+            "key": f"tries_of_{task.task_id}",
             "dag_id": ti.dag_id,
             "run_id": ti.run_id,
             "task_id": task.task_ids.beginning,
         }
-        recorded = BaseXCom.get_one(**self._place) if self.number > self.first else None
-        self.failed: Sequence[int] = [number for number in recorded or () if number >= self.first]
+        recorded = BaseXCom.get_one(**self._place) if self.number > 1 else None
+        self._noted = _Noted(**recorded) if recorded else _Noted.without_any(self.number, ti, task)
+        if self._noted.max_tries != ti.max_tries:
+            self._noted = self._noted.cleared(self.number, ti.max_tries)
+        if self._noted._asdict() != recorded and not self.is_rehearsal:
+            self._note()
+
+    @property
+    def first(self) -> int:
+        """The number of the first of them."""
+        return self._noted.first
+
+    @property
+    def failed(self) -> Sequence[int]:
+        """Those at which the command has failed."""
+        return self._noted.failed
 
     @property
     def attempt(self) -> int:
         """The number of this try's attempt: faults of the machinery do not count."""
-        return self.first + len(self.failed)
+        return self._noted.attempts_before + 1 + len(self.failed)
 
     @property
     def open(self) -> Sequence[int]:
@@ -78,4 +87,33 @@ class Tries:
 
     def record_failure(self) -> None:
         """Note that the command has failed at this try."""
-        BaseXCom.set(value=[*self.failed, self.number], **self._place)
+        self._noted = self._noted._replace(failed=[*self.failed, self.number])
+        self._note()
+
+    def _note(self) -> None:
+        BaseXCom.set(value=self._noted._asdict(), **self._place)
+
+
+class _Noted(NamedTuple):
+    """What the tries of a task note: the first of them before its command begins."""
+
+    max_tries: int
+    """One less than the number of the last try that the task may make.
+
+    Airflow raises it when the task is cleared, by the retries of the DAG as it is stored, and the
+    DAG file may say otherwise by now. So a change of it tells that the task was cleared, but not
+    which try was the first one after that.
+    """
+    first: int
+    attempts_before: int
+    failed: Sequence[int]
+
+    @classmethod
+    def without_any(cls, number: int, ti: Any, task: Any) -> Self:
+        """Return what is to be noted at this try if no command can have begun before it."""
+        first = min(max(1, ti.max_tries - task.retries + 1), number)
+        return cls(ti.max_tries, first, 0, [])
+
+    def cleared(self, number: int, max_tries: int) -> Self:
+        """Return what is to be noted at this try, the first one after the task was cleared."""
+        return type(self)(max_tries, number, self.attempts_before + 1 + len(self.failed), [])
