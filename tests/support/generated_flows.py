@@ -20,7 +20,7 @@ from flow_spec import Block, StepSpec
 
 MODEL = Path(__file__).parents[2] / "packages/orchesjob-flow/tests/simulation/model.py"
 FLOWS = int(os.environ.get("GENERATED_FLOWS", "200"))
-MOST_STEPS = 5
+MOST_STEPS = 4
 """In a part of a flow: a task costs Airflow so much that more of them would mean fewer flows."""
 WAIT_SEC = 120.0
 LEDGERS = "LEDGERS"
@@ -179,7 +179,7 @@ def generated_flows(count: int) -> list[GeneratedFlow]:
     seed = 0
     while len(flows) < count:
         seed += 1
-        case = generate(seed, MOST_STEPS, most_in_finally=0)
+        case = generate(seed, MOST_STEPS)
         if not any(what_of(fate)[1] == "foreign" for all_ in case.fates.values() for fate in all_):
             flows.append(_flow(seed, case))
     return flows
