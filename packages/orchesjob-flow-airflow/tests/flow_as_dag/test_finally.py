@@ -38,7 +38,7 @@ def test_tasks_and_edges(airflow: "Airflow") -> None:
         "tidy": {"flow.finally"},
         "tell": {"tidy"},
         "flow.end": {"tidy", "tell"},
-        "flow.outcome": {"flow.end"},
+        "flow.outcome": {"get", "load", "tidy", "tell", "flow.end"},
         "flow.cancelled": {"flow.end"},
     }
     teardowns = {task.task_id: task.on_failure_fail_dagrun for task in dag.teardowns}

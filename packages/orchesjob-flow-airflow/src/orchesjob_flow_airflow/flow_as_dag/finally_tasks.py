@@ -6,6 +6,7 @@ failure. So three more tasks tell what has become of the run:
 
 - `flow.finally` follows all steps. It is skipped if a step has not ended when the run is marked.
 - `flow.end` follows `finally`. It is skipped if the run is marked before `finally` is over.
+  `flow.outcome` follows it, and all steps too: who clears those that failed may not clear this one.
 - `flow.cancelled` is a teardown task that only runs if `flow.end` was skipped, and then stands for
   the outcome of the run, in place of `flow.outcome`.
 """

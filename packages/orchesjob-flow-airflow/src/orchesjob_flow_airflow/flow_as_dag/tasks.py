@@ -7,7 +7,7 @@ when it runs is in `step_operator` and `outcome_operator`.
 import os
 from typing import Any
 
-from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk import TaskGroup
 
 from flow_spec import FlowSpec, StepSpec
 from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
@@ -78,11 +78,10 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         "infrastructure_retries": infrastructure_retries,
         **_SILENT,
     }
-    last: BaseOperator | list[StepOperator] = list(tasks.values()) or beginning
-    if flow.finally_:
-        last = add_finally(flow, tasks, beginning, judging)
     outcome = OutcomeOperator(task_id=OUTCOME, trigger_rule="all_done", **judging)
-    outcome.set_upstream(last)
+    outcome.set_upstream(list(tasks.values()) or beginning)
+    if flow.finally_:
+        outcome.set_upstream(add_finally(flow, tasks, beginning, judging))
 
 
 def _task(
