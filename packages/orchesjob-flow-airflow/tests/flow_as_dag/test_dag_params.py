@@ -78,3 +78,10 @@ def test_a_value_that_the_flow_refuses(
     dag = airflow.load("'flow.yaml', params={'DAY': __import__('airflow').sdk.Param('7')}")
     assert run_with(dag, {})[0] == "failed"
     assert 'params.DAY: must match "(?i:a)" as a whole, got "7"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("day", "state"), [("MON", "success"), ("7", "failed")])
+def test_a_pattern_with_flags(airflow: "Airflow", day: str, state: str) -> None:
+    """A pattern that no JSON Schema can hold is left to the task (rules 10.2, 13.5)."""
+    airflow.write(FLOW.replace("[0-9]{2}", "(?ix) [a-z]+  # a name"))
+    assert run_with(airflow.load(), {"DAY": day})[0] == state

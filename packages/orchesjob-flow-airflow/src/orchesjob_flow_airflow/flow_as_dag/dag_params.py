@@ -4,6 +4,7 @@ Airflow checks what somebody gives a run by the JSON Schema of each param; each 
 the rules of the flow.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +25,26 @@ def dag_params(flow: FlowSpec, given: Mapping[str, Any] | None) -> dict[str, Any
             schema: dict[str, Any] = {"type": "string"}
             if param.enum:
                 schema["enum"] = list(param.enum)
-            if param.pattern is not None:
-                schema["pattern"] = f"^(?:{param.pattern})$"
+            if (pattern := _of_the_whole(param.pattern)) is not None:
+                schema["pattern"] = pattern
             has_default = {} if default is None else {"default": default}
             params[param.name] = Param(**has_default, description=param.description, **schema)
     return params
+
+
+def _of_the_whole(pattern: str | None) -> str | None:
+    """Return a pattern that Airflow searches for, as one that the whole value must match.
+
+    None if there is none: flags such as `(?i)` must begin an expression. The task checks the value.
+    """
+    if pattern is None:
+        return None
+    whole = f"^(?:{pattern})$"
+    try:
+        re.compile(whole)
+    except re.error:
+        return None
+    return whole
 
 
 def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
