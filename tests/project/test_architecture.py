@@ -76,8 +76,8 @@ OUTERMOST = {
         "orchesjob_flow.cli.shells",  # which a shell's script asks by variables
         *("orchesjob_client.client", "orchesjob_client.processes.ps"),
         "orchesjob_client.encoding",  # which passes them on as they are
-        "orchesjob_flow_airflow.flow_as_dag.flow_cache",
-        "orchesjob_flow_airflow.flow_as_dag.step_operator",
+        "orchesjob_flow_airflow.flow_as_dag.authoring.flow_cache",
+        "orchesjob_flow_airflow.flow_as_dag.operators.step_operator",
         "orchesjob_flow_airflow.flow_as_task.program",
     },
     "sys.stdout": {

@@ -124,7 +124,7 @@ def airflow(database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.fixture
 def until_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return what a process executes in a shell to live until a later attempt has seen it alive."""
-    from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
+    from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob
 
     path = tmp_path / "seen"
     look = PatientOrchesjob.survivors

@@ -30,7 +30,7 @@ DYING = """
 import os
 import signal
 from orchesjob_flow_airflow import flow_dag
-from orchesjob_flow_airflow.flow_as_dag.gate import Gate
+from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
 
 def note_or_die(gate, note=Gate.record_passed):
     if gate._tries.number == 1:

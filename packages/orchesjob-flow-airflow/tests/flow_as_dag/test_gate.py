@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
-from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
-from orchesjob_flow_airflow.flow_as_dag.gate import Gate
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import AttemptKeys
+from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
 
 if TYPE_CHECKING:
     from conftest import Airflow
 
     from flow_spec import StepSpec
-    from orchesjob_flow_airflow.flow_as_dag.retries import Tries
+    from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
 
 OK, NG, SKIP = "success", "failed", "skipped"
 HERE = "orchesjob_flow_airflow.flow_as_dag"
@@ -172,7 +172,7 @@ def test_a_worker_that_dies_beside_a_job(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch, dying: int
 ) -> None:
     """Whichever job it leaves, the next try follows it to its end (rule 13.2)."""
-    from orchesjob_flow_airflow.flow_as_dag.followed_job import FollowedJob
+    from orchesjob_flow_airflow.flow_as_dag.attempts.followed_job import FollowedJob
 
     follow, followed = FollowedJob.to_its_end, []
 

@@ -8,12 +8,12 @@ import pytest
 from airflow.sdk import DAG
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec, base_of
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
-from orchesjob_flow_airflow.flow_as_dag.copy_groups import CopyGroups
-from orchesjob_flow_airflow.flow_as_dag.edges import add_edges
-from orchesjob_flow_airflow.flow_as_dag.lanes import turns
-from orchesjob_flow_airflow.flow_as_dag.stages import staged_blocks
-from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, TaskIds
+from orchesjob_flow_airflow.flow_as_dag.authoring.copy_groups import CopyGroups
+from orchesjob_flow_airflow.flow_as_dag.authoring.edges import add_edges
+from orchesjob_flow_airflow.flow_as_dag.authoring.lanes import turns
+from orchesjob_flow_airflow.flow_as_dag.authoring.stages import staged_blocks
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import BEGINNING, TaskIds
+from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import BeginningOperator
 
 FLOWS = 300
 

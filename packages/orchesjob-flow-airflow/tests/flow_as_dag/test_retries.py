@@ -10,9 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import StepSpec
 from orchesjob_flow_airflow.errors import AttemptFailed
-from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, StepRetries, Tries
-from orchesjob_flow_airflow.flow_as_dag.step_operator import judged
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import RetriedFailure, StepRetries, Tries
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.operators.verdicts import judged
 
 
 class Counted:

@@ -3,13 +3,18 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk import BaseXCom
 
 from orchesjob_flow_airflow.errors import RunDirUnusable
-from orchesjob_flow_airflow.flow_as_dag.run_dir import make_run_dir, run_dir_of
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_dir import make_run_dir, run_dir_of
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_facts import RunFacts
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -115,6 +120,22 @@ def test_variables_of_the_run(airflow: "Airflow", executed: Callable[[], str]) -
     assert run.start_date is not None
     started = run.start_date.isoformat(timespec="seconds")
     assert executed() == f"{airflow.folder}/inner {started}\n"
+
+
+def test_when_a_cleared_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was cleared and begins again tells its commands when it first began (10.2)."""
+    recorded: dict[str, str] = {}
+    monkeypatch.setattr(BaseXCom, "get_one", lambda key, **_: recorded.get(key))
+    monkeypatch.setattr(BaseXCom, "set", lambda key, value, **_: recorded.setdefault(key, value))
+    task = SimpleNamespace(task_ids=TaskIds(""))
+    began = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+    for clear_number, start_date in enumerate((began, began + timedelta(hours=5))):
+        context = {
+            "ti": SimpleNamespace(dag_id="d", run_id="r"),
+            "dag_run": SimpleNamespace(clear_number=clear_number, start_date=start_date),
+            "task": task,
+        }
+        assert RunFacts.of(context, "/flows", None).started == "2026-11-28T03:00:00+00:00"
 
 
 @pytest.mark.parametrize(

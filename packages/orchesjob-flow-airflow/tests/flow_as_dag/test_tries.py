@@ -43,7 +43,7 @@ def die(context):
 @pytest.fixture(autouse=True)
 def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for an API server here."""
-    place = "orchesjob_flow_airflow.flow_as_dag.task_settings.FAULT_DELAY"
+    place = "orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings.FAULT_DELAY"
     monkeypatch.setattr(place, timedelta(0))
 
 
@@ -289,7 +289,7 @@ def test_when_processes_keep_appearing(
         return find_survivors(home, keys)
 
     # No test can have a machine begin processes faster than they are read: so the look is replaced.
-    place = "orchesjob_flow_airflow.flow_as_dag.patient_orchesjob.find_survivors"
+    place = "orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob.find_survivors"
     monkeypatch.setattr(place, fail_once)
     fields = "retries: 1"
     assert airflow.run_flow(flow("[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]", fields)) == (OK, {"a": OK})

@@ -57,6 +57,31 @@ def test_who_wins(airflow: "Airflow") -> None:
     assert (dag.task_dict["flow.outcome"].queue, dag.task_dict["a"].owner) == ("given", "me")
 
 
+@pytest.mark.parametrize(
+    ("of_b", "place"),
+    [
+        ("{queue: there, executor: CeleryExecutor}", ("there", "CeleryExecutor")),
+        ("{queue: there}", ("there", None)),
+        ("{executor: CeleryExecutor}", ("default", "CeleryExecutor")),
+        ("{queue: elsewhere}", ("default", None)),
+        ("{pool: p}", ("default", None)),
+    ],
+)
+def test_where_the_outcome_is_judged(
+    airflow: "Airflow", of_b: str, place: tuple[str, str | None]
+) -> None:
+    """The last task runs where all steps do: elsewhere it might wait for ever (rule 13.4)."""
+    of_a = "{queue: there, executor: CeleryExecutor, pool: p}"
+    airflow.write(
+        f"flow_id: f\nsteps: [{{id: a, command: [x], x-airflow: {of_a}}}]\n"
+        f"finally: [{{id: b, command: [x], x-airflow: {of_b}}}]\n"
+    )
+    tasks = airflow.load().task_dict
+    for task_id in ("flow.outcome", "flow.cancelled"):
+        assert (tasks[task_id].queue, tasks[task_id].executor) == place
+        assert tasks[task_id].pool == "default_pool"
+
+
 def test_the_description_is_the_document_of_a_task(airflow: "Airflow") -> None:
     """`description` documents the task, unless `doc_md` does (rule 13.4)."""
     write(airflow, "{owner: me}\n    description: loads")
@@ -168,7 +193,7 @@ steps:
 def copies(folder: Path, text: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the arguments of steps of a flow with the copies `p` and `q`."""
     from flow_spec import load_flow
-    from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps
+    from orchesjob_flow_airflow.flow_as_dag.authoring.x_airflow import arguments_of_steps
 
     path = folder / "flow.yaml"
     path.write_text(text, encoding="utf-8")

@@ -10,17 +10,17 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import DagIdRefused, InsideDag
-from orchesjob_flow_airflow.flow_as_dag.dag_file import calling_dag_file
-from orchesjob_flow_airflow.flow_as_dag.dag_params import dag_params
-from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
-from orchesjob_flow_airflow.flow_as_dag.refusals import (
+from orchesjob_flow_airflow.flow_as_dag.authoring.dag_file import calling_dag_file
+from orchesjob_flow_airflow.flow_as_dag.authoring.flow_cache import read_flow
+from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import (
     check_concurrency,
     check_dag_arguments,
     check_default_args,
     check_flow,
 )
-from orchesjob_flow_airflow.flow_as_dag.task_settings import seconds
-from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
+from orchesjob_flow_airflow.flow_as_dag.authoring.tasks import INFRASTRUCTURE_RETRIES, add_tasks
+from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import dag_params
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import seconds
 
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
 

@@ -9,14 +9,14 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGro
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.errors import GroupIdRefused, InsideMappedGroup, OutsideDag
-from orchesjob_flow_airflow.flow_as_dag.dag_file import calling_dag_file
-from orchesjob_flow_airflow.flow_as_dag.flow_cache import read_flow
-from orchesjob_flow_airflow.flow_as_dag.refusals import (
+from orchesjob_flow_airflow.flow_as_dag.authoring.dag_file import calling_dag_file
+from orchesjob_flow_airflow.flow_as_dag.authoring.flow_cache import read_flow
+from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import (
     check_default_args,
     check_fields_of_runs,
     check_flow,
 )
-from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
+from orchesjob_flow_airflow.flow_as_dag.authoring.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
 _GROUP_ID = re.compile(r"[\w-]{1,200}")
 

@@ -1,7 +1,7 @@
 """What repeated looks at a run show: its transitions, and when there is no more to wait for.
 
 Nothing here waits or asks. The trigger and the operator look, each in its own way, and hand every
-answer to a `RunWatch`. A single job of a step is followed in `flow_as_dag.followed_job` instead.
+answer to a `RunWatch`. A single job of a step is followed in `flow_as_dag.attempts` instead.
 """
 
 import time

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from airflow.sdk import BaseXCom
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from orchesjob_flow_airflow.flow_as_dag.deadline import RunTimedOut
-from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure
+from orchesjob_flow_airflow.flow_as_dag.dag_run.deadline import RunTimedOut
+from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import RetriedFailure
 
 
 class StepNote(NamedTuple):

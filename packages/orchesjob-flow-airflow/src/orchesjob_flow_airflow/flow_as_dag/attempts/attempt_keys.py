@@ -6,8 +6,8 @@ No task's id has a colon, so no two attempts have one key.
 
 from typing import NamedTuple, Self
 
-from orchesjob_flow_airflow.flow_as_dag.gate import Gate
-from orchesjob_flow_airflow.flow_as_dag.retries import Tries
+from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
+from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
 
 
 class AttemptKeys(NamedTuple):

@@ -12,16 +12,16 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from flow_spec import FlowSpec, ParamsError
 from orchesjob_flow_airflow.errors import DefinitionChanged, FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.deadline import timeout_words
-from orchesjob_flow_airflow.flow_as_dag.definition import flow_of_run
-from orchesjob_flow_airflow.flow_as_dag.ending import ending, was_marked
-from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
+from orchesjob_flow_airflow.flow_as_dag.dag_run.deadline import timeout_words
+from orchesjob_flow_airflow.flow_as_dag.dag_run.definition import flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.dag_run.ending import ending, was_marked
+from orchesjob_flow_airflow.flow_as_dag.dag_run.step_outcomes import (
     StepOutcomes,
     check_ended,
     step_outcomes,
 )
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
-from orchesjob_flow_airflow.flow_as_dag.task_settings import fault_settings
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import fault_settings
 
 
 class OutcomeOperator(BaseOperator):

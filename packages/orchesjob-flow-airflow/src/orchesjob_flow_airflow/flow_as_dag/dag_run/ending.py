@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from flow_spec import FlowSpec
-from orchesjob_flow_airflow.flow_as_dag.step_notes import StepNote, read_note
-from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
+from orchesjob_flow_airflow.flow_as_dag.dag_run.step_notes import StepNote, read_note
+from orchesjob_flow_airflow.flow_as_dag.dag_run.step_outcomes import (
     StepOutcomes,
     step_outcomes,
     task_states,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flow_spec import FlowFileError, FlowSpec, StepSpec, filled
-from orchesjob_flow_airflow.flow_as_dag.refusals import REFUSED_DEFAULTS
+from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import REFUSED_DEFAULTS
 
 _KEY = "x-airflow"
 _LONGEST = 250
@@ -54,6 +54,20 @@ def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, A
     if flaws:
         raise _located(path, flow, flaws)
     return arguments
+
+
+def common_place(arguments: Mapping[str, Mapping[str, Any]], flow: FlowSpec) -> dict[str, Any]:
+    """Return the queue and the executor that all steps of a flow have in common.
+
+    There are workers for these. A task of the flow that stands for no step might wait in vain for
+    one anywhere else.
+    """
+    first, *others = [arguments.get(step.id, {}) for step in flow.all_steps] or [{}]
+    return {
+        name: first[name]
+        for name in ("queue", "executor")
+        if name in first and all(other.get(name) == first[name] for other in others)
+    }
 
 
 def _located(path: str, flow: FlowSpec, flaws: Sequence[tuple[StepSpec, _Flaw]]) -> FlowFileError:

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import BaseXCom
 
 from flow_spec import StepSpec
-from orchesjob_flow_airflow.flow_as_dag.retries import Tries
+from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
 
 
 class Gate:

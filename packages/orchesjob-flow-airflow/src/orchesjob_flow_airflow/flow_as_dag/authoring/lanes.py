@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple, Self
 
 from flow_spec import Block
-from orchesjob_flow_airflow.flow_as_dag.stages import StagedBlock
+from orchesjob_flow_airflow.flow_as_dag.authoring.stages import StagedBlock
 
 
 def turns(staged: Sequence[StagedBlock]) -> Mapping[str, Sequence[str]]:

@@ -1,7 +1,8 @@
-"""A step as a task: whether it runs, one attempt at it, and what that attempt means for the task.
+"""A step as a task: whether it runs, and one attempt at it in each try.
 
-What Airflow counts as a try is in `retries`. How an attempt goes through orchesjob is in `attempt`,
-which is imported on the worker only: a DAG file is read all the time.
+What Airflow counts as a try is in `retries`, and what an attempt means for the task in `verdicts`.
+How an attempt goes through orchesjob is in `attempts`, which is imported on the worker only: a DAG
+file is read all the time.
 """
 
 import os
@@ -17,7 +18,7 @@ from airflow.sdk.exceptions import (
     AirflowTaskTimeout,
 )
 
-from flow_spec import FlowSpec, ParamsError, StepSpec, base_of
+from flow_spec import FlowSpec, ParamsError, StepSpec
 from orchesjob_flow_airflow.errors import (
     AttemptFailed,
     DefinitionChanged,
@@ -27,27 +28,27 @@ from orchesjob_flow_airflow.errors import (
     NoOutcome,
     RunDirUnusable,
 )
-from orchesjob_flow_airflow.flow_as_dag.deadline import Deadline, RunTimedOut
-from orchesjob_flow_airflow.flow_as_dag.definition import digest, flow_of_run
-from orchesjob_flow_airflow.flow_as_dag.ending import await_jobs
-from orchesjob_flow_airflow.flow_as_dag.gate import Gate
-from orchesjob_flow_airflow.flow_as_dag.last_line import last_line
-from orchesjob_flow_airflow.flow_as_dag.retries import RetriedFailure, Tries
-from orchesjob_flow_airflow.flow_as_dag.run_dir import make_run_dir
-from orchesjob_flow_airflow.flow_as_dag.run_facts import RunFacts
-from orchesjob_flow_airflow.flow_as_dag.step_notes import StepNote, noted_end, write_note
-from orchesjob_flow_airflow.flow_as_dag.step_outcomes import (
-    StepOutcomes,
-    check_ended,
-    described,
-    is_true,
-    step_outcomes,
+from orchesjob_flow_airflow.flow_as_dag.attempts.last_line import last_line
+from orchesjob_flow_airflow.flow_as_dag.dag_run.deadline import Deadline, RunTimedOut
+from orchesjob_flow_airflow.flow_as_dag.dag_run.definition import digest, flow_of_run
+from orchesjob_flow_airflow.flow_as_dag.dag_run.ending import await_jobs
+from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
+from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_dir import make_run_dir
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_facts import RunFacts
+from orchesjob_flow_airflow.flow_as_dag.dag_run.step_notes import StepNote, noted_end, write_note
+from orchesjob_flow_airflow.flow_as_dag.dag_run.step_outcomes import StepOutcomes, step_outcomes
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.operators.verdicts import (
+    check_condition,
+    check_copy,
+    check_job,
+    judged,
 )
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
 
 if TYPE_CHECKING:
     from orchesjob_client import JobReport
-    from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
+    from orchesjob_flow_airflow.flow_as_dag.attempts.attempt import Attempt
 
 
 class StepOperator(BaseOperator):
@@ -223,10 +224,10 @@ class StepOperator(BaseOperator):
     def _prepared(self, this: "_Try", *, is_gate: bool) -> "Attempt":
         """Prepare the attempt of this try."""
         from orchesjob_client import OrchesjobClient, locate
-        from orchesjob_flow_airflow.flow_as_dag.attempt import Attempt
-        from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
-        from orchesjob_flow_airflow.flow_as_dag.execution import Execution
-        from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
+        from orchesjob_flow_airflow.flow_as_dag.attempts.attempt import Attempt
+        from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import AttemptKeys
+        from orchesjob_flow_airflow.flow_as_dag.attempts.execution import Execution
+        from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob
 
         ti = this.context["ti"]
         variables = self.flow.environment(
@@ -278,75 +279,3 @@ class _Try(NamedTuple):
     tries: Tries
     gate: Gate
     deadline: Deadline
-
-
-def check_copy(flow: FlowSpec, step: StepSpec) -> None:
-    """Return if the run has the step: a list may have grown since it began (rules 10.3, 13.3).
-
-    Raises:
-        AirflowSkipException: It has not.
-    """
-    name = base_of(step.id)
-    if name in flow.copies and step.id not in flow.copies[name]:
-        raise AirflowSkipException(
-            f"{step.id} is none of the copies with which this run began: its list is longer now"
-        )
-
-
-def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None:
-    """Return if the step's condition is true (rules 3.2 to 3.5, 10.3).
-
-    Raises:
-        AirflowSkipException: The condition is false.
-        AirflowException: It is not known yet, because a task was cleared in the meantime.
-    """
-    if step.condition is None:
-        return
-    check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
-    if not step.condition.evaluate(lambda one: is_true(one.name, one.predicate, flow, ended)):
-        reasons = ", ".join(described(name, flow, ended) for name in step.waits_for)
-        raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
-
-
-def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
-    """Return if the job succeeded; at the gate, if it lets the step run (5.3, 9.12 and 10.8).
-
-    Raises:
-        AirflowSkipException: Its exit code skips the step.
-        AttemptFailed: It failed.
-    """
-    from orchesjob_client import JobStatus, describe_failure, describe_loss, exit_code_of
-
-    code = exit_code_of(report)
-    outcome = None if code is None else step.outcome_of(code, is_gate=is_gate)
-    if outcome == "SKIPPED":
-        what = "its only_if said no: exit code" if is_gate else "exit code"
-        raise AirflowSkipException(f"{what} {code} skips the step")
-    if outcome == "SUCCEEDED":
-        return
-    match report.known_status:
-        case JobStatus.LOST:
-            cause = describe_loss(report)
-        case JobStatus.ABORTED | JobStatus.CANCELLED:
-            cause = "its job was aborted"
-        case _:
-            cause = describe_failure(report)
-    raise AttemptFailed(cause, code)
-
-
-def judged(
-    step: StepSpec, error: AttemptFailed, tries: Tries, remaining_sec: float
-) -> AirflowException:
-    """Return the exception of a failed attempt, whose type says whether it is retried (9.12).
-
-    A retry is due at the end of the time that the run has left, at the latest.
-    The codes of `retry_exit_codes` are those of the command, and not of the gate (rule 10.8).
-    """
-    is_final = step.retry_exit_codes and error.exit_code not in step.retry_exit_codes
-    if is_final and not isinstance(error, GateFailed):
-        return AirflowFailException(f"{error}; only retry_exit_codes are retried")
-    if tries.retries_used == step.retries:
-        return AirflowFailException(str(error))
-    tries.record_failure()
-    delay_sec = step.delay_after(tries.retries_used + 1)
-    return RetriedFailure(str(error), min(delay_sec, remaining_sec))

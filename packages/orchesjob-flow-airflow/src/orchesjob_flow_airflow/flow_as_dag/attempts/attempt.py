@@ -11,10 +11,13 @@ from typing import Any
 from flow_spec import EnvFileError
 from orchesjob_client import JobReport, JobStatus, OrchesjobError, exit_code_of
 from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
-from orchesjob_flow_airflow.flow_as_dag.attempt_keys import AttemptKeys
-from orchesjob_flow_airflow.flow_as_dag.execution import Execution
-from orchesjob_flow_airflow.flow_as_dag.followed_job import PROCESS_INTERVAL_SEC, FollowedJob
-from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob, listed
+from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import AttemptKeys
+from orchesjob_flow_airflow.flow_as_dag.attempts.execution import Execution
+from orchesjob_flow_airflow.flow_as_dag.attempts.followed_job import (
+    PROCESS_INTERVAL_SEC,
+    FollowedJob,
+)
+from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob, listed
 
 
 class Attempt:

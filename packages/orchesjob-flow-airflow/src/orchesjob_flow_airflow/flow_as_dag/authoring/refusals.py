@@ -8,8 +8,8 @@ from typing import Any
 
 from flow_spec import FlowSpec, OnConflict
 from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused
-from orchesjob_flow_airflow.flow_as_dag.dag_params import has_params_in_lists
-from orchesjob_flow_airflow.flow_as_dag.run_facts import needs_run_dir
+from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import has_params_in_lists
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_facts import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OWN_RUN = "a step waits for steps of its own run alone"

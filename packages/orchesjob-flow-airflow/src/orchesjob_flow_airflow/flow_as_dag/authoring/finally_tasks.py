@@ -17,9 +17,9 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from flow_spec import FlowSpec
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import JointOperator
-from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OutcomeOperator
-from orchesjob_flow_airflow.flow_as_dag.task_ids import CANCELLED, END, FINALLY
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import CANCELLED, END, FINALLY
+from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import JointOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.outcome_operator import OutcomeOperator
 
 
 def add_finally(

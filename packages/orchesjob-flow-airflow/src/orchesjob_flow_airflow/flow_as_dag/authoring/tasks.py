@@ -10,19 +10,19 @@ from typing import Any
 from airflow.sdk import TaskGroup
 
 from flow_spec import FlowSpec, StepSpec
-from orchesjob_flow_airflow.flow_as_dag.beginning_operator import BeginningOperator
-from orchesjob_flow_airflow.flow_as_dag.copy_groups import CopyGroups
-from orchesjob_flow_airflow.flow_as_dag.dag_file import DagFile
-from orchesjob_flow_airflow.flow_as_dag.definition import digest
-from orchesjob_flow_airflow.flow_as_dag.edges import add_edges
-from orchesjob_flow_airflow.flow_as_dag.finally_tasks import add_finally
-from orchesjob_flow_airflow.flow_as_dag.lanes import turns
-from orchesjob_flow_airflow.flow_as_dag.outcome_operator import OutcomeOperator
-from orchesjob_flow_airflow.flow_as_dag.stages import staged_blocks
-from orchesjob_flow_airflow.flow_as_dag.step_operator import StepOperator
-from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, OUTCOME, TaskIds
-from orchesjob_flow_airflow.flow_as_dag.task_settings import task_settings
-from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps
+from orchesjob_flow_airflow.flow_as_dag.authoring.copy_groups import CopyGroups
+from orchesjob_flow_airflow.flow_as_dag.authoring.dag_file import DagFile
+from orchesjob_flow_airflow.flow_as_dag.authoring.edges import add_edges
+from orchesjob_flow_airflow.flow_as_dag.authoring.finally_tasks import add_finally
+from orchesjob_flow_airflow.flow_as_dag.authoring.lanes import turns
+from orchesjob_flow_airflow.flow_as_dag.authoring.stages import staged_blocks
+from orchesjob_flow_airflow.flow_as_dag.authoring.x_airflow import arguments_of_steps, common_place
+from orchesjob_flow_airflow.flow_as_dag.dag_run.definition import digest
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import BEGINNING, OUTCOME, TaskIds
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import task_settings
+from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import BeginningOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.outcome_operator import OutcomeOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.step_operator import StepOperator
 
 INFRASTRUCTURE_RETRIES = 3
 """How many tries of a task may fail of anything but its command, unless the DAG says otherwise."""
@@ -76,6 +76,7 @@ def add_tasks(  # noqa: PLR0913 - what the tasks need
         "flow": flow,
         "task_ids": task_ids,
         "infrastructure_retries": infrastructure_retries,
+        **common_place(arguments, flow),
         **_SILENT,
     }
     outcome = OutcomeOperator(task_id=OUTCOME, trigger_rule="all_done", **judging)

@@ -12,8 +12,8 @@ from airflow.sdk import TaskGroup
 
 from flow_spec import Block, Copy, FlowSpec
 from orchesjob_flow_airflow.errors import LONGEST_TASK_ID, TaskIdTooLong
-from orchesjob_flow_airflow.flow_as_dag.stages import StagedBlock
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.authoring.stages import StagedBlock
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
 
 _MOST_SHOWN = 80
 """Characters of a copy's values in the name of its task."""

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Self
 
 from flow_spec import BUILT_IN, FlowSpec
 from orchesjob_flow_airflow.errors import DefinitionChanged
-from orchesjob_flow_airflow.flow_as_dag.definition import recorded_with_run
-from orchesjob_flow_airflow.flow_as_dag.run_dir import run_dir_of
+from orchesjob_flow_airflow.flow_as_dag.dag_run.definition import recorded_with_run
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_dir import run_dir_of
 
 RUN_DIR = "ORCHESJOB_FLOW_RUN_DIR"
 
@@ -18,7 +18,7 @@ class RunFacts(NamedTuple):
     flow_dir: str
     """The folder of the flow file."""
     started: str
-    """When Airflow began the run; after it was cleared as a whole, when it did so again."""
+    """When Airflow began the run, also after it was cleared and has begun again."""
     run_dir: str | None
     """The directory of the run, if the DAG file names a folder for it."""
 
@@ -30,7 +30,8 @@ class RunFacts(NamedTuple):
         if run_dirs is not None:
             ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix.removesuffix(".")]))
             run_dir = recorded_with_run(context, "run_dir", run_dir_of(run_dirs, *ids))
-        started = context["dag_run"].start_date.isoformat(timespec="seconds")
+        began = context["dag_run"].start_date.isoformat(timespec="seconds")
+        started = recorded_with_run(context, "started", began, for_good=True)
         return cls(ti.run_id, flow_dir, started, run_dir)
 
     def filled(self, flow: FlowSpec) -> FlowSpec:

@@ -11,8 +11,8 @@ from typing import Any
 
 from orchesjob_client import JobReport, JobWatcher, Watch
 from orchesjob_flow_airflow.errors import NoOutcome
-from orchesjob_flow_airflow.flow_as_dag.job_output import JobOutput
-from orchesjob_flow_airflow.flow_as_dag.patient_orchesjob import PatientOrchesjob
+from orchesjob_flow_airflow.flow_as_dag.attempts.job_output import JobOutput
+from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob
 
 FORWARD_INTERVAL_SEC = 0.5
 UNWATCHED_INTERVAL_SEC = 5.0

@@ -12,8 +12,8 @@ from airflow.sdk import BaseXCom
 
 from flow_spec import FlowSpec, StoredFlowError, base_of
 from orchesjob_flow_airflow.errors import DefinitionChanged
-from orchesjob_flow_airflow.flow_as_dag.dag_params import bound_flow
-from orchesjob_flow_airflow.flow_as_dag.task_settings import obeyed_by_airflow
+from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import bound_flow
+from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import obeyed_by_airflow
 
 
 def digest(flow: FlowSpec) -> str:
@@ -36,7 +36,7 @@ def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
         ParamsError: A value of the run is not allowed.
     """
     from flow_spec import differences
-    from orchesjob_flow_airflow.flow_as_dag.list_changes import list_changes
+    from orchesjob_flow_airflow.flow_as_dag.dag_run.list_changes import list_changes
 
     flow = bound_flow(context, flow)
     text = flow.to_json()
@@ -71,15 +71,18 @@ def can_go_on(began_with: FlowSpec, now: FlowSpec) -> bool:
     )
 
 
-def recorded_with_run(context: Mapping[str, Any], name: str, text: str) -> str:
+def recorded_with_run(
+    context: Mapping[str, Any], name: str, text: str, *, for_good: bool = False
+) -> str:
     """Return what is recorded with the run under this name; record `text` if nothing is.
 
     It is an XCom of the task that no worker runs: those of others are deleted when they begin. Who
-    clears a task wants the file as it is now, so each clearing has a record of its own.
+    clears a task wants the file as it is now, so each clearing has a record of its own, unless what
+    is recorded is `for_good`.
     """
     ti, run = context["ti"], context["dag_run"]
     place = {
-        "key": f"{name}_{run.clear_number}",
+        "key": name if for_good else f"{name}_{run.clear_number}",
         "dag_id": ti.dag_id,
         "run_id": ti.run_id,
         "task_id": context["task"].task_ids.beginning,

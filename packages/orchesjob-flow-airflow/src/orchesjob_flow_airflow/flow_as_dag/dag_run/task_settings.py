@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from flow_spec import FlowSpec, StepSpec
-from orchesjob_flow_airflow.flow_as_dag.retries import StepRetries
+from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import StepRetries
 
 FAULT_DELAY = timedelta(seconds=30)
 """Between a fault of the machinery and the next try: an API server restarts meanwhile."""

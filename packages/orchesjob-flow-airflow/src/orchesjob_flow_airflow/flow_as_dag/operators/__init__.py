@@ -1,0 +1,1 @@
+"""The tasks of a flow: its first, its last, and one for each step."""
