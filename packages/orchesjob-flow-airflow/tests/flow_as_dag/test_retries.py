@@ -73,7 +73,7 @@ class Run:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Keep its XComs here."""
         self.xcoms: dict[str, Any] = {}
-        place = "orchesjob_flow_airflow.flow_as_dag.retries.BaseXCom"
+        place = "orchesjob_flow_airflow.flow_as_dag.dag_run.retries.BaseXCom"
         monkeypatch.setattr(f"{place}.get_one", lambda key, **_: self.xcoms.get(key))
         monkeypatch.setattr(f"{place}.set", lambda key, value, **_: self.xcoms.update({key: value}))
 
