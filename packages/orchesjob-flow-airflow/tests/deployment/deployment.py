@@ -51,6 +51,7 @@ class Deployment:
             MARK: self._mark,
             "PATH": f"{beside}:{os.environ['PATH']}",
             "ORCHESJOB_HOME": str(self.jobs),
+            "ORCHESJOB_FLOW_HOME": str(home / "flow"),
             "ORCHESJOB_BIN": str(beside / "orchesjob"),
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__API__HOST": "127.0.0.1",
