@@ -140,6 +140,29 @@ def test_a_worker_that_died(
     assert airflow.xcom("a") == "said"
 
 
+def test_a_worker_that_died_before_an_edit(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job that it left is ended where the step fails without going on with it (5.8, 13.3)."""
+    from orchesjob_flow_airflow.errors import DefinitionChanged
+    from orchesjob_flow_airflow.flow_as_dag.attempts.followed_job import FollowedJob
+
+    place = "orchesjob_flow_airflow.flow_as_dag.operators.step_operator.flow_of_run"
+
+    def edited(*_: object) -> None:
+        raise DefinitionChanged(["another step"])
+
+    def die(_: FollowedJob) -> None:
+        monkeypatch.setattr(place, edited)
+        raise ConnectionError("the worker died")
+
+    monkeypatch.setattr(FollowedJob, "to_its_end", die)
+    run = airflow.run_flow(flow('echo "$ORCHESJOB_FLOW_RUN_KEY" >> $EXECUTED; exec sleep 60'))
+    assert (run, airflow.tries["a"]) == ((NG, {"a": NG}), 2)
+    (run_id,) = executed().splitlines()
+    assert survivors([f"f:{run_id}:a:1"]) == []
+
+
 def test_a_worker_whose_file_is_gone(airflow: "Airflow", executed: Callable[[], str]) -> None:
     """Whoever takes a job over reads no file of variables: the job has had them (rule 10.4)."""
     airflow.write("A=1", "a.env")

@@ -4,7 +4,8 @@ Where a step has an `only_if`, a try has two: one for the question, one for the 
 No task's id has a colon, so no two attempts have one key.
 """
 
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
 from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
@@ -49,3 +50,10 @@ class AttemptKeys(NamedTuple):
             open=open_keys,
             last=() if open_keys or not before else of_try(tries.number - 1),
         )
+
+
+def keys_before(context: Mapping[str, Any]) -> Sequence[str]:
+    """Return all keys that tries before this one may have, whatever their step was then."""
+    ti = context["ti"]
+    tries = [f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}" for number in range(1, ti.try_number)]
+    return [key for one in tries for key in (f"{one}:only_if", one)]

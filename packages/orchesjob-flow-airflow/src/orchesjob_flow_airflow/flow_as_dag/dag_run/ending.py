@@ -78,11 +78,11 @@ def await_jobs(
     if found.open_keys:
         keys = sorted(found.open_keys)
         log.warning("nobody has seen these jobs end, perhaps on other hosts: %s", ", ".join(keys))
-        _end_here(keys, environ, log)
+        end_here(keys, environ, log)
     return found
 
 
-def _end_here(keys: Iterable[str], environ: Mapping[str, str], log: Any) -> None:
+def end_here(keys: Iterable[str], environ: Mapping[str, str], log: Any) -> None:
     """End what is alive of these jobs on this host: Airflow may have killed who was to do it."""
     from orchesjob_client import OrchesjobError, end_survivors, orchesjob_home
 

@@ -31,7 +31,7 @@ from orchesjob_flow_airflow.errors import (
 from orchesjob_flow_airflow.flow_as_dag.attempts.last_line import last_line
 from orchesjob_flow_airflow.flow_as_dag.dag_run.deadline import Deadline, RunTimedOut
 from orchesjob_flow_airflow.flow_as_dag.dag_run.definition import digest, flow_of_run
-from orchesjob_flow_airflow.flow_as_dag.dag_run.ending import await_jobs
+from orchesjob_flow_airflow.flow_as_dag.dag_run.ending import await_jobs, end_here
 from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
 from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
 from orchesjob_flow_airflow.flow_as_dag.dag_run.run_dir import make_run_dir
@@ -125,6 +125,17 @@ class StepOperator(BaseOperator):
         self._end_job()
 
     def _execute(self, context: Mapping[str, Any]) -> str | None:
+        """Run the step; if it ends without that, end what earlier tries have left (rule 5.8)."""
+        from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import keys_before
+
+        try:
+            return self._run_if_due(context)
+        except (AirflowFailException, AirflowSkipException):
+            if self._attempt is None and (keys := keys_before(context)):
+                end_here(keys, os.environ, self.log)
+            raise
+
+    def _run_if_due(self, context: Mapping[str, Any]) -> str | None:
         try:
             flow = flow_of_run(context, self.flow)
             check_copy(flow, self.step)
