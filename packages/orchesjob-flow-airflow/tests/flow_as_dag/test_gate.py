@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
 
 OK, NG, SKIP = "success", "failed", "skipped"
-HERE = "orchesjob_flow_airflow.flow_as_dag"
+HERE = "orchesjob_flow_airflow.flow_as_dag.dag_run"
 
 
 @pytest.fixture(autouse=True)
