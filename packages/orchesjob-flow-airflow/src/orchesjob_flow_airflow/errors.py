@@ -51,15 +51,15 @@ class GroupIdRefused(OrchesjobFlowAirflowError, ValueError):
 
 
 class TaskIdTooLong(OrchesjobFlowAirflowError, ValueError):
-    """The task of a copy of a step would have an id that is longer than Airflow allows.
+    """The task of a step would have an id that is longer than Airflow allows.
 
     Attributes:
-        step_id: The id of the copy.
+        step_id: The id of the step, or of a copy of it.
         task_id: What the task would be called.
     """
 
     def __init__(self, step_id: str, task_id: str) -> None:
-        """Name the copy and its task."""
+        """Name the step and its task."""
         super().__init__(step_id, task_id)
         self.step_id = step_id
         self.task_id = task_id
@@ -68,8 +68,8 @@ class TaskIdTooLong(OrchesjobFlowAirflowError, ValueError):
         """Say what is wrong and what to do about it."""
         return (
             f"the task of {self.step_id!r} would have an id of {len(self.task_id)} characters, and "
-            f"Airflow allows {LONGEST_TASK_ID}; shorten the id of the step, or the values of its "
-            "foreach"
+            f"Airflow allows {LONGEST_TASK_ID}; shorten the id of the step, the values of its "
+            "foreach, or the id of its group"
         )
 
 
@@ -160,6 +160,25 @@ class ArgumentRefused(OrchesjobFlowAirflowError, ValueError):
             f"{self.path}: {self.argument} would change outcomes: {self.reason}; "
             "take it out of the DAG file"
         )
+
+
+class RetriesRefused(OrchesjobFlowAirflowError, ValueError):
+    """`infrastructure_retries` is no number of retries.
+
+    Attributes:
+        path: The flow file.
+        given: What it is.
+    """
+
+    def __init__(self, path: str, given: object) -> None:
+        """Name the flow file, and what was given."""
+        super().__init__(path, given)
+        self.path = path
+        self.given = given
+
+    def __str__(self) -> str:
+        """Say what is wrong and what to do about it."""
+        return f"{self.path}: infrastructure_retries must be an integer >= 0, got {self.given!r}"
 
 
 class FieldRefused(OrchesjobFlowAirflowError, ValueError):

@@ -86,6 +86,7 @@ IN_THE_FILE = "would change outcomes: the flow file says that, with"
         ("default_args={'trigger_rule': 'all_success'}", f"{IN_THE_FILE} `when`"),
         ("default_args={'depends_on_past': True}", "a step waits for steps of its own run alone"),
         ("default_args={'wait_for_downstream': True}", "a step waits for steps of its own run"),
+        ("default_args={'multiple_outputs': True}", "for its last line is no mapping"),
         ("dagrun_timeout=60", f"dagrun_timeout {IN_THE_FILE} `timeout_sec`"),
         ("fail_fast=True", "fail_fast would change outcomes: steps that run beside a failure"),
         ("max_active_runs=4", f"max_active_runs {IN_THE_FILE} `concurrency`"),
@@ -101,6 +102,15 @@ def test_arguments_that_would_change_outcomes(
     assert f"{airflow.folder / 'flow.yaml'}: " in shown
     assert error in shown
     assert "take it out of the DAG file" in shown
+
+
+@pytest.mark.parametrize("given", ["-1", "None", "'2'", "2.5", "True"])
+def test_wrong_infrastructure_retries(airflow: "Airflow", given: str) -> None:
+    """What is no number of retries is an import error that says what is expected (rule 13.2)."""
+    airflow.write("{flow_id: f, steps: [{id: a, command: [x]}]}")
+    airflow.write_dag(f"'flow.yaml', infrastructure_retries={given}")
+    error = f"flow.yaml: infrastructure_retries must be an integer >= 0, got {given}"
+    assert error in import_error(airflow)
 
 
 def test_arguments_that_change_nothing(airflow: "Airflow") -> None:

@@ -10,6 +10,7 @@ from orchesjob_flow_airflow.errors import (
     GroupIdRefused,
     InsideMappedGroup,
     OutsideDag,
+    TaskIdTooLong,
 )
 
 if TYPE_CHECKING:
@@ -189,3 +190,10 @@ def each(number):
 each.expand(number=[1, 2])
 """
         )
+
+
+def test_a_step_whose_task_has_too_long_an_id(airflow: "Airflow", around: Around) -> None:
+    """The group makes the id of a step too long for Airflow: the error says how to mend it."""
+    airflow.write(FLOW.replace("tell", "t" * 100))
+    with pytest.raises(TaskIdTooLong, match=r"an id of 252 characters, .* or the id of its group"):
+        around.load(f"flow_task_group('flow.yaml', group_id='{'g' * 151}')")

@@ -17,6 +17,7 @@ from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import (
     check_dag_arguments,
     check_default_args,
     check_flow,
+    check_infrastructure_retries,
 )
 from orchesjob_flow_airflow.flow_as_dag.authoring.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import dag_params
@@ -59,7 +60,8 @@ def flow_dag(
         FieldRefused: The flow names the directory of a run without `run_dirs`, a list of a
             `foreach` has a parameter in its path, or runs do not just wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
-        TaskIdTooLong: The id of a copy of a step is longer than that of a task may be.
+        TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
+        RetriesRefused: `infrastructure_retries` is no number of retries.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
@@ -70,6 +72,7 @@ def flow_dag(
     check_concurrency(path, flow)
     check_dag_arguments(path, flow, dag_arguments)
     check_default_args(path, dag_arguments.get("default_args"))
+    check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
     arguments["params"] = dag_params(flow, dag_arguments.get("params"))
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:

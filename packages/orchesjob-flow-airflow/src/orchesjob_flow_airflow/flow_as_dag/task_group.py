@@ -15,6 +15,7 @@ from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import (
     check_default_args,
     check_fields_of_runs,
     check_flow,
+    check_infrastructure_retries,
 )
 from orchesjob_flow_airflow.flow_as_dag.authoring.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
@@ -54,7 +55,8 @@ def flow_task_group(
         GroupIdRefused: The flow's id cannot be the id of a group.
         FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
         ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
-        TaskIdTooLong: The id of a copy of a step is longer than that of a task may be.
+        TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
+        RetriesRefused: `infrastructure_retries` is no number of retries.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
@@ -67,6 +69,7 @@ def flow_task_group(
     check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
+    check_infrastructure_retries(path, infrastructure_retries)
     with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
         add_tasks(
             group,

@@ -37,7 +37,13 @@ class CopyGroups:
                 self._add_stage(block, ids)
 
     def place_of(self, step_id: str) -> Mapping[str, Any]:
-        """Return the arguments of a step's task that say where it is, and how it is called."""
+        """Return the arguments of a step's task that say where it is, and how it is called.
+
+        Raises:
+            TaskIdTooLong: Airflow allows no id that is so long.
+        """
+        if step_id not in self._places:
+            self._check_length(step_id)
         return self._places.get(step_id) or {"task_id": step_id}
 
     def place_of_joint(self, name: str) -> Mapping[str, Any]:
@@ -63,17 +69,17 @@ class CopyGroups:
             inner = group if len(ids) == 1 else _group_of_copy(group, number, shown)
             for name, step_id in zip(block.ids, ids_of_copy, strict=True):
                 if name in ids:
+                    self._check_length(step_id)
                     self._places[step_id] = {
-                        "task_id": self._task_id(step_id),
+                        "task_id": self._task_ids.of_step(step_id),
                         "task_group": inner,
                         "task_display_name": f"{name}@{shown}",
                     }
 
-    def _task_id(self, step_id: str) -> str:
+    def _check_length(self, step_id: str) -> None:
         task_id = self._task_ids.of_step(step_id)
         if len(task_id) > LONGEST_TASK_ID:
             raise TaskIdTooLong(step_id, task_id)
-        return task_id
 
     def _new_id(self, group_id: str) -> str:
         """Return an id that no step has."""

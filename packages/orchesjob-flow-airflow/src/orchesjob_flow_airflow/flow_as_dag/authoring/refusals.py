@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flow_spec import FlowSpec, OnConflict
-from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused
+from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused, RetriesRefused
 from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import has_params_in_lists
 from orchesjob_flow_airflow.flow_as_dag.dag_run.run_facts import needs_run_dir
 
@@ -24,6 +24,7 @@ REFUSED_DEFAULTS = {
     "depends_on_past": _OWN_RUN,
     "wait_for_downstream": _OWN_RUN,
     "wait_for_past_depends_before_skipping": _OWN_RUN,
+    "multiple_outputs": "a task would fail when it has succeeded, for its last line is no mapping",
 }
 """Arguments of a task that would change the outcomes of steps, and why the file decides them."""
 
@@ -114,3 +115,13 @@ def check_default_args(path: str, default_args: Mapping[str, Any] | None) -> Non
     for name, value in (default_args or {}).items():
         if name in REFUSED_DEFAULTS and value is not None and value is not False:
             raise ArgumentRefused(path, f"default_args[{name!r}]", REFUSED_DEFAULTS[name])
+
+
+def check_infrastructure_retries(path: str, given: object) -> None:
+    """Return if this is how many tries may fail of the machinery (rule 13.2).
+
+    Raises:
+        RetriesRefused: It is no number, or a negative one, which would take from the step's own.
+    """
+    if type(given) is not int or given < 0:
+        raise RetriesRefused(path, given)
