@@ -1,5 +1,6 @@
 """Tries of a task as attempts of a step: nothing twice, nothing beside its predecessor."""
 
+import logging
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchesjob_client import (
+    JobReport,
     OrchesjobClient,
     Process,
     ProcessesKeepAppearing,
@@ -17,6 +19,10 @@ from orchesjob_client import (
     locate,
     orchesjob_home,
 )
+from orchesjob_flow_airflow.flow_as_dag.attempts.attempt import Attempt
+from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import AttemptKeys
+from orchesjob_flow_airflow.flow_as_dag.attempts.execution import Execution
+from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -105,6 +111,23 @@ def test_a_timeout_is_no_exit_code(airflow: "Airflow", executed: Callable[[], st
     fields = "timeout_sec: 1, retries: 1, retry_exit_codes: [3]"
     assert airflow.run_flow(flow("echo >> $EXECUTED; sleep 60", fields)) == (NG, {"a": NG})
     assert executed().count("\n") == 1
+
+
+@pytest.mark.usefixtures("airflow")
+@pytest.mark.parametrize("followed", ["k:2", "k:1"])
+def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
+    """Its own outcome counts, also if an earlier try has started it (rule 5.5)."""
+    client = OrchesjobClient(locate(None, os.environ))
+    command = ("sh", "-c", "exit 7")
+    report: JobReport | None = client.start(followed, command)
+    while report is not None and report.is_active:
+        report = client.status(followed)
+    keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
+    orchesjob = PatientOrchesjob(client, os.environ, logging.getLogger())
+    for executed, code in ((command, 7), (("true",), None)):
+        attempt = Attempt(orchesjob, Execution(executed, "", "", {}, (), None), keys, None)
+        found = attempt.ended_by_itself()
+        assert (None if found is None else found.exit_code) == code
 
 
 @pytest.mark.usefixtures("sigterm")

@@ -69,11 +69,15 @@ class Attempt:
         self._orchesjob.end_survivors((*keys.earlier, keys.own))
 
     def ended_by_itself(self) -> JobReport | None:
-        """Return the report of this attempt's job, if the job ended without being aborted."""
+        """Return the report of the attempt's job, if the job ended without being aborted (5.5).
+
+        It may be the job of an earlier try that this one has followed.
+        """
         with suppress(OrchesjobError):
-            report = self._orchesjob.find(self._keys.own)
-            if report is not None and exit_code_of(report) is not None:
-                return report
+            for key in (self._keys.own, *reversed(self._keys.open)):
+                report = self._orchesjob.find(key)
+                if report is not None and not self._is_foreign(report):
+                    return report if exit_code_of(report) is not None else None
         return None
 
     def _take_over(self) -> JobReport | None:
