@@ -24,6 +24,13 @@ LIMIT_SEC = 120.0
 LOOK_SEC = 0.2
 GRACE_SEC = 10.0
 
+NOTICES_SOON = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "8",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+}
+"""The settings of an Airflow that soon notices a dead worker."""
+
 
 class Deployment:
     """An Airflow that runs until it is closed.
@@ -80,6 +87,25 @@ class Deployment:
         self.wait_for(self._is_healthy, READY_SEC)
         expected = set(dag_ids) or {path.stem for path in self.dags.glob("*.py")}
         self.wait_for(lambda: self._dag_ids() == expected, READY_SEC)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start it, and close it in the end, also if it does not start."""
+        try:
+            self.start()
+            yield
+        finally:
+            self.close()
+
+    def write(self, texts: Mapping[str, str]) -> None:
+        """Write files beside the DAG files, by name."""
+        for name, text in texts.items():
+            (self.dags / name).write_text(text, encoding="utf-8")
+
+    def add_flow(self, dag_id: str, arguments: str) -> None:
+        """Write a DAG file that calls `flow_dag` with these arguments."""
+        text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
+        self.write({f"{dag_id}.py": text})
 
     def begin(self, name: str, *words: str, **environ: str) -> None:
         """Start `airflow WORDS`, which must not end by itself and writes into `NAME.log`."""

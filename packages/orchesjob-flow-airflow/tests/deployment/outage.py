@@ -52,15 +52,10 @@ def deployment(tmp_path: Path) -> Iterator[DeploymentInParts]:
         # keep all slots until then: no try would be lost.
         AIRFLOW__WORKERS__EXECUTION_API_RETRIES="1",
     )
-    (deployment.dags / "nine.yaml").write_text(FLOW, encoding="utf-8")
-    (deployment.dags / "work.sh").write_text(WORK, encoding="utf-8")
-    text = "from orchesjob_flow_airflow import flow_dag\ndag = flow_dag('nine.yaml')\n"
-    (deployment.dags / "nine.py").write_text(text, encoding="utf-8")
-    try:
-        deployment.start()
+    deployment.write({"nine.yaml": FLOW, "work.sh": WORK})
+    deployment.add_flow("nine", "'nine.yaml'")
+    with deployment.running():
         yield deployment
-    finally:
-        deployment.close()
 
 
 def locally(deployment: DeploymentInParts, home: Path) -> tuple[str, dict[str, str]]:

@@ -51,19 +51,17 @@ dag = flow_dag(
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """An Airflow with a DAG that waits for an asset, and one that tells of failures."""
     deployment = Deployment(tmp_path_factory.mktemp("expectations") / "airflow")
-    for name, text in {
-        "producer.yaml": PRODUCER,
-        "producer.py": "from orchesjob_flow_airflow import flow_dag\nflow_dag('producer.yaml')\n",
-        "consumer.py": CONSUMER,
-        "failing.yaml": FAILING,
-        "failing.py": CALLBACKS,
-    }.items():
-        (deployment.dags / name).write_text(text, encoding="utf-8")
-    try:
-        deployment.start()
+    deployment.write(
+        {
+            "producer.yaml": PRODUCER,
+            "consumer.py": CONSUMER,
+            "failing.yaml": FAILING,
+            "failing.py": CALLBACKS,
+        }
+    )
+    deployment.add_flow("producer", "'producer.yaml'")
+    with deployment.running():
         yield deployment
-    finally:
-        deployment.close()
 
 
 def test_an_asset_and_the_last_line(deployment: Deployment) -> None:

@@ -65,23 +65,20 @@ BY_HAND = {"patient": NG, "flow.finally": SKIP, "flow.end": SKIP, "flow.outcome"
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """An Airflow with flows that have `finally`, one of them in a group of tasks."""
     deployment = Deployment(tmp_path_factory.mktemp("deployment") / "airflow")
-    for name, text in {
-        "marked.yaml": MARKED,
-        "timed.yaml": TIMED,
-        "tidy.yaml": TIDY,
-        "wait.sh": WAIT,
-        "tell.sh": TELL,
-        "group.py": GROUP,
-    }.items():
-        (deployment.dags / name).write_text(text, encoding="utf-8")
+    deployment.write(
+        {
+            "marked.yaml": MARKED,
+            "timed.yaml": TIMED,
+            "tidy.yaml": TIDY,
+            "wait.sh": WAIT,
+            "tell.sh": TELL,
+            "group.py": GROUP,
+        }
+    )
     for dag_id in ("marked", "timed", "tidy"):
-        text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag('{dag_id}.yaml')\n"
-        (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
-    try:
-        deployment.start()
+        deployment.add_flow(dag_id, f"'{dag_id}.yaml'")
+    with deployment.running():
         yield deployment
-    finally:
-        deployment.close()
 
 
 def begin(deployment: Deployment, dag_id: str, task_id: str) -> str:

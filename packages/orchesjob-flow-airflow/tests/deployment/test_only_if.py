@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .deployment import Deployment
+from .deployment import NOTICES_SOON, Deployment
 
 OK, SKIP = "success", "skipped"
 
@@ -48,17 +48,11 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """An Airflow with the flow; it notices a dead worker soon."""
     deployment = Deployment(
         tmp_path_factory.mktemp("deployment") / "airflow",
-        AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="8",
-        AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="2",
-        AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL="1",
+        **NOTICES_SOON,
     )
-    (deployment.dags / "asking.yaml").write_text(ASKING, encoding="utf-8")
-    (deployment.dags / "asking.py").write_text(DYING, encoding="utf-8")
-    try:
-        deployment.start()
+    deployment.write({"asking.yaml": ASKING, "asking.py": DYING})
+    with deployment.running():
         yield deployment
-    finally:
-        deployment.close()
 
 
 def test_a_worker_that_is_killed_before_the_command(deployment: Deployment) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from orchesjob_client import OrchesjobClient, find_survivors
 
-from .deployment import Deployment
+from .deployment import NOTICES_SOON, Deployment
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 OK, NG, SKIP = "success", "failed", "skipped"
@@ -64,20 +64,22 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     deployment = Deployment(
         tmp_path_factory.mktemp("deployment") / "airflow",
         HELLO_FOR_SEC="0",
-        AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="8",
-        AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="2",
-        AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL="1",
+        **NOTICES_SOON,
     )
     shutil.copytree(EXAMPLES, deployment.dags / "examples")
-    (deployment.dags / "patient.yaml").write_text(PATIENT, encoding="utf-8")
-    (deployment.dags / "edited.yaml").write_text(EDITED, encoding="utf-8")
-    (deployment.dags / "listed.yaml").write_text(LISTED, encoding="utf-8")
-    (deployment.dags / "list.txt").write_text("x\ny\n", encoding="utf-8")
-    (deployment.dags / "wait.sh").write_text(WAIT, encoding="utf-8")
-    (deployment.dags / "faulty.yaml").write_text(FAULTY, encoding="utf-8")
-    (deployment.dags / "faulty.py").write_text(FAULT, encoding="utf-8")
-    (deployment.dags / "stubborn.yaml").write_text(STUBBORN, encoding="utf-8")
-    (deployment.dags / "stubborn.sh").write_text(DEAF, encoding="utf-8")
+    deployment.write(
+        {
+            "patient.yaml": PATIENT,
+            "edited.yaml": EDITED,
+            "listed.yaml": LISTED,
+            "list.txt": "x\ny\n",
+            "wait.sh": WAIT,
+            "faulty.yaml": FAULTY,
+            "faulty.py": FAULT,
+            "stubborn.yaml": STUBBORN,
+            "stubborn.sh": DEAF,
+        }
+    )
     for dag_id, path in {
         "daily-import": "examples/daily-import.yaml",
         "branching-hello-failure": "examples/branching-hello-failure-flow.yaml",
@@ -86,13 +88,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         "edited": "edited.yaml",
         "listed": "listed.yaml",
     }.items():
-        text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({path!r})\n"
-        (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
-    try:
-        deployment.start()
+        deployment.add_flow(dag_id, repr(path))
+    with deployment.running():
         yield deployment
-    finally:
-        deployment.close()
 
 
 def client(deployment: Deployment) -> OrchesjobClient:

@@ -39,11 +39,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     for name, file in {"import": "examples/daily-import.yaml", "patient": "patient.yaml"}.items():
         text = DAG.format(name=name, file=file)
         (deployment.dags / f"{name}.py").write_text(text, encoding="utf-8")
-    try:
-        deployment.start()
+    with deployment.running():
         yield deployment
-    finally:
-        deployment.close()
 
 
 def status(deployment: Deployment, run_key: str) -> Any:

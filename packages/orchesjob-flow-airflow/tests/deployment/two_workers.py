@@ -24,7 +24,7 @@ from orchesjob_client import OrchesjobClient, find_survivors
 from support.generated_flows import generated_flows
 
 from .celery_deployment import CeleryDeployment
-from .deployment import free_port
+from .deployment import NOTICES_SOON, free_port
 from .generated import DEPLOYED, GeneratedRuns
 from .servers import postgresql, redis
 
@@ -76,17 +76,13 @@ def airflow_without_workers() -> Iterator[tuple[CeleryDeployment, GeneratedRuns]
             AIRFLOW__CORE__PARALLELISM="32",
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=stack.enter_context(postgresql(folder / "sql")),
             AIRFLOW__CELERY__BROKER_URL=stack.enter_context(redis(folder / "redis", free_port())),
-            AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="8",
-            AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="2",
-            AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL="1",
+            **NOTICES_SOON,
         )
         stack.callback(deployment.close)
         shutil.copytree(EXAMPLES, deployment.dags / "examples")
-        for name, text in {"both.yaml": BOTH, "middle.yaml": MIDDLE, "work.sh": WORK}.items():
-            (deployment.dags / name).write_text(text, encoding="utf-8")
+        deployment.write({"both.yaml": BOTH, "middle.yaml": MIDDLE, "work.sh": WORK})
         for dag_id, arguments in DAGS.items():
-            text = f"from orchesjob_flow_airflow import flow_dag\ndag = flow_dag({arguments})\n"
-            (deployment.dags / f"{dag_id}.py").write_text(text, encoding="utf-8")
+            deployment.add_flow(dag_id, arguments)
         runs = GeneratedRuns(deployment, generated_flows(DEPLOYED))
         deployment.start(*DAGS, *runs.dag_ids)
         yield deployment, runs
