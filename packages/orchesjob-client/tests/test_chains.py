@@ -25,9 +25,8 @@ from orchesjob_client.processes.proc_table import Entry, read_started
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
 EVENT_SEC = 30.0
 
-# Each link waits, begins the next and exits; how long it lives is what is tried out, and nobody
-# waits for it. Without its file the chain ends by itself.
-# How long each of its processes lives, which is what it sleeps, is what the tests are about.
+# Each link begins the next, and exits. How long it lives, which is what it sleeps, is what the
+# tests are about: there is nothing to await. Without its file the chain ends by itself.
 CHAIN = """
 import os, signal, sys, time
 file, sec, in_sessions = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "sessions"
