@@ -13,6 +13,7 @@ from airflow.sdk import BaseXCom
 from flow_spec import FlowSpec, StoredFlowError, base_of
 from orchesjob_flow_airflow.errors import DefinitionChanged
 from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import bound_flow
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_record import place_in_run
 from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import obeyed_by_airflow
 
 
@@ -76,17 +77,11 @@ def recorded_with_run(
 ) -> str:
     """Return what is recorded with the run under this name; record `text` if nothing is.
 
-    It is an XCom of the task that no worker runs: those of others are deleted when they begin. Who
-    clears a task wants the file as it is now, so each clearing has a record of its own, unless what
-    is recorded is `for_good`.
+    Who clears a task wants the file as it is now, so each clearing has a record of its own, unless
+    what is recorded is `for_good`.
     """
-    ti, run = context["ti"], context["dag_run"]
-    place = {
-        "key": name if for_good else f"{name}_{run.clear_number}",
-        "dag_id": ti.dag_id,
-        "run_id": ti.run_id,
-        "task_id": context["task"].task_ids.beginning,
-    }
+    key = name if for_good else f"{name}_{context['dag_run'].clear_number}"
+    place = place_in_run(context, key)
     recorded = BaseXCom.get_one(**place)
     if recorded is None:
         BaseXCom.set(value=text, **place)

@@ -11,6 +11,7 @@ from airflow.sdk import BaseXCom
 
 from flow_spec import StepSpec
 from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_record import place_in_run
 
 
 class Gate:
@@ -18,15 +19,9 @@ class Gate:
 
     def __init__(self, context: Mapping[str, Any], step: StepSpec, tries: Tries) -> None:
         """Ask Airflow when it has let the step run, unless there is none."""
-        ti, task = context["ti"], context["task"]
         self.is_there = bool(step.only_if)
         self._tries = tries
-        self._place = {
-            "key": f"passed_gates_of_{task.task_id}",
-            "dag_id": ti.dag_id,
-            "run_id": ti.run_id,
-            "task_id": task.task_ids.beginning,
-        }
+        self._place = place_in_run(context, f"passed_gates_of_{context['task'].task_id}")
         recorded = BaseXCom.get_one(**self._place) if self.is_there else None
         self._passed: list[int] = list(recorded or ())
 

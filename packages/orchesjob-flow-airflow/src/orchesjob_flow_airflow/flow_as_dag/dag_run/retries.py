@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Self, override
 from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_record import place_in_run
+
 
 class RetriedFailure(AirflowException):
     """An attempt has failed, and the step has retries left.
@@ -47,12 +49,7 @@ class Tries:
         self.is_rehearsal = ti.try_number == 0
         """Whether `airflow tasks test` runs the task, which asks for no other and counts no try."""
         self.number: int = max(1, ti.try_number)
-        self._place = {
-            "key": f"tries_of_{task.task_id}",
-            "dag_id": ti.dag_id,
-            "run_id": ti.run_id,
-            "task_id": task.task_ids.beginning,
-        }
+        self._place = place_in_run(context, f"tries_of_{task.task_id}")
         recorded = BaseXCom.get_one(**self._place) if self.number > 1 else None
         self._noted = _Noted(**recorded) if recorded else _Noted.without_any(self.number, ti, task)
         if self._noted.max_tries != ti.max_tries:

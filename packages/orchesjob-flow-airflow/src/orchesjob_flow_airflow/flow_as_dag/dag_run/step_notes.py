@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from orchesjob_flow_airflow.flow_as_dag.dag_run.deadline import RunTimedOut
 from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import RetriedFailure
+from orchesjob_flow_airflow.flow_as_dag.dag_run.run_record import place_in_run
 
 
 class StepNote(NamedTuple):
@@ -78,11 +79,4 @@ def noted_end(
 
 
 def _place(context: Mapping[str, Any], step_id: str) -> dict[str, Any]:
-    """Return where the note is: the XComs of the task that no worker runs are never deleted."""
-    ti = context["ti"]
-    return {
-        "key": f"end_of_{step_id}",
-        "dag_id": ti.dag_id,
-        "run_id": ti.run_id,
-        "task_id": context["task"].task_ids.beginning,
-    }
+    return place_in_run(context, f"end_of_{step_id}")
