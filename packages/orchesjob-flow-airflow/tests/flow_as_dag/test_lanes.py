@@ -13,7 +13,7 @@ from orchesjob_flow_airflow.flow_as_dag.authoring.edges import add_edges
 from orchesjob_flow_airflow.flow_as_dag.authoring.lanes import turns
 from orchesjob_flow_airflow.flow_as_dag.authoring.stages import staged_blocks
 from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import BEGINNING, TaskIds
-from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import BeginningOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.costless_operators import BeginningOperator
 
 FLOWS = 300
 

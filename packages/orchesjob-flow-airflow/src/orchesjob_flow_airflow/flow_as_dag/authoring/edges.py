@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.flow_as_dag.authoring.copy_groups import CopyGroups
-from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import JointOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.costless_operators import JointOperator
 
 MOST_EDGES = 400
 """From the copies of one step, without a task that stands for all of them."""

@@ -18,7 +18,7 @@ from airflow.sdk import BaseOperator
 
 from flow_spec import FlowSpec
 from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import CANCELLED, END, FINALLY
-from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import JointOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.costless_operators import JointOperator
 from orchesjob_flow_airflow.flow_as_dag.operators.outcome_operator import OutcomeOperator
 
 

@@ -20,7 +20,7 @@ from orchesjob_flow_airflow.flow_as_dag.authoring.x_airflow import arguments_of_
 from orchesjob_flow_airflow.flow_as_dag.dag_run.definition import digest
 from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import BEGINNING, OUTCOME, TaskIds
 from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import task_settings
-from orchesjob_flow_airflow.flow_as_dag.operators.beginning_operator import BeginningOperator
+from orchesjob_flow_airflow.flow_as_dag.operators.costless_operators import BeginningOperator
 from orchesjob_flow_airflow.flow_as_dag.operators.outcome_operator import OutcomeOperator
 from orchesjob_flow_airflow.flow_as_dag.operators.step_operator import StepOperator
 

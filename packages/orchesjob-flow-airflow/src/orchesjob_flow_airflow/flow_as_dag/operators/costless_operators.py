@@ -1,7 +1,8 @@
-"""The first task of a flow, for which the first steps wait; the run's definition is its XCom.
+"""The tasks of a flow that cost no worker: its first one, and those that many others meet at.
 
-The scheduler ends it as it does an EmptyOperator, whose module takes longer to import than all of
-this package: no worker runs it, so nothing ever deletes its XComs.
+The scheduler ends them as it does an EmptyOperator, whose module takes longer to import than all of
+this package. As no worker runs the first one, nothing ever deletes its XComs: what is noted with a
+run is there (see `run_record`).
 """
 
 from collections.abc import Mapping
