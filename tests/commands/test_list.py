@@ -4,7 +4,7 @@ import pytest
 
 from flow_store import FlowStatus
 from orchesjob_flow.cli.inspect import STATUSES
-from orchesjob_flow.views.runs_table import RUN_COLUMNS
+from orchesjob_flow.views.table import RUN_COLUMNS
 from support.answers import run_keys
 from support.flow import Flow
 from support.gate import Gate

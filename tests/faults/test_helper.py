@@ -13,7 +13,7 @@ import pytest
 
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.early_helper import EarlyHelper
+from orchesjob_flow.runner.fork_server import EarlyHelper
 from support.answers import outcomes
 from support.deadlines import EVENT_SEC
 from support.flow import Flow

@@ -19,7 +19,7 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 STOPPED_TWICE = """
 import os, signal, sys
 from queue import SimpleQueue
-from orchesjob_flow.interruption import Interruption
+from orchesjob_flow.signals import Interruption
 from orchesjob_flow.runner.assembly import stopped_by_signals
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # as while the program is loaded
 Interruption(["start", "--run-key=k", "flow.yaml"]).listen()

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from orchesjob_flow.cli import cli
-from orchesjob_flow.interruption import GLOBAL_OPTIONS, Interruption, describe
+from orchesjob_flow.signals import GLOBAL_OPTIONS, Interruption, describe
 
 
 def test_nothing_is_said_after_the_end(capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ Everything but the plainest spelling, help and mistakes included, is the matter 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orchesjob_flow.views.form import SPELLINGS, default_spelling, form_of_result
+from orchesjob_flow.views.streams import SPELLINGS, default_spelling, form_of_result
 
 RUN_KEY = "--run-key"
 NEWEST = "-"
@@ -62,7 +62,7 @@ def answer(question: Question) -> None:
     """Print the run as it is now, as `commands.status` does."""
     from orchesjob_flow.home.runs import RunHandle
     from orchesjob_flow.home.settings import Settings
-    from orchesjob_flow.views.run_form import show_run
+    from orchesjob_flow.views.results import show_run
 
     handle = RunHandle(question.run_key, Settings.from_options(question.database, None))
     show_run(handle, handle.snapshot(), form_of_result(question.spelling))

@@ -8,10 +8,17 @@ from flow_spec import Concurrency, FlowSpec, StepSpec
 from flow_store import CancelRequest, FlowStore, Joining, Queue
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
-from orchesjob_flow.engine.effects import SetTimer, StartJob, Warn
-from orchesjob_flow.engine.events import CancelSeen, QueueSeen, RunnerStarted, Timer, TimerDue
-from orchesjob_flow.engine.limits import Limits
-from orchesjob_flow.engine.run import RunState
+from orchesjob_flow.engine.messages import (
+    CancelSeen,
+    QueueSeen,
+    RunnerStarted,
+    SetTimer,
+    StartJob,
+    Timer,
+    TimerDue,
+    Warn,
+)
+from orchesjob_flow.engine.state import Limits, RunState
 
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FREE = QueueSeen(Queue(None, ()), frozenset())

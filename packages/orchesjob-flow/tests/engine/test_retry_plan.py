@@ -6,7 +6,7 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec, UnknownStepError
 from flow_store import FlowStatus, Run, Step, StepStatus
-from orchesjob_flow.engine.retry_plan import plan_retry
+from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
 
 MakeRun = Callable[..., Run]

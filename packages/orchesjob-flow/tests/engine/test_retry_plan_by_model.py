@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
-from orchesjob_flow.engine.retry_plan import plan_retry
+from orchesjob_flow.engine.reopening import plan_retry
 
 MOST_STEPS = 7
 ENDED = [status for status in StepStatus if status.is_terminal]

@@ -6,8 +6,7 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec, UnknownStepError
 from flow_store import FlowStatus, Person, Reopening, Run, Settlement, Step, StepStatus
-from orchesjob_flow.engine.retry_plan import plan_retry
-from orchesjob_flow.engine.settle_plan import Settling, plan_settle
+from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle
 from orchesjob_flow.errors import NoCopies, NothingToSettle
 
 MakeRun = Callable[..., Run]

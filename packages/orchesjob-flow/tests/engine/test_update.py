@@ -9,35 +9,32 @@ from flow_store import CancelRequest, FlowStore
 from orchesjob_client import DEFAULT_GRACE_SEC, CallFailed, JobReport, Process, Watch
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
-from orchesjob_flow.engine.effects import (
-    Effect,
-    EndSurvivors,
-    GiveUp,
-    LookForSurvivors,
-    SetTimer,
-    StartJob,
-    WatchProcess,
-)
-from orchesjob_flow.engine.events import (
+from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AttemptId,
     CallBegan,
     CallUnanswered,
     CancelSeen,
+    Effect,
+    EndSurvivors,
     Event,
+    GiveUp,
     JobExited,
+    LookForSurvivors,
     RunnerStarted,
+    SetTimer,
     StartAnswered,
     StartCalledOff,
+    StartJob,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     Timer,
     TimerDue,
     WatchAnswered,
+    WatchProcess,
 )
-from orchesjob_flow.engine.limits import Limits
-from orchesjob_flow.engine.run import RunState
+from orchesjob_flow.engine.state import Limits, RunState
 
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)

@@ -9,8 +9,7 @@ import pytest
 from flow_store import Changes, FlowStatus, FlowStore, RunHeader
 from orchesjob_flow.errors import RunNotFound
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.observer import Observer
-from orchesjob_flow.home.runs import RunHandle, open_store
+from orchesjob_flow.home.runs import Observer, RunHandle, open_store
 
 type Record = Callable[[FlowStore, str], None]
 

@@ -8,7 +8,12 @@ import pytest
 
 from flow_store import Attempt, AttemptStatus, Changes, FlowStore, Parent, Step, StepStatus
 from orchesjob_client import MARK, marked_environment
-from orchesjob_flow.home.parent import environ_inside, is_over, named_parent, parent_of_new_run
+from orchesjob_flow.home.orchesjob_home import (
+    environ_inside,
+    is_over,
+    named_parent,
+    parent_of_new_run,
+)
 
 HOME = "/srv/jobs-of-a-test"
 STEP = {

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from orchesjob_flow.errors import UnsafePlace
+from orchesjob_flow.home.call_slots import Place, Places
 from orchesjob_flow.home.locks import Lock, holder
 from orchesjob_flow.home.paths import Turns
-from orchesjob_flow.home.places import Place, Places
 
 FOR_EVER_SEC = 1000.0
 HOLD = """

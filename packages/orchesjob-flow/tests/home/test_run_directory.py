@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from orchesjob_flow.home.run_directory import make_run_directory, remove_run_directory
+from orchesjob_flow.home.paths import make_run_directory, remove_run_directory
 
 
 def nest(path: Path, depth: int) -> None:

@@ -16,8 +16,7 @@ from flow_store import (
     StepStatus,
 )
 from orchesjob_flow.commands.report import whys
-from orchesjob_flow.reports.facts import Facts, facts_of
-from orchesjob_flow.reports.tails import Tail
+from orchesjob_flow.reports.facts import Facts, Tail, facts_of
 
 ENDS = {0: AttemptStatus.SUCCEEDED, None: AttemptStatus.RUNNING}
 NOW = 1000.0

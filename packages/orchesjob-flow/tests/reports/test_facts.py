@@ -6,8 +6,7 @@ import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
 from orchesjob_flow.commands.explain import explain_steps
-from orchesjob_flow.reports.facts import Facts
-from orchesjob_flow.reports.spans import Kind
+from orchesjob_flow.reports.facts import Facts, Kind
 from orchesjob_flow.reports.words import headline
 
 from .telling import Tale, step, tell

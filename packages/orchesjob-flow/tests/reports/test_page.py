@@ -9,10 +9,8 @@ from markupsafe import escape
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.reports.drawing import drawing_of
-from orchesjob_flow.reports.layers import Size, lay_out
-from orchesjob_flow.reports.page import as_html
-from orchesjob_flow.reports.timeline import timeline_of
+from orchesjob_flow.reports.drawing import Size, drawing_of, lay_out
+from orchesjob_flow.reports.page import as_html, timeline_of
 
 from .telling import HOSTILE, Tale, layers_of_steps, night, step, tell
 

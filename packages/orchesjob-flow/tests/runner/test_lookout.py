@@ -7,11 +7,10 @@ import pytest
 
 from flow_spec import Concurrency, FlowSpec, StepSpec
 from flow_store import Changes, FlowStatus, FlowStore, Joining, Queue, RunHeader
-from orchesjob_flow.engine.events import QueueSeen
-from orchesjob_flow.engine.limits import Limits
-from orchesjob_flow.engine.run import RunState
+from orchesjob_flow.engine.messages import QueueSeen
+from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import GaveUp
-from orchesjob_flow.runner.lookout import Lookout
+from orchesjob_flow.runner.loop import Lookout
 
 FLOW = FlowSpec("f", (StepSpec("a", ("a",)),), concurrency=Concurrency("g"))
 

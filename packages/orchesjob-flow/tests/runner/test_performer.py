@@ -26,34 +26,32 @@ from orchesjob_client import (
     Watch,
 )
 from orchesjob_client.processes import proc_table
-from orchesjob_flow.engine.effects import (
+from orchesjob_flow.engine.messages import (
+    AbortAnswered,
     AbortJob,
     AskRunning,
     AskStatus,
-    CallOff,
-    EndSurvivors,
-    LookForSurvivors,
-    StartJob,
-    WatchJob,
-    WatchProcess,
-)
-from orchesjob_flow.engine.events import (
-    AbortAnswered,
     AttemptId,
     CallBegan,
+    CallOff,
     CallUnanswered,
+    EndSurvivors,
     Event,
+    LookForSurvivors,
     RunningAnswered,
     StartAnswered,
     StartCalledOff,
+    StartJob,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
+    WatchJob,
+    WatchProcess,
 )
+from orchesjob_flow.home.call_slots import Places
 from orchesjob_flow.home.locks import Lock, holder
 from orchesjob_flow.home.paths import Turns
-from orchesjob_flow.home.places import Places
 from orchesjob_flow.runner.performer import Performer
 
 ENVIRON = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}

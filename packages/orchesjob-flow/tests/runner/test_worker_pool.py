@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from orchesjob_flow.runner.worker_pool import WorkerPool
+from orchesjob_flow.runner.performer import WorkerPool
 
 
 def test_a_pool_has_a_limit() -> None:
@@ -33,7 +33,7 @@ NO_MORE_THREADS = """
 import resource, threading
 from queue import SimpleQueue
 from orchesjob_flow.errors import Scarcity
-from orchesjob_flow.runner.worker_pool import WorkerPool
+from orchesjob_flow.runner.performer import WorkerPool
 from orchesjob_flow.scarcity import scarcity_named
 
 threading.stack_size(2**28)

@@ -11,9 +11,8 @@ from flow_store import Attempt, Run, Step, StepStatus
 from orchesjob_client import Watch
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
-from orchesjob_flow.engine.open_attempt import OpenAttempt
-from orchesjob_flow.engine.run import RunState, RunStep
+from orchesjob_flow.engine.messages import AttemptId, Timer, TimerDue
+from orchesjob_flow.engine.state import OpenAttempt, RunState, RunStep
 from orchesjob_flow.runner.loop import Runner
 
 from .jobs import SimulatedOrchesjob

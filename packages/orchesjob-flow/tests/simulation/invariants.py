@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from flow_spec import StepSpec
 from flow_store import Attempt, AttemptStatus, FlowStatus, Outcome, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
-from orchesjob_flow.engine.effects import AbortJob, Effect, EndSurvivors, StartJob
-from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.engine.messages import AbortJob, AttemptId, Effect, EndSurvivors, StartJob
 from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Runner

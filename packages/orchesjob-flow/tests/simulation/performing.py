@@ -16,32 +16,30 @@ from orchesjob_client import (
     OrchesjobError,
     Watch,
 )
-from orchesjob_flow.engine.effects import (
+from orchesjob_flow.engine.messages import (
+    AbortAnswered,
     AbortJob,
     AskRunning,
     AskStatus,
-    CallOff,
-    Effect,
-    EndSurvivors,
-    LookForSurvivors,
-    StartJob,
-    WatchJob,
-    WatchProcess,
-)
-from orchesjob_flow.engine.events import (
-    AbortAnswered,
     AttemptId,
     CallBegan,
+    CallOff,
     CallUnanswered,
+    Effect,
+    EndSurvivors,
     Event,
     JobExited,
+    LookForSurvivors,
     RunningAnswered,
     StartAnswered,
     StartCalledOff,
+    StartJob,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
+    WatchJob,
+    WatchProcess,
 )
 
 from .jobs import Job, SimulatedOrchesjob

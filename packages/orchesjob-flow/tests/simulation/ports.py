@@ -18,7 +18,7 @@ from flow_store import (
     StoreUnavailable,
 )
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.events import (
+from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AttemptId,
     CallUnanswered,

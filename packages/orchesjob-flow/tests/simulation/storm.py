@@ -14,7 +14,7 @@ from signal import SIGTERM
 import attrs
 
 from flow_store import FlowStatus, FlowStore, RunTakenOver, StepStatus
-from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.state import Limits
 from orchesjob_flow.errors import GaveUp, Interrupted
 
 from .facts import Broken

@@ -6,10 +6,8 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import StepStatus
-from orchesjob_flow.rehearsal.counting import count_endings
-from orchesjob_flow.rehearsal.endings import MOST_ENDINGS, endings_of
-from orchesjob_flow.rehearsal.play import play
-from orchesjob_flow.rehearsal.script import Script, can_be_skipped
+from orchesjob_flow.simulation.endings import MOST_ENDINGS, count_endings, endings_of
+from orchesjob_flow.simulation.world import Script, can_be_skipped, play
 
 from .model import Case, fold, generate, is_to_run
 from .test_rehearsal import flow_of, told

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import StepSpec
-from orchesjob_flow.engine.effects import StartJob
-from orchesjob_flow.engine.events import AttemptId
+from orchesjob_flow.engine.messages import AttemptId, StartJob
 
 from .world import World
 

@@ -12,7 +12,7 @@ import pytest
 
 from flow_spec import StepSpec
 from flow_store import FlowStore
-from orchesjob_flow.engine.effects import StartJob
+from orchesjob_flow.engine.messages import StartJob
 from orchesjob_flow.errors import Interrupted
 
 from .jobs import Obeys

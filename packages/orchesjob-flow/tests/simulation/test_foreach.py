@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import Block, Copy, StepSpec
-from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.state import Limits
 
 from .world import World
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from flow_spec import StepSpec
-from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.state import Limits
 from orchesjob_flow.errors import GaveUp
 
 from .world import World

@@ -5,8 +5,8 @@ import pytest
 from flow_spec import FlowSpec
 from flow_spec.warnings.proofs import Proofs
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.rehearsal.endings import Ending, endings_of
-from orchesjob_flow.rehearsal.script import Script, can_be_skipped
+from orchesjob_flow.simulation.endings import Ending, endings_of
+from orchesjob_flow.simulation.world import Script, can_be_skipped
 
 from .model import generate
 from .test_rehearsal import flow_of

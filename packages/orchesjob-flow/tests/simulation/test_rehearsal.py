@@ -9,8 +9,7 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import FlowStore, Run, StepStatus
-from orchesjob_flow.rehearsal.play import Played, play
-from orchesjob_flow.rehearsal.script import Script, can_be_skipped, exit_code
+from orchesjob_flow.simulation.world import Played, Script, can_be_skipped, exit_code, play
 
 from .model import Case, fold, generate, is_to_run
 from .world import World

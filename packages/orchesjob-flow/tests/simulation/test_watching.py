@@ -5,7 +5,7 @@ from functools import partial
 from itertools import pairwise
 
 from flow_spec import StepSpec
-from orchesjob_flow.engine.limits import Limits
+from orchesjob_flow.engine.state import Limits
 
 from .world import World
 

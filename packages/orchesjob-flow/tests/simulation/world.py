@@ -14,12 +14,9 @@ from flow_spec import Block, Concurrency, FlowSpec, StepSpec
 from flow_store import Attempt, FlowStore, Joining, Person, Reopening, Run, Step, StepStatus
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.effects import Effect
-from orchesjob_flow.engine.events import AttemptId, CallUnanswered, Event
-from orchesjob_flow.engine.limits import Limits
-from orchesjob_flow.engine.retry_plan import plan_retry
-from orchesjob_flow.engine.run import RunState
-from orchesjob_flow.engine.settle_plan import Settling, plan_settle
+from orchesjob_flow.engine.messages import AttemptId, CallUnanswered, Effect, Event
+from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle
+from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop

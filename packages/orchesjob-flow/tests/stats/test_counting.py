@@ -16,9 +16,8 @@ from flow_spec import FlowSpec
 from flow_store import FlowStatus, FlowStore
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
-from orchesjob_flow.stats.counting import bring_up_to_date, flow_stats
-from orchesjob_flow.stats.series import FlowStats
-from orchesjob_flow.stats.tally import Tally, nearest_rank
+from orchesjob_flow.stats.counts import Tally, bring_up_to_date, flow_stats, nearest_rank
+from orchesjob_flow.stats.figures import FlowStats
 
 from .recording import end, failed, open_again, ran, record, step
 

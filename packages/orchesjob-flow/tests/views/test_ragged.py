@@ -1,6 +1,6 @@
 """A table with very long cells takes no more memory than its text (rule 9.3)."""
 
-from orchesjob_flow.views.ragged import LONG, ragged_table
+from orchesjob_flow.views.table import LONG, ragged_table
 
 HEADS = ("Step", "Runs", "Waits also for")
 

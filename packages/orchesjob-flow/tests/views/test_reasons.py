@@ -4,9 +4,8 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
-from orchesjob_flow.views.definition import shape_of
+from orchesjob_flow.views.definition import Waited, Waits, shape_of
 from orchesjob_flow.views.reasons import reason, reasons, spell
-from orchesjob_flow.views.waited import Waited, Waits
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.home.step_files import Source
-from orchesjob_flow.views.step_lines import SETTLED_AT_A_LOOK, Printer
+from orchesjob_flow.home.runs import Source
+from orchesjob_flow.views.step_output import SETTLED_AT_A_LOOK, Printer
 
 
 class Output(dict[Source, Path]):

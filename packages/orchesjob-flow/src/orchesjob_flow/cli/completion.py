@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flow_spec import FlowSpec
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.waited import Waited
+    from orchesjob_flow.views.definition import Waited
 
 MOST_RUNS = 200
 NEWEST = "-"
@@ -76,7 +76,7 @@ def complete_step_to_settle(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list["CompletionItem"]:
     """Offer the steps of the run that can be settled, with their statuses (rule 12.3)."""
-    from orchesjob_flow.views.waited import statuses_of
+    from orchesjob_flow.views.definition import statuses_of
 
     return offer_steps(
         ctx,
@@ -92,7 +92,7 @@ def offer_steps(
     from click.shell_completion import CompletionItem
 
     from flow_store import StoreError
-    from orchesjob_flow.views.waited import spelled, waited_for
+    from orchesjob_flow.views.definition import spelled, waited_for
 
     with suppress(FlowError, StoreError, OSError):
         handle = run_of(ctx)

@@ -11,7 +11,7 @@ from orchesjob_flow.cli.values import WarningCodes, option_given_once
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.form import Form
+    from orchesjob_flow.views.streams import Form
 
 
 @click.command(short_help="Check flow files, and warn of what was hardly meant.")

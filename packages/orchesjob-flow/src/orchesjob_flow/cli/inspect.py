@@ -11,7 +11,7 @@ from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.form import Form
+    from orchesjob_flow.views.streams import Form
 
 STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -115,7 +115,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow logs nightly-2026-05-07 load --stream stderr
     """  # noqa: D301 - click reads \b
     from orchesjob_flow.commands.logs import logs
-    from orchesjob_flow.home.step_files import Choice
+    from orchesjob_flow.home.runs import Choice
 
     streams = ("stdout", "stderr") if stream == "both" else (stream,)
     return logs(handle, Choice(step, attempt, streams, tail), follow=follow)

@@ -21,7 +21,7 @@ from orchesjob_flow.home.settings import Settings
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.form import Form
+    from orchesjob_flow.views.streams import Form
 
 
 @click.command(cls=CommandOnRun)

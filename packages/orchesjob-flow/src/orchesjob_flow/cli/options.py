@@ -12,7 +12,7 @@ from orchesjob_flow.cli.values import (
     once_for_each_name,
     option_given_once,
 )
-from orchesjob_flow.views.form import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
+from orchesjob_flow.views.streams import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
 
 if TYPE_CHECKING:
     from orchesjob_flow.commands.advance import Manner

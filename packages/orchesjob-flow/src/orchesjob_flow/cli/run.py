@@ -22,7 +22,7 @@ from orchesjob_flow.cli.values import Seconds
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.form import Form
+    from orchesjob_flow.views.streams import Form
 
 
 def reports_of(reports: tuple[tuple[str, str], ...], detach: bool) -> tuple[tuple[str, str], ...]:

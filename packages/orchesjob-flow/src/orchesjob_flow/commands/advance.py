@@ -6,11 +6,10 @@ from typing import NamedTuple
 from flow_store import Run
 from orchesjob_flow import exit_codes
 from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.views import terminal
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.run_form import show_next_steps
+from orchesjob_flow.views import streams
+from orchesjob_flow.views.results import show_next_steps
 from orchesjob_flow.views.run_json import print_json, print_run, run_json
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.streams import Form, write_result
 
 
 class Manner(NamedTuple):
@@ -35,9 +34,9 @@ def show_foreground(handle: RunHandle, manner: Manner, advance: Callable[[], Run
         show_outcome(handle, course)
         print_run(course.run)
         return exit_codes.of_run(course.run)
-    from orchesjob_flow.views.printed_table import print_table
+    from orchesjob_flow.views.table_fitting import print_table
 
-    if not (course.is_drawn and terminal.is_one_terminal()):
+    if not (course.is_drawn and streams.is_one_terminal()):
         print_table(snapshot)
         course = course._replace(is_announced=True)
     show_outcome(handle, course)
@@ -49,7 +48,7 @@ def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:
     """Print a run that a background process advances, and where that process logs."""
     stdout_log, stderr_log = (str(handle.log(stream)) for stream in ("stdout", "stderr"))
     if form is Form.TEXT:
-        from orchesjob_flow.views.background_text import background_text
+        from orchesjob_flow.views.results import background_text
 
         write_result(background_text(snapshot, [stdout_log, stderr_log]))
         show_next_steps(handle, snapshot)

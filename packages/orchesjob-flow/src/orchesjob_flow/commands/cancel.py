@@ -16,12 +16,10 @@ from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.orchesjob_home import VARIABLE
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.finally_words import ending_words, is_tidying
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.reasons import listed
-from orchesjob_flow.views.run_form import show_run
+from orchesjob_flow.views.reasons import ending_words, is_tidying, listed
+from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.status_line import StatusLine, status_line
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.streams import Form, warn
 
 ALLOWANCE_SEC = 30.0
 """How much longer than the grace time a cancel may take, not counting the time of `finally`."""

@@ -33,16 +33,15 @@ from orchesjob_flow.commands.doctor_audit import (
 from orchesjob_flow.commands.doctor_history import check_history, measure_calls
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.home.call_slots import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import shared_home
 from orchesjob_flow.home.paths import check_run_key, refuse_no_folder, refuse_shared
-from orchesjob_flow.home.places import refuse_foreign
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.checks import Check, Grade, check_text, checks_json
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.giving_up import describe_given_up
+from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.wrapping import print_lines
+from orchesjob_flow.views.streams import Form, print_lines
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100

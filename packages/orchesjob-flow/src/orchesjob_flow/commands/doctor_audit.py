@@ -21,10 +21,9 @@ from flow_store import (
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
 from orchesjob_flow.attempt_key import attempt_key
-from orchesjob_flow.engine.recorded_report import recorded_report
-from orchesjob_flow.engine.retry_plan import is_decisive
+from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.views.checks import Check, Grade, counted
-from orchesjob_flow.views.settled import settled_words
+from orchesjob_flow.views.reasons import settled_words
 
 type ClientOf = Callable[[str | None], OrchesjobClient]
 """What makes a client of an orchesjob home; None leaves the home to the environment."""

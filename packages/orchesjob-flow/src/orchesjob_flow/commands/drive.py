@@ -4,7 +4,7 @@ from functools import partial
 
 from orchesjob_flow import exit_codes
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.runner import background, foreground
+from orchesjob_flow.runner import assembly, background
 from orchesjob_flow.views.run_json import print_run
 
 
@@ -13,6 +13,6 @@ def drive(handle: RunHandle, *, lock_descriptor: int, pipe: int) -> int:
     lock = background.inherit_lock(handle, lock_descriptor)
     with handle.open() as store:
         goes_on = partial(background.say_it_goes_on, pipe)
-        run = foreground.drive(handle, store, lock, when_it_goes_on=goes_on)
+        run = assembly.drive(handle, store, lock, when_it_goes_on=goes_on)
     print_run(run)
     return exit_codes.of_run(run)

@@ -18,18 +18,11 @@ from orchesjob_flow.commands.explain_condition import (
     status_json,
     tree_json,
 )
-from orchesjob_flow.engine.operands import is_true, is_true_of_copies
+from orchesjob_flow.engine.state import is_true, is_true_of_copies
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.giving_up import describe_given_up
-from orchesjob_flow.views.group_words import waiting_words
-from orchesjob_flow.views.reasons import NOTHING, reason, without_place
-from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
-from orchesjob_flow.views.settled import settled_words, settlement_json
-from orchesjob_flow.views.text import visible
-from orchesjob_flow.views.waited import (
+from orchesjob_flow.views.definition import (
     Copies,
     Waited,
     Waits,
@@ -38,7 +31,18 @@ from orchesjob_flow.views.waited import (
     newer,
     waited_for,
 )
-from orchesjob_flow.views.wrapping import print_lines
+from orchesjob_flow.views.reasons import (
+    NOTHING,
+    describe_given_up,
+    reason,
+    settled_words,
+    settlement_json,
+    waiting_words,
+    without_place,
+)
+from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
+from orchesjob_flow.views.streams import Form, print_lines
+from orchesjob_flow.views.text import visible
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
 BUDGET, MOST_BUDGET, LEAST_BUDGET = 300_000, 100_000, 200

@@ -13,8 +13,8 @@ import attrs
 
 from flow_conditions import BudgetExceeded, Condition, Explanation, Name
 from flow_spec import StepSpec
+from orchesjob_flow.views.definition import Copies, Waited
 from orchesjob_flow.views.reasons import spell
-from orchesjob_flow.views.waited import Copies, Waited
 
 WORDS = {True: "true", False: "false", None: "undecided"}
 CALL = re.compile(r"\w+\s*\(\s*\w+\s*\)")

@@ -15,13 +15,11 @@ from flow_store import Run, StepStatus
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views import terminal
-from orchesjob_flow.views.folding import urgency
-from orchesjob_flow.views.ragged import ragged_table
+from orchesjob_flow.views import streams
+from orchesjob_flow.views.definition import Copies, counted, urgency, waited_for
 from orchesjob_flow.views.streams import write_result
-from orchesjob_flow.views.table import marked
+from orchesjob_flow.views.table import marked, ragged_table
 from orchesjob_flow.views.text import cut, visible
-from orchesjob_flow.views.waited import Copies, counted, waited_for
 
 LONGEST_GATE = 60
 NEVER = "never runs"
@@ -92,7 +90,7 @@ def graph(source: RunHandle | str, output: str, params: Mapping[str, str]) -> in
         case "dot":
             write_result(as_dot(drawing))
         case _:
-            write_result(as_text(drawing, colour=terminal.stdout().colour))
+            write_result(as_text(drawing, colour=streams.stdout().colour))
     return DONE
 
 

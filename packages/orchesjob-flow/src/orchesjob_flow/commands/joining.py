@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from flow_spec import FlowSpec, OnConflict
 from flow_store import FlowStore, GroupTaken, Joining, Parent
 from orchesjob_flow.clock import now
-from orchesjob_flow.engine.beginning import beginning
+from orchesjob_flow.engine.lifecycle import beginning
 from orchesjob_flow.errors import Skipped
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, has_runner
 from orchesjob_flow.runner.run_facts import built_in_names
-from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.streams import Form, write_result
 from orchesjob_flow.views.text import visible
 
 

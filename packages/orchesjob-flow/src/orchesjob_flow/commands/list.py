@@ -7,8 +7,8 @@ from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import header_json, print_json, runner_json
+from orchesjob_flow.views.streams import Form
 
 
 def list_runs(
@@ -18,7 +18,7 @@ def list_runs(
     wanted = [FlowStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
     if form is Form.TEXT:
-        from orchesjob_flow.views.printed_table import print_runs
+        from orchesjob_flow.views.table_fitting import print_runs
 
         print_runs(listed)
     else:

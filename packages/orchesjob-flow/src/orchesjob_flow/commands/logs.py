@@ -7,14 +7,10 @@ from flow_spec import FlowSpec
 from flow_store import Run
 from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.observer import Observer
-from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.home.step_files import Choice, files_of, still_growing
-from orchesjob_flow.views.attempt_words import is_at_gate
-from orchesjob_flow.views.reasons import reasons
-from orchesjob_flow.views.step_lines import Printer
-from orchesjob_flow.views.streams import warn
-from orchesjob_flow.views.terminal import stdout
+from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
+from orchesjob_flow.views.reasons import is_at_gate, reasons
+from orchesjob_flow.views.step_output import Printer
+from orchesjob_flow.views.streams import stdout, warn
 
 LOOK_SEC = 0.5
 

@@ -7,8 +7,8 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import UNFINISHED, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reports.written_file import write_file
-from orchesjob_flow.stats.counting import flow_stats
-from orchesjob_flow.stats.prometheus import as_prometheus
+from orchesjob_flow.stats.counts import flow_stats
+from orchesjob_flow.stats.formats import as_prometheus
 from orchesjob_flow.views.streams import write_result
 
 FOR_ALL = 0o644

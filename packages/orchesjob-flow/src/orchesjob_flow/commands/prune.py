@@ -14,11 +14,10 @@ from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.form import Form
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.status_line import status_line
+from orchesjob_flow.views.streams import Form, print_lines
 from orchesjob_flow.views.text import clock_time, size_text, visible
-from orchesjob_flow.views.wrapping import print_lines
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")

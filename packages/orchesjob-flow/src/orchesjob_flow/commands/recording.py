@@ -13,8 +13,7 @@ from orchesjob_flow.commands.given import FlowSource
 from orchesjob_flow.commands.joining import joining_of, skipping, waits_for_its_turn
 from orchesjob_flow.errors import DefinitionDiffers
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.orchesjob_home import home_of_new_run
-from orchesjob_flow.home.parent import parent_of_new_run
+from orchesjob_flow.home.orchesjob_home import home_of_new_run, parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
 
 

@@ -15,8 +15,7 @@ from orchesjob_client import OrchesjobError
 from orchesjob_flow.commands.prune_output import Cleaner, Found, Output, jobs_of
 from orchesjob_flow.commands.rests import Rests
 from orchesjob_flow.errors import UnsafePlace
-from orchesjob_flow.home.paths import encode_run_key
-from orchesjob_flow.home.run_directory import remove_run_directory
+from orchesjob_flow.home.paths import encode_run_key, remove_run_directory
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.home.settings import Settings
 

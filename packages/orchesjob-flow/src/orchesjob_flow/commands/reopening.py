@@ -14,10 +14,10 @@ from orchesjob_flow.commands.advance import Manner, show_background, show_foregr
 from orchesjob_flow.commands.joining import joining_of, show_skipped, skipping
 from orchesjob_flow.errors import RunNotTerminal, Skipped
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.parent import parent_of_new_run
+from orchesjob_flow.home.orchesjob_home import parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.runner.foreground import drive
 from orchesjob_flow.runner.run_facts import flow_dir_of
 
 

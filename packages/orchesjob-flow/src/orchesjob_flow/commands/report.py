@@ -10,12 +10,11 @@ from orchesjob_flow.errors import FlowError
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.reports.facts import Facts, Why, facts_of
-from orchesjob_flow.reports.tails import tails_of
+from orchesjob_flow.reports.facts import Facts, Why, facts_of, tails_of
 from orchesjob_flow.reports.written_file import refuse_other_files, write_file
-from orchesjob_flow.views import terminal
+from orchesjob_flow.views import streams
 from orchesjob_flow.views.definition import in_order
-from orchesjob_flow.views.failures import went_wrong
+from orchesjob_flow.views.step_output import went_wrong
 from orchesjob_flow.views.streams import warn, write_message, write_result
 from orchesjob_flow.views.text import visible
 
@@ -36,7 +35,7 @@ def report(handle: RunHandle, form: str, output: str | None) -> int:
     text = text_of(handle, form)
     if output is not None:
         write_file(Path(output), text)
-    elif form == "html" and terminal.stdout().stream.isatty():
+    elif form == "html" and streams.stdout().stream.isatty():
         path = Path(f"{encode_run_key(handle.run_key)}.html")
         refuse_other_files(path)
         write_file(path, text)

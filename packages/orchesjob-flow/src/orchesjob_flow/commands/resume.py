@@ -10,18 +10,16 @@ from orchesjob_flow.commands.advance import Manner, show_background, show_foregr
 from orchesjob_flow.errors import FlowError, NotDetached, NotGoingOn, NotResumed
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.parent import is_over
+from orchesjob_flow.home.orchesjob_home import is_over
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
-from orchesjob_flow.runner.foreground import drive_or_wait
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.giving_up import describe_given_up
+from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.run_json import parent_json, print_json
 from orchesjob_flow.views.status_line import status_line
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.streams import Form, print_lines, warn
 from orchesjob_flow.views.text import visible
-from orchesjob_flow.views.wrapping import print_lines
 
 
 class Resumed(NamedTuple):

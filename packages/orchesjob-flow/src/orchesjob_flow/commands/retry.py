@@ -10,7 +10,7 @@ from orchesjob_flow.commands.flow_files import flow_dir_of, ready_to_run, with_g
 from orchesjob_flow.commands.given import Given
 from orchesjob_flow.commands.reopening import Plan, reopen
 from orchesjob_flow.commands.value_lists import lists_to_retry, recorded_run
-from orchesjob_flow.engine.retry_plan import plan_retry
+from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.home.runs import RunHandle
 
 

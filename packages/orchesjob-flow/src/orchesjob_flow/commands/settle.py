@@ -9,7 +9,7 @@ from flow_store import Person, Run, StepStatus
 from orchesjob_flow.clock import now
 from orchesjob_flow.commands.advance import Manner
 from orchesjob_flow.commands.reopening import Plan, reopen
-from orchesjob_flow.engine.settle_plan import Settling, plan_settle
+from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle
 
 

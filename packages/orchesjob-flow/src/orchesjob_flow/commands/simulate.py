@@ -9,14 +9,11 @@ from orchesjob_flow.commands.flow_files import load_to_run
 from orchesjob_flow.commands.given import Given
 from orchesjob_flow.commands.simulate_endings import endings_json, endings_lines
 from orchesjob_flow.commands.value_lists import lists_here
-from orchesjob_flow.rehearsal.endings import endings_of
-from orchesjob_flow.rehearsal.play import Played, play
-from orchesjob_flow.rehearsal.script import Script
-from orchesjob_flow.views.form import Form
+from orchesjob_flow.simulation.endings import endings_of
+from orchesjob_flow.simulation.world import Played, Script, play
 from orchesjob_flow.views.run_json import print_json
 from orchesjob_flow.views.simulated import print_simulated, simulated_json
-from orchesjob_flow.views.streams import warn
-from orchesjob_flow.views.wrapping import print_lines
+from orchesjob_flow.views.streams import Form, print_lines, warn
 
 
 class Wanted(NamedTuple):

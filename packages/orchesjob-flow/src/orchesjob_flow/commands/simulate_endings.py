@@ -6,7 +6,7 @@ from typing import Any
 
 from flow_spec import FlowSpec
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.rehearsal.endings import Ending, Endings
+from orchesjob_flow.simulation.endings import Ending, Endings
 from orchesjob_flow.views.reasons import listed
 from orchesjob_flow.views.text import visible
 

@@ -16,7 +16,7 @@ from orchesjob_flow.errors import FlowError, Skipped
 from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.runner.early_helper import EarlyHelper
+from orchesjob_flow.runner.fork_server import EarlyHelper
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
@@ -99,7 +99,7 @@ def advance_here(handle: RunHandle, source: FlowSource, options: StartOptions) -
     with closing(EarlyHelper(handle.settings)) as helper:
         begin_for_new_run(helper, handle, options)
         from orchesjob_flow.commands.recording import recorded
-        from orchesjob_flow.runner.foreground import drive_or_wait
+        from orchesjob_flow.runner.assembly import drive_or_wait
 
         with recorded(handle, source, own_jobs=options.own_jobs) as (store, lock):
             return drive_or_wait(handle, store, lock, get_launcher=helper.take)

@@ -6,12 +6,11 @@ from typing import Any
 from flow_store import FlowStore, StoreMissing
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.stats.counting import flow_stats
-from orchesjob_flow.stats.series import FlowStats, Percentiles, Series
-from orchesjob_flow.views import terminal
-from orchesjob_flow.views.form import Form
+from orchesjob_flow.stats.counts import flow_stats
+from orchesjob_flow.stats.figures import FlowStats, Percentiles, Series
+from orchesjob_flow.views import streams
 from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.streams import Form, write_result
 
 
 def stats(settings: Settings, flow_id: str | None, since_sec: float | None, form: Form) -> int:
@@ -41,11 +40,13 @@ def find_flows(settings: Settings, flow_id: str | None, since: float) -> list[Fl
 
 def print_flows(flows: list[FlowStats], *, with_steps: bool) -> None:
     """Print the figures as tables, or say that there are none."""
-    from orchesjob_flow.stats.table import lines_of, tables
+    from orchesjob_flow.stats.formats import table_lines, tables
 
-    stdout = terminal.stdout()
+    stdout = streams.stdout()
     columns = stdout.size().columns if stdout.stream.isatty() else None
-    lines = lines_of(tables(flows, with_steps=with_steps), columns) if flows else ["no runs found"]
+    lines = (
+        table_lines(tables(flows, with_steps=with_steps), columns) if flows else ["no runs found"]
+    )
     write_result("".join(f"{line}\n" for line in lines))
 
 

@@ -2,8 +2,8 @@
 
 from orchesjob_flow import exit_codes
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.run_form import show_run
+from orchesjob_flow.views.results import show_run
+from orchesjob_flow.views.streams import Form
 
 
 def status(handle: RunHandle, form: Form, *, by_outcome: bool) -> int:

@@ -6,8 +6,8 @@ from flow_store import Run
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.run_form import show_run
+from orchesjob_flow.views.results import show_run
+from orchesjob_flow.views.streams import Form
 
 
 def tick(handle: RunHandle, form: Form) -> int:

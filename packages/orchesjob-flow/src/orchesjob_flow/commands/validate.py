@@ -13,11 +13,8 @@ from orchesjob_flow.commands.programs import lacks_program
 from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.views.error_text import flow_file_text, style_of, warning_text
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.problem_json import problem_json, warning_json
-from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.streams import write_result
-from orchesjob_flow.views.terminal import stdout
+from orchesjob_flow.views.run_json import print_json, problem_json, warning_json
+from orchesjob_flow.views.streams import Form, stdout, write_result
 from orchesjob_flow.views.text import visible
 
 

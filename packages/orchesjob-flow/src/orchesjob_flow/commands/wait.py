@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from flow_store import GivenUp
 from orchesjob_flow import exit_codes
-from orchesjob_flow.home.observer import Observer
-from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.views.form import Form
-from orchesjob_flow.views.giving_up import describe_given_up
-from orchesjob_flow.views.run_form import show_run
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
+from orchesjob_flow.views.reasons import describe_given_up
+from orchesjob_flow.views.results import show_run
+from orchesjob_flow.views.streams import Form, warn
 
 LOOK_SEC = 0.1
 

@@ -7,13 +7,12 @@ from contextlib import closing, contextmanager
 from flow_store import Run
 from orchesjob_flow import exit_codes
 from orchesjob_flow.commands.wait import await_end
-from orchesjob_flow.home.observer import Observer
-from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.views import terminal
-from orchesjob_flow.views.printed_table import print_table
-from orchesjob_flow.views.run_form import show_next_steps
+from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
+from orchesjob_flow.views import streams
+from orchesjob_flow.views.results import show_next_steps
 from orchesjob_flow.views.screen import Screen, screen_on
 from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.table_fitting import print_table
 
 REFRESH_SEC = 0.25
 
@@ -23,7 +22,7 @@ def watch(handle: RunHandle, *, interval_sec: float, mode: str | None, advance: 
 
     The `mode` is `screen` or `append`; None chooses by what stdout can do.
     """
-    screen = terminal.stdout().can_draw if mode is None else mode == "screen"
+    screen = streams.stdout().can_draw if mode is None else mode == "screen"
     look = watch_and_advance if advance else watch_only
     run = look(handle, interval_sec, screen=screen)
     show_next_steps(handle, Snapshot(run, None))
@@ -94,7 +93,7 @@ def view(*, screen: bool) -> Iterator["Screen | Tables"]:
     if not screen:
         yield Tables()
         return
-    with screen_on(terminal.stdout()) as shown:
+    with screen_on(streams.stdout()) as shown:
         yield shown
 
 

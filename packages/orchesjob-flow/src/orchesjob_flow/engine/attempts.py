@@ -1,7 +1,8 @@
-"""The life of an attempt: begun, reported by orchesjob, ended (rules 5.3 to 5.9).
+"""The life of an attempt: it begins, orchesjob reports on it, it ends (rules 5.3 to 5.9).
 
-Each function is one thing that can turn out about an open attempt. Calls are made in `calls` and
-made again in `polling` and `patience`; what a known outcome means for the step is in `outcomes`.
+LOST does not mean dead, and ABORTED does not mean gone. While a process of such an attempt lives,
+the attempt stays open and its step RUNNING, so nothing that depends on the step starts beside it.
+The engine watches the oldest process, and looks again when that one exits (rule 5.8).
 """
 
 from collections.abc import Sequence
@@ -16,15 +17,84 @@ from orchesjob_client import (
     exit_code_of,
 )
 from orchesjob_flow.attempt_key import attempt_key
-from orchesjob_flow.engine import calls, losses, outcomes, patience, polling
-from orchesjob_flow.engine.effects import Warn
-from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.job_status import Verdict, describe_abort, failure_of, judge
-from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
-from orchesjob_flow.engine.run import RunStep
-from orchesjob_flow.engine.survivors import name_processes
-from orchesjob_flow.engine.time_limits import set_timeout
-from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn
+from orchesjob_flow.engine import calls, outcomes
+from orchesjob_flow.engine.messages import Timer, Warn, WatchProcess
+from orchesjob_flow.engine.outcomes import Verdict, describe_abort, failure_of, judge
+from orchesjob_flow.engine.state import AbortReason, Call, Loss, OpenAttempt, RunStep
+from orchesjob_flow.engine.steps import LOOK_AGAIN_SEC, name_processes
+from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, Turn, set_timeout
+
+
+def lost(turn: Turn, attempt: OpenAttempt, why: str) -> None:
+    """Let an attempt fail of which nobody can say how it ended, once it has (rule 5.3)."""
+    await_end(turn, attempt, Loss(why, error=f"outcome unknown: {why}"))
+
+
+def aborted(turn: Turn, attempt: OpenAttempt, why: str) -> None:
+    """Let an attempt fail that somebody else has aborted, once it has ended."""
+    await_end(turn, attempt, Loss(why, error=why))
+
+
+def await_end(turn: Turn, attempt: OpenAttempt, loss: Loss) -> None:
+    """Look what is alive of an attempt, or end it if that was decided before."""
+    if attempt.loss is None:
+        attempt.loss = loss
+    calls.look_again(turn, attempt)
+
+
+def survivors_found(
+    turn: Turn, step: RunStep, attempt: OpenAttempt, loss: Loss, survivors: Sequence[Process]
+) -> None:
+    """Close the attempt if nothing of it is alive; else name what is, and wait for its end."""
+    if attempt.row.abort_reason is not None:
+        calls.end_remains(turn, attempt)
+    elif survivors:
+        note_survivors(turn, step, attempt, loss, survivors)
+        oldest = min(survivors, key=lambda process: (process.started_ticks, process.pid))
+        turn.call(attempt, Call.WATCH, WatchProcess(attempt.id, oldest))
+    else:
+        outcomes.failed(turn, step, attempt, loss.error)
+
+
+def note_survivors(
+    turn: Turn, step: RunStep, attempt: OpenAttempt, loss: Loss, survivors: Sequence[Process]
+) -> None:
+    """Record that the attempt runs on, and in which processes, for which the limit counts (5.5)."""
+    if attempt.row.status is AttemptStatus.STARTING:
+        turn.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=turn.now.mono)
+    if loss.looked_at is None:
+        set_timeout(turn, step, attempt)
+    loss.looked_at, loss.exited = turn.now.mono, False
+    alive = f"attempt {attempt.row.number} is still alive: {name_processes(survivors)}"
+    error = f"{loss.why}, but {alive}; end it to go on"
+    if step.row.error != error:
+        turn.record_step(step, error=error)
+
+
+def survivor_watched(turn: Turn, attempt: OpenAttempt, loss: Loss, watch: Watch) -> None:
+    """Wait for the end of the process that is watched; if it cannot be, look from time to time."""
+    if attempt.row.abort_reason is not None:
+        calls.end_remains(turn, attempt)
+    elif watch is Watch.UNSUPPORTED:
+        look_later(turn, attempt, loss, turn.run.limits.poll_interval_sec)
+    elif watch is Watch.GONE or loss.exited:
+        look_later(turn, attempt, loss)
+
+
+def survivor_exited(turn: Turn, attempt: OpenAttempt, loss: Loss) -> None:
+    """Look what else is alive, now that the process that was watched is gone."""
+    loss.exited = True
+    if attempt.call is None:
+        look_later(turn, attempt, loss)
+
+
+def look_later(
+    turn: Turn, attempt: OpenAttempt, loss: Loss, delay_sec: float = LOOK_AGAIN_SEC
+) -> None:
+    """Look again, but not sooner after the last look: short-lived processes may follow another."""
+    since = turn.now.mono if loss.looked_at is None else loss.looked_at
+    turn.set_timer(max(0.0, since + delay_sec - turn.now.mono), Timer.REMAINS, attempt.id)
+
 
 CONTRADICTIONS = 2
 END_AGAIN_SEC = 1.0
@@ -89,12 +159,12 @@ def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
             calls.end_remains(turn, attempt)
         case Verdict.ABORTED:
-            losses.aborted(turn, attempt, describe_abort(report))
+            aborted(turn, attempt, describe_abort(report))
         case Verdict.LOST:
-            losses.lost(turn, attempt, describe_loss(report))
+            lost(turn, attempt, describe_loss(report))
         case _ if attempt.row.boot_id != turn.now.boot:
             why = "the machine or container was restarted while it ran"
-            losses.lost(turn, attempt, why)
+            lost(turn, attempt, why)
         case Verdict.UNBORN:
             calls.look(turn, attempt)
         case _:
@@ -146,7 +216,7 @@ def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobRep
     if attempt.watch is None:
         set_timeout(turn, step, attempt)
     if report.target_pid is None:
-        polling.ask_while_starting(turn, attempt)
+        calls.ask_while_starting(turn, attempt)
     calls.pursue(turn, attempt)
 
 
@@ -158,9 +228,9 @@ def contradicted(turn: Turn, attempt: OpenAttempt, known: bool) -> None:
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:
         why = "its worker is gone, though orchesjob takes it for running"
-        losses.lost(turn, attempt, why)
+        lost(turn, attempt, why)
     else:
-        polling.ask_again(turn, attempt)
+        calls.ask_again(turn, attempt)
 
 
 def unknown_status(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
@@ -174,21 +244,21 @@ def unknown_status(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobR
 def watched(turn: Turn, attempt: OpenAttempt, watch: Watch) -> None:
     """Note whether the job's end will announce itself; if not, it is polled for (rule 6.2)."""
     if attempt.loss is not None:
-        losses.watched(turn, attempt, attempt.loss, watch)
+        survivor_watched(turn, attempt, attempt.loss, watch)
         return
     attempt.watch = watch
     if watch is Watch.GONE:
         job_exited(turn, attempt)
         return
     if watch is Watch.UNSUPPORTED and not turn.run.polling:
-        polling.poll_later(turn)
+        calls.poll_later(turn)
     calls.pursue(turn, attempt)
 
 
 def job_exited(turn: Turn, attempt: OpenAttempt) -> None:
     """Ask for the outcome of a job whose worker is gone; that alone is no outcome."""
     if attempt.loss is not None:
-        losses.exited(turn, attempt, attempt.loss)
+        survivor_exited(turn, attempt, attempt.loss)
         return
     attempt.worker_gone = True
     calls.ask_status(turn, attempt)
@@ -204,7 +274,7 @@ def request_abort(turn: Turn, attempt: OpenAttempt, reason: AbortReason) -> None
 def looked(turn: Turn, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]) -> None:
     """Act on what was seen alive of an attempt that is lost, or of one that is being born."""
     if attempt.loss is not None:
-        losses.looked(turn, step, attempt, attempt.loss, survivors)
+        survivors_found(turn, step, attempt, attempt.loss, survivors)
     else:
         birth_seen(turn, attempt, alive=bool(survivors))
 
@@ -212,7 +282,7 @@ def looked(turn: Turn, step: RunStep, attempt: OpenAttempt, survivors: Sequence[
 def birth_seen(turn: Turn, attempt: OpenAttempt, alive: bool) -> None:
     """Wait for a job that is being born; abort one whose start died, which proves it never ran."""
     if alive or attempt.job is None:
-        polling.ask_again(turn, attempt)
+        calls.ask_again(turn, attempt)
         return
     if attempt.row.abort_reason is None:
         turn.record_attempt(attempt, abort_reason=AbortReason.DEAD_START)
@@ -246,10 +316,10 @@ def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     if attempt.row.abort_reason is not None:
         calls.end_remains(turn, attempt)
     elif attempt.row.job_id is not None:
-        losses.lost(turn, attempt, "orchesjob no longer knows the job")
+        lost(turn, attempt, "orchesjob no longer knows the job")
     elif attempt.row.boot_id != turn.now.boot:
         why = "the machine or container was restarted while it was being started"
-        losses.lost(turn, attempt, why)
+        lost(turn, attempt, why)
     else:
         turn.record_attempt(attempt)
         calls.start_job(turn, step, attempt)
@@ -260,7 +330,7 @@ def call_unanswered(turn: Turn, step: RunStep, attempt: OpenAttempt, error: Orch
     call = attempt.call
     calls.answered(turn, attempt)
     if call is not Call.START or error.retryable:
-        patience.call_unanswered(turn, attempt, error)
+        calls.call_unanswered(turn, attempt, error)
     else:
         could_not_start(turn, step, attempt, str(error))
 

@@ -1,23 +1,31 @@
-"""The calls that an open attempt makes, to orchesjob or to the system, one at a time (rule 1.3).
+"""The calls of an open attempt, to orchesjob or to the system, one at a time (rule 1.3).
 
-What an answer means is decided in `attempts`; calls that are made again later are in `polling`,
-and those that give no answer in `patience`.
+`attempts` decides what an answer means. This module decides when a call is made again:
+
+- orchesjob announces no change of a starting job, so it is asked a few times, at growing intervals;
+- running jobs that cannot be watched are polled together (rule 6.2);
+- a call without an answer is repeated with back-off until the patience ends (rule 5.7). A missing
+  answer decides nothing about a step: the runner gives up and leaves the run as it is.
 """
 
-from orchesjob_client import DEFAULT_START_TIMEOUT_SEC
-from orchesjob_flow.engine.effects import (
+from orchesjob_client import DEFAULT_START_TIMEOUT_SEC, OrchesjobError
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_flow.engine.messages import (
     AbortJob,
+    AskRunning,
     AskStatus,
     CallOff,
     EndSurvivors,
+    GiveUp,
     LookForSurvivors,
+    RunningAnswered,
     StartJob,
+    Timer,
+    Warn,
     WatchJob,
 )
-from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
-from orchesjob_flow.engine.run import RunStep
-from orchesjob_flow.engine.time_limits import grace_sec
-from orchesjob_flow.engine.turn import Turn
+from orchesjob_flow.engine.state import AbortReason, Call, OpenAttempt, RunStep, Trouble
+from orchesjob_flow.engine.update_context import SLACK_SEC, Turn, grace_sec
 
 
 def pursue(turn: Turn, attempt: OpenAttempt) -> None:
@@ -109,3 +117,126 @@ def look_again(turn: Turn, attempt: OpenAttempt) -> None:
 def look(turn: Turn, attempt: OpenAttempt) -> None:
     """Look whether anything of an attempt is alive."""
     turn.call(attempt, Call.LOOK, LookForSurvivors(attempt.id, (attempt.attempt_key,)))
+
+
+QUESTIONS_WHILE_STARTING = 3
+
+
+def ask_while_starting(turn: Turn, attempt: OpenAttempt) -> None:
+    """Ask again about a job that has no command yet, but not for ever: its end will be noticed."""
+    if attempt.questions < QUESTIONS_WHILE_STARTING:
+        ask_again(turn, attempt)
+
+
+def ask_again(turn: Turn, attempt: OpenAttempt) -> None:
+    """Ask again after 1, 2, 4, ... seconds, but at least once in a poll interval."""
+    delay_sec = min(2**attempt.questions, turn.run.limits.poll_interval_sec)
+    ask_later(turn, attempt, delay_sec)
+    attempt.questions += 1
+
+
+def ask_later(turn: Turn, attempt: OpenAttempt, delay_sec: float) -> None:
+    """Ask again after a while, instead of when it was planned before."""
+    attempt.ask_at = turn.now.mono + delay_sec
+    turn.set_timer(delay_sec, Timer.ASK_STATUS, attempt.id)
+
+
+def poll(turn: Turn) -> None:
+    """Ask for the running jobs of orchesjob's home: one call for all of ours."""
+    turn.run.polled_since = turn.now.mono
+    turn.do(AskRunning())
+
+
+def polled(turn: Turn, event: RunningAnswered) -> None:
+    """Ask for the outcome of every polled job that runs no more, and poll again later."""
+    turn.run.poll_trouble = None
+    for attempt in turn.run.open_attempts():
+        if attempt.is_polled and attempt.attempt_key not in event.job_keys:
+            ask_status(turn, attempt)
+    poll_later(turn)
+
+
+def poll_later(turn: Turn) -> None:
+    """Poll once every poll interval, as long as there is a job that cannot be watched."""
+    turn.run.polling = any(attempt.is_polled for attempt in turn.run.open_attempts())
+    if turn.run.polling:
+        turn.set_timer(turn.run.limits.poll_interval_sec, Timer.POLL)
+
+
+def call_began(turn: Turn, attempt: OpenAttempt) -> None:
+    """Let the time of a call begin: to wait for a place uses up no patience (rule 5.11)."""
+    if attempt.call is None or attempt.call_until is not None:
+        return
+    if attempt.trouble is not None:
+        attempt.trouble.since += turn.now.mono - attempt.call_since
+    attempt.call_since = turn.now.mono
+    turn.limit_call(attempt)
+
+
+def poll_began(turn: Turn) -> None:
+    """Let the time of a poll begin, as that of any other call."""
+    run = turn.run
+    if run.poll_trouble is not None:
+        run.poll_trouble.since += turn.now.mono - run.polled_since
+    run.polled_since = turn.now.mono
+
+
+def call_unanswered(turn: Turn, attempt: OpenAttempt, error: OrchesjobError) -> None:
+    """Ask for the attempt's status after a while, whatever the call was."""
+    since = attempt.call_since
+    if attempt.trouble is not None and attempt.is_seen_alive:
+        attempt.trouble.since = turn.now.mono + attempt.trouble.delay_sec  # nobody is in a hurry
+    trouble = worsen(turn, attempt.trouble, since)
+    if trouble is None:
+        give_up(turn, f"{attempt.attempt_key}: {error}")
+        return
+    if attempt.trouble is None:
+        turn.do(Warn(f"{attempt.attempt_key}: {error}; trying again"))
+    attempt.trouble = trouble
+    ask_later(turn, attempt, trouble.delay_sec)
+
+
+def poll_unanswered(turn: Turn, error: OrchesjobError) -> None:
+    """Poll again after a while."""
+    trouble = worsen(turn, turn.run.poll_trouble, turn.now.mono)
+    if trouble is None:
+        give_up(turn, str(error))
+        return
+    if turn.run.poll_trouble is None:
+        turn.do(Warn(f"{error}; trying again"))
+    turn.run.poll_trouble = trouble
+    turn.set_timer(trouble.delay_sec, Timer.POLL)
+
+
+def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:
+    """Give up when a call that nobody could end is under way for longer than the patience lasts.
+
+    Where it is long past that, it was this runner that stood still, stopped by somebody: then the
+    call, of which it may not even have asked, has its time from now on.
+    """
+    until = attempt.call_until
+    if attempt.call is None or until is None or turn.now.mono < until:
+        return
+    if turn.now.mono >= until + SLACK_SEC:
+        turn.limit_call(attempt)
+    else:
+        give_up(turn, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
+
+
+def worsen(turn: Turn, trouble: Trouble | None, since: float) -> Trouble | None:
+    """Count one more call without an answer; None when the patience is over.
+
+    `since` is when the first of these calls was made, in seconds of the monotonic clock.
+    """
+    if trouble is None:
+        return Trouble(since, FIRST_BACKOFF_SEC)
+    if turn.now.mono - trouble.since >= turn.run.limits.patience_sec:
+        return None
+    return Trouble(trouble.since, longer(trouble.delay_sec))
+
+
+def give_up(turn: Turn, reason: str) -> None:
+    """Stop driving the run, once; it stays as it is and can be resumed."""
+    if not turn.run.gave_up:
+        turn.run.gave_up = True
+        turn.do(GiveUp(reason))

@@ -1,13 +1,102 @@
-"""The life of a step: decided, run or skipped, finished (rules 3.2 to 3.5).
+"""The life of a step: decided, run or skipped, retried, finished (rules 3.2 to 3.5).
 
-What happens to its attempts is in `attempts`, and what between two of them in `retries`; what
-follows when all steps have ended, in `ending`.
+No attempt runs beside its predecessor: processes that a closed attempt has left are looked for
+before the next attempt begins, which waits until they are gone (rule 5.8). `StepSpec.delay_after`
+gives the retry delay; `outcomes` decides whether a failure is retried (rule 5.4).
 """
 
+from collections.abc import Sequence
+
 from flow_store import StepStatus
-from orchesjob_flow.engine.retries import await_attempt
-from orchesjob_flow.engine.run import RunStep
-from orchesjob_flow.engine.turn import NO_NEXT_ATTEMPT, Turn
+from orchesjob_client import DEFAULT_GRACE_SEC, Process
+from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.engine.messages import AttemptId, EndSurvivors, LookForSurvivors, Timer
+from orchesjob_flow.engine.state import RunState, RunStep
+from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, Turn, outlived_timeout
+
+LOOK_AGAIN_SEC = 1.0
+NAMED_SURVIVORS = 3
+
+
+def look_for_survivors(turn: Turn, step: RunStep) -> None:
+    """Look before the next attempt; what has outlived the step's `timeout_sec` is ended (5.5)."""
+    if step.looking or step.queued or step.attempt is not None or turn.run.ending is not None:
+        return
+    step.looking = True
+    attempt = AttemptId(step.row.position, step.row.attempt_no)
+    keys = attempted_keys(turn.run, step)
+    if outlived_timeout(turn, step):
+        turn.do(EndSurvivors(attempt, keys, grace_sec=DEFAULT_GRACE_SEC))
+    else:
+        turn.do(LookForSurvivors(attempt, keys))
+
+
+def survivors_seen(turn: Turn, step: RunStep, survivors: Sequence[Process]) -> None:
+    """Let the next attempt begin if nothing is left; else wait, and name what is in the way."""
+    if not step.looking or turn.run.ending is not None or step.row.status.is_terminal:
+        return  # that it was ended early may be over by now: `finally` is under way
+    step.looking = False
+    if not survivors:
+        turn.run.enqueue(step)
+        return
+    names = name_processes(survivors)
+    error = f"waits for attempt {step.row.attempt_no} to be gone: {names}; end it to go on"
+    if (step.row.status, step.row.error) != (StepStatus.DELAYED, error):
+        turn.record_step(step, status=StepStatus.DELAYED, error=error)
+    attempt = AttemptId(step.row.position, step.row.attempt_no)
+    turn.set_timer(LOOK_AGAIN_SEC, Timer.SURVIVORS, attempt)
+
+
+def name_processes(processes: Sequence[Process]) -> str:
+    """Name processes for a message: the first few by their commands, the rest by their number."""
+    named = [f"pid {p.pid} ({p.command})" for p in processes[:NAMED_SURVIVORS]]
+    rest = len(processes) - len(named)
+    return ", ".join([*named, f"and {rest} more"] if rest else named)
+
+
+def attempted_keys(run: RunState, step: RunStep) -> list[str]:
+    """List the keys of the attempts at which a step has been started so far.
+
+    Not that of a foreign job: its processes have the same mark, and are not ours to end (rule 5.9).
+    """
+    numbers = set(range(1, step.row.attempt_no + 1)) - step.foreign_numbers
+    return [attempt_key(run.run_key, step.spec.id, number) for number in sorted(numbers)]
+
+
+def retry_step(turn: Turn, step: RunStep, error: str) -> None:
+    """Let a step whose attempt has failed wait for its next one (rule 5.4)."""
+    delay_sec = step.spec.delay_after(step.row.failures)
+    if turn.run.ending is not None:
+        return
+    if delay_sec > 0:
+        turn.record_step(
+            step,
+            status=StepStatus.DELAYED,
+            error=error,
+            next_attempt_at=turn.now.wall + delay_sec,
+            next_attempt_mono=turn.now.mono + delay_sec,
+            next_attempt_boot=turn.now.boot,
+        )
+    else:
+        turn.record_step(step, status=StepStatus.PENDING, error=error)
+    await_attempt(turn, step)
+
+
+def await_attempt(turn: Turn, step: RunStep) -> None:
+    """Wait for the rest of a recorded delay, on the monotonic clock where that counts (5.10)."""
+    row = step.row
+    if row.attempt_no == 0:
+        turn.run.enqueue(step)
+        return
+    at, mono, boot = row.next_attempt_at, row.next_attempt_mono, row.next_attempt_boot
+    if at is None or mono is None or boot is None:
+        remaining = 0.0
+    else:
+        remaining = turn.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))
+    if remaining > 0:
+        turn.set_timer(remaining, Timer.RETRY, AttemptId(row.position, row.attempt_no))
+    else:
+        look_for_survivors(turn, step)
 
 
 def decide_steps(turn: Turn) -> None:

@@ -9,17 +9,8 @@ from typing import Any
 
 from flow_store import FlowStatus
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import (
-    attempts,
-    beginning,
-    calls,
-    ending,
-    patience,
-    polling,
-    steps,
-    survivors,
-)
-from orchesjob_flow.engine.events import (
+from orchesjob_flow.engine import attempts, calls, lifecycle, steps
+from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AttemptId,
     CallBegan,
@@ -39,9 +30,8 @@ from orchesjob_flow.engine.events import (
     TimerDue,
     WatchAnswered,
 )
-from orchesjob_flow.engine.open_attempt import AbortReason, Call, OpenAttempt
-from orchesjob_flow.engine.run import RunState, RunStep
-from orchesjob_flow.engine.turn import Decision, Turn
+from orchesjob_flow.engine.state import AbortReason, Call, OpenAttempt, RunState, RunStep
+from orchesjob_flow.engine.update_context import Decision, Turn
 
 
 def update(run: RunState, event: Event, now: Now, decision: Decision | None = None) -> Decision:
@@ -63,14 +53,14 @@ def go_on(turn: Turn) -> None:
     run = turn.run
     if run.is_waiting:
         if run.cancel is not None:
-            ending.end_before_beginning(turn)
+            lifecycle.end_before_beginning(turn)
         return
     before = run.finally_after
     if run.ending is None:
         steps.decide_steps(turn)
         start_ready_steps(turn)
     if run.ending is not None or run.open_steps == 0:
-        ending.end(turn)
+        lifecycle.end(turn)
     if run.finally_after is not before:
         go_on(turn)
 
@@ -90,13 +80,13 @@ def runner_started(turn: Turn, _event: RunnerStarted) -> None:
     A run of a group waits for its turn (rule 10.7).
     """
     if turn.run.status is FlowStatus.PENDING and not turn.run.is_waiting:
-        beginning.begin_run(turn)
+        lifecycle.begin_run(turn)
     for attempt in turn.run.open_attempts():
         calls.ask_status(turn, attempt)
     if turn.run.cancel is not None:
-        ending.obey_cancel(turn, turn.run.cancel)
+        lifecycle.obey_cancel(turn, turn.run.cancel)
     else:
-        ending.await_deadline(turn)
+        lifecycle.await_deadline(turn)
 
 
 def start_answered(turn: Turn, event: StartAnswered) -> None:
@@ -138,11 +128,11 @@ def abort_answered(turn: Turn, event: AbortAnswered) -> None:
 def call_began(turn: Turn, event: CallBegan) -> None:
     """Let the time of the call begin."""
     if event.attempt is None:
-        patience.poll_began(turn)
+        calls.poll_began(turn)
         return
     _, attempt = find(turn, event.attempt)
     if attempt is not None:
-        patience.call_began(turn, attempt)
+        calls.call_began(turn, attempt)
 
 
 def start_called_off(turn: Turn, event: StartCalledOff) -> None:
@@ -155,7 +145,7 @@ def start_called_off(turn: Turn, event: StartCalledOff) -> None:
 def call_unanswered(turn: Turn, event: CallUnanswered) -> None:
     """Try again later, or give up."""
     if event.attempt is None:
-        patience.poll_unanswered(turn, event.error)
+        calls.poll_unanswered(turn, event.error)
         return
     step, attempt = find(turn, event.attempt)
     if attempt is not None and attempt.call is not None:
@@ -178,17 +168,17 @@ def job_exited(turn: Turn, event: JobExited) -> None:
 
 def running_answered(turn: Turn, event: RunningAnswered) -> None:
     """Ask for the outcome of every polled job that runs no more."""
-    polling.polled(turn, event)
+    calls.polled(turn, event)
 
 
 def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
     """Act on a search: for the run's end, before a retry, before a birth, after a loss or abort."""
     if event.attempt is None:
-        ending.swept(turn, event.survivors)
+        lifecycle.swept(turn, event.survivors)
         return
     step, attempt = find(turn, event.attempt)
     if attempt is None:
-        survivors.survivors_seen(turn, step, event.survivors)
+        steps.survivors_seen(turn, step, event.survivors)
     elif attempt.call is Call.LOOK:
         calls.answered(turn, attempt)
         attempts.looked(turn, step, attempt, event.survivors)
@@ -200,11 +190,11 @@ def survivors_seen(turn: Turn, event: SurvivorsSeen) -> None:
 def timer_due(turn: Turn, event: TimerDue) -> None:
     """Do what the timer was set for, if it still has a meaning."""
     if event.timer is Timer.POLL:
-        polling.poll(turn)
+        calls.poll(turn)
     elif event.timer is Timer.SWEEP:
         turn.run.sweeping = False
     elif event.timer is Timer.DEADLINE:
-        ending.begin_timeout(turn)
+        lifecycle.begin_timeout(turn)
     elif event.attempt is not None:
         attempt_timer_due(turn, event.timer, event.attempt)
 
@@ -216,7 +206,7 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
         return
     if attempt is None:
         if timer in (Timer.RETRY, Timer.SURVIVORS) and not step.row.status.is_terminal:
-            survivors.look_for_survivors(turn, step)
+            steps.look_for_survivors(turn, step)
         return
     match timer:
         case Timer.TIMEOUT:
@@ -226,14 +216,14 @@ def attempt_timer_due(turn: Turn, timer: Timer, attempt_id: AttemptId) -> None:
         case Timer.REMAINS if attempt.call is None:
             calls.look_again(turn, attempt)
         case Timer.OVERDUE:
-            patience.call_overdue(turn, attempt)
+            calls.call_overdue(turn, attempt)
 
 
 def cancel_seen(turn: Turn, event: CancelSeen) -> None:
     """Begin to cancel, once, and perhaps to end the steps of `finally` too, once (rule 10.1)."""
     run, now_at = turn.run, event.request.now_at
     if run.cancel is None or (now_at is not None and not run.is_to_end_now):
-        ending.obey_cancel(turn, event.request)
+        lifecycle.obey_cancel(turn, event.request)
 
 
 def find(turn: Turn, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
@@ -269,6 +259,6 @@ HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     JobExited: job_exited,
     SurvivorsSeen: survivors_seen,
     TimerDue: timer_due,
-    QueueSeen: beginning.queue_seen,
+    QueueSeen: lifecycle.queue_seen,
     CancelSeen: cancel_seen,
 }

@@ -1,13 +1,17 @@
-"""Where the product keeps its things: the database, and beside it some folders (rules 6.1, 10.6).
+"""Where the product keeps its files: the database, and folders beside it (rules 6.1 and 10.6).
 
-Only paths and folders: `flow_store`, `locks` and `runner.background` know what is in the files.
+The folders hold locks, logs, and one directory for each run in which its steps leave files for each
+other. The holder of the run's lock creates and removes that directory.
 """
 
+import errno
 import os
 import re
+import shutil
 import stat
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -257,3 +261,54 @@ def encode_run_key(run_key: str) -> str:
 
     digest = hashlib.sha256(run_key.encode()).hexdigest()
     return f"{name[: LONGEST_READABLE_NAME - 70]}%%{digest}"
+
+
+def make_run_directory(path: Path) -> bool:
+    """Make the directory for its owner only; False if there is one.
+
+    Raises:
+        UnsafePlace: It cannot be made, or something else is in its place.
+    """
+    if is_there(path):
+        return False
+    try:
+        make_private(path)
+    except OSError as error:
+        raise UnsafePlace(path, f"cannot be made: {error.strerror}") from error
+    return True
+
+
+def remove_run_directory(path: Path) -> None:
+    """Remove the directory and all that is in it; a link in it is removed, not followed.
+
+    Raises:
+        UnsafePlace: Something else is in its place.
+        OSError: Something in it belongs to somebody else, is in use, or lies too deep.
+    """
+    if not is_there(path):
+        return
+    # A step may have left folders that not even their owner can empty.
+    for folder, names, _ in path.walk():
+        for name in names:
+            with suppress(OSError):
+                (folder / name).chmod(0o700)
+    try:
+        shutil.rmtree(path)
+    except RecursionError:  # before Python 3.13
+        why = "has folders nested too deep for this Python; remove it with `rm -r`"
+        raise OSError(errno.ENAMETOOLONG, why, str(path)) from None
+
+
+def is_there(path: Path) -> bool:
+    """Whether the directory exists.
+
+    Raises:
+        UnsafePlace: Something else is in its place, such as a link.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISDIR(found.st_mode):
+        raise UnsafePlace(path, "is not a folder (move it away)")
+    return True

@@ -1,16 +1,28 @@
 """A recorded run as commands find it: its key together with the database that holds it.
 
-What is here reads records and takes locks; what becomes of a run is decided elsewhere.
+`RunHandle` reads a run once, `Observer` again and again at almost no cost while nothing changes
+(rule 6.6). orchesjob's answers name the files that hold the output of steps; `views` reads them.
 """
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from flow_store import FlowStatus, FlowStore, Run, RunSummary, StoreMissing, StoreUnavailable
-from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from flow_store import (
+    Attempt,
+    FlowStatus,
+    FlowStore,
+    Run,
+    RunSummary,
+    RunToken,
+    StoreMissing,
+    StoreUnavailable,
+    reported_job,
+)
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.errors import NoRunYet, RunnerBusy, RunNotFound, Scarcity
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
 from orchesjob_flow.home.paths import check_run_key
@@ -244,3 +256,122 @@ def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
                 raise
         time.sleep(backoff)
         backoff = longer(backoff)
+
+
+class Observer:
+    """Looks at a run through one connection, and reads it anew only when it has changed.
+
+    Writes nothing. Used from the thread that looks first.
+    """
+
+    def __init__(self, handle: RunHandle) -> None:
+        """Open nothing yet."""
+        self._handle = handle
+        self._store: FlowStore | None = None
+        self._version: int | None = None
+        self._token: RunToken | None = None
+        self._run: Run | None = None
+        self._attempts: tuple[Attempt, ...] | None = None
+
+    def snapshot(self) -> Snapshot:
+        """Return the run as it is now and who advances it; while it is unchanged, the same run.
+
+        Raises:
+            BadRunKey, RunNotFound, HomeMissing: As `RunHandle.snapshot`.
+        """
+        with ExitStack() as unless_seen:
+            unless_seen.callback(self.close)  # the next look begins anew
+            run = self._look(self._connected())
+            unless_seen.pop_all()
+        return Snapshot(run, self._handle.holder())
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return all attempts of the run, as they were at the last look or are since."""
+        if self._attempts is None:
+            self._attempts = self._connected().attempts(self._handle.run_key)
+        return self._attempts
+
+    def _connected(self) -> FlowStore:
+        store = self._store
+        if store is not None and store.sees_changes and store.is_same_file():
+            return store
+        self.close()
+        self._store = self._handle.open_readonly()
+        return self._store
+
+    def _look(self, store: FlowStore) -> Run:
+        version = store.data_version()
+        if self._run is None or version != self._version:
+            token = store.token_of(self._handle.run_key)
+            if self._run is None or token != self._token:
+                self._run, self._attempts = self._handle.load(store), None
+            self._version, self._token = version, token
+        return self._run
+
+    def close(self) -> None:
+        """Close the connection; the next look opens another one."""
+        if self._store is not None:
+            self._store.close()
+        self._store = self._run = self._attempts = None
+
+    def __enter__(self) -> Self:
+        """Return the observer itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self.close()
+
+
+class Choice(NamedTuple):
+    """Whose output is asked for: one step's or all steps', the latest attempt's or a certain one's.
+
+    A step's name means all its copies, where it has some (rule 10.3). The latest attempt is that of
+    the step's command; one at its gate is shown by its number alone (rule 10.8). `tail` is how many
+    of the last lines of each file are shown, or None for all.
+    """
+
+    step: str | None
+    attempt: int | None
+    streams: Sequence[str]
+    tail: int | None
+
+    def includes(self, step_id: str) -> bool:
+        """Whether the output of a step is asked for."""
+        return self.step in (None, step_id, step_id.partition("@")[0])
+
+
+class Source(NamedTuple):
+    """One stream of one attempt."""
+
+    step_id: str
+    number: int
+    stream: str
+
+
+def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Source, Path]:
+    """Return the files that are asked for, in the order of the steps."""
+    wanted: dict[int, Attempt] = {}
+    for attempt in attempts:  # by step and number: the latest of a step comes last
+        by_default = choice.attempt is None and not attempt.is_gate
+        if attempt.job is not None and (by_default or choice.attempt == attempt.number):
+            wanted[attempt.position] = attempt
+    files: dict[Source, Path] = {}
+    for step in run.steps:
+        if choice.includes(step.step_id) and step.position in wanted:
+            attempt = wanted[step.position]
+            job = reported_job(run, attempt) or {}
+            for stream in choice.streams:
+                if isinstance(path := job.get(f"{stream}_file"), str):
+                    files[Source(step.step_id, attempt.number, stream)] = Path(path)
+    return files
+
+
+def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:
+    """Return those of the files whose attempts have not ended."""
+    under_way = {
+        (run.steps[attempt.position].step_id, attempt.number)
+        for attempt in attempts
+        if attempt.finished_at is None
+    }
+    return {source for source in files if (source.step_id, source.number) in under_way}

@@ -1,12 +1,355 @@
-"""The drawing of a run's steps: boxes and lines, with the critical path and the outcomes in it."""
+"""The drawing of a run's steps: boxes and lines, with the critical path and the outcomes in it.
 
-from collections.abc import Iterator, Sequence
+The layout is Sugiyama's: an edge that crosses a layer passes through a point in it; each layer is
+sorted by the positions of its neighbours; then each node moves towards them. A few hundred steps
+get a node each, except that many copies of one step share one. Beyond that, a node stands for a
+whole rank of steps, or for several ranks.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import NamedTuple
 
-from orchesjob_flow.reports.facts import Facts
-from orchesjob_flow.reports.graph import Node, critical_edges, drawn_graph
-from orchesjob_flow.reports.layers import Layout, Size, Spot, lay_out
+from flow_spec import base_of
+from flow_store import StepStatus
+from orchesjob_flow.reports.facts import Facts, StepFacts
+from orchesjob_flow.reports.words import steps
+from orchesjob_flow.views.definition import urgency
+from orchesjob_flow.views.text import cut, visible
+
+SWEEPS = 6
+
+
+class Size(NamedTuple):
+    """How much room a node takes along the direction of the layers, and across it."""
+
+    along: float
+    across: float
+
+
+class Spot(NamedTuple):
+    """Where the middle of a node is."""
+
+    along: float
+    across: float
+
+
+class Layout(NamedTuple):
+    """The middles of all nodes, the points through which each edge runs, and the size of it all."""
+
+    spots: Mapping[int, Spot]
+    routes: Sequence[tuple[int, int, Sequence[int]]]
+    along: float
+    across: float
+
+
+def lay_out(
+    layers: Sequence[Sequence[int]],
+    edges: Sequence[tuple[int, int]],
+    sizes: Mapping[int, Size],
+    gap: Size,
+) -> Layout:
+    """Place the nodes of some layers, of which each edge leads to a later one."""
+    rows = [list(layer) for layer in layers]
+    level = {node: number for number, layer in enumerate(rows) for node in layer}
+    sizes, point = dict(sizes), -1
+    routes: list[tuple[int, int, list[int]]] = []
+    before: dict[int, list[int]] = {}
+    after: dict[int, list[int]] = {}
+    for begin, end in edges:
+        passed: list[int] = []
+        for number in range(level[begin] + 1, level[end]):
+            rows[number].append(point)
+            sizes[point] = Size(0, gap.across / 2)
+            passed.append(point)
+            point -= 1
+        for one, other in zip((begin, *passed), (*passed, end), strict=True):
+            after.setdefault(one, []).append(other)
+            before.setdefault(other, []).append(one)
+        routes.append((begin, end, passed))
+    for sweep in range(SWEEPS):
+        put_in_order(rows, before if sweep % 2 == 0 else after, backwards=sweep % 2 == 1)
+    across = place_across(rows, before, after, sizes, gap.across)
+    spots: dict[int, Spot] = {}
+    along = 0.0
+    for row in rows:
+        depth = max((sizes[node].along for node in row), default=0.0)
+        spots.update((node, Spot(along + depth / 2, across[node])) for node in row)
+        along += depth + (gap.along if depth else gap.along / 2)
+    width = max((across[node] + sizes[node].across / 2 for node in across), default=0.0)
+    return Layout(spots, routes, max(0.0, along - gap.along), width)
+
+
+def put_in_order(
+    rows: list[list[int]], joined: Mapping[int, Sequence[int]], *, backwards: bool
+) -> None:
+    """Put each layer into the order of what its nodes are joined to in the one before."""
+    place: dict[int, float] = {}
+    for row in reversed(rows) if backwards else rows:
+        now = {node: float(number) for number, node in enumerate(row)}
+        wanted = {
+            node: fmean([place[other] for other in joined[node] if other in place])
+            if any(other in place for other in joined.get(node, ()))
+            else now[node]
+            for node in row
+        }
+        row.sort(key=lambda node: (wanted[node], now[node]))
+        place.update((node, float(number)) for number, node in enumerate(row))
+
+
+def place_across(
+    rows: Sequence[Sequence[int]],
+    before: Mapping[int, Sequence[int]],
+    after: Mapping[int, Sequence[int]],
+    sizes: Mapping[int, Size],
+    gap: float,
+) -> dict[int, float]:
+    """Return the place of each node across the layers: near what it is joined to, not too near."""
+    places: dict[int, float] = {}
+    widths = [sum(sizes[node].across + gap for node in row) for row in rows]
+    widest = max(widths, default=0.0) or 1.0
+    for row, width in zip(rows, widths, strict=True):
+        edge = -width / 2
+        for node in row:
+            places[node] = edge + sizes[node].across / 2
+            edge += sizes[node].across + gap
+    both = {node: [*before.get(node, ()), *after.get(node, ())] for node in places}
+    top_down = list(zip(rows, widths, strict=True))
+    for joined in (before, after, before, *[both] * SWEEPS):
+        for row, width in reversed(top_down) if joined is after else top_down:
+            found = list(apart(row, wishes(row, joined, places), sizes, gap))
+            # The wider a layer, the more it is kept in the middle: else layers would drift away.
+            shift = width / widest * fmean(found) if found else 0.0
+            places.update((node, place - shift) for node, place in zip(row, found, strict=True))
+    first = min((places[node] - sizes[node].across / 2 for node in places), default=0.0)
+    return {node: place - first for node, place in places.items()}
+
+
+def wishes(
+    row: Sequence[int], joined: Mapping[int, Sequence[int]], places: Mapping[int, float]
+) -> Iterator[float]:
+    """Yield where the nodes of a layer want to be: in the middle of what they are joined to.
+
+    One that is joined to nothing wants to be where the one before it does.
+    """
+    last: float | None = None
+    for node in row:
+        others = joined.get(node)
+        if others:
+            last = fmean([places[other] for other in others])
+        yield places[node] if last is None else last
+
+
+def apart(
+    row: Sequence[int], wanted: Iterable[float], sizes: Mapping[int, Size], gap: float
+) -> Iterator[float]:
+    """Yield places that are as near to the wanted ones as can be, in order and not too close.
+
+    Neighbours that want to be closer form a block, which stands where the mean of its wishes is.
+    """
+    offsets, edge = [], 0.0
+    for node in row:
+        offsets.append(edge + sizes[node].across / 2)
+        edge += sizes[node].across + gap
+    blocks: list[tuple[float, int]] = []
+    for want, offset in zip(wanted, offsets, strict=True):
+        mean, count = want - offset, 1
+        while blocks and blocks[-1][0] > mean:
+            earlier, number = blocks.pop()
+            mean = (earlier * number + mean * count) / (number + count)
+            count += number
+        blocks.append((mean, count))
+    means = (mean for mean, count in blocks for _ in range(count))
+    yield from (mean + offset for mean, offset in zip(means, offsets, strict=True))
+
+
+MOST_SINGLE, MOST_NODES, MOST_EDGES, MOST_RANKS = 60, 501, 2500, 20
+LONGEST_NAME = 24
+
+
+class Node(NamedTuple):
+    """What a box stands for: a step, all copies of one, or some ranks."""
+
+    name: str
+    status: StepStatus
+    words: str
+    step: StepFacts | None
+    is_critical: bool
+
+
+class Graph(NamedTuple):
+    """Nodes in ranks, and who waits for whom, by numbers; negative ones are junctions."""
+
+    nodes: Sequence[Node]
+    layers: Sequence[Sequence[int]]
+    edges: Sequence[tuple[int, int]]
+    note: str | None
+
+
+def drawn_graph(facts: Facts) -> Graph:
+    """Return the graph of a run, small enough to be drawn."""
+    graph = graph_of(facts, fold(facts))
+    if len(graph.nodes) > MOST_NODES or len(graph.edges) > MOST_EDGES:
+        return graph_of_ranks(facts)
+    return graph
+
+
+def fold(facts: Facts) -> Mapping[str, Sequence[StepFacts]]:
+    """Return what each box stands for, by its name: a step, or all copies of one if many."""
+    copies = facts.flow.copies if len(facts.steps) > MOST_SINGLE else {}
+    folds: dict[str, list[StepFacts]] = {}
+    for one in facts.steps:
+        base = base_of(one.id)
+        folds.setdefault(base if base in copies else one.id, []).append(one)
+    return folds
+
+
+def node_of(name: str, those: Sequence[StepFacts]) -> Node:
+    """Describe a step, or all copies of one."""
+    status = min((one.status for one in those), key=urgency)
+    critical = any(one.is_critical for one in those)
+    if len(those) == 1:
+        return Node(
+            shown(name), status, f"{status.value}: {those[0].why.sentence}", those[0], critical
+        )
+    return Node(f"{shown(name)} ×{len(those)}", status, counted(those), None, critical)  # noqa: RUF001
+
+
+def shown(name: str) -> str:
+    """Shorten a name to what a box holds."""
+    return cut(visible(name), LONGEST_NAME)
+
+
+def counted(those: Sequence[StepFacts]) -> str:
+    """Say how many steps are in which status, the most urgent first."""
+    counts = Counter(sorted((one.status for one in those), key=urgency))
+    return ", ".join(f"{count} {status.value}" for status, count in counts.items())
+
+
+def graph_of(facts: Facts, folds: Mapping[str, Sequence[StepFacts]]) -> Graph:
+    """Make a node of each step, and lines to it from what it waits for.
+
+    Where several steps wait for the same several others, all these lines meet in one junction.
+    """
+    names = list(folds)
+    number = {one.id: place for place, those in enumerate(folds.values()) for one in those}
+    copies = facts.flow.copies
+    waits: list[tuple[int, ...]] = []
+    for those in folds.values():
+        # Those of `finally` wait for all others: only what is said beyond that is drawn.
+        among = {one.id for one in facts.steps if one.is_finally} if those[0].is_finally else number
+        ids = [
+            one
+            for step in those
+            for name in step.spec.waits_for
+            for one in copies.get(name, (name,))
+        ]
+        waits.append(tuple(dict.fromkeys(number[one] for one in ids if one in among)))
+    level = levels_of(waits, [those[0].is_finally for those in folds.values()])
+    layers: list[list[int]] = [[] for _ in range(2 * (max(level, default=0) + 1))]
+    for place, at in enumerate(level):
+        layers[2 * at].append(place)
+    edges: list[tuple[int, int]] = []
+    same: dict[tuple[int, ...], list[int]] = {}
+    for place, those_waits in enumerate(waits):
+        same.setdefault(those_waits, []).append(place)
+    junction = -1_000_000
+    for those_waits, places in same.items():
+        if len(those_waits) * len(places) <= len(those_waits) + len(places):
+            edges += [(one, place) for place in places for one in those_waits]
+            continue
+        layers[2 * min(level[place] for place in places) - 1].append(junction)
+        edges += [(one, junction) for one in those_waits]
+        edges += [(junction, place) for place in places]
+        junction -= 1
+    nodes = [node_of(name, folds[name]) for name in names]
+    note = None
+    if len(names) < len(facts.steps):
+        note = "All copies of a step are one box."
+    return Graph(nodes, layers, edges, note)
+
+
+def levels_of(waits: Sequence[Sequence[int]], is_finally: Sequence[bool]) -> list[int]:
+    """Return the rank of each node: one more than that of the last it waits for.
+
+    Those of `finally` come after all others.
+    """
+    level: dict[int, int] = {}
+
+    def settle(places: Sequence[int], lowest: int) -> None:
+        todo = list(reversed(places))
+        while todo:
+            place = todo[-1]
+            open_ = [one for one in waits[place] if one not in level and one != place]
+            if open_ and place not in level:
+                todo += open_
+                continue
+            todo.pop()
+            if place not in level:
+                below = [level[one] + 1 for one in waits[place] if one != place]
+                level[place] = max([lowest, *below])
+
+    settle([place for place, last in enumerate(is_finally) if not last], 0)
+    lowest = max(level.values(), default=-1) + 1
+    settle([place for place, last in enumerate(is_finally) if last], lowest)
+    return [level[place] for place in range(len(waits))]
+
+
+def graph_of_ranks(facts: Facts) -> Graph:
+    """Make a node of each rank, or of several ranks in a row, and a line from each to the next."""
+    by_id = {one.id: one for one in facts.steps}
+    ranks = [
+        [by_id[spec.id] for spec in rank] for rank in (*facts.flow.ranks, *facts.flow.finally_ranks)
+    ]
+    number = -(-len(ranks) // MOST_RANKS)
+    nodes = []
+    for first in range(0, len(ranks), number):
+        those = [one for rank in ranks[first : first + number] for one in rank]
+        last = min(first + number, len(ranks))
+        name = f"rank {first + 1}" if last == first + 1 else f"ranks {first + 1} to {last}"
+        node = node_of(f"{name}: {counted(those)}", those[:1])
+        nodes.append(
+            node._replace(
+                status=min((one.status for one in those), key=urgency),
+                words=counted(those),
+                step=None,
+                is_critical=False,
+            )
+        )
+    layers: list[list[int]] = []
+    for place in range(len(nodes)):
+        layers += [[place], []]
+    note = (
+        f"{steps(len(facts.steps))} are too many to be drawn: a box stands for those that can run "
+        "side by side, in the order in which they can run."
+    )
+    return Graph(nodes, layers, list(pairwise(range(len(nodes)))), note)
+
+
+def critical_edges(facts: Facts, graph: Graph) -> set[tuple[int, int]]:
+    """Return the lines of the critical path, through a junction too."""
+    place = {
+        node.step.id: number for number, node in enumerate(graph.nodes) if node.step is not None
+    }
+    known = set(graph.edges)
+    into: dict[int, list[int]] = {}
+    for begin, end in graph.edges:
+        if begin < 0:
+            into.setdefault(end, []).append(begin)
+    found: set[tuple[int, int]] = set()
+    for one, other in pairwise(facts.path):
+        if one not in place or other not in place:
+            continue
+        begin, end = place[one], place[other]
+        if (begin, end) in known:
+            found.add((begin, end))
+        for junction in into.get(end, ()):
+            if (begin, junction) in known:
+                found |= {(begin, junction), (junction, end)}
+    return found
+
 
 CHARACTER, PADDING, HEIGHT = 7.3, 40.0, 30.0
 MARGIN = 8.0

@@ -1,19 +1,480 @@
-"""What happened in a run: made once from what is recorded, and told by every format.
+"""What happened in a run: computed once from the records, and used by every report format.
 
-Nothing is read here. Whatever is text in it is as it was recorded: each format makes it harmless in
-its own way.
+Our clock is finer than orchesjob's, which counts whole seconds. An attempt began when its start was
+recorded, and ended when its runner learned of it. Where that was more than a second late (no runner
+lived, or the attempt ended before this run was recorded), only orchesjob's seconds are known.
+
+The time in which a step waited for other steps is not counted as its own. The critical path is the
+chain of steps that made the run as long as it was. Only the last lines of a failed step's output
+are kept, as plain text; `logs` shows all of it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
 
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, Run, Settlement, Step, StepStatus
-from orchesjob_flow.reports.attempts import AttemptFacts
-from orchesjob_flow.reports.critical_path import Saving, savings
-from orchesjob_flow.reports.spans import Kind, Span
-from orchesjob_flow.reports.tails import Tail
-from orchesjob_flow.reports.timing import StepTiming, timing_of
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    Run,
+    Settlement,
+    Step,
+    StepStatus,
+    reported_job,
+    was_found,
+)
+from orchesjob_flow.home.runs import Choice, Source, files_of
+from orchesjob_flow.views.step_output import OutputFile
+from orchesjob_flow.views.text import visible
+
+
+class AttemptFacts(NamedTuple):
+    """One attempt at a step.
+
+    Attributes:
+        number: From 1 on.
+        status: How it ended, or that it has not.
+        started_at: When it began.
+        finished_at: When it ended; None if it has not.
+        is_exact: Whether both times are ours; else one is a whole second of orchesjob's.
+        exit_code: Of its command, -N for one that signal N ended; None if unknown.
+        error: How it failed, in words.
+        is_gate: Whether `only_if` was asked (rule 10.8).
+        is_earlier: Whether it is of the time before a `retry` had its step decided anew.
+    """
+
+    number: int
+    status: AttemptStatus
+    started_at: float
+    finished_at: float | None
+    is_exact: bool
+    exit_code: int | None
+    error: str | None
+    is_gate: bool
+    is_earlier: bool
+
+    def ran_sec(self, now: float) -> float:
+        """Return how long it took, or has taken until now."""
+        end = now if self.finished_at is None else self.finished_at
+        return max(0.0, end - self.started_at)
+
+
+def attempts_by_position(
+    run: Run, attempts: Sequence[Attempt]
+) -> Mapping[int, tuple[AttemptFacts, ...]]:
+    """Return the attempts of each step that has some, in order, by the step's position.
+
+    Raises:
+        DamagedRecord: What orchesjob reported of one is no longer readable.
+    """
+    found: dict[int, list[Attempt]] = {}
+    for attempt in attempts:
+        found.setdefault(attempt.position, []).append(attempt)
+    return {
+        step.position: tuple(
+            look_at(run, attempt, is_earlier=place < first)
+            for place, attempt in enumerate(found[step.position])
+        )
+        for step in run.steps
+        if step.position in found
+        for first in [first_since_decided(step, found[step.position])]
+    }
+
+
+def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
+    """Return the place of a step's first attempt since it was decided last (rule 9.7).
+
+    What is recorded is how many have failed since. The last of the time before ended the step, so
+    it is none that something had to follow: none that never ran, and no answer of 0 at the gate.
+    """
+    if step.retry_no is None:
+        return 0
+    if not step.has_begun:
+        return len(attempts)
+    place, failures = len(attempts) - 1, step.failures
+    failures -= attempts[place].status is AttemptStatus.FAILED
+    while place > 0:
+        before = attempts[place - 1]
+        is_gate_passed = before.is_gate and before.status is AttemptStatus.SUCCEEDED
+        if before.status is AttemptStatus.FAILED and failures > 0:
+            failures -= 1
+        elif before.status is not AttemptStatus.NEVER_RAN and not is_gate_passed:
+            break
+        place -= 1
+    return place
+
+
+def look_at(run: Run, attempt: Attempt, *, is_earlier: bool) -> AttemptFacts:
+    """Combine what is recorded of an attempt with what orchesjob reported of its job."""
+    job = reported_job(run, attempt) or {}
+    started_at, finished_at, is_exact = times_of(run, attempt, job)
+    exit_code = job.get("exit_code")
+    return AttemptFacts(
+        attempt.number,
+        attempt.status,
+        started_at,
+        finished_at,
+        is_exact,
+        exit_code if isinstance(exit_code, int) and not attempt.status.is_open else None,
+        attempt.error,
+        attempt.is_gate,
+        is_earlier,
+    )
+
+
+def times_of(
+    run: Run, attempt: Attempt, job: Mapping[str, Any]
+) -> tuple[float, float | None, bool]:
+    """Return when an attempt began and ended, and whether both times are ours."""
+    began, ended = job.get("started_at"), job.get("finished_at")
+    if was_found(run, attempt) and is_time(began) and is_time(ended):
+        return began, max(began, ended), False
+    if attempt.finished_at is None:
+        return attempt.started_at, None, True
+    # The end of the second that orchesjob names stands for an end that no runner saw.
+    is_seen = not (is_time(ended) and attempt.finished_at == ended + 1)
+    return attempt.started_at, max(attempt.started_at, attempt.finished_at), is_seen
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Tell whether orchesjob has named a moment."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class Kind(StrEnum):
+    """What a step did.
+
+    WAITED: all that it waits for had ended, and it had not begun: for a place under `max_parallel`,
+    or for a call of orchesjob. DELAYED: the time between two attempts. RAN: that of an attempt.
+    """
+
+    WAITED = "waited"
+    DELAYED = "delayed"
+    RAN = "ran"
+
+
+class Span(NamedTuple):
+    """A time of a step; `attempt` is what ran, or what followed. `is_open` if it still goes on."""
+
+    kind: Kind
+    begin: float
+    end: float
+    attempt: int
+    status: AttemptStatus | None = None
+    is_open: bool = False
+
+    @property
+    def length_sec(self) -> float:
+        """How long it was."""
+        return self.end - self.begin
+
+
+def spans_of(
+    step: Step, attempts: Sequence[AttemptFacts], ready_at: float | None, now: float
+) -> Iterator[Span]:
+    """Yield the times of a step, in order.
+
+    Between attempts of the time before a `retry`, and up to the first one after it, nothing is
+    told: how long the run had ended in between is not recorded.
+    """
+    last: AttemptFacts | None = None
+    for attempt in attempts:
+        if last is None or last.is_earlier != attempt.is_earlier:
+            if ready_at is not None and not attempt.is_earlier and attempt.is_exact:
+                yield from span(Kind.WAITED, ready_at, attempt.started_at, attempt.number)
+        elif not attempt.is_earlier and last.finished_at is not None:
+            yield from span(between(last), last.finished_at, attempt.started_at, attempt.number)
+        is_open = attempt.finished_at is None
+        end = max(now, attempt.started_at) if attempt.finished_at is None else attempt.finished_at
+        begin, number, status = attempt.started_at, attempt.number, attempt.status
+        yield Span(Kind.RAN, begin, end, number, status, is_open)
+        last = attempt
+    if step.status in (StepStatus.PENDING, StepStatus.DELAYED):
+        has_begun = last is not None and not last.is_earlier
+        since = last.finished_at if last is not None and has_begun else ready_at
+        if since is not None:
+            kind = Kind.DELAYED if step.status is StepStatus.DELAYED else Kind.WAITED
+            yield from span(kind, since, now, step.attempt_no + 1, is_open=True)
+
+
+def span(
+    kind: Kind, begin: float, end: float, attempt: int, *, is_open: bool = False
+) -> Iterator[Span]:
+    """Yield a span that has a length, for the wall clock may have been set."""
+    if end > begin:
+        yield Span(kind, begin, end, attempt, is_open=is_open)
+
+
+def between(last: AttemptFacts) -> Kind:
+    """Tell what a step did between an attempt and the next one."""
+    return Kind.DELAYED if last.status is AttemptStatus.FAILED else Kind.WAITED
+
+
+def total(spans: Sequence[Span], kind: Kind) -> float:
+    """Return how long a step did this in all."""
+    return sum(one.length_sec for one in spans if one.kind is kind)
+
+
+class Timed(NamedTuple):
+    """A step as far as the path is concerned.
+
+    Attributes:
+        ready_at: When the last step that it waits for had ended; of a step that waits for none,
+            when the run, or its `retry`, began.
+        finished_at: When it ended, or now.
+        busy_sec: How long it ran and waited between its attempts: what it could have been quicker.
+        waits: What it waits for, by id. Those that kept their outcome in a `retry` are left out.
+    """
+
+    ready_at: float
+    finished_at: float
+    busy_sec: float
+    waits: Sequence[str]
+
+
+class Saving(NamedTuple):
+    """How much sooner the run would have ended, had this step taken no time."""
+
+    step_id: str
+    busy_sec: float
+    saved_sec: float
+
+
+LOOKED_AT = 5
+"""Of how many steps it is said what they would have saved: the longest of the path."""
+
+
+def critical_path(steps: Mapping[str, Timed], begun: Collection[str]) -> tuple[str, ...]:
+    """Return the chain that ends with what ended last, its first step first.
+
+    Each step of it began because the one before it had ended: of all that it waited for, that was
+    the last to end. `begun` are the steps that have had an attempt; the chain ends with one.
+    """
+    last = max(begun, key=lambda step_id: steps[step_id].finished_at, default=None)
+    path: list[str] = []
+    while last is not None:
+        path.append(last)
+        waits = steps[last].waits
+        last = max(waits, key=lambda step_id: steps[step_id].finished_at, default=None)
+    return tuple(reversed(path))
+
+
+def savings(
+    steps: Mapping[str, Timed], path: Sequence[str], order: Sequence[str]
+) -> Iterator[Saving]:
+    """Yield what the longest steps of the path would have saved, had they taken no time.
+
+    All other steps then wait for the same, run as long, and wait for a place as long as they did.
+    So another chain becomes the longest one, and the saving is often less than the step's time.
+    That a place would have been free sooner, or that a condition would have been decided another
+    way, is not considered. `order` names all steps, each after what it waits for.
+    """
+    longest = sorted(path, key=lambda step_id: -steps[step_id].busy_sec)[:LOOKED_AT]
+    end = max((steps[step_id].finished_at for step_id in order), default=0.0)
+    for step_id in longest:
+        if steps[step_id].busy_sec > 0:
+            saved = max(0.0, end - end_without(steps, order, step_id))
+            yield Saving(step_id, steps[step_id].busy_sec, saved)
+
+
+def end_without(steps: Mapping[str, Timed], order: Sequence[str], quick: str) -> float:
+    """Return when the run would have ended if one step had taken no time."""
+    ends: dict[str, float] = {}
+    latest = latest_of(ends)
+    for step_id in order:
+        step = steps[step_id]
+        took = step.finished_at - step.ready_at - (step.busy_sec if step_id == quick else 0.0)
+        begin = latest(tuple(step.waits)) if step.waits else step.ready_at
+        ends[step_id] = begin + took
+    return max(ends.values(), default=0.0)
+
+
+def latest_of(ends: Mapping[str, float]) -> Callable[[tuple[str, ...]], float]:
+    """Return what finds the latest of some ends, once for all steps that wait for the same."""
+
+    @cache
+    def latest(waits: tuple[str, ...]) -> float:
+        return max(ends[name] for name in waits)
+
+    return latest
+
+
+class StepTiming(NamedTuple):
+    """The attempts of a step, and where its time went."""
+
+    step: Step
+    spec: StepSpec
+    attempts: Sequence[AttemptFacts]
+    spans: Sequence[Span]
+
+    def took(self, kind: Kind) -> float:
+        """Return how many seconds it did this, since it was decided last."""
+        earlier = {one.number for one in self.attempts if one.is_earlier}
+        return total([one for one in self.spans if one.attempt not in earlier], kind)
+
+
+class Timing(NamedTuple):
+    """Where the time of a run went.
+
+    `steps` are in the order of the file, those of `finally` last; `timed` and the critical `path`
+    know them by their ids.
+    """
+
+    steps: Sequence[StepTiming]
+    timed: Mapping[str, Timed]
+    path: Sequence[str]
+
+
+def timing_of(run: Run, flow: FlowSpec, attempts: Sequence[Attempt], now: float) -> Timing:
+    """Find where the time of a run went up to `now`.
+
+    Raises:
+        DamagedRecord: What is recorded of an attempt is no longer readable.
+    """
+    rows = {step.step_id: step for step in run.steps}
+    by_position = attempts_by_position(run, attempts)
+    times = Times(run, flow, now)
+    steps = [
+        StepTiming(
+            row := rows[spec.id],
+            spec,
+            those := by_position.get(row.position, ()),
+            tuple(spans_of(row, those, times.ready_at(spec), now)),
+        )
+        for spec in flow.all_steps
+    ]
+    timed = {one.step.step_id: times.timed(one) for one in steps}
+    begun = [one.step.step_id for one in steps if one.step.has_begun]
+    return Timing(steps, timed, critical_path(timed, begun))
+
+
+class Times:
+    """When the steps of a run were ready and ended; what many wait for is looked at once."""
+
+    def __init__(self, run: Run, flow: FlowSpec, now: float) -> None:
+        """Note what each retry began with."""
+        self._run, self._flow, self._now = run, flow, now
+        self._rows = {step.step_id: step for step in run.steps}
+        self._before = tuple(step.id for step in flow.steps)
+        self._begins: dict[int, float] = {}
+        for step in run.steps:
+            if step.retry_no is not None and step.started_at is not None:
+                begun = self._begins.get(step.retry_no, step.started_at)
+                self._begins[step.retry_no] = min(begun, step.started_at)
+        self._expanded = cache(self._expand)
+        self._latest = cache(self._find_latest)
+
+    def waits_of(self, spec: StepSpec) -> tuple[str, ...]:
+        """Name the steps that one waits for, each copy by its own id."""
+        waits = self._expanded(tuple(spec.waits_for))
+        return (*self._before, *waits) if spec.id in self._flow.finally_ids else waits
+
+    def _expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        copies = self._flow.copies
+        ids = dict.fromkeys(one for name in names for one in copies.get(name, (name,)))
+        return tuple(one for one in ids if one in self._rows)
+
+    def ready_at(self, spec: StepSpec) -> float | None:
+        """Return when all that a step waits for had ended; None if that has not."""
+        step = self._rows[spec.id]
+        waits = self._latest(self.waits_of(spec))
+        if waits is None:
+            return None
+        return max(waits, self._begins.get(step.retry_no or 0, self._run.started_at))
+
+    def _find_latest(self, waits: tuple[str, ...]) -> float | None:
+        latest = self._run.started_at
+        for name in waits:
+            row = self._rows[name]
+            if not row.status.is_terminal:
+                return None
+            latest = max(latest, row.finished_at or latest)
+        return latest
+
+    def timed(self, one: StepTiming) -> Timed:
+        """Return what the critical path needs to know of a step."""
+        finished = self._now if one.step.finished_at is None else one.step.finished_at
+        waits = [
+            name
+            for name in self.waits_of(one.spec)
+            if not self._rows[name].predates(one.step) and self._rows[name].status.is_terminal
+        ]
+        ready = self.ready_at(one.spec)
+        ready = finished if ready is None else min(ready, finished)
+        busy = one.took(Kind.RAN) + one.took(Kind.DELAYED)
+        return Timed(ready, finished, busy, waits)
+
+
+LAST_LINES = 20
+"""Of each of the two streams."""
+LAST_BYTES = 8 * 1024
+"""Of these lines: one line can be as long as a whole file."""
+MOST_STEPS = 20
+ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+class Tail(NamedTuple):
+    """The end of what one stream of an attempt has printed.
+
+    `left_out` is how many bytes of the last lines are not in the text; `path` is the file, and
+    `is_missing` tells that it is not there any more.
+    """
+
+    stream: str
+    text: str
+    left_out: int
+    path: str
+    is_missing: bool = False
+
+
+def tails_of(
+    run: Run, attempts: Sequence[Attempt], step_ids: Iterable[str]
+) -> Mapping[str, tuple[Tail, ...]]:
+    """Read the ends of what the latest attempts of the first of some steps have printed.
+
+    Empty ones are none. What went to stderr comes first: it mostly says what was wrong.
+    """
+    numbers = {step.step_id: step.attempt_no for step in run.steps}
+
+    def read(step_id: str) -> Iterator[Tail]:
+        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), LAST_LINES)
+        for source, path in files_of(run, attempts, choice).items():
+            if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
+                yield tail
+
+    return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS]}
+
+
+def read_tail(source: Source, path: Path) -> Tail | None:
+    """Read the end of a file; None if there is nothing in it."""
+    file = OutputFile(path)
+    left_out = file.skip_to_last(LAST_LINES, LAST_BYTES)
+    shown = visible(str(path))
+    try:
+        data = b"".join(file.read())[:LAST_BYTES]
+    except OSError:
+        return Tail(source.stream, "", 0, shown, is_missing=True)
+    text = "\n".join(map(clean, lines_of(data)))
+    return Tail(source.stream, text, left_out, shown) if text else None
+
+
+def lines_of(data: bytes) -> list[str]:
+    """Split a file at its line feeds; what is no UTF-8 is escaped."""
+    return data.decode("utf-8", "backslashreplace").rstrip("\n").split("\n")
+
+
+def clean(line: str) -> str:
+    r"""Return what a terminal would show of a line in the end, without colours.
+
+    >>> clean("10 %\r\x1b[32m100 %\x1b[0m\r"), clean("a\tb\x00")
+    ('100 %', 'a\tb\\x00')
+    """
+    plain = ESCAPE_SEQUENCE.sub("", line).rstrip("\r").rpartition("\r")[2]
+    return "\t".join(map(visible, plain.split("\t")))
 
 
 class Why(NamedTuple):

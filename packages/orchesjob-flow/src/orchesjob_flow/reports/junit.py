@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from flow_store import AttemptStatus, StepStatus
-from orchesjob_flow.reports.facts import Facts, StepFacts
-from orchesjob_flow.reports.spans import Kind
+from orchesjob_flow.reports.facts import Facts, Kind, StepFacts
 from orchesjob_flow.reports.words import ending, headline
 from orchesjob_flow.views.text import visible
 

@@ -8,11 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flow_store import StepStatus
-from orchesjob_flow.reports.facts import Facts, StepFacts
-from orchesjob_flow.reports.spans import Kind
-from orchesjob_flow.reports.tails import Tail
+from orchesjob_flow.reports.facts import Facts, Kind, StepFacts, Tail
 from orchesjob_flow.reports.words import endings, headline, length, steps
-from orchesjob_flow.views.folding import urgency
+from orchesjob_flow.views.definition import urgency
 from orchesjob_flow.views.text import visible
 
 MOST_BYTES = 64_000

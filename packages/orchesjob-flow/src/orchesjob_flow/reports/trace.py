@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flow_store import Settlement
-from orchesjob_flow.reports.facts import Facts, StepFacts
-from orchesjob_flow.reports.spans import Kind, Span
+from orchesjob_flow.reports.facts import Facts, Kind, Span, StepFacts
 from orchesjob_flow.reports.words import endings, headline
 
 PROCESS = 1

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.reports.attempts import AttemptFacts
-from orchesjob_flow.reports.facts import Facts, StepFacts
-from orchesjob_flow.views.group_words import waiting_words
-from orchesjob_flow.views.reasons import listed
+from orchesjob_flow.reports.facts import AttemptFacts, Facts, StepFacts
+from orchesjob_flow.views.reasons import listed, waiting_words
 from orchesjob_flow.views.text import visible
 
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -1,42 +1,107 @@
-"""Putting a runner together in the process that holds the run's lock.
+"""Assembling a runner in the process that holds the run's lock, and driving the run with it.
 
-Every command that advances a run does this: `start`, `resume` and `retry`, their background child,
-`cancel`, `tick` and `watch --advance`.
+Each start and abort inherits the run's calls lock, and so holds it even if its runner dies. A
+successor takes that lock first, and then knows that no call of a dead runner can still have an
+effect (rule 5.7). A call that hangs is ended after the time that a living runner would give it.
+
+Only a process is ended that has the file of this run's lock open, belongs to this user, and has the
+arguments of a start or an abort of one of this run's jobs; with it its process group. We hold the
+run's own lock, so no other runner waits for its answer. orchesjob passes no descriptor on to its
+worker, nor to the job; should one of them hold the lock all the same, it has other arguments and a
+group of its own. Any other holder of the lock is named, and left alone.
 """
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
 from flow_spec import FlowSpec
-from flow_store import FlowStore
+from flow_store import FlowStore, Run
 from orchesjob_client import (
     CallLimits,
     ForkServer,
     OrchesjobClient,
+    RunningCall,
     leave_cgroups,
     locate,
     orchesjob_home,
+    read_call,
 )
+from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import now
-from orchesjob_flow.engine.limits import Limits
-from orchesjob_flow.engine.run import RunState
-from orchesjob_flow.home.locks import Lock
+from orchesjob_flow.engine.state import Limits, RunState
+from orchesjob_flow.errors import CallsInFlight
+from orchesjob_flow.home.call_slots import Places, refuse_foreign
+from orchesjob_flow.home.locks import (
+    PATIENCE_WITH_READERS_SEC,
+    Holder,
+    Lock,
+    has_open,
+    processes_with,
+)
 from orchesjob_flow.home.orchesjob_home import make_own_home
-from orchesjob_flow.home.places import Places, refuse_foreign
-from orchesjob_flow.home.run_directory import make_run_directory
+from orchesjob_flow.home.paths import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
-from orchesjob_flow.interruption import STOP_SIGNALS
-from orchesjob_flow.runner.calls_lock import take_calls_lock
-from orchesjob_flow.runner.early_helper import GetLauncher
-from orchesjob_flow.runner.giving_up import giving_up_recorded
-from orchesjob_flow.runner.loop import Inbox, Runner, Stop
+from orchesjob_flow.runner.fork_server import GetLauncher
+from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables, flow_dir_of
 from orchesjob_flow.runner.shortage import wait_out
+from orchesjob_flow.scarcity import scarcity_named
+from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.streams import warn
+
+
+def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
+    """Wait until no call of an earlier runner is under way, and take the lock that shows this.
+
+    Raises:
+        CallsInFlight: Somebody holds it who is no call, or a call that cannot be ended, for longer
+            than the patience lasts.
+        Scarcity: This process has no descriptors or memory left to see who it is.
+    """
+    path = handle.calls_lock_path
+    began = time.monotonic()
+    until = began + handle.settings.patience_sec
+    tried: set[RunningCall] = set()
+    told: set[RunningCall] = set()
+    wait_sec = PATIENCE_WITH_READERS_SEC
+    while (lock := Lock.take(path, wait_sec=wait_sec)) is None:
+        with scarcity_named(f"cannot see who holds {path}"):
+            calls = find_calls(path, run, limits) - tried
+            ends = {call: call.must_end_by(began) for call in calls}
+            overdue = {call for call, end in ends.items() if end <= time.monotonic()}
+            for call in overdue:
+                warn(f"{call} of the last runner did not answer in time, and is ended")
+                call.end()
+        tried |= overdue
+        now = time.monotonic()
+        if now >= until and not calls:
+            raise CallsInFlight(handle.run_key, round(now - began, 1), processes_with(path))
+        if now >= until:  # its step lets it take longer
+            for call in calls - tried - told:
+                warn(f"waiting for {call} of the last runner, up to {ends[call] - now:.0f} s more")
+            told |= calls
+        next_look = min((end for end in (*ends.values(), until) if end > now), default=now)
+        wait_sec = max(PATIENCE_WITH_READERS_SEC, next_look - now)
+    return lock
+
+
+def find_calls(calls_lock: Path, run: Run, limits: CallLimits) -> set[RunningCall]:
+    """Find the calls for this run that hold its calls lock."""
+    ids = {step.position: step.step_id for step in run.steps}
+    keys = {attempt_key(run.run_key, ids[one.position], one.number) for one in run.history}
+    jobs = {attempt.job_id for attempt in run.attempts.values() if attempt.job_id is not None}
+    found = (
+        read_call(pid, job_keys=keys, job_ids=jobs, limits=limits)
+        for pid in processes_with(calls_lock)
+    )
+    # Asked again, because another process may have had that number a moment ago.
+    return {call for call in found if call is not None and has_open(call.process.pid, calls_lock)}
 
 
 @contextmanager
@@ -143,3 +208,53 @@ def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def drive_or_wait(
+    handle: RunHandle,
+    store: FlowStore,
+    lock: Lock | None = None,
+    *,
+    get_launcher: GetLauncher = ForkServer,
+) -> Run:
+    """Bring a run to its end; where another process drives it, wait until it ends or dies.
+
+    `lock` is the run's, if this process holds it already.
+    """
+    run = handle.load(store)
+    if run.status.is_terminal:
+        return run
+    handle = handle.in_home_of(run)
+    lock = lock or wait_out(
+        handle, lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle))
+    )
+    with closing(lock):
+        return drive(handle, store, lock, get_launcher=get_launcher)
+
+
+def drive(
+    handle: RunHandle,
+    store: FlowStore,
+    lock: Lock,
+    *,
+    get_launcher: GetLauncher = ForkServer,
+    when_it_goes_on: Callable[[], None] = lambda: None,
+) -> Run:
+    """Drive a run, whose lock this process holds, to its end if it has not ended yet.
+
+    `when_it_goes_on` is called once this process does not only try to.
+    """
+    run = handle.load(store)
+    if run.status.is_terminal:
+        return run
+    with runner_of(handle, store, lock, get_launcher) as runner:
+        runner.drive_until_it_goes_on()
+        when_it_goes_on()
+        runner.drive()
+    return handle.load(store)
+
+
+def tell_waiting(handle: RunHandle) -> None:
+    """Tell on stderr what a second foreground command waits for."""
+    runner = handle.holder() or Holder(None)
+    warn(f"{runner} advances run {handle.run_key!r}; waiting for its outcome")

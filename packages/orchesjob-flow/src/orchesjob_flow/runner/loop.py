@@ -1,12 +1,13 @@
-"""The loop of a run: events out of the inbox, one commit, then the effects (the shell of `engine`).
+"""The loop of a run: events from the inbox, one commit, then the effects (the shell of `engine`).
 
-Whoever calls it holds the run's lock. It reads the clock, and knows neither orchesjob nor any rule
-of the product. `perform` and `now` are all that a simulation has to replace.
+A few times a second the loop polls for what other processes have recorded: a cancel, and the run's
+place in its group. While nobody has committed anything, that is a single question to SQLite. A
+runner that gives up records it, so that it is seen where nobody reads its messages (rule 5.7).
 """
 
 import heapq
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import UnionType
 from typing import NamedTuple
@@ -16,31 +17,134 @@ from flow_store import (
     Changes,
     FlowStatus,
     FlowStore,
+    GivenUp,
     GroupTaken,
+    Queue,
     Run,
+    RunTakenOver,
+    StoreError,
     StoreUnavailable,
+    TerminalStatus,
 )
-from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_client import OrchesjobError
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
-from orchesjob_flow.engine.effects import CallOff, Effect, GiveUp, SetTimer, Warn
-from orchesjob_flow.engine.events import (
+from orchesjob_flow.engine.messages import (
     AbortAnswered,
     Answer,
+    CallOff,
     CallUnanswered,
     CancelSeen,
+    Effect,
     Event,
+    GiveUp,
+    QueueSeen,
     RunnerStarted,
     RunningAnswered,
+    SetTimer,
     StartAnswered,
     StatusAnswered,
     TimerDue,
+    Warn,
 )
-from orchesjob_flow.engine.run import RunState
-from orchesjob_flow.engine.turn import Decision
-from orchesjob_flow.errors import GaveUp, Interrupted
-from orchesjob_flow.runner.giving_up import giving_up_recorded
-from orchesjob_flow.runner.lookout import LOOK_SEC, Lookout
+from orchesjob_flow.engine.state import RunState
+from orchesjob_flow.engine.update_context import Decision
+from orchesjob_flow.errors import FlowError, GaveUp, Interrupted
+
+
+@contextmanager
+def giving_up_recorded(
+    store: FlowStore,
+    run_key: str,
+    *,
+    revision: Callable[[], int],
+    wall: Callable[[], float],
+    warn: Callable[[str], None],
+) -> Iterator[None]:
+    """Record with the run why its runner ends, if an error ends it.
+
+    A signal is no error. Where it cannot be recorded, because the database itself is what fails,
+    `warn` is told. A runner that was overtaken records nothing.
+    """
+    try:
+        yield
+    except Exception as error:  # raised again: whatever ends the runner is to be seen later
+        given_up = GivenUp(wall(), cause_of(error))
+        try:
+            store.record_giving_up(run_key, given_up, revision=revision())
+        except (RunTakenOver, TerminalStatus):
+            pass
+        except StoreError as failure:
+            warn(f"could not record with run {run_key!r} that its runner gave up: {failure}")
+        raise
+
+
+def cause_of(error: Exception) -> str:
+    """Return why a runner ends, without what is known of the run anyway."""
+    if isinstance(error, GaveUp):
+        return error.cause
+    is_expected = isinstance(error, FlowError | StoreError | OrchesjobError | OSError)
+    return str(error) if is_expected else f"internal error: {error!r}"
+
+
+LOOK_SEC = 0.4
+"""How often a runner looks."""
+
+
+class Lookout:
+    """Looks at the store for one runner, and remembers what it has seen."""
+
+    def __init__(self, store: FlowStore, has_runner: Callable[[str], bool]) -> None:
+        """Have seen nothing; `has_runner` tells of another run whether a process advances it."""
+        self._store = store
+        self._has_runner = has_runner
+        self._seen_version: int | None = None
+        self._is_free = False
+        """Nobody held the group of the run that waits for it."""
+
+    def look(self, run: RunState) -> Iterator[CancelSeen | QueueSeen]:
+        """Yield what is new since the last look.
+
+        Raises:
+            GaveUp: The run waits for its group, and the database is gone.
+        """
+        if not run.minds_cancels:
+            return
+        if run.is_waiting:
+            self.refuse_another_file(run.run_key)  # no commit is near that would
+        try:
+            version = self._store.data_version()
+            if version == self._seen_version and not (run.is_waiting and self._is_free):
+                return
+            request = self._store.cancel_request(run.run_key)
+            queue = self._store.queue(run.run_key) if run.is_waiting else None
+        except StoreUnavailable:
+            return  # the next look is soon, and nothing begins without one
+        self._seen_version = version
+        if request is not None:
+            yield CancelSeen(request)
+        elif queue is not None:
+            yield self._seen_in(queue)
+
+    def _seen_in(self, queue: Queue) -> QueueSeen:
+        """Look who of those that wait has a runner, if nobody is under way (rule 10.7).
+
+        That a runner is gone is recorded nowhere; so it is looked for at each look.
+        """
+        self._is_free = queue.holder is None
+        waiting = queue.waiting if self._is_free else ()
+        return QueueSeen(queue, frozenset(key for key in waiting if self._has_runner(key)))
+
+    def refuse_another_file(self, run_key: str) -> None:
+        """Notice that what is recorded would be read by nobody.
+
+        Raises:
+            GaveUp: The database's path names another file than the one that is open, or none.
+        """
+        if not self._store.is_same_file():
+            raise GaveUp(run_key, "the flow database was removed or replaced")
+
 
 COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
 ANSWERS: UnionType = Answer.__value__  # a name of a type is nothing that `isinstance` takes

@@ -1,12 +1,11 @@
-"""Performing effects: calls of orchesjob on worker threads, each answered by one event.
-
-Nothing is decided here and nothing recorded. A call that raises is answered by `CallUnanswered`.
-"""
+"""Performing effects: calls of orchesjob on worker threads, each answered by one event."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from flow_spec import EnvFileError, read_env_files
@@ -29,37 +28,82 @@ from orchesjob_client import (
     orchesjob_home,
     own_cgroup,
 )
-from orchesjob_flow.engine.effects import (
+from orchesjob_flow.engine.messages import (
+    AbortAnswered,
     AbortJob,
     AskRunning,
     AskStatus,
-    CallOff,
-    Effect,
-    EndSurvivors,
-    LookForSurvivors,
-    StartJob,
-    WatchJob,
-    WatchProcess,
-)
-from orchesjob_flow.engine.events import (
-    AbortAnswered,
     AttemptId,
     CallBegan,
+    CallOff,
     CallUnanswered,
+    Effect,
+    EndSurvivors,
     Event,
     JobExited,
+    LookForSurvivors,
     RunningAnswered,
     StartAnswered,
     StartCalledOff,
+    StartJob,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     WatchAnswered,
+    WatchJob,
+    WatchProcess,
 )
 from orchesjob_flow.errors import FlowError
-from orchesjob_flow.home.places import Place, Places, Ticket
-from orchesjob_flow.runner.worker_pool import WorkerPool
+from orchesjob_flow.home.call_slots import Place, Places, Ticket
 from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
+
+
+class WorkerPool:
+    """At most `size` threads, which do jobs in the order in which these were submitted.
+
+    Daemon threads, unlike those of `concurrent.futures`: a runner that gives up must not wait for a
+    call that hangs.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Start with no thread at all; see `prepare`."""
+        self._size = size
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads = 0
+
+    def prepare(self) -> None:
+        """Start the first thread, unless there is one: whatever comes, no job is left undone.
+
+        Raises:
+            RuntimeError, MemoryError: No thread can be started.
+        """
+        if self._threads == 0:
+            self._start_thread()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Have a job done by an idle thread, by a new one, or later. From one thread only.
+
+        Where no more threads can be started, those that there are do all jobs.
+        """
+        self._jobs.put(job)
+        if self._idle.acquire(blocking=False) or self._threads == self._size:
+            return
+        try:
+            self._start_thread()
+        except (RuntimeError, MemoryError):
+            if self._threads == 0:
+                raise
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._work, daemon=True).start()
+        self._threads += 1
+
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
+            self._idle.release()
+
 
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 LOOK_AGAIN_SEC = 1.0

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from orchesjob_flow.call_backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.errors import GaveUp, Scarcity
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.streams import warn

@@ -1,7 +1,4 @@
-"""What one run that has ended adds to the figures of its flow and of its steps (rule 12.2).
-
-Times are whole milliseconds and shares whole millionths, so that sums do not depend on the order.
-"""
+"""The figures of a flow and of its steps: what one ended run adds, and the sums (rule 12.2)."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -16,9 +13,7 @@ from flow_store import (
     Run,
     StepStatus,
 )
-from orchesjob_flow.reports.attempts import AttemptFacts
-from orchesjob_flow.reports.spans import Kind
-from orchesjob_flow.reports.timing import StepTiming, Timing, timing_of
+from orchesjob_flow.reports.facts import AttemptFacts, Kind, StepTiming, Timing, timing_of
 
 THE_RUN = ""
 """Stands for the run itself where a step would be named."""
@@ -148,3 +143,60 @@ def ended_at(run: Run) -> float:
 def in_ms(seconds: float) -> int:
     """Return whole milliseconds."""
     return round(1000 * seconds)
+
+
+class Percentiles(NamedTuple):
+    """Two percentiles by nearest rank, each of them a time that was measured, in seconds."""
+
+    median: float
+    p95: float
+
+
+class Series(NamedTuple):
+    """The figures of a step, or with `THE_RUN` as its name of the runs of a flow.
+
+    Attributes:
+        step: The step as the flow file names it, all copies of a `foreach` together.
+        total: How many have ended.
+        succeeded, failed, cancelled, skipped: How many of them ended like this.
+        begun: How many of them had an attempt.
+        retries: The attempts beyond the first of each.
+        took: How long those took that succeeded; None if none did.
+        waited: How long those waited that have begun.
+        share: The part of the critical path, on average of the runs that SUCCEEDED.
+        last_success_at: When the latest run that SUCCEEDED, or in which the step did, had ended.
+    """
+
+    step: str
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    skipped: int
+    begun: int
+    retries: int
+    took: Percentiles | None
+    waited: Percentiles | None
+    share: float | None
+    last_success_at: float | None
+
+
+NOTHING = Series(THE_RUN, 0, 0, 0, 0, 0, 0, 0, None, None, None, None)
+"""The figures of a flow of which no run has ended."""
+
+
+class FlowStats(NamedTuple):
+    """The figures of a flow: of its runs, of its steps, and how many runs have not ended.
+
+    The steps with the largest share of the critical path come first.
+    """
+
+    flow_id: str
+    runs: Series
+    steps: Sequence[Series]
+    unfinished: Mapping[FlowStatus, int]
+
+
+def in_order_of_share(steps: Sequence[Series]) -> list[Series]:
+    """Sort steps so that what makes runs long comes first."""
+    return sorted(steps, key=lambda one: (-(one.share or 0.0), one.step))

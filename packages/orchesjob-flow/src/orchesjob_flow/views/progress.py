@@ -12,13 +12,18 @@ from typing import NamedTuple, Protocol
 
 from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
 from orchesjob_flow.errors import FlowError, Scarcity
-from orchesjob_flow.home.observer import Observer
-from orchesjob_flow.home.runs import RunHandle, Snapshot
+from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.scarcity import scarcity_named
-from orchesjob_flow.views import terminal
-from orchesjob_flow.views.attempt_words import attempt_words
-from orchesjob_flow.views.finally_words import WORDS, steps_before_finally
-from orchesjob_flow.views.reasons import FOUND, found_steps, listed, reasons
+from orchesjob_flow.views import streams
+from orchesjob_flow.views.reasons import (
+    FOUND,
+    WORDS,
+    attempt_words,
+    found_steps,
+    listed,
+    reasons,
+    steps_before_finally,
+)
 from orchesjob_flow.views.streams import warn, write_paragraph
 from orchesjob_flow.views.text import clock_time, visible
 
@@ -76,7 +81,7 @@ def show_outcome(handle: RunHandle, course: Course) -> None:
         return
     tell_found(run, before)
     if run.status is FlowStatus.FAILED:
-        from orchesjob_flow.views.failures import show_failures
+        from orchesjob_flow.views.step_output import show_failures
 
         try:
             show_failures(handle, with_heading=not course.is_announced)
@@ -101,7 +106,7 @@ def tell_found(run: Run, before: Run | None) -> None:
 @contextmanager
 def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
     """Choose what shows a run; what had happened before is not shown again."""
-    stderr = terminal.stderr()
+    stderr = streams.stderr()
     is_terminal = stderr.stream.isatty()
     if mode == "auto" and stderr.can_draw:
         from orchesjob_flow.views.screen import screen_on  # slow to import, and seldom needed

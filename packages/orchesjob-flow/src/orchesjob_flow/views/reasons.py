@@ -1,27 +1,95 @@
-"""Why a step is where it is, in a few words: the key `reason` of `status` (rule 9.4).
+"""Why a step or a run is where it is, in a few words: the key `reason` of `status` (rule 9.4).
 
-Nothing is evaluated here, and no flow is checked, since `status` is called every few seconds. The
-value of a condition, operand by operand, is the matter of `commands.explain`.
+Also in words: attempts and their `only_if` (rule 10.8), waiting for a group (rule 10.7), a settled
+step (rule 12.3), a runner that gave up (rule 5.7), and a run in `finally` (rule 10.1). Nothing is
+read here.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
-from flow_store import Run, Step, StepStatus, was_found
-from orchesjob_flow.views.attempt_words import attempt_words, is_at_gate
-from orchesjob_flow.views.definition import shape_of
-from orchesjob_flow.views.group_words import waiting_words
-from orchesjob_flow.views.settled import settled_words
-from orchesjob_flow.views.text import clock_time
-from orchesjob_flow.views.waited import (
+from flow_store import GivenUp, Outcome, Run, RunSummary, Settlement, Step, StepStatus, was_found
+from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.views.definition import (
     Waited,
     Waits,
     all_before_finally,
+    in_order,
+    is_in_finally,
     name_of,
     newer,
+    shape_of,
     spelled,
     waited_for,
 )
+from orchesjob_flow.views.text import clock_time
+
+
+def attempt_words(number: int, *, is_gate: bool) -> str:
+    """Name an attempt."""
+    return f"attempt {number} (only_if)" if is_gate else f"attempt {number}"
+
+
+def is_at_gate(run: Run, step: Step) -> bool:
+    """Tell whether a step's latest attempt, since it was decided last, is one at the gate."""
+    attempt = run.attempts.get(step.position)
+    return step.has_begun and attempt is not None and attempt.is_gate
+
+
+def waiting_words(run: Run | RunSummary) -> str | None:
+    """Say for which group a run waits, and who is before it; None for a run that does not wait."""
+    if run.group is None or run.queue is None:
+        return None
+    return f"waits for group {run.group.name}, {before_words(run)}"
+
+
+def before_words(run: Run | RunSummary) -> str:
+    """Say who is before a run that waits."""
+    if run.queue is None or not any(run.queue):
+        return "which is free"
+    holder, waiting = run.queue
+    if holder is not None:
+        return f"held by {holder}"
+    more = len(waiting) - 1
+    return f"behind {waiting[0]}{f' and {more} more' if more else ''}"
+
+
+def settled_words(settlement: Settlement) -> str:
+    """Say who has settled a step, when, as what and why, and how it had ended by itself."""
+    error = "" if settlement.error is None else f": {settlement.error}"
+    return (
+        f"settled as {settlement.status.value} by {settlement.by}, {clock_time(settlement.at)}: "
+        f"{settlement.reason} (it was {settlement.was.value}{error})"
+    )
+
+
+def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
+    """Describe a settlement; it `holds` until a `retry` has its step decided anew."""
+    return {
+        "status": settlement.status.value,
+        "was": settlement.was.value,
+        "error": settlement.error,
+        "by": settlement.by._asdict(),
+        "at": settlement.at,
+        "reason": settlement.reason,
+        "holds": holds,
+    }
+
+
+def when_and_why(given_up: GivenUp, runner: Holder | None) -> str:
+    """Say when a runner gave up and why, and who tries again."""
+    again = "" if runner is None else f"; {runner} tries again"
+    return f"{clock_time(given_up.at)}, {given_up.error}{again}"
+
+
+def describe_given_up(run: Run | RunSummary, runner: Holder | None) -> str | None:
+    """Say that a runner gave up on this run, and what continues it; None if none did."""
+    if run.gave_up is None:
+        return None
+    remedy = "" if runner else "; once the cause is fixed, `orchesjob-flow resume` continues it"
+    return f"a runner gave up on run {run.run_key!r}: {when_and_why(run.gave_up, runner)}{remedy}"
+
 
 FOUND = "found in orchesjob, not run again"
 NAMED = 5
@@ -167,3 +235,41 @@ def with_rest(words: Sequence[str], total: int) -> str:
     """List some words of so many in all."""
     rest = total - len(words)
     return ", ".join(words) + (f" and {rest} more" if rest else "")
+
+
+WORDS = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.TIMED_OUT: "timed out",
+}
+
+
+def steps_before_finally(run: Run) -> list[Step]:
+    """List the steps that are not in `finally`."""
+    return [step for step in in_order(run) if not is_in_finally(run, step)]
+
+
+def steps_of_finally(run: Run) -> list[Step]:
+    """List the steps of `finally`."""
+    return [step for step in in_order(run) if is_in_finally(run, step)]
+
+
+def is_tidying(run: Run) -> bool:
+    """Whether the steps of `finally` are under way, and nobody has asked for their end."""
+    if run.finally_after is None or (run.cancel is not None and run.cancel.now_at is not None):
+        return False
+    return any(not step.status.is_terminal for step in steps_of_finally(run))
+
+
+def ending_words(run: Run) -> str:
+    """Say how the steps of a run have ended, and what its `finally` does."""
+    outcome = "" if run.finally_after is None else WORDS[run.finally_after]
+    steps = steps_of_finally(run)
+    running = [step.step_id for step in steps if step.status is StepStatus.RUNNING]
+    if running:
+        return (
+            f"{outcome}; finally: {listed(running)} {'is' if len(running) == 1 else 'are'} running"
+        )
+    done = sum(step.status.is_terminal for step in steps)
+    return f"{outcome}; finally: {done}/{len(steps)} done"

@@ -1,8 +1,9 @@
-"""A run as JSON (rules 6.4 and 6.10). Nothing is decided here and nothing is read."""
+"""A run and a problem of a flow file as JSON (rules 6.4 and 6.10). Nothing is decided or read."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from flow_spec import Problem
 from flow_store import (
     Attempt,
     Parent,
@@ -17,10 +18,12 @@ from flow_store import (
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
-from orchesjob_flow.views.reasons import reasons
-from orchesjob_flow.views.settled import settlement_json
+from orchesjob_flow.views.reasons import reasons, settlement_json
 from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import dump_json
+
+if TYPE_CHECKING:
+    from flow_spec import FlowWarning
 
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
@@ -160,3 +163,23 @@ def print_json(value: Any) -> None:
     is_utf8 = (stdout.encoding or "").lower().replace("-", "") == "utf8"
     indent = 2 if stdout.isatty() else None
     write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """Describe one thing that is wrong with a flow file."""
+    return {
+        "message": problem.message,
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "help": problem.help,
+    }
+
+
+def warning_json(warning: "FlowWarning") -> dict[str, Any]:
+    """Describe one thing that a flow file is warned about (rule 11.2)."""
+    return {
+        "code": warning.code.value,
+        **problem_json(warning),
+        "outcomes": dict(warning.outcomes),
+    }

@@ -1,23 +1,47 @@
 """The live view: a run drawn in place, on a terminal of any size (rules 6.6 and 9.14).
 
-It stands below what was on the terminal before, of which nothing is lost. After each picture the
-cursor is at the beginning of the line below it, so however the program ends, the terminal needs no
-repair.
+After Ctrl-Z the shell takes the terminal and gives it back later, so the next drawing must not
+start where the cursor was before.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 from flow_store import Run
 from orchesjob_flow.home.runs import Snapshot
-from orchesjob_flow.views.job_control import told_of_stops
-from orchesjob_flow.views.live_table import fitted_table
-from orchesjob_flow.views.printed_table import whole_table
-from orchesjob_flow.views.streams import hold_messages
-from orchesjob_flow.views.terminal import Terminal
+from orchesjob_flow.views.streams import Terminal, hold_messages
+from orchesjob_flow.views.table_fitting import fitted_table, whole_table
 from orchesjob_flow.views.text import cut, visible, width
+
+
+@contextmanager
+def told_of_stops(tell: Callable[[], None]) -> Iterator[None]:
+    """Within this block, which is in the main thread, call `tell` before Ctrl-Z stops the program.
+
+    Who has it ignored, as some parents do, keeps it so.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        tell()
+        # By its default, so that the kernel ignores it where no shell could continue the program.
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, stop)
+
+    before = signal.getsignal(signal.SIGTSTP)
+    if before is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGTSTP, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
 
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"

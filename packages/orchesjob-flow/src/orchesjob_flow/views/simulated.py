@@ -5,14 +5,12 @@ from typing import Any
 
 from flow_store import Run, Step
 from orchesjob_flow.views.definition import in_order
-from orchesjob_flow.views.printed_table import UNDECIDED, steps_in
 from orchesjob_flow.views.reasons import reasons
 from orchesjob_flow.views.run_json import run_json
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.streams import fitted, stdout, write_result
 from orchesjob_flow.views.table import params_words, screen_row, short_duration, simple_table
-from orchesjob_flow.views.terminal import stdout
+from orchesjob_flow.views.table_fitting import UNDECIDED, steps_in
 from orchesjob_flow.views.text import visible
-from orchesjob_flow.views.wrapping import fitted
 
 COLUMNS = ("Step", "Status", "Attempt", "Begins", "Ends", "Why")
 WITHOUT_MEANING = ("run_key", "orchesjob_home", "orchesjob_status")

@@ -8,8 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from orchesjob_flow.views.streams import write_status_line
-from orchesjob_flow.views.terminal import Terminal, stderr
+from orchesjob_flow.views.streams import Terminal, stderr, write_status_line
 from orchesjob_flow.views.text import cut, visible
 
 PATIENCE_SEC = 1.0

@@ -1,14 +1,31 @@
-"""The files into which orchesjob writes a step's output: read from anywhere, as they grow.
+"""The output of steps: read from orchesjob's files as they grow, and shown line by line.
 
-Bytes only, in constant memory: how they are shown is the matter of `step_lines`.
+Each line starts with its step's name and is harmless for a terminal. After a failed run, the last
+lines of its failed steps go to stderr (rule 9.14): the log of a CI job or the mail of a cron job is
+often all that somebody sees.
 """
 
 import errno
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
+
+from flow_store import Step, StepStatus
+from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
+from orchesjob_flow.views import streams
+from orchesjob_flow.views.definition import in_order
+from orchesjob_flow.views.streams import (
+    warn,
+    write_bytes,
+    write_message,
+    write_paragraph,
+    write_view_bytes,
+)
+from orchesjob_flow.views.text import COLOUR, visible
 
 BLOCK = 1 << 16
 LONGEST_CHARACTER = 4
@@ -104,3 +121,175 @@ def nth_last(block: bytes, what: bytes, number: int) -> int:
     for _ in range(number):
         place = block.rindex(what, 0, place)
     return place
+
+
+LONGEST_LINE = 1 << 16
+SETTLED_AT_A_LOOK = 100
+"""How many files of attempts that have ended are read at each look."""
+NO_COLOUR = "\x1b[0m"
+
+
+class Printer:
+    """Writes what the files hold, and then what is added to them.
+
+    Bytes are passed on as they are, unless lines are led by their steps or go to a terminal.
+    """
+
+    def __init__(
+        self,
+        prefixes: Mapping[str, str],
+        tail: int | None,
+        *,
+        terminal: bool,
+        write: Callable[[bytes], None] = write_bytes,
+        most_bytes: int | None = None,
+    ) -> None:
+        """Begin without any file; `most_bytes` bounds what the last lines of one may hold."""
+        self.has_shown = self.has_written = False
+        self._prefixes = prefixes
+        self._tail = tail
+        self._most_bytes = most_bytes
+        self._clean: Callable[[bytes], bytes] = for_terminal if terminal else bytes
+        self._by_line = terminal or any(prefixes.values())
+        self._write_bytes = write
+        self._files: dict[Source, OutputFile] = {}
+        self._growing: list[Source] = []
+        self._ended: list[Source] = []
+        self._settled: deque[Source] = deque()
+        self._begun: dict[Source, bytes] = {}
+        self._gone: set[Source] = set()
+
+    def follow(self, sources: Mapping[Source, Path], growing: Collection[Source]) -> None:
+        """Show these files from now on too; of all of them, these are `growing`."""
+        for source, path in sources.items():
+            if source not in self._files:
+                self._files[source] = file = OutputFile(path)
+                self._growing.append(source)
+                if self._tail is not None:
+                    left_out = file.skip_to_last(self._tail, self._most_bytes)
+                    if left_out:
+                        self._write(source, b"[%d bytes are left out]\n" % left_out)
+        self._tail = None  # an attempt that begins later is shown from its beginning
+        self._ended += [source for source in self._growing if source not in growing]
+        self._growing = [source for source in self._growing if source in growing]
+
+    def show(self, *, last: bool = False) -> None:
+        """Write what is new in the files.
+
+        A line without an end is held back for the next time, unless this is the `last`. What an
+        attempt has left running may add to its file long after it has ended: such files are read in
+        turn, some at each look, and all of them at the last.
+        """
+        some = list(islice(self._settled, SETTLED_AT_A_LOOK))
+        self._settled.rotate(-len(some))
+        for source in self._files if last else [*self._ended, *self._growing, *some]:
+            self._show_file(source, self._files[source])
+            if last and source in self._begun:
+                self._write(source, b"\n")
+        self._settled += self._ended
+        self._ended = []
+
+    def _show_file(self, source: Source, file: OutputFile) -> None:
+        try:
+            for block in file.read():
+                self._write(source, block)
+            self.has_shown = True
+        except FileNotFoundError:
+            if source not in self._gone:
+                self._gone.add(source)
+                what = f"{source.stream} of attempt {source.number} of step {source.step_id!r}"
+                warn(f"{what} is missing: there is no file {file.path}")
+
+    def _write(self, source: Source, block: bytes) -> None:
+        self.has_written = True
+        if not self._by_line:
+            self._write_bytes(block)
+            return
+        *lines, rest = (self._begun.pop(source, b"") + block).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        if rest:
+            self._begun[source] = rest
+        prefix = self._prefixes[source.step_id].encode()
+        self._write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
+
+
+def for_terminal(line: bytes) -> bytes:
+    """Make a line harmless for a terminal; its colours stay, and end with the line."""
+    text = line.rstrip(b"\r").decode("utf-8", "backslashreplace")
+    parts = COLOUR.split(text)
+    shown = "".join(
+        part if number % 2 else "\t".join(map(visible, part.split("\t")))
+        for number, part in enumerate(parts)
+    )
+    return (shown + NO_COLOUR if len(parts) > 1 else shown).encode()
+
+
+LAST_LINES = 10
+"""Of each of the two streams."""
+LAST_BYTES = 16 * 1024
+"""Of these lines: one line can be as long as a whole file."""
+MOST_STEPS = 10
+
+
+def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
+    """Write which steps of a run went wrong, and the last lines of their latest attempts.
+
+    The heading names the run, where nothing that was shown before has done so.
+    """
+    with handle.open_readonly() as store:
+        run, attempts = handle.load(store), store.attempts(handle.run_key)
+    if with_heading:
+        name = f"run {run.run_key} of flow {run.flow_id}"
+        write_paragraph(visible(f"{name} {run.status.value}: {run.error}"))
+    wrong = [step for step in in_order(run) if went_wrong(step)]
+    for step in wrong[:MOST_STEPS]:
+        set_apart()
+        choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
+        show_failure(step, files_of(run, attempts, choice))
+    if len(wrong) > MOST_STEPS:
+        set_apart()
+        more = len(wrong) - MOST_STEPS
+        write_paragraph(f"... and {more} more; `logs` shows what they have printed")
+
+
+def set_apart() -> None:
+    """Leave a line free for a person's eyes; a log stays as dense as it is."""
+    if streams.stderr().stream.isatty():
+        write_message("")
+
+
+def went_wrong(step: Step) -> bool:
+    """Tell whether a step failed, or was ended while it ran because the run's time was over."""
+    cut_short = step.status is StepStatus.CANCELLED and step.has_begun
+    return cut_short or step.status is StepStatus.FAILED
+
+
+def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
+    """Write how one step has failed, and its last lines, each led by its id."""
+    what = f"{step.step_id} {step.status.value} {visible(step.error or '')}"
+    if not has_content(sources.values()):
+        write_paragraph(f"{what}, and has printed nothing")
+        return
+    write_paragraph(f"{what}, after it has printed:")
+    prefixes = {step.step_id: f"{step.step_id} | "}
+    is_terminal = streams.stderr().stream.isatty()
+    printer = Printer(
+        prefixes,
+        LAST_LINES,
+        terminal=is_terminal,
+        write=write_view_bytes,
+        most_bytes=LAST_BYTES,
+    )
+    printer.follow(sources, growing=())
+    printer.show(last=True)
+
+
+def has_content(paths: Iterable[Path]) -> bool:
+    """Tell whether one of these files has content, or is missing."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if path.stat().st_size == 0:
+                continue
+        return True
+    return False

@@ -1,17 +1,21 @@
-"""stdout, which carries results and nothing else, and stderr, which carries messages (rule 6.10).
+"""stdout, which carries results only, and stderr, which carries messages (rule 6.10).
 
-What a result or a message says is decided elsewhere. Here is how it is written, and what happens
-if that fails.
+Also what depends on their readers: the output format, the width and colours of a terminal, and
+lines broken to fit it.
 """
 
 import contextlib
 import os
+import re
+import shutil
 import sys
 from _thread import RLock  # loading `threading` would take a part of the time of a `status`
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, TextIO
 
 from orchesjob_flow.errors import ResultLost
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.text import beginning, visible, width
 
 
 def reopen_standard_streams() -> None:
@@ -126,9 +130,6 @@ def for_reader(text: str) -> str:
     # It may be the last means or the last memory that is told of: then the sentence will do.
     with contextlib.suppress(ImportError, MemoryError, OSError, ValueError):
         if sys.stderr.isatty():
-            from orchesjob_flow.views.terminal import stderr
-            from orchesjob_flow.views.wrapping import wrapped
-
             return "\n".join(wrapped(text, stderr().size().columns, indent="  "))
     return text
 
@@ -196,3 +197,130 @@ def hold_messages() -> Iterator[Drawing]:
         drawing = None
         for message in now.messages:
             write_paragraph(message)
+
+
+class Terminal(NamedTuple):
+    """A stream that may be a terminal, and how text gets there."""
+
+    stream: TextIO
+    write: Callable[[str], None]
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether it is a terminal with a cursor that can be moved."""
+        return self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    @property
+    def colour(self) -> bool:
+        """Whether to use colours: where that is possible, and the user has not turned them off."""
+        return self.can_draw and "NO_COLOR" not in os.environ
+
+    def size(self) -> os.terminal_size:
+        """Return its present size; without a terminal, the size that the environment tells."""
+        try:
+            size = os.get_terminal_size(self.stream.fileno())
+        except (OSError, ValueError):
+            return shutil.get_terminal_size()
+        return size if size.columns and size.lines else os.terminal_size((80, 24))
+
+
+def stdout() -> Terminal:
+    """Return the terminal of results."""
+    return Terminal(sys.stdout, write_result)
+
+
+def stderr() -> Terminal:
+    """Return the terminal of messages."""
+    return Terminal(sys.stderr, write_view)
+
+
+def is_one_terminal() -> bool:
+    """Tell whether results and messages are seen on the same terminal."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return False
+    first, second = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    return first.st_rdev == second.st_rdev
+
+
+VARIABLE = "ORCHESJOB_FLOW_FORMAT"
+AUTO = "auto"
+SPELLINGS = (AUTO, "json", "table", "text")
+"""What `--format` and the variable may say; most texts are tables, so both words mean the same."""
+
+
+class Form(StrEnum):
+    """How something is printed."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+def form_for(spelling: str, *, is_terminal: bool) -> Form:
+    """Return the form that a spelling asks for on a stream.
+
+    >>> form_for("auto", is_terminal=False), form_for("table", is_terminal=False)
+    (<Form.JSON: 'json'>, <Form.TEXT: 'text'>)
+    """
+    if spelling == AUTO:
+        return Form.TEXT if is_terminal else Form.JSON
+    return Form.JSON if spelling == "json" else Form.TEXT
+
+
+def form_of_result(spelling: str) -> Form:
+    """Return the form of what is written to stdout."""
+    return form_for(spelling, is_terminal=stdout().stream.isatty())
+
+
+def default_spelling() -> str:
+    """Return what the variable says, however it is spelled."""
+    return os.environ.get(VARIABLE) or AUTO
+
+
+def form_of_errors() -> Form:
+    """Return the form of an error; a program that reads stderr finds JSON there, come what may."""
+    is_read = stderr().stream.isatty() and default_spelling() != Form.JSON
+    return Form.TEXT if is_read else Form.JSON
+
+
+WORD = re.compile(r"\s*\S+")
+NARROWEST = 8
+"""No text is broken into lines of fewer columns, however narrow the terminal."""
+
+
+def wrapped(text: str, columns: int, *, indent: str = "") -> list[str]:
+    """Break a visible text between words, or within one that is too long.
+
+    All lines but the first begin with `indent`.
+
+    >>> wrapped("waits for load", 9, indent="  ")
+    ['waits for', '  load']
+    """
+    room = max(columns, NARROWEST)
+    if text.isascii() and len(text) <= room:
+        return [text]
+    lines, line = [], ""
+    for word in WORD.findall(text) or [text]:
+        piece = word
+        if line.strip() and width(line + piece) > room:
+            lines.append(line)
+            line, piece = indent, piece.lstrip()
+        while width(line + piece) > room:
+            kept = beginning(piece, room - width(line)) or piece[:1]
+            lines.append(line + kept)
+            line, piece = indent, piece[len(kept) :]
+        line += piece
+    return [*lines, line] if line.strip() else lines
+
+
+def print_lines(lines: Iterable[str], *, indent: str = "    ") -> None:
+    """Print visible lines; on a terminal those that are too long for it go on in further ones."""
+    write_result("".join(f"{line}\n" for line in fitted(lines, indent=indent)))
+
+
+def fitted(lines: Iterable[str], *, indent: str = "    ") -> Sequence[str]:
+    """Return the lines as stdout has room for them; a file has room for all."""
+    terminal = stdout()
+    if not terminal.stream.isatty():
+        return list(lines)
+    columns = terminal.size().columns
+    return [part for line in lines for part in wrapped(line, columns, indent=indent)]

@@ -1,18 +1,47 @@
-"""A run as a table for people (rule 6.5), and what other tables share with it."""
+"""A run and a list of runs as tables for people (rules 6.5 and 9.5), and what tables share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import tabulate
 
-from flow_store import Attempt, FlowStatus, Run, Step, StepStatus, reported_job
+from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.attempt_words import is_at_gate
+from orchesjob_flow.home.runs import Listed
 from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
-from orchesjob_flow.views.finally_words import ending_words, is_tidying
-from orchesjob_flow.views.giving_up import when_and_why
-from orchesjob_flow.views.group_words import waiting_words
+from orchesjob_flow.views.reasons import (
+    before_words,
+    ending_words,
+    is_at_gate,
+    is_tidying,
+    waiting_words,
+    when_and_why,
+)
 from orchesjob_flow.views.run_json import latest_attempt, shown_key
-from orchesjob_flow.views.text import clock_time, cut, visible
+from orchesjob_flow.views.text import clock_time, cut, visible, width
+
+LONG = 100
+"""A cell of more columns does not make its whole column wide."""
+
+
+def ragged_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    r"""Yield the lines of a table; what follows a long cell is pushed aside, in its own line only.
+
+    `tabulate` would pad all other lines to its length, which takes as much memory as the product.
+
+    >>> print(*ragged_table(("Step", "Runs"), [("a", "at once"), ("b", "when a")]), sep="\n")
+    Step  Runs
+    ----  -------
+    a     at once
+    b     when a
+    """
+    widths = [
+        max(width(head), *(taken for cell in cells if (taken := width(cell)) <= LONG), 0)
+        for head, *cells in zip(heads, *rows, strict=True)
+    ]
+    for row in (heads, ["-" * room for room in widths], *rows):
+        cells = (cell + " " * (room - width(cell)) for cell, room in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
 
 MARKS = {
     "PENDING": ".",
@@ -178,3 +207,73 @@ def short_duration(start: float, end: float | None, wall: float) -> str:
     if 0 <= seconds < TENTHS_BELOW_SEC - 0.05:
         return f"{seconds:.1f} s"
     return duration(start, end, wall)
+
+
+INSIDE = "- "  # blanks alone would be stripped
+RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
+
+
+def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
+    """Draw the runs as they are at the Unix time `wall`, each inner run under its outer one."""
+    return "\n".join(simple_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
+
+
+def run_rows(
+    listed: Sequence[Listed], wall: float, *, colour: bool, exact: bool = False
+) -> list[tuple[str, ...]]:
+    """Draw each run; with `exact`, short times with tenths of a second."""
+    written = short_duration if exact else duration
+    return [
+        run_row(run, runner, level, written(run.started_at, run.finished_at, wall), colour=colour)
+        for level, (run, runner) in nested(listed)
+    ]
+
+
+def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
+    """Yield the runs with their levels: after each run those that its steps have started.
+
+    A run whose outer one is not in the list is not inside another there.
+    """
+    keys = {one.run.run_key for one in listed}
+    inner: dict[str | None, list[Listed]] = {}
+    for one in listed:
+        parent = None if one.run.parent is None else one.run.parent.run_key
+        inner.setdefault(parent if parent in keys else None, []).append(one)
+    waiting = [(0, one) for one in reversed(inner.get(None, []))]
+    while waiting:
+        level, one = waiting.pop()
+        yield level, one
+        waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
+
+
+def run_row(
+    run: RunSummary, runner: Holder | None, level: int, elapsed: str, *, colour: bool
+) -> tuple[str, ...]:
+    """Draw one run; what is inside another is set in."""
+    return (
+        f"{marked(run.status, colour=colour)}{beside_status(run)}",
+        f"{INSIDE * level}{visible(run.run_key)}",
+        visible(run.flow_id),
+        f"{run.done}/{run.total}",
+        str(run.steps.get(StepStatus.FAILED) or "-"),
+        clock_time(run.started_at),
+        elapsed,
+        runner_cell(run, runner),
+    )
+
+
+def beside_status(run: RunSummary) -> str:
+    """Say what the status of a run leaves open: its `finally` runs, or it waits for its group."""
+    if run.queue is not None:
+        return f" ({visible(before_words(run))})"
+    tidying = run.finally_after is not None and not run.status.is_terminal
+    return " (finally)" if tidying else ""
+
+
+def runner_cell(run: RunSummary, runner: Holder | None) -> str:
+    """Say who advances a run that has not ended."""
+    if run.status.is_terminal:
+        return "-"
+    if runner is None:
+        return "none" if run.gave_up is None else "gave up"
+    return f"pid {runner.pid or '?'}"

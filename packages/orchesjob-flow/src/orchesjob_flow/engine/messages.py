@@ -1,16 +1,15 @@
-"""What can happen to a run: the events of the inbox. Data only; `update` says what they mean.
+"""Events and effects: what goes into the engine, and what comes out. Data only.
 
-Named tuples, as the effects are: two dozen classes made by attrs would cost a start more than its
-first commit and its first call together.
-
-An event about an attempt names it by the step's position in the flow and the attempt's number, so
-that a late answer is recognised as such.
+An event is something that happened to a run; `update` says what it means. An effect is something
+that the shell performs after the commit. Each effect except `CallOff`, `SetTimer`, `Warn` and
+`GiveUp` is answered by exactly one event; `CallBegan` precedes the answer to a call of orchesjob.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from flow_spec import EnvFile
 from flow_store import CancelRequest, Queue
 from orchesjob_client import JobReport, OrchesjobError, Process, Watch
 
@@ -150,6 +149,112 @@ type Answer = (
     | WatchAnswered
     | SurvivorsSeen
 )
-"""What comes of an effect that is answered: exactly one of these (see `effects`)."""
+"""What comes of an effect that is answered: exactly one of these."""
 
 type Event = Answer | RunnerStarted | CallBegan | JobExited | TimerDue | QueueSeen | CancelSeen
+
+
+class StartJob(NamedTuple):
+    """Call `orchesjob start` for an attempt."""
+
+    attempt: AttemptId
+    attempt_key: str
+    command: Sequence[str]
+    strict: bool
+    start_timeout_sec: float | None
+    working_dir: str | None
+    """Where the command runs, seen from the run's own directory; None is there."""
+    env: Mapping[str, str]
+    """What is laid over the runner's own environment."""
+    env_files: Sequence[EnvFile] = ()
+    """What is laid between both when the call is made; paths are seen from the run's directory."""
+
+
+class CallOff(NamedTuple):
+    """Call the start of an attempt off; `StartCalledOff` says that it had not begun."""
+
+    attempt: AttemptId
+
+
+class AskStatus(NamedTuple):
+    """Call `orchesjob status` for an attempt's key."""
+
+    attempt: AttemptId
+    attempt_key: str
+
+
+class AskRunning(NamedTuple):
+    """Call `orchesjob status --running` once, for all jobs that cannot be watched."""
+
+
+class AbortJob(NamedTuple):
+    """Call `orchesjob abort` for the job of an attempt."""
+
+    attempt: AttemptId
+    job_id: str
+    reason: str
+    grace_sec: float
+
+
+class WatchJob(NamedTuple):
+    """Watch the worker of an attempt's job, so that its end announces itself."""
+
+    attempt: AttemptId
+    job: JobReport
+
+
+class WatchProcess(NamedTuple):
+    """Watch a process that an attempt has left alive, so that its end announces itself."""
+
+    attempt: AttemptId
+    process: Process
+
+
+class LookForSurvivors(NamedTuple):
+    """Look for living processes of any of these attempts."""
+
+    attempt: AttemptId
+    attempt_keys: Sequence[str]
+
+
+class EndSurvivors(NamedTuple):
+    """End the living processes of these attempts: TERM, the grace time, KILL."""
+
+    attempt: AttemptId | None
+    attempt_keys: Sequence[str]
+    grace_sec: float
+
+
+class SetTimer(NamedTuple):
+    """Put `event` into the inbox when the monotonic clock reaches `at` seconds."""
+
+    at: float
+    event: TimerDue
+
+
+class Warn(NamedTuple):
+    """Tell whoever watches the runner something that decides nothing."""
+
+    message: str
+
+
+class GiveUp(NamedTuple):
+    """Stop the runner and leave the run as it is, resumable (rule 5.7)."""
+
+    reason: str
+
+
+type Effect = (
+    StartJob
+    | CallOff
+    | AskStatus
+    | AskRunning
+    | AbortJob
+    | WatchJob
+    | WatchProcess
+    | LookForSurvivors
+    | EndSurvivors
+    | SetTimer
+    | Warn
+    | GiveUp
+)

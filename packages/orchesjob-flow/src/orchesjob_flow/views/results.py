@@ -1,6 +1,7 @@
-"""What a person can do next with a run, as command lines to copy (rule 6.11).
+"""A run as the result of a command, in the output format of its reader (rule 6.11).
 
-They end what is shown on a terminal; a program knows what it does next.
+On a terminal it ends with the commands that a person may type next. `start -d` and similar commands
+say which process runs in the background, and where its log is.
 """
 
 import shlex
@@ -9,9 +10,43 @@ from collections.abc import Iterator, Sequence
 from orchesjob_flow.home.paths import DATABASE_OPTION
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.terminal import stdout
+from orchesjob_flow.views import streams
+from orchesjob_flow.views.streams import Form, fitted, stdout, wrapped, write_result
 from orchesjob_flow.views.text import visible, width
-from orchesjob_flow.views.wrapping import wrapped
+
+
+def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
+    """Print a run as it is now; neither form imports what the other one needs."""
+    if form is Form.JSON:
+        from orchesjob_flow.views.run_json import print_run
+
+        print_run(*snapshot)
+    else:
+        from orchesjob_flow.views.table_fitting import print_table
+
+        print_table(snapshot)
+        show_next_steps(handle, snapshot)
+
+
+def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
+    """Print what a person can do next; a table in a file ends with its last line."""
+    if not streams.stdout().stream.isatty():
+        return
+    lines = next_steps(handle, snapshot)
+    write_result("".join(f"{line}\n" for line in ["", *lines]) if lines else "")
+
+
+def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
+    """Say who advances a run, and where that process logs; or that the run has ended already."""
+    run, runner = snapshot
+    words = f"Run {visible(run.run_key)} of flow {visible(run.flow_id)}"
+    if runner is None:
+        ended = "has ended" if run.status.is_terminal else "has no runner"
+        return f"{words} {ended}: {run.status.value}\n"
+    pid = "another process" if runner.pid is None else f"process {runner.pid}"
+    begun = f"{words} is {run.status.value}; {pid} advances it in the background."
+    paths = [f"  its log: {visible(log)}" for log in logs]  # which stay whole, to be copied
+    return "".join(f"{line}\n" for line in (*fitted([begun], indent="  "), *paths))
 
 
 def command_line(settings: Settings, command: str, run_key: str, *words: str) -> str:

@@ -1,17 +1,25 @@
-"""What the engine knows of a run while it drives it: the committed rows, and what is under way.
+"""What the engine knows of a run while it drives it: the committed rows, and what is in progress.
 
-The rows (`flow_store`) survive the process; the rest - calls in flight, what is watched, the plan
-of what waits for what - is worked out again by the next runner. Nothing here decides anything.
+The rows (`flow_store`) survive the process. The next runner works out the rest again: calls in
+flight, watched processes, which step waits for which, and how many copies of a `foreach` may run.
+
+A run consists of `steps` and, after the end of all these, of `finally` (rule 10.1). A copy of a
+`foreach` is running from its first step's start until none of its steps can still start. Copies
+that wait for a free lane come in the order of the list. A copy whose steps wait for other steps
+occupies no lane meanwhile, so no copy waits for a lane that is never freed (rule 10.3).
 """
 
+import heapq
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import StrEnum
 from graphlib import TopologicalSorter
+from typing import NamedTuple, Self
 
 import attrs
 
 from flow_conditions import Name
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import Block, FlowSpec, StepSpec, holds, holds_of_copies
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -24,13 +32,273 @@ from flow_store import (
     Step,
     StepStatus,
 )
+from orchesjob_client import JobReport, Watch
 from orchesjob_flow.attempt_key import attempt_key
-from orchesjob_flow.engine.copy_places import CopyPlaces
-from orchesjob_flow.engine.events import AttemptId
-from orchesjob_flow.engine.limits import Limits
-from orchesjob_flow.engine.open_attempt import AbortReason, OpenAttempt, Trouble
-from orchesjob_flow.engine.operands import is_true, is_true_of_copies
-from orchesjob_flow.engine.plan import pair_up, plan_of, steps_under_way
+from orchesjob_flow.engine.messages import AttemptId
+
+SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
+LONGEST_CALL_SEC = 15.0  # orchesjob itself waits up to 10 s for its database
+
+
+@attrs.frozen
+class Limits:
+    """The bounds within which a runner works.
+
+    `starts` is how many `orchesjob start` may be under way at once; `patience_sec` for how long a
+    call may go unanswered, tries included; `poll_interval_sec` how stale polling may be.
+    """
+
+    starts: int = 2
+    patience_sec: float = 60.0
+    poll_interval_sec: float = 5.0
+
+    @property
+    def call_sec(self) -> float:
+        """How long a call of orchesjob may take by itself before it is ended and made again.
+
+        A quarter of the patience, within bounds: one call that hangs is not an orchesjob that hangs
+        (rule 5.7).
+        """
+        return min(max(SHORTEST_CALL_SEC, self.patience_sec / 4), LONGEST_CALL_SEC)
+
+
+def steps_under_way(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[StepSpec]:
+    """Return the steps of a flow that can be under way at the same time."""
+    return flow.steps if finally_after is None else flow.finally_
+
+
+def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[str]:
+    """Plan the order of the steps under way by what they wait for among themselves.
+
+    All else has ended. A name that means copies is ready when all of these have ended. Steps that
+    are ready at the same time are in the order in which the file names them.
+    """
+    return flow.plan_of(steps_under_way(flow, finally_after))
+
+
+def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
+    """Pair what should happen with what has happened, by the steps' ids."""
+    specs = {spec.id: spec for spec in flow.all_steps}
+    return ((specs[row.step_id], row) for row in run.steps)
+
+
+def is_true(predicate: str | None, status: StepStatus) -> bool | None:
+    """Tell whether an operand holds; None while its step is not terminal (rule 3.4)."""
+    return holds(predicate, status) if status.is_terminal else None
+
+
+def is_true_of_copies(predicate: str | None, statuses: Collection[StepStatus]) -> bool | None:
+    """Tell whether an operand holds of all copies of a step, given the statuses that they have.
+
+    None while one of them is not terminal (rule 10.3).
+    """
+    if all(status.is_terminal for status in statuses):
+        return holds_of_copies(predicate, statuses)
+    return None
+
+
+type Entry = tuple[int, int]
+"""The number of a copy in its block, and the position of one of its steps."""
+
+
+@attrs.define(eq=False)
+class BlockPlaces:
+    """The places of one block: which steps have been let in, and which wait."""
+
+    most: int
+    _inside: dict[int, set[int]] = attrs.Factory(dict)
+    """The steps that were let in and have not ended, by the number of their copy."""
+    _admitted: list[int] = attrs.Factory(list)
+    """Steps that were let in, which nobody has been told of."""
+    _waiting: list[Entry] = attrs.Factory(list)
+
+    def enter(self, copy: int, position: int) -> None:
+        """Let a step in that has begun, whatever there is room for."""
+        self._inside.setdefault(copy, set()).add(position)
+
+    def wait(self, copy: int, position: int) -> None:
+        """Let a step wait until its copy has a place."""
+        if copy in self._inside:
+            self._admit(copy, position)
+        else:
+            heapq.heappush(self._waiting, (copy, position))
+
+    def leave(self, copy: int, position: int) -> None:
+        """Note that a step has ended; with its last one a copy leaves its place."""
+        inside = self._inside.get(copy)
+        if inside is not None:
+            inside.discard(position)
+            if not inside:
+                del self._inside[copy]
+
+    def let_in(self) -> list[int]:
+        """Let in what there is room for; return the positions of what was let in of late."""
+        while self._waiting:
+            copy, position = self._waiting[0]
+            if copy not in self._inside and len(self._inside) >= self.most:
+                break
+            heapq.heappop(self._waiting)
+            self._admit(copy, position)
+        admitted, self._admitted = self._admitted, []
+        return admitted
+
+    def _admit(self, copy: int, position: int) -> None:
+        self.enter(copy, position)
+        self._admitted.append(position)
+
+
+class CopyPlace(NamedTuple):
+    """Where a step of a copy finds its place: in its block, by the number of the copy."""
+
+    block: BlockPlaces
+    copy: int
+
+
+@attrs.define(eq=False)
+class CopyPlaces:
+    """The places of all blocks of a run that have a `max_parallel`."""
+
+    _blocks: list[BlockPlaces] = attrs.Factory(list)
+    _by_step: Mapping[str, CopyPlace] = attrs.Factory(dict)
+
+    @classmethod
+    def of(cls, flow: FlowSpec, run: Run) -> Self:
+        """Take over a run: what has begun and has not ended has its place."""
+        blocks = []
+        by_step: dict[str, CopyPlace] = {}
+        for block in flow.blocks:
+            if block.max_parallel is not None:
+                blocks.append(BlockPlaces(block.max_parallel))
+                by_step.update(_places_in(block, blocks[-1]))
+        places = cls(blocks, by_step)
+        for step in run.steps if blocks else ():
+            if step.has_begun and not step.status.is_terminal and step.step_id in by_step:
+                by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)
+        return places
+
+    def wait(self, step: Step) -> bool:
+        """Let a step wait for its place; False if it needs none."""
+        place = self._by_step.get(step.step_id)
+        if place is None:
+            return False
+        place.block.wait(place.copy, step.position)
+        return True
+
+    def leave(self, step: Step) -> None:
+        """Note that a step has ended."""
+        place = self._by_step.get(step.step_id)
+        if place is not None:
+            place.block.leave(place.copy, step.position)
+
+    def let_in(self) -> Iterator[int]:
+        """Yield the positions of the steps that need wait no longer."""
+        for block in self._blocks:
+            yield from block.let_in()
+
+
+def _places_in(block: Block, places: BlockPlaces) -> Iterator[tuple[str, CopyPlace]]:
+    for number, ids in enumerate(block.ids_of_copies):
+        for step_id in ids:
+            yield step_id, CopyPlace(places, number)
+
+
+class AbortReason(StrEnum):
+    """Why an attempt is to be ended: recorded with the attempt, and given to orchesjob.
+
+    A later one of these takes the place of an earlier one.
+    """
+
+    DEAD_START = "dead start"
+    TIMEOUT = "timeout"
+    FLOW_TIMEOUT = "flow timeout"
+    CANCEL = "cancel"
+
+    def outranks(self, other: str | None) -> bool:
+        """Whether this reason takes the place of the other, or of none."""
+        ranks = list(AbortReason)
+        return other is None or ranks.index(self) > ranks.index(AbortReason(other))
+
+
+class Call(StrEnum):
+    """What is under way for an attempt, and not answered yet."""
+
+    START = "orchesjob start"
+    STATUS = "orchesjob status"
+    ABORT = "orchesjob abort"
+    WATCH = "the watcher"
+    LOOK = "the search for its processes"
+    END = "the ending of its processes"
+
+    @property
+    def takes_a_place(self) -> bool:
+        """Whether it begins when it has a place among the calls of all runners (rule 5.11)."""
+        return self in (Call.START, Call.STATUS, Call.ABORT)
+
+
+@attrs.define
+class Trouble:
+    """Calls in a row that gave no answer: since when, and how long to wait before the next."""
+
+    since: float
+    delay_sec: float
+
+
+@attrs.define
+class Loss:
+    """That orchesjob did not see how a job ended, or whether it did: see `attempts`."""
+
+    why: str
+    error: str
+    """The attempt's error, once nothing of it is alive."""
+    looked_at: float | None = None
+    """When processes of it were seen last (monotonic)."""
+    exited: bool = False
+    """The process that is watched, or is to be, has ended."""
+
+
+@attrs.define(eq=False)
+class OpenAttempt:
+    """An attempt that has begun and whose outcome is not known yet."""
+
+    row: Attempt
+    attempt_key: str
+    before: Step | None = None
+    """The step's row before this attempt was begun, until orchesjob has answered."""
+    call: Call | None = None
+    call_since: float = 0.0
+    """When the call began, or, as long as it waits for a place, since when it does."""
+    call_limit_sec: float = 0.0
+    """How long it may be under way once it has begun."""
+    call_until: float | None = None
+    """Until when it may be under way; None while it waits for a place."""
+    job: JobReport | None = None
+    """The last answer of orchesjob to this runner."""
+    watch: Watch | None = None
+    worker_gone: bool = False
+    contradictions: int = 0
+    """How often orchesjob took the job for running although its worker was gone."""
+    questions: int = 0
+    """How often the job was asked about again without being awaited: see `calls`."""
+    ask_at: float = 0.0
+    """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
+    trouble: Trouble | None = None
+    loss: Loss | None = None
+
+    @property
+    def id(self) -> AttemptId:
+        """Name the attempt."""
+        return AttemptId(self.row.position, self.row.number)
+
+    @property
+    def is_seen_alive(self) -> bool:
+        """Whether its worker is watched, lives, and may run on."""
+        watched = self.watch is Watch.WATCHING and not self.worker_gone
+        return watched and self.row.abort_reason is None
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether its job runs and the end of that cannot announce itself."""
+        return self.watch is Watch.UNSUPPORTED and self.loss is None
 
 
 @attrs.define(eq=False)

@@ -1,21 +1,30 @@
-"""How many different endings a flow has, without playing them (rule 11.3).
+"""All ways in which a run of a flow can end, over all outcomes of its steps (rule 11.3).
 
-One step is decided after the other, in an order in which it can be. What matters of the steps
-before is what is left of the conditions that follow; the outcomes that leave the same are counted
-together. So a hundred steps that nobody asks about, or an alert about any of them, cost little.
+The flow is played again and again. Whenever a step ends by itself, its other outcomes are noted and
+played later, those with the fewest failures and skips first. So no rule about runs is repeated
+here. Where there are too many endings to play them, they are only counted.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import attrs
+
 from flow_conditions import Condition
 from flow_spec import FlowSpec, StepSpec, base_of
-from flow_store import StepStatus
-from orchesjob_flow.engine.operands import is_true, is_true_of_copies
-from orchesjob_flow.rehearsal.script import can_be_skipped
+from flow_store import FlowStatus, StepStatus
+from orchesjob_flow.engine.state import is_true, is_true_of_copies
+from orchesjob_flow.simulation.world import (
+    Script,
+    Stage,
+    can_be_skipped,
+    play_on,
+    refuse_retries,
+    unbegun,
+)
 
-MOST_WORK = 1_000_000
+MOST_WORK_OF_COUNTING = 1_000_000
 """Of how many words the conditions are that are looked at: a second or two."""
 
 WORK_OF_STEP = 4
@@ -44,7 +53,7 @@ def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None
         for before, count in known.items():
             for after in counting.decide(spec, before):
                 following[after] += count
-            if counting.work > MOST_WORK:
+            if counting.work > MOST_WORK_OF_COUNTING:
                 return None
         known = following
     return known.total() if known.total() <= MOST_COUNTED else None
@@ -145,3 +154,91 @@ class _Counting:
                 }
             )
         return self._restricted[key]
+
+
+MOST_ENDINGS = 1_000
+MOST_WORK = 10_000
+"""Of all that is played together: a second or two."""
+
+
+class Ending(NamedTuple):
+    """How a run and each of its steps end, and which steps did not succeed by themselves for it."""
+
+    status: FlowStatus
+    steps: Mapping[str, StepStatus]
+    by_themselves: Mapping[str, StepStatus]
+
+
+class Endings(NamedTuple):
+    """Different endings, and how many there are in all; None if they are too many to count."""
+
+    found: Sequence[Ending]
+    total: int | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether none is missing."""
+        return self.total == len(self.found)
+
+
+class Branch(NamedTuple):
+    """Outcomes that are to be played: the first so many of what is asked are settled."""
+
+    changed: Mapping[str, StepStatus]
+    settled: int
+
+
+def endings_of(flow: FlowSpec, script: Script) -> Endings:
+    """Find the endings of a flow in which some steps may have an outcome already.
+
+    Raises:
+        TooManyRetries: It would take too long to use up all of them.
+    """
+    if flow.timeout_sec is None:
+        flow = without_retries(flow)
+    refuse_retries(flow.all_steps)
+    run = unbegun(flow)
+    branches = deque([Branch({}, 0)])
+    found: dict[tuple[StepStatus, ...], Ending] = {}
+    left = max(MOST_WORK // work_of(flow), 1)
+    while branches and left and len(found) < MOST_ENDINGS:
+        branch, left = branches.popleft(), left - 1
+        wanted = Script({**branch.changed, **script.outcomes}, script.cancel_at)
+        stage = Stage(flow, wanted.outcome_of, script.cancel_at)
+        state, _ = play_on(stage, run)
+        steps = {step.spec.id: step.row.status for step in state.steps}
+        changed = {name: one for name, one in stage.outcomes.items() if one != "SUCCEEDED"}
+        found.setdefault(tuple(steps.values()), Ending(state.status, steps, changed))
+        free = [flow.step(name) for name in stage.outcomes if name not in script.outcomes]
+        for place, spec in enumerate(free[branch.settled :], start=branch.settled + 1):
+            for other in other_outcomes(spec):
+                branches.append(Branch({**branch.changed, spec.id: other}, place))
+    if not branches:
+        return Endings([*found.values()], len(found))
+    is_timeless = flow.timeout_sec is None and not script.cancel_at
+    total = count_endings(flow, script.outcomes) if is_timeless else None
+    return Endings([*found.values()], total)
+
+
+def without_retries(flow: FlowSpec) -> FlowSpec:
+    """Return a flow whose failures are final: where no time is limited, it ends in the same ways.
+
+    A step is under way for less long; what comes of it is not changed by that.
+    """
+    return attrs.evolve(
+        flow,
+        steps=tuple(attrs.evolve(step, retries=0) for step in flow.steps),
+        finally_=tuple(attrs.evolve(step, retries=0) for step in flow.finally_),
+    )
+
+
+def work_of(flow: FlowSpec) -> int:
+    """Return what it takes to play a flow once: of many steps, each is told which have failed."""
+    attempts = sum(step.retries + 1 for step in flow.all_steps)
+    return attempts + attempts**2 // 1_000
+
+
+def other_outcomes(spec: StepSpec) -> Sequence[StepStatus]:
+    """Return how a step that runs can end, but for its success."""
+    skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
+    return (StepStatus.FAILED, *skipped)

@@ -1,26 +1,21 @@
-"""How a run comes to its end: by itself or early, then `finally`, and only then is it recorded.
+"""How a run begins and ends.
 
-A request to cancel ends it early (rule 5.6), and so does the flow's own `timeout_sec` (rule 9.12);
-where both do, the run is cancelled: nothing more starts, and what runs is ended. However `steps`
-have ended, the steps of `finally` follow, once no process is left of any attempt that did not
-succeed (rule 10.1). That they are under way, and after which outcome, is recorded in one commit
-with the end of all steps before them, so that they begin once, whoever is killed and whenever. A
-run without `finally` ends in that commit.
+A run begins at once, or, in a group, when its turn comes (rules 9.12 and 10.7); the store guards
+that no other run of the group is active then. A run ends by itself or early; then `finally` runs,
+and only then is the end recorded (rule 10.1).
 """
 
 from collections.abc import Sequence
 
-from flow_store import CancelRequest, FlowStatus, Outcome, StepStatus
+from flow_spec import FlowSpec
+from flow_store import CancelRequest, Deadline, FlowStatus, Outcome, RunHeader, StepStatus
 from orchesjob_client import Process
+from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.attempts import request_abort, withdraw_start
-from orchesjob_flow.engine.effects import EndSurvivors, StartJob, Warn
-from orchesjob_flow.engine.events import Timer
-from orchesjob_flow.engine.open_attempt import AbortReason
-from orchesjob_flow.engine.run import RunState
-from orchesjob_flow.engine.steps import finish_step
-from orchesjob_flow.engine.survivors import attempted_keys, name_processes
-from orchesjob_flow.engine.time_limits import grace_sec
-from orchesjob_flow.engine.turn import Turn
+from orchesjob_flow.engine.messages import EndSurvivors, QueueSeen, StartJob, Timer, Warn
+from orchesjob_flow.engine.state import AbortReason, RunState
+from orchesjob_flow.engine.steps import attempted_keys, finish_step, name_processes
+from orchesjob_flow.engine.update_context import Turn, grace_sec
 
 SWEEP_AGAIN_SEC = 1.0
 
@@ -201,3 +196,36 @@ def finish_run(turn: Turn, outcome: Outcome) -> None:
 def timeout_words(run: RunState) -> str:
     """Return the words with which a run that took too long ends."""
     return f"timed out after {run.flow.timeout_sec:g} s"
+
+
+def beginning(flow: FlowSpec, now: Now) -> RunHeader:
+    """Say what is recorded of a run that begins: among it, when its `timeout_sec` will be over."""
+    limit = flow.timeout_sec
+    deadline = None if limit is None else Deadline(now.wall + limit, now.mono + limit, now.boot)
+    return RunHeader(FlowStatus.RUNNING, deadline=deadline)
+
+
+def begin_run(turn: Turn) -> None:
+    """Record that the run has begun."""
+    turn.run.deadline = beginning(turn.run.flow, turn.now).deadline
+    turn.record_run(FlowStatus.RUNNING, None)
+
+
+def queue_seen(turn: Turn, event: QueueSeen) -> None:
+    """Begin if it is the run's turn: nobody is under way, and nobody with a runner came earlier.
+
+    Who holds the group is said once for each.
+    """
+    run, queue = turn.run, event.queue
+    if not run.is_waiting or run.cancel is not None:
+        return
+    if queue.holder is None and not event.with_runner:
+        turn.decision.changes.passes = frozenset(queue.waiting)
+        begin_run(turn)
+        await_deadline(turn)
+    elif queue.holder is not None and queue.holder != run.told_holder:
+        run.told_holder = queue.holder
+        group = "" if run.group is None else run.group.name
+        turn.do(
+            Warn(f"run {run.run_key!r} waits for group {group!r}, held by run {queue.holder!r}")
+        )

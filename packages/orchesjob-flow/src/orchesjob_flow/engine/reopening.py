@@ -1,16 +1,55 @@
-"""The command `retry`: which steps of a run that has ended run again, which keep theirs (rule 9.7).
+"""What `retry` and `settle` change in a run that has ended (rules 9.7 and 12.3).
 
-Pure: what is decided here is written by the store, in one transaction. The retries of a failed
-attempt while a run is under way are in `retries`.
+Pure: the store writes what is decided here in one transaction. Retries of a failed attempt while
+the run is in progress are in `steps`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, groupby
+from typing import NamedTuple
 
 from flow_spec import FlowSpec, StepSpec, base_of
-from flow_store import Attempt, FlowStatus, Reopening, Run, Step, StepStatus
-from orchesjob_flow.engine.recorded_report import recorded_code
-from orchesjob_flow.errors import NoCopies, NothingToRetry, OutcomesDiffer
+from flow_store import (
+    Attempt,
+    DamagedRecord,
+    FlowStatus,
+    Person,
+    Reopening,
+    Run,
+    Settlement,
+    Step,
+    StepStatus,
+    reported_job,
+)
+from orchesjob_client import BadAnswer, JobReport, exit_code_of
+from orchesjob_flow.errors import NoCopies, NothingToRetry, NothingToSettle, OutcomesDiffer
+
+
+def recorded_report(run: Run, attempt: Attempt) -> JobReport | None:
+    """Return the last report about an attempt's job, or None if there is none yet.
+
+    Raises:
+        DamagedRecord: What is recorded is not a report.
+    """
+    job = reported_job(run, attempt)
+    if job is None:
+        return None
+    try:
+        return JobReport.from_payload(job)
+    except BadAnswer as error:
+        step_id = run.steps[attempt.position].step_id
+        raise DamagedRecord(run.run_key, step_id, attempt.number, error.cause_text) from error
+
+
+def recorded_code(run: Run, attempt: Attempt) -> int | None:
+    """Return the exit code that orchesjob reported for an attempt, if its command has exited.
+
+    Raises:
+        DamagedRecord: As `recorded_report`.
+    """
+    report = recorded_report(run, attempt)
+    return None if report is None else exit_code_of(report)
+
 
 UNSUCCESSFUL = (StepStatus.FAILED, StepStatus.CANCELLED)
 
@@ -126,3 +165,82 @@ def is_decisive(run: Run, attempt: Attempt, step: Step) -> bool:
     """
     is_latest = attempt.number == step.attempt_no and step.has_begun
     return is_latest and step.position not in run.settled
+
+
+class Settling(NamedTuple):
+    """What a person says of a step: its outcome, and why; who that is, and when."""
+
+    status: StepStatus
+    reason: str
+    by: Person
+    at: float
+
+
+def plan_settle(run: Run, flow: FlowSpec, name: str, settling: Settling) -> Reopening:
+    """Give a step of `run`, which has ended, the outcome that a person says it has.
+
+    Of all copies of a step, those are meant that FAILED or were CANCELLED. Whatever depends on it,
+    directly or not, is decided again, as by `retry` (rule 9.7), and so are the steps of `finally`,
+    since the run will end once more (rule 10.1), unless it is one of these.
+
+    Raises:
+        UnknownStepError: The flow has no such step.
+        NoCopies: It has no copies of what is named.
+        NothingToSettle: It has neither FAILED nor was it CANCELLED.
+    """
+    named = to_settle(run, flow, name)
+    again = dependents(flow, named)
+    if not named <= flow.finally_ids:
+        again |= flow.finally_ids
+    retries = {step.id: step.retries for step in flow.all_steps}
+    return Reopening(
+        definition=run.definition,
+        resets={
+            step.position: retries[step.step_id] for step in run.steps if step.step_id in again
+        },
+        params=run.params,
+        settled=[settle(step, settling) for step in run.steps if step.step_id in named],
+    )
+
+
+def to_settle(run: Run, flow: FlowSpec, name: str) -> set[str]:
+    """Return the ids of the steps that FAILED or were CANCELLED, of those that a name means.
+
+    Raises:
+        UnknownStepError, NoCopies, NothingToSettle: There is none.
+    """
+    ids = {spec.id for spec in flow.named(name)}
+    if not ids:
+        raise NoCopies(run.run_key, [name])
+    meant = [step for step in run.steps if step.step_id in ids]
+    found = {step.step_id for step in meant if step.status in UNSUCCESSFUL}
+    if not found:
+        raise NothingToSettle(run.run_key, name, how_they_stand(run, meant))
+    return found
+
+
+def how_they_stand(run: Run, steps: Sequence[Step]) -> list[str]:
+    """Say which outcomes some steps have, and who has decided that, if it was a person."""
+    settled = run.settled
+    return list(
+        dict.fromkeys(
+            step.status.value
+            if (one := settled.get(step.position)) is None
+            else f"{step.status.value}, settled by {one.by} ({one.reason})"
+            for step in steps
+        )
+    )
+
+
+def settle(step: Step, settling: Settling) -> Settlement:
+    """Say what a person decides of a step, and what was recorded of it."""
+    return Settlement(
+        position=step.position,
+        retry_no=step.retry_no or 0,
+        status=settling.status,
+        was=step.status,
+        error=step.error,
+        by=settling.by,
+        at=settling.at,
+        reason=settling.reason,
+    )

@@ -13,9 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from orchesjob_flow.exit_codes import SIGNALLED
-from orchesjob_flow.views.form import Form, form_of_errors
-from orchesjob_flow.views.streams import ERASE_LINE, write_last_words
-from orchesjob_flow.views.terminal import stderr
+from orchesjob_flow.views.streams import ERASE_LINE, Form, form_of_errors, stderr, write_last_words
 from orchesjob_flow.views.text import dump_json
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

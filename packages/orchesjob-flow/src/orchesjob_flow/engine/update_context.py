@@ -1,7 +1,7 @@
-"""One turn of the engine: a moment, and the decision that grows while an event is worked through.
+"""The update in progress: one moment, and the decision that grows while an event is handled.
 
-The verbs by which the rules change a row or ask for an effect. A row that changes is replaced in
-the run and noted for the commit in one place, here, so that neither can be forgotten.
+Also how long things may take: a step's `timeout_sec` and the grace time of an abort. How long a
+call may go unanswered is in `calls`, the `timeout_sec` of the whole flow in `lifecycle`.
 """
 
 from typing import Any
@@ -9,11 +9,10 @@ from typing import Any
 import attrs
 
 from flow_store import Changes, FlowStatus, RunHeader, Step
+from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine.effects import Effect, SetTimer
-from orchesjob_flow.engine.events import AttemptId, Timer, TimerDue
-from orchesjob_flow.engine.open_attempt import Call, OpenAttempt
-from orchesjob_flow.engine.run import RunState, RunStep
+from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, TimerDue
+from orchesjob_flow.engine.state import AbortReason, Call, OpenAttempt, RunState, RunStep
 
 SLACK_SEC = 5.0  # until a call that is ended has really ended
 NO_NEXT_ATTEMPT: dict[str, Any] = {
@@ -102,3 +101,27 @@ class Turn:
     def set_timer(self, delay_sec: float, timer: Timer, attempt: AttemptId | None = None) -> None:
         """Ask for a `TimerDue` when `delay_sec` seconds are over."""
         self.do(SetTimer(self.now.mono + delay_sec, TimerDue(timer, attempt)))
+
+
+def set_timeout(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+    """Count `timeout_sec` from the moment at which the attempt was seen to run (rule 5.5)."""
+    limit, since = step.spec.timeout_sec, attempt.row.running_mono
+    if limit is not None and since is not None:
+        turn.set_timer(max(0.0, since + limit - turn.now.mono), Timer.TIMEOUT, attempt.id)
+
+
+def outlived_timeout(turn: Turn, step: RunStep) -> bool:
+    """Whether what the last attempt has left alive has run for longer than the step may."""
+    limit, since = step.spec.timeout_sec, step.last_running_mono
+    return limit is not None and since is not None and turn.now.mono - since >= limit
+
+
+def grace_sec(run: RunState, reason: str | None) -> float:
+    """Return how long a process may take to obey: what the request to cancel says, or the default.
+
+    A dead start has no process that could obey, and so no time.
+    """
+    if reason == AbortReason.DEAD_START:
+        return 0.0
+    requested = None if run.cancel is None else run.cancel.grace_sec
+    return DEFAULT_GRACE_SEC if requested is None else requested

@@ -1,0 +1,328 @@
+"""A simulated run: the flow played through the real engine, in virtual time (rule 11.3).
+
+The scenario says how each step ends, and with which exit code. The world answers what the engine
+asks for: each command takes a moment and then ends as the scenario says; nothing is lost, late or
+left alive. The loop does what the runner's loop does, without a store, a clock or a machine. A run
+of a group is played as if the group were free (rule 10.7).
+"""
+
+import heapq
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import attrs
+
+from flow_spec import FlowSpec, StepSpec
+from flow_store import (
+    Attempt,
+    CancelRequest,
+    FlowStatus,
+    GroupPlace,
+    PastAttempt,
+    Run,
+    Step,
+    StepStatus,
+)
+from orchesjob_client import JobReport, JobStatus, Watch
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine import update
+from orchesjob_flow.engine.messages import (
+    AbortAnswered,
+    AbortJob,
+    AskStatus,
+    AttemptId,
+    CallBegan,
+    CancelSeen,
+    Effect,
+    EndSurvivors,
+    Event,
+    JobExited,
+    LookForSurvivors,
+    RunnerStarted,
+    SetTimer,
+    StartAnswered,
+    StartJob,
+    StatusAnswered,
+    SurvivorsSeen,
+    WatchAnswered,
+    WatchJob,
+)
+from orchesjob_flow.engine.state import Limits, RunState
+from orchesjob_flow.errors import NotSkippable, PlayedTwice, TooManyRetries
+
+MOST_RETRIES = 2_000
+"""Of all steps that fail together: the engine looks at all earlier attempts before the next one."""
+CODES: Mapping[StepStatus, Sequence[int]] = {
+    StepStatus.SUCCEEDED: range(256),
+    StepStatus.FAILED: (*range(1, 256), 0, -9),
+}
+"""The exit codes that are tried in turn; where each code has another meaning, a signal is left."""
+
+
+class Script(NamedTuple):
+    """How the named steps end, and which ones are under way when a cancel is asked for."""
+
+    outcomes: Mapping[str, StepStatus] = {}
+    cancel_at: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, flow: FlowSpec, fail: Sequence[str], skip: Sequence[str], cancel_at: str | None
+    ) -> Self:
+        """Find the steps of a flow that are named; the name of all copies means each (rule 10.3).
+
+        Raises:
+            UnknownStepError: There is none; it names the one that was probably meant.
+            PlayedTwice: A step is to fail and to be skipped.
+            NotSkippable: Nothing but its condition can skip a step.
+            TooManyRetries: It would take too long to use up all of them.
+        """
+        failed, skipped = steps_named(flow, fail), steps_named(flow, skip)
+        for step_id in failed.keys() & skipped.keys():
+            raise PlayedTwice(step_id)
+        for spec in skipped.values():
+            if not can_be_skipped(spec):
+                raise NotSkippable(spec.id)
+        refuse_retries(failed.values())
+        ends = dict.fromkeys(failed, StepStatus.FAILED) | dict.fromkeys(skipped, StepStatus.SKIPPED)
+        cancelled = () if cancel_at is None else (cancel_at,)
+        return cls(ends, frozenset(steps_named(flow, cancelled)))
+
+    def outcome_of(self, spec: StepSpec) -> StepStatus:
+        """Say how a step ends that comes to run."""
+        return self.outcomes.get(spec.id, StepStatus.SUCCEEDED)
+
+
+def steps_named(flow: FlowSpec, names: Iterable[str]) -> dict[str, StepSpec]:
+    """Return the steps that some names mean, by their ids."""
+    return {step.id: step for name in names for step in flow.named(name)}
+
+
+def can_be_skipped(spec: StepSpec) -> bool:
+    """Tell whether a step that runs can end as SKIPPED (rules 9.12 and 10.8)."""
+    return bool(spec.skip_exit_codes or spec.only_if)
+
+
+def refuse_retries(steps: Iterable[StepSpec]) -> None:
+    """Refuse more attempts than can be played in a few seconds."""
+    failing = list(steps)
+    if sum(step.retries for step in failing) > MOST_RETRIES:
+        most = max(failing, key=lambda step: step.retries)
+        raise TooManyRetries(most.id, most.retries, MOST_RETRIES)
+
+
+def exit_code(spec: StepSpec, outcome: StepStatus, *, is_gate: bool) -> int:
+    """Return the exit code with which an attempt ends, for its step to end like that.
+
+    A gate says no where no exit code of the command skips the step.
+    """
+    if is_gate:
+        return int(outcome is StepStatus.SKIPPED and not spec.skip_exit_codes)
+    if outcome is StepStatus.SKIPPED:
+        return spec.skip_exit_codes[0]
+    return next(code for code in CODES[outcome] if spec.outcome_of(code) == outcome)
+
+
+COMMAND_SEC = 1.0
+WORKER_PID, TARGET_PID = 2, 3
+"""No process has to be there: nobody looks."""
+
+type Choose = Callable[[StepSpec], StepStatus]
+type Due = Iterator[tuple[float, Event]]
+
+
+@attrs.define
+class Job:
+    """A command that has been started, and when it ends."""
+
+    key: str
+    command: tuple[str, ...]
+    ends_at: float
+    is_gate: bool
+
+    def report(self, status: JobStatus, code: int | None = None) -> JobReport:
+        """Report the job as orchesjob does."""
+        return JobReport(
+            job_id=self.key,
+            job_key=self.key,
+            status=status.value,
+            command=self.command,
+            exit_code=code,
+            worker_pid=WORKER_PID,
+            target_pid=TARGET_PID,
+            existing=False,
+            payload="{}",
+            stdout_file=None,
+            stderr_file=None,
+            started_at=None,
+            finished_at=None,
+            abort_reason=None,
+        )
+
+
+@attrs.define(slots=False)
+class Stage:
+    """Where the steps of a flow are played.
+
+    `choose` is asked once for each step that comes to an end by itself; the cancel comes when the
+    first of the steps of `cancel_at` has begun.
+    """
+
+    flow: FlowSpec
+    choose: Choose
+    cancel_at: Collection[str] = ()
+    outcomes: dict[str, StepStatus] = attrs.Factory(dict)
+    """How the steps have ended that came to an end by themselves."""
+    cancelled_at: float | None = None
+    _jobs: dict[AttemptId, Job] = attrs.Factory(dict)
+
+    @cached_property
+    def command_sec(self) -> float:
+        """How long a command takes: so short that only delays can use up the time of the flow."""
+        limit = self.flow.timeout_sec
+        if limit is None:
+            return COMMAND_SEC
+        attempts = sum(step.retries + 1 + bool(step.only_if) for step in self.flow.steps)
+        return min(COMMAND_SEC, limit / (10 * max(attempts, 1)))
+
+    def perform(self, effect: Effect, now: Now) -> Due:
+        """Yield what comes of an effect, and when (see `engine.messages`).
+
+        No call waits for a place, so none can be called off, and none fails, so nobody gives up.
+        """
+        at = now.mono
+        match effect:
+            case StartJob():
+                yield from self._start(effect, at)
+            case WatchJob(attempt):
+                yield at, WatchAnswered(attempt, Watch.WATCHING)
+                yield self._jobs[attempt].ends_at, JobExited(attempt)
+            case AskStatus(attempt):
+                yield at, CallBegan(attempt)
+                yield at, StatusAnswered(attempt, self._ended(attempt))
+            case AbortJob(attempt):
+                yield at, CallBegan(attempt)
+                yield at, AbortAnswered(attempt, self._jobs[attempt].report(JobStatus.ABORTED))
+            case LookForSurvivors(attempt) | EndSurvivors(attempt):
+                yield at, SurvivorsSeen(attempt, ())
+            case SetTimer(due, event):
+                yield due, event
+
+    def _start(self, effect: StartJob, at: float) -> Due:
+        spec = self._spec(effect.attempt)
+        limit = spec.timeout_sec
+        lasts = self.command_sec if limit is None else min(self.command_sec, limit / 2)
+        is_gate = bool(spec.only_if) and effect.attempt.number == 1  # which never fails here
+        job = Job(effect.attempt_key, tuple(effect.command), at + lasts, is_gate)
+        self._jobs[effect.attempt] = job
+        yield at, CallBegan(effect.attempt)
+        yield at, StartAnswered(effect.attempt, job.report(JobStatus.RUNNING))
+        if self.cancelled_at is None and spec.id in self.cancel_at:
+            self.cancelled_at = at
+            yield at, CancelSeen(CancelRequest(at, None))
+
+    def _ended(self, attempt: AttemptId) -> JobReport:
+        """Report how a job has ended, whose end was seen."""
+        spec, job = self._spec(attempt), self._jobs[attempt]
+        if spec.id not in self.outcomes:
+            self.outcomes[spec.id] = self.choose(spec)
+        code = exit_code(spec, self.outcomes[spec.id], is_gate=job.is_gate)
+        return job.report(JobStatus.FAILED if code else JobStatus.SUCCEEDED, code)
+
+    def _spec(self, attempt: AttemptId) -> StepSpec:
+        return self.flow.all_steps[attempt.position]
+
+
+BOOT = "a rehearsal"
+"""What gives virtual times their meaning: no boot of a machine is called so."""
+
+
+class Played(NamedTuple):
+    """A run as it would be recorded, its times in seconds since its beginning.
+
+    `outcomes` are those of the steps that have come to an end by themselves. A cancel that was to
+    be asked for has been, if `cancelled_at` says when.
+    """
+
+    run: Run
+    outcomes: dict[str, StepStatus]
+    cancelled_at: float | None
+
+
+def play(flow: FlowSpec, script: Script) -> Played:
+    """Play a flow to its end."""
+    run = unbegun(flow)
+    stage = Stage(flow, script.outcome_of, script.cancel_at)
+    state, attempts = play_on(stage, run)
+    group = None if flow.group is None else GroupPlace(flow.group, 1)
+    whole = ended(run, state, attempts)._replace(group=group)
+    return Played(whole, stage.outcomes, stage.cancelled_at)
+
+
+def play_on(stage: Stage, run: Run) -> tuple[RunState, dict[tuple[int, int], Attempt]]:
+    """Play a run that has not begun; return it at its end, with all attempts."""
+    everything = len(run.steps) + 1  # calls take no time here, and none is held back
+    state = RunState.load(stage.flow, run, Limits(starts=everything))
+    attempts: dict[tuple[int, int], Attempt] = {}
+    coming: list[tuple[float, int, Event]] = [(0.0, 0, RunnerStarted())]
+    count = 1
+    while not state.status.is_terminal:
+        at, _, event = heapq.heappop(coming)
+        now = Now(at, at, BOOT)
+        decision = update(state, event, now)
+        attempts |= decision.changes.attempts
+        for effect in decision.effects:
+            for due, answer in stage.perform(effect, now):
+                heapq.heappush(coming, (due, count, answer))
+                count += 1
+    return state, attempts
+
+
+def unbegun(flow: FlowSpec) -> Run:
+    """Return the run of a flow as `start` records it, but for what only a real one has."""
+    return Run(
+        run_key=flow.flow_id,
+        flow_id=flow.flow_id,
+        definition=flow.to_json(),
+        directory="",
+        status=FlowStatus.PENDING,
+        error=None,
+        started_at=0.0,
+        finished_at=None,
+        deadline=None,
+        revision=0,
+        cancel=None,
+        steps=tuple(
+            Step.waiting(position, step.id, step.retries)
+            for position, step in enumerate(flow.all_steps)
+        ),
+        attempts={},
+        params=dict(flow.values) or None,
+    )
+
+
+def ended(run: Run, state: RunState, attempts: dict[tuple[int, int], Attempt]) -> Run:
+    """Return a run as it is recorded at its end."""
+    past = [attempts[place] for place in sorted(attempts)]
+    return run._replace(
+        status=state.status,
+        error=state.error,
+        finished_at=state.finished_at,
+        cancel=state.cancel,
+        finally_after=state.finally_after,
+        steps=tuple(step.row for step in state.steps),
+        attempts={attempt.position: attempt for attempt in past},
+        history=tuple(
+            PastAttempt(
+                attempt.position,
+                attempt.number,
+                attempt.status,
+                attempt.started_at,
+                attempt.finished_at,
+                attempt.error,
+                is_gate=attempt.is_gate,
+            )
+            for attempt in past
+        ),
+    )
