@@ -256,7 +256,7 @@ def test_progress(ended: Flow) -> None:
 
 def test_a_place_for_calls_that_is_not_ours(ended: Flow) -> None:
     """A lock that no runner would take is a problem, and named (rule 5.11)."""
-    place = ended.home / "locks" / "aborts-1.place"
+    place = ended.home / "locks" / "aborts-1.slot"
     place.symlink_to(ended.folder / "elsewhere")
     (problem,) = problems(examine(ended, code=1))
     assert f"{place} is not a regular file" in problem

@@ -70,8 +70,8 @@ def test_nothing_is_left(flow: Flow) -> None:
     flow.await_status("k", lambda run: run["runner"] is None)
     flow.start("other", "flow.json")
     assert run_keys(flow.ask("prune", "--older-than=0s", "--keep=1"), "removed") == ["k"]
-    left = {path.name for path in flow.home.glob("*/*") if path.suffix != ".place"}
-    assert left == {"other.lock", "other.calls", "other.run", "calls.line"}
+    left = {path.name for path in flow.home.glob("*/*") if path.suffix != ".slot"}
+    assert left == {"other.lock", "other.calls", "other.run", "calls.queue"}
     with flow.open_database() as database:
         counts = "SELECT count(*) FROM runs", "SELECT count(*) FROM steps"
         for count in (*counts, "SELECT count(*) FROM attempts"):

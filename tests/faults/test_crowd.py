@@ -13,7 +13,7 @@ from support.flow import Flow
 from support.orchesjob import FakeOrchesjob
 from support.steps import TRUE
 
-PLACES = 2 * (os.cpu_count() or 1)
+SLOTS = 2 * (os.cpu_count() or 1)
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def crowd(flow: Flow) -> Iterator[None]:
     home = Home(flow.database)
     home.prepare()
     with ExitStack() as stack:
-        for path in home.turns("calls", PLACES).places:
+        for path in home.slot_files("calls", SLOTS).slots:
             lock = Lock.take(path)
             assert lock is not None
             stack.enter_context(closing(lock))
@@ -31,7 +31,7 @@ def crowd(flow: Flow) -> Iterator[None]:
 
 def await_line(flow: Flow) -> None:
     """Wait until a call waits for its place."""
-    flow.await_true(lambda: holder(Home(flow.database).turns("calls", PLACES).line) is not None)
+    flow.await_true(lambda: holder(Home(flow.database).turns("calls", SLOTS).line) is not None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -131,7 +131,7 @@ def test_planted_for_a_reader(flow: Flow, plant: Plant) -> None:
     assert not victim.exists() or victim.read_bytes() == b""
 
 
-@pytest.mark.parametrize("name", ["k.calls", "calls.line", "calls-1.place", "aborts-2.place"])
+@pytest.mark.parametrize("name", ["k.calls", "calls.queue", "calls-1.slot", "aborts-2.slot"])
 def test_planted_for_calls(flow: Flow, fake_orchesjob: FakeOrchesjob, name: str) -> None:
     """Without its calls lock, and the places for calls, a runner makes no call (4.5, 5.11)."""
     flow.home.mkdir(mode=0o700)

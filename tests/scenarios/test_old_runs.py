@@ -38,7 +38,7 @@ def test_old_runs_are_removed(real_flow: Flow, gate: Gate) -> None:
         path.name
         for folder in ("locks", "logs")
         for path in (real_flow.home / folder).iterdir()
-        if path.suffix not in (".line", ".place")  # those of all runs
+        if path.suffix not in (".queue", ".slot")  # those of all runs
     }
     assert left == {
         *("may.lock", "may.calls", "live.lock", "live.calls"),

@@ -6,15 +6,15 @@ import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
 from orchesjob_flow.commands.explain import explain_steps
-from orchesjob_flow.reports.facts import Facts, Kind
+from orchesjob_flow.reports.facts import Facts, SpanKind
 from orchesjob_flow.reports.words import headline
 
 from .telling import Tale, step, tell
 
-WAITED, DELAYED, RAN = Kind.WAITED, Kind.DELAYED, Kind.RAN
+WAITED, DELAYED, RAN = SpanKind.WAITED, SpanKind.DELAYED, SpanKind.RAN
 
 
-def spans(facts: Facts, step_id: str) -> list[tuple[Kind, float, float]]:
+def spans(facts: Facts, step_id: str) -> list[tuple[SpanKind, float, float]]:
     one = next(one for one in facts.steps if one.id == step_id)
     return [(span.kind, span.begin, span.end) for span in one.spans]
 

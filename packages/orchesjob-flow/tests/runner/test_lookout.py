@@ -10,7 +10,7 @@ from flow_store import Changes, FlowStatus, FlowStore, Joining, Queue, RunHeader
 from orchesjob_flow.engine.messages import QueueSeen
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import GaveUp
-from orchesjob_flow.runner.loop import Lookout
+from orchesjob_flow.runner.loop import RequestPoller
 
 FLOW = FlowSpec("f", (StepSpec("a", ("a",)),), concurrency=Concurrency("g"))
 
@@ -49,7 +49,7 @@ def second(store: FlowStore) -> RunState:
 def test_who_is_before_a_run(path: Path, store: FlowStore) -> None:
     """Nothing is asked again while a run holds the group and nobody commits; else who lives is."""
     living = {"first"}
-    run, lookout = second(store), Lookout(store, lambda key: key in living)
+    run, lookout = second(store), RequestPoller(store, lambda key: key in living)
     queue = Queue(None, ("first",))
     assert list(lookout.look(run)) == [QueueSeen(queue, frozenset({"first"}))]
     living.clear()  # which nobody records
@@ -65,7 +65,7 @@ def test_who_is_before_a_run(path: Path, store: FlowStore) -> None:
 
 def test_a_database_that_is_gone(path: Path, store: FlowStore) -> None:
     """A run does not wait for what nobody will record (rule 5.7)."""
-    run, lookout = second(store), Lookout(store, lambda _: False)
+    run, lookout = second(store), RequestPoller(store, lambda _: False)
     path.unlink()
     with pytest.raises(GaveUp, match="removed or replaced"):
         list(lookout.look(run))

@@ -49,9 +49,9 @@ from orchesjob_flow.engine.messages import (
     WatchJob,
     WatchProcess,
 )
-from orchesjob_flow.home.call_slots import Places
+from orchesjob_flow.home.call_slots import CallSlots
 from orchesjob_flow.home.locks import Lock, holder
-from orchesjob_flow.home.paths import Turns
+from orchesjob_flow.home.paths import SlotFiles
 from orchesjob_flow.runner.performer import Performer
 
 ENVIRON = {"ORCHESJOB_HOME": "/var/lib/of-a-test", "PATH": "/bin"}
@@ -122,15 +122,15 @@ def performer(
     client: Client, warnings: SimpleQueue[str], answers: SimpleQueue[Event], paths: list[Path]
 ) -> Iterator[Performer]:
     """A performer of that client, with one place for calls and one for aborts."""
-    line, place, abort_line, abort_place = paths
+    queue, slot, abort_line, abort_place = paths
     performer = Performer(
         cast(OrchesjobClient, client),
         answers.put,
         directory="/srv",
         calls_lock=11,
         starts=2,
-        places=Places(Turns(line, [place])),
-        abort_places=Places(Turns(abort_line, [abort_place])),
+        slots=CallSlots(SlotFiles(queue, [slot])),
+        abort_slots=CallSlots(SlotFiles(abort_line, [abort_place])),
         environ=ENVIRON,
         warn=warnings.put,
     )
@@ -241,10 +241,10 @@ def test_a_call_has_its_place(
 
     def look() -> JobReport:
         (hold,) = client.holds
-        place = paths[1] if len(hold.descriptors) == 1 else paths[3]
-        free.append(holder(place) is None)
+        slot = paths[1] if len(hold.descriptors) == 1 else paths[3]
+        free.append(holder(slot) is None)
         hold.handed_over()
-        free.append(holder(place) is None)
+        free.append(holder(slot) is None)
         return JOB
 
     for effect in (AskStatus(ID, "k:a:1"), ABORT):

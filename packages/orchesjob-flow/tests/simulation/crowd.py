@@ -98,7 +98,7 @@ class Crowd:
         while unfinished := [key for key in self.worlds if not self.status(key).is_terminal]:
             turns += 1
             require(turns < MOST_TURNS, "every_run_ends", f"{unfinished}: {self.order} wait")
-            self.take_turn(self.random.choice(unfinished))
+            self.run_once(self.random.choice(unfinished))
 
     def _act(self) -> None:
         """Let one run go on, or something happen to it."""
@@ -113,7 +113,7 @@ class Crowd:
         elif chance < 1 / 50:
             self.cancel(key)
         else:
-            self.take_turn(key)
+            self.run_once(key)
 
     def order_of_all(self) -> list[str]:
         """List the runs that are recorded."""
@@ -135,7 +135,7 @@ class Crowd:
         if key in self.order:
             self.ended_early.add(key)
 
-    def take_turn(self, key: str) -> None:
+    def run_once(self, key: str) -> None:
         """Let the runner of a run, or a new one, take a turn, which may kill it."""
         self.disturbances += 1
         before, free = self.disturbances, self.is_free_for(key)
@@ -144,7 +144,7 @@ class Crowd:
         try:
             if key not in self.runners:
                 self.runners[key] = self.worlds[key].new_runner()
-            self.runners[key].take_turn()
+            self.runners[key].run_once()
         except Crash:
             del self.runners[key]
             self.worlds[key].calls.abandon()

@@ -77,7 +77,7 @@ def test_a_worker_that_comes_before_the_abort(world: World, step: Make, strict: 
     world.plan("a:1", seconds=30.0)
     runner = world.new_runner()
     while not world.calls.made("abort", "a:1"):
-        runner.take_turn()
+        runner.run_once()
     world.jobs.give_worker(world.job("a:1"))
     runner.drive()
     first, second = world.executions("a")

@@ -204,7 +204,7 @@ def test_a_crash_in_the_middle(world: World, step: Make) -> None:
     world.plan("a:1", seconds=900.0, obeys=Obeys.KILL)
     runner = world.new_runner()
     while not world.calls.made("abort"):
-        runner.take_turn()
+        runner.run_once()
     assert world.attempts()[0].abort_reason == "flow timeout"
     world.calls.abandon()
     assert world.drive().error == "timed out after 5 s"

@@ -25,9 +25,9 @@ def test_between_the_look_and_the_beginning(database: Path, happens: str) -> Non
         crowd.worlds[second].at_point[1] = (  # before its commit
             (lambda: crowd.cancel(second))
             if happens == "a cancel"
-            else (lambda: crowd.take_turn(first))
+            else (lambda: crowd.run_once(first))
         )
-        crowd.take_turn(second)  # nobody drives the first one yet
+        crowd.run_once(second)  # nobody drives the first one yet
         run = crowd.worlds[second].run()
         assert run.status == ("CANCELLED" if happens == "a cancel" else "PENDING")
         assert not run.attempts

@@ -34,11 +34,11 @@ def test_what_is_known_is_committed_before_it_ends(world: World, step: Make) -> 
     world.record(step("a"), step("b", depends_on=("a",)))
     world.plan("a:1", seconds=0.0)
     runner = world.new_runner()
-    runner.take_turn()
+    runner.run_once()
     world.machine.pass_time(world.machine.mono + 5)
     world.stop_runner(signal.SIGTERM)
     with pytest.raises(Interrupted):
-        runner.take_turn()
+        runner.run_once()
     assert world.statuses() == {"a": "SUCCEEDED", "b": "RUNNING"}
     assert world.calls.made("start", "b:1") == []
     world.calls.abandon()
@@ -62,7 +62,7 @@ def test_as_far_as_it_goes(world: World, step: Make) -> None:
     world.plan("a:1", seconds=0.0)
     world.plan("b:1", seconds=500.0)
     world.plan("c:1", code=1, seconds=0.0)
-    assert world.new_runner().settle() == "RUNNING"
+    assert world.new_runner().drain() == "RUNNING"
     assert world.statuses() == {"a": "SUCCEEDED", "b": "RUNNING", "c": "FAILED"}
     assert world.machine.mono < 102
 
@@ -73,7 +73,7 @@ def test_a_start_that_is_prevented_is_answered(world: World, step: Make) -> None
     world.calls.script("start", "a:1", "prevent")
     runner = world.new_runner()
     runner.drive_until_it_goes_on()
-    assert runner.settle() == "RUNNING"
+    assert runner.drain() == "RUNNING"
     assert world.statuses() == {"a": "DELAYED"}
     assert world.machine.mono < 102
 
@@ -83,7 +83,7 @@ def test_settled_again_and_again(world: World, step: Make) -> None:
     world.record(step("a"), step("b", depends_on=("a",), retries=1, retry_delay_sec=30.0))
     world.plan("b:1", code=1)
     for _ in range(20):
-        world.new_runner().settle()
+        world.new_runner().drain()
         world.calls.abandon()
         world.machine.pass_time(world.machine.mono + 10)
     assert world.run().status == "SUCCEEDED"

@@ -161,7 +161,7 @@ def check_home(settings: Settings) -> Check:
             if folder.exists():
                 refuse_no_folder(folder)
                 refuse_shared(folder)
-        for turns in (settings.call_turns, settings.abort_turns):
+        for turns in (settings.call_slot_files, settings.abort_slot_files):
             refuse_foreign(turns)
     except UnsafePlace as error:
         return Check("home", Grade.PROBLEM, str(error))

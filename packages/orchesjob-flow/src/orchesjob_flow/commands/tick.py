@@ -30,5 +30,5 @@ def advance_without_waiting(handle: RunHandle) -> Run:
             closing(handle.lock_or_refuse()) as lock,
             runner_of(handle, store, lock) as runner,
         ):
-            runner.settle()
+            runner.drain()
         return handle.load(store)

@@ -20,95 +20,105 @@ from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine import calls, outcomes
 from orchesjob_flow.engine.messages import Timer, Warn, WatchProcess
 from orchesjob_flow.engine.outcomes import Verdict, describe_abort, failure_of, judge
-from orchesjob_flow.engine.state import AbortReason, Call, Loss, OpenAttempt, RunStep
+from orchesjob_flow.engine.state import AbortReason, CallKind, Loss, OpenAttempt, RunStep
 from orchesjob_flow.engine.steps import LOOK_AGAIN_SEC, name_processes
-from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, Turn, set_timeout
+from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, UpdateContext, set_timeout
 
 
-def lost(turn: Turn, attempt: OpenAttempt, why: str) -> None:
+def lost(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
     """Let an attempt fail of which nobody can say how it ended, once it has (rule 5.3)."""
-    await_end(turn, attempt, Loss(why, error=f"outcome unknown: {why}"))
+    await_end(context, attempt, Loss(why, error=f"outcome unknown: {why}"))
 
 
-def aborted(turn: Turn, attempt: OpenAttempt, why: str) -> None:
+def aborted(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
     """Let an attempt fail that somebody else has aborted, once it has ended."""
-    await_end(turn, attempt, Loss(why, error=why))
+    await_end(context, attempt, Loss(why, error=why))
 
 
-def await_end(turn: Turn, attempt: OpenAttempt, loss: Loss) -> None:
+def await_end(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
     """Look what is alive of an attempt, or end it if that was decided before."""
     if attempt.loss is None:
         attempt.loss = loss
-    calls.look_again(turn, attempt)
+    calls.look_again(context, attempt)
 
 
 def survivors_found(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, loss: Loss, survivors: Sequence[Process]
+    context: UpdateContext,
+    step: RunStep,
+    attempt: OpenAttempt,
+    loss: Loss,
+    survivors: Sequence[Process],
 ) -> None:
     """Close the attempt if nothing of it is alive; else name what is, and wait for its end."""
     if attempt.row.abort_reason is not None:
-        calls.end_remains(turn, attempt)
+        calls.end_remains(context, attempt)
     elif survivors:
-        note_survivors(turn, step, attempt, loss, survivors)
+        note_survivors(context, step, attempt, loss, survivors)
         oldest = min(survivors, key=lambda process: (process.started_ticks, process.pid))
-        turn.call(attempt, Call.WATCH, WatchProcess(attempt.id, oldest))
+        context.call(attempt, CallKind.WATCH, WatchProcess(attempt.id, oldest))
     else:
-        outcomes.failed(turn, step, attempt, loss.error)
+        outcomes.failed(context, step, attempt, loss.error)
 
 
 def note_survivors(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, loss: Loss, survivors: Sequence[Process]
+    context: UpdateContext,
+    step: RunStep,
+    attempt: OpenAttempt,
+    loss: Loss,
+    survivors: Sequence[Process],
 ) -> None:
     """Record that the attempt runs on, and in which processes, for which the limit counts (5.5)."""
     if attempt.row.status is AttemptStatus.STARTING:
-        turn.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=turn.now.mono)
+        context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
     if loss.looked_at is None:
-        set_timeout(turn, step, attempt)
-    loss.looked_at, loss.exited = turn.now.mono, False
+        set_timeout(context, step, attempt)
+    loss.looked_at, loss.exited = context.now.mono, False
     alive = f"attempt {attempt.row.number} is still alive: {name_processes(survivors)}"
     error = f"{loss.why}, but {alive}; end it to go on"
     if step.row.error != error:
-        turn.record_step(step, error=error)
+        context.record_step(step, error=error)
 
 
-def survivor_watched(turn: Turn, attempt: OpenAttempt, loss: Loss, watch: Watch) -> None:
+def survivor_watched(
+    context: UpdateContext, attempt: OpenAttempt, loss: Loss, watch: Watch
+) -> None:
     """Wait for the end of the process that is watched; if it cannot be, look from time to time."""
     if attempt.row.abort_reason is not None:
-        calls.end_remains(turn, attempt)
+        calls.end_remains(context, attempt)
     elif watch is Watch.UNSUPPORTED:
-        look_later(turn, attempt, loss, turn.run.limits.poll_interval_sec)
+        look_later(context, attempt, loss, context.run.limits.poll_interval_sec)
     elif watch is Watch.GONE or loss.exited:
-        look_later(turn, attempt, loss)
+        look_later(context, attempt, loss)
 
 
-def survivor_exited(turn: Turn, attempt: OpenAttempt, loss: Loss) -> None:
+def survivor_exited(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
     """Look what else is alive, now that the process that was watched is gone."""
     loss.exited = True
     if attempt.call is None:
-        look_later(turn, attempt, loss)
+        look_later(context, attempt, loss)
 
 
 def look_later(
-    turn: Turn, attempt: OpenAttempt, loss: Loss, delay_sec: float = LOOK_AGAIN_SEC
+    context: UpdateContext, attempt: OpenAttempt, loss: Loss, delay_sec: float = LOOK_AGAIN_SEC
 ) -> None:
     """Look again, but not sooner after the last look: short-lived processes may follow another."""
-    since = turn.now.mono if loss.looked_at is None else loss.looked_at
-    turn.set_timer(max(0.0, since + delay_sec - turn.now.mono), Timer.REMAINS, attempt.id)
+    since = context.now.mono if loss.looked_at is None else loss.looked_at
+    context.set_timer(max(0.0, since + delay_sec - context.now.mono), Timer.REMAINS, attempt.id)
 
 
 CONTRADICTIONS = 2
 END_AGAIN_SEC = 1.0
 
 
-def begin_attempt(turn: Turn, step: RunStep) -> None:
+def begin_attempt(context: UpdateContext, step: RunStep) -> None:
     """Record that the next attempt is starting, and start it after the commit (rule 4.2)."""
     before = step.row
     number = before.attempt_no + 1
-    turn.record_step(
+    context.record_step(
         step,
         status=StepStatus.RUNNING,
         attempt_no=number,
-        started_at=turn.now.wall,
+        started_at=context.now.wall,
         error=None,
         **NO_NEXT_ATTEMPT,
     )
@@ -116,62 +126,66 @@ def begin_attempt(turn: Turn, step: RunStep) -> None:
         position=before.position,
         number=number,
         status=AttemptStatus.STARTING,
-        started_at=turn.now.wall,
+        started_at=context.now.wall,
         running_mono=None,
-        boot_id=turn.now.boot,
+        boot_id=context.now.boot,
         is_gate=step.asks_gate,
     )
-    key = attempt_key(turn.run.run_key, step.spec.id, number)
+    key = attempt_key(context.run.run_key, step.spec.id, number)
     attempt = OpenAttempt(row, key, before)
-    turn.run.begin(step, attempt)
-    turn.record_attempt(attempt)
-    calls.start_job(turn, step, attempt)
+    context.run.begin(step, attempt)
+    context.record_attempt(attempt)
+    calls.start_job(context, step, attempt)
 
 
-def withdraw_start(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def withdraw_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Take back a start that was decided, but neither committed nor performed (rule 5.6)."""
-    calls.answered(turn, attempt)
+    calls.answered(context, attempt)
     if attempt.before is not None:
-        del turn.decision.changes.attempts[attempt.row.position, attempt.row.number]
-        turn.run.close(step)
-        turn.restore_step(step, attempt.before)
+        del context.decision.changes.attempts[attempt.row.position, attempt.row.number]
+        context.run.close(step)
+        context.restore_step(step, attempt.before)
 
 
-def reported(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+def reported(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
     """Do what an answer of orchesjob about the attempt's job means."""
-    recognise(turn, step, attempt, report)
+    recognise(context, step, attempt, report)
     verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
-    take_note(turn, step, attempt, report, verdict)
+    take_note(context, step, attempt, report, verdict)
     ending = attempt.row.abort_reason is not None
     match verdict:
         case Verdict.FOREIGN:
-            outcomes.foreign(turn, step, attempt, report)
+            outcomes.foreign(context, step, attempt, report)
         case Verdict.SUCCEEDED if attempt.row.is_gate:
-            outcomes.passed(turn, step, attempt)
+            outcomes.passed(context, step, attempt)
         case Verdict.SUCCEEDED:
-            outcomes.succeeded(turn, step, attempt)
+            outcomes.succeeded(context, step, attempt)
         case Verdict.SKIPPED:
-            outcomes.skipped(turn, step, attempt)
+            outcomes.skipped(context, step, attempt)
         case Verdict.FAILED:
-            outcomes.failed(turn, step, attempt, failure_of(report), exit_code_of(report))
+            outcomes.failed(context, step, attempt, failure_of(report), exit_code_of(report))
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
-            outcomes.never_ran(turn, step, attempt)
+            outcomes.never_ran(context, step, attempt)
         case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
-            calls.end_remains(turn, attempt)
+            calls.end_remains(context, attempt)
         case Verdict.ABORTED:
-            aborted(turn, attempt, describe_abort(report))
+            aborted(context, attempt, describe_abort(report))
         case Verdict.LOST:
-            lost(turn, attempt, describe_loss(report))
-        case _ if attempt.row.boot_id != turn.now.boot:
+            lost(context, attempt, describe_loss(report))
+        case _ if attempt.row.boot_id != context.now.boot:
             why = "the machine or container was restarted while it ran"
-            lost(turn, attempt, why)
+            lost(context, attempt, why)
         case Verdict.UNBORN:
-            calls.look(turn, attempt)
+            calls.look(context, attempt)
         case _:
-            still_active(turn, step, attempt, report)
+            still_active(context, step, attempt, report)
 
 
-def recognise(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+def recognise(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
     """Take an attempt for one at the gate if that is what orchesjob knows under its key.
 
     So it is where the run was recorded before, and that record was lost: the gate may have been
@@ -183,16 +197,16 @@ def recognise(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport
         return
     if report.is_of(spec.only_if):
         step.has_passed_gate = False
-        turn.record_attempt(attempt, is_gate=True)
+        context.record_attempt(attempt, is_gate=True)
 
 
 def take_note(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
 ) -> None:
     """Record what orchesjob reports of the job."""
     attempt.before, attempt.job = None, report
     if attempt.row.job != report.payload:
-        turn.record_attempt(attempt, job=report.payload, job_id=report.job_id)
+        context.record_attempt(attempt, job=report.payload, job_id=report.job_id)
     if verdict not in (Verdict.NEVER_RAN, Verdict.UNBORN):
         step.dead_starts = 0
     to_be_aborted = attempt.row.abort_reason is not None
@@ -200,27 +214,29 @@ def take_note(
         attempt.trouble = None  # else it is the abort that fails: this is no answer to it
 
 
-def still_active(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+def still_active(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
     """Record that the job runs, and see to it that its end is noticed."""
     known = report.known_status is not None
     if not known:
-        unknown_status(turn, step, attempt, report)
+        unknown_status(context, step, attempt, report)
     if attempt.worker_gone:
-        contradicted(turn, attempt, known)
+        contradicted(context, attempt, known)
         return
     if attempt.row.abort_reason == AbortReason.DEAD_START:
-        turn.record_attempt(attempt, abort_reason=None)  # it was born after all
+        context.record_attempt(attempt, abort_reason=None)  # it was born after all
     if attempt.row.status is AttemptStatus.STARTING:
-        turn.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=turn.now.mono)
+        context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
     step.last_running_mono = attempt.row.running_mono
     if attempt.watch is None:
-        set_timeout(turn, step, attempt)
+        set_timeout(context, step, attempt)
     if report.target_pid is None:
-        calls.ask_while_starting(turn, attempt)
-    calls.pursue(turn, attempt)
+        calls.ask_while_starting(context, attempt)
+    calls.pursue(context, attempt)
 
 
-def contradicted(turn: Turn, attempt: OpenAttempt, known: bool) -> None:
+def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
     """Believe that the worker is gone once orchesjob has twice denied it: its PID is reused.
 
     `known` is false for a status that this version does not know: it never counts as lost.
@@ -228,116 +244,124 @@ def contradicted(turn: Turn, attempt: OpenAttempt, known: bool) -> None:
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:
         why = "its worker is gone, though orchesjob takes it for running"
-        lost(turn, attempt, why)
+        lost(context, attempt, why)
     else:
-        calls.ask_again(turn, attempt)
+        calls.ask_again(context, attempt)
 
 
-def unknown_status(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+def unknown_status(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
     """Report a status that this version does not know; it counts as running (rule 5.3)."""
     error = f"orchesjob reports an unknown status, taken for running: {report.status}"
     if step.row.error != error:
-        turn.record_step(step, error=error)
-        turn.do(Warn(f"{attempt.attempt_key}: {error}"))
+        context.record_step(step, error=error)
+        context.do(Warn(f"{attempt.attempt_key}: {error}"))
 
 
-def watched(turn: Turn, attempt: OpenAttempt, watch: Watch) -> None:
+def watched(context: UpdateContext, attempt: OpenAttempt, watch: Watch) -> None:
     """Note whether the job's end will announce itself; if not, it is polled for (rule 6.2)."""
     if attempt.loss is not None:
-        survivor_watched(turn, attempt, attempt.loss, watch)
+        survivor_watched(context, attempt, attempt.loss, watch)
         return
     attempt.watch = watch
     if watch is Watch.GONE:
-        job_exited(turn, attempt)
+        job_exited(context, attempt)
         return
-    if watch is Watch.UNSUPPORTED and not turn.run.polling:
-        calls.poll_later(turn)
-    calls.pursue(turn, attempt)
+    if watch is Watch.UNSUPPORTED and not context.run.polling:
+        calls.poll_later(context)
+    calls.pursue(context, attempt)
 
 
-def job_exited(turn: Turn, attempt: OpenAttempt) -> None:
+def job_exited(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Ask for the outcome of a job whose worker is gone; that alone is no outcome."""
     if attempt.loss is not None:
-        survivor_exited(turn, attempt, attempt.loss)
+        survivor_exited(context, attempt, attempt.loss)
         return
     attempt.worker_gone = True
-    calls.ask_status(turn, attempt)
+    calls.ask_status(context, attempt)
 
 
-def request_abort(turn: Turn, attempt: OpenAttempt, reason: AbortReason) -> None:
+def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortReason) -> None:
     """Decide that an attempt is to be ended, and end it as soon as no call is under way."""
     if reason.outranks(attempt.row.abort_reason):
-        turn.record_attempt(attempt, abort_reason=reason)
-        calls.pursue(turn, attempt)
+        context.record_attempt(attempt, abort_reason=reason)
+        calls.pursue(context, attempt)
 
 
-def looked(turn: Turn, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]) -> None:
+def looked(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
+) -> None:
     """Act on what was seen alive of an attempt that is lost, or of one that is being born."""
     if attempt.loss is not None:
-        survivors_found(turn, step, attempt, attempt.loss, survivors)
+        survivors_found(context, step, attempt, attempt.loss, survivors)
     else:
-        birth_seen(turn, attempt, alive=bool(survivors))
+        birth_seen(context, attempt, alive=bool(survivors))
 
 
-def birth_seen(turn: Turn, attempt: OpenAttempt, alive: bool) -> None:
+def birth_seen(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:
     """Wait for a job that is being born; abort one whose start died, which proves it never ran."""
     if alive or attempt.job is None:
-        calls.ask_again(turn, attempt)
+        calls.ask_again(context, attempt)
         return
     if attempt.row.abort_reason is None:
-        turn.record_attempt(attempt, abort_reason=AbortReason.DEAD_START)
-    calls.abort(turn, attempt, attempt.job.job_id)
+        context.record_attempt(attempt, abort_reason=AbortReason.DEAD_START)
+    calls.abort(context, attempt, attempt.job.job_id)
 
 
 def remains_seen(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
     """Close an aborted attempt once nothing of it is alive; until then name what is."""
     if survivors:
         error = f"cannot be ended: {name_processes(survivors)}"
         if step.row.error != error:
-            turn.record_step(step, error=error)
-        turn.set_timer(END_AGAIN_SEC, Timer.REMAINS, attempt.id)
+            context.record_step(step, error=error)
+        context.set_timer(END_AGAIN_SEC, Timer.REMAINS, attempt.id)
         return
     match attempt.row.abort_reason:
         case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
-            outcomes.ended_with_run(turn, step, attempt)
+            outcomes.ended_with_run(context, step, attempt)
         case AbortReason.TIMEOUT:
             error = f"timed out after {step.spec.timeout_sec:g} s"
-            outcomes.failed(turn, step, attempt, error)
+            outcomes.failed(context, step, attempt, error)
         case _:
             error = "outcome unknown: its start died and it was ended"
-            outcomes.failed(turn, step, attempt, error)
+            outcomes.failed(context, step, attempt, error)
 
 
-def status_unknown(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def status_unknown(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Act on "no such key": start what never was, and never start again what may have been."""
     attempt.before = None
     if attempt.row.abort_reason is not None:
-        calls.end_remains(turn, attempt)
+        calls.end_remains(context, attempt)
     elif attempt.row.job_id is not None:
-        lost(turn, attempt, "orchesjob no longer knows the job")
-    elif attempt.row.boot_id != turn.now.boot:
+        lost(context, attempt, "orchesjob no longer knows the job")
+    elif attempt.row.boot_id != context.now.boot:
         why = "the machine or container was restarted while it was being started"
-        lost(turn, attempt, why)
+        lost(context, attempt, why)
     else:
-        turn.record_attempt(attempt)
-        calls.start_job(turn, step, attempt)
+        context.record_attempt(attempt)
+        calls.start_job(context, step, attempt)
 
 
-def call_unanswered(turn: Turn, step: RunStep, attempt: OpenAttempt, error: OrchesjobError) -> None:
+def call_unanswered(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, error: OrchesjobError
+) -> None:
     """Fail what can never be started as it stands; any other call is made again (rule 5.7)."""
     call = attempt.call
-    calls.answered(turn, attempt)
-    if call is not Call.START or error.retryable:
-        calls.call_unanswered(turn, attempt, error)
+    calls.answered(context, attempt)
+    if call is not CallKind.START or error.retryable:
+        calls.call_unanswered(context, attempt, error)
     else:
-        could_not_start(turn, step, attempt, str(error))
+        could_not_start(context, step, attempt, str(error))
 
 
-def could_not_start(turn: Turn, step: RunStep, attempt: OpenAttempt, reason: str) -> None:
+def could_not_start(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, reason: str
+) -> None:
     """Fail an attempt of which nothing has run and, as it stands, nothing can (rules 5.7, 10.4)."""
-    if turn.run.ending is not None:
-        outcomes.ended_with_run(turn, step, attempt)
+    if context.run.ending is not None:
+        outcomes.ended_with_run(context, step, attempt)
     else:
-        outcomes.failed(turn, step, attempt, f"could not be started: {reason}")
+        outcomes.failed(context, step, attempt, f"could not be started: {reason}")

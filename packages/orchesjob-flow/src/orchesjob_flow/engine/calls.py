@@ -24,38 +24,38 @@ from orchesjob_flow.engine.messages import (
     Warn,
     WatchJob,
 )
-from orchesjob_flow.engine.state import AbortReason, Call, OpenAttempt, RunStep, Trouble
-from orchesjob_flow.engine.update_context import SLACK_SEC, Turn, grace_sec
+from orchesjob_flow.engine.state import AbortReason, CallKind, OpenAttempt, RunStep, Trouble
+from orchesjob_flow.engine.update_context import SLACK_SEC, UpdateContext, grace_sec
 
 
-def pursue(turn: Turn, attempt: OpenAttempt) -> None:
+def pursue(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Make the next call that an attempt needs, if none is under way for it."""
     if attempt.call is not None:
-        call_off(turn, attempt)
+        call_off(context, attempt)
         return
     if attempt.loss is not None:
-        look_again(turn, attempt)
+        look_again(context, attempt)
     elif attempt.job is None or attempt.job.worker_pid is None or attempt.worker_gone:
-        ask_status(turn, attempt)
+        ask_status(context, attempt)
     elif attempt.watch is None:
-        turn.call(attempt, Call.WATCH, WatchJob(attempt.id, attempt.job))
+        context.call(attempt, CallKind.WATCH, WatchJob(attempt.id, attempt.job))
     elif attempt.row.abort_reason is not None:
-        abort(turn, attempt, attempt.job.job_id)
+        abort(context, attempt, attempt.job.job_id)
 
 
-def answered(turn: Turn, attempt: OpenAttempt) -> None:
+def answered(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Note that the call under way has come back."""
-    if attempt.call is Call.START:
-        turn.run.starting -= 1
+    if attempt.call is CallKind.START:
+        context.run.starting -= 1
     attempt.call = None
 
 
-def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def start_job(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Ask for `orchesjob start`, with the variables that rules 9.12, 9.13 and 10.1 name.
 
     The gate gets what the command gets (rule 10.8).
     """
-    spec, run = step.spec, turn.run
+    spec, run = step.spec, context.run
     effect = StartJob(
         attempt=attempt.id,
         attempt_key=attempt.attempt_key,
@@ -74,169 +74,169 @@ def start_job(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
     )
     requested = spec.start_timeout_sec
     allowance = DEFAULT_START_TIMEOUT_SEC if requested is None else requested
-    turn.call(attempt, Call.START, effect, allow_sec=allowance)
+    context.call(attempt, CallKind.START, effect, allow_sec=allowance)
     run.starting += 1
 
 
-def call_off(turn: Turn, attempt: OpenAttempt) -> None:
-    """Call a start off that waits for its place, if the attempt is to be ended (rule 5.11)."""
-    waits = attempt.call is Call.START and attempt.call_until is None
+def call_off(context: UpdateContext, attempt: OpenAttempt) -> None:
+    """Call off a start that waits for its slot, if the attempt is to be ended (rule 5.11)."""
+    waits = attempt.call is CallKind.START and attempt.call_until is None
     if waits and attempt.row.abort_reason is not None:
-        turn.do(CallOff(attempt.id))
+        context.do(CallOff(attempt.id))
 
 
-def ask_status(turn: Turn, attempt: OpenAttempt) -> None:
+def ask_status(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Ask for `orchesjob status`, unless a call is under way whose answer will tell."""
     if attempt.call is None:
-        turn.call(attempt, Call.STATUS, AskStatus(attempt.id, attempt.attempt_key))
+        context.call(attempt, CallKind.STATUS, AskStatus(attempt.id, attempt.attempt_key))
 
 
-def abort(turn: Turn, attempt: OpenAttempt, job_id: str) -> None:
+def abort(context: UpdateContext, attempt: OpenAttempt, job_id: str) -> None:
     """Ask for `orchesjob abort` of the very job that was seen, and of no later one of its key."""
     reason = attempt.row.abort_reason or AbortReason.CANCEL
-    grace = grace_sec(turn.run, reason)
+    grace = grace_sec(context.run, reason)
     effect = AbortJob(attempt.id, job_id, f"orchesjob-flow: {reason}", grace)
-    turn.call(attempt, Call.ABORT, effect, allow_sec=grace)
+    context.call(attempt, CallKind.ABORT, effect, allow_sec=grace)
 
 
-def end_remains(turn: Turn, attempt: OpenAttempt) -> None:
+def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
     """End what an abort has left alive: orchesjob refuses to abort a job twice (rule 5.8)."""
-    grace = grace_sec(turn.run, attempt.row.abort_reason)
+    grace = grace_sec(context.run, attempt.row.abort_reason)
     effect = EndSurvivors(attempt.id, (attempt.attempt_key,), grace)
-    turn.call(attempt, Call.END, effect, allow_sec=grace)
+    context.call(attempt, CallKind.END, effect, allow_sec=grace)
 
 
-def look_again(turn: Turn, attempt: OpenAttempt) -> None:
+def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Look for what is alive of an attempt, and end it if that is to be ended."""
     if attempt.row.abort_reason is not None:
-        end_remains(turn, attempt)
+        end_remains(context, attempt)
     else:
-        look(turn, attempt)
+        look(context, attempt)
 
 
-def look(turn: Turn, attempt: OpenAttempt) -> None:
+def look(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Look whether anything of an attempt is alive."""
-    turn.call(attempt, Call.LOOK, LookForSurvivors(attempt.id, (attempt.attempt_key,)))
+    context.call(attempt, CallKind.LOOK, LookForSurvivors(attempt.id, (attempt.attempt_key,)))
 
 
 QUESTIONS_WHILE_STARTING = 3
 
 
-def ask_while_starting(turn: Turn, attempt: OpenAttempt) -> None:
+def ask_while_starting(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Ask again about a job that has no command yet, but not for ever: its end will be noticed."""
     if attempt.questions < QUESTIONS_WHILE_STARTING:
-        ask_again(turn, attempt)
+        ask_again(context, attempt)
 
 
-def ask_again(turn: Turn, attempt: OpenAttempt) -> None:
+def ask_again(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Ask again after 1, 2, 4, ... seconds, but at least once in a poll interval."""
-    delay_sec = min(2**attempt.questions, turn.run.limits.poll_interval_sec)
-    ask_later(turn, attempt, delay_sec)
+    delay_sec = min(2**attempt.questions, context.run.limits.poll_interval_sec)
+    ask_later(context, attempt, delay_sec)
     attempt.questions += 1
 
 
-def ask_later(turn: Turn, attempt: OpenAttempt, delay_sec: float) -> None:
+def ask_later(context: UpdateContext, attempt: OpenAttempt, delay_sec: float) -> None:
     """Ask again after a while, instead of when it was planned before."""
-    attempt.ask_at = turn.now.mono + delay_sec
-    turn.set_timer(delay_sec, Timer.ASK_STATUS, attempt.id)
+    attempt.ask_at = context.now.mono + delay_sec
+    context.set_timer(delay_sec, Timer.ASK_STATUS, attempt.id)
 
 
-def poll(turn: Turn) -> None:
+def poll(context: UpdateContext) -> None:
     """Ask for the running jobs of orchesjob's home: one call for all of ours."""
-    turn.run.polled_since = turn.now.mono
-    turn.do(AskRunning())
+    context.run.polled_since = context.now.mono
+    context.do(AskRunning())
 
 
-def polled(turn: Turn, event: RunningAnswered) -> None:
+def polled(context: UpdateContext, event: RunningAnswered) -> None:
     """Ask for the outcome of every polled job that runs no more, and poll again later."""
-    turn.run.poll_trouble = None
-    for attempt in turn.run.open_attempts():
+    context.run.poll_trouble = None
+    for attempt in context.run.open_attempts():
         if attempt.is_polled and attempt.attempt_key not in event.job_keys:
-            ask_status(turn, attempt)
-    poll_later(turn)
+            ask_status(context, attempt)
+    poll_later(context)
 
 
-def poll_later(turn: Turn) -> None:
+def poll_later(context: UpdateContext) -> None:
     """Poll once every poll interval, as long as there is a job that cannot be watched."""
-    turn.run.polling = any(attempt.is_polled for attempt in turn.run.open_attempts())
-    if turn.run.polling:
-        turn.set_timer(turn.run.limits.poll_interval_sec, Timer.POLL)
+    context.run.polling = any(attempt.is_polled for attempt in context.run.open_attempts())
+    if context.run.polling:
+        context.set_timer(context.run.limits.poll_interval_sec, Timer.POLL)
 
 
-def call_began(turn: Turn, attempt: OpenAttempt) -> None:
-    """Let the time of a call begin: to wait for a place uses up no patience (rule 5.11)."""
+def call_began(context: UpdateContext, attempt: OpenAttempt) -> None:
+    """Start the time of a call: waiting for a slot uses up no patience (rule 5.11)."""
     if attempt.call is None or attempt.call_until is not None:
         return
     if attempt.trouble is not None:
-        attempt.trouble.since += turn.now.mono - attempt.call_since
-    attempt.call_since = turn.now.mono
-    turn.limit_call(attempt)
+        attempt.trouble.since += context.now.mono - attempt.call_since
+    attempt.call_since = context.now.mono
+    context.limit_call(attempt)
 
 
-def poll_began(turn: Turn) -> None:
+def poll_began(context: UpdateContext) -> None:
     """Let the time of a poll begin, as that of any other call."""
-    run = turn.run
+    run = context.run
     if run.poll_trouble is not None:
-        run.poll_trouble.since += turn.now.mono - run.polled_since
-    run.polled_since = turn.now.mono
+        run.poll_trouble.since += context.now.mono - run.polled_since
+    run.polled_since = context.now.mono
 
 
-def call_unanswered(turn: Turn, attempt: OpenAttempt, error: OrchesjobError) -> None:
+def call_unanswered(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
     """Ask for the attempt's status after a while, whatever the call was."""
     since = attempt.call_since
     if attempt.trouble is not None and attempt.is_seen_alive:
-        attempt.trouble.since = turn.now.mono + attempt.trouble.delay_sec  # nobody is in a hurry
-    trouble = worsen(turn, attempt.trouble, since)
+        attempt.trouble.since = context.now.mono + attempt.trouble.delay_sec  # nobody is in a hurry
+    trouble = worsen(context, attempt.trouble, since)
     if trouble is None:
-        give_up(turn, f"{attempt.attempt_key}: {error}")
+        give_up(context, f"{attempt.attempt_key}: {error}")
         return
     if attempt.trouble is None:
-        turn.do(Warn(f"{attempt.attempt_key}: {error}; trying again"))
+        context.do(Warn(f"{attempt.attempt_key}: {error}; trying again"))
     attempt.trouble = trouble
-    ask_later(turn, attempt, trouble.delay_sec)
+    ask_later(context, attempt, trouble.delay_sec)
 
 
-def poll_unanswered(turn: Turn, error: OrchesjobError) -> None:
+def poll_unanswered(context: UpdateContext, error: OrchesjobError) -> None:
     """Poll again after a while."""
-    trouble = worsen(turn, turn.run.poll_trouble, turn.now.mono)
+    trouble = worsen(context, context.run.poll_trouble, context.now.mono)
     if trouble is None:
-        give_up(turn, str(error))
+        give_up(context, str(error))
         return
-    if turn.run.poll_trouble is None:
-        turn.do(Warn(f"{error}; trying again"))
-    turn.run.poll_trouble = trouble
-    turn.set_timer(trouble.delay_sec, Timer.POLL)
+    if context.run.poll_trouble is None:
+        context.do(Warn(f"{error}; trying again"))
+    context.run.poll_trouble = trouble
+    context.set_timer(trouble.delay_sec, Timer.POLL)
 
 
-def call_overdue(turn: Turn, attempt: OpenAttempt) -> None:
+def call_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Give up when a call that nobody could end is under way for longer than the patience lasts.
 
     Where it is long past that, it was this runner that stood still, stopped by somebody: then the
     call, of which it may not even have asked, has its time from now on.
     """
     until = attempt.call_until
-    if attempt.call is None or until is None or turn.now.mono < until:
+    if attempt.call is None or until is None or context.now.mono < until:
         return
-    if turn.now.mono >= until + SLACK_SEC:
-        turn.limit_call(attempt)
+    if context.now.mono >= until + SLACK_SEC:
+        context.limit_call(attempt)
     else:
-        give_up(turn, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
+        give_up(context, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
 
 
-def worsen(turn: Turn, trouble: Trouble | None, since: float) -> Trouble | None:
+def worsen(context: UpdateContext, trouble: Trouble | None, since: float) -> Trouble | None:
     """Count one more call without an answer; None when the patience is over.
 
     `since` is when the first of these calls was made, in seconds of the monotonic clock.
     """
     if trouble is None:
         return Trouble(since, FIRST_BACKOFF_SEC)
-    if turn.now.mono - trouble.since >= turn.run.limits.patience_sec:
+    if context.now.mono - trouble.since >= context.run.limits.patience_sec:
         return None
     return Trouble(trouble.since, longer(trouble.delay_sec))
 
 
-def give_up(turn: Turn, reason: str) -> None:
+def give_up(context: UpdateContext, reason: str) -> None:
     """Stop driving the run, once; it stays as it is and can be resumed."""
-    if not turn.run.gave_up:
-        turn.run.gave_up = True
-        turn.do(GiveUp(reason))
+    if not context.run.gave_up:
+        context.run.gave_up = True
+        context.do(GiveUp(reason))

@@ -15,86 +15,90 @@ from orchesjob_flow.engine.attempts import request_abort, withdraw_start
 from orchesjob_flow.engine.messages import EndSurvivors, QueueSeen, StartJob, Timer, Warn
 from orchesjob_flow.engine.state import AbortReason, RunState
 from orchesjob_flow.engine.steps import attempted_keys, finish_step, name_processes
-from orchesjob_flow.engine.update_context import Turn, grace_sec
+from orchesjob_flow.engine.update_context import UpdateContext, grace_sec
 
 SWEEP_AGAIN_SEC = 1.0
 
 
-def obey_cancel(turn: Turn, request: CancelRequest) -> None:
+def obey_cancel(context: UpdateContext, request: CancelRequest) -> None:
     """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too."""
-    turn.run.cancel = request
-    if turn.run.ending is not None:
-        end_attempts(turn, AbortReason.CANCEL)
+    context.run.cancel = request
+    if context.run.ending is not None:
+        end_attempts(context, AbortReason.CANCEL)
 
 
-def end_before_beginning(turn: Turn) -> None:
+def end_before_beginning(context: UpdateContext) -> None:
     """End a run that is cancelled while it waits for its group: nothing of it runs (rule 10.7)."""
-    for step in turn.run.steps:
+    for step in context.run.steps:
         if not step.row.status.is_terminal:
-            finish_step(turn, step, StepStatus.CANCELLED, turn.run.ending_error)
-    finish_run(turn, Outcome.CANCELLED)
+            finish_step(context, step, StepStatus.CANCELLED, context.run.ending_error)
+    finish_run(context, Outcome.CANCELLED)
 
 
-def await_deadline(turn: Turn) -> None:
+def await_deadline(context: UpdateContext) -> None:
     """Wait for the end of the run's time, unless it is over already.
 
     If an earlier runner has begun to end the run for that reason, it is ended, whatever the clock
     says since.
     """
-    run, limit = turn.run, turn.run.flow.timeout_sec
+    run, limit = context.run, context.run.flow.timeout_sec
     if run.deadline is None or limit is None:
         return
-    remaining = turn.remaining_sec(*run.deadline, at_most=limit)
+    remaining = context.remaining_sec(*run.deadline, at_most=limit)
     if remaining > 0 and not run.timeout_begun:
-        turn.set_timer(remaining, Timer.DEADLINE)
+        context.set_timer(remaining, Timer.DEADLINE)
     else:
-        begin_timeout(turn)
+        begin_timeout(context)
 
 
-def begin_timeout(turn: Turn) -> None:
+def begin_timeout(context: UpdateContext) -> None:
     """End a run that is not being ended already, and whose steps have not ended in time.
 
     `finally` has no such limit (rule 10.1).
     """
-    if turn.run.ending is None and turn.run.finally_after is None and turn.run.open_steps > 0:
-        turn.run.timed_out = True
-        turn.do(Warn(f"the run {timeout_words(turn.run)}; ending what still runs"))
-        end_attempts(turn, AbortReason.FLOW_TIMEOUT)
+    if (
+        context.run.ending is None
+        and context.run.finally_after is None
+        and context.run.open_steps > 0
+    ):
+        context.run.timed_out = True
+        context.do(Warn(f"the run {timeout_words(context.run)}; ending what still runs"))
+        end_attempts(context, AbortReason.FLOW_TIMEOUT)
 
 
-def end_attempts(turn: Turn, reason: AbortReason) -> None:
+def end_attempts(context: UpdateContext, reason: AbortReason) -> None:
     """Start nothing more, what this very turn has decided included, and abort what runs."""
-    turn.run.ready.clear()
-    withdraw_starts(turn)
-    for attempt in list(turn.run.open_attempts()):
-        request_abort(turn, attempt, reason)
+    context.run.ready.clear()
+    withdraw_starts(context)
+    for attempt in list(context.run.open_attempts()):
+        request_abort(context, attempt, reason)
 
 
-def withdraw_starts(turn: Turn) -> None:
+def withdraw_starts(context: UpdateContext) -> None:
     """Take back the starts that are decided but not committed: none has been performed."""
-    starts = [effect for effect in turn.decision.effects if isinstance(effect, StartJob)]
+    starts = [effect for effect in context.decision.effects if isinstance(effect, StartJob)]
     for start in starts:
-        turn.decision.effects.remove(start)
-        step = turn.run.steps[start.attempt.position]
+        context.decision.effects.remove(start)
+        step = context.run.steps[start.attempt.position]
         if step.attempt is not None:
-            withdraw_start(turn, step, step.attempt)
+            withdraw_start(context, step, step.attempt)
 
 
-def end(turn: Turn) -> None:
+def end(context: UpdateContext) -> None:
     """Once no attempt is open, end what is left alive, and go on from there.
 
     A run that ends by itself and has no `finally` leaves alone what its steps have left.
     """
-    run = turn.run
+    run = context.run
     if run.status.is_terminal or run.sweeping or any(run.open_attempts()):
         return
     is_swept = run.ending is not None or run.flow.finally_
     keys = keys_of_unsuccessful_steps(run) if is_swept else []
     if not keys:
-        finish(turn)
+        finish(context)
         return
     run.sweeping = True
-    turn.do(EndSurvivors(None, keys, grace_sec(run, run.ending)))
+    context.do(EndSurvivors(None, keys, grace_sec(run, run.ending)))
 
 
 def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
@@ -110,19 +114,19 @@ def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
     ]
 
 
-def swept(turn: Turn, survivors: Sequence[Process]) -> None:
+def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:
     """Go on if nothing is left alive; else name what is, and try again."""
-    run = turn.run
+    run = context.run
     if not run.sweeping:
         return
     if not survivors:
         run.sweeping = False
-        finish(turn)
+        finish(context)
         return
     error = f"{why_swept(run)}, but these cannot be ended: {name_processes(survivors)}"
     if run.error != error:
-        turn.record_run(FlowStatus.RUNNING, error)
-    turn.set_timer(SWEEP_AGAIN_SEC, Timer.SWEEP)
+        context.record_run(FlowStatus.RUNNING, error)
+    context.set_timer(SWEEP_AGAIN_SEC, Timer.SWEEP)
 
 
 def why_swept(run: RunState) -> str:
@@ -136,18 +140,18 @@ def why_swept(run: RunState) -> str:
             return "all steps have ended"
 
 
-def finish(turn: Turn) -> None:
+def finish(context: UpdateContext) -> None:
     """Cancel what of the steps under way has not ended; then begin `finally`, or end the run."""
-    run = turn.run
+    run = context.run
     outcome = outcome_of(run)
     for step in run.under_way:
         if not step.row.status.is_terminal:
-            finish_step(turn, step, StepStatus.CANCELLED, run.ending_error)
+            finish_step(context, step, StepStatus.CANCELLED, run.ending_error)
     if run.finally_after is None and run.flow.finally_:
         run.begin_finally(outcome)
-        turn.record_run(FlowStatus.RUNNING, None)
+        context.record_run(FlowStatus.RUNNING, None)
     else:
-        finish_run(turn, outcome)
+        finish_run(context, outcome)
 
 
 def outcome_of(run: RunState) -> Outcome:
@@ -178,19 +182,21 @@ def failed_steps(run: RunState) -> list[str]:
     ]
 
 
-def finish_run(turn: Turn, outcome: Outcome) -> None:
+def finish_run(context: UpdateContext, outcome: Outcome) -> None:
     """Record the end of the run (rule 5.1)."""
     match outcome:
         case Outcome.SUCCEEDED:
-            turn.record_run(FlowStatus.SUCCEEDED, None)
+            context.record_run(FlowStatus.SUCCEEDED, None)
         case Outcome.CANCELLED:
-            turn.record_run(FlowStatus.CANCELLED, None)
+            context.record_run(FlowStatus.CANCELLED, None)
         case Outcome.TIMED_OUT:
-            turn.record_run(FlowStatus.FAILED, timeout_words(turn.run))
+            context.record_run(FlowStatus.FAILED, timeout_words(context.run))
         case Outcome.FAILED:
-            failed = failed_steps(turn.run)
+            failed = failed_steps(context.run)
             noun = "step" if len(failed) == 1 else "steps"
-            turn.record_run(FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}")
+            context.record_run(
+                FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}"
+            )
 
 
 def timeout_words(run: RunState) -> str:
@@ -205,27 +211,27 @@ def beginning(flow: FlowSpec, now: Now) -> RunHeader:
     return RunHeader(FlowStatus.RUNNING, deadline=deadline)
 
 
-def begin_run(turn: Turn) -> None:
+def begin_run(context: UpdateContext) -> None:
     """Record that the run has begun."""
-    turn.run.deadline = beginning(turn.run.flow, turn.now).deadline
-    turn.record_run(FlowStatus.RUNNING, None)
+    context.run.deadline = beginning(context.run.flow, context.now).deadline
+    context.record_run(FlowStatus.RUNNING, None)
 
 
-def queue_seen(turn: Turn, event: QueueSeen) -> None:
+def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
     """Begin if it is the run's turn: nobody is under way, and nobody with a runner came earlier.
 
     Who holds the group is said once for each.
     """
-    run, queue = turn.run, event.queue
+    run, queue = context.run, event.queue
     if not run.is_waiting or run.cancel is not None:
         return
     if queue.holder is None and not event.with_runner:
-        turn.decision.changes.passes = frozenset(queue.waiting)
-        begin_run(turn)
-        await_deadline(turn)
-    elif queue.holder is not None and queue.holder != run.told_holder:
-        run.told_holder = queue.holder
+        context.decision.changes.passes = frozenset(queue.waiting)
+        begin_run(context)
+        await_deadline(context)
+    elif queue.holder is not None and queue.holder != run.reported_holder:
+        run.reported_holder = queue.holder
         group = "" if run.group is None else run.group.name
-        turn.do(
+        context.do(
             Warn(f"run {run.run_key!r} waits for group {group!r}, held by run {queue.holder!r}")
         )

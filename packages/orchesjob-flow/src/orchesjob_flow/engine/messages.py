@@ -68,7 +68,7 @@ class AbortAnswered(NamedTuple):
 
 
 class CallBegan(NamedTuple):
-    """A call has its place among those of all runners and begins now (rule 5.11).
+    """A call has its slot and begins now (rule 5.11).
 
     Of an attempt, or, as None, the poll for all of them.
     """
@@ -77,7 +77,7 @@ class CallBegan(NamedTuple):
 
 
 class StartCalledOff(NamedTuple):
-    """A start that had no place yet was called off: it was not and will not be made."""
+    """A start without a slot was called off: it was not made and will not be."""
 
     attempt: AttemptId
 

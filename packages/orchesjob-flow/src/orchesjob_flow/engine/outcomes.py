@@ -11,7 +11,7 @@ from orchesjob_client import JobReport, JobStatus, describe_failure, exit_code_o
 from orchesjob_flow.engine import calls
 from orchesjob_flow.engine.state import OpenAttempt, RunStep
 from orchesjob_flow.engine.steps import await_attempt, finish_step, retry_step
-from orchesjob_flow.engine.update_context import Turn
+from orchesjob_flow.engine.update_context import UpdateContext
 
 LONGEST_REASON = 200
 
@@ -80,37 +80,41 @@ def job_finished_at(report: JobReport) -> float | None:
 DEAD_STARTS_IN_A_ROW = 3
 
 
-def succeeded(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def succeeded(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Record a success, which is final."""
-    close_attempt(turn, step, attempt, AttemptStatus.SUCCEEDED, None)
-    finish_step(turn, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
+    close_attempt(context, step, attempt, AttemptStatus.SUCCEEDED, None)
+    finish_step(context, step, StepStatus.SUCCEEDED, None, attempt.row.finished_at)
 
 
-def passed(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def passed(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Let the command follow at once: the gate has answered 0 (rule 10.8).
 
-    It does as soon as nothing of the gate is alive (rule 5.8), and in its place. In a run that is
+    It does as soon as nothing of the gate is alive (rule 5.8), and in its slot. In a run that is
     being ended nothing follows, and the step ends with that.
     """
-    close_attempt(turn, step, attempt, AttemptStatus.SUCCEEDED, None)
+    close_attempt(context, step, attempt, AttemptStatus.SUCCEEDED, None)
     step.has_passed_gate = True
-    if turn.run.ending is None:
-        turn.run.keep_place(step)
-        turn.record_step(step, status=StepStatus.PENDING, error=None)
-        await_attempt(turn, step)
+    if context.run.ending is None:
+        context.run.keep_slot(step)
+        context.record_step(step, status=StepStatus.PENDING, error=None)
+        await_attempt(context, step)
 
 
-def skipped(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def skipped(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Skip the step: its command has exited with one of `skip_exit_codes`, or its gate with 1.
 
     Rules 9.12 and 10.8.
     """
-    close_attempt(turn, step, attempt, AttemptStatus.SKIPPED, None)
-    finish_step(turn, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
+    close_attempt(context, step, attempt, AttemptStatus.SKIPPED, None)
+    finish_step(context, step, StepStatus.SKIPPED, None, attempt.row.finished_at)
 
 
 def failed(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, error: str, exit_code: int | None = None
+    context: UpdateContext,
+    step: RunStep,
+    attempt: OpenAttempt,
+    error: str,
+    exit_code: int | None = None,
 ) -> None:
     """Charge a failed attempt to the step, which is retried while retries are left (rule 5.4).
 
@@ -118,68 +122,72 @@ def failed(
     no such list, and is asked again (rule 10.8).
     """
     retried = () if attempt.row.is_gate else step.spec.retry_exit_codes
-    close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
+    close_attempt(context, step, attempt, AttemptStatus.FAILED, error)
     error = f"only_if: {error}" if attempt.row.is_gate else error
-    turn.record_step(step, failures=step.row.failures + 1, error=error)
+    context.record_step(step, failures=step.row.failures + 1, error=error)
     if step.row.failures > step.row.max_retries or (retried and exit_code not in retried):
-        finish_step(turn, step, StepStatus.FAILED, error, attempt.row.finished_at)
+        finish_step(context, step, StepStatus.FAILED, error, attempt.row.finished_at)
     else:
-        retry_step(turn, step, error)
+        retry_step(context, step, error)
 
 
-def foreign(turn: Turn, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
+def foreign(context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport) -> None:
     """Fail a step for good: somebody else's job has its attempt's key (rule 5.9)."""
     command = step.spec.command_of(is_gate=attempt.row.is_gate)
     error = (
         f"orchesjob knows {attempt.attempt_key} as another command, {list(report.command)} "
         f"and not {list(command)}; use another run key or another orchesjob home"
     )
-    turn.record_attempt(attempt, job_id=None)
+    context.record_attempt(attempt, job_id=None)
     step.foreign_numbers.add(attempt.row.number)
-    close_attempt(turn, step, attempt, AttemptStatus.FAILED, error)
-    turn.record_step(step, failures=step.row.failures + 1)
-    finish_step(turn, step, StepStatus.FAILED, error)
+    close_attempt(context, step, attempt, AttemptStatus.FAILED, error)
+    context.record_step(step, failures=step.row.failures + 1)
+    finish_step(context, step, StepStatus.FAILED, error)
 
 
-def never_ran(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def never_ran(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Use up the number of a dead start, but no retry (rule 4.2)."""
-    close_attempt(turn, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never carried it out")
-    turn.record_step(step, status=StepStatus.PENDING)
+    close_attempt(context, step, attempt, AttemptStatus.NEVER_RAN, "orchesjob never carried it out")
+    context.record_step(step, status=StepStatus.PENDING)
     step.dead_starts += 1
     if step.dead_starts >= DEAD_STARTS_IN_A_ROW:
-        calls.give_up(turn, f"{attempt.attempt_key}: {step.dead_starts} starts in a row died")
+        calls.give_up(context, f"{attempt.attempt_key}: {step.dead_starts} starts in a row died")
     else:
-        await_attempt(turn, step)
+        await_attempt(context, step)
 
 
-def ended_with_run(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def ended_with_run(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Close an attempt that was ended because its run is; the step ends together with the run."""
-    close_attempt(turn, step, attempt, AttemptStatus.CANCELLED, turn.run.ending_error)
+    close_attempt(context, step, attempt, AttemptStatus.CANCELLED, context.run.ending_error)
 
 
 def close_attempt(
-    turn: Turn, step: RunStep, attempt: OpenAttempt, status: AttemptStatus, error: str | None
+    context: UpdateContext,
+    step: RunStep,
+    attempt: OpenAttempt,
+    status: AttemptStatus,
+    error: str | None,
 ) -> None:
     """Give an attempt its terminal status."""
     running_mono = attempt.row.running_mono
     if running_mono is None and status is not AttemptStatus.NEVER_RAN:
-        running_mono = turn.now.mono
+        running_mono = context.now.mono
     step.last_running_mono = running_mono
-    turn.record_attempt(
+    context.record_attempt(
         attempt,
         status=status,
         error=error,
         running_mono=running_mono,
-        finished_at=ended_at(turn, attempt),
+        finished_at=ended_at(context, attempt),
     )
-    turn.run.close(step)
+    context.run.close(step)
 
 
-def ended_at(turn: Turn, attempt: OpenAttempt) -> float:
+def ended_at(context: UpdateContext, attempt: OpenAttempt) -> float:
     """Return when an attempt ended: now, or when orchesjob saw it end while no runner lived.
 
     orchesjob counts whole seconds, so a job has ended by the end of the second that it names.
     """
     seen = None if attempt.job is None else job_finished_at(attempt.job)
-    latest = turn.now.wall if seen is None else min(turn.now.wall, seen + 1)
+    latest = context.now.wall if seen is None else min(context.now.wall, seen + 1)
     return max(latest, attempt.row.started_at)

@@ -97,34 +97,34 @@ def is_true_of_copies(predicate: str | None, statuses: Collection[StepStatus]) -
     return None
 
 
-type Entry = tuple[int, int]
+type WaitingStep = tuple[int, int]
 """The number of a copy in its block, and the position of one of its steps."""
 
 
 @attrs.define(eq=False)
-class BlockPlaces:
-    """The places of one block: which steps have been let in, and which wait."""
+class BlockLanes:
+    """The lanes of one block: which steps have been admitted, and which wait."""
 
     most: int
     _inside: dict[int, set[int]] = attrs.Factory(dict)
     """The steps that were let in and have not ended, by the number of their copy."""
     _admitted: list[int] = attrs.Factory(list)
     """Steps that were let in, which nobody has been told of."""
-    _waiting: list[Entry] = attrs.Factory(list)
+    _waiting: list[WaitingStep] = attrs.Factory(list)
 
     def enter(self, copy: int, position: int) -> None:
         """Let a step in that has begun, whatever there is room for."""
         self._inside.setdefault(copy, set()).add(position)
 
     def wait(self, copy: int, position: int) -> None:
-        """Let a step wait until its copy has a place."""
+        """Let a step wait until its copy has a lane."""
         if copy in self._inside:
             self._admit(copy, position)
         else:
             heapq.heappush(self._waiting, (copy, position))
 
     def leave(self, copy: int, position: int) -> None:
-        """Note that a step has ended; with its last one a copy leaves its place."""
+        """Note that a step has ended; with its last one a copy leaves its lane."""
         inside = self._inside.get(copy)
         if inside is not None:
             inside.discard(position)
@@ -147,48 +147,48 @@ class BlockPlaces:
         self._admitted.append(position)
 
 
-class CopyPlace(NamedTuple):
-    """Where a step of a copy finds its place: in its block, by the number of the copy."""
+class CopyLane(NamedTuple):
+    """The lane of a step: its block, and the number of its copy."""
 
-    block: BlockPlaces
+    block: BlockLanes
     copy: int
 
 
 @attrs.define(eq=False)
-class CopyPlaces:
-    """The places of all blocks of a run that have a `max_parallel`."""
+class CopyLanes:
+    """The lanes of all blocks of a run that have a `max_parallel`."""
 
-    _blocks: list[BlockPlaces] = attrs.Factory(list)
-    _by_step: Mapping[str, CopyPlace] = attrs.Factory(dict)
+    _blocks: list[BlockLanes] = attrs.Factory(list)
+    _by_step: Mapping[str, CopyLane] = attrs.Factory(dict)
 
     @classmethod
     def of(cls, flow: FlowSpec, run: Run) -> Self:
-        """Take over a run: what has begun and has not ended has its place."""
+        """Take over a run: a step that has begun and has not ended has its lane."""
         blocks = []
-        by_step: dict[str, CopyPlace] = {}
+        by_step: dict[str, CopyLane] = {}
         for block in flow.blocks:
             if block.max_parallel is not None:
-                blocks.append(BlockPlaces(block.max_parallel))
-                by_step.update(_places_in(block, blocks[-1]))
-        places = cls(blocks, by_step)
+                blocks.append(BlockLanes(block.max_parallel))
+                by_step.update(_lanes_in(block, blocks[-1]))
+        lanes = cls(blocks, by_step)
         for step in run.steps if blocks else ():
             if step.has_begun and not step.status.is_terminal and step.step_id in by_step:
                 by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)
-        return places
+        return lanes
 
     def wait(self, step: Step) -> bool:
-        """Let a step wait for its place; False if it needs none."""
-        place = self._by_step.get(step.step_id)
-        if place is None:
+        """Let a step wait for its lane; return False if it needs none."""
+        lane = self._by_step.get(step.step_id)
+        if lane is None:
             return False
-        place.block.wait(place.copy, step.position)
+        lane.block.wait(lane.copy, step.position)
         return True
 
     def leave(self, step: Step) -> None:
         """Note that a step has ended."""
-        place = self._by_step.get(step.step_id)
-        if place is not None:
-            place.block.leave(place.copy, step.position)
+        lane = self._by_step.get(step.step_id)
+        if lane is not None:
+            lane.block.leave(lane.copy, step.position)
 
     def let_in(self) -> Iterator[int]:
         """Yield the positions of the steps that need wait no longer."""
@@ -196,10 +196,10 @@ class CopyPlaces:
             yield from block.let_in()
 
 
-def _places_in(block: Block, places: BlockPlaces) -> Iterator[tuple[str, CopyPlace]]:
+def _lanes_in(block: Block, lanes: BlockLanes) -> Iterator[tuple[str, CopyLane]]:
     for number, ids in enumerate(block.ids_of_copies):
         for step_id in ids:
-            yield step_id, CopyPlace(places, number)
+            yield step_id, CopyLane(lanes, number)
 
 
 class AbortReason(StrEnum):
@@ -219,7 +219,7 @@ class AbortReason(StrEnum):
         return other is None or ranks.index(self) > ranks.index(AbortReason(other))
 
 
-class Call(StrEnum):
+class CallKind(StrEnum):
     """What is under way for an attempt, and not answered yet."""
 
     START = "orchesjob start"
@@ -230,9 +230,9 @@ class Call(StrEnum):
     END = "the ending of its processes"
 
     @property
-    def takes_a_place(self) -> bool:
-        """Whether it begins when it has a place among the calls of all runners (rule 5.11)."""
-        return self in (Call.START, Call.STATUS, Call.ABORT)
+    def needs_slot(self) -> bool:
+        """Whether the call begins only when it has a call slot (rule 5.11)."""
+        return self in (CallKind.START, CallKind.STATUS, CallKind.ABORT)
 
 
 @attrs.define
@@ -264,13 +264,13 @@ class OpenAttempt:
     attempt_key: str
     before: Step | None = None
     """The step's row before this attempt was begun, until orchesjob has answered."""
-    call: Call | None = None
+    call: CallKind | None = None
     call_since: float = 0.0
-    """When the call began, or, as long as it waits for a place, since when it does."""
+    """When the call began, or, while it waits for a call slot, since when it waits."""
     call_limit_sec: float = 0.0
     """How long it may be under way once it has begun."""
     call_until: float | None = None
-    """Until when it may be under way; None while it waits for a place."""
+    """The time limit of the call; None while it waits for a call slot."""
     job: JobReport | None = None
     """The last answer of orchesjob to this runner."""
     watch: Watch | None = None
@@ -320,8 +320,8 @@ class RunStep:
     """Attempts under whose keys somebody else's job lies."""
     has_passed_gate: bool = False
     """Its gate has let it run since it was decided last; what may follow is the command alone."""
-    keeps_place: bool = False
-    """Its gate has just let it run, and its command has not begun: see `RunState.keep_place`."""
+    keeps_slot: bool = False
+    """Its gate has just let it run, and its command has not begun: see `RunState.keep_slot`."""
 
     @property
     def asks_gate(self) -> bool:
@@ -347,13 +347,13 @@ class RunState:
     """How the steps have ended, once those of `finally` are what is under way (rule 10.1)."""
     plan: TopologicalSorter[str]
     by_id: Mapping[str, RunStep]
-    places: CopyPlaces
-    """The places of the copies whose blocks have a `max_parallel` (rule 10.3)."""
+    lanes: CopyLanes
+    """The lanes of the copies whose blocks have a `max_parallel` (rule 10.3)."""
     outcomes: dict[str, frozenset[StepStatus]] = attrs.Factory(dict)
     """How all copies of a step have ended, by the name that means them (rule 10.3)."""
     group: GroupPlace | None = None
     """Its place in the group of which no other run may be under way meanwhile (rule 10.7)."""
-    told_holder: str | None = None
+    reported_holder: str | None = None
     """The run that holds the group, as far as that was told to whoever watches the runner."""
     ready: deque[RunStep] = attrs.Factory(deque)
     """Steps that may start, in the order in which they became ready."""
@@ -364,11 +364,11 @@ class RunState:
     starting: int = 0
     """Calls of `orchesjob start` under way."""
     attempting: int = 0
-    """Attempts whose outcome is not known yet, and places that are kept for one."""
+    """Attempts without a known outcome, and slots that are kept for one."""
     polling: bool = False
     poll_trouble: Trouble | None = None
     polled_since: float = 0.0
-    """When the last poll began, or, as long as it waits for a place, since when it does."""
+    """When the last poll began, or, while it waits for a call slot, since when it waits."""
     timeout_begun: bool = False
     """An earlier runner has begun to end the run because its time was over."""
     timed_out: bool = False
@@ -386,7 +386,7 @@ class RunState:
             if attempt is not None:
                 step.last_running_mono = attempt.running_mono
                 step.has_passed_gate = has_passed_gate(step.row, attempt)
-                step.keeps_place = keeps_place(step, attempt)
+                step.keeps_slot = keeps_slot(step, attempt)
                 if attempt.status.is_open:
                     key = attempt_key(run.run_key, step.spec.id, attempt.number)
                     step.attempt = OpenAttempt(attempt, key)
@@ -411,10 +411,10 @@ class RunState:
             plan=plan_of(flow, run.finally_after),
             by_id=by_id,
             group=run.group,
-            places=CopyPlaces.of(flow, run),
+            lanes=CopyLanes.of(flow, run),
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in under_way),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
-            attempting=sum(step.attempt is not None or step.keeps_place for step in steps),
+            attempting=sum(step.attempt is not None or step.keeps_slot for step in steps),
             timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
         )
 
@@ -460,7 +460,7 @@ class RunState:
         """Let the steps of `finally` be what is under way; all others have ended (rule 10.1)."""
         self.finally_after = outcome
         self.plan = plan_of(self.flow, outcome)
-        self.places = CopyPlaces()
+        self.lanes = CopyLanes()
         self.open_steps = sum(not step.row.status.is_terminal for step in self.under_way)
 
     @property
@@ -478,13 +478,13 @@ class RunState:
     def has_room(self) -> bool:
         """Whether the next attempt may begin: by what starts, and by `max_parallel` (9.12)."""
         most = self.flow.max_parallel
-        has_place = bool(self.ready) and self.ready[0].keeps_place
-        may_attempt = most is None or self.attempting < most or has_place
+        has_slot = bool(self.ready) and self.ready[0].keeps_slot
+        may_attempt = most is None or self.attempting < most or has_slot
         return self.starting < self.limits.starts and may_attempt
 
     def begin(self, step: RunStep, attempt: OpenAttempt) -> None:
-        """Let a step have an open attempt, in the place that is kept for it if there is one."""
-        self.give_up_place(step)
+        """Let a step have an open attempt, in the slot that is kept for it if there is one."""
+        self.release_slot(step)
         step.attempt = attempt
         self.attempting += 1
 
@@ -493,18 +493,18 @@ class RunState:
         step.attempt = None
         self.attempting -= 1
 
-    def keep_place(self, step: RunStep) -> None:
-        """Let no other step take the place in which the gate of this one was asked.
+    def keep_slot(self, step: RunStep) -> None:
+        """Keep the slot in which the gate of this step was asked from other steps.
 
         What the gate has answered is true of now, so its command does not wait for others (10.8).
         """
-        step.keeps_place = True
+        step.keeps_slot = True
         self.attempting += 1
 
-    def give_up_place(self, step: RunStep) -> None:
-        """Let others have the place that is kept for a step, if one is."""
-        self.attempting -= step.keeps_place
-        step.keeps_place = False
+    def release_slot(self, step: RunStep) -> None:
+        """Release the slot that is kept for a step, if there is one."""
+        self.attempting -= step.keeps_slot
+        step.keeps_slot = False
 
     def holds(self, operand: Name) -> bool | None:
         """Tell whether an operand of a condition is true, once all that it waits for has ended.
@@ -520,11 +520,11 @@ class RunState:
         return is_true_of_copies(predicate, self.outcomes[name])
 
     def enqueue(self, step: RunStep) -> None:
-        """Let a step start as soon as there is room, once; at once if a place is kept for it."""
+        """Let a step start as soon as there is room, once; at once if a slot is kept for it."""
         if step.queued:
             return
         step.queued = True
-        if step.keeps_place:
+        if step.keeps_slot:
             self.ready.appendleft(step)
         else:
             self.ready.append(step)
@@ -558,7 +558,7 @@ def has_passed_gate(row: Step, latest: Attempt) -> bool:
     return row.has_begun and passed
 
 
-def keeps_place(step: RunStep, latest: Attempt) -> bool:
+def keeps_slot(step: RunStep, latest: Attempt) -> bool:
     """Tell from the latest attempt whether a step is between its gate and its command."""
     return step.has_passed_gate and latest.is_gate and not step.row.status.is_terminal
 

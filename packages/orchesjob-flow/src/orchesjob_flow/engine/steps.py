@@ -12,39 +12,39 @@ from orchesjob_client import DEFAULT_GRACE_SEC, Process
 from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.messages import AttemptId, EndSurvivors, LookForSurvivors, Timer
 from orchesjob_flow.engine.state import RunState, RunStep
-from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, Turn, outlived_timeout
+from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, UpdateContext, outlived_timeout
 
 LOOK_AGAIN_SEC = 1.0
 NAMED_SURVIVORS = 3
 
 
-def look_for_survivors(turn: Turn, step: RunStep) -> None:
+def look_for_survivors(context: UpdateContext, step: RunStep) -> None:
     """Look before the next attempt; what has outlived the step's `timeout_sec` is ended (5.5)."""
-    if step.looking or step.queued or step.attempt is not None or turn.run.ending is not None:
+    if step.looking or step.queued or step.attempt is not None or context.run.ending is not None:
         return
     step.looking = True
     attempt = AttemptId(step.row.position, step.row.attempt_no)
-    keys = attempted_keys(turn.run, step)
-    if outlived_timeout(turn, step):
-        turn.do(EndSurvivors(attempt, keys, grace_sec=DEFAULT_GRACE_SEC))
+    keys = attempted_keys(context.run, step)
+    if outlived_timeout(context, step):
+        context.do(EndSurvivors(attempt, keys, grace_sec=DEFAULT_GRACE_SEC))
     else:
-        turn.do(LookForSurvivors(attempt, keys))
+        context.do(LookForSurvivors(attempt, keys))
 
 
-def survivors_seen(turn: Turn, step: RunStep, survivors: Sequence[Process]) -> None:
+def survivors_seen(context: UpdateContext, step: RunStep, survivors: Sequence[Process]) -> None:
     """Let the next attempt begin if nothing is left; else wait, and name what is in the way."""
-    if not step.looking or turn.run.ending is not None or step.row.status.is_terminal:
+    if not step.looking or context.run.ending is not None or step.row.status.is_terminal:
         return  # that it was ended early may be over by now: `finally` is under way
     step.looking = False
     if not survivors:
-        turn.run.enqueue(step)
+        context.run.enqueue(step)
         return
     names = name_processes(survivors)
     error = f"waits for attempt {step.row.attempt_no} to be gone: {names}; end it to go on"
     if (step.row.status, step.row.error) != (StepStatus.DELAYED, error):
-        turn.record_step(step, status=StepStatus.DELAYED, error=error)
+        context.record_step(step, status=StepStatus.DELAYED, error=error)
     attempt = AttemptId(step.row.position, step.row.attempt_no)
-    turn.set_timer(LOOK_AGAIN_SEC, Timer.SURVIVORS, attempt)
+    context.set_timer(LOOK_AGAIN_SEC, Timer.SURVIVORS, attempt)
 
 
 def name_processes(processes: Sequence[Process]) -> str:
@@ -63,56 +63,56 @@ def attempted_keys(run: RunState, step: RunStep) -> list[str]:
     return [attempt_key(run.run_key, step.spec.id, number) for number in sorted(numbers)]
 
 
-def retry_step(turn: Turn, step: RunStep, error: str) -> None:
+def retry_step(context: UpdateContext, step: RunStep, error: str) -> None:
     """Let a step whose attempt has failed wait for its next one (rule 5.4)."""
     delay_sec = step.spec.delay_after(step.row.failures)
-    if turn.run.ending is not None:
+    if context.run.ending is not None:
         return
     if delay_sec > 0:
-        turn.record_step(
+        context.record_step(
             step,
             status=StepStatus.DELAYED,
             error=error,
-            next_attempt_at=turn.now.wall + delay_sec,
-            next_attempt_mono=turn.now.mono + delay_sec,
-            next_attempt_boot=turn.now.boot,
+            next_attempt_at=context.now.wall + delay_sec,
+            next_attempt_mono=context.now.mono + delay_sec,
+            next_attempt_boot=context.now.boot,
         )
     else:
-        turn.record_step(step, status=StepStatus.PENDING, error=error)
-    await_attempt(turn, step)
+        context.record_step(step, status=StepStatus.PENDING, error=error)
+    await_attempt(context, step)
 
 
-def await_attempt(turn: Turn, step: RunStep) -> None:
+def await_attempt(context: UpdateContext, step: RunStep) -> None:
     """Wait for the rest of a recorded delay, on the monotonic clock where that counts (5.10)."""
     row = step.row
     if row.attempt_no == 0:
-        turn.run.enqueue(step)
+        context.run.enqueue(step)
         return
     at, mono, boot = row.next_attempt_at, row.next_attempt_mono, row.next_attempt_boot
     if at is None or mono is None or boot is None:
         remaining = 0.0
     else:
-        remaining = turn.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))
+        remaining = context.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))
     if remaining > 0:
-        turn.set_timer(remaining, Timer.RETRY, AttemptId(row.position, row.attempt_no))
+        context.set_timer(remaining, Timer.RETRY, AttemptId(row.position, row.attempt_no))
     else:
-        look_for_survivors(turn, step)
+        look_for_survivors(context, step)
 
 
-def decide_steps(turn: Turn) -> None:
+def decide_steps(context: UpdateContext) -> None:
     """Run or skip every step whose waits are over; a skip may end the waits of others."""
-    for step in turn.run.newly_decidable():
+    for step in context.run.newly_decidable():
         condition = step.spec.condition
-        if condition is not None and not condition.evaluate(turn.run.holds):
-            finish_step(turn, step, StepStatus.SKIPPED, error=None)
-        elif step.attempt is None and not turn.run.places.wait(step.row):
-            await_attempt(turn, step)
-    for position in turn.run.places.let_in():
-        await_attempt(turn, turn.run.steps[position])
+        if condition is not None and not condition.evaluate(context.run.holds):
+            finish_step(context, step, StepStatus.SKIPPED, error=None)
+        elif step.attempt is None and not context.run.lanes.wait(step.row):
+            await_attempt(context, step)
+    for position in context.run.lanes.let_in():
+        await_attempt(context, context.run.steps[position])
 
 
 def finish_step(
-    turn: Turn,
+    context: UpdateContext,
     step: RunStep,
     status: StepStatus,
     error: str | None,
@@ -120,12 +120,12 @@ def finish_step(
 ) -> None:
     """Give a step its terminal status; it ended with its last attempt, or, as None, just now."""
     if ended_at is None:
-        ended_at = turn.wall_after(step.row.started_at)
-    turn.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
-    turn.run.give_up_place(step)
-    turn.run.open_steps -= 1
-    turn.run.places.leave(step.row)
+        ended_at = context.wall_after(step.row.started_at)
+    context.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)
+    context.run.release_slot(step)
+    context.run.open_steps -= 1
+    context.run.lanes.leave(step.row)
     if status is StepStatus.FAILED:
-        turn.run.failed.add(step.row.position)
-    if status is not StepStatus.CANCELLED and turn.run.ending is None:
-        turn.run.plan.done(step.spec.id)
+        context.run.failed.add(step.row.position)
+    if status is not StepStatus.CANCELLED and context.run.ending is None:
+        context.run.plan.done(step.spec.id)

@@ -12,7 +12,7 @@ from flow_store import Changes, FlowStatus, RunHeader, Step
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, TimerDue
-from orchesjob_flow.engine.state import AbortReason, Call, OpenAttempt, RunState, RunStep
+from orchesjob_flow.engine.state import AbortReason, CallKind, OpenAttempt, RunState, RunStep
 
 SLACK_SEC = 5.0  # until a call that is ended has really ended
 NO_NEXT_ATTEMPT: dict[str, Any] = {
@@ -31,7 +31,7 @@ class Decision:
 
 
 @attrs.define
-class Turn:
+class UpdateContext:
     """The run, the moment, and the decision so far."""
 
     run: RunState
@@ -79,18 +79,20 @@ class Turn:
         attempt.row = row = attempt.row._replace(**fields)
         self.decision.changes.attempts[row.position, row.number] = row
 
-    def call(self, attempt: OpenAttempt, call: Call, effect: Effect, allow_sec: float = 0) -> None:
+    def call(
+        self, attempt: OpenAttempt, call: CallKind, effect: Effect, allow_sec: float = 0
+    ) -> None:
         """Ask for an effect that is answered, and set a timer in case it is not.
 
         Whoever performs it ends a call of orchesjob that hangs; the timer is for what nobody can
         end. `allow_sec` is what this kind of call may take in addition to any other. The time of a
-        call that takes a place begins when it has got it.
+        call that needs a slot begins when it has one.
         """
         limits = self.run.limits
         attempt.call, attempt.call_since, attempt.call_until = call, self.now.mono, None
         attempt.call_limit_sec = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
         self.do(effect)
-        if not call.takes_a_place:
+        if not call.needs_slot:
             self.limit_call(attempt)
 
     def limit_call(self, attempt: OpenAttempt) -> None:
@@ -103,17 +105,17 @@ class Turn:
         self.do(SetTimer(self.now.mono + delay_sec, TimerDue(timer, attempt)))
 
 
-def set_timeout(turn: Turn, step: RunStep, attempt: OpenAttempt) -> None:
+def set_timeout(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Count `timeout_sec` from the moment at which the attempt was seen to run (rule 5.5)."""
     limit, since = step.spec.timeout_sec, attempt.row.running_mono
     if limit is not None and since is not None:
-        turn.set_timer(max(0.0, since + limit - turn.now.mono), Timer.TIMEOUT, attempt.id)
+        context.set_timer(max(0.0, since + limit - context.now.mono), Timer.TIMEOUT, attempt.id)
 
 
-def outlived_timeout(turn: Turn, step: RunStep) -> bool:
+def outlived_timeout(context: UpdateContext, step: RunStep) -> bool:
     """Whether what the last attempt has left alive has run for longer than the step may."""
     limit, since = step.spec.timeout_sec, step.last_running_mono
-    return limit is not None and since is not None and turn.now.mono - since >= limit
+    return limit is not None and since is not None and context.now.mono - since >= limit
 
 
 def grace_sec(run: RunState, reason: str | None) -> float:

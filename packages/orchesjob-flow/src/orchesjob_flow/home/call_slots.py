@@ -1,12 +1,13 @@
-"""Places for calls of orchesjob: all runners of a flow home make a few at a time (rule 5.11).
+"""Call slots: all runners of a flow home share a few calls of orchesjob at a time (rule 5.11).
 
-A place is a lock on one of a few files, held by the very process of the call: it is taken for as
-long as that lives, whoever dies. Whoever finds no place waits in a line, which is a lock too: the
-kernel wakes one after the other, and only the first in the line looks for a free place.
+A counting semaphore between processes. A slot is a lock on one of a few files. The process of the
+call inherits it, so the slot is taken exactly as long as the call lives. A caller that finds no
+free slot queues for another lock; the kernel wakes one after the other, and only the first looks
+for a slot.
 
-Nobody waits for ever for what others hold. A process that was stopped while it was the first in the
-line keeps the others waiting: where the line stands still, each looks for itself. Calls may hang
-whose runner is dead: whoever has found no free place for long goes without.
+Nobody waits for ever. A process that is stopped while it is the first in the queue keeps the others
+waiting, so where the queue stands still, each caller looks for itself. Calls of a dead runner may
+hang, so a caller that finds no free slot for long goes without one.
 """
 
 import os
@@ -20,85 +21,85 @@ from typing import Self
 
 from orchesjob_flow.errors import UnsafePlace
 from orchesjob_flow.home.locks import Lock, find_foreign
-from orchesjob_flow.home.paths import Turns
+from orchesjob_flow.home.paths import SlotFiles
 
 LOOK_SEC = 0.005
-"""How often the first in the line looks; it is one process at a time."""
+"""Seconds between the looks of the first in the queue, which is one process."""
 LOOK_BESIDE_SEC = 0.2
-"""How often those look that do not wait for a line that stands still."""
+"""Seconds between the looks of callers that do not wait because the queue stands still."""
 STANDSTILL_SEC = 10.0
-"""A line in which nobody has moved for so long stands still."""
+"""After this time without a move, the queue stands still."""
 LONGEST_WAIT_SEC = 40.0
-"""No call holds a place for so long while its runner lives, unless its step asks for it."""
+"""No call of a living runner holds a slot this long, unless its step asks for it."""
 
 
-class Ticket:
-    """The right to decide what becomes of somebody who waits; it is used once."""
+class Claim:
+    """The right to decide about a waiting call; the first to take it decides."""
 
     def __init__(self) -> None:
-        """Make a ticket that nobody has used."""
-        self._used = threading.Lock()
+        """Make a claim that nobody has taken."""
+        self._taken = threading.Lock()
 
-    def use(self) -> bool:
-        """Use the ticket; false if somebody else has."""
-        return self._used.acquire(blocking=False)
+    def take(self) -> bool:
+        """Take the claim; return False if it was taken before."""
+        return self._taken.acquire(blocking=False)
 
 
-class Place:
-    """A place that was taken, or the permission to go without one; leave the block to free it."""
+class CallSlot:
+    """An acquired slot, or the permission to go without one. Leaving the block releases it."""
 
     def __init__(self, lock: Lock | None) -> None:
-        """Use `Places.take`."""
+        """Use `CallSlots.acquire`."""
         self._lock = lock
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What the process of the call must inherit to have the place."""
+        """The descriptors that the process of the call must inherit to hold the slot."""
         return () if self._lock is None else (self._lock.fileno(),)
 
-    def leave(self) -> None:
-        """Close our own descriptor: the place is free as soon as no call has it."""
+    def release(self) -> None:
+        """Close our own descriptor: the slot is free as soon as no call holds it."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def __enter__(self) -> Self:
-        """Use the place."""
+        """Use the slot."""
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _: BaseException | None, _at: TracebackType | None
     ) -> None:
-        """Leave it."""
-        self.leave()
+        """Release it."""
+        self.release()
 
 
-class Places:
-    """The places for one kind of calls; several threads may use it at the same time."""
+class CallSlots:
+    """The slots for one kind of calls. Safe to use from several threads."""
 
     def __init__(
         self,
-        turns: Turns,
+        slot_files: SlotFiles,
         *,
         standstill_sec: float = STANDSTILL_SEC,
         longest_wait_sec: float = LONGEST_WAIT_SEC,
     ) -> None:
-        """Use these locks, whose files are made when they are first needed."""
-        self._line, self._places = turns
+        """Use these lock files; each is created when it is first needed."""
+        self._queue, self._slots = slot_files
         self._standstill_sec = standstill_sec
         self._longest_wait_sec = longest_wait_sec
         self._stood_still_at: int | None = None
-        """The mark of the line's last move when it was last found to stand still."""
+        """The mark of the queue's last move when it was last found to stand still."""
 
-    def take(self) -> Place:
-        """Wait for a place.
+    def acquire(self) -> CallSlot:
+        """Wait for a slot.
 
         Raises:
             UnsafePlace: A lock cannot be opened, or is not ours alone.
         """
-        first = Lock.take(self._line, wait_sec=0)
+        first = Lock.take(self._queue, wait_sec=0)
         if first is None:
-            first = self._wait_in_line()
+            first = self._wait_in_queue()
         if first is None:
             return self._look(LOOK_BESIDE_SEC)
         with closing(first):
@@ -107,19 +108,19 @@ class Places:
                 os.utime(first.fileno())
             return found
 
-    def _wait_in_line(self) -> Lock | None:
-        """Wait to be the first in the line; None if it stands still."""
-        turn: SimpleQueue[Lock | None] = SimpleQueue()
-        ticket = Ticket()
+    def _wait_in_queue(self) -> Lock | None:
+        """Wait to be the first in the queue; return None if it stands still."""
+        handed: SimpleQueue[Lock | None] = SimpleQueue()
+        claim = Claim()
 
         def wait() -> None:
             try:
-                first = Lock.queue(self._line)
-            except Exception:  # noqa: BLE001 - whoever looks for a place meets it too, and tells it
-                turn.put(None)
+                first = Lock.queue(self._queue)
+            except Exception:  # noqa: BLE001 - the look for a slot fails alike, and reports it
+                handed.put(None)
                 return
-            if ticket.use():
-                turn.put(first)
+            if claim.take():
+                handed.put(first)
             else:
                 first.close()
 
@@ -132,40 +133,40 @@ class Places:
             return None
         while True:
             with suppress(Empty):
-                return turn.get(timeout=self._standstill_sec)
+                return handed.get(timeout=self._standstill_sec)
             mark = self._mark()
             if mark == seen:
                 self._stood_still_at = mark
-                return None if ticket.use() else turn.get()
+                return None if claim.take() else handed.get()
             seen = mark
 
     def _mark(self) -> int | None:
-        """Return a mark that changes whenever somebody in the line has moved."""
+        """Return a mark that changes whenever the queue moves."""
         try:
-            return self._line.stat().st_mtime_ns
+            return self._queue.stat().st_mtime_ns
         except OSError:
             return None
 
-    def _look(self, pause_sec: float) -> Place:
-        """Look for a free place, again and again."""
+    def _look(self, pause_sec: float) -> CallSlot:
+        """Look for a free slot until there is one, or the longest wait is over."""
         until = time.monotonic() + self._longest_wait_sec
         while True:
-            for path in self._places:
+            for path in self._slots:
                 lock = Lock.take(path, wait_sec=0)
                 if lock is not None:
-                    return Place(lock)
+                    return CallSlot(lock)
             if time.monotonic() >= until:
-                return Place(None)
+                return CallSlot(None)
             time.sleep(pause_sec * random.uniform(0.5, 1.0))  # noqa: S311 - out of step, no secret
 
 
-def refuse_foreign(turns: Turns) -> None:
-    """Refuse locks that are there and not ours: no call could be made. Creates nothing.
+def refuse_foreign(slot_files: SlotFiles) -> None:
+    """Refuse existing lock files that are not ours: no call could be made. Creates nothing.
 
     Raises:
         UnsafePlace: There is such a file.
     """
-    for path in (turns.line, *turns.places):
+    for path in (slot_files.queue, *slot_files.slots):
         with suppress(FileNotFoundError):
             problem = find_foreign(path.lstat())
             if problem is not None:

@@ -28,11 +28,11 @@ ENDING = re.compile(r"\.(run|jobs|lock|calls|stdout\.log|stderr\.log)$")
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 
 
-class Turns(NamedTuple):
-    """The locks by which the runners of all runs take turns in calling orchesjob (rule 5.11)."""
+class SlotFiles(NamedTuple):
+    """The lock files by which the runners of all runs share the calls of orchesjob (rule 5.11)."""
 
-    line: Path
-    places: list[Path]
+    queue: Path
+    slots: list[Path]
 
 
 class Home(NamedTuple):
@@ -83,13 +83,13 @@ class Home(NamedTuple):
         """Return the lock that every call of orchesjob for the run holds while it is under way."""
         return self.locks / f"{encode_run_key(run_key)}.calls"
 
-    def turns(self, kind: str, count: int) -> Turns:
-        """Return the locks by which so many calls of a kind are made at once.
+    def slot_files(self, kind: str, count: int) -> SlotFiles:
+        """Return the lock files that let `count` calls of a kind be made at once.
 
         No run's lock has such a name.
         """
-        places = [self.locks / f"{kind}-{number}.place" for number in range(1, count + 1)]
-        return Turns(self.locks / f"{kind}.line", places)
+        slots = [self.locks / f"{kind}-{number}.slot" for number in range(1, count + 1)]
+        return SlotFiles(self.locks / f"{kind}.queue", slots)
 
     def log(self, run_key: str, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from orchesjob_flow.home.paths import Home, Turns, find_home
+from orchesjob_flow.home.paths import Home, SlotFiles, find_home
 
 STARTS_PER_CORE = 2
 ABORTS_PER_CORE = 8
@@ -40,14 +40,14 @@ class Settings(NamedTuple):
         return STARTS_PER_CORE * (os.cpu_count() or 1)
 
     @property
-    def call_turns(self) -> Turns:
-        """The places for calls of orchesjob, as many for all runners as one alone may take."""
-        return self.home.turns("calls", self.starts)
+    def call_slot_files(self) -> SlotFiles:
+        """The slots for calls of orchesjob: all runners share as many as one may take alone."""
+        return self.home.slot_files("calls", self.starts)
 
     @property
-    def abort_turns(self) -> Turns:
-        """The places for aborts: many, since each mostly waits for a grace time to be over."""
-        return self.home.turns("aborts", ABORTS_PER_CORE * (os.cpu_count() or 1))
+    def abort_slot_files(self) -> SlotFiles:
+        """The slots for aborts: many, since each mostly waits for a grace time to end."""
+        return self.home.slot_files("aborts", ABORTS_PER_CORE * (os.cpu_count() or 1))
 
     def global_options(self) -> list[str]:
         """Write these settings as options, for a child process in another directory."""

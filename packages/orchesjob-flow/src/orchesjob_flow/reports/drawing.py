@@ -169,7 +169,7 @@ MOST_SINGLE, MOST_NODES, MOST_EDGES, MOST_RANKS = 60, 501, 2500, 20
 LONGEST_NAME = 24
 
 
-class Node(NamedTuple):
+class GraphNode(NamedTuple):
     """What a box stands for: a step, all copies of one, or some ranks."""
 
     name: str
@@ -182,7 +182,7 @@ class Node(NamedTuple):
 class Graph(NamedTuple):
     """Nodes in ranks, and who waits for whom, by numbers; negative ones are junctions."""
 
-    nodes: Sequence[Node]
+    nodes: Sequence[GraphNode]
     layers: Sequence[Sequence[int]]
     edges: Sequence[tuple[int, int]]
     note: str | None
@@ -206,15 +206,15 @@ def fold(facts: Facts) -> Mapping[str, Sequence[StepFacts]]:
     return folds
 
 
-def node_of(name: str, those: Sequence[StepFacts]) -> Node:
+def node_of(name: str, those: Sequence[StepFacts]) -> GraphNode:
     """Describe a step, or all copies of one."""
     status = min((one.status for one in those), key=urgency)
     critical = any(one.is_critical for one in those)
     if len(those) == 1:
-        return Node(
+        return GraphNode(
             shown(name), status, f"{status.value}: {those[0].why.sentence}", those[0], critical
         )
-    return Node(f"{shown(name)} ×{len(those)}", status, counted(those), None, critical)  # noqa: RUF001
+    return GraphNode(f"{shown(name)} ×{len(those)}", status, counted(those), None, critical)  # noqa: RUF001
 
 
 def shown(name: str) -> str:
@@ -360,31 +360,31 @@ DEEPEST_TO_THE_RIGHT = 7
 class Box(NamedTuple):
     """A node as it is drawn."""
 
-    node: Node
+    node: GraphNode
     x: float
     y: float
     width: float
     height: float
 
 
-class Line(NamedTuple):
+class DrawnEdge(NamedTuple):
     """A line from box to box, as a path of SVG."""
 
     path: str
     is_critical: bool
 
 
-class Drawing(NamedTuple):
+class GraphDrawing(NamedTuple):
     """What is drawn, how large it is, and how it was made smaller, if it was."""
 
     boxes: Sequence[Box]
-    lines: Sequence[Line]
+    lines: Sequence[DrawnEdge]
     width: float
     height: float
     note: str | None
 
 
-def drawing_of(facts: Facts) -> Drawing:
+def drawing_of(facts: Facts) -> GraphDrawing:
     """Draw the steps of a run."""
     graph = drawn_graph(facts)
     widest = max(map(len, graph.layers[::2]), default=0)
@@ -406,11 +406,11 @@ def drawing_of(facts: Facts) -> Drawing:
     ]
     critical = critical_edges(facts, graph)
     lines = [
-        Line(pen.path(begin, end, passed, widths), (begin, end) in critical)
+        DrawnEdge(pen.path(begin, end, passed, widths), (begin, end) in critical)
         for begin, end, passed in layout.routes
     ]
     lines.sort(key=lambda line: line.is_critical)
-    return Drawing(boxes, lines, *pen.size, graph.note)
+    return GraphDrawing(boxes, lines, *pen.size, graph.note)
 
 
 def width_of(name: str) -> float:

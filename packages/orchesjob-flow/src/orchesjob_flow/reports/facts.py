@@ -145,7 +145,7 @@ def is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-class Kind(StrEnum):
+class SpanKind(StrEnum):
     """What a step did.
 
     WAITED: all that it waits for had ended, and it had not begun: for a place under `max_parallel`,
@@ -157,10 +157,10 @@ class Kind(StrEnum):
     RAN = "ran"
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """A time of a step; `attempt` is what ran, or what followed. `is_open` if it still goes on."""
 
-    kind: Kind
+    kind: SpanKind
     begin: float
     end: float
     attempt: int
@@ -175,7 +175,7 @@ class Span(NamedTuple):
 
 def spans_of(
     step: Step, attempts: Sequence[AttemptFacts], ready_at: float | None, now: float
-) -> Iterator[Span]:
+) -> Iterator[TimeSpan]:
     """Yield the times of a step, in order.
 
     Between attempts of the time before a `retry`, and up to the first one after it, nothing is
@@ -185,36 +185,36 @@ def spans_of(
     for attempt in attempts:
         if last is None or last.is_earlier != attempt.is_earlier:
             if ready_at is not None and not attempt.is_earlier and attempt.is_exact:
-                yield from span(Kind.WAITED, ready_at, attempt.started_at, attempt.number)
+                yield from span(SpanKind.WAITED, ready_at, attempt.started_at, attempt.number)
         elif not attempt.is_earlier and last.finished_at is not None:
             yield from span(between(last), last.finished_at, attempt.started_at, attempt.number)
         is_open = attempt.finished_at is None
         end = max(now, attempt.started_at) if attempt.finished_at is None else attempt.finished_at
         begin, number, status = attempt.started_at, attempt.number, attempt.status
-        yield Span(Kind.RAN, begin, end, number, status, is_open)
+        yield TimeSpan(SpanKind.RAN, begin, end, number, status, is_open)
         last = attempt
     if step.status in (StepStatus.PENDING, StepStatus.DELAYED):
         has_begun = last is not None and not last.is_earlier
         since = last.finished_at if last is not None and has_begun else ready_at
         if since is not None:
-            kind = Kind.DELAYED if step.status is StepStatus.DELAYED else Kind.WAITED
+            kind = SpanKind.DELAYED if step.status is StepStatus.DELAYED else SpanKind.WAITED
             yield from span(kind, since, now, step.attempt_no + 1, is_open=True)
 
 
 def span(
-    kind: Kind, begin: float, end: float, attempt: int, *, is_open: bool = False
-) -> Iterator[Span]:
+    kind: SpanKind, begin: float, end: float, attempt: int, *, is_open: bool = False
+) -> Iterator[TimeSpan]:
     """Yield a span that has a length, for the wall clock may have been set."""
     if end > begin:
-        yield Span(kind, begin, end, attempt, is_open=is_open)
+        yield TimeSpan(kind, begin, end, attempt, is_open=is_open)
 
 
-def between(last: AttemptFacts) -> Kind:
+def between(last: AttemptFacts) -> SpanKind:
     """Tell what a step did between an attempt and the next one."""
-    return Kind.DELAYED if last.status is AttemptStatus.FAILED else Kind.WAITED
+    return SpanKind.DELAYED if last.status is AttemptStatus.FAILED else SpanKind.WAITED
 
 
-def total(spans: Sequence[Span], kind: Kind) -> float:
+def total(spans: Sequence[TimeSpan], kind: SpanKind) -> float:
     """Return how long a step did this in all."""
     return sum(one.length_sec for one in spans if one.kind is kind)
 
@@ -309,9 +309,9 @@ class StepTiming(NamedTuple):
     step: Step
     spec: StepSpec
     attempts: Sequence[AttemptFacts]
-    spans: Sequence[Span]
+    spans: Sequence[TimeSpan]
 
-    def took(self, kind: Kind) -> float:
+    def took(self, kind: SpanKind) -> float:
         """Return how many seconds it did this, since it was decided last."""
         earlier = {one.number for one in self.attempts if one.is_earlier}
         return total([one for one in self.spans if one.attempt not in earlier], kind)
@@ -405,7 +405,7 @@ class Times:
         ]
         ready = self.ready_at(one.spec)
         ready = finished if ready is None else min(ready, finished)
-        busy = one.took(Kind.RAN) + one.took(Kind.DELAYED)
+        busy = one.took(SpanKind.RAN) + one.took(SpanKind.DELAYED)
         return Timed(ready, finished, busy, waits)
 
 
@@ -514,7 +514,7 @@ class StepFacts(NamedTuple):
         return self.timing.attempts
 
     @property
-    def spans(self) -> Sequence[Span]:
+    def spans(self) -> Sequence[TimeSpan]:
         """Its times, in order."""
         return self.timing.spans
 
@@ -556,7 +556,7 @@ class StepFacts(NamedTuple):
         """Its attempts since it was decided last."""
         return [attempt for attempt in self.attempts if not attempt.is_earlier]
 
-    def took(self, kind: Kind) -> float:
+    def took(self, kind: SpanKind) -> float:
         """Return how many seconds it did this, since it was decided last."""
         return self.timing.took(kind)
 

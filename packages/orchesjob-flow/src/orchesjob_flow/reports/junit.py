@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from flow_store import AttemptStatus, StepStatus
-from orchesjob_flow.reports.facts import Facts, Kind, StepFacts
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts
 from orchesjob_flow.reports.words import ending, headline
 from orchesjob_flow.views.text import visible
 
@@ -53,7 +53,7 @@ def add_case(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
         "testcase",
         name=legal(one.id),
         classname=legal(flow_id),
-        time=f"{one.took(Kind.RAN):.3f}",
+        time=f"{one.took(SpanKind.RAN):.3f}",
     )
     if is_failure(one):
         add_problem(case, "failure", one)

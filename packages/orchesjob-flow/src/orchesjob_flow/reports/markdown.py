@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flow_store import StepStatus
-from orchesjob_flow.reports.facts import Facts, Kind, StepFacts, Tail
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, Tail
 from orchesjob_flow.reports.words import endings, headline, length, steps
 from orchesjob_flow.views.definition import urgency
 from orchesjob_flow.views.text import visible
@@ -100,12 +100,12 @@ def importance(one: StepFacts) -> tuple[int, float]:
     What a person has settled had gone wrong too.
     """
     place = -1 if one.went_wrong or one.settlement is not None else urgency(one.status)
-    return place, -one.took(Kind.RAN)
+    return place, -one.took(SpanKind.RAN)
 
 
 def row_of(one: StepFacts) -> str:
     """Write the row of a step."""
-    ran = length(one.took(Kind.RAN)) if one.current else ""
+    ran = length(one.took(SpanKind.RAN)) if one.current else ""
     note = " (may)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
     status = f"{MARKS[one.status]} {one.status.value}{note}"
     cells = (inert(one.id), status, inert(endings(one.current)), ran, inert(one.why.sentence))

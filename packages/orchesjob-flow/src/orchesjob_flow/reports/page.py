@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from flow_store import Settlement, StepStatus
 from orchesjob_flow.reports.drawing import drawing_of
-from orchesjob_flow.reports.facts import Facts, Kind, Span, StepFacts
+from orchesjob_flow.reports.facts import Facts, SpanKind, TimeSpan, StepFacts
 from orchesjob_flow.reports.words import ending, headline, length
 from orchesjob_flow.views.definition import URGENCY
 from orchesjob_flow.views.text import visible
@@ -36,7 +36,7 @@ DAY_SEC = 86400
 class Bar(NamedTuple):
     """A span as it is drawn: where it begins and how wide it is, in percent of the axis."""
 
-    span: Span
+    span: TimeSpan
     left: float
     width: float
 
@@ -77,7 +77,7 @@ class Timeline(NamedTuple):
 class Axis:
     """Turns moments into places, with idle times cut short."""
 
-    def __init__(self, spans: Sequence[Span], begin: float, end: float) -> None:
+    def __init__(self, spans: Sequence[TimeSpan], begin: float, end: float) -> None:
         """Find the stretches in which something went on, and their places."""
         busy = list(merged(spans)) or [(begin, end)]
         longest_idle = sum(last - first for first, last in busy) * IDLE_SHARE
@@ -130,7 +130,7 @@ def since(seconds: float) -> str:
     return length(seconds).replace(".0 s", " s")
 
 
-def merged(spans: Sequence[Span]) -> Iterator[tuple[float, float]]:
+def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
     """Yield the stretches that some spans cover, in order."""
     begin = end = None
     for span in sorted(spans, key=lambda span: span.begin):
@@ -164,7 +164,7 @@ def importance(one: StepFacts) -> tuple[bool, bool, float]:
     return not one.went_wrong, not one.is_critical, -sum(span.length_sec for span in one.spans)
 
 
-def bar_of(axis: Axis, span: Span) -> Bar:
+def bar_of(axis: Axis, span: TimeSpan) -> Bar:
     """Place a span."""
     left = axis.place(span.begin)
     return Bar(span, round(left, 3), round(axis.place(span.end) - left, 3))
@@ -175,7 +175,7 @@ def words_of(one: StepFacts) -> str:
     return ", ".join(
         f"attempt {span.attempt} ran for {length(span.length_sec)}"
         + (f" ({span.status.value})" if span.status else "")
-        if span.kind is Kind.RAN
+        if span.kind is SpanKind.RAN
         else f"{span.kind.value} for {length(span.length_sec)}"
         for span in one.spans
     )
@@ -258,7 +258,7 @@ def environment() -> Environment:
         "kind": kind,
         "ending": ending,
     }
-    found.globals |= {"Kind": Kind}
+    found.globals |= {"SpanKind": SpanKind}
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flow_store import Settlement
-from orchesjob_flow.reports.facts import Facts, Kind, Span, StepFacts
+from orchesjob_flow.reports.facts import Facts, SpanKind, TimeSpan, StepFacts
 from orchesjob_flow.reports.words import endings, headline
 
 PROCESS = 1
@@ -52,9 +52,9 @@ def named(what: str, lane: int, name: str) -> dict[str, Any]:
     return {"ph": "M", "name": what, "pid": PROCESS, "tid": lane, "args": {"name": name}}
 
 
-def event(facts: Facts, one: StepFacts, span: Span, lane: int) -> dict[str, Any]:
+def event(facts: Facts, one: StepFacts, span: TimeSpan, lane: int) -> dict[str, Any]:
     """Describe an attempt, or a time between two of them."""
-    is_attempt = span.kind is Kind.RAN
+    is_attempt = span.kind is SpanKind.RAN
     attempt = next(those for those in one.attempts if those.number == span.attempt)
     what = {"attempt": span.attempt, "status": attempt.status.value, "ended": endings([attempt])}
     delayed = {"next_attempt": span.attempt}
@@ -91,7 +91,7 @@ def microseconds(seconds: float) -> int:
     return round(seconds * MICROSECONDS)
 
 
-def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[Span], int]]:
+def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[TimeSpan], int]]:
     """Put each step into the first lane that is free from its first attempt to its last.
 
     What a step did before a `retry` and after it are two stays.
@@ -118,14 +118,14 @@ def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[S
         yield one, spans, lane
 
 
-def stays_of(one: StepFacts) -> Iterator[Sequence[Span]]:
+def stays_of(one: StepFacts) -> Iterator[Sequence[TimeSpan]]:
     """Yield the spans of a step from its first attempt on; those before a `retry` one by one."""
     earlier = {attempt.number for attempt in one.attempts if attempt.is_earlier}
     known = {attempt.number for attempt in one.attempts}
     ran = [span for span in one.spans if span.attempt in known]
     yield from ([span] for span in ran if span.attempt in earlier)
     current = [span for span in ran if span.attempt not in earlier]
-    while current and current[0].kind is not Kind.RAN:
+    while current and current[0].kind is not SpanKind.RAN:
         current = current[1:]
     if current:
         yield current

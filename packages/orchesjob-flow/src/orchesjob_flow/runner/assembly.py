@@ -35,7 +35,7 @@ from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import CallsInFlight
-from orchesjob_flow.home.call_slots import Places, refuse_foreign
+from orchesjob_flow.home.call_slots import CallSlots, refuse_foreign
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
     Holder,
@@ -128,8 +128,8 @@ def runner_of(
         patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
-    for turns in (settings.call_turns, settings.abort_turns):
-        refuse_foreign(turns)
+    for slot_files in (settings.call_slot_files, settings.abort_slot_files):
+        refuse_foreign(slot_files)
     with ExitStack() as held:
         launcher = held.enter_context(closing(get_launcher(orchesjob, settings.environ)))
         with giving_up_recorded(
@@ -151,8 +151,8 @@ def runner_of(
                 directory=run.directory,
                 calls_lock=calls_lock.fileno(),
                 starts=limits.starts,
-                places=Places(settings.call_turns),
-                abort_places=Places(settings.abort_turns),
+                slots=CallSlots(settings.call_slot_files),
+                abort_slots=CallSlots(settings.abort_slot_files),
                 environ={**settings.environ, **built_in_variables(run, handle)},
                 warn=warn,
             )

@@ -92,7 +92,7 @@ LOOK_SEC = 0.4
 """How often a runner looks."""
 
 
-class Lookout:
+class RequestPoller:
     """Looks at the store for one runner, and remembers what it has seen."""
 
     def __init__(self, store: FlowStore, has_runner: Callable[[str], bool]) -> None:
@@ -194,7 +194,7 @@ class Runner:
         self._now = now
         self._perform = perform
         self._warn = warn
-        self._lookout = Lookout(store, has_runner)
+        self._lookout = RequestPoller(store, has_runner)
         self._timers: list[tuple[float, int, TimerDue]] = []
         self._timers_set = 0
         self._unanswered = 0
@@ -210,7 +210,7 @@ class Runner:
             StoreError: The database is broken, or somebody else drives the run.
         """
         while not self.run.status.is_terminal:
-            self.take_turn(until)
+            self.run_once(until)
             if until is not None and self._now().mono >= until:
                 break
         return self.run.status
@@ -218,15 +218,15 @@ class Runner:
     def drive_until_it_goes_on(self) -> None:
         """Advance the run until orchesjob has told of a job, nothing is asked of it, or it ends."""
         while not self.run.status.is_terminal and not self.goes_on:
-            self.take_turn()
+            self.run_once()
 
-    def settle(self) -> FlowStatus:
+    def drain(self) -> FlowStatus:
         """Advance the run until every question is answered and nothing else can be done now."""
         while not self.run.status.is_terminal and (self._held or self._unanswered):
-            self.take_turn()
+            self.run_once()
         return self.run.status
 
-    def take_turn(self, until: float | None = None) -> None:
+    def run_once(self, until: float | None = None) -> None:
         """Wait for something to happen, decide what it means, commit that, and act on it."""
         with giving_up_recorded(
             self._store,
@@ -235,15 +235,15 @@ class Runner:
             wall=lambda: self._now().wall,
             warn=self._warn,
         ):
-            self._take_turn(until)
+            self._run_once(until)
 
-    def _take_turn(self, until: float | None) -> None:
+    def _run_once(self, until: float | None) -> None:
         events = [*self._arrived(until), *self._due_timers()]
         stop = next((event for event in events if isinstance(event, Stop)), None)
         decision = Decision()
         for event in events:
             if not isinstance(event, Stop):
-                self._take_note(event)
+                self._note(event)
                 update(self.run, event, self._now(), decision)
         self._commit(decision)
         self._checkpoint_now_and_then(decision)
@@ -254,7 +254,7 @@ class Runner:
         self.goes_on = self.goes_on or (waits_for_nothing and not self._has_failed)
         self._forget_giving_up()
 
-    def _take_note(self, event: Event) -> None:
+    def _note(self, event: Event) -> None:
         """Note what an event tells of orchesjob, whatever it means for the run."""
         self._unanswered -= isinstance(event, ANSWERS)
         match event:

@@ -54,7 +54,7 @@ from orchesjob_flow.engine.messages import (
     WatchProcess,
 )
 from orchesjob_flow.errors import FlowError
-from orchesjob_flow.home.call_slots import Place, Places, Ticket
+from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
 from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
 
 
@@ -110,10 +110,10 @@ LOOK_AGAIN_SEC = 1.0
 
 
 class _Lane(NamedTuple):
-    """Where calls of one kind wait: for a thread, then for a place among those of all runners."""
+    """Where calls of one kind wait: for a thread, then for one of the slots of all runners."""
 
     pool: WorkerPool
-    places: Places
+    slots: CallSlots
 
 
 class Performer:
@@ -127,8 +127,8 @@ class Performer:
         directory: str,
         calls_lock: int,
         starts: int,
-        places: Places,
-        abort_places: Places,
+        slots: CallSlots,
+        abort_slots: CallSlots,
         environ: Mapping[str, str],
         warn: Callable[[str], None],
     ) -> None:
@@ -136,8 +136,8 @@ class Performer:
 
         `directory` is where the steps run that name no other; `calls_lock` a descriptor that every
         start and abort holds while it is under way; `starts` how many starts may run at once, and
-        as many questions; `places` bounds these, and `abort_places` the aborts, together with
-        those of all other runners; `environ` names orchesjob's home.
+        as many questions; `slots` bounds these, and `abort_slots` the aborts, together with those
+        of all other runners; `environ` names orchesjob's home.
         """
         self._client = client
         self._post = post
@@ -147,10 +147,10 @@ class Performer:
         self._environ = dict(environ)
         self._home = orchesjob_home(environ)
         self._watcher: JobWatcher | None = None
-        self._starts = _Lane(WorkerPool(starts), places)
-        self._questions = _Lane(WorkerPool(starts), places)
-        self._endings = _Lane(WorkerPool(ENDING_THREADS), abort_places)
-        self._tickets: dict[AttemptId | None, Ticket] = {}
+        self._starts = _Lane(WorkerPool(starts), slots)
+        self._questions = _Lane(WorkerPool(starts), slots)
+        self._endings = _Lane(WorkerPool(ENDING_THREADS), abort_slots)
+        self._claims: dict[AttemptId | None, Claim] = {}
         """The last call for each attempt, and the last poll."""
 
     def prepare(self) -> None:
@@ -186,8 +186,8 @@ class Performer:
 
     def close(self) -> None:
         """Stop watching, clear up, and make no more calls; those under way are left alone."""
-        for ticket in self._tickets.values():
-            ticket.use()
+        for claim in self._claims.values():
+            claim.take()
         if self._watcher is not None:
             self._watcher.close()
         discard_empty_cgroups()
@@ -202,28 +202,30 @@ class Performer:
         assert isinstance(attempt, AttemptId)  # noqa: S101 - it is the token given to `watch`
         self._post(JobExited(attempt))
 
-    def _call(self, lane: _Lane, attempt: AttemptId | None, call: Callable[[Place], Event]) -> None:
-        """Make a call as soon as there is a place for it; an attempt has one call at a time."""
-        self._tickets[attempt] = ticket = Ticket()
-        lane.pool.submit(lambda: self._wait_and_call(lane.places, ticket, attempt, call))
+    def _call(
+        self, lane: _Lane, attempt: AttemptId | None, call: Callable[[CallSlot], Event]
+    ) -> None:
+        """Make a call as soon as there is a slot for it; an attempt has one call at a time."""
+        self._claims[attempt] = claim = Claim()
+        lane.pool.submit(lambda: self._wait_and_call(lane.slots, claim, attempt, call))
 
     def _wait_and_call(
         self,
-        places: Places,
-        ticket: Ticket,
+        slots: CallSlots,
+        claim: Claim,
         attempt: AttemptId | None,
-        call: Callable[[Place], Event],
+        call: Callable[[CallSlot], Event],
     ) -> None:
         # Made while there is memory for it: without an answer the loop would wait for ever.
         event: Event = CallUnanswered(attempt, CallFailed("orchesjob", NO_MEMORY))
         began = False
         try:
-            with places.take() as place:
-                began = ticket.use()
+            with slots.acquire() as slot:
+                began = claim.take()
                 if not began:
                     return  # it was called off
                 self._post(CallBegan(attempt))
-                event = call(place)
+                event = call(slot)
         except OrchesjobError as error:
             event = CallUnanswered(attempt, error)
         except MemoryError:
@@ -231,18 +233,18 @@ class Performer:
         except Exception as error:  # noqa: BLE001 - a dead thread would leave the loop waiting
             why = str(error) if isinstance(error, FlowError) else repr(error)
             event = CallUnanswered(attempt, CallFailed("orchesjob", why))
-        if began or ticket.use():
+        if began or claim.take():
             self._post(event)
 
     def _call_off(self, attempt: AttemptId) -> None:
-        if self._tickets[attempt].use():
+        if self._claims[attempt].take():
             self._post(StartCalledOff(attempt))
 
-    def _hold(self, place: Place, *locks: int) -> Hold:
-        """Let the process of a call have its place, which is left to it, and some locks."""
-        return Hold((*place.descriptors, *locks), place.leave)
+    def _hold(self, slot: CallSlot, *locks: int) -> Hold:
+        """Let the process of a call inherit its slot, which is then its own, and some locks."""
+        return Hold((*slot.descriptors, *locks), slot.release)
 
-    def _start(self, effect: StartJob, place: Place) -> Event:
+    def _start(self, effect: StartJob, slot: CallSlot) -> Event:
         try:
             environ = self._environment_of(effect)
         except EnvFileError as error:
@@ -255,7 +257,7 @@ class Performer:
                 cwd=self._directory_of(effect),
                 env=marked_environment(environ, effect.attempt_key),
                 start_timeout_sec=effect.start_timeout_sec,
-                hold=self._hold(place, self._calls_lock),
+                hold=self._hold(slot, self._calls_lock),
                 cgroup=cgroup,
             )
         self._discard_cgroup(report)
@@ -270,8 +272,8 @@ class Performer:
             return self._directory
         return os.path.join(self._directory, effect.working_dir)  # noqa: PTH118 - text, as given
 
-    def _status(self, effect: AskStatus, place: Place) -> Event:
-        hold = self._hold(place)
+    def _status(self, effect: AskStatus, slot: CallSlot) -> Event:
+        hold = self._hold(slot)
         report = self._client.status(effect.attempt_key, env=self._environ, hold=hold)
         self._discard_cgroup(report)
         return StatusAnswered(effect.attempt, report)
@@ -280,17 +282,17 @@ class Performer:
         if report is not None and report.is_terminal:
             discard_cgroup(self._environ, report.job_key)
 
-    def _running(self, place: Place) -> Event:
-        running = self._client.running(env=self._environ, hold=self._hold(place))
+    def _running(self, slot: CallSlot) -> Event:
+        running = self._client.running(env=self._environ, hold=self._hold(slot))
         return RunningAnswered(frozenset(report.job_key for report in running))
 
-    def _abort(self, effect: AbortJob, place: Place) -> Event:
+    def _abort(self, effect: AbortJob, slot: CallSlot) -> Event:
         try:
             report = self._client.abort(
                 job_id=effect.job_id,
                 grace_sec=effect.grace_sec,
                 reason=effect.reason,
-                hold=self._hold(place, self._calls_lock),
+                hold=self._hold(slot, self._calls_lock),
                 env=self._environ,
             )
         except (JobNotFound, JobNotRunning):

@@ -13,7 +13,7 @@ from flow_store import (
     Run,
     StepStatus,
 )
-from orchesjob_flow.reports.facts import AttemptFacts, Kind, StepTiming, Timing, timing_of
+from orchesjob_flow.reports.facts import AttemptFacts, SpanKind, StepTiming, Timing, timing_of
 
 THE_RUN = ""
 """Stands for the run itself where a step would be named."""
@@ -67,7 +67,7 @@ def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
     Of one that was opened again, no duration: how long it had ended in between is not recorded.
     """
     on_path = set(timing.path)
-    waits = [one.took(Kind.WAITED) for one in timing.steps if one.spec.id in on_path]
+    waits = [one.took(SpanKind.WAITED) for one in timing.steps if one.spec.id in on_path]
     was_opened_again = any(step.retry_no is not None for step in run.steps)
     has_ended_once = not was_opened_again and not run.settlements
     has_duration = run.status is FlowStatus.SUCCEEDED and has_ended_once
@@ -97,7 +97,7 @@ def figure_of_step(one: StepTiming, name: str, share_ppm: int | None) -> Figure:
         step.has_begun,
         max(0, len(commands) - 1),
         in_ms(last.ran_sec(0.0)) if last is not None and has_duration else None,
-        in_ms(one.took(Kind.WAITED)) if step.has_begun else None,
+        in_ms(one.took(SpanKind.WAITED)) if step.has_begun else None,
         share_ppm,
     )
 

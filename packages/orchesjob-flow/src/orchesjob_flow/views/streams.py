@@ -68,7 +68,7 @@ def result_is_written() -> Iterator[None]:
         raise ResultLost(error.strerror or str(error)) from error
 
 
-class Drawing:
+class LiveDrawing:
     """What is drawn in place on a terminal at present.
 
     Attributes:
@@ -83,7 +83,7 @@ class Drawing:
         self.terminal: int | None = None
 
 
-drawing: Drawing | None = None
+drawing: LiveDrawing | None = None
 """None if messages can be written at once; there is one stderr."""
 
 writing = RLock()
@@ -184,13 +184,13 @@ def write_last_words(text: str) -> None:
 
 
 @contextlib.contextmanager
-def hold_messages() -> Iterator[Drawing]:
+def hold_messages() -> Iterator[LiveDrawing]:
     """Hold messages back while something is drawn on the terminal; write them afterwards.
 
     Yield what is known of the drawing, so that the latest messages can be drawn too.
     """
     global drawing  # noqa: PLW0603 - as there is one stderr
-    drawing = now = Drawing()
+    drawing = now = LiveDrawing()
     try:
         yield now
     finally:
