@@ -196,8 +196,8 @@ class Waiting:
             waits_for = [run.by_id[spec.id] for spec in run.flow.steps]
             return run.sweeping or any(not one.row.status.is_terminal for one in waits_for)
         most = run.flow.max_parallel
-        taken = sum(one.attempt is not None or one.keeps_place for one in run.steps)
-        is_full = most is not None and taken >= most and not step.keeps_place
+        taken = sum(one.attempt is not None or one.keeps_slot for one in run.steps)
+        is_full = most is not None and taken >= most and not step.keeps_slot
         if run.ending is not None or (step.queued and (run.starting > 0 or is_full)):
             return True
         if any(

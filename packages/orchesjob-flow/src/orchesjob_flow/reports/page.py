@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from flow_store import Settlement, StepStatus
 from orchesjob_flow.reports.drawing import drawing_of
-from orchesjob_flow.reports.facts import Facts, SpanKind, TimeSpan, StepFacts
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan
 from orchesjob_flow.reports.words import ending, headline, length
 from orchesjob_flow.views.definition import URGENCY
 from orchesjob_flow.views.text import visible

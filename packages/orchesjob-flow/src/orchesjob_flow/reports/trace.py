@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flow_store import Settlement
-from orchesjob_flow.reports.facts import Facts, SpanKind, TimeSpan, StepFacts
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan
 from orchesjob_flow.reports.words import endings, headline
 
 PROCESS = 1

@@ -194,7 +194,7 @@ class Runner:
         self._now = now
         self._perform = perform
         self._warn = warn
-        self._lookout = RequestPoller(store, has_runner)
+        self._requests = RequestPoller(store, has_runner)
         self._timers: list[tuple[float, int, TimerDue]] = []
         self._timers_set = 0
         self._unanswered = 0
@@ -282,7 +282,7 @@ class Runner:
             while True:
                 yield self._inbox.get_nowait()
         except Empty:
-            yield from self._lookout.look(self.run)
+            yield from self._requests.look(self.run)
 
     def _wait_sec(self, until: float | None) -> float:
         mono = self._now().mono
@@ -302,7 +302,7 @@ class Runner:
         """Record the decision; nothing is done before it is recorded."""
         began, backoff = self._now().mono, FIRST_BACKOFF_SEC
         while decision.changes:
-            self._lookout.refuse_another_file(self.run.run_key)
+            self._requests.refuse_another_file(self.run.run_key)
             try:
                 self._revision = self._store.apply(
                     self.run.run_key, decision.changes, revision=self._revision

@@ -49,23 +49,23 @@ def second(store: FlowStore) -> RunState:
 def test_who_is_before_a_run(path: Path, store: FlowStore) -> None:
     """Nothing is asked again while a run holds the group and nobody commits; else who lives is."""
     living = {"first"}
-    run, lookout = second(store), RequestPoller(store, lambda key: key in living)
+    run, poller = second(store), RequestPoller(store, lambda key: key in living)
     queue = Queue(None, ("first",))
-    assert list(lookout.look(run)) == [QueueSeen(queue, frozenset({"first"}))]
+    assert list(poller.look(run)) == [QueueSeen(queue, frozenset({"first"}))]
     living.clear()  # which nobody records
-    assert list(lookout.look(run)) == [QueueSeen(queue, frozenset())]
+    assert list(poller.look(run)) == [QueueSeen(queue, frozenset())]
     with FlowStore.open(path) as other:
         other.apply("first", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
-    assert list(lookout.look(run)) == [QueueSeen(Queue("first", ()), frozenset())]
-    assert list(lookout.look(run)) == []
+    assert list(poller.look(run)) == [QueueSeen(Queue("first", ()), frozenset())]
+    assert list(poller.look(run)) == []
     with FlowStore.open(path) as other:
         other.apply("first", Changes(RunHeader(FlowStatus.FAILED, finished_at=2.0)), revision=1)
-    assert list(lookout.look(run)) == [QueueSeen(Queue(None, ()), frozenset())]
+    assert list(poller.look(run)) == [QueueSeen(Queue(None, ()), frozenset())]
 
 
 def test_a_database_that_is_gone(path: Path, store: FlowStore) -> None:
     """A run does not wait for what nobody will record (rule 5.7)."""
-    run, lookout = second(store), RequestPoller(store, lambda _: False)
+    run, poller = second(store), RequestPoller(store, lambda _: False)
     path.unlink()
     with pytest.raises(GaveUp, match="removed or replaced"):
-        list(lookout.look(run))
+        list(poller.look(run))
