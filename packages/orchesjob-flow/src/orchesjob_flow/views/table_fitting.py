@@ -5,7 +5,7 @@ live table never has more lines than the screen: it shows the most urgent steps 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
 from flow_store import Run, Step
@@ -95,7 +95,8 @@ def fields_in(line: str, columns: int) -> Iterator[str]:
 
 def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
     """Draw the steps; where there is little room, the reason is under its step."""
-    table = without(table, DISPENSABLE, columns, last=LEAST_WHY)
+    why = table[0][-1]
+    table = without(table, DISPENSABLE, columns, flexible=[why], least=LEAST_WHY)
     widths = widths_of(table)
     before = sum(widths[:-1]) + BETWEEN * len(widths[:-1])
     if before + widths[-1] <= columns:
@@ -144,18 +145,24 @@ def without(
     table: Sequence[Sequence[str]],
     dispensable: Sequence[str],
     columns: int,
-    last: int | None = None,
+    *,
+    flexible: Collection[str] = (),
+    least: int = 0,
 ) -> list[Sequence[str]]:
-    """Leave out columns that matter less, one after the other, until the rest has room.
+    """Leave out dispensable columns, one after the other, until the rest fits.
 
-    Of the last column, `last` columns are enough: its cells can be broken into lines.
+    The flexible columns need only `least` columns of the terminal together, if they would take
+    more: their cells can be cut or broken.
     """
     kept = [list(column) for column in zip(*table, strict=True)]
     for name in dispensable:
-        widths = [max(map(width, column)) for column in kept]
-        if last is not None:
-            widths[-1] = min(widths[-1], last)
-        if sum(widths) + BETWEEN * (len(widths) - 1) <= columns:
+        fixed, flexed = 0, 0
+        for column in kept:
+            if column[0] in flexible:
+                flexed += max(map(width, column))
+            else:
+                fixed += max(map(width, column))
+        if fixed + min(flexed, least) + BETWEEN * (len(kept) - 1) <= columns:
             break
         kept = [column for column in kept if column[0] != name]
     return [list(row) for row in zip(*kept, strict=True)]
@@ -166,8 +173,9 @@ def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(width, column)) for column in zip(*table, strict=True)]
 
 
+LONG_COLUMNS = ("Step", "Error")
 COMFORT = 30
-"""The columns that Step and Error together get before any other is shown."""
+"""The columns that these two together get before any other is shown."""
 LEAST = 16
 """The columns that they get on the narrowest screen, where what follows them is cut."""
 LESS_URGENT = ("Started: ", "Params: ", "Inside: ")
@@ -233,29 +241,23 @@ def most_urgent(rows: Sequence[Step | Fold], room: int) -> tuple[Sequence[Step |
 
 
 def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
-    """Make a table fit: leave out columns that are dispensable, then cut the long ones.
+    """Make a table fit: leave out dispensable columns, then cut the cells of Step and Error.
 
     Its first row holds the names of the columns.
     """
-    by_name = {str(name): list(cells) for name, *cells in zip(*table, strict=True)}
-    widths = {name: max(map(width, [name, *cells])) for name, cells in by_name.items()}
-    long = widths["Step"] + widths["Error"]
-    for name in DISPENSABLE:
-        if room_for_long(widths, columns) >= min(long, COMFORT):
-            break
-        del by_name[name], widths[name]
-    room = max(LEAST, room_for_long(widths, columns))
-    step = min(widths["Step"], max(room - widths["Error"], room // 2))
-    for name, limit in (("Step", step), ("Error", room - step)):
-        by_name[name] = [cut(cell, limit) for cell in by_name[name]]
-    return [list(by_name), *(list(row) for row in zip(*by_name.values(), strict=True))]
-
-
-def room_for_long(widths: Mapping[str, int], columns: int) -> int:
-    """Return how many columns are left for Step and Error, given the widths of all the others."""
-    between = 2 * (len(widths) - 1)
+    table = without(table, DISPENSABLE, columns, flexible=LONG_COLUMNS, least=COMFORT)
+    widths = dict(zip(table[0], widths_of(table), strict=True))
     others = sum(widths.values()) - widths["Step"] - widths["Error"]
-    return columns - between - others
+    room = max(LEAST, columns - others - BETWEEN * (len(widths) - 1))
+    step = min(widths["Step"], max(room - widths["Error"], room // 2))
+    limits = {"Step": step, "Error": room - step}
+    return [
+        [
+            cut(cell, limits[name]) if name in limits and row is not table[0] else cell
+            for name, cell in zip(table[0], row, strict=True)
+        ]
+        for row in table
+    ]
 
 
 def fold_row(fold: Fold, wall: float, *, colour: bool) -> tuple[str, ...]:
