@@ -1,7 +1,9 @@
 """Rules 2.7 and 3.3: what is not a condition, where the mistake is, and how to fix it."""
 
+import copy
 import pickle
 import random
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -9,12 +11,16 @@ from flow_conditions import (
     Condition,
     ConditionError,
     ConditionSyntaxError,
+    DeclaredError,
     InvalidNameError,
     NoNamesError,
     Vocabulary,
     all_of,
     parse,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OPERAND = "expected a name, '!' or '('"
 OPERATOR = "expected '&&', '||' or the end"
@@ -273,3 +279,77 @@ def _parsed(text: str, vocabulary: Vocabulary) -> Condition | ConditionSyntaxErr
         return parse(text, vocabulary)
     except ConditionSyntaxError as error:
         return error
+
+
+class Missing(DeclaredError, OSError):
+    """Something is missing."""
+
+    says = "{name!r} is missing from {place.real:,}"
+    LIMIT: ClassVar[int] = 7
+    name: str
+    place: int = 1000
+
+
+class MissingTwice(Missing):
+    """Two things are missing; `errno` is a field that `OSError` has as well."""
+
+    others: "Sequence[str]" = ()
+    errno: int = 5
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, and {', '.join(self.others)}"
+
+
+class Unkeyed(DeclaredError, KeyError):
+    """A lookup failed; `KeyError` itself would quote the sentence."""
+
+    says = "no key {key}"
+    key: str
+
+
+def test_fields_are_arguments_in_order() -> None:
+    """The inherited fields come first; each can be given by place or by name, or have a default."""
+    error = MissingTwice("a", 2, ["b"])
+    assert (error.name, error.place, error.others, error.errno) == ("a", 2, ["b"], 5)
+    assert error.args == ("a", 2, ["b"], 5)
+    assert MissingTwice("a", others=(), errno=6).args == ("a", 1000, (), 6)
+    assert Missing(name="a").args == ("a", 1000)
+
+
+def test_the_sentence_names_fields() -> None:
+    """`says` is formatted with the fields, their attributes too; a computed sentence may use it."""
+    assert str(Missing("a")) == "'a' is missing from 1,000"
+    assert str(MissingTwice("a", others=["b", "c"])) == "'a' is missing from 1,000, and b, c"
+    assert str(Unkeyed("{k}")) == "no key {k}"
+    assert str(DeclaredError()) == str(ConditionError()) == ""
+
+
+def test_what_is_no_field_is_not_set() -> None:
+    """A class variable is not a field, and an `OSError` reads no error number out of the fields."""
+    error = Missing("a", 2)
+    assert Missing.LIMIT == 7
+    assert (error.errno, error.strerror, error.filename) == (None, None, None)
+
+
+@pytest.mark.parametrize("error", [Missing("a", 2), MissingTwice("a", 2, ("b",), 6), Unkeyed("k")])
+def test_a_declared_error_can_be_sent_and_copied(error: DeclaredError) -> None:
+    """It may cross a process border, and be copied, with its fields and its notes."""
+    error.add_note("noted")
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - made here
+        assert type(twin) is type(error)
+        assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
+
+
+def test_other_arguments_are_refused() -> None:
+    """A field that is missing, unknown or given twice is a TypeError, at run time and to mypy."""
+    with pytest.raises(TypeError, match=r"^Missing takes \(name, place\)$"):
+        Missing()  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Missing("a", 2, 3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Missing("a", what=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Missing("a", name="a")  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        NoNamesError("a")  # mypy accepts it: it makes no `__init__` where there are no fields
+    Missing(3)  # type: ignore[arg-type]  # run-time types are not checked

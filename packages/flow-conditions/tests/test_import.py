@@ -19,10 +19,16 @@ def _loaded_by(program: str) -> list[str]:
 
 
 def test_the_package_imports_little() -> None:
-    """`import flow_conditions` loads nothing that `re` and `dataclasses` do not load anyway."""
-    loaded = _loaded_by("import flow_conditions")
+    """The package loads nothing that `re` and `dataclasses` do not load anyway."""
+    loaded = _loaded_by("from flow_conditions import parse")
     assert "flow_conditions.parser" in loaded
     assert [name for name in loaded if name.partition(".")[0] != "flow_conditions"] == []
+
+
+def test_the_base_of_errors_imports_nothing_else() -> None:
+    """A package that derives its errors from ours does not pay for conditions."""
+    loaded = _loaded_by("from flow_conditions import DeclaredError")
+    assert set(loaded) == {"flow_conditions", "flow_conditions.errors"}
 
 
 def test_who_looks_at_no_condition_imports_nothing_to_look_at_it_with() -> None:

@@ -1,6 +1,7 @@
 """What the errors are, say and carry."""
 
 import errno
+import pickle
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,15 @@ def test_sentence(error: StoreError, builtin: type[Exception], sentence: str) ->
     assert error.retryable is (error is LOCKED)
 
 
-def test_unavailable_is_an_os_error() -> None:
-    """What is unavailable carries the system's error number and file name, as any OSError."""
-    assert (LOCKED.errno, LOCKED.filename) == (errno.EAGAIN, str(FILE))
+@pytest.mark.parametrize(
+    ("error", "code", "cause"),
+    [
+        (LOCKED, errno.EAGAIN, "database is locked"),
+        (StoreMissing(FILE), errno.ENOENT, "no flow database"),
+    ],
+)
+def test_os_errors(error: StoreMissing | StoreUnavailable, code: int, cause: str) -> None:
+    """An OSError has an error number, the words for it and a file name, after a pickle too."""
+    for each in (error, pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
+        assert (each.errno, each.strerror, each.filename) == (code, cause, str(FILE))
+        assert (str(each), each.path) == (str(error), FILE)

@@ -53,6 +53,6 @@ def test_errors_can_be_sent(error: errors.FlowError) -> None:
 
 
 def test_an_interruption_is_no_error() -> None:
-    """A signal is not caught by whoever catches errors (rule 6.9)."""
+    """No handler of errors catches a signal (rule 6.9)."""
     assert not issubclass(errors.Interrupted, Exception)
     assert errors.Interrupted(15).signum == 15

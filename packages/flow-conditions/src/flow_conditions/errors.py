@@ -1,36 +1,76 @@
-"""The errors of this package, and how a syntax error draws its place.
+"""The errors of this package, the base class of declared errors, and the drawing of a syntax error.
 
-Data is in the attributes, the sentence in `__str__`. What a message says is decided where the
-mistake is found.
+A message is worded where the mistake is found; an error holds its data in attributes.
 """
 
 _WINDOW = 72  # columns of an expression shown around a mistake
 _LONGEST_WORD = 60  # characters of a word quoted in a sentence
 
+TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
+if TYPE_CHECKING:
+    from typing import dataclass_transform
+else:
+
+    def dataclass_transform(**_):
+        """Return a decorator that only type checkers understand (PEP 681)."""
+        return lambda kind: kind
+
+
+@dataclass_transform(eq_default=False)
+class DeclaredError(Exception):
+    """An error whose annotations are its fields and whose `says` is its sentence.
+
+    The constructor takes the fields in order, inherited ones first; a class attribute is a default.
+    `says` names fields as `str.format` does; an error that computes its sentence defines `__str__`.
+    An error survives pickling. Packages that build on this one may derive their errors from it.
+    """
+
+    says = ""
+    _fields: tuple[tuple[str, object], ...] = ()  # name and default, `...` if there is none
+
+    def __init_subclass__(cls) -> None:
+        """Collect the fields: all annotations except `ClassVar`."""
+        own = [name for name, kind in cls.__annotations__.items() if "ClassVar" not in str(kind)]
+        cls._fields += tuple((name, vars(cls).get(name, ...)) for name in own)
+
+    def __init__(self, *values: object, **named: object) -> None:
+        """Set the fields; raise TypeError if one is missing, unknown or given twice."""
+        fields = dict(self._fields)
+        in_order = dict(zip(fields, values, strict=False))
+        given = fields | in_order | named
+        too_many = len(values) > len(fields) or len(given) > len(fields) or in_order.keys() & named
+        if too_many or ... in given.values():
+            raise TypeError(f"{type(self).__name__} takes ({', '.join(fields)})")
+        # Not `super()`: OSError, the second base of some, would take them for errno and strerror.
+        Exception.__init__(self, *given.values())
+        for name, value in given.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.says.format_map({name: getattr(self, name) for name, _ in self._fields})
+
 
 def quoted(word: str) -> str:
-    """Return a word as a message quotes it: escaped, and cut where nobody would read on."""
+    """Return a word in quotes for a message: escaped, and cut after 60 characters."""
     return repr(word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}...")
 
 
-class ConditionError(Exception):
-    """The base class of this package's own errors."""
+class ConditionError(DeclaredError):
+    """The base class of this package's errors."""
 
 
 class InvalidNameError(ConditionError, ValueError):
-    """A word that no condition can spell as the name, predicate or quantifier it was meant to be.
+    """A word cannot be a name, predicate or quantifier, because no condition can spell it.
 
-    `role` is the one of these three that `word` was meant to be.
+    `role` says which of the three `word` should be.
     """
 
-    def __init__(self, word: str, role: str = "name") -> None:
-        """Keep the word and what it was meant to be."""
-        super().__init__(word, role)
-        self.word = word
-        self.role = role
+    word: str
+    role: str = "name"
 
     def __str__(self) -> str:
-        """Say which characters would do."""
+        """Return the sentence, with the characters that are allowed."""
         return f"{quoted(self.word)} is not a {self.role}: {ALPHABETS[self.role]}"
 
 
@@ -42,40 +82,32 @@ ALPHABETS = {
 
 
 class NoNamesError(ConditionError, ValueError):
-    """A condition over no names at all, which no text could spell."""
+    """A condition over an empty collection of names cannot be spelled."""
 
-    def __str__(self) -> str:
-        """Say what is missing."""
-        return "a condition over names needs at least one name"
+    says = "a condition over names needs at least one name"
 
 
 class ConditionSyntaxError(ConditionError, ValueError):
-    """A text that is not a condition.
+    """A text is not a valid condition.
 
-    `source` is the whole text, `start` and `end` the span of the mistake in it (offsets from 0, the
-    end exclusive, equal where something is missing), `message` the sentence without the drawing.
-    That is `fact`, and where it can be told what to write instead, `help` after a semicolon.
+    `source` is the whole text. `start` and `end` are the span of the mistake in it: offsets from 0,
+    the end exclusive, equal where something is missing. `fact` says what is wrong, `help` what to
+    write instead, if that is known.
     """
 
-    def __init__(
-        self,
-        source: str,
-        start: int,
-        end: int,
-        fact: str,
-        help: str | None = None,  # noqa: A002
-    ) -> None:
-        """Keep the text, the span and both parts of the sentence."""
-        super().__init__(source, start, end, fact, help)
-        self.source = source
-        self.start = start
-        self.end = end
-        self.fact = fact
-        self.help = help
-        self.message = fact if help is None else f"{fact}; {help}"
+    source: str
+    start: int
+    end: int
+    fact: str
+    help: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The fact and the help in one sentence, without the drawing."""
+        return self.fact if self.help is None else f"{self.fact}; {self.help}"
 
     def __str__(self) -> str:
-        """Return the message, the line it concerns, and carets under the span."""
+        """Return the message, the line of the mistake, and carets under the span."""
         if not self.source.strip():
             return self.message
         first = self.source.rfind("\n", 0, self.start) + 1
@@ -93,59 +125,44 @@ class ConditionSyntaxError(ConditionError, ValueError):
 
 
 class BudgetExceeded(ConditionError):
-    """A question about a condition that takes more work than the caller allowed.
+    """A question about a condition takes more steps than the `budget` of its caller."""
 
-    `budget` is the number of steps that were allowed.
-    """
-
-    def __init__(self, budget: int) -> None:
-        """Keep the number."""
-        super().__init__(budget)
-        self.budget = budget
-
-    def __str__(self) -> str:
-        """Say what was not found out, and what can be done."""
-        return (
-            f"undecided after {self.budget:,} steps: allow more of them (budget=...), "
-            "or ask about a part of the condition"
-        )
+    says = (
+        "undecided after {budget:,} steps: allow more of them (budget=...), "
+        "or ask about a part of the condition"
+    )
+    budget: int
 
 
 class ExclusionError(ConditionError, ValueError):
-    """Two operands that are true although the caller says that they exclude each other."""
+    """Two operands are true although the caller says that they exclude each other."""
 
-    def __init__(self, first: str, second: str) -> None:
-        """Keep the two operands as they are spelt."""
-        super().__init__(first, second)
-        self.first = first
-        self.second = second
+    first: str
+    second: str
 
     def __str__(self) -> str:
-        """Name both."""
+        """Return the sentence, which names both operands."""
         first, second = quoted(self.first), quoted(self.second)
         return f"{first} and {second} exclude each other, yet both are true"
 
 
 class ConditionDataError(ConditionError, ValueError):
-    """Data that `Condition.from_json` does not take for a condition.
+    """`Condition.from_json` cannot read its data.
 
-    `position` is the place in the list, None where the whole is meant.
+    `position` is the place in the list; None stands for the whole list.
     """
 
-    def __init__(self, message: str, position: int | None = None) -> None:
-        """Keep the sentence and the place."""
-        super().__init__(message, position)
-        self.message = message
-        self.position = position
+    message: str
+    position: int | None = None
 
     def __str__(self) -> str:
-        """Say where, and what is wrong."""
+        """Return the sentence, with the position if there is one."""
         place = "" if self.position is None else f" at position {self.position}"
         return f"not a condition{place}: {self.message}"
 
 
 def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
-    """Cut a line to what surrounds its span, with dots where something was left out."""
+    """Cut a line around its span; return the parts before, in and after it, with dots at cuts."""
     left = max(0, min(start - _WINDOW // 2, len(line) - _WINDOW))
     right = left + _WINDOW
     before = ("..." if left else "") + _printable(line[left:start])
@@ -154,12 +171,12 @@ def _window(line: str, start: int, end: int) -> tuple[str, str, str]:
 
 
 def _printable(text: str) -> str:
-    """Put spaces where a terminal would do something else than show a letter."""
+    """Return `text` with a space for each character that does not print as itself."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _columns(text: str) -> int:
-    """Count the terminal columns of a text; an East Asian wide letter takes two."""
+    """Return how many terminal columns a text takes; an East Asian wide letter takes two."""
     if text.isascii():
         return len(text)
     import unicodedata

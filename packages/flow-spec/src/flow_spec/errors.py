@@ -1,13 +1,15 @@
-"""The errors of this package and the problems that they hold; nothing is read or decided here."""
+"""The errors of this package and the problems that they hold; it reads and decides nothing."""
 
 import unicodedata
 from typing import NamedTuple
 
 import attrs
 
+from flow_conditions import DeclaredError
+
 
 def printable(text: str) -> str:
-    """Return `text` with every character that could disturb a terminal written as an escape."""
+    """Return `text` with an escape for each character that could disturb a terminal."""
     if text.isprintable():
         return text
     return "".join(
@@ -28,9 +30,9 @@ def quoted(text: str) -> str:
 
 
 class Span(NamedTuple):
-    """A part of the text of a value, from one offset to another; empty where something is missing.
+    """A part of the text of a value, from one offset to another; empty if something is missing.
 
-    The text is that which the file means, without its quotes and line breaks.
+    `text` is the parsed value, without the quotes and line breaks of the file.
     """
 
     text: str
@@ -39,9 +41,9 @@ class Span(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """So many characters of a line of a flow file, whose text it has; places count from 1.
+    """Characters to mark in a line of a flow file; `text` is the line, places count from 1.
 
-    Without characters, it is the whole line.
+    A length of 0 marks the whole line.
     """
 
     line: int
@@ -52,7 +54,7 @@ class Mark(NamedTuple):
 
 @attrs.frozen
 class Advised:
-    """A message in two parts: what is wrong, and how to mend it."""
+    """A message in two parts: what is wrong, and how to fix it."""
 
     fact: str
     help: str
@@ -65,7 +67,7 @@ class Advised:
 type Message = str | Advised
 
 
-def advised(fact: str, help: str | None) -> Message:  # noqa: A002 - the word of those who show it
+def advised(fact: str, help: str | None) -> Message:  # noqa: A002 - the key of the JSON
     """Return a message with its remedy, if there is one."""
     return fact if help is None else Advised(fact, help)
 
@@ -74,9 +76,9 @@ def advised(fact: str, help: str | None) -> Message:  # noqa: A002 - the word of
 class Problem:
     """One thing that is wrong with a flow file.
 
-    `path` is the field (`steps[2].retries`), `line` and `column` count from 1 and are known where
-    the file is YAML, and `excerpt` is one or more lines to show under the message. Rule 2.7. Where
-    it can be told how to mend it, `message` ends with that, and `help` is that part (rule 6.12).
+    `path` is the field (`steps[2].retries`). `line` and `column` count from 1 and are known if the
+    file is YAML. `excerpt` is one or more lines to show under the message (rule 2.7). If the remedy
+    is known, `message` ends with it, and `help` is that part (rule 6.12).
     """
 
     message: str
@@ -90,7 +92,7 @@ class Problem:
 
     @property
     def fact(self) -> str:
-        """What is wrong, without how to mend it."""
+        """What is wrong, without the remedy."""
         return self.message if self.help is None else self.message.removesuffix(f"; {self.help}")
 
     def __str__(self) -> str:
@@ -101,24 +103,21 @@ class Problem:
         return "\n".join([head, *(f"    {line}" for line in self.excerpt.splitlines())])
 
 
-class FlowSpecError(Exception):
+class FlowSpecError(DeclaredError):
     """The base class of this package's errors."""
 
 
 class FlowFileError(FlowSpecError, ValueError):
-    """A flow file cannot be read, or is not a valid flow; holds everything that is wrong with it.
+    """A flow file cannot be read, or is not a valid flow.
 
     `source` names the file; `problems` holds at least one `Problem`, sorted by position.
     """
 
-    def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
-        """Keep the file's name and what is wrong with it."""
-        super().__init__(source, problems)
-        self.source = source
-        self.problems = problems
+    source: str
+    problems: tuple[Problem, ...]
 
     def __str__(self) -> str:
-        """Return every problem on lines of its own, each led by `source:line:column`."""
+        """Return each problem on lines of its own, which begin with `source:line:column`."""
         return "\n".join(map(self._located, self.problems))
 
     def _located(self, problem: Problem) -> str:
@@ -133,94 +132,80 @@ class FlowFileError(FlowSpecError, ValueError):
 class DocumentError(FlowSpecError, ValueError):
     """A text is not one document of its format, or exceeds the limits.
 
-    It never leaves this package: callers get a `FlowFileError`.
+    It never leaves this package: callers get a `FlowFileError`. `line` and `column` count from 1.
     """
 
-    def __init__(
-        self,
-        message: Message,
-        line: int | None = None,
-        column: int | None = None,
-        excerpt: str | None = None,
-    ) -> None:
-        """Keep the problem; `line` and `column` count from 1."""
-        super().__init__(str(message))
-        remedy = message.help if isinstance(message, Advised) else None
-        self.problem = Problem(str(message), None, line, column, excerpt, remedy)
+    says = "{message}"
+    message: Message
+    line: int | None = None
+    column: int | None = None
+    excerpt: str | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """The error as a problem of the whole file."""
+        remedy = self.message.help if isinstance(self.message, Advised) else None
+        return Problem(str(self), None, self.line, self.column, self.excerpt, remedy)
 
 
 class EnvFileError(FlowSpecError, ValueError):
     """A file of variables cannot be read, or a line of it sets none.
 
-    `path` names the file; `line` counts from 1 where a line is wrong. What the file holds is secret
-    and is not kept.
+    `path` names the file; `line` counts from 1, if a line is wrong. The content of the file is
+    secret and is not kept.
     """
 
-    def __init__(self, path: str, flaw: str, line: int | None = None) -> None:
-        """Keep where it is wrong and how."""
-        super().__init__(path, flaw, line)
-        self.path = path
-        self.flaw = flaw
-        self.line = line
+    path: str
+    flaw: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        """Return the sentence."""
+        """Return the sentence, with the line if there is one."""
         place = "" if self.line is None else f":{self.line}"
         return f"env_file {printable(self.path)}{place}: {self.flaw}"
 
 
 class ParamsError(FlowSpecError, ValueError):
-    """The parameters of a flow cannot have the values that they are given.
+    """The parameters of a flow cannot have the given values.
 
     `problems` holds at least one `Problem`, whose path names the parameter, or the step of a word.
     """
 
-    def __init__(self, flow_id: str, problems: tuple[Problem, ...]) -> None:
-        """Keep the flow's id, and what is wrong."""
-        super().__init__(flow_id, problems)
-        self.flow_id = flow_id
-        self.problems = problems
+    flow_id: str
+    problems: tuple[Problem, ...]
 
     def __str__(self) -> str:
-        """Return every problem on a line of its own."""
+        """Return each problem on a line of its own."""
         return "\n".join(f"flow {quoted(self.flow_id)}: {problem}" for problem in self.problems)
 
 
 class ListError(FlowSpecError, ValueError):
-    """A list of a `foreach` cannot be read; `reason` says why, about what is named."""
+    """A list of a `foreach` cannot be read; `reason` continues a sentence that names the list."""
 
-    def __init__(self, reason: str) -> None:
-        """Keep why."""
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        """Return the reason."""
-        return self.reason
+    says = "{reason}"
+    reason: str
 
 
 class UnknownStepError(FlowSpecError, LookupError):
-    """The flow has no step with this id."""
+    """The flow has no step with this id.
 
-    def __init__(
-        self, flow_id: str, step_id: str, suggestion: str | None, steps: tuple[str, ...] = ()
-    ) -> None:
-        """Keep both names, the id that was probably meant, and all ids if they are few."""
-        super().__init__(flow_id, step_id, suggestion, steps)
-        self.flow_id = flow_id
-        self.step_id = step_id
-        self.suggestion = suggestion
-        self.steps = steps
+    `suggestion` is the id that is probably meant; `steps` holds all ids if they are few.
+    """
+
+    flow_id: str
+    step_id: str
+    suggestion: str | None
+    steps: tuple[str, ...] = ()
 
     @property
     def details(self) -> dict[str, str]:
-        """The part of the sentence that says how to mend it, as `help` (rule 6.12)."""
+        """The remedy, which ends the sentence, as `help` (rule 6.12)."""
         if self.suggestion:
             return {"help": f"did you mean {quoted(self.suggestion)}?"}
         return {"help": f"the steps are {', '.join(self.steps)}"} if self.steps else {}
 
     def __str__(self) -> str:
-        """Return the sentence, with the suggestion where there is one."""
+        """Return the sentence, with the remedy if there is one."""
         fact = f"flow {quoted(self.flow_id)} has no step {quoted(self.step_id)}"
         return str(advised(fact, self.details.get("help")))
 
@@ -228,14 +213,8 @@ class UnknownStepError(FlowSpecError, LookupError):
 class StoredFlowError(FlowSpecError, ValueError):
     """A text is not the stored form of a flow."""
 
-    def __init__(self, reason: str) -> None:
-        """Keep why the text could not be read."""
-        super().__init__(reason)
-        self.reason = reason
-
-    def __str__(self) -> str:
-        """Return the sentence."""
-        return (
-            f"the stored definition cannot be read: {self.reason}; "
-            "it is damaged, or was written by another version"
-        )
+    says = (
+        "the stored definition cannot be read: {reason}; "
+        "it is damaged, or was written by another version"
+    )
+    reason: str

@@ -1,195 +1,198 @@
 """The errors of this package: data in attributes, the sentence in `str()`.
 
-Which of SQLite's result codes raises which error is decided in `database`.
+`database` decides which of SQLite's result codes raises which error.
 """
 
 import errno
 from pathlib import Path
-from typing import ClassVar
+from typing import dataclass_transform
 
 from flow_store.records import CancelRequest
 
+_REMEDIES = {
+    errno.EAGAIN: "another process holds it; try again",
+    errno.ENOSPC: "free some space and try again",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.ENFILE: "end other processes, which have too many files open",
+    errno.ENOMEM: "free some memory, or raise the limit (`ulimit -v`)",
+    errno.EIO: "check the disk and its free space, then try again",
+    errno.EROFS: "make the file and its folder writable",
+    errno.EACCES: "check that the file and its folder can be read and written",
+}
 
-class StoreError(Exception):
-    """The base of every error that this package raises.
 
-    `retryable` tells whether the same call may succeed later without anyone fixing anything.
+@dataclass_transform(eq_default=False)
+class DeclaredError(Exception):
+    """An error whose annotations are its fields and whose `says` is its sentence.
+
+    The constructor takes the fields in order, inherited ones first; a class attribute is a default.
+    `says` names fields as `str.format` does; an error that computes its sentence defines `__str__`.
+    An error survives pickling. Packages that build on this one may derive their errors from it.
     """
 
-    retryable: bool = False
+    says = ""
+    _fields: tuple[tuple[str, object], ...] = ()  # name and default, `...` if there is none
+
+    def __init_subclass__(cls) -> None:
+        """Collect the fields: all annotations except `ClassVar`."""
+        own = [name for name, kind in cls.__annotations__.items() if "ClassVar" not in str(kind)]
+        cls._fields += tuple((name, vars(cls).get(name, ...)) for name in own)
+
+    def __init__(self, *values: object, **named: object) -> None:
+        """Set the fields; raise TypeError if one is missing, unknown or given twice."""
+        fields = dict(self._fields)
+        in_order = dict(zip(fields, values, strict=False))
+        given = fields | in_order | named
+        too_many = len(values) > len(fields) or len(given) > len(fields) or in_order.keys() & named
+        if too_many or ... in given.values():
+            raise TypeError(f"{type(self).__name__} takes ({', '.join(fields)})")
+        # Not `super()`: OSError, the second base of some, would take them for errno and strerror.
+        Exception.__init__(self, *given.values())
+        for name, value in given.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.says.format_map({name: getattr(self, name) for name, _ in self._fields})
+
+
+class StoreError(DeclaredError):
+    """The base class of this package's errors.
+
+    `retryable` says whether the same call may succeed later although nobody fixes anything.
+    """
+
+    retryable = False
 
 
 class StoreMissing(StoreError, FileNotFoundError):
     """There is no flow database at `path`, or nothing was ever recorded in it."""
 
-    def __init__(self, path: Path) -> None:
-        """Keep the path."""
-        super().__init__(errno.ENOENT, "no flow database", str(path))
-        self.path = path
+    says = "no flow database at {path}: nothing has been recorded there yet"
+    path: Path
 
-    def __str__(self) -> str:
-        """Name the path."""
-        return f"no flow database at {self.path}: nothing has been recorded there yet"
+    def __init__(self, path: Path) -> None:
+        """Set the attributes of an `OSError` too."""
+        super().__init__(path)
+        self.errno, self.strerror, self.filename = errno.ENOENT, "no flow database", str(path)
 
 
 class StoreUnavailable(StoreError, OSError):
     """The file cannot be read or written now: locked, full, read-only, not permitted, I/O error.
 
-    `errno` is set as for any `OSError`; `retryable` is true for what may pass by itself.
+    `errno` is set as for any `OSError`; `retryable` is true if the cause may go away by itself.
     """
 
-    _REMEDIES: ClassVar[dict[int, str]] = {
-        errno.EAGAIN: "another process holds it; try again",
-        errno.ENOSPC: "free some space and try again",
-        errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
-        errno.ENFILE: "end other processes, which have too many files open",
-        errno.ENOMEM: "free some memory, or raise the limit (`ulimit -v`)",
-        errno.EIO: "check the disk and its free space, then try again",
-        errno.EROFS: "make the file and its folder writable",
-        errno.EACCES: "check that the file and its folder can be read and written",
-    }
+    path: Path
+    errno: int
+    cause: str
+    retryable: bool
 
-    def __init__(self, path: Path, code: int, cause: str, *, retryable: bool) -> None:
-        """Keep the path, the errno `code` and the words for it."""
-        super().__init__(code, cause, str(path))
-        self.path = path
-        self.cause = cause
-        self.retryable = retryable
+    def __init__(self, path: Path, code: int, cause: str, retryable: bool) -> None:
+        """Set the attributes of an `OSError` too; `code` is its `errno`."""
+        super().__init__(path, code, cause, retryable)
+        self.strerror, self.filename = cause, str(path)
 
     def __str__(self) -> str:
-        """Name the cause and the remedy."""
-        remedy = self._REMEDIES.get(self.errno or 0, "check the file and its folder")
+        """Return the sentence, with the remedy for this `errno`."""
+        remedy = _REMEDIES.get(self.errno, "check the file and its folder")
         return f"the flow database {self.path} cannot be used: {self.cause}; {remedy}"
 
 
 class StoreBroken(StoreError, ValueError):
     """The file is not an intact flow database; it is left as it is."""
 
-    def __init__(self, path: Path, cause: str) -> None:
-        """Keep the path and what is wrong with the file."""
-        super().__init__(path, cause)
-        self.path = path
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Name the cause, the remedy, and what can be recovered."""
-        return (
-            f"the flow database {self.path} is broken: {self.cause}; move it away: "
-            "`start` recovers the outcomes of strict steps from orchesjob"
-        )
+    says = (
+        "the flow database {path} is broken: {cause}; move it away: "
+        "`start` recovers the outcomes of strict steps from orchesjob"
+    )
+    path: Path
+    cause: str
 
 
 class StoreForeign(StoreBroken):
-    """The file belongs to something else; it is left as it is."""
+    """The file belongs to another program; it is left as it is."""
 
-    def __str__(self) -> str:
-        """Name the cause and the remedy."""
-        return (
-            f"{self.path} is not a flow database: {self.cause}; move it away or name another file"
-        )
+    says = "{path} is not a flow database: {cause}; move it away or name another file"
 
 
 class StoreNewer(StoreError, RuntimeError):
-    """A later version of this package wrote the file; it is left as it is (rule 6.1)."""
+    """A later version of this package wrote the file; it is left as it is (rule 6.1).
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
-        """Keep the path and both versions."""
-        super().__init__(path, found, known)
-        self.path = path
-        self.found = found
-        self.known = known
+    `found` is the schema version of the file, `known` the latest that this package reads.
+    """
 
-    def __str__(self) -> str:
-        """Name both versions and the remedy."""
-        return (
-            f"the flow database {self.path} has schema version {self.found}, but this program "
-            f"knows versions up to {self.known} only: install the newer program or "
-            "name another file"
-        )
+    says = (
+        "the flow database {path} has schema version {found}, but this program knows versions up "
+        "to {known} only: install the newer program or name another file"
+    )
+    path: Path
+    found: int
+    known: int
 
 
 class Unstorable(StoreError, ValueError):
     """SQLite or the schema cannot store a value: a lone surrogate, a number beyond 64 bits."""
 
-    def __init__(self, cause: str) -> None:
-        """Keep the cause in SQLite's words."""
-        super().__init__(cause)
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Name the cause."""
-        return f"the flow database cannot store this value: {self.cause}"
+    says = "the flow database cannot store this value: {cause}"
+    cause: str
 
 
 class DamagedRecord(StoreError, ValueError):
     """The job object recorded with an attempt cannot be read."""
 
-    def __init__(self, run_key: str, step_id: str, attempt_no: int, cause: str) -> None:
-        """Keep whose record it is and what is wrong with it."""
-        super().__init__(run_key, step_id, attempt_no, cause)
-        self.run_key = run_key
-        self.step_id = step_id
-        self.attempt_no = attempt_no
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Name the attempt, the cause and the remedy."""
-        return (
-            f"the orchesjob report recorded for attempt {self.attempt_no} of step {self.step_id!r} "
-            f"of run {self.run_key!r} is damaged: {self.cause}; restore the flow database "
-            "from a backup, or `prune` the run once it has ended"
-        )
+    says = (
+        "the orchesjob report recorded for attempt {attempt_no} of step {step_id!r} of run "
+        "{run_key!r} is damaged: {cause}; restore the flow database from a backup, or `prune` the "
+        "run once it has ended"
+    )
+    run_key: str
+    step_id: str
+    attempt_no: int
+    cause: str
 
 
 class NotRecorded(StoreError, LookupError):
-    """A run, or a step of a run, cannot be changed because it is not in the database."""
+    """A run, or a step of a run, cannot be changed because it is not in the database.
 
-    def __init__(self, run_key: str, step_id: str | None = None) -> None:
-        """Keep the run and the step, if it is the step that is unknown."""
-        super().__init__(run_key, step_id)
-        self.run_key = run_key
-        self.step_id = step_id
+    `step_id` is None if the run itself is unknown.
+    """
+
+    run_key: str
+    step_id: str | None = None
 
     def __str__(self) -> str:
-        """Name what is not recorded, and why that may be."""
+        """Return the sentence, which names the step if there is one."""
         step = "" if self.step_id is None else f"step {self.step_id!r} of "
         return f"{step}run {self.run_key!r} is not recorded: it was removed or never started"
 
 
 class CancelRequested(StoreError, RuntimeError):
-    """An attempt was to start in a run that is to be cancelled; nothing was written (rule 5.6)."""
+    """An attempt cannot start: its run is to be cancelled; nothing was written (rule 5.6)."""
 
-    def __init__(self, run_key: str, request: CancelRequest) -> None:
-        """Keep the run and its request."""
-        super().__init__(run_key, request)
-        self.run_key = run_key
-        self.request = request
-
-    def __str__(self) -> str:
-        """Say what follows from the request."""
-        return f"run {self.run_key!r} is to be cancelled: no further step starts"
+    says = "run {run_key!r} is to be cancelled: no further step starts"
+    run_key: str
+    request: CancelRequest
 
 
 class GroupTaken(StoreError, RuntimeError):
-    """A run was to begin while another one of its group is before it; nothing was written (10.7).
+    """A run cannot begin while another run of its group is first; nothing was written (10.7).
 
-    `by` is that run; it is under way, or waits and came earlier.
-
-    Attributes:
-        details: What a script may want to know.
+    `by` is that run. `is_under_way` says whether it is running, or waits and came earlier.
     """
 
-    def __init__(self, run_key: str, group: str, by: str, *, is_under_way: bool) -> None:
-        """Keep the run, its group, and who is before it."""
-        super().__init__(run_key, group, by)
-        self.run_key = run_key
-        self.group = group
-        self.by = by
-        self.is_under_way = is_under_way
-        self.details = {"held_by": by}
+    run_key: str
+    group: str
+    by: str
+    is_under_way: bool
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The data that a script can use."""
+        return {"held_by": self.by}
 
     def __str__(self) -> str:
-        """Name the group, who is before the run, and the remedy."""
+        """Return the sentence, which says what the other run does."""
         does = "is under way" if self.is_under_way else "waits for it and came earlier"
         return (
             f"run {self.run_key!r} cannot begin: run {self.by!r} of its concurrency group "
@@ -198,70 +201,55 @@ class GroupTaken(StoreError, RuntimeError):
 
 
 class InsideItsGroup(StoreError, RuntimeError):
-    """A run was to wait for the run inside which it was started; nothing was written (10.7)."""
+    """A run would wait for the run that started it; nothing was written (10.7).
 
-    def __init__(self, run_key: str, group: str, outer: str) -> None:
-        """Keep the run, its group, and the outer run, which holds that."""
-        super().__init__(run_key, group, outer)
-        self.run_key = run_key
-        self.group = group
-        self.outer = outer
+    `outer` is the run whose step starts this one; it holds the group.
+    """
 
-    def __str__(self) -> str:
-        """Name the outer run and the remedy."""
-        return (
-            f"run {self.run_key!r} would wait for ever: a step of run {self.outer!r} starts it, "
-            f"which is under way in the same concurrency group {self.group!r}; give the inner flow "
-            "another group, or none"
-        )
+    says = (
+        "run {run_key!r} would wait for ever: a step of run {outer!r} starts it, which is under "
+        "way in the same concurrency group {group!r}; give the inner flow another group, or none"
+    )
+    run_key: str
+    group: str
+    outer: str
 
 
 class RunTakenOver(StoreError, RuntimeError):
-    """Another process changed the run after it was loaded; nothing was written (rule 4.5)."""
+    """Another process changed the run after it was loaded; nothing was written (rule 4.5).
 
-    def __init__(self, run_key: str, expected: int, found: int) -> None:
-        """Keep the run and both revisions."""
-        super().__init__(run_key, expected, found)
-        self.run_key = run_key
-        self.expected = expected
-        self.found = found
+    `expected` and `found` are revisions of the run.
+    """
 
-    def __str__(self) -> str:
-        """Name both revisions and the remedy."""
-        return (
-            f"another process drives run {self.run_key!r}: its revision is {self.found}, "
-            f"expected {self.expected}; stop here and load it again"
-        )
+    says = (
+        "another process drives run {run_key!r}: its revision is {found}, expected {expected}; "
+        "stop here and load it again"
+    )
+    run_key: str
+    expected: int
+    found: int
 
 
 class NotTerminal(StoreError, RuntimeError):
-    """A run cannot be opened again because it has not ended; nothing was written."""
+    """A run cannot be reopened because it has not ended; nothing was written."""
 
-    def __init__(self, run_key: str) -> None:
-        """Keep the run."""
-        super().__init__(run_key)
-        self.run_key = run_key
-
-    def __str__(self) -> str:
-        """Name the run."""
-        return f"run {self.run_key!r} has not ended: there is nothing to reopen"
+    says = "run {run_key!r} has not ended: there is nothing to reopen"
+    run_key: str
 
 
 class NotSettleable(StoreError, RuntimeError):
-    """A step that was to be settled has not FAILED and is not CANCELLED; nothing was written.
+    """A step cannot be settled because its status is not the expected one; nothing was written.
 
-    Or it is not as its settlement says that it was (rule 12.3).
+    Only a step that FAILED or was CANCELLED can be settled (rule 12.3). `position` counts the steps
+    from 0; `was` is the status that its settlement expects.
     """
 
-    def __init__(self, run_key: str, position: int, was: str) -> None:
-        """Keep the run, the step's position from 0 on, and the status that it was to have."""
-        super().__init__(run_key, position, was)
-        self.run_key = run_key
-        self.position = position
-        self.was = was
+    run_key: str
+    position: int
+    was: str
 
     def __str__(self) -> str:
-        """Name the step and the status that it does not have."""
+        """Return the sentence, which counts steps from 1."""
         return (
             f"step {self.position + 1} of run {self.run_key!r} cannot be settled: it is not "
             f"{self.was} any more; load the run again"
@@ -271,16 +259,13 @@ class NotSettleable(StoreError, RuntimeError):
 class TerminalStatus(StoreError, RuntimeError):
     """A run, step or attempt that has ended cannot be changed; nothing was written (rule 5.1).
 
-    `part` names the step or attempt; it is None where the run itself has ended.
+    `part` names the step or attempt; it is None if the run itself has ended.
     """
 
-    def __init__(self, run_key: str, part: str | None = None) -> None:
-        """Keep the run and the part of it that has ended."""
-        super().__init__(run_key, part)
-        self.run_key = run_key
-        self.part = part
+    run_key: str
+    part: str | None = None
 
     def __str__(self) -> str:
-        """Name what has ended."""
+        """Return the sentence, which names what has ended."""
         part = "" if self.part is None else f"{self.part} of "
         return f"{part}run {self.run_key!r} has ended: its outcome never changes"

@@ -1,94 +1,74 @@
-"""What can go wrong in this package: data in attributes, the sentence in `str()`.
+"""The errors of this package: data in attributes, the sentence in `str()`.
 
-All errors are in this one list, however long: who looks for the words of a message looks here. Only
+All errors are in this one list, however long, so that you find the words of a message here. Only
 `main` turns errors into exit codes.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flow_conditions import DeclaredError
 
-class FlowError(Exception):
-    """The base of every error that this package raises."""
+
+class FlowError(DeclaredError):
+    """The base class of this package's errors."""
 
 
 class BadRunKey(FlowError, ValueError):
-    """A run key that cannot name a run (rule 4.1)."""
+    """A run key is not valid (rule 4.1)."""
 
-    def __init__(self, run_key: str, problem: str) -> None:
-        """Keep the key and what is wrong with it."""
-        super().__init__(run_key, problem)
-        self.run_key = run_key
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """Say what is wrong, and what a run key may be."""
-        return (
-            f"the run key {self.problem}; a run key is 1 to 255 characters "
-            "without control characters or line breaks"
-        )
+    says = (
+        "the run key {problem}; a run key is 1 to 255 characters "
+        "without control characters or line breaks"
+    )
+    run_key: str
+    problem: str
 
 
 class RunNotFound(FlowError, LookupError):
-    """No run with this key is recorded."""
+    """The database has no run with this key.
 
-    def __init__(
-        self, run_key: str, database: Path, nearest: Sequence[str] = (), *, is_file: bool = False
-    ) -> None:
-        """Keep the key, the database that was searched, and the keys that are most like it.
+    `nearest` are the run keys that are most like it. `is_file` says that a file has this name; it
+    is probably the flow file.
+    """
 
-        `is_file` says that there is a file of this name, probably the flow.
-        """
-        super().__init__(run_key, database, tuple(nearest))
-        self.run_key = run_key
-        self.database = database
-        self.nearest = tuple(nearest)
-        self.is_file = is_file
+    says = (
+        "no run {run_key!r} in {database}: check the run key, and that --db, "
+        "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are those with which it was started"
+    )
+    run_key: str
+    database: Path
+    nearest: Sequence[str] = ()
+    is_file: bool = False
 
     @property
     def details(self) -> dict[str, str]:
-        """Say which run was probably meant, or where all of them are shown (rule 6.12)."""
+        """The run keys that may be meant, or how to list all of them (rule 6.12)."""
         shown = "`orchesjob-flow list` shows the run keys"
         if self.is_file:
             return {"help": f"this is a file, and no run key: {shown}"}
         named = " or ".join(map(repr, self.nearest))
         return {"help": f"did you mean {named}?" if named else shown}
 
-    def __str__(self) -> str:
-        """Say where the run is not, and what may be the reason."""
-        return (
-            f"no run {self.run_key!r} in {self.database}: check the run key, and that --db, "
-            "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are those with which it was started"
-        )
-
 
 class NoRunYet(FlowError, LookupError):
-    """The newest run is asked for, and no run is recorded (rule 6.12)."""
+    """The newest run was asked for, and the database has none (rule 6.12)."""
 
-    def __init__(self, database: Path) -> None:
-        """Keep the database that was searched."""
-        super().__init__(database)
-        self.database = database
-
-    def __str__(self) -> str:
-        """Say that there is none, and what may be the reason."""
-        return (
-            f"there is no newest run: no run is recorded in {self.database}; `start` records one. "
-            "If there should be some, check --db, ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME"
-        )
+    says = (
+        "there is no newest run: no run is recorded in {database}; `start` records one. "
+        "If there should be some, check --db, ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME"
+    )
+    database: Path
 
 
 class DefinitionDiffers(FlowError, ValueError):
-    """The flow file means something else than the run was started with (rule 4.4)."""
+    """The flow file is not equivalent to the definition recorded with the run (rule 4.4)."""
 
-    def __init__(self, run_key: str, differences: Sequence[str]) -> None:
-        """Keep the run and what differs."""
-        super().__init__(run_key, tuple(differences))
-        self.run_key = run_key
-        self.differences = tuple(differences)
+    run_key: str
+    differences: Sequence[str]
 
     def __str__(self) -> str:
-        """Say what differs, and what to do."""
+        """Return the sentence, which lists the differences."""
         return (
             f"run {self.run_key!r} was started with another definition: "
             f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
@@ -96,16 +76,13 @@ class DefinitionDiffers(FlowError, ValueError):
 
 
 class OutcomesDiffer(FlowError, ValueError):
-    """A flow file with which a run cannot continue: its outcomes belong to another one (9.7)."""
+    """A run cannot continue with a flow file that changes steps which keep their outcome (9.7)."""
 
-    def __init__(self, run_key: str, conflicts: Sequence[str]) -> None:
-        """Keep the run and what is in the way."""
-        super().__init__(run_key, tuple(conflicts))
-        self.run_key = run_key
-        self.conflicts = tuple(conflicts)
+    run_key: str
+    conflicts: Sequence[str]
 
     def __str__(self) -> str:
-        """Say what was changed, and what to do."""
+        """Return the sentence, which lists the conflicts."""
         return (
             f"run {self.run_key!r} cannot continue with this flow file: "
             f"{'; '.join(self.conflicts)}; run such steps again with --step, keep removed ones, "
@@ -114,100 +91,76 @@ class OutcomesDiffer(FlowError, ValueError):
 
 
 class PlayedTwice(FlowError, ValueError):
-    """A step of a simulation is to fail and to be skipped (rule 11.3)."""
+    """A simulation is told that a step both fails and is skipped (rule 11.3)."""
 
-    def __init__(self, step_id: str) -> None:
-        """Keep the step."""
-        super().__init__(step_id)
-        self.step_id = step_id
-
-    def __str__(self) -> str:
-        """Say so."""
-        return f"step {self.step_id!r} cannot both fail and be skipped: give --fail or --skip"
+    says = "step {step_id!r} cannot both fail and be skipped: give --fail or --skip"
+    step_id: str
 
 
 class NotSkippable(FlowError, ValueError):
-    """A step of a simulation is to be skipped that cannot be, once it runs (rule 11.3)."""
+    """A simulation is told to skip a step that cannot be skipped once it runs (rule 11.3)."""
 
-    def __init__(self, step_id: str) -> None:
-        """Keep the step."""
-        super().__init__(step_id)
-        self.step_id = step_id
-
-    def __str__(self) -> str:
-        """Say what could skip it."""
-        return (
-            f"step {self.step_id!r} is never skipped once it runs: it has neither skip_exit_codes "
-            "nor only_if; its condition alone can skip it, by how other steps end"
-        )
+    says = (
+        "step {step_id!r} is never skipped once it runs: it has neither skip_exit_codes "
+        "nor only_if; its condition alone can skip it, by how other steps end"
+    )
+    step_id: str
 
 
 class TooManyRetries(FlowError, ValueError):
-    """To use up the retries of the steps that fail would take too long to simulate (rule 11.3)."""
+    """A simulation would take too long, because failing steps have too many retries (rule 11.3).
 
-    def __init__(self, step_id: str, retries: int, most: int) -> None:
-        """Keep the step with the most retries, and how many all may have together."""
-        super().__init__(step_id, retries, most)
-        self.step_id = step_id
-        self.retries = retries
-        self.most = most
+    `step_id` has the most retries; all steps together may have `most`.
+    """
 
-    def __str__(self) -> str:
-        """Say so, and what to do."""
-        return (
-            f"step {self.step_id!r} is made {self.retries:,} more times before it has failed, and "
-            f"at most {self.most:,} retries in all are simulated; lower them to see this"
-        )
+    says = (
+        "step {step_id!r} is made {retries:,} more times before it has failed, and "
+        "at most {most:,} retries in all are simulated; lower them to see this"
+    )
+    step_id: str
+    retries: int
+    most: int
 
 
 class NoCopies(FlowError, LookupError):
-    """The steps that are to run again have no copies in the run (rules 9.7 and 10.3)."""
+    """The run has no copies of the steps that are to run again (rules 9.7 and 10.3)."""
 
-    def __init__(self, run_key: str, steps: Sequence[str]) -> None:
-        """Keep the run's key and the names."""
-        super().__init__(run_key, steps)
-        self.run_key = run_key
-        self.steps = steps
+    run_key: str
+    steps: Sequence[str]
 
     def __str__(self) -> str:
-        """Say so."""
+        """Return the sentence, which names the steps."""
         names = ", ".join(map(repr, self.steps))
         return f"nothing of run {self.run_key!r} to run again: {names} has no copies in it"
 
 
 class NothingToRetry(FlowError, ValueError):
-    """A run that SUCCEEDED is to be retried, and no step of it is named (rule 9.7)."""
+    """A run that SUCCEEDED is to be retried without naming a step (rule 9.7)."""
 
-    def __init__(self, run_key: str) -> None:
-        """Keep the run."""
-        super().__init__(run_key)
-        self.run_key = run_key
-
-    def __str__(self) -> str:
-        """Say why, and what to name."""
-        return f"run {self.run_key!r} has SUCCEEDED; name the steps to run again with --step"
+    says = "run {run_key!r} has SUCCEEDED; name the steps to run again with --step"
+    run_key: str
 
 
 class NothingToSettle(FlowError, ValueError):
-    """A step that is to be settled has neither FAILED nor was it CANCELLED (rule 12.3)."""
+    """A step cannot be settled because it neither FAILED nor was CANCELLED (rule 12.3).
 
-    def __init__(self, run_key: str, name: str, outcomes: Sequence[str]) -> None:
-        """Keep the run, the step or the name of its copies, and how these have ended."""
-        super().__init__(run_key, name, tuple(outcomes))
-        self.run_key = run_key
-        self.name = name
-        self.outcomes = tuple(outcomes)
+    `name` means one step or all copies of one; `outcomes` says how they ended.
+    """
+
+    run_key: str
+    name: str
+    outcomes: Sequence[str]
 
     @property
     def details(self) -> dict[str, str]:
-        """Say what can be done about the step all the same."""
+        """The commands that help with such a step."""
         return {
             "help": f"`orchesjob-flow explain` says why, and `retry --step {self.name}` "
             "runs it again"
         }
 
     def __str__(self) -> str:
-        """Say how the step has ended, and which steps can be settled."""
+        """Return the sentence, which lists the outcomes."""
         return (
             f"step {self.name!r} of run {self.run_key!r} is {'; '.join(self.outcomes)}: only a "
             "step that FAILED or was CANCELLED can be settled"
@@ -215,15 +168,12 @@ class NothingToSettle(FlowError, ValueError):
 
 
 class NotResumed(FlowError, RuntimeError):
-    """Runs that were to be resumed, and still have no runner (rule 9.8)."""
+    """Runs still have no runner after `resume` (rule 9.8); `errors` has the reason by run key."""
 
-    def __init__(self, errors: Mapping[str, str]) -> None:
-        """Keep what is wrong, by run key."""
-        super().__init__(dict(errors))
-        self.errors = dict(errors)
+    errors: Mapping[str, str]
 
     def __str__(self) -> str:
-        """Name each run and what is wrong with it."""
+        """Return the sentence, which names each run and its reason."""
         return "; ".join(
             f"run {run_key!r} still has no runner: {error}"
             for run_key, error in self.errors.items()
@@ -231,15 +181,15 @@ class NotResumed(FlowError, RuntimeError):
 
 
 class NotPruned(FlowError, RuntimeError):
-    """Old runs that were left, because what they have left behind could not be removed (9.10)."""
+    """Old runs were not removed, because their files could not be (rule 9.10).
 
-    def __init__(self, errors: Mapping[str, str]) -> None:
-        """Keep what is wrong, by run key."""
-        super().__init__(dict(errors))
-        self.errors = dict(errors)
+    `errors` has the reason by run key.
+    """
+
+    errors: Mapping[str, str]
 
     def __str__(self) -> str:
-        """Name the runs, what is wrong, and what to do."""
+        """Return the sentence, which names each reason once, with its runs."""
         by_cause: dict[str, list[str]] = {}
         for run_key, error in self.errors.items():
             by_cause.setdefault(error, []).append(repr(run_key))
@@ -251,75 +201,52 @@ class NotPruned(FlowError, RuntimeError):
 
 
 class RunNotTerminal(FlowError, RuntimeError):
-    """A run that was to be retried, or a step of it settled, has not ended."""
+    """A run cannot be retried, nor a step of it settled, because it has not ended."""
 
-    def __init__(self, run_key: str, status: str) -> None:
-        """Keep the run and its status."""
-        super().__init__(run_key, status)
-        self.run_key = run_key
-        self.status = status
-
-    def __str__(self) -> str:
-        """Say how the run comes to its end."""
-        return (
-            f"run {self.run_key!r} is {self.status} and has not ended; `resume` continues it, "
-            "`cancel` ends it"
-        )
+    says = "run {run_key!r} is {status} and has not ended; `resume` continues it, `cancel` ends it"
+    run_key: str
+    status: str
 
 
 class DirectoryGone(FlowError, FileNotFoundError):
-    """The directory in which a run is to begin does not exist any more (rule 4.6)."""
+    """The current directory, where the steps of a new run would be executed, is gone (rule 4.6)."""
 
-    def __str__(self) -> str:
-        """Say what is missing, and what it is needed for."""
-        return (
-            "the current directory has been removed; change to one that exists: the steps of a run "
-            "are executed where it was started"
-        )
+    says = (
+        "the current directory has been removed; change to one that exists: the steps of a run "
+        "are executed where it was started"
+    )
 
 
 class GaveUp(FlowError, TimeoutError):
     """A runner stopped because it could not continue; the run is as it was (rule 5.7)."""
 
-    def __init__(self, run_key: str, cause: str) -> None:
-        """Keep the run and the cause."""
-        super().__init__(run_key, cause)
-        self.run_key = run_key
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Say why, and how to continue."""
-        return (
-            f"gave up on run {self.run_key!r}: {self.cause}; nothing is lost: once the cause is "
-            "fixed, `start` with the same run key continues the run"
-        )
+    says = (
+        "gave up on run {run_key!r}: {cause}; nothing is lost: once the cause is fixed, `start` "
+        "with the same run key continues the run"
+    )
+    run_key: str
+    cause: str
 
 
 class Scarcity(FlowError, OSError):
-    """The machine, or this user on it, has run out of something (rule 5.7)."""
+    """The machine, or this user on it, has run out of something (rule 5.7).
 
-    def __init__(self, what: str, lack: str) -> None:
-        """Keep what cannot be done, and what is lacking with its remedy."""
-        Exception.__init__(self, what, lack)
-        self.what = what
-        self.lack = lack
+    `what` says what cannot be done; `lack` names what is missing, and the remedy.
+    """
 
-    def __str__(self) -> str:
-        """Say what cannot be done, and why."""
-        return f"{self.what}: {self.lack}"
+    says = "{what}: {lack}"
+    what: str
+    lack: str
 
 
 class RunnerBusy(FlowError, RuntimeError):
-    """Another process advances the run (rule 4.5)."""
+    """Another process advances the run (rule 4.5); `pid` is None if its id is not known."""
 
-    def __init__(self, run_key: str, pid: int | None) -> None:
-        """Keep the run and the process that holds its lock; None if its id is not known."""
-        super().__init__(run_key, pid)
-        self.run_key = run_key
-        self.pid = pid
+    run_key: str
+    pid: int | None
 
     def __str__(self) -> str:
-        """Say who advances the run."""
+        """Return the sentence, which names the other process."""
         return (
             f"run {self.run_key!r} is being advanced by {name_process(self.pid)} already; "
             "`watch` shows its progress"
@@ -327,17 +254,17 @@ class RunnerBusy(FlowError, RuntimeError):
 
 
 class CallsInFlight(FlowError, TimeoutError):
-    """An earlier runner's call of orchesjob has not ended."""
+    """A call of orchesjob by an earlier runner has not ended within `waited_sec`.
 
-    def __init__(self, run_key: str, waited_sec: float, pids: Sequence[int] = ()) -> None:
-        """Keep the run, how long it was waited for, and the processes of the call."""
-        super().__init__(run_key, waited_sec, pids)
-        self.run_key = run_key
-        self.waited_sec = waited_sec
-        self.pids = pids
+    `pids` are the processes of the call, as far as they are known.
+    """
+
+    run_key: str
+    waited_sec: float
+    pids: Sequence[int] = ()
 
     def __str__(self) -> str:
-        """Say what is in the way, and what to do."""
+        """Return the sentence, which names the processes to end."""
         which = f" ({', '.join(map(str, self.pids))})" if self.pids else ""
         return (
             f"run {self.run_key!r} cannot be taken over: an `orchesjob` call of its last runner "
@@ -347,214 +274,149 @@ class CallsInFlight(FlowError, TimeoutError):
 
 
 class CancelUnfinished(FlowError, TimeoutError):
-    """A cancel was recorded but something of the run could not be ended in time (rule 6.7)."""
+    """A cancel was recorded, but part of the run could not be ended in time (rule 6.7)."""
 
-    def __init__(self, run_key: str, cause: str) -> None:
-        """Keep the run and what is in the way."""
-        super().__init__(run_key, cause)
-        self.run_key = run_key
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Say what is in the way, and that the request stays."""
-        return (
-            f"run {self.run_key!r} is not cancelled yet: {self.cause}; the request stays "
-            "recorded, and another `cancel` continues with it"
-        )
+    says = (
+        "run {run_key!r} is not cancelled yet: {cause}; the request stays recorded, and another "
+        "`cancel` continues with it"
+    )
+    run_key: str
+    cause: str
 
 
 class NotDetached(FlowError, ChildProcessError):
-    """A recorded run has no background runner: it could not be started, or has ended at once.
+    """A recorded run has no background runner: it could not be started, or ended at once.
 
-    Attributes:
-        details: What a script may want to know.
+    `cause` quotes the last words of the background process, `log` is its log.
     """
 
-    def __init__(self, run_key: str, cause: str, log: Path) -> None:
-        """Keep the run, the cause in the child's last words, and its log."""
-        Exception.__init__(self, run_key, cause, log)
-        self.run_key = run_key
-        self.cause = cause
-        self.log = log
-        self.details = {"recorded": True, "pid": None, "stderr_log": str(log)}
+    says = "run {run_key!r} is recorded, but has no background runner: {cause} ({log})"
+    run_key: str
+    cause: str
+    log: Path
 
-    def __str__(self) -> str:
-        """Say that the run is there, why it has no runner, and how to give it one."""
-        return (
-            f"run {self.run_key!r} is recorded, but has no background runner: {self.cause} "
-            f"({self.log})"
-        )
+    @property
+    def details(self) -> dict[str, object]:
+        """The data that a script can use."""
+        return {"recorded": True, "pid": None, "stderr_log": str(self.log)}
 
 
 class NotGoingOn(FlowError, TimeoutError):
-    """A background runner lives, but orchesjob has told it of no job yet.
+    """A background runner lives, but orchesjob has not reported a job to it within `waited_sec`.
 
-    Attributes:
-        details: What a script may want to know.
+    `cause` quotes the last words of the background process, `log` is its log.
     """
 
-    def __init__(self, run_key: str, pid: int, waited_sec: float, cause: str, log: Path) -> None:
-        """Keep the run, its runner, the time, the last words of the runner, and its log."""
-        Exception.__init__(self, run_key, pid, waited_sec, cause, log)
-        self.run_key = run_key
-        self.pid = pid
-        self.waited_sec = waited_sec
-        self.cause = cause
-        self.log = log
-        self.details = {"recorded": True, "pid": pid, "stderr_log": str(log)}
+    says = (
+        "run {run_key!r} is recorded and process {pid} advances it, but has had no answer of "
+        "orchesjob within {waited_sec:g} s: {cause} ({log}); it goes on trying, and `status` shows "
+        "what comes of it"
+    )
+    run_key: str
+    pid: int
+    waited_sec: float
+    cause: str
+    log: Path
 
-    def __str__(self) -> str:
-        """Say who advances the run, what is missing, and where to see what comes of it."""
-        return (
-            f"run {self.run_key!r} is recorded and process {self.pid} advances it, but has had no "
-            f"answer of orchesjob within {self.waited_sec:g} s: {self.cause} ({self.log}); it goes "
-            "on trying, and `status` shows what comes of it"
-        )
+    @property
+    def details(self) -> dict[str, object]:
+        """The data that a script can use."""
+        return {"recorded": True, "pid": self.pid, "stderr_log": str(self.log)}
 
 
 class NoOutput(FlowError, LookupError):
-    """A step has no output to show (rule 9.6)."""
+    """A step has no output to show (rule 9.6); `attempt` is None if none was asked for."""
 
-    def __init__(self, step_id: str, attempt: int | None, reason: str) -> None:
-        """Keep the step, the attempt that was asked for, and the reason."""
-        super().__init__(step_id, attempt, reason)
-        self.step_id = step_id
-        self.attempt = attempt
-        self.reason = reason
+    step_id: str
+    attempt: int | None
+    reason: str
 
     def __str__(self) -> str:
-        """Say what has no output, and why."""
+        """Return the sentence, which names the attempt if there is one."""
         attempt = "" if self.attempt is None else f"attempt {self.attempt} of "
         return f"there is no output of {attempt}step {self.step_id!r}: {self.reason}"
 
 
 class UnsafePlace(FlowError, OSError):
-    """A folder or file of the flow home that cannot be used as it is."""
+    """A folder or file of the flow home cannot be used as it is."""
 
-    def __init__(self, path: Path, problem: str) -> None:
-        """Keep the path and what is wrong with it."""
-        Exception.__init__(self, path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        """Say what is wrong where, and what to do."""
-        return f"{self.path} {self.problem}; name another place with --db or ORCHESJOB_FLOW_HOME"
+    says = "{path} {problem}; name another place with --db or ORCHESJOB_FLOW_HOME"
+    path: Path
+    problem: str
 
 
 class HomeMissing(FlowError, FileNotFoundError):
-    """A home of flows was named, and does not exist (rule 6.13)."""
+    """A flow home does not exist, although the option or variable `named_by` names it (6.13)."""
 
-    def __init__(self, path: Path, named_by: str) -> None:
-        """Keep the path, and the option or the variable that names it."""
-        Exception.__init__(self, path, named_by)
-        self.path = path
-        self.named_by = named_by
-
-    def __str__(self) -> str:
-        """Say what is missing, and who names it."""
-        return (
-            f"{self.path} does not exist, so no run is recorded there: check {self.named_by}, "
-            "which names it (`start` creates it)"
-        )
+    says = (
+        "{path} does not exist, so no run is recorded there: check {named_by}, "
+        "which names it (`start` creates it)"
+    )
+    path: Path
+    named_by: str
 
 
 class UnusableOrchesjobHome(FlowError, OSError):
-    """A home of orchesjob in which it cannot work (rules 4.8 and 6.13)."""
+    """Orchesjob cannot work in this home (rules 4.8 and 6.13)."""
 
-    def __init__(self, path: str, problem: str, remedy: str) -> None:
-        """Keep the path, what is wrong with it, and what to do."""
-        Exception.__init__(self, path, problem, remedy)
-        self.path = path
-        self.problem = problem
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        """Say what is wrong, and what to do."""
-        return f"orchesjob's home {self.path} {self.problem}; {self.remedy}"
+    says = "orchesjob's home {path} {problem}; {remedy}"
+    path: str
+    problem: str
+    remedy: str
 
 
 class OtherOrchesjobHome(FlowError, ValueError):
-    """A run whose jobs are in another home of orchesjob than the named one (rule 4.8)."""
+    """The recorded home of a run's jobs is not the one that ORCHESJOB_HOME names (rule 4.8)."""
 
-    def __init__(self, run_key: str, recorded: str, named: str) -> None:
-        """Keep the run, the home that is recorded with it, and the one that was named."""
-        super().__init__(run_key, recorded, named)
-        self.run_key = run_key
-        self.recorded = recorded
-        self.named = named
-
-    def __str__(self) -> str:
-        """Name both homes, and say what to do."""
-        return (
-            f"the jobs of run {self.run_key!r} are in orchesjob's home {self.recorded}, and "
-            f"ORCHESJOB_HOME names {self.named}: unset it, or set it to the former; if that home "
-            "was moved, leave a symbolic link in its old place"
-        )
+    says = (
+        "the jobs of run {run_key!r} are in orchesjob's home {recorded}, and ORCHESJOB_HOME names "
+        "{named}: unset it, or set it to the former; if that home was moved, leave a symbolic link "
+        "in its old place"
+    )
+    run_key: str
+    recorded: str
+    named: str
 
 
 class ResultLost(FlowError, OSError):
-    """A result could not be written to stdout; what it reports has happened."""
+    """A result could not be written to stdout; the command itself succeeded."""
 
-    def __init__(self, cause: str) -> None:
-        """Keep the cause in the system's words."""
-        Exception.__init__(self, cause)
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Say what is lost and what is not."""
-        return (
-            f"what was asked for was done, but could not be written to stdout: {self.cause}; send "
-            "it elsewhere (`status` prints a run again)"
-        )
+    says = (
+        "what was asked for was done, but could not be written to stdout: {cause}; send "
+        "it elsewhere (`status` prints a run again)"
+    )
+    cause: str
 
 
-class Skipped(Exception):
-    """Nothing was recorded, as the flow wants it while another run of its group is under way.
+class Skipped(DeclaredError):
+    """Nothing was recorded, as the flow demands while another run of its group is running.
 
-    It is no `FlowError`: nothing is wrong (rule 10.7).
+    It is not a `FlowError`, because nothing is wrong (rule 10.7). `held_by` is the other run.
     """
 
-    def __init__(self, held_by: str) -> None:
-        """Keep the run that is under way, or about to be."""
-        super().__init__(held_by)
-        self.held_by = held_by
+    says = "{held_by}"
+    held_by: str
 
 
 class ReportNotWritten(FlowError, OSError):
-    """What was asked for could not be written into its file."""
+    """An output file could not be written."""
 
-    def __init__(self, path: Path, cause: str) -> None:
-        """Keep the file, and the cause in the system's words."""
-        Exception.__init__(self, path, cause)
-        self.path = path
-        self.cause = cause
-
-    def __str__(self) -> str:
-        """Say what could not be written, and what to do."""
-        return (
-            f"cannot write to {self.path}: {self.cause}; nothing there has changed: "
-            "name another file"
-        )
+    says = "cannot write to {path}: {cause}; nothing there has changed: name another file"
+    path: Path
+    cause: str
 
 
 class NoReportOfOurs(FlowError, FileExistsError):
-    """A file that is no report has the name that a report would have."""
+    """A file that is not a report has the name that a report would have."""
 
-    def __init__(self, path: Path) -> None:
-        """Keep the file."""
-        Exception.__init__(self, path)
-        self.path = path
-
-    def __str__(self) -> str:
-        """Say which file it is, and what to do."""
-        return f"{self.path} is there and is no report: name another file with --output"
+    says = "{path} is there and is no report: name another file with --output"
+    path: Path
 
 
 class Interrupted(BaseException):
     """A signal asked the process to end (rule 6.9).
 
-    It is no `FlowError`: like `KeyboardInterrupt`, it must pass through whatever handles errors.
+    It is not a `FlowError`: like `KeyboardInterrupt`, it must pass through all error handlers.
     """
 
     def __init__(self, signum: int) -> None:
@@ -564,5 +426,5 @@ class Interrupted(BaseException):
 
 
 def name_process(pid: int | None) -> str:
-    """Name the process that holds a lock, as far as it is known."""
+    """Name the process that holds a lock, if its id is known."""
     return "another process" if pid is None else f"process {pid}"
