@@ -31,11 +31,13 @@ def main() -> int:
     """Try the mutations whose names contain a word, or all; several at once."""
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="only mutations whose name contains it")
-    word = parser.parse_args().word
-    chosen = [mutation for mutation in MUTATIONS if word in mutation.name]
-    weak = []
     # Their tests wait for processes half of their time, and leave their core to others.
-    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+    jobs = 2 * (os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=jobs, help="how many at once")
+    given = parser.parse_args()
+    chosen = [mutation for mutation in MUTATIONS if given.word in mutation.name]
+    weak = []
+    with ThreadPoolExecutor(given.jobs) as pool:
         try:
             for mutation, outcome in zip(chosen, pool.map(try_mutation, chosen), strict=True):
                 print(f"{mutation.name}: {outcome}", flush=True)
@@ -68,12 +70,13 @@ def find_killer(mutation: Mutation) -> str | None:
         packages = Path(folder)
         for source in ROOT.glob("packages/*/src"):
             shutil.copytree(source, packages / source.relative_to(ROOT / "packages"))
-        file = packages / mutation.file
-        file.write_text(mutation.put_into(file.read_text(encoding="utf-8")), encoding="utf-8")
+        module, mutant = mutation.mutant()
+        file = packages / module.relative_to(ROOT / "packages")
+        file.write_text(mutant, encoding="utf-8")
         path = os.pathsep.join(map(str, sorted(packages.glob("*/src"))))
         environ = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            return try_tests(mutation.tests, environ) if mutation.tests else try_simulation(environ)
+            return try_tests(mutation, environ) if mutation.tests else try_simulation(environ)
         except subprocess.TimeoutExpired:
             return "its time limit"
 
@@ -87,10 +90,10 @@ def try_simulation(environ: dict[str, str]) -> str | None:
     return None if broken is None else f"{broken[2]} (seed {broken[1]})"
 
 
-def try_tests(tests: str, environ: dict[str, str]) -> str | None:
+def try_tests(mutation: Mutation, environ: dict[str, str]) -> str | None:
     """Name the first test that fails."""
     options = ["-x", "-q", "-p", "no:cacheprovider"]
-    printed = run([sys.executable, "-m", "pytest", *options, *tests.split()], ROOT, environ)
+    printed = run([sys.executable, "-m", "pytest", *options, *mutation.arguments()], ROOT, environ)
     failed = re.search(r"(?m)^(?:FAILED|ERROR) (\S+)", printed)
     return failed[1] if failed else None
 

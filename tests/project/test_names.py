@@ -1,0 +1,163 @@
+"""What the documents for developers name in backticks exists, under that very name.
+
+Paths begin where CONTRIBUTING says: in the program, with the name of another package, or at the
+root. A file alone may be anywhere. In all else each word must be one that the code defines, or a
+string of it, such as a field, a command or an option; or a session, a module or a distribution.
+"""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"]
+PROGRAM = ROOT / "packages" / "orchesjob-flow" / "src" / "orchesjob_flow"
+PLACES = [PROGRAM, *ROOT.glob("packages/*/src"), ROOT]
+FILE = r"[\w.*-]+\.(?:py|md|txt|toml)"
+FOREIGN = {
+    *("FULL", "NORMAL", "synchronous"),  # SQLite
+    *("apt", "install", "localedef", "postgresql", "python3-venv", "redis-server"),
+    *("chg", "flock", "multiprocessing", "python3", "systemd-run", "--scope", "venv"),
+}
+"""Words of other programs."""
+EXAMPLES = {"/proc", "KEY", "NAME", "PYTHON*", "echo", "nightly", "utils", "v0.2.0"}
+"""Words that stand for others, and what is named because it is not there."""
+OF_TESTS = {"PLAIN_START", "console"}
+"""A variable and the language of a block that the tests know."""
+MADE = {".nox/bootstrap", "dist/", "locks/KEY.calls", "locks/KEY.lock"}
+MADE |= {"locks/calls-N.place", "locks/calls.line"}
+"""Files and folders that are there when the program runs, or has been built."""
+
+
+def prose(document: Path) -> str:
+    """Return a document without its fenced blocks."""
+    text = document.read_text(encoding="utf-8")
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def sources(*patterns: str) -> list[Path]:
+    """Return the Python files that match one of the patterns, below the root."""
+    return [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+
+
+def named_in(tree: ast.AST) -> set[str]:
+    """Return the names that a piece of code defines, and its strings."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.Constant(value=str(text)):
+                found |= {text, *text.split("/")} if text.startswith("-") else {text}
+            case _:
+                pass
+    return found
+
+
+@cache
+def named_in_file(path: Path) -> set[str]:
+    """Return what a module names."""
+    return named_in(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@cache
+def known() -> set[str]:
+    """Return the words that a document may use for what is there."""
+    modules = sources("packages/*/src/**/*.py")
+    words = set().union(*map(named_in_file, modules))
+    for path in sources("tests/**/*.py", "packages/*/tests/**/*.py", "noxfile.py"):
+        words |= set(re.findall(r"\b(?:def|class) (\w+)", path.read_text(encoding="utf-8")))
+    files = {part for path in modules for part in path.with_suffix("").relative_to(ROOT).parts}
+    return words | files | FOREIGN | EXAMPLES | OF_TESTS
+
+
+@cache
+def members() -> dict[str, set[str]]:
+    """Return what each class of the packages defines, and what each package exports."""
+    found: dict[str, set[str]] = {}
+    for path in sources("packages/*/src/**/*.py"):
+        if path.name == "__init__.py":
+            found[path.parent.name] = named_in_file(path)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, set()).update(named_in(node))
+    return found
+
+
+def is_path(code: str) -> bool:
+    """Tell whether a code is the path of something, and not of a file that a program makes."""
+    return " " not in code and ("/" in code or re.fullmatch(FILE, code) is not None)
+
+
+def found_at(path: str) -> list[Path]:
+    """Return where a path leads to; a file alone is looked for everywhere."""
+    anywhere = [] if "/" in path else sources(f"tests/**/{path}", f"packages/*/*/**/{path}")
+    return anywhere + [found for place in PLACES for found in place.glob(path)]
+
+
+def wrong_in(code: str) -> list[str]:
+    """Return what of a code in backticks is not there."""
+    if code in MADE | FOREIGN | EXAMPLES or code.startswith("-- "):
+        return []  # after `-- ` are the arguments of a session
+    if is_path(code):
+        return [] if found_at(code) else [code]
+    if match := re.fullmatch(r"([A-Za-z]\w+)\.(\w+)", code):
+        return [] if match[2] in members().get(match[1], set()) else [code]
+    words = re.findall(r"--[\w-]+|/?[\w][\w./*-]*\w", code)
+    return [word for word in words if not is_known(word)]
+
+
+def is_known(word: str) -> bool:
+    """Tell whether a word of a code is known, in its whole or in its parts."""
+    if word in known() or word.isdecimal() or (is_path(word) and found_at(word)):
+        return True
+    parts = re.findall(r"\w+", word)
+    return parts != [word] and all(len(part) == 1 or part in known() for part in parts)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_named_is_there(document: Path) -> None:
+    """Every path and every name in backticks is there."""
+    codes = set(re.findall(r"`([^`\n]+)`", prose(document)))
+    assert len(codes) > 100
+    assert {code: wrong for code in sorted(codes) if (wrong := wrong_in(code))} == {}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_is_named_is_where_it_is_said_to_be(document: Path) -> None:
+    """A name "in" a file, or "(NAME in FILE)", is one that this file defines or has as a string."""
+    said = re.findall(r"`([A-Za-z_]\w+)`\s+in\s+`([\w./]+\.py)`", prose(document))
+    assert said
+    missing = [
+        (name, path)
+        for name, path in said
+        if not any(name in named_in_file(found) for found in found_at(path))
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("engine/update.py", []),
+        ("engine/updates.py", ["engine/updates.py"]),
+        ("update.py", []),
+        ("updates.py", ["updates.py"]),
+        ("RunHandle.load", []),
+        ("RunHandle.loads", ["RunHandle.loads"]),
+        ("start -d", []),
+        ("commence -d", ["commence"]),
+        ("when: !A", []),
+        ("wann: !A", ["wann"]),
+        ("--patience", []),
+        ("--impatience", ["--impatience"]),
+    ],
+)
+def test_what_is_not_there_is_noticed(code: str, wrong: list[str]) -> None:
+    """A misspelt path, method, command, field or option is found."""
+    assert wrong_in(code) == wrong
