@@ -67,6 +67,8 @@ def commit(place: Workplace) -> float:
             flow_id="benchmark",
             definition="{}",
             directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
             started_at=0.0,
             steps=steps,
         )

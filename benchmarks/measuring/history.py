@@ -201,6 +201,8 @@ def layers(place: Workplace) -> list[Figure]:
                 flow_id=flow.flow_id,
                 definition=flow.to_json(),
                 directory="/",
+                flow_dir="/",
+                orchesjob_home="/srv/jobs",
                 started_at=1.0,
                 steps=[(step.id, 0) for step in flow.steps],
             )
@@ -261,6 +263,8 @@ def record(store: FlowStore, key: str) -> None:
         flow_id="nightly",
         definition="x" * TEXT,
         directory="/",
+        flow_dir="/",
+        orchesjob_home="/srv/jobs",
         started_at=1.0,
         steps=[(f"s{number}", 0) for number in range(STEPS)],
     )

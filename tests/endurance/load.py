@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
 
 import pytest
 
@@ -178,9 +177,16 @@ def test_hundred_thousand_runs(flow: Flow) -> None:
     stores = {history: FlowStore.open(path) for history, path in databases.items()}
 
     def create(history: str, number: int) -> None:
-        facts: dict[str, Any] = {"flow_id": "f", "definition": "{}", "directory": "/"}
-        key = f"new-{number}"
-        assert stores[history].create(run_key=key, **facts, started_at=1.0, steps=[("a", 0)])
+        assert stores[history].create(
+            run_key=f"new-{number}",
+            flow_id="f",
+            definition="{}",
+            directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
+            started_at=1.0,
+            steps=[("a", 0)],
+        )
 
     actions: dict[str, Callable[[str, int], object]] = {
         "start": lambda history, number: call(

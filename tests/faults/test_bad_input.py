@@ -172,8 +172,16 @@ def text(path: Path) -> None:
 
 def damaged(path: Path) -> None:
     with FlowStore.open(path) as store:
-        run = {"flow_id": "f", "definition": "{}", "directory": "/", "started_at": 1.0}
-        store.create(run_key="k", steps=[("a", 0)], **run)  # type: ignore[arg-type]
+        store.create(
+            run_key="k",
+            flow_id="f",
+            definition="{}",
+            directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
+            started_at=1.0,
+            steps=[("a", 0)],
+        )
         store.checkpoint()
     content = path.read_bytes()
     path.write_bytes(content[:4096] + bytes(255 - byte for byte in content[4096:]))

@@ -115,14 +115,6 @@ def test_all_runs_but_those_of_another_home(flow: Flow, gate: Gate) -> None:
     assert flow.ask("wait", "--run-key=here")["status"] == "SUCCEEDED"
 
 
-def test_a_run_of_an_older_version(flow: Flow, gate: Gate) -> None:
-    """A run without a recorded home gets that of whoever advances it first (rule 4.8)."""
-    file = abandon(flow, gate)
-    flow.change("UPDATE runs SET orchesjob_home = NULL")
-    gate.let_through()
-    assert flow.start("k", file)["orchesjob_home"] == str(flow.orchesjob.home)
-
-
 def test_the_audit(flow: Flow) -> None:
     """`doctor` audits each run in its own home, and finds that one is gone (rules 4.8, 9.11)."""
     flow.start("k", flow.write(TRUE))

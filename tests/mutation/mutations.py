@@ -52,7 +52,7 @@ MUTATIONS = (
     # The engine and the loop: what a run does next, and in which order it is recorded.
     Mutation(
         "an effect before its commit",
-        "orchesjob-flow: Runner._take_turn",
+        "orchesjob-flow: Runner._run_once",
         replace(
             "self._commit(decision)",
             "self._act(decision.effects); self._commit(decision); decision.effects.clear()",
@@ -66,92 +66,96 @@ MUTATIONS = (
     Mutation(
         "no look for survivors before a retry",
         "orchesjob-flow: await_attempt",
-        replace("look_for_survivors(turn, step)", "turn.run.enqueue(step)"),
+        replace("look_for_survivors(context, step)", "context.run.enqueue(step)"),
     ),
     Mutation(
         "a survivor does not keep the next attempt waiting",
-        "orchesjob-flow: survivors/survivors_seen",
+        "orchesjob-flow: steps/survivors_seen",
         replace("not survivors", "not survivors or step.row.failures > 1"),
     ),
     Mutation(
         "a lost attempt has failed although a process of it lives",
-        "orchesjob-flow: losses/looked",
+        "orchesjob-flow: survivors_found",
         replace("if survivors:", "if survivors and attempt.row.number > 1:"),
     ),
     Mutation(
         "what somebody else has aborted has ended at once",
         "orchesjob-flow: reported",
         replace(
-            "losses.aborted(turn, attempt, describe_abort(report))",
-            "outcomes.failed(turn, step, attempt, describe_abort(report))",
+            "aborted(context, attempt, describe_abort(report))",
+            "outcomes.failed(context, step, attempt, describe_abort(report))",
         ),
     ),
     Mutation(
         "the end of what is alive of a lost attempt goes unnoticed",
-        "orchesjob-flow: exited",
+        "orchesjob-flow: survivor_exited",
         replace("attempt.call is None", "attempt.call is not None"),
     ),
     Mutation(
         "an end that came before the watch goes unnoticed",
-        "orchesjob-flow: losses/watched",
+        "orchesjob-flow: survivor_watched",
         replace("loss.exited", "False"),
     ),
     Mutation(
         "a lost attempt is not ended, though that was decided meanwhile",
-        "orchesjob-flow: losses/looked",
+        "orchesjob-flow: survivors_found",
         replace("attempt.row.abort_reason is not None", "False"),
         tests="test_update",
     ),
     Mutation(
         "an aborted job is taken for gone",
         "orchesjob-flow: reported",
-        replace("calls.end_remains(turn, attempt)", "remains_seen(turn, step, attempt, [])"),
+        replace("calls.end_remains(context, attempt)", "remains_seen(context, step, attempt, [])"),
     ),
     Mutation(
         "a lost job is taken for gone when it is to be ended",
         "orchesjob-flow: reported",
         replace(
-            "calls.end_remains(turn, attempt)",
+            "calls.end_remains(context, attempt)",
             "if verdict is Verdict.LOST:\n"
-            "    remains_seen(turn, step, attempt, [])\n"
+            "    remains_seen(context, step, attempt, [])\n"
             "else:\n"
-            "    calls.end_remains(turn, attempt)",
+            "    calls.end_remains(context, attempt)",
         ),
     ),
     Mutation(
         "a status without an answer fails the step",
         "orchesjob-flow: attempts/call_unanswered",
         replace(
-            "call is not Call.START or error.retryable",
-            "call is not Call.STATUS and (call is not Call.START or error.retryable)",
+            "call is not CallKind.START or error.retryable",
+            "call is not CallKind.STATUS and (call is not CallKind.START or error.retryable)",
         ),
     ),
     Mutation(
         "a timeout on the wall clock",
         "orchesjob-flow: set_timeout",
-        replace("since + limit - turn.now.mono", "attempt.row.started_at + limit - turn.now.wall"),
+        replace(
+            "since + limit - context.now.mono", "attempt.row.started_at + limit - context.now.wall"
+        ),
     ),
     Mutation(
         "a retry delay on the wall clock",
         "orchesjob-flow: await_attempt",
         replace(
-            "turn.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))",
-            "at - turn.now.wall",
+            "context.remaining_sec(at, mono, boot, step.spec.delay_after(row.failures))",
+            "at - context.now.wall",
         ),
     ),
     Mutation(
         "the flow's timeout on the wall clock",
         "orchesjob-flow: await_deadline",
         replace(
-            "turn.remaining_sec(*run.deadline, at_most=limit)", "run.deadline.at - turn.now.wall"
+            "context.remaining_sec(*run.deadline, at_most=limit)",
+            "run.deadline.at - context.now.wall",
         ),
     ),
     Mutation(
         "a run that is resumed has no deadline",
         "orchesjob-flow: runner_started",
         replace(
-            "ending.await_deadline(turn)",
-            "any(step.row.attempt_no for step in turn.run.steps) or ending.await_deadline(turn)",
+            "lifecycle.await_deadline(context)",
+            "any(step.row.attempt_no for step in context.run.steps)"
+            " or lifecycle.await_deadline(context)",
         ),
     ),
     Mutation(
@@ -162,14 +166,14 @@ MUTATIONS = (
     Mutation(
         "a start that was taken back is performed",
         "orchesjob-flow: withdraw_starts",
-        drop("turn.decision.effects.remove(start)"),
+        drop("context.decision.effects.remove(start)"),
     ),
     Mutation(
         "a dead start is charged",
         "orchesjob-flow: never_ran",
         replace(
-            "turn.record_step(step, status=StepStatus.PENDING)",
-            "turn.record_step(step, status=StepStatus.PENDING, failures=step.row.failures + 1)",
+            "context.record_step(step, status=StepStatus.PENDING)",
+            "context.record_step(step, status=StepStatus.PENDING, failures=step.row.failures + 1)",
         ),
     ),
     Mutation(
@@ -180,8 +184,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a status that failed is never asked for again",
-        "orchesjob-flow: patience/call_unanswered",
-        drop("ask_later(turn, attempt, trouble.delay_sec)"),
+        "orchesjob-flow: calls/call_unanswered",
+        drop("ask_later(context, attempt, trouble.delay_sec)"),
     ),
     Mutation(
         "a job with another command is accepted",
@@ -207,22 +211,23 @@ MUTATIONS = (
         "giving up ends the run",
         "orchesjob-flow: give_up",
         replace(
-            "turn.run.gave_up = True",
-            "turn.run.gave_up = True; turn.record_run(type(turn.run.status).FAILED, reason)",
+            "context.run.gave_up = True",
+            "context.run.gave_up = True;"
+            "context.record_run(type(context.run.status).FAILED, reason)",
         ),
     ),
     Mutation(
         "the patience has no end",
         "orchesjob-flow: worsen",
         replace(
-            "turn.now.mono - trouble.since >= turn.run.limits.patience_sec",
-            "turn.now.mono < trouble.since",
+            "context.now.mono - trouble.since >= context.run.limits.patience_sec",
+            "context.now.mono < trouble.since",
         ),
         tests="test_patience",
     ),
     Mutation(
         "one call that hangs ends the runner",
-        "orchesjob-flow: Turn.call",
+        "orchesjob-flow: UpdateContext.call",
         replace(
             "limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec",
             "(limits.call_sec + allow_sec) / 2",
@@ -236,25 +241,25 @@ MUTATIONS = (
     ),
     Mutation(
         "waiting for a place uses up patience",
-        "orchesjob-flow: patience/call_began",
-        replace("turn.now.mono - attempt.call_since", "0.0"),
+        "orchesjob-flow: calls/call_began",
+        replace("context.now.mono - attempt.call_since", "0.0"),
         tests="test_patience -k those_who_wait",
     ),
     Mutation(
         "the time of a call begins when it is asked for",
-        "orchesjob-flow: Turn.call",
-        replace("not call.takes_a_place", "call"),
+        "orchesjob-flow: UpdateContext.call",
+        replace("not call.needs_slot", "call"),
     ),
     Mutation(
         "a cancel waits for the crowd",
         "orchesjob-flow: call_off",
-        replace("Call.START", "None"),
+        replace("CallKind.START", "None"),
         tests="test_cancelling",
     ),
     Mutation(
         "a start of an earlier boot is repeated",
         "orchesjob-flow: status_unknown",
-        replace("attempt.row.boot_id != turn.now.boot", "not attempt.row.boot_id"),
+        replace("attempt.row.boot_id != context.now.boot", "not attempt.row.boot_id"),
     ),
     Mutation(
         "a job that orchesjob has forgotten is started again",
@@ -264,7 +269,7 @@ MUTATIONS = (
     Mutation(
         "a job of an earlier boot is trusted",
         "orchesjob-flow: reported",
-        replace("attempt.row.boot_id != turn.now.boot", "not attempt.row.boot_id"),
+        replace("attempt.row.boot_id != context.now.boot", "not attempt.row.boot_id"),
     ),
     Mutation(
         "a process id is trusted, whoever has it now",
@@ -282,8 +287,8 @@ MUTATIONS = (
         "the end of a worker is an outcome",
         "orchesjob-flow: attempts/job_exited",
         replace(
-            "calls.ask_status(turn, attempt)",
-            "outcomes.failed(turn, turn.run.steps[attempt.row.position], attempt, 'gone')",
+            "calls.ask_status(context, attempt)",
+            "outcomes.failed(context, context.run.steps[attempt.row.position], attempt, 'gone')",
         ),
     ),
     Mutation(
@@ -321,7 +326,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a request in the middle of a look is missed",
-        "orchesjob-flow: Lookout.look",
+        "orchesjob-flow: RequestPoller.look",
         drop("request = self._store.cancel_request(run.run_key)"),
         replace(
             "version = self._store.data_version()",
@@ -333,7 +338,7 @@ MUTATIONS = (
     Mutation(
         "how the steps have ended is not recorded before `finally` begins",
         "orchesjob-flow: engine/finish",
-        drop("turn.record_run(FlowStatus.RUNNING, None)"),
+        drop("context.record_run(FlowStatus.RUNNING, None)"),
     ),
     Mutation(
         "`finally` begins while a failed step is alive",
@@ -355,7 +360,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a late search for survivors begins a step that was ended",
-        "orchesjob-flow: survivors/survivors_seen",
+        "orchesjob-flow: steps/survivors_seen",
         replace("step.row.status.is_terminal", "False"),
     ),
     Mutation(
@@ -399,14 +404,14 @@ MUTATIONS = (
     Mutation(
         "a run of a group begins without a look at the others",
         "orchesjob-flow: runner_started",
-        replace("not turn.run.is_waiting", "True"),
+        replace("not context.run.is_waiting", "True"),
         tests="simulation/test_groups",
     ),
     Mutation(
         "a run overtakes one that has a runner",
         "orchesjob-flow: queue_seen",
         replace("not event.with_runner", "True"),
-        tests="test_beginning",
+        tests="test_lifecycle",
     ),
     Mutation(
         "a beginning that was refused is believed",
@@ -416,7 +421,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a new runner forgets which copies are under way",
-        "orchesjob-flow: CopyPlaces.of",
+        "orchesjob-flow: CopyLanes.of",
         drop("by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)"),
         tests="simulation/test_foreach",
     ),
@@ -424,7 +429,7 @@ MUTATIONS = (
         "a settlement has nothing decided again",
         "orchesjob-flow: plan_settle",
         replace("dependents(flow, named)", "set()"),
-        tests="test_settle_plan",
+        tests="engine/test_settle",
     ),
     # The store: guards, revisions, transactions, groups.
     Mutation(
@@ -551,26 +556,26 @@ MUTATIONS = (
     Mutation(
         "a runner that has stopped calls orchesjob when it has a place",
         "orchesjob-flow: Performer.close",
-        drop("for ticket in self._tickets.values():"),
+        drop("for claim in self._claims.values():"),
         tests="test_performer",
     ),
     Mutation(
         "a call does not hold its place",
         "orchesjob-flow: Performer._hold",
-        replace("(*place.descriptors, *locks)", "locks"),
+        replace("(*slot.descriptors, *locks)", "locks"),
         tests="test_performer",
     ),
     Mutation(
         "a runner that is stopped keeps the places of its calls",
         "orchesjob-flow: Performer._hold",
         replace(
-            "Hold((*place.descriptors, *locks), place.leave)", "Hold((*place.descriptors, *locks))"
+            "Hold((*slot.descriptors, *locks), slot.release)", "Hold((*slot.descriptors, *locks))"
         ),
         tests="test_performer",
     ),
     Mutation(
         "a crowd takes more places than there are",
-        "orchesjob-flow: Places._look",
+        "orchesjob-flow: CallSlots._look",
         replace("time.monotonic() >= until", "time.monotonic() >= until - 1000000.0"),
         tests="home/test_places",
     ),
@@ -588,7 +593,7 @@ MUTATIONS = (
     Mutation(
         "a start does not hold the lock of the calls",
         "orchesjob-flow: Performer._start",
-        replace("self._hold(place, self._calls_lock)", "self._hold(place)"),
+        replace("self._hold(slot, self._calls_lock)", "self._hold(place)"),
         tests="test_hanging_calls -k dead",
     ),
     Mutation(

@@ -34,6 +34,8 @@ def create() -> Callable[..., bool]:
             "flow_id": "daily import",
             "definition": '{"opaque": true}',
             "directory": "/srv/data",
+            "flow_dir": "/srv/flows",
+            "orchesjob_home": "/srv/jobs",
             "started_at": 100.5,
             "steps": [("a", 2), ("b", 0), ("c", 1)],
         }

@@ -1,6 +1,7 @@
 """Applying changes: all or nothing, by one runner, never over an outcome (rules 4.5, 5.1, 5.6)."""
 
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 
@@ -232,11 +233,9 @@ def test_only_the_named_rows_are_touched(
     assert touched == ["attempt 0", "run k", "step 1"]
 
 
-def test_runs_are_apart(run_store: FlowStore, step: Step) -> None:
+def test_runs_are_apart(run_store: FlowStore, create: Callable[..., bool], step: Step) -> None:
     """Changing one run leaves another with the same steps alone."""
-    run_store.create(
-        run_key="k2", flow_id="f", definition="", directory="/", started_at=1.0, steps=[("a", 2)]
-    )
+    create(run_store, "k2")
     before = run_store.load("k2")
     run_store.apply("k", Changes(steps={0: step}), revision=0)
     assert run_store.load("k2") == before

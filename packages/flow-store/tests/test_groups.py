@@ -149,6 +149,8 @@ def test_places_after_the_last_has_gone(three: FlowStore) -> None:
         flow_id="f",
         definition="{}",
         directory="/",
+        flow_dir="/",
+        orchesjob_home="/srv/jobs",
         started_at=1.0,
         steps=[],
         joining=JOINING,

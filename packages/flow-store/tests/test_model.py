@@ -51,7 +51,7 @@ def _step(draw: st.DrawFn) -> Step:
         draw(st.integers(0, 3)),
         draw(st.integers(0, 3)),
         *(draw(TIMES), draw(TIMES), draw(TEXTS), draw(TIMES), draw(TIMES), draw(TEXTS)),
-        draw(st.none() | st.integers(1, 3)),
+        draw(st.integers(0, 3)),
     )
 
 
@@ -135,7 +135,7 @@ class ModelRun:
         self.header = RunHeader(FlowStatus.PENDING)
         self.revision += 1
         self.cancel = None
-        retry_no = max(step.retry_no or 0 for step in self.steps) + 1
+        retry_no = max(step.retry_no for step in self.steps) + 1
         for position, retries in resets.items():
             waiting = Step.waiting(position, self.steps[position].step_id, retries, retry_no)
             self.steps[position] = waiting._replace(attempt_no=self.steps[position].attempt_no)
@@ -163,6 +163,8 @@ class StoreMachine(RuleBasedStateMachine):
             flow_id="f",
             definition="{}",
             directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
             started_at=1.0,
             steps=[(step_id, retries) for step_id in IDS],
         )
@@ -230,6 +232,8 @@ class StoreMachine(RuleBasedStateMachine):
                 flow_id="f",
                 definition="{}",
                 directory="/",
+                flow_dir="/",
+                orchesjob_home="/srv/jobs",
                 status=run.header.status,
                 error=run.header.error,
                 started_at=1.0,

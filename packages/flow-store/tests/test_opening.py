@@ -12,14 +12,13 @@ import pytest
 
 from flow_store import (
     FlowStore,
-    StoreBroken,
     StoreError,
     StoreForeign,
     StoreMissing,
     StoreUnavailable,
 )
 from flow_store.database import Database
-from flow_store.schema import APPLICATION_ID, MIGRATIONS, upgrade
+from flow_store.schema import APPLICATION_ID, MIGRATIONS
 
 OPENERS = [FlowStore.open, FlowStore.open_readonly]
 Opener = Callable[[Path], FlowStore]
@@ -137,31 +136,6 @@ def test_folder_that_is_a_file(tmp_path: Path) -> None:
     assert not caught.value.retryable
 
 
-def test_migrations_are_committed_together(path: Path) -> None:
-    """An upgrade that fails half-way leaves the version from which it began, complete."""
-    path.touch()
-    steps = (
-        f"PRAGMA application_id = {APPLICATION_ID}; CREATE TABLE a (x)",
-        "ALTER TABLE a ADD COLUMN y; CREATE TABLE b (x)",
-        "CREATE TABLE c (x); CREATE TABLE a (x)",
-    )
-    with closing(Database(path, "rw")) as database:
-        upgrade(database, steps[:1])
-        with pytest.raises(StoreBroken, match="already exists"):
-            upgrade(database, steps)
-        assert database.query("PRAGMA user_version") == [(1,)]
-        assert database.query("SELECT name FROM sqlite_schema") == [("a",)]
-        upgrade(database, (*steps[:2], "CREATE TABLE c (x)"))
-        assert database.query("PRAGMA user_version") == [(3,)]
-
-
-def test_upgrade_keeps_what_is_there(filled: Path) -> None:
-    """A file of version 1 is brought to a later version with its runs."""
-    with closing(Database(filled, "rw")) as database:
-        upgrade(database, (*MIGRATIONS, "ALTER TABLE runs ADD COLUMN extra TEXT"))
-        assert database.query("SELECT run_key, extra FROM runs") == [("k", None)]
-
-
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [
@@ -186,8 +160,8 @@ def test_removing_a_run_removes_all_of_it(filled: Path) -> None:
     """Steps and attempts do not outlive their run."""
     with closing(Database(filled, "rw")) as database:
         database.query(
-            "INSERT INTO attempts (run_id, position, number, status, started_at, boot_id)"
-            " VALUES (1, 0, 1, 'STARTING', 1.0, 'boot')"
+            "INSERT INTO attempts (run_id, position, number, status, started_at, boot_id, is_gate)"
+            " VALUES (1, 0, 1, 'STARTING', 1.0, 'boot', 0)"
         )
         assert database.change("DELETE FROM runs") == 1
         assert database.query("SELECT * FROM steps") == []

@@ -172,17 +172,37 @@ def test_unknown_status_is_damage(
     raw.executescript(
         """
         PRAGMA ignore_check_constraints = ON;
-        INSERT INTO attempts (run_id, position, number, status, started_at, boot_id)
-            VALUES (1, 0, 1, 'SOMEHOW', 1.0, 'boot');
+        INSERT INTO attempts (run_id, position, number, status, started_at, boot_id, is_gate)
+            VALUES (1, 0, 1, 'SOMEHOW', 1.0, 'boot', 0);
         """
     )
     with FlowStore.open(filled) as store:
         with pytest.raises(StoreBroken, match="SOMEHOW"):
             read(store, "k")
         assert store.create(
-            run_key="k2", flow_id="f", definition="", directory="/", started_at=1.0, steps=[]
+            run_key="k2",
+            flow_id="f",
+            definition="",
+            directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
+            started_at=1.0,
+            steps=[],
         )
         assert store.load("k2") is not None
+
+
+def test_unknown_status_of_a_run_is_damage(filled: Path, raw: sqlite3.Connection) -> None:
+    """A run whose status no version knows is neither read nor changed."""
+    raw.executescript("PRAGMA ignore_check_constraints = ON; UPDATE runs SET status = 'SOMEHOW'")
+    with FlowStore.open(filled) as store:
+        for call in (
+            lambda: store.load("k"),
+            lambda: store.apply("k", Changes(), revision=0),
+            lambda: store.request_cancel("k", requested_at=1.0, grace_sec=None),
+        ):
+            with pytest.raises(StoreBroken, match="SOMEHOW"):
+                call()
 
 
 def test_wrong_type_is_damage(filled: Path, raw: sqlite3.Connection) -> None:
@@ -221,6 +241,8 @@ def damageable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
             flow_id="f",
             definition="d" * 5000,
             directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
             started_at=1.0,
             steps=[(step_id, 1) for step_id in "abc"],
         )

@@ -65,7 +65,7 @@ def test_retries_are_numbered(ended: FlowStore) -> None:
     ended.reopen("k", Reopening("new", {}, [("c", 7)]), revision=3)
     run = ended.load("k")
     assert run is not None
-    assert [step.retry_no for step in run.steps] == [None, 1, 2]
+    assert [step.retry_no for step in run.steps] == [0, 1, 2]
     first, second, third = run.steps
     assert [first.predates(second), second.predates(third)] == [True, True]
     assert [second.predates(first), second.predates(second)] == [False, False]

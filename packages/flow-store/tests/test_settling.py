@@ -1,6 +1,5 @@
 """What a person decides of a step is recorded beside it, in one transaction (rule 12.3)."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,6 @@ from flow_store import (
     StepStatus,
 )
 from flow_store.database import Database
-from flow_store.schema import MIGRATIONS, require_recorded, upgrade
 
 ATTEMPT = Attempt(1, 1, AttemptStatus.FAILED, 110.0, None, "boot", "j1", "{}", finished_at=120.0)
 ANN = Person("ann", 1000)
@@ -31,7 +29,7 @@ BY_HAND = Settlement(
 )
 
 
-def end(store: FlowStore, revision: int, retry_no: int | None = None) -> None:
+def end(store: FlowStore, revision: int, retry_no: int = 0) -> None:
     """Let the run `k` fail at `b`."""
     changes = Changes(RunHeader(FlowStatus.FAILED, "1 step failed: b", 130.0))
     changes.steps[1] = Step(
@@ -140,24 +138,3 @@ def test_it_goes_with_its_run(ended: FlowStore, path: Path) -> None:
     database = Database(path, "ro")
     assert database.query("SELECT * FROM settlements") == []
     database.close()
-
-
-def test_an_older_file_has_none(path: Path, create: Callable[..., bool]) -> None:
-    """A file from before there were any is read as one without, and upgraded where it is opened."""
-    path.touch()
-    database = Database(path, "rw")
-    before = next(at for at, script in enumerate(MIGRATIONS) if "settlements" in script)
-    upgrade(database, MIGRATIONS[:before])
-    with FlowStore(database) as older:
-        create(older)
-        older.checkpoint()
-    reader = Database(path, "ro")
-    require_recorded(reader)
-    with FlowStore(reader) as store:
-        run = store.load("k")
-        assert run is not None
-        assert (run.settlements, run.settled) == ((), {})
-    with FlowStore.open(path) as store:
-        run = store.load("k")
-        assert run is not None
-        assert run.settlements == ()

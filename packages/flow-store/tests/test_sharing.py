@@ -34,7 +34,8 @@ sys.stdin.readline()
 with FlowStore.open(sys.argv[1]) as store:
     for n in range(5):
         print(store.create(run_key=f"k{n}", flow_id="f", definition="", directory="/",
-                           started_at=1.0, steps=[("a", 0)] * 50))
+                           flow_dir="/", orchesjob_home="/", started_at=1.0,
+                           steps=[("a", 0)] * 50))
 """
 
 WRITE = """

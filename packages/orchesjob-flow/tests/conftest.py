@@ -32,6 +32,8 @@ def make_run(ten_o_clock: float) -> Callable[..., Run]:
             "flow_id": "daily-import",
             "definition": json.dumps(definition),
             "directory": "/srv",
+            "flow_dir": "/srv",
+            "orchesjob_home": "/srv/jobs",
             "status": FlowStatus.RUNNING,
             "error": None,
             "started_at": ten_o_clock,
@@ -81,6 +83,8 @@ def record() -> Record:
             flow_id="f",
             definition="{}",
             directory="/",
+            flow_dir="/",
+            orchesjob_home="/srv/jobs",
             started_at=1.0,
             steps=[("a", 0)],
         )

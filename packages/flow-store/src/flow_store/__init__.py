@@ -23,14 +23,18 @@ from flow_store.errors import (
     TerminalStatus,
     Unstorable,
 )
+from flow_store.reading import RunToken, reported_job, was_found
 from flow_store.records import (
     Attempt,
+    AttemptStatus,
     CancelRequest,
     Deadline,
     EndedRun,
     EndMark,
+    FlowStatus,
     GivenUp,
     GroupPlace,
+    Outcome,
     Parent,
     PastAttempt,
     Person,
@@ -39,10 +43,8 @@ from flow_store.records import (
     RunSummary,
     Settlement,
     Step,
+    StepStatus,
 )
-from flow_store.reports import reported_job, was_found
-from flow_store.run_reader import RunToken
-from flow_store.statuses import AttemptStatus, FlowStatus, Outcome, StepStatus
 from flow_store.store import FlowStore
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Changes to a run: what decides whether it may be changed, and what is written of it."""
+"""Changes to a run: which facts decide whether it may change, and what is written."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,16 +7,17 @@ from flow_store.records import (
     Attempt,
     CancelRequest,
     Deadline,
+    FlowStatus,
     ForeignText,
     GroupPlace,
+    Outcome,
     Settlement,
     Step,
 )
-from flow_store.statuses import FlowStatus, Outcome
 
 
 class RunGuard(NamedTuple):
-    """What decides whether a run may be changed; `id` is its number in the tables."""
+    """The facts that decide whether a run may change; `id` is its number in the tables."""
 
     id: int
     revision: int
@@ -32,9 +33,10 @@ class RunGuard(NamedTuple):
 
     @property
     def forbids_starts(self) -> CancelRequest | None:
-        """The request to cancel that keeps everything from starting, if one does (5.6, 10.1).
+        """The request to cancel that forbids every start, or None (rules 5.6 and 10.1).
 
-        Once it is recorded how the steps have ended, only those of `finally` are left to start.
+        Once `finally_after` is recorded, only steps of `finally` are left to start. Only a request
+        that covers them forbids that.
         """
         if self.cancel is None or self.finally_after is None:
             return self.cancel
@@ -42,7 +44,7 @@ class RunGuard(NamedTuple):
 
 
 class RunHeader(NamedTuple):
-    """What a runner may change of the run itself."""
+    """The facts of the run itself that a runner may change."""
 
     status: FlowStatus
     error: ForeignText | None = None
@@ -52,11 +54,11 @@ class RunHeader(NamedTuple):
 
 
 class Joining(NamedTuple):
-    """How a run that is recorded, or opened again, joins its group (rule 10.7).
+    """How a new or reopened run joins its concurrency group (rule 10.7).
 
-    It waits for its turn there; but with `begins` it begins at once, in the same transaction, or
-    nothing is recorded. `passes` are runs that wait and that no process advances: they are before
-    nobody. `inside` is the run of whose step that process is a part which asks for this.
+    Without `begins`, it waits for its turn. With `begins`, it begins in the same transaction, or
+    nothing is recorded. `passes` are waiting runs that no process advances: it may begin before
+    them. `inside` is the run whose step the calling process belongs to, if there is one.
     """
 
     group: str
@@ -68,11 +70,10 @@ class Joining(NamedTuple):
 class Reopening(NamedTuple):
     """How a run that has ended is opened again.
 
-    `definition` replaces the recorded one, with the values of its `params`, and `flow_dir` the
-    folder of the flow file; None keeps that. `resets` are the steps to run again: the retries of
-    each by position. `added` are new steps: pairs of step id and retries. `settled` are steps
-    that have the outcome of a person's decision from now on (rule 12.3). All other steps keep
-    their outcome.
+    `definition` and `params` replace the recorded ones. So does `flow_dir`, unless it is None.
+    `resets` are the steps to run again: the retries of each, by position. `added` are new steps:
+    pairs of step id and retries. `settled` are decisions of a person on steps (rule 12.3). All
+    other steps keep their outcome.
     """
 
     definition: str
@@ -84,9 +85,9 @@ class Reopening(NamedTuple):
 
 
 class Changes:  # noqa: PLW1641 - it grows
-    """What one event changes in a run, to be written in one transaction.
+    """The changes that one event makes to a run, to be written in one transaction.
 
-    `steps` is keyed by position, `attempts` by position and number. Where the run begins, `passes`
+    `steps` is keyed by position, `attempts` by position and number. If the run begins, `passes`
     are the runs that wait for its group and that no process advances (rule 10.7).
     """
 
@@ -98,7 +99,7 @@ class Changes:  # noqa: PLW1641 - it grows
         steps: dict[int, Step] | None = None,
         attempts: dict[tuple[int, int], Attempt] | None = None,
     ) -> None:
-        """Begin with these changes, or with none."""
+        """Start with these changes, or with none."""
         self.header = header
         self.steps = {} if steps is None else steps
         self.attempts = {} if attempts is None else attempts
@@ -109,12 +110,12 @@ class Changes:  # noqa: PLW1641 - it grows
         return self.header is not None or bool(self.steps) or bool(self.attempts)
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same would be written."""
+        """Whether both write the same."""
         if not isinstance(other, Changes):
             return NotImplemented
         mine, its = ((one.header, one.steps, one.attempts) for one in (self, other))
         return mine == its
 
     def __repr__(self) -> str:
-        """Name what changes."""
+        """Return the changes, as an expression."""
         return f"Changes({self.header!r}, {self.steps!r}, {self.attempts!r})"

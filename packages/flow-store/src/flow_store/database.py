@@ -1,7 +1,7 @@
 """One connection to one SQLite file: opening it, its settings, transactions, and its errors.
 
-Every call into `sqlite3` is made here, so that none of its errors escapes untranslated. The tables
-are in `schema`, the statements in `sql`.
+Every call into `sqlite3` is made here, so that all of its errors are translated. The schema is in
+`schema`, the statements are in `tables`.
 """
 
 import errno

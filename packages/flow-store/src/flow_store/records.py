@@ -1,34 +1,103 @@
-"""The records of a run, its steps and their attempts.
+"""The records of a run, its steps and their attempts, and their statuses.
 
-Plain values only: nothing here knows a database, a clock, or what a run may do next. They are named
-tuples, because a process that only looks at a run makes many of them; to change a field, use
-`_replace`.
-The columns of the tables follow from the fields (see `columns`). To add one, add a field, with the
-default None where there are defaults, and a migration (see `schema`).
-Times named `_at` are Unix timestamps of the wall clock; those named `_mono` are seconds of the
-monotonic clock of the boot that is named beside them (rule 5.10).
+These are plain values: nothing here knows a database, a clock, or what a run may do next. They are
+named tuples because reading a run makes many of them; to change a field, use `_replace`.
+
+The columns of the tables follow from the fields (see `tables`). To add a column, add a field, with
+the default None where there are defaults, and a migration (see `schema`).
+
+Times named `_at` are Unix timestamps of the wall clock. Those named `_mono` are seconds of the
+monotonic clock, in the boot that is named beside them (rule 5.10).
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, NamedTuple, Self
 
-from flow_store.statuses import AttemptStatus, FlowStatus, Outcome, StepStatus
 
-SystemPath = Annotated[str, "stored as the bytes that it is to the system"]
-"""A path as `os.fsdecode` spells it: not every path is Unicode text."""
+class FlowStatus(StrEnum):
+    """The status of a run (rule 5.1)."""
 
-ForeignText = Annotated[str, "stored with its lone surrogates spelled out"]
-r"""Text from outside: SQLite cannot store a lone surrogate, so it is stored as `\udcXX`.
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
-In JSON that means the same character.
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self not in (FlowStatus.PENDING, FlowStatus.RUNNING)
+
+
+class StepStatus(StrEnum):
+    """The status of a step (rule 5.2)."""
+
+    PENDING = "PENDING"
+    DELAYED = "DELAYED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the step has ended."""
+        return self not in (StepStatus.PENDING, StepStatus.DELAYED, StepStatus.RUNNING)
+
+
+class AttemptStatus(StrEnum):
+    """The status of one attempt at a step.
+
+    NEVER_RAN: the command was never started; the attempt used up a number but no retry (rule 4.2).
+    SKIPPED: the command exited with a code that skips the step (rule 9.12), or the gate with 1.
+    SUCCEEDED, at the gate: the step may run (rule 10.8).
+    """
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+    NEVER_RAN = "NEVER_RAN"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt may still be running."""
+        return self in (AttemptStatus.STARTING, AttemptStatus.RUNNING)
+
+
+class Outcome(StrEnum):
+    """How the steps of a run ended, as reported to the steps of `finally` (rule 10.1)."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+
+
+SystemPath = Annotated[str, "stored as the bytes of the path"]
+"""A path as `os.fsdecode` returns it: not every path is Unicode text."""
+
+ForeignText = Annotated[str, "stored with its lone surrogates escaped"]
+r"""Text from outside. SQLite cannot store a lone surrogate, so it is stored as `\udcXX`.
+
+In JSON, that escape means the same character.
 """
+
+NamedTexts = Annotated[Mapping[str, str], "stored as a JSON object"]
+"""Texts by name."""
 
 
 class CancelRequest(NamedTuple):
-    """A request to cancel a run, and how long its jobs may take to end by themselves.
+    """A request to cancel a run.
 
-    From `now_at` on, the steps of `finally` are to be ended too (rule 10.1).
+    `grace_sec` is how long its jobs may take to end by themselves; None means that the user gave no
+    time.
+    From `now_at` on, the request covers the steps of `finally` too (rule 10.1).
     """
 
     requested_at: float
@@ -37,7 +106,7 @@ class CancelRequest(NamedTuple):
 
 
 class Deadline(NamedTuple):
-    """When a run must have ended, on both clocks; `boot` names the boot of the monotonic one."""
+    """When a run must have ended, on both clocks; `boot` is the boot id of the monotonic one."""
 
     at: float
     mono: float
@@ -45,18 +114,14 @@ class Deadline(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """When a runner gave up on a run, and why in the words of the error (rule 5.7)."""
+    """When a runner gave up on a run, and the message of the error that made it (rule 5.7)."""
 
     at: float
     error: ForeignText
 
 
-NamedTexts = Annotated[Mapping[str, str], "stored as an object of JSON"]
-"""Texts by names."""
-
-
 class Parent(NamedTuple):
-    """The attempt, at a step of another run, by which a run was started."""
+    """The attempt at a step of another run that started a run."""
 
     run_key: str
     step_id: str
@@ -64,9 +129,10 @@ class Parent(NamedTuple):
 
 
 class GroupPlace(NamedTuple):
-    """A group of which one run is under way at a time, and the place of a run in it (rule 10.7).
+    """A concurrency group, and the place of a run in its queue (rule 10.7).
 
-    Whoever has come later has a greater place than all that had not ended then.
+    One run of a group is RUNNING at a time. A run that joins gets a greater place than every run of
+    the group that has not ended.
     """
 
     name: str
@@ -74,9 +140,10 @@ class GroupPlace(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """Who is before a run that waits for its group, by run keys (rule 10.7).
+    """The keys of the runs ahead of a run that waits for its group (rule 10.7).
 
-    `holder` is under way, if one is; the others wait, and came earlier, the first one first.
+    `holder` is the run that is RUNNING, if there is one. `waiting` are the runs that joined
+    earlier, the earliest first.
     """
 
     holder: str | None
@@ -88,8 +155,8 @@ class Attempt(NamedTuple):
 
     `position` is the step's; `number` counts from 1. `job` is the last JSON object that orchesjob
     reported (`reported_job` reads it). `job_id` is that job's id, or None if the job is not this
-    run's. `abort_reason` is set when the attempt is to be aborted. `is_gate` tells that what was
-    started is not the step's command but what decides whether that is to run (rule 10.8).
+    run's. `abort_reason` is set when the attempt is to be aborted. `is_gate` means that the attempt
+    runs the step's `only_if`, which decides whether its command runs (rule 10.8).
     """
 
     position: int
@@ -107,11 +174,11 @@ class Attempt(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a run. `failures` counts the attempts that used up a retry.
+    """One step of a run.
 
-    `retry_no` is the number of the `retry` that had the step decided anew, counted from 1 in its
-    run; None if there was none (rule 9.7). What is recorded of the step is of the time since,
-    but for `attempt_no`, which continues.
+    `failures` counts the attempts that used up a retry. `retry_no` is the number of the latest
+    `retry` that reset the step, counted from 1 in its run; 0 if none did (rule 9.7). A reset clears
+    everything but `attempt_no`, which continues.
     """
 
     position: int
@@ -126,32 +193,30 @@ class Step(NamedTuple):
     started_at: float | None = None
     finished_at: float | None = None
     error: ForeignText | None = None
-    retry_no: int | None = None
+    retry_no: int = 0
 
     @classmethod
-    def waiting(
-        cls, position: int, step_id: str, max_retries: int, retry_no: int | None = None
-    ) -> Self:
-        """Make a step that has had no attempt yet."""
+    def waiting(cls, position: int, step_id: str, max_retries: int, retry_no: int = 0) -> Self:
+        """Return a step that has had no attempt yet."""
         return cls(position, step_id, StepStatus.PENDING, 0, 0, max_retries, retry_no=retry_no)
 
     @property
     def has_begun(self) -> bool:
-        """Whether it has had an attempt, and one since the last `retry` that had it decided anew.
+        """Whether the step has had an attempt since a `retry` last reset it, if one did.
 
-        Its latest attempt is of an earlier time otherwise, if it has one.
+        If not, its latest attempt dates from before that `retry`.
         """
         return self.started_at is not None
 
     def predates(self, other: Self) -> bool:
-        """Whether it kept its outcome when a `retry` had the other step decided anew."""
-        return (self.retry_no or 0) < (other.retry_no or 0)
+        """Whether this step kept its outcome when a `retry` reset the other one."""
+        return self.retry_no < other.retry_no
 
 
 class PastAttempt(NamedTuple):
-    """An attempt in the history of a run, without what orchesjob reported about it.
+    """An attempt in the history of a run, without orchesjob's report.
 
-    `is_foreign` tells that orchesjob reported a job that is not this run's: `job` is recorded,
+    `is_foreign` means that orchesjob reported a job that is not this run's: `job` is recorded,
     `job_id` is not.
     """
 
@@ -166,9 +231,9 @@ class PastAttempt(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Who decided something: a user, and who that was before `sudo`.
+    """The user who made a decision, and the user who called `sudo`, if one did.
 
-    A user without a name is named by the number.
+    `user` is the user id where the user has no name.
     """
 
     user: ForeignText
@@ -176,15 +241,15 @@ class Person(NamedTuple):
     sudo_user: ForeignText | None = None
 
     def __str__(self) -> str:
-        """Name the person, and in whose name that acted."""
+        """Return the user's name, or both names if `sudo` was used."""
         return self.user if self.sudo_user is None else f"{self.sudo_user} (as {self.user})"
 
 
 class Settlement(NamedTuple):
-    """What a person has decided of a step that had FAILED or was CANCELLED (rule 12.3).
+    """A person's decision on a step that had FAILED or was CANCELLED (rule 12.3).
 
-    `status` is what the person says of the step; `was` and `error` are what was recorded of it.
-    It holds until a `retry` has the step decided anew: `retry_no` is that of the step then, or 0.
+    `status` is the decision; `was` and `error` are what the step had before. It holds until a
+    `retry` resets the step: `retry_no` is the step's at the time of the decision.
     """
 
     position: int
@@ -197,32 +262,38 @@ class Settlement(NamedTuple):
     reason: ForeignText
 
     def holds_of(self, step: Step) -> bool:
-        """Whether its step has not been decided anew since."""
-        return self.retry_no == (step.retry_no or 0)
+        """Whether no `retry` has reset the step since."""
+        return self.retry_no == step.retry_no
 
 
 class Run(NamedTuple):
     """A whole run as it was at one moment.
 
-    `definition` is opaque text. `steps` are in order of position. `attempts` holds the latest
-    attempt of each step that has one, by position; `history` holds all attempts of all steps,
-    ordered by position and number. `revision` counts the applied changes. `orchesjob_home` is the
-    real path of the home in which its jobs are (rule 4.8); None if an older version recorded the
-    run. `parent` is what started the run, if that was a step of another run (rule 5.8a).
-    `finally_after` is how its steps have ended; None before that, and where there is no `finally`
-    to begin (rule 10.1). `gave_up` is set from when a runner gives up until another one goes on
-    with the run (rule 5.7). `flow_dir` is the folder of its flow file (rule 10.2); None if an older
-    version recorded the run. `group` is set if no other run of it may be under way meanwhile, and
-    `queue` as long as the run waits for it (rule 10.7). `params` are the values
-    that the parameters of its flow have in this run; None if the flow has no parameters.
-    `settlements` are all that people have decided of its steps, the first one first; `settled`
-    holds those that hold, by position (rule 12.3).
+    Attributes:
+        definition: The flow, as opaque text.
+        directory: Where its steps run (rule 4.6).
+        flow_dir: The folder of its flow file (rule 10.2).
+        orchesjob_home: The real path of the orchesjob home that holds its jobs (rule 4.8).
+        revision: How many changes were applied.
+        steps: Its steps, in order of position.
+        attempts: The latest attempt of each step that has one, by position.
+        history: All attempts of all steps, ordered by position and number.
+        parent: The attempt that started the run, if a step of another run did (rule 5.8a).
+        finally_after: How its steps ended, once `finally` begins; None if it has none (rule 10.1).
+        gave_up: Set from when a runner gives up until another one continues the run (rule 5.7).
+        group: Its concurrency group, if it has one (rule 10.7).
+        queue: The runs ahead of it, while it waits for its group.
+        params: The values of the flow's parameters; None if the flow has none.
+        settlements: All decisions of people on its steps, the earliest first (rule 12.3).
+        settled: The decisions that still hold, by position of their steps.
     """
 
     run_key: str
     flow_id: str
     definition: str
     directory: SystemPath
+    flow_dir: SystemPath
+    orchesjob_home: SystemPath
     status: FlowStatus
     error: ForeignText | None
     started_at: float
@@ -233,11 +304,9 @@ class Run(NamedTuple):
     steps: tuple[Step, ...]
     attempts: Mapping[int, Attempt]
     history: tuple[PastAttempt, ...] = ()
-    orchesjob_home: SystemPath | None = None
     parent: Parent | None = None
     finally_after: Outcome | None = None
     gave_up: GivenUp | None = None
-    flow_dir: SystemPath | None = None
     group: GroupPlace | None = None
     queue: Queue | None = None
     params: NamedTexts | None = None
@@ -246,7 +315,7 @@ class Run(NamedTuple):
 
 
 class EndedRun(NamedTuple):
-    """A run that may be removed; `has_jobs` says whether orchesjob has had jobs of it."""
+    """A run that may be removed; `has_jobs` tells whether orchesjob has had jobs of it."""
 
     run_key: str
     flow_id: str
@@ -257,10 +326,10 @@ class EndedRun(NamedTuple):
 
 
 class EndMark(NamedTuple):
-    """What tells one end of a run from every other, of this run and of others.
+    """Identifies one end of one run.
 
-    `run_id` is the run's number in the tables, which a later run may get once it was removed. Each
-    time that the run is opened again it has another `revision`.
+    `run_id` is the run's number in the tables. A later run may get the number of a removed one.
+    Each time a run is opened again, its `revision` changes.
     """
 
     run_id: int
@@ -269,7 +338,7 @@ class EndMark(NamedTuple):
 
 
 class RunSummary(NamedTuple):
-    """A run in a list of runs; `steps` counts its steps by status, without those that count 0."""
+    """A run in a list of runs; `steps` counts its steps by status, without statuses of none."""
 
     run_key: str
     flow_id: str

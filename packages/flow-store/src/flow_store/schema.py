@@ -1,15 +1,14 @@
 """The tables, the versions of their schema, and how a file is recognised as a flow database.
 
-A migration is history: once released it is never edited, so it spells out the statuses that
-`records` defines. A later one appends columns that may be NULL (`ALTER TABLE ... ADD COLUMN ...`),
-and a field of the same name is added in `records`; or it adds a table whose rows belong to a run.
-The SQL that reads and writes the tables is in `sql`.
+A released migration is never edited, so it spells out the statuses that `records` defines. A later
+one adds columns that may be NULL (`ALTER TABLE ... ADD COLUMN ...`), with a field of the same name
+in `records`, or a table whose rows belong to a run. The SQL that reads and writes the tables is in
+`tables`.
 """
 
 import time
 from collections.abc import Sequence
 
-from flow_store.columns import TABLES
 from flow_store.database import BUSY_TIMEOUT_SEC, Database
 from flow_store.errors import (
     StoreBroken,
@@ -18,30 +17,22 @@ from flow_store.errors import (
     StoreNewer,
     StoreUnavailable,
 )
+from flow_store.tables import TABLES
 
 APPLICATION_ID = 0x6F6A666C
 """`PRAGMA application_id` of a flow database: "ojfl"."""
 
-# SQLite writes all of a row anew for each change of a run, so what may be megabytes stands apart.
-# What was in `runs` stays there for whoever is reading it meanwhile.
-_DEFINITIONS_APART = """
-    CREATE TABLE definitions (
-        run_id INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
-        definition TEXT NOT NULL
-    ) STRICT;
-    INSERT INTO definitions SELECT id, definition FROM runs;
-"""
-
-MIGRATIONS = (
-    f"""
+SCHEMA = f"""
     PRAGMA application_id = {APPLICATION_ID};
 
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
         run_key TEXT NOT NULL UNIQUE,
         flow_id TEXT NOT NULL,
-        definition TEXT NOT NULL,
         directory BLOB NOT NULL, -- a path is bytes, not always text
+        flow_dir BLOB NOT NULL,
+        orchesjob_home BLOB NOT NULL,
+        params TEXT,
         status TEXT NOT NULL
             CHECK (status IN ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
         error TEXT,
@@ -51,13 +42,37 @@ MIGRATIONS = (
         deadline_mono REAL,
         deadline_boot TEXT,
         revision INTEGER NOT NULL CHECK (revision >= 0),
-        cancel_requested_at REAL, -- these two are written by cancelling, never by a runner
-        cancel_grace_sec REAL CHECK (cancel_requested_at IS NOT NULL OR cancel_grace_sec IS NULL)
+        cancel_requested_at REAL, -- these three are written by cancelling, never by a runner
+        cancel_grace_sec REAL CHECK (cancel_requested_at IS NOT NULL OR cancel_grace_sec IS NULL),
+        cancel_now_at REAL,
+        finally_after TEXT
+            CHECK (finally_after IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT')),
+        gave_up_at REAL,
+        gave_up_error TEXT,
+        parent_run_key TEXT,
+        parent_step_id TEXT,
+        parent_attempt_no INTEGER,
+        group_name TEXT,
+        group_place INTEGER
     ) STRICT;
 
     -- A list of the latest runs, of one status or of one flow, reads only what it shows.
     CREATE INDEX runs_by_status ON runs (status);
     CREATE INDEX runs_by_flow ON runs (flow_id);
+    CREATE INDEX runs_by_parent ON runs (parent_run_key) WHERE parent_run_key IS NOT NULL;
+    -- Which runs have ended, and whether one has ended again since, is read from this index alone.
+    CREATE INDEX ended_runs ON runs (status, revision, finished_at)
+        WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED');
+    CREATE UNIQUE INDEX one_run_of_a_group ON runs (group_name) WHERE status = 'RUNNING';
+    CREATE INDEX unfinished_runs_by_group ON runs (group_name, group_place)
+        WHERE status IN ('PENDING', 'RUNNING');
+
+    -- SQLite rewrites the whole row of a run for each change. A definition may be megabytes, so it
+    -- has a table of its own.
+    CREATE TABLE definitions (
+        run_id INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+        definition TEXT NOT NULL
+    ) STRICT;
 
     CREATE TABLE steps (
         run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -75,6 +90,7 @@ MIGRATIONS = (
         started_at REAL,
         finished_at REAL,
         error TEXT,
+        retry_no INTEGER NOT NULL CHECK (retry_no >= 0),
         PRIMARY KEY (run_id, position)
     ) STRICT, WITHOUT ROWID;
 
@@ -93,44 +109,11 @@ MIGRATIONS = (
         abort_reason TEXT,
         finished_at REAL,
         error TEXT,
+        is_gate INTEGER NOT NULL CHECK (is_gate IN (0, 1)),
         PRIMARY KEY (run_id, position, number),
         FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE
     ) STRICT; -- not WITHOUT ROWID: whole jobs in the tree of keys would make it deep and slow
-    """,
-    "ALTER TABLE steps ADD COLUMN retry_no INTEGER;",
-    "ALTER TABLE runs ADD COLUMN orchesjob_home BLOB;",
-    """
-    ALTER TABLE runs ADD COLUMN parent_run_key TEXT;
-    ALTER TABLE runs ADD COLUMN parent_step_id TEXT;
-    ALTER TABLE runs ADD COLUMN parent_attempt_no INTEGER;
-    CREATE INDEX runs_by_parent ON runs (parent_run_key) WHERE parent_run_key IS NOT NULL;
-    """,
-    """
-    ALTER TABLE runs ADD COLUMN finally_after TEXT
-        CHECK (finally_after IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT'));
-    ALTER TABLE runs ADD COLUMN cancel_now_at REAL; -- written by cancelling too
-    """,
-    """
-    ALTER TABLE runs ADD COLUMN gave_up_at REAL;
-    ALTER TABLE runs ADD COLUMN gave_up_error TEXT;
-    """,
-    "ALTER TABLE runs ADD COLUMN flow_dir BLOB;",
-    "ALTER TABLE attempts ADD COLUMN is_gate INTEGER;",
-    """
-    ALTER TABLE runs ADD COLUMN group_name TEXT;
-    ALTER TABLE runs ADD COLUMN group_place INTEGER;
-    CREATE UNIQUE INDEX one_run_of_a_group ON runs (group_name) WHERE status = 'RUNNING';
-    CREATE INDEX unfinished_runs_by_group ON runs (group_name, group_place)
-        WHERE status IN ('PENDING', 'RUNNING');
-    """,
-    "ALTER TABLE runs ADD COLUMN params TEXT;",
-    # Which runs have ended, and whether one has ended again since, is read from it alone.
-    """
-    CREATE INDEX ended_runs ON runs (status, revision, finished_at)
-        WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED');
-    """,
-    _DEFINITIONS_APART,
-    """
+
     CREATE TABLE settlements (
         run_id INTEGER NOT NULL,
         position INTEGER NOT NULL,
@@ -146,15 +129,16 @@ MIGRATIONS = (
         PRIMARY KEY (run_id, position, retry_no), -- a step is settled once, until it runs again
         FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
-    """,
-)
-"""The script at index n leads from version n to version n + 1."""
+"""
+
+MIGRATIONS = (SCHEMA,)
+"""The script at index n upgrades version n to version n + 1."""
 
 
 def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Bring a flow database, or an empty file, to the latest version (rule 6.1).
+    """Upgrade a flow database, or an empty file, to the latest version (rule 6.1).
 
-    All that is missing is committed at once, so that an interruption leaves the file as it was.
+    All missing migrations are committed at once, so an interruption leaves the file as it was.
     Several processes may do this at the same time.
 
     Raises:
@@ -168,7 +152,7 @@ def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
     if version == len(migrations):
         return
     with database.transaction("IMMEDIATE"):
-        missing = migrations[_pragma(database, "user_version") :]  # another may have come first
+        missing = migrations[_pragma(database, "user_version") :]  # another process may be first
         for script in missing:
             database.script(script)
         if missing:
@@ -176,9 +160,9 @@ def upgrade(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
 
 
 def require_recorded(database: Database, latest: int = len(MIGRATIONS)) -> None:
-    """Refuse an empty file, and let one of an older version be read as if it had all columns.
+    """Refuse an empty file, and make one of an older version readable as if it had all columns.
 
-    The file itself is left as it is.
+    The file itself does not change.
 
     Raises:
         StoreMissing: The file is empty.
@@ -188,10 +172,7 @@ def require_recorded(database: Database, latest: int = len(MIGRATIONS)) -> None:
     if version == 0:
         raise StoreMissing(database.path)
     if version < latest:
-        _show_what_is_missing(database)
-    if version <= MIGRATIONS.index(_DEFINITIONS_APART):
-        definitions = "SELECT id AS run_id, definition FROM main.runs"
-        database.query(f"CREATE TEMP VIEW definitions AS {definitions}")
+        _add_missing_as_null(database)
 
 
 def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
@@ -217,11 +198,11 @@ def recognise(database: Database, latest: int = len(MIGRATIONS)) -> int:
     return version
 
 
-def _show_what_is_missing(database: Database) -> None:
-    """Show the columns that later versions have added as NULL, to this connection alone.
+def _add_missing_as_null(database: Database) -> None:
+    """Make the columns that later versions added read as NULL, for this connection only.
 
-    A temporary view hides the table of its name. A table that is missing has no rows, also after
-    somebody else has added it: then the file is to be opened anew.
+    A temporary view hides the table of its name. A missing table has no rows, even after another
+    process has added it: open the file again to see them.
     """
     for table, columns in TABLES.items():
         existing = {name for _, name, *_ in database.query(f"PRAGMA main.table_info({table})")}
@@ -242,8 +223,8 @@ def _pragma(database: Database, name: str) -> int:
 def _switch_to_wal(database: Database) -> None:
     """Set the journal mode in which readers and the writer do not block each other.
 
-    The file keeps it. While another process is about to write, SQLite fails here at once, without
-    its usual wait.
+    The file keeps this mode. While another process is about to write, SQLite fails here at once,
+    without its usual wait.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_SEC
     while True:

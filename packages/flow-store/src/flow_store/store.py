@@ -1,33 +1,52 @@
-"""`FlowStore`: opening the file, and recording runs; reading them is in `flow_reader`.
+"""`FlowStore`: opening the file, and recording runs in it.
 
-What a run may do next is the caller's business. What a change may not overwrite is guarded in
-`run_writer`, inside the transaction that is opened here.
+The guards are here and in the statements: only the process that knows a run's revision changes it,
+what has ended is never overwritten, and nothing starts in a run that is to be cancelled. They are
+checked in the transaction that writes. What a run may do next is decided elsewhere. Reading runs
+is in `reading`.
 """
 
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flow_store import schema, sql
-from flow_store.changes import Changes, Joining, Reopening
-from flow_store.columns import RUN_STATE, path_bytes
+from flow_store import schema, tables
+from flow_store.changes import Changes, Joining, Reopening, RunGuard, RunHeader
 from flow_store.database import Database, create_file, has_wal
-from flow_store.errors import CancelRequested, NotRecorded, StoreUnavailable
-from flow_store.flow_reader import FlowReader
-from flow_store.groups import join
-from flow_store.records import CancelRequest, GivenUp, Parent, Run
-from flow_store.run_writer import RunWriter, add_steps
-from flow_store.statuses import FlowStatus
+from flow_store.errors import (
+    CancelRequested,
+    GroupTaken,
+    InsideItsGroup,
+    NotRecorded,
+    NotSettleable,
+    NotTerminal,
+    RunTakenOver,
+    StoreUnavailable,
+    TerminalStatus,
+)
+from flow_store.reading import RunReader, read_queue
+from flow_store.records import (
+    Attempt,
+    AttemptStatus,
+    CancelRequest,
+    FlowStatus,
+    GivenUp,
+    GroupPlace,
+    Parent,
+    Run,
+    Settlement,
+    Step,
+)
 
 PAGES_AT_A_TIME = 2048
-"""How many pages are cut off the file in one transaction: 8 MiB, which keeps nobody waiting."""
+"""How many pages one transaction cuts off the file: 8 MiB, so that no other process waits long."""
 
 
-class FlowStore(FlowReader):
+class FlowStore(RunReader):
     """The record of all runs in one SQLite file, used from the thread that opened it.
 
     Every method may raise `StoreUnavailable` (locked, full, read-only; see `retryable`) and
@@ -36,14 +55,14 @@ class FlowStore(FlowReader):
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Open the file for reading and writing; create it or bring it up to date (rule 6.1).
+        """Open the file for reading and writing; create or upgrade it (rule 6.1).
 
         Its folder must exist.
 
         Raises:
             StoreMissing: The folder does not exist.
             StoreNewer: A later version wrote the file.
-            StoreForeign, StoreBroken: It is no flow database, or no longer an intact one.
+            StoreForeign, StoreBroken: It is not a flow database, or it is damaged.
             StoreUnavailable: It cannot be opened or created now.
         """
         file = Path(path).absolute()
@@ -52,11 +71,11 @@ class FlowStore(FlowReader):
 
     @classmethod
     def open_readonly(cls, path: str | os.PathLike[str]) -> Self:
-        """Open the file for reading; create, migrate and record nothing (rule 6.1).
+        """Open the file for reading; create, upgrade and record nothing (rule 6.1).
 
         Where SQLite cannot create its index beside the file (a read-only folder, a full disk), the
-        file is read alone, provided that the write-ahead log holds no commit that is missing in it.
-        In a file of an older version, columns that were added later read as NULL.
+        file is read without its write-ahead log, unless that log may hold newer commits. In a file
+        of an older version, columns that were added later read as NULL.
 
         Raises:
             StoreMissing: There is no file, or an empty one.
@@ -71,12 +90,12 @@ class FlowStore(FlowReader):
         return cls._opened(Database(file, "ro&immutable=1"), schema.require_recorded)
 
     @classmethod
-    def _opened(cls, database: Database, make_sure: Callable[[Database], None]) -> Self:
-        """Make a store of a database when its tables are sure to exist; close it otherwise."""
-        with ExitStack() as unless_sure:
-            unless_sure.callback(database.close)
-            make_sure(database)
-            unless_sure.pop_all()
+    def _opened(cls, database: Database, check_tables: Callable[[Database], None]) -> Self:
+        """Return a store of a database whose tables exist; close the database on an error."""
+        with ExitStack() as unless_checked:
+            unless_checked.callback(database.close)
+            check_tables(database)
+            unless_checked.pop_all()
         return cls(database)
 
     def create(  # noqa: PLR0913 - a run has that many facts
@@ -86,19 +105,19 @@ class FlowStore(FlowReader):
         flow_id: str,
         definition: str,
         directory: str,
+        flow_dir: str,
+        orchesjob_home: str,
         started_at: float,
         steps: Sequence[tuple[str, int]],
-        orchesjob_home: str | None = None,
         parent: Parent | None = None,
-        flow_dir: str | None = None,
         params: Mapping[str, str] | None = None,
         joining: Joining | None = None,
     ) -> bool:
         """Record a new run with its steps, all PENDING; False if the key exists (rule 4.3).
 
-        `steps` are pairs of step id and retries, in order of position. An existing run stays as it
-        is; but where an earlier attempt at the same step has started it, it is this attempt's now.
-        A run of a group has the last place there (rule 10.7).
+        `steps` are pairs of step id and retries, in order of position. An existing run does not
+        change, with one exception: if an earlier attempt at the same step started it, it now
+        belongs to this attempt. A run with a group gets the last place there (rule 10.7).
 
         Raises:
             CancelRequested: The run that starts it is to be cancelled (rule 5.8a).
@@ -110,6 +129,8 @@ class FlowStore(FlowReader):
             flow_id=flow_id,
             definition=definition,
             directory=directory,
+            flow_dir=flow_dir,
+            orchesjob_home=orchesjob_home,
             status=FlowStatus.PENDING,
             error=None,
             started_at=started_at,
@@ -119,9 +140,7 @@ class FlowStore(FlowReader):
             cancel=None,
             steps=(),
             attempts={},
-            orchesjob_home=orchesjob_home,
             parent=parent,
-            flow_dir=flow_dir,
             params=params or None,
         )
         with self._database.transaction("IMMEDIATE"):
@@ -131,29 +150,21 @@ class FlowStore(FlowReader):
                 run = run._replace(group=join(self._database, run_key, joining))
                 if joining.begins is not None:
                     run = run._replace(**joining.begins._asdict())
-            if self._database.change(sql.INSERT_RUN, RUN_STATE.values(run)) == 0:
+            if self._database.change(tables.INSERT_RUN, tables.RUN_STATE.values(run)) == 0:
                 if parent is not None:
                     heir = (parent.attempt_no, run_key, parent.run_key, parent.step_id)
-                    self._database.change(sql.INHERIT_RUN, heir)
+                    self._database.change(tables.INHERIT_RUN, heir)
                 return False
-            ((run_id, *_),) = self._database.query(sql.SELECT_GUARD, (run_key,))
-            self._database.change(sql.INSERT_DEFINITION, (run_id, definition))
+            ((run_id, *_),) = self._database.query(tables.SELECT_GUARD, (run_key,))
+            self._database.change(tables.INSERT_DEFINITION, (run_id, definition))
             add_steps(self._database, run_id, steps)
         return True
 
-    def record_orchesjob_home(self, run_key: str, home: str) -> None:
-        """Record the home of a run that has none; one that is recorded never changes (rule 4.8).
-
-        Raises:
-            Unstorable: The path holds a surrogate that stands for no byte.
-        """
-        with self._database.transaction("IMMEDIATE"):
-            self._database.change(sql.RECORD_ORCHESJOB_HOME, (path_bytes(home), run_key))
-
     def record_giving_up(self, run_key: str, given_up: GivenUp | None, *, revision: int) -> None:
-        """Record when and why a runner gave up on a run, or with None that one goes on (rule 5.7).
+        """Record when and why a runner gave up on a run (rule 5.7).
 
-        The end of the run removes it too. The revision stays the same.
+        None clears the record, when another runner continues the run; so does the end of the run.
+        The revision stays the same.
 
         Raises:
             RunTakenOver: The run has another revision: another process drives it (rule 4.5).
@@ -161,27 +172,27 @@ class FlowStore(FlowReader):
             NotRecorded: There is no such run.
         """
         with self._database.transaction("IMMEDIATE"):
-            RunWriter(self._database, run_key, revision).record_giving_up(given_up)
+            self._writer(run_key, revision).record_giving_up(given_up)
 
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Write `changes` in one transaction and return the run's new revision.
 
-        `revision` is the one that the run had when it was loaded or last changed. Only the rows
-        named in `changes` are touched.
+        `revision` is the run's revision when it was loaded or last changed. Only the rows named in
+        `changes` are written.
 
         Raises:
             RunTakenOver: The run has another revision: another process drives it (rule 4.5).
-            CancelRequested: An attempt would start although the run is to be cancelled: it is
-                STARTING and has no `abort_reason` (rule 5.6). Once `finally_after` is recorded,
-                only a request to end `finally` too keeps it from that (rule 10.1). Or it waits for
-                its group, and would begin (rule 10.7).
-            GroupTaken: It would begin while another one of its group is before it (rule 10.7).
+            CancelRequested: The run is to be cancelled, and an attempt would start: it is STARTING
+                and has no `abort_reason` (rule 5.6). Once `finally_after` is recorded, only a
+                request that covers `finally` forbids starts (rule 10.1). Or the run waits for its
+                group, and would begin (rule 10.7).
+            GroupTaken: The run would begin while another run of its group is ahead of it.
             TerminalStatus: The run, a step or an attempt has ended already (rule 5.1).
             NotRecorded: There is no such run, or no such step at that position.
-            Unstorable: A value that SQLite or the schema cannot take.
+            Unstorable: SQLite or the schema cannot store a value.
         """
         with self._database.transaction("IMMEDIATE"):
-            RunWriter(self._database, run_key, revision).apply(changes)
+            self._writer(run_key, revision).apply(changes)
         return revision + 1
 
     def reopen(
@@ -189,40 +200,36 @@ class FlowStore(FlowReader):
     ) -> int:
         """Open a run that has ended again, in one transaction; return its new revision.
 
-        `revision` is the one that the run had when it was loaded. Its attempts stay as they are; a
-        request to cancel it is removed. In its group it has the last place (rule 10.7).
+        `revision` is the run's revision when it was loaded. Its attempts do not change; a request
+        to cancel it is removed. It gets the last place in its group (rule 10.7).
 
         Raises:
             GroupTaken, InsideItsGroup: It cannot join its group.
             RunTakenOver: The run has another revision: another process has reopened it.
             NotTerminal: The run has not ended.
-            NotSettleable: A step that is to be settled is not as its settlement says (rule 12.3).
+            NotSettleable: The status of a step is not what a settlement says (rule 12.3).
             NotRecorded: There is no such run.
             Unstorable: A text holds a lone surrogate.
         """
         with self._database.transaction("IMMEDIATE"):
-            RunWriter(self._database, run_key, revision).reopen(reopening, joining)
+            self._writer(run_key, revision).reopen(reopening, joining)
         return revision + 1
 
     def remove(self, revisions: Mapping[str, int], *, finished_by: float) -> frozenset[str]:
-        """Remove runs with all their records, in one transaction; return which were removed.
+        """Remove runs with all their records, in one transaction; return the removed keys.
 
-        Left are those that are gone or have changed since they were chosen: a run must have ended,
-        at `finished_by` at the latest, and have this revision (rule 9.10). What orchesjob knows
-        about their jobs stays.
+        A run that has changed since it was chosen stays: it must have ended by `finished_by`, and
+        have this revision (rule 9.10). What orchesjob knows about its jobs stays too.
         """
         import json  # few commands remove runs
 
         chosen = json.dumps(dict(revisions))
         with self._database.transaction("IMMEDIATE"):
-            removed = self._database.query(sql.REMOVE_RUNS, (chosen, finished_by))
+            removed = self._database.query(tables.DELETE_RUNS, (chosen, finished_by))
         return frozenset(run_key for (run_key,) in removed)
 
     def give_back_space(self) -> bool:
-        """Make the file smaller by a part of what it does not use; False if there was nothing.
-
-        A file that was created by a version before 0.1.0 keeps its size, and fills the space again.
-        """
+        """Cut some unused pages off the file; False if there are none."""
         try:
             is_smaller = self._database.release_pages(PAGES_AT_A_TIME)
         except StoreUnavailable:
@@ -235,12 +242,13 @@ class FlowStore(FlowReader):
     ) -> CancelRequest | None:
         """Record that the run is to be cancelled, and return the valid request (rule 5.6).
 
-        So are all runs inside it that have not ended (rule 5.8a). The first request is never
-        replaced. A second one while the steps of `finally` are under way, or any with `now`, adds
-        that these are to be ended too, within its own grace time if it gives one (rule 10.1); what
-        is inside them is left alone until then. For a run that has ended nothing is recorded: the
-        answer is the request it ended with, or None. The run's revision stays the same, so its
-        runner may continue to write.
+        The request also covers all runs inside the run that have not ended (rule 5.8a). The first
+        request is never replaced. A second one while steps of `finally` are running, or any with
+        `now`, extends it to these steps, with its own grace time if it has one (rule 10.1). Until
+        then, runs inside these steps continue.
+
+        Nothing is recorded for a run that has ended: the answer is the request it ended with, or
+        None. The run's revision stays the same, so its runner may continue to write.
 
         Raises:
             NotRecorded: There is no such run.
@@ -251,22 +259,22 @@ class FlowStore(FlowReader):
                 raise NotRecorded(run_key)
             if not guard.status.is_terminal:
                 now = now or (guard.cancel is not None and guard.finally_after is not None)
-                # What a step of `finally` has started is to run on, until that is to be ended too.
+                # Runs that steps of `finally` started continue until the request covers these.
                 spares_inner = guard.finally_after is not None and not now
                 inner = () if spares_inner else self.unfinished_inside(run_key)
                 for key in (run_key, *inner):
-                    self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, key))
+                    self._database.change(tables.REQUEST_CANCEL, (requested_at, grace_sec, key))
                     if now:
                         asked = (requested_at, grace_sec, key)
-                        self._database.change(sql.REQUEST_CANCEL_NOW, asked)
+                        self._database.change(tables.REQUEST_CANCEL_NOW, asked)
                 guard = self._guard(run_key)
         return None if guard is None else guard.cancel
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, unless it is in use.
 
-        The process that drives a run calls this from time to time and when the run has ended.
-        Nothing is lost if the log is not moved.
+        The process that drives a run calls this from time to time, and when the run has ended. If
+        the log is not moved, nothing is lost.
         """
         with suppress(StoreUnavailable):
             self._database.checkpoint()
@@ -276,7 +284,7 @@ class FlowStore(FlowReader):
         self._database.close()
 
     def __enter__(self) -> Self:
-        """Return the store; leaving the block closes it."""
+        """Return the store; the end of the block closes it."""
         return self
 
     def __exit__(
@@ -285,10 +293,184 @@ class FlowStore(FlowReader):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file, whatever happened."""
+        """Close the file."""
         self.close()
+
+    def _writer(self, run_key: str, revision: int) -> "RunWriter":
+        """Return what writes to a run, if the run still has this revision.
+
+        Raises:
+            NotRecorded: There is no such run.
+            RunTakenOver: It has another revision.
+        """
+        guard = self._guard(run_key)
+        if guard is None:
+            raise NotRecorded(run_key)
+        if guard.revision != revision:
+            raise RunTakenOver(run_key, revision, guard.revision)
+        return RunWriter(self._database, run_key, guard)
 
     def _refuse_cancelled(self, run_key: str) -> None:
         guard = self._guard(run_key)
         if guard is not None and (request := guard.forbids_starts) is not None:
             raise CancelRequested(run_key, request)
+
+
+class RunWriter:
+    """Writes the rows of one run, in the transaction in which `guard` was read."""
+
+    def __init__(self, database: Database, run_key: str, guard: RunGuard) -> None:
+        """Keep the open database and the facts that guard the run."""
+        self._database = database
+        self._run_key = run_key
+        self._guard = guard
+
+    def apply(self, changes: Changes) -> None:
+        """Write the changes and the next revision; the errors are those of `FlowStore.apply`."""
+        guard, run_id = self._guard, self._guard.id
+        if guard.status.is_terminal:
+            raise TerminalStatus(self._run_key)
+        if changes.header is not None:
+            self._guard_beginning(changes)
+            guard = guard._replace(finally_after=changes.header.finally_after)
+        request = guard.forbids_starts
+        if request is not None and any(map(would_start, changes.attempts.values())):
+            raise CancelRequested(self._run_key, request)
+        self._database.change(tables.NEXT_REVISION, (run_id,))
+        for step in changes.steps.values():
+            self._write_step(step)
+        for attempt in changes.attempts.values():
+            self._write_attempt(attempt)
+        if changes.header is not None:
+            self._database.change(
+                tables.UPDATE_HEADER, (*tables.HEADER.values(changes.header), run_id)
+            )
+            if changes.header.status.is_terminal:
+                self._write_giving_up(None)
+
+    def record_giving_up(self, given_up: GivenUp | None) -> None:
+        """Write when and why the runner gave up, as `FlowStore.record_giving_up` does."""
+        if self._guard.status.is_terminal:
+            raise TerminalStatus(self._run_key)
+        self._write_giving_up(given_up)
+
+    def reopen(self, reopening: Reopening, joining: Joining | None) -> None:
+        """Open the run again; the errors are those of `FlowStore.reopen`."""
+        run_id = self._guard.id
+        if not self._guard.status.is_terminal:
+            raise NotTerminal(self._run_key)
+        header = RunHeader(FlowStatus.PENDING)
+        group: tuple[str | None, int | None] = (None, None)
+        if joining is not None:
+            header = joining.begins or header
+            group = join(self._database, self._run_key, joining)
+        flow_dir = None if reopening.flow_dir is None else tables.path_bytes(reopening.flow_dir)
+        params = None if not reopening.params else tables.stored_texts(reopening.params)
+        replaced = (flow_dir, params, *group)
+        self._database.change(tables.REOPEN_RUN, (*tables.HEADER.values(header), *replaced, run_id))
+        self._database.change(tables.UPDATE_DEFINITION, (reopening.definition, run_id))
+        for settlement in reopening.settled:
+            self._write_settlement(settlement)
+        ((retry_no,),) = self._database.query(tables.NEXT_RETRY_NO, (run_id,))
+        for position, retries in reopening.resets.items():
+            waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
+            reset = tables.STEP_RESET.values(waiting)
+            self._database.change(tables.RESET_STEP, (*reset, run_id, position))
+        ((count,),) = self._database.query(tables.COUNT_ALL_STEPS, (run_id,))
+        add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
+
+    def _guard_beginning(self, changes: Changes) -> None:
+        """Refuse to begin a waiting run that is cancelled, or while another run is ahead of it."""
+        guard, header = self._guard, changes.header
+        if guard.group is None or not guard.is_waiting:
+            return
+        if header is None or header.status is not FlowStatus.RUNNING:
+            return
+        if guard.cancel is not None:
+            raise CancelRequested(self._run_key, guard.cancel)
+        refuse_taken(self._database, self._run_key, guard.group, changes.passes)
+
+    def _write_giving_up(self, given_up: GivenUp | None) -> None:
+        values = (None, None) if given_up is None else tables.GIVEN_UP.values(given_up)
+        self._database.change(tables.RECORD_GIVING_UP, (*values, self._guard.id))
+
+    def _write_step(self, step: Step) -> None:
+        key = (self._guard.id, step.position, step.step_id)
+        if self._database.change(tables.UPDATE_STEP, (*tables.STEP_STATE.values(step), *key)) == 1:
+            return
+        if self._database.query(tables.SELECT_STEP, key):
+            raise TerminalStatus(self._run_key, f"step {step.step_id!r}")
+        raise NotRecorded(self._run_key, step.step_id)
+
+    def _write_settlement(self, settlement: Settlement) -> None:
+        run_id, position, retry_no = self._guard.id, settlement.position, settlement.retry_no
+        found = (run_id, position, retry_no, settlement.was)
+        if self._database.change(tables.SETTLE_STEP, (settlement.status, *found)) == 0:
+            raise NotSettleable(self._run_key, position, settlement.was.value)
+        self._database.change(
+            tables.INSERT_SETTLEMENT, (run_id, *tables.SETTLEMENT.values(settlement))
+        )
+
+    def _write_attempt(self, attempt: Attempt) -> None:
+        values = (self._guard.id, *tables.ATTEMPT.values(attempt))
+        if self._database.change(tables.UPSERT_ATTEMPT, values) == 0:
+            part = f"attempt {attempt.number} at step {attempt.position + 1}"
+            raise TerminalStatus(self._run_key, part)
+
+
+def refuse_taken(
+    database: Database, run_key: str, place: GroupPlace, passes: Collection[str]
+) -> None:
+    """Refuse to let a run begin while another run of its group is ahead of it (rule 10.7).
+
+    Waiting runs in `passes` do not count.
+
+    Raises:
+        GroupTaken: A run of the group is RUNNING, or waits and joined earlier.
+    """
+    queue = read_queue(database, run_key, place)
+    if queue.holder is not None:
+        raise GroupTaken(run_key, place.name, queue.holder, is_under_way=True)
+    for key in queue.waiting:
+        if key not in passes:
+            raise GroupTaken(run_key, place.name, key, is_under_way=False)
+
+
+def join(database: Database, run_key: str, joining: Joining) -> GroupPlace:
+    """Return the last place in a group, for a run that may join it like this (rule 10.7).
+
+    Raises:
+        GroupTaken: The run is to begin at once, and another run is ahead of it.
+        InsideItsGroup: The run would wait for the run that it is a part of.
+    """
+    ((number,),) = database.query(tables.NEXT_PLACE, (joining.group,))
+    place = GroupPlace(joining.group, number)
+    if joining.begins is not None:
+        refuse_taken(database, run_key, place, joining.passes)
+    elif joining.inside is not None:
+        outer = database.query(tables.SELECT_OUTER_HOLDER, (joining.inside, joining.group))
+        for (holder,) in outer[:1]:
+            raise InsideItsGroup(run_key, joining.group, holder)
+    return place
+
+
+def add_steps(
+    database: Database,
+    run_id: int,
+    steps: Sequence[tuple[str, int]],
+    *,
+    start: int = 0,
+    retry_no: int = 0,
+) -> None:
+    """Write new steps, pairs of step id and retries, at the positions from `start` on."""
+    records = (
+        Step.waiting(position, *step, retry_no) for position, step in enumerate(steps, start)
+    )
+    database.change_each(
+        tables.INSERT_STEP, ((run_id, *tables.NEW_STEP.values(step)) for step in records)
+    )
+
+
+def would_start(attempt: Attempt) -> bool:
+    """Whether a start of the job may follow this record: the first one, or another try."""
+    return attempt.status is AttemptStatus.STARTING and attempt.abort_reason is None

@@ -20,7 +20,7 @@ def recorded(number: int, status: str = "SUCCEEDED", *, settled: bool = True) ->
         job_id="j",
     )
     spec = StepSpec("a", ("true",))
-    return Recorded("k", f"k:a:{number}", attempt, 0, spec, True, None, settled)
+    return Recorded("k", f"k:a:{number}", attempt, 0, spec, True, "/srv/jobs", settled)
 
 
 def test_newest_and_doubtful() -> None:

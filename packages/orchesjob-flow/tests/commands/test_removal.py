@@ -72,6 +72,8 @@ def record(store: FlowStore, run_key: str, *, job_id: str | None = None, text: s
         flow_id="f",
         definition=text,
         directory="/",
+        flow_dir="/",
+        orchesjob_home="/srv/jobs",
         started_at=1.0,
         steps=[("a", 0)],
     )

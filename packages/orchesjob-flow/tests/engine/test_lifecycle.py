@@ -40,6 +40,8 @@ def run(tmp_path: Path) -> RunState:
             flow_id="f",
             definition=flow.to_json(),
             directory="/srv",
+            flow_dir="/srv",
+            orchesjob_home="/srv/jobs",
             started_at=1.0,
             steps=[("a", 0), ("z", 0)],
             joining=Joining("g"),

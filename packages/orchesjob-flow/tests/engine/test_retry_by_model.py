@@ -50,6 +50,8 @@ def make_run(rows: tuple[Step, ...]) -> Run:
         flow_id="f",
         definition=before.to_json(),
         directory="/",
+        flow_dir="/",
+        orchesjob_home="/srv/jobs",
         status=FlowStatus.FAILED,
         error=None,
         started_at=1.0,

@@ -42,7 +42,7 @@ def ended(make_run: MakeRun) -> Callable[..., Run]:
                 *(place, spec.id, StepStatus(outcome), 1, 1, spec.retries),
                 started_at=1.0,
                 error="exit code 1" if outcome == "FAILED" else None,
-                retry_no=2 if spec.id == "load" else None,
+                retry_no=2 if spec.id == "load" else 0,
             )
             for place, (spec, outcome) in enumerate(
                 zip(flow.all_steps, outcomes.split(), strict=True)

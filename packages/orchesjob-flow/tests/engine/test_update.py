@@ -56,6 +56,8 @@ def run(tmp_path: Path) -> RunState:
             flow_id="f",
             definition=flow.to_json(),
             directory="/srv",
+            flow_dir="/srv",
+            orchesjob_home="/srv/jobs",
             started_at=1.0,
             steps=[("a", 1), ("b", 0)],
         )

@@ -25,13 +25,15 @@ def environ_for(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
     return environ_of(run, environ, FLOWS)
 
 
-def run_in(home: str | None) -> Run:
+def run_in(home: str) -> Run:
     """Return a run that has begun a job in this home."""
     return Run(
         run_key="k",
         flow_id="f",
         definition="{}",
         directory="/",
+        flow_dir="/",
+        orchesjob_home=home,
         status=FlowStatus.RUNNING,
         error=None,
         started_at=1.0,
@@ -41,7 +43,6 @@ def run_in(home: str | None) -> Run:
         cancel=None,
         steps=(),
         attempts={0: Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job_id="j")},
-        orchesjob_home=home,
     )
 
 
@@ -85,11 +86,10 @@ def test_the_default_home_stays_unnamed() -> None:
     assert environ_for(run, {"A": "b"}) == {"A": "b"}
 
 
-def test_a_run_of_an_older_version(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run without a recorded home takes the one that is named, as one absolute path (4.8)."""
+def test_a_relative_home(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable may name the run's home by a relative path; steps see the absolute one (4.8)."""
     monkeypatch.chdir(Path(home).parent)
-    assert environ_for(run_in(None), {"ORCHESJOB_HOME": "jobs"}) == {"ORCHESJOB_HOME": home}
-    assert environ_for(run_in(None), {}) == {}
+    assert environ_for(run_in(home), {"ORCHESJOB_HOME": "jobs"}) == {"ORCHESJOB_HOME": home}
 
 
 def test_a_home_that_is_gone(home: str) -> None:

@@ -30,10 +30,16 @@ PARENT = Parent("k", "a", 1)
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[FlowStore]:
     """A store with the run `k`, whose step `a` is at its first attempt, and `in` inside that."""
-    facts: dict[str, Any] = {"flow_id": "f", "definition": "{}", "directory": "/"}
+    facts: dict[str, Any] = {
+        "flow_id": "f",
+        "definition": "{}",
+        "directory": "/",
+        "flow_dir": "/",
+        "orchesjob_home": HOME,
+    }
     with FlowStore.open(tmp_path / "flow.sqlite3") as store:
         for key, parent in (("k", None), ("in", PARENT)):
-            facts |= {"steps": [("b", 0), ("a", 1)], "orchesjob_home": HOME, "parent": parent}
+            facts |= {"steps": [("b", 0), ("a", 1)], "parent": parent}
             store.create(run_key=key, started_at=1.0, **facts)
         write(store)
         yield store

@@ -31,7 +31,7 @@ class Tale(NamedTuple):
     spec: StepSpec
     attempts: Sequence[Told] = ()
     status: StepStatus | None = None
-    retry_no: int | None = None
+    retry_no: int = 0
     failures: int | None = None
     ended_at: float | None = None
     tails: Sequence[Tail] | None = ()
@@ -96,6 +96,8 @@ def tell(
         "flow_id": "flow",
         "definition": flow.to_json(),
         "directory": "/",
+        "flow_dir": "/",
+        "orchesjob_home": "/srv/jobs",
         "status": FlowStatus.SUCCEEDED,
         "error": None,
         "started_at": 0.0,

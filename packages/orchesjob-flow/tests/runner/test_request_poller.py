@@ -26,6 +26,8 @@ def path(tmp_path: Path) -> Path:
                 flow_id="f",
                 definition=FLOW.to_json(),
                 directory="/srv",
+                flow_dir="/srv",
+                orchesjob_home="/srv/jobs",
                 started_at=1.0,
                 steps=[("a", 0)],
                 joining=Joining("g"),

@@ -145,6 +145,8 @@ class World:
             flow_id="flow",
             definition=self.flow.to_json(),
             directory="/srv",
+            flow_dir="/srv",
+            orchesjob_home="/srv/jobs",
             started_at=self.machine.wall,
             steps=[(step.id, step.retries) for step in self.flow.all_steps],
             joining=self.joining,

@@ -66,6 +66,8 @@ def record(store: FlowStore, key: str, flow: FlowSpec, started_at: float = 0.0) 
         flow_id=flow.flow_id,
         definition=flow.to_json(),
         directory="/",
+        flow_dir="/",
+        orchesjob_home="/srv/jobs",
         started_at=started_at,
         steps=[(one.id, one.retries) for one in flow.all_steps],
     )

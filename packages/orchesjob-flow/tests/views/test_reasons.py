@@ -46,7 +46,7 @@ def test_reason(step: Step, waits: dict[str, StepStatus], expected: str) -> None
     assert reason(step, Waits.of(others(waits))) == expected
 
 
-def others(statuses: dict[str, StepStatus], retry_no: int | None = None) -> list[Waited]:
+def others(statuses: dict[str, StepStatus], retry_no: int = 0) -> list[Waited]:
     """Make steps with these statuses, which a `retry` has had decided anew."""
     return [
         Step(place, name, status, 1, 0, 0, retry_no=retry_no)
@@ -123,6 +123,8 @@ def repeated(flow: FlowSpec, statuses: str) -> Run:
         flow_id="f",
         definition=flow.to_json(),
         directory="/",
+        flow_dir="/",
+        orchesjob_home="/srv/jobs",
         status=FlowStatus.RUNNING,
         error=None,
         started_at=1.0,

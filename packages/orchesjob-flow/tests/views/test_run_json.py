@@ -27,7 +27,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "params": {},
         "group": None,
         "waits_for_group": None,
-        "orchesjob_home": None,
+        "orchesjob_home": "/srv/jobs",
         "runner": {"pid": 4711, "alive": True},
     }
     assert steps[0] == {

@@ -225,8 +225,8 @@ def check_orchesjob(
     return partial(client_in_home, executable, launcher)
 
 
-def client_in_home(executable: str, launcher: ForkServer, home: str | None) -> OrchesjobClient:
-    """Return a client of one orchesjob home; None leaves that to the environment."""
+def client_in_home(executable: str, launcher: ForkServer, home: str) -> OrchesjobClient:
+    """Return a client of one orchesjob home."""
     return OrchesjobClient(executable, home=home, launcher=launcher)
 
 

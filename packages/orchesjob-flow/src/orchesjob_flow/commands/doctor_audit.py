@@ -25,8 +25,8 @@ from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.views.checks import Check, Grade, counted
 from orchesjob_flow.views.reasons import settled_words
 
-type ClientOf = Callable[[str | None], OrchesjobClient]
-"""What makes a client of an orchesjob home; None leaves the home to the environment."""
+type ClientOf = Callable[[str], OrchesjobClient]
+"""What makes a client of an orchesjob home."""
 
 MOST_SHOWN = 5
 """How many runs a message names."""
@@ -45,8 +45,7 @@ class Recorded(NamedTuple):
     `spec` is the step as the run has it today. `decisive` means that the status of the step follows
     from this attempt, which was judged by that `spec`; an earlier attempt may have been judged by
     the exit codes of a definition that `retry --file` has replaced. `home` is the orchesjob home of
-    the run; None leaves it to the environment. `is_settled` means that it has ended, and as
-    orchesjob reported then.
+    the run. `is_settled` means that it has ended, and as orchesjob reported then.
     """
 
     run_key: str
@@ -55,13 +54,13 @@ class Recorded(NamedTuple):
     code: int | None
     spec: StepSpec
     decisive: bool
-    home: str | None
+    home: str
     is_settled: bool = False
 
     @property
     def is_gone(self) -> bool:
         """Whether the home in which the job was does not exist any more."""
-        return self.home is not None and not Path(self.home).is_dir()
+        return not Path(self.home).is_dir()
 
 
 class Settled(NamedTuple):
@@ -148,7 +147,7 @@ def check_homes(recorded: Sequence[Recorded]) -> Iterator[Check]:
     """Look for orchesjob homes that are gone, and with them the jobs of runs (rule 4.8)."""
     gone: dict[str, dict[str, None]] = {}
     for one in recorded:
-        if one.home is not None and one.is_gone:
+        if one.is_gone:
             gone.setdefault(one.home, {})[one.run_key] = None
     for home, run_keys in gone.items():
         shown = ", ".join(map(repr, list(run_keys)[:MOST_SHOWN]))

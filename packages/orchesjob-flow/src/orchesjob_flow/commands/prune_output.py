@@ -64,14 +64,14 @@ class Cleaner:
         """Remember the settings; the executable is looked for when there is something to remove."""
         self._settings = settings
         self._now = now
-        self._failed: dict[str | None, OrchesjobError] = {}
-        self._span_cleaners: dict[str | None, SpanCleaner] = {}
+        self._failed: dict[str, OrchesjobError] = {}
+        self._span_cleaners: dict[str, SpanCleaner] = {}
         self._freed: dict[str, int] = {}
         """How much was freed with each job that was removed together with others."""
 
     def clean_together(self, found: Iterable[Found]) -> None:
         """Remove the jobs of runs that can be removed together; `clean` does the rest."""
-        by_home: dict[str | None, list[Job]] = defaultdict(list)
+        by_home: dict[str, list[Job]] = defaultdict(list)
         for run, jobs in found:
             if self._is_shared_home_of(run):
                 by_home[run.orchesjob_home] += jobs
@@ -90,18 +90,17 @@ class Cleaner:
                 self._failed[home] = error
 
     def _is_shared_home_of(self, run: Run) -> bool:
-        home = run.orchesjob_home
-        is_gone = home is not None and not os.path.isdir(home)  # noqa: PTH112 - text
+        is_gone = not os.path.isdir(run.orchesjob_home)  # noqa: PTH112 - text
         return not is_gone and not has_own_home(self._settings.home, run)
 
-    def _span_cleaner(self, home: str | None) -> SpanCleaner:
+    def _span_cleaner(self, home: str) -> SpanCleaner:
         if home not in self._span_cleaners:
             self._span_cleaners[home] = SpanCleaner(
                 self._client(home), self._now, at_once=self._settings.starts
             )
         return self._span_cleaners[home]
 
-    def _client(self, home: str | None) -> OrchesjobClient:
+    def _client(self, home: str) -> OrchesjobClient:
         executable = locate(self._settings.orchesjob, self._settings.environ)
         return OrchesjobClient(executable, home=home)
 

@@ -13,7 +13,7 @@ from orchesjob_flow.commands.given import FlowSource
 from orchesjob_flow.commands.joining import joining_of, skipping, waits_for_its_turn
 from orchesjob_flow.errors import DefinitionDiffers
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.orchesjob_home import home_of_new_run, parent_of_new_run
+from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home, parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, open_store, patiently
 
 
@@ -49,7 +49,10 @@ def record(
     directory, flow_dir = current_directory(), flow_dir_of(source.path)
     is_recorded = patiently(settings, handle.is_recorded)
     run_key = handle.run_key
-    home = None if is_recorded else home_of_new_run(settings, run_key, own_jobs=own_jobs)
+    if is_recorded:  # its recorded home counts; this one need not be usable
+        home = named_home(settings.environ)
+    else:
+        home = home_of_new_run(settings, run_key, own_jobs=own_jobs)
     with ExitStack() as unless_recorded:
         store = unless_recorded.enter_context(open_store(settings))
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
@@ -62,9 +65,9 @@ def record(
                 directory=directory,
                 started_at=time.time(),
                 steps=[(step.id, step.retries) for step in flow.all_steps],
+                flow_dir=flow_dir,
                 orchesjob_home=home,
                 parent=parent,
-                flow_dir=flow_dir,
                 params=dict(flow.values),
                 joining=joining_of(handle, store, flow, flow_dir, parent),
             )

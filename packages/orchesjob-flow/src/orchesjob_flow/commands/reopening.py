@@ -18,7 +18,6 @@ from orchesjob_flow.home.orchesjob_home import parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.runner.run_facts import flow_dir_of
 
 
 class Plan(NamedTuple):
@@ -89,7 +88,7 @@ def record(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> None:
     """Record what is changed of a run, which has the last place in its group then (rule 10.7)."""
     flow, reopening = plan
     settings = handle.settings
-    flow_dir = flow_dir_of(run) if reopening.flow_dir is None else reopening.flow_dir
+    flow_dir = run.flow_dir if reopening.flow_dir is None else reopening.flow_dir
     parent = patiently(settings, lambda: parent_of_new_run(store, settings.environ))
     with skipping(flow):
         patiently(

@@ -236,7 +236,7 @@ def settle(step: Step, settling: Settling) -> Settlement:
     """Say what a person decides of a step, and what was recorded of it."""
     return Settlement(
         position=step.position,
-        retry_no=step.retry_no or 0,
+        retry_no=step.retry_no,
         status=settling.status,
         was=step.status,
         error=step.error,

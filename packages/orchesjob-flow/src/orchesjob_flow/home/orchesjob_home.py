@@ -31,17 +31,15 @@ def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | 
     Variables may be set by anybody and outlive their step. So the attempt must be recorded, and its
     mark must be in the environment.
     """
-    from orchesjob_client import is_marked, orchesjob_home
+    from orchesjob_client import is_marked
 
     parent = named_parent(environ)
     if parent is None or (run := store.load(parent.run_key)) is None:
         return None
-    home = run.orchesjob_home or orchesjob_home(environ)
     key = attempt_key(parent.run_key, parent.step_id, parent.attempt_no)
     recorded = {(run.steps[past.position].step_id, past.number) for past in run.history}
-    if (parent.step_id, parent.attempt_no) not in recorded or not is_marked(environ, home, key):
-        return None
-    return parent
+    is_recorded = (parent.step_id, parent.attempt_no) in recorded
+    return parent if is_recorded and is_marked(environ, run.orchesjob_home, key) else None
 
 
 def environ_inside(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -119,8 +117,7 @@ def has_own_home(home: Home, run: Run) -> bool:
 
     A flow home that was moved may have left a link, as every home may.
     """
-    recorded = run.orchesjob_home
-    return recorded is not None and real_place(Path(recorded)) == own_home(home, run.run_key)
+    return real_place(Path(run.orchesjob_home)) == own_home(home, run.run_key)
 
 
 def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
@@ -188,8 +185,7 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
     """Return the environment with which orchesjob is called for a run recorded in `home`.
 
     Where the run has an orchesjob home of its own, a nested flow finds the flow home that it would
-    find without that. A run of an older version has no home recorded: it takes the one that the
-    environment names. A mark stays only if the run is a part of the step that has it (rule 5.8a).
+    find without that. A mark stays only if the run is a part of the step that has it (rule 5.8a).
 
     Raises:
         OtherOrchesjobHome: The environment names another home than the run's.
@@ -201,7 +197,7 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
         flow_home = find_home(None, environ).database.parent
         return {**environ, VARIABLE: own_home(home, run.run_key), FLOW_VARIABLE: str(flow_home)}
     named = named_home(environ)
-    recorded = named if run.orchesjob_home is None else run.orchesjob_home
+    recorded = run.orchesjob_home
     is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link
     if environ.get(VARIABLE) and not is_same:
         raise OtherOrchesjobHome(run.run_key, recorded, named)
@@ -219,7 +215,7 @@ def refuse_gone(run: Run) -> None:
     """
     home = run.orchesjob_home
     has_jobs = any(attempt.job_id is not None for attempt in run.attempts.values())
-    if home is not None and has_jobs and not Path(home).is_dir():
+    if has_jobs and not Path(home).is_dir():
         raise UnusableOrchesjobHome(
             home,
             f"is gone, and with it the jobs of run {run.run_key!r}",

@@ -91,7 +91,7 @@ def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
     What is recorded is how many have failed since. The last of the time before ended the step, so
     it is none that something had to follow: none that never ran, and no answer of 0 at the gate.
     """
-    if step.retry_no is None:
+    if step.retry_no == 0:
         return 0
     if not step.has_begun:
         return len(attempts)
@@ -362,7 +362,7 @@ class Times:
         self._before = tuple(step.id for step in flow.steps)
         self._begins: dict[int, float] = {}
         for step in run.steps:
-            if step.retry_no is not None and step.started_at is not None:
+            if step.retry_no > 0 and step.started_at is not None:
                 begun = self._begins.get(step.retry_no, step.started_at)
                 self._begins[step.retry_no] = min(begun, step.started_at)
         self._expanded = cache(self._expand)
@@ -384,7 +384,7 @@ class Times:
         waits = self._latest(self.waits_of(spec))
         if waits is None:
             return None
-        return max(waits, self._begins.get(step.retry_no or 0, self._run.started_at))
+        return max(waits, self._begins.get(step.retry_no, self._run.started_at))
 
     def _find_latest(self, waits: tuple[str, ...]) -> float | None:
         latest = self._run.started_at

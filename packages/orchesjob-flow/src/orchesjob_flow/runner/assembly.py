@@ -28,7 +28,6 @@ from orchesjob_client import (
     RunningCall,
     leave_cgroups,
     locate,
-    orchesjob_home,
     read_call,
 )
 from orchesjob_flow.attempt_key import attempt_key
@@ -45,11 +44,11 @@ from orchesjob_flow.home.locks import (
 )
 from orchesjob_flow.home.orchesjob_home import make_own_home
 from orchesjob_flow.home.paths import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, has_runner, patiently
+from orchesjob_flow.home.runs import RunHandle, has_runner
 from orchesjob_flow.runner.fork_server import GetLauncher
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
-from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables, flow_dir_of
+from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables
 from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.signals import STOP_SIGNALS
@@ -123,9 +122,6 @@ def runner_of(
     orchesjob = locate(settings.orchesjob, settings.environ)
     lock.sign()
     leave_cgroups(settings.environ)
-    if run.orchesjob_home is None:  # an older version recorded the run
-        home = orchesjob_home(settings.environ)
-        patiently(settings, lambda: store.record_orchesjob_home(run.run_key, home))
     inbox: Inbox = SimpleQueue()
     limits = Limits(settings.starts, settings.patience_sec, settings.poll_interval_sec)
     for slot_files in (settings.call_slot_files, settings.abort_slot_files):
@@ -135,14 +131,12 @@ def runner_of(
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
-            flow = FlowSpec.from_json(run.definition).filled(
-                built_in_names(flow_dir_of(run), handle)
-            )
+            flow = FlowSpec.from_json(run.definition).filled(built_in_names(run.flow_dir, handle))
             state = RunState.load(flow, run, limits)
             call_limits = limits_of_calls(limits)
             calls_lock = wait_out(handle, lambda: take_calls_lock(handle, run, call_limits))
             held.enter_context(closing(calls_lock))
-            if make_run_directory(handle.directory) and run.history and run.flow_dir is not None:
+            if make_run_directory(handle.directory) and run.history:
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
             make_own_home(handle.settings.home, run)
             performer = Performer(

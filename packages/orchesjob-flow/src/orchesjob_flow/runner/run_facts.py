@@ -22,12 +22,7 @@ def built_in_variables(run: Run, handle: RunHandle) -> dict[str, str]:
     """Return the variables that every command of the run has."""
     began = datetime.fromtimestamp(run.started_at, UTC)
     return {
-        "ORCHESJOB_FLOW_DIR": flow_dir_of(run),
+        "ORCHESJOB_FLOW_DIR": run.flow_dir,
         "ORCHESJOB_FLOW_RUN_DIR": str(handle.directory),
         "ORCHESJOB_FLOW_STARTED": began.isoformat(timespec="seconds"),
     }
-
-
-def flow_dir_of(run: Run) -> str:
-    """Return the folder of the run's flow file; of a run of an older version, where it runs."""
-    return run.directory if run.flow_dir is None else run.flow_dir

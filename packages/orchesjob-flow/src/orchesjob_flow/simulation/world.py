@@ -299,6 +299,8 @@ def unbegun(flow: FlowSpec) -> Run:
         ),
         attempts={},
         params=dict(flow.values) or None,
+        flow_dir="",
+        orchesjob_home="",
     )
 
 

@@ -68,7 +68,7 @@ def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
     """
     on_path = set(timing.path)
     waits = [one.took(SpanKind.WAITED) for one in timing.steps if one.spec.id in on_path]
-    was_opened_again = any(step.retry_no is not None for step in run.steps)
+    was_opened_again = any(step.retry_no > 0 for step in run.steps)
     has_ended_once = not was_opened_again and not run.settlements
     has_duration = run.status is FlowStatus.SUCCEEDED and has_ended_once
     return Figure(

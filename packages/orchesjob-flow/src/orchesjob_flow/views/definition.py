@@ -118,7 +118,7 @@ class Copies(NamedTuple):
 
     name: str
     counts: Mapping[StepStatus, int]
-    retry_no: int | None
+    retry_no: int
 
 
 type Waited = Step | Copies
@@ -138,7 +138,7 @@ class Waits(NamedTuple):
     def of(cls, those: Sequence[Waited]) -> Self:
         """Look at what a step waits for."""
         undone = [one for one in those if not has_ended(one)]
-        return cls(those, undone, max((one.retry_no or 0 for one in those), default=0))
+        return cls(those, undone, max((one.retry_no for one in those), default=0))
 
 
 def waited_for(run: Run) -> dict[str, Waited]:
@@ -146,8 +146,8 @@ def waited_for(run: Run) -> dict[str, Waited]:
     found: dict[str, Waited] = {step.step_id: step for step in run.steps}
     for name, ids in shape_of(run.definition).copies.items():
         steps = [step for step in map(found.get, ids) if isinstance(step, Step)]
-        retry_no = max((step.retry_no or 0 for step in steps), default=0)
-        found[name] = Copies(name, Counter(step.status for step in steps), retry_no or None)
+        retry_no = max((step.retry_no for step in steps), default=0)
+        found[name] = Copies(name, Counter(step.status for step in steps), retry_no)
     return found
 
 
@@ -182,10 +182,9 @@ def has_ended(waited: Waited) -> bool:
 
 def newer(waits: Waits, step: Step) -> Sequence[Waited]:
     """Return what a `retry` has had decided anew, and not the step (rule 9.7)."""
-    retry_no = step.retry_no or 0
-    if waits.retry_no <= retry_no:
+    if waits.retry_no <= step.retry_no:
         return ()
-    return [one for one in waits.those if (one.retry_no or 0) > retry_no]
+    return [one for one in waits.those if one.retry_no > step.retry_no]
 
 
 def spelled(waited: Waited) -> str:

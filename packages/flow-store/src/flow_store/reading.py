@@ -1,0 +1,313 @@
+"""Reading runs: `RunReader`, and what orchesjob reported about a job.
+
+Each method reads one moment's state. What a report means is decided elsewhere. Recording runs and
+opening a file is in `store`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NewType
+
+from flow_store import tables
+from flow_store.changes import RunGuard
+from flow_store.database import Database
+from flow_store.errors import DamagedRecord, StoreBroken
+from flow_store.records import (
+    Attempt,
+    CancelRequest,
+    EndedRun,
+    EndMark,
+    FlowStatus,
+    GroupPlace,
+    PastAttempt,
+    Queue,
+    Run,
+    RunSummary,
+    StepStatus,
+)
+
+LAST = 2**63 - 1
+"""A place after all others in a group."""
+
+RunToken = NewType("RunToken", tuple[object, ...])
+"""An opaque value: two equal tokens of a run mean that the run has not changed in between."""
+
+
+class RunReader:
+    """Reads the runs of an open database, one by one or all runs of a flow."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from a database whose tables exist: `FlowStore.open` makes sure of that."""
+        self._database = database
+
+    def has(self, run_key: str) -> bool:
+        """Whether a run of this key is recorded; the run itself is not read."""
+        return self._guard(run_key) is not None
+
+    def run_keys(self, *, limit: int | None = None) -> tuple[str, ...]:
+        """Return the keys of the runs, the latest recorded first, at most `limit` of them.
+
+        The runs themselves are not read.
+        """
+        found = self._database.query(tables.SELECT_KEYS, (-1 if limit is None else limit,))
+        return tuple(key for (key,) in found)
+
+    def run_keys_around(self, run_key: str, limit: int) -> tuple[str, ...]:
+        """Return the keys next to this one in alphabetical order, at most `limit` on each side.
+
+        This takes no longer with many runs.
+        """
+        before = self._database.query(tables.SELECT_KEYS_BEFORE, (run_key, limit))
+        after = self._database.query(tables.SELECT_KEYS_FROM, (run_key, limit))
+        return tuple(key for (key,) in (*after, *before))
+
+    def revision_of(self, run_key: str) -> int | None:
+        """Return how many changes were applied to the run; None if it is not recorded."""
+        guard = self._guard(run_key)
+        return None if guard is None else guard.revision
+
+    def token_of(self, run_key: str) -> RunToken | None:
+        """Return a token that differs from an earlier one if the run has changed since.
+
+        The steps are not read: each change of a step changes the revision. None if the run is not
+        recorded.
+        """
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(tables.SELECT_RUN_STATE, (run_key,))
+            if not found:
+                return None
+            with self._readable():
+                fields = tables.RUN_STATE.fields(found[0])
+            queue = self._queue_before(run_key, fields["status"], fields["group"])
+        return RunToken((*found[0], queue))
+
+    def load(self, run_key: str) -> Run | None:
+        """Return the whole run; None if it is not recorded."""
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(tables.SELECT_RUN, (run_key,))
+            return self._run_of(found[0]) if found else None
+
+    def runs(
+        self,
+        *,
+        statuses: Collection[FlowStatus] = (),
+        flow_id: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[RunSummary, ...]:
+        """Return the runs, the latest recorded first.
+
+        `statuses` and `flow_id` select runs; `limit` bounds their number.
+        """
+        conditions = ["TRUE"]
+        values: list[object] = []
+        if statuses:
+            conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values += statuses
+        if flow_id is not None:
+            conditions.append("flow_id = ?")
+            values.append(flow_id)
+        return self._summaries(" AND ".join(conditions), values, limit)
+
+    def attempts(self, run_key: str) -> tuple[Attempt, ...]:
+        """Return all attempts of the run by position and number; none if it is not recorded."""
+        found = self._database.query(tables.SELECT_ATTEMPTS, (run_key,))
+        with self._readable():
+            return tuple(map(tables.ATTEMPT.record, found))
+
+    def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
+        """Return the keys of the runs inside a run that have not ended, the oldest first.
+
+        These are the runs that its steps started, the runs that their steps started, and so on.
+        """
+        return tuple(key for (key,) in self._database.query(tables.SELECT_INNER, (run_key,)))
+
+    def cancel_request(self, run_key: str) -> CancelRequest | None:
+        """Return the request to cancel the run; None if there is no request or no such run."""
+        guard = self._guard(run_key)
+        return None if guard is None else guard.cancel
+
+    def queue(self, run_key: str) -> Queue | None:
+        """Return the runs ahead of a run that waits for its group (rule 10.7); else None."""
+        guard = self._guard(run_key)
+        return None if guard is None else self._queue_before(run_key, guard.status, guard.group)
+
+    def queue_of_group(self, group: str) -> Queue:
+        """Return the runs that would be ahead of a run that joins the group now (rule 10.7)."""
+        return read_queue(self._database, "", GroupPlace(group, LAST))
+
+    def data_version(self) -> int:
+        """Return a number that changes whenever another connection commits."""
+        ((version,),) = self._database.query("PRAGMA data_version")
+        return int(version)
+
+    @property
+    def sees_changes(self) -> bool:
+        """Whether later commits of others are seen; not if the file is read without its log."""
+        return self._database.sees_changes
+
+    def damage(self) -> tuple[str, ...]:
+        """Check the whole file and return SQLite's messages about its damage."""
+        found = self._database.query("PRAGMA integrity_check(10)")
+        return tuple(line for (line,) in found if line != "ok")
+
+    def is_same_file(self) -> bool:
+        """Whether the path still names the file that is open."""
+        return self._database.is_same_file()
+
+    def flow_ids(self) -> tuple[str, ...]:
+        """Return the ids of all flows that have runs, in the order of their texts."""
+        return tuple(flow_id for (flow_id,) in self._database.query(tables.SELECT_FLOW_IDS))
+
+    def newest_runs(self) -> tuple[RunSummary, ...]:
+        """Return the latest recorded run of each flow, the latest of them first."""
+        return self._summaries(tables.IS_NEWEST, ())
+
+    def unfinished(self) -> Mapping[str, Mapping[FlowStatus, int]]:
+        """Count the runs that have not ended, by flow and status."""
+        counts: dict[str, dict[FlowStatus, int]] = {}
+        found = self._database.query(tables.COUNT_UNFINISHED)
+        with self._readable():
+            for flow_id, status, count in found:
+                counts.setdefault(flow_id, {})[FlowStatus(status)] = count
+        return counts
+
+    def ended_runs(
+        self, *, finished_by: float, keep: int = 0, flow_id: str | None = None
+    ) -> tuple[EndedRun, ...]:
+        """Return the runs that had ended by this time, the newest first (rule 9.10).
+
+        The newest `keep` runs of each flow are left out. `flow_id` selects the runs of one flow.
+        """
+        found = self._database.query(tables.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
+        with self._readable():
+            return tuple(map(tables.ENDED.record, found))
+
+    def end_marks(self) -> frozenset[EndMark]:
+        """Return the marks of all runs that have ended, without reading the runs."""
+        return frozenset(map(EndMark._make, self._database.query(tables.SELECT_END_MARKS)))
+
+    def load_ended(self, run_id: int) -> tuple[EndMark, Run, tuple[Attempt, ...]] | None:
+        """Return a run that has ended, by the number in its mark, with all its attempts.
+
+        The returned mark belongs to the run as it was read. None if the run was removed or opened
+        again meanwhile.
+        """
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(tables.SELECT_RUN_NUMBERED, (run_id,))
+            run = self._run_of(found[0]) if found else None
+            if run is None or not run.status.is_terminal:
+                return None
+            attempts = self.attempts(run.run_key)
+        return EndMark(run_id, run.revision, run.finished_at), run, attempts
+
+    def _queue_before(
+        self, run_key: str, status: FlowStatus, group: GroupPlace | None
+    ) -> Queue | None:
+        if group is None or status is not FlowStatus.PENDING:
+            return None
+        return read_queue(self._database, run_key, group)
+
+    def _summaries(
+        self, condition: str, values: Sequence[object], limit: int | None = None
+    ) -> tuple[RunSummary, ...]:
+        query = tables.SELECT_SUMMARIES.format(condition=condition)
+        with self._database.transaction("DEFERRED"):
+            found = self._database.query(query, (*values, -1 if limit is None else limit))
+            counts = [self._database.query(tables.COUNT_STEPS, row[:1]) for row in found]
+            with self._readable():
+                records = [
+                    RunSummary(
+                        **tables.SUMMARY.fields(row[1:]),
+                        steps={StepStatus(status): count for status, count in steps},
+                        queue=None,
+                    )
+                    for row, steps in zip(found, counts, strict=True)
+                ]
+            return tuple(
+                run._replace(queue=self._queue_before(run.run_key, run.status, run.group))
+                for run in records
+            )
+
+    def _run_of(self, row: Sequence[Any]) -> Run:
+        """Read the rest of a run, in the transaction in which its row was read."""
+        run_id, *columns = row
+        steps = self._database.query(tables.SELECT_STEPS, (run_id,))
+        attempts = self._database.query(tables.SELECT_LATEST_ATTEMPTS, (run_id,))
+        history = self._database.query(tables.SELECT_HISTORY, (run_id,))
+        settlements = self._database.query(tables.SELECT_SETTLEMENTS, (run_id,))
+        with self._readable():
+            fields = tables.RUN.fields(columns)
+        queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
+        with self._readable():
+            latest = map(tables.ATTEMPT.record, attempts)
+            rows = tuple(map(tables.STEP.record, steps))
+            settled = tuple(map(tables.SETTLEMENT.record, settlements))
+            return Run(
+                **fields,
+                steps=rows,
+                attempts={attempt.position: attempt for attempt in latest},
+                history=tuple(map(tables.PAST_ATTEMPT.record, history)),
+                queue=queue,
+                settlements=settled,
+                settled={one.position: one for one in settled if one.holds_of(rows[one.position])},
+            )
+
+    def _guard(self, run_key: str) -> RunGuard | None:
+        found = self._database.query(tables.SELECT_GUARD, (run_key,))
+        with self._readable():
+            return tables.GUARD.record(found[0]) if found else None
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Report values that the schema does not allow: the file is damaged then."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise StoreBroken(self._database.path, str(error)) from error
+
+
+def read_queue(database: Database, run_key: str, place: GroupPlace) -> Queue:
+    """Return the runs ahead of a run that has not begun (rule 10.7)."""
+    found = database.query(tables.SELECT_GROUP, (place.name, run_key, place.place))
+    holders = [key for key, status in found if status == FlowStatus.RUNNING]
+    waiting = tuple(key for key, status in found if status == FlowStatus.PENDING)
+    return Queue(holders[0] if holders else None, waiting)
+
+
+def reported_job(run: Run, attempt: Attempt) -> dict[str, Any] | None:
+    """Return the last job object that orchesjob reported; None if there is none yet.
+
+    Raises:
+        DamagedRecord: The text in the database is not a JSON object.
+    """
+    import json  # many processes that look at a run need no job
+
+    if attempt.job is None:
+        return None
+    try:
+        job = json.loads(attempt.job)
+        if not isinstance(job, dict):
+            raise ValueError(f"expected a JSON object, got {type(job).__name__}")
+    except (ValueError, RecursionError) as error:
+        step_id = run.steps[attempt.position].step_id
+        raise DamagedRecord(run.run_key, step_id, attempt.number, str(error)) from error
+    return job
+
+
+def was_found(run: Run, attempt: Attempt | PastAttempt) -> bool:
+    """Tell whether orchesjob had finished the job of an attempt before the attempt began here.
+
+    This happens if the same run was recorded before and its record was lost or removed. The times
+    alone do not prove it, because the clock may have been set back. So the report of a step's
+    latest attempt, which a run holds, must say the same.
+    """
+    if attempt.finished_at is None or attempt.finished_at > attempt.started_at:
+        return False
+    latest = run.attempts.get(attempt.position)
+    if latest is None or latest.number != attempt.number:
+        return True
+    try:
+        job = reported_job(run, latest) or {}
+    except DamagedRecord:  # it proves nothing; callers that need the report refuse it
+        return False
+    return job.get("existing") is True

@@ -1,0 +1,283 @@
+"""Reading runs: lists, all runs of a flow, tokens, and orchesjob's reports (rules 9.5 and 12.2)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    CancelRequest,
+    Changes,
+    DamagedRecord,
+    EndMark,
+    FlowStatus,
+    FlowStore,
+    GivenUp,
+    Joining,
+    Reopening,
+    RunHeader,
+    RunSummary,
+    Step,
+    StepStatus,
+    reported_job,
+    tables,
+    was_found,
+)
+
+type Create = Callable[..., bool]
+
+
+@pytest.fixture
+def three(store: FlowStore, create: Create) -> FlowStore:
+    """A store with `old` of flow `f`, which failed, then `mid` of `g` and `new` of `f`, PENDING."""
+    create(store, run_key="old", flow_id="f", started_at=300.0, steps=[("a", 0), ("b", 0)])
+    create(store, run_key="mid", flow_id="g", started_at=100.0)
+    create(store, run_key="new", flow_id="f", started_at=200.0)
+    header = RunHeader(FlowStatus.FAILED, "1 step failed: a", 400.0)
+    step = Step(0, "a", StepStatus.FAILED, 1, 1, 0)
+    store.apply("old", Changes(header, steps={0: step}), revision=0)
+    return store
+
+
+def test_order(three: FlowStore) -> None:
+    """What was recorded last comes first, whatever the clock said."""
+    assert [run.run_key for run in three.runs()] == ["new", "mid", "old"]
+    assert three.run_keys() == ("new", "mid", "old")
+    assert three.run_keys(limit=2) == ("new", "mid")
+    assert three.run_keys(limit=0) == ()
+
+
+def test_summary(three: FlowStore) -> None:
+    """A summary holds what the run holds, and counts its steps."""
+    three.request_cancel("new", requested_at=500.0, grace_sec=None)
+    new, _, old = three.runs()
+    assert old == RunSummary(
+        run_key="old",
+        flow_id="f",
+        status=FlowStatus.FAILED,
+        error="1 step failed: a",
+        started_at=300.0,
+        finished_at=400.0,
+        revision=1,
+        cancel=None,
+        parent=None,
+        finally_after=None,
+        gave_up=None,
+        group=None,
+        queue=None,
+        params=None,
+        steps={StepStatus.FAILED: 1, StepStatus.PENDING: 1},
+    )
+    assert new.cancel == CancelRequest(500.0, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"flow_id": "f"}, ["new", "old"]),
+        ({"flow_id": "F"}, []),
+        ({"statuses": [FlowStatus.FAILED]}, ["old"]),
+        ({"statuses": [FlowStatus.PENDING, FlowStatus.RUNNING]}, ["new", "mid"]),
+        ({"statuses": [FlowStatus.PENDING], "flow_id": "f"}, ["new"]),
+        ({"limit": 2}, ["new", "mid"]),
+        ({"limit": 1, "flow_id": "g"}, ["mid"]),
+        ({"limit": 0}, []),
+    ],
+)
+def test_choice(three: FlowStore, asked: dict[str, object], expected: list[str]) -> None:
+    """Status, flow and number narrow the list down, together too."""
+    assert [run.run_key for run in three.runs(**asked)] == expected  # type: ignore[arg-type]
+
+
+def test_no_runs(store: FlowStore) -> None:
+    """A database without runs lists none."""
+    assert store.runs() == ()
+
+
+def test_keys_next_to_one(three: FlowStore) -> None:
+    """The keys that come next in the order of their texts, whether or not it is recorded itself."""
+    assert three.run_keys_around("mid", 1) == ("mid",)
+    assert three.run_keys_around("n", 1) == ("new", "mid")
+    assert three.run_keys_around("n", 2) == ("new", "old", "mid")
+    assert three.run_keys_around("", 2) == ("mid", "new")
+    assert three.run_keys_around("z", 2) == ("old", "new")
+
+
+def end(store: FlowStore, run_key: str, status: FlowStatus, at: float, revision: int = 0) -> None:
+    """Let a run end."""
+    store.apply(run_key, Changes(RunHeader(status, None, at)), revision=revision)
+
+
+@pytest.fixture
+def several(store: FlowStore, create: Create) -> FlowStore:
+    """Runs of two flows, of which `a2` and `b1` have not ended."""
+    for key in ("a1", "b1", "a2", "a3"):
+        create(store, key, flow_id=key[0])
+    end(store, "a1", FlowStatus.FAILED, 200.0)
+    end(store, "a3", FlowStatus.SUCCEEDED, 300.0)
+    store.apply("b1", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+    return store
+
+
+def test_flows(several: FlowStore) -> None:
+    """Each flow is named once, its newest run is the one recorded last, however it stands."""
+    assert several.flow_ids() == ("a", "b")
+    assert [run.run_key for run in several.newest_runs()] == ["a3", "b1"]
+    assert several.unfinished() == {"a": {FlowStatus.PENDING: 1}, "b": {FlowStatus.RUNNING: 1}}
+
+
+def test_no_flows(store: FlowStore) -> None:
+    """An empty database has no flows."""
+    assert (store.flow_ids(), store.newest_runs(), store.unfinished()) == ((), (), {})
+    assert store.end_marks() == set()
+
+
+def test_marks(several: FlowStore) -> None:
+    """Exactly the runs that have ended have a mark."""
+    assert several.end_marks() == {EndMark(1, 1, 200.0), EndMark(4, 1, 300.0)}
+
+
+def test_an_end_has_a_mark_of_its_own(several: FlowStore) -> None:
+    """A run that is opened again loses its mark, and has another one when it has ended again.
+
+    That holds where the clock was set back, so that it ended at the same time.
+    """
+    (before,) = (mark for mark in several.end_marks() if mark.run_id == 1)
+    several.reopen("a1", Reopening("{}", {0: 0}), revision=1)
+    assert {mark.run_id for mark in several.end_marks()} == {4}
+    end(several, "a1", FlowStatus.FAILED, 200.0, revision=2)
+    (after,) = (mark for mark in several.end_marks() if mark.run_id == 1)
+    assert (after.finished_at, after != before) == (before.finished_at, True)
+
+
+def test_the_number_of_a_removed_run(several: FlowStore, create: Create) -> None:
+    """A run that gets the number of one that was removed has another mark."""
+    before = several.end_marks()
+    several.remove({"a3": 1}, finished_by=300.0)
+    create(several, "new")
+    end(several, "new", FlowStatus.SUCCEEDED, 300.5)
+    assert several.end_marks() - before == {EndMark(4, 1, 300.5)}
+
+
+def test_no_run_is_read_for_the_marks(several: FlowStore) -> None:
+    """All that a mark holds is in an index, for a run's own row holds the text of its flow."""
+    plan = several._database.query(f"EXPLAIN QUERY PLAN {tables.SELECT_END_MARKS}")
+    assert [detail for *_, detail in plan] == [
+        "SEARCH runs USING COVERING INDEX ended_runs (status=?)"
+    ]
+
+
+def test_a_run_by_its_mark(store: FlowStore, create: Create, attempt: Attempt) -> None:
+    """A run that has ended is read by its number, with all its attempts; no other is."""
+    create(store)
+    done = attempt._replace(status=AttemptStatus.FAILED, finished_at=102.0)
+    store.apply("k", Changes(attempts={(0, 1): done}), revision=0)
+    assert store.load_ended(1) is None
+    end(store, "k", FlowStatus.FAILED, 103.0, revision=1)
+    found = store.load_ended(1)
+    assert found == (EndMark(1, 2, 103.0), store.load("k"), store.attempts("k"))
+    assert found[2] == (done,)
+    assert store.load_ended(2) is None
+
+
+RUNNING, GAVE_UP = RunHeader(FlowStatus.RUNNING), GivenUp(1.0, "no answer")
+CHANGES: dict[str, Callable[[FlowStore, Step], object]] = {
+    "a step": lambda store, step: store.apply("k", Changes(steps={0: step}), revision=0),
+    "the run": lambda store, _: store.apply("k", Changes(RUNNING), revision=0),
+    "a cancel": lambda store, _: store.request_cancel("k", requested_at=1.0, grace_sec=None),
+    "a giving up": lambda store, _: store.record_giving_up("k", GAVE_UP, revision=0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes(run_store: FlowStore, step: Step, change: str) -> None:
+    """Each change of a run gives it another token (rule 6.6)."""
+    before = run_store.token_of("k")
+    CHANGES[change](run_store, step)
+    assert run_store.token_of("k") != before
+
+
+def test_other_runs(run_store: FlowStore, create: Create) -> None:
+    """While nothing of the run itself changes, its token stays."""
+    before = run_store.token_of("k")
+    create(run_store, "other")
+    run_store.request_cancel("other", requested_at=1.0, grace_sec=None)
+    assert run_store.token_of("k") == before
+    assert run_store.token_of("nobody") is None
+
+
+def test_a_run_that_waits(store: FlowStore, create: Create) -> None:
+    """Who is before a run that waits for its group is a matter of that run too (rule 10.7)."""
+    create(store, "first", joining=Joining("g"))
+    create(store, "k", joining=Joining("g"))
+    before = store.token_of("k")
+    ended = RunHeader(FlowStatus.CANCELLED, finished_at=5.0)
+    store.apply("first", Changes(ended), revision=0)
+    assert store.token_of("k") != before
+
+
+def test_no_report_yet(run_store: FlowStore, attempt: Attempt) -> None:
+    """An attempt whose job was not reported yet has none."""
+    run = run_store.load("k")
+    assert run is not None
+    assert reported_job(run, attempt) is None
+
+
+def test_a_report(run_store: FlowStore, attempt: Attempt) -> None:
+    """What was recorded as JSON text is read as an object, lone surrogates included."""
+    written = attempt._replace(job='{"status": "RUNNING", "command": ["\udc80"]}')
+    run_store.apply("k", Changes(attempts={(0, 1): written}), revision=0)
+    run = run_store.load("k")
+    assert run is not None
+    job = {"status": "RUNNING", "command": ["\udc80"]}
+    assert reported_job(run, run.attempts[0]) == job
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("", "Expecting value"),
+        ('{"status":', "Expecting value"),
+        ("[]", "expected a JSON object, got list"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_a_damaged_report(run_store: FlowStore, attempt: Attempt, text: str, cause: str) -> None:
+    """Anything else is an error that names the run, the step and the attempt."""
+    run = run_store.load("k")
+    assert run is not None
+    with pytest.raises(DamagedRecord, match=cause) as caught:
+        reported_job(run, attempt._replace(position=1, number=3, job=text))
+    error = caught.value
+    assert (error.run_key, error.step_id, error.attempt_no) == ("k", "b", 3)
+
+
+@pytest.mark.parametrize(
+    ("finished_at", "job", "is_found"),
+    [
+        (None, '{"existing":true}', False),
+        (1000.5, '{"existing":true}', False),
+        (1000.0, '{"existing":true}', True),
+        (1000.0, '{"existing":false}', False),
+        (1000.0, "{}", False),
+        (1000.0, "[]", False),
+        (1000.0, None, False),
+    ],
+)
+def test_what_was_found(
+    run_store: FlowStore,
+    attempt: Attempt,
+    finished_at: float | None,
+    job: str | None,
+    is_found: bool,
+) -> None:
+    """Found is what orchesjob knew already and had ended before it began here (rule 4.7)."""
+    written = attempt._replace(started_at=1000.0, finished_at=finished_at, job=job)
+    run_store.apply("k", Changes(attempts={(0, 1): written}), revision=0)
+    run = run_store.load("k")
+    assert run is not None
+    assert was_found(run, run.attempts[0]) is is_found
+    (past,) = run.history
+    assert was_found(run, past) is is_found
+    assert was_found(run, past._replace(number=0)) is (finished_at == 1000.0)

@@ -1,1 +1,0 @@
-"""A flow played through the engine in virtual time: nothing is executed, recorded or waited for."""
