@@ -141,11 +141,11 @@ def idling(place: Workplace) -> list[Figure]:
             while run(ask, environment).count('"status": "RUNNING"') < SLEEPERS:
                 time.sleep(0.2)
             time.sleep(1)
-            helper = helper_of(runner.pid)
-            before = cpu_of(runner.pid) + cpu_of(helper)
+            fork_server = fork_server_of(runner.pid)
+            before = cpu_of(runner.pid) + cpu_of(fork_server)
             time.sleep(window_sec)
-            used = cpu_of(runner.pid) + cpu_of(helper) - before
-            proportional_mb = memory_of(helper)
+            used = cpu_of(runner.pid) + cpu_of(fork_server) - before
+            proportional_mb = memory_of(fork_server)
         finally:
             run([place.flow, "cancel", "--run-key=run", "--grace-seconds=1"], environment)
             runner.wait()
@@ -155,10 +155,10 @@ def idling(place: Workplace) -> list[Figure]:
             [used / window_sec * 100],
             0.2,
             unit=" %",
-            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s, its helper's included",
+            note=f"of one core: {used * 1e3:.0f} ms in {window_sec} s, its fork server's included",
         ),
         Figure(
-            "memory of a runner's helper, its part of what it shares included (PSS)",
+            "memory of a runner's fork server, its part of what it shares included (PSS)",
             [proportional_mb],
             14,
             unit=" MB",
@@ -240,7 +240,7 @@ def used_by_watcher(
         watcher.wait()
 
 
-def helper_of(runner: int) -> int:
+def fork_server_of(runner: int) -> int:
     """Find the process that launches orchesjob for a runner."""
     (children,) = Path(f"/proc/{runner}/task/{runner}").glob("children")
     commands = {

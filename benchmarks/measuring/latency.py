@@ -278,7 +278,7 @@ def gaps(environment: Mapping[str, str]) -> list[float]:
 
 
 def clocked_script(place: Workplace) -> str:
-    """Write what does as `clocked_orchesjob`, but can be launched by a helper."""
+    """Write what does as `clocked_orchesjob`, but can be launched by a fork server."""
     folder = place.folder / "clocked"
     folder.mkdir()
     (folder / "clocked.py").write_text(

@@ -57,7 +57,7 @@ def test_all_is_well(each_flow: Flow) -> None:
 @pytest.mark.parametrize(
     ("switch", "grade", "message"),
     [
-        ("", "ok", "each is a fork of a helper that has loaded orchesjob"),
+        ("", "ok", "each is forked by a fork server that has loaded orchesjob"),
         ("0", "note", "each starts orchesjob anew, which is slower: ORCHESJOB_FLOW_FORK_SERVER=0"),
     ],
 )

@@ -27,7 +27,7 @@ import flow_store.store
 from flow_store import schema
 from flow_store.database import Database
 from orchesjob_client import ForkServer, OrchesjobClient
-from orchesjob_client.forkserver.process import ForkedProcess
+from orchesjob_client.forkserver.launcher import ForkedProcess
 from orchesjob_flow.__main__ import main
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home

@@ -76,7 +76,7 @@ PLAINLY = [name for name, (_, point) in POINTS.items() if "ForkServer.launch" in
 
 @pytest.mark.parametrize("name", PLAINLY)
 def test_killed_when_launching_plainly(flow: Flow, gate: Gate, name: str) -> None:
-    """So it is where no helper launches the calls (5.13)."""
+    """So it is where no fork server launches the calls (5.13)."""
     flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = "0"
     scenario, point = POINTS[name]
     scenario(flow, gate, strict=False).survive(point)

@@ -439,7 +439,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the revision is not compared",
-        "flow-store: RunWriter.__init__",
+        "flow-store: FlowStore._writer",
         replace("guard.revision != revision", "guard.revision < 0"),
     ),
     Mutation(
@@ -518,7 +518,7 @@ MUTATIONS = (
     ),
     Mutation(
         "two runs of a group can be under way in the file",
-        "flow-store: MIGRATIONS",
+        "flow-store: SCHEMA",
         replace_text("UNIQUE INDEX", "INDEX"),
         tests="flow-store/test_groups -k excludes",
     ),
@@ -543,7 +543,7 @@ MUTATIONS = (
     Mutation(
         "the store settles a step that was decided again meanwhile",
         "flow-store: SETTLE_STEP",
-        replace_text("coalesce(retry_no, 0) = ?", "? IS NOT NULL"),
+        replace_text("retry_no = ?", "? IS NOT NULL"),
         tests="test_settling",
     ),
     # Locks, call slots, homes and signals.
@@ -654,13 +654,13 @@ MUTATIONS = (
     Mutation(
         "the processes of an attempt have no mark",
         "orchesjob-client: marked_environment",
-        replace("{**environ, MARK: joined(environ.get(MARK, ''), own)}", "{**environ}"),
+        returns("{**environ}"),
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
         "what is inside a step has its own mark alone",
         "orchesjob-client: marked_environment",
-        replace("joined(environ.get(MARK, ''), own)", "own"),
+        replace("f'{outer}{_JOIN}{own}' if outer else own", "own"),
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
@@ -686,13 +686,13 @@ MUTATIONS = (
     ),
     Mutation(
         "what began while the process table was read is not looked at",
-        "orchesjob-client: take_census",
+        "orchesjob-client: take_snapshot",
         replace("not fresh", "not fresh or rounds > 1"),
         tests="test_chains -k begun",
     ),
     Mutation(
         "the group of a process that forks and exits is not killed with it",
-        "orchesjob-client: kill_at_sight",
+        "orchesjob-client: kill_on_sight",
         replace(
             "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",
             "sighted.group < 1 and sighted.group != os.getpgrp()",
@@ -701,7 +701,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a stranger in the group of a marked process is killed with it",
-        "orchesjob-client: kill_at_sight",
+        "orchesjob-client: kill_on_sight",
         replace(
             "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",
             "sighted.group > 1 and sighted.group != os.getpgrp()",
@@ -710,7 +710,7 @@ MUTATIONS = (
     ),
     Mutation(
         "who is in a job's cgroup is not looked for",
-        "orchesjob-client: relatives",
+        "orchesjob-client: trees_of",
         replace("members.get(pid)", "False"),
         tests="test_cgroups",
     ),
@@ -730,15 +730,15 @@ MUTATIONS = (
     ),
     Mutation(
         "the kin of a job's processes is not looked for",
-        "orchesjob-client: relatives",
+        "orchesjob-client: trees_of",
         replace("values |= found", "break"),
-        tests="test_kinship",
+        tests="test_snapshot",
     ),
     Mutation(
         "a number that another process had before makes kin",
         "orchesjob-client: _inherited",
-        replace("census[pid].started_ticks <= entry.started_ticks", "True"),
-        tests="test_kinship",
+        replace("snapshot[pid].started_ticks <= entry.started_ticks", "True"),
+        tests="test_snapshot",
     ),
     Mutation(
         "an exit is told whoever has the descriptor by now",
@@ -750,36 +750,36 @@ MUTATIONS = (
         "whoever names a job is taken for a call about it",
         "orchesjob-client: _options",
         replace("words[place - 1] == kind.verb", "True"),
-        tests="test_calls -k not_recognised",
+        tests="test_running_calls -k not_recognised",
     ),
     Mutation(
         "a call about another job is taken for one of ours",
         "orchesjob-client: _options",
         replace("word in told", "word.startswith(kind.about)"),
-        tests="test_calls -k not_recognised",
+        tests="test_running_calls -k not_recognised",
     ),
     Mutation(
         "after a sleep of the machine, a call that hangs is never ended",
         "orchesjob-client: RunningCall.must_end_by",
         replace("min(began_at, seen_at)", "began_at"),
-        tests="test_calls -k time_is_over",
+        tests="test_running_calls -k time_is_over",
     ),
     Mutation(
         "a group is ended in which a call was that has ended",
         "orchesjob-client: RunningCall.end",
         replace("not is_alive(self.process)", "False"),
-        tests="test_calls -k its_number",
+        tests="test_running_calls -k its_number",
     ),
     Mutation(
         "what a call of a dead runner has started is left behind",
         "orchesjob-client: RunningCall.end",
         replace("entry.group == self.group", "entry.pid == self.process.pid"),
-        tests="test_calls -k client_calls",
+        tests="test_running_calls -k client_calls",
     ),
     # Calls of orchesjob and the fork server.
     Mutation(
         "what a call that hangs has started is left behind",
-        "orchesjob-client: _ForkedProcess.kill",
+        "orchesjob-client: _PopenProcess.kill",
         replace("os.killpg(self._process.pid, signal.SIGKILL)", "self._process.kill()"),
         tests="test_call -k time_limit",
     ),
@@ -807,13 +807,13 @@ MUTATIONS = (
     ),
     Mutation(
         "what a forked call that hangs has started is left behind",
-        "orchesjob-client: Call.is_asked_for",
+        "orchesjob-client: Child.is_asked_for",
         replace("os.killpg", "os.kill"),
         tests="test_forkserver_faults -k time_limit",
     ),
     Mutation(
         "a helper that is stopped outlives its runner",
-        "orchesjob-client: ForkServer._begin",
+        "orchesjob-client: ForkServer._start",
         replace_argument("process_group=0", "start_new_session=True"),
         tests="test_forkserver_faults -k client_dies",
     ),
@@ -837,8 +837,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a forked call inherits what the runner has no more",
-        "orchesjob-client: Birth.suits",
-        replace("surroundings() == self.surroundings", "True"),
+        "orchesjob-client: LaunchConditions.suits",
+        replace("inherited_attributes() == self.inherited", "True"),
         tests="test_forkserver -k what_is_inherited",
     ),
     Mutation(

@@ -149,8 +149,8 @@ def console_script(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def helper() -> Iterator[Callable[..., ForkServer]]:
-    """Begin helpers, which are ready when they are returned, and end them after the test."""
+def fork_server() -> Iterator[Callable[..., ForkServer]]:
+    """Start fork servers, which are ready when they are returned, and end them after the test."""
     begun: list[ForkServer] = []
 
     def begin(

@@ -17,13 +17,13 @@ from orchesjob_client import (
     discard_empty_cgroups,
     end_survivors,
     find_survivors,
+    mark,
     own_cgroup,
     usable_cgroup_folder,
 )
 from orchesjob_client.call import run
 from orchesjob_client.processes import cgroups
-from orchesjob_client.processes.pidfd import has_ended
-from orchesjob_client.processes.survivors import mark
+from orchesjob_client.processes.proc import has_ended
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"

@@ -17,9 +17,9 @@ from orchesjob_client import (
     find_survivors,
     marked_environment,
 )
-from orchesjob_client.processes.census import take_census
-from orchesjob_client.processes.ending import kill_at_sight
-from orchesjob_client.processes.proc_table import Entry, read_started
+from orchesjob_client.processes.proc import Entry, read_started
+from orchesjob_client.processes.snapshot import take_snapshot
+from orchesjob_client.processes.survivors import kill_on_sight
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
@@ -122,7 +122,7 @@ def test_begun_while_others_are_read(tmp_path: Path) -> None:
 
     beginning = threading.Thread(target=begin_the_second)
     beginning.start()
-    assert set(take_census("MARK", {"x"}, proc=tmp_path)) == {1000001, 1000002}
+    assert set(take_snapshot("MARK", {"x"}, proc=tmp_path)) == {1000001, 1000002}
     beginning.join()
 
 
@@ -132,19 +132,19 @@ def test_an_end_of_the_search(tmp_path: Path, others: str) -> None:
     write_entry(tmp_path / "1000001")
     if others == "they keep appearing":
         (tmp_path / "1000002").mkdir()  # gone before it is read, as often as that is tried
-    assert set(take_census("MARK", {"x"}, proc=tmp_path, limit_sec=0)) == {1000001}
+    assert set(take_snapshot("MARK", {"x"}, proc=tmp_path, limit_sec=0)) == {1000001}
 
 
 @pytest.mark.parametrize("mark", ["x", None])
 def test_a_group_at_once(mark: str | None) -> None:
-    """A marked process is killed at sight, and with it its group, unless a stranger is in it."""
+    """A marked process is killed on sight, and with it its group, unless a stranger is in it."""
     leader = subprocess.Popen(["/bin/sleep", "60"], process_group=0)
     other = subprocess.Popen(["/bin/sleep", "60"], process_group=leader.pid)
     entries = [
         Entry(one.pid, read_started(one.pid) or 0, 1, leader.pid, 1, "sleep 60", value)
         for one, value in ((leader, "x"), (other, mark))
     ]
-    kill_at_sight(entries[0], entries)
+    kill_on_sight(entries[0], entries)
     assert leader.wait(EVENT_SEC) == -signal.SIGKILL
     if mark is None:
         assert other.poll() is None

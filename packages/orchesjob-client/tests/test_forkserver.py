@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from orchesjob_client import CallRefused, ForkServer, Hold, call, spawning
-from orchesjob_client.launching import Launcher
-from orchesjob_client.plain_launcher import PLAIN
+from orchesjob_client.call import PLAIN, Launcher
 
 type Script = Callable[..., str]
 type Begin = Callable[..., ForkServer]
@@ -89,14 +88,18 @@ ENVIRONS = {
     ids=[*ENVIRONS, "as under pipx"],
 )
 def test_nobody_can_tell(
-    console_script: Script, helper: Begin, tmp_path: Path, environ: Mapping[str, str], flags: str
+    console_script: Script,
+    fork_server: Begin,
+    tmp_path: Path,
+    environ: Mapping[str, str],
+    flags: str,
 ) -> None:
     """Whatever a call looks at, it sees the same (rule 5.13)."""
     path = console_script(LOOK, flags=flags)
     with (tmp_path / "lock").open("w") as lock:
         options = {"env": environ, "cwd": str(tmp_path), "hold": Hold([lock.fileno()])}
         words = ("", "a b", "\udcff", "für")
-        seen = [run(one, path, *words, **options) for one in (PLAIN, helper(path, environ))]
+        seen = [run(one, path, *words, **options) for one in (PLAIN, fork_server(path, environ))]
     plain, forked = map(document, seen)
     assert {key: forked[key] for key in plain if forked[key] != plain[key]} == {}
     assert (seen[1].exit_code, seen[1].stderr_line) == (0, "")
@@ -130,12 +133,12 @@ ENDINGS = (
 )
 
 
-def test_ends_alike(console_script: Script, helper: Begin) -> None:
+def test_ends_alike(console_script: Script, fork_server: Begin) -> None:
     """Its exit code, its output and the last word of its stderr are the same (rule 5.13)."""
     path = console_script(
         "space = dict(globals())\nexec('def f():\\n ' + sys.argv[1], space)\nreturn space['f']()"
     )
-    forked = helper(path)
+    forked = fork_server(path)
     for code in ENDINGS:
         assert (code, run(forked, path, code)) == (code, run(PLAIN, path, code))
     assert forked.obstacle() is None
@@ -145,15 +148,15 @@ WHOSE_CHILD = "print(os.getppid())"
 
 
 def is_forked(finished: call.Finished) -> bool:
-    """Tell whether a program that prints its parent was begun by a helper."""
+    """Tell whether a program that prints its parent was started by a fork server."""
     return int(finished.stdout) != os.getpid()
 
 
-def test_cgroup(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+def test_cgroup(console_script: Script, fork_server: Begin, tmp_path: Path) -> None:
     """A process enters its cgroup before it runs anything, and runs if that is refused too."""
     path = console_script("print(open(sys.argv[1]).read(), len(os.listdir('/proc/self/fd')))")
     procs = tmp_path / "cgroup.procs"
-    for launcher in (PLAIN, helper(path)):
+    for launcher in (PLAIN, fork_server(path)):
         procs.write_text("")
         # This folder is no cgroup: nothing can be forked into it, but one can write to its file.
         with opened(tmp_path) as folder:
@@ -174,11 +177,11 @@ def opened(folder: Path) -> Iterator[int]:
 
 
 def test_in_a_cgroup(
-    console_script: Script, helper: Begin, a_cgroup: Path, monkeypatch: pytest.MonkeyPatch
+    console_script: Script, fork_server: Begin, a_cgroup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is forked or spawned into its cgroup is the same as what has entered it (rule 5.13)."""
     path = console_script(LOOK)
-    forked = helper(path)
+    forked = fork_server(path)
     # What is open here for others is not open there, even if it is of those that are inherited.
     with opened(a_cgroup) as folder, opened(a_cgroup.parent) as held, opened(Path("/")) as stray:
         os.set_inheritable(stray, True)
@@ -233,10 +236,10 @@ def test_fork_into_no_cgroup(tmp_path: Path) -> None:
     assert fork_into(tmp_path) == []
 
 
-def test_one_helper_for_all_calls(console_script: Script, helper: Begin) -> None:
-    """All calls come from one helper, and leave it nothing to carry over."""
+def test_one_fork_server_for_all_calls(console_script: Script, fork_server: Begin) -> None:
+    """All calls come from one fork server, and leave it nothing to carry over."""
     path = console_script(WHOSE_CHILD)
-    forked = helper(path)
+    forked = fork_server(path)
     parents = {run(forked, path).stdout for _ in range(20)}
     assert len(parents) == 1
     assert int(parents.pop()) != os.getpid()
@@ -284,11 +287,11 @@ def another_limit() -> Iterator[None]:
     "change", [another_umask, an_ignored_signal, a_blocked_signal, another_limit]
 )
 def test_what_is_inherited(
-    console_script: Script, helper: Begin, change: Callable[[], Any]
+    console_script: Script, fork_server: Begin, change: Callable[[], Any]
 ) -> None:
-    """What a child inherits must be what the helper has inherited: else the call is a plain one."""
+    """What a child inherits must be as the fork server inherited it, or the call is plain."""
     path = console_script(WHOSE_CHILD)
-    forked = helper(path)
+    forked = fork_server(path)
     with change():
         assert not is_forked(run(forked, path))
     assert is_forked(run(forked, path))
@@ -303,17 +306,17 @@ def test_what_is_inherited(
     ],
 )
 def test_variables_of_a_start(
-    console_script: Script, helper: Begin, name: str, is_same: bool
+    console_script: Script, fork_server: Begin, name: str, is_same: bool
 ) -> None:
-    """Variables that are read at a start must be those of the helper's own start."""
+    """Variables that are read at a start must be those of the fork server's own start."""
     path = console_script(WHOSE_CHILD)
-    assert is_forked(run(helper(path), path, env={**os.environ, name: "/x"})) is is_same
+    assert is_forked(run(fork_server(path), path, env={**os.environ, name: "/x"})) is is_same
 
 
-def test_too_much_for_the_system(console_script: Script, helper: Begin) -> None:
+def test_too_much_for_the_system(console_script: Script, fork_server: Begin) -> None:
     """What the system may refuse to pass is left to it to refuse."""
     path = console_script(WHOSE_CHILD)
-    forked = helper(path)
+    forked = fork_server(path)
     assert not is_forked(run(forked, path, "x" * 20_000))
     assert not is_forked(run(forked, path, env={**os.environ, "LONG": "x" * 20_000}))
     assert is_forked(run(forked, path, "x" * 10_000, env={**os.environ, "LONG": "x" * 10_000}))
@@ -324,10 +327,10 @@ def test_too_much_for_the_system(console_script: Script, helper: Begin) -> None:
         run(forked, path, "\0")
 
 
-def test_directory_that_is_gone(console_script: Script, helper: Begin, tmp_path: Path) -> None:
-    """Where nothing can begin, the plain way says why, and the helper stays."""
+def test_directory_that_is_gone(console_script: Script, fork_server: Begin, tmp_path: Path) -> None:
+    """Where nothing can begin, the plain way says why, and the fork server stays."""
     path = console_script(WHOSE_CHILD)
-    forked = helper(path)
+    forked = fork_server(path)
     with pytest.raises(CallRefused, match="cannot be entered"):
         run(forked, path, cwd=str(tmp_path / "gone"))
     assert is_forked(run(forked, path))
@@ -347,52 +350,52 @@ def replace(path: Path) -> None:
 @pytest.mark.parametrize("change", [change_text, replace])
 @pytest.mark.parametrize("name", ["program", "module_of_program.py"])
 def test_upgrade(
-    console_script: Script, helper: Begin, name: str, change: Callable[[Path], None]
+    console_script: Script, fork_server: Begin, name: str, change: Callable[[Path], None]
 ) -> None:
-    """What is not what the helper has imported is run as it is now (rule 5.13)."""
+    """What is not what the fork server has imported is run as it is now (rule 5.13)."""
     path = console_script(WHOSE_CHILD)
-    forked = helper(path)
+    forked = fork_server(path)
     assert is_forked(run(forked, path))
     change(Path(path).with_name(name))
     assert not is_forked(run(forked, path))
     assert "has changed" in (forked.obstacle() or "")
 
 
-def test_replaced_by_a_wrapper(console_script: Script, helper: Begin) -> None:
+def test_replaced_by_a_wrapper(console_script: Script, fork_server: Begin) -> None:
     """A wrapper that takes the script's place is run."""
     path = console_script(WHOSE_CHILD)
-    forked = helper(path)
+    forked = fork_server(path)
     Path(path).unlink()
     Path(path).write_text("#!/bin/sh\necho wrapped\n", encoding="utf-8")
     Path(path).chmod(0o755)
     assert run(forked, path).stdout == "wrapped\n"
 
 
-def test_another_interpreter(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+def test_another_interpreter(console_script: Script, fork_server: Begin, tmp_path: Path) -> None:
     """Where a link leads to another interpreter since, that one is run."""
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
     path = console_script(WHOSE_CHILD)
     text = Path(path).read_text("utf-8")
     Path(path).write_text(text.replace(sys.executable, str(python)), encoding="utf-8")
-    forked = helper(path)
+    forked = fork_server(path)
     assert is_forked(run(forked, path))
     python.unlink()
     python.symlink_to("/bin/echo")
     assert run(forked, path).stdout == f"{path}\n"
 
 
-def test_through_a_link(console_script: Script, helper: Begin, tmp_path: Path) -> None:
+def test_through_a_link(console_script: Script, fork_server: Begin, tmp_path: Path) -> None:
     """A link in a folder of programs leads to the script, as pipx and uv make it."""
     path = console_script(LOOK)
     (tmp_path / "bin").mkdir()
     link = tmp_path / "bin" / "program"
     link.symlink_to(path)
-    seen = [document(run(one, str(link))) for one in (PLAIN, helper(str(link)))]
+    seen = [document(run(one, str(link))) for one in (PLAIN, fork_server(str(link)))]
     assert seen[0] == seen[1]
     link.unlink()
     link.symlink_to(console_script("return 7", "other"))
-    assert run(helper(str(link)), str(link)).exit_code == 7
+    assert run(fork_server(str(link)), str(link)).exit_code == 7
 
 
 @pytest.mark.parametrize(
@@ -408,7 +411,7 @@ def test_through_a_link(console_script: Script, helper: Begin, tmp_path: Path) -
     ],
 )
 def test_other_programs(tmp_path: Path, text: str, reason: str) -> None:
-    """Whatever is not a console script of pip, pipx or uv has no helper, which says why."""
+    """Whatever is not a console script of pip, pipx or uv has no fork server, which says why."""
     wrapper = tmp_path / "python"
     wrapper.write_text("#!/bin/sh\n", encoding="utf-8")
     wrapper.chmod(0o755)
@@ -423,10 +426,10 @@ def test_other_programs(tmp_path: Path, text: str, reason: str) -> None:
 
 
 def test_turned_off(console_script: Script) -> None:
-    """`ORCHESJOB_FLOW_FORK_SERVER=0` turns the helper off."""
+    """`ORCHESJOB_FLOW_FORK_SERVER=0` turns the fork server off."""
     path = console_script(WHOSE_CHILD)
     forked = ForkServer(path, {**os.environ, "ORCHESJOB_FLOW_FORK_SERVER": "0"})
-    assert forked.obstacle() == "ORCHESJOB_FLOW_FORK_SERVER=0 turns the helper off"
+    assert forked.obstacle() == "ORCHESJOB_FLOW_FORK_SERVER=0 turns the fork server off"
     assert not is_forked(run(forked, path))
     forked.close()
 
@@ -440,14 +443,14 @@ def test_relative_paths(console_script: Script) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("flags", ["", " -I"])
-def test_orchesjob_itself(helper: Begin, tmp_path: Path, flags: str) -> None:
+def test_orchesjob_itself(fork_server: Begin, tmp_path: Path, flags: str) -> None:
     """The real orchesjob is such a script, also with the flags that pipx gives it."""
     lines = Path(sys.executable).with_name("orchesjob").read_text("utf-8").splitlines(True)
     path = tmp_path / "orchesjob"
     path.write_text(f"#!{sys.executable}{flags}\n{''.join(lines[1:])}", encoding="utf-8")
     path.chmod(0o755)
     environ = {**os.environ, "ORCHESJOB_HOME": str(tmp_path / "jobs")}
-    forked = helper(str(path), environ)
+    forked = fork_server(str(path), environ)
     for words in (["--version"], ["status", "--run-key=k"], ["--unknown"], []):
         plain = run(PLAIN, str(path), *words, env=environ)
         assert run(forked, str(path), *words, env=environ) == plain

@@ -1,4 +1,4 @@
-"""The helper fails: nothing runs twice, nothing is lost, nothing hangs (rule 5.13)."""
+"""The fork server fails: nothing runs twice, nothing is lost, nothing hangs (rule 5.13)."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from orchesjob_client import CallFailed, CallTimedOut, ForkServer, OrchesjobError, call
-from orchesjob_client.processes.pidfd import has_ended
+from orchesjob_client.processes.proc import has_ended
 
 type Script = Callable[..., str]
 type Begin = Callable[..., ForkServer]
@@ -95,12 +95,12 @@ def await_end(pid: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-def test_helper_that_is_out_of_order(
-    console_script: Script, helper: Begin, number: signal.Signals
+def test_fork_server_that_is_out_of_order(
+    console_script: Script, fork_server: Begin, number: signal.Signals
 ) -> None:
-    """A helper that is dead or stopped is ended and reaped, and calls are plain from then on."""
+    """A fork server that is dead or stopped is ended and reaped; calls are plain from then on."""
     path = console_script("print(os.getppid())")
-    forked = helper(path, patience_sec=HURRIED)
+    forked = fork_server(path, patience_sec=HURRIED)
     pid = int(run(forked, path).stdout)
     os.kill(pid, number)
     assert [int(run(forked, path).stdout) for _ in range(3)] == [os.getpid()] * 3
@@ -110,10 +110,10 @@ def test_helper_that_is_out_of_order(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_lost_exit_code(
-    gated: Gated, helper: Begin, pool: ThreadPoolExecutor, number: signal.Signals
+    gated: Gated, fork_server: Begin, pool: ThreadPoolExecutor, number: signal.Signals
 ) -> None:
     """A call whose exit code nobody can tell any more has failed, but not before its end."""
-    forked = helper(gated.path, patience_sec=HURRIED)
+    forked = fork_server(gated.path, patience_sec=HURRIED)
     answer = pool.submit(run, forked, gated.path, *gated.words)
     pid, parent = gated.await_begin()
     os.kill(parent, number)
@@ -130,16 +130,16 @@ def test_lost_exit_code(
 
 @pytest.mark.parametrize("number", [None, signal.SIGKILL, signal.SIGSTOP])
 def test_time_limit(
-    console_script: Script, helper: Begin, tmp_path: Path, number: signal.Signals | None
+    console_script: Script, fork_server: Begin, tmp_path: Path, number: signal.Signals | None
 ) -> None:
-    """A call that hangs is killed, with its group, whatever the state of the helper."""
+    """A call that hangs is killed, with its group, whatever the state of the fork server."""
     path = console_script(
         "subprocess.Popen(['sleep', '60'])\n"
         "with open(sys.argv[1], 'w') as log: log.write(f'{os.getpid()} {os.getppid()}')\n"
         "if sys.argv[2] != 'None': os.kill(os.getppid(), int(sys.argv[2]))\n"
         "signal.pause()"
     )
-    forked = helper(path, patience_sec=HURRIED)
+    forked = fork_server(path, patience_sec=HURRIED)
     words = (str(tmp_path / "log"), str(number and int(number)))
     with pytest.raises(CallTimedOut):
         run(forked, path, *words, limit_sec=1.0)
@@ -156,10 +156,10 @@ def test_time_limit(
                 os.kill(int(stat.parent.name), signal.SIGKILL)
 
 
-def test_descendant_keeps_the_output(console_script: Script, helper: Begin) -> None:
+def test_descendant_keeps_the_output(console_script: Script, fork_server: Begin) -> None:
     """The end of the process counts, not that of its pipes, which a descendant may hold."""
     path = console_script("print(subprocess.Popen(['sleep', '60']).pid)")
-    finished = run(helper(path), path)
+    finished = run(fork_server(path), path)
     os.kill(int(finished.stdout), signal.SIGKILL)
 
 
@@ -200,7 +200,7 @@ def stop(pid: int) -> None:
 @pytest.mark.parametrize("stopped", [False, True], ids=["as it is", "stopped"])
 @pytest.mark.parametrize("calling", [False, True], ids=["idle", "in a call"])
 def test_client_dies(gated: Gated, tmp_path: Path, stopped: bool, calling: bool) -> None:
-    """The helper ends with its client, even if it is stopped; a call that has begun goes on.
+    """The fork server ends with its client, even if it is stopped; a call that has begun goes on.
 
     What is held is held to the end of such a call, and not by one that has never begun.
     """
@@ -215,21 +215,21 @@ def test_client_dies(gated: Gated, tmp_path: Path, stopped: bool, calling: bool)
     ):
         assert client.stdout is not None
         assert client.stdin is not None
-        helper = int(client.stdout.readline())
+        fork_server = int(client.stdout.readline())
         fcntl.flock(held, fcntl.LOCK_SH)
         if stopped and not calling:
-            stop(helper)
+            stop(fork_server)
         client.stdin.write(b"\n")
         client.stdin.flush()
         pid = gated.await_begin()[0] if calling else None
         if stopped:
-            stop(helper)
+            stop(fork_server)
         client.kill()
     try:
-        await_end(helper)
+        await_end(fork_server)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(helper, signal.SIGKILL)
+            os.kill(fork_server, signal.SIGKILL)
     if pid is None:
         assert gated.lines() in ([], ["begun"])
     else:
@@ -238,10 +238,10 @@ def test_client_dies(gated: Gated, tmp_path: Path, stopped: bool, calling: bool)
         assert gated.lines() == ["begun", "ended"]
 
 
-def test_no_descriptors(console_script: Script, helper: Begin) -> None:
-    """A system short of descriptors is a failure that passes, and the helper stays."""
+def test_no_descriptors(console_script: Script, fork_server: Begin) -> None:
+    """A system short of descriptors is a failure that passes, and the fork server stays."""
     path = console_script("print(os.getppid())")
-    forked = helper(path)
+    forked = fork_server(path)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)
@@ -259,7 +259,7 @@ def open_descriptors() -> set[str]:
 
 
 def test_no_leaks(console_script: Script) -> None:
-    """No descriptor and no zombie stays behind, here and in the helper, however a call ends."""
+    """No descriptor or zombie stays behind, here or in the fork server, however a call ends."""
     good, bad = console_script("print(os.getppid())"), "/nonexistent"
     slow = console_script("print(1); signal.pause()", "slow")
     before = open_descriptors()
@@ -282,10 +282,10 @@ def test_no_leaks(console_script: Script) -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_many_threads(console_script: Script, helper: Begin, pool: ThreadPoolExecutor) -> None:
+def test_many_threads(console_script: Script, fork_server: Begin, pool: ThreadPoolExecutor) -> None:
     """Calls from many threads do not mix up their answers."""
     path = console_script("print(sys.argv[1], end=''); return int(sys.argv[1])")
-    forked = helper(path)
+    forked = fork_server(path)
 
     def ask(number: int) -> bool:
         word = str(number)
@@ -332,7 +332,7 @@ print(sys.argv[2])
 
 
 def test_any_moment(
-    console_script: Script, tmp_path: Path, pool: ThreadPoolExecutor, helper: Begin
+    console_script: Script, tmp_path: Path, pool: ThreadPoolExecutor, fork_server: Begin
 ) -> None:
     """Killed or stopped at any moment: each call runs once, and has ended when it is answered."""
     path, log = console_script(LOGGED), tmp_path / "log"
@@ -351,7 +351,7 @@ def test_any_moment(
 
     for moment in range(MOMENTS):
         chance = random.Random(moment)  # noqa: S311 - no secret
-        forked = helper(path)
+        forked = fork_server(path)
         forked.patience_sec = HURRIED
         pid = forked.pid
         assert pid is not None

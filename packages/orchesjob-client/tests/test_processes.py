@@ -20,10 +20,9 @@ from orchesjob_client import (
     is_alive,
     marked_processes,
 )
-from orchesjob_client.processes.census import take_census
-from orchesjob_client.processes.marks import WantedMarks
-from orchesjob_client.processes.proc_table import Unread, read_entry
-from orchesjob_client.processes.ps import parse_processes, parse_started
+from orchesjob_client.environment import WantedMarks
+from orchesjob_client.processes.proc import Unread, parse_ps, parse_ps_started, read_entry
+from orchesjob_client.processes.snapshot import take_snapshot
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]
 
@@ -184,10 +183,10 @@ def test_ended_meanwhile(tmp_path: Path) -> None:
         Unread.VANISHED
     ] * 2
     with pytest.raises(ProcessesKeepAppearing, match="processes keep appearing"):
-        take_census("M", {"x"}, proc=tmp_path, limit_sec=0.2)
+        take_snapshot("M", {"x"}, proc=tmp_path, limit_sec=0.2)
     (tmp_path / "7").rmdir()
     (tmp_path / "8").unlink()
-    assert take_census("M", {"x"}, proc=tmp_path, limit_sec=0) == {}
+    assert take_snapshot("M", {"x"}, proc=tmp_path, limit_sec=0) == {}
 
 
 @pytest.mark.parametrize(
@@ -249,25 +248,25 @@ nonsense
 
 def test_parse_ps() -> None:
     """The words of the environment behind the command show the mark, and are not shown."""
-    found = parse_processes(PS_OUTPUT, "MARK", {"abc", "zzz"})
+    found = parse_ps(PS_OUTPUT, "MARK", {"abc", "zzz"})
     assert [(process.pid, process.command, process.value) for process in found] == [
         (501, "/bin/sleep 60", "abc")
     ]
     # The environment comes last, so the last mention counts, not the one in the command.
-    assert parse_processes(PS_OUTPUT, "MARK", {"abd;"}) == []
-    (other,) = parse_processes(PS_OUTPUT, "MARK", {"def"})
+    assert parse_ps(PS_OUTPUT, "MARK", {"abd;"}) == []
+    (other,) = parse_ps(PS_OUTPUT, "MARK", {"def"})
     assert (other.pid, other.command, other.value) == (502, "sh -c echo", "def")
     assert other.started_ticks < found[0].started_ticks
-    (inside,) = parse_processes(PS_OUTPUT, "MARK", {"inner", "abcde"})
+    (inside,) = parse_ps(PS_OUTPUT, "MARK", {"inner", "abcde"})
     assert (inside.pid, inside.value) == (505, "inner")
-    assert parse_processes("", "MARK", {"abc"}) == []
+    assert parse_ps("", "MARK", {"abc"}) == []
 
 
 def test_parse_start() -> None:
     """The start identifies a process to the second, however `ps` pads it."""
-    started = parse_started("Wed Nov 25 13:06:40 2026    \n")
-    assert started == parse_processes(PS_OUTPUT, "MARK", {"abc"})[0].started_ticks
-    assert parse_started("\n") is None
+    started = parse_ps_started("Wed Nov 25 13:06:40 2026    \n")
+    assert started == parse_ps(PS_OUTPUT, "MARK", {"abc"})[0].started_ticks
+    assert parse_ps_started("\n") is None
 
 
 def test_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,7 @@ import attrs
 import pytest
 
 from orchesjob_client import CallTimedOut, OrchesjobMissing, call, spawning
-from orchesjob_client.launching import Request
-from orchesjob_client.spawning import SpawnedProcess, spawn
+from orchesjob_client.call import LaunchRequest, SpawnedProcess, spawn_into_cgroup
 
 LIMIT_SEC = 30.0
 EVENT_SEC = 10.0
@@ -31,7 +30,7 @@ def begin(cgroup: int) -> Iterator[Callable[[str], SpawnedProcess]]:
     begun = []
 
     def begin(script: str) -> SpawnedProcess:
-        process = spawn(request(cgroup, "/bin/sh", "-c", script))
+        process = spawn_into_cgroup(request(cgroup, "/bin/sh", "-c", script))
         if process is None:
             # Up to the C library; with an older one, all other tests of cgroups see the usual way.
             assert spawning._library() is None
@@ -45,8 +44,8 @@ def begin(cgroup: int) -> Iterator[Callable[[str], SpawnedProcess]]:
         process.close()
 
 
-def request(cgroup: int | None, *words: str, **fields: Any) -> Request:
-    return Request([os.fsencode(word) for word in words], {}, cgroup=cgroup, **fields)
+def request(cgroup: int | None, *words: str, **fields: Any) -> LaunchRequest:
+    return LaunchRequest([os.fsencode(word) for word in words], {}, cgroup=cgroup, **fields)
 
 
 type Begin = Callable[[str], SpawnedProcess]
@@ -104,25 +103,25 @@ REFUSED = {
     "a NUL in a directory": request(None, "/bin/true", cwd="a\0b"),
     "too long": request(None, "/bin/true", "x" * 2**22),
     "a closed descriptor": request(None, "/bin/true", descriptors=[2**20]),
-    "a NUL in a variable": Request([b"/bin/true"], {b"A": b"a\0b"}),
-    "a wrong variable": Request([b"/bin/true"], {b"A=B": b""}),
+    "a NUL in a variable": LaunchRequest([b"/bin/true"], {b"A": b"a\0b"}),
+    "a wrong variable": LaunchRequest([b"/bin/true"], {b"A=B": b""}),
 }
 
 
 @pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
-def test_refused(cgroup: int, refused: Request) -> None:
+def test_refused(cgroup: int, refused: LaunchRequest) -> None:
     """What cannot be spawned is left to the usual way, and nothing stays open."""
     before = open_here()
-    assert spawn(attrs.evolve(refused, cgroup=cgroup)) is None
+    assert spawn_into_cgroup(attrs.evolve(refused, cgroup=cgroup)) is None
     assert open_here() == before
 
 
 def test_no_cgroup(tmp_path: Path) -> None:
     """A folder that is no cgroup is refused, and so is none at all."""
     folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
-    assert spawn(request(folder, "/bin/true")) is None
+    assert spawn_into_cgroup(request(folder, "/bin/true")) is None
     os.close(folder)
-    assert spawn(request(None, "/bin/true")) is None
+    assert spawn_into_cgroup(request(None, "/bin/true")) is None
 
 
 def test_why_it_is_refused(cgroup: int) -> None:

@@ -19,7 +19,7 @@ from orchesjob_client import (
     orchesjob_home,
     unmarked,
 )
-from orchesjob_client.processes.finding import marked_families
+from orchesjob_client.processes.snapshot import marked_trees
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
@@ -57,14 +57,14 @@ def test_missed_by_the_first_look(
 ) -> None:
     """Nobody counts as gone after one look, during which the PIDs may have begun anew."""
     looks: list[Sequence[Process]] = []
-    look = marked_families
+    look = marked_trees
 
     def miss_once(name: str, marks: set[str], *others: Any) -> Sequence[Process]:
         looks.append(look(name, marks, *others) if looks else ())
         return looks[-1]
 
     # What a look misses, it misses for an instant that no test can meet: so the look is replaced.
-    monkeypatch.setattr("orchesjob_client.processes.survivors.marked_families", miss_once)
+    monkeypatch.setattr("orchesjob_client.processes.survivors.marked_trees", miss_once)
     assert [found.pid for found in find_survivors(HOME, ["k:a:1"])] == [process.pid]
     assert [len(found) for found in looks] == [0, 1]
 

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from orchesjob_client import JobReport, JobWatcher, Process, Watch
-from orchesjob_client.processes import proc_table
+from orchesjob_client.processes import proc
 
 type Answer = Callable[..., dict[str, Any]]
 type Spawn = Callable[..., subprocess.Popen[bytes]]
@@ -111,7 +111,7 @@ def test_thread_is_gone(watcher: JobWatcher, report: Report) -> None:
 
 def found(pid: int) -> Process:
     """Describe a living process as a search does."""
-    ticks = proc_table.read_started(pid)
+    ticks = proc.read_started(pid)
     assert ticks is not None
     return Process(pid, ticks, "", "")
 

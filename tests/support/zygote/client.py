@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from orchesjob_client.forkserver.sameness import STARTUP, read_script, surroundings
+from orchesjob_client.forkserver.launch_conditions import STARTUP, inherited_attributes, read_script
 from orchesjob_client.forkserver.server import ROOM, ROOM_BYTES, pack
 from support.deadlines import EVENT_SEC
 from support.zygote import server
@@ -59,7 +59,7 @@ class Zygote:
     def __init__(self, script: str, packages: Sequence[str]) -> None:
         self._script = script
         self._variables = read_at_start(os.environb)
-        self._surroundings = surroundings()
+        self._inherited = inherited_attributes()
         self._lock = Lock()
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._requests.settimeout(EVENT_SEC)
@@ -107,7 +107,7 @@ class Zygote:
         return (
             all(asked[name] == value for name, value in _UNASKED.items())
             and all(asked[name] >= 0 for name in _STREAMS)
-            and surroundings() == self._surroundings
+            and inherited_attributes() == self._inherited
         )
 
     def _suits_words(self, argv: Sequence[bytes], environ: Mapping[bytes, bytes]) -> bool:

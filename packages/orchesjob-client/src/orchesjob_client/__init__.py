@@ -1,8 +1,22 @@
 """A typed wrapper of the orchesjob command: calls, reports, and the processes of jobs."""
 
-from orchesjob_client.answers import EndedJob
 from orchesjob_client.call import Hold
-from orchesjob_client.client import OrchesjobClient
+from orchesjob_client.client import (
+    DEFAULT_GRACE_SEC,
+    DEFAULT_START_TIMEOUT_SEC,
+    CallLimits,
+    EndedJob,
+    OrchesjobClient,
+    locate,
+)
+from orchesjob_client.environment import (
+    MARK,
+    is_marked,
+    mark,
+    marked_environment,
+    orchesjob_home,
+    unmarked,
+)
 from orchesjob_client.errors import (
     BadAnswer,
     CallFailed,
@@ -14,30 +28,27 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
     ProcessesKeepAppearing,
 )
-from orchesjob_client.executable import locate
 from orchesjob_client.forkserver.launcher import ForkServer
-from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
-from orchesjob_client.outcome import describe_failure, describe_loss, exit_code_of
-from orchesjob_client.processes.calls import RunningCall, read_call
 from orchesjob_client.processes.cgroups import discard_empty_cgroups, usable_cgroup_folder
-from orchesjob_client.processes.ending import end_processes
-from orchesjob_client.processes.finding import is_alive, marked_processes
-from orchesjob_client.processes.identity import Process
+from orchesjob_client.processes.proc import Process, is_alive
+from orchesjob_client.processes.snapshot import marked_processes
 from orchesjob_client.processes.survivors import (
-    MARK,
     discard_cgroup,
+    end_processes,
     end_survivors,
     find_survivors,
-    is_marked,
     leave_cgroups,
-    mark,
-    marked_environment,
-    orchesjob_home,
     own_cgroup,
-    unmarked,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch
-from orchesjob_client.report import JobReport, JobStatus
+from orchesjob_client.report import (
+    JobReport,
+    JobStatus,
+    describe_failure,
+    describe_loss,
+    exit_code_of,
+)
+from orchesjob_client.running_calls import RunningCall, read_call
 
 __all__ = [
     "DEFAULT_GRACE_SEC",

@@ -1,16 +1,20 @@
 """Running an executable that prints a short answer, within limits of time and memory.
 
-This module knows processes and pipes, and which error a failure of the operating system becomes. It
-does not know orchesjob's options, exit codes or JSON.
+`run` reads the outputs, keeps the time, and turns failures of the operating system into errors. A
+launcher starts the process: `PlainLauncher` here, or a fork server. orchesjob's options, exit codes
+and JSON belong to `client`.
 """
 
+import contextlib
 import errno
 import os
 import selectors
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
+from functools import partial
+from typing import IO, Protocol
 
 import attrs
 
@@ -23,15 +27,195 @@ from orchesjob_client.errors import (
     OrchesjobMissing,
     one_line,
 )
-from orchesjob_client.launching import Launched, Launcher, Request
-from orchesjob_client.plain_launcher import PLAIN
+from orchesjob_client.processes.cgroups import join
+
+REAP_SEC = 5.0
+"""How long to wait for the end of a process that was killed."""
 
 _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14
 _CHUNK = 2**16
 _TICK_SEC = 0.1
+_SHORTEST_LOOK_SEC, _LONGEST_LOOK_SEC = 0.0005, 0.05
 
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
+
+
+@attrs.frozen
+class LaunchRequest:
+    """What to run, and what the process gets.
+
+    Attributes:
+        argv: The executable and its arguments.
+        environ: The whole environment.
+        cwd: The directory to run in; None is the caller's.
+        descriptors: Descriptors that the process shares while it lives.
+        cgroup: A descriptor of the folder of the cgroup that the process joins before it runs.
+    """
+
+    argv: Sequence[bytes]
+    environ: Mapping[bytes, bytes]
+    cwd: str | None = None
+    descriptors: Sequence[int] = ()
+    cgroup: int | None = None
+
+
+class Launched(Protocol):
+    """A process that leads a session of its own, and its outputs."""
+
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return the exit code or -N for signal N; None before the end, or if it is lost."""
+
+    def has_ended(self, wait_sec: float = 0.0) -> bool:
+        """Tell whether the process has ended, waiting up to `wait_sec` for its end."""
+
+    def kill(self) -> None:
+        """Kill the process and its group, and wait a while for its end."""
+
+    def close(self) -> None:
+        """Close the outputs, and forget the process."""
+
+
+class Launcher(Protocol):
+    """Launches processes; several threads may use it at the same time."""
+
+    def launch(self, request: LaunchRequest) -> Launched:
+        """Launch a process.
+
+        Raises:
+            ValueError: A word or a variable cannot be passed.
+            OSError: The system refuses.
+        """
+
+
+class PlainLauncher:
+    """Has the system run the executable."""
+
+    def launch(self, request: LaunchRequest) -> Launched:
+        """Spawn into the cgroup, if there is one and the C library can; else fork and execute."""
+        return spawn_into_cgroup(request) or _PopenProcess(
+            subprocess.Popen(
+                request.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=request.environ,
+                cwd=request.cwd,
+                pass_fds=request.descriptors,
+                start_new_session=True,
+                # Only the process itself can be in it before it has begun anything.
+                preexec_fn=None if request.cgroup is None else partial(join, request.cgroup),  # noqa: PLW1509 - see it
+            )
+        )
+
+
+PLAIN = PlainLauncher()
+"""The launcher of a client that is given no other."""
+
+
+class _PopenProcess:
+    """A process that Python has forked; `Launched`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None  # noqa: S101 - Popen was given PIPE
+        assert process.stderr is not None  # noqa: S101
+        self._process = process
+        self.stdout, self.stderr = process.stdout, process.stderr
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.returncode
+
+    def has_ended(self, wait_sec: float = 0.0) -> bool:
+        if wait_sec > 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(wait_sec)
+        return self._process.poll() is not None
+
+    def kill(self) -> None:
+        """Kill the group and reap its leader, whose PID is ours until then.
+
+        A process in an uninterruptible wait dies later; this program's next Popen reaps it.
+        """
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self.has_ended(REAP_SEC)
+
+    def close(self) -> None:
+        self.stdout.close()
+        self.stderr.close()
+
+
+def spawn_into_cgroup(request: LaunchRequest) -> "SpawnedProcess | None":
+    """Spawn a process into its cgroup with the C library; None if that fails, and nothing runs."""
+    if request.cgroup is None:
+        return None
+    try:
+        from orchesjob_client import spawning
+    except ImportError:  # a Python without ctypes
+        return None
+    spawned = spawning.spawn(
+        request.argv,
+        request.environ,
+        request.cgroup,
+        cwd=request.cwd,
+        descriptors=request.descriptors,
+    )
+    return None if spawned is None else SpawnedProcess(*spawned)
+
+
+class SpawnedProcess:
+    """A process that the C library has spawned; `Launched`."""
+
+    def __init__(self, pid: int, stdout: IO[bytes], stderr: IO[bytes]) -> None:
+        """Take over a child process, and our ends of its outputs."""
+        self._pid = pid
+        self._is_over = False
+        self.stdout, self.stderr = stdout, stderr
+        self.exit_code: int | None = None
+
+    def has_ended(self, wait_sec: float = 0.0) -> bool:
+        """Reap the process if it has ended, looking again and again while there is time."""
+        deadline = time.monotonic() + wait_sec
+        look_sec = _SHORTEST_LOOK_SEC
+        while not self._reap():
+            left_sec = deadline - time.monotonic()
+            if left_sec <= 0:
+                return False
+            # No event that could be awaited is worth a descriptor, of which there may be none.
+            time.sleep(min(look_sec, left_sec))
+            look_sec = min(2 * look_sec, _LONGEST_LOOK_SEC)
+        return True
+
+    def _reap(self) -> bool:
+        if not self._is_over:
+            try:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else has reaped it: its exit code is lost
+                self._is_over = True
+            else:
+                if pid:
+                    self.exit_code = os.waitstatus_to_exitcode(status)
+                    self._is_over = True
+        return self._is_over
+
+    def kill(self) -> None:
+        """Kill the group and reap its leader, whose PID is ours until then.
+
+        A process in an uninterruptible wait dies later, and is reaped after us.
+        """
+        if not self._is_over:
+            os.killpg(self._pid, signal.SIGKILL)
+            self.has_ended(REAP_SEC)
+
+    def close(self) -> None:
+        """Close the outputs."""
+        self.stdout.close()
+        self.stderr.close()
 
 
 def _nothing() -> None:
@@ -44,7 +228,7 @@ class Hold:
 
     Attributes:
         descriptors: They stay open here; the process has its own.
-        handed_over: Is called as soon as the process has them, so that the caller may close its.
+        handed_over: Called as soon as the process has them, so that the caller may close its own.
     """
 
     descriptors: Sequence[int] = ()
@@ -52,7 +236,7 @@ class Hold:
 
 
 NOTHING = Hold()
-"""What a call holds that has nothing to hold."""
+"""What a call holds by default."""
 
 
 @attrs.frozen
@@ -89,9 +273,9 @@ def run(  # noqa: PLR0913 - a call consists of seven things
         limit_sec: After this time the process and its group are killed.
         env: The whole environment.
         cwd: The directory to run in; None is the caller's.
-        hold: What the process holds while it lives.
+        hold: The descriptors that the process holds while it lives.
         cgroup: A descriptor of the folder of the cgroup that the process joins before it runs.
-        launcher: How the process comes to be.
+        launcher: How the process is started.
 
     Raises:
         OrchesjobMissing: There is no such executable.
@@ -113,7 +297,7 @@ def run(  # noqa: PLR0913 - a call consists of seven things
     finally:
         process.close()
     if process.exit_code is None:
-        raise CallFailed(call, "its exit code is lost: the helper that had begun it has ended")
+        raise CallFailed(call, "its exit code is lost: the fork server that started it has ended")
     if stdout.dropped:
         raise BadAnswer(call, f"it printed more than {_MAX_ANSWER:,} bytes")
     try:
@@ -122,26 +306,6 @@ def run(  # noqa: PLR0913 - a call consists of seven things
         raise BadAnswer(call, f"its answer is not UTF-8: {error.reason}") from error
     tail = stderr.kept.decode("utf-8", errors="replace")
     return Finished(process.exit_code, answer, one_line(tail))
-
-
-class _Output:
-    """The output of one pipe: its last bytes, and whether there were more."""
-
-    def __init__(self, pipe: IO[bytes], limit: int) -> None:
-        self.pipe = pipe
-        self.limit = limit
-        self.kept = bytearray()
-        self.dropped = False
-
-    def read(self) -> bool:
-        """Read what is there and tell whether more may follow."""
-        chunk = os.read(self.pipe.fileno(), _CHUNK)
-        self.kept += chunk
-        if len(self.kept) > self.limit:
-            # Keep reading, because a full pipe would stop the process in the middle of its work.
-            del self.kept[: -self.limit]
-            self.dropped = True
-        return bool(chunk)
 
 
 def _launch(  # noqa: PLR0913 - what a process gets
@@ -160,7 +324,7 @@ def _launch(  # noqa: PLR0913 - what a process gets
         raise CallRefused(call, "SIGCHLD is ignored here and must be set to its default first")
     try:
         return launcher.launch(
-            Request(passed(argv), passed_variables(env), cwd, tuple(descriptors), cgroup)
+            LaunchRequest(passed(argv), passed_variables(env), cwd, tuple(descriptors), cgroup)
         )
     except ValueError as error:  # a NUL or a lone surrogate in an argument
         raise CallRefused(call, f"an argument or a variable cannot be passed: {error}") from error
@@ -183,10 +347,30 @@ def _spawn_error(
     return CallFailed(call, f"{executable} could not be started: {reason}")
 
 
+class _Output:
+    """The output of one pipe: its last bytes, and whether there were more."""
+
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+        self.pipe = pipe
+        self.limit = limit
+        self.kept = bytearray()
+        self.dropped = False
+
+    def read(self) -> bool:
+        """Read what is there and tell whether more may follow."""
+        chunk = os.read(self.pipe.fileno(), _CHUNK)
+        self.kept += chunk
+        if len(self.kept) > self.limit:
+            # Keep reading, because a full pipe would stop the process in the middle of its work.
+            del self.kept[: -self.limit]
+            self.dropped = True
+        return bool(chunk)
+
+
 def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float) -> bool:
     """Read both pipes to the process's end; False if it is still running at the deadline.
 
-    What counts is the end of the process, not of the pipes: a descendant may keep those for days.
+    The end of the process counts, not that of the pipes: a descendant may keep those for days.
     """
     with selectors.DefaultSelector() as selector:
         selector.register(stdout.pipe, selectors.EVENT_READ, stdout)

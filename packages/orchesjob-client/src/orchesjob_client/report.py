@@ -1,10 +1,10 @@
-"""What orchesjob reports about one job.
+"""What orchesjob reports about one job: reading it, and describing in words how the job ended.
 
-Job objects are read and checked here. No process is started, and what a report means for the
-caller's plan is decided elsewhere.
+No process is started here. The caller decides what follows from a report.
 """
 
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ from orchesjob_client.errors import BadAnswer
 _MAX_PAYLOAD = 6_000_000  # the longest argument list of Linux is 2 MB, and doubles in ASCII
 _MAX_PID = 2**31 - 1  # what pidfd_open(2) and kill(2) accept
 _LATEST_TIME = 2**53  # the greatest number of seconds that a float holds exactly
+_LONGEST_WORD = 60  # characters of a program's name that a sentence quotes
 
 
 class JobStatus(StrEnum):
@@ -53,7 +54,7 @@ class JobReport:
         started_at: When orchesjob recorded the job, as a Unix timestamp in whole seconds.
         finished_at: When the job ended, as a Unix timestamp in whole seconds. It may be None even
             for a job that has ended.
-        abort_reason: Why the job was aborted, in the words of whoever did it; None if unknown.
+        abort_reason: The reason that was given for aborting the job; None if unknown.
     """
 
     job_id: str
@@ -134,6 +135,56 @@ class JobReport:
         """Whether the command could not be started; orchesjob does not say why."""
         failed = self.known_status is JobStatus.FAILED
         return failed and self.exit_code == -1 and self.target_pid is None
+
+
+def exit_code_of(report: JobReport) -> int | None:
+    """Return the code with which a command exited by itself; None for any other end (rule 9.12)."""
+    if report.known_status is JobStatus.SUCCEEDED:
+        return 0
+    failed = report.known_status is JobStatus.FAILED
+    return report.exit_code if failed and (report.exit_code or 0) > 0 else None
+
+
+def describe_failure(report: JobReport) -> str:
+    """Describe briefly how a job failed on its own."""
+    if report.not_spawned:
+        return (
+            "the command could not be started: not found, not executable, or no process left"
+            f"{_named_program(report)}"
+        )
+    code = report.exit_code if (known := exit_code_of(report)) is None else known
+    if code is None:
+        return "failed without an exit code"
+    if code < 0:
+        return f"killed by signal {-code} ({_signal_name(-code)})"
+    return f"exit code {code}"
+
+
+def _named_program(report: JobReport) -> str:
+    """Name the program of a job's command, for the end of a sentence."""
+    if not report.command:
+        return ""
+    word = report.command[0]
+    cut = word if len(word) <= _LONGEST_WORD else f"{word[: _LONGEST_WORD - 3]}..."
+    return f": {cut if cut.isprintable() else ascii(cut)}"
+
+
+def describe_loss(report: JobReport) -> str:
+    """Describe what is known about a job that orchesjob has lost."""
+    if report.target_pid is None:
+        return (
+            "orchesjob lost the job before its command was seen to run (does a module in the "
+            "working directory shadow one of Python's?)"
+        )
+    return "orchesjob lost the job (its worker vanished)"
+
+
+def _signal_name(number: int) -> str:
+    """Return a signal's name, such as SIGTERM, or "unnamed"."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unnamed"
 
 
 def parse_json(text: str, *, call: str) -> Any:

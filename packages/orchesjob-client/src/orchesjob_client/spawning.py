@@ -1,9 +1,9 @@
-"""Spawning a process into a cgroup, where the C library can (glibc 2.39).
+"""Spawning a process into a cgroup with the C library (glibc 2.39 or newer).
 
-Python itself cannot: it forks all of the caller, and has the copy enter the cgroup before it
-executes anything. That costs memory and, because the kernel waits until all processors have noticed
-the move, more time than all else that we do for a call. `posix_spawn` copies nothing, and its
-process is in the cgroup from its first moment.
+Python itself cannot: it forks the whole caller, and the copy enters the cgroup before it executes
+anything. That costs memory. It also takes longer than everything else in a call, because the kernel
+waits until all processors have noticed the move. `posix_spawn` copies nothing, and its process is
+in the cgroup from its first moment. Nothing of this package is imported here.
 """
 
 import contextlib
@@ -12,26 +12,37 @@ import fcntl
 import functools
 import os
 import signal
-import time
-from collections.abc import Sequence
-from typing import IO
-
-from orchesjob_client.launching import REAP_SEC, Request
+from collections.abc import Mapping, Sequence
+from typing import IO, NamedTuple
 
 _STDIN, _STDOUT, _STDERR, _FIRST_HELD = range(4)
 _SETSIGDEF, _SETSID, _SETCGROUP = 0x04, 0x80, 0x100
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _ROOM_BYTES = 1024  # the C library's types take less: attributes 336 bytes, a set of signals 128
-_SHORTEST_LOOK_SEC, _LONGEST_LOOK_SEC = 0.0005, 0.05
 
 
-def spawn(request: Request) -> "SpawnedProcess | None":
-    """Spawn the process of a request into its cgroup; None if that cannot be, and nothing runs.
+class Spawned(NamedTuple):
+    """A new process, and our ends of its outputs."""
 
-    Why it cannot be is for the usual way to find out, which says more.
+    pid: int
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+
+def spawn(
+    argv: Sequence[bytes],
+    environ: Mapping[bytes, bytes],
+    cgroup: int,
+    *,
+    cwd: str | None,
+    descriptors: Sequence[int],
+) -> Spawned | None:
+    """Spawn a process into the cgroup with this folder; None if that fails, and nothing runs.
+
+    Another way of launching it gives the reason.
     """
     library = _library()
-    if library is None or request.cgroup is None or not _can_be_written_in_c(request):
+    if library is None or not _can_be_written_in_c(argv, environ, cwd):
         return None
     with (
         contextlib.ExitStack() as on_failure,
@@ -40,23 +51,23 @@ def spawn(request: Request) -> "SpawnedProcess | None":
     ):
         (stdout, writer), (stderr, other_writer) = _pipe(on_failure), _pipe(on_failure)
         writers = [at_end.enter_context(one).fileno() for one in (writer, other_writer)]
-        descriptors = [
+        copies = [
             # Beyond the numbers that the process has for them, so that none takes another's place.
-            _copied(descriptor, _FIRST_HELD + len(request.descriptors), at_end)
-            for descriptor in (*writers, *request.descriptors)
+            _copied(descriptor, _FIRST_HELD + len(descriptors), at_end)
+            for descriptor in (*writers, *descriptors)
         ]
-        actions = _actions(library, descriptors, request.cwd, at_end)
-        attributes = _attributes(library, request.cgroup, at_end)
+        actions = _actions(library, copies, cwd, at_end)
+        attributes = _attributes(library, cgroup, at_end)
         pid = ctypes.c_int()
-        path, *_ = words = request.argv
-        variables = [b"%s=%s" % pair for pair in request.environ.items()]
+        path, *_ = argv
+        variables = [b"%s=%s" % pair for pair in environ.items()]
         _check(
             library.posix_spawn(
-                ctypes.byref(pid), path, actions, attributes, _array(words), _array(variables)
+                ctypes.byref(pid), path, actions, attributes, _array(argv), _array(variables)
             )
         )
         on_failure.pop_all()
-        return SpawnedProcess(pid.value, stdout, stderr)
+        return Spawned(pid.value, stdout, stderr)
     return None
 
 
@@ -67,11 +78,13 @@ def _library() -> ctypes.CDLL | None:
     return library if hasattr(library, "posix_spawnattr_setcgroup_np") else None
 
 
-def _can_be_written_in_c(request: Request) -> bool:
+def _can_be_written_in_c(
+    argv: Sequence[bytes], environ: Mapping[bytes, bytes], cwd: str | None
+) -> bool:
     """Tell whether texts that end at a NUL can hold it all, and the executable has a path."""
-    words = (*request.argv, *request.environ, *request.environ.values())
-    has_nul = any(b"\0" in word for word in (*words, os.fsencode(request.cwd or "")))
-    return b"/" in request.argv[0] and not has_nul and not any(b"=" in n for n in request.environ)
+    words = (*argv, *environ, *environ.values(), os.fsencode(cwd or ""))
+    has_nul = any(b"\0" in word for word in words)
+    return b"/" in argv[0] and not has_nul and not any(b"=" in name for name in environ)
 
 
 def _pipe(on_failure: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
@@ -108,7 +121,7 @@ def _actions(
 def _attributes(
     library: ctypes.CDLL, cgroup: int, at_end: contextlib.ExitStack
 ) -> ctypes.Array[ctypes.c_char]:
-    """Return what the process is born with: its cgroup, its session, the system's own signals."""
+    """Return the attributes of the process: its cgroup, its session, the system's own signals."""
     attributes = ctypes.create_string_buffer(_ROOM_BYTES)
     _check(library.posix_spawnattr_init(attributes))
     at_end.callback(library.posix_spawnattr_destroy, attributes)
@@ -127,56 +140,6 @@ def _array(texts: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
 
 
 def _check(error: int) -> None:
-    """Raise what a function of the C library has returned, unless it is 0."""
+    """Raise the error that a function of the C library has returned, unless it is 0."""
     if error:
         raise OSError(error, os.strerror(error))
-
-
-class SpawnedProcess:
-    """A process that we have spawned; `Launched`."""
-
-    def __init__(self, pid: int, stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        """Take over a child of ours, and our ends of its outputs."""
-        self._pid = pid
-        self._is_over = False
-        self.stdout, self.stderr = stdout, stderr
-        self.exit_code: int | None = None
-
-    def has_ended(self, wait_sec: float = 0.0) -> bool:
-        """Reap the process if it has ended, looking again and again while there is time."""
-        deadline = time.monotonic() + wait_sec
-        look_sec = _SHORTEST_LOOK_SEC
-        while not self._reap():
-            left_sec = deadline - time.monotonic()
-            if left_sec <= 0:
-                return False
-            # No event that could be awaited is worth a descriptor, of which there may be none.
-            time.sleep(min(look_sec, left_sec))
-            look_sec = min(2 * look_sec, _LONGEST_LOOK_SEC)
-        return True
-
-    def _reap(self) -> bool:
-        if not self._is_over:
-            try:
-                pid, status = os.waitpid(self._pid, os.WNOHANG)
-            except ChildProcessError:  # somebody else has reaped it: its exit code is lost
-                self._is_over = True
-            else:
-                if pid:
-                    self.exit_code = os.waitstatus_to_exitcode(status)
-                    self._is_over = True
-        return self._is_over
-
-    def kill(self) -> None:
-        """Kill the group and reap its leader, whose PID is ours until then.
-
-        A process in an uninterruptible wait dies later, and is reaped after us.
-        """
-        if not self._is_over:
-            os.killpg(self._pid, signal.SIGKILL)
-            self.has_ended(REAP_SEC)
-
-    def close(self) -> None:
-        """Close the outputs."""
-        self.stdout.close()
-        self.stderr.close()

@@ -25,7 +25,7 @@ from orchesjob_client import (
     Process,
     Watch,
 )
-from orchesjob_client.processes import proc_table
+from orchesjob_client.processes import proc
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AbortJob,
@@ -371,7 +371,7 @@ def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> No
 
 def test_a_process_that_is_watched(perform: Callable[[Any], Event]) -> None:
     """A process that was found is watched if it is still that one (rule 5.8)."""
-    ticks = proc_table.read_started(os.getpid())
+    ticks = proc.read_started(os.getpid())
     assert ticks is not None
     for started_ticks, watch in ((ticks, Watch.WATCHING), (ticks - 1, Watch.GONE)):
         process = Process(os.getpid(), started_ticks, "", "")

@@ -1,5 +1,5 @@
-"""Calls of orchesjob without its start: they are forked from a helper that has imported it already.
+"""Calls of orchesjob without its start: a fork server that has imported orchesjob forks each call.
 
-`server` runs in orchesjob's own Python and imports nothing of ours, `launcher` asks it, `sameness`
-says when nobody could tell such a call from a plain one.
+`server` runs in orchesjob's own Python and imports nothing of ours; `launcher` is its client.
+`launch_conditions` tells when a forked call is certain to be the same as a plain one.
 """

@@ -1,35 +1,41 @@
-"""The client's side of the helper: it begins and ends it, and asks it for processes.
+"""The client of the fork server: it starts and ends the server, and asks it for processes.
 
-A call that the helper has not begun is launched the plain way; whether it has is never in doubt,
-because a new process says so before it runs anything, and cannot once we have stopped listening.
+A call that the server has not begun is launched the plain way. Whether it has is never in doubt: a
+new process says so before it runs anything, and cannot once we have stopped listening.
 """
 
 import contextlib
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from threading import Lock
-from typing import IO
+from typing import IO, NamedTuple
 
+from orchesjob_client.call import PLAIN, REAP_SEC, Launched, Launcher, LaunchRequest
 from orchesjob_client.encoding import passed_variables
+from orchesjob_client.environment import FORK_SERVER
 from orchesjob_client.errors import one_line
 from orchesjob_client.forkserver import server
-from orchesjob_client.forkserver.process import Channel, ForkedProcess, is_readable
-from orchesjob_client.forkserver.sameness import Birth, Unsuitable, has_changed, read_script
-from orchesjob_client.launching import REAP_SEC, Launched, Launcher, Request
-from orchesjob_client.plain_launcher import PLAIN
+from orchesjob_client.forkserver.launch_conditions import (
+    LaunchConditions,
+    Unsuitable,
+    has_changed,
+    read_script,
+)
+from orchesjob_client.processes.proc import has_ended
 
-SWITCH = b"ORCHESJOB_FLOW_FORK_SERVER"
-"""The variable that turns the helper off, with the value 0."""
 PATIENCE_SEC = 5.0
-"""How long a helper may take to be ready, to begin a process, and to tell of its end."""
+"""How long a fork server may take to be ready, to begin a process, and to report its end."""
 _LONGEST_MESSAGE = 2**18
 
 
 class ForkServer:
-    """Launches processes of one console script from a helper, or else the plain way."""
+    """Launches processes of one console script from a fork server, or else the plain way."""
 
     def __init__(
         self,
@@ -39,34 +45,34 @@ class ForkServer:
         patience_sec: float = PATIENCE_SEC,
         plain: Launcher = PLAIN,
     ) -> None:
-        """Begin the helper, if there can be one; do not wait for it."""
+        """Start the server, if there can be one; do not wait for it."""
         self.patience_sec = patience_sec
         self._executable = executable
         self._plain = plain
         self._lock = Lock()
         self._in_flight = 0
         self._obstacle: str | None = None
-        self._birth: Birth | None = None
+        self._conditions: LaunchConditions | None = None
         self._files: Mapping[str, str] = {}
-        self._helper: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
         try:
-            self._begin(passed_variables(environ))
+            self._start(passed_variables(environ))
         except (Unsuitable, OSError, ValueError) as reason:
             self._obstacle = one_line(str(reason))
 
-    def _begin(self, environ: Mapping[bytes, bytes]) -> None:
-        if environ.get(SWITCH) == b"0":
-            raise Unsuitable(f"{SWITCH.decode()}=0 turns the helper off")
+    def _start(self, environ: Mapping[bytes, bytes]) -> None:
+        if environ.get(FORK_SERVER.encode()) == b"0":
+            raise Unsuitable(f"{FORK_SERVER}=0 turns the fork server off")
         if sys.platform != "linux":
             raise Unsuitable(f"{sys.platform} is not Linux")
         script = read_script(self._executable)
-        self._birth = Birth.now(self._executable, environ)
+        self._conditions = LaunchConditions.now(self._executable, environ)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with contextlib.ExitStack() as on_failure, theirs:
             on_failure.enter_context(ours)
             room = " " * server.ROOM_BYTES
             words = [server.__file__, str(theirs.fileno()), self._executable, script.module, room]
-            self._helper = subprocess.Popen(
+            self._server = subprocess.Popen(
                 [*script.interpreter, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -84,17 +90,17 @@ class ForkServer:
 
     @property
     def pid(self) -> int | None:
-        """Return the helper's PID; None if there has never been one."""
-        return None if self._helper is None else self._helper.pid
+        """Return the server's PID; None if there has never been one."""
+        return None if self._server is None else self._server.pid
 
     def is_born_for(self, executable: str, environ: Mapping[str, str]) -> bool:
-        """Tell whether a helper begun now would be no other, or none either."""
+        """Tell whether a server that is started now would be the same, or if there can be none."""
         with contextlib.suppress(OSError, Unsuitable, ValueError):
-            return Birth.now(executable, passed_variables(environ)) == self._birth
-        return self._birth is None
+            return LaunchConditions.now(executable, passed_variables(environ)) == self._conditions
+        return self._conditions is None
 
     def obstacle(self) -> str | None:
-        """Say why calls are launched the plain way; None if the helper launches them."""
+        """Say why calls are launched the plain way; None if the server launches them."""
         with self._lock:
             if self._obstacle is None and not self._files:
                 try:
@@ -106,41 +112,43 @@ class ForkServer:
     def _await_ready(self) -> dict[str, str]:
         with contextlib.ExitStack() as at_end:
             at_end.callback(self._close_outputs)
-            if not is_readable(self._requests, self.patience_sec):
-                raise Unsuitable(f"the helper was not ready within {self.patience_sec:g} s")
+            if not _is_readable(self._requests, self.patience_sec):
+                raise Unsuitable(f"the fork server was not ready within {self.patience_sec:g} s")
             message = self._requests.recv(_LONGEST_MESSAGE)
             if not message.startswith(server.READY):
-                raise Unsuitable(f"the helper has ended: {self._last_words()}")
+                raise Unsuitable(f"the fork server has ended: {self._last_words()}")
         words = [os.fsdecode(word) for word in message.removeprefix(server.READY).split(b"\0")]
         return dict(zip(words[::2], words[1::2], strict=True))
 
     def _last_words(self) -> str:
-        assert self._helper is not None  # noqa: S101 - it has begun
-        assert self._helper.stderr is not None  # noqa: S101 - Popen was given PIPE
-        said = self._helper.stderr.read(_LONGEST_MESSAGE) or b"it said nothing"
+        assert self._server is not None  # noqa: S101 - it was started
+        assert self._server.stderr is not None  # noqa: S101 - Popen was given PIPE
+        said = self._server.stderr.read(_LONGEST_MESSAGE) or b"it said nothing"
         return one_line(said.decode("utf-8", "replace"))
 
     def _close_outputs(self) -> None:
-        if self._helper is not None:
-            for pipe in (self._helper.stdout, self._helper.stderr):
+        if self._server is not None:
+            for pipe in (self._server.stdout, self._server.stderr):
                 assert pipe is not None  # noqa: S101 - Popen was given PIPE
                 pipe.close()
 
-    def launch(self, request: Request) -> Launched:
-        """Launch a process from the helper if nobody could tell the difference, else plainly."""
+    def launch(self, request: LaunchRequest) -> Launched:
+        """Launch a process from the server if nobody could tell the difference, else plainly."""
         launched = self._ask(request) if self._is_same(request) else None
         return self._plain.launch(request) if launched is None else launched
 
-    def _is_same(self, request: Request) -> bool:
-        if self.obstacle() is not None or self._birth is None or not self._birth.suits(request):
+    def _is_same(self, request: LaunchRequest) -> bool:
+        if self.obstacle() is not None or self._conditions is None:
+            return False
+        if not self._conditions.suits(request):
             return False
         if has_changed(self._files):
             self.retire(f"{self._executable} or what it imports has changed")
             return False
         return True
 
-    def _ask(self, request: Request) -> Launched | None:
-        """Ask the helper for a process; None if it has not begun one, and never will."""
+    def _ask(self, request: LaunchRequest) -> Launched | None:
+        """Ask the server for a process; None if it has not begun one, and never will."""
         with self._lock:
             if self._obstacle is not None:
                 return None
@@ -150,7 +158,7 @@ class ForkServer:
             try:
                 process = self._await_begun(self._send(request, unused))
             except ConnectionError:
-                self.retire("the helper has ended")
+                self.retire("the fork server has ended")
                 return None
             except OSError:
                 return None
@@ -158,8 +166,8 @@ class ForkServer:
                 unused.pop_all()
             return process
 
-    def _send(self, request: Request, ours: contextlib.ExitStack) -> Channel:
-        """Send a request; `ours` closes what is on our side, if need be."""
+    def _send(self, request: LaunchRequest, ours: contextlib.ExitStack) -> "_Channel":
+        """Send a request; `ours` closes our ends of the channel, if need be."""
         with contextlib.ExitStack() as theirs:
 
             def opened(descriptor: int) -> int:
@@ -190,19 +198,19 @@ class ForkServer:
                 [*given, *cgroup, *request.descriptors],
                 socket.MSG_DONTWAIT,
             )
-        return Channel(status, stdout, stderr)
+        return _Channel(status, stdout, stderr)
 
-    def _await_begun(self, channel: Channel) -> ForkedProcess | None:
-        """Wait until a process says that it begins; None if none ever will."""
-        is_slow = not is_readable(channel.status, self.patience_sec)
+    def _await_begun(self, channel: "_Channel") -> "ForkedProcess | None":
+        """Wait until a process says that it has begun; None if none ever will."""
+        is_slow = not _is_readable(channel.status, self.patience_sec)
         if is_slow:
             # From here on a process that wants to begin cannot say so, and ends.
             channel.status.shutdown(socket.SHUT_RD)
         message, descriptors, _, _ = socket.recv_fds(channel.status, 64, 1)
         if is_slow:
-            self.retire(f"the helper began nothing within {self.patience_sec:g} s")
+            self.retire(f"the fork server began nothing within {self.patience_sec:g} s")
         elif not message:
-            self.retire("the helper has ended")
+            self.retire("the fork server has ended")
         if not message.startswith(server.BEGUN):
             return None
         # There may have been no number left here for its pidfd.
@@ -210,20 +218,20 @@ class ForkServer:
         return ForkedProcess(self, pid, pidfd, channel)
 
     def retire(self, obstacle: str) -> None:
-        """Launch no more from the helper, and end it as soon as none of its calls needs it."""
+        """Launch no more from the server, and end it as soon as none of its calls needs it."""
         with self._lock:
             if self._obstacle is None:
                 self._give_up(obstacle)
 
     def let_go(self) -> None:
-        """Forget one of the helper's calls."""
+        """Forget one of the server's calls."""
         with self._lock:
             self._in_flight -= 1
             if self._obstacle is not None and self._in_flight == 0:
                 self._end()
 
     def close(self) -> None:
-        """End the helper. What it has begun goes on, as after our death."""
+        """End the server. The processes that it has forked go on, as after our death."""
         with self._lock:
             if self._obstacle is None:
                 self._give_up("it has been closed")
@@ -238,13 +246,115 @@ class ForkServer:
             self._end()
 
     def _end(self) -> None:
-        """End the helper when nobody asks it any more."""
+        """End the server when no thread asks it any more."""
         self._kill()
         self._close_outputs()
         self._requests.close()
 
     def _kill(self) -> None:
-        if self._helper is not None:
-            self._helper.kill()
+        if self._server is not None:
+            self._server.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._helper.wait(REAP_SEC)
+                self._server.wait(REAP_SEC)
+
+
+class _Channel(NamedTuple):
+    """Our ends of the connection with a process: its status socket and its outputs."""
+
+    status: socket.socket
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+
+class ForkedProcess:
+    """A process that the fork server has forked; `Launched`.
+
+    The server reports its end. A pidfd shows the end too, even if the server has gone.
+    """
+
+    def __init__(
+        self, fork_server: ForkServer, pid: int, pidfd: int | None, channel: _Channel
+    ) -> None:
+        """Take over what has been opened for it; `pidfd` may be missing."""
+        self._fork_server = fork_server
+        self._pid = pid
+        self._pidfd = pidfd
+        self._status, self.stdout, self.stderr = channel
+        self._is_told = True
+        self._is_over = False
+        self.exit_code: int | None = None
+
+    def has_ended(self, wait_sec: float = 0.0) -> bool:
+        """Wait for the server's report or, once there can be none, for the end alone."""
+        deadline = time.monotonic() + wait_sec
+        while not self._is_over:
+            left_sec = max(0.0, deadline - time.monotonic())
+            if not (self._listen(left_sec) if self._is_told else self._look(left_sec)):
+                return False
+        return True
+
+    def _listen(self, wait_sec: float) -> bool:
+        """Wait for a message of the server; tell whether anything has become known."""
+        ends = () if self._pidfd is None else (self._pidfd,)
+        if not _is_readable(self._status, wait_sec, *ends):
+            return False
+        self._hear()
+        return True
+
+    def _hear(self) -> None:
+        # A process that has ended is reaped at once, unless the server is stopped.
+        is_told = _is_readable(self._status, self._fork_server.patience_sec)
+        message = self._status.recv(64) if is_told else b""
+        if message.startswith(server.EXITED):
+            self.exit_code = int(message.removeprefix(server.EXITED))
+            self._is_over = True
+        else:
+            self._lose_touch()
+
+    def _look(self, wait_sec: float) -> bool:
+        """Look at the process itself; tell whether it has ended."""
+        pidfd = self._open()
+        self._is_over = pidfd is None or has_ended(pidfd, wait_sec)
+        return self._is_over
+
+    def _open(self) -> int | None:
+        """Return the pidfd; None if the process has ended."""
+        if self._pidfd is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._pidfd = os.pidfd_open(self._pid)
+        return self._pidfd
+
+    def _lose_touch(self) -> None:
+        self._is_told = False
+        self._fork_server.retire("the fork server has ended, or does not answer")
+
+    def kill(self) -> None:
+        """Have the server kill the group: only the server can never hit another process."""
+        if self._is_told:
+            with contextlib.suppress(OSError):
+                self._status.send(server.KILL, socket.MSG_DONTWAIT)
+            if self.has_ended(self._fork_server.patience_sec):
+                return
+            self._lose_touch()
+        pidfd = self._open()
+        if pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        self.has_ended(REAP_SEC)
+
+    def close(self) -> None:
+        """Close our ends."""
+        self.stdout.close()
+        self.stderr.close()
+        self._status.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+        self._fork_server.let_go()
+
+
+def _is_readable(stream: socket.socket, wait_sec: float, *others: int) -> bool:
+    """Wait until a socket can be read or another descriptor is ready; tell whether one is."""
+    poll = select.poll()
+    for descriptor in (stream.fileno(), *others):
+        poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(wait_sec * 1000))

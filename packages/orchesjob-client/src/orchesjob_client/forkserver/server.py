@@ -1,15 +1,14 @@
-"""The helper: it has imported what an executable script imports, and forks a process per call.
+"""The fork server: it has imported what an executable script imports, and forks for each call.
 
-It is run by path in orchesjob's Python (3.12 or later), which may know nothing of us: so it imports
-nothing of ours, and all of it is in this one file, however long. It has one thread, and ends with
-whoever began it. Each request comes as one message
-with descriptors: the words and variables, the call's status socket, its directory, stdout, stderr,
-perhaps a cgroup, and what the call holds while it lives. Along the status
-socket go
+It is run by path in orchesjob's Python (3.12 or later), which may know nothing of us. So it imports
+nothing of ours, and all of it is in this one file. It has one thread, and ends with its client.
+Each request comes as one message with descriptors: the words and variables, the call's status
+socket, its directory, stdout, stderr, perhaps a cgroup, and the descriptors that the call holds
+while it lives. These messages go along the status socket:
 
     P<pid>   from the new process, with its pidfd, before it runs anything: it has begun
-    X<code>  from the helper, when the process has been reaped: its exit code, or -N for signal N
-    K        to the helper: kill the process and its group, unless it has been reaped
+    X<code>  from the server, when the process has been reaped: its exit code, or -N for signal N
+    K        to the server: kill the process and its group, unless it has been reaped
 
 An end of the status socket, or an X, without a P before it means that nothing ran.
 """
@@ -35,7 +34,8 @@ WITH_CGROUP, WITHOUT_CGROUP = b"c", b"-"
 MOST_HELD = 200
 """How many descriptors may be held by a call; the system lets 253 pass in all."""
 ROOM = "ORCHESJOB_FLOW_ROOM"
-"""The variable that makes room for those of a process, as our last word does for its words."""
+"""The variable that makes room for those of a process, as our last word does for its words. It is
+the only one of ours that is named here, and not in `environment`."""
 ROOM_BYTES = 2**14
 _STANDARD = 5
 """The words, the status socket, the directory, stdout and stderr come with every request."""
@@ -128,7 +128,7 @@ class Cloner:
         return None if pid < 0 else pid
 
 
-class Call:
+class Child:
     """A process that was forked for a request, until it is reaped."""
 
     def __init__(self, pid: int, status: socket.socket) -> None:
@@ -138,13 +138,13 @@ class Call:
         self.pidfd = os.pidfd_open(pid)
 
     def reap(self) -> None:
-        """Tell how the process has ended."""
+        """Reap the process, and tell the client how it has ended."""
         _, status = os.waitpid(self.pid, 0)
         _tell(self.status, b"%s%d" % (EXITED, os.waitstatus_to_exitcode(status)))
         self.close()
 
     def is_asked_for(self) -> bool:
-        """Do what the client asks, and tell whether there is still a client."""
+        """Obey the client, and tell whether there still is one."""
         if self.status.recv(1) != KILL:
             return False
         # Its number is its own as long as it is not reaped, and only we do that.
@@ -152,26 +152,26 @@ class Call:
         return True
 
     def close(self) -> None:
-        """Watch it no more."""
+        """Stop watching it."""
         self.status.close()
         os.close(self.pidfd)
 
 
 class Server:
-    """What the helper waits for: requests, and the ends of the processes it has forked."""
+    """Waits for requests, and for the ends of the processes that it has forked."""
 
     def __init__(self, requests: socket.socket) -> None:
-        """Serve whoever has the other end of a socket."""
+        """Serve the client at the other end of a socket."""
         self._requests = requests
         self._is_open = True
         self._poll = select.poll()
         self._poll.register(requests, select.POLLIN)
-        self._ending: dict[int, Call] = {}
-        self._asking: dict[int, Call] = {}
+        self._ending: dict[int, Child] = {}
+        self._asking: dict[int, Child] = {}
         self._cloner = Cloner()
 
     def serve(self) -> "Request | None":
-        """Serve until nobody asks any more; in a new process, return its request instead."""
+        """Serve until the client has gone; in a new process, return its request instead."""
         while self._is_open or self._asking:
             for descriptor, event in self._poll.poll():
                 if descriptor in self._ending:
@@ -185,7 +185,7 @@ class Server:
         return None
 
     def _accept(self, *, is_hung_up: bool) -> "Request | None":
-        """Fork for the next request. Whoever has gone is served no more: nothing of it runs."""
+        """Fork for the next request. If the client has gone, none of its requests runs."""
         kind, descriptors, flags = b"", list[int](), 0
         if not is_hung_up:
             kind, descriptors, flags, _ = socket.recv_fds(
@@ -207,7 +207,7 @@ class Server:
         return request
 
     def _fork(self, request: Request) -> "Request | None":
-        """Fork, and remember the new process; in it, return the request, as far as it is left."""
+        """Fork, and remember the new process; in it, return what is left of the request."""
         status, descriptors, cgroup = request
         pid = None if cgroup is None else self._cloner.fork_into(cgroup)
         is_inside = pid is not None
@@ -222,43 +222,43 @@ class Server:
             if cgroup is not None and is_inside:
                 os.close(cgroup)
             return Request(status, descriptors, None if is_inside else cgroup)
-        call = Call(pid, status)
-        self._ending[call.pidfd] = self._asking[status.fileno()] = call
-        self._poll.register(call.pidfd, select.POLLIN)
+        child = Child(pid, status)
+        self._ending[child.pidfd] = self._asking[status.fileno()] = child
+        self._poll.register(child.pidfd, select.POLLIN)
         self._poll.register(status, select.POLLIN)
         return None
 
     def _listen(self, descriptor: int) -> None:
-        call = self._asking[descriptor]
-        if not call.is_asked_for():
+        child = self._asking[descriptor]
+        if not child.is_asked_for():
             # It runs on, as a plain call does whose caller has died.
             self._poll.unregister(descriptor)
             del self._asking[descriptor]
 
     def _reap(self, pidfd: int) -> None:
-        call = self._ending.pop(pidfd)
+        child = self._ending.pop(pidfd)
         self._poll.unregister(pidfd)
-        if self._asking.pop(call.status.fileno(), None) is not None:
-            self._poll.unregister(call.status)
-        call.reap()
+        if self._asking.pop(child.status.fileno(), None) is not None:
+            self._poll.unregister(child.status)
+        child.reap()
 
     def _forget_others(self) -> None:
-        """Close, in a new process, what is the helper's own."""
+        """Close, in a new process, what belongs to the server."""
         self._requests.close()
-        for call in self._ending.values():
-            call.close()
+        for child in self._ending.values():
+            child.close()
 
 
 def _tell(status: socket.socket, message: bytes) -> None:
-    with contextlib.suppress(OSError):  # nobody wants to know any more
+    with contextlib.suppress(OSError):  # the client has gone
         status.send(message, socket.MSG_DONTWAIT)
 
 
 def show(words: Sequence[bytes], environ: Mapping[bytes, bytes] | None = None) -> None:
-    """Let the system show other words and variables of this process than it was begun with.
+    """Let the system show other words and variables of this process than those of its start.
 
-    It looks for them where it has put them, in the memory of the process. By them a call is
-    recognised whose runner has died. No variable of ours may be there any more.
+    It looks for them where it has put them, in the memory of the process. They identify a call
+    whose runner has died. No variable of ours may be there any more.
 
     Raises:
         OSError: There is no room for them.
@@ -294,9 +294,9 @@ def enter(cgroup: int) -> None:
 
 
 def become(request: Request, python: Sequence[bytes], added: Mapping[bytes, bytes]) -> None:
-    """Become the process of a call, all but what it runs, and tell that it has begun.
+    """Become the process of a call, and say that it has begun; `run` runs the script then.
 
-    Where anything is refused, nothing runs: the plain way finds out what is wrong.
+    If the system refuses anything, nothing runs: a plain launch finds out what is wrong.
     """
     try:
         words, directory, stdout, stderr, *_ = request.descriptors
@@ -317,7 +317,7 @@ def become(request: Request, python: Sequence[bytes], added: Mapping[bytes, byte
         socket.send_fds(request.status, [b"%s%d" % (BEGUN, os.getpid())], [pidfd])
         os.close(pidfd)
         request.status.close()
-    except BaseException:  # noqa: BLE001 - nothing may go on as if it were the helper
+    except BaseException:  # noqa: BLE001 - nothing may go on as if it were the server
         os._exit(_NOT_BEGUN)
 
 
@@ -336,7 +336,7 @@ def run(script: str, code: CodeType) -> None:
         exit_code = error.code or 0
     threading = sys.modules.get("threading")
     if atexit._ncallbacks() or (threading is not None and threading.active_count() > 1):
-        sys.exit(exit_code)  # somebody wants to do something at the end
+        sys.exit(exit_code)  # something is still to be done at the end
     gc.collect()  # a database that is left open is closed here, as at Python's end
     try:
         sys.stdout.flush()

@@ -1,11 +1,11 @@
 """A cgroup for each job, where the kernel and our rights allow one (cgroup v2, Linux).
 
-Whoever becomes `orchesjob start` enters the job's cgroup before it runs, and whatever it ever
-begins is in it, with any environment, session or parent. Nobody leaves it without the rights by
-which we made it. It lies below the cgroup of whoever started the job, so that limits and the ends
-of services, sessions and containers stay as they are; no controller is enabled. Its name is the
-job's mark, by which a later runner finds it wherever it is. Where there can be none, nobody is told
-(`usable_cgroup_folder` says why): the search for marks and kin is all there is then.
+The process of `orchesjob start` enters the job's cgroup before it runs, and all its descendants are
+in it, with any environment, session or parent. Leaving it takes the same rights as making it. It
+lies below the cgroup of the process that starts the job, so that limits and the ends of services,
+sessions and containers stay as they are; no controller is enabled. Its name is the job's mark, by
+which a later runner finds it anywhere. Where there can be none, nobody is told, and only marks and
+process trees show the job's processes; `usable_cgroup_folder` says why.
 """
 
 import contextlib

@@ -13,9 +13,7 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from orchesjob_client.processes.finding import is_alive
-from orchesjob_client.processes.identity import Process
-from orchesjob_client.processes.pidfd import has_ended
+from orchesjob_client.processes.proc import Process, has_ended, is_alive
 from orchesjob_client.report import JobReport
 
 
@@ -76,11 +74,11 @@ class JobWatcher:
         return self._watch(token, pid, lambda pidfd: _state(pidfd, pid, report.job_id))
 
     def watch_process(self, token: object, process: Process) -> Watch:
-        """Watch a process that was found, under `token`, in the same way as a worker."""
+        """Watch a process under `token`, in the same way as a worker."""
         return self._watch(token, process.pid, lambda pidfd: _state_of_process(pidfd, process))
 
     def _watch(self, token: object, pid: int, look: Callable[[int], Watch]) -> Watch:
-        """Watch the process with this PID if `look`, given its pidfd, says that it is the one."""
+        """Watch the process with this PID, unless `look`, given its pidfd, says otherwise."""
         self.unwatch(token)
         if not self._supported:
             return Watch.UNSUPPORTED
@@ -98,7 +96,7 @@ class JobWatcher:
         return state
 
     def unwatch(self, token: object) -> None:
-        """Forget a token, if it is known. A call of `on_exit` may be under way."""
+        """Forget a token, if it is known. A call of `on_exit` may be in progress."""
         with self._lock:
             self._forget(token)
 
@@ -149,7 +147,7 @@ class JobWatcher:
 
 
 def _state(pidfd: int, pid: int, job_id: str) -> Watch:
-    """Tell whether the process behind `pidfd` is the living worker of the job.
+    """Tell whether the process of `pidfd` is the living worker of the job.
 
     The order of the steps matters: while the pidfd is not readable, the PID cannot be reused, so
     the command line that was read before this check is that of the same process.
@@ -165,9 +163,9 @@ def _state(pidfd: int, pid: int, job_id: str) -> Watch:
 
 
 def _state_of_process(pidfd: int, process: Process) -> Watch:
-    """Tell whether the process behind `pidfd` is this very one, and lives.
+    """Tell whether the process of `pidfd` is this very one, and lives.
 
-    As in `_state`: while the pidfd is not readable, what was read is that of the same process.
+    As in `_state`: while the pidfd is not readable, what was read belongs to the same process.
     """
     try:
         alive = is_alive(process)

@@ -234,7 +234,7 @@ def check_calls(launcher: ForkServer) -> Check:
     """Tell how orchesjob is called, and why not in the quick way (rule 5.13)."""
     obstacle = launcher.obstacle()
     if obstacle is None:
-        return Check("calls", Grade.OK, "each is a fork of a helper that has loaded orchesjob")
+        return Check("calls", Grade.OK, "each is forked by a fork server that has loaded orchesjob")
     return Check("calls", Grade.NOTE, f"each starts orchesjob anew, which is slower: {obstacle}")
 
 

@@ -1,27 +1,25 @@
-"""Calls of orchesjob whose caller has died: recognised, and ended as the caller would have done.
+"""Calls of orchesjob whose caller has died: recognising them, and ending those that hang.
 
 A call that changes something is known by its words, which name the job: `start --run-key=KEY` or
-`abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's command, unless it is one
-that calls orchesjob about the very same job. That a process is a call of ours, and none that
-somebody makes by hand, takes another proof, such as a lock that it holds: that is the caller's.
+`abort --job-id=ID`. orchesjob's worker has no such words, nor has a job's command, unless it calls
+orchesjob about the very same job. Whether a process is a call of ours, and not one that a person
+makes by hand, needs another proof, such as a lock that it holds. The caller checks that.
 """
 
 import os
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from orchesjob_client.limits import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
-from orchesjob_client.processes import proc_table
-from orchesjob_client.processes.ending import end_processes
-from orchesjob_client.processes.finding import is_alive
-from orchesjob_client.processes.identity import Process
+from orchesjob_client.client import DEFAULT_GRACE_SEC, DEFAULT_START_TIMEOUT_SEC, CallLimits
+from orchesjob_client.processes.proc import Process, is_alive, read_all, read_own
+from orchesjob_client.processes.survivors import end_processes
 
 
 class RunningCall(NamedTuple):
-    """A call of orchesjob that is under way.
+    """A call of orchesjob that is in progress.
 
     Attributes:
-        name: What is called, such as `orchesjob start`.
+        name: The name of the call, such as `orchesjob start`.
         process: The process of the call.
         group: Its process group. Workers and jobs are in others.
         limit_sec: How long it may take.
@@ -37,22 +35,22 @@ class RunningCall(NamedTuple):
         return f"`{self.name}` (process {self.process.pid})"
 
     def must_end_by(self, seen_at: float) -> float:
-        """Return when its time is over, on the monotonic clock, if it was first seen at `seen_at`.
+        """Return when its time limit ends, on the monotonic clock.
 
-        It counts from its beginning. On a machine that has slept, the kernel puts that later than
-        the clock shows; then it counts from when it was seen at the latest.
+        The time counts from the start of the process. On a machine that has slept, the kernel puts
+        that later than the clock shows; so it counts from `seen_at` at the latest.
         """
         began_at = self.process.started_ticks / os.sysconf("SC_CLK_TCK")
         return min(began_at, seen_at) + self.limit_sec
 
     def end(self) -> bool:
-        """Kill it and its group; tell whether all of that is gone."""
+        """Kill the process and its group; tell whether all of them are gone."""
         members = [
             Process(entry.pid, entry.started_ticks, entry.command, self.process.value)
-            for entry in proc_table.read_all()
+            for entry in read_all()
             if entry.group == self.group
         ]
-        # Its group is nobody else's if it lived until now, and so is what was found in there.
+        # If it lived until now, the group is its own, and so are the members that were found.
         return not is_alive(self.process) or not end_processes(members, grace_sec=0)
 
 
@@ -70,8 +68,8 @@ _ABORT = _Kind("abort", "--job-id=", "--grace-seconds=", DEFAULT_GRACE_SEC)
 def read_call(
     pid: int, *, job_keys: Collection[str], job_ids: Collection[str], limits: CallLimits
 ) -> RunningCall | None:
-    """Return the call that a process of ours makes to start or to abort one of these jobs."""
-    found = proc_table.read_own(pid)
+    """Return the call that this process makes to start or abort one of these jobs, or None."""
+    found = read_own(pid)
     if found is None:
         return None
     entry, words = found
@@ -88,7 +86,7 @@ def read_call(
 
 
 def _options(words: Sequence[str], kind: _Kind, jobs: Collection[str]) -> Sequence[str] | None:
-    """Return the options that follow a verb and one of these jobs; None if they are not there."""
+    """Return the options after the verb and one of these jobs; None if it is another call."""
     told = {f"{kind.about}{job}" for job in jobs}
     for place, word in enumerate(words[1:], 1):
         if word in told and words[place - 1] == kind.verb:
@@ -98,7 +96,7 @@ def _options(words: Sequence[str], kind: _Kind, jobs: Collection[str]) -> Sequen
 
 
 def _wait_sec(options: Sequence[str], kind: _Kind) -> float:
-    """Return for how long a call waits by its own options."""
+    """Return how long a call waits according to its own options, in seconds."""
     for option in options:
         if option.startswith(kind.waits):
             return float(option.removeprefix(kind.waits))

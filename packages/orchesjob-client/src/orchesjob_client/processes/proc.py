@@ -1,14 +1,22 @@
-"""Reading the process table of Linux, `/proc`: one process, or the numbers of all.
+"""Reading processes from `/proc`: one process, or the numbers of all; on other systems from `ps`.
 
-What the processes have to do with each other is decided in `kinship`.
+A PID alone does not identify a process, because it is used again. So a `Process` has its start too,
+and a pidfd always refers to the same process. Which processes are a job's is decided in `snapshot`.
 """
 
 import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_client.processes.marks import WantedMarks
+import attrs
+
+from orchesjob_client.environment import WantedMarks
 
 PROC = Path("/proc")
 
@@ -21,17 +29,53 @@ _READ_AT_ONCE = 2**15
 _NO_MARKS = WantedMarks("", ())
 
 
+@attrs.frozen
+class Process:
+    """A process that was found by a mark in its environment, or in the tree of one that was.
+
+    Attributes:
+        pid: Its PID, which alone does not identify it.
+        started_ticks: When it began: clock ticks since boot, or seconds where `ps` was asked.
+        command: Its command line as one line, for messages; its name in parentheses if it has no
+            mark of its own.
+        value: The value of the mark by which it, or its tree, was found.
+    """
+
+    pid: int
+    started_ticks: int
+    command: str
+    value: str
+
+
+def is_alive(process: Process, *, proc: Path = PROC) -> bool:
+    """Tell whether this very process still runs; a zombie does not.
+
+    Raises:
+        OSError: There is neither a process table nor a `ps`, or this process has no descriptors or
+            memory left.
+    """
+    started = read_started(process.pid, proc) if has_table(proc) else ps_started(process.pid)
+    return started == process.started_ticks
+
+
+def has_ended(pidfd: int, wait_sec: float = 0.0) -> bool:
+    """Tell whether the process of a pidfd has ended, waiting up to `wait_sec` for its end."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(wait_sec * 1000))
+
+
 class Entry(NamedTuple):
     """A living process in the table.
 
     Attributes:
         pid: Its PID, which alone does not identify it.
         started_ticks: When it began: clock ticks since boot.
-        parent: The PID of its parent, which lives; that of an orphan is the one that adopted it.
+        parent: The PID of its parent, which lives; an orphan's is the process that adopted it.
         group: Its process group: the PID of the group's first member, which may have ended.
-        session: Its session: the PID of the process that began it, which may have ended.
+        session: Its session: the PID of the process that created it, which may have ended.
         command: Its command line if it has a mark; else its name in parentheses.
-        mark: The value of the mark in its environment; None if it has none, or is hidden from us.
+        mark: The value of the mark in its environment; None if it has none, or we may not read it.
     """
 
     pid: int
@@ -49,11 +93,11 @@ class Unread(Enum):
     HIDDEN = "we may not look at it at all, so it is another user's"
     DEAD = "it is a zombie, or all that it will still do is to become one"
     VANISHED = "it ended before it was read"
-    STARTING = "it is beginning another program, and has no environment in this instant"
+    STARTING = "it is executing another program, and has no environment at this moment"
 
 
-def exists(proc: Path = PROC) -> bool:
-    """Tell whether there is such a process table."""
+def has_table(proc: Path = PROC) -> bool:
+    """Tell whether this folder is a process table."""
     return (proc / "self" / "environ").exists()
 
 
@@ -123,14 +167,14 @@ def read_entry(pid: int, wanted: WantedMarks, proc: Path = PROC) -> Entry | Unre
 def _read_entry(pid: int, folder: int, wanted: WantedMarks) -> Entry | Unread:
     stat = _Stat(_read(folder, "stat"))
     environment = None if stat.is_kernel_thread else _read_environment(folder)
-    if environment == b"":  # as it is by `env -i`, and for whoever begins a program or exits
+    if environment == b"":  # as of `env -i`, or of a process that is executing or exiting
         stat = _Stat(_read(folder, "stat"))
     if stat.is_dead:
         return Unread.DEAD
     if environment == b"" and not stat.has_empty_environment:
         return Unread.STARTING
     mark = None if environment is None else wanted.find(environment)
-    command = f"({stat.name})" if mark is None else _read_command(folder)
+    command = f"({stat.name})" if mark is None else " ".join(_read_words(folder))
     return Entry(pid, stat.started_ticks, stat.parent, stat.group, stat.session, command, mark)
 
 
@@ -153,10 +197,10 @@ class _Stat:
 
     @property
     def has_empty_environment(self) -> bool:
-        """Whether its program was begun with an empty environment, as by `env -i`.
+        """Whether its program was started with an empty environment, as by `env -i`.
 
-        Who is about to begin a program has no place for one yet, not even for an empty one. Then it
-        has an empty place, while the kernel copies the variables; its code comes after that.
+        A process that is executing a program has no place for an environment at first. Then it has
+        an empty place, while the kernel copies the variables; its code comes after that.
         """
         code, (begins, ends) = self._fields[23], self._fields[47:49]
         return begins == ends != b"0" and code != b"0"
@@ -170,10 +214,6 @@ def _read_environment(folder: int) -> bytes | None:
         return None
     except ProcessLookupError:
         return b""
-
-
-def _read_command(folder: int) -> str:
-    return " ".join(_read_words(folder))
 
 
 def _read_words(folder: int) -> list[str]:
@@ -191,3 +231,70 @@ def _read(folder: int, name: str) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+# Systems without a /proc. The output of `ps` has the form that macOS prints; it is tested with
+# samples only, never on a real macOS.
+
+_PS_LINE = r"\s*(\d+)\s+(\w{3}\s+\w{3}\s+\d+\s+\d+:\d+:\d+\s+\d{4})\s+(.*)"
+_PS_VARIABLE = r" [A-Za-z_][A-Za-z0-9_]*="
+
+
+def parse_ps(text: str, variable: str, values: Collection[str]) -> list[Process]:
+    """Find the processes whose environment holds one of `values` in `variable`.
+
+    Args:
+        text: What `ps -E -ww -x -o pid=,lstart=,command=` printed. The words of the environment
+            follow the command, if the process is the user's own.
+        variable: The variable's name.
+        values: The values to look for; they have no spaces.
+    """
+    found = []
+    wanted = WantedMarks(variable, values)
+    for line in text.splitlines():
+        match = re.fullmatch(_PS_LINE, line)
+        if match is None:
+            continue
+        pid, started, words = int(match[1]), match[2], match[3]
+        settings = re.findall(rf" ({re.escape(variable)}=\S*)", words)
+        mark = wanted.find(settings[-1].encode()) if settings else None
+        if mark is not None:
+            command = re.split(_PS_VARIABLE, words, maxsplit=1)[0]
+            found.append(Process(pid, _ps_seconds(started), command, mark))
+    return found
+
+
+def parse_ps_started(text: str) -> int | None:
+    """Read what `ps -o lstart= -p PID` printed; None if there is no such process."""
+    return _ps_seconds(text) if text.strip() else None
+
+
+def ps_marked(variable: str, values: Collection[str]) -> list[Process]:
+    """Find marked processes with `ps`; see `parse_ps`."""
+    text = _ps("-E", "-ww", "-x", "-o", "pid=,lstart=,command=")
+    return parse_ps(text, variable, values)
+
+
+def ps_started(pid: int) -> int | None:
+    """Return the second in which a process began, or None if it has ended or is a zombie."""
+    state = _ps("-o", "state=", "-p", str(pid))
+    return None if "Z" in state else parse_ps_started(_ps("-o", "lstart=", "-p", str(pid)))
+
+
+def _ps_seconds(started: str) -> int:
+    """Return a number that identifies the moment, in any time zone."""
+    import calendar  # not needed on Linux
+
+    return calendar.timegm(time.strptime(" ".join(started.split()), "%a %b %d %H:%M:%S %Y"))
+
+
+def _ps(*options: str) -> str:
+    # The locale is fixed because `lstart` names days and months.
+    finished = subprocess.run(
+        ["ps", *options],  # noqa: S607 - where `ps` lies differs
+        env={**os.environ, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return finished.stdout.decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The helper that launches orchesjob is killed, stopped, replaced or left alone (rule 5.13)."""
+"""The fork server of a runner is killed, stopped, replaced or left alone (rule 5.13)."""
 
 import contextlib
 import os
@@ -25,13 +25,13 @@ from support.steps import AFTER, TRUE
 
 
 @pytest.fixture(autouse=True)
-def with_helper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the session says, these flows call orchesjob by way of a helper."""
+def with_fork_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the session says, these flows call orchesjob by way of a fork server."""
     monkeypatch.delenv("ORCHESJOB_FLOW_FORK_SERVER", raising=False)
 
 
-def find_helper(runner: int, *others: int) -> int:
-    """Wait for the helper of a runner, none of some others; return its PID."""
+def find_fork_server(runner: int, *others: int) -> int:
+    """Wait for a runner's fork server that is not one of some others; return its PID."""
     deadline = time.monotonic() + EVENT_SEC
     while True:
         for children in Path(f"/proc/{runner}/task").glob("*/children"):
@@ -45,22 +45,22 @@ def find_helper(runner: int, *others: int) -> int:
 
 
 def test_it_ends_with_its_runner(each_flow: Flow, gate: Gate) -> None:
-    """A helper has no lock and no file, and is gone with its runner, however that ends."""
+    """A fork server has no lock and no file, and is gone with its runner, however that ends."""
     file = each_flow.write({"id": "a", "command": gate.command()}, AFTER)
     runner = each_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
     each_flow.await_job("k")
-    helper = find_helper(runner.pid)
-    each_flow.await_true(lambda: len(descriptors(helper)) == len("012") + 1)
-    opened = descriptors(helper)
+    fork_server = find_fork_server(runner.pid)
+    each_flow.await_true(lambda: len(descriptors(fork_server)) == len("012") + 1)
+    opened = descriptors(fork_server)
     assert not any(str(each_flow.home) in path for path in opened.values())
     runner.kill()
-    await_exit(helper)
+    await_exit(fork_server)
     gate.let_through()
     runner = each_flow.spawn("start", "--run-key=k", file)
-    helper = find_helper(runner.pid)
+    fork_server = find_fork_server(runner.pid)
     runner.communicate()
-    assert is_gone(helper)
+    assert is_gone(fork_server)
     assert each_flow.status("k")["status"] == "SUCCEEDED"
 
 
@@ -79,15 +79,15 @@ def test_any_moment(each_flow: Flow, tmp_path: Path) -> None:
             step["depends_on"] = [before]
         file = each_flow.write(*steps, name=f"{name}.json")
         runner = each_flow.spawn("start", f"--run-key={name}", file)
-        helper = find_helper(runner.pid)
+        fork_server = find_fork_server(runner.pid)
         time.sleep(chance.uniform(0, 0.2))
         with contextlib.suppress(ProcessLookupError):
-            os.kill(helper, number)
+            os.kill(fork_server, number)
         _, stderr = runner.communicate()
         assert runner.returncode == 0, stderr
         assert set(outcomes(each_flow.status(name)).values()) == {"SUCCEEDED"}
         assert log.read_text("utf-8").split() == list("abcd")
-        assert is_gone(helper)
+        assert is_gone(fork_server)
 
     numbers = [*[signal.SIGKILL] * 5, signal.SIGSTOP]
     with ThreadPoolExecutor(len(numbers)) as pool:
@@ -101,9 +101,9 @@ def test_call_of_a_dead_runner_hangs(flow: Flow, fake_orchesjob: FakeOrchesjob) 
     words = ("--patience=2", "start", "--run-key=k", flow.write(TRUE | {"start_timeout_sec": 0}))
     runner = flow.spawn(*words)
     flow.await_true(fake_orchesjob.calls)
-    helper = find_helper(runner.pid)
+    fork_server = find_fork_server(runner.pid)
     runner.kill()
-    await_exit(helper)
+    await_exit(fork_server)
     runner = flow.spawn(*words)
     await_exit(fake_orchesjob.calls()[0]["pid"])
     _, stderr = runner.communicate()
@@ -120,10 +120,10 @@ NUMBERS = re.compile(r"/proc/\d+|pipe:\S+|\b[0-9a-f-]{36}\b|\d\d:\d\d")
 
 
 def test_no_job_sees_a_difference(each_flow: Flow) -> None:
-    """What a step has is the same from a helper and from a plain call."""
+    """What a step has is the same from a fork server and from a plain call."""
     file = each_flow.write({"id": "a", "command": ["sh", "-c", LOOK], "env": {"GREETING": "x"}})
     seen = []
-    for key, switch in (("a-helper", "1"), ("no-helper", "0")):  # in no other text
+    for key, switch in (("a-server", "1"), ("no-server", "0")):  # in no other text
         each_flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
         assert each_flow.start(key, file)["status"] == "SUCCEEDED"
         printed = each_flow.run("logs", f"--run-key={key}", "a").stdout
@@ -133,19 +133,19 @@ def test_no_job_sees_a_difference(each_flow: Flow) -> None:
 
 
 def test_begun_early(fake_orchesjob: FakeOrchesjob) -> None:
-    """A helper that is begun before its run is recorded is that of the runner, or is ended."""
+    """A fork server that is started before its run is recorded is the runner's, or is ended."""
     executable, environ = fake_orchesjob.path, fake_orchesjob.environ
     elsewhere = {**environ, "ORCHESJOB_HOME": "/elsewhere"}
     early = EarlyHelper(Settings(Home(Path("/h/f.db")), executable, 5.0, 60.0, environ))
     begun: list[int] = []
     for expected in (environ, elsewhere):
         early.begin(str(fake_orchesjob.home))
-        begun.append(find_helper(os.getpid(), *begun))
+        begun.append(find_fork_server(os.getpid(), *begun))
         with contextlib.closing(early.take(executable, expected)) as launcher:
             assert (launcher.pid == begun[-1]) == (expected is environ)
             assert launcher.obstacle() is None
             assert is_gone(begun[-1]) == (expected is elsewhere)
     early.begin(str(fake_orchesjob.home))
-    begun.append(find_helper(os.getpid(), *begun))
+    begun.append(find_fork_server(os.getpid(), *begun))
     early.close()
     assert is_gone(begun[-1])

@@ -21,7 +21,7 @@ from orchesjob_client import (
     is_alive,
     read_call,
 )
-from orchesjob_client.processes import proc_table
+from orchesjob_client.processes import proc
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]
 
@@ -89,16 +89,16 @@ def test_nobody() -> None:
 
 def test_of_another_user(spawn: Spawn) -> None:
     """The process of another user is never a call of ours, whatever its words are (rule 10)."""
-    assert proc_table.read_own(spawn().pid) is not None
+    assert proc.read_own(spawn().pid) is not None
     if os.geteuid() != 0:
-        assert proc_table.read_own(1) is None
+        assert proc.read_own(1) is None
         return
     words = ["sh", "-c", "echo; read x"]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, user=65534, cwd="/") as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert proc_table.read_own(process.pid) is None
+        assert proc.read_own(process.pid) is None
 
 
 def test_when_its_time_is_over() -> None:

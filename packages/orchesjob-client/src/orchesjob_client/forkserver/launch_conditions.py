@@ -1,8 +1,8 @@
-"""When a forked call is sure to be the same as a plain one.
+"""Launch conditions: when a forked call is certain to be the same as a plain one.
 
-A process inherits more than it is given. What is compared here is whatever Python and the script
-look at when they start, and whatever a child has from its parent. Where anything of it is another
-than it was when the helper began, the call is a plain one.
+A process inherits more than it is given. Compared are the things that Python and the script read
+when they start, and everything that a child inherits from its parent. If any of them has changed
+since the fork server started, the call is a plain one.
 """
 
 import os
@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from orchesjob_client.call import LaunchRequest
+from orchesjob_client.environment import OURS
 from orchesjob_client.forkserver.server import MOST_HELD, fingerprint
-from orchesjob_client.launching import Request
 
 STARTUP = (
     *(b"PYTHON", b"LC_", b"LANG", b"LD_", b"HOME", b"TZ", b"LOCPATH", b"GCONV_PATH"),
@@ -23,8 +24,8 @@ STARTUP = (
 """How the variables begin that the loader, the C library and Python read when a program starts."""
 _READ = (*STARTUP, b"ORCHESJOB")
 """How those begin that orchesjob too may read when it starts."""
-_OURS = b"ORCHESJOB_FLOW_"
-"""How the variables begin that differ from call to call, and that no other program looks at."""
+_OURS = OURS.encode()
+"""How those begin that differ from call to call, and that no other program reads."""
 _PATHS = (
     *(b"HOME", b"LD_LIBRARY_PATH", b"LD_PRELOAD", b"PYTHONPATH", b"PYTHONHOME"),
     *(b"PYTHONPYCACHEPREFIX", b"PYTHONUSERBASE", b"PYTHONPLATLIBDIR"),
@@ -59,23 +60,24 @@ _INHERITED = re.compile(
 _PLACES = ("root", "ns/mnt", "ns/pid_for_children", "ns/net", "ns/ipc", "ns/uts", "ns/user")
 _OWN = Path("/proc/thread-self")
 _LONGEST_WORDS = 100_000
-"""With more, whether the system would run the call depends on limits that a fork does not know."""
+"""Bytes of words and variables. Whether the system runs a call with more depends on limits that a
+fork does not check."""
 _POINTER = 8
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 
 
 class Unsuitable(Exception):
-    """Why there can be no helper for an executable."""
+    """Why there can be no fork server for an executable."""
 
 
-class Script(NamedTuple):
+class ConsoleScript(NamedTuple):
     """A console script: how the system runs it, and what it imports."""
 
     interpreter: list[str]
     module: str
 
 
-def read_script(executable: str) -> Script:
+def read_script(executable: str) -> ConsoleScript:
     """Read an executable that must be a console script of pip, pipx or uv, and nothing else.
 
     Raises:
@@ -99,19 +101,19 @@ def read_script(executable: str) -> Script:
     with open(interpreter, "rb") as file:  # noqa: PTH123 - an interpreter that is a script reads on
         if file.read(len(_ELF)) != _ELF:
             raise Unsuitable(f"{interpreter} is not a program of its own")
-    return Script([interpreter, *([flags] if flags else [])], imports[0][1])
+    return ConsoleScript([interpreter, *([flags] if flags else [])], imports[0][1])
 
 
-class Birth(NamedTuple):
-    """What a helper was born with, and what each of its calls must have too."""
+class LaunchConditions(NamedTuple):
+    """The conditions under which a fork server was launched; its calls must have the same."""
 
     executable: bytes
     variables: Mapping[bytes, bytes]
-    surroundings: tuple[object, ...]
+    inherited: tuple[object, ...]
 
     @classmethod
-    def now(cls, executable: str, environ: Mapping[bytes, bytes]) -> "Birth":
-        """Take down what a helper has that begins now.
+    def now(cls, executable: str, environ: Mapping[bytes, bytes]) -> "LaunchConditions":
+        """Return the conditions of a fork server that starts now.
 
         Raises:
             Unsuitable: A variable means something else in each directory.
@@ -121,10 +123,10 @@ class Birth(NamedTuple):
             text = environ.get(name)
             if text and not all(path.startswith(b"/") for path in text.split(b":")):
                 raise Unsuitable(f"{name.decode()} is relative to the directory of each call")
-        return cls(os.fsencode(executable), _startup_variables(environ), surroundings())
+        return cls(os.fsencode(executable), _startup_variables(environ), inherited_attributes())
 
-    def suits(self, request: Request) -> bool:
-        """Tell whether a request, made now, gets from the helper what it would get plainly."""
+    def suits(self, request: LaunchRequest) -> bool:
+        """Tell whether a process launched now is the same from the fork server and plainly."""
         words = (*request.argv, *request.environ, *request.environ.values())
         try:
             return (
@@ -134,7 +136,7 @@ class Birth(NamedTuple):
                 and sum(map(len, words)) + _POINTER * len(words) <= _LONGEST_WORDS
                 and len(request.descriptors) <= MOST_HELD
                 and _startup_variables(request.environ) == self.variables
-                and surroundings() == self.surroundings
+                and inherited_attributes() == self.inherited
             )
         except OSError:
             return False
@@ -149,8 +151,8 @@ def _startup_variables(environ: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     }
 
 
-def surroundings() -> tuple[object, ...]:
-    """Return what a child of this thread inherits besides variables, directory and descriptors.
+def inherited_attributes() -> tuple[object, ...]:
+    """Return what a child of this thread inherits, except variables, directory and descriptors.
 
     Raises:
         OSError: Some of it cannot be seen.
@@ -167,5 +169,5 @@ def surroundings() -> tuple[object, ...]:
 
 
 def has_changed(files: Mapping[str, str]) -> bool:
-    """Tell whether any of some files is another than when its fingerprint was taken."""
+    """Tell whether any of these files has changed since its fingerprint was taken."""
     return any(fingerprint(path) != known for path, known in files.items())

@@ -1,0 +1,82 @@
+"""The variables of orchesjob and of this package, and the marks of jobs that one of them holds.
+
+A job's mark is in the environment of each of its processes. A job that is started inside another
+job adds its mark to those that are there, so it is found by the outer mark too (rule 5.8).
+"""
+
+import hashlib
+import os
+from collections.abc import Collection, Mapping
+
+HOME = "ORCHESJOB_HOME"
+"""The folder of orchesjob's jobs."""
+
+EXECUTABLE = "ORCHESJOB_BIN"
+"""The executable to use where no other is named."""
+
+MARK = "ORCHESJOB_FLOW_MARK"
+"""The marks of the jobs that a process belongs to, the outermost first, joined by `:`."""
+
+FORK_SERVER = "ORCHESJOB_FLOW_FORK_SERVER"
+"""Turns the fork server off, with the value 0."""
+
+OURS = "ORCHESJOB_FLOW_"
+"""How the variables begin that no other program reads. One more is `ROOM` of the fork server, which
+imports nothing of ours."""
+
+_JOIN = ":"
+
+
+def orchesjob_home(environ: Mapping[str, str]) -> str:
+    """Return the real path of the orchesjob home that an environment names."""
+    return os.path.realpath(environ.get(HOME) or "/var/lib/orchesjob")
+
+
+def mark(home: str, job_key: str) -> str:
+    """Return the mark of a job: 32 hexadecimal digits that depend on its home and key alone."""
+    identity = os.fsencode(home) + b"\0" + job_key.encode()
+    return hashlib.sha256(identity).hexdigest()[:32]
+
+
+def marked_environment(environ: Mapping[str, str], job_key: str) -> dict[str, str]:
+    """Return the environment for the calls about a job: `environ` with the job's mark added."""
+    own, outer = mark(orchesjob_home(environ), job_key), environ.get(MARK, "")
+    return {**environ, MARK: f"{outer}{_JOIN}{own}" if outer else own}
+
+
+def is_marked(environ: Mapping[str, str], home: str, job_key: str) -> bool:
+    """Tell whether an environment is that of a process of this job, or of a job inside it."""
+    return mark(home, job_key) in marks_of(environ)
+
+
+def marks_of(environ: Mapping[str, str]) -> list[str]:
+    """Return the marks in an environment, the outermost first."""
+    value = environ.get(MARK, "")
+    return value.split(_JOIN) if value else []
+
+
+def unmarked(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without marks, for a process that outlives the job."""
+    return {name: value for name, value in environ.items() if name != MARK}
+
+
+class WantedMarks:
+    """The marks to look for, in one variable."""
+
+    def __init__(self, variable: str, marks: Collection[str]) -> None:
+        """Look for any of these marks."""
+        self._name = f"{variable}=".encode(errors="surrogateescape")
+        self._marks: Mapping[bytes, str] = {
+            mark.encode(errors="surrogateescape"): mark for mark in marks
+        }
+
+    def find(self, environment: bytes) -> str | None:
+        """Return the first wanted mark in an environment as the system shows it, or None."""
+        if self._name not in environment:
+            return None  # nearly all processes, and every one is read
+        for line in environment.split(b"\0"):
+            if line.startswith(self._name):
+                for mark in line.removeprefix(self._name).split(_JOIN.encode()):
+                    if mark in self._marks:
+                        return self._marks[mark]
+        return None
