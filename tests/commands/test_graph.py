@@ -34,6 +34,16 @@ def test_text(flow: Flow) -> None:
     assert not flow.home.exists()
 
 
+def test_a_step_with_the_name_of_a_predicate(flow: Flow) -> None:
+    """A predicate in a condition is not taken for the step of that name, which is waited for."""
+    steps: list[dict[str, Any]] = [
+        {"id": "a", "command": ["true"]},
+        {"id": "failed", "command": ["true"]},
+        {"id": "b", "command": ["true"], "when": "a.failed", "depends_on": ["failed"]},
+    ]
+    assert flow.run("graph", flow.write(*steps)).stdout.endswith("when a.failed  failed\n")
+
+
 def test_run(flow: Flow) -> None:
     """A run is drawn from its record, without the flow file, and with the statuses."""
     flow.start("k", flow.write(*STEPS), code=1)

@@ -29,9 +29,9 @@ def crowd(flow: Flow) -> Iterator[None]:
         yield
 
 
-def await_line(flow: Flow) -> None:
-    """Wait until a call waits for its place."""
-    flow.await_true(lambda: holder(Home(flow.database).turns("calls", SLOTS).line) is not None)
+def await_queue(flow: Flow) -> None:
+    """Wait until a call queues for its slot."""
+    flow.await_true(lambda: holder(Home(flow.database).turns("calls", SLOTS).queue) is not None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -40,7 +40,7 @@ def test_a_signal(flow: Flow, fake_orchesjob: FakeOrchesjob, number: signal.Sign
     file = flow.write(TRUE)
     with crowd(flow):
         runner = flow.spawn("start", "--run-key=k", file)
-        await_line(flow)
+        await_queue(flow)
         runner.send_signal(number)
         assert runner.wait() == 128 + number
     assert fake_orchesjob.calls() == []
@@ -52,7 +52,7 @@ def test_a_cancel(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     """A cancel keeps nobody waiting for a place, and what had none never begins (rule 5.6)."""
     with crowd(flow):
         runner = flow.spawn("start", "--run-key=k", flow.write(TRUE, {**TRUE, "id": "b"}))
-        await_line(flow)
+        await_queue(flow)
         assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
         assert runner.wait() == 1
     assert fake_orchesjob.calls() == []
@@ -62,7 +62,7 @@ def test_when_the_crowd_is_gone(flow: Flow, fake_orchesjob: FakeOrchesjob) -> No
     """To wait for a place uses up no patience; the time of a call begins when it has one."""
     with crowd(flow):
         runner = flow.spawn("--patience=0", "start", "--run-key=k", flow.write(TRUE))
-        await_line(flow)
+        await_queue(flow)
         assert flow.status("k")["steps"][0]["status"] == "RUNNING"
         assert fake_orchesjob.calls() == []
     assert runner.wait() == 0

@@ -15,7 +15,7 @@ from flow_conditions import (
     implies,
     parse,
 )
-from flow_conditions.tables import MOST
+from flow_conditions.boolean_functions import MOST_IN_TABLES
 
 SEEDS = [
     pytest.param(range(500), id="some"),
@@ -26,13 +26,14 @@ EXCLUDED = [("a", "a.failed", "a.skipped"), ("b", "b.failed")]
 
 
 @pytest.fixture(
-    params=[pytest.param(MOST, id="tables"), pytest.param(-1, id="diagrams")], autouse=True
+    params=[pytest.param(MOST_IN_TABLES, id="tables"), pytest.param(-1, id="diagrams")],
+    autouse=True,
 )
 def representation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer by truth tables, as for so few operands, and by diagrams, as for many."""
     # Which of the two answers is nobody's choice; and of so many operands that diagrams would, no
     # truth table could be made to compare with.
-    monkeypatch.setattr("flow_conditions.space.MOST", request.param)
+    monkeypatch.setattr("flow_conditions.boolean_functions.MOST_IN_TABLES", request.param)
 
 
 type Cases = Callable[[Iterable[int]], Iterator[Any]]

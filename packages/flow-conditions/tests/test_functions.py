@@ -13,7 +13,7 @@ def worth(functions: Functions, function: int, values: Sequence[bool]) -> bool:
     """Return what a function is worth."""
     while function >> 1:
         level = functions.level(function)
-        function = functions.halves(function, level)[values[level]]
+        function = functions.cofactors(function, level)[values[level]]
     return function == functions.TRUE
 
 

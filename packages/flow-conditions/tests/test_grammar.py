@@ -1,8 +1,22 @@
 """Rule 3.1: what conditions are made of, and how operators bind."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from flow_conditions import And, Name, Not, Or, Tree, Vocabulary, all_of, parse
+from flow_conditions import (
+    And,
+    Name,
+    Not,
+    Or,
+    Quantifier,
+    Tree,
+    Vocabulary,
+    all_of,
+    operands_in,
+    parse,
+)
+from flow_conditions.grammar import OPERATORS
 
 A, B, C, D = map(Name, "ABCD")
 PREDICATES = Vocabulary(predicates=("succeeded", "failed"))
@@ -105,3 +119,62 @@ def test_names_and_operands_come_in_order_of_first_appearance() -> None:
 def test_a_conjunction_of_names(names: list[str], text: str) -> None:
     """Rule 3.5: `all_of([A, B])` is the condition that `A && B` spells."""
     assert all_of(iter(names)) == parse(text)
+
+
+def found_in(text: str) -> list[tuple[str | None, str | None, str]]:
+    """Return the name, the predicate and the text of each operand and call."""
+    return [(one.name, one.predicate, text[one.start : one.end]) for one in operands_in(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("A", [("A", None, "A")]),
+        ("!A&&(B-1.late)", [("A", None, "A"), ("B-1", "late", "B-1.late")]),
+        ("load@a@2.late || load", [("load@a@2", "late", "load@a@2.late"), ("load", None, "load")]),
+        ("any( late\n) && any", [(None, "late", "any( late\n)"), ("any", None, "any")]),
+        # What is not a condition:
+        ("A and B", [("A", None, "A"), ("and", None, "and"), ("B", None, "B")]),
+        ("A.late == 'x' &&", [("A", "late", "A.late"), ("x", None, "x")]),
+        ("(A . late", [("A", None, "A"), ("late", None, "late")]),
+        ("a-b(late) c@ \u00e9", [("a-b", None, "a-b"), ("late", None, "late"), ("c", None, "c")]),
+        ("all() || some (late)", [("all", None, "all"), (None, "late", "some (late)")]),
+    ],
+)
+def test_operands_are_found_in_a_text(
+    text: str, found: list[tuple[str | None, str | None, str]]
+) -> None:
+    """Every operand and call has its place, also in a text that does not parse."""
+    assert found_in(text) == found
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_the_operands_in_a_text_are_those_of_its_condition(
+    data: st.DataObject, texts: st.SearchStrategy[str], outcomes: Vocabulary
+) -> None:
+    """What `operands_in` finds is what `parse` reads, each occurrence and in their order."""
+    text = data.draw(texts)
+    program = parse(text, outcomes).program
+    assert [spelled for *_, spelled in found_in(text)] == [
+        token for token in program if token not in OPERATORS
+    ]
+
+
+@given(text=st.text(st.sampled_from("aB1_-@.!&|() \n=\u00e9"), max_size=30))
+def test_any_text_has_operands_in_order(text: str) -> None:
+    """No text is an error, and no two operands overlap."""
+    end = 0
+    for one in operands_in(text):
+        assert end <= one.start < one.end <= len(text)
+        assert one.name is None or text.startswith(one.name, one.start)
+        end = one.end
+
+
+def test_a_call_is_found_where_the_parser_reads_one() -> None:
+    """A call is one occurrence, however many operands the parser makes of it."""
+    text = "any(late) && !(A || any ( late ))"
+    vocabulary = Vocabulary(("late",), quantifiers=[Quantifier("any", "||")])
+    assert parse(text, vocabulary, over=["x", "y"]).names == ("x", "y", "A")
+    assert [one.name for one in operands_in(text)] == [None, "A", None]

@@ -31,17 +31,20 @@ def test_the_base_of_errors_imports_nothing_else() -> None:
     assert set(loaded) == {"flow_conditions", "flow_conditions.errors"}
 
 
-def test_who_looks_at_no_condition_imports_nothing_to_look_at_it_with() -> None:
-    """Parsing, evaluating and spelling load neither trees nor explanations, nor the algebra."""
+def test_parsing_and_evaluating_import_only_what_they_need() -> None:
+    """Parsing, evaluating and spelling load neither mistakes, trees, explanations nor algebra."""
     loaded = _loaded_by(
         "from flow_conditions import parse; "
         "condition = parse('A && !B'); condition.evaluate(lambda _: None); str(condition)"
     )
-    assert "flow_conditions.jumps" in loaded
-    modules = {f"flow_conditions.{name}" for name in ("tree", "explanation", "quantifier")}
-    modules |= {f"flow_conditions.{name}" for name in ("algebra", "diagrams", "simplification")}
-    modules |= {f"flow_conditions.{name}" for name in ("blame", "postfix", "rows", "space")}
-    assert not modules & set(loaded)
+    needed = {f"flow_conditions.{name}" for name in ("errors", "grammar", "condition", "parser")}
+    assert set(loaded) == {"flow_conditions", *needed}
+
+
+def test_operands_are_found_without_conditions() -> None:
+    """A caller that looks only for operands loads no conditions, and no dataclasses for them."""
+    loaded = _loaded_by("from flow_conditions import operands_in; list(operands_in('a && b'))")
+    assert set(loaded) == {"flow_conditions", "flow_conditions.errors", "flow_conditions.grammar"}
 
 
 @pytest.mark.parametrize(
@@ -49,17 +52,18 @@ def test_who_looks_at_no_condition_imports_nothing_to_look_at_it_with() -> None:
     [
         ("flow_conditions.And", "tree"),
         ("flow_conditions.Explanation", "explanation"),
-        ("flow_conditions.Quantifier", "quantifier"),
+        ("flow_conditions.Quantifier", "parser"),
         ("flow_conditions.equivalent", "algebra"),
         ("flow_conditions.implies", "algebra"),
-        ("flow_conditions.parse('A').is_never()", "diagrams"),
+        ("flow_conditions.Functions", "simplification"),
+        ("flow_conditions.parse('A').is_never()", "boolean_functions"),
         ("flow_conditions.parse('A').simplify()", "simplification"),
         ("flow_conditions.parse('A').tree", "tree"),
         ("flow_conditions.parse('A').explain(lambda _: None)", "explanation"),
     ],
 )
 def test_what_is_asked_for_is_imported(use: str, module: str) -> None:
-    """Nobody has to know that trees and explanations come later than the rest."""
+    """A name is imported when it is first used, and its user need not know from where."""
     assert f"flow_conditions.{module}" in _loaded_by(f"import flow_conditions; {use}")
 
 

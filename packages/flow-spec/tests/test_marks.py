@@ -38,6 +38,12 @@ def marked(text: str, format_: str = "yaml") -> list[tuple[int, str, str]]:
         pytest.param("    when: b", "    when: ", "b", id="an unknown step"),
         pytest.param("    when: a-b && c", "    when: ", "a-b", id="a name with a hyphen"),
         pytest.param("    when: 'x@y || c'", "    when: '", "x@y", id="a copy in quotes"),
+        pytest.param(
+            "    when: c.failed && failed",
+            "    when: c.failed && ",
+            "failed",
+            id="a name like a predicate",
+        ),
         pytest.param("    when: c && (c | c)", "    when: c && (c ", "|", id="within a condition"),
         pytest.param("    when: c ||", "    when: c ||", "", id="behind the end"),
         pytest.param("    when: 日本 && c", "    when: ", "日", id="wide letters"),

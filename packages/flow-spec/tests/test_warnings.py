@@ -296,7 +296,7 @@ def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
         "import sys, flow_spec\n"
         "flow_spec.parse_flow('{flow_id: f, steps: [{id: a, command: [x]}]}')\n"
         "print([name for name in sys.modules if name.startswith('flow_spec.warnings')])\n"
-        "print('flow_conditions.diagrams' in sys.modules)\n"
+        "print('flow_conditions.boolean_functions' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\nFalse\n"

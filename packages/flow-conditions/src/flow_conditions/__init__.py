@@ -30,6 +30,7 @@ __all__ = [
     "Name",
     "NoNamesError",
     "Not",
+    "Occurrence",
     "Or",
     "Quantifier",
     "Tree",
@@ -37,35 +38,36 @@ __all__ = [
     "all_of",
     "equivalent",
     "implies",
+    "operands_in",
     "parse",
 ]
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
     from flow_conditions.algebra import equivalent, implies
-    from flow_conditions.condition import Condition, all_of
+    from flow_conditions.condition import Condition, Name, all_of
     from flow_conditions.explanation import Explanation
-    from flow_conditions.functions import Functions
-    from flow_conditions.name import Name
-    from flow_conditions.parser import parse
-    from flow_conditions.quantifier import Quantifier
+    from flow_conditions.grammar import Occurrence, operands_in
+    from flow_conditions.parser import Quantifier, Vocabulary, parse
+    from flow_conditions.simplification import Functions
     from flow_conditions.tree import And, Not, Or, Tree
-    from flow_conditions.vocabulary import Vocabulary
 else:
     _MODULE_OF = {
         "And": "tree",
         "Condition": "condition",
         "Explanation": "explanation",
-        "Functions": "functions",
-        "Name": "name",
+        "Functions": "simplification",
+        "Name": "condition",
         "Not": "tree",
+        "Occurrence": "grammar",
         "Or": "tree",
-        "Quantifier": "quantifier",
+        "Quantifier": "parser",
         "Tree": "tree",
-        "Vocabulary": "vocabulary",
+        "Vocabulary": "parser",
         "all_of": "condition",
         "equivalent": "algebra",
         "implies": "algebra",
+        "operands_in": "grammar",
         "parse": "parser",
     }
 
@@ -75,7 +77,8 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        return globals().setdefault(name, value)
 
     def __dir__() -> list[str]:
         """List the public names, whether imported already or not."""

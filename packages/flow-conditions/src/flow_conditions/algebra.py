@@ -1,23 +1,38 @@
-"""What can be asked of a condition before the values of its operands are known.
+"""What can be proven about conditions: questions about all values of their operands at once.
 
-The verbs of `Condition` that are questions about all values at once, and those that compare two
-conditions. Quick ways come first: a condition in which no operand occurs both plain and negated is
-never constant, and most are of that kind. `simplification` and `blame` have modules of their own.
+Quick ways come first. `restricted` puts in what is known; `propagated` sees in one pass what a
+literal decides for the parts beside it. If no operand is left with both signs, and none excludes
+another, the condition has both values, and most conditions are of that kind. Only the rest is
+proven by a `Solver`.
+
+`blame` looks for a smallest set of operands whose values alone decide. If no operand occurs twice
+and none excludes another, one pass finds it: a junction that needs all its parts needs what each of
+them needs, a junction that needs one takes the cheapest. Otherwise it is a *minimum hitting set*.
+As long as some operands do not decide, there are values of the others that change the result; one
+of those that differ must be in the set too. The smallest set that holds one of each such difference
+is tried, until it decides. It is then a smallest one, because every set that decides holds one of
+each of them.
+
+Simplifying is in `simplification`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from flow_conditions.budget import Budget
-from flow_conditions.condition import BUDGET, Condition
+from flow_conditions.boolean_functions import FALSE, Budget, DecisionDiagrams, Solver
+from flow_conditions.condition import BUDGET, Condition, Program, Value
 from flow_conditions.errors import ExclusionError
-from flow_conditions.exclusions import Exclusions, Known, grouped, settled
-from flow_conditions.facts import by_facts, varies
 from flow_conditions.grammar import AND, NOT, OPERATORS, OR
-from flow_conditions.kleene import Value
-from flow_conditions.rows import Rows, read
-from flow_conditions.space import Space, fitting
-
-type Program = tuple[str, ...]
+from flow_conditions.normal_form import (
+    Exclusions,
+    Known,
+    NormalForm,
+    among,
+    grouped,
+    is_read_once,
+    is_unate,
+    propagated,
+    settled,
+)
 
 
 def equivalent(
@@ -31,10 +46,12 @@ def equivalent(
     if first == second:
         return True
     groups = grouped(exclusions)
-    together = read((*first.program, *second.program, AND))
-    space = Space(together, groups, fitting(together, Budget(budget)))
+    together = NormalForm.of((*first.program, *second.program, AND))
+    solver = Solver.of(together, groups, Budget(budget))
     one, other = (
-        space.within(space.function(by_facts(read(each.program, together.operands), groups)))
+        solver.within(
+            solver.function(propagated(NormalForm.of(each.program, together.operands), groups))
+        )
         for each in (first, second)
     )
     return one == other
@@ -59,14 +76,19 @@ def always(program: Program, exclusions: Exclusions, budget: int) -> bool:
 def never(program: Program, exclusions: Exclusions, budget: int) -> bool:
     """Tell whether a program is false whatever its operands are worth."""
     groups = grouped(exclusions)
-    rows = by_facts(read(program), groups)
-    if varies(rows, groups):
+    form = propagated(NormalForm.of(program), groups)
+    if is_unate(form, groups):
         return False
-    space = Space(rows, groups, fitting(rows, Budget(budget)))
-    return space.never(space.function(rows))
+    solver = Solver.of(form, groups, Budget(budget))
+    return solver.never(solver.function(form))
 
 
-def restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
+def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program | bool:
+    """Return what is left of a program when some operands are known."""
+    return _restricted(program, settled(known, grouped(exclusions)))
+
+
+def _restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
     """Return what is left of a program when some operands are known, in one pass.
 
     Every part on the stack has its value, and where its own tokens begin in what is left; a part
@@ -101,11 +123,6 @@ def restricted(program: Program, known: Mapping[str, bool]) -> Program | bool:
     return tuple(left) if value is None else value
 
 
-def restrict(program: Program, known: Known, exclusions: Exclusions) -> Program | bool:
-    """Return what is left of a program when some operands are known."""
-    return restricted(program, settled(known, grouped(exclusions)))
-
-
 def model(
     program: Program, given: Known, exclusions: Exclusions, budget: int
 ) -> dict[str, bool] | None:
@@ -115,29 +132,29 @@ def model(
         known = settled(given, groups)
     except ExclusionError:
         return None
-    residue = restricted(program, known)
+    residue = _restricted(program, known)
     if isinstance(residue, bool):
         return known if residue else None
-    rows = by_facts(read(residue), groups)
-    if varies(rows, groups):
-        return known | _chosen(rows)
-    space = Space(rows, groups, fitting(rows, Budget(budget)))
-    example = space.example(space.function(rows))
+    form = propagated(NormalForm.of(residue), groups)
+    if is_unate(form, groups):
+        return known | _model_of_unate(form)
+    solver = Solver.of(form, groups, Budget(budget))
+    example = solver.example(solver.function(form))
     return None if example is None else known | example
 
 
-def _chosen(rows: Rows) -> dict[str, bool]:
-    """Return values that make rows true in which no operand occurs with both signs."""
+def _model_of_unate(form: NormalForm) -> dict[str, bool]:
+    """Return values that make a form true in which no operand occurs with both signs."""
     chosen: dict[str, bool] = {}
-    todo = [rows.root]
+    todo = [form.root]
     while todo:
         part = todo.pop()
         if part >= 0:
-            chosen[rows.operands[part >> 1]] = not part & 1
-        elif rows.conjunctive[~part]:
-            todo += rows.members[~part]
+            chosen[form.operands[part >> 1]] = not part & 1
+        elif form.conjunctive[~part]:
+            todo += form.members[~part]
         else:
-            todo.append(rows.members[~part][0])
+            todo.append(form.members[~part][0])
     return chosen
 
 
@@ -147,11 +164,169 @@ def decided(
     """Return the value of a program if it is the same whatever the unknown operands are worth."""
     groups = grouped(exclusions)
     known = settled(answers, groups)
-    residue = restricted(program, known)
+    residue = _restricted(program, known)
     if isinstance(residue, bool):
         return residue
-    rows = by_facts(read(residue), groups)
-    if varies(rows, groups):
+    form = propagated(NormalForm.of(residue), groups)
+    if is_unate(form, groups):
         return None
-    space = Space(rows, groups, fitting(rows, Budget(budget)))
-    return space.constant(space.function(rows))
+    solver = Solver.of(form, groups, Budget(budget))
+    return solver.constant(solver.function(form))
+
+
+def blame(
+    program: Program, answers: Mapping[str, Value], exclusions: Exclusions, budget: int
+) -> list[str] | None:
+    """Return a smallest set of operands that decides a program, or None if nothing does yet."""
+    groups = grouped(exclusions)
+    settled(answers, groups)  # raises if two operands are true that exclude each other
+    form = NormalForm.of(program)
+    if not among(form, groups):
+        # With exclusions, an operand without effect may still decide what another one is worth.
+        form = propagated(form)
+    if is_read_once(form, groups):
+        cheapest = (_cheapest(form, answers, value) for value in (True, False))
+        return next((operands for operands in cheapest if operands is not None), None)
+    diagrams = DecisionDiagrams(Budget(budget))
+    solver = Solver(form, groups, diagrams)
+    edge = solver.function(form)
+    answer_at = [answers[form.operands[operand]] for operand in solver.operand_at]
+    for opposite in (edge ^ 1, edge):
+        differences = _Differences(diagrams, solver.within(opposite), answer_at)
+        if differences.nearest(range(len(answer_at))) is None:
+            levels = _smallest(differences, diagrams.budget)
+            found = {form.operands[solver.operand_at[level]] for level in levels}
+            return [operand for operand in form.operands if operand in found]
+    return None
+
+
+_IMPOSSIBLE = float("inf")  # the price of a value that cannot be
+
+
+def _cheapest(form: NormalForm, answers: Mapping[str, Value], value: bool) -> list[str] | None:
+    """Return the operands to blame for a value of a form in which every operand occurs once.
+
+    None if the form does not have that value.
+    """
+    prices: dict[int, float] = {}
+    for literal in form.literals():
+        answer = answers[form.operands[literal >> 1]]
+        has_value = answer is not None and answer is (value != literal & 1)
+        prices[literal] = 1 if has_value else _IMPOSSIBLE
+    for number in form.junctions():
+        each = [prices[part] for part in form.members[number]]
+        prices[~number] = (
+            sum(each) if form.conjunctive[number] == value else min(each, default=_IMPOSSIBLE)
+        )
+    if prices[form.root] == _IMPOSSIBLE:
+        return None
+    blamed = set()
+    todo = [form.root]
+    while todo:
+        part = todo.pop()
+        if part >= 0:
+            blamed.add(form.operands[part >> 1])
+        elif form.conjunctive[~part] == value:
+            todo += form.members[~part]
+        else:
+            todo.append(min(form.members[~part], key=prices.__getitem__))
+    return [operand for operand in form.operands if operand in blamed]
+
+
+class _Differences:
+    """Where a function is true, seen from the values that the operands have."""
+
+    def __init__(self, diagrams: DecisionDiagrams, edge: int, answer_at: Sequence[Value]) -> None:
+        """Find the nodes that matter, the lowest first."""
+        self._diagrams = diagrams
+        self._edge = edge
+        self._answer_at = answer_at
+        found = {edge >> 1}
+        todo = [edge >> 1]
+        while todo:
+            node = todo.pop()
+            for below in (diagrams.lows[node] >> 1, diagrams.highs[node] >> 1):
+                if below not in found:
+                    found.add(below)
+                    todo.append(below)
+        self._nodes = sorted(found - {0})
+
+    def nearest(self, kept: Sequence[int]) -> list[int] | None:
+        """Return the fewest operands that must differ for the function to be true, by level.
+
+        Those `kept` must not differ. None if the function is true nowhere then.
+        """
+        diagrams, answer_at = self._diagrams, self._answer_at
+        diagrams.budget.spend(1 + len(self._nodes) // 4)
+        fixed = set(kept)
+        price: dict[int, float] = {0: 0, 1: _IMPOSSIBLE}  # of each edge
+        choice: dict[int, bool] = {}
+        for node in self._nodes:
+            level = diagrams.levels[node]
+            answer = answer_at[level]
+            toll = _IMPOSSIBLE if level in fixed else 1
+            if_false = toll if answer is True else 0
+            if_true = toll if answer is False else 0
+            for sign in (0, 1):
+                low = price[diagrams.lows[node] ^ sign] + if_false
+                high = price[diagrams.highs[node] ^ sign] + if_true
+                price[2 * node + sign] = min(low, high)
+                choice[2 * node + sign] = high < low
+        if price[self._edge] == _IMPOSSIBLE:
+            return None
+        differing = []
+        edge = self._edge
+        while edge > FALSE:
+            level = diagrams.levels[edge >> 1]
+            chosen = choice[edge]
+            if answer_at[level] is (not chosen):
+                differing.append(level)
+            edge = diagrams.cofactors(edge, level)[chosen]
+        return differing[::-1]
+
+
+def _smallest(differences: _Differences, budget: Budget) -> Sequence[int]:
+    """Return a smallest set of levels that has one of every difference."""
+    found: list[list[int]] = []
+    hitting: Sequence[int] = ()
+    while True:
+        kept = list(hitting)
+        while (difference := differences.nearest(kept)) is not None:
+            found.append(difference)
+            kept += difference
+        if len(kept) == len(hitting):
+            return hitting
+        hitting = _minimum_hitting_set(found, len(hitting), budget)
+
+
+def _minimum_hitting_set(
+    sets: Sequence[Sequence[int]], at_least: int, budget: Budget
+) -> Sequence[int]:
+    """Return a smallest set that holds a member of every one; it is known to need `at_least`."""
+    forced = tuple(dict.fromkeys(each[0] for each in sets if len(each) == 1))
+    rest = [each for each in sets if not set(forced).intersection(each)]
+    size = max(at_least, len(forced))
+    while True:
+        todo = [forced]
+        while todo:
+            chosen = todo.pop()
+            budget.spend(1 + len(rest) // 4)
+            missed, apart = _apart(rest, chosen)
+            if not missed:
+                return chosen
+            if len(chosen) + apart <= size:
+                todo += [(*chosen, member) for member in reversed(missed)]
+        size += 1
+
+
+def _apart(sets: Sequence[Sequence[int]], chosen: Sequence[int]) -> tuple[Sequence[int], int]:
+    """Return a set that holds nothing chosen, and how many such sets have no member in common."""
+    taken = set(chosen)
+    missed: Sequence[int] = ()
+    apart = 0
+    for each in sets:
+        if taken.isdisjoint(each):
+            missed = missed or each
+            apart += 1
+            taken.update(each)
+    return missed, apart

@@ -1,50 +1,90 @@
 """`Condition`, the value that everything else in this package makes, reads or shows.
 
-Text is read by the parser; truth tables, jumps, spelling, trees, explanations and the algebra have
-modules of their own. The last three are imported when they are first asked for, which most programs
-never do.
+A condition is stored as a *postfix program*: a flat tuple of tokens in which each operator follows
+its operands. `(A && B) || !C` is `A B && C ! ||`. Conditions nest as deep as their author likes,
+and a loop over a flat tuple cannot exhaust the stack. A program holds no calls: the parser writes
+each of them out.
+
+Values are those of Kleene's strong three-valued logic, where None stands for "not known yet". Two
+things evaluate a program: Kleene's truth tables, one lookup for each token; and a *jump program*,
+which skips operands that cannot matter, as compilers do for an `if`, but stops at the first one
+that is not known.
+
+The tree, the explanation and the algebra are in modules of their own. They are imported when they
+are first asked for, which most programs never do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from flow_conditions.errors import InvalidNameError, NoNamesError
-from flow_conditions.grammar import AND, DOT, NAME, NOT, OPERATORS, OR
-from flow_conditions.infix import infix
-from flow_conditions.jumps import Step, decide, jump_program
-from flow_conditions.kleene import Value, values
-from flow_conditions.name import Name
+from flow_conditions.errors import ConditionDataError, InvalidNameError, NoNamesError, quoted
+from flow_conditions.grammar import (
+    AND,
+    BINDING,
+    CLOSE,
+    DOT,
+    NAME,
+    NAME_START,
+    NOT,
+    OPEN,
+    OPERATORS,
+    OR,
+    TOKEN,
+)
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
-    from flow_conditions.exclusions import Exclusions, Known
     from flow_conditions.explanation import Explanation
+    from flow_conditions.normal_form import Exclusions, Known
     from flow_conditions.tree import Tree
 
+type Program = tuple[str, ...]
+type Value = bool | None
 type Lookup = Callable[[Name], Value]
 
 BUDGET = 150_000  # steps of the algebra: some tenths of a second
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Name:
+    """An operand: a name, and the predicate asked of it (None if it stands alone)."""
+
+    name: str
+    predicate: str | None = None
+
+    def __str__(self) -> str:
+        """Return the operand as a condition spells it."""
+        return self.name if self.predicate is None else f"{self.name}.{self.predicate}"
+
+    def __repr__(self) -> str:
+        """Return the call that makes this operand."""
+        predicate = "" if self.predicate is None else f", {self.predicate!r}"
+        return f"{type(self).__name__}({self.name!r}{predicate})"
+
+    def __reduce__(self) -> tuple[type["Name"], tuple[str, str | None]]:
+        """Pickle as that call; the way of dataclasses with slots takes several times as long."""
+        return type(self), (self.name, self.predicate)
 
 
 @dataclass(frozen=True, repr=False)
 class Condition:
     """A parsed condition: immutable, hashable, picklable; made by `parse` and `all_of`.
 
-    `program` is its postfix form (see `grammar`), which alone decides equality: `A && B && C` and
-    `(A && B) && C` are equal, `A && (B && C)` is another condition with the same truth table.
+    `program` is its postfix form, which alone decides equality: `A && B && C` and `(A && B) && C`
+    are equal, `A && (B && C)` is another condition with the same truth table.
     """
 
-    program: tuple[str, ...]
+    program: Program
 
     @cached_property
     def _spelled_operands(self) -> tuple[tuple[str, Name], ...]:
-        """The distinct operands, each behind its spelling, in order of first appearance."""
+        """The distinct operands, each after its spelling, in order of first appearance."""
         spellings = dict.fromkeys(token for token in self.program if token not in OPERATORS)
         return tuple((spelling, Name(*spelling.split(DOT))) for spelling in spellings)
 
     @cached_property
-    def _jump_program(self) -> list[Step]:
+    def _jump_program(self) -> "list[Jump]":
         """The condition in the form that is decided fastest."""
         return jump_program(self.program)
 
@@ -60,14 +100,14 @@ class Condition:
 
     @property
     def tree(self) -> "Tree":
-        """The condition as a tree of `Name`, `Not`, `And` and `Or`, made anew at each access."""
+        """The condition as a tree of `Name`, `Not`, `And` and `Or`, a new one at each access."""
         from flow_conditions.tree import grow
 
         operand_of = dict(self._spelled_operands)
         return grow(operand_of.get(token, token) for token in self.program)
 
     def evaluate(self, lookup: Lookup) -> Value:
-        """Return whether the condition holds; `None` while that is not known.
+        """Return whether the condition holds; None while that is not known.
 
         `lookup` is called once for each of `operands`, in their order, and returns True, False, or
         None for "not known yet". The logic is Kleene's: an unknown operand leaves the result
@@ -116,14 +156,14 @@ class Condition:
     ) -> tuple[Name, ...] | None:
         """Return a smallest set of operands whose values alone decide, or None while nothing does.
 
-        They come in order of appearance. It is empty if the condition has one value only.
+        They come in order of appearance. The set is empty if the condition has one value only.
 
         Raises:
             TypeError: the lookup returned something other than True, False or None.
             ExclusionError: two operands are true that exclude each other.
             BudgetExceeded: it takes more than `budget` steps to find the smallest.
         """
-        from flow_conditions.blame import blame
+        from flow_conditions.algebra import blame
 
         blamed = blame(self.program, self._answers(lookup), exclusions, budget)
         return None if blamed is None else tuple(Name(*each.split(DOT)) for each in blamed)
@@ -131,7 +171,7 @@ class Condition:
     def restrict(self, known: "Known", *, exclusions: "Exclusions" = ()) -> "Condition | bool":
         """Return what is left when some operands are known: a condition without them, or its value.
 
-        `known` may speak of other operands, and say None for what is not known.
+        `known` may name other operands too, and map an operand that is not known to None.
 
         Raises:
             TypeError: a value is not True, False or None.
@@ -207,11 +247,9 @@ class Condition:
         """Return the condition that `to_json` made this of.
 
         Raises:
-            ConditionDataError: it is nothing that `to_json` makes.
+            ConditionDataError: `to_json` makes nothing like it.
         """
-        from flow_conditions.postfix import checked
-
-        return cls(checked(data))
+        return cls(_checked(data))
 
     def __and__(self, other: object) -> "Condition":
         """Return the condition that both hold."""
@@ -230,7 +268,7 @@ class Condition:
         return Condition((*self.program, NOT))
 
     def _answers(self, lookup: Lookup) -> dict[str, Value]:
-        """Ask for each operand once."""
+        """Ask for each operand once, and return the answers by spelling."""
         answers: dict[str, Value] = {}
         for spelling, operand in self._spelled_operands:
             answers[spelling] = answer = lookup(operand)
@@ -249,12 +287,12 @@ class Condition:
         """Show the canonical text."""
         return f"<{type(self).__name__} {str(self)!r}>"
 
-    def __reduce__(self) -> tuple[type["Condition"], tuple[tuple[str, ...]]]:
+    def __reduce__(self) -> tuple[type["Condition"], tuple[Program]]:
         """Pickle and copy the program without what was worked out from it."""
         return type(self), (self.program,)
 
 
-def _condition(result: tuple[str, ...] | bool) -> Condition | bool:
+def _condition(result: Program | bool) -> Condition | bool:
     """Return the condition of a program, or the value that is left of one."""
     return result if isinstance(result, bool) else Condition(result)
 
@@ -267,11 +305,11 @@ def all_of(names: Iterable[str]) -> Condition:
         InvalidNameError: something is not a plain name.
         TypeError: `names` is a single string.
     """
-    return row(names, AND)
+    return joined(names, AND)
 
 
-def row(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
-    """Return the row of all the names, each with the predicate: `A.late || B.late || C.late`.
+def joined(names: Iterable[str], operator: str, predicate: str | None = None) -> Condition:
+    """Return all the names with the predicate, joined by an operator: `A.late || B.late || C.late`.
 
     Raises:
         NoNamesError: there is no name at all.
@@ -291,3 +329,227 @@ def row(names: Iterable[str], operator: str, predicate: str | None = None) -> Co
     if not program:
         raise NoNamesError
     return Condition(tuple(program))
+
+
+def _checked(data: object) -> Program:
+    """Return data as a postfix program.
+
+    Raises:
+        ConditionDataError: it is not one.
+    """
+    if not isinstance(data, list | tuple):
+        raise ConditionDataError(f"it must be a list, not {type(data).__name__}")
+    parts = 0
+    for position, token in enumerate(data):
+        if not isinstance(token, str):
+            raise ConditionDataError(f"it must be text, not {type(token).__name__}", position)
+        if token not in OPERATORS:
+            if token[:1] not in NAME_START or not TOKEN.fullmatch(token):
+                raise ConditionDataError(f"{quoted(token)} is no operand or operator", position)
+            parts += 1
+        elif token == NOT:
+            if not parts:
+                raise ConditionDataError(f"nothing is before {NOT!r}", position)
+        else:
+            if parts < 2:  # noqa: PLR2004 - the two sides
+                message = f"{token!r} joins two parts before it, and there are not two"
+                raise ConditionDataError(message, position)
+            parts -= 1
+    if not parts:
+        raise ConditionDataError("the list is empty")
+    if parts > 1:
+        raise ConditionDataError(f"{parts} parts are left that no operator joins")
+    return tuple(data)
+
+
+# Kleene's truth tables.
+
+_NOT: dict[Value, Value] = {True: False, None: None, False: True}
+_AND: dict[tuple[Value, Value], Value] = {
+    (True, True): True,
+    (True, None): None,
+    (True, False): False,
+    (None, True): None,
+    (None, None): None,
+    (None, False): False,
+    (False, True): False,
+    (False, None): False,
+    (False, False): False,
+}
+_OR: dict[tuple[Value, Value], Value] = {
+    (True, True): True,
+    (True, None): True,
+    (True, False): True,
+    (None, True): True,
+    (None, None): None,
+    (None, False): None,
+    (False, True): True,
+    (False, None): None,
+    (False, False): False,
+}
+
+
+def values(program: Iterable[str], answers: Mapping[str, Value]) -> list[Value]:
+    """Return the value of every position of a program; the last one is the condition's.
+
+    `answers` holds the value of each operand, by its spelling.
+    """
+    found: list[Value] = []
+    stack: list[Value] = []
+    for token in program:
+        if token == NOT:
+            value = _NOT[stack.pop()]
+        elif token == AND:
+            value = _AND[stack.pop(), stack.pop()]
+        elif token == OR:
+            value = _OR[stack.pop(), stack.pop()]
+        else:
+            value = answers[token]
+        stack.append(value)
+        found.append(value)
+    return found
+
+
+# Jump programs.
+
+type Jump = tuple[str, int, int]
+"""The spelling of an operand, and the jump that comes next if it is true, and if it is false.
+
+`&&`, `||` and `!` have no jumps of their own: they are in these targets.
+"""
+
+_FALSE, _TRUE = 0, 1  # the targets that are values; jumps have the numbers from 2 on
+_ENDS: tuple[Jump, Jump] = (("", _FALSE, _FALSE), ("", _TRUE, _TRUE))
+_NEXT = -1  # in place of a target: the jump of the operand to the right, once that is numbered
+
+
+def jump_program(program: Sequence[str]) -> list[Jump]:
+    """Return the jump program of a postfix program: one jump for each operand, the first one last.
+
+    Read backwards, a postfix program has the right side of an operator before the left one. When a
+    left side begins, the last jump made so far is therefore the one that the right side begins
+    with. All targets of a jump are smaller numbers than its own, so the jumps come to an end.
+    """
+    jumps: list[Jump] = [*_ENDS]
+    if_trues, if_falses = [_TRUE], [_FALSE]  # of the parts that are still to come
+    for token in reversed(program):
+        if_true, if_false = if_trues.pop(), if_falses.pop()
+        if if_true == _NEXT:
+            if_true = len(jumps) - 1
+        elif if_false == _NEXT:
+            if_false = len(jumps) - 1
+        if token == NOT:
+            if_trues.append(if_false)
+            if_falses.append(if_true)
+        elif token == AND:
+            if_trues += _NEXT, if_true
+            if_falses += if_false, if_false
+        elif token == OR:
+            if_trues += if_true, if_true
+            if_falses += _NEXT, if_false
+        else:
+            jumps.append((token, if_true, if_false))
+    return jumps
+
+
+def decide(jumps: Sequence[Jump], answers: Mapping[str, Value]) -> Value:
+    """Return the value of a jump program, or None at the first operand that is not known yet.
+
+    `answers` holds the value of each operand, by its spelling.
+    """
+    number = len(jumps) - 1
+    while number > _TRUE:
+        operand, if_true, if_false = jumps[number]
+        answer = answers[operand]
+        if answer is None:
+            return None
+        number = if_true if answer else if_false
+    return number == _TRUE
+
+
+# The canonical text, with the fewest parentheses.
+
+_LEAST, _MOST = BINDING[OR], max(BINDING.values()) + 1  # the bindings of any part, of an operand
+
+# What stands to the left of an operator needs parentheses if it binds less than the operator. To
+# the right, since `&&` and `||` associate to the left, it needs them already if it binds as much.
+_RIGHT_BINDING = {NOT: BINDING[NOT], AND: BINDING[AND] + 1, OR: BINDING[OR] + 1}
+
+_SIGN = {NOT: NOT, AND: f" {AND} ", OR: f" {OR} "}
+
+
+def infix(program: Sequence[str]) -> str:
+    """Return the canonical text of a program.
+
+    Parentheses stand only where leaving them out would change the program, one space stands on
+    either side of `&&` and `||`, and none elsewhere.
+    """
+    # It is written from right to left: a program, read backwards, has the operators first.
+    tokens = reversed(program)
+    pieces: list[str] = []
+    # What is still to be written, the rightmost last: signs, and for each part its least binding.
+    todo: list[str | int] = [_LEAST]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            pieces.append(item)
+            continue
+        token = next(tokens)
+        if token not in OPERATORS:
+            pieces.append(token)
+            continue
+        if BINDING[token] < item:
+            pieces.append(CLOSE)
+            todo.append(OPEN)
+        if token != NOT:
+            todo.append(BINDING[token])
+        todo += _SIGN[token], _RIGHT_BINDING[token]
+    pieces.reverse()
+    return "".join(pieces)
+
+
+def spans(program: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where in the canonical text the part that each position computes begins and ends.
+
+    The parentheses around a part do not belong to it: it reads there as it would alone.
+    """
+    widths, enclosed = _measure(program)
+    found: list[tuple[int, int]] = []
+    ends = [widths[-1]]  # of the parts that are still to come, their parentheses included
+    for position in reversed(range(len(program))):
+        token = program[position]
+        end = ends.pop() - enclosed[position]
+        found.append((end - widths[position], end))
+        if token in OPERATORS:
+            right = position - 1
+            if token != NOT:
+                ends.append(end - widths[right] - 2 * enclosed[right] - len(_SIGN[token]))
+            ends.append(end)
+    found.reverse()
+    return found
+
+
+def _measure(program: Sequence[str]) -> tuple[list[int], list[bool]]:
+    """Return the width of the part at each position, and whether parentheses stand around it."""
+    widths: list[int] = []
+    enclosed = [False] * len(program)
+    bindings: list[int] = []
+    parts: list[int] = []  # the positions of those that are not yet a side of an operator
+
+    def side(least_binding: int) -> int:
+        """Take the last part, and return how wide it is as the side of an operator."""
+        part = parts.pop()
+        enclosed[part] = bindings[part] < least_binding
+        return widths[part] + 2 * enclosed[part]
+
+    for position, token in enumerate(program):
+        if token not in OPERATORS:
+            width = len(token)
+        else:
+            width = len(_SIGN[token]) + side(_RIGHT_BINDING[token])
+            if token != NOT:
+                width += side(BINDING[token])
+        widths.append(width)
+        bindings.append(BINDING.get(token, _MOST))
+        parts.append(position)
+    return widths, enclosed

@@ -1,35 +1,33 @@
 """Why a condition has the value it has: every part with its own value, as data and as lines.
 
-All values are those of one evaluation; nothing is looked up or computed again. The parts of one
+All values come from one evaluation; nothing is looked up or computed again. The parts of one
 explanation share them, since a deep condition has too many long parts to copy.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from flow_conditions.condition import Name, Program, Value, infix, spans, values
 from flow_conditions.grammar import NOT, OPERATORS
-from flow_conditions.infix import Span, infix, spans
-from flow_conditions.kleene import Value, values
-from flow_conditions.name import Name
 
 _WORDS: dict[Value, str] = {True: "true", False: "false", None: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """One evaluation: the program, and by position the value, the text and the part's beginning."""
+    """One evaluation, with the value, the span and the beginning of the part at each position."""
 
-    program: tuple[str, ...]
+    program: Program
     operand_of: Mapping[str, Name] = field(compare=False)
     values: tuple[Value, ...]
     text: str
-    spans: tuple[Span, ...]
+    spans: tuple[tuple[int, int], ...]
     starts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
-    """The value of a condition, or of a part of one, and the parts that it follows from."""
+    """The value of a condition, or of a part of one, and the parts that the value follows from."""
 
     _evaluation: _Evaluation
     _position: int
@@ -64,7 +62,7 @@ class Explanation:
 
     @property
     def children(self) -> tuple["Explanation", ...]:
-        """The parts from left to right: all those of a row (`A && B && C` has three)."""
+        """The parts from left to right, all that one operator joins: `A && B && C` has three."""
         return tuple(Explanation(self._evaluation, position) for position in self._parts())
 
     def _parts(self) -> list[int]:
@@ -117,7 +115,7 @@ class Explanation:
 
 
 def explain(
-    program: tuple[str, ...], operand_of: Mapping[str, Name], answers: Mapping[str, Value]
+    program: Program, operand_of: Mapping[str, Name], answers: Mapping[str, Value]
 ) -> Explanation:
     """Return the explanation of a program, given the operands and their values by spelling."""
     evaluation = _Evaluation(
@@ -132,7 +130,7 @@ def explain(
 
 
 def _starts(program: tuple[str, ...]) -> list[int]:
-    """Return where the part that ends at each position begins."""
+    """Return the position at which the part that ends at each position begins."""
     starts: list[int] = []
     stack: list[int] = []
     for position, token in enumerate(program):

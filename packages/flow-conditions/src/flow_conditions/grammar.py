@@ -1,4 +1,4 @@
-"""The grammar, and the constants that the parser and the renderer share.
+"""The grammar of conditions, its tokens, and where operands stand in a text.
 
     condition  = disjunct ("||" disjunct)*              left-associative
     disjunct   = factor ("&&" factor)*                  left-associative
@@ -10,19 +10,15 @@
     predicate  = [A-Za-z_][A-Za-z0-9_]*
     quantifier = [A-Za-z_][A-Za-z0-9_]*
 
-ASCII white space, line ends included, may stand between any two tokens. A quantifier is a name like
-any other where no parenthesis follows it.
+ASCII white space, including line ends, may stand between any two tokens. A quantifier that no
+parenthesis follows is a name like any other.
 
-No function that parses or evaluates lives here. What names and predicates mean is nowhere in this
-package: the caller says which predicates and quantifiers exist, and looks the operands up.
-
-Every condition is kept as a *postfix program*: a flat tuple of tokens in which an operator follows
-its operands, so that `(A && B) || !C` is `A B && C ! ||`. A call leaves no token: the
-program has what it stands for over the names that were given. Conditions nest as deep as their
-author likes, and loops over a flat tuple have no depth to exhaust.
+This module gives words no meaning: callers say which predicates and quantifiers exist, and what
+names stand for.
 """
 
 import re
+from collections.abc import Iterator
 
 NOT, AND, OR = "!", "&&", "||"
 OPEN, CLOSE = "(", ")"
@@ -35,11 +31,50 @@ OPERATORS = frozenset((NOT, AND, OR))
 
 _NAME = r"\w[\w-]*(?:@\w[\w-]*)*"
 _PREDICATE = r"[A-Za-z_]\w*"
+_OCCURRENCE = (
+    rf"{_PREDICATE}\s*\(\s*({_PREDICATE})\s*\)|"  # a call
+    rf"({_NAME})(?:\.({_PREDICATE}))?"  # an operand
+)
 
 NAME = re.compile(_NAME, re.ASCII)
 PREDICATE = re.compile(_PREDICATE, re.ASCII)
 
-# Finds every token; whatever belongs to no token of the grammar comes out as a token too and is
-# refused by the parser. `&&&` and `==` come in one piece because people mean one thing by them.
+# Finds every token. Whatever belongs to no token of the grammar is found as a token too, and the
+# parser refuses it. `&&&` and `==` come in one piece because people mean one thing by them.
 TOKEN = re.compile(rf"{_NAME}(?:\.{_PREDICATE})?|&+|\|+|!?=+|\S", re.ASCII)
 NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+# Not a dataclass: importing `dataclasses` takes longer than all of this module.
+class Occurrence:
+    """An operand or a call in the text of a condition, at `text[start:end]`.
+
+    The `name` of a call such as `any(failed)` is None: it asks its `predicate` of many names.
+    """
+
+    __slots__ = ("end", "name", "predicate", "start")
+
+    def __init__(self, name: str | None, predicate: str | None, start: int, end: int) -> None:
+        """Set the four fields."""
+        self.name = name
+        self.predicate = predicate
+        self.start = start
+        self.end = end
+
+    def __repr__(self) -> str:
+        """Return the call that makes this occurrence."""
+        fields = f"{self.name!r}, {self.predicate!r}, {self.start}, {self.end}"
+        return f"{type(self).__name__}({fields})"
+
+
+def operands_in(text: str) -> Iterator[Occurrence]:
+    """Yield every operand and call in the text of a condition, from left to right.
+
+    The text need not be a condition: what looks like an operand or a call is taken for one.
+
+    >>> list(operands_in("load && any(failed)"))
+    [Occurrence('load', None, 0, 4), Occurrence(None, 'failed', 8, 19)]
+    """
+    for found in re.finditer(_OCCURRENCE, text, re.ASCII):
+        asked, name, predicate = found.groups()
+        yield Occurrence(name, predicate or asked, *found.span())

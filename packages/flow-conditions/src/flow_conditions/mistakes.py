@@ -1,7 +1,7 @@
-"""Wording the mistakes that the parser meets: what was expected, what stands there, how to fix it.
+"""The wording of syntax errors: what was expected, what stands there, and how to fix it.
 
-Nothing here decides whether a text is a condition. A mistake is named by the index of its token;
-only now are the tokens' places in the text looked up.
+The parser imports this module once it has found that a text is not a condition. It names a mistake
+by the index of its token; where that token is in the text is looked up here.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from flow_conditions.errors import ALPHABETS, ConditionSyntaxError, quoted
 from flow_conditions.grammar import AND, CLOSE, DOT, NAME, NAME_START, NOT, OPEN, OR, TOKEN
-from flow_conditions.vocabulary import Vocabulary
+from flow_conditions.parser import Vocabulary
 
 _AN_OPERAND = f"a name, {NOT!r} or {OPEN!r}"
 
@@ -20,8 +20,7 @@ _FOREIGN_PREFIXES = frozenset("~")
 _COMPARISONS = frozenset("=<>")
 _QUOTES = frozenset("'\"`")
 
-_CALL = r"([A-Za-z_]\w*)\s*\(([^()]*)\)"  # compiled by the first mistake, not by every import
-
+_CALL = r"([A-Za-z_]\w*)\s*\(([^()]*)\)"
 
 # `a == failed`, `a.status != 'failed'`, `steps.a.outcome == "failure"`, `needs.a.result == success`
 _COMPARED = (
@@ -31,7 +30,28 @@ _COMPARED = (
 )
 
 
-def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
+def mistake(
+    text: str,
+    index: int,
+    vocabulary: Vocabulary,
+    over: Collection[str],
+    *,
+    operand_is_next: bool,
+) -> ConditionSyntaxError:
+    """Describe the first token that cannot stand where it stands.
+
+    `index` is that of the token, or the number of tokens where the text ends too early. `over` has
+    the names for quantifiers. `operand_is_next` says whether an operand was expected.
+    """
+    if operand_is_next:
+        return _no_operand(text, index, vocabulary)
+    token, _, _ = _token(text, index)
+    if token == CLOSE:
+        return _nothing_to_close(text, index)
+    return _no_operator(text, index, vocabulary, over) if token else _never_closed(text)
+
+
+def _no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntaxError:
     """Describe a token, or the end, where an operand of this vocabulary should begin."""
     token, start, end = _token(text, index)
     if index == 0 and not token:
@@ -49,7 +69,7 @@ def no_operand(text: str, index: int, vocabulary: Vocabulary) -> ConditionSyntax
     )
 
 
-def no_operator(
+def _no_operator(
     text: str, index: int, vocabulary: Vocabulary, over: Collection[str]
 ) -> ConditionSyntaxError:
     """Describe a token that follows an operand and is neither an operator nor a closing."""
@@ -81,14 +101,14 @@ def no_operator(
     return ConditionSyntaxError(text, start, end, fact, remark)
 
 
-def nothing_to_close(text: str, index: int) -> ConditionSyntaxError:
-    """Describe a closing parenthesis that no opening one waits for."""
+def _nothing_to_close(text: str, index: int) -> ConditionSyntaxError:
+    """Describe a closing parenthesis without an opening one."""
     _, start, end = _token(text, index)
     message = f"expected {AND!r}, {OR!r} or the end, got {CLOSE!r}, which closes nothing"
     return ConditionSyntaxError(text, start, end, message)
 
 
-def never_closed(text: str) -> ConditionSyntaxError:
+def _never_closed(text: str) -> ConditionSyntaxError:
     """Describe the innermost parenthesis that is still open at the end."""
     _, start, end = _token(text, _open_parentheses(text)[-1])
     message = f"this {OPEN!r} is never closed: expected {AND!r}, {OR!r} or {CLOSE!r}, got the end"
@@ -199,7 +219,7 @@ def _instead(word: str, vocabulary: Vocabulary) -> str | None:
     """Return what to write for a word in an operator's place; the caller's own hint goes first.
 
     A hint of several words speaks for itself; a single one replaces the word, and a predicate does
-    so behind a name. The first character alone stands for runs such as `&&&`.
+    so after a name. The first character alone stands for runs such as `&&&`.
     """
     hint = vocabulary.hint(word) or _FOREIGN.get(word.lower()) or _FOREIGN.get(word[0])
     if hint is None and word in vocabulary.predicates:

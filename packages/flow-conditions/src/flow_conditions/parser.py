@@ -1,25 +1,126 @@
-"""Reading a condition: one scan for the tokens, one shunting-yard pass over them.
+"""`parse`, and the `Vocabulary` and `Quantifier`s that say which words a condition may use.
 
-A call of a quantifier looks like a name before a parenthesis, where otherwise no parenthesis can
-stand; what it stands for goes into the program in the place of that name.
+One scan finds the tokens, and one shunting-yard pass makes a postfix program of them. A call of a
+quantifier looks like a name before a parenthesis, where otherwise no parenthesis can stand. The
+parser replaces that name with what the call stands for.
 
-The good path knows tokens only. Where a mistake stands, what it is called and what might have been
-meant is worked out by `mistakes`, once there is one.
+Correct texts are read without looking at positions. Once there is a mistake, `mistakes` works out
+where it is, what to call it, and what to write instead.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from flow_conditions import mistakes
-from flow_conditions.condition import Condition
-from flow_conditions.grammar import AND, BINDING, CLOSE, DOT, NAME_START, NOT, OPEN, OR, TOKEN
-from flow_conditions.vocabulary import PLAIN, Vocabulary
+from flow_conditions.condition import Condition, joined
+from flow_conditions.errors import InvalidNameError
+from flow_conditions.grammar import (
+    AND,
+    BINDING,
+    CLOSE,
+    DOT,
+    NAME_START,
+    NOT,
+    OPEN,
+    OR,
+    PREDICATE,
+    TOKEN,
+)
 
-TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
-if TYPE_CHECKING:
-    from flow_conditions.quantifier import Quantifier
+
+@dataclass(frozen=True)
+class Quantifier:
+    """A word that asks one predicate of many names at once: `any(failed)`.
+
+    `operator` (`&&` or `||`) joins the predicate of all names, and `negated` puts a `!` before the
+    whole. `synonyms` are words in lower case that users type instead of `word`; they get an error
+    that names it.
+
+    Raises:
+        InvalidNameError: no condition could spell `word`.
+        ValueError: `operator` is another one.
+        TypeError: `synonyms` is a single string.
+    """
+
+    word: str
+    operator: str
+    negated: bool = False
+    synonyms: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        """Take a copy, so that the quantifier cannot change under its users."""
+        if not PREDICATE.fullmatch(self.word):
+            raise InvalidNameError(self.word, "quantifier")
+        if self.operator not in (AND, OR):
+            raise ValueError(f"operator must be {AND!r} or {OR!r}, not {self.operator!r}")
+        if isinstance(self.synonyms, str):
+            raise TypeError(f"synonyms must be a collection of words, not {self.synonyms!r}")
+        object.__setattr__(self, "synonyms", tuple(self.synonyms))
+
+    def over(self, names: Iterable[str], predicate: str) -> Condition:
+        """Return what a call stands for: `any(late)` over A and B is `A.late || B.late`.
+
+        Raises:
+            NoNamesError: there is no name at all.
+            InvalidNameError: something is not a plain name.
+            TypeError: `names` is a single string.
+        """
+        condition = joined(names, self.operator, predicate)
+        return ~condition if self.negated else condition
 
 
-def parse(text: str, vocabulary: Vocabulary = PLAIN, over: Collection[str] = ()) -> Condition:
+@dataclass(frozen=True)
+class Vocabulary:
+    """The predicates and quantifiers that exist, and advice for words that do not.
+
+    `predicates` are written without the dot, in the order in which messages list them. `hints` maps
+    a word that users type (`success`, `and`, `always`) to what they should write: a replacement
+    (one word: a predicate or an operator) or a whole sentence. A hint is given for an unknown
+    predicate and for a name that stands where an operator belongs or directly before another
+    operand; a name in its proper place is never questioned. An all-lower-case key serves every
+    spelling of its word.
+
+    `quantifiers` are the words that may be called with a predicate, over the names that `parse` is
+    given; messages call these names `domain` ("the steps of this group"). One condition may hold
+    `max_calls` calls, since each of them may stand for thousands of operands. `functions` maps a
+    word that users call without an argument (`always()`) to the sentence that answers them.
+
+    Raises:
+        InvalidNameError: no condition could spell one of the predicates.
+        TypeError: `predicates` is a single string.
+    """
+
+    predicates: Collection[str] = ()
+    hints: Mapping[str, str] = field(default_factory=dict, hash=False)
+    quantifiers: Collection[Quantifier] = ()
+    domain: str = "the names given"
+    max_calls: int = 12
+    functions: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Take copies, so that the vocabulary cannot change under its users."""
+        if isinstance(self.predicates, str):
+            raise TypeError(f"predicates must be a collection of words, not {self.predicates!r}")
+        object.__setattr__(self, "predicates", tuple(self.predicates))
+        object.__setattr__(self, "hints", dict(self.hints))
+        object.__setattr__(self, "quantifiers", tuple(self.quantifiers))
+        object.__setattr__(self, "functions", dict(self.functions))
+        for predicate in self.predicates:
+            if not PREDICATE.fullmatch(predicate):
+                raise InvalidNameError(predicate, "predicate")
+
+    def hint(self, word: str) -> str | None:
+        """Return the advice for a word, as spelled or in lower case."""
+        return self.hints.get(word) or self.hints.get(word.lower())
+
+    def quantifier(self, word: str) -> Quantifier | None:
+        """Return the quantifier that is spelled like this, if there is one."""
+        return next((known for known in self.quantifiers if known.word == word), None)
+
+
+_PLAIN = Vocabulary()
+
+
+def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()) -> Condition:
     """Return the condition that a text spells.
 
     Operands are names, with one of the vocabulary's predicates if any; `!` binds before `&&`, `&&`
@@ -27,8 +128,9 @@ def parse(text: str, vocabulary: Vocabulary = PLAIN, over: Collection[str] = ())
     read as what it stands for over the names `over`.
 
     Raises:
-        ConditionSyntaxError: the text is no condition, uses a predicate that does not exist, calls
-            a quantifier although `over` is empty, or holds more calls than the vocabulary allows.
+        ConditionSyntaxError: the text is not a condition, uses a predicate that does not exist,
+            calls a quantifier although `over` is empty, or holds more calls than the vocabulary
+            allows.
         InvalidNameError: a quantifier is called, and something in `over` is not a plain name.
     """
     program: list[str] = []
@@ -47,7 +149,7 @@ def parse(text: str, vocabulary: Vocabulary = PLAIN, over: Collection[str] = ())
                 program.append(token)
                 operand_is_next = False
             else:
-                raise mistakes.no_operand(text, index, vocabulary)
+                break
         elif token in (AND, OR):
             _complete(BINDING[token], waiting, program)
             waiting.append(token)
@@ -55,7 +157,7 @@ def parse(text: str, vocabulary: Vocabulary = PLAIN, over: Collection[str] = ())
         elif token == CLOSE:
             _complete(BINDING[OR], waiting, program)
             if not waiting:
-                raise mistakes.nothing_to_close(text, index)
+                break
             waiting.pop()
         elif token == OPEN and calls_left and (quantifier := _called(tokens, index, vocabulary)):
             calls_left -= 1
@@ -63,16 +165,18 @@ def parse(text: str, vocabulary: Vocabulary = PLAIN, over: Collection[str] = ())
             program[-1:] = quantifier.over(over, predicate).program
             next(numbered)  # the closing parenthesis
         else:
-            raise mistakes.no_operator(text, index, vocabulary, over)
-    if operand_is_next:
-        raise mistakes.no_operand(text, len(tokens), vocabulary)
-    _complete(BINDING[OR], waiting, program)
-    if waiting:
-        raise mistakes.never_closed(text)
-    return Condition(tuple(program))
+            break
+    else:
+        index = len(tokens)
+        _complete(BINDING[OR], waiting, program)
+        if not (operand_is_next or waiting):
+            return Condition(tuple(program))
+    from flow_conditions.mistakes import mistake
+
+    raise mistake(text, index, vocabulary, over, operand_is_next=operand_is_next)
 
 
-def _called(tokens: Sequence[str], index: int, vocabulary: Vocabulary) -> "Quantifier | None":
+def _called(tokens: Sequence[str], index: int, vocabulary: Vocabulary) -> Quantifier | None:
     """Return the quantifier that the parenthesis at `index` calls with a predicate, if any."""
     argument, closing = tokens[index + 1 : index + 2], tokens[index + 2 : index + 3]
     if closing == [CLOSE] and argument[0] in vocabulary.predicates:

@@ -1,15 +1,15 @@
-"""The tree of a condition, for those who look at one.
+"""The tree of a condition, for callers that walk one.
 
 Nodes are values: equal by shape, hashable, picklable, copyable, and shown as the calls that make
-them. Conditions are not computed on trees, and no method here recurses, because a tree is as deep
-as its author wrote it.
+them. Nothing in this package computes on trees, and no method here recurses, because a tree is as
+deep as its author wrote it.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from flow_conditions.condition import Name
 from flow_conditions.grammar import AND, NOT, OR
-from flow_conditions.name import Name
 
 
 class _Operation:
@@ -35,7 +35,7 @@ class _Operation:
     def __repr__(self) -> str:
         return _calls(self)
 
-    def __reduce__(self) -> "tuple[Callable[[Iterable[Name | str]], Tree], tuple[_Program]]":
+    def __reduce__(self) -> "tuple[Callable[[Iterable[Name | str]], Tree], tuple[_Items]]":
         return grow, (_postfix(self),)
 
 
@@ -63,7 +63,7 @@ class Or(_Operation):
 
 
 type Tree = Name | Not | And | Or
-type _Program = tuple[Name | str, ...]
+type _Items = tuple[Name | str, ...]
 
 
 def grow(program: Iterable[Name | str]) -> Tree:
@@ -80,7 +80,7 @@ def grow(program: Iterable[Name | str]) -> Tree:
     return nodes.pop()
 
 
-def _postfix(tree: _Operation) -> _Program:
+def _postfix(tree: _Operation) -> _Items:
     """Return the postfix program of a tree.
 
     It is written backwards, because an operator is met before its operands.

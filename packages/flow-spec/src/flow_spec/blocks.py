@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 import attrs
 
+from flow_conditions import operands_in
 from flow_spec.lists import ValueList
 from flow_spec.placeholders import escaped
-from flow_spec.predicates import OPERAND
 from flow_spec.script import SHELL, command_of
 from flow_spec.step import StepSpec
 from flow_spec.texts import NAME
@@ -100,18 +100,16 @@ def labels_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _parts(when: str | None, own: Set[str]) -> tuple[str, ...] | None:
-    """Split a condition behind each name of a step of the same block; a copy's label goes there."""
+    """Split a condition after each name of a step of the same block; a copy's label goes there."""
     if when is None:
         return None
-    parts = [""]
-    for piece in OPERAND.split(when):
-        name, dot, predicate = piece.partition(".")
-        if name in own:
-            parts[-1] += name
-            parts.append(dot + predicate)
-        else:
-            parts[-1] += piece
-    return tuple(parts)
+    parts, begin = [], 0
+    for operand in operands_in(when):
+        if operand.name is not None and operand.name in own:
+            end = operand.start + len(operand.name)
+            parts.append(when[begin:end])
+            begin = end
+    return *parts, when[begin:]
 
 
 def _copied(

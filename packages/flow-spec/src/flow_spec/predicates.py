@@ -4,7 +4,6 @@ Grammar and evaluation are flow-conditions' own. Here live the predicates and th
 flow knows, and the answers to words that users of other systems type.
 """
 
-import re
 from collections.abc import Collection, Sequence
 
 from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
@@ -12,9 +11,6 @@ from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabul
 PREDICATES = ("succeeded", "failed", "skipped", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled")
 """What a step of `finally` may ask: nothing else is decided after a cancel (rule 10.1)."""
-
-OPERAND = re.compile(r"(\w+\s*\(\s*\w+\s*\)|\w[\w@-]*(?:\.\w+)?)", re.ASCII)
-"""An operand in the text of a condition, or a call such as `any(failed)`, which names no step."""
 
 _QUANTIFIERS = (
     Quantifier("any", "||", synonyms=("some", "one")),

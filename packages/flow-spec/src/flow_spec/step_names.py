@@ -3,12 +3,11 @@
 Which steps and copies there are is in the reading, since `overview` has noted them.
 """
 
-import re
 from textwrap import dedent
 
 import attrs
 
-from flow_conditions import ConditionSyntaxError
+from flow_conditions import ConditionSyntaxError, operands_in
 from flow_spec import foreach_messages, messages
 from flow_spec.document import Node, Path
 from flow_spec.errors import Message, Span, advised
@@ -75,9 +74,10 @@ class Expression(Text):
 
 
 def span_of_name(name: str, condition: str) -> Span | None:
-    """Return where a condition names something first."""
-    found = re.search(rf"(?<![\w@-]){re.escape(name)}(?![\w@-])", condition)
-    return None if found is None else Span(condition, *found.span())
+    """Return where the text of a condition has a name first."""
+    starts = (operand.start for operand in operands_in(condition) if operand.name == name)
+    start = next(starts, None)
+    return None if start is None else Span(condition, start, start + len(name))
 
 
 def flaw_of_name_of_step(name: str, path: Path, reading: Reading) -> Message | None:

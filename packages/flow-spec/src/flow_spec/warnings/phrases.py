@@ -4,12 +4,13 @@ A call such as `any(failed)` is one part, however many steps it asks.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import attrs
 
-from flow_conditions import Condition, Name, parse
+from flow_conditions import Condition, Name, operands_in, parse
 from flow_spec.errors import Span
-from flow_spec.predicates import OPERAND, parse_when
+from flow_spec.predicates import parse_when
 from flow_spec.step import StepSpec
 
 
@@ -48,18 +49,14 @@ class Phrase:
         """Return that of a step's `when`, if it has one."""
         if step.when is None:
             return None
-        found = list(OPERAND.finditer(step.when))
-        pieces = [
-            Piece(
-                *each.span(),
-                condition=parse_when(each[0], step.depends_on or ("_",)),
-                is_call=each[0].endswith(")"),
-            )
-            for each in found
-        ]
-        numbers = iter(range(len(found)))
-        condition = parse(OPERAND.sub(lambda _: f"_{next(numbers)}", step.when))
-        return cls(step, step.when, condition, pieces)
+        text, pieces = step.when, []
+        numbered, begin = "", 0  # the text with the number of each piece in its place
+        for number, found in enumerate(operands_in(text)):
+            condition = parse_when(text[found.start : found.end], step.depends_on or ("_",))
+            pieces.append(Piece(found.start, found.end, condition, is_call=found.name is None))
+            numbered += f"{text[begin : found.start]}_{number}"
+            begin = found.end
+        return cls(step, text, parse(numbered + text[begin:]), pieces)
 
     def piece(self, name: Name) -> Piece:
         """Return the piece that an operand of the condition is."""
@@ -70,7 +67,7 @@ class Phrase:
         pieces = [self.piece(name) for name in names]
         begin, end = min(piece.begin for piece in pieces), max(piece.end for piece in pieces)
         depth = lowest = 0
-        for char in self._without_calls(begin, end):
+        for char in self._between_pieces(begin, end):
             depth += (char == "(") - (char == ")")
             lowest = min(lowest, depth)
         for _ in range(-lowest):
@@ -83,5 +80,6 @@ class Phrase:
             begin -= len(marks)
         return Span(self.text, begin, end)
 
-    def _without_calls(self, begin: int, end: int) -> str:
-        return OPERAND.sub("", self.text[begin:end])
+    def _between_pieces(self, begin: int, end: int) -> str:
+        inside = (piece for piece in self.pieces if begin <= piece.begin < end)
+        return "".join(self.text[one.end : other.begin] for one, other in pairwise(inside))

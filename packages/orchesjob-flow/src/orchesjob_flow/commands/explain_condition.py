@@ -11,13 +11,12 @@ from typing import Any, Self
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Condition, Explanation, Name
+from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operands_in
 from flow_spec import StepSpec
 from orchesjob_flow.views.definition import Copies, Waited
 from orchesjob_flow.views.reasons import spell
 
 WORDS = {True: "true", False: "false", None: "undecided"}
-CALL = re.compile(r"\w+\s*\(\s*\w+\s*\)")
 DEEPEST_IN_JSON, DEEPEST = 50, 8
 LONGEST_PART, LONGEST_LINE = 60, 100
 MOST_PARTS = 8
@@ -57,7 +56,7 @@ class ExplainedCondition:
     def written(self) -> str | None:
         """What stands in the file, if there is a call in it."""
         when = " ".join((self.spec.when or "").split())
-        return when if CALL.search(when) else None
+        return when if any(operand.name is None for operand in operands_in(when)) else None
 
     @cached_property
     def calls(self) -> Mapping[str, str]:
@@ -102,7 +101,11 @@ def calls_in(spec: StepSpec) -> dict[str, str]:
     One that stands for a single operand is no shorter than that.
     """
     spelled = {}
-    for call in () if spec.when is None else CALL.findall(spec.when):
+    when = spec.when or ""
+    for operand in operands_in(when):
+        if operand.name is not None:
+            continue
+        call = when[operand.start : operand.end]
         condition = attrs.evolve(spec, when=call).condition
         if condition is not None and len(condition.names) > 1:
             spelled[str(condition)] = " ".join(call.split())

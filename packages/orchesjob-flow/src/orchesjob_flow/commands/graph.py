@@ -5,11 +5,11 @@ A rank holds the steps that can run side by side: each comes after everything th
 
 import html
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
+from flow_conditions import operands_in
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.commands.value_lists import lists_here
@@ -24,7 +24,6 @@ from orchesjob_flow.views.text import cut, visible
 LONGEST_GATE = 60
 NEVER = "never runs"
 """The mark of a step that can never run (rule 11.2)."""
-NAME = re.compile(r"[\w@-]+")
 
 
 class Drawing(NamedTuple):
@@ -162,7 +161,7 @@ def status_cell(drawing: Drawing, step: StepSpec, *, colour: bool) -> str:
 
 def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
     """Name the waits that are not in the condition; a step of `finally` asks about all others."""
-    named = set(NAME.findall(written(step)))
+    named = {operand.name for operand in operands_in(step.when or "")}
     if step.id in flow.finally_ids and step.condition is not None:
         named |= set(step.condition.names)
     return ", ".join(name for name in step.waits_for if name not in named)

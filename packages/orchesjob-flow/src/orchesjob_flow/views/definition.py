@@ -5,16 +5,13 @@ has no room for all copies, they share a line (rule 10.3).
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
+from flow_conditions import operands_in
 from flow_store import Run, Step, StepStatus
-
-# A name before a parenthesis is a call such as `any(failed)`, which asks the steps in depends_on.
-NAME_IN_CONDITION = re.compile(r"\w+\s*\(\s*\w+\s*\)|([A-Za-z0-9_][A-Za-z0-9_@-]*)(?:\.\w+)?")
 
 
 class BoundedBlock(NamedTuple):
@@ -74,7 +71,8 @@ def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
 @lru_cache(maxsize=100)
 def all_named(depends_on: tuple[str, ...], when: str) -> tuple[str, ...]:
     """Return each id in `depends_on` and in `when` once; those of a layer often name the same."""
-    return tuple(dict.fromkeys((*depends_on, *filter(None, NAME_IN_CONDITION.findall(when)))))
+    named = (operand.name for operand in operands_in(when) if operand.name is not None)
+    return tuple(dict.fromkeys((*depends_on, *named)))
 
 
 def in_order(run: Run) -> list[Step]:
