@@ -14,10 +14,10 @@ from pathlib import Path
 
 import click
 
-from flow_spec.declaration import Declaration
-from flow_spec.defaults import STEP
+from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK
+from flow_spec.step import STEP
 from orchesjob_flow.cli import SECTIONS, cli
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 

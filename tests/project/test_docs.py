@@ -29,9 +29,9 @@ import pytest
 import yaml
 
 from flow_spec import parse_flow
-from flow_spec.defaults import STEP
+from flow_spec.fields.hints import advice_on_field
 from flow_spec.flow import FLOW
-from flow_spec.foreign_fields import advice_on_field
+from flow_spec.step import STEP
 from orchesjob_flow.cli import SECTIONS, cli
 from orchesjob_flow.cli.run_key import OPTION as RUN_KEY_OPTION
 from orchesjob_flow.cli.run_key import KeyArgument

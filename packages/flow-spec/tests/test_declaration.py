@@ -4,10 +4,10 @@ import attrs
 import pytest
 
 from flow_spec import FlowSpec, StepSpec, parse_flow
-from flow_spec.declaration import Declaration, attribute_of, declarations
-from flow_spec.document import Form, Scalar
-from flow_spec.kinds import Integer
-from flow_spec.reading import Reading
+from flow_spec.documents.tree import Form, ScalarNode
+from flow_spec.fields.kinds import Integer
+from flow_spec.fields.reading import Reading
+from flow_spec.fields.records import Declaration, attribute_of, declarations
 
 FIELDS = [
     (cls, name, field) for cls in (FlowSpec, StepSpec) for name, field in declarations(cls).items()
@@ -84,5 +84,5 @@ def test_a_flow_is_immutable() -> None:
 def test_an_integer_keeps_both_of_its_bounds(spelling: str, messages: list[str]) -> None:
     """A field may begin above zero, though none of today's does."""
     reading = Reading()
-    Integer(minimum=1, maximum=5).read(Scalar(spelling, Form.BARE), ("n",), reading)
+    Integer(minimum=1, maximum=5).read(ScalarNode(spelling, Form.BARE), ("n",), reading)
     assert [problem.message for problem in reading.problems] == messages

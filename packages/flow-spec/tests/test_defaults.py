@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import StepSpec, differences, parse_flow
-from flow_spec.declaration import attribute_of, declarations
+from flow_spec.fields.records import attribute_of, declarations
 
 type Complaints = Callable[..., list[str]]
 

@@ -12,7 +12,7 @@ from flow_spec import (
     differences,
     parse_flow,
 )
-from flow_spec.env_file import parse_env_file
+from flow_spec.fields.env import parse_env_file
 
 type Complaints = Callable[..., list[str]]
 

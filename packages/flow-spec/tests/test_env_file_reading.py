@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import EnvFile, EnvFileError, read_env_files
-from flow_spec.env_file_reading import MAX_BYTES, read_env_file
+from flow_spec.fields.env import MAX_BYTES, read_env_file
 
 
 def test_a_file(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Rules 2.1 and 2.8: whatever the file is, the answer is an error within a second or is right."""
 
-import io
 import os
 import socket
 import subprocess
@@ -313,20 +312,16 @@ def test_an_opened_pipe_is_bounded() -> None:
     assert message == "is larger than 4 MiB, the limit for a flow file"
 
 
-class NothingNow(io.FileIO):
-    """A file of the kernel such as /proc/kmsg, which has nothing to give now."""
-
-    def read(self, _size: int | None = -1) -> bytes:
-        """Return what a file gives that would have to wait."""
-        return None  # type: ignore[return-value] # as Python itself does
-
-
 def test_a_file_of_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that has nothing to give now is an error like any other (rule 2.8)."""
     path = tmp_path / "kmsg.yaml"
     path.write_text(FLOW)
-    # Only the kernel has such files, and only the superuser may open them: so `open` is replaced.
-    monkeypatch.setattr("flow_spec.source.open", lambda *_, **__: NothingNow(path), raising=False)
+
+    def nothing_now(_descriptor: int, _size: int) -> bytes:
+        raise BlockingIOError
+
+    # Only the kernel has such files, and only the superuser may open them: so `read` is replaced.
+    monkeypatch.setattr("flow_spec.files.os.read", nothing_now)
     assert "there is nothing in it now" in complaint_about(path)
 
 

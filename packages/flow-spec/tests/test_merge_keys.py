@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from flow_spec import StepSpec, parse_flow
-from flow_spec.document import Mapping, Node, Scalar
-from flow_spec.yaml_document import read_yaml
+from flow_spec.documents.tree import MappingNode, Node, ScalarNode
+from flow_spec.documents.yaml_document import read_yaml
 
 type Complaints = Callable[..., list[str]]
 
@@ -154,9 +154,9 @@ ENTRIES = st.dictionaries(KEYS, st.integers(0, 99), max_size=3)
 
 def data(node: Node) -> Any:
     """Return what a tree of mappings and numbers holds."""
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         return {name: data(value) for name, value in node.texts()}
-    assert isinstance(node, Scalar)
+    assert isinstance(node, ScalarNode)
     return int(node.text)
 
 

@@ -81,6 +81,10 @@ ACCEPTED = [
     ("timeout_sec", '"1d4s"', 86_404.0),
     ("timeout_sec", '"0h007m"', 420.0),
     ("timeout_sec", '"3660d"', 316_224_000.0),
+    ("timeout_sec", '"2w"', 1_209_600.0),
+    ("timeout_sec", '"1w1d"', 691_200.0),
+    ("timeout_sec", '"1.5h"', 5400.0),
+    ("timeout_sec", '"1.5h0.5m0.25s"', 5430.25),
 ]
 
 INTEGER = "must be an integer >= 0, got "
@@ -124,12 +128,14 @@ REFUSED = [
     *(
         ("retry_delay_sec", spelling, f'{DELAY}"{spelling}"')
         for spelling in (
-            *("1.5h", "-1s", "+1s", "m", "s90", "1m1m", "30m1h"),
-            *("1w", "1h 30m", "PT1H", "90s,", "٣s", "1_0s", "500ms", "1h30"),
+            *("-1s", "+1s", "m", "s90", "1m1m", "30m1h", "1d1w", "1.h", ".5h", "1e3s"),
+            *("1y", "1h 30m", "PT1H", "90s,", "٣s", "1_0s", "500ms", "1h30"),
         )
     ),
     ("retry_delay_sec", '"5 min"', DELAY + '"5 min"; write 5m'),
     ("retry_delay_sec", "1:30", DELAY + '"1:30"; write 1m30s'),
+    ("retry_delay_sec", "2 weeks", DELAY + '"2 weeks"; write 2w'),
+    ("retry_delay_sec", "1.5 hours", DELAY + '"1.5 hours"; write 1.5h'),
     ("retry_delay_sec", "1H", DELAY + '"1H"; write 1h'),
     ("retry_delay_sec", "0 s", DELAY + '"0 s"'),
     ("retry_delay_sec", '""', DELAY + '""'),

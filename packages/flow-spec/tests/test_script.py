@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import FlowSpec, StepSpec, differences, parse_flow
-from flow_spec.script import SHELL
-from flow_spec.texts import LONGEST_WORD
+from flow_spec.fields.text_rules import LONGEST_WORD
+from flow_spec.step import SHELL
 
 type Complaints = Callable[..., list[str]]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flow_spec.warnings.shell_words import shell_words
+from flow_spec.warnings.shell import shell_words
 
 # Commands from real flows, crontabs and units; nothing is wrong with any of them.
 HARMLESS: list[list[str]] = [

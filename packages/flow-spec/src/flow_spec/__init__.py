@@ -6,12 +6,11 @@ warnings is imported when it is asked for.
 
 from importlib import import_module
 
-from flow_spec.binding import bind_params
 from flow_spec.blocks import Block, Copy, base_of
 from flow_spec.comparison import differences
 from flow_spec.concurrency import Concurrency, OnConflict
-from flow_spec.env_file_reading import read_env_files
-from flow_spec.environment import EnvFile, flaw_of_setting
+from flow_spec.documents.source import is_opened_by_caller
+from flow_spec.durations import duration_text, parse_duration
 from flow_spec.errors import (
     EnvFileError,
     FlowFileError,
@@ -23,18 +22,16 @@ from flow_spec.errors import (
     StoredFlowError,
     UnknownStepError,
 )
-from flow_spec.flow import FlowSpec
+from flow_spec.fields.env import EnvFile, flaw_of_setting, read_env_files
+from flow_spec.fields.hints import program_as_script
+from flow_spec.fields.lists import GLOB, LINES, ListReader, ValueList, read_list, values_of_lines
+from flow_spec.fields.params import Param
+from flow_spec.fields.predicates import PREDICATES, holds, holds_of_copies
+from flow_spec.fields.template_names import BUILT_IN, filled
+from flow_spec.flow import FlowSpec, json_schema
 from flow_spec.flow_file import ReadFlow, load_flow, parse_flow, read_flow
-from flow_spec.list_reading import read_list
-from flow_spec.lists import GLOB, LINES, ListReader, ValueList, values_of_lines
-from flow_spec.params import Param
-from flow_spec.placeholders import BUILT_IN, filled
-from flow_spec.predicates import PREDICATES, holds, holds_of_copies
-from flow_spec.rewritten import program_as_script
-from flow_spec.schema import json_schema
-from flow_spec.source import is_opened_by_caller
-from flow_spec.step import StepSpec
-from flow_spec.warning_codes import WarningCode
+from flow_spec.param_values import bind_params
+from flow_spec.step import StepSpec, WarningCode
 
 __all__ = [
     "BUILT_IN",
@@ -66,6 +63,7 @@ __all__ = [
     "base_of",
     "bind_params",
     "differences",
+    "duration_text",
     "filled",
     "find_warnings",
     "flaw_of_setting",
@@ -74,6 +72,7 @@ __all__ = [
     "is_opened_by_caller",
     "json_schema",
     "load_flow",
+    "parse_duration",
     "parse_flow",
     "program_as_script",
     "read_env_files",
@@ -85,12 +84,11 @@ __all__ = [
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
-    from flow_spec.warnings.finding import find_warnings
-    from flow_spec.warnings.flow_warning import FlowWarning
+    from flow_spec.warnings.finding import FlowWarning, find_warnings
     from flow_spec.warnings.proofs import steps_that_never_run
 else:
     _MODULE_OF = {
-        "FlowWarning": "flow_warning",
+        "FlowWarning": "finding",
         "find_warnings": "finding",
         "steps_that_never_run": "proofs",
     }

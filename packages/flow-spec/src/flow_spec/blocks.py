@@ -1,8 +1,7 @@
-"""`Block`, a `foreach` of a flow as a value, and the plain steps that it stands for (rule 10.3).
+"""`Block`, a `foreach` as a value, and the plain steps it expands to (rule 10.3).
 
-A block has its steps as they are written, and for each copy of them the values and the label, which
-tells their ids apart. How a block is read from a file is in `foreach`; where its lists come from,
-in `lists`.
+A block has its steps as written. Each copy of them has values, and a label that makes its ids
+unique. `foreach` reads a block from a file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -10,20 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 import attrs
 
 from flow_conditions import operands_in
-from flow_spec.lists import ValueList
-from flow_spec.placeholders import escaped
-from flow_spec.script import SHELL, command_of
-from flow_spec.step import StepSpec
-from flow_spec.texts import NAME
+from flow_spec.fields.lists import ValueList
+from flow_spec.fields.template_names import escaped
+from flow_spec.fields.text_rules import NAME
+from flow_spec.step import SHELL, StepSpec, command_of
 
 OF = "@"
-"""What stands between the id of a step and the label of a copy; no id in a file has it."""
+"""The separator between the id of a step and the label of a copy; no id in a file has it."""
 
 MOST_STEPS = 10_000
 """Steps of a flow with a block, after expansion."""
 
 MOST_CHARACTERS = 8 * 1024 * 1024
-"""Characters that all copies of a flow have together, but for scripts."""
+"""Characters in all copies of a flow together, without scripts."""
 
 LONGEST_LABEL = 128
 
@@ -38,11 +36,10 @@ class Copy:
 
 @attrs.frozen
 class Block:
-    """A `foreach`: its steps as they are written, its names, and its copies.
+    """A `foreach`: its steps as written, its names, and its copies.
 
-    `before` is how many steps outside of any block stand before it in the file. `lists` has the
-    values of each name, of which every combination is a copy; without lists, each copy stands in
-    the file as a row.
+    `before` counts the steps outside of blocks that precede it in the file. `lists` has the values
+    of each name, and every combination is a copy. Without lists, each copy is a row in the file.
     """
 
     names: tuple[str, ...]
@@ -54,7 +51,7 @@ class Block:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of its steps, as they are written."""
+        """The ids of its steps, as written."""
         return tuple(step.id for step in self.steps)
 
     @property
@@ -78,15 +75,15 @@ def copy_id(step_id: str, label: str) -> str:
 
 
 def base_of(step_id: str) -> str:
-    """Return the id of a step as it is written, given that of a copy."""
+    """Return the id of a step as written, given the id of a copy."""
     return step_id.partition(OF)[0]
 
 
 def labels_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return what tells the copies apart, no two of which have the same values.
+    """Return a label for each copy; no two of them have the same values.
 
-    That is a copy's values, joined by `@`; its number, where one of them is no id. If a number
-    would then be taken for another copy's value, all copies have their numbers.
+    A label is the copy's values joined by `@`, or its number if a value is not an id. If that makes
+    two labels equal, all labels are numbers.
     """
     labels = [
         label
@@ -100,7 +97,7 @@ def labels_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _parts(when: str | None, own: Set[str]) -> tuple[str, ...] | None:
-    """Split a condition after each name of a step of the same block; a copy's label goes there."""
+    """Split a condition after each step of the same block, where a copy's label belongs."""
     if when is None:
         return None
     parts, begin = [], 0
@@ -119,9 +116,9 @@ def _copied(
     label: str,
     values: Mapping[str, str],
 ) -> StepSpec:
-    """Return a step for one copy: inside, a name means the same copy's step."""
+    """Return a step for one copy; inside, a name means the same copy's step."""
     step_id = copy_id(step.id, label)
-    if "env" in step.fills:  # what the values hold is no name, whatever it looks like
+    if "env" in step.fills:  # a value that looks like a name is not one
         values = {name: escaped(text) for name, text in values.items()}
     command = step.command
     if step.script is not None:

@@ -1,25 +1,93 @@
-"""The comparison of two flows by what they do (rule 4.4); its result is sentences."""
+"""The comparison of two flows by what they do (rule 4.4), as sentences."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import zip_longest
 
 from flow_conditions import Condition, all_of
-from flow_spec.block_comparison import block_differences
-from flow_spec.declaration import declarations
-from flow_spec.errors import QUOTED_LENGTH, quoted
+from flow_spec.blocks import Block
+from flow_spec.fields.lists import ValueList
+from flow_spec.fields.predicates import parse_when
+from flow_spec.fields.reading import FINALLY, STEPS
+from flow_spec.fields.records import declarations
 from flow_spec.flow import FlowSpec
-from flow_spec.predicates import parse_when
-from flow_spec.reading import FINALLY, STEPS
 from flow_spec.step import StepSpec
+from flow_spec.texts import QUOTED_LENGTH, quoted
+
+
+def block_differences(
+    old: Sequence[Block], new: Sequence[Block], shared: Iterable[str]
+) -> Iterator[str]:
+    """Yield what differs in the blocks of the steps in both flows, once for each block.
+
+    The lines of a file and the names of files make no difference: a run keeps those that were there
+    when it was recorded.
+    """
+    before = {step_id: number for number, block in enumerate(old) for step_id in block.ids}
+    after = {step_id: number for number, block in enumerate(new) for step_id in block.ids}
+    compared = set()
+    for step_id in shared:
+        was, now = before.get(step_id), after.get(step_id)
+        if was is None or now is None:
+            if was is not None or now is not None:
+                where = "into a foreach" if was is None else "out of its foreach"
+                yield f"step {quoted(step_id)} was moved {where}"
+        elif (was, now) not in compared:
+            compared.add((was, now))
+            for change in _changes_of_block(old[was], new[now]):
+                yield f"foreach of step {quoted(step_id)}: {change}"
+
+
+def _changes_of_block(old: Block, new: Block) -> Iterator[str]:
+    if old.lists and new.lists:
+        before, after = _lists(old), _lists(new)
+        for name in dict.fromkeys((*before, *after)):
+            was, now = before.get(name), after.get(name)
+            if _as_written(was) != _as_written(now):
+                yield f"{name} was {_shown_list(was)} and is now {_shown_list(now)}"
+        if before.keys() == after.keys() and old.names != new.names:
+            names, new_names = ", ".join(old.names), ", ".join(new.names)
+            yield f"the order of its names was {names} and is now {new_names}"
+    elif (old.names, _rows(old)) != (new.names, _rows(new)):
+        yield "its rows were changed"
+    if old.max_parallel != new.max_parallel:
+        bounds = [block.max_parallel or "not set" for block in (old, new)]
+        yield "max_parallel was {} and is now {}".format(*bounds)
+
+
+def _lists(block: Block) -> dict[str, ValueList]:
+    return {one.name: one for one in block.lists}
+
+
+def _rows(block: Block) -> list[tuple[str, ...]]:
+    return [copy.values for copy in block.copies]
+
+
+def _as_written(values: ValueList | None) -> object:
+    return None if values is None else values.as_written
+
+
+_SHOWN = 5
+"""How many values of a list a sentence shows."""
+
+
+def _shown_list(values: ValueList | None) -> str:
+    if values is None:
+        return "not set"
+    if values.origin is not None:
+        return f"{{{values.origin}: {quoted(values.text or '')}}}"
+    rest = len(values.values) - _SHOWN
+    shown = ", ".join(map(quoted, values.values[:_SHOWN]))
+    return f"[{shown}{f', and {rest} more' if rest > 0 else ''}]"
+
 
 _DECIDING_START = {"when", "depends_on"}
 
 
 def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
-    """Return a sentence for each way in which `new` does something else than `old`.
+    """Return a sentence for each way in which `new` behaves differently from `old` (rule 4.4).
 
-    Descriptions, the order of the steps, the spelling of a condition and defaults that are written
-    out make no difference. Rule 4.4.
+    Descriptions, the order of the steps, the spelling of a condition, and defaults that are written
+    out make no difference.
     """
     sentences = [*_value_differences(dict(old.values), dict(new.values))]
     sentences += _field_differences(old, new, besides={STEPS, FINALLY, "concurrency"})
@@ -78,14 +146,14 @@ def _field_differences(
 
 
 def _command_changes(old: StepSpec, new: StepSpec) -> Iterator[str]:
-    """Name a script as one, although it is a word of a command."""
+    """Call a script `script`, although it is a word of a command."""
     if old.script is not None and new.script is not None:
         return _changes("script", old.script, new.script)
     return _changes("command", old.command, new.command)
 
 
 def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    """Name the variables that differ, and not their values: some are secret."""
+    """Name the variables that differ, not their values: some are secret."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             yield f"env.{name} is no longer set"
@@ -96,7 +164,7 @@ def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[
 
 
 def _start_rule(step: StepSpec) -> tuple[Condition | None, frozenset[str]]:
-    """Return what decides the start: two steps with equal rules start alike."""
+    """Return what decides the start; two steps with equal rules start alike."""
     listed = sorted(step.depends_on)
     condition = all_of(listed) if listed else None
     if step.when is not None:
@@ -114,7 +182,7 @@ def _start_words(step: StepSpec) -> str:
 
 
 def _changes(name: str, before: object, after: object) -> Iterator[str]:
-    """Yield what differs, item by item where both are lists."""
+    """Yield what differs, item by item if both are lists."""
     if isinstance(before, tuple) and isinstance(after, tuple):
         for index, (one, other) in enumerate(zip_longest(before, after)):
             yield from _changes(f"{name}[{index}]", one, other)
@@ -125,7 +193,7 @@ def _changes(name: str, before: object, after: object) -> Iterator[str]:
 
 
 def _from_difference(before: str, after: str) -> tuple[str, str]:
-    """Return two texts from where they differ, if a message would not show them to their ends."""
+    """Return two texts from where they differ, if they are too long for a message."""
     pairs = enumerate(zip(before, after, strict=False))
     different = next((index for index, (one, other) in pairs if one != other), None)
     start = (min(len(before), len(after)) if different is None else different) - _SHOWN_ALIKE
@@ -135,7 +203,7 @@ def _from_difference(before: str, after: str) -> tuple[str, str]:
 
 
 _SHOWN_ALIKE = 20
-"""Characters shown before those that differ."""
+"""How many equal characters are shown before a difference."""
 
 
 def _shown(value: object) -> str:

@@ -1,21 +1,17 @@
-"""The key `concurrency` of a flow file: which runs are not under way beside each other (rule 10.7).
-
-What becomes of such runs is decided elsewhere; here it is only said.
-"""
+"""The key `concurrency`: the group of runs of which only one runs at a time (rule 10.7)."""
 
 from enum import StrEnum
 
 import attrs
 
-from flow_spec.containers import Record
-from flow_spec.declaration import declared
-from flow_spec.kinds import FilledLine, OneOf
+from flow_spec.fields.kinds import FilledLine, OneOf
+from flow_spec.fields.records import Record, declared
 
 GROUP = FilledLine(max_length=255)
 
 
 class OnConflict(StrEnum):
-    """What becomes of a new run while another one of its group is under way."""
+    """What happens to a new run while another one of its group runs."""
 
     WAIT = "wait"
     SKIP = "skip"
@@ -24,7 +20,7 @@ class OnConflict(StrEnum):
 
 @attrs.frozen
 class Concurrency:
-    """The group of a flow's runs, of which one is under way at a time."""
+    """The group of a flow's runs; one of them runs at a time."""
 
     group: str | None = declared(
         GROUP,

@@ -1,28 +1,73 @@
-"""Durations: spans of time in text such as `90s` or `1h30m` (rule 10.5).
+"""Durations: the one grammar for spans of time, in flow files and on command lines (rule 10.5).
 
-Only their spelling is known here; which of them a field takes is in `kinds`.
+`90s`, `15m`, `1h30m`, `2w` and `1.5h` have units; plain seconds have none. The units are `w`, `d`,
+`h`, `m` and `s`, in this order and each at most once, without blanks. A number may have decimals.
 """
 
+import math
 import re
 
-_SECONDS_IN = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+from flow_spec.texts import quoted
+
+EXAMPLES = "90s, 15m or 1h30m"
+"""What a message shows of the grammar."""
+
+_SECONDS_IN = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """The units, in the order in which a duration has them."""
 
-SPELLED = "".join(f"([0-9]+{unit})?" for unit in _SECONDS_IN)
-"""The pattern of a duration, for the schema; it also takes empty text, which is none."""
+PATTERN = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS_IN)
+"""Matches a duration with units, and empty text, which is none; also valid in JSON Schema."""
 
-_DURATION = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _SECONDS_IN))
+_DURATION = re.compile(PATTERN)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def parse_duration(text: str, *, needs_unit: bool = False) -> float:
+    """Return the seconds of a duration; plain seconds count too, unless it `needs_unit`.
+
+    The result is finite and not negative: the grammar has no sign. Zero is a duration. Digits are
+    those of ASCII, and blanks are not skipped.
+
+    >>> parse_duration("1h30m"), parse_duration("1.5h"), parse_duration("90")
+    (5400.0, 5400.0, 90.0)
+
+    Raises:
+        ValueError: The text is not a duration, or is longer than a float can hold.
+    """
+    seconds = seconds_of(text)
+    if seconds is None and not needs_unit and _NUMBER.fullmatch(text):
+        seconds = float(text)
+    if seconds is None:
+        plain = "" if needs_unit else ", or a number of seconds"
+        raise ValueError(f"{quoted(text)} is not a duration such as {EXAMPLES}{plain}")
+    if math.isinf(seconds):
+        raise ValueError(f"{quoted(text)} is too long a duration")
+    return seconds
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds of a duration, or None where the text is none.
-
-    >>> seconds_of("1h30m"), seconds_of("90 s")
-    (5400.0, None)
-    """
+    """Return the seconds of a duration with units, which may be infinite; None if it is none."""
     match = _DURATION.fullmatch(text)
     if match is None or not text:
         return None
     # As floats: the interpreter refuses to convert thousands of digits to an integer.
     counts = (float(digits or 0) for digits in match.groups())
     return sum(count * unit for count, unit in zip(counts, _SECONDS_IN.values(), strict=True))
+
+
+def duration_text(seconds: float) -> str:
+    """Write a finite, not negative number of seconds as a duration, to the millisecond.
+
+    `parse_duration` reads it back. Weeks are written as days.
+
+    >>> duration_text(5400.0), duration_text(0.25), duration_text(2_592_000), duration_text(0)
+    ('1h30m', '0.25s', '30d', '0s')
+    """
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    text = ""
+    for unit, size in _SECONDS_IN.items():
+        if unit not in {"w", "s"}:
+            count, whole = divmod(whole, size)
+            text += f"{count}{unit}" if count else ""
+    decimals = f".{thousandths:03}".rstrip("0") if thousandths else ""
+    return f"{text}{whole}{decimals}s" if whole or thousandths or not text else text

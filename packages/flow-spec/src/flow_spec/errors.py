@@ -1,32 +1,11 @@
 """The errors of this package and the problems that they hold; it reads and decides nothing."""
 
-import unicodedata
 from typing import NamedTuple
 
 import attrs
 
 from flow_conditions import DeclaredError
-
-
-def printable(text: str) -> str:
-    """Return `text` with an escape for each character that could disturb a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if unicodedata.category(char) not in _DISTURBING else ascii(char)[1:-1]
-        for char in text
-    )
-
-
-_DISTURBING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-QUOTED_LENGTH = 60
-"""Characters that a message quotes of a text."""
-
-
-def quoted(text: str) -> str:
-    """Return `text` in double quotes for a message: escaped, and cut where it is long."""
-    cut = text if len(text) <= QUOTED_LENGTH else text[: QUOTED_LENGTH - 1] + "…"
-    return '"' + printable(cut).replace('"', '\\"') + '"'
+from flow_spec.texts import printable, quoted
 
 
 class Span(NamedTuple):

@@ -1,41 +1,90 @@
-"""`FlowSpec`, a flow as an immutable value: its fields, its steps, and what follows from them.
+"""`FlowSpec`, a flow as an immutable value: its fields, its steps, and the order they can run in.
 
-Its declared fields are the schema of a flow file (see `declaration`), with an example of each:
-that is what makes the module long. Files are read in `flow_file`, and two flows compared in
-`comparison`.
+Its declared fields are the schema of a flow file; `json_schema` returns it for editors (rule 9.2).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from flow_spec.blocks import Block, base_of, copy_id
 from flow_spec.concurrency import CONCURRENCY, Concurrency
-from flow_spec.containers import ENV_FILES, ListOf, Variables
-from flow_spec.declaration import declared
-from flow_spec.defaults import FINALLY_STEP
-from flow_spec.environment import EnvFile, run_variables
-from flow_spec.errors import UnknownStepError
-from flow_spec.filling import filled_record
-from flow_spec.foreach import STEPS_AND_BLOCKS, FlowWithBlocks
-from flow_spec.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
-from flow_spec.messages import MOST_NAMED
-from flow_spec.order import plan_of, ranks_of
-from flow_spec.params import Param, Params
-from flow_spec.placeholders import BUILT_IN, escaped
-from flow_spec.spelling import Speller
-from flow_spec.step import WARNINGS, StepSpec
-from flow_spec.warning_codes import WarningCode
+from flow_spec.documents.tree import MappingNode, Node, NodePath
+from flow_spec.errors import Message, UnknownStepError
+from flow_spec.fields import messages
+from flow_spec.fields.env import EnvFile, run_variables
+from flow_spec.fields.hints import Speller
+from flow_spec.fields.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.fields.params import Param, Params
+from flow_spec.fields.reading import Reading
+from flow_spec.fields.records import ENV_FILES, Declaration, ListOf, Record, Variables, declared
+from flow_spec.fields.template_names import BUILT_IN, escaped
+from flow_spec.foreach import STEPS_AND_BLOCKS
+from flow_spec.step import (
+    DEFAULTS,
+    FINALLY_STEP,
+    OF_FLOW,
+    WARNINGS,
+    StepSpec,
+    WarningCode,
+    fields_to_fill,
+    filled_record,
+)
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter
 
 
+def plan_of(
+    steps: Sequence[StepSpec], copies: Mapping[str, Sequence[str]]
+) -> "TopologicalSorter[str]":
+    """Return the order of some steps by what they wait for among themselves.
+
+    A name that means copies is a node of its own, so that ten thousand steps may wait for ten
+    thousand copies. If the steps are as written, a copy's id means its step.
+
+    Raises:
+        CycleError: They wait for each other.
+    """
+    # Importing it takes longer than most commands take.
+    from graphlib import TopologicalSorter
+
+    among = {step.id for step in steps}
+    named = {name: ids for name, ids in copies.items() if among.issuperset(ids)}
+    among.update(named)
+    waits = {
+        step.id: [
+            name
+            for written in step.waits_for
+            if (name := written if written in among else base_of(written)) in among
+        ]
+        for step in steps
+    }
+    plan: TopologicalSorter[str] = TopologicalSorter({**waits, **named})
+    plan.prepare()
+    return plan
+
+
+def ranks_of(
+    steps: Sequence[StepSpec], copies: Mapping[str, Sequence[str]]
+) -> tuple[tuple[StepSpec, ...], ...]:
+    """Return steps in the order in which they can run; each rank waits for earlier ones only."""
+    plan = plan_of(steps, copies)
+    places = {step.id: place for place, step in enumerate(steps)}
+    ranks = []
+    while ready := plan.get_ready():
+        rank = sorted(places[name] for name in ready if name in places)
+        if rank:
+            ranks.append(tuple(steps[place] for place in rank))
+        plan.done(*ready)
+    return tuple(ranks)
+
+
 @attrs.frozen
 class FlowSpec:
-    """A flow: its steps in the order of the file. Rule 2.2."""
+    """A flow; its steps are in the order of the file (rule 2.2)."""
 
     flow_id: str = declared(Line(max_length=255), "The flow's name.", "daily-import")
     steps: tuple[StepSpec, ...] = declared(
@@ -92,9 +141,9 @@ class FlowSpec:
         [{"id": "tidy", "command": ["rm", "-rf", "work"]}],
         default=(),
     )
-    """The steps of `finally`, in the order of the file. Rule 10.1."""
+    """The steps of `finally`, in the order of the file (rule 10.1)."""
     blocks: tuple[Block, ...] = ()
-    """What the copies among `steps` are copies of. Rule 10.3."""
+    """The blocks of which `steps` has the copies (rule 10.3)."""
 
     params: tuple[Param, ...] = declared(
         Params(),
@@ -103,7 +152,7 @@ class FlowSpec:
         significant=False,
         default=(),
     )
-    """What may be given to a run; what it does follows from its `values` (rule 10.2)."""
+    """The parameters that a run may be given; their `values` decide what it does (rule 10.2)."""
 
     allow_warnings: tuple[WarningCode, ...] = declared(
         WARNINGS,
@@ -114,14 +163,14 @@ class FlowSpec:
     )
 
     values: tuple[tuple[str, str], ...] = ()
-    """The values of all `params`, for a run; none yet where the flow is that of a file."""
+    """The values of all `params` in a run; empty in the flow of a file."""
 
     fills: tuple[str, ...] = ()
-    """The fields of the flow itself whose words hold names (rule 10.2)."""
+    """The fields of the flow itself whose words hold names to replace (rule 10.2)."""
 
     @property
     def group(self) -> str | None:
-        """The name of the group of which one run is under way at a time, if there is one (10.7)."""
+        """The name of the group of which one run runs at a time, if there is one (rule 10.7)."""
         return None if self.concurrency is None else self.concurrency.group or self.flow_id
 
     @property
@@ -140,7 +189,7 @@ class FlowSpec:
 
     @cached_property
     def copies(self) -> Mapping[str, tuple[str, ...]]:
-        """The ids of the copies of each step in a block, by its id as it is written. Rule 10.3."""
+        """The ids of the copies of each step in a block, by its id as written (rule 10.3)."""
         return {
             step_id: tuple(copy_id(step_id, copy.label) for copy in block.copies)
             for block in self.blocks
@@ -157,12 +206,12 @@ class FlowSpec:
         }
 
     def values_of(self, step_id: str) -> Mapping[str, str]:
-        """Return the names and values of the copy that a step is; nothing if it is none."""
+        """Return the names and values of a copy; empty for a step that is not a copy."""
         return self._values.get(step_id, {})
 
     @property
     def lists(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        """The lists that were read from elsewhere, by what they are in the file: word and text."""
+        """The lists from outside the file, by what the file says: `lines` or `glob`, and text."""
         return {
             (one.origin, one.text): one.values
             for block in self.blocks
@@ -172,17 +221,17 @@ class FlowSpec:
 
     @cached_property
     def as_written(self) -> Self:
-        """The flow with each step of a block once, as it is written, and without blocks."""
+        """The flow with each step of a block once, as written, and without blocks."""
         return attrs.evolve(self, steps=self._placed(lambda block: block.steps), blocks=())
 
     def with_copies(self) -> Self:
-        """Return a flow whose `steps` are those outside of its blocks with all steps."""
+        """Return the flow with the copies of its blocks, given one whose `steps` have none."""
         if not self.blocks:
             return self
         return attrs.evolve(self, steps=self._placed(Block.expanded))
 
     def _placed(self, steps_of: Callable[[Block], Iterable[StepSpec]]) -> tuple[StepSpec, ...]:
-        """Put the steps that are made of each block in its place."""
+        """Return the steps outside of blocks, with `steps_of(block)` in place of each block."""
         outside = self._outside_of_blocks
         placed: list[StepSpec] = []
         begin = 0
@@ -198,10 +247,10 @@ class FlowSpec:
         return tuple(step for step in self.steps if base_of(step.id) == step.id)
 
     def named(self, name: str) -> tuple[StepSpec, ...]:
-        """Return the step with this id, or all copies of the step that it is. Rule 10.3.
+        """Return the step with this id, or all copies of the step with this id (rule 10.3).
 
         Raises:
-            UnknownStepError: there is none; names the id that was probably meant.
+            UnknownStepError: There is none; names the id that was probably meant.
         """
         return tuple(map(self.step, self.copies.get(name, (name,))))
 
@@ -209,7 +258,7 @@ class FlowSpec:
         """Return the step with this id.
 
         Raises:
-            UnknownStepError: there is none; names the id that was probably meant.
+            UnknownStepError: There is none; names the id that was probably meant.
         """
         try:
             return self._by_id[step_id]
@@ -219,7 +268,7 @@ class FlowSpec:
                 copies[0] if copies else Speller().closest(step_id, (*self.copies, *self._by_id))
             )
             names = tuple(dict.fromkeys(map(base_of, self._by_id)))
-            few = names if len(names) <= MOST_NAMED else ()
+            few = names if len(names) <= messages.MOST_NAMED else ()
             raise UnknownStepError(self.flow_id, step_id, meant, few) from None
 
     @property
@@ -242,7 +291,7 @@ class FlowSpec:
         A name that means copies is a node of its own (rule 10.3).
 
         Raises:
-            CycleError: they wait for each other.
+            CycleError: They wait for each other.
         """
         return plan_of(tuple(steps), self.copies)
 
@@ -255,11 +304,10 @@ class FlowSpec:
         failed: Iterable[str],
         outcome: str | None = None,
     ) -> dict[str, str]:
-        """Return the variables of a step's process, besides those that it inherits.
+        """Return the variables of a step's process, without those it inherits (rules 9.12, 9.13).
 
-        `failed` are the ids of the steps that have FAILED, of which no more are named than one
-        variable may hold; `outcome` is how `steps` have ended, for a step of `finally`. Rules 9.12,
-        9.13 and 10.1.
+        `failed` are the ids of the steps that FAILED; the variable holds as many as fit. `outcome`
+        is how `steps` ended, for a step of `finally` (rule 10.1).
         """
         return {
             **dict(self.env),
@@ -276,10 +324,10 @@ class FlowSpec:
         }
 
     def env_files_of(self, step: StepSpec) -> tuple[EnvFile, ...]:
-        """Return the files whose variables a step's process sees, later ones over earlier ones.
+        """Return the files whose variables a step's process sees; later ones override earlier ones.
 
-        What `environment` has of the same level, of the step, or as a parameter outranks them.
-        Rules 10.2 and 10.4.
+        Parameters, and variables that the flow sets at the same level or at the step, outrank them
+        (rules 10.2 and 10.4).
         """
         of_step = frozenset(name for name, _ in (*step.env, *self.values))
         of_flow = of_step | {name for name, _ in self.env}
@@ -291,7 +339,7 @@ class FlowSpec:
     def with_env(self, env: Mapping[str, str]) -> Self:
         """Return the flow with these variables added to its `env`, replacing those there.
 
-        What they hold is no name, whatever it looks like.
+        A value that looks like a name is plain text.
         """
         if "env" in self.fills:
             env = {name: escaped(text) for name, text in env.items()}
@@ -299,14 +347,13 @@ class FlowSpec:
 
     @property
     def has_names(self) -> bool:
-        """Whether some words hold names, and are to be filled (rule 10.2)."""
+        """Whether some words hold names to replace (rule 10.2)."""
         return bool(self.fills) or any(step.fills for step in self.all_steps)
 
     def filled(self, values: Mapping[str, str]) -> Self:
-        """Return the flow with the values of all names in its words, and in those of its steps.
+        """Return the flow with all names replaced, in its words and those of its steps (rule 10.2).
 
-        Parameters have those of the run, and a copy those of its block too. What comes of it is a
-        flow like any other. Rules 10.2 and 10.3.
+        Parameters have the values of the run; a copy also has those of its block (rule 10.3).
         """
         if not self.has_names:
             return self
@@ -321,14 +368,14 @@ class FlowSpec:
         )
 
     def filled_without_run(self) -> Self:
-        """Return the flow with its words filled as far as no run has to be known.
+        """Return the flow with all names replaced whose values need no run.
 
-        Names that are built in stand for themselves, as for two flows that are compared.
+        Built-in names stand for themselves, for example when two flows are compared.
         """
         return self.filled({name: name for name in BUILT_IN})
 
     def unfilled(self) -> Self:
-        """Return the flow with no words to fill: what looks like a name in one is text."""
+        """Return the flow with no words to fill: `${{` in them is plain text."""
         return attrs.evolve(
             self,
             fills=(),
@@ -346,15 +393,77 @@ class FlowSpec:
     def from_json(cls, text: str) -> Self:
         """Rebuild a flow from what `to_json` returned.
 
-        Types and keys are checked; what a value means was checked when the flow file was read.
+        Types and keys are checked; the rest was checked when the flow file was read.
 
         Raises:
-            StoredFlowError: the text is something else; names what does not fit.
+            StoredFlowError: The text is something else; names what does not fit.
         """
         from flow_spec.stored_form import from_json
 
         return from_json(text, cls).with_copies()
 
 
-FLOW = FlowWithBlocks(FlowSpec, "a flow", foreign=("$schema",))
-"""What a flow file holds. In a JSON file, `$schema` tells an editor where the JSON Schema is."""
+_DEFAULTS = Declaration(
+    DEFAULTS,
+    "Values for the fields of all steps that do not set them.",
+    significant=True,
+    default=None,
+    examples=({"retries": 2, "timeout_sec": "1h"},),
+)
+
+
+@attrs.frozen(eq=False)
+class FlowRecord(Record):
+    """A flow in a file, whose `steps` may hold blocks, and which may have `defaults`."""
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the fields of a flow, and `defaults`."""
+        return super().fields() | {"defaults": _DEFAULTS}
+
+    def _skips(self, name: str) -> bool:
+        return super()._skips(name) and name != "x-airflow"
+
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+        if name == "x-airflow":
+            return messages.x_airflow_of_flow()
+        return super()._unknown(name, given, reading)
+
+    def _entries(
+        self, node: MappingNode, path: NodePath, reading: Reading
+    ) -> Iterable[tuple[str, Node, Node]]:
+        """Return the entries, `params` and `defaults` first: the others are read with them."""
+        first = {"params": 0, "defaults": 1}
+        return sorted(reading.keys_of(node, path), key=lambda entry: first.get(entry[0], 2))
+
+    def _made(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> Any:
+        if reading.problems:
+            return None
+        values.pop("defaults", None)
+        steps: list[StepSpec] = []
+        blocks: list[Block] = []
+        for item in values["steps"]:
+            if isinstance(item, Block):
+                blocks.append(attrs.evolve(item, before=len(steps)))
+            else:
+                steps.append(item)
+        values |= {"steps": tuple(steps), "blocks": tuple(blocks)}
+        if reading.names.words:
+            values["fills"] = fields_to_fill(values, OF_FLOW)
+        return super()._made(values, node, path, reading)
+
+
+FLOW = FlowRecord(FlowSpec, "a flow", foreign=("$schema",))
+"""A flow file. In a JSON file, `$schema` tells an editor where the JSON Schema is."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a flow file, for editors (rule 9.2).
+
+    It describes shapes, bounds and words. Only `load_flow` checks names of steps, conditions and
+    cycles.
+    """
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    about = {"title": "orchesjob flow", "description": "Steps that depend on each other."}
+    return {"$schema": dialect, **about, **FLOW.schema()}

@@ -1,7 +1,7 @@
-"""From a flow file to a `FlowSpec`: `load_flow` and `parse_flow`.
+"""From a flow file to a `FlowSpec`: text, tree, first pass, fields, cycles.
 
-The order of things lives here: text, document tree, fields, dependencies; each has its own module.
-Only here do problems become a `FlowFileError`.
+The first pass notes where each step is, what it waits for and which copies it has, because a
+condition may name any step. Problems become a `FlowFileError` here and nowhere else.
 """
 
 import os
@@ -13,23 +13,35 @@ from typing import Literal
 
 import attrs
 
-from flow_spec import messages
-from flow_spec.blocks import base_of
-from flow_spec.document import Node, node_at, written
+from flow_spec.blocks import MOST_STEPS, base_of
+from flow_spec.documents.marks import with_marks
+from flow_spec.documents.source import decode, opened_by_caller, read_bytes
+from flow_spec.documents.tree import (
+    MAX_VALUES,
+    MappingNode,
+    Node,
+    NodePath,
+    ScalarNode,
+    SequenceNode,
+    node_at,
+    written,
+)
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
+from flow_spec.fields import messages
+from flow_spec.fields.lists import ListReader, not_read
+from flow_spec.fields.params import path_params
+from flow_spec.fields.predicates import has_call
+from flow_spec.fields.reading import FINALLY, STEPS, Reading, StepPlace
+from flow_spec.fields.text_rules import NAME, REFERENCE
 from flow_spec.flow import FLOW, FlowSpec
-from flow_spec.lists import ListReader, not_read
-from flow_spec.marks import with_marks
-from flow_spec.overview import begin_reading
-from flow_spec.reading import FINALLY, Reading
-from flow_spec.source import decode, opened_by_caller, read_bytes
+from flow_spec.foreach import FOREACH, CopyBudget, note_lists
 
 type Format = Literal["yaml", "json"]
 
 
 @attrs.frozen(eq=False)
 class ReadFlow:
-    """A flow together with the file that it was read from: what it says where."""
+    """A flow, and the file it was read from, which has the place of each field."""
 
     flow: FlowSpec
     root: Node
@@ -38,7 +50,7 @@ class ReadFlow:
     is_yaml: bool
 
     def problem(self, message: str, step_id: str, *keys: str | int) -> Problem:
-        """Return a problem with what a step has under these keys, or `defaults` in its stead."""
+        """Return a problem with the value of these keys of a step, or of `defaults`."""
         path = (*self.reading.steps[base_of(step_id)].path, *keys)
         node = node_at(self.root, path)
         if node is None:
@@ -59,7 +71,7 @@ def load_flow(
     """Read and check the flow file at `path`, as `read_flow` does; return its flow.
 
     Raises:
-        FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
+        FlowFileError: It cannot be read, or is not a valid flow; holds every problem (rule 2.7).
     """
     return read_flow(path, read_list=read_list, params=params).flow
 
@@ -70,15 +82,15 @@ def read_flow(
     read_list: ListReader = not_read,
     params: Mapping[str, str] = MappingProxyType({}),
 ) -> ReadFlow:
-    """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json`. Rule 2.1.
+    """Read and check the flow file at `path`: `.yaml`, `.yml` or `.json` (rule 2.1).
 
-    The path `-` is the standard input. What has no name of its own, as that and a shell's `<(...)`,
+    The path `-` is the standard input. A source without a name, such as this or a shell's `<(...)`,
     is JSON if it begins with a brace, else YAML. `read_list` reads the lists of a `foreach` that
-    are not in the flow file itself (rule 10.3); without it such a flow is refused. `params` are the
-    values that are given to parameters, for the paths of these lists alone: see `bind_params`.
+    are outside the flow file (rule 10.3); without it such a flow is refused. `params` are the
+    values of parameters, only for the paths of these lists: see `bind_params`.
 
     Raises:
-        FlowFileError: it cannot be read, or is no valid flow; holds every problem (rule 2.7).
+        FlowFileError: It cannot be read, or is not a valid flow; holds every problem (rule 2.7).
     """
     file = Path(path)
     source = str(file)
@@ -114,11 +126,11 @@ def parse_flow(
 ) -> FlowSpec:
     """Read and check the text of a flow file; `source` is what errors call it.
 
-    `read_list` is asked, and `params` are used, as in `load_flow`.
+    `read_list` and `params` are those of `read_flow`.
 
     Raises:
-        FlowFileError: it is no valid flow; holds every problem, sorted by position (rule 2.7).
-        ValueError: there is no such format.
+        FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
+        ValueError: There is no such format.
     """
     return _parsed(data, source, format, read_list, params).flow
 
@@ -136,7 +148,7 @@ def _parsed(
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     try:
-        reading = begin_reading(root := _document(text, format_), read_list, params)
+        reading = first_pass(root := _document(text, format_), read_list, params)
     except DocumentError as error:
         raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
     # Nothing is missing from the flow where there is no problem.
@@ -156,12 +168,12 @@ def _parsed(
 def _document(text: str, format: str) -> Node:  # noqa: A002
     match format:
         case "yaml":
-            # PyYAML costs more to import than most commands need altogether.
-            from flow_spec.yaml_document import read_yaml
+            # Importing PyYAML takes longer than most commands take.
+            from flow_spec.documents.yaml_document import read_yaml
 
             return read_yaml(text)
         case "json":
-            from flow_spec.json_document import read_json
+            from flow_spec.documents.json_document import read_json
 
             return read_json(text)
         case _:
@@ -169,7 +181,7 @@ def _document(text: str, format: str) -> Node:  # noqa: A002
 
 
 def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
-    """Let the steps of `finally` that ask about all of `steps` name them (rule 10.1)."""
+    """Make the steps of `finally` that ask about all of `steps` depend on them (rule 10.1)."""
     named = tuple(
         attrs.evolve(step, depends_on=reading.depends_on[FINALLY, position])
         for position, step in enumerate(flow.finally_)
@@ -178,9 +190,9 @@ def _with_asked_steps_named(flow: FlowSpec, reading: Reading) -> FlowSpec:
 
 
 def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
-    """Add a problem if steps wait for each other, worded as in rule 3.6.
+    """Add a problem if steps wait for each other (rule 3.6).
 
-    All copies of a step wait alike, so the steps are looked at as they are written.
+    All copies of a step wait alike, so this checks the steps as written.
     """
     from graphlib import CycleError, TopologicalSorter
 
@@ -202,3 +214,72 @@ def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
 
 def _position(problem: Problem) -> tuple[int, int]:
     return (problem.line or 0, problem.column or 0)
+
+
+def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> Reading:
+    """Return a reading that knows the steps of a file, and their copies (rules 2.6 and 10.3).
+
+    `params` are the values of parameters, for the paths of lists.
+
+    Raises:
+        DocumentError: The conditions of `finally` ask about more steps than a file may have values
+            (rule 2.8).
+    """
+    known = path_params(_value(root, "params"), params)
+    reading = Reading(read_list=read_list, path_params=known)
+    items, last = _items(_value(root, STEPS)), _items(_value(root, FINALLY))
+    lists = [_value(item, FOREACH) for item in items]
+    budget = CopyBudget(MOST_STEPS - lists.count(None) - len(last))
+    for position, (item, foreach) in enumerate(zip(items, lists, strict=True)):
+        path: NodePath = (STEPS, position)
+        if foreach is None:
+            _note_step(item, path, reading)
+            continue
+        inner = _items(_value(item, STEPS))
+        for place, step in enumerate(inner):
+            _note_step(step, (*path, STEPS, place), reading)
+        found = note_lists(foreach, (*path, FOREACH), reading, inner, budget)
+        reading.blocks[path] = found
+        reading.names.declare((*path, STEPS), found.names)
+    _note_finally(last, reading)
+    return reading
+
+
+def _note_step(step: Node, path: NodePath, reading: Reading) -> None:
+    """Note where the id of a step is, and the items of `depends_on` that could be ids."""
+    node = _value(step, "id")
+    if isinstance(node, ScalarNode):
+        reading.steps.setdefault(node.text, StepPlace(path, node))
+    listed = (
+        item.text for item in _items(_value(step, "depends_on")) if isinstance(item, ScalarNode)
+    )
+    reading.depends_on[path] = tuple(filter(REFERENCE.fullmatch, dict.fromkeys(listed)))
+
+
+def _note_finally(steps: list[Node], reading: Reading) -> None:
+    """Note the steps of `finally`.
+
+    One that asks about all of `steps` waits for them as if it named them (rule 10.1), so this
+    counts like an alias.
+    """
+    of_steps = tuple(filter(NAME.fullmatch, reading.steps))
+    asked = 0
+    for position, step in enumerate(steps):
+        path: NodePath = (FINALLY, position)
+        _note_step(step, path, reading)
+        when = _value(step, "when")
+        if not _items(_value(step, "depends_on")) and isinstance(when, ScalarNode):
+            reading.depends_on[path] = of_steps if has_call(when.text) else ()
+            asked += len(reading.depends_on[path])
+            if asked > MAX_VALUES:
+                raise DocumentError(messages.asks_too_often(), when.line, when.column)
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, SequenceNode) else []
+
+
+def _value(node: Node | None, key: str) -> Node | None:
+    if not isinstance(node, MappingNode):
+        return None
+    return next((value for text, value in node.texts() if text == key), None)

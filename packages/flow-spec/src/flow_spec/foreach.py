@@ -1,31 +1,293 @@
-"""An item of `steps` in a file that has the key `foreach`: how a block is read (rule 10.3).
+"""How an item of `steps` with the key `foreach` is read (rule 10.3).
 
-Its steps are read once, without values: what is wrong with them is said once. The lists have been
-read before, in `foreach_lists`; what a block stands for is in `blocks`.
+Its lists are read in the first pass over a file (`note_lists`), because conditions anywhere may
+name copies. Its steps are read once, without values, so that each mistake in them is reported once.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from itertools import product
+from math import prod
 from typing import Any
 
 import attrs
 
-from flow_spec import foreach_messages
-from flow_spec.blocks import Block, Copy
-from flow_spec.containers import ListOf, Record
-from flow_spec.declaration import Declaration
-from flow_spec.defaults import STEP, FlowRecord
-from flow_spec.document import Mapping, Node, Path
-from flow_spec.environment import SETTABLE
-from flow_spec.errors import Message
-from flow_spec.foreach_lists import FOREACH, ORIGINS, values_of
-from flow_spec.kinds import FILE, Integer, Kind, Schema, Word
-from flow_spec.lists import GLOB, LINES
-from flow_spec.reading import BlockLists, Reading
+from flow_spec.blocks import MOST_CHARACTERS, MOST_STEPS, Block, Copy, labels_of
+from flow_spec.documents.tree import (
+    MAX_VALUES,
+    MappingNode,
+    Node,
+    NodePath,
+    ScalarNode,
+    SequenceNode,
+)
+from flow_spec.errors import ListError, Message
+from flow_spec.fields import messages
+from flow_spec.fields.env import SETTABLE
+from flow_spec.fields.kinds import FILE, Integer, Kind, Line, Schema, Text, Word
+from flow_spec.fields.lists import GLOB, LINES, ValueList
+from flow_spec.fields.params import flaw_of_param_name
+from flow_spec.fields.reading import BlockLists, Reading
+from flow_spec.fields.records import Declaration, ListOf, Record
+from flow_spec.fields.template_names import OPENING, flaws_of_names, names_in
+from flow_spec.step import STEP
+from flow_spec.texts import quoted
+
+FOREACH = "foreach"
+ORIGINS = (LINES, GLOB)
+OF_LISTS = ("FLOW_DIR",)
+"""The built-in names that the path of a list may hold."""
+
+_PATH = Line(max_length=FILE.max_length)
+
+type Values = tuple[str, ...]
 
 
 @attrs.frozen(eq=False)
-class Lists(Kind):
-    """The names of a block with their values, which have been read before all else."""
+class ListValue(Word):
+    """A value of a name; `${{` in it is plain text."""
+
+    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        Text._check(self, text, node, path, reading)
+
+
+@attrs.define
+class CopyBudget:
+    """How many more steps and characters the copies of a file may have (rule 2.8)."""
+
+    steps: int
+    characters: int = MOST_CHARACTERS
+
+    def flaw(self, lists: "_Lists", inner: Sequence[Node]) -> str | None:
+        """Spend what the copies of these steps need, or return why there is not enough.
+
+        Each name in a step may be replaced by all values once more.
+        """
+        copies = lists.copies
+        steps = copies * max(1, len(inner))
+        texts = [text for step in inner for text in _texts(step)]
+        holders = sum(text.count(OPENING) for text in texts)
+        if steps > self.steps:
+            return messages.too_many_copies(MOST_STEPS)
+        if copies * len(lists.names) > MAX_VALUES:
+            return messages.too_many_values(MAX_VALUES)
+        characters = copies * sum(map(len, texts)) + lists.size() * (1 + holders)
+        if characters > self.characters:
+            return messages.too_large_copies(MOST_CHARACTERS)
+        self.steps -= steps
+        self.characters -= characters
+        return None
+
+
+def _texts(node: Node) -> Iterator[str]:
+    """Yield the texts in a step that every copy repeats: all except its script."""
+    match node:
+        case ScalarNode():
+            yield node.text
+        case SequenceNode():
+            for item in node.items:
+                yield from _texts(item)
+        case MappingNode():
+            for key, value in node.texts():
+                if key != "script":
+                    yield from _texts(value)
+
+
+def note_lists(
+    node: Node, path: NodePath, reading: Reading, inner: Sequence[Node], budget: CopyBudget
+) -> BlockLists:
+    """Read the lists of a `foreach`, whose steps are `inner`.
+
+    They are read before anything else, because conditions anywhere may name the copies.
+    """
+    problems = len(reading.problems)
+    if node.tag is not None:
+        reading.add(messages.tag(node), path, node)
+        return BlockLists()
+    if isinstance(node, MappingNode):
+        lists = _by_name(node, path, reading)
+    elif isinstance(node, SequenceNode):
+        lists = _row_by_row(node, path, reading)
+    else:
+        reading.add(messages.no_foreach(node), path, node)
+        return BlockLists()
+    if len(reading.problems) > problems or lists.are_incomplete:
+        return BlockLists(lists.names)
+    flaw = budget.flaw(lists, inner)
+    if flaw is not None:
+        reading.add(flaw, path, node)
+        return BlockLists(lists.names)
+    rows = lists.expanded()
+    if isinstance(node, SequenceNode) and _has_repeated(rows, node, path, reading):
+        return BlockLists(lists.names)
+    return BlockLists(lists.names, rows, dict.fromkeys(labels_of(rows)), lists.lists)
+
+
+@attrs.frozen
+class _Lists:
+    """The names, and a list of values for each, or `rows` of values that belong together."""
+
+    names: tuple[str, ...]
+    lists: tuple[ValueList, ...] = ()
+    rows: tuple[dict[str, str], ...] | None = None
+
+    @property
+    def are_incomplete(self) -> bool:
+        """Whether a list is unknown."""
+        return self.rows is None and len(self.lists) < len(self.names)
+
+    @property
+    def copies(self) -> int:
+        """How many copies they stand for."""
+        if self.rows is not None:
+            return len(self.rows)
+        return prod(len(one.values) for one in self.lists)
+
+    def size(self) -> int:
+        """Return the number of characters in the values of all copies."""
+        if self.rows is not None:
+            return sum(len(value) for row in self.rows for value in row.values())
+        return sum(
+            sum(map(len, one.values)) * (self.copies // len(one.values))
+            for one in self.lists
+            if one.values
+        )
+
+    def expanded(self) -> tuple[Values, ...]:
+        """Return the values of each copy, one for each name; a value that a row omits is empty."""
+        if self.rows is None:
+            return tuple(product(*(one.values for one in self.lists)))
+        return tuple(tuple(row.get(name, "") for name in self.names) for row in self.rows)
+
+
+def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
+    """Read a mapping of names to lists; every combination is a copy."""
+    names = []
+    lists = []
+    for name, key, value in reading.keys_of(node, path):
+        flaw = flaw_of_param_name(name)
+        if name in ORIGINS and isinstance(value, ScalarNode):
+            flaw = messages.list_without_name(name, value)
+        if flaw is not None:
+            reading.add(flaw, (*path, name), key)
+            continue
+        names.append(name)
+        if isinstance(value, MappingNode) and value.tag is None:
+            found = _from_elsewhere(name, value, (*path, name), reading)
+        else:
+            values = values_of(name).read(value, (*path, name), reading)
+            found = None if values is None else ValueList(name, values)
+        lists += [] if found is None else [found]
+    if not node.entries:
+        reading.add(messages.no_foreach(node), path, node)
+    return _Lists(tuple(names), tuple(lists))
+
+
+def values_of(name: str) -> ListOf:
+    """Return the kind of a list that gives a name its values."""
+    word = ListValue(beside=len(f"{name}="))
+    return ListOf(word, "values", "[berlin, paris]", min_items=1, distinct=True)
+
+
+def _from_elsewhere(
+    name: str, node: MappingNode, path: NodePath, reading: Reading
+) -> ValueList | None:
+    """Read values from a file, or from file names; return None after adding a problem."""
+    entries = list(reading.keys_of(node, path))
+    if len(entries) != 1 or entries[0][0] not in ORIGINS:
+        reading.add(messages.no_values(node), path, node)
+        return None
+    ((origin, _, value),) = entries
+    place = (*path, origin)
+    problems = len(reading.problems)
+    text = _PATH.read(value, place, reading)
+    if len(reading.problems) > problems:
+        return None
+    if not _is_known_by_now(text, place, value, reading):
+        return None
+    try:
+        values = tuple(reading.read_list(origin, text, reading.path_params.values))
+    except ListError as error:
+        reading.add(f"{quoted(text)} {error}", place, value)
+        return None
+    flaw = _flaw_of_values(values, name)
+    if flaw is not None:
+        reading.add(flaw, place, value)
+        return None
+    return ValueList(name, values, origin, text)
+
+
+def _is_known_by_now(text: str, path: NodePath, node: Node, reading: Reading) -> bool:
+    """Whether the names in the path of a list have values before the run exists (rule 10.2)."""
+    held, params = dict.fromkeys(names_in(text)), reading.path_params
+    others = [name for name in held if name not in OF_LISTS]
+    flaws = [str(flaw.message) for flaw in flaws_of_names(text, held, reading.speller)]
+    if params.are_known:
+        flaws += [
+            messages.wrong_in_path(name, params.flaws[name])
+            if name in params.flaws
+            else messages.not_known_by_now(name)
+            for name in others
+            if name not in params.values or name in params.flaws
+        ]
+    for flaw in flaws:
+        reading.add(flaw, path, node)
+    return not flaws and (params.are_known or not others)
+
+
+def _flaw_of_values(values: Values, name: str) -> str | None:
+    """Return what is wrong with values from outside the flow file, or None."""
+    word, known = Word(beside=len(f"{name}=")), set[str]()
+    for value in values:
+        flaw = word.flaw(value)
+        if flaw is not None:
+            return messages.wrong_value(value, flaw)
+        if value in known:
+            return messages.gives_twice(value)
+        known.add(value)
+    return None
+
+
+def _row_by_row(node: SequenceNode, path: NodePath, reading: Reading) -> _Lists:
+    """Read a list of mappings; each is one copy."""
+    if not node.items:
+        reading.add(messages.empty_list("[{GO: '1.21', OPTS: -race}, {GO: '1.19'}]"), path, node)
+    rows: list[dict[str, str]] = []
+    for index, item in enumerate(node.items):
+        place = (*path, index)
+        if not isinstance(item, MappingNode) or item.tag is not None:
+            reading.add(messages.no_row(item), place, item)
+            continue
+        rows.append({})
+        for name, key, value in reading.keys_of(item, place):
+            flaw = flaw_of_param_name(name)
+            if flaw is not None:
+                reading.add(flaw, (*place, name), key)
+            word = ListValue(beside=len(f"{name}="))
+            rows[-1][name] = word.read(value, (*place, name), reading)
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    if rows and not names:
+        reading.add(messages.no_foreach(node), path, node)
+    return _Lists(names, rows=tuple(rows))
+
+
+def _has_repeated(
+    rows: tuple[Values, ...], node: SequenceNode, path: NodePath, reading: Reading
+) -> bool:
+    """Report the rows that repeat the values of an earlier one."""
+    first: dict[Values, int] = {}
+    for index, row in enumerate(rows):
+        if first.setdefault(row, index) != index:
+            reading.add(
+                messages.repeated_row((*path, first[row])),
+                (*path, index),
+                node.items[index],
+            )
+    return len(first) < len(rows)
+
+
+@attrs.frozen(eq=False)
+class ForeachLists(Kind):
+    """The value of the key `foreach`, which the first pass has read."""
 
     def schema(self) -> Schema:
         """Describe the mapping of lists, and the list of mappings."""
@@ -41,24 +303,24 @@ class Lists(Kind):
         rows = {"type": "array", "items": names | by_row, "minItems": 1, "uniqueItems": True}
         return {"anyOf": [names | by_name | {"minProperties": 1}, rows]}
 
-    def read(self, node: Node, path: Path, reading: Reading) -> BlockLists:
-        """Return what has been read; no name may be that of a parameter, which are known now."""
+    def read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
+        """Return the lists of the first pass; report names that are parameters, now known."""
         lists = reading.blocks[path[:2]]
         for name in lists.names:
             if reading.names.declares(name, path[:1]):
-                reading.add(foreach_messages.name_is_param(), (*path, name), node)
+                reading.add(messages.name_is_param(), (*path, name), node)
         return lists
 
-    def _read(self, node: Node, path: Path, reading: Reading) -> BlockLists:
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
         return self.read(node, path, reading)
 
 
 @attrs.frozen(eq=False)
 class BlockRecord(Record):
-    """A mapping with `foreach`, and with the steps that it repeats."""
+    """A mapping with `foreach` and the steps that it repeats."""
 
     def fields(self) -> dict[str, Declaration]:
-        """Return what the mapping may have."""
+        """Return the fields of a block."""
         return _FIELDS
 
     def _skips(self, name: str) -> bool:
@@ -66,10 +328,12 @@ class BlockRecord(Record):
 
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name in STEP.fields():
-            return foreach_messages.field_beside_foreach(name)
+            return messages.field_beside_foreach(name)
         return super()._unknown(name, given, reading)
 
-    def _made(self, values: dict[str, Any], _node: Mapping, _path: Path, reading: Reading) -> Any:
+    def _made(
+        self, values: dict[str, Any], _node: MappingNode, _path: NodePath, reading: Reading
+    ) -> Any:
         if reading.problems:
             return None
         lists: BlockLists = values[FOREACH]
@@ -89,36 +353,18 @@ class StepOrBlock(Kind):
     """An item of `steps`."""
 
     def schema(self) -> Schema:
-        """Tell a block by its key, so that what is wrong with either is said of it alone."""
+        """Recognize a block by its key, so that errors are about the right alternative."""
         has_foreach: Schema = {"type": "object", "required": [FOREACH]}
         return {"if": has_foreach, "then": BLOCK.schema(), "else": STEP.schema()}
 
-    def _read(self, node: Node, path: Path, reading: Reading) -> Any:
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
         is_block = path in reading.blocks
         return (BLOCK if is_block else STEP).read(node, path, reading)
 
 
-@attrs.frozen(eq=False)
-class FlowWithBlocks(FlowRecord):
-    """A flow in a file, whose `steps` may hold blocks."""
-
-    def _made(self, values: dict[str, Any], node: Mapping, path: Path, reading: Reading) -> Any:
-        if reading.problems:
-            return super()._made(values, node, path, reading)
-        steps: list[Any] = []
-        blocks: list[Block] = []
-        for item in values["steps"]:
-            if isinstance(item, Block):
-                blocks.append(attrs.evolve(item, before=len(steps)))
-            else:
-                steps.append(item)
-        values |= {"steps": tuple(steps), "blocks": tuple(blocks)}
-        return super()._made(values, node, path, reading)
-
-
 _FIELDS = {
     FOREACH: Declaration(
-        Lists(),
+        ForeachLists(),
         "Names with lists of values: the steps are run once for each combination of these.",
         significant=True,
         default=attrs.NOTHING,

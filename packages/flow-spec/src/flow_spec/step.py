@@ -1,51 +1,197 @@
-"""`StepSpec`, one step of a flow as an immutable value: its fields, and what follows from them.
+"""`StepSpec`, one step as an immutable value, and how a step is read from a file.
 
-Its declared fields are the schema of a step in a file (see `declaration`).
+A file may give a step a `script` and a `shell`, of which reading makes its `command`, and leave
+fields to the key `defaults` of the flow. Neither is part of a `StepSpec` (rule 10.4). Rendering
+replaces the names in its words (rule 10.2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 
 import attrs
 
 from flow_conditions import Condition, all_of
-from flow_spec.containers import ENV_FILES, CommandWords, ListOf, SetOf, Variables
-from flow_spec.declaration import declared
-from flow_spec.filling import filled_record
-from flow_spec.foreign_mapping import ForeignMapping
-from flow_spec.kinds import (
+from flow_spec.concurrency import Concurrency
+from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
+from flow_spec.errors import Message
+from flow_spec.fields import messages
+from flow_spec.fields.kinds import (
     DIRECTORY,
     SECONDS,
     SECONDS_ABOVE_ZERO,
+    TEN_YEARS_SEC,
     Boolean,
+    Expression,
     Integer,
     Number,
     OneOf,
     Prose,
+    Reference,
+    Schema,
+    StepId,
+    Text,
     Word,
 )
-from flow_spec.predicates import parse_when
-from flow_spec.retry_delay import retry_delay_sec
-from flow_spec.script import script_of
-from flow_spec.step_names import Expression, Reference, StepId
-from flow_spec.warning_codes import WarningCode
+from flow_spec.fields.predicates import parse_when
+from flow_spec.fields.reading import Reading
+from flow_spec.fields.records import (
+    ENV_FILES,
+    CommandWords,
+    Declaration,
+    ForeignMapping,
+    ListOf,
+    Record,
+    SetOf,
+    Variables,
+    attribute_of,
+    declared,
+)
+from flow_spec.fields.template_names import filled, holds_name
+from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_word
+
+
+class WarningCode(StrEnum):
+    """The codes of warnings; each is a section of the document about warnings."""
+
+    NEVER_RUNS = "never-runs"
+    ALWAYS_TRUE = "always-true"
+    NO_EFFECT = "no-effect"
+    UNHANDLED_FAILURE = "unhandled-failure"
+    SKIPPED_CLEANUP = "skipped-cleanup"
+    SHELL_SYNTAX = "shell-syntax"
+    NO_SUCH_PROGRAM = "no-such-program"
+    PARAMETER_IN_SHELL = "parameter-in-shell"
+    LITERAL_SUBSTITUTION = "literal-substitution"
+
+
+SHELL = ("bash", "-euo", "pipefail", "-c")
+"""What runs a script unless the file names another shell; it stops at the first failure."""
+
+_BLANK = " \t\r\n"
+
+
+@attrs.frozen(eq=False)
+class ScriptText(Text):
+    """The text of a script, passed to its shell as one word."""
+
+    def schema(self) -> Schema:
+        """Say that it is neither blank nor the content of an executable file."""
+        blank = f"[{_BLANK}]*"
+        return super().schema() | {"pattern": rf"^(?!{blank}#!){blank}[^\x00{_BLANK}][^\x00]*$"}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
+        if not isinstance(node, ScalarNode):
+            reading.add(messages.no_script(node), path, node)
+            return None
+        if node.folded:
+            reading.add(messages.folded_script(), path, node)
+        return super()._read(node, path, reading)
+
+    def _flaw(self, text: str) -> Message | None:
+        if not text.strip(_BLANK):
+            return messages.blank_script()
+        if text.lstrip(_BLANK).startswith("#!"):
+            return messages.script_names_interpreter(text.lstrip(_BLANK).splitlines()[0])
+        return flaw_of_word(text, LONGEST_WORD)
+
+
+SCRIPT = Declaration(
+    ScriptText(),
+    "Text for a shell, instead of a command.",
+    significant=True,
+    default=None,
+    examples=("zcat *.gz | wc -l > count.txt",),
+)
+SHELL_OF_SCRIPT = Declaration(
+    CommandWords(Word(), "words", "[bash, -euo, pipefail, -c]", min_items=1),
+    "The program that runs the script, and its arguments up to the text.",
+    significant=True,
+    default=SHELL,
+    examples=(["bash", "-c"], ["python3", "-c"]),
+)
+
+
+def command_of(script: str, shell: Sequence[str], step_id: str) -> tuple[str, ...]:
+    """Return the command that runs a script.
+
+    The default shell also gets a name for its messages, its `$0`. Another shell might treat one
+    more word differently.
+    """
+    return (*shell, script, step_id) if tuple(shell) == SHELL else (*shell, script)
+
+
+def script_of(command: Sequence[str]) -> str | None:
+    """Return the script that a command passes to the default shell, or None."""
+    is_script = len(command) == len(SHELL) + 2 and tuple(command[: len(SHELL)]) == SHELL
+    return command[len(SHELL)] if is_script else None
+
+
+OF_STEP = ("command", "only_if", "env", "env_file", "working_dir")
+OF_FLOW = ("concurrency", "env", "env_file", "working_dir")
+"""The fields whose words may hold names."""
+
+
+def fields_to_fill(values: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, ...]:
+    """Return which of these fields have a value that holds a name."""
+    return tuple(name for name in fields if any(map(holds_name, _texts(values.get(name)))))
+
+
+def filled_record[Record](
+    record: Record, fields: Iterable[str], values: Mapping[str, str]
+) -> Record:
+    """Return a record with the names in these fields replaced, and no fields left to fill."""
+    words = {name: _filled(getattr(record, name), values) for name in fields}
+    if not words:
+        return record
+    # mypy knows no bound for "an instance of an attrs class".
+    evolved: Record = attrs.evolve(cast("Any", record), **words, fills=())
+    return evolved
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    """Replace names in a text, a list, the name of a group, or the values of variables."""
+    match value:
+        case str():
+            return filled(value, values)
+        case Concurrency(group=str() as group):
+            return attrs.evolve(value, group=filled(group, values))
+        case [tuple(), *_]:
+            return tuple((name, filled(text, values)) for name, text in value)
+        case _:
+            return tuple(filled(text, values) for text in value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case None | Concurrency(group=None):
+            return
+        case Concurrency(group=str() as group):
+            yield group
+        case str():
+            yield value
+        case [tuple(), *_]:
+            yield from (text for _, text in value)
+        case _:
+            yield from value
+
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
-"""The fields that give an exit code a meaning, of which it can have one."""
+"""The fields that give exit codes a meaning; an exit code can have only one."""
 
 GATE_OUTCOMES: Mapping[int, Literal["SUCCEEDED", "SKIPPED"]] = {0: "SUCCEEDED", 1: "SKIPPED"}
-"""What `only_if` says with its exit code; any other is a failure. Rule 10.8."""
+"""The meaning of the exit codes of `only_if`; any other is a failure (rule 10.8)."""
 
 WARNINGS = ListOf(OneOf(WarningCode), "codes of warnings", "[no-effect]", distinct=True)
-"""The codes of what is meant, of a step or of the whole flow (rule 11.2)."""
+"""The codes of warnings that a step or the whole flow allows (rule 11.2)."""
 
 _EXIT_CODE = Integer(minimum=0, maximum=255)
 
 
 @attrs.frozen
 class StepSpec:
-    """One step: a command, and when it runs. Rule 2.2.
+    """One step: a command, and when it runs (rule 2.2).
 
     The classes do not check what they are given; `load_flow` and `parse_flow` do.
     """
@@ -79,7 +225,7 @@ class StepSpec:
         ["systemctl", "is-active", "--quiet", "postgresql"],
         default=(),
     )
-    """The gate: what is asked before the command, or nothing. Rule 10.8."""
+    """The gate: the command that decides whether the step runs, or nothing (rule 10.8)."""
     retries: int = declared(
         Integer(minimum=0, maximum=1_000_000),
         "How many more times a failed attempt is made.",
@@ -190,47 +336,50 @@ class StepSpec:
         significant=False,
         default=(),
     )
-    """Pairs of an argument and its value in JSON. Rule 13.4."""
+    """Pairs of an argument and its value in JSON (rule 13.4)."""
 
     fills: tuple[str, ...] = ()
-    """The fields whose words hold names; none where the words are what they are (rule 10.2)."""
+    """The fields whose words hold names to replace (rule 10.2)."""
 
     @cached_property
     def condition(self) -> Condition | None:
-        """The parsed `when`, else the conjunction of `depends_on`, else None. Rule 3.5."""
+        """The parsed `when`, else the conjunction of `depends_on`, else None (rule 3.5)."""
         if self.when is not None:
             return parse_when(self.when, self.depends_on)
         return all_of(self.depends_on) if self.depends_on else None
 
     @property
     def script(self) -> str | None:
-        """The text that the command passes to the usual shell, or None. Rule 10.4."""
+        """The script that the command passes to the default shell, or None (rule 10.4)."""
         return script_of(self.command)
 
     def filled(self, values: Mapping[str, str]) -> Self:
-        """Return the step with the values of all names in its words (rule 10.2)."""
+        """Return the step with the names in its words replaced (rule 10.2)."""
         return filled_record(self, self.fills, values)
 
     def delay_after(self, failures: int) -> float:
-        """Return the seconds between so many failures and the next attempt. Rule 9.12."""
-        return retry_delay_sec(
-            failures,
-            first_sec=self.retry_delay_sec,
-            factor=self.retry_backoff,
-            longest_sec=self.retry_max_delay_sec,
-        )
+        """Return the seconds between so many failures and the next attempt (rule 9.12).
+
+        The delay is `retry_delay_sec` after the first failure, and `retry_backoff` times as long
+        after each further one, up to `retry_max_delay_sec`.
+        """
+        longest = TEN_YEARS_SEC if self.retry_max_delay_sec is None else self.retry_max_delay_sec
+        try:
+            return min(self.retry_delay_sec * self.retry_backoff ** (failures - 1), longest)
+        except OverflowError:
+            return longest if self.retry_delay_sec else 0.0
 
     def command_of(self, *, is_gate: bool) -> tuple[str, ...]:
-        """Return what an attempt executes: `only_if`, if it is one at the gate. Rule 10.8."""
+        """Return what an attempt executes: `only_if` at the gate, else the command (rule 10.8)."""
         return self.only_if if is_gate else self.command
 
     def outcome_of(
         self, exit_code: int, *, is_gate: bool = False
     ) -> Literal["SUCCEEDED", "FAILED", "SKIPPED"]:
-        """Return how an attempt ends whose command ended by itself with this code.
+        """Return the outcome of an attempt whose command exited with this code (rule 9.12).
 
-        At the gate, SUCCEEDED lets the step run; the lists are about its own command. Rules 9.12
-        and 10.8.
+        At the gate, SUCCEEDED lets the step run; the exit code lists are about its own command
+        (rule 10.8).
         """
         if is_gate:
             return GATE_OUTCOMES.get(exit_code, "FAILED")
@@ -240,7 +389,132 @@ class StepSpec:
 
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
-        """The ids of `depends_on`, then the further ones of `when`, each once. Rule 3.6."""
+        """The ids in `depends_on`, then the others in `when`, each once (rule 3.6)."""
         condition = None if self.when is None else self.condition
         named = () if condition is None else condition.names
         return tuple(dict.fromkeys((*self.depends_on, *named)))
+
+
+_OWN = {
+    "id": "no two steps have the same",
+    "command": "every step says what it runs; what steps share can be an anchor",
+    "script": "every step says what it runs; what steps share can be an anchor",
+    "when": "every step says what it waits for",
+    "only_if": "it decides about one step; what steps share can be an anchor",
+    "depends_on": "every step says what it waits for",
+    "description": "it tells of one step",
+    "allow_warnings": "the flow has one of its own, for all steps",
+}
+"""The fields that `defaults` cannot have, and why."""
+
+
+_LAID_OVER = frozenset({"env", "x-airflow"})
+"""The mappings that a step merges with those of `defaults`; its own entries win."""
+
+
+@attrs.frozen(eq=False)
+class StepRecord(Record):
+    """A step in a file: a `command` or a `script`, and fields that `defaults` may give.
+
+    A field that is missing in both has its value in `own_defaults`, or the default of the class.
+    """
+
+    own_defaults: dict[str, Any] = attrs.Factory(dict)
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the fields of a step, and those that become its command."""
+        return self._fields
+
+    @cached_property
+    def _fields(self) -> dict[str, Declaration]:
+        """The fields; made once, because every step of a file needs them."""
+        fields = {
+            name: attrs.evolve(field, default=self.own_defaults.get(name, field.default))
+            for name, field in Record.fields(self).items()
+        }
+        command = {"command": attrs.evolve(fields["command"], default=None)}
+        return fields | command | {"script": SCRIPT, "shell": SHELL_OF_SCRIPT}
+
+    def schema(self) -> Schema:
+        """Describe every field, and require either a command or a script."""
+        one_of_both = [{"required": [name]} for name in ("command", "script")]
+        needs = {"oneOf": one_of_both, "dependentRequired": {"shell": ["script"]}}
+        return super().schema() | needs
+
+    def _needed(self) -> list[str]:
+        return ["id", "command"]
+
+    def _made(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> Any:
+        defaults = {**self.own_defaults, **reading.defaults}
+        self._keep_apart(values, defaults, node, path, reading)
+        self._check_command(values, node, path, reading)
+        if reading.problems:
+            return None
+        for name in _LAID_OVER.intersection(defaults, values):
+            laid_over = {**dict(defaults[name]), **dict(values[name])}
+            values[name] = tuple(sorted(laid_over.items()))
+        values = {"shell": SHELL, **defaults, **values}
+        if reading.names.words:
+            values["fills"] = fields_to_fill(values, OF_STEP)
+        shell, script = values.pop("shell"), values.pop("script", None)
+        if script is not None:
+            values["command"] = command_of(script, shell, values["id"])
+        return self.cls(**{attribute_of(name): value for name, value in values.items()})
+
+    def _check_command(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> None:
+        """Report neither or both of `command` and `script`, or a shell without a script."""
+        nodes = dict(node.texts())
+        if "script" not in values and "command" not in values:
+            reading.add(messages.missing_key(self.noun, "command", "script"), path, node)
+        elif "script" in values and "command" in values:
+            reading.add(messages.script_and_command(), (*path, "script"), nodes["script"])
+        elif "script" not in values and "shell" in values:
+            reading.add(messages.shell_without_script(), (*path, "shell"), nodes["shell"])
+
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+        return (
+            messages.foreach_not_here()
+            if name == "foreach"
+            else super()._unknown(name, given, reading)
+        )
+
+
+FINALLY_TIMEOUT_SEC = 600.0
+"""The default `timeout_sec` of a step of `finally`, so that a run always ends."""
+
+STEP = StepRecord(StepSpec, "a step", apart=EXIT_CODE_LISTS)
+
+FINALLY_STEP = StepRecord(
+    StepSpec,
+    "a step",
+    apart=EXIT_CODE_LISTS,
+    own_defaults={"timeout_sec": FINALLY_TIMEOUT_SEC},
+)
+"""A step of `finally` (rule 10.1)."""
+
+
+@attrs.frozen(eq=False)
+class Defaults(Record):
+    """The key `defaults`: fields of a step, none of them required."""
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the fields of a step that `defaults` can have."""
+        return {name: field for name, field in STEP.fields().items() if name not in _OWN}
+
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+        if name in _OWN:
+            return messages.no_default(_OWN[name])
+        return super()._unknown(name, given, reading)
+
+    def _made(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> None:
+        self._keep_apart(values, {}, node, path, reading)
+        reading.defaults = values
+
+
+DEFAULTS = Defaults(StepSpec, "defaults", apart=EXIT_CODE_LISTS)

@@ -1,9 +1,8 @@
-"""The stored form of a flow: compact JSON without what is at its default, written and read back.
+"""The stored form of a flow: compact JSON without default values, written and read back.
 
-cattrs does the work, set up to convert nothing: a text, a number or a boolean is taken as it is
-or refused, only a list is a list, and an unknown key is an error. Importing it takes longer than
-most commands need altogether, so this module is imported where a flow is stored or rebuilt. Flow
-files are not read here: cattrs knows neither lines nor columns.
+cattrs does the work, and converts nothing: a text, a number or a boolean is accepted as it is or
+refused, only a list is a list, and an unknown key is an error. Importing cattrs takes longer than
+most commands take, so this module is imported only to store or rebuild a flow.
 """
 
 import json
@@ -16,9 +15,9 @@ from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, tra
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from flow_spec.concurrency import OnConflict
-from flow_spec.declaration import key_of
 from flow_spec.errors import StoredFlowError
-from flow_spec.warning_codes import WarningCode
+from flow_spec.fields.records import key_of
+from flow_spec.step import WarningCode
 
 _VARIABLES = tuple[tuple[str, str], ...]
 """The type of `env`: sorted pairs of name and value, stored as a mapping."""
@@ -43,7 +42,7 @@ def from_json[T](text: str, cls: type[T]) -> T:
     """Rebuild a flow of this class from its stored form.
 
     Raises:
-        StoredFlowError: the text is something else; names the first value that does not fit.
+        StoredFlowError: The text is something else; names the first value that does not fit.
     """
     try:
         return _converter.structure(json.loads(text), cls)
@@ -57,20 +56,20 @@ def from_json[T](text: str, cls: type[T]) -> T:
 
 
 def _spelled_part(part: str) -> str:
-    """Return a part of a path as the text spells it: `finally[0]`, and not `finally_[0]`."""
+    """Return a part of a path as the text spells it: `finally[0]`, not `finally_[0]`."""
     attribute, bracket, index = part.partition("[")
     return f"{key_of(attribute)}{bracket}{index}"
 
 
 def _described(error: BaseException, _: type | None) -> str:
-    """Say what does not fit; the place of it goes before."""
+    """Say what does not fit; the caller adds where."""
     if isinstance(error, ForbiddenExtraKeysError):
         return f"unknown key {', '.join(map(json.dumps, sorted(error.extra_fields)))}"
     return "is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _exactly(value: Any, *allowed: type[Any]) -> Any:
-    """Return a value of one of these types; a boolean is no integer here."""
+    """Return a value of one of these types; a boolean is not an integer here."""
     if type(value) not in allowed:
         raise ValueError(f"must be {_WORDS[allowed[-1]]}, got {_WORDS[type(value)]}")
     return value
@@ -86,7 +85,7 @@ def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
 
 
 def _record(cls: type[Any]) -> Callable[[Any, type[Any]], Any]:
-    """Return what rebuilds an instance of an attrs class from a mapping of its fields."""
+    """Return a function that rebuilds an instance of an attrs class from a mapping."""
     rebuild = make_dict_structure_fn(
         cls, _converter, _cattrs_forbid_extra_keys=True, **_spelled(cls)
     )
@@ -94,12 +93,12 @@ def _record(cls: type[Any]) -> Callable[[Any, type[Any]], Any]:
 
 
 def _written(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
-    """Return what makes a mapping of its fields of an instance of an attrs class."""
+    """Return a function that makes a mapping of an instance of an attrs class."""
     return make_dict_unstructure_fn(cls, _converter, _cattrs_omit_if_default=True, **_spelled(cls))
 
 
 def _spelled(cls: type[Any]) -> dict[str, Any]:
-    """Return how the fields are called whose keys cannot be attributes."""
+    """Return the renamings of the fields whose keys cannot be attributes."""
     names = (field.name for field in attrs.fields(cls))
     return {name: override(rename=key_of(name)) for name in names if key_of(name) != name}
 

@@ -1,82 +1,56 @@
-"""Which texts a flow may hold: each function returns what is wrong with a text, or None.
+"""Text in messages: made printable, quoted, pointed at, and compared with known words."""
 
-Only characters and lengths are checked here. What a text means is up to its field.
-"""
-
-import re
 import unicodedata
+from collections.abc import Collection
 
-from flow_spec.errors import QUOTED_LENGTH, Message, advised, quoted
+QUOTED_LENGTH = 60
+"""Characters that a message quotes of a text."""
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-"""The id of a step, as it is written."""
-
-REFERENCE = re.compile(rf"{NAME.pattern}(?:@{NAME.pattern})*")
-"""The id of a step, or of one of its copies (rule 10.3)."""
-
-LONGEST_WORD = 128 * 1024 - 1
-"""Bytes in one argument: Linux passes no more than 128 KiB, the closing NUL included."""
-
-PRINTABLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-"""What `flaw_of_line` allows, as JSON Schema writes a pattern."""
-PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
-"""What `flaw_of_prose` allows."""
-
-_UNPRINTABLE = {
-    "Cc": "control character",
-    "Cs": "surrogate",
-    "Zl": "line separator",
-    "Zp": "paragraph separator",
-}
+_DISTURBING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_POINTED_AROUND = 40
 
 
-def flaw_of_name(text: str, max_length: int) -> Message | None:
-    """Check the id of a step."""
-    if not NAME.fullmatch(text):
-        fact = f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
-        likely = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
-        return advised(fact, f"write {likely}" if likely and len(text) <= QUOTED_LENGTH else None)
-    return _too_long(text, max_length)
+def printable(text: str) -> str:
+    """Return `text` with an escape for each character that could disturb a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if unicodedata.category(char) not in _DISTURBING else ascii(char)[1:-1]
+        for char in text
+    )
 
 
-def flaw_of_line(text: str, max_length: int) -> str | None:
-    """Check printable text of 1 to `max_length` characters on one line."""
-    if not text:
-        return f"must have 1 to {max_length} characters, got none"
-    return _too_long(text, max_length) or _unprintable(text, allowed="")
+def quoted(text: str) -> str:
+    """Return `text` in double quotes for a message: escaped, and cut if it is long."""
+    cut = text if len(text) <= QUOTED_LENGTH else text[: QUOTED_LENGTH - 1] + "…"
+    return '"' + printable(cut).replace('"', '\\"') + '"'
 
 
-def flaw_of_prose(text: str, max_length: int) -> str | None:
-    """Check text of any number of lines, up to `max_length` characters."""
-    return _too_long(text, max_length) or _unprintable(text, allowed="\t\n\r")
+def pointed(line: str, column: int) -> str | None:
+    """Return a line with a caret under `column`, counted from 1, or None if it is unprintable."""
+    line = line.expandtabs(1)
+    if not line.isprintable():
+        return None
+    start = max(0, column - _POINTED_AROUND)
+    before = line[start : column - 1]
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in before)
+    after = line[column - 1 : column + _POINTED_AROUND]
+    return f"{before}{after}\n{' ' * (len(before) + wide)}^"
 
 
-def flaw_of_word(text: str, most_bytes: int) -> str | None:
-    """Check that the operating system can pass `text` as an argument or in a variable."""
-    if "\0" in text:
-        return "must not contain the character U+0000, which no command can be passed"
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        surrogate = f"U+{ord(text[error.start]):04X}"
-        return f"must not contain the surrogate {surrogate}, which is not a character"
-    if size > most_bytes:
-        return (
-            f"must be at most {most_bytes:,} bytes, the longest argument that Linux passes to "
-            f"a command, got {size:,}; pass the name of a file instead"
-        )
-    return None
+def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
+    """Return the known word that was probably meant, or None.
+
+    One that differs only in case, hyphens and underscores is meant in any case; of the others, the
+    likest, whose likeness is between 0 and 1.
+    """
+    # Only a mistake pays for this import.
+    from difflib import get_close_matches
+
+    folded = _folded(word)
+    alike = [candidate for candidate in known if _folded(candidate) == folded]
+    return next(iter(alike or get_close_matches(word, known, n=1, cutoff=least_alike)), None)
 
 
-def _too_long(text: str, max_length: int) -> str | None:
-    if len(text) > max_length:
-        return f"must have at most {max_length:,} characters, got {len(text):,}"
-    return None
-
-
-def _unprintable(text: str, allowed: str) -> str | None:
-    for char in text:
-        category = unicodedata.category(char)
-        if category in _UNPRINTABLE and char not in allowed:
-            return f"must be printable, got the {_UNPRINTABLE[category]} U+{ord(char):04X}"
-    return None
+def _folded(word: str) -> str:
+    return word.casefold().replace("-", "_")

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from flow_spec import FlowSpec
-from flow_spec.predicates import parse_when
+from flow_spec.fields.predicates import parse_when
 from flow_spec.warnings.proofs import Proofs
 
 from .brute_force import Decision, Ends, Played, answer, ids_of, is_true, of_written, waited_for

@@ -1,1 +1,1 @@
-"""What is valid in a flow file and still looks wrong, and what is proven about it (rule 11.2)."""
+"""Warnings about valid flow files, and the proofs behind them (rule 11.2)."""

@@ -1,50 +1,193 @@
-"""`find_warnings`: what a flow file is warned about, each with its place in the file (rule 11.2).
+"""`find_warnings`: the warnings about a flow file, each with its words and its place (rule 11.2).
 
-What is proven or found is in the modules beside this one, and how it is worded in `wording`. What
-is meant (`allow_warnings`, of a step or of the flow) is left out here.
+What is proven comes from `proofs`, what looks like shell syntax from `shell`. `allow_warnings`, of
+a step or of the flow, removes warnings here.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import NamedTuple
 
 import attrs
 
-from flow_spec.document import Node, Path, Scalar, node_at, written
-from flow_spec.document import Sequence as SequenceNode
-from flow_spec.errors import Advised, Span
+from flow_spec.documents.marks import with_marks
+from flow_spec.documents.tree import (
+    Node,
+    NodePath,
+    ScalarNode,
+    SequenceNode,
+    node_at,
+    written,
+)
+from flow_spec.errors import Advised, Problem, Span
+from flow_spec.fields.reading import step_path
+from flow_spec.fields.template_names import BUILT_IN, SHELL_KEY
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
-from flow_spec.held_names import SHELL
-from flow_spec.marks import with_marks
-from flow_spec.placeholders import BUILT_IN
-from flow_spec.reading import step_path
-from flow_spec.step import StepSpec
-from flow_spec.warning_codes import WarningCode
-from flow_spec.warnings import wording
-from flow_spec.warnings.cleanups import cleans_up
-from flow_spec.warnings.flow_warning import FlowWarning
-from flow_spec.warnings.names_in_words import NAME_IN_WORD, names_for_shells, variable_of
-from flow_spec.warnings.programs import ONLY_IN_SHELLS, SHELLS, name_of
-from flow_spec.warnings.proofs import Proofs
-from flow_spec.warnings.shell_words import shell_words
+from flow_spec.step import StepSpec, WarningCode
+from flow_spec.texts import quoted
+from flow_spec.warnings.proofs import Finding, Proofs
+from flow_spec.warnings.shell import (
+    COMMANDS_OF_SHELLS,
+    NAME_IN_WORD,
+    ONLY_IN_SHELLS,
+    SHELLS,
+    cleans_up,
+    name_of,
+    names_for_shells,
+    shell_words,
+    variable_of,
+)
+
+
+@attrs.frozen
+class FlowWarning(Problem):
+    """A likely mistake in a valid flow file.
+
+    `outcomes` are outcomes of steps that show it, if there are any.
+    """
+
+    # Of the class as a whole, older attrs would say it of the inherited fields too.
+    code: WarningCode = attrs.field(kw_only=True)
+    outcomes: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+
+
+_MOST_NAMED = 4
+
+
+def never_runs(step: StepSpec, never: Set[str]) -> Advised:
+    """Say that a step can never run; `never` are the others that cannot."""
+    barred = [name for name in step.waits_for if name in never]
+    if barred:
+        fact = f"this step can never run, whatever happens: {named(barred)} never runs"
+    else:
+        fact = f"this step can never run, however {named(step.waits_for)} may end"
+    return Advised(fact, "change the condition, or leave the step out")
+
+
+def always_true(step: StepSpec) -> Advised:
+    """Say that a condition is always true."""
+    waits = " && ".join(f"{name}.finished" for name in step.waits_for[:_MOST_NAMED])
+    more = " && ..." if len(step.waits_for) > _MOST_NAMED else ""
+    return Advised(
+        f"this is always true, however {named(step.waits_for)} may end",
+        f"to run whatever happens, write {waits}{more}",
+    )
+
+
+def no_effect(part: str) -> Advised:
+    """Say that a part of a condition has no effect."""
+    return Advised(
+        f"{quoted(' '.join(part.split()))} has no effect here: without it, the condition comes to "
+        "the same",
+        "leave it out, or change it to what is meant; to wait for a step, list it in depends_on",
+    )
+
+
+def unhandled_failure(found: Finding) -> Advised:
+    """Say that every alert misses a failure."""
+    failed = [name for name, end in found.outcomes.items() if end == "FAILED"]
+    alerts = f"{named(found.steps, 'and')} {'is' if len(found.steps) == 1 else 'are'} SKIPPED"
+    return Advised(
+        f"nothing tells of it if {named(failed, 'and')} fails: the run is FAILED, and {alerts}",
+        "ask any(failed) of all steps that may fail, best in finally, or let a failure be with "
+        "allow_failure",
+    )
+
+
+def skipped_cleanup() -> Advised:
+    """Say that a step of `steps` that cleans up does not run after a cancel."""
+    return Advised(
+        "this step cleans up whatever happens, but not after a cancel or a timeout of the flow",
+        "move it to finally, whose steps run then too",
+    )
+
+
+def named(names: Iterable[str], word: str = "or") -> str:
+    """Name some steps, the first of many."""
+    all_names = list(dict.fromkeys(names))
+    shown = all_names[:_MOST_NAMED]
+    if len(all_names) > len(shown):
+        return f"{', '.join(shown)} {word} {len(all_names) - len(shown)} more"
+    return f" {word} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def shell_syntax(what: str, text: str) -> Advised:
+    """Say that a word has shell syntax that no shell reads."""
+    return Advised(
+        f"{quoted(text)} looks like {what}, but no shell reads this command: the program gets the "
+        "word as it stands",
+        _REMEDIES.get(what, "write script: instead of command:, or [sh, -c, ...]"),
+    )
+
+
+_REMEDIES = {
+    "a home directory": "write the path, or script: instead of command:",
+    "a pattern of file names": "write script: instead of command:, or list the files with glob in "
+    "a foreach",
+}
+
+
+def parameter_in_shell(name: str, variable: str, *, is_local: bool) -> Advised:
+    """Say that a shell reads a value as a part of its program."""
+    instead = f'"${variable}", quotation marks included' if is_local else "it as an argument"
+    return Advised(
+        f"the shell reads the value of {name} as a part of its program, whatever is in it",
+        f"write {instead}: every command has it as a variable" if is_local else f"pass {instead}",
+    )
+
+
+def literal_in_word(text: str) -> Advised:
+    """Say that what looks like a name is not replaced."""
+    return Advised(
+        f"{quoted(text)} stays as it is: names are replaced only where a flow has params or a "
+        "foreach, or uses a name that is built in",
+        "declare it under params:, or use a variable in a script",
+    )
+
+
+def literal_in_script(text: str, variable: str) -> Advised:
+    """Say that no name is replaced in a script."""
+    return Advised(
+        f"{quoted(text)} stays as it is: no name is replaced in a script",
+        f'write "${variable}": the script has it as a variable',
+    )
+
+
+def no_such_program(program: str) -> Advised:
+    """Say that a program is missing."""
+    if program in COMMANDS_OF_SHELLS:
+        return Advised(
+            f"there is no program {quoted(program)}: it is a command of the shell",
+            "for cd, use working_dir:; for the others, write script: instead of command:",
+        )
+    if " " in program.strip():
+        return Advised(
+            f"there is no program {quoted(program)}",
+            "write each word as an item of the list: [program, first, second]",
+        )
+    return Advised(
+        f"there is no program {quoted(program)} here",
+        "check its name and PATH; if the flow runs elsewhere, allow it there",
+    )
+
 
 type LacksProgram = Callable[[FlowSpec, StepSpec, Sequence[str]], bool]
-"""Tells whether the program of a command of a step is known not to be there."""
+"""Returns whether the program of a command of a step is known to be missing."""
 
 _LITERAL = re.compile(r"(?<!\$)\$\{\{[^{}]*\}\}")
 
 
 def lacks_none(_flow: FlowSpec, _step: StepSpec, _words: Sequence[str]) -> bool:
-    """Know nothing of any program."""
+    """Know nothing about any program."""
     return False
 
 
 class Warned(NamedTuple):
-    """What a flow file is warned about, in the order of the file.
+    """The warnings about a flow file, in the order of the file.
 
-    `is_complete` is false where the steps are so entangled that not all could be proven about them.
+    `is_complete` is false if the proofs took too long to finish.
     """
 
     warnings: tuple[FlowWarning, ...]
@@ -52,7 +195,7 @@ class Warned(NamedTuple):
 
 
 def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> Warned:
-    """Return what a flow file is warned about; `lacks_program` knows the machine."""
+    """Return the warnings about a flow file; `lacks_program` knows the machine."""
     finder = _Finder(read, lacks_program)
     found = sorted(finder.all(), key=lambda warning: (warning.line or 0, warning.column or 0))
     marked = with_marks(found, read.text, is_yaml=read.is_yaml)
@@ -62,7 +205,7 @@ def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> W
 
 @attrs.define(eq=False, slots=False)
 class _Finder:
-    """One look for warnings."""
+    """One search for warnings."""
 
     read: ReadFlow
     lacks_program: LacksProgram
@@ -73,7 +216,7 @@ class _Finder:
         return Proofs(self.read.flow)
 
     @cached_property
-    def _at(self) -> Mapping[Path, StepSpec]:
+    def _at(self) -> Mapping[NodePath, StepSpec]:
         """The steps as written, by their paths."""
         steps = self.read.reading.steps
         return {place.path: self._steps[name] for name, place in steps.items()}
@@ -83,7 +226,7 @@ class _Finder:
         return {step.id: step for step in self.read.flow.as_written.all_steps}
 
     def all(self) -> Iterator[FlowWarning]:
-        """Yield all warnings but those that are allowed."""
+        """Yield all warnings except those that are allowed."""
         yield from self._proven()
         yield from self._literal_words()
         for step in self._steps.values():
@@ -93,20 +236,20 @@ class _Finder:
         proofs, code = self.proofs, WarningCode
         never = frozenset(proofs.never_run)
         for name in proofs.never_run:
-            message = wording.never_runs(self._steps[name], never)
+            message = never_runs(self._steps[name], never)
             yield from self._about(code.NEVER_RUNS, name, message)
         for name in proofs.always_true:
-            message = wording.always_true(self._steps[name])
+            message = always_true(self._steps[name])
             yield from self._about(code.ALWAYS_TRUE, name, message)
-        for verdict in proofs.no_effect:
-            if (part := verdict.part) is not None:
-                message = wording.no_effect(part.text[part.start : part.end])
-                yield from self._about(code.NO_EFFECT, verdict.step_id, message, part)
+        for found in proofs.no_effect:
+            if (part := found.part) is not None:
+                message = no_effect(part.text[part.start : part.end])
+                yield from self._about(code.NO_EFFECT, found.step_id, message, part)
         for name in proofs.runs_anyway:
             if cleans_up(self._steps[name]):
-                yield from self._about(code.SKIPPED_CLEANUP, name, wording.skipped_cleanup())
+                yield from self._about(code.SKIPPED_CLEANUP, name, skipped_cleanup())
         if (missed := proofs.unhandled_failure) is not None:
-            name, message = missed.step_id, wording.unhandled_failure(missed)
+            name, message = missed.step_id, unhandled_failure(missed)
             yield from self._about(code.UNHANDLED_FAILURE, name, message, outcomes=missed.outcomes)
 
     def _about(
@@ -117,23 +260,23 @@ class _Finder:
         part: Span | None = None,
         outcomes: Mapping[str, str] | None = None,
     ) -> Iterator[FlowWarning]:
-        """Warn of the condition of a step."""
+        """Warn about the condition of a step."""
         field = "when" if self._steps[name].when is not None else "depends_on"
         path = (*self._path(name), field)
         yield from self._warning(code, message, path, self._node(path), part, outcomes or {})
 
     def _literal_words(self) -> Iterator[FlowWarning]:
-        """Warn of what looks like a name in a flow whose words are not filled."""
+        """Warn about what looks like a name in a flow that replaces none."""
         names = self.read.reading.names
         for word in () if names.are_filled else names.words:
-            if SHELL not in word.path and (found := _LITERAL.search(word.text)):
-                message = wording.literal_in_word(found[0])
+            if SHELL_KEY not in word.path and (found := _LITERAL.search(word.text)):
+                message = literal_in_word(found[0])
                 span = Span(word.text, *found.span())
                 code = WarningCode.LITERAL_SUBSTITUTION
                 yield from self._warning(code, message, word.path, word.node, span)
 
     def _of_words(self, step: StepSpec) -> Iterator[FlowWarning]:
-        """Warn of words of a step, as they are written."""
+        """Warn about words of a step, as written."""
         flow, path = self.read.flow, self._path(step.id)
         copies = flow.copies.get(step.id, (step.id,))
         names = {name for name, _ in (*flow.env, *step.env)} | self._names_at(path)
@@ -150,18 +293,18 @@ class _Finder:
                 )
             ):
                 place = (*path, field, 0) if isinstance(node, SequenceNode) else path
-                message = wording.no_such_program(words[0])
+                message = no_such_program(words[0])
                 code = WarningCode.NO_SUCH_PROGRAM
                 yield from self._warning(code, message, place, self._node(place))
         yield from self._in_script((*path, "script"))
 
     def _in_list(
-        self, step: StepSpec, words: tuple[str, ...], path: Path, names: set[str]
+        self, step: StepSpec, words: tuple[str, ...], path: NodePath, names: set[str]
     ) -> Iterator[FlowWarning]:
         code = WarningCode.SHELL_SYNTAX
         for found in shell_words(words, names):
             word, place = words[found.place], (*path, found.place)
-            message = wording.shell_syntax(found.what, word[found.begin : found.end])
+            message = shell_syntax(found.what, word[found.begin : found.end])
             span = Span(word, found.begin, found.end)
             yield from self._warning(code, message, place, self._node(place), span)
         if not step.fills:
@@ -169,25 +312,25 @@ class _Finder:
         code = WarningCode.PARAMETER_IN_SHELL
         for at, name in names_for_shells(self.read.flow, step, words):
             is_local = name_of(words[0]) in SHELLS
-            message = wording.parameter_in_shell(name[1], variable_of(name[1]), is_local=is_local)
+            message = parameter_in_shell(name[1], variable_of(name[1]), is_local=is_local)
             place = (*path, at)
             span = Span(words[at], *name.span())
             yield from self._warning(code, message, place, self._node(place), span)
 
-    def _in_script(self, path: Path) -> Iterator[FlowWarning]:
+    def _in_script(self, path: NodePath) -> Iterator[FlowWarning]:
         node = self._found(path)
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             return
         known = self._names_at(path) | set(BUILT_IN)
         for found in NAME_IN_WORD.finditer(node.text):
             if found[1] in known:
-                message = wording.literal_in_script(found[0], variable_of(found[1]))
+                message = literal_in_script(found[0], variable_of(found[1]))
                 span = Span(node.text, *found.span())
                 code = WarningCode.LITERAL_SUBSTITUTION
                 yield from self._warning(code, message, path, node, span)
                 return
 
-    def _names_at(self, path: Path) -> set[str]:
+    def _names_at(self, path: NodePath) -> set[str]:
         """Return the names of parameters, and of the `foreach` around a path."""
         names = {param.name for param in self.read.flow.params}
         return names | set(self.read.reading.names_around(path))
@@ -196,12 +339,12 @@ class _Finder:
         self,
         code: WarningCode,
         message: Advised,
-        path: Path,
+        path: NodePath,
         node: Node,
         span: Span | None = None,
         outcomes: Mapping[str, str] | None = None,
     ) -> Iterator[FlowWarning]:
-        """Yield a warning, unless it is allowed where it is."""
+        """Yield a warning, unless it is allowed there."""
         step = self._at.get(step_path(path))
         allowed = self.read.flow.allow_warnings + (step.allow_warnings if step else ())
         if code not in allowed:
@@ -218,12 +361,12 @@ class _Finder:
                 outcomes=outcomes or {},
             )
 
-    def _path(self, name: str) -> Path:
+    def _path(self, name: str) -> NodePath:
         return self.read.reading.steps[name].path
 
-    def _node(self, path: Path) -> Node:
-        """Return what stands at a path, or above it."""
+    def _node(self, path: NodePath) -> Node:
+        """Return the node at a path, or the nearest one above it."""
         return self._found(path) or (self._node(path[:-1]) if path else self.read.root)
 
-    def _found(self, path: Path) -> Node | None:
+    def _found(self, path: NodePath) -> Node | None:
         return node_at(self.read.root, path)

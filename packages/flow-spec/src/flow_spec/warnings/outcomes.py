@@ -1,9 +1,9 @@
-"""The outcomes that the steps of a flow can have, as functions of what nobody can know before.
+"""The outcomes that the steps of a flow can have, as functions of free variables.
 
-Each step has free variables of its own: whether it would fail, whether it would be skipped where
-its fields allow that, and where a run may be cut off by a cancel or a timeout, when it would have
-ended. What it really comes to follows from these and from what it waits for, as in the engine. So
-no combination is left out that can be, and none is in that cannot.
+Each step has variables of its own: whether it would fail, whether it would be skipped if its
+fields allow that, and, where a run may be cut off by a cancel or a timeout, when it would have
+ended. Its outcome follows from these and from the steps it waits for, as in the engine. So the
+functions cover exactly the combinations that can occur.
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -21,7 +21,7 @@ _ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(_VARIABLES)
 
 
 class Fate(StrEnum):
-    """What becomes of a step that runs, and is not cut off."""
+    """The outcome of a step that runs and is not cut off."""
 
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -29,8 +29,8 @@ class Fate(StrEnum):
 
 
 @attrs.frozen
-class Outcome:
-    """The functions of one step, or of all copies of one: which predicates are true of it."""
+class OutcomeFunctions:
+    """The functions of one step, or of all copies of one: when each predicate is true."""
 
     succeeded: int
     failed: int
@@ -47,31 +47,30 @@ class Outcome:
 
 @attrs.define(eq=False, slots=False)
 class Outcomes:
-    """The outcomes of the steps as far as they have been added, and when each step runs.
+    """The outcomes of the steps added so far, and when each step runs.
 
-    `runs` has what the condition of each step comes to once it is decided, given what the steps can
-    do: whether it runs then.
+    `runs` has the function that says whether each step runs once its condition is decided.
     """
 
     flow: FlowSpec
     functions: Functions
     open_lists: bool = True
-    """Whether files and folders may count other copies next time."""
+    """Whether lists from files and folders may have other values next time."""
     runs: dict[str, int] = attrs.Factory(dict)
     positions: dict[str, int] = attrs.Factory(dict)
-    """The order in which the steps were added, which gives the numbers of their variables."""
-    _of: dict[str, Outcome] = attrs.Factory(dict)
+    """The order in which the steps were added; it numbers their variables."""
+    _of: dict[str, OutcomeFunctions] = attrs.Factory(dict)
     _ended: dict[str, int] = attrs.Factory(dict)
-    """When a step has ended before a run is cut off."""
+    """The function that says whether a step has ended before the run is cut off."""
 
     def add(self, steps: Iterable[StepSpec], *, may_be_cut: bool = False) -> None:
-        """Add steps, each of which waits only for those that are there already.
+        """Add steps; each waits only for steps that were added before.
 
-        A run that is cut off begins nothing more, decides nothing more, and what has not ended by
-        itself is CANCELLED (rules 5.6 and 10.1). Else every step ends.
+        A run that is cut off begins and decides nothing more, and a step that has not ended by
+        itself is CANCELLED (rules 5.6 and 10.1). Otherwise every step ends.
 
         Raises:
-            BudgetExceeded: it takes more than is left.
+            BudgetExceeded: It takes more than is left.
         """
         for step in steps:
             self.positions[step.id] = len(self.positions) + 1
@@ -85,8 +84,8 @@ class Outcomes:
                 self.runs[step.id] = runs
                 self._of[step.id] = self._ended_by_itself(step, runs, runs ^ 1)
 
-    def _ended_by_itself(self, step: StepSpec, ran: int, skipped: int) -> Outcome:
-        """Return the outcome of a step, given when it ran to its end, and when it never began."""
+    def _ended_by_itself(self, step: StepSpec, ran: int, skipped: int) -> OutcomeFunctions:
+        """Return the outcome of a step, given when it ran to its end and when it never began."""
         choice, variable = self.functions.choice, self._variable(step)
         never = Functions.FALSE
         if not (step.skip_exit_codes or step.only_if):
@@ -96,7 +95,7 @@ class Outcomes:
             also = choice(variable + _SKIPS, skipped, self.functions.either(skipped, ran))
             skipped = choice(variable + _FAILS, skipped, also)
         succeeded = choice(variable + _FAILS, ran, never)
-        return Outcome(succeeded, failed, skipped, never)
+        return OutcomeFunctions(succeeded, failed, skipped, never)
 
     def _add_cut(self, step: StepSpec, is_true: int) -> None:
         both, choice, variable = self.functions.both, self.functions.choice, self._variable(step)
@@ -135,17 +134,17 @@ class Outcomes:
         """Return the function of an operand of a condition."""
         return self.outcome(operand.name).is_true(operand.predicate)
 
-    def outcome(self, name: str) -> Outcome:
+    def outcome(self, name: str) -> OutcomeFunctions:
         """Return the outcome of a step, or of all copies of one (rule 10.3)."""
         if name not in self._of:
             self._of[name] = self._of_copies(name, self.flow.copies[name])
         return self._of[name]
 
-    def _of_copies(self, name: str, copies: Sequence[str]) -> Outcome:
+    def _of_copies(self, name: str, copies: Sequence[str]) -> OutcomeFunctions:
         """Return the outcome of all copies of a step.
 
-        Where a file or a folder says how many there are, that is another matter next time: then
-        nothing is known of them, but that no two of the three can be at once.
+        If a file or a folder says how many there are, this may be different next time. Then only
+        one thing is known: no two of the three outcomes hold at once.
         """
         functions = self.functions
         if name in self._open_names:
@@ -153,10 +152,10 @@ class Outcomes:
             return unknown_outcome_of_copies(functions, number)
         outcomes, never = [self._of[copy] for copy in copies], Functions.FALSE
 
-        def joined(conjunctive: bool, of: Callable[[Outcome], int]) -> int:
+        def joined(conjunctive: bool, of: Callable[[OutcomeFunctions], int]) -> int:
             return functions.joined(conjunctive, sorted(map(of, outcomes), key=functions.level))
 
-        return Outcome(
+        return OutcomeFunctions(
             succeeded=joined(True, lambda outcome: outcome.succeeded) if copies else never,
             failed=joined(False, lambda outcome: outcome.failed),
             skipped=joined(True, lambda outcome: outcome.skipped),
@@ -164,7 +163,7 @@ class Outcomes:
         )
 
     def fates(self, true: Set[int]) -> dict[str, Fate]:
-        """Return what becomes of each step if it runs, given which variables are true."""
+        """Return the outcome of each step if it runs, given which variables are true."""
 
         def fate(variable: int) -> Fate:
             if variable + _FAILS not in true:
@@ -175,7 +174,7 @@ class Outcomes:
 
 
 def names_of_open_lists(flow: FlowSpec) -> frozenset[str]:
-    """Return the ids, as written, of the steps whose copies a file or a folder counts."""
+    """Return the ids, as written, of the steps whose copies depend on a file or a folder."""
     return frozenset(
         step_id
         for block in flow.blocks
@@ -184,12 +183,12 @@ def names_of_open_lists(flow: FlowSpec) -> frozenset[str]:
     )
 
 
-def unknown_outcome(functions: Functions, number: int, *, in_finally: bool) -> Outcome:
-    """Return the outcome of a step of which nothing is known, not even what it waits for."""
+def unknown_outcome(functions: Functions, number: int, *, in_finally: bool) -> OutcomeFunctions:
+    """Return the outcome of a step about which nothing is known."""
     never_succeeded, other = (functions.variable(number * _VARIABLES + each) for each in range(2))
     both = functions.both
     third = both(never_succeeded, other)
-    return Outcome(
+    return OutcomeFunctions(
         succeeded=never_succeeded ^ 1,
         failed=both(never_succeeded, other ^ 1),
         skipped=both(third, functions.variable(number * _VARIABLES + 2)) if in_finally else third,
@@ -201,13 +200,13 @@ def unknown_outcome(functions: Functions, number: int, *, in_finally: bool) -> O
     )
 
 
-def unknown_outcome_of_copies(functions: Functions, number: int) -> Outcome:
-    """Return the outcome of copies of which nothing is known, not even how many there are."""
+def unknown_outcome_of_copies(functions: Functions, number: int) -> OutcomeFunctions:
+    """Return the outcome of copies about which nothing is known, not even how many there are."""
     free = [functions.variable(number * _VARIABLES + each) for each in range(_VARIABLES)]
     succeeded, also_skipped, also_failed, also_cancelled = free
     both = functions.both
     rest = both(succeeded ^ 1, also_skipped ^ 1)
-    return Outcome(
+    return OutcomeFunctions(
         succeeded=succeeded,
         failed=both(rest, also_failed),
         skipped=both(succeeded ^ 1, also_skipped),

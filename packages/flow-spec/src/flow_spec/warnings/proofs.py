@@ -1,30 +1,294 @@
-"""`Proofs`, what is proven about the steps of a flow over all outcomes that they can have (11.2).
+"""`Proofs`, what is proven about the steps of a flow over all outcomes they can have (rule 11.2).
 
-A proof is about a step as it is written: of copies, it is true of all. It is about runs as they go
-by themselves: what a person reopens with `retry --only` or changes meanwhile is not in it.
+A proof is about a step as written: it holds for every copy. It covers runs that nobody touches,
+not what a person reopens with `retry --only` or changes in the meantime.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Functions
+from flow_conditions import BudgetExceeded, Condition, Functions, Name, operands_in, parse
 from flow_spec.blocks import base_of
+from flow_spec.errors import Span
+from flow_spec.fields.env import FAILED_STEPS, OUTCOME
+from flow_spec.fields.predicates import holds, holds_of_copies, parse_when
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
-from flow_spec.warnings.alerts import unheard_failure
-from flow_spec.warnings.idle_parts import IdleParts
-from flow_spec.warnings.outcomes import Outcomes
-from flow_spec.warnings.phrases import Phrase
-from flow_spec.warnings.verdict import BUDGET, Verdict
+from flow_spec.warnings.outcomes import (
+    Fate,
+    OutcomeFunctions,
+    Outcomes,
+    unknown_outcome,
+    unknown_outcome_of_copies,
+)
+
+BUDGET = 200_000
+"""Steps of work for each question about one flow: some tenths of a second."""
+
+
+@attrs.frozen
+class Finding:
+    """What is proven about a step, which has its id as written.
+
+    `part` is the part of its condition that this is about. `outcomes` are outcomes of steps that
+    show it, and `steps` the ids of the steps it is about.
+    """
+
+    step_id: str
+    part: Span | None = None
+    outcomes: Mapping[str, str] = attrs.Factory(dict)
+    steps: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Piece:
+    """An operand or a call in the text of a condition, as a condition of its own."""
+
+    begin: int
+    end: int
+    condition: Condition
+    is_call: bool
+    """Whether it is a call such as `any(failed)`, which asks all steps of a list alike."""
+
+    @property
+    def predicate(self) -> str | None:
+        """The predicate that it asks for."""
+        return self.condition.operands[0].predicate
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether it is always true once decided, so that its only effect is to wait."""
+        return self.predicate == "finished" and self.condition.program[-1] != "!"
+
+
+@attrs.frozen
+class ConditionText:
+    """The `when` of a step, as a condition over its pieces, each of which occurs once.
+
+    A call such as `any(failed)` is one piece, no matter how many steps it asks.
+    """
+
+    step: StepSpec
+    text: str
+    condition: Condition
+    pieces: Sequence[Piece]
+
+    @classmethod
+    def of(cls, step: StepSpec) -> "ConditionText | None":
+        """Return the text of a step's `when`, or None."""
+        if step.when is None:
+            return None
+        text, pieces = step.when, []
+        numbered, begin = "", 0  # the text with the number of each piece in its place
+        for number, found in enumerate(operands_in(text)):
+            condition = parse_when(text[found.start : found.end], step.depends_on or ("_",))
+            pieces.append(Piece(found.start, found.end, condition, is_call=found.name is None))
+            numbered += f"{text[begin : found.start]}_{number}"
+            begin = found.end
+        return cls(step, text, parse(numbered + text[begin:]), pieces)
+
+    def piece(self, name: Name) -> Piece:
+        """Return the piece of an operand of the condition."""
+        return self.pieces[int(name.name[1:])]
+
+    def span(self, names: Iterable[Name]) -> Span:
+        """Return the characters of a part, with its negation and the parentheses around it."""
+        pieces = [self.piece(name) for name in names]
+        begin, end = min(piece.begin for piece in pieces), max(piece.end for piece in pieces)
+        depth = lowest = 0
+        for char in self._between_pieces(begin, end):
+            depth += (char == "(") - (char == ")")
+            lowest = min(lowest, depth)
+        for _ in range(-lowest):
+            begin = self.text.rindex("(", 0, begin)
+        for _ in range(depth - lowest):
+            end = self.text.index(")", end) + 1
+        if len(pieces) == 1:
+            before = self.text[:begin]
+            marks = before[len(before.rstrip("! \t\r\n")) :].lstrip()
+            begin -= len(marks)
+        return Span(self.text, begin, end)
+
+    def _between_pieces(self, begin: int, end: int) -> str:
+        inside = (piece for piece in self.pieces if begin <= piece.begin < end)
+        return "".join(self.text[one.end : other.begin] for one, other in pairwise(inside))
+
+
+type Part = frozenset[Name]
+
+_MOST_PARTS = 10
+"""How many parts of one condition are reported; it may have thousands."""
+
+
+@attrs.frozen
+class IdleParts:
+    """Finds the parts of one condition that have no effect.
+
+    Removing such a part does not change the condition: either whatever the outcomes of the steps,
+    or given the outcomes that the steps can have. The second is not reported for
+
+    - a success in a row of successes (`extract && load`), nor `!extract` in `!extract || !load`:
+      listing all of them is not a mistake, though each may follow from another,
+    - a call such as `none(skipped)`, which asks all steps alike,
+    - `load.finished`, which is there to wait.
+    """
+
+    flow: FlowSpec
+    when: ConditionText
+    functions: Functions
+    """The functions of steps about which nothing is known."""
+
+    def in_all(self, copies: Sequence[StepSpec], outcomes: Outcomes) -> list[Span]:
+        """Return the parts that have no effect in any of the copies; of many, only some.
+
+        Raises:
+            BudgetExceeded: It takes more than is left.
+        """
+        if len(self.when.pieces) == 1:
+            return []
+        rest, parts = self._whatever_happens()
+        if len(rest.operands) > 1:
+            of_copies = [self._given(step, outcomes, rest) for step in copies]
+            parts += [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
+        return sorted(map(self.when.span, parts[-_MOST_PARTS:]))
+
+    def _whatever_happens(self) -> tuple[Condition, list[Part]]:
+        """Return the condition without the parts that never have an effect, and these parts."""
+        functions, when = self.functions, self.when
+        in_finally = when.step.id in self.flow.finally_ids
+        outcome_of: dict[str, OutcomeFunctions] = {}
+
+        def function_of(operand: Name) -> int:
+            name = operand.name
+            if name not in outcome_of:
+                number = len(outcome_of) + 1
+                outcome_of[name] = (
+                    unknown_outcome_of_copies(functions, number)
+                    if name in self.flow.copies
+                    else unknown_outcome(functions, number, in_finally=in_finally)
+                )
+            return outcome_of[name].is_true(operand.predicate)
+
+        def of_piece(name: Name) -> int:
+            return functions.of(when.piece(name).condition, function_of)
+
+        def keep(name: Name, is_negated: bool, _is_conjunctive: bool) -> bool:
+            return when.piece(name).only_waits and not is_negated
+
+        return functions.without_idle_parts(when.condition, of_piece, keep)
+
+    def _given(self, step: StepSpec, outcomes: Outcomes, rest: Condition) -> list[Part]:
+        """Return the parts of the rest that have no effect given the possible outcomes."""
+        when = ConditionText.of(step)
+        assert when is not None  # noqa: S101 - the copy of a step has its condition
+
+        def of_piece(name: Name) -> int:
+            return outcomes.functions.of(when.piece(name).condition, outcomes.function_of)
+
+        def keep(name: Name, is_negated: bool, is_conjunctive: bool) -> bool:
+            piece = when.piece(name)
+            if piece.is_call or (piece.only_waits and not is_negated):
+                return True
+            return piece.predicate in {None, "succeeded"} and is_conjunctive is not is_negated
+
+        return outcomes.functions.without_idle_parts(rest, of_piece, keep)[1]
+
+
+def unheard_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Finding | None:
+    """Return a finding about a failure that every alert misses, or None.
+
+    An alert is a step that runs only because another failed, and that no step waits for. All
+    failures count that make the run FAILED, except those in `finally`. Other steps that run only
+    because of a failure count as an answer to it. So does a step with a variable that names the
+    outcome or the failed steps, whenever it runs.
+
+    `order` has all steps, each after those it waits for. `outcomes` are those of runs that are not
+    cut off.
+
+    Raises:
+        BudgetExceeded: It takes more than is left.
+    """
+    flow, functions = outcomes.flow, outcomes.functions
+    answers = dict(answers_to_failures(outcomes, order))
+    waited_for = {base_of(name) for step in order for name in step.waits_for}
+    alerts = [name for name in answers if base_of(name) not in waited_for]
+    if not alerts:
+        return None
+    behind = ids_behind(flow, alerts)
+    failed = (
+        outcomes.outcome(step.id).failed
+        for step in order
+        if step.id not in flow.finally_ids and not step.allow_failure
+    )
+    answers |= {step.id: outcomes.runs[step.id] for step in order if is_told(step)}
+    heard = functions.joined(False, sorted(answers.values(), key=functions.level))
+    unheard = functions.both(functions.joined(False, failed), heard ^ 1)
+    if unheard == Functions.FALSE:
+        return None
+    ends = ends_of(flow, order, outcomes.fates(functions.example(unheard)))
+    relevant = {*behind, *alerts, *(name for name, end in ends.items() if end == Fate.FAILED.value)}
+    shown = {name: end for name, end in ends.items() if name in relevant}
+    places = {step.id: place for place, step in enumerate(flow.all_steps)}
+    names = dict.fromkeys(base_of(name) for name in sorted(alerts, key=places.__getitem__))
+    return Finding(next(iter(names)), None, shown, tuple(names))
+
+
+def answers_to_failures(outcomes: Outcomes, order: Iterable[StepSpec]) -> Iterator[tuple[str, int]]:
+    """Yield the steps that run only because another failed, and when they run."""
+    functions, succeeds = outcomes.functions, outcomes.fates(frozenset())
+    ends = ends_of(outcomes.flow, order, succeeds)
+    none_failed = Functions.TRUE  # of the steps so far
+    for step in order:
+        runs = outcomes.runs[step.id]
+        # Few steps do not run if all succeed; only these need the proof.
+        may_answer = ends[step.id] == Fate.SKIPPED and runs != Functions.FALSE
+        if may_answer and functions.both(runs, none_failed) == Functions.FALSE:
+            yield step.id, runs
+        none_failed = functions.both(none_failed, outcomes.outcome(step.id).failed ^ 1)
+
+
+def ids_behind(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
+    """Return the ids of the steps that some steps wait for, directly or indirectly."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        for name in flow.step(todo.pop()).waits_for:
+            new = {*flow.copies.get(name, (name,))} - found
+            found |= new
+            todo += new
+    return frozenset(found)
+
+
+def is_told(step: StepSpec) -> bool:
+    """Whether the words of a step use a variable that says what failed (rule 9.13)."""
+    return any(name in word for word in step.command for name in (FAILED_STEPS, OUTCOME))
+
+
+def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]) -> dict[str, str]:
+    """Return the outcome of each step in an undisturbed run, given its outcome if it runs."""
+    ends: dict[str, str] = {}
+
+    def is_true(operand: Name) -> bool:
+        copies = flow.copies.get(operand.name)
+        if copies is None:
+            return holds(operand.predicate, ends[operand.name])
+        return holds_of_copies(operand.predicate, [ends[copy] for copy in copies])
+
+    for step in order:
+        runs = step.condition is None or step.condition.evaluate(is_true)
+        ends[step.id] = fates[step.id].value if runs else Fate.SKIPPED.value
+    return ends
+
 
 _CONSTANTS = frozenset({Functions.TRUE, Functions.FALSE})
 
 
 @attrs.define(eq=False, slots=False)
 class Proofs:
-    """The proofs about one flow. What is beyond the budget is not said, and not `are_complete`."""
+    """The proofs about one flow; `are_complete` is false if the budget was exceeded."""
 
     flow: FlowSpec
     budget: int = BUDGET
@@ -41,46 +305,46 @@ class Proofs:
 
     @cached_property
     def always_true(self) -> tuple[str, ...]:
-        """The steps whose `when` is always true, though it asks for more than that others end."""
+        """The steps whose `when` is always true, although it does not only wait."""
         return tuple(
-            phrase.step.id
-            for phrase in self._always_true
-            if not all(piece.only_waits for piece in phrase.pieces)
+            when.step.id
+            for when in self._always_true
+            if not all(piece.only_waits for piece in when.pieces)
         )
 
     @cached_property
     def runs_anyway(self) -> tuple[str, ...]:
-        """The steps of `steps` that wait for others, and run however these end but by a cancel.
+        """The steps of `steps` that wait for others and run whatever happens, except a cancel.
 
-        Nothing waits for them, so nothing is made of what they do.
+        Only steps that no other waits for are included.
         """
         return tuple(
-            phrase.step.id
-            for phrase in self._always_true
-            if phrase.step.id not in self._waited_for | self.flow.finally_ids
+            when.step.id
+            for when in self._always_true
+            if when.step.id not in self._waited_for | self.flow.finally_ids
         )
 
     @cached_property
-    def no_effect(self) -> tuple[Verdict, ...]:
+    def no_effect(self) -> tuple[Finding, ...]:
         """The parts of conditions without effect: see `IdleParts`."""
-        verdicts: list[Verdict] = []
+        findings: list[Finding] = []
         functions = Functions(self.budget)
         for step, outcomes, ids in self._decided():
-            phrase = Phrase.of(step)
-            if phrase is None or any(outcomes.runs[one] in _CONSTANTS for one in ids):
+            when = ConditionText.of(step)
+            if when is None or any(outcomes.runs[one] in _CONSTANTS for one in ids):
                 continue
             copies = [self.flow.step(one) for one in ids]
             try:
-                parts = IdleParts(self.flow, phrase, functions).in_all(copies, outcomes)
+                parts = IdleParts(self.flow, when, functions).in_all(copies, outcomes)
             except BudgetExceeded:
                 self.are_complete = False
             else:
-                verdicts += (Verdict(step.id, part) for part in parts)
-        return tuple(verdicts)
+                findings += (Finding(step.id, part) for part in parts)
+        return tuple(findings)
 
     @cached_property
-    def unhandled_failure(self) -> Verdict | None:
-        """A failure that no alert hears of, if the flow has alerts: see `unheard_failure`."""
+    def unhandled_failure(self) -> Finding | None:
+        """A failure that every alert misses, if the flow has alerts: see `unheard_failure`."""
         try:
             return unheard_failure(self._by_itself(), self._order)
         except BudgetExceeded:
@@ -88,12 +352,12 @@ class Proofs:
             return None
 
     @cached_property
-    def _always_true(self) -> tuple[Phrase, ...]:
+    def _always_true(self) -> tuple[ConditionText, ...]:
         return tuple(
-            phrase
+            when
             for step, outcomes, ids in self._decided()
             if all(outcomes.runs[one] == Functions.TRUE for one in ids)
-            if (phrase := Phrase.of(step)) is not None
+            if (when := ConditionText.of(step)) is not None
         )
 
     @cached_property
@@ -106,7 +370,7 @@ class Proofs:
 
     @cached_property
     def _order(self) -> Sequence[StepSpec]:
-        """The steps, each after those that it waits for; those of `finally` last."""
+        """The steps, each after those it waits for; those of `finally` are last."""
         flow = self.flow
         ranks = (*flow.ranks, *flow.finally_ranks)
         return tuple(step for rank in ranks for step in rank)
@@ -119,10 +383,10 @@ class Proofs:
         return outcomes
 
     def _by_itself(self) -> Outcomes:
-        """Return the outcomes of runs that are not cut off, with the copies that there are now.
+        """Return the outcomes of runs that are not cut off, with the copies that exist now.
 
         Raises:
-            BudgetExceeded: it takes more than is left.
+            BudgetExceeded: It takes more than is left.
         """
         outcomes = self._of_steps
         if any(one.origin is not None for block in self.flow.blocks for one in block.lists):
@@ -133,7 +397,7 @@ class Proofs:
 
     @cached_property
     def _of_finally(self) -> Outcomes:
-        """The outcomes that `finally` can find, which are those of runs that are cut off too."""
+        """The outcomes that `finally` can meet, including those of runs that are cut off."""
         outcomes = Outcomes(self.flow, Functions(self.budget))
         of_steps = self._order[: len(self.flow.steps)]
         last = self._order[len(of_steps) :]
@@ -145,7 +409,7 @@ class Proofs:
     def _add(
         self, outcomes: Outcomes, steps: Iterable[StepSpec], *, may_be_cut: bool = False
     ) -> bool:
-        """Add steps, and tell whether that could be done; then let the proofs begin."""
+        """Add steps, and return whether the budget sufficed; then allow the proofs their budget."""
         try:
             outcomes.add(steps, may_be_cut=may_be_cut)
         except BudgetExceeded:
@@ -166,5 +430,5 @@ class Proofs:
 
 
 def steps_that_never_run(flow: FlowSpec) -> frozenset[str]:
-    """Return the ids, as written, of the steps that can never run, as far as that is proven."""
+    """Return the ids, as written, of the steps that are proven never to run."""
     return frozenset(Proofs(flow).never_run)

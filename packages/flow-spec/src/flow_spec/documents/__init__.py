@@ -1,0 +1,1 @@
+"""Flow files as text and as trees: reading a file, YAML, JSON. Values have no meaning here."""

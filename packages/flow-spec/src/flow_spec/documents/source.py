@@ -1,0 +1,126 @@
+"""From a path or bytes to the text of a flow file.
+
+Reading neither blocks nor takes more than `MAX_BYTES`, whatever the path is: a directory, a pipe,
+a disk image (rule 2.8). It waits only for what the caller has opened: the standard input, and
+what a shell makes of `<(...)`.
+"""
+
+import codecs
+import errno
+import os
+import re
+import stat
+from itertools import islice
+from pathlib import Path
+
+from flow_spec.errors import Advised, DocumentError
+from flow_spec.files import opened
+from flow_spec.texts import closest_word, quoted
+
+MAX_BYTES = 4 * 1024 * 1024
+
+_SUFFIXES = {".yaml", ".yml", ".json"}
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+_OPENED = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
+_READABLE = frozenset({stat.S_IFREG})
+_MOST_LOOKED_AT, _LIKE = 1_000, 0.7
+"""How many files of a folder are compared with a missing one, and how alike the names must be."""
+_READABLE_IF_OPENED = frozenset({stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK})
+
+
+def opened_by_caller(path: Path) -> int | None:
+    """Return the descriptor that a path names: `-` and `/dev/stdin` are 0; None if it is a file."""
+    found = _OPENED.fullmatch(str(path))
+    return None if found is None else int(found["number"] or 0)
+
+
+def is_opened_by_caller(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is `-` or the like, which has no name and no folder."""
+    return opened_by_caller(Path(path)) is not None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a regular file, or of a pipe that the caller has opened.
+
+    Raises:
+        DocumentError: The file is missing, of another kind, or not readable.
+    """
+    if "\0" in str(path):
+        raise DocumentError("cannot be read: the path contains a NUL character")
+    descriptor = opened_by_caller(path)
+    allowed = _READABLE if descriptor is None else _READABLE_IF_OPENED
+    try:
+        with opened(path if descriptor is None else descriptor) as file:
+            if file.kind not in allowed:
+                raise _not_a_file(file.kind)
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        near = _file_like(path)
+        advice = "check the path" if near is None else f"did you mean {quoted(near)}?"
+        raise DocumentError(Advised("no such file", advice)) from None
+    except PermissionError:
+        raise DocumentError("permission denied; make the file readable for this user") from None
+    except BlockingIOError:
+        flaw = "cannot be read: there is nothing in it now; give the path of a file"
+        raise DocumentError(flaw) from None
+    except OSError as error:
+        if error.errno == errno.EBADF:
+            raise DocumentError("is not open; give the path of a YAML or JSON file") from None
+        if error.errno == errno.ENXIO:  # a socket, or a device without anything behind it
+            raise _not_a_file(stat.S_IFMT(path.stat().st_mode)) from None
+        raise DocumentError(f"cannot be read: {error.strerror}") from None
+
+
+def _file_like(path: Path) -> str | None:
+    """Return the file in the same folder that was probably meant, with any ending."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = sorted(entry.name for entry in islice(entries, _MOST_LOOKED_AT))
+    except OSError:
+        return None
+    # Without the endings, which make any two names alike.
+    by_stem = {Path(name).stem: name for name in names if Path(name).suffix in _SUFFIXES}
+    close = closest_word(path.stem, by_stem, least_alike=_LIKE)
+    return None if close is None else by_stem[close]
+
+
+def _not_a_file(kind: int) -> DocumentError:
+    return DocumentError(
+        f"is {_KINDS.get(kind, 'not a regular file')}; give the path of a YAML or JSON file"
+    )
+
+
+def decode(data: bytes | str) -> str:
+    """Return the text without a byte-order mark (rule 2.1).
+
+    Raises:
+        DocumentError: It has more than `MAX_BYTES`, or is not UTF-8; names the wrong byte.
+    """
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"is larger than {MAX_BYTES // 1024**2} MiB, the limit for a flow file")
+    if isinstance(data, str):
+        return data.removeprefix("\ufeff")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DocumentError("is UTF-16 (or UTF-32) text; save it as UTF-8")
+    if (offset := data.find(0)) >= 0:
+        raise _not_text(data, offset, "a NUL byte")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError as error:
+        offset = error.start + len(data) - len(error.object)
+        raise _not_text(data, offset, f"byte 0x{data[offset]:02x}") from None
+
+
+def _not_text(data: bytes, offset: int, what: str) -> DocumentError:
+    return DocumentError(
+        f"is not UTF-8 text: {what} at offset {offset:,}; save the file as UTF-8",
+        data.count(b"\n", 0, offset) + 1,
+    )

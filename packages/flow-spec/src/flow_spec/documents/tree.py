@@ -1,0 +1,165 @@
+"""A flow file as a tree of scalars, sequences and mappings, before any field gives it a meaning.
+
+YAML and JSON are read into the same classes, so that one set of rules checks both. The limits of
+a tree live here, and the merge key of YAML (`<<`): what is merged stands in the tree as if it were
+written there, but keeps its original position. A merge key that cannot be followed stays in the
+tree, and `fields.reading` reports it (rule 10.4).
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum, auto
+
+import attrs
+
+from flow_spec.errors import DocumentError
+from flow_spec.texts import quoted
+
+type NodePath = tuple[str | int, ...]
+"""The way from the root to a value: keys of mappings and positions in lists."""
+
+MAX_DEPTH = 100
+"""Levels of lists and mappings. No flow needs ten; a hundred thousand would exhaust a stack."""
+
+MAX_VALUES = 200_000
+"""Values in one file; an alias counts as everything it stands for (10,000 steps have 200,000)."""
+
+
+class Form(Enum):
+    """How a scalar was written, which says what may be read from it."""
+
+    BARE = auto()
+    """YAML without quotes: the field decides whether it is text, a number or a truth value."""
+    TEXT = auto()
+    """Text and nothing else: quoted or block text in YAML, a string in JSON."""
+    NUMBER = auto()
+    """A number in JSON."""
+    BOOLEAN = auto()
+    """`true` or `false` in JSON."""
+    NULL = auto()
+    """`null` in JSON."""
+
+
+@attrs.define(eq=False, kw_only=True)
+class Node:
+    """A part of the tree, with its position, and in YAML perhaps a tag and an anchor."""
+
+    line: int | None = None
+    column: int | None = None
+    tag: str | None = None
+    anchor: str | None = None
+
+
+@attrs.define(eq=False)
+class ScalarNode(Node):
+    """One value, still in the characters of the file.
+
+    `folded` means that YAML has joined its lines without a sign such as `>` before them.
+    """
+
+    text: str
+    form: Form
+    folded: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.define(eq=False)
+class SequenceNode(Node):
+    """A list."""
+
+    items: list[Node]
+
+
+@attrs.define(eq=False)
+class MappingNode(Node):
+    """Pairs of key and value in the order of the file, repeated keys included."""
+
+    entries: list[tuple[Node, Node]]
+
+    def texts(self) -> Iterator[tuple[str, Node]]:
+        """Yield the entries whose key is text."""
+        for key, value in self.entries:
+            if isinstance(key, ScalarNode) and key.tag is None:
+                yield key.text, value
+
+
+def written(path: NodePath) -> str:
+    """Return a path as people write it: `steps[2].retries`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("-", "_").isidentifier() and part.isprintable():
+            text += f".{part}"
+        else:
+            text += f"[{quoted(part)}]"
+    return text.removeprefix(".")
+
+
+def node_at(root: Node, path: NodePath) -> Node | None:
+    """Return the node at a path of the tree, or None."""
+    node: Node | None = root
+    for part in path:
+        if isinstance(node, MappingNode):
+            node = next((value for text, value in node.texts() if text == part), None)
+        elif isinstance(node, SequenceNode) and isinstance(part, int):
+            node = node.items[part] if part < len(node.items) else None
+        else:
+            return None
+    return node
+
+
+def too_deep(line: int | None, column: int | None) -> DocumentError:
+    """Return the error for lists and mappings nested beyond `MAX_DEPTH`."""
+    return DocumentError(f"nested more than {MAX_DEPTH} levels deep", line, column)
+
+
+def too_many(line: int | None, column: int | None) -> DocumentError:
+    """Return the error for more than `MAX_VALUES` values."""
+    return DocumentError(
+        f"more than {MAX_VALUES:,} values (an alias counts as everything it stands for); "
+        "split the flow",
+        line,
+        column,
+    )
+
+
+def is_merge_key(key: Node) -> bool:
+    """Whether a key is `<<` without quotes; in quotes, and in JSON, it is text."""
+    return (
+        isinstance(key, ScalarNode)
+        and key.text == "<<"
+        and key.form is Form.BARE
+        and key.tag is None
+    )
+
+
+def flaw_of_merged(value: Node) -> Node | None:
+    """Return the first node that a merge key cannot merge, or None if it can be followed."""
+    nodes = value.items if isinstance(value, SequenceNode) and value.tag is None else [value]
+    return next((node for node in nodes if not isinstance(node, MappingNode) or node.tag), None)
+
+
+def follow_merge_key(mapping: MappingNode) -> None:
+    """Append the merged entries to a mapping's own entries.
+
+    Own keys win; of several mappings, the earlier one wins. The size is bounded: an alias was
+    counted as everything it stands for before (rule 2.8).
+    """
+    for index, (key, value) in enumerate(mapping.entries):
+        if is_merge_key(key):
+            if flaw_of_merged(value) is None:
+                del mapping.entries[index]
+                _merge(value.items if isinstance(value, SequenceNode) else [value], mapping)
+            return
+
+
+def _merge(bases: Iterable[Node], mapping: MappingNode) -> None:
+    taken = {name for name, _ in mapping.texts()}
+    for base in bases:
+        if isinstance(base, MappingNode):
+            mapping.entries += [
+                (key, value)
+                for key, value in base.entries
+                if not isinstance(key, ScalarNode) or key.tag is not None or key.text not in taken
+            ]
+            # Only now: a key that one mapping has twice is a mistake, and is to be reported.
+            taken.update(name for name, _ in base.texts())

@@ -1,0 +1,379 @@
+"""From YAML text to a document tree; the only module that imports PyYAML.
+
+PyYAML's scanner and parser are used; its composer, resolver and constructor are not. So scalars
+keep their characters (rule 2.5), no object can be constructed (rule 2.8) and nothing recurses.
+
+PyYAML reports where it could not go on, which may be far below the mistake: a quotation mark that
+is never closed takes in the rest of the file. The second half of this module finds the mistake.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import attrs
+from yaml import YAMLError
+from yaml.error import MarkedYAMLError
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from yaml.parser import Parser
+from yaml.reader import Reader, ReaderError
+from yaml.scanner import Scanner
+from yaml.tokens import KeyToken, ScalarToken, Token, ValueToken
+
+from flow_spec.documents.tree import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    Form,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    follow_merge_key,
+    too_deep,
+    too_many,
+)
+from flow_spec.errors import DocumentError, advised
+from flow_spec.texts import pointed
+
+
+def read_yaml(text: str) -> Node:
+    """Return the one document of `text`.
+
+    Raises:
+        DocumentError: The text is not one YAML document, or exceeds the limits (rule 2.8).
+    """
+    try:
+        parser = _FlowParser(text)
+    except ReaderError as error:
+        raise _unprintable(text, error) from None
+    try:
+        return _compose(_events(parser))
+    except DocumentError:
+        raise
+    except MarkedYAMLError as error:
+        raise syntax_error(text, error, parser.quoted) from None
+    except (YAMLError, ValueError, OverflowError) as error:
+        # A few escapes and directives ("\\UFFFFFFFF") get past PyYAML's own checks.
+        raise DocumentError(
+            f"not valid YAML: {error}", parser.line + 1, parser.column + 1
+        ) from None
+
+
+class _FlowParser(Reader, Scanner, Parser):
+    """PyYAML's scanner and parser, which read a bare value of the key `when` as text (rule 2.4).
+
+    To YAML the `!` of `when: !A` begins a tag. Only the scanner knows where a value begins in
+    block style, in flow style and on the next line, and what is merely text that looks like one.
+    """
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        self._taken: deque[Token] = deque(maxlen=3)
+        self.quoted: list[tuple[Any, Any]] = []
+        """The marks of the quoted texts of several lines, for messages about later errors."""
+
+    def get_token(self) -> Token:
+        token: Token = super().get_token()  # type: ignore[no-untyped-call]
+        self._taken.append(token)
+        return token
+
+    def scan_flow_scalar(self, style: str) -> Any:
+        """Note where a quoted text of several lines begins."""
+        token = super().scan_flow_scalar(style)
+        if token.end_mark.line > token.start_mark.line:
+            self.quoted.append((token.start_mark, token.end_mark))
+        return token
+
+    def fetch_tag(self) -> None:
+        if self._at_value_of_when():
+            self.fetch_plain()
+        else:
+            super().fetch_tag()
+
+    def _at_value_of_when(self) -> bool:
+        match [*self._taken, *self.tokens][-3:]:
+            case [KeyToken(), ScalarToken(value="when"), ValueToken()]:
+                return True
+            case _:
+                return False
+
+
+def _events(parser: Any) -> Iterator[Any]:
+    """Yield the events of the only document, without its start and end.
+
+    PyYAML's stubs leave the parser's methods and the events' marks half untyped, hence Any.
+    """
+    parser.get_event()
+    if not parser.check_event(DocumentStartEvent):
+        raise DocumentError("the file is empty; it must contain flow_id and steps")
+    parser.get_event()
+    while not parser.check_event(DocumentEndEvent):
+        yield parser.get_event()
+    parser.get_event()
+    if parser.check_event(DocumentStartEvent):
+        raise DocumentError(
+            "a second document begins here; a file contains one flow", *_place(parser.peek_event())
+        )
+
+
+@attrs.define
+class _Open:
+    """A list or mapping whose end has not been seen; `first` is its number among the values."""
+
+    node: SequenceNode | MappingNode
+    first: int
+    children: list[Node] = attrs.Factory(list)
+
+
+def _compose(events: Iterator[Any]) -> Node:
+    """Build the tree: a loop over events with a stack, counting every value it attaches."""
+    document = _Open(SequenceNode([]), first=0)
+    stack = [document]
+    anchors: dict[str, tuple[Node, int]] = {}
+    values = 0
+    for event in events:
+        first = values
+        if isinstance(event, CollectionEndEvent):
+            done = stack.pop()
+            node: Node = _closed(done)
+            first = done.first
+        elif isinstance(event, AliasEvent):
+            node, weight = _aliased(event, anchors, stack)
+            values += weight
+        else:
+            node = _begun(event)
+            values += 1
+            if isinstance(node, SequenceNode | MappingNode):
+                stack.append(_Open(node, first))
+                if len(stack) > MAX_DEPTH + 1:
+                    raise too_deep(node.line, node.column)
+                continue
+        if values > MAX_VALUES:
+            raise too_many(*_place(event))
+        if node.anchor is not None and not isinstance(event, AliasEvent):
+            anchors[node.anchor] = node, values - first
+        stack[-1].children.append(node)
+    return document.children[0]
+
+
+def _begun(event: Any) -> Node:
+    line, column = _place(event)
+    common = {"line": line, "column": column, "tag": event.tag, "anchor": event.anchor}
+    match event:
+        case ScalarEvent():
+            form = Form.TEXT if event.style else Form.BARE
+            folded = _last_line(event) > line and event.style not in ("|", ">")
+            return ScalarNode(_paired(event.value), form, folded=folded, **common)
+        case SequenceStartEvent():
+            return SequenceNode([], **common)
+        case _:
+            return MappingNode([], **common)
+
+
+def _paired(text: str) -> str:
+    """Join escaped surrogate pairs, which JSON in a YAML file uses beyond U+FFFF."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def _closed(done: _Open) -> Node:
+    if isinstance(done.node, SequenceNode):
+        done.node.items = done.children
+    else:
+        pairs = iter(done.children)
+        done.node.entries = list(zip(pairs, pairs, strict=True))
+        follow_merge_key(done.node)
+    return done.node
+
+
+def _aliased(
+    event: Any, anchors: dict[str, tuple[Node, int]], stack: list[_Open]
+) -> tuple[Node, int]:
+    """Return the node that an alias stands for, and how many values it has."""
+    name = event.anchor
+    if name in anchors:
+        return anchors[name]
+    if any(opened.node.anchor == name for opened in stack):
+        raise DocumentError(f"the alias *{name} refers to a value that contains it", *_place(event))
+    raise DocumentError(
+        f"*{name} is a YAML alias of an anchor &{name} that does not exist; "
+        "put text that begins with * in quotes",
+        *_place(event),
+    )
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _last_line(event: Any) -> int:
+    return int(event.end_mark.line) + 1
+
+
+def _unprintable(text: str, error: ReaderError) -> DocumentError:
+    line = text.count("\n", 0, error.position) + 1
+    column = error.position - text.rfind("\n", 0, error.position)
+    return DocumentError(
+        f"the character U+{ord(text[error.position]):04X} is not allowed in YAML; "
+        'write it as an escape in double quotes, such as "\\e" or "\\x1b"',
+        line,
+        column,
+    )
+
+
+_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
+_ENDS = {"[": "]", "{": "}"}
+
+
+class Mistake(NamedTuple):
+    """What is wrong at a line and column (from 0), and how to fix it."""
+
+    fact: str
+    help: str | None
+    line: int
+    column: int
+
+
+def syntax_error(
+    text: str, error: MarkedYAMLError, quoted: Sequence[tuple[Any, Any]]
+) -> DocumentError:
+    """Describe an error of PyYAML; `quoted` are the earlier quoted texts of several lines."""
+    # The end of the file may lie one line behind its last.
+    lines = [*text.splitlines(), ""]
+    found = (
+        _closed_too_late(error, quoted, lines)
+        or _never_closed(error, lines)
+        or _indentation(error, lines)
+        or _no_colon(error, lines)
+        or _as_it_is(error)
+    )
+    column = found.column + 1
+    return DocumentError(
+        advised(f"not valid YAML: {found.fact}", found.help),
+        found.line + 1,
+        column,
+        pointed(lines[found.line], column),
+    )
+
+
+def _never_closed(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a quotation mark or a bracket that nothing closes."""
+    begun: Any = error.context_mark
+    at: Any = error.problem_mark
+    context = str(error.context)
+    if begun is None:
+        return None
+    if context == "while scanning a quoted scalar" and "end of stream" in str(error.problem):
+        sign = lines[begun.line][begun.column]
+        fix = f"write {sign} where the text ends"
+        return Mistake(f"this {sign} is never closed", fix, begun.line, begun.column)
+    sign = lines[begun.line][begun.column : begun.column + 1]
+    ends = "stream end" in str(error.problem)
+    if not context.startswith("while parsing a flow") or sign not in _ENDS:
+        return None
+    if not ends and at.line == begun.line:
+        return None
+    fix = f"write {_ENDS[sign]} where it ends, and commas between its items"
+    place = "is never closed" if ends else f"is not closed before line {at.line + 1}"
+    return Mistake(f"this {sign} {place}", fix, begun.line, begun.column)
+
+
+def _closed_too_late(
+    error: MarkedYAMLError, quoted: Sequence[tuple[Any, Any]], lines: list[str]
+) -> Mistake | None:
+    """Find a quotation mark that is only closed by the next one, some lines below."""
+    at: Any = error.problem_mark
+    is_open = "end of stream" in str(error.problem)
+    if not quoted or quoted[-1][1].line != at.line or is_open:
+        return None
+    begun, _ = quoted[-1]
+    sign = lines[begun.line][begun.column]
+    fact = f"this {sign} is not closed before line {at.line + 1}"
+    return Mistake(fact, f"write {sign} where the text ends", begun.line, begun.column)
+
+
+def _indentation(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a line whose indentation matches no enclosing block."""
+    at: Any = error.problem_mark
+    problem, line = str(error.problem), lines[at.line]
+    column = len(line) - len(line.lstrip())
+    if "\t" in line[:column]:
+        tab = line.index("\t")
+        return Mistake("a tab in the indentation", "use spaces instead of tabs", at.line, tab)
+    key = _KEY.match(line)
+    if "mapping values are not allowed" in problem and key and line.index(":") == at.column:
+        return _indented_too_far(at.line, column, lines)
+    if "expected <block end>" in problem and at.column == column:
+        fix = "put it into the column of the lines that it belongs to"
+        fact = "this line is indented like none that it could belong to"
+        if line.lstrip().startswith(("'", '"')):
+            return None
+        return Mistake(fact, fix, at.line, column)
+    return None
+
+
+def _indented_too_far(number: int, column: int, lines: list[str]) -> Mistake:
+    """Say that a key is too far right, or that the line above it is not a key."""
+    before = next((above for above in reversed(lines[:number]) if above.strip()), "")
+    glued = re.match(r"\s*(?:- +)*([\w.-]+):\S|\s*-(\w[\w.-]*):", before)
+    if glued is not None:
+        where = lines[:number].index(before)
+        column = len(before) - len(before.lstrip())
+        if glued[2]:
+            fix = f"write a space behind the hyphen: - {glued[2]}:"
+            return Mistake("this line is no item of a list", fix, where, column)
+        fix = f"write a space behind the colon of {glued[1]}:"
+        return Mistake('this line is no key with ": " behind it', fix, where, column)
+    beginning = len(before) - len(before.lstrip(" -"))
+    fix = "put the key into the column of the keys that it belongs to"
+    if beginning != column and _KEY.match(before):
+        fix += f", such as column {beginning + 1}"
+    return Mistake("this line is indented too far", fix, number, column)
+
+
+def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
+    """Find a line that should be a key, but has no colon with a space after it."""
+    begun: Any = error.context_mark
+    if error.context != "while scanning a simple key" or begun is None:
+        return None
+    line = lines[begun.line]
+    glued = re.match(r"\s*(?:- +)*([\w.-]+):\S", line)
+    fix = f"write a space behind {glued[1]}:" if glued else "write KEY: VALUE"
+    return Mistake('this line is no key with ": " behind it', fix, begun.line, begun.column)
+
+
+def _as_it_is(error: MarkedYAMLError) -> Mistake:
+    """Repeat what PyYAML says, with the advice that helps most often."""
+    mark: Any = error.problem_mark  # never None: the scanner and the parser always set it
+    if error.context in {"while scanning an alias", "while scanning an anchor"}:
+        mark = error.context_mark
+    context = f"{error.context}, " if error.context else ""
+    said = f"{context}{error.problem}"
+    fix = next((then for words, then in _ADVICE if words in said), None)
+    fact = said.replace(r"'\x00'", "the end of the file").replace("<stream end>", "end of the file")
+    return Mistake(fact, fix, mark.line, mark.column)
+
+
+_ADVICE = (
+    (r"'\t' that cannot start", "use spaces instead of tabs"),
+    ("that cannot start any token", "put text that begins with this character in quotes"),
+    ("scanning an anchor", "put text that begins with & in quotes"),
+    ("scanning an alias", "put text that begins with * in quotes"),
+    ("scanning a block scalar", "put text that begins with | or > in quotes"),
+    ("mapping values are not allowed", 'put text that contains ": " in quotes'),
+    ("tag", "put text that begins with ! in quotes"),
+    ("expected ',' or", "write a comma before it, or put the whole text in the other quotes"),
+    ("unknown escape character", "write \\\\ for a backslash, or put the text in single quotes"),
+    ("expected <block end>", "put the whole text in quotes, or the line into another column"),
+)

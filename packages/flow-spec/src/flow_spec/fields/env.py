@@ -1,0 +1,188 @@
+"""Environment variables: which ones a flow may set, which describe the run, and `env_file`.
+
+Files of variables are read when an attempt starts (rule 10.4). They hold secrets: a message names
+their path and the number of a line, and nothing else. Reading stops at `MAX_BYTES`, and waits for
+a pipe for at most `PIPE_SEC`.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from flow_spec.errors import EnvFileError
+from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_word
+from flow_spec.files import opened
+from flow_spec.texts import quoted
+
+
+class EnvFile(NamedTuple):
+    """A file whose variables a step's process sees, except those that the flow sets itself."""
+
+    path: str
+    outranked_by: frozenset[str]
+
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+RESERVED_PREFIX = "ORCHESJOB_"
+"""The prefix that a flow may not use: with another home, orchesjob would forget its jobs."""
+
+FAILED_STEPS, OUTCOME = "ORCHESJOB_FLOW_FAILED_STEPS", "ORCHESJOB_FLOW_OUTCOME"
+"""The variables that tell a step which others failed, and how all of them ended."""
+
+_BREAKING = r"LD_|DYLD_|PYTHON(?!$|_VERSION$|UNBUFFERED$|DONTWRITEBYTECODE$)"
+"""The prefixes of variables that change how a Python program such as orchesjob starts."""
+_BREAKS = re.compile(_BREAKING)
+
+SETTABLE = f"^(?!{RESERVED_PREFIX}|{_BREAKING}){VARIABLE.pattern}$"
+"""The pattern of a name that a flow may set, for the schema."""
+
+_LONGEST_LIST = 65_536
+"""Characters; the system passes no variable of more than 128 KiB, and all share one space."""
+
+
+def run_variables(  # noqa: PLR0913 - what a step is told
+    *,
+    run_key: str,
+    flow_id: str,
+    step_id: str,
+    attempt: int,
+    failed: Iterable[str],
+    outcome: str | None,
+) -> dict[str, str]:
+    """Return the variables that tell a step's process about its run (rules 9.13 and 10.1).
+
+    `failed` are the ids of the steps that FAILED; the variable holds as many as fit. `outcome` is
+    how `steps` ended, for a step of `finally`.
+    """
+    variables = {
+        "ORCHESJOB_FLOW_RUN_KEY": run_key,
+        "ORCHESJOB_FLOW_ID": flow_id,
+        "ORCHESJOB_FLOW_STEP": step_id,
+        "ORCHESJOB_FLOW_ATTEMPT": str(attempt),
+        FAILED_STEPS: " ".join(_within(failed, _LONGEST_LIST)),
+    }
+    return variables if outcome is None else variables | {OUTCOME: outcome}
+
+
+def _within(names: Iterable[str], length: int) -> Iterator[str]:
+    """Yield the names that fit into a text of this length."""
+    for name in names:
+        length -= len(name) + 1
+        if length < 0:
+            return
+        yield name
+
+
+def flaw_of_variable(name: str) -> str | None:
+    """Return what is wrong with the name of a variable, or None."""
+    if not VARIABLE.fullmatch(name):
+        return (
+            f"must be made of A-Z, a-z, 0-9 and _, and not begin with a digit, got {quoted(name)}"
+        )
+    if name.startswith(RESERVED_PREFIX):
+        return f"must not begin with {RESERVED_PREFIX}, which orchesjob and this program use"
+    if _BREAKS.match(name):
+        return (
+            "would also change how orchesjob itself starts; set it inside the command: "
+            f"[env, {name}=..., ...]"
+        )
+    return None
+
+
+def flaw_of_setting(name: str, text: str) -> str | None:
+    """Return what is wrong with a variable and its value, or None."""
+    return flaw_of_variable(name) or flaw_of_word(text, LONGEST_WORD - len(f"{name}="))
+
+
+_QUOTES = ('"', "'")
+
+
+def parse_env_file(data: bytes, source: str) -> dict[str, str]:
+    """Return the variables in a file of NAME=VALUE lines; the last value of a name wins.
+
+    Raises:
+        EnvFileError: A line is something else; names `source` and the line, not its content.
+    """
+    try:
+        text = data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise EnvFileError(source, "is not UTF-8 text", number) from None
+    variables = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, equals, value = line.removesuffix("\r").partition("=")
+            flaw = _flaw(name, value) if equals else _NO_SETTING
+            if flaw is not None:
+                raise EnvFileError(source, flaw, number)
+            variables[name] = value
+    return variables
+
+
+_NO_SETTING = (
+    "must be NAME=VALUE, with a name of A-Z, a-z, 0-9 and _, without export and without spaces "
+    "around the ="
+)
+
+
+def _flaw(name: str, value: str) -> str | None:
+    """Return what is wrong with a line, without quoting it, or None."""
+    if not VARIABLE.fullmatch(name):
+        return _NO_SETTING
+    if flaw_of_variable(name) is not None:
+        return (
+            "sets a variable that no flow may set: its name begins with ORCHESJOB_, or it would "
+            "change how orchesjob itself starts, as PYTHONPATH and LD_PRELOAD do"
+        )
+    if len(value) > 1 and value[0] in _QUOTES and value[-1] == value[0]:
+        return "has quotes around its value, which would be part of it; write it without them"
+    return flaw_of_word(value, LONGEST_WORD - len(f"{name}="))
+
+
+MAX_BYTES = 1024 * 1024
+PIPE_SEC = 5.0
+"""Seconds for the whole content of a pipe; without a limit, the attempt might never start."""
+
+
+def read_env_files(files: Iterable[EnvFile], directory: str) -> dict[str, str]:
+    """Return the variables that files add to those of a step's process.
+
+    Args:
+        files: The files, as `FlowSpec.env_files_of` returns them. Later ones override earlier ones;
+            a variable that the flow sets itself is left out.
+        directory: Where relative paths start.
+
+    Raises:
+        EnvFileError: One of them is missing, of another kind, too large or wrong; says where,
+            not what.
+    """
+    added: dict[str, str] = {}
+    for file in files:
+        variables = read_env_file(os.path.join(directory, file.path))  # noqa: PTH118 - as given
+        added |= {name: value for name, value in variables.items() if name not in file.outranked_by}
+    return added
+
+
+def read_env_file(path: str, *, pipe_sec: float = PIPE_SEC) -> dict[str, str]:
+    """Return the variables in a regular file, or in a pipe that somebody writes to.
+
+    Raises:
+        EnvFileError: It is missing, of another kind, too large or wrong; says where, not what.
+    """
+    try:
+        with opened(path) as file:
+            if file.kind not in (stat.S_IFREG, stat.S_IFIFO):
+                raise EnvFileError(path, "is neither a regular file nor a pipe")
+            data = file.read(MAX_BYTES + 1, pipe_sec=pipe_sec)
+    except OSError as error:
+        if isinstance(error, TimeoutError) and error.errno is None:
+            flaw = f"is a pipe that nobody has filled and closed for {pipe_sec:g} s"
+        else:
+            flaw = f"cannot be read: {error.strerror}"
+        raise EnvFileError(path, flaw) from None
+    if len(data) > MAX_BYTES:
+        raise EnvFileError(path, f"is larger than {MAX_BYTES // 1024**2} MiB")
+    return parse_env_file(data, path)

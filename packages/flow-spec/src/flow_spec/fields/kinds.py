@@ -1,0 +1,368 @@
+"""The kinds of single value in a flow file: text, numbers, durations, step ids, conditions.
+
+A kind is frozen data (bounds, lengths) with one method that reads a value, and one that returns the
+same rules as JSON Schema. Reading goes on after a problem: all of them are collected (rule 2.7).
+Nothing is coerced (rule 2.5). Kinds compare by identity, because generating comparisons would slow
+down every start of the program.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from textwrap import dedent
+from typing import Any
+
+import attrs
+
+from flow_conditions import ConditionSyntaxError, operands_in
+from flow_spec import durations
+from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode
+from flow_spec.errors import Message, Span, advised
+from flow_spec.fields import messages
+from flow_spec.fields.predicates import parse_when
+from flow_spec.fields.reading import FINALLY, Reading, StepPlace, step_path
+from flow_spec.fields.template_names import TemplateWord, holds_name
+from flow_spec.fields.text_rules import (
+    LONGEST_WORD,
+    NAME,
+    PRINTABLE_LINE,
+    PRINTABLE_LINES,
+    REFERENCE,
+    flaw_of_line,
+    flaw_of_name,
+    flaw_of_prose,
+    flaw_of_word,
+)
+
+type Schema = dict[str, Any]
+
+TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
+"""The longest duration that a flow may give."""
+
+
+class Kind(ABC):
+    """What a field may hold; `read` returns the value, or None after adding a problem."""
+
+    def read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+        """Read the value of `node`, which stands at `path`."""
+        if node.tag is not None:
+            reading.add(messages.tag(node), path, node)
+            return None
+        if isinstance(node, ScalarNode) and node.form is Form.BARE and not node.text:
+            reading.add(messages.empty(node, path), path, node)
+            return None
+        return self._read(node, path, reading)
+
+    @abstractmethod
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any: ...
+
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Return what values are allowed, as JSON Schema (rule 9.2).
+
+        The schema describes values as an editor's YAML reader sees them: `5` and `no` are not text.
+        """
+
+
+class Text(Kind):
+    """Text of some sort: any scalar of YAML, a string of JSON."""
+
+    def schema(self) -> Schema:
+        """Allow every scalar, since an editor takes some text for numbers (rule 2.5)."""
+        return {"type": ["string", "number", "boolean"]}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
+        if not isinstance(node, ScalarNode) or node.form not in {Form.BARE, Form.TEXT}:
+            reading.add(messages.no_text(node), path, node)
+            return None
+        self._check(node.text, node, path, reading)
+        return node.text
+
+    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        flaw = self._flaw(text)
+        if flaw is not None:
+            reading.add(flaw, path, node)
+
+    def _flaw(self, text: str) -> Message | None:
+        """Return what is wrong with a text on its own, or None."""
+
+
+class FilledText(Text):
+    """Text that may hold names, which are replaced once their values are known (rule 10.2)."""
+
+    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        super()._check(text, node, path, reading)
+        if holds_name(text):
+            reading.names.note(TemplateWord(text, path, node))
+
+
+@attrs.frozen(eq=False)
+class Line(Text):
+    """Printable text on one line (rule 2.3)."""
+
+    max_length: int
+
+    def schema(self) -> Schema:
+        """Bound the length, and give the pattern of printable text."""
+        bounds = {"minLength": 1, "maxLength": self.max_length}
+        return super().schema() | bounds | {"pattern": PRINTABLE_LINE}
+
+    def _flaw(self, text: str) -> Message | None:
+        return flaw_of_line(text, self.max_length)
+
+
+@attrs.frozen(eq=False)
+class FilledLine(FilledText, Line):
+    """Printable text on one line that may hold names."""
+
+
+@attrs.frozen(eq=False)
+class Prose(Text):
+    """Text for people, on any number of lines."""
+
+    max_length: int
+
+    def schema(self) -> Schema:
+        """Bound the length, and give the pattern of printable text."""
+        return super().schema() | {"maxLength": self.max_length, "pattern": PRINTABLE_LINES}
+
+    def _flaw(self, text: str) -> Message | None:
+        return flaw_of_prose(text, self.max_length)
+
+
+@attrs.frozen(eq=False)
+class Word(FilledText):
+    """An argument of a process (rules 2.2 and 2.5), after `beside` bytes such as `NAME=`."""
+
+    beside: int = 0
+
+    def schema(self) -> Schema:
+        """Allow any scalar that can be an argument: even `null` is a word."""
+        return {"type": ["string", "number", "boolean", "null"], "pattern": r"^[^\x00]*$"}
+
+    def _flaw(self, text: str) -> Message | None:
+        return self.flaw(text)
+
+    def flaw(self, text: str) -> str | None:
+        """Return why a text cannot be an argument, or None."""
+        return flaw_of_word(text, LONGEST_WORD - self.beside)
+
+
+@attrs.frozen(eq=False)
+class OneOf(Text):
+    """One of the words of an enumeration, in their own spelling only."""
+
+    words: type[StrEnum]
+
+    def schema(self) -> Schema:
+        """List the words."""
+        return {"type": "string", "enum": [word.value for word in self.words]}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> StrEnum | None:
+        text = super()._read(node, path, reading)
+        known = [word.value for word in self.words]
+        if text is not None and text not in known:
+            reading.add(messages.unknown_word(text, known, reading.speller), path, node)
+            return None
+        return None if text is None else self.words(text)
+
+
+@attrs.frozen(eq=False)
+class Integer(Kind):
+    """A whole number in decimal digits."""
+
+    minimum: int
+    maximum: int
+
+    def schema(self) -> Schema:
+        """Bound the number."""
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> int | None:
+        spelling = _spelling(node, Form.NUMBER)
+        if spelling is None or not _INTEGER.fullmatch(spelling):
+            _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
+            return None
+        # The interpreter refuses to convert thousands of digits; a bound needs no conversion.
+        digits = spelling.lstrip("0")
+        if len(digits) > len(str(self.maximum)) or int(digits or "0") > self.maximum:
+            _add_wrong_type(f"must be an integer <= {self.maximum:,}", node, path, reading)
+            return None
+        value = int(digits or "0")
+        if value < self.minimum:
+            _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
+        return value
+
+
+@attrs.frozen(eq=False)
+class Number(Kind):
+    """A finite decimal number, in the spelling of JSON."""
+
+    minimum: float
+    maximum: float
+
+    def schema(self) -> Schema:
+        """Bound the number."""
+        return {"type": "number", "minimum": self.minimum, "maximum": self.maximum}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> float | None:
+        value = _number(node)
+        if value is not None and value > self.maximum:
+            _add_wrong_type(f"must be a number <= {self.maximum:,.0f}", node, path, reading)
+        elif value is None or value < self.minimum:
+            _add_wrong_type(f"must be a number >= {self.minimum:g}", node, path, reading)
+        return value
+
+
+@attrs.frozen(eq=False)
+class Seconds(Kind):
+    """A duration of up to ten years, or a number of seconds (rule 10.5)."""
+
+    zero: bool = True
+
+    def schema(self) -> Schema:
+        """Bound the number; of a text, describe the spelling, and that it is not zero."""
+        least = "minimum" if self.zero else "exclusiveMinimum"
+        pattern = f"^{'(?=.)' if self.zero else '(?=.*[1-9])'}{durations.PATTERN}$"
+        bounds = {least: 0.0, "maximum": TEN_YEARS_SEC}
+        return {"type": ["number", "string"], **bounds, "pattern": pattern}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> float | None:
+        value = _number(node)
+        if value is None:
+            # Quoted or not: JSON has no other way to write a duration.
+            value = durations.seconds_of(_spelling(node, Form.TEXT) or "")
+        if value is None or value < 0 or (value == 0 and not self.zero):
+            reading.add(messages.no_seconds(node, zero=self.zero), path, node)
+        elif value > TEN_YEARS_SEC:
+            reading.add(messages.too_many_seconds(TEN_YEARS_SEC, node), path, node)
+        return value
+
+
+def _number(node: Node) -> float | None:
+    """Return the number that a scalar spells, or None."""
+    spelling = _spelling(node, Form.NUMBER)
+    return float(spelling) if spelling and _NUMBER.fullmatch(spelling) else None
+
+
+_INTEGER = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+@attrs.frozen(eq=False)
+class Boolean(Kind):
+    """`true` or `false`, in this spelling only."""
+
+    def schema(self) -> Schema:
+        """Allow both."""
+        return {"type": "boolean"}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> bool | None:
+        spelling = _spelling(node, Form.BOOLEAN)
+        if spelling not in {"true", "false"}:
+            _add_wrong_type("must be true or false", node, path, reading)
+            return None
+        return spelling == "true"
+
+
+def _add_wrong_type(expected: str, node: Node, path: NodePath, reading: Reading) -> None:
+    reading.add(messages.wrong_type(expected, node), path, node)
+
+
+def _spelling(node: Node, form: Form) -> str | None:
+    """Return the characters of a bare YAML scalar or of a JSON scalar of this form."""
+    if isinstance(node, ScalarNode) and node.form in {Form.BARE, form}:
+        return node.text
+    return None
+
+
+DIRECTORY = FILE = FilledLine(max_length=4096)
+SECONDS = Seconds()
+SECONDS_ABOVE_ZERO = Seconds(zero=False)
+
+
+@attrs.frozen(eq=False)
+class StepId(Text):
+    """The id of a step, unique in the file (rule 2.3)."""
+
+    max_length: int = 128
+
+    def schema(self) -> Schema:
+        """Give the pattern of an id, also of one that an editor takes for a number."""
+        pattern = {"pattern": f"^{NAME.pattern}$", "maxLength": self.max_length}
+        return {"type": ["string", "integer", "boolean"], "minimum": 0, **pattern}
+
+    def _flaw(self, text: str) -> Message | None:
+        return flaw_of_name(text, self.max_length)
+
+    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        super()._check(text, node, path, reading)
+        first = reading.steps[text].path
+        if first != step_path(path):
+            line = reading.steps[text].node.line
+            reading.add(messages.duplicate_id(text, first, line), path, node)
+
+
+@attrs.frozen(eq=False)
+class Reference(Text):
+    """The id of a step of this flow (rule 2.6)."""
+
+    def schema(self) -> Schema:
+        """Give the pattern of an id or a copy's id; a schema cannot know which exist."""
+        longest = 2 * StepId().max_length + 1
+        return StepId().schema() | {"pattern": f"^{REFERENCE.pattern}$", "maxLength": longest}
+
+    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        flaw = flaw_of_name_of_step(text, path, reading)
+        if flaw is not None:
+            reading.add(flaw, path, node)
+
+
+@attrs.frozen(eq=False)
+class Expression(Text):
+    """A condition over the steps of this flow (section 3)."""
+
+    def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        try:
+            condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
+        except ConditionSyntaxError as error:
+            head, _, drawing = str(error).partition("\n")
+            message = advised(error.fact + head.removeprefix(error.message), error.help)
+            span = Span(error.source, error.start, error.end)
+            reading.add(message, path, node, excerpt=dedent(drawing), span=span)
+            return
+        for name in condition.names:
+            flaw = flaw_of_name_of_step(name, path, reading)
+            if flaw is not None and name not in reading.depends_on_of(path):
+                reading.add(flaw, path, node, span=span_of_name(name, text))
+
+
+def span_of_name(name: str, condition: str) -> Span | None:
+    """Return where the text of a condition first has a name."""
+    starts = (operand.start for operand in operands_in(condition) if operand.name == name)
+    start = next(starts, None)
+    return None if start is None else Span(condition, start, start + len(name))
+
+
+def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message | None:
+    """Return why the step at `path` cannot wait for a step of this name (2.6, 10.1, 10.3)."""
+    step_id, _, label = name.partition("@")
+    found, in_finally = reading.steps.get(step_id), path[0] == FINALLY
+    if found is None:
+        known = [
+            known for known, place in reading.steps.items() if in_finally or not place.in_finally
+        ]
+        return messages.unknown_step(step_id, known, reading.speller, in_finally=in_finally)
+    if found.in_finally and not in_finally:
+        return messages.waits_for_finally(name)
+    return flaw_of_label(step_id, label, found, reading) if label else None
+
+
+def flaw_of_label(step_id: str, label: str, found: StepPlace, reading: Reading) -> Message | None:
+    """Return why a step has no copy with this label, or None (rule 10.3)."""
+    if found.block is None:
+        return messages.has_no_copies(step_id)
+    labels = reading.blocks[found.block].labels
+    if labels is None or label in labels:
+        return None
+    return messages.unknown_copy(step_id, label, labels, reading.speller)

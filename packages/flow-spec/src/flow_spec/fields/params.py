@@ -1,0 +1,178 @@
+"""The key `params`: how parameters are declared, and which values each accepts (rule 10.2).
+
+`param_values` gives them the values of a run.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode
+from flow_spec.fields import messages
+from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
+from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Word
+from flow_spec.fields.lists import PathParams
+from flow_spec.fields.reading import Reading
+from flow_spec.fields.records import ListOf, Record, declared
+from flow_spec.fields.template_names import BUILT_IN
+from flow_spec.texts import quoted
+
+_MOST_LISTED = 10
+"""How many values a message lists."""
+
+
+@attrs.frozen(eq=False)
+class Pattern(Text):
+    """A regular expression of Python."""
+
+    max_length: int = 1000
+
+    def schema(self) -> Schema:
+        """Bound the length; an editor's regular expressions are not those of Python."""
+        return super().schema() | {"maxLength": self.max_length}
+
+    def _flaw(self, text: str) -> str | None:
+        if len(text) > self.max_length:
+            return f"must have at most {self.max_length:,} characters, got {len(text):,}"
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(text)
+        except (re.error, OverflowError, RecursionError) as error:
+            return f"is no regular expression of Python: {error}"
+        return None
+
+
+@attrs.frozen
+class Param:
+    """A parameter; without a default, every run must give it a value."""
+
+    name: str
+    default: str | None = declared(
+        Word(), "The value that it has where a run gives none.", "berlin", default=None
+    )
+    enum: tuple[str, ...] = declared(
+        ListOf(Word(), "values", "[berlin, paris]", min_items=1, distinct=True),
+        "The only values that it may have.",
+        ["berlin", "paris"],
+        default=(),
+    )
+    pattern: str | None = declared(
+        Pattern(),
+        "A regular expression of Python that must match the whole value.",
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        default=None,
+    )
+    description: str | None = declared(
+        Prose(max_length=10_000), "What it is for.", "The day to import.", default=None
+    )
+
+    def flaw_of(self, value: str) -> str | None:
+        """Return what is wrong with a value, or None."""
+        flaw = flaw_of_setting(self.name, value)
+        if flaw is not None:
+            return flaw
+        if self.enum and value not in self.enum:
+            listed = ", ".join(map(quoted, self.enum[:_MOST_LISTED]))
+            more = len(self.enum) - _MOST_LISTED
+            others = f" or one of {more:,} more" if more > 0 else ""
+            return f"must be one of {listed}{others}, got {quoted(value)}"
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            return f"must match {quoted(self.pattern)} as a whole, got {quoted(value)}"
+        return None
+
+
+def flaw_of_param_name(name: str) -> str | None:
+    """Return what is wrong with the name of a parameter, or None."""
+    if name in BUILT_IN:
+        return f"is a name that every flow has; the others are {', '.join(BUILT_IN)}"
+    return flaw_of_variable(name)
+
+
+@attrs.frozen(eq=False)
+class ParamRecord(Record):
+    """A parameter in a file, without its name, which is its key."""
+
+    def read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+        """Return the parameter, whose default must be one of its values."""
+        problems = len(reading.problems)
+        param = super().read(node, path, reading)
+        if len(reading.problems) > problems or not isinstance(node, MappingNode):
+            return param
+        return _checked(param, dict(node.texts()).get("default", node), path, reading)
+
+    def _made(
+        self, values: dict[str, Any], _node: MappingNode, path: NodePath, _reading: Reading
+    ) -> Any:
+        return Param(str(path[-1]), **values)
+
+
+_PARAM = ParamRecord(Param, "a parameter")
+
+
+@attrs.frozen(eq=False)
+class Params(Kind):
+    """A mapping of the names of parameters to their defaults, or to their declarations."""
+
+    def schema(self) -> Schema:
+        """Give the pattern of a name, and both forms."""
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": rf"^(?!(?:{'|'.join(BUILT_IN)})$){SETTABLE[1:]}"},
+            "additionalProperties": {"anyOf": [Word().schema(), _PARAM.schema()]},
+        }
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
+        if not isinstance(node, MappingNode):
+            reading.add(messages.no_params(node), path, node)
+            return None
+        names, params = [], []
+        for name, key, value in reading.keys_of(node, path):
+            names.append(name)
+            place = (*path, name)
+            flaw = flaw_of_param_name(name)
+            if flaw is not None:
+                reading.add(flaw, place, key)
+            elif isinstance(value, ScalarNode) and value.form is Form.BARE and not value.text:
+                reading.add(messages.empty_param(), place, value)
+            elif isinstance(value, MappingNode):
+                params.append(_PARAM.read(value, place, reading))
+            else:
+                default = Word().read(value, place, reading)
+                params.append(_checked(Param(name, default), value, place, reading))
+        reading.names.declare((), names)
+        return tuple(params)
+
+
+def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
+    """Return the values of a file's parameters for the paths of lists, which are read first.
+
+    Problems with their declarations are reported later, when the fields are read.
+    """
+    if node is None:
+        return PathParams()
+    trial = Reading()
+    params = Params().read(node, ("params",), trial)
+    if trial.problems:
+        return PathParams(are_known=False)
+    values = {param.name: given.get(param.name, param.default) for param in params}
+    flaws = {
+        param.name: messages.no_value(param.name, param.description)
+        if value is None
+        else param.flaw_of(value)
+        for param, value in zip(params, values.values(), strict=True)
+    }
+    return PathParams(
+        {name: value for name, value in values.items() if value is not None},
+        {name: flaw for name, flaw in flaws.items() if flaw is not None},
+    )
+
+
+def _checked(param: Param, node: Node, path: NodePath, reading: Reading) -> Param:
+    """Return a parameter after checking its default."""
+    flaw = None if param.default is None else param.flaw_of(param.default)
+    if flaw is not None:
+        reading.add(flaw, path, node)
+    return param

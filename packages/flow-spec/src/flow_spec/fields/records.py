@@ -1,0 +1,357 @@
+"""The kinds of value that hold others: lists, mappings, and records of declared fields.
+
+`declared(kind, doc)` declares a field in an attrs class. Reading, the JSON Schema and the
+comparison of two flows all find the fields in `declarations`; there is no other schema.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import attrs
+
+from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
+from flow_spec.errors import Message
+from flow_spec.fields import messages
+from flow_spec.fields.env import SETTABLE, flaw_of_variable
+from flow_spec.fields.kinds import FILE, Kind, Prose, Schema, Word
+from flow_spec.fields.reading import Reading
+
+
+@attrs.frozen(eq=False)
+class Declaration:
+    """How a class declares one of its fields.
+
+    `significant` is false for a field that does not change what the flow does. `examples` are
+    values as a file spells them.
+    """
+
+    kind: Kind
+    doc: str
+    significant: bool
+    default: Any
+    examples: tuple[Any, ...]
+
+    def schema(self) -> Schema:
+        """Return the schema of the field, with what an editor shows about it (rule 9.2)."""
+        schema = self.kind.schema() | {"description": self.doc, "examples": list(self.examples)}
+        if self.default in (None, (), attrs.NOTHING):
+            return schema
+        return schema | {"default": self.default}
+
+    @property
+    def required(self) -> bool:
+        """Whether a file must give the field."""
+        return self.default is attrs.NOTHING
+
+
+def declared(
+    kind: Kind,
+    doc: str,
+    *examples: Any,
+    significant: bool = True,
+    default: Any = attrs.NOTHING,
+) -> Any:
+    """Declare a field of a flow file: its kind, one sentence about it, examples, its default."""
+    declaration = Declaration(kind, doc, significant, default, examples)
+    return attrs.field(default=default, metadata={Declaration: declaration})
+
+
+def declarations(cls: type[Any]) -> dict[str, Declaration]:
+    """Return the fields that a class declares, by their keys in a file, in their order."""
+    return {
+        key_of(field.name): field.metadata[Declaration]
+        for field in attrs.fields(cls)
+        if Declaration in field.metadata
+    }
+
+
+_KEYS = {"finally_": "finally", "x_airflow": "x-airflow"}
+"""The keys of a file that cannot be attribute names, by the attributes that hold them."""
+
+_ATTRIBUTES = {key: attribute for attribute, key in _KEYS.items()}
+
+
+def key_of(attribute: str) -> str:
+    """Return the key that a file has for an attribute."""
+    return _KEYS.get(attribute, attribute)
+
+
+def attribute_of(key: str) -> str:
+    """Return the attribute that holds what a file has under a key."""
+    return _ATTRIBUTES.get(key, key)
+
+
+@attrs.frozen(eq=False)
+class ListOf(Kind):
+    """A list of values of one kind.
+
+    Messages call the values `items`, and show `example`. `distinct` forbids duplicates.
+    """
+
+    item: Kind
+    items: str
+    example: str
+    min_items: int = 0
+    distinct: bool = False
+
+    def schema(self) -> Schema:
+        """Describe the items, and how many there may be."""
+        schema: Schema = {"type": "array", "items": self.item.schema(), "minItems": self.min_items}
+        return schema | {"uniqueItems": True} if self.distinct else schema
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
+        if not isinstance(node, SequenceNode):
+            field = str(path[-1]) if path else ""
+            reading.add(messages.no_list(self.items, self.example, node, field), path, node)
+            return None
+        if len(node.items) < self.min_items:
+            reading.add(messages.empty_list(self.example), path, node)
+        values = [
+            self.item.read(child, (*path, index), reading) for index, child in enumerate(node.items)
+        ]
+        if self.distinct and len(set(values)) < len(values):
+            self._report_repeated(node, values, path, reading)
+        return tuple(values)
+
+    def _report_repeated(
+        self, node: SequenceNode, values: list[Any], path: NodePath, reading: Reading
+    ) -> None:
+        first: dict[Any, int] = {}
+        for index, value in enumerate(values):
+            if value is not None and first.setdefault(value, index) != index:
+                reading.add(messages.listed_twice(value), (*path, index), node.items[index])
+
+
+@attrs.frozen(eq=False)
+class SetOf(ListOf):
+    """A list without duplicates whose order does not matter; it is read sorted."""
+
+    distinct: bool = True
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
+        values = super()._read(node, path, reading)
+        return values if values is None or None in values else tuple(sorted(values))
+
+
+@attrs.frozen(eq=False)
+class CommandWords(ListOf):
+    """A program and its arguments: a list of words of which the first is not empty."""
+
+    def schema(self) -> Schema:
+        """Say that the first word is not empty."""
+        return super().schema() | {"prefixItems": [self.item.schema() | {"minLength": 1}]}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
+        words = super()._read(node, path, reading)
+        if words and words[0] == "":
+            reading.add(messages.no_program(), path, node)
+        return words
+
+
+@attrs.frozen(eq=False)
+class Variables(Kind):
+    """A mapping of names of environment variables to texts, read as sorted pairs (rule 9.12)."""
+
+    def schema(self) -> Schema:
+        """Give the pattern of a name."""
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": SETTABLE},
+            "additionalProperties": Word().schema(),
+        }
+
+    def _read(
+        self, node: Node, path: NodePath, reading: Reading
+    ) -> tuple[tuple[str, str], ...] | None:
+        if not isinstance(node, MappingNode):
+            reading.add(messages.no_variables(node), path, node)
+            return None
+        values = {}
+        for name, key, value in reading.keys_of(node, path):
+            flaw = flaw_of_variable(name)
+            if flaw is not None:
+                reading.add(flaw, (*path, name), key)
+            if name in reading.names_around(path):
+                reading.add(messages.hides_value(name), (*path, name), value)
+            elif reading.names.declares(name, path):
+                reading.add(messages.variable_is_param(), (*path, name), key)
+            values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
+        return tuple(sorted(values.items())) if not reading.problems else None
+
+
+@attrs.frozen(eq=False)
+class OneOrMore(Kind):
+    """A list; a single item may stand without brackets."""
+
+    many: ListOf
+
+    def schema(self) -> Schema:
+        """Allow both."""
+        return {"anyOf": [self.many.item.schema(), self.many.schema()]}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
+        if isinstance(node, ScalarNode):
+            return (self.many.item.read(node, path, reading),)
+        values: tuple[Any, ...] | None = self.many.read(node, path, reading)
+        return values
+
+
+ENV_FILES = OneOrMore(ListOf(FILE, "files", "[common.env, secrets.env]"))
+
+
+@attrs.frozen(eq=False)
+class Record(Kind):
+    """A mapping whose keys are the declared fields of an attrs class.
+
+    `noun` is its name in messages. No value may be in two of the lists `apart`. Keys in `foreign`
+    belong to other programs, such as an editor; they are skipped like those with `x-`.
+    """
+
+    cls: type[Any]
+    noun: str
+    apart: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    def schema(self) -> Schema:
+        """Describe every field; keys of the user's own begin with `x-` (rule 2.6)."""
+        fields = self.fields()
+        note = {"description": "For another program, such as an editor."}
+        foreign: Schema = dict.fromkeys(self.foreign, note)
+        return {
+            "type": "object",
+            "properties": {name: field.schema() for name, field in fields.items()} | foreign,
+            "patternProperties": {"^x-": {}},
+            "additionalProperties": False,
+            "required": [name for name, field in fields.items() if field.required],
+        }
+
+    def fields(self) -> dict[str, Declaration]:
+        """Return the declared fields, by key."""
+        return declarations(self.cls)
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+        fields = self.fields()
+        if not isinstance(node, MappingNode):
+            reading.add(messages.no_mapping(self._needed(), node), path, node)
+            return None
+        self._report_missing(node, fields, path, reading)
+        values = {}
+        for name, key, value in self._entries(node, path, reading):
+            if name in fields:
+                values[name] = fields[name].kind.read(value, (*path, name), reading)
+            elif not self._skips(name):
+                given = {name for name, _ in node.texts()}
+                reading.add(self._unknown(name, given, reading), (*path, name), key)
+        return self._made(values, node, path, reading)
+
+    def _skips(self, name: str) -> bool:
+        """Whether a key belongs to the user or another program."""
+        return name.startswith("x-") or name in self.foreign
+
+    def _needed(self) -> list[str]:
+        """Return the required keys, for the message about something else than a mapping."""
+        return [name for name, field in self.fields().items() if field.required]
+
+    def _report_missing(
+        self, node: MappingNode, fields: dict[str, Declaration], path: NodePath, reading: Reading
+    ) -> None:
+        present = {name for name, _ in node.texts()}
+        for name, field in fields.items():
+            if field.required and name not in present:
+                reading.add(messages.missing_key(self.noun, name), path, node)
+
+    def _entries(
+        self, node: MappingNode, path: NodePath, reading: Reading
+    ) -> Iterable[tuple[str, Node, Node]]:
+        """Return name, key and value of each entry, in the order in which they are read."""
+        return reading.keys_of(node, path)
+
+    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+        """Return the message about a key that is not a field."""
+        return messages.unknown_key(name, self.fields(), given, self.noun, reading.speller)
+
+    def _made(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> Any:
+        """Return the record, after the checks that need all values."""
+        self._keep_apart(values, {}, node, path, reading)
+        if reading.problems:
+            return None
+        return self.cls(**{attribute_of(name): value for name, value in values.items()})
+
+    def _keep_apart(
+        self,
+        values: dict[str, Any],
+        defaults: dict[str, Any],
+        node: MappingNode,
+        path: NodePath,
+        reading: Reading,
+    ) -> None:
+        """Report values in two of the lists `apart`; a missing list may be in `defaults`."""
+        fields, nodes = self.fields(), dict(node.texts())
+        place: dict[Any, str] = {}
+        for name in sorted(self.apart, key=values.__contains__):
+            given = {name: fields[name].default, **defaults, **values}[name]
+            written = f"defaults.{name}" if name in defaults and name not in values else name
+            for value in given or ():
+                first = None if value is None else place.setdefault(value, written)
+                if first not in (None, written) and name in values:
+                    reading.add(messages.two_meanings(value, first), (*path, name), nodes[name])
+
+
+_WORDS = {"true": True, "false": False, "null": None}
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2})?")
+"""The JSON numbers that every program can hold; one with more digits is text."""
+
+_TEXT = Prose(max_length=10_000)
+
+
+@attrs.frozen(eq=False)
+class ForeignValue(Kind):
+    """Anything that JSON can hold; in YAML, quoted values are text."""
+
+    def schema(self) -> Schema:
+        """Allow everything."""
+        return {}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+        match node:
+            case MappingNode():
+                return {
+                    name: self.read(value, (*path, name), reading)
+                    for name, _, value in reading.keys_of(node, path)
+                }
+            case SequenceNode(items=items):
+                return [self.read(item, (*path, at), reading) for at, item in enumerate(items)]
+            case ScalarNode(form=form, text=text) if form is not Form.TEXT and text in _WORDS:
+                return _WORDS[text]
+            case ScalarNode(form=form, text=text) if form is not Form.TEXT and _NUMBER.fullmatch(
+                text
+            ):
+                return float(text) if {".", "e", "E"}.intersection(text) else int(text)
+            case _:
+                return _TEXT.read(node, path, reading)
+
+
+@attrs.frozen(eq=False)
+class ForeignMapping(Kind):
+    """A mapping for another program, read as sorted pairs of a name and its value in JSON."""
+
+    example: str
+
+    def schema(self) -> Schema:
+        """Allow every mapping."""
+        return {"type": "object", "additionalProperties": ForeignValue().schema()}
+
+    def _read(
+        self, node: Node, path: NodePath, reading: Reading
+    ) -> tuple[tuple[str, str], ...] | None:
+        if not isinstance(node, MappingNode):
+            message = f"must be a mapping, such as {self.example}; got {messages.got(node)}"
+            reading.add(message, path, node)
+            return None
+        from json import dumps  # few flows pay for this import
+
+        values = ForeignValue().read(node, path, reading)
+        return tuple((name, dumps(values[name])) for name in sorted(values))

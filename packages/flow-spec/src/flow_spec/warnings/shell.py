@@ -1,0 +1,395 @@
+"""Shell syntax in commands that no shell will read, and what is known about programs (rule 11.2).
+
+A command is passed on as it stands (rule 2.2). Programs that read words in a language of their own
+are left alone, as far as they are known here; so is text for people. Only the last part of a path
+counts: `/bin/sh` is `sh`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import attrs
+
+from flow_spec.fields.template_names import BUILT_IN
+from flow_spec.flow import FlowSpec
+from flow_spec.step import StepSpec
+
+SHELLS = frozenset({
+    *("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "csh", "tcsh", "busybox"),
+    *("pwsh", "powershell", "cmd", "cmd.exe", "nu", "elvish", "xonsh"),
+})  # fmt: skip
+
+ONLY_IN_SHELLS = frozenset({
+    *("cd", "export", "source", "alias", "set", "unset", "umask", "ulimit"),
+})  # fmt: skip
+"""Commands that change the shell itself; a program of that name would do nothing."""
+
+COMMANDS_OF_SHELLS = ONLY_IN_SHELLS | {
+    *(".", "exit", "eval", "exec", "trap", "wait", "read", "shift", "local", "declare"),
+    *("if", "for", "while", "until", "case", "function"),
+}
+"""Words that look like programs and belong to the shell."""
+
+PASS_ON = frozenset({
+    *("ssh", "mosh", "su", "runuser", "sudo", "doas", "script", "eval", "watch", "parallel"),
+    *("docker", "podman", "nerdctl", "kubectl", "oc", "lxc", "vagrant", "tmux", "screen", "at"),
+    *("systemd-run", "machinectl", "nsenter", "chroot", "pct", "fly", "heroku", "gcloud", "aws"),
+    *("ansible", "ansible-playbook", "salt", "pssh", "pdsh", "clush", "hyperfine", "entr", "make"),
+    *("gmake", "ninja", "just", "npm", "npx", "yarn", "pnpm", "concurrently", "xargs", "flatpak"),
+    *("orchesjob", "orchesjob-flow", "systemctl", "crontab", "expect", "rsh", "envsubst", "curl"),
+    *("wget", "httpie", "http", "xh"),
+})  # fmt: skip
+"""Programs that pass words to a shell or another host, or have a language of their own."""
+
+LANGUAGES = frozenset({
+    *("awk", "gawk", "mawk", "nawk", "sed", "gsed", "perl", "ruby", "node", "deno", "bun", "php"),
+    *("lua", "luajit", "R", "Rscript", "julia", "octave", "gnuplot", "bc", "dc", "expr", "test"),
+    *("[", "[[", "find", "fd", "fdfind", "jq", "yq", "gojq", "xq", "dasel", "jmespath", "tclsh"),
+    *("psql", "mysql", "mariadb", "sqlite3", "duckdb", "clickhouse-client", "mongosh", "mongo"),
+    *("redis-cli", "cqlsh", "sqlplus", "sqlcmd", "bq", "snowsql", "trino", "presto", "influx"),
+    *("xmlstarlet", "xmllint", "ffmpeg", "convert", "magick", "vim", "vi", "nvim", "emacs", "ed"),
+    *("groovy", "scala", "clojure", "ghci", "ghc", "ocaml", "swift", "java", "jshell", "m4"),
+    *("logcli", "promtool", "sox", "guile", "racket", "sbcl", "elixir", "iex", "erl", "tr"),
+    *("numfmt", "date", "printf", "pandoc", "mlr", "xsv", "qsv", "csvsql", "csvgrep", "rename"),
+})  # fmt: skip
+"""Programs that read words in a language of their own, which uses these characters."""
+
+SEARCHING = frozenset({
+    *("grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "pgrep", "pkill"),
+})  # fmt: skip
+"""Programs with one word that is a pattern."""
+
+TAKE_FILES = frozenset({
+    *("ls", "cat", "rm", "cp", "mv", "ln", "touch", "chmod", "chown", "chgrp", "stat", "wc"),
+    *("head", "tail", "gzip", "gunzip", "zcat", "bzip2", "bunzip2", "xz", "unxz", "zstd", "lz4"),
+    *("md5sum", "sha1sum", "sha256sum", "sha512sum", "b2sum", "cksum", "du", "file", "mkdir"),
+    *("rmdir", "shred", "diff", "cmp", "tac", "nl", "less", "more", "od", "xxd", "strings"),
+    *("install", "dos2unix", "unlink", "truncate", "sort", "uniq", "paste", "cut", "split"),
+})  # fmt: skip
+"""Programs whose words are file names."""
+
+SEPARATING = frozenset({"sort", "cut", "paste", "head", "tail", "split", "uniq", "nl"})
+"""Those of them whose options have values."""
+
+COMPARING = frozenset({"expr", "test", "[", "[[", "tr", "bc", "dc", "jq", "yq", "awk", "gawk"})
+"""Programs to which `|`, `<` and `>` may be words."""
+
+WRAPPERS = frozenset({"env", "nice", "ionice", "nohup", "timeout", "setsid", "stdbuf", "time"})
+"""Programs that start the program after their options."""
+
+_PYTHON = re.compile(r"(?:python|pypy|ipython)[0-9.]*")
+
+
+def name_of(word: str) -> str:
+    """Return the name of the program that a word starts."""
+    return word.rpartition("/")[2]
+
+
+def is_shell(word: str) -> bool:
+    """Whether a word starts a shell."""
+    return name_of(word) in SHELLS
+
+
+def has_language(word: str) -> bool:
+    """Whether a word starts a program that reads text in a language, or passes words on."""
+    name = name_of(word)
+    return name in SHELLS | PASS_ON | LANGUAGES or bool(_PYTHON.fullmatch(name))
+
+
+def texts_for_shells(words: Sequence[str]) -> Iterator[int]:
+    """Yield the positions of the words that a shell reads as a program: those after `-c`."""
+    for place, word in enumerate(words[:-2]):
+        if is_shell(word):
+            for after in range(place + 1, len(words) - 1):
+                option = words[after]
+                if not option.startswith(("-", "+")) and words[after - 1] not in {"-o", "-O", "+o"}:
+                    break
+                if re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", option):
+                    yield after + 1
+                    break
+
+
+_OF_WRAPPER = re.compile(r"-|\d|\w+=")
+_OPTIONS_WITH_TEXT = frozenset({
+    *("-d", "-t", "-F", "-s", "-e", "-D", "-S", "-E", "-R", "-separator", "-fs", "-m", "-c"),
+})  # fmt: skip
+_TAKE_PATTERNS = frozenset({"-I", "-x", "-X", "--ignore", "--hide", "--exclude", "--include"})
+_EXECUTING = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
+
+
+@attrs.frozen(slots=False)
+class CommandLine:
+    """The words of a command, as written, and what is known about each.
+
+    Little is known about what programs do with their words; the rest is left alone.
+    """
+
+    words: Sequence[str]
+
+    @cached_property
+    def program(self) -> int:
+        """The position of the program after wrappers such as `nice` and `env`."""
+        words, last = self.words, len(self.words) - 1
+        place = 0
+        while place < last and name_of(words[place]) in WRAPPERS:
+            place += 1
+            while place < last and _OF_WRAPPER.match(words[place]):
+                place += 1
+        return place
+
+    @cached_property
+    def name(self) -> str:
+        """The name of that program."""
+        return name_of(self.words[self.program])
+
+    @cached_property
+    def end(self) -> int:
+        """The position from which a shell, or another host, gets the words."""
+        return self._first(SHELLS | PASS_ON)
+
+    @cached_property
+    def begins_with_language(self) -> bool:
+        """Whether the first word is a program that reads text in a language."""
+        return has_language(self.words[0])
+
+    @cached_property
+    def _language_from(self) -> int:
+        return self._first(LANGUAGES)
+
+    @cached_property
+    def _pattern(self) -> int:
+        """The position of the first argument that is not an option."""
+        places = range(self.program + 1, len(self.words))
+        return next((place for place in places if self.words[place][:1] != "-"), 0)
+
+    @cached_property
+    def _executes_from(self) -> int:
+        found = (place for place, word in enumerate(self.words) if word in _EXECUTING)
+        return next(found, len(self.words))
+
+    def _first(self, names: frozenset[str]) -> int:
+        found = (place for place, word in enumerate(self.words) if name_of(word) in names)
+        return next(found, len(self.words))
+
+    def is_last(self, place: int) -> bool:
+        """Whether nothing follows a word."""
+        return place == len(self.words) - 1
+
+    def is_read_as_text(self, place: int) -> bool:
+        """Whether a program before a word has a language of its own."""
+        return place > self._language_from
+
+    def ends_execution(self, place: int) -> bool:
+        """Whether `;` ends a command that `find` executes."""
+        return place > self._executes_from
+
+    def is_own_matter(self, place: int) -> bool:
+        """Whether a word may be an operator, a pattern, or the value of an option."""
+        if place <= self.program or self.name in COMPARING or self.is_value(place):
+            return True
+        return self.name in SEARCHING and place == self._pattern
+
+    def is_value(self, place: int) -> bool:
+        """Whether a word is the value of an option, as far as known."""
+        if self.name in TAKE_FILES - SEPARATING:
+            return False
+        before = self.words[place - 1]
+        return before in _OPTIONS_WITH_TEXT or (before.startswith("--") and before != "--")
+
+    def is_file(self, place: int) -> bool:
+        """Whether a word is the name of a file to the program."""
+        if self.name not in TAKE_FILES or place <= self.program or self.is_value(place):
+            return False
+        return self.words[place][:1] != "-" and self.words[place - 1] not in _TAKE_PATTERNS
+
+
+class ShellWord(NamedTuple):
+    """A word with shell syntax: its position, the characters, and what they look like."""
+
+    place: int
+    begin: int
+    end: int
+    what: str
+
+
+_JOINING = {"|": "a pipe", "|&": "a pipe", "&&": "a list of commands", "||": "a list of commands"}
+_INTO = frozenset({
+    *(">", ">>", "<", "<<", "<<<", "2>", "2>>", "1>", "1>>", "&>", "&>>", ">|", ">&"),
+})  # fmt: skip
+_ATTACHED = re.compile(r"(?:[0-2]|&)?>>?(?:&[0-2-]|[A-Za-z_./~$%{-][^\s=]*)")
+_ATTACHED_IN_TEXT = re.compile(
+    r"(?:^|(?<=\s))(?:2>&1|1>&2|>&2|(?:[12]|&)?>>?\s?/dev/null)(?=\s|$|;)"
+)
+_SUBSTITUTED = re.compile(r"[<>]\(.+\)")
+_TILDE = re.compile(r"~(?=/|$)")
+_VARIABLE = re.compile(r"(?<![$\\\w])\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:[:#%^,/][^}]*)?\})")
+_ASKED = (
+    "date|hostname|pwd|whoami|cat|ls|uname|id|git|which|basename|dirname|nproc|mktemp|echo|tail"
+    "|head|find"
+)
+"""Programs that are commonly called between backticks, which also quote words in messages."""
+_COMMAND = re.compile(rf"(?<![$\\])\$\([a-z/.][^()]*\)|`(?:{_ASKED})\b[^`]*`")
+_GLOB = re.compile(
+    r"[^\s=:]*(?:[*?]|\[(?:\w-\w)+\]|\{[\w.-]*(?:,[\w.-]*)+\}|\{\d+\.\.\d+\})[^\s:]*"
+)
+_MESSAGE = frozenset({"-m", "--message", "--body", "--title", "--description", "--notes", "-s"})
+_ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]+")
+_SAYING = frozenset({"echo", "printf"})
+"""Programs to which `~` is an ordinary word."""
+_LONGEST = 4096
+"""The longest word that is checked; longer ones are not words of a command line."""
+
+
+def shell_words(words: Sequence[str], variables: Set[str] = frozenset()) -> Iterator[ShellWord]:
+    """Yield the words of a command with shell syntax, with the first occurrence in each.
+
+    `variables` are names that the command's environment is known to have.
+    """
+    line = CommandLine(words)
+    for place in range(1, min(len(words), line.end + 1)):
+        if len(words[place]) <= _LONGEST:
+            found = (find(line, place, variables) for find in _FINDERS)
+            yield from islice(filter(None, found), 1)
+
+
+def _joining(line: CommandLine, place: int, _: Set[str]) -> ShellWord | None:
+    """Find an operator that joins commands, as a word of its own: `|`, `&&`, `;`."""
+    word, is_last = line.words[place], line.is_last(place)
+    if line.is_own_matter(place):
+        return None
+    if word in _JOINING and not is_last:
+        return ShellWord(place, 0, len(word), _JOINING[word])
+    if word == ";" and not is_last and not line.ends_execution(place):
+        return ShellWord(place, 0, 1, "a list of commands")
+    is_background = word == "&" and is_last
+    return ShellWord(place, 0, 1, "a command in the background") if is_background else None
+
+
+def _cut_apart(line: CommandLine, place: int, _: Set[str]) -> ShellWord | None:
+    """Find a text that begins or ends with an operator that joins commands."""
+    word = line.words[place]
+    parts = word.split()
+    if len(parts) < _LEAST_PARTS or line.begins_with_language or line.is_own_matter(place):
+        return None
+    first, end = parts[0], parts[-1]
+    if end in _JOINING and first not in _JOINING and not line.is_last(place):
+        begin = word.rindex(end)
+        return ShellWord(place, begin, begin + len(end), _JOINING[end])
+    if first in _JOINING and end not in _JOINING and place > 1:
+        begin = word.index(first)
+        return ShellWord(place, begin, begin + len(first), _JOINING[first])
+    return None
+
+
+_LEAST_PARTS = 2
+
+
+def _redirection(line: CommandLine, place: int, _: Set[str]) -> ShellWord | None:
+    """Find a redirection of output or input."""
+    word = line.words[place]
+    if line.is_own_matter(place):
+        return None
+    is_whole = (word in _INTO and not line.is_last(place)) or _ATTACHED.fullmatch(word)
+    if is_whole or _SUBSTITUTED.fullmatch(word):
+        return ShellWord(place, 0, len(word), "a redirection")
+    found = None if line.begins_with_language else _ATTACHED_IN_TEXT.search(word)
+    return found and ShellWord(place, found.start(), found.end(), "a redirection")
+
+
+def _tilde(line: CommandLine, place: int, _: Set[str]) -> ShellWord | None:
+    """Find a `~` that stands for a home directory."""
+    if line.is_read_as_text(place) or line.is_value(place):
+        return None
+    word = line.words[place]
+    found = None if word == "~" and line.name in _SAYING else _TILDE.match(word)
+    return found and ShellWord(place, 0, 1, "a home directory")
+
+
+def _variable(line: CommandLine, place: int, variables: Set[str]) -> ShellWord | None:
+    """Find a variable that the environment has or probably has, or a substituted command."""
+    word = line.words[place]
+    if line.is_read_as_text(place) or "://" in word:
+        return None
+    for found in _VARIABLE.finditer(word):
+        name = found[1] or found[2]
+        if name in variables or _ENVIRONMENT.fullmatch(name):
+            return ShellWord(place, found.start(), found.end(), "a variable")
+    command = None if line.words[place - 1] in _MESSAGE else _COMMAND.search(word)
+    return command and ShellWord(place, command.start(), command.end(), "the output of a command")
+
+
+def _pattern(line: CommandLine, place: int, _: Set[str]) -> ShellWord | None:
+    """Find a pattern of file names, passed to a program that takes only names."""
+    word = line.words[place]
+    found = _GLOB.fullmatch(word) if line.is_file(place) else None
+    return found and ShellWord(place, 0, len(word), "a pattern of file names")
+
+
+_FINDERS: tuple[Callable[[CommandLine, int, Set[str]], ShellWord | None], ...] = (
+    _joining,
+    _cut_apart,
+    _redirection,
+    _tilde,
+    _variable,
+    _pattern,
+)
+
+
+NAME_IN_WORD = re.compile(r"(?<!\$)\$\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+_VARIABLES = {name: f"ORCHESJOB_FLOW_{name.removeprefix('FLOW_')}" for name in BUILT_IN}
+"""The variables that hold the values of built-in names."""
+_HARMLESS = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
+
+
+def names_for_shells(
+    flow: FlowSpec, step: StepSpec, words: tuple[str, ...]
+) -> Iterator[tuple[int, re.Match[str]]]:
+    """Yield each name in a word that a shell reads as a program, with the word's position.
+
+    A name is left out if the file has all its values and none means anything to a shell.
+    """
+    harmless = values_in_file(flow, step)
+    for place in texts_for_shells(words):
+        for found in NAME_IN_WORD.finditer(words[place]):
+            if not all(map(_HARMLESS.fullmatch, harmless.get(found[1], ("$",)))):
+                yield place, found
+
+
+def values_in_file(flow: FlowSpec, step: StepSpec) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of the names in a step's words, if the file has all of them."""
+    values = {param.name: param.enum for param in flow.params if param.enum}
+    for block in flow.blocks:
+        if step.id in block.ids and not any(one.origin for one in block.lists):
+            rows = [copy.values for copy in block.copies]
+            values |= dict(zip(block.names, zip(*rows, strict=True), strict=True))
+    return values
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable that holds the value of a name."""
+    return _VARIABLES.get(name, name)
+
+
+_WORDS = frozenset({"clean", "cleanup", "tidy", "teardown", "unlock", "umount", "unmount"})
+_PROGRAMS = frozenset({
+    *("rm", "rmdir", "unlink", "shred", "umount", "kill", "pkill", "killall", "dropdb", "tmpwatch"),
+    *("tmpreaper", "losetup", "fusermount"),
+})  # fmt: skip
+_VERBS = frozenset({"rm", "stop", "kill", "down", "destroy", "delete"})
+_WITH_VERBS = frozenset({"docker", "podman", "docker-compose", "kubectl", "terraform", "vagrant"})
+
+
+def cleans_up(step: StepSpec) -> bool:
+    """Whether a step looks like a cleanup, by its id or its program.
+
+    This is a guess, so it is used only for steps that are proven to run whatever happens.
+    """
+    if _WORDS & set(re.split(r"[-_]", step.id.lower())):
+        return True
+    words = step.command if step.script is None else tuple(step.script.split()[:3])
+    program = name_of(words[0]) if words else ""
+    return program in _PROGRAMS or (program in _WITH_VERBS and not _VERBS.isdisjoint(words[1:3]))

@@ -1,0 +1,95 @@
+"""The grammar of durations, as flow files and command lines read it (rule 10.5)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flow_spec import duration_text, parse_duration
+
+WITH_UNITS = [
+    ("90s", 90.0),
+    ("15m", 900.0),
+    ("1h30m", 5400.0),
+    ("2w", 1_209_600.0),
+    ("1.5h", 5400.0),
+    ("0.25s", 0.25),
+    ("1w2d3h4m5.5s", 788_645.5),
+    ("0s", 0.0),
+    ("0w0d", 0.0),
+    ("007m", 420.0),
+    ("9" * 300 + "s", float("9" * 300)),
+]
+
+PLAIN = [
+    ("90", 90.0),
+    ("0", 0.0),
+    ("0.5", 0.5),
+    ("1e3", 1000.0),
+    ("1.5E-2", 0.015),
+    ("1e-400", 0.0),
+]
+
+REFUSED = [
+    *("", " ", " 90s", "90s ", "90 s", "1h 30m", "90s\n"),
+    *("-1s", "+1s", "-1", "+1", "\u22121", "1,5h", "1_000", "1_000s"),
+    *("m", "s90", "1m1m", "30m1h", "1d1w", "1h30", "1.h", ".5h", ".5", "5.", "1e3s", "1.5.5s"),
+    *("500ms", "1y", "1M", "1H", "PT1H", "1:30", "10 minutes", "90sec"),
+    *("inf", "nan", "Infinity", "0x10", "٣", "٣s", "٩0m", "1\u202fs", "\uff11s"),
+]
+
+
+@pytest.mark.parametrize(("text", "seconds"), WITH_UNITS)
+def test_a_duration_has_units(text: str, seconds: float) -> None:
+    """Units stand in one order; each number may have decimals."""
+    assert parse_duration(text) == seconds
+    assert parse_duration(text, needs_unit=True) == seconds
+
+
+@pytest.mark.parametrize(("text", "seconds"), PLAIN)
+def test_plain_seconds(text: str, seconds: float) -> None:
+    """A number is read as JSON spells it, unless a unit is needed."""
+    assert parse_duration(text) == seconds
+    with pytest.raises(ValueError, match=r"is not a duration such as 90s, 15m or 1h30m$"):
+        parse_duration(text, needs_unit=True)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_nothing_else_is_a_duration(text: str) -> None:
+    """Signs, blanks, other units, other orders and other digits are refused."""
+    wanted = "is not a duration such as 90s, 15m or 1h30m, or a number of seconds$"
+    with pytest.raises(ValueError, match=wanted):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["1e400", "9" * 400, "9" * 400 + "s", "9" * 308 + "w"])
+def test_a_duration_is_finite(text: str) -> None:
+    """What no float can hold is refused, whatever its spelling."""
+    with pytest.raises(ValueError, match=r"is too long a duration$"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.0004, "0s"),
+        (0.25, "0.25s"),
+        (59.9996, "1m"),
+        (90, "1m30s"),
+        (5400.0, "1h30m"),
+        (86_400, "1d"),
+        (2_592_000, "30d"),
+        (93_784.5, "1d2h3m4.5s"),
+    ],
+)
+def test_how_a_duration_is_written(seconds: float, text: str) -> None:
+    """It has units, to the millisecond, and weeks are days."""
+    assert duration_text(seconds) == text
+
+
+@given(st.floats(0, 1e11))
+def test_what_is_written_is_read_back(seconds: float) -> None:
+    """A written duration is that number of seconds again, to the millisecond."""
+    assert parse_duration(duration_text(seconds), needs_unit=True) == pytest.approx(
+        seconds, abs=0.00051
+    )
