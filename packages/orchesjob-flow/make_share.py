@@ -18,7 +18,7 @@ from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK
 from flow_spec.step import STEP
-from orchesjob_flow.cli import SECTIONS, cli
+from orchesjob_flow.cli import SECTIONS, cli, load_command
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
 PROGRAM = "orchesjob-flow"
@@ -90,8 +90,8 @@ def manual() -> Iterator[str]:
     yield from options(cli)
     for title, commands in SECTIONS.items():
         yield f'.SH "COMMANDS: {title.upper()}"'
-        for command in commands:
-            yield from section(command)
+        for name in commands:
+            yield from section(load_command(name))
     yield from flow_files()
     for title, rows in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", VARIABLES)):
         yield f".SH {title}"

@@ -4,11 +4,10 @@ import json
 import subprocess
 import sys
 from importlib.metadata import version
-from itertools import chain
 
 import pytest
 
-from orchesjob_flow.cli import SECTIONS
+from orchesjob_flow.cli import SHOWN
 from support.deadlines import CALL_SEC
 from support.flow import Flow
 from support.steps import TRUE
@@ -55,7 +54,7 @@ def test_help(flow: Flow, words: tuple[str, ...]) -> None:
     assert not flow.home.exists()
 
 
-@pytest.mark.parametrize("command", [command.name for command in chain(*SECTIONS.values())])
+@pytest.mark.parametrize("command", SHOWN)
 def test_help_of_a_command(flow: Flow, command: str) -> None:
     """Every command has a help with an example."""
     answer = flow.run(command, "--help")

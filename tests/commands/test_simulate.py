@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flow_spec import load_flow
+from orchesjob_flow.commands.simulate import simulated_json
 from orchesjob_flow.simulation.world import Script, play
-from orchesjob_flow.views.simulated import simulated_json
 from support.answers import outcomes, warnings
 from support.flow import Flow
 from support.gate import Gate

@@ -32,9 +32,8 @@ from flow_spec import parse_flow
 from flow_spec.fields.hints import advice_on_field
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
-from orchesjob_flow.cli import SECTIONS, cli
-from orchesjob_flow.cli.run_key import OPTION as RUN_KEY_OPTION
-from orchesjob_flow.cli.run_key import KeyArgument
+from orchesjob_flow.cli import SECTIONS, SHOWN, cli, load_command
+from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument
 from orchesjob_flow.cli.values import OptionGivenOnce
 from orchesjob_flow.errors import NoRunYet
 from support.files import write_program
@@ -454,7 +453,7 @@ def test_cited_rules_exist() -> None:
 
 REFERENCE = ROOT / "docs" / "reference.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
-PUBLIC = [command for command in cli.commands.values() if not command.hidden]
+PUBLIC = [load_command(name) for name in SHOWN]
 
 
 def section(heading: str) -> str:
@@ -488,9 +487,7 @@ def test_the_reference_has_the_sections_of_the_help() -> None:
     part = REFERENCE.read_text(encoding="utf-8").split("## Commands\n")[1].split("\n#")[0]
     rows = re.findall(r"^\| (\w+) \| (\[.*) \|$", part, flags=re.MULTILINE)
     listed = {title: re.findall(r"\[`(\w+)`\]", row) for title, row in rows}
-    assert list(listed.items()) == [
-        (title, [command.name for command in commands]) for title, commands in SECTIONS.items()
-    ]
+    assert list(listed.items()) == [(title, [*commands]) for title, commands in SECTIONS.items()]
 
 
 @pytest.mark.parametrize("command", PUBLIC, ids=lambda command: str(command.name))

@@ -1,13 +1,15 @@
 """The help of every command: short, and with an example."""
 
-from importlib import import_module
+import re
 
 import click
 import pytest
 
-from orchesjob_flow.cli import SECTIONS, cli
+from orchesjob_flow.cli import HIDDEN, SHOWN, cli, load_command
 
-COMMANDS = [command for commands in SECTIONS.values() for command in commands]
+LONGEST_LINE = 64
+"""How long a line may be in the list of commands on a terminal of 80 columns."""
+COMMANDS = [load_command(name) for name in SHOWN]
 
 
 def help_lines(command: click.Command) -> list[str]:
@@ -26,18 +28,21 @@ def test_fits_a_screen(command: click.Command) -> None:
     assert any(line.strip() == "Example:" for line in lines)
 
 
-def test_each_section_is_a_module_of_its_name() -> None:
-    """Whoever has found a command in the help knows where it is declared."""
-    for title, commands in SECTIONS.items():
-        for command in commands:
-            assert command.callback is not None
-            assert command.callback.__module__ == f"orchesjob_flow.cli.{title.lower()}"
-
-
 def test_each_command_has_a_module_of_its_name() -> None:
-    """What a command does is in the module that is named after it."""
-    for command in cli.commands:
-        import_module(f"orchesjob_flow.commands.{command}")
+    """A command is declared and carried out in the module that is named after it."""
+    for name in (*SHOWN, *HIDDEN):
+        command = load_command(name)
+        assert (command.name, command.hidden) == (name, name in HIDDEN)
+        assert command.callback is not None
+        assert command.callback.__module__ == f"orchesjob_flow.commands.{name}"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_the_line_in_the_list(command: click.Command) -> None:
+    """It is the first sentence of the command's help; where that is too long, a shorter one."""
+    line = SHOWN[str(command.name)]
+    first = re.split(r"(?<=\.)\s", str(command.help))[0]
+    assert line == first if len(first) <= LONGEST_LINE else len(line) <= LONGEST_LINE
 
 
 def test_the_program_itself() -> None:

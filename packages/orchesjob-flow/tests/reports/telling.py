@@ -15,8 +15,8 @@ from flow_store import (
     Step,
     StepStatus,
 )
-from orchesjob_flow.commands.report import whys
 from orchesjob_flow.reports.facts import Facts, Tail, facts_of
+from orchesjob_flow.reports.reporting import whys
 
 ENDS = {0: AttemptStatus.SUCCEEDED, None: AttemptStatus.RUNNING}
 NOW = 1000.0

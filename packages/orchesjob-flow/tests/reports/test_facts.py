@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
-from orchesjob_flow.commands.explain import explain_steps
+from orchesjob_flow.explanation import explain_steps
 from orchesjob_flow.reports.facts import Facts, SpanKind
 from orchesjob_flow.reports.words import headline
 

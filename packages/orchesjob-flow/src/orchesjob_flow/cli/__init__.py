@@ -1,69 +1,108 @@
 """The command line: the program's own options, and its commands in the sections of its help.
 
-Each section is the module beside this one that is named after it. Only declarations are here:
-`commands` has what each command does, and `main` what becomes of an error. Modules are imported
-where they are used, so that `status` stays quick.
+`SECTIONS` is the one table of the commands. A command is declared and carried out in the module of
+`orchesjob_flow.commands` that has its name. Only the module of the command that is called is
+imported.
 """
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli import files, inspect, maintain, run, shell
 from orchesjob_flow.cli.completion import PROGRAM
-from orchesjob_flow.cli.run_key import TELL_RUN
+from orchesjob_flow.cli.options import ON_RUN_NAMED
 from orchesjob_flow.cli.values import Seconds, option_given_once, refuse_empty
 from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
-SECTIONS = {
-    "Run": (run.start, run.run, run.cancel),
-    "Inspect": (
-        inspect.status,
-        inspect.watch,
-        inspect.wait,
-        inspect.logs,
-        inspect.explain,
-        inspect.report,
-        inspect.list_runs,
-        inspect.stats,
-        inspect.metrics,
-        inspect.doctor,
-    ),
-    "Maintain": (maintain.resume, maintain.retry, maintain.settle, maintain.prune),
-    "Files": (files.validate, files.simulate, files.graph, files.schema, files.example),
-    "Shell": (shell.completion,),
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Run": {
+        "start": "Start a run of FLOW_FILE, or continue it.",
+        "run": "Run FLOW_FILE once, under a key made for that.",
+        "cancel": "Cancel a run, and return when nothing of it is left.",
+    },
+    "Inspect": {
+        "status": "Print the status of a run and of its steps.",
+        "watch": "Show a run until it ends.",
+        "wait": "Wait until a run has ended, and print it.",
+        "logs": "Show what the steps of a run, or one of them, have printed.",
+        "explain": "Explain why the steps of a run wait, run or were skipped.",
+        "report": "Report what happened in a run, for people or for CI.",
+        "list": "List the runs, newest first.",
+        "stats": "Tell how long runs take, how often they fail, and at which step.",
+        "metrics": "Print the figures of stats for Prometheus.",
+        "doctor": "Check the surroundings, and audit what is recorded.",
+    },
+    "Maintain": {
+        "resume": "Resume a run, or all runs, whose runner is gone.",
+        "retry": "Run again what FAILED or was cancelled in a run.",
+        "settle": "Decide how a failed step ended, and continue its run.",
+        "prune": "Remove runs that ended long ago, with their logs and output.",
+    },
+    "Files": {
+        "validate": "Check flow files, and warn of what was hardly meant.",
+        "simulate": "Show how a run of a flow file would go, and run nothing.",
+        "graph": "Draw the steps of a flow file, or of a run.",
+        "schema": "Print the JSON Schema of flow files, for editors.",
+        "example": "Print a commented flow that this program runs.",
+    },
+    "Shell": {"completion": "Print the script with which a shell completes commands."},
 }
-HIDDEN = (run.tick, run.drive)
+"""The commands with their lines in the help and for TAB, which import no command."""
+SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}
+HIDDEN = ("tick", "drive")
 
 
-class Sections(click.Group):
-    """A group of commands whose help shows them in sections, each in the order of `SECTIONS`."""
+def load_command(name: str) -> click.Command:
+    """Import a command of the tables."""
+    command: click.Command = getattr(import_module(f"orchesjob_flow.commands.{name}"), name)
+    return command
+
+
+class Commands(click.Group):
+    """The commands of the tables, each imported when it is asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return [*SHOWN, *HIDDEN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of this name."""
+        return load_command(cmd_name) if cmd_name in self.list_commands(ctx) else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which one was probably meant (rule 6.12)."""
-        is_option = args[0].startswith("-")
-        if not ctx.resilient_parsing and not is_option and args[0] not in self.commands:
+        is_known = args[0].startswith("-") or args[0] in self.list_commands(ctx)
+        if not ctx.resilient_parsing and not is_known:
             from orchesjob_flow.cli.advice import unknown_command
 
-            shown = [command for command in self.commands.values() if not command.hidden]
-            raise unknown_command(ctx, args, shown)
+            raise unknown_command(ctx, args, SHOWN)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section with its commands, all in the same columns."""
-        longest = max(len(name) for name in self.commands)
-        width = formatter.width - longest - 6
-        for title, commands in SECTIONS.items():
-            rows = [
-                (f"{command.name:{longest}}", command.get_short_help_str(width))
-                for command in commands
-            ]
+        longest = max(map(len, SHOWN))
+        for title, section in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl([(f"{name:{longest}}", line) for name, line in section.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Offer the commands that begin like this, then the options."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in sorted(SHOWN) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=SHOWN[name]) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(
-    cls=Sections,
+    cls=Commands,
     name=PROGRAM,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -113,9 +152,5 @@ def cli(
       orchesjob-flow start first-try flow.yaml
       orchesjob-flow status first-try
     """  # noqa: D301 - click reads \b
-    ctx.meta[TELL_RUN] = ctx.obj  # from `main`
+    ctx.meta[ON_RUN_NAMED] = ctx.obj  # from `main`
     ctx.obj = Settings.from_options(db, orchesjob_bin, poll_interval, patience)
-
-
-for command in (*(command for commands in SECTIONS.values() for command in commands), *HIDDEN):
-    cli.add_command(command)

@@ -1,10 +1,23 @@
-"""Options that several commands share; how a run is named is in `run_key`."""
+"""What command lines share: how they name a run, and the options that several commands have.
 
-from typing import TYPE_CHECKING
+A run is named by `KEY`, `--run-key KEY` or `-k KEY`, or as the newest one by `-` (rule 6.12). Its
+key becomes the handle of the run at once, and the command receives that.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchesjob_flow.cli.completion import complete_flow_id, complete_param, complete_step
+from orchesjob_flow.cli.completion import (
+    NEWEST,
+    complete_flow_id,
+    complete_param,
+    complete_run_key,
+    complete_step,
+    named_run,
+    settings_of,
+)
 from orchesjob_flow.cli.values import (
     Report,
     Setting,
@@ -12,15 +25,120 @@ from orchesjob_flow.cli.values import (
     once_for_each_name,
     option_given_once,
 )
-from orchesjob_flow.views.streams import AUTO, SPELLINGS, VARIABLE, Form, form_of_result
+from orchesjob_flow.views.streams import AUTO, SPELLINGS, VARIABLE, Form, form_of_result, warn
 
 if TYPE_CHECKING:
-    from orchesjob_flow.commands.advance import Manner
+    from orchesjob_flow.home.runs import RunHandle
+
+RUN_KEY_OPTION = "run_key_option"
+NAMED_BY_OPTION = f"{__name__}.named_by_option"
+ON_RUN_NAMED = f"{__name__}.on_run_named"
+"""In a context's `meta`: a function that is called with the key of the run that is named."""
 
 
-def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> Form:
-    """Return the form in which the result is to be printed."""
-    return form_of_result(spelling)
+class KeyArgument(click.Argument):
+    """The run key as the first argument."""
+
+
+class CommandOnRun(click.Command):
+    """A command on one run, whose key is its first argument unless an option gives it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find out whether an option names the run, and refuse two keys; then read all words."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        if RUN_KEY_OPTION in given:
+            names = [param.name for param in self.params if isinstance(param, click.Argument)]
+            words = [given.get(name) for name in names]
+            # click marks an argument that is not given by something else than a text.
+            if all(isinstance(word, str) for word in words) and not ctx.resilient_parsing:
+                raise click.UsageError(
+                    f"the run key is given twice, as {words[0]!r} and as --run-key "
+                    f"{given[RUN_KEY_OPTION][0]!r}; only one can be meant",
+                    ctx,
+                )
+            ctx.meta[NAMED_BY_OPTION] = True
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Leave out the argument for the key where an option gives it."""
+        params = super().get_params(ctx)
+        if NAMED_BY_OPTION in ctx.meta:
+            return [param for param in params if not isinstance(param, KeyArgument)]
+        return params
+
+
+class CommandThatNames(CommandOnRun):
+    """A command that gives a new run its key, so that it cannot mean the newest run."""
+
+
+def handle_of(
+    ctx: click.Context, _param: click.Parameter, run_key: str | None
+) -> "RunHandle | None":
+    """Return the handle of the run with this key, if one is given."""
+    if run_key is None:
+        return None
+    if run_key == NEWEST and isinstance(ctx.command, CommandThatNames):
+        raise click.UsageError(
+            f"{NEWEST!r} means the newest run, and `{ctx.info_name}` names one: give it a key of "
+            f"its own; `run` makes a fresh one, `resume {NEWEST}` continues the newest run",
+            ctx,
+        )
+    try:
+        handle = named_run(run_key, settings_of(ctx))
+    except Exception:  # TAB shows no error, whatever it is; other calls raise it again
+        if ctx.resilient_parsing:
+            return None
+        raise
+    if run_key == NEWEST and not ctx.resilient_parsing:
+        warn(f"the newest run is {handle.run_key}")
+    name_run(ctx, handle.run_key)
+    return handle
+
+
+def name_run(ctx: click.Context, run_key: str) -> None:
+    """Tell `main` which run the command is about."""
+    on_run_named: Callable[[str], None] | None = ctx.meta.get(ON_RUN_NAMED)
+    if on_run_named is not None:
+        on_run_named(run_key)
+
+
+def handle_of_option(ctx: click.Context, param: click.Parameter, run_key: str | None) -> None:
+    """Keep the handle of the run that an option names where the argument would have it."""
+    if run_key is not None:
+        ctx.params["handle"] = handle_of(ctx, param, run_key)
+
+
+def declare_key_option(explanation: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare `-k` and `--run-key`, which a command receives as the handle of the run."""
+    return option_given_once(
+        "-k",
+        "--run-key",
+        RUN_KEY_OPTION,
+        metavar="KEY",
+        callback=handle_of_option,
+        expose_value=False,
+        shell_complete=complete_run_key,
+        help=explanation,
+    )
+
+
+def declare_run_key(
+    explanation: str, *, required: bool
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare the key of a `CommandOnRun`, which receives the handle of the run."""
+    option = declare_key_option(explanation)
+    argument = click.argument(
+        "handle",
+        cls=KeyArgument,
+        metavar="KEY" if required else "[KEY]",
+        required=required,
+        callback=handle_of,
+        shell_complete=complete_run_key,
+    )
+    return lambda command: option(argument(command))
+
+
+run_key_option = declare_run_key("Name of the run, in place of KEY.", required=True)
 
 
 class FormatOption(click.Option):
@@ -34,21 +152,27 @@ class FormatOption(click.Option):
         return super().get_error_hint(ctx)
 
 
-def manner_of(form: Form, progress: str, *, detach: bool) -> "Manner":
-    """Combine the options that say how a run is advanced and shown.
+def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> Form:
+    """Return the form in which the result is to be printed."""
+    return form_of_result(spelling)
+
+
+def check_detach(*, detach: bool, progress: str, reports: tuple[tuple[str, str], ...] = ()) -> None:
+    """Refuse what a background process cannot do.
 
     Raises:
-        UsageError: The progress of a background process was asked for.
+        UsageError: It cannot show its progress, and it writes no reports.
     """
     if detach and progress == "plain":
         raise click.UsageError("a background process shows no progress; `watch` does")
-    from orchesjob_flow.commands.advance import Manner
-
-    return Manner(form, detach, progress)
+    if detach and reports:
+        raise click.UsageError(
+            "a background process writes no report; `report` does, once the run has ended"
+        )
 
 
 FLOW_FILE = click.Path()
-"""Completed as a file; whether it is a flow file is the matter of `flow_spec`."""
+"""Completed as a file; `flow_spec` checks that it is a flow file."""
 
 step_argument = click.argument(
     "step", metavar="[STEP]", required=False, shell_complete=complete_step

@@ -1,6 +1,7 @@
 """How the values of options are read: seconds, ages, variables of the environment."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,24 @@ import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
+
+
+def parse_age(text: str) -> float:
+    """Read an age, such as `30d` or `12h`, in seconds.
+
+    >>> parse_age("30d"), parse_age("1.5h")
+    (2592000.0, 5400.0)
+
+    Raises:
+        ValueError: The text is not an age.
+    """
+    match = AGE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an age; write a number and s, m, h, d or w, as in 30d")
+    return float(match[1]) * UNITS[match[2]]
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
@@ -35,8 +54,6 @@ class Seconds(click.ParamType):  # type: ignore[type-arg] # no subscripts before
 
 def meant(value: Any) -> str:
     """Say how many seconds an age such as `5m` has, after what is wrong with it as seconds."""
-    from orchesjob_flow.commands.prune import parse_age
-
     try:
         return f"; {value} is {parse_age(value):g}"
     except ValueError:
@@ -52,8 +69,6 @@ class Age(click.ParamType):  # type: ignore[type-arg] # no subscripts before cli
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read the age, or say how one is written."""
-        from orchesjob_flow.commands.prune import parse_age
-
         try:
             return parse_age(value)
         except ValueError as error:

@@ -1,5 +1,5 @@
-"""What each command does: one module for each command, named after it.
+"""The commands: one module for each, or a package where a command has parts, named after it.
 
-The function named after the command does it, prints its result, and returns the exit code. How a
-command line is spelled is the matter of `cli`.
+The click function of that name is the command: it does the work, prints the result, and returns the
+exit code. `cli` has the table of the commands, and what their command lines share.
 """

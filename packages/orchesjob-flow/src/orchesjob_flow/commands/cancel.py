@@ -1,15 +1,19 @@
 """`cancel`: the request is recorded, and the command returns when it is carried out (rule 6.7).
 
-That is when the steps of `finally` have ended too, which are waited for, or ended as well (10.1).
+The command also waits for the steps of `finally`, unless it ends them as well (rule 10.1).
 """
 
 import time
 from contextlib import closing
 from functools import partial
 
+import click
+
 from flow_store import CancelRequest, FlowStatus, FlowStore, Run, StepStatus
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
+from orchesjob_flow.cli.values import Seconds
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
@@ -26,16 +30,30 @@ ALLOWANCE_SEC = 30.0
 LOOK_SEC = 0.1
 
 
-def cancel(handle: RunHandle, grace_sec: float | None, form: Form, *, now: bool) -> int:
-    """Cancel a run, with all runs inside it, and print it once all have ended (rule 5.6).
+@click.command(cls=CommandOnRun)
+@run_key_option
+@click.option(
+    "--grace-seconds",
+    type=Seconds(zero=True),
+    metavar="SECONDS",
+    help="How long a step may clean up before it is killed (orchesjob's default: 5).",
+)
+@click.option("--now", is_flag=True, help="End the steps of `finally` too, or let none begin.")
+@format_option
+def cancel(handle: RunHandle, grace_seconds: float | None, now: bool, form: Form) -> int:
+    """Cancel a run: start nothing more, end what runs, and return when nothing is left.
 
-    With `now`, their `finally` is ended too (rule 10.1).
-    """
+    The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too.
+
+    \b
+    Example:
+      orchesjob-flow cancel nightly-2026-05-07 --grace-seconds 10
+    """  # noqa: D301 - click reads \b
     with handle.open() as store, status_line() as line:
-        end = partial(request_and_await, store=store, grace_sec=grace_sec, now=now, line=line)
+        end = partial(request_and_await, store=store, grace_sec=grace_seconds, now=now, line=line)
         run = end(handle)
         if run.status is FlowStatus.CANCELLED:
-            for run_key in store.unfinished_inside(run.run_key):
+            for run_key in store.unfinished_inside(run.run_key):  # rule 5.6
                 end(inside(handle, run_key), again=False)
     show_run(handle, Snapshot(run, None), form)
     return DONE

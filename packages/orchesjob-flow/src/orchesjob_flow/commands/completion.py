@@ -1,10 +1,25 @@
 """`completion`: the script with which a shell completes command lines (rule 9.15)."""
 
+import click
+
+from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
+from orchesjob_flow.cli.shells import SHELLS
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.views.streams import write_result
 
 
-def completion(script: str) -> int:
-    """Print the script of a shell."""
-    write_result(script)
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> int:
+    """Print the script with which a shell completes commands, options, run keys and steps.
+
+    \b
+    Example:
+      source <(orchesjob-flow completion bash)
+      orchesjob-flow completion zsh > "${fpath[1]}/_orchesjob-flow"
+      orchesjob-flow completion fish | source
+    """  # noqa: D301 - click reads \b
+    asking = SHELLS[shell](ctx.find_root().command, {}, PROGRAM, COMPLETE_VARIABLE)
+    write_result(asking.source())
     return DONE

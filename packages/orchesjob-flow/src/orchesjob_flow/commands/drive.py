@@ -2,17 +2,24 @@
 
 from functools import partial
 
+import click
+
 from orchesjob_flow import exit_codes
+from orchesjob_flow.cli.options import CommandOnRun, run_key_option
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.runner import assembly, background
 from orchesjob_flow.views.run_json import print_run
 
 
-def drive(handle: RunHandle, *, lock_descriptor: int, pipe: int) -> int:
-    """Drive a run under the lock that the parent has handed on, and print the run into the log."""
-    lock = background.inherit_lock(handle, lock_descriptor)
+@click.command(hidden=True, cls=CommandOnRun)
+@run_key_option
+@click.option("--lock-fd", type=int, required=True)
+@click.option("--pipe-fd", type=int, required=True)
+def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
+    """Be the background process of `start -d`."""
+    lock = background.inherit_lock(handle, lock_fd)
     with handle.open() as store:
-        goes_on = partial(background.say_it_goes_on, pipe)
+        goes_on = partial(background.say_it_goes_on, pipe_fd)
         run = assembly.drive(handle, store, lock, when_it_goes_on=goes_on)
-    print_run(run)
+    print_run(run)  # into the log
     return exit_codes.of_run(run)

@@ -9,12 +9,15 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
+import click
+
 from flow_conditions import operands_in
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow, steps_that_never_run
 from flow_store import Run, StepStatus
-from orchesjob_flow.commands.value_lists import lists_here
+from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_option
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.launch.inputs import lists_here
 from orchesjob_flow.views import streams
 from orchesjob_flow.views.definition import Copies, counted, urgency, waited_for
 from orchesjob_flow.views.streams import write_result
@@ -24,9 +27,64 @@ from orchesjob_flow.views.text import cut, visible
 LONGEST_GATE = 60
 NEVER = "never runs"
 """The mark of a step that can never run (rule 11.2)."""
+COLOURS = {
+    StepStatus.SUCCEEDED: "#c8e6c9",
+    StepStatus.FAILED: "#ffcdd2",
+    StepStatus.SKIPPED: "#eeeeee",
+    StepStatus.RUNNING: "#b3e5fc",
+    StepStatus.DELAYED: "#ffecb3",
+    StepStatus.CANCELLED: "#ffecb3",
+    StepStatus.PENDING: "#ffffff",
+}
 
 
-class Drawing(NamedTuple):
+@click.command()
+@declare_key_option("Draw a recorded run, with its steps' statuses.")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "mermaid", "dot"]),
+    default="text",
+    show_default=True,
+    help="For people, for Mermaid, or for Graphviz.",
+)
+@param_option
+@click.argument("flow_file", metavar="[FLOW_FILE]", required=False, type=FLOW_FILE)
+def graph(
+    output: str,
+    params: dict[str, str],
+    flow_file: str | None,
+    handle: RunHandle | None = None,
+) -> int:
+    """Draw the steps of a flow file, or of a run, in the order in which they can run.
+
+    \b
+    Example:
+      orchesjob-flow graph nightly.yaml
+      orchesjob-flow graph -k nightly-2026-05-07 --format dot > run.dot
+    """  # noqa: D301 - click reads \b
+    if flow_file is not None and handle is None:
+        # `params` are for the paths of lists that a file names (rule 10.3).
+        flow = load_flow(flow_file, read_list=lists_here(flow_file), params=params)
+        drawn = drawn_flow(flow, {})._replace(never=steps_that_never_run(flow))
+    elif handle is not None and flow_file is None:
+        if params:
+            raise click.UsageError("--param is for a flow file: a run has its values")
+        run = handle.snapshot().run
+        drawn = drawn_flow(FlowSpec.from_json(run.definition), statuses_of(run))
+    else:
+        raise click.UsageError("name a flow file, or a run with -k")
+    match output:
+        case "mermaid":
+            write_result(as_mermaid(drawn))
+        case "dot":
+            write_result(as_dot(drawn))
+        case _:
+            write_result(as_text(drawn, colour=streams.stdout().colour))
+    return DONE
+
+
+class DrawnFlow(NamedTuple):
     """What is drawn: a flow as it is written, so that all copies of a step are one node.
 
     `copies` has how many there are of each step in a `foreach`; `statuses`, of a recorded run, how
@@ -61,42 +119,10 @@ class Drawing(NamedTuple):
         return counted(counts) if step.id in self.copies else next(iter(counts)).value
 
 
-COLOURS = {
-    StepStatus.SUCCEEDED: "#c8e6c9",
-    StepStatus.FAILED: "#ffcdd2",
-    StepStatus.SKIPPED: "#eeeeee",
-    StepStatus.RUNNING: "#b3e5fc",
-    StepStatus.DELAYED: "#ffecb3",
-    StepStatus.CANCELLED: "#ffecb3",
-    StepStatus.PENDING: "#ffffff",
-}
-
-
-def graph(source: RunHandle | str, output: str, params: Mapping[str, str]) -> int:
-    """Draw a recorded run or the flow file of this name, as `text`, `mermaid` or `dot`.
-
-    `params` are for the paths of lists that a file names (rule 10.3).
-    """
-    if isinstance(source, str):
-        flow = load_flow(source, read_list=lists_here(source), params=params)
-        drawing = drawing_of(flow, {})._replace(never=steps_that_never_run(flow))
-    else:
-        run = source.snapshot().run
-        drawing = drawing_of(FlowSpec.from_json(run.definition), statuses_of(run))
-    match output:
-        case "mermaid":
-            write_result(as_mermaid(drawing))
-        case "dot":
-            write_result(as_dot(drawing))
-        case _:
-            write_result(as_text(drawing, colour=streams.stdout().colour))
-    return DONE
-
-
-def drawing_of(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> Drawing:
+def drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> DrawnFlow:
     """Return what is drawn of a flow."""
     copies = {name: len(ids) for name, ids in flow.copies.items()}
-    return Drawing(flow.as_written, copies, statuses)
+    return DrawnFlow(flow.as_written, copies, statuses)
 
 
 def statuses_of(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
@@ -133,17 +159,17 @@ def named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
         yield ("finally" if number == 1 else f"finally {number}"), steps
 
 
-def as_text(drawing: Drawing, *, colour: bool) -> str:
+def as_text(drawn: DrawnFlow, *, colour: bool) -> str:
     """Draw the ranks as a table, with the statuses of a run where there is one."""
-    flow, has_run = drawing.flow, bool(drawing.statuses)
+    flow, has_run = drawn.flow, bool(drawn.statuses)
     rows = []
     for name, steps in named_ranks(flow):
         for place, step in enumerate(steps):
             rank = "" if place else name
-            status = [status_cell(drawing, step, colour=colour)] if has_run else []
-            never = f"{NEVER}: " if step.id in drawing.never else ""
+            status = [status_cell(drawn, step, colour=colour)] if has_run else []
+            never = f"{NEVER}: " if step.id in drawn.never else ""
             runs = never + visible(condition_of(flow, step))
-            rows.append((rank, drawing.name(step), *status, runs, also_waits_for(flow, step)))
+            rows.append((rank, drawn.name(step), *status, runs, also_waits_for(flow, step)))
     columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
@@ -151,11 +177,11 @@ def as_text(drawing: Drawing, *, colour: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def status_cell(drawing: Drawing, step: StepSpec, *, colour: bool) -> str:
+def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool) -> str:
     """Write the status of a step after its mark; of copies, how many are in which."""
-    status = drawing.status(step)
-    if step.id in drawing.copies or status is None:
-        return drawing.status_words(step) or ""
+    status = drawn.status(step)
+    if step.id in drawn.copies or status is None:
+        return drawn.status_words(step) or ""
     return marked(status, colour=colour)
 
 
@@ -167,45 +193,45 @@ def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
     return ", ".join(name for name in step.waits_for if name not in named)
 
 
-def as_mermaid(drawing: Drawing) -> str:
+def as_mermaid(drawn: DrawnFlow) -> str:
     """Write a flowchart for Mermaid, which GitHub and GitLab draw."""
-    return "".join(f"{line}\n" for line in mermaid_lines(drawing))
+    return "".join(f"{line}\n" for line in mermaid_lines(drawn))
 
 
-def mermaid_lines(drawing: Drawing) -> Iterator[str]:
+def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield the nodes, the edges, and the colours."""
-    flow = drawing.flow
+    flow = drawn.flow
     nodes = {step.id: f"s{number}" for number, step in enumerate(flow.all_steps)}
     yield "flowchart TD"
     for step in flow.steps:
-        yield f'    {nodes[step.id]}["{mermaid_label(drawing, step)}"]'
+        yield f'    {nodes[step.id]}["{mermaid_label(drawn, step)}"]'
     if flow.finally_:
         yield "    subgraph finally"
         for step in flow.finally_:
-            yield f'        {nodes[step.id]}["{mermaid_label(drawing, step)}"]'
+            yield f'        {nodes[step.id]}["{mermaid_label(drawn, step)}"]'
         yield "    end"
     for step in flow.all_steps:
-        yield from (f"    {nodes[name]} --> {nodes[step.id]}" for name in drawing.waits_of(step))
+        yield from (f"    {nodes[name]} --> {nodes[step.id]}" for name in drawn.waits_of(step))
     for status, colour in COLOURS.items():
-        having = (step for step in flow.all_steps if drawing.status(step) is status)
+        having = (step for step in flow.all_steps if drawn.status(step) is status)
         names = ",".join(nodes[step.id] for step in having)
         if names:
             yield f"    classDef {status.value} fill:{colour},stroke:#555"
             yield f"    class {names} {status.value}"
 
 
-def mermaid_label(drawing: Drawing, step: StepSpec) -> str:
+def mermaid_label(drawn: DrawnFlow, step: StepSpec) -> str:
     """Write what stands in a node, with nothing in it that Mermaid would interpret."""
-    escaped = (html.escape(line, quote=False) for line in label(drawing, step))
+    escaped = (html.escape(line, quote=False) for line in label(drawn, step))
     return "<br/>".join(line.replace('"', "&quot;").replace("&", "#") for line in escaped)
 
 
-def label(drawing: Drawing, step: StepSpec) -> Iterator[str]:
+def label(drawn: DrawnFlow, step: StepSpec) -> Iterator[str]:
     """Yield a node's lines: the id, the status, the condition if it says more than the edges do."""
-    yield drawing.name(step)
-    if words := drawing.status_words(step):
+    yield drawn.name(step)
+    if words := drawn.status_words(step):
         yield words
-    if step.id in drawing.never:
+    if step.id in drawn.never:
         yield NEVER
     if step.when is not None and str(step.condition) not in step.waits_for:
         yield f"when {visible(written(step))}"
@@ -213,33 +239,33 @@ def label(drawing: Drawing, step: StepSpec) -> Iterator[str]:
         yield visible(gate_of(step))
 
 
-def as_dot(drawing: Drawing) -> str:
+def as_dot(drawn: DrawnFlow) -> str:
     """Write a graph for Graphviz."""
-    return "".join(f"{line}\n" for line in dot_lines(drawing))
+    return "".join(f"{line}\n" for line in dot_lines(drawn))
 
 
-def dot_lines(drawing: Drawing) -> Iterator[str]:
+def dot_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield the graph, its nodes and its edges."""
-    flow = drawing.flow
+    flow = drawn.flow
     yield f"digraph {quote(visible(flow.flow_id))} {{"
     yield '    node [shape=box, style="rounded,filled", fillcolor="#ffffff", fontname="sans-serif"]'
     for step in flow.steps:
-        yield f"    {dot_node(drawing, step)}"
+        yield f"    {dot_node(drawn, step)}"
     if flow.finally_:
         yield '    subgraph cluster_finally { label="finally"; fontname="sans-serif"'
         for step in flow.finally_:
-            yield f"        {dot_node(drawing, step)}"
+            yield f"        {dot_node(drawn, step)}"
         yield "    }"
     for step in flow.all_steps:
-        yield from (f"    {quote(name)} -> {quote(step.id)}" for name in drawing.waits_of(step))
+        yield from (f"    {quote(name)} -> {quote(step.id)}" for name in drawn.waits_of(step))
     yield "}"
 
 
-def dot_node(drawing: Drawing, step: StepSpec) -> str:
+def dot_node(drawn: DrawnFlow, step: StepSpec) -> str:
     """Write a node for Graphviz."""
-    unused = StepStatus.SKIPPED if step.id in drawing.never else StepStatus.PENDING
-    colour = COLOURS[drawing.status(step) or unused]
-    text = quote("\n".join(label(drawing, step)))
+    unused = StepStatus.SKIPPED if step.id in drawn.never else StepStatus.PENDING
+    colour = COLOURS[drawn.status(step) or unused]
+    text = quote("\n".join(label(drawn, step)))
     return f"{quote(step.id)} [label={text}, fillcolor={quote(colour)}]"
 
 

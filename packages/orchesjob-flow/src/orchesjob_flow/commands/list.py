@@ -1,9 +1,11 @@
 """`list`: the runs of a database, newest first, with the process that advances each (rule 9.5)."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import click
+
 from flow_store import FlowStatus, StepStatus
+from orchesjob_flow.cli.options import flow_id_option, format_option
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.home.settings import Settings
@@ -11,10 +13,34 @@ from orchesjob_flow.views.run_json import header_json, print_json, runner_json
 from orchesjob_flow.views.streams import Form
 
 
-def list_runs(
-    settings: Settings, statuses: Sequence[str], flow_id: str | None, limit: int, form: Form
+@click.command()
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([status.value for status in FlowStatus], case_sensitive=False),
+    multiple=True,
+    help="Only runs with this status; may be repeated.",
+)
+@flow_id_option
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=30,
+    show_default=True,
+    help="Show at most N runs.",
+)
+@format_option
+@click.pass_obj
+def list(  # noqa: A001 - named as the command
+    settings: Settings, statuses: tuple[str, ...], flow_id: str | None, limit: int, form: Form
 ) -> int:
-    """Print no more than `limit` runs."""
+    """List the runs, newest first.
+
+    \b
+    Example:
+      orchesjob-flow list --status FAILED --limit 10
+    """  # noqa: D301 - click reads \b
     wanted = [FlowStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
     if form is Form.TEXT:

@@ -1,10 +1,13 @@
-"""`logs`: what the steps of a run have printed, or print while one looks (rule 9.6)."""
+"""`logs`: what the steps of a run have printed, and what they still print (rule 9.6)."""
 
 import time
 from collections.abc import Mapping
 
+import click
+
 from flow_spec import FlowSpec
 from flow_store import Run
+from orchesjob_flow.cli.options import CommandOnRun, run_key_option, step_argument
 from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
@@ -15,19 +18,41 @@ from orchesjob_flow.views.streams import stdout, warn
 LOOK_SEC = 0.5
 
 
-def logs(handle: RunHandle, choice: Choice, *, follow: bool) -> int:
-    """Write the output to stdout; with `follow` until the run is terminal.
+@click.command(cls=CommandOnRun)
+@run_key_option
+@step_argument
+@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="[default: the latest]")
+@click.option(
+    "--stream",
+    type=click.Choice(["stdout", "stderr", "both"]),
+    default="both",
+    show_default=True,
+    help="What to show.",
+)
+@click.option(
+    "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each file."
+)
+@click.option("-f", "--follow", is_flag=True, help="Show new output until the run has ended.")
+def logs(  # noqa: PLR0913, PLR0917 - its options
+    handle: RunHandle,
+    step: str | None,
+    attempt: int | None,
+    stream: str,
+    tail: int | None,
+    follow: bool,
+) -> int:
+    """Show what the steps of a run, or one of them, have printed.
 
-    On a terminal, whatever would move its cursor is shown as an escape; colours are let through.
-
-    Raises:
-        RunNotFound, UnknownStepError: There is no such run, or no such step in it.
-        NoOutput: There is none of the step that was asked for.
-    """
+    \b
+    Example:
+      orchesjob-flow logs nightly-2026-05-07 --tail 20 --follow
+      orchesjob-flow logs nightly-2026-05-07 load --stream stderr
+    """  # noqa: D301 - click reads \b
+    choice = Choice(step, attempt, ("stdout", "stderr") if stream == "both" else (stream,), tail)
+    is_terminal = stdout().stream.isatty()
     with Observer(handle) as observer:
         run = observer.snapshot().run
-        led = prefixes(run, choice.step)
-        printer = Printer(led, choice.tail, terminal=stdout().stream.isatty())
+        printer = Printer(prefixes(run, step), tail, terminal=is_terminal)
         while True:
             attempts = observer.attempts()
             files = files_of(run, attempts, choice)
@@ -36,10 +61,10 @@ def logs(handle: RunHandle, choice: Choice, *, follow: bool) -> int:
                 break
             run = show_until_news(observer, run, printer)
         printer.show(last=True)
-    if choice.step is not None and not printer.has_shown:
-        raise NoOutput(choice.step, choice.attempt, why_not(run, choice))
-    if stdout().stream.isatty() and not printer.has_written:
-        whose = f"run {run.run_key!r}" if choice.step is None else f"step {choice.step!r}"
+    if step is not None and not printer.has_shown:
+        raise NoOutput(step, attempt, why_not(run, choice))
+    if is_terminal and not printer.has_written:
+        whose = f"run {run.run_key!r}" if step is None else f"step {step!r}"
         warn(f"nothing of {whose} has been printed" + ("" if run.status.is_terminal else " yet"))
     return DONE
 

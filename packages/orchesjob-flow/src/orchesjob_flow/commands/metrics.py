@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import click
+
 from flow_store import FlowStore, StoreMissing
+from orchesjob_flow.cli.values import option_given_once, refuse_empty
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import UNFINISHED, find_runs
 from orchesjob_flow.home.settings import Settings
@@ -15,12 +18,24 @@ FOR_ALL = 0o644
 """The mode of the file: another user's node_exporter reads it."""
 
 
+@click.command()
+@option_given_once(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=refuse_empty,
+    help="Write into this file, in one step, readable by all. [default: stdout]",
+)
+@click.pass_obj
 def metrics(settings: Settings, output: str | None) -> int:
-    """Write the figures of all flows to stdout, or into a file that is replaced in one step.
+    """Print the figures of `stats`, and how the newest runs stand, for Prometheus.
 
-    Raises:
-        ReportNotWritten: The file cannot be written; what was there is unchanged.
-    """
+    The format is that of the textfile collector of node_exporter.
+
+    \b
+    Example:
+      orchesjob-flow metrics --output /var/lib/flow-metrics/flows.prom
+    """  # noqa: D301 - click reads \b
     text = measure(settings)
     if output is None:
         write_result(text)
@@ -30,7 +45,7 @@ def metrics(settings: Settings, output: str | None) -> int:
 
 
 def measure(settings: Settings) -> str:
-    """Read what there is to tell. An empty home has nothing.
+    """Read the figures and write them for Prometheus; nothing for an empty home.
 
     Raises:
         HomeMissing: There is no such home (rule 6.13).

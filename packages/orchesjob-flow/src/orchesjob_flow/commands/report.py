@@ -1,41 +1,50 @@
 """`report`: what happened in a run, as a page or a file for other programs (rule 12.1)."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from flow_store import Attempt, Run, StoreError
-from orchesjob_flow.commands.explain import Explained, explain_steps, sentence
-from orchesjob_flow.errors import FlowError
+import click
+
+from orchesjob_flow.cli.options import CommandOnRun, run_key_option
+from orchesjob_flow.cli.values import Report, option_given_once, refuse_empty
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.reports.facts import Facts, Why, facts_of, tails_of
+from orchesjob_flow.reports.reporting import report_of
 from orchesjob_flow.reports.written_file import refuse_other_files, write_file
-from orchesjob_flow.views import streams
-from orchesjob_flow.views.definition import in_order
-from orchesjob_flow.views.step_output import went_wrong
-from orchesjob_flow.views.streams import warn, write_message, write_result
+from orchesjob_flow.views.streams import stdout, write_message, write_result
 from orchesjob_flow.views.text import visible
 
-MOST_PARTS = 50
-"""Of a condition, so many parts are shown one by one."""
 
-
+@click.command(cls=CommandOnRun)
+@run_key_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(Report.formats),
+    default="html",
+    show_default=True,
+    help="A page, test cases of JUnit, a summary in Markdown, or a trace for Perfetto.",
+)
+@option_given_once(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=refuse_empty,
+    help="Write into this file, in one step. [default: stdout; a page on a terminal: KEY.html]",
+)
 def report(handle: RunHandle, form: str, output: str | None) -> int:
-    """Write the report of a run as it is now, to stdout or into a file.
+    """Report what happened in a run, at any time, from what is recorded.
 
-    A page is nothing to be read on a terminal: there it is written into a file that is named after
-    the run, in place of an earlier report but of nothing else.
-
-    Raises:
-        ReportNotWritten: The file cannot be written; what was there is unchanged.
-        NoReportOfOurs: A file that is no report has the name that this one would have.
-    """
-    text = text_of(handle, form)
+    \b
+    Example:
+      orchesjob-flow report nightly-2026-05-07
+      orchesjob-flow report nightly-2026-05-07 --format junit -o junit.xml
+    """  # noqa: D301 - click reads \b
+    text = report_of(handle, form)
     if output is not None:
         write_file(Path(output), text)
-    elif form == "html" and streams.stdout().stream.isatty():
+    elif form == "html" and stdout().stream.isatty():
+        # Nobody reads HTML there. The file may replace an earlier report, but nothing else.
         path = Path(f"{encode_run_key(handle.run_key)}.html")
         refuse_other_files(path)
         write_file(path, text)
@@ -43,62 +52,3 @@ def report(handle: RunHandle, form: str, output: str | None) -> int:
     else:
         write_result(text)
     return DONE
-
-
-def write_reports(handle: RunHandle, reports: Sequence[tuple[str, str]]) -> None:
-    """Write reports of a run that has ended, each a format and a file.
-
-    How the run ended stays its outcome: a report that cannot be written is a warning.
-    """
-    for form, file in reports:
-        try:
-            write_file(Path(file), text_of(handle, form))
-        except (FlowError, StoreError) as error:
-            warn(f"{error}; `orchesjob-flow report` writes it again")
-
-
-def text_of(handle: RunHandle, form: str) -> str:
-    """Write the report of a run as it is now."""
-    with handle.open_readonly() as store:
-        run, attempts = handle.load(store), store.attempts(handle.run_key)
-    return writer_of(form)(facts_now(run, attempts))
-
-
-def writer_of(form: str) -> Callable[[Facts], str]:
-    """Return what writes a format; none imports what another one needs."""
-    match form:
-        case "junit":
-            from orchesjob_flow.reports.junit import as_junit
-
-            return as_junit
-        case "trace":
-            from orchesjob_flow.reports.trace import as_trace
-
-            return as_trace
-        case "markdown":
-            from orchesjob_flow.reports.markdown import as_markdown
-
-            return as_markdown
-        case _:
-            from orchesjob_flow.reports.page import as_html
-
-            return as_html
-
-
-def facts_now(run: Run, attempts: Sequence[Attempt]) -> Facts:
-    """Put together what happened in a run so far, with the last words of what went wrong."""
-    wrong = [step.step_id for step in in_order(run) if went_wrong(step)]
-    return facts_of(run, attempts, whys(run), tails_of(run, attempts, wrong), time.time())
-
-
-def whys(run: Run) -> Mapping[str, Why]:
-    """Explain all steps, as `explain` does."""
-    return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explain_steps(run, None)}
-
-
-def parts_of(explained: Explained) -> Sequence[str]:
-    """List the parts of a condition with their values, unless it is too large to be read."""
-    if explained.condition is None:
-        return ()
-    parts = explained.condition.lines
-    return parts if len(parts) <= MOST_PARTS else ()

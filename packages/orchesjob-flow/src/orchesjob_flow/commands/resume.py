@@ -3,16 +3,26 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import click
+
 from flow_store import FlowStore, Run, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
+from orchesjob_flow.cli.options import (
+    CommandOnRun,
+    check_detach,
+    declare_run_key,
+    detach_option,
+    format_option,
+    progress_option,
+)
 from orchesjob_flow.clock import now
-from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
 from orchesjob_flow.errors import FlowError, NotDetached, NotGoingOn, NotResumed
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.orchesjob_home import is_over
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.launch.advance import show_background, show_foreground
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
 from orchesjob_flow.views.reasons import describe_given_up
@@ -22,24 +32,56 @@ from orchesjob_flow.views.streams import Form, print_lines, warn
 from orchesjob_flow.views.text import visible
 
 
+@click.command(cls=CommandOnRun)
+@declare_run_key("Name of the run.", required=False)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Every run that has not ended and has no runner, each in the background.",
+)
+@detach_option
+@progress_option
+@format_option
+@click.pass_obj
+def resume(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    handle: RunHandle | None,
+    every: bool,
+    detach: bool,
+    progress: str,
+    form: Form,
+) -> int:
+    """Resume a run, or all runs, whose runner is gone. No flow file is needed.
+
+    With --all in a crontab line that runs each minute, no run is left without a runner.
+
+    \b
+    Example:
+      orchesjob-flow resume nightly-2026-05-07 -d
+      orchesjob-flow resume --all
+    """  # noqa: D301 - click reads \b
+    if every == (handle is not None):
+        raise click.UsageError("name one run, or resume all of them with --all")
+    check_detach(detach=detach or every, progress=progress)
+    if handle is None:
+        return resume_all(settings, form)
+    if detach:
+        return show_background(handle, await_runner(handle, begin(handle)), form)
+
+    def advance() -> Run:
+        with handle.open() as store:
+            return drive_or_wait(handle, store)
+
+    return show_foreground(handle, form, progress, advance)
+
+
 class Resumed(NamedTuple):
     """A run that had no runner, with the process id of its new one, and what is wrong with it."""
 
     run_key: str
     pid: int | None
     error: str | None
-
-
-def resume(handle: RunHandle, manner: Manner) -> int:
-    """Resume a run."""
-    if manner.detach:
-        return show_background(handle, await_runner(handle, begin(handle)), manner.form)
-
-    def advance() -> Run:
-        with handle.open() as store:
-            return drive_or_wait(handle, store)
-
-    return show_foreground(handle, manner, advance)
 
 
 def resume_all(settings: Settings, form: Form) -> int:

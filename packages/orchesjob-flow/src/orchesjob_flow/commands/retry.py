@@ -1,51 +1,107 @@
-"""`retry`: a run that has ended is decided anew in part, and goes on (rule 9.7)."""
+"""`retry`: a run that has ended is decided again in part, and continues (rule 9.7)."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+
+import click
 
 from flow_spec import FlowSpec, load_flow
 from flow_store import Run
-from orchesjob_flow.commands.advance import Manner
-from orchesjob_flow.commands.flow_files import flow_dir_of, ready_to_run, with_given
-from orchesjob_flow.commands.given import Given
-from orchesjob_flow.commands.reopening import Plan, reopen
-from orchesjob_flow.commands.value_lists import lists_to_retry, recorded_run
+from orchesjob_flow.cli.completion import complete_step
+from orchesjob_flow.cli.options import (
+    FLOW_FILE,
+    CommandOnRun,
+    check_detach,
+    detach_option,
+    env_option,
+    format_option,
+    param_option,
+    progress_option,
+    run_key_option,
+)
+from orchesjob_flow.cli.values import option_given_once
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.launch.inputs import (
+    folder_of,
+    lists_to_retry,
+    ready_to_run,
+    recorded_run,
+    with_inputs,
+)
+from orchesjob_flow.launch.reopening import Plan, reopen
+from orchesjob_flow.views.streams import Form
 
 
-class Repeat(NamedTuple):
-    """What of a run is to run again, and with which flow file; None keeps the recorded flow.
+@click.command(cls=CommandOnRun)
+@run_key_option
+@click.option(
+    "--step",
+    "steps",
+    metavar="ID",
+    multiple=True,
+    shell_complete=complete_step,
+    help="Run this step again; may be repeated.",
+)
+@click.option("--only", is_flag=True, help="With --step: leave out what depends on them.")
+@option_given_once(
+    "--file",
+    "flow_file",
+    metavar="FLOW_FILE",
+    type=FLOW_FILE,
+    help="Continue with this flow instead.",
+)
+@param_option
+@env_option
+@detach_option
+@progress_option
+@format_option
+def retry(  # noqa: PLR0913, PLR0917 - its options
+    handle: RunHandle,
+    steps: tuple[str, ...],
+    only: bool,
+    flow_file: str | None,
+    params: dict[str, str],
+    variables: tuple[tuple[str, str], ...],
+    detach: bool,
+    progress: str,
+    form: Form,
+) -> int:
+    """Run again what FAILED or was cancelled in a run, and what depends on it.
 
-    With `only`, what depends on the named steps keeps its outcome. Parameters that are not given
-    keep the values that they have in the run.
-    """
+    What else succeeded keeps its outcome. All attempts stay visible.
 
-    steps: Sequence[str]
-    only: bool
-    flow_file: str | None
-    env: Mapping[str, str]
-    params: Mapping[str, str]
-
-
-def retry(handle: RunHandle, repeat: Repeat, manner: Manner) -> int:
-    """Open a run that has ended again, and advance it."""
-    file = repeat.flow_file
-    new = None if file is None else new_flow(handle, file, repeat.params)
+    \b
+    Example:
+      orchesjob-flow retry nightly-2026-05-07
+      orchesjob-flow retry nightly-2026-05-07 --step load --only
+      orchesjob-flow retry nightly-2026-05-07 --file fixed.yaml -d
+    """  # noqa: D301 - click reads \b
+    check_detach(detach=detach, progress=progress)
+    if only and not steps:
+        raise click.UsageError("--only limits a retry to the steps named by --step: name one")
+    env = dict(variables)
+    new = None if flow_file is None else new_flow(handle, flow_file, params)
 
     def plan(run: Run) -> Plan:
-        flow = repeated_flow(run, new, repeat)
-        reopening = plan_retry(run, flow, steps=repeat.steps, only=repeat.only)
-        return Plan(flow, reopening._replace(flow_dir=None if file is None else flow_dir_of(file)))
+        if new is None or flow_file is None:
+            values = {**(run.params or {}), **params}
+            flow, flow_dir = with_inputs(FlowSpec.from_json(run.definition), env, values), None
+        else:
+            values = {**recorded_values(run, new), **params}
+            flow, flow_dir = ready_to_run(new, flow_file, env, values), folder_of(flow_file)
+        reopening = plan_retry(run, flow, steps=steps, only=only)
+        return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
-    return reopen(handle, plan, manner)
+    return reopen(handle, plan, form, progress, detach=detach)
 
 
 def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> FlowSpec:
-    """Read the flow file with which a run goes on; `params` go before the values that it has.
+    """Read the flow file with which a run continues.
+
+    Parameters that the call does not give keep the values that they have in the run.
 
     Raises:
-        FlowFileError: It is no valid flow.
+        FlowFileError: It is not a valid flow.
     """
     run = recorded_run(handle)
     return load_flow(
@@ -55,15 +111,7 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
     )
 
 
-def repeated_flow(run: Run, flow: FlowSpec | None, repeat: Repeat) -> FlowSpec:
-    """Return the flow with which a run goes on: that of a new file, or None for the recorded one.
-
-    Raises:
-        FlowFileError, ParamsError: It cannot have the values, or cannot run here.
-    """
-    recorded = run.params or {}
-    if flow is None or repeat.flow_file is None:
-        given = Given(repeat.env, {**recorded, **repeat.params})
-        return with_given(FlowSpec.from_json(run.definition), given)
-    kept = {param.name: recorded[param.name] for param in flow.params if param.name in recorded}
-    return ready_to_run(flow, repeat.flow_file, Given(repeat.env, {**kept, **repeat.params}))
+def recorded_values(run: Run, flow: FlowSpec) -> dict[str, str]:
+    """Return the values that the parameters of a new flow have in the run."""
+    values = run.params or {}
+    return {param.name: values[param.name] for param in flow.params if param.name in values}

@@ -4,38 +4,75 @@ import random
 import string
 import time
 import unicodedata
-from collections.abc import Callable
 
-from orchesjob_flow.commands.flow_files import load_to_run
-from orchesjob_flow.commands.given import FlowSource, Given
-from orchesjob_flow.commands.start import StartOptions, start_from
-from orchesjob_flow.commands.value_lists import lists_here
+import click
+
+from orchesjob_flow.cli.completion import settings_of
+from orchesjob_flow.cli.options import (
+    FLOW_FILE,
+    check_detach,
+    detach_option,
+    env_option,
+    format_option,
+    jobs_option,
+    name_run,
+    param_option,
+    progress_option,
+    report_option,
+)
 from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
-from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.launch.inputs import lists_here, load_to_run
+from orchesjob_flow.launch.start import Start
+from orchesjob_flow.views.streams import Form, warn
 
 LETTERS = string.ascii_lowercase + string.digits
 MARK_LENGTH = 4
 TIME_FORMAT = "%Y%m%dT%H%M%S"
 
 
-def run(
-    settings: Settings,
+@click.command()
+@param_option
+@env_option
+@jobs_option
+@detach_option
+@report_option
+@progress_option
+@format_option
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+@click.pass_context
+def run(  # noqa: PLR0913, PLR0917 - its options
+    ctx: click.Context,
+    params: dict[str, str],
+    variables: tuple[tuple[str, str], ...],
+    jobs: str,
+    detach: bool,
+    reports: tuple[tuple[str, str], ...],
+    progress: str,
+    form: Form,
     flow_file: str,
-    given: Given,
-    options: StartOptions,
-    tell_run: Callable[[str], None],
 ) -> int:
-    """Start a run of a flow file under a fresh key, which is shown first."""
-    # Whoever takes the flow from this list is the only one who keeps it in memory.
-    flows = [load_to_run(flow_file, given, lists_here(flow_file))]
+    """Start a run of FLOW_FILE under a fresh key: the flow's id, the time, and a random mark.
+
+    The key is shown first. Each call is another run: what may be repeated is `start`.
+
+    \b
+    Example:
+      orchesjob-flow run nightly.yaml
+    """  # noqa: D301 - click reads \b
+    check_detach(detach=detach, progress=progress, reports=reports)
+    settings = settings_of(ctx)
+    # Only this list keeps the flow in memory, until it is taken from there.
+    flows = [load_to_run(flow_file, dict(variables), params, lists_here(flow_file))]
     handle = RunHandle(fresh_key(flows[0].flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flows[0].flow_id), settings)
-    tell_run(handle.run_key)
+    name_run(ctx, handle.run_key)
     warn(f"the run key is {handle.run_key}")
-    return start_from(handle, FlowSource(flow_file, flows.pop), options)
+    started = Start(handle, flow_file, flows.pop, own_jobs=jobs == "own")
+    if detach:
+        return started.in_background(form)
+    return started.in_foreground(form, progress, reports)
 
 
 def fresh_key(flow_id: str) -> str:

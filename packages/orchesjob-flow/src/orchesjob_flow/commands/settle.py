@@ -4,17 +4,65 @@ import os
 import pwd
 from collections.abc import Mapping
 
+import click
+
 from flow_spec import FlowSpec
 from flow_store import Person, Run, StepStatus
+from orchesjob_flow.cli.completion import complete_step_to_settle
+from orchesjob_flow.cli.options import (
+    CommandOnRun,
+    check_detach,
+    detach_option,
+    format_option,
+    progress_option,
+    run_key_option,
+)
+from orchesjob_flow.cli.values import Reason, option_given_once
 from orchesjob_flow.clock import now
-from orchesjob_flow.commands.advance import Manner
-from orchesjob_flow.commands.reopening import Plan, reopen
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.launch.reopening import Plan, reopen
+from orchesjob_flow.views.streams import Form
 
 
-def settle(handle: RunHandle, step: str, outcome: str, reason: str, manner: Manner) -> int:
-    """Record the outcome that a person gives a step, and advance the run from there."""
+@click.command(cls=CommandOnRun)
+@run_key_option
+@click.argument("step", shell_complete=complete_step_to_settle)
+@option_given_once(
+    "--as",
+    "outcome",
+    type=click.Choice(["succeeded", "skipped"], case_sensitive=False),
+    required=True,
+    help="The outcome that the step has from now on.",
+)
+@option_given_once(
+    "--reason",
+    type=Reason(),
+    metavar="TEXT",
+    required=True,
+    help="Why, in one line; shown wherever the step is.",
+)
+@detach_option
+@progress_option
+@format_option
+def settle(  # noqa: PLR0913, PLR0917 - its options
+    handle: RunHandle,
+    step: str,
+    outcome: str,
+    reason: str,
+    detach: bool,
+    progress: str,
+    form: Form,
+) -> int:
+    """Decide how a step ended that FAILED or was cancelled, and continue its run.
+
+    What depends on it is decided again, as by `retry`. Who decided, when and why is recorded.
+
+    \b
+    Example:
+      orchesjob-flow settle nightly-7 load --as skipped --reason "no data today"
+    """  # noqa: D301 - click reads \b
+    check_detach(detach=detach, progress=progress)
 
     def plan(run: Run) -> Plan:
         by = who_calls(handle.settings.environ)
@@ -22,7 +70,7 @@ def settle(handle: RunHandle, step: str, outcome: str, reason: str, manner: Mann
         flow = FlowSpec.from_json(run.definition)
         return Plan(flow, plan_settle(run, flow, step, settling))
 
-    return reopen(handle, plan, manner)
+    return reopen(handle, plan, form, progress, detach=detach)
 
 
 def who_calls(environ: Mapping[str, str]) -> Person:

@@ -1,74 +1,267 @@
-"""`simulate`: a flow file is played through the engine; nothing is run and recorded (rule 11.3)."""
+"""`simulate`: a flow file is played through the engine; nothing is run or recorded (rule 11.3).
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+One simulated run is shown as `status` shows a run that has ended, with virtual times. `--all` shows
+the different endings that a run can have.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
 
 from flow_spec import FlowSpec
+from flow_store import FlowStatus, Run, Step, StepStatus
 from orchesjob_flow import exit_codes
-from orchesjob_flow.commands.flow_files import load_to_run
-from orchesjob_flow.commands.given import Given
-from orchesjob_flow.commands.simulate_endings import endings_json, endings_lines
-from orchesjob_flow.commands.value_lists import lists_here
-from orchesjob_flow.simulation.endings import endings_of
+from orchesjob_flow.cli.completion import complete_step_of_file
+from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
+from orchesjob_flow.cli.values import option_given_once
+from orchesjob_flow.launch.inputs import lists_here, load_to_run
+from orchesjob_flow.simulation.endings import Ending, Endings, endings_of
 from orchesjob_flow.simulation.world import Played, Script, play
-from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.simulated import print_simulated, simulated_json
-from orchesjob_flow.views.streams import Form, print_lines, warn
+from orchesjob_flow.views.definition import in_order
+from orchesjob_flow.views.reasons import listed, reasons
+from orchesjob_flow.views.run_json import print_json, run_json
+from orchesjob_flow.views.streams import Form, fitted, print_lines, stdout, warn, write_result
+from orchesjob_flow.views.table import params_words, screen_row, short_duration, simple_table
+from orchesjob_flow.views.table_fitting import UNDECIDED, steps_in
+from orchesjob_flow.views.text import visible
+
+COLUMNS = ("Step", "Status", "Attempt", "Begins", "Ends", "Why")
+WITHOUT_MEANING = ("run_key", "orchesjob_home", "orchesjob_status")
+"""Keys of the JSON about what only a real run has, at any depth."""
+
+MOST_SHOWN = 50
+"""How many endings a person is shown; a program gets all that were found."""
+MOST_IN_FULL = 10**15
+"""A greater number of endings is told by its digits."""
+OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
 
 
-class Wanted(NamedTuple):
-    """What is to happen in a simulation, by the names of the steps."""
+@click.command()
+@click.option(
+    "--fail",
+    metavar="STEP",
+    multiple=True,
+    shell_complete=complete_step_of_file,
+    help="Let a step fail in every attempt; repeatable.",
+)
+@click.option(
+    "--skip",
+    metavar="STEP",
+    multiple=True,
+    shell_complete=complete_step_of_file,
+    help="Let a step be skipped by its exit code or its only_if; repeatable.",
+)
+@option_given_once(
+    "--cancel-at",
+    metavar="STEP",
+    shell_complete=complete_step_of_file,
+    help="Cancel the run when a step begins.",
+)
+@click.option("--all", "every", is_flag=True, help="Show all ways in which a run can end.")
+@param_option
+@format_option
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+def simulate(  # noqa: PLR0913, PLR0917 - its options
+    fail: tuple[str, ...],
+    skip: tuple[str, ...],
+    cancel_at: str | None,
+    every: bool,
+    params: dict[str, str],
+    form: Form,
+    flow_file: str,
+) -> int:
+    """Play FLOW_FILE in virtual time: what would start when, and how it would end.
 
-    fail: Sequence[str] = ()
-    skip: Sequence[str] = ()
-    cancel_at: str | None = None
+    Every command succeeds unless it is named. Nothing is run or recorded. The exit code is that of
+    the run; with --all it is 0.
 
-
-def simulate(flow_file: str, params: Mapping[str, str], wanted: Wanted, form: Form) -> int:
-    """Print how a run of a flow file would go, and return the exit code that it would have.
-
-    Raises:
-        FlowFileError: It is no valid flow, or cannot run like this.
-        UnknownStepError, PlayedTwice, NotSkippable, TooManyRetries: That cannot happen in it.
-    """
-    flow = load_to_run(flow_file, Given({}, params), lists_here(flow_file))
-    played = play(flow, Script.of(flow, wanted.fail, wanted.skip, wanted.cancel_at))
+    \b
+    Example:
+      orchesjob-flow simulate nightly.yaml --fail load
+    """  # noqa: D301 - click reads \b
+    flow = load_to_run(flow_file, {}, params, lists_here(flow_file))
+    script = Script.of(flow, fail, skip, cancel_at)
+    if every:
+        endings = endings_of(flow, script)
+        if form is Form.JSON:
+            print_json(endings_json(flow, endings, cancel_at))
+        else:
+            print_lines(endings_lines(flow, endings))
+        return exit_codes.DONE
+    played = play(flow, script)
     exit_code = exit_codes.of_run(played.run)
     if form is Form.JSON:
         print_json(simulated_json(played.run))
     else:
         print_simulated(played.run, exit_code)
-    for message in not_played(flow, wanted, played):
+    for message in without_effect(flow, fail, skip, cancel_at, played):
         warn(message)
     return exit_code
 
 
-def simulate_all(flow_file: str, params: Mapping[str, str], wanted: Wanted, form: Form) -> int:
-    """Print all ways in which a run of a flow file can end.
-
-    Raises:
-        FlowFileError, UnknownStepError, PlayedTwice, NotSkippable, TooManyRetries: As above.
-    """
-    flow = load_to_run(flow_file, Given({}, params), lists_here(flow_file))
-    script = Script.of(flow, wanted.fail, wanted.skip, wanted.cancel_at)
-    endings = endings_of(flow, script)
-    if form is Form.JSON:
-        print_json(endings_json(flow, endings, wanted.cancel_at))
-    else:
-        print_lines(endings_lines(flow, endings))
-    return exit_codes.DONE
-
-
-def not_played(flow: FlowSpec, wanted: Wanted, played: Played) -> Iterator[str]:
-    """Say of each name whose steps were to end in some way that none of them came to run."""
-    for option, names in (("--fail", wanted.fail), ("--skip", wanted.skip)):
+def without_effect(
+    flow: FlowSpec, fail: Sequence[str], skip: Sequence[str], cancel_at: str | None, played: Played
+) -> Iterator[str]:
+    """Say which options change nothing, as no step that they name comes to that point."""
+    for option, names in (("--fail", fail), ("--skip", skip)):
         for name in names:
-            if played.outcomes.keys().isdisjoint(ids_of(flow, name)):
+            if played.outcomes.keys().isdisjoint(step.id for step in flow.named(name)):
                 yield f"{option} {name} changes nothing: nothing of {name} comes to its end"
-    if wanted.cancel_at is not None and played.cancelled_at is None:
-        yield f"--cancel-at {wanted.cancel_at} changes nothing: nothing of it begins"
+    if cancel_at is not None and played.cancelled_at is None:
+        yield f"--cancel-at {cancel_at} changes nothing: nothing of it begins"
 
 
-def ids_of(flow: FlowSpec, name: str) -> Iterable[str]:
-    """Return the ids of the steps that a name means."""
-    return (step.id for step in flow.named(name))
+def simulated_json(run: Run) -> dict[str, Any]:
+    """Describe a simulated run as `status` does; what has no meaning is null."""
+    described: dict[str, Any] = without_meaningless(run_json(run, None))
+    return described | {"simulated": True}
+
+
+def without_meaningless(value: Any) -> Any:
+    """Return a part of the JSON with null for what only a real run has."""
+    if isinstance(value, list):
+        return [without_meaningless(one) for one in value]
+    if isinstance(value, dict):
+        return {
+            key: None if key in WITHOUT_MEANING else without_meaningless(one)
+            for key, one in value.items()
+        }
+    return value
+
+
+def print_simulated(run: Run, exit_code: int) -> None:
+    """Print a simulated run for people, and how it would end, with which exit code."""
+    terminal = stdout()
+    lines = [f"Flow: {visible(run.flow_id)}"]
+    if run.params:
+        lines.append(f"Params: {params_words(run.params)}")
+    rows = simulated_rows(run, colour=terminal.colour)
+    table = [COLUMNS, *rows]
+    is_terminal = terminal.stream.isatty()
+    drawn = steps_in(terminal.size().columns, table) if is_terminal else simple_table(table)
+    lines += ["", *drawn, "", *fitted([visible(ending_words(run, exit_code))], indent="")]
+    write_result("".join(f"{line}\n" for line in lines))
+
+
+def simulated_rows(run: Run, *, colour: bool) -> list[Sequence[str]]:
+    """Draw the steps in the order in which they begin, or are decided without an attempt."""
+    why, first = reasons(run), first_starts(run)
+    rows: list[Sequence[str]] = []
+    for step in sorted(in_order(run), key=lambda step: first.get(step.position, end_of(step))):
+        name, status, number, _, error = screen_row(run, step, 0.0, colour=colour)
+        if step.status in UNDECIDED and not error:
+            error = visible(why[step.position])
+        begins = first.get(step.position)
+        rows.append((name, status, number, moment(begins), moment(end_of(step)), error))
+    return rows
+
+
+def first_starts(run: Run) -> dict[int, float]:
+    """Return when the first attempt at each step begins, by the step's position."""
+    return {past.position: past.started_at for past in run.history if past.number == 1}
+
+
+def end_of(step: Step) -> float:
+    """Return when a step has ended."""
+    return step.finished_at or 0.0
+
+
+def moment(at: float | None) -> str:
+    """Write a virtual time, in seconds since the run's beginning."""
+    return "-" if at is None else short_duration(0.0, at, 0.0)
+
+
+def ending_words(run: Run, exit_code: int) -> str:
+    """Say that nothing was run, and how the run would end."""
+    after = moment(run.finished_at)
+    error = "" if run.error is None else f": {run.error}"
+    return (
+        f"This was a simulation, and nothing was run. The run would end {run.status.value} after "
+        f"{after}, with exit code {exit_code}{error}."
+    )
+
+
+def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dict[str, Any]:
+    """Describe the endings, each with the options of `simulate` that show it."""
+    cancelled = [] if cancel_at is None else [f"--cancel-at={cancel_at}"]
+    return {
+        "flow_id": flow.flow_id,
+        "params": dict(flow.values),
+        "simulated": True,
+        "total": endings.total,
+        "complete": endings.is_complete,
+        "endings": [
+            {
+                "status": ending.status.value,
+                "options": [*options_of(ending), *cancelled],
+                "steps": {step_id: status.value for step_id, status in ending.steps.items()},
+            }
+            for ending in endings.found
+        ],
+    }
+
+
+def options_of(ending: Ending) -> list[str]:
+    """Return the options with which `simulate` shows an ending."""
+    return [f"{OPTIONS[status]}={step_id}" for step_id, status in ending.by_themselves.items()]
+
+
+def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
+    """Yield a line for each ending, in groups by how the run ends."""
+    shown = endings.found[:MOST_SHOWN]
+    yield f"Flow: {visible(flow.flow_id)}"
+    yield f"Endings: {total_words(endings)}"
+    for status in FlowStatus:
+        group = [ending for ending in shown if ending.status is status]
+        if group:
+            yield ""
+        for ending in group:
+            others = consequences(ending, endings.found[0])
+            colon = ": " if others else ""
+            yield visible(f"{status.value}, {condition_words(ending)}{colon}{'; '.join(others)}")
+    if len(shown) < len(endings.found) or not endings.is_complete:
+        yield ""
+        yield f"Shown are the {len(shown)} with the fewest steps that do not succeed by themselves."
+
+
+def total_words(endings: Endings) -> str:
+    """Say how many endings there are, and, where all are known, how many of each kind."""
+    if endings.total is None:
+        return f"more than {len(endings.found):,}"
+    if not endings.is_complete:
+        is_short = endings.total < MOST_IN_FULL
+        return f"{endings.total:,}" if is_short else f"some 10^{len(str(endings.total)) - 1}"
+    counts = Counter(ending.status for ending in endings.found)
+    kinds = ", ".join(f"{counts[status]:,} {status}" for status in FlowStatus if counts[status])
+    return f"{endings.total:,} ({kinds})"
+
+
+def condition_words(ending: Ending) -> str:
+    """Say which steps end in which way by themselves, so that the run ends like that."""
+    if not ending.by_themselves:
+        return "when every command succeeds"
+    return f"when {'; '.join(grouped(ending.by_themselves))}"
+
+
+def consequences(ending: Ending, usual: Ending) -> Sequence[str]:
+    """Say which other steps do not succeed, and which succeed that usually do not."""
+    succeeded = StepStatus.SUCCEEDED
+    return grouped(
+        {
+            step_id: status
+            for step_id, status in ending.steps.items()
+            if step_id not in ending.by_themselves
+            and (status, usual.steps[step_id]) != (succeeded, succeeded)
+        }
+    )
+
+
+def grouped(statuses: Mapping[str, StepStatus]) -> Sequence[str]:
+    """Write which steps have which status: of those that share one, the first few."""
+    return [
+        f"{listed([name for name, one in statuses.items() if one is status])} {status}"
+        for status in StepStatus
+        if status in statuses.values()
+    ]

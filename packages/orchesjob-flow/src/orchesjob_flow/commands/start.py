@@ -1,114 +1,72 @@
 """`start`: a run is recorded, unless it is already, and advanced to its end (rules 4.3 to 4.5).
 
-Where the run is new, orchesjob is needed soon. So the helper that launches it is begun first, and
-loads while what reads and advances a flow is loaded here: that is why it is imported so late.
+What reads a flow is imported when it is read; `launch.start` says why.
 """
 
-from collections.abc import Sequence
-from contextlib import closing, suppress
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from flow_store import Run, StoreError
-from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
-from orchesjob_flow.commands.given import FlowSource, Given
-from orchesjob_flow.errors import FlowError, Skipped
-from orchesjob_flow.home.orchesjob_home import home_of_new_run
-from orchesjob_flow.home.paths import check_run_key
+import click
+
+from orchesjob_flow.cli.options import (
+    FLOW_FILE,
+    CommandThatNames,
+    check_detach,
+    detach_option,
+    env_option,
+    format_option,
+    jobs_option,
+    param_option,
+    progress_option,
+    report_option,
+    run_key_option,
+)
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.runner.fork_server import EarlyHelper
+from orchesjob_flow.launch.start import Start
+from orchesjob_flow.views.streams import Form
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
 
 
-class StartOptions(NamedTuple):
-    """How a run is started; `own_jobs` gives a new one an orchesjob home of its own (rule 4.8).
+@click.command(cls=CommandThatNames)
+@run_key_option
+@param_option
+@env_option
+@jobs_option
+@detach_option
+@report_option
+@progress_option
+@format_option
+@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+def start(  # noqa: PLR0913, PLR0917 - its options
+    handle: RunHandle,
+    params: dict[str, str],
+    variables: tuple[tuple[str, str], ...],
+    jobs: str,
+    detach: bool,
+    reports: tuple[tuple[str, str], ...],
+    progress: str,
+    form: Form,
+    flow_file: str,
+) -> int:
+    """Start a run of FLOW_FILE, or continue it.
 
-    `reports` are formats and files: what is to be written when it has ended (rule 12.1).
-    """
+    Repeating the command is safe: a run that has ended is only reported, one that is under way is
+    waited for, and one whose runner died is resumed where it stopped.
 
-    manner: Manner
-    own_jobs: bool = False
-    reports: Sequence[tuple[str, str]] = ()
-
-
-def start(handle: RunHandle, flow_file: str, given: Given, options: StartOptions) -> int:
-    """Start a run of a flow file or resume it."""
+    \b
+    Example:
+      orchesjob-flow start nightly-2026-05-07 -d nightly.yaml
+    """  # noqa: D301 - click reads \b
+    check_detach(detach=detach, progress=progress, reports=reports)
 
     def read() -> "FlowSpec":
-        from orchesjob_flow.commands.flow_files import load_to_run
-        from orchesjob_flow.commands.value_lists import lists_to_start
+        from orchesjob_flow.launch.inputs import lists_to_start, load_to_run
 
-        return load_to_run(flow_file, given, lists_to_start(handle, flow_file))
+        read_list = lists_to_start(handle, flow_file)
+        return load_to_run(flow_file, dict(variables), params, read_list)
 
-    return start_from(handle, FlowSource(flow_file, read), options)
-
-
-def start_from(handle: RunHandle, source: FlowSource, options: StartOptions) -> int:
-    """Start a run or resume it.
-
-    A flow that is not to run while another run of its group does may be skipped (rule 10.7).
-    """
-    check_run_key(handle.run_key)
-    try:
-        if options.manner.detach:
-            return start_in_background(handle, source, options)
-        if options.reports:
-            from orchesjob_flow.reports.written_file import refuse_missing_folders
-
-            refuse_missing_folders(file for _, file in options.reports)
-        advance = partial(start_here, handle, source, options)
-        return show_foreground(handle, options.manner, advance)
-    except Skipped as skipped:
-        from orchesjob_flow.commands.joining import show_skipped
-
-        return show_skipped(skipped, options.manner.form)
-
-
-def start_in_background(handle: RunHandle, source: FlowSource, options: StartOptions) -> int:
-    """Record a run, let a background process advance it, and show it.
-
-    Raises:
-        Skipped: Nothing was recorded, and the flow wants it so.
-    """
-    from orchesjob_flow.commands.recording import recorded
-    from orchesjob_flow.runner.background import await_runner, begin_runner
-
-    with recorded(handle, source, own_jobs=options.own_jobs) as (store, lock):
-        runner = begin_runner(handle, store, lock)
-    return show_background(handle, await_runner(handle, runner), options.manner.form)
-
-
-def start_here(handle: RunHandle, source: FlowSource, options: StartOptions) -> Run:
-    """Record a run, bring it to its end, and write its reports.
-
-    Raises:
-        Skipped: Nothing was recorded, and the flow wants it so.
-    """
-    run = advance_here(handle, source, options)
-    if options.reports:
-        from orchesjob_flow.commands.report import write_reports
-
-        write_reports(handle, options.reports)
-    return run
-
-
-def advance_here(handle: RunHandle, source: FlowSource, options: StartOptions) -> Run:
-    """Record a run, and bring it to its end."""
-    with closing(EarlyHelper(handle.settings)) as helper:
-        begin_for_new_run(helper, handle, options)
-        from orchesjob_flow.commands.recording import recorded
-        from orchesjob_flow.runner.assembly import drive_or_wait
-
-        with recorded(handle, source, own_jobs=options.own_jobs) as (store, lock):
-            return drive_or_wait(handle, store, lock, get_launcher=helper.take)
-
-
-def begin_for_new_run(helper: EarlyHelper, handle: RunHandle, options: StartOptions) -> None:
-    """Begin the helper, unless the run is recorded already: then it has probably ended."""
-    run_key, settings = handle
-    # Whatever is in the way is found again where the run is recorded, and told there.
-    with suppress(FlowError, StoreError, OSError):
-        if not handle.is_recorded():
-            helper.begin(home_of_new_run(settings, run_key, own_jobs=options.own_jobs))
+    started = Start(handle, flow_file, read, own_jobs=jobs == "own")
+    if detach:
+        return started.in_background(form)
+    return started.in_foreground(form, progress, reports)

@@ -1,13 +1,30 @@
 """`status`: a run as it is now (rule 6.4); `fast_status` answers its plainest spelling."""
 
+import click
+
 from orchesjob_flow import exit_codes
+from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.streams import Form
 
 
-def status(handle: RunHandle, form: Form, *, by_outcome: bool) -> int:
-    """Print a run; with `by_outcome`, return how it ended."""
+@click.command(cls=CommandOnRun)
+@run_key_option
+@format_option
+@click.option(
+    "--exit-status",
+    "by_outcome",
+    is_flag=True,
+    help="Exit with 0 if the run SUCCEEDED, 1 if it ended otherwise, 8 if it has not ended.",
+)
+def status(handle: RunHandle, form: Form, by_outcome: bool) -> int:
+    """Print the status of a run and of its steps.
+
+    \b
+    Example:
+      orchesjob-flow status nightly-2026-05-07
+    """  # noqa: D301 - click reads \b
     snapshot = handle.snapshot()
     show_run(handle, snapshot, form)
     return exit_codes.of_run(snapshot.run) if by_outcome else exit_codes.DONE

@@ -2,7 +2,10 @@
 
 from contextlib import closing
 
+import click
+
 from flow_store import Run
+from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.assembly import runner_of
@@ -10,8 +13,11 @@ from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.streams import Form
 
 
+@click.command(hidden=True, cls=CommandOnRun)
+@run_key_option
+@format_option
 def tick(handle: RunHandle, form: Form) -> int:
-    """Advance a run without waiting, and print it."""
+    """Advance a run as far as it goes without waiting, and print it."""
     show_run(handle, Snapshot(advance_without_waiting(handle), None), form)
     return DONE
 

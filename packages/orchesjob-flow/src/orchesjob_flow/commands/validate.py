@@ -1,43 +1,63 @@
 """`validate`: flow files are read and checked, and nothing is recorded (rules 9.1 and 11.2).
 
-`flow_spec` finds what is wrong with a file, and what it is warned about; here it is printed.
+`flow_spec` finds what is wrong with a file and what to warn about. This command prints it, and
+finds the programs that this machine lacks.
 """
 
+import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from flow_spec import FlowFileError, FlowSpec, FlowWarning, find_warnings
-from orchesjob_flow.commands.flow_files import read_to_run
-from orchesjob_flow.commands.given import Given
-from orchesjob_flow.commands.programs import lacks_program
-from orchesjob_flow.commands.value_lists import lists_here
+import click
+
+from flow_spec import FlowFileError, FlowSpec, FlowWarning, StepSpec, filled, find_warnings
+from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
+from orchesjob_flow.cli.values import WarningCodes
 from orchesjob_flow.exit_codes import DONE, WRONG
+from orchesjob_flow.launch.inputs import lists_here, read_to_run
 from orchesjob_flow.views.error_text import flow_file_text, style_of, warning_text
 from orchesjob_flow.views.run_json import print_json, problem_json, warning_json
 from orchesjob_flow.views.streams import Form, stdout, write_result
 from orchesjob_flow.views.text import visible
 
 
-class Strictness(NamedTuple):
-    """What is made of warnings: whether they count as wrong, and which codes are left out."""
-
-    strict: bool = False
-    allowed: Collection[str] = ()
-
-
+@click.command()
+@click.option("--strict", is_flag=True, help="Exit with 2 if there are warnings, too.")
+@click.option(
+    "--allow",
+    "allowed",
+    metavar="CODE",
+    type=WarningCodes(),
+    multiple=True,
+    help="Leave out the warnings with this code; may be repeated.",
+)
+@param_option
+@format_option
+@click.argument("flow_files", metavar="FLOW_FILE...", nargs=-1, required=True, type=FLOW_FILE)
 def validate(
-    files: Sequence[str], params: Mapping[str, str], form: Form, strictness: Strictness
+    strict: bool,
+    allowed: tuple[str, ...],
+    params: dict[str, str],
+    form: Form,
+    flow_files: tuple[str, ...],
 ) -> int:
-    """Print what is wrong with each file, and what it is warned about.
+    """Check flow files: every problem of each, and what was hardly meant, with its place.
 
-    Without `params`, no parameter needs a value.
-    """
-    findings = [read(file, Given({}, params or None), strictness.allowed) for file in files]
+    Nothing is recorded. The exit code is 2 if anything is wrong; warnings alone leave it at 0.
+
+    \b
+    Example:
+      orchesjob-flow validate flows/*.yaml
+    """  # noqa: D301 - click reads \b
+    # A file that is called without parameters is checked without values for them.
+    findings = [check(file, params or None, allowed) for file in flow_files]
     if form is Form.JSON:
         print_json({"files": [finding_json(finding) for finding in findings]})
     else:
         write_result("".join(f"{line}\n" for each in findings for line in finding_lines(each)))
-    is_warned = strictness.strict and any(finding.warnings for finding in findings)
+    is_warned = strict and any(finding.warnings for finding in findings)
     return DONE if all(finding.is_valid for finding in findings) and not is_warned else WRONG
 
 
@@ -56,15 +76,45 @@ class Finding(NamedTuple):
         return isinstance(self.outcome, FlowSpec)
 
 
-def read(file: str, given: Given, allowed: Collection[str]) -> Finding:
-    """Read a flow file; return what is wrong instead of raising it."""
+def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str]) -> Finding:
+    """Read and check a flow file; return what is wrong instead of raising it."""
     try:
-        found = read_to_run(file, given, lists_here(file))
+        found = read_to_run(file, {}, params, lists_here(file))
     except FlowFileError as error:
         return Finding(file, error)
     warned = find_warnings(found, lacks_program)
     warnings = [warning for warning in warned.warnings if warning.code not in allowed]
     return Finding(file, found.flow, warnings, warned.is_complete)
+
+
+def lacks_program(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> bool:
+    """Tell whether the program of a command of a step is known not to be there."""
+    program = with_values(words[0], flow, step)
+    if program is None:
+        return False
+    if "/" in program:
+        return os.path.isabs(program) and not step.waits_for and is_missing(program, None)  # noqa: PTH117
+    path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
+    if path is None:
+        return not (flow.env_file or step.env_file) and is_missing(program, None)
+    is_known = "${{" not in path and all(map(os.path.isabs, path.split(os.pathsep)))
+    return is_known and is_missing(program, path)
+
+
+def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
+    """Return a word with the values of the copy that a step is; None if others are needed."""
+    if "${{" not in word or not step.fills:
+        return word
+    try:
+        return filled(word, flow.values_of(step.id))
+    except KeyError:
+        return None
+
+
+@cache
+def is_missing(program: str, path: str | None) -> bool:
+    """Tell whether there is no such program in a PATH, or in that of this process."""
+    return shutil.which(program, path=path) is None
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

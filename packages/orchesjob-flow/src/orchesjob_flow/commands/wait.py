@@ -1,53 +1,51 @@
-"""`wait`: a run that another process advances is awaited; nothing is written (rule 9.9)."""
+"""`wait`: waits for a run that another process advances, and writes nothing (rule 9.9)."""
 
 import math
-import time
-from collections.abc import Callable
+
+import click
 
 from flow_store import GivenUp
 from orchesjob_flow import exit_codes
+from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
+from orchesjob_flow.cli.values import Seconds
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.streams import Form, warn
 
-LOOK_SEC = 0.1
 
+@click.command(cls=CommandOnRun)
+@run_key_option
+@click.option(
+    "--timeout", type=Seconds(zero=True), help="Give up after this long, with exit code 8."
+)
+@format_option
+def wait(handle: RunHandle, timeout: float | None, form: Form) -> int:
+    """Wait until a run has ended, and print it.
 
-def wait(handle: RunHandle, timeout_sec: float | None, form: Form) -> int:
-    """Wait until a run has ended or the time is over, and print it.
+    The exit code is 0 if it SUCCEEDED, 1 if it ended otherwise, 8 if the time is over.
 
-    A run that no process advances may be resumed later, so it is waited for as well.
-    """
-    told: set[GivenUp] = set()
+    \b
+    Example:
+      orchesjob-flow wait nightly-2026-05-07 --timeout 3600
+    """  # noqa: D301 - click reads \b
+    reported: set[GivenUp] = set()
 
-    def tell(snapshot: Snapshot) -> None:
+    def report_giving_up(snapshot: Snapshot) -> None:
         described = describe_given_up(*snapshot)
-        if described is not None and snapshot.run.gave_up not in told:
+        if described is not None and snapshot.run.gave_up not in reported:
             warn(described)
-            told.update(filter(None, [snapshot.run.gave_up]))
+            reported.update(filter(None, [snapshot.run.gave_up]))
 
     with Observer(handle) as observer:
         run, runner = observer.snapshot()
+        # Somebody may resume it later, so it is waited for as well.
         if runner is None and not run.status.is_terminal and run.gave_up is None:
             warn(
                 f"no process advances run {run.run_key!r} at present; "
                 "`resume` or `start` continues it"
             )
-        await_end(observer, math.inf if timeout_sec is None else timeout_sec, tell)
+        observer.await_end(math.inf if timeout is None else timeout, report_giving_up)
         snapshot = observer.snapshot()
     show_run(handle, snapshot, form)
     return exit_codes.of_run(snapshot.run)
-
-
-def await_end(
-    observer: Observer, limit_sec: float, see: Callable[[Snapshot], None] = lambda _: None
-) -> None:
-    """Return when the run is terminal, or after `limit_sec`; `see` is called at each look."""
-    end = time.monotonic() + limit_sec
-    while not (snapshot := observer.snapshot()).run.status.is_terminal:
-        see(snapshot)
-        left = end - time.monotonic()
-        if left <= 0:
-            return
-        time.sleep(min(left, LOOK_SEC))

@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+import click
+
 from flow_store import Run
 from orchesjob_flow import exit_codes
-from orchesjob_flow.commands.wait import await_end
+from orchesjob_flow.cli.options import CommandOnRun, run_key_option
+from orchesjob_flow.cli.values import Seconds
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import streams
 from orchesjob_flow.views.results import show_next_steps
@@ -17,14 +20,31 @@ from orchesjob_flow.views.table_fitting import print_table
 REFRESH_SEC = 0.25
 
 
-def watch(handle: RunHandle, *, interval_sec: float, mode: str | None, advance: bool) -> int:
-    """Show a run until it ends; with `advance`, bring it there too.
+@click.command(cls=CommandOnRun)
+@run_key_option
+@click.option(
+    "--interval",
+    type=Seconds(zero=False),
+    default=2.0,
+    show_default=True,
+    help="Seconds between refreshes.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["screen", "append"]),
+    help="Redraw in place (the default on a terminal), or print one table below the other.",
+)
+@click.option("--advance", is_flag=True, help="Advance the run too, if no other process does.")
+def watch(handle: RunHandle, interval: float, mode: str | None, advance: bool) -> int:
+    """Show a run until it ends.
 
-    The `mode` is `screen` or `append`; None chooses by what stdout can do.
-    """
+    \b
+    Example:
+      orchesjob-flow watch nightly-2026-05-07
+    """  # noqa: D301 - click reads \b
     screen = streams.stdout().can_draw if mode is None else mode == "screen"
     look = watch_and_advance if advance else watch_only
-    run = look(handle, interval_sec, screen=screen)
+    run = look(handle, interval, screen=screen)
     show_next_steps(handle, Snapshot(run, None))
     return exit_codes.of_run(run)
 
@@ -32,9 +52,7 @@ def watch(handle: RunHandle, *, interval_sec: float, mode: str | None, advance: 
 def watch_only(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
     """Show a run until it is terminal; only read."""
     with Observer(handle) as observer, view(screen=screen) as shown:
-        return show_until_end(
-            observer, shown, interval_sec, lambda seconds: await_end(observer, seconds)
-        )
+        return show_until_end(observer, shown, interval_sec, observer.await_end)
 
 
 def watch_and_advance(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:

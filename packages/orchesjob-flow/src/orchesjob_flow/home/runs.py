@@ -30,6 +30,8 @@ from orchesjob_flow.home.settings import Settings
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are looked at for one that was meant, and how many are named."""
+LOOK_SEC = 0.1
+"""How often a run is looked at whose end is waited for."""
 UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
 
 
@@ -290,6 +292,16 @@ class Observer:
         if self._attempts is None:
             self._attempts = self._connected().attempts(self._handle.run_key)
         return self._attempts
+
+    def await_end(self, limit_sec: float, see: Callable[[Snapshot], None] = lambda _: None) -> None:
+        """Return when the run is terminal, or after `limit_sec`; call `see` at each look before."""
+        end = time.monotonic() + limit_sec
+        while not (snapshot := self.snapshot()).run.status.is_terminal:
+            see(snapshot)
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, LOOK_SEC))
 
     def _connected(self) -> FlowStore:
         store = self._store

@@ -3,7 +3,6 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flow_spec import Problem
 from flow_store import (
     Attempt,
     Parent,
@@ -23,7 +22,7 @@ from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.text import dump_json
 
 if TYPE_CHECKING:
-    from flow_spec import FlowWarning
+    from flow_spec import FlowWarning, Problem  # `status` must not import it
 
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
@@ -165,7 +164,7 @@ def print_json(value: Any) -> None:
     write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
 
 
-def problem_json(problem: Problem) -> dict[str, Any]:
+def problem_json(problem: "Problem") -> dict[str, Any]:
     """Describe one thing that is wrong with a flow file."""
     return {
         "message": problem.message,

@@ -1,36 +1,34 @@
-"""What `start`, `resume` and `retry` share: showing a run that is advanced here or elsewhere."""
+"""Showing a run that this process, or one in the background, brings to its end.
+
+`start` imports this before its fork server begins. So a function imports what only it needs.
+"""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from flow_store import Run
 from orchesjob_flow import exit_codes
+from orchesjob_flow.errors import Skipped
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views import streams
-from orchesjob_flow.views.results import show_next_steps
+from orchesjob_flow.views.results import background_text, show_next_steps
 from orchesjob_flow.views.run_json import print_json, print_run, run_json
 from orchesjob_flow.views.streams import Form, write_result
+from orchesjob_flow.views.text import visible
 
 
-class Manner(NamedTuple):
-    """How a run is advanced and shown: `detach` leaves it to a background process."""
-
-    form: Form
-    detach: bool = False
-    progress: str = "none"
-
-
-def show_foreground(handle: RunHandle, manner: Manner, advance: Callable[[], Run]) -> int:
+def show_foreground(
+    handle: RunHandle, form: Form, progress: str, advance: Callable[[], Run]
+) -> int:
     """Let `advance` bring a run to its end with its progress on stderr, and print the run.
 
-    A person sees the table once, then what the failed steps have printed, then what can be done
-    (rule 6.11).
+    A person sees the table once, then what the failed steps printed, then what to do next (rule
+    6.11).
     """
     from orchesjob_flow.views.progress import show_outcome, with_progress
 
-    course = with_progress(manner.progress, handle, advance)
+    course = with_progress(progress, handle, advance)
     snapshot = Snapshot(course.run, None)
-    if manner.form is Form.JSON:
+    if form is Form.JSON:
         show_outcome(handle, course)
         print_run(course.run)
         return exit_codes.of_run(course.run)
@@ -48,8 +46,6 @@ def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:
     """Print a run that a background process advances, and where that process logs."""
     stdout_log, stderr_log = (str(handle.log(stream)) for stream in ("stdout", "stderr"))
     if form is Form.TEXT:
-        from orchesjob_flow.views.results import background_text
-
         write_result(background_text(snapshot, [stdout_log, stderr_log]))
         show_next_steps(handle, snapshot)
         return exit_codes.DONE
@@ -62,4 +58,13 @@ def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:
             "stderr_log": stderr_log,
         }
     )
+    return exit_codes.DONE
+
+
+def show_skipped(skipped: Skipped, form: Form) -> int:
+    """Print that no run was recorded, and why; the flow says that this is not an error."""
+    if form is Form.JSON:
+        print_json({"skipped": True, "held_by": skipped.held_by})
+    else:
+        write_result(f"skipped: run {visible(skipped.held_by)} of the same group is under way\n")
     return exit_codes.DONE

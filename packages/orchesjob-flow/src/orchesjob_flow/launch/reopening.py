@@ -1,6 +1,6 @@
 """Opening a run that has ended again, and bringing it to its next end (rules 9.7 and 12.3).
 
-`retry` and `settle` do this; what each changes of the run, it plans.
+`retry` and `settle` do this. Each plans what it changes of the run.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,14 +10,15 @@ from typing import NamedTuple
 from flow_spec import FlowSpec
 from flow_store import FlowStore, Reopening, Run
 from orchesjob_client import locate
-from orchesjob_flow.commands.advance import Manner, show_background, show_foreground
-from orchesjob_flow.commands.joining import joining_of, show_skipped, skipping
 from orchesjob_flow.errors import RunNotTerminal, Skipped
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, patiently
+from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
+from orchesjob_flow.launch.recording import joining_of, skipping
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
+from orchesjob_flow.views.streams import Form
 
 
 class Plan(NamedTuple):
@@ -28,37 +29,27 @@ class Plan(NamedTuple):
 
 
 type Planner = Callable[[Run], Plan]
-"""What plans that for a run as it is recorded."""
+"""Returns the plan for a run as it is recorded."""
 
 
-def reopen(handle: RunHandle, planner: Planner, manner: Manner) -> int:
-    """Open a run that has ended again, and advance it.
+def reopen(handle: RunHandle, planner: Planner, form: Form, progress: str, *, detach: bool) -> int:
+    """Open a run that has ended again, advance it, and show it.
 
-    In its group it is like a new run, which waits or may be skipped (rule 10.7).
+    In its group it is like a new run: it waits, or its flow has it skipped (rule 10.7).
     """
-    try:
-        return reopen_or_skip(handle, planner, manner)
-    except Skipped as skipped:
-        return show_skipped(skipped, manner.form)
-
-
-def reopen_or_skip(handle: RunHandle, planner: Planner, manner: Manner) -> int:
-    """Open a run again and advance it.
-
-    Raises:
-        Skipped: It stays as it has ended, and the flow wants it so.
-    """
-    if manner.detach:
-        with reopened(handle, planner) as (at_home, _, lock):
-            child = start_child(at_home, lock)
-        snapshot = await_runner(handle, child)
-        return show_background(handle, snapshot, manner.form)
 
     def advance() -> Run:
         with reopened(handle, planner) as (at_home, store, lock):
             return drive(at_home, store, lock)
 
-    return show_foreground(handle, manner, advance)
+    try:
+        if not detach:
+            return show_foreground(handle, form, progress, advance)
+        with reopened(handle, planner) as (at_home, _, lock):
+            child = start_child(at_home, lock)
+        return show_background(handle, await_runner(handle, child), form)
+    except Skipped as skipped:
+        return show_skipped(skipped, form)
 
 
 @contextmanager
@@ -80,11 +71,11 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
         if not run.status.is_terminal:
             raise RunNotTerminal(run.run_key, run.status.value)
         at_home = handle.in_home_of(run)
-        record(at_home, store, run, planner(run))
+        record_plan(at_home, store, run, planner(run))
         yield at_home, store, lock
 
 
-def record(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> None:
+def record_plan(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> None:
     """Record what is changed of a run, which has the last place in its group then (rule 10.7)."""
     flow, reopening = plan
     settings = handle.settings

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import pytest
 
-from orchesjob_flow.cli import cli
-from orchesjob_flow.cli.run_key import CommandOnRun, CommandThatNames, KeyArgument
+from orchesjob_flow.cli import HIDDEN, SHOWN, cli, load_command
+from orchesjob_flow.cli.options import CommandOnRun, CommandThatNames, KeyArgument
 from orchesjob_flow.errors import HomeMissing, NoRunYet
 from orchesjob_flow.home.settings import Settings
 
@@ -16,9 +16,8 @@ OTHERS = {
     "settle": ["load", "--as=skipped", "--reason=why"],
 }
 """What a command needs besides the key."""
-ON_A_RUN = sorted(
-    name for name, command in cli.commands.items() if isinstance(command, CommandOnRun)
-)
+COMMANDS = {name: load_command(name) for name in (*SHOWN, *HIDDEN)}
+ON_A_RUN = sorted(name for name, command in COMMANDS.items() if isinstance(command, CommandOnRun))
 KEYS = ["k", "a b", "--all", "-x", "status", "--run-key=k"]
 
 
@@ -31,19 +30,19 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def read(settings: Settings, name: str, *words: str) -> click.Context:
     """Read the words of a command."""
-    return cli.commands[name].make_context(name, [*words], obj=settings)
+    return COMMANDS[name].make_context(name, [*words], obj=settings)
 
 
 def test_which_commands() -> None:
     """Every command that receives a run takes its key; `graph` begins with a file instead."""
     with_key = {
         name
-        for name, command in cli.commands.items()
+        for name, command in COMMANDS.items()
         if any(param.name == "run_key_option" for param in command.params)
     }
     assert with_key == {*ON_A_RUN, "graph"}
     for name in ON_A_RUN:
-        arguments = [p for p in cli.commands[name].params if isinstance(p, click.Argument)]
+        arguments = [p for p in COMMANDS[name].params if isinstance(p, click.Argument)]
         assert isinstance(arguments[0], KeyArgument), name
 
 
@@ -101,7 +100,7 @@ def test_newest_of_none(settings: Settings, name: str) -> None:
     for words in (["-", *others], [*others, "-k", "-"], ["--run-key=-", *others]):
         with pytest.raises(error, match="newest run"):
             read(settings, name, *words)
-    assert isinstance(cli.commands[name], CommandThatNames) is (name == "start")
+    assert isinstance(COMMANDS[name], CommandThatNames) is (name == "start")
 
 
 def test_told(settings: Settings) -> None:

@@ -21,8 +21,8 @@ from flow_store import (
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
 from orchesjob_flow.attempt_key import attempt_key
+from orchesjob_flow.commands.doctor.checks import Check, Grade, counted
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
-from orchesjob_flow.views.checks import Check, Grade, counted
 from orchesjob_flow.views.reasons import settled_words
 
 type ClientOf = Callable[[str], OrchesjobClient]

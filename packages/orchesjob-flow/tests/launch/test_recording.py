@@ -2,17 +2,16 @@
 
 import gc
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flow_spec import FlowSpec
-from orchesjob_flow.commands.flow_files import load_to_run
-from orchesjob_flow.commands.given import FlowSource, Given
-from orchesjob_flow.commands.recording import recorded
-from orchesjob_flow.commands.value_lists import lists_here
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.launch.inputs import lists_here, load_to_run
+from orchesjob_flow.launch.recording import recorded
 
 
 @pytest.fixture
@@ -23,11 +22,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings.from_options(None, "/bin/true")
 
 
-def source_of(file: Path) -> FlowSource:
-    """Let a file be read as `start` reads it."""
-    return FlowSource(
-        str(file), lambda: load_to_run(str(file), Given({}, {}), lists_here(str(file)))
-    )
+def reader_of(file: Path) -> Callable[[], FlowSpec]:
+    """Return a function that reads a file as `start` reads it."""
+    return lambda: load_to_run(str(file), {}, {}, lists_here(str(file)))
 
 
 @pytest.mark.parametrize(
@@ -46,12 +43,12 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, source_of(file), own_jobs=False) as (store, lock):
+    with recorded(handle, str(file), reader_of(file), own_jobs=False) as (store, lock):
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, source_of(file), own_jobs=False) as (_, lock):
+    with recorded(handle, str(file), reader_of(file), own_jobs=False) as (_, lock):
         assert (lock, handle.holder()) == (None, None)
 
 
@@ -60,7 +57,7 @@ def test_what_was_read_is_gone(settings: Settings, tmp_path: Path) -> None:
     steps = [{"id": "a", "command": ["true"]}]
     file = tmp_path / "flow.json"
     file.write_text(json.dumps({"flow_id": "read here", "steps": steps}))
-    with recorded(RunHandle("k", settings), source_of(file), own_jobs=False):
+    with recorded(RunHandle("k", settings), str(file), reader_of(file), own_jobs=False):
         gc.collect()
         read = [one for one in gc.get_objects() if isinstance(one, FlowSpec)]
         assert "read here" not in [flow.flow_id for flow in read]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import accumulate, chain, repeat
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,8 @@ from flow_store import (
     Run,
     RunHeader,
 )
-from orchesjob_flow.commands.prune_output import Cleaner, Found, Job, Output
-from orchesjob_flow.commands.removal import Removal, shrink
-from orchesjob_flow.commands.rests import Rests
+from orchesjob_flow.commands.prune.deletion import HOLD_SEC, Deletion, Yielder, pause_after, shrink
+from orchesjob_flow.commands.prune.output import Cleaner, Found, Job, Output
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
 from orchesjob_flow.home.settings import Settings
@@ -60,9 +60,9 @@ def cleaner(settings: Settings) -> Remembering:
 
 
 @pytest.fixture
-def removal(store: FlowStore, settings: Settings, cleaner: Remembering) -> Removal:
+def deletion(store: FlowStore, settings: Settings, cleaner: Remembering) -> Deletion:
     """Removes what ended long ago."""
-    return Removal(store, settings, LONG_AGO, cleaner, Rests())
+    return Deletion(store, settings, LONG_AGO, cleaner, Yielder())
 
 
 def record(store: FlowStore, run_key: str, *, job_id: str | None = None, text: str = "{}") -> None:
@@ -91,14 +91,14 @@ def make_files(handle: RunHandle) -> list[Path]:
 
 
 def test_all_that_is_theirs(
-    store: FlowStore, settings: Settings, removal: Removal, cleaner: Remembering
+    store: FlowStore, settings: Settings, deletion: Deletion, cleaner: Remembering
 ) -> None:
     """The output, the directory, the logs and the locks of a run go with its record."""
     record(store, "bare")
     record(store, "a/b", job_id="j")
     paths = make_files(RunHandle("a/b", settings))
     chosen = store.ended_runs(finished_by=LONG_AGO)
-    assert removal.remove(chosen, {}) == {"bare": Output(), "a/b": Output(1, 10)}
+    assert deletion.remove(chosen, {}) == {"bare": Output(), "a/b": Output(1, 10)}
     assert store.runs() == ()
     assert cleaner.cleaned == ["a/b"]
     assert not any(path.exists() for path in paths)
@@ -109,7 +109,7 @@ def test_all_that_is_theirs(
 def test_retried_meanwhile(  # noqa: PLR0913 - what is there, and two ways in which it changes
     store: FlowStore,
     settings: Settings,
-    removal: Removal,
+    deletion: Deletion,
     cleaner: Remembering,
     *,
     files: bool,
@@ -123,46 +123,46 @@ def test_retried_meanwhile(  # noqa: PLR0913 - what is there, and two ways in wh
     revision = store.reopen("first", Reopening("{}", {0: 1}), revision=1)
     if ends_again:
         store.apply("first", Changes(ENDED), revision=revision)
-    assert list(removal.remove(chosen, {})) == ["second"]
+    assert list(deletion.remove(chosen, {})) == ["second"]
     assert store.has("first")
     assert "first" not in cleaner.cleaned
     assert all(path.exists() for path in paths)
 
 
 def test_a_run_that_is_being_retried(
-    store: FlowStore, settings: Settings, removal: Removal
+    store: FlowStore, settings: Settings, deletion: Deletion
 ) -> None:
     """A run whose lock somebody holds is left alone, and the others go."""
     for key in ("first", "second"):
         record(store, key, job_id="j")
     with closing(RunHandle("first", settings).lock_or_refuse()):
-        removed = removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
+        removed = deletion.remove(store.ended_runs(finished_by=LONG_AGO), {})
     assert list(removed) == ["second"]
 
 
-def test_many(store: FlowStore, settings: Settings, removal: Removal) -> None:
+def test_many(store: FlowStore, settings: Settings, deletion: Deletion) -> None:
     """More runs than are removed at once are all removed, with their files."""
     keys = {f"k{number}" for number in range(13)}
     for key in keys:
         record(store, key)
     for number in range(5):
         RunHandle(f"k{number}", settings).lock_path.touch(mode=0o600)
-    few = removal._replace(records_at_once=3, locks_at_once=2)
+    few = deletion._replace(records_at_once=3, locks_at_once=2)
     assert few.remove(store.ended_runs(finished_by=LONG_AGO), {}).keys() == keys
     assert store.runs() == ()
     assert list(settings.home.locks.iterdir()) == []
 
 
-def test_so_many_jobs_at_once(store: FlowStore, removal: Removal, cleaner: Remembering) -> None:
+def test_so_many_jobs_at_once(store: FlowStore, deletion: Deletion, cleaner: Remembering) -> None:
     """The locks of runs that have many jobs are not all held until all these are gone."""
     for number in range(7):
         record(store, f"k{number}", job_id=f"j{number}")
-    with_limit = removal._replace(jobs_at_once=3)
+    with_limit = deletion._replace(jobs_at_once=3)
     assert len(with_limit.remove(store.ended_runs(finished_by=LONG_AGO), {})) == 7
     assert cleaner.together == [3, 3, 1]
 
 
-def test_space_is_given_back(store: FlowStore, settings: Settings, removal: Removal) -> None:
+def test_space_is_given_back(store: FlowStore, settings: Settings, deletion: Deletion) -> None:
     """After a removal the file is about as small as before the runs were recorded."""
     store.checkpoint()
     before = settings.home.database.stat().st_size
@@ -170,6 +170,72 @@ def test_space_is_given_back(store: FlowStore, settings: Settings, removal: Remo
         record(store, f"k{number}", text="x" * 500_000)
     store.checkpoint()
     assert settings.home.database.stat().st_size > 12_000_000
-    removal.remove(store.ended_runs(finished_by=LONG_AGO), {})
-    shrink(store, Rests())
+    deletion.remove(store.ended_runs(finished_by=LONG_AGO), {})
+    shrink(store, Yielder())
     assert settings.home.database.stat().st_size <= before + 8 * 4096
+
+
+PAUSES_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50)
+"""SQLite's pauses between two looks at a lock (`sqliteDefaultBusyCallback`); then 100 ms each."""
+
+LOOKS_MS = list(accumulate(chain([0], PAUSES_MS, repeat(100, 30))))
+
+
+class Clock:
+    """A clock that goes on when it is told to, and while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def yielder(clock: Clock) -> Yielder:
+    return Yielder(clock, clock.sleep)
+
+
+@pytest.mark.parametrize("held_ms", [1, 50, 80, 128, 129, 180, 228, 229, 500, 2000])
+def test_who_waits_finds_the_lock_free_once(held_ms: int) -> None:
+    """Whenever in that time somebody has come, SQLite looks at the lock during the pause."""
+    pause_ms = pause_after(held_ms / 1e3) * 1e3
+    for came_ms in range(held_ms):
+        waited_ms = held_ms - came_ms
+        next_look_ms = next(look for look in LOOKS_MS if look >= waited_ms)
+        assert next_look_ms < waited_ms + pause_ms
+
+
+def test_after_each_transaction(clock: Clock, yielder: Yielder) -> None:
+    """A long transaction is followed by a pause, and so are many short ones together."""
+    for _ in range(3):
+        with yielder.holding():
+            clock.now += HOLD_SEC / 2 + 0.001
+    assert len(clock.slept) == 1
+    with yielder.holding():
+        clock.now += 0.2
+    assert clock.slept[1:] == [pytest.approx(pause_after(0.2 + HOLD_SEC / 2 + 0.001))]
+
+
+def test_tidying_up_counts(clock: Clock, yielder: Yielder) -> None:
+    """What is done before a pause belongs to the time for which others have waited."""
+
+    def tidy_up() -> None:
+        clock.now += 0.1
+
+    with yielder.holding(tidy_up):
+        pass
+    assert not clock.now
+    with yielder.holding(tidy_up):
+        clock.now += 0.1
+    assert clock.slept == [pytest.approx(pause_after(0.2))]

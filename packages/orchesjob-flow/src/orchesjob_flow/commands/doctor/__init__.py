@@ -1,0 +1,168 @@
+"""`doctor`: is everything in place that runs need, and did happen what was recorded (rule 9.11)?
+
+`installation` checks the machine, the folders and orchesjob; `audit` the recorded attempts. Nothing
+is fixed, and nothing is written.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import click
+
+from flow_store import FlowStore, StoreError, StoreMissing
+from orchesjob_flow.cli.options import CommandOnRun, declare_run_key, format_option
+from orchesjob_flow.commands.doctor.audit import (
+    ClientOf,
+    Recorded,
+    Settled,
+    audit,
+    check_homes,
+    check_settled,
+    read_ledger,
+)
+from orchesjob_flow.commands.doctor.checks import Check, Grade, check_text, checks_json
+from orchesjob_flow.commands.doctor.installation import (
+    check_disk,
+    check_home,
+    check_orchesjob,
+    check_processes,
+    check_program,
+)
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
+from orchesjob_flow.home.paths import check_run_key
+from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
+from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.reasons import describe_given_up
+from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.streams import Form, print_lines
+
+
+@click.command(cls=CommandOnRun)
+@declare_run_key("Audit this run only, which is quicker if there are many.", required=False)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Ask orchesjob about every attempt of all runs, not only about the newest 100.",
+)
+@format_option
+@click.pass_obj
+def doctor(settings: Settings, handle: RunHandle | None, every: bool, form: Form) -> int:
+    """Check the surroundings, and audit the recorded attempts against what orchesjob knows.
+
+    Nothing is changed. The exit code is 1 if there is a problem.
+
+    \b
+    Example:
+      orchesjob-flow doctor
+    """  # noqa: D301 - click reads \b
+    if every and handle is not None:
+        raise click.UsageError("audit one run, or all of them with --all")
+    checks = []
+    for check in examine(settings, handle, every=every or handle is not None):
+        checks.append(check)
+        if form is Form.TEXT:  # one by one: it can take long to ask about many attempts
+            print_lines([check_text(check)])
+    sound = all(check.grade is not Grade.PROBLEM for check in checks)
+    if form is Form.JSON:
+        print_json(checks_json(checks, sound=sound))
+    return DONE if sound else NOT_SUCCEEDED
+
+
+def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Iterator[Check]:
+    """Yield each check in turn: of the installation, then of one run's attempts or of all.
+
+    With `every`, orchesjob is asked about each attempt, not only about the newest.
+
+    Raises:
+        RunNotFound: There is no such run.
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    yield check_program()
+    yield check_disk(settings)
+    yield check_home(settings)
+    yield check_processes()
+    with ExitStack() as at_end:
+        client_of = yield from check_orchesjob(settings, at_end)
+        yield from examine_runs(settings, handle, client_of, every=every)
+
+
+def examine_runs(
+    settings: Settings, handle: RunHandle | None, client_of: ClientOf | None, *, every: bool
+) -> Iterator[Check]:
+    """Yield each check of what is recorded; without `client_of`, orchesjob is not asked.
+
+    Raises:
+        RunNotFound, HomeMissing: As `examine`.
+    """
+    try:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            yield check_database(store, settings)
+            keys = keys_to_audit(store, handle)
+            ledger = [entry for key in keys for entry in read_ledger(store, key)]
+    except StoreMissing as error:
+        settings.home.refuse_missing()
+        if handle is not None:
+            raise handle.not_found() from error
+        yield Check("database", Grade.NOTE, f"{settings.home.database}: nothing is recorded yet")
+        return
+    except StoreError as error:
+        yield Check("database", Grade.PROBLEM, str(error))
+        return
+    yield from (entry for entry in ledger if isinstance(entry, Check))
+    settled = [entry for entry in ledger if isinstance(entry, Settled)]
+    yield from check_settled(settled, every=every)
+    yield from check_runners(settings)
+    recorded = [entry for entry in ledger if isinstance(entry, Recorded)]
+    yield from check_homes(recorded)
+    if client_of is not None:
+        present = [one for one in recorded if not one.is_gone]
+        yield from audit(present, client_of, starts=settings.starts, every=every)
+
+
+def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> Sequence[str]:
+    """Return the key of one run, or those of all.
+
+    Raises:
+        BadRunKey, RunNotFound: There is no such run, or there can be none.
+    """
+    if handle is None:
+        return store.run_keys()
+    check_run_key(handle.run_key)
+    if not store.has(handle.run_key):
+        raise handle.not_found()
+    return [handle.run_key]
+
+
+def check_database(store: FlowStore, settings: Settings) -> Check:
+    """Check the database for damage."""
+    damage = store.damage()
+    if damage:
+        return Check("database", Grade.PROBLEM, f"{settings.home.database}: {'; '.join(damage)}")
+    count = len(store.run_keys())
+    runs = "1 run" if count == 1 else f"{count:,} runs"
+    return Check("database", Grade.OK, f"{settings.home.database}: {runs}, undamaged")
+
+
+def check_runners(settings: Settings) -> Iterator[Check]:
+    """Look for runs that no process advances, and for those on which a runner gave up."""
+    unfinished = find_runs(settings, statuses=UNFINISHED)
+    troubles = [trouble for one in unfinished if (trouble := describe_trouble(one)) is not None]
+    for trouble in troubles:
+        yield Check("runners", Grade.PROBLEM, trouble)
+    if not troubles:
+        message = f"every run that has not ended ({len(unfinished)}) has its runner"
+        yield Check("runners", Grade.OK, message)
+
+
+def describe_trouble(listed: Listed) -> str | None:
+    """Say what to do about a run that no process advances, or only tries to; None for others."""
+    run, runner = listed
+    if run.gave_up is not None:
+        return describe_given_up(run, runner)
+    if not listed.is_abandoned:
+        return None
+    return (
+        f"run {run.run_key!r} is {run.status.value} and no process advances it: "
+        "`orchesjob-flow resume` continues it"
+    )

@@ -1,0 +1,130 @@
+"""`prune`: runs that ended long ago are removed, with all that is theirs (rule 9.10).
+
+`deletion` removes the runs and yields the database to others meanwhile; `output` has orchesjob
+remove what their steps printed, and `spans` finds what it can remove in one call.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from flow_store import EndedRun, FlowStore
+from orchesjob_client import discard_empty_cgroups
+from orchesjob_flow.cli.options import flow_id_option, format_option
+from orchesjob_flow.cli.values import Age, option_given_once
+from orchesjob_flow.commands.prune.deletion import Deletion, Yielder, shrink
+from orchesjob_flow.commands.prune.output import Cleaner, Output, Pruned, output_of
+from orchesjob_flow.errors import NotPruned
+from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.runs import open_store
+from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.views.run_json import print_json
+from orchesjob_flow.views.status_line import status_line
+from orchesjob_flow.views.streams import Form, print_lines
+from orchesjob_flow.views.text import clock_time, size_text, visible
+
+
+@click.command()
+@option_given_once(
+    "--older-than",
+    "older_than_sec",
+    type=Age(),
+    metavar="AGE",
+    required=True,
+    help="How long ago a run must have ended: 30d, 12h, 90m.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    help="Keep the N newest runs of each flow, however old.",
+)
+@flow_id_option
+@click.option("--keep-output", is_flag=True, help="Leave orchesjob's jobs, and what they printed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@format_option
+@click.pass_obj
+def prune(  # noqa: PLR0913, PLR0917 - its options
+    settings: Settings,
+    older_than_sec: float,
+    keep: int,
+    flow_id: str | None,
+    keep_output: bool,
+    dry_run: bool,
+    form: Form,
+) -> int:
+    """Remove runs that ended long ago, with their logs and output.
+
+    A run that has not ended stays. Steps of a removed run may run again under its key.
+
+    \b
+    Example:
+      orchesjob-flow prune --older-than 30d --keep 10 --dry-run
+    """  # noqa: D301 - click reads \b
+    now = time.time()
+    ended_by = now - older_than_sec
+    pruned: Sequence[Pruned] = ()
+    not_pruned: dict[str, str] = {}
+
+    def choose(store: FlowStore) -> Sequence[EndedRun]:
+        return store.ended_runs(finished_by=ended_by, keep=keep, flow_id=flow_id)
+
+    if not settings.home.database.exists():
+        settings.home.refuse_missing()
+    elif dry_run:
+        with FlowStore.open_readonly(settings.home.database) as store:
+            pruned = [
+                Pruned(run, Output() if keep_output else output_of(store, run.run_key))
+                for run in choose(store)
+            ]
+    else:
+        with open_store(settings) as store, status_line() as line:
+            cleaner = None if keep_output else Cleaner(settings, now)
+            yielder = Yielder()
+            chosen = choose(store)
+            deletion = Deletion(store, settings, ended_by, cleaner, yielder, report=line.say)
+            removed = deletion.remove(chosen, not_pruned)
+            line.say("giving the space back to the disk")
+            shrink(store, yielder)
+        discard_empty_cgroups()
+        pruned = [Pruned(run, removed[run.run_key]) for run in chosen if run.run_key in removed]
+    if form is Form.JSON:
+        print_json(pruned_json(pruned, dry_run=dry_run))
+    else:
+        print_lines(pruned_lines(pruned, dry_run=dry_run))
+    if not_pruned:
+        raise NotPruned(not_pruned)
+    return DONE
+
+
+def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:
+    """Name the runs that were removed, or would be, and count them and their output."""
+    lines = [f"{visible(run.run_key)}  {clock_time(run.finished_at)}" for run, _ in removed]
+    would = "would be " if dry_run else ""
+    noun = "run" if len(removed) == 1 else "runs"
+    total = f"{len(removed)} {noun} {would}removed"
+    if any(output.jobs for _, output in removed):
+        size = sum(output.size for _, output in removed)
+        total += f", {size_text(size)} of output {would}freed"
+    return [*lines, total]
+
+
+def pruned_json(removed: Sequence[Pruned], *, dry_run: bool) -> dict[str, Any]:
+    """Describe what was removed, or would be."""
+    return {
+        "dry_run": dry_run,
+        "removed": [
+            {
+                "run_key": run.run_key,
+                "flow_id": run.flow_id,
+                "status": run.status.value,
+                "finished_at": run.finished_at,
+                "jobs": output.jobs,
+                "output_bytes": output.size,
+            }
+            for run, output in removed
+        ],
+    }

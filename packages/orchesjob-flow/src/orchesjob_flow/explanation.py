@@ -1,0 +1,328 @@
+"""Why each step of a run waits, runs or was skipped, led by who decided (rule 9.4).
+
+The condition is evaluated as `flow_conditions` does it, three-valued, over what is recorded. The
+smallest set of operands that decides comes from `Condition.blame`. A call such as `any(failed)` is
+shown as it is written, however many steps it asks.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import attrs
+
+from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operands_in
+from flow_spec import FlowSpec, StepSpec
+from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
+from orchesjob_flow.engine.state import is_true, is_true_of_copies
+from orchesjob_flow.views.definition import (
+    Copies,
+    Waited,
+    Waits,
+    all_before_finally,
+    name_of,
+    newer,
+    waited_for,
+)
+from orchesjob_flow.views.reasons import (
+    NOTHING,
+    reason,
+    settled_words,
+    spell,
+    waiting_words,
+    without_place,
+)
+
+ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
+BUDGET, MOST_BUDGET, LEAST_BUDGET = 300_000, 100_000, 200
+"""What it may take to find who decided: for all steps together, and for each at most and least."""
+WORDS = {True: "true", False: "false", None: "undecided"}
+DEEPEST = 8
+LONGEST_PART, LONGEST_LINE = 60, 100
+MOST_PARTS = 8
+"""How many parts of a row are named; the others are counted."""
+
+type Value = bool | None
+type Lookup = Callable[[Name], Value]
+
+
+class Gate(NamedTuple):
+    """A step's `only_if`, and the latest attempt at it (rule 10.8).
+
+    The attempt is None if there was none since the step was last decided.
+    """
+
+    command: Sequence[str]
+    latest: PastAttempt | None
+
+    @property
+    def answer(self) -> str | None:
+        """yes, no, or None: it has not answered yet, or has failed."""
+        return None if self.latest is None else ANSWERS.get(self.latest.status)
+
+    def __str__(self) -> str:
+        """Write the answer, or how the attempt ended, and the attempt's number."""
+        if self.latest is None:
+            return "not asked yet"
+        return f"{self.answer or self.latest.status.value} (attempt {self.latest.number})"
+
+
+@attrs.frozen(slots=False)
+class ExplainedCondition:
+    """A step's condition with the value of every part, and a smallest set of operands that decides.
+
+    `decided_by` is None while the value is open, and where the set would take too long to find.
+    `spec` is one of the steps that have this condition.
+    """
+
+    spec: StepSpec
+    whole: Explanation
+    decided_by: Sequence[Name] | None
+
+    @classmethod
+    def of(cls, spec: StepSpec, condition: Condition, value: Lookup, budget: int) -> Self:
+        """Evaluate the condition of a step."""
+        try:
+            blamed = condition.blame(value, budget=budget)
+        except BudgetExceeded:
+            blamed = None
+        return cls(spec, condition.explain(value), blamed)
+
+    @property
+    def value(self) -> Value:
+        """True, False, or None while undecided."""
+        return self.whole.value
+
+    @cached_property
+    def written(self) -> str | None:
+        """The condition as it is written, if it has a call."""
+        when = " ".join((self.spec.when or "").split())
+        return when if any(operand.name is None for operand in operands_in(when)) else None
+
+    @cached_property
+    def calls(self) -> Mapping[str, str]:
+        """The calls as they are written, by the condition that each stands for."""
+        return calls_in(self.spec)
+
+    def text_of(self, part: Explanation) -> str:
+        """Return the text of a part, with calls as they are written."""
+        text = part.text
+        if self.written is not None and text == self.whole.text:
+            return self.written
+        for spelled_out, call in self.calls.items():
+            whole = rf"\({re.escape(spelled_out)}\)|(?<![\w@.-]){re.escape(spelled_out)}(?![\w@.-])"
+            text = re.sub(whole, call, text)
+        return text
+
+    @cached_property
+    def lines(self) -> Sequence[str]:
+        """A line for the condition and one for each part, indented by its depth.
+
+        If a row has many parts, those with its own value come first, and the rest is counted. Parts
+        that are too deep to read are left out.
+        """
+        lines: list[str] = []
+        todo: list[tuple[Explanation | str, int]] = [(self.whole, 0)]
+        while todo:
+            part, level = todo.pop()
+            indent = "  " * level
+            if isinstance(part, str):
+                lines.append(f"{indent}{part}")
+                continue
+            text = shortened(self.text_of(part), LONGEST_LINE)
+            lines.append(f"{indent}{WORDS[part.value]}: {text}")
+            if level < DEEPEST and (level == 0 or part.text not in self.calls):
+                todo += [(below, level + 1) for below in reversed(shown_parts(part))]
+        return lines
+
+
+def calls_in(spec: StepSpec) -> dict[str, str]:
+    """Return the calls in a step's `when` by the condition that each stands for, longest first.
+
+    A call that stands for a single operand is left out: it would not be shorter.
+    """
+    spelled = {}
+    when = spec.when or ""
+    for operand in operands_in(when):
+        if operand.name is not None:
+            continue
+        call = when[operand.start : operand.end]
+        condition = attrs.evolve(spec, when=call).condition
+        if condition is not None and len(condition.names) > 1:
+            spelled[str(condition)] = " ".join(call.split())
+    return dict(sorted(spelled.items(), key=lambda item: -len(item[0])))
+
+
+def shown_parts(part: Explanation) -> Sequence[Explanation | str]:
+    """Return the parts of a part in their order; of many, a few and the number of the others."""
+    children = part.children
+    if len(children) <= MOST_PARTS:
+        return children
+    first = sorted(children, key=lambda child: child.value is not part.value)[:MOST_PARTS]
+    rest = len(children) - MOST_PARTS
+    return (*first, f"... and {rest} more")
+
+
+class Explained(NamedTuple):
+    """A step, the steps that it waits for, and its condition with the value of every part.
+
+    The condition is None if the step has none, or if `retry --only` has decided a step in it again:
+    its value today is not the reason for the step's status (rule 9.7). A step of `finally` that is
+    not decided waits for all steps `before` it (rule 10.1). `held` says what else the step waits
+    for: the turn of its run (rule 10.7) or of its copy (rule 10.3). `settlement` is what a person
+    decided instead (rule 12.3).
+    """
+
+    step: Step
+    waits_for: Waits
+    condition: ExplainedCondition | None
+    before: Waits = NOTHING
+    gate: Gate | None = None
+    held: str | None = None
+    settlement: Settlement | None = None
+
+
+def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
+    """Explain one step of a run, all copies of one, or all steps."""
+    flow = FlowSpec.from_json(run.definition)
+    rows, places, gates = waited_for(run), without_place(run), attempts_at_gates(run)
+    steps, settled = {step.step_id: step for step in run.steps}, run.settled
+    specs = flow.all_steps if step_id is None else flow.named(step_id)
+    before = all_before_finally(run) if run.finally_after is None else NOTHING
+    waiting = waiting_words(run)
+    of_run = None if waiting is None else f"the run {waiting}"
+    budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
+    conditions = Conditions(rows, budget)
+    return [
+        explain_step(spec, steps[spec.id], conditions)._replace(
+            before=before if spec.id in flow.finally_ids else NOTHING,
+            held=of_run or places.get(spec.id),
+            gate=gate_of(gates, spec, steps[spec.id]),
+            settlement=settled.get(steps[spec.id].position),
+        )
+        for spec in specs
+    ]
+
+
+def attempts_at_gates(run: Run) -> Mapping[int, PastAttempt]:
+    """Return the latest attempt at each gate, by the position of its step."""
+    past = sorted((one for one in run.history if one.is_gate), key=lambda one: one.number)
+    return {one.position: one for one in past}
+
+
+def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gate | None:
+    """Return a step's gate with its answer since the step was last decided; None without a gate."""
+    if not spec.only_if:
+        return None
+    return Gate(spec.only_if, gates.get(step.position) if step.has_begun else None)
+
+
+class Conditions:
+    """The conditions of steps over what is recorded; equal conditions are evaluated once."""
+
+    def __init__(self, rows: Mapping[str, Waited], budget: int) -> None:
+        """Evaluate over these statuses; `budget` bounds the search for who decided each."""
+        self._rows, self._budget = rows, budget
+        self._found: dict[object, tuple[Waits, ExplainedCondition | None]] = {}
+
+    def of(self, spec: StepSpec) -> tuple[Waits, ExplainedCondition | None]:
+        """Return what a step waits for, and its condition, if it has one."""
+        same = spec.when, spec.depends_on
+        if same not in self._found:
+            waits_for = Waits.of([self._rows[name] for name in spec.waits_for])
+            self._found[same] = waits_for, self._evaluate(spec)
+        return self._found[same]
+
+    def _evaluate(self, spec: StepSpec) -> ExplainedCondition | None:
+        if spec.condition is None:
+            return None
+        return ExplainedCondition.of(spec, spec.condition, self._value, self._budget)
+
+    def _value(self, operand: Name) -> bool | None:
+        found = self._rows[operand.name]
+        if isinstance(found, Copies):
+            return is_true_of_copies(operand.predicate, found.counts)
+        return is_true(operand.predicate, found.status)
+
+
+def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:
+    """Find what a step waits for, and its condition, unless a retry has made that meaningless."""
+    waits_for, condition = conditions.of(spec)
+    return Explained(step, waits_for, None if newer(waits_for, step) else condition)
+
+
+def by_name(waits: Iterable[Waited]) -> Mapping[str, Waited]:
+    """Return what is waited for, by its name."""
+    return {name_of(one): one for one in waits}
+
+
+def sentence(explained: Explained) -> str:
+    """Explain in one sentence why a step has its status, and what its gate answered.
+
+    The explanation of a step that a person settled is the settlement (rule 12.3).
+    """
+    if explained.settlement is not None:
+        return settled_words(explained.settlement)
+    why, gate = sentence_without_gate(explained), explained.gate
+    return why if gate is None or gate.answer != "yes" else f"{why}; its only_if said {gate}"
+
+
+def sentence_without_gate(explained: Explained) -> str:
+    """Explain in one sentence why a step has its status, without the answer of its gate."""
+    step, waits_for, condition, before, gate, held, _ = explained
+    if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
+        return describe_decision(condition, by_name(waits_for.those))
+    is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
+    why = reason(step, waits_for, before, held, is_gate=is_gate)
+    if condition is None or step.status is StepStatus.CANCELLED:
+        return why
+    if waits_for.undone and condition.value is not None:
+        then = "run" if condition.value else "be skipped"
+        rest = "it" if len(waits_for.undone) == 1 else "them"
+        why += f", and will {then} whatever becomes of {rest}"
+    return f"{why}; {describe_decision(condition, by_name(waits_for.those))}"
+
+
+def is_latest(attempt: PastAttempt, step: Step) -> bool:
+    """Tell whether an attempt is its step's latest."""
+    return attempt.number == step.attempt_no
+
+
+def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Waited]) -> str:
+    """Name the steps that decided the condition; while none has, describe its outermost parts."""
+    if condition.decided_by is None:
+        return describe_parts(condition, rows)
+    names = dict.fromkeys(operand.name for operand in condition.decided_by)
+    value = spell_value(condition, condition.whole)
+    return f"{spell([rows[name] for name in names])}, so {value}" if names else value
+
+
+def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Waited]) -> str:
+    """Write the value of a condition and of its outermost parts."""
+    whole = condition.whole
+    if whole.operator not in ("&&", "||"):
+        return describe_part(condition, whole, rows)
+    children = whole.children
+    clauses = ", ".join(describe_part(condition, part, rows) for part in children[:MOST_PARTS])
+    rest = len(children) - MOST_PARTS
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"{spell_value(condition, whole)}: {clauses}{more}"
+
+
+def describe_part(
+    condition: ExplainedCondition, part: Explanation, rows: Mapping[str, Waited]
+) -> str:
+    """Write the value of a part, and the statuses of the steps that it names."""
+    operands = {name.name: rows[name.name] for name in part.operands}
+    return f"{spell_value(condition, part)} ({spell(list(operands.values()))})"
+
+
+def spell_value(condition: ExplainedCondition, part: Explanation) -> str:
+    """Write the value of a part; a long text is cut."""
+    return f"`{shortened(condition.text_of(part), LONGEST_PART)}` is {WORDS[part.value]}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text, or its beginning."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

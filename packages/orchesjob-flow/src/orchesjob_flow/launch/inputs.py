@@ -1,0 +1,193 @@
+"""What a flow runs with: its file, the variables and parameters of the call, and its lists.
+
+`flow_spec` finds what is wrong with a file anywhere. This module finds what this machine lacks.
+
+A `foreach` may take its values from files (rule 10.3). They are read when a run is recorded, and
+by the commands that show what would run. A recorded run keeps its lists, even if the files change.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import attrs
+
+import flow_spec
+from flow_spec import (
+    BUILT_IN,
+    FlowFileError,
+    FlowSpec,
+    ListReader,
+    ParamsError,
+    Problem,
+    ReadFlow,
+    StepSpec,
+    bind_params,
+    is_opened_by_caller,
+    read_flow,
+)
+from flow_store import Run
+from orchesjob_flow.errors import DirectoryGone
+from orchesjob_flow.home.runs import RunHandle, patiently
+
+type Values = Mapping[str, str]
+"""Environment variables or parameters, by name."""
+
+
+def load_to_run(flow_file: str, env: Values, params: Values, read_list: ListReader) -> FlowSpec:
+    """Read a flow file, and make its flow ready to run.
+
+    Raises:
+        FlowFileError: It is not a valid flow, or cannot run like this.
+    """
+    return read_to_run(flow_file, env, params, read_list).flow
+
+
+def read_to_run(
+    flow_file: str, env: Values, params: Values | None, read_list: ListReader
+) -> ReadFlow:
+    """Do as `load_to_run` does, and keep which line of the file says what.
+
+    None for `params` leaves them without values: the file is only checked.
+
+    Raises:
+        FlowFileError: It is not a valid flow, or cannot run like this.
+    """
+    read = read_flow(flow_file, read_list=read_list, params=params or {})
+    return attrs.evolve(read, flow=ready_to_run(read.flow, flow_file, env, params))
+
+
+def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | None) -> FlowSpec:
+    """Give the flow of a file its variables and parameters, and check what this machine lacks.
+
+    Raises:
+        FlowFileError: It cannot have these values, or there is no bash for its scripts (rules 10.2
+            and 10.4).
+    """
+    try:
+        flow = with_inputs(flow, env, params)
+    except ParamsError as error:
+        raise FlowFileError(flow_file, error.problems) from error
+    # The directory of the run does not exist yet: no program is found through it.
+    names = {param.name: param.default or "" for param in flow.params}
+    names |= {**dict.fromkeys(BUILT_IN, ""), "FLOW_DIR": folder_of(flow_file)}
+    without_shell = list(steps_without_shell(flow.filled(names)))
+    if without_shell:
+        raise FlowFileError(flow_file, (missing_shell(without_shell),))
+    return flow
+
+
+def with_inputs(flow: FlowSpec, env: Values, params: Values | None) -> FlowSpec:
+    """Return a flow with variables over its `env`, and with values of its parameters.
+
+    Raises:
+        ParamsError: The parameters cannot have these values, or one is given as a variable.
+    """
+    confused = [param.name for param in flow.params if param.name in env]
+    if confused:
+        raise ParamsError(flow.flow_id, tuple(map(given_as_variable, confused)))
+    flow = flow.with_env(env)
+    return flow if params is None else bind_params(flow, params)
+
+
+def given_as_variable(name: str) -> Problem:
+    """Say that `--env` would hide a parameter."""
+    return Problem(f"is a parameter: give it with --param {name}=VALUE", f"params.{name}")
+
+
+def steps_without_shell(flow: FlowSpec) -> Iterator[StepSpec]:
+    """Yield the steps with a script whose processes would not find the program of their command.
+
+    Each program is looked up once in each PATH, however many copies of a step there are.
+    """
+    found: dict[tuple[str, str | None], bool] = {}
+    for step in flow.all_steps:
+        if step.script is not None:
+            path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
+            program = step.command[0]
+            if (program, path) not in found:
+                found[program, path] = shutil.which(program, path=path) is not None
+            if not found[program, path]:
+                yield step
+
+
+def missing_shell(steps: list[StepSpec]) -> Problem:
+    """Name the steps that have no shell, in one problem."""
+    first, *more = steps
+    named = f"step {first.id} and of {len(more)} more" if more else f"step {first.id}"
+    return Problem(
+        f"there is no {first.command[0]} in the PATH for the script of {named}; "
+        "install it, or name another shell in the key shell, such as [sh, -eu, -c]"
+    )
+
+
+def current_directory() -> str:
+    """Return where the steps of a new run will run (rule 4.6).
+
+    Raises:
+        DirectoryGone: It has been removed.
+    """
+    try:
+        return os.getcwd()  # noqa: PTH109 - as the user sees it, bytes and all
+    except FileNotFoundError as error:
+        raise DirectoryGone from error
+
+
+def folder_of(flow_file: str) -> str:
+    """Return the folder of a flow file as it is named, without following links (rule 10.2).
+
+    A file without a name of its own, such as the standard input, counts as lying in the current
+    directory.
+    """
+    if is_opened_by_caller(flow_file):
+        return current_directory()
+    if not os.path.isabs(flow_file):  # noqa: PTH117 - text, as given
+        flow_file = os.path.join(current_directory(), flow_file)  # noqa: PTH118
+    return os.path.dirname(flow_file)  # noqa: PTH120
+
+
+def lists_here(flow_file: str) -> ListReader:
+    """Return a reader of a flow file's lists; relative paths start in the current directory."""
+    return partial(read_list, flow_file=flow_file, below=".")
+
+
+def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
+    """Return a reader of the lists of a run to start or to continue.
+
+    A recorded run keeps its lists, even where a file is gone.
+    """
+
+    def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
+        if not patiently(handle.settings, handle.is_recorded):
+            return read_list(origin, text, params, flow_file, below=".")
+        run = recorded_run(handle)
+        known = FlowSpec.from_json(run.definition).lists.get((origin, text))
+        if known is not None:
+            return known
+        return read_list(origin, text, params, flow_file, below=run.directory)
+
+    return read
+
+
+def lists_to_retry(run: Run, flow_file: str) -> ListReader:
+    """Return a reader of the lists of a flow file with which a recorded run continues."""
+    return partial(read_list, flow_file=flow_file, below=run.directory)
+
+
+def recorded_run(handle: RunHandle) -> Run:
+    """Load the run."""
+    with handle.open_readonly() as store:
+        return handle.load(store)
+
+
+def read_list(
+    origin: str, text: str, params: Mapping[str, str], flow_file: str, below: str
+) -> Sequence[str]:
+    """Read a list of a flow file; a relative path starts in the directory `below`.
+
+    Raises:
+        ListError: It cannot be read, or has too many values.
+    """
+    names = {**params, "FLOW_DIR": folder_of(flow_file)}
+    return flow_spec.read_list(origin, text, names, below)

@@ -1,0 +1,98 @@
+"""Starting a run: it is recorded, unless it is already, and advanced to its end (rules 4.3 to 4.5).
+
+A new run needs orchesjob soon. So its fork server begins first, and loads while this process
+imports what reads and advances a flow. That is why functions import it here, and not the module.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from flow_store import Run, StoreError
+from orchesjob_flow.errors import FlowError, Skipped
+from orchesjob_flow.home.orchesjob_home import home_of_new_run
+from orchesjob_flow.home.paths import check_run_key
+from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
+from orchesjob_flow.runner.fork_server import EarlyHelper
+from orchesjob_flow.views.streams import Form
+
+if TYPE_CHECKING:
+    from flow_spec import FlowSpec
+
+
+class Start(NamedTuple):
+    """A run to start or to continue.
+
+    `read` returns the flow of the file. It is called once, as the file may be a pipe. `own_jobs`
+    gives a new run an orchesjob home of its own (rule 4.8).
+    """
+
+    handle: RunHandle
+    flow_file: str
+    read: "Callable[[], FlowSpec]"
+    own_jobs: bool
+
+    def in_background(self, form: Form) -> int:
+        """Record the run, leave it to a background process, and show it."""
+        check_run_key(self.handle.run_key)
+        from orchesjob_flow.launch.recording import recorded
+        from orchesjob_flow.runner.background import await_runner, begin_runner
+
+        handle, flow_file, read, own_jobs = self
+        try:
+            with recorded(handle, flow_file, read, own_jobs=own_jobs) as (store, lock):
+                runner = begin_runner(handle, store, lock)
+        except Skipped as skipped:
+            return show_skipped(skipped, form)
+        return show_background(handle, await_runner(handle, runner), form)
+
+    def in_foreground(
+        self, form: Form, progress: str, reports: Sequence[tuple[str, str]] = ()
+    ) -> int:
+        """Record the run, bring it to its end, write its reports, and show it.
+
+        `reports` are formats and files (rule 12.1).
+        """
+        check_run_key(self.handle.run_key)
+        if reports:
+            from orchesjob_flow.reports.written_file import refuse_missing_folders
+
+            refuse_missing_folders(file for _, file in reports)
+
+        def advance() -> Run:
+            run = self._advance()
+            if reports:
+                from orchesjob_flow.reports.reporting import write_reports
+
+                write_reports(self.handle, reports)
+            return run
+
+        try:
+            return show_foreground(self.handle, form, progress, advance)
+        except Skipped as skipped:
+            return show_skipped(skipped, form)
+
+    def _advance(self) -> Run:
+        """Record the run, and bring it to its end.
+
+        Raises:
+            Skipped: Nothing was recorded, as the flow says (rule 10.7).
+        """
+        handle, flow_file, read, own_jobs = self
+        with closing(EarlyHelper(handle.settings)) as fork_server:
+            begin_for_new_run(fork_server, handle, own_jobs=own_jobs)
+            from orchesjob_flow.launch.recording import recorded
+            from orchesjob_flow.runner.assembly import drive_or_wait
+
+            with recorded(handle, flow_file, read, own_jobs=own_jobs) as (store, lock):
+                return drive_or_wait(handle, store, lock, get_launcher=fork_server.take)
+
+
+def begin_for_new_run(fork_server: EarlyHelper, handle: RunHandle, *, own_jobs: bool) -> None:
+    """Begin the fork server, unless the run is recorded already: then it has probably ended."""
+    run_key, settings = handle
+    # What is in the way is found again where the run is recorded, and reported there.
+    with suppress(FlowError, StoreError, OSError):
+        if not handle.is_recorded():
+            fork_server.begin(home_of_new_run(settings, run_key, own_jobs=own_jobs))
