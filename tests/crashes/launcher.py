@@ -34,7 +34,7 @@ from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.runner import background, performer
 from orchesjob_flow.runner.performer import Performer
-from orchesjob_flow.views import streams
+from orchesjob_flow.views import terminal
 
 # All that the process does to files, locks, pipes and other processes, apart from its commits. An
 # effect is handed to a thread, which calls orchesjob, which is a process that can outlive its
@@ -50,7 +50,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (Lock, "close"),
     (subprocess.Popen, "__init__"),
     (background, "say_it_goes_on"),
-    (streams, "write_result"),
+    (terminal, "write_result"),
     (Performer, "perform"),
     (ForkServer, "launch"),
     (ForkServer, "_send"),

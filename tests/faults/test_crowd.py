@@ -31,7 +31,9 @@ def crowd(flow: Flow) -> Iterator[None]:
 
 def await_queue(flow: Flow) -> None:
     """Wait until a call queues for its slot."""
-    flow.await_true(lambda: holder(Home(flow.database).slot_files("calls", SLOTS).queue) is not None)
+    flow.await_true(
+        lambda: holder(Home(flow.database).slot_files("calls", SLOTS).queue) is not None
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

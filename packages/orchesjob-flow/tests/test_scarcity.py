@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from orchesjob_flow.scarcity import NO_MEMORY, NO_THREAD, lack_of
+from orchesjob_flow.errors import NO_MEMORY, NO_THREAD, lack_of
 
 
 @pytest.mark.parametrize(

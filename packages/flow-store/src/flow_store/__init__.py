@@ -44,6 +44,7 @@ from flow_store.records import (
     Settlement,
     Step,
     StepStatus,
+    attempt_key,
 )
 from flow_store.store import FlowStore
 
@@ -89,6 +90,7 @@ __all__ = [
     "StoreUnavailable",
     "TerminalStatus",
     "Unstorable",
+    "attempt_key",
     "reported_job",
     "was_found",
 ]

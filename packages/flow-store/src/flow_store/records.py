@@ -16,6 +16,14 @@ from types import MappingProxyType
 from typing import Annotated, NamedTuple, Self
 
 
+def attempt_key(run_key: str, step_id: str, number: int) -> str:
+    """Return the key of an attempt, such as `daily:import:1`, under which its job runs (rule 4.2).
+
+    No other function spells it.
+    """
+    return f"{run_key}:{step_id}:{number}"
+
+
 class FlowStatus(StrEnum):
     """The status of a run (rule 5.1)."""
 

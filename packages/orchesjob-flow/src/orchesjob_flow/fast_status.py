@@ -7,7 +7,7 @@ Everything but the plainest spelling, help and mistakes included, is the matter 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orchesjob_flow.views.streams import SPELLINGS, default_spelling, form_of_result
+from orchesjob_flow.views.terminal import SPELLINGS, default_spelling, form_of_result
 
 RUN_KEY = "--run-key"
 NEWEST = "-"

@@ -11,20 +11,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from orchesjob_flow.errors import FlowError, Interrupted, ResultLost, Scarcity
+from orchesjob_flow.errors import FlowError, Interrupted, ResultLost, Scarcity, lack_of
 from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
-from orchesjob_flow.scarcity import lack_of
 from orchesjob_flow.signals import Interruption
-from orchesjob_flow.views.streams import (
+from orchesjob_flow.views.terminal import (
     Form,
+    dump_json,
     form_of_errors,
     reopen_standard_streams,
     stderr,
     write_message,
     write_result,
 )
-from orchesjob_flow.views.text import dump_json
 
 OTHERS = 0o077
 """The part of a umask that is about others than the owner of a file."""
@@ -151,7 +150,7 @@ def describe(error: Exception) -> dict[str, Any]:
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
-        from orchesjob_flow.views.run_json import problem_json
+        from orchesjob_flow.views.results import problem_json
 
         described["problems"] = [problem_json(problem) for problem in problems]
     described |= getattr(error, "details", {})

@@ -13,8 +13,14 @@ from types import FrameType
 from typing import NoReturn
 
 from orchesjob_flow.exit_codes import SIGNALLED
-from orchesjob_flow.views.streams import ERASE_LINE, Form, form_of_errors, stderr, write_last_words
-from orchesjob_flow.views.text import dump_json
+from orchesjob_flow.views.terminal import (
+    ERASE_LINE,
+    Form,
+    dump_json,
+    form_of_errors,
+    stderr,
+    write_last_words,
+)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -4,7 +4,7 @@ import pytest
 
 from flow_spec import StepSpec
 from orchesjob_client import JobReport
-from orchesjob_flow.engine.outcomes import Verdict, describe_abort, failure_of, judge
+from orchesjob_flow.engine.attempts import Verdict, describe_abort, failure_of, judge
 
 COMMAND = ("echo", "hello")
 

@@ -7,9 +7,8 @@ import attrs
 
 from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
-from flow_store import Attempt, Run, Step, StepStatus
+from flow_store import Attempt, Run, Step, StepStatus, attempt_key
 from orchesjob_client import Watch
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.messages import AttemptId, Timer, TimerDue
 from orchesjob_flow.engine.state import OpenAttempt, RunState, RunStep

@@ -7,8 +7,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from flow_store import FlowStore, StepStatus
-from orchesjob_flow.attempt_key import attempt_key
+from flow_store import FlowStore, StepStatus, attempt_key
 
 from . import model
 from .model import Case

@@ -10,8 +10,16 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from flow_spec import StepSpec
-from flow_store import Attempt, AttemptStatus, FlowStatus, Outcome, Run, Step, StepStatus
-from orchesjob_flow.attempt_key import attempt_key
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    FlowStatus,
+    Outcome,
+    Run,
+    Step,
+    StepStatus,
+    attempt_key,
+)
 from orchesjob_flow.engine.messages import AbortJob, AttemptId, Effect, EndSurvivors, StartJob
 from orchesjob_flow.errors import GaveUp
 from orchesjob_flow.home.locks import Lock

@@ -11,8 +11,17 @@ from random import Random
 from typing import Self, cast
 
 from flow_spec import Block, Concurrency, FlowSpec, StepSpec
-from flow_store import Attempt, FlowStore, Joining, Person, Reopening, Run, Step, StepStatus
-from orchesjob_flow.attempt_key import attempt_key
+from flow_store import (
+    Attempt,
+    FlowStore,
+    Joining,
+    Person,
+    Reopening,
+    Run,
+    Step,
+    StepStatus,
+    attempt_key,
+)
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.messages import AttemptId, CallUnanswered, Effect, Event
 from orchesjob_flow.engine.reopening import Settling, plan_retry, plan_settle

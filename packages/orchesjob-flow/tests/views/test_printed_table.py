@@ -7,10 +7,8 @@ import pytest
 from flow_store import FlowStatus, Run, RunSummary, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
-from orchesjob_flow.views.streams import wrapped
-from orchesjob_flow.views.table import run_rows
-from orchesjob_flow.views.table_fitting import runs_in, whole_table
-from orchesjob_flow.views.text import width
+from orchesjob_flow.views.table import run_rows, runs_in, whole_table
+from orchesjob_flow.views.terminal import width, wrapped
 
 WHY = "waits for attempt 1 to be gone: pid 4711 (a command that goes on and on and on)"
 COLUMNS = [30, 40, 59, 80, 81, 120, 200]

@@ -6,7 +6,7 @@ import pytest
 
 from flow_store import GivenUp, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.run_json import run_json, shown_key
+from orchesjob_flow.views.results import run_json, shown_key
 
 
 def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:

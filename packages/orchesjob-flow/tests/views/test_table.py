@@ -20,9 +20,8 @@ from flow_store import (
 )
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed
-from orchesjob_flow.views.table import duration, header, run_table, runs_table
-from orchesjob_flow.views.table_fitting import fitted_table
-from orchesjob_flow.views.text import width
+from orchesjob_flow.views.table import duration, fitted_table, header, run_table, runs_table
+from orchesjob_flow.views.terminal import width
 
 RULE_6_5 = """\
 Flow: daily-import  Run: daily-20260507

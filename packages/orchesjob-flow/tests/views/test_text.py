@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchesjob_flow.views.text import dump_json, visible
+from orchesjob_flow.views.terminal import dump_json, visible
 
 
 @pytest.mark.parametrize(

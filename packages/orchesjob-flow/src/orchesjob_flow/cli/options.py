@@ -25,7 +25,7 @@ from orchesjob_flow.cli.values import (
     once_for_each_name,
     option_given_once,
 )
-from orchesjob_flow.views.streams import AUTO, SPELLINGS, VARIABLE, Form, form_of_result, warn
+from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, Form, form_of_result, warn
 
 if TYPE_CHECKING:
     from orchesjob_flow.home.runs import RunHandle

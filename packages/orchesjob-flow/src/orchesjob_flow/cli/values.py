@@ -124,7 +124,7 @@ class Reason(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Strip it, or say what is wrong."""
-        from orchesjob_flow.views.text import UNSAFE
+        from orchesjob_flow.views.terminal import UNSAFE
 
         text = str(value).strip()
         if not text:

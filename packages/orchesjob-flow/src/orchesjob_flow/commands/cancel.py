@@ -9,9 +9,8 @@ from functools import partial
 
 import click
 
-from flow_store import CancelRequest, FlowStatus, FlowStore, Run, StepStatus
+from flow_store import CancelRequest, FlowStatus, FlowStore, Run, StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.cli.values import Seconds
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
@@ -22,8 +21,7 @@ from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.reasons import ending_words, is_tidying, listed
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.status_line import StatusLine, status_line
-from orchesjob_flow.views.streams import Form, warn
+from orchesjob_flow.views.terminal import Form, StatusLine, status_line, warn
 
 ALLOWANCE_SEC = 30.0
 """How much longer than the grace time a cancel may take, not counting the time of `finally`."""

@@ -5,7 +5,7 @@ import click
 from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
 from orchesjob_flow.cli.shells import SHELLS
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.terminal import write_result
 
 
 @click.command()

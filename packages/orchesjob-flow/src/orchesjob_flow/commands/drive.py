@@ -8,7 +8,7 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, run_key_option
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.runner import assembly, background
-from orchesjob_flow.views.run_json import print_run
+from orchesjob_flow.views.results import print_run
 
 
 @click.command(hidden=True, cls=CommandOnRun)

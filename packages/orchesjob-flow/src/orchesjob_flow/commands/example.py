@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.terminal import write_result
 
 EXAMPLE = Path(__file__).parents[1] / "example.yaml"
 

@@ -22,9 +22,8 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.definition import Copies, Waited
 from orchesjob_flow.views.reasons import describe_given_up, settlement_json, waiting_words
-from orchesjob_flow.views.run_json import gave_up_json, print_json, queue_json, runner_json
-from orchesjob_flow.views.streams import Form, print_lines
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.results import gave_up_json, print_json, queue_json, runner_json
+from orchesjob_flow.views.terminal import Form, print_lines, visible
 
 DEEPEST_IN_JSON = 50
 

@@ -18,11 +18,10 @@ from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_opti
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import lists_here
-from orchesjob_flow.views import streams
+from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import Copies, counted, urgency, waited_for
-from orchesjob_flow.views.streams import write_result
 from orchesjob_flow.views.table import marked, ragged_table
-from orchesjob_flow.views.text import cut, visible
+from orchesjob_flow.views.terminal import cut, visible, write_result
 
 LONGEST_GATE = 60
 NEVER = "never runs"
@@ -80,7 +79,7 @@ def graph(
         case "dot":
             write_result(as_dot(drawn))
         case _:
-            write_result(as_text(drawn, colour=streams.stdout().colour))
+            write_result(as_text(drawn, colour=terminal.stdout().colour))
     return DONE
 
 

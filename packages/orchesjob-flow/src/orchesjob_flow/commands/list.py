@@ -9,8 +9,8 @@ from orchesjob_flow.cli.options import flow_id_option, format_option
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.run_json import header_json, print_json, runner_json
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.results import header_json, print_json, runner_json
+from orchesjob_flow.views.terminal import Form
 
 
 @click.command()
@@ -44,7 +44,7 @@ def list(  # noqa: A001 - named as the command
     wanted = [FlowStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
     if form is Form.TEXT:
-        from orchesjob_flow.views.table_fitting import print_runs
+        from orchesjob_flow.views.table import print_runs
 
         print_runs(listed)
     else:

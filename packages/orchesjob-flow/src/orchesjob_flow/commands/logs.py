@@ -13,7 +13,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
 from orchesjob_flow.views.reasons import is_at_gate, reasons
 from orchesjob_flow.views.step_output import Printer
-from orchesjob_flow.views.streams import stdout, warn
+from orchesjob_flow.views.terminal import stdout, warn
 
 LOOK_SEC = 0.5
 

@@ -12,7 +12,7 @@ from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reports.written_file import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus
-from orchesjob_flow.views.streams import write_result
+from orchesjob_flow.views.terminal import write_result
 
 FOR_ALL = 0o644
 """The mode of the file: another user's node_exporter reads it."""

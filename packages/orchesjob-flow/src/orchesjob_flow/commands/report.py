@@ -11,8 +11,7 @@ from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.reports.reporting import report_of
 from orchesjob_flow.reports.written_file import refuse_other_files, write_file
-from orchesjob_flow.views.streams import stdout, write_message, write_result
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import stdout, visible, write_message, write_result
 
 
 @click.command(cls=CommandOnRun)

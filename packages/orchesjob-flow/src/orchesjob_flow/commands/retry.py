@@ -29,7 +29,7 @@ from orchesjob_flow.launch.inputs import (
     with_inputs,
 )
 from orchesjob_flow.launch.reopening import Plan, reopen
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 
 @click.command(cls=CommandOnRun)

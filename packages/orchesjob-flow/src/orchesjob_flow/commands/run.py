@@ -24,7 +24,7 @@ from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.launch.inputs import lists_here, load_to_run
 from orchesjob_flow.launch.start import Start
-from orchesjob_flow.views.streams import Form, warn
+from orchesjob_flow.views.terminal import Form, warn
 
 LETTERS = string.ascii_lowercase + string.digits
 MARK_LENGTH = 4

@@ -4,8 +4,7 @@ import click
 
 from flow_spec import json_schema
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.views.streams import write_result
-from orchesjob_flow.views.text import dump_json
+from orchesjob_flow.views.terminal import dump_json, write_result
 
 
 @click.command()

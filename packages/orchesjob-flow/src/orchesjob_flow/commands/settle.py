@@ -22,7 +22,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.reopening import Plan, reopen
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 
 @click.command(cls=CommandOnRun)

@@ -21,11 +21,24 @@ from orchesjob_flow.simulation.endings import Ending, Endings, endings_of
 from orchesjob_flow.simulation.world import Played, Script, play
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.reasons import listed, reasons
-from orchesjob_flow.views.run_json import print_json, run_json
-from orchesjob_flow.views.streams import Form, fitted, print_lines, stdout, warn, write_result
-from orchesjob_flow.views.table import params_words, screen_row, short_duration, simple_table
-from orchesjob_flow.views.table_fitting import UNDECIDED, steps_in
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.results import print_json, run_json
+from orchesjob_flow.views.table import (
+    UNDECIDED,
+    params_words,
+    screen_row,
+    short_duration,
+    simple_table,
+    steps_in,
+)
+from orchesjob_flow.views.terminal import (
+    Form,
+    fitted,
+    print_lines,
+    stdout,
+    visible,
+    warn,
+    write_result,
+)
 
 COLUMNS = ("Step", "Status", "Attempt", "Begins", "Ends", "Why")
 WITHOUT_MEANING = ("run_key", "orchesjob_home", "orchesjob_status")

@@ -22,7 +22,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.start import Start
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec

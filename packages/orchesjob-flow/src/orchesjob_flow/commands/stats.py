@@ -12,9 +12,9 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.figures import FlowStats, Percentiles, Series
-from orchesjob_flow.views import streams
-from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.streams import Form, write_result
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.results import print_json
+from orchesjob_flow.views.terminal import Form, write_result
 
 
 @click.command()
@@ -65,7 +65,7 @@ def print_flows(flows: list[FlowStats], *, with_steps: bool) -> None:
     """Print the figures as tables, or say that there are none."""
     from orchesjob_flow.stats.formats import table_lines, tables
 
-    stdout = streams.stdout()
+    stdout = terminal.stdout()
     columns = stdout.size().columns if stdout.stream.isatty() else None
     lines = (
         table_lines(tables(flows, with_steps=with_steps), columns) if flows else ["no runs found"]

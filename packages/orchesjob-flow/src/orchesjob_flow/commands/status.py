@@ -6,7 +6,7 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 
 @click.command(cls=CommandOnRun)

@@ -10,7 +10,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 
 @click.command(hidden=True, cls=CommandOnRun)

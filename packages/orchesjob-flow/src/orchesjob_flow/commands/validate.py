@@ -18,9 +18,8 @@ from orchesjob_flow.cli.values import WarningCodes
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import lists_here, read_to_run
 from orchesjob_flow.views.error_text import flow_file_text, style_of, warning_text
-from orchesjob_flow.views.run_json import print_json, problem_json, warning_json
-from orchesjob_flow.views.streams import Form, stdout, write_result
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.results import print_json, problem_json, warning_json
+from orchesjob_flow.views.terminal import Form, stdout, visible, write_result
 
 
 @click.command()

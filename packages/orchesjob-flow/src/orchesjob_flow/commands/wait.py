@@ -11,7 +11,7 @@ from orchesjob_flow.cli.values import Seconds
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.streams import Form, warn
+from orchesjob_flow.views.terminal import Form, warn
 
 
 @click.command(cls=CommandOnRun)

@@ -11,11 +11,11 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, run_key_option
 from orchesjob_flow.cli.values import Seconds
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
-from orchesjob_flow.views import streams
+from orchesjob_flow.views import terminal
 from orchesjob_flow.views.results import show_next_steps
 from orchesjob_flow.views.screen import Screen, screen_on
-from orchesjob_flow.views.streams import write_result
-from orchesjob_flow.views.table_fitting import print_table
+from orchesjob_flow.views.table import print_table
+from orchesjob_flow.views.terminal import write_result
 
 REFRESH_SEC = 0.25
 
@@ -42,7 +42,7 @@ def watch(handle: RunHandle, interval: float, mode: str | None, advance: bool) -
     Example:
       orchesjob-flow watch nightly-2026-05-07
     """  # noqa: D301 - click reads \b
-    screen = streams.stdout().can_draw if mode is None else mode == "screen"
+    screen = terminal.stdout().can_draw if mode is None else mode == "screen"
     look = watch_and_advance if advance else watch_only
     run = look(handle, interval, screen=screen)
     show_next_steps(handle, Snapshot(run, None))
@@ -111,7 +111,7 @@ def view(*, screen: bool) -> Iterator["Screen | Tables"]:
     if not screen:
         yield Tables()
         return
-    with screen_on(streams.stdout()) as shown:
+    with screen_on(terminal.stdout()) as shown:
         yield shown
 
 

@@ -31,9 +31,9 @@ from flow_store import (
     Run,
     Step,
     StepStatus,
+    attempt_key,
 )
 from orchesjob_client import JobReport, Watch
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.messages import AttemptId
 
 SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is

@@ -7,9 +7,8 @@ gives the retry delay; `outcomes` decides whether a failure is retried (rule 5.4
 
 from collections.abc import Sequence
 
-from flow_store import StepStatus
+from flow_store import StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC, Process
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.engine.messages import AttemptId, EndSurvivors, LookForSurvivors, Timer
 from orchesjob_flow.engine.state import RunState, RunStep
 from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, UpdateContext, outlived_timeout

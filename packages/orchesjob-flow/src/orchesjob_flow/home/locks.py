@@ -14,8 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_flow.errors import Scarcity, UnsafePlace, name_process
-from orchesjob_flow.scarcity import lack_of
+from orchesjob_flow.errors import Scarcity, UnsafePlace, lack_of, name_process
 
 PATIENCE_WITH_READERS_SEC = 0.2
 RETRY_SEC = 0.02

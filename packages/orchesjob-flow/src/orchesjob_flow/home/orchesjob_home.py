@@ -8,9 +8,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from flow_store import FlowStore, Parent, Run
+from flow_store import FlowStore, Parent, Run, attempt_key
 from orchesjob_client import orchesjob_home
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import Home, find_home, make_private
 from orchesjob_flow.home.settings import Settings

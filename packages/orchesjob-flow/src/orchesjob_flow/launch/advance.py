@@ -9,11 +9,15 @@ from flow_store import Run
 from orchesjob_flow import exit_codes
 from orchesjob_flow.errors import Skipped
 from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.views import streams
-from orchesjob_flow.views.results import background_text, show_next_steps
-from orchesjob_flow.views.run_json import print_json, print_run, run_json
-from orchesjob_flow.views.streams import Form, write_result
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.results import (
+    background_text,
+    print_json,
+    print_run,
+    run_json,
+    show_next_steps,
+)
+from orchesjob_flow.views.terminal import Form, visible, write_result
 
 
 def show_foreground(
@@ -32,9 +36,9 @@ def show_foreground(
         show_outcome(handle, course)
         print_run(course.run)
         return exit_codes.of_run(course.run)
-    from orchesjob_flow.views.table_fitting import print_table
+    from orchesjob_flow.views.table import print_table
 
-    if not (course.is_drawn and streams.is_one_terminal()):
+    if not (course.is_drawn and terminal.is_one_terminal()):
         print_table(snapshot)
         course = course._replace(is_announced=True)
     show_outcome(handle, course)

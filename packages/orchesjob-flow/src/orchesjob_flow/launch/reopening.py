@@ -18,7 +18,7 @@ from orchesjob_flow.launch.advance import show_background, show_foreground, show
 from orchesjob_flow.launch.recording import joining_of, skipping
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 
 class Plan(NamedTuple):

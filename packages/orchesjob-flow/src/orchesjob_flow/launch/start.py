@@ -15,7 +15,7 @@ from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
 from orchesjob_flow.runner.fork_server import EarlyHelper
-from orchesjob_flow.views.streams import Form
+from orchesjob_flow.views.terminal import Form
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec

@@ -17,7 +17,7 @@ from flow_store import StepStatus
 from orchesjob_flow.reports.facts import Facts, StepFacts
 from orchesjob_flow.reports.words import steps
 from orchesjob_flow.views.definition import urgency
-from orchesjob_flow.views.text import cut, visible
+from orchesjob_flow.views.terminal import cut, visible
 
 SWEEPS = 6
 

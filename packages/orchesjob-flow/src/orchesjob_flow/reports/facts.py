@@ -29,7 +29,7 @@ from flow_store import (
 )
 from orchesjob_flow.home.runs import Choice, Source, files_of
 from orchesjob_flow.views.step_output import OutputFile
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import visible
 
 
 class AttemptFacts(NamedTuple):

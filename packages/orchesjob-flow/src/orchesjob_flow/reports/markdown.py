@@ -11,7 +11,7 @@ from flow_store import StepStatus
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, Tail
 from orchesjob_flow.reports.words import endings, headline, length, steps
 from orchesjob_flow.views.definition import urgency
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import visible
 
 MOST_BYTES = 64_000
 FOR_TAILS = 24_000

@@ -18,7 +18,7 @@ from orchesjob_flow.reports.drawing import drawing_of
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan
 from orchesjob_flow.reports.words import ending, headline, length
 from orchesjob_flow.views.definition import URGENCY
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import visible
 
 MOST_ROWS = 150
 IDLE_SHARE = 0.1

@@ -12,7 +12,7 @@ from orchesjob_flow.reports.facts import Facts, Why, facts_of, tails_of
 from orchesjob_flow.reports.written_file import write_file
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.step_output import went_wrong
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.terminal import warn
 
 MOST_PARTS = 50
 """Of a condition, so many parts are shown one by one."""

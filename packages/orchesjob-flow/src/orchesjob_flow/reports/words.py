@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.reports.facts import AttemptFacts, Facts, StepFacts
 from orchesjob_flow.views.reasons import listed, waiting_words
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import visible
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from types import FrameType
 
 from flow_spec import FlowSpec
-from flow_store import FlowStore, Run
+from flow_store import FlowStore, Run, attempt_key
 from orchesjob_client import (
     CallLimits,
     ForkServer,
@@ -30,10 +30,9 @@ from orchesjob_client import (
     locate,
     read_call,
 )
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
-from orchesjob_flow.errors import CallsInFlight
+from orchesjob_flow.errors import CallsInFlight, scarcity_named
 from orchesjob_flow.home.call_slots import CallSlots, refuse_foreign
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
@@ -50,9 +49,8 @@ from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables
 from orchesjob_flow.runner.shortage import wait_out
-from orchesjob_flow.scarcity import scarcity_named
 from orchesjob_flow.signals import STOP_SIGNALS
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.terminal import warn
 
 
 def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:

@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 from flow_store import FlowStore
 from orchesjob_client import locate
-from orchesjob_flow.errors import NotDetached, NotGoingOn
+from orchesjob_flow.errors import NotDetached, NotGoingOn, scarcity_named
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.shortage import wait_out
-from orchesjob_flow.scarcity import scarcity_named
 
 GOES_ON = b"goes on\n"
 NOTHING_SAID = "it printed nothing"

@@ -53,9 +53,8 @@ from orchesjob_flow.engine.messages import (
     WatchJob,
     WatchProcess,
 )
-from orchesjob_flow.errors import FlowError
+from orchesjob_flow.errors import NO_MEMORY, FlowError, scarcity_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
-from orchesjob_flow.scarcity import NO_MEMORY, scarcity_named
 
 
 class WorkerPool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.errors import GaveUp, Scarcity
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.terminal import warn
 
 
 def wait_out[Answer](handle: RunHandle, ask: Callable[[], Answer]) -> Answer:

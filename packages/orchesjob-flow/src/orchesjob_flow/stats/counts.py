@@ -28,7 +28,7 @@ from orchesjob_flow.stats.figures import (
     figures_of,
     in_order_of_share,
 )
-from orchesjob_flow.views.status_line import status_line
+from orchesjob_flow.views.terminal import status_line
 
 IN_MEMORY = ":memory:"
 APPLICATION_ID = 0x6F6A7374

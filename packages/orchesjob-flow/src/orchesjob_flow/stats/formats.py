@@ -7,9 +7,8 @@ from typing import NamedTuple
 from flow_store import FlowStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
 from orchesjob_flow.stats.figures import FlowStats, Percentiles, Series
-from orchesjob_flow.views.table import short_duration, simple_table
-from orchesjob_flow.views.table_fitting import fitted
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.table import fitted, short_duration, simple_table
+from orchesjob_flow.views.terminal import visible
 
 type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[Labels, float]

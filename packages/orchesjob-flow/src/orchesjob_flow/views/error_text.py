@@ -7,8 +7,7 @@ are those of the JSON; only what is obvious to a person is left out.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchesjob_flow.views.streams import Terminal, wrapped
-from orchesjob_flow.views.text import beginning, cut, visible, width
+from orchesjob_flow.views.terminal import Terminal, beginning, cut, visible, width, wrapped
 
 if TYPE_CHECKING:
     from flow_spec import FlowFileError, FlowWarning, Mark, Problem

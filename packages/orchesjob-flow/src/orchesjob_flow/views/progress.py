@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
-from orchesjob_flow.errors import FlowError, Scarcity
+from orchesjob_flow.errors import FlowError, Scarcity, scarcity_named
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
-from orchesjob_flow.scarcity import scarcity_named
-from orchesjob_flow.views import streams
+from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import (
     FOUND,
     WORDS,
@@ -24,8 +23,7 @@ from orchesjob_flow.views.reasons import (
     reasons,
     steps_before_finally,
 )
-from orchesjob_flow.views.streams import warn, write_paragraph
-from orchesjob_flow.views.text import clock_time, visible
+from orchesjob_flow.views.terminal import clock_time, visible, warn, write_paragraph
 
 LOOK_SEC = 0.25
 
@@ -106,7 +104,7 @@ def tell_found(run: Run, before: Run | None) -> None:
 @contextmanager
 def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
     """Choose what shows a run; what had happened before is not shown again."""
-    stderr = streams.stderr()
+    stderr = terminal.stderr()
     is_terminal = stderr.stream.isatty()
     if mode == "auto" and stderr.can_draw:
         from orchesjob_flow.views.screen import screen_on  # slow to import, and seldom needed

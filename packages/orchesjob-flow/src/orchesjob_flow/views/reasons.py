@@ -23,7 +23,7 @@ from orchesjob_flow.views.definition import (
     spelled,
     waited_for,
 )
-from orchesjob_flow.views.text import clock_time
+from orchesjob_flow.views.terminal import clock_time
 
 
 def attempt_words(number: int, *, is_gate: bool) -> str:

@@ -1,28 +1,213 @@
-"""A run as the result of a command, in the output format of its reader (rule 6.11).
+"""A run as the result of a command: JSON for programs, a table for people (rules 6.4 and 6.10).
 
 On a terminal it ends with the commands that a person may type next. `start -d` and similar commands
-say which process runs in the background, and where its log is.
+say which process runs in the background, and where its log is. Nothing is decided or read here.
 """
 
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from flow_store import (
+    Attempt,
+    Parent,
+    PastAttempt,
+    Queue,
+    Run,
+    RunSummary,
+    Step,
+    StepStatus,
+    attempt_key,
+    reported_job,
+)
+from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.paths import DATABASE_OPTION
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views import streams
-from orchesjob_flow.views.streams import Form, fitted, stdout, wrapped, write_result
-from orchesjob_flow.views.text import visible, width
+from orchesjob_flow.views import terminal
+from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
+from orchesjob_flow.views.reasons import reasons, settlement_json
+from orchesjob_flow.views.terminal import (
+    Form,
+    dump_json,
+    fitted,
+    stdout,
+    visible,
+    width,
+    wrapped,
+    write_result,
+)
+
+if TYPE_CHECKING:
+    from flow_spec import FlowWarning, Problem  # `status` must not import it
+
+
+def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
+    """Describe a run; `runner` is the process that advances it, None if there is none."""
+    why, past, settled = reasons(run), histories(run), settlements_json(run)
+    return {
+        **header_json(run),
+        "orchesjob_home": run.orchesjob_home,
+        "steps": [
+            {
+                **step_json(run, step),
+                "reason": why[step.position],
+                "attempts": [
+                    attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
+                    for attempt in past[step.position]
+                ],
+                "settlements": settled.get(step.position, []),
+            }
+            for step in in_order(run)
+        ],
+        "runner": runner_json(runner),
+    }
+
+
+def header_json(run: Run | RunSummary) -> dict[str, Any]:
+    """Describe a run without its steps."""
+    return {
+        "run_key": run.run_key,
+        "flow_id": run.flow_id,
+        "status": run.status.value,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+        "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        "finally_after": None if run.finally_after is None else run.finally_after.value,
+        "parent": parent_json(run.parent),
+        "gave_up": gave_up_json(run),
+        "params": dict(run.params or {}),
+        "group": None if run.group is None else run.group.name,
+        "waits_for_group": queue_json(run.queue),
+    }
+
+
+def parent_json(parent: Parent | None) -> dict[str, Any] | None:
+    """Describe the attempt that started a run, if that was a step of another run."""
+    if parent is None:
+        return None
+    run_key, step_id, number = parent
+    return {"run_key": run_key, "step": step_id, "attempt": number}
+
+
+def queue_json(queue: Queue | None) -> dict[str, Any] | None:
+    """Describe who is before a run that waits for its group (rule 10.7)."""
+    return None if queue is None else {"held_by": queue.holder, "behind": list(queue.waiting)}
+
+
+def gave_up_json(run: Run | RunSummary) -> dict[str, Any] | None:
+    """Describe when and why a runner gave up on a run, if none goes on with it since."""
+    return None if run.gave_up is None else run.gave_up._asdict()
+
+
+def runner_json(runner: Holder | None) -> dict[str, Any] | None:
+    """Describe the process that advances a run, if there is one."""
+    return None if runner is None else {"pid": runner.pid, "alive": True}
+
+
+def histories(run: Run) -> dict[int, list[PastAttempt]]:
+    """Return the attempts of each step, by the step's position."""
+    found: dict[int, list[PastAttempt]] = {step.position: [] for step in run.steps}
+    for attempt in run.history:
+        found[attempt.position].append(attempt)
+    return found
+
+
+def settlements_json(run: Run) -> dict[int, list[dict[str, Any]]]:
+    """Describe what people have decided of steps, by their positions (rule 12.3)."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    settled = run.settled
+    for one in run.settlements:
+        described = settlement_json(one, holds=settled.get(one.position) is one)
+        found.setdefault(one.position, []).append(described)
+    return found
+
+
+def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
+    """Describe an attempt in the history of a step."""
+    return {
+        "number": attempt.number,
+        "only_if": attempt.is_gate,
+        "run_key": key,
+        "status": attempt.status.value,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "error": attempt.error,
+    }
+
+
+def step_json(run: Run, step: Step) -> dict[str, Any]:
+    """Describe a step by its latest attempt since it was decided last (rule 9.7)."""
+    attempt = latest_attempt(run, step)
+    return {
+        "id": step.step_id,
+        "in_finally": is_in_finally(run, step),
+        "foreach": shape_of(run.definition).values.get(step.step_id),
+        "run_key": shown_key(run.run_key, step),
+        "status": step.status.value,
+        "attempt_no": step.attempt_no,
+        "max_retries": step.max_retries,
+        "next_attempt_at": step.next_attempt_at,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "error": step.error,
+        "orchesjob_status": None if attempt is None else reported_job(run, attempt),
+    }
+
+
+def latest_attempt(run: Run, step: Step) -> Attempt | None:
+    """Return a step's latest attempt, unless a `retry` has had the step decided anew since."""
+    return run.attempts.get(step.position) if step.has_begun else None
+
+
+def shown_key(run_key: str, step: Step) -> str:
+    """Return the key of the attempt that a step is at, or else of its next one (rule 4.2)."""
+    waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
+    is_next = waits or not step.has_begun
+    return attempt_key(run_key, step.step_id, step.attempt_no + is_next)
+
+
+def print_run(run: Run, runner: Holder | None = None) -> None:
+    """Print a run as it is now; none advances one that this process has just left."""
+    print_json(run_json(run, runner))
+
+
+def print_json(value: Any) -> None:
+    """Print a result: indented on a terminal, else as one compact line (rule 6.10)."""
+    stdout = sys.stdout
+    is_utf8 = (stdout.encoding or "").lower().replace("-", "") == "utf8"
+    indent = 2 if stdout.isatty() else None
+    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
+
+
+def problem_json(problem: "Problem") -> dict[str, Any]:
+    """Describe one thing that is wrong with a flow file."""
+    return {
+        "message": problem.message,
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "help": problem.help,
+    }
+
+
+def warning_json(warning: "FlowWarning") -> dict[str, Any]:
+    """Describe one thing that a flow file is warned about (rule 11.2)."""
+    return {
+        "code": warning.code.value,
+        **problem_json(warning),
+        "outcomes": dict(warning.outcomes),
+    }
 
 
 def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
     """Print a run as it is now; neither form imports what the other one needs."""
     if form is Form.JSON:
-        from orchesjob_flow.views.run_json import print_run
-
         print_run(*snapshot)
     else:
-        from orchesjob_flow.views.table_fitting import print_table
+        from orchesjob_flow.views.table import print_table
 
         print_table(snapshot)
         show_next_steps(handle, snapshot)
@@ -30,7 +215,7 @@ def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
 
 def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
     """Print what a person can do next; a table in a file ends with its last line."""
-    if not streams.stdout().stream.isatty():
+    if not terminal.stdout().stream.isatty():
         return
     lines = next_steps(handle, snapshot)
     write_result("".join(f"{line}\n" for line in ["", *lines]) if lines else "")

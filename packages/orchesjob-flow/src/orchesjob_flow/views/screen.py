@@ -13,9 +13,8 @@ from types import FrameType
 
 from flow_store import Run
 from orchesjob_flow.home.runs import Snapshot
-from orchesjob_flow.views.streams import Terminal, hold_messages
-from orchesjob_flow.views.table_fitting import fitted_table, whole_table
-from orchesjob_flow.views.text import cut, visible, width
+from orchesjob_flow.views.table import fitted_table, whole_table
+from orchesjob_flow.views.terminal import Terminal, cut, hold_messages, visible, width
 
 
 @contextmanager

@@ -16,16 +16,17 @@ from typing import BinaryIO
 
 from flow_store import Step, StepStatus
 from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
-from orchesjob_flow.views import streams
+from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import in_order
-from orchesjob_flow.views.streams import (
+from orchesjob_flow.views.terminal import (
+    COLOUR,
+    visible,
     warn,
     write_bytes,
     write_message,
     write_paragraph,
     write_view_bytes,
 )
-from orchesjob_flow.views.text import COLOUR, visible
 
 BLOCK = 1 << 16
 LONGEST_CHARACTER = 4
@@ -255,7 +256,7 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
 
 def set_apart() -> None:
     """Leave a line free for a person's eyes; a log stays as dense as it is."""
-    if streams.stderr().stream.isatty():
+    if terminal.stderr().stream.isatty():
         write_message("")
 
 
@@ -273,7 +274,7 @@ def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
         return
     write_paragraph(f"{what}, after it has printed:")
     prefixes = {step.step_id: f"{step.step_id} | "}
-    is_terminal = streams.stderr().stream.isatty()
+    is_terminal = terminal.stderr().stream.isatty()
     printer = Printer(
         prefixes,
         LAST_LINES,

@@ -15,8 +15,7 @@ from flow_store import FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Snapshot
 from orchesjob_flow.views.screen import CLEAR_BELOW, CLEAR_LINE, NO_WRAP, WRAP, Screen
-from orchesjob_flow.views.streams import Terminal
-from orchesjob_flow.views.text import width
+from orchesjob_flow.views.terminal import Terminal, width
 
 from .emulator import Emulator
 

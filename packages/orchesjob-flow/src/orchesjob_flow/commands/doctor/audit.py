@@ -18,9 +18,9 @@ from flow_store import (
     Run,
     Settlement,
     StoreBroken,
+    attempt_key,
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
-from orchesjob_flow.attempt_key import attempt_key
 from orchesjob_flow.commands.doctor.checks import Check, Grade, counted
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.views.reasons import settled_words

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from orchesjob_flow.views.status_line import status_line
-from orchesjob_flow.views.text import visible
+from orchesjob_flow.views.terminal import status_line, visible
 
 
 class Grade(StrEnum):

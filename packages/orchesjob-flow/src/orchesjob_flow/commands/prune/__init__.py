@@ -20,10 +20,15 @@ from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.run_json import print_json
-from orchesjob_flow.views.status_line import status_line
-from orchesjob_flow.views.streams import Form, print_lines
-from orchesjob_flow.views.text import clock_time, size_text, visible
+from orchesjob_flow.views.results import print_json
+from orchesjob_flow.views.terminal import (
+    Form,
+    clock_time,
+    print_lines,
+    size_text,
+    status_line,
+    visible,
+)
 
 
 @click.command()

@@ -17,7 +17,7 @@ from orchesjob_flow.commands.prune.spans import FEW, OldJob, SpanCleaner
 from orchesjob_flow.home.orchesjob_home import has_own_home
 from orchesjob_flow.home.paths import remove_run_directory
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.streams import warn
+from orchesjob_flow.views.terminal import warn
 
 
 class Output(NamedTuple):

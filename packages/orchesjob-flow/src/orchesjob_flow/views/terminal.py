@@ -1,21 +1,124 @@
-"""stdout, which carries results only, and stderr, which carries messages (rule 6.10).
+"""Text for terminals and pipes: made safe, measured, broken into lines, and written (rule 6.10).
 
-Also what depends on their readers: the output format, the width and colours of a terminal, and
-lines broken to fit it.
+stdout carries results only, stderr messages. Characters that would move the cursor or change the
+direction of writing are escaped. A result is text for a terminal and JSON for a program (rule
+6.11). While a person waits, one line on stderr says for what; only a terminal that can erase it
+gets one.
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import sys
+import time
 from _thread import RLock  # loading `threading` would take a part of the time of a `status`
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from orchesjob_flow.errors import ResultLost
-from orchesjob_flow.views.text import beginning, visible, width
+
+if TYPE_CHECKING:
+    from threading import Timer
+
+UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
+CUT = "..."
+UNITS = ("B", "kB", "MB", "GB")
+
+
+def visible(text: str) -> str:
+    r"""Replace control characters and the like by escapes.
+
+    >>> print(visible("\x1b[31mred\n"))
+    \x1b[31mred\n
+    """
+    return UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def clock_time(timestamp: float | None) -> str:
+    """Write a Unix timestamp in local time; `-` stands for None."""
+    if timestamp is None:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes in units of a thousand.
+
+    >>> size_text(999), size_text(1_500), size_text(2_000_000_000)
+    ('999 B', '1.5 kB', '2.0 GB')
+    """
+    power = min((len(str(size)) - 1) // 3, len(UNITS) - 1)
+    return f"{size / 1_000**power:.{min(power, 1)}f} {UNITS[power]}"
+
+
+def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
+    """Write JSON in any script, but escape what could mislead a terminal."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
+    return UNSAFE.sub(escape_in_json, text) if UNSAFE.search(text.replace("\n", "")) else text
+
+
+def escape_in_json(found: re.Match[str]) -> str:
+    r"""Escape a character as JSON does; the line breaks between the values stay."""
+    return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
+
+
+def width(text: str) -> int:
+    r"""Return how many columns of a terminal a visible text takes; its colours take none.
+
+    >>> width("\x1b[31m日本\x1b[0m!")
+    5
+    """
+    plain = COLOUR.sub("", text)
+    if plain.isascii() and plain.isprintable():
+        return len(plain)
+    from wcwidth import wcswidth  # slow to import
+
+    return max(0, wcswidth(plain))
+
+
+def cut(text: str, columns: int) -> str:
+    """Shorten a visible text to so many columns, and mark it as cut; its colours stay.
+
+    >>> cut("日本から来た", 8)
+    '日本...'
+    """
+    if width(text) <= columns:
+        return text
+    mark = CUT[: max(0, columns)]
+    room = columns - len(mark)
+    shown = []
+    for number, part in enumerate(COLOUR.split(text)):
+        if number % 2 == 0 and room >= 0:
+            kept = beginning(part, room)
+            room -= width(kept)
+            if kept != part:
+                kept, room = kept + mark, -1
+            shown.append(kept)
+        elif number % 2:
+            shown.append(part)
+    return "".join(shown)
+
+
+def beginning(text: str, columns: int) -> str:
+    """Return as much of a text as fits into so many columns."""
+    if text.isascii():
+        return text[: max(0, columns)]
+    from wcwidth import wcwidth
+
+    room = columns
+    for place, character in enumerate(text):
+        room -= max(0, wcwidth(character))
+        if room < 0:
+            return text[:place]
+    return text
 
 
 def reopen_standard_streams() -> None:
@@ -324,3 +427,67 @@ def fitted(lines: Iterable[str], *, indent: str = "    ") -> Sequence[str]:
         return list(lines)
     columns = terminal.size().columns
     return [part for line in lines for part in wrapped(line, columns, indent=indent)]
+
+
+PATIENCE_SEC = 1.0
+"""What takes less time needs no words."""
+
+
+class StatusLine:
+    """The line, which replaces itself.
+
+    What is said within the first moments is shown once these are over, if it is still true then:
+    whoever waits may have nothing further to say for long.
+    """
+
+    def __init__(self, terminal: Terminal, patience_sec: float) -> None:
+        """Begin to wait; the first words come after that time."""
+        self._terminal = terminal
+        self._quiet_until = time.monotonic() + patience_sec
+        self._patience: Timer | None = None
+        self._words = self._said = ""
+        self._changing = RLock()
+
+    def say(self, words: str) -> None:
+        """Show other words, in place of those before."""
+        with self._changing:
+            self._words = words
+        if not self._terminal.can_draw:
+            return
+        left = self._quiet_until - time.monotonic()
+        if left <= 0:
+            self._show()
+        elif self._patience is None:
+            from threading import Timer
+
+            self._patience = Timer(left, self._show)
+            self._patience.daemon = True
+            with suppress(RuntimeError, MemoryError):  # what is done needs the means more
+                self._patience.start()
+
+    def clear(self) -> None:
+        """Let nothing remain of it."""
+        if self._patience is not None:
+            self._patience.cancel()
+        with self._changing:
+            self._words = ""
+            if self._said:
+                self._said = ""
+                write_status_line("")
+
+    def _show(self) -> None:
+        with self._changing:
+            if self._words != self._said:
+                self._said = self._words
+                room = self._terminal.size().columns - 1
+                write_status_line(cut(visible(self._words), room))
+
+
+@contextmanager
+def status_line(patience_sec: float = PATIENCE_SEC) -> Iterator[StatusLine]:
+    """Say what is waited for within this block."""
+    line = StatusLine(stderr(), patience_sec)
+    try:
+        yield line
+    finally:
+        line.clear()
