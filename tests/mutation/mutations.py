@@ -61,7 +61,7 @@ MUTATIONS = (
     Mutation(
         "effects although the commit failed",
         "orchesjob-flow: Runner._commit",
-        replace("backoff = longer(backoff)", "return"),
+        replace("self._pause(pause)", "return"),
     ),
     Mutation(
         "no look for survivors before a retry",

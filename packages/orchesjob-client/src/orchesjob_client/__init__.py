@@ -1,5 +1,6 @@
 """A typed wrapper of the orchesjob command: calls, reports, and the processes of jobs."""
 
+from orchesjob_client.backoff import FIRST_BACKOFF_SEC, longer, pauses
 from orchesjob_client.call import Hold
 from orchesjob_client.client import (
     DEFAULT_GRACE_SEC,
@@ -53,6 +54,7 @@ from orchesjob_client.running_calls import RunningCall, read_call
 __all__ = [
     "DEFAULT_GRACE_SEC",
     "DEFAULT_START_TIMEOUT_SEC",
+    "FIRST_BACKOFF_SEC",
     "MARK",
     "BadAnswer",
     "CallFailed",
@@ -86,11 +88,13 @@ __all__ = [
     "is_marked",
     "leave_cgroups",
     "locate",
+    "longer",
     "mark",
     "marked_environment",
     "marked_processes",
     "orchesjob_home",
     "own_cgroup",
+    "pauses",
     "read_call",
     "unmarked",
     "usable_cgroup_folder",

@@ -8,8 +8,7 @@
   answer decides nothing about a step: the runner gives up and leaves the run as it is.
 """
 
-from orchesjob_client import DEFAULT_START_TIMEOUT_SEC, OrchesjobError
-from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_client import DEFAULT_START_TIMEOUT_SEC, FIRST_BACKOFF_SEC, OrchesjobError, longer
 from orchesjob_flow.engine.messages import (
     AbortJob,
     AskRunning,

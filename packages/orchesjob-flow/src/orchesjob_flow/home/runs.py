@@ -22,7 +22,6 @@ from flow_store import (
     StoreUnavailable,
     reported_job,
 )
-from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
 from orchesjob_flow.errors import NoRunYet, RunnerBusy, RunNotFound, Scarcity
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
 from orchesjob_flow.home.paths import check_run_key
@@ -249,15 +248,17 @@ def open_store(settings: Settings) -> FlowStore:
 
 def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
     """Try again while the database is locked or full, as long as the patience lasts (rule 5.7)."""
-    end, backoff = time.monotonic() + settings.patience_sec, FIRST_BACKOFF_SEC
+    from orchesjob_client import pauses  # `status`, which only reads, does without that package
+
+    left = pauses(settings.patience_sec)
     while True:
         try:
             return ask()
         except StoreUnavailable as error:
-            if not error.retryable or time.monotonic() + backoff > end:
+            pause = next(left, None)
+            if pause is None or not error.retryable:
                 raise
-        time.sleep(backoff)
-        backoff = longer(backoff)
+        time.sleep(pause)
 
 
 class Observer:

@@ -44,11 +44,11 @@ from orchesjob_flow.home.locks import (
 from orchesjob_flow.home.orchesjob_home import make_own_home
 from orchesjob_flow.home.paths import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner
+from orchesjob_flow.runner.exhaustion import wait_out
 from orchesjob_flow.runner.fork_server import GetLauncher
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables
-from orchesjob_flow.runner.shortage import wait_out
 from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.terminal import warn
 

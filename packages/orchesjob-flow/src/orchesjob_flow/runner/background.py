@@ -20,7 +20,7 @@ from orchesjob_client import locate
 from orchesjob_flow.errors import NotDetached, NotGoingOn, scarcity_named
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.runner.shortage import wait_out
+from orchesjob_flow.runner.exhaustion import wait_out
 
 GOES_ON = b"goes on\n"
 NOTHING_SAID = "it printed nothing"

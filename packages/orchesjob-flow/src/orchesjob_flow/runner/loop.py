@@ -26,8 +26,7 @@ from flow_store import (
     StoreUnavailable,
     TerminalStatus,
 )
-from orchesjob_client import OrchesjobError
-from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_client import OrchesjobError, pauses
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
 from orchesjob_flow.engine.messages import (
@@ -300,7 +299,7 @@ class Runner:
 
     def _commit(self, decision: Decision) -> None:
         """Record the decision; nothing is done before it is recorded."""
-        began, backoff = self._now().mono, FIRST_BACKOFF_SEC
+        left = pauses(self.run.limits.patience_sec, lambda: self._now().mono)
         while decision.changes:
             self._requests.refuse_another_file(self.run.run_key)
             try:
@@ -315,11 +314,10 @@ class Runner:
                 update(self.run, CancelSeen(seen.request), self._now(), decision)
                 continue
             except StoreUnavailable as error:
-                over = self._now().mono - began >= self.run.limits.patience_sec
-                if over or not error.retryable:
+                pause = next(left, None)
+                if pause is None or not error.retryable:
                     raise GaveUp(self.run.run_key, str(error)) from error
-                self._pause(backoff)
-                backoff = longer(backoff)
+                self._pause(pause)
                 continue
             self._unbegun = None
             return

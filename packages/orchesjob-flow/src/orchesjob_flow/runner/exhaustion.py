@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from orchesjob_flow.backoff import FIRST_BACKOFF_SEC, longer
+from orchesjob_client import pauses
 from orchesjob_flow.errors import GaveUp, Scarcity
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.terminal import warn
@@ -15,16 +15,16 @@ def wait_out[Answer](handle: RunHandle, ask: Callable[[], Answer]) -> Answer:
     Raises:
         GaveUp: The patience is over.
     """
-    end, backoff = time.monotonic() + handle.settings.patience_sec, FIRST_BACKOFF_SEC
+    left = pauses(handle.settings.patience_sec)
     warned = False
     while True:
         try:
             return ask()
         except Scarcity as error:
-            if time.monotonic() + backoff > end:
+            pause = next(left, None)
+            if pause is None:
                 raise GaveUp(handle.run_key, str(error)) from error
             if not warned:
                 warn(f"{error}; trying again")
                 warned = True
-        time.sleep(backoff)
-        backoff = longer(backoff)
+        time.sleep(pause)

@@ -5,7 +5,7 @@ import pytest
 from orchesjob_flow.errors import GaveUp, Scarcity
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.shortage import wait_out
+from orchesjob_flow.runner.exhaustion import wait_out
 
 
 def handle(patience_sec: float) -> RunHandle:
