@@ -94,7 +94,7 @@ def test_imports(flow: Flow) -> None:
     """`status` imports neither YAML nor the engine nor what starts processes, JSON or table."""
     flow.start("k", flow.write({"id": "a", "command": ["true"]}))
     as_json = imported(flow, "status", "--run-key=k")
-    assert "orchesjob_flow.views.run_json" in as_json
+    assert "orchesjob_flow.views.results" in as_json
     assert as_json & {*HEAVY, "click", "attr"} == set()
     as_table = imported(flow, "status", "--run-key=k", "--format=table")
     # tabulate imports the other since its version 0.10.

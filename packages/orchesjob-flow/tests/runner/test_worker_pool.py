@@ -34,7 +34,7 @@ import resource, threading
 from queue import SimpleQueue
 from orchesjob_flow.errors import Scarcity
 from orchesjob_flow.runner.performer import WorkerPool
-from orchesjob_flow.scarcity import scarcity_named
+from orchesjob_flow.errors import scarcity_named
 
 threading.stack_size(2**28)
 pool, late = WorkerPool(3), WorkerPool(1)
