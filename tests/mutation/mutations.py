@@ -850,13 +850,13 @@ MUTATIONS = (
     # Commands and run keys.
     Mutation(
         "`prune` removes the output of a run that was retried meanwhile",
-        "orchesjob-flow: Removal._take",
+        "orchesjob-flow: Deletion._take",
         drop("if self.store.revision_of(run.run_key) != run.revision:"),
-        tests="test_removal -k meanwhile",
+        tests="test_deletion -k meanwhile",
     ),
     Mutation(
         "`prune` forgets a run whose output is left",
-        "orchesjob-flow: Removal._remove_all",
+        "orchesjob-flow: Deletion._remove_all",
         replace(
             "kept[run.run_key] = str(error)",
             "kept[run.run_key] = str(error); emptied[run] = Output()",
@@ -876,7 +876,7 @@ MUTATIONS = (
             "all((isinstance(word, str) for word in words)) and (not ctx.resilient_parsing)",
             "not places",
         ),
-        tests="test_run_key",
+        tests="test_options",
     ),
     Mutation(
         "start under whichever run is the newest",
@@ -885,6 +885,6 @@ MUTATIONS = (
             "run_key == NEWEST and isinstance(ctx.command, CommandThatNames)",
             "run_key is NEWEST and ctx.command is None",
         ),
-        tests="test_run_key",
+        tests="test_options",
     ),
 )
