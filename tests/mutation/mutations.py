@@ -858,8 +858,8 @@ MUTATIONS = (
         "`prune` forgets a run whose output is left",
         "orchesjob-flow: Deletion._remove_all",
         replace(
-            "kept[run.run_key] = str(error)",
-            "kept[run.run_key] = str(error); emptied[run] = Output()",
+            "not_removed[run.run_key] = str(error)",
+            "not_removed[run.run_key] = str(error); emptied[run] = Output()",
         ),
         tests="test_prune -k orchesjob_fails",
     ),

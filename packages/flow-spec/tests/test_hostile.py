@@ -321,7 +321,7 @@ def test_a_file_of_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         raise BlockingIOError
 
     # Only the kernel has such files, and only the superuser may open them: so `read` is replaced.
-    monkeypatch.setattr("flow_spec.files.os.read", nothing_now)
+    monkeypatch.setattr("flow_spec.documents.source.os.read", nothing_now)
     assert "there is nothing in it now" in complaint_about(path)
 
 

@@ -6,9 +6,7 @@ warnings is imported when it is asked for.
 
 from importlib import import_module
 
-from flow_spec.blocks import Block, Copy, base_of
 from flow_spec.comparison import differences
-from flow_spec.concurrency import Concurrency, OnConflict
 from flow_spec.documents.source import is_opened_by_caller
 from flow_spec.durations import duration_text, parse_duration
 from flow_spec.errors import (
@@ -28,10 +26,10 @@ from flow_spec.fields.lists import GLOB, LINES, ListReader, ValueList, read_list
 from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import PREDICATES, holds, holds_of_copies
 from flow_spec.fields.template_names import BUILT_IN, filled
-from flow_spec.flow import FlowSpec, json_schema
+from flow_spec.flow import FlowSpec, bind_params, json_schema
 from flow_spec.flow_file import ReadFlow, load_flow, parse_flow, read_flow
-from flow_spec.param_values import bind_params
-from flow_spec.step import StepSpec, WarningCode
+from flow_spec.foreach import Block, Copy, base_of
+from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
 
 __all__ = [
     "BUILT_IN",

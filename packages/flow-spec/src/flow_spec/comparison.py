@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import zip_longest
 
 from flow_conditions import Condition, all_of
-from flow_spec.blocks import Block
+from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.fields.lists import ValueList
 from flow_spec.fields.predicates import parse_when
 from flow_spec.fields.reading import FINALLY, STEPS
 from flow_spec.fields.records import declarations
 from flow_spec.flow import FlowSpec
+from flow_spec.foreach import Block
 from flow_spec.step import StepSpec
-from flow_spec.texts import QUOTED_LENGTH, quoted
 
 
 def block_differences(

@@ -7,7 +7,7 @@
 import math
 import re
 
-from flow_spec.texts import quoted
+from flow_spec.errors import quoted
 
 EXAMPLES = "90s, 15m or 1h30m"
 """What a message shows of the grammar."""

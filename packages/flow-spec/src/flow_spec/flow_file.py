@@ -13,8 +13,6 @@ from typing import Literal
 
 import attrs
 
-from flow_spec.blocks import MOST_STEPS, base_of
-from flow_spec.documents.marks import with_marks
 from flow_spec.documents.source import decode, opened_by_caller, read_bytes
 from flow_spec.documents.tree import (
     MAX_VALUES,
@@ -24,6 +22,7 @@ from flow_spec.documents.tree import (
     ScalarNode,
     SequenceNode,
     node_at,
+    with_marks,
     written,
 )
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
@@ -34,7 +33,7 @@ from flow_spec.fields.predicates import has_call
 from flow_spec.fields.reading import FINALLY, STEPS, Reading, StepPlace
 from flow_spec.fields.text_rules import NAME, REFERENCE
 from flow_spec.flow import FLOW, FlowSpec
-from flow_spec.foreach import FOREACH, CopyBudget, note_lists
+from flow_spec.foreach import FOREACH, MOST_STEPS, CopyBudget, base_of, note_lists
 
 type Format = Literal["yaml", "json"]
 

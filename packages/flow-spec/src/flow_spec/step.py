@@ -2,7 +2,8 @@
 
 A file may give a step a `script` and a `shell`, of which reading makes its `command`, and leave
 fields to the key `defaults` of the flow. Neither is part of a `StepSpec` (rule 10.4). Rendering
-replaces the names in its words (rule 10.2).
+replaces the names in its words (rule 10.2). `concurrency` names the group of runs of which only one
+runs at a time (rule 10.7).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,6 @@ from typing import Any, Literal, Self, cast
 import attrs
 
 from flow_conditions import Condition, all_of
-from flow_spec.concurrency import Concurrency
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
 from flow_spec.errors import Message
 from flow_spec.fields import messages
@@ -24,6 +24,7 @@ from flow_spec.fields.kinds import (
     TEN_YEARS_SEC,
     Boolean,
     Expression,
+    FilledLine,
     Integer,
     Number,
     OneOf,
@@ -50,6 +51,37 @@ from flow_spec.fields.records import (
 )
 from flow_spec.fields.template_names import filled, holds_name
 from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_word
+
+GROUP = FilledLine(max_length=255)
+
+
+class OnConflict(StrEnum):
+    """What happens to a new run while another one of its group runs."""
+
+    WAIT = "wait"
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+@attrs.frozen
+class Concurrency:
+    """The group of a flow's runs; one of them runs at a time."""
+
+    group: str | None = declared(
+        GROUP,
+        "The name of the group: flows of the same group take turns. By default the flow's id.",
+        "warehouse",
+        default=None,
+    )
+    on_conflict: OnConflict = declared(
+        OneOf(OnConflict),
+        "What becomes of a new run meanwhile: it waits, is skipped, or fails to start.",
+        "skip",
+        default=OnConflict.WAIT,
+    )
+
+
+CONCURRENCY = Record(Concurrency, "concurrency")
 
 
 class WarningCode(StrEnum):

@@ -14,10 +14,9 @@ import attrs
 from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, transform_error
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from flow_spec.concurrency import OnConflict
 from flow_spec.errors import StoredFlowError
 from flow_spec.fields.records import key_of
-from flow_spec.step import WarningCode
+from flow_spec.step import OnConflict, WarningCode
 
 _VARIABLES = tuple[tuple[str, str], ...]
 """The type of `env`: sorted pairs of name and value, stored as a mapping."""

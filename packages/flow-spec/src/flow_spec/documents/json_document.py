@@ -18,8 +18,7 @@ from flow_spec.documents.tree import (
     too_deep,
     too_many,
 )
-from flow_spec.errors import DocumentError, advised
-from flow_spec.texts import pointed
+from flow_spec.errors import DocumentError, advised, pointed
 
 
 def read_json(text: str) -> Node:

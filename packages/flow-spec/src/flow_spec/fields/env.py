@@ -11,10 +11,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from flow_spec.errors import EnvFileError
+from flow_spec.documents.source import opened
+from flow_spec.errors import EnvFileError, quoted
 from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_word
-from flow_spec.files import opened
-from flow_spec.texts import quoted
 
 
 class EnvFile(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
+from flow_spec.errors import closest_word, quoted
 from flow_spec.fields.text_rules import NAME
-from flow_spec.texts import closest_word, quoted
 
 _LONGEST = 128
 _COMPARISONS = 50_000

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import attrs
 
+from flow_spec.documents.source import opened
 from flow_spec.errors import ListError
 from flow_spec.fields.template_names import filled
-from flow_spec.files import opened
 
 LINES, GLOB = "lines", "glob"
 """The keys that stand in place of a list."""

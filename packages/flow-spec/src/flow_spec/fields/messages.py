@@ -18,12 +18,11 @@ from flow_spec.documents.tree import (
     SequenceNode,
     written,
 )
-from flow_spec.errors import Advised, Message, advised
+from flow_spec.errors import Advised, Message, advised, printable, quoted
 from flow_spec.fields import hints
 from flow_spec.fields.hints import Speller, advice_on_field, folded
 from flow_spec.fields.predicates import advice_on_name
 from flow_spec.fields.text_rules import NAME
-from flow_spec.texts import printable, quoted
 
 _FILL_OR_REMOVE = "give it a value, or remove the key if it is optional"
 

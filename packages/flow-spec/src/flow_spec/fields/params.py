@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode
+from flow_spec.errors import quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
 from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Word
@@ -18,7 +19,6 @@ from flow_spec.fields.lists import PathParams
 from flow_spec.fields.reading import Reading
 from flow_spec.fields.records import ListOf, Record, declared
 from flow_spec.fields.template_names import BUILT_IN
-from flow_spec.texts import quoted
 
 _MOST_LISTED = 10
 """How many values a message lists."""

@@ -13,9 +13,8 @@ from typing import NamedTuple
 import attrs
 
 from flow_spec.documents.tree import Node, NodePath
-from flow_spec.errors import Advised, Message
+from flow_spec.errors import Advised, Message, pointed, quoted
 from flow_spec.fields.hints import Speller
-from flow_spec.texts import pointed, quoted
 
 OPENING = "${{"
 """What begins a name in a word; `$${{` stands for this text itself."""

@@ -7,8 +7,7 @@ checked here; the field decides what a text means.
 import re
 import unicodedata
 
-from flow_spec.errors import Message, advised
-from flow_spec.texts import QUOTED_LENGTH, quoted
+from flow_spec.errors import QUOTED_LENGTH, Message, advised, quoted
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """The id of a step, as written."""

@@ -11,22 +11,21 @@ from typing import NamedTuple
 
 import attrs
 
-from flow_spec.documents.marks import with_marks
 from flow_spec.documents.tree import (
     Node,
     NodePath,
     ScalarNode,
     SequenceNode,
     node_at,
+    with_marks,
     written,
 )
-from flow_spec.errors import Advised, Problem, Span
+from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.reading import step_path
 from flow_spec.fields.template_names import BUILT_IN, SHELL_KEY
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.step import StepSpec, WarningCode
-from flow_spec.texts import quoted
 from flow_spec.warnings.proofs import Finding, Proofs
 from flow_spec.warnings.shell import (
     COMMANDS_OF_SHELLS,

@@ -11,11 +11,11 @@ from itertools import pairwise
 import attrs
 
 from flow_conditions import BudgetExceeded, Condition, Functions, Name, operands_in, parse
-from flow_spec.blocks import base_of
 from flow_spec.errors import Span
 from flow_spec.fields.env import FAILED_STEPS, OUTCOME
 from flow_spec.fields.predicates import holds, holds_of_copies, parse_when
 from flow_spec.flow import FlowSpec
+from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
 from flow_spec.warnings.outcomes import (
     Fate,
