@@ -77,7 +77,8 @@ STORED = [
         ),
         (
             '{"flow_id":"f","steps":[{"id":"A","command":["x"]}],'
-            '"finally":[{"id":"B","command":["y"],"when":"A.cancelled","timeout_sec":600.0}]}'
+            '"finally":[{"id":"B","command":["y"],"when":"A.cancelled","timeout_sec":600.0,'
+            '"x-waits-for":["A"]}]}'
         ),
     ),
     (  # Text stays as readable as JSON allows.

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, cast
 
 import attrs
 
-from flow_conditions import Condition, all_of
+from flow_conditions import Condition, all_of, operands_in
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
 from flow_spec.errors import Message
 from flow_spec.fields import messages
@@ -422,9 +422,8 @@ class StepSpec:
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids in `depends_on`, then the others in `when`, each once (rule 3.6)."""
-        condition = None if self.when is None else self.condition
-        named = () if condition is None else condition.names
-        return tuple(dict.fromkeys((*self.depends_on, *named)))
+        named = (operand.name for operand in operands_in(self.when or ""))
+        return tuple(dict.fromkeys((*self.depends_on, *filter(None, named))))
 
 
 _OWN = {

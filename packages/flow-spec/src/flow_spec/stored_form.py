@@ -16,7 +16,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from flow_spec.errors import StoredFlowError
 from flow_spec.fields.records import key_of
-from flow_spec.step import OnConflict, WarningCode
+from flow_spec.step import OnConflict, StepSpec, WarningCode
 
 _VARIABLES = tuple[tuple[str, str], ...]
 """The type of `env`: sorted pairs of name and value, stored as a mapping."""
@@ -96,6 +96,36 @@ def _written(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     return make_dict_unstructure_fn(cls, _converter, _cattrs_omit_if_default=True, **_spelled(cls))
 
 
+_WAITS_FOR = "x-waits-for"
+"""What a step waits for, if that is more than its `depends_on`.
+
+It is recorded because the program shows it for each run, and would otherwise parse each condition.
+"""
+
+
+def _written_step(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    write = _written(cls)
+
+    def written(step: StepSpec) -> dict[str, Any]:
+        mapping = write(step)
+        if step.waits_for != step.depends_on:
+            mapping[_WAITS_FOR] = list(step.waits_for)
+        return mapping
+
+    return written
+
+
+def _recorded_step(cls: type[Any]) -> Callable[[Any, type[Any]], Any]:
+    rebuild = _record(cls)
+
+    def record(value: Any, kind: type[Any]) -> Any:
+        if type(value) is dict and _WAITS_FOR in value:
+            value = {key: field for key, field in value.items() if key != _WAITS_FOR}
+        return rebuild(value, kind)
+
+    return record
+
+
 def _spelled(cls: type[Any]) -> dict[str, Any]:
     """Return the renamings of the fields whose keys cannot be attributes."""
     names = (field.name for field in attrs.fields(cls))
@@ -120,5 +150,7 @@ _converter.register_structure_hook(float, lambda value, _: _exactly(value, int, 
 _converter.register_structure_hook_func(_is_sequence, _list)
 _converter.register_structure_hook_func(_is_variables, _variables)
 _converter.register_structure_hook_factory(attrs.has, _record)
+_converter.register_structure_hook_factory(lambda kind: kind is StepSpec, _recorded_step)
 _converter.register_unstructure_hook_factory(attrs.has, _written)
+_converter.register_unstructure_hook_factory(lambda kind: kind is StepSpec, _written_step)
 _converter.register_unstructure_hook_func(_is_variables, dict)

@@ -119,7 +119,8 @@ def read_lines(path: str, below: str) -> Sequence[str]:
     """
     try:
         with opened(Path(below) / path) as file:
-            if file.kind != stat.S_IFREG:
+            # Of a directory, the error of reading it says what it is.
+            if file.kind not in (stat.S_IFREG, stat.S_IFDIR):
                 raise ListError("is not a regular file")
             data = file.read(MAX_BYTES + 1)
     except OSError as error:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
-from flow_conditions import operands_in
 from flow_store import Run, Step, StepStatus
 
 
@@ -64,15 +63,8 @@ def shape_of(definition: str) -> Shape:
 
 
 def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a step waits for, each name once."""
-    return all_named(tuple(step.get("depends_on", ())), str(step.get("when", "")))
-
-
-@lru_cache(maxsize=100)
-def all_named(depends_on: tuple[str, ...], when: str) -> tuple[str, ...]:
-    """Return each id in `depends_on` and in `when` once; those of a layer often name the same."""
-    named = (operand.name for operand in operands_in(when) if operand.name is not None)
-    return tuple(dict.fromkeys((*depends_on, *named)))
+    """Return the names of what a stored step waits for, each once (rule 3.6)."""
+    return tuple(step.get("x-waits-for") or step.get("depends_on", ()))
 
 
 def in_order(run: Run) -> list[Step]:

@@ -6,7 +6,7 @@ import sys
 LAST_WORDS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from orchesjob_flow.views import streams
+from orchesjob_flow.views import terminal as streams
 
 others = ThreadPoolExecutor()
 def others_can_write():
