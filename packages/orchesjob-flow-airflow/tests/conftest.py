@@ -124,17 +124,17 @@ def airflow(database: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.fixture
 def until_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return what a process executes in a shell to live until a later attempt has seen it alive."""
-    from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob
+    from orchesjob_flow_airflow.flow_as_dag.attempts import RetryingClient
 
     path = tmp_path / "seen"
-    look = PatientOrchesjob.survivors
+    look = RetryingClient.survivors
 
-    def look_and_tell(orchesjob: PatientOrchesjob, keys: Sequence[str]) -> "Sequence[Process]":
+    def look_and_tell(orchesjob: RetryingClient, keys: Sequence[str]) -> "Sequence[Process]":
         if found := look(orchesjob, keys):
             path.touch()
         return found
 
-    monkeypatch.setattr(PatientOrchesjob, "survivors", look_and_tell)
+    monkeypatch.setattr(RetryingClient, "survivors", look_and_tell)
     monkeypatch.setenv("SEEN", str(path))
     return "until [ -e $SEEN ]; do sleep 0.1; done"
 

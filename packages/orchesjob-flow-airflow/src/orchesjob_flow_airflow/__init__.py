@@ -1,18 +1,17 @@
 """Flow files on Apache Airflow: each step as a task of a DAG, or a whole flow as one task.
 
-Only the public names live here. `flow_as_dag` makes tasks of a flow's steps, `flow_as_task` runs a
-flow as one task; neither knows the other. Both rooms are private to the package.
+Only the public names live here. `flow_as_dag` makes a task of each step, `flow_as_task` runs a flow
+as one task; neither imports the other. Both folders are private to the package.
 
-Airflow imports this to ask what its providers are, before it can itself be imported as a whole. So
-each name is imported when it is asked for.
+Airflow imports this while it looks for providers, before it can itself be imported as a whole. So
+each public name is imported when it is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchesjob_flow_airflow.flow_as_dag.dag import flow_dag
-    from orchesjob_flow_airflow.flow_as_dag.task_group import flow_task_group
+    from orchesjob_flow_airflow.flow_as_dag.dag import flow_dag, flow_task_group
     from orchesjob_flow_airflow.flow_as_task.operator import OrchesjobFlowOperator
 
 __all__ = ["OrchesjobFlowOperator", "flow_dag", "flow_task_group"]
@@ -20,7 +19,7 @@ __all__ = ["OrchesjobFlowOperator", "flow_dag", "flow_task_group"]
 _MODULES = {
     "OrchesjobFlowOperator": "flow_as_task.operator",
     "flow_dag": "flow_as_dag.dag",
-    "flow_task_group": "flow_as_dag.task_group",
+    "flow_task_group": "flow_as_dag.dag",
 }
 
 

@@ -1,4 +1,4 @@
-"""What Airflow is told about this package, for `airflow providers list` and its web page."""
+"""The description of this package that `airflow providers list` and Airflow's web page show."""
 
 
 def get_provider_info() -> dict[str, str]:

@@ -30,15 +30,15 @@ DYING = """
 import os
 import signal
 from orchesjob_flow_airflow import flow_dag
-from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
+from orchesjob_flow_airflow.flow_as_dag.tries import GateRecord
 
-def note_or_die(gate, note=Gate.record_passed):
+def note_or_die(gate, note=GateRecord.record_passed):
     if gate._tries.number == 1:
         for pid in (os.getppid(), os.getpid()):
             os.kill(pid, signal.SIGKILL)
     note(gate)
 
-Gate.record_passed = note_or_die
+GateRecord.record_passed = note_or_die
 dag = flow_dag("asking.yaml", run_dirs="..")
 """
 

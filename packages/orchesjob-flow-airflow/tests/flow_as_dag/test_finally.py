@@ -183,7 +183,7 @@ finally:
 DYING = """
 import os
 from orchesjob_client import OrchesjobClient, locate, marked_environment
-from orchesjob_flow_airflow.flow_as_dag.dag_run.step_notes import StepNote, write_note
+from orchesjob_flow_airflow.flow_as_dag.ending import StepNote, write_note
 def die(context):
     ti = context["ti"]
     if ti.task_id == "a":
@@ -203,7 +203,7 @@ def test_a_job_that_nobody_ends(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A job whose worker has died is ended before `finally` begins, and named (rule 10.1)."""
-    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.dag_run.ending.PATIENCE_SEC", 0.0)
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.ending.MARK_PATIENCE_SEC", 0.0)
     airflow.write(
         """
 flow_id: f

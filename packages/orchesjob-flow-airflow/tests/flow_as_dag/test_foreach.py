@@ -263,7 +263,7 @@ steps:
 
 def test_many_that_wait_for_many(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> None:
     """One task stands for all copies where there were too many edges; outcomes are the same."""
-    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.authoring.edges.MOST_EDGES", 3)
+    monkeypatch.setattr("orchesjob_flow_airflow.flow_as_dag.tasks.MOST_EDGES", 3)
     airflow.write(
         """
 flow_id: f
@@ -291,7 +291,7 @@ steps:
 
 RECORDING = """
 from pathlib import Path
-from orchesjob_flow_airflow.flow_as_dag.authoring.flow_cache import read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import read_flow
 def begin(context):
     task, folder = context["task"], Path(__file__).parent
     if task.task_id == "first":

@@ -11,24 +11,23 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
-from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import AttemptKeys
-from orchesjob_flow_airflow.flow_as_dag.dag_run.gate import Gate
-from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, GateRecord
 
 if TYPE_CHECKING:
     from conftest import Airflow
 
     from flow_spec import StepSpec
-    from orchesjob_flow_airflow.flow_as_dag.dag_run.retries import Tries
+    from orchesjob_flow_airflow.flow_as_dag.tries import Tries
 
 OK, NG, SKIP = "success", "failed", "skipped"
-HERE = "orchesjob_flow_airflow.flow_as_dag.dag_run"
+HERE = "orchesjob_flow_airflow.flow_as_dag.tries"
 
 
 @pytest.fixture(autouse=True)
 def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for an API server here."""
-    monkeypatch.setattr(f"{HERE}.task_settings.FAULT_DELAY", timedelta(0))
+    monkeypatch.setattr(f"{HERE}.FAULT_DELAY", timedelta(0))
 
 
 def flow(gate: str, command: str, fields: str = "") -> str:
@@ -141,13 +140,13 @@ def test_a_worker_that_dies_before_the_answer_is_noted(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try takes the answer over and does not ask again (rule 13.2)."""
-    note = Gate.record_passed
+    note = GateRecord.record_passed
 
-    def die_once(_: Gate) -> None:
-        monkeypatch.setattr(Gate, "record_passed", note)
+    def die_once(_: GateRecord) -> None:
+        monkeypatch.setattr(GateRecord, "record_passed", note)
         raise ConnectionError("the API server does not answer")
 
-    monkeypatch.setattr(Gate, "record_passed", die_once)
+    monkeypatch.setattr(GateRecord, "record_passed", die_once)
     assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
@@ -156,13 +155,13 @@ def test_a_worker_that_dies_between_the_two(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next try runs the command, under the number that it would have had (rule 13.2)."""
-    note = Gate.record_passed
+    note = GateRecord.record_passed
 
-    def die_then(gate: Gate) -> None:
+    def die_then(gate: GateRecord) -> None:
         note(gate)
         raise ConnectionError("the API server does not answer")
 
-    monkeypatch.setattr(Gate, "record_passed", die_then)
+    monkeypatch.setattr(GateRecord, "record_passed", die_then)
     assert airflow.run_flow(flow("true", "true")) == (OK, {"a": OK})
     assert (airflow.tries["a"], executed().splitlines()) == (2, ["gate 1", "command 2"])
 
@@ -172,7 +171,7 @@ def test_a_worker_that_dies_beside_a_job(
     airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch, dying: int
 ) -> None:
     """Whichever job it leaves, the next try follows it to its end (rule 13.2)."""
-    from orchesjob_flow_airflow.flow_as_dag.attempts.followed_job import FollowedJob
+    from orchesjob_flow_airflow.flow_as_dag.attempts import FollowedJob
 
     follow, followed = FollowedJob.to_its_end, []
 
@@ -217,20 +216,20 @@ def test_killed_between_the_two(
 ) -> None:
     """No command follows where the task is cancelled when the gate has just said yes (5.8)."""
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(Gate, "record_passed", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(GateRecord, "record_passed", lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert airflow.run_flow(flow("true", "true")) == (NG, {"a": NG})
     signal.signal(signal.SIGTERM, before)
     assert executed() == "gate 1\n"
 
 
-def gate_of(monkeypatch: pytest.MonkeyPatch, tries: "Tries", passed: list[int]) -> Gate:
+def gate_of(monkeypatch: pytest.MonkeyPatch, tries: "Tries", passed: list[int]) -> GateRecord:
     """Return a gate that has let its step run at these tries."""
     context = {
         "ti": SimpleNamespace(dag_id="d", run_id="r"),
         "task": SimpleNamespace(task_id="a", task_ids=TaskIds("")),
     }
-    monkeypatch.setattr(f"{HERE}.gate.BaseXCom.get_one", lambda **_: passed)
-    return Gate(context, cast("StepSpec", SimpleNamespace(only_if=("x",))), tries)
+    monkeypatch.setattr(f"{HERE}.BaseXCom.get_one", lambda **_: passed)
+    return GateRecord(context, cast("StepSpec", SimpleNamespace(only_if=("x",))), tries)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +256,7 @@ def test_after_it_was_cleared(  # noqa: PLR0913, PLR0917 - a row of the table
     """A task that is cleared asks again, and no number is that of another attempt."""
     tries = SimpleNamespace(number=number, first=first, attempt=first + len(failed))
     gate = gate_of(monkeypatch, cast("Tries", tries), passed)
-    assert (gate.is_to_be_asked, gate.attempt) == (is_asked, attempt)
+    assert (gate.is_pending, gate.attempt) == (is_asked, attempt)
 
 
 @pytest.mark.parametrize(

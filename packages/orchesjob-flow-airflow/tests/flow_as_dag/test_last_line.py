@@ -35,7 +35,7 @@ def test_it_is_pushed_if_asked_for(
 
 
 def last_line_of(tmp_path: Path, content: bytes) -> str | None:
-    from orchesjob_flow_airflow.flow_as_dag.attempts.last_line import last_line
+    from orchesjob_flow_airflow.flow_as_dag.attempts import last_line
 
     path = tmp_path / "stdout"
     path.write_bytes(content)
@@ -83,7 +83,7 @@ def test_no_line(
 
 def test_no_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """That the output cannot be read is no failure of the step (rule 13.2)."""
-    from orchesjob_flow_airflow.flow_as_dag.attempts.last_line import last_line
+    from orchesjob_flow_airflow.flow_as_dag.attempts import last_line
 
     path = os.fspath(tmp_path / "none")
     assert last_line(path, logging.getLogger(__name__)) is None

@@ -159,8 +159,8 @@ def test_default_args_of_the_group(around: Around) -> None:
     """Defaults for the group's own tasks must not change outcomes (rule 13.4)."""
     with pytest.raises(ArgumentRefused, match="would change outcomes"):
         around.load('flow_task_group("flow.yaml", default_args={"retries": 1})')
-    dag = around.load('flow_task_group("flow.yaml", default_args={"queue": "q"})')
-    assert dag.task_dict["daily.get"].queue == "q"
+    dag = around.load('flow_task_group("flow.yaml", default_args={"queue": "own"})')
+    assert dag.task_dict["daily.get"].queue == "own"
 
 
 def test_outside_of_a_dag(airflow: "Airflow") -> None:

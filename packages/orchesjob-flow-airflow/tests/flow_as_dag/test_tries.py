@@ -3,13 +3,20 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowFailException
 
+from flow_spec import StepSpec
 from orchesjob_client import (
     JobReport,
     OrchesjobClient,
@@ -19,10 +26,11 @@ from orchesjob_client import (
     locate,
     orchesjob_home,
 )
-from orchesjob_flow_airflow.flow_as_dag.attempts.attempt import Attempt
-from orchesjob_flow_airflow.flow_as_dag.attempts.attempt_keys import AttemptKeys
-from orchesjob_flow_airflow.flow_as_dag.attempts.execution import Execution
-from orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob import PatientOrchesjob
+from orchesjob_flow_airflow.errors import AttemptFailed
+from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
+from orchesjob_flow_airflow.flow_as_dag.operators import failure_of_attempt
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, RetriedFailure, StepRetries, Tries
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -49,7 +57,7 @@ def die(context):
 @pytest.fixture(autouse=True)
 def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for an API server here."""
-    place = "orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings.FAULT_DELAY"
+    place = "orchesjob_flow_airflow.flow_as_dag.tries.FAULT_DELAY"
     monkeypatch.setattr(place, timedelta(0))
 
 
@@ -123,7 +131,7 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
     while report is not None and report.is_active:
         report = client.status(followed)
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
-    orchesjob = PatientOrchesjob(client, os.environ, logging.getLogger())
+    orchesjob = RetryingClient(client, os.environ, logging.getLogger())
     for executed, code in ((command, 7), (("true",), None)):
         attempt = Attempt(orchesjob, Execution(executed, "", "", {}, (), None), keys, None)
         found = attempt.ended_by_itself()
@@ -168,9 +176,9 @@ def test_a_worker_that_died_before_an_edit(
 ) -> None:
     """The job that it left is ended where the step fails without going on with it (5.8, 13.3)."""
     from orchesjob_flow_airflow.errors import DefinitionChanged
-    from orchesjob_flow_airflow.flow_as_dag.attempts.followed_job import FollowedJob
+    from orchesjob_flow_airflow.flow_as_dag.attempts import FollowedJob
 
-    place = "orchesjob_flow_airflow.flow_as_dag.operators.step_operator.flow_of_run"
+    place = "orchesjob_flow_airflow.flow_as_dag.operators.flow_of_run"
 
     def edited(*_: object) -> None:
         raise DefinitionChanged(["another step"])
@@ -335,8 +343,141 @@ def test_when_processes_keep_appearing(
         return find_survivors(home, keys)
 
     # No test can have a machine begin processes faster than they are read: so the look is replaced.
-    place = "orchesjob_flow_airflow.flow_as_dag.attempts.patient_orchesjob.find_survivors"
+    place = "orchesjob_flow_airflow.flow_as_dag.attempts.find_survivors"
     monkeypatch.setattr(place, fail_once)
     fields = "retries: 1"
     assert airflow.run_flow(flow("[ $ORCHESJOB_FLOW_ATTEMPT = 2 ]", fields)) == (OK, {"a": OK})
     assert "processes keep appearing; trying again" in capsys.readouterr().out
+
+
+class Counted:
+    """The tries of a task, some of which have failed."""
+
+    def __init__(self, retries_used: int) -> None:
+        self.retries_used = retries_used
+        self.is_recorded = False
+
+    def record_failure(self) -> None:
+        self.is_recorded = True
+
+
+def failure_after(tries: Counted, remaining_sec: float = float("inf")) -> Exception:
+    """Return what follows a failed attempt of the step in a run that has so much time left."""
+    return failure_of_attempt(
+        STEP, AttemptFailed("exit code 3", 3), cast("Tries", tries), remaining_sec
+    )
+
+
+STEP = StepSpec("a", ("x",), retries=3, retry_delay_sec=4, retry_backoff=3, retry_max_delay_sec=20)
+
+
+@pytest.mark.parametrize(("used", "delay_sec"), [(0, 4), (1, 12), (2, 20)])
+def test_the_delay_of_a_step(used: int, delay_sec: float) -> None:
+    """The next attempt is due after the step's delay, to the second (rule 9.12)."""
+    tries = Counted(used)
+    failure = failure_after(tries)
+    assert isinstance(failure, RetriedFailure)
+    assert tries.is_recorded
+    decision = StepRetries().evaluate(failure, 1, 6)
+    assert (decision.action, decision.retry_delay) == (
+        RetryAction.RETRY,
+        timedelta(seconds=delay_sec),
+    )
+
+
+def test_the_delay_before_a_timeout() -> None:
+    """Nobody waits for a retry beyond the run's time: it is over then (rules 9.12, 10.1)."""
+    failure = failure_after(Counted(1), remaining_sec=3.5)
+    assert isinstance(failure, RetriedFailure)
+    assert failure.delay_sec == 3.5
+
+
+def test_after_the_last_retry() -> None:
+    """An attempt without a retry left fails the task, whatever Airflow has left (rule 13.2)."""
+    tries = Counted(3)
+    assert isinstance(failure_after(tries), AirflowFailException)
+    assert not tries.is_recorded
+
+
+def test_an_infrastructure_fault() -> None:
+    """A fault that is not the command's is retried as Airflow is configured (rule 13.2)."""
+    assert StepRetries().evaluate(ConnectionError(), 1, 3).action == RetryAction.DEFAULT
+
+
+class Run:
+    """A run in which one task is tried again and again, and what its tries record."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep its XComs here."""
+        self.xcoms: dict[str, Any] = {}
+        place = "orchesjob_flow_airflow.flow_as_dag.tries.BaseXCom"
+        monkeypatch.setattr(f"{place}.get_one", lambda key, **_: self.xcoms.get(key))
+        monkeypatch.setattr(f"{place}.set", lambda key, value, **_: self.xcoms.update({key: value}))
+
+    def tries(self, number: int, max_tries: int, retries: int) -> Tries:
+        """Begin a try of the task, whose `retries` are those of the DAG file."""
+        ti = SimpleNamespace(dag_id="d", run_id="r", try_number=number, max_tries=max_tries)
+        task = SimpleNamespace(task_id="a", task_ids=TaskIds(""), retries=retries)
+        return Tries({"ti": ti, "task": task})
+
+
+def counted(tries: Tries) -> tuple[int, list[int], list[int], int]:
+    """Return the number of the first try, those that failed and are open, and the attempt."""
+    return tries.first, list(tries.failed), list(tries.open), tries.attempt
+
+
+@pytest.mark.parametrize("edited", [0, 1, 3, 5, 9])
+def test_retries_that_are_edited_in_a_run(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
+    """Tries are counted alike, whatever the DAG file says of retries meanwhile (13.2, 13.3)."""
+    run = Run(monkeypatch)
+    tries = run.tries(1, max_tries=4, retries=edited)
+    assert counted(tries) == (1, [], [], 1)
+    tries.record_failure()
+    assert counted(run.tries(2, max_tries=4, retries=edited)) == (1, [1], [], 2)
+    assert counted(run.tries(3, max_tries=4, retries=edited)) == (1, [1], [2], 2)
+
+
+@pytest.mark.parametrize("edited", [0, 1, 3, 4, 9])
+def test_retries_that_are_edited_and_cleared(monkeypatch: pytest.MonkeyPatch, edited: int) -> None:
+    """No earlier try is open in a task that was cleared, nor counts as a retry (13.2, 13.3)."""
+    run = Run(monkeypatch)
+    run.tries(1, max_tries=3, retries=3).record_failure()
+    run.tries(2, max_tries=3, retries=3)
+    assert counted(run.tries(3, max_tries=5, retries=edited)) == (3, [], [], 3)
+    assert counted(run.tries(4, max_tries=5, retries=edited)) == (3, [], [3], 3)
+
+
+@pytest.mark.parametrize(("number", "first"), [(1, 1), (3, 1)])
+def test_faults_before_anything_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, number: int, first: int
+) -> None:
+    """Tries that came to nothing are open, and none of them is an attempt (rule 13.2)."""
+    tries = Run(monkeypatch).tries(number, max_tries=3, retries=3)
+    assert counted(tries) == (first, [], list(range(first, number)), 1)
+
+
+def test_airflow_tasks_test_records_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`airflow tasks test` may be given a run, and takes nothing of it away (rule 13.3)."""
+    run = Run(monkeypatch)
+    run.tries(0, max_tries=3, retries=3)
+    assert run.xcoms == {}
+
+
+def call(*words: str) -> str:
+    """Call Airflow's command line, which must succeed, and return what it prints."""
+    program = str(Path(sys.executable).parent / "airflow")
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_single_task(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """`airflow tasks test` runs one command, whatever it waits for: none has run (rule 13.4)."""
+    airflow.write(
+        "{flow_id: tested, steps: [{id: a, command: [x]}, "
+        "{id: b, when: '!a', command: [sh, -c, 'echo $ORCHESJOB_FLOW_ATTEMPT >> $EXECUTED']}]}"
+    )
+    airflow.write_dag()
+    call("dags", "reserialize")
+    call("tasks", "test", "tested", "b", "2026-11-28")
+    assert executed() == "1\n"

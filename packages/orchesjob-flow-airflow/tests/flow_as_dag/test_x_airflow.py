@@ -193,7 +193,7 @@ steps:
 def copies(folder: Path, text: str) -> Mapping[str, Mapping[str, Any]]:
     """Return the arguments of steps of a flow with the copies `p` and `q`."""
     from flow_spec import load_flow
-    from orchesjob_flow_airflow.flow_as_dag.authoring.x_airflow import arguments_of_steps
+    from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps
 
     path = folder / "flow.yaml"
     path.write_text(text, encoding="utf-8")

@@ -90,7 +90,7 @@ class Host:
         return self.call("start", "-d", f"--run-key={key}", file)
 
 
-class Gate:
+class Blocker:
     """A place where a step waits forever, after it has told the test that it is there."""
 
     def __init__(self, folder: Path) -> None:
@@ -124,8 +124,8 @@ def host(airflow: "Airflow", monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    """A gate of this test."""
-    gate = Gate(tmp_path)
-    yield gate
-    gate.close()
+def blocker(tmp_path: Path) -> Iterator[Blocker]:
+    """A blocker of this test."""
+    blocker = Blocker(tmp_path)
+    yield blocker
+    blocker.close()

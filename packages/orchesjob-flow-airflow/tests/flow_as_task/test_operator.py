@@ -25,7 +25,7 @@ from orchesjob_flow_airflow.flow_as_task.operator import (
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
-    from flow_as_task.conftest import Gate, Host
+    from flow_as_task.conftest import Blocker, Host
 
 TRUE = {"id": "a", "command": ["true"]}
 COUNT = {"id": "count", "command": ["sh", "-c", "echo run >>runs"]}
@@ -248,7 +248,7 @@ def test_a_runner_that_gave_up() -> None:
     """A run that has lost its runner says why that gave up, wherever the runner's log is."""
     from airflow.sdk.exceptions import AirflowException
 
-    from orchesjob_flow_airflow.flow_as_task.task_outcome import check_success
+    from orchesjob_flow_airflow.flow_as_task.operator import check_success
 
     steps = [{"finished_at": None}]
     given_up = {"at": 1.0, "error": "no answer"}
@@ -328,11 +328,11 @@ def worker(host: "Host", **arguments: Any) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def test_killed_in_the_worker(host: "Host", gate: "Gate") -> None:
+def test_killed_in_the_worker(host: "Host", blocker: "Blocker") -> None:
     """Where a worker waits, SIGTERM cancels the run before the task ends, which may be retried."""
-    host.write({"id": "a", "command": gate.command()})
+    host.write({"id": "a", "command": blocker.command()})
     with worker(host) as process:
-        gate.await_arrival()
+        blocker.await_arrival()
         os.killpg(process.pid, signal.SIGTERM)
         logged, _ = process.communicate(timeout=60)
     assert logged.endswith("failed\n")
@@ -364,11 +364,11 @@ def test_killed_during_the_start(host: "Host", tmp_path: Path) -> None:
     assert host.status("k")["status"] == "CANCELLED"
 
 
-def test_a_cancel_outlives_the_task(host: "Host", gate: "Gate") -> None:
+def test_a_cancel_outlives_the_task(host: "Host", blocker: "Blocker") -> None:
     """Airflow kills a task that takes long to end, with its process group; the cancel continues."""
-    host.write({"id": "a", "command": gate.command(stubborn=True)})
+    host.write({"id": "a", "command": blocker.command(stubborn=True)})
     with worker(host, poll_interval=60) as process:
-        gate.await_arrival()
+        blocker.await_arrival()
         os.kill(host.status("k")["runner"]["pid"], signal.SIGKILL)
         os.killpg(process.pid, signal.SIGTERM)
         host.await_run("k", lambda run: run["cancel_requested_at"] is not None)
@@ -376,9 +376,9 @@ def test_a_cancel_outlives_the_task(host: "Host", gate: "Gate") -> None:
     host.await_run("k", lambda run: run["status"] == "CANCELLED")
 
 
-def test_too_long_in_the_worker(host: "Host", gate: "Gate") -> None:
+def test_too_long_in_the_worker(host: "Host", blocker: "Blocker") -> None:
     """Where a worker waits, `execution_timeout` cancels the run."""
-    host.write({"id": "a", "command": gate.command()})
+    host.write({"id": "a", "command": blocker.command()})
     tasks = host.run(
         "Flow(flow_file='flow.yaml', run_key='k', deferrable=False, "
         "execution_timeout=timedelta(seconds=2))"
@@ -411,25 +411,25 @@ def execute(host: "Host", task: OrchesjobFlowOperator, try_number: int) -> Any:
     return deferred.value
 
 
-def test_too_long_in_the_triggerer(host: "Host", gate: "Gate") -> None:
+def test_too_long_in_the_triggerer(host: "Host", blocker: "Blocker") -> None:
     """`execution_timeout` limits the waiting in the triggerer too, and cancels the run."""
     from airflow.sdk.exceptions import TaskDeferralTimeout
 
-    host.write({"id": "a", "command": gate.command()})
+    host.write({"id": "a", "command": blocker.command()})
     limit = timedelta(hours=1)
     task = operator(execution_timeout=limit)
     assert execute(host, task, 1).timeout == limit
-    gate.await_arrival()
+    blocker.await_arrival()
     with pytest.raises(TaskDeferralTimeout):
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, context(host, 1))
     assert host.status("k")["status"] == "CANCELLED"
 
 
-def test_a_trigger_that_breaks(host: "Host", gate: "Gate") -> None:
+def test_a_trigger_that_breaks(host: "Host", blocker: "Blocker") -> None:
     """A trigger that fails for another reason does not end the run: a retry continues it."""
     from airflow.sdk.exceptions import TaskDeferralError
 
-    host.write({"id": "a", "command": gate.command()})
+    host.write({"id": "a", "command": blocker.command()})
     task = operator()
     execute(host, task, 1)
     with pytest.raises(TaskDeferralError):
@@ -462,20 +462,20 @@ def test_a_worker_elsewhere(host: "Host", tmp_path: Path) -> None:
         elsewhere.execute_complete(context(host, 1), event)
 
 
-def test_cleared_while_deferred(host: "Host", gate: "Gate") -> None:
+def test_cleared_while_deferred(host: "Host", blocker: "Blocker") -> None:
     """The next try of a cleared task is not ended by the cancel that was meant for the last one."""
     from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-    host.write({"id": "a", "command": gate.command()})
+    host.write({"id": "a", "command": blocker.command()})
     execute(host, operator(), 1)
-    gate.await_arrival()
+    blocker.await_arrival()
     task = operator()
     memory = execute(host, task, 2).trigger.memory
     assert memory["was_running"]
     host.call("cancel", "--run-key=k")  # as the trigger of the first try does, too late
     with pytest.raises(TaskDeferred) as deferred:
         task.execute_complete(context(host, 2), {**memory, "problem": None})
-    gate.await_arrival()
+    blocker.await_arrival()
     run = host.status("k")
     assert (run["status"], run["steps"][0]["attempt_no"]) == ("RUNNING", 2)
     again = deferred.value.trigger.memory
@@ -484,15 +484,15 @@ def test_cleared_while_deferred(host: "Host", gate: "Gate") -> None:
         task.execute_complete(context(host, 2), {**again, "problem": None})
 
 
-def test_cleared_in_the_middle_of_the_cancel(host: "Host", gate: "Gate") -> None:
+def test_cleared_in_the_middle_of_the_cancel(host: "Host", blocker: "Blocker") -> None:
     """A next try that finds a cancel under way completes it first."""
-    host.write({"id": "a", "command": gate.command(stubborn=True)})
+    host.write({"id": "a", "command": blocker.command(stubborn=True)})
     execute(host, operator(), 1)
-    gate.await_arrival()
+    blocker.await_arrival()
     cancel = subprocess.Popen([host.program, "cancel", "--run-key=k"], stdout=subprocess.DEVNULL)
     host.await_run("k", lambda run: run["cancel_requested_at"] is not None)
     execute(host, operator(), 2)
-    gate.await_arrival()
+    blocker.await_arrival()
     assert cancel.wait(60) == 0
     run = host.status("k")
     assert (run["status"], run["steps"][0]["attempt_no"]) == ("RUNNING", 2)

@@ -14,7 +14,7 @@ import pytest
 from orchesjob_flow_airflow.flow_as_task.program import home_variables
 
 if TYPE_CHECKING:
-    from flow_as_task.conftest import Gate, Host
+    from flow_as_task.conftest import Blocker, Host
     from orchesjob_flow_airflow.flow_as_task.trigger import FlowRunTrigger
 
 
@@ -72,10 +72,10 @@ def test_it_does_not_fire_too_soon(host: "Host") -> None:
     assert time.monotonic() - began >= 1.5
 
 
-def test_it_fires_when_the_runner_is_gone(host: "Host", gate: "Gate") -> None:
+def test_it_fires_when_the_runner_is_gone(host: "Host", blocker: "Blocker") -> None:
     """A run that has lost its runner does not leave its task waiting."""
-    started = host.start("k", host.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
+    started = host.start("k", host.write({"id": "a", "command": blocker.command()}))
+    blocker.await_arrival()
     os.kill(started["pid"], signal.SIGKILL)
     assert fire(trigger_for(host)) == [{"since": 0.0, "problem": None}]
     assert host.status("k")["status"] == "RUNNING"
@@ -104,20 +104,20 @@ def test_the_variables_of_the_worker_count(
     assert fire(trigger) == [{"since": 0.0, "problem": None}]
 
 
-def test_a_kill_cancels_the_run(host: "Host", gate: "Gate") -> None:
+def test_a_kill_cancels_the_run(host: "Host", blocker: "Blocker") -> None:
     """Ending the deferred task cancels its run; nothing of it is left running."""
-    host.start("k", host.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
+    host.start("k", host.write({"id": "a", "command": blocker.command()}))
+    blocker.await_arrival()
     asyncio.run(trigger_for(host).on_kill())
     run = host.status("k")
     assert run["status"] == "CANCELLED"
     assert run["steps"][0]["status"] == "CANCELLED"
 
 
-def test_a_kill_outlasts_airflows_patience(host: "Host", gate: "Gate") -> None:
+def test_a_kill_outlasts_airflows_patience(host: "Host", blocker: "Blocker") -> None:
     """When the time that Airflow gives to a kill is over, the cancel still completes."""
-    host.start("k", host.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
+    host.start("k", host.write({"id": "a", "command": blocker.command()}))
+    blocker.await_arrival()
 
     async def kill() -> None:
         with pytest.raises(TimeoutError):
@@ -127,10 +127,10 @@ def test_a_kill_outlasts_airflows_patience(host: "Host", gate: "Gate") -> None:
     assert host.status("k")["status"] == "CANCELLED"
 
 
-def test_a_triggerer_that_stops_leaves_the_run_alone(host: "Host", gate: "Gate") -> None:
+def test_a_triggerer_that_stops_leaves_the_run_alone(host: "Host", blocker: "Blocker") -> None:
     """A restart of the triggerer is no kill: the run continues, and the next triggerer sees it."""
-    host.start("k", host.write({"id": "a", "command": gate.command()}))
-    gate.await_arrival()
+    host.start("k", host.write({"id": "a", "command": blocker.command()}))
+    blocker.await_arrival()
 
     async def stop() -> None:
         trigger = trigger_for(host)

@@ -1,29 +1,39 @@
-"""A flow file as a DAG of its own: the setting that each field of the flow becomes."""
+"""A flow file as a DAG of its own, or as a group of tasks in another DAG.
+
+What each field of the flow becomes in its DAG is here; what each step becomes is in `tasks`.
+"""
 
 import os
 import re
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG
-from airflow.sdk.definitions._internal.contextmanager import DagContext
+from airflow.sdk import DAG, Param, TaskGroup
+from airflow.sdk.definitions._internal.contextmanager import DagContext, TaskGroupContext
 
 from flow_spec import FlowSpec
-from orchesjob_flow_airflow.errors import DagIdRefused, InsideDag
-from orchesjob_flow_airflow.flow_as_dag.authoring.dag_file import calling_dag_file
-from orchesjob_flow_airflow.flow_as_dag.authoring.flow_cache import read_flow
-from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import (
+from orchesjob_flow_airflow.errors import (
+    DagIdRefused,
+    GroupIdRefused,
+    InsideDag,
+    InsideMappedGroup,
+    OutsideDag,
+)
+from orchesjob_flow_airflow.flow_as_dag.files import calling_dag_file, read_flow
+from orchesjob_flow_airflow.flow_as_dag.refusals import (
     check_concurrency,
     check_dag_arguments,
     check_default_args,
+    check_fields_of_runs,
     check_flow,
     check_infrastructure_retries,
 )
-from orchesjob_flow_airflow.flow_as_dag.authoring.tasks import INFRASTRUCTURE_RETRIES, add_tasks
-from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import dag_params
-from orchesjob_flow_airflow.flow_as_dag.dag_run.task_settings import seconds
+from orchesjob_flow_airflow.flow_as_dag.tasks import INFRASTRUCTURE_RETRIES, add_tasks
 
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
+_GROUP_ID = re.compile(r"[\w-]{1,200}")
 
 
 def flow_dag(
@@ -45,23 +55,23 @@ def flow_dag(
         path: The flow file.
         dag_id: The id of the DAG; by default that of the flow.
         schedule: When Airflow starts runs by itself; by default never.
-        infrastructure_retries: How many tries of a task may fail of anything but its command, such
-            as an API server that does not answer or a worker that dies (rule 13.2).
+        infrastructure_retries: How many tries of a task may fail for another reason than its
+            command, such as an API server that does not answer or a dead worker (rule 13.2).
         run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
-            10.6). Nobody but you removes these.
+            10.6). You have to remove these yourself.
         **dag_arguments: Any other argument of `airflow.sdk.DAG` that does not change the outcome of
             a run; `max_active_tasks` takes precedence over the flow, and a value in `params` over
             the default of the flow's parameter.
 
     Raises:
-        FlowFileError: The file cannot be read or is no valid flow; says where and why.
+        FlowFileError: The file cannot be read or is not a valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow names the directory of a run without `run_dirs`, a list of a
-            `foreach` has a parameter in its path, or runs do not just wait for each other.
+        FieldRefused: The flow names the directory of a run without `run_dirs`, the path of a list
+            contains a parameter, or `concurrency` says more than that its runs wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
         TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
-        RetriesRefused: `infrastructure_retries` is no number of retries.
+        RetriesRefused: `infrastructure_retries` is not an integer >= 0.
     """
     dag_file = calling_dag_file()
     path = dag_file.resolve(path)
@@ -74,7 +84,7 @@ def flow_dag(
     check_default_args(path, dag_arguments.get("default_args"))
     check_infrastructure_retries(path, infrastructure_retries)
     arguments = {"doc_md": _as_document(path), **_dag_arguments(flow), **dag_arguments}
-    arguments["params"] = dag_params(flow, dag_arguments.get("params"))
+    arguments["params"] = _params(flow, dag_arguments.get("params"))
     with DAG(dag_id or _dag_id(flow), schedule=schedule, **arguments) as dag:
         add_tasks(
             dag.task_group,
@@ -88,9 +98,75 @@ def flow_dag(
     return dag
 
 
+def flow_task_group(
+    path: str | os.PathLike[str],
+    *,
+    group_id: str | None = None,
+    infrastructure_retries: int = INFRASTRUCTURE_RETRIES,
+    run_dirs: str | os.PathLike[str] | None = None,
+    **group_arguments: Any,
+) -> TaskGroup:
+    """Return a group of tasks that does what the flow file at `path` says, in the DAG around it.
+
+    The group begins with a task `flow.begin`, which waits for the group's upstream tasks and needs
+    no worker. It ends with `flow.outcome`, which fails if the flow would; the group's downstream
+    tasks wait for that. If the group's upstream tasks fail or are skipped, no step runs.
+
+    Paths are resolved as in `flow_dag`.
+
+    Args:
+        path: The flow file.
+        group_id: The id of the group, which begins the ids of its tasks; by default the flow's.
+        infrastructure_retries: How many tries of a task may fail for another reason than its
+            command, such as an API server that does not answer or a dead worker (rule 13.2).
+        run_dirs: A folder that all workers see, in which each run gets a directory of its own (rule
+            10.6). You have to remove these yourself.
+        **group_arguments: Any other argument of `airflow.sdk.TaskGroup` that does not change the
+            outcome of a step.
+
+    Raises:
+        FlowFileError: The file cannot be read or is not a valid flow; says where and why.
+        OutsideDag: There is no DAG around the call.
+        InsideMappedGroup: The group around the call is expanded at run time.
+        GroupIdRefused: The flow's id cannot be the id of a group.
+        FieldRefused: The flow has a field that tasks cannot obey, or one about its runs.
+        ArgumentRefused: A default argument would change the outcome of a step (rule 13.4).
+        TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
+        RetriesRefused: `infrastructure_retries` is not an integer >= 0.
+    """
+    dag_file = calling_dag_file()
+    path = dag_file.resolve(path)
+    if DagContext.get_current() is None:
+        raise OutsideDag(path)
+    around = TaskGroupContext.get_current()
+    if around is not None and next(iter(around.iter_mapped_task_groups()), None) is not None:
+        raise InsideMappedGroup(path, str(around.group_id))
+    flow = read_flow(path, dag_file.folder)
+    check_flow(path, flow, "flow_task_group", has_run_dirs=run_dirs is not None)
+    check_fields_of_runs(path, flow)
+    check_default_args(path, group_arguments.get("default_args"))
+    check_infrastructure_retries(path, infrastructure_retries)
+    with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
+        add_tasks(
+            group,
+            flow,
+            path,
+            dag_file,
+            infrastructure_retries=infrastructure_retries,
+            run_dirs=run_dirs,
+        )
+    return group
+
+
 def _dag_id(flow: FlowSpec) -> str:
     if not _DAG_ID.fullmatch(flow.flow_id):
         raise DagIdRefused(flow.flow_id)
+    return flow.flow_id
+
+
+def _group_id(flow: FlowSpec) -> str:
+    if not _GROUP_ID.fullmatch(flow.flow_id):
+        raise GroupIdRefused(flow.flow_id)
     return flow.flow_id
 
 
@@ -102,8 +178,44 @@ def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
     if flow.concurrency is not None:
         arguments["max_active_runs"] = 1
     if flow.timeout_sec is not None and not flow.finally_:  # else the tasks keep it themselves
-        arguments["dagrun_timeout"] = seconds(flow.timeout_sec)
+        arguments["dagrun_timeout"] = timedelta(seconds=flow.timeout_sec)
     return arguments
+
+
+def _params(flow: FlowSpec, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the params of a flow's DAG: those that the flow declares, and the caller's.
+
+    A value of the caller replaces the default of the flow. Airflow checks the values of a run
+    against the JSON Schema of each param; each task checks them against the flow (rule 10.2).
+    """
+    params = dict(overrides or {})
+    for param in flow.params:
+        default = params.get(param.name, param.default)
+        if not isinstance(default, Param):
+            schema: dict[str, Any] = {"type": "string"}
+            if param.enum:
+                schema["enum"] = list(param.enum)
+            if (pattern := _anchored(param.pattern)) is not None:
+                schema["pattern"] = pattern
+            has_default = {} if default is None else {"default": default}
+            params[param.name] = Param(**has_default, description=param.description, **schema)
+    return params
+
+
+def _anchored(pattern: str | None) -> str | None:
+    """Return a pattern that the whole value must match, as one that Airflow can search for.
+
+    None if there is none: flags such as `(?i)` must be at the start of an expression. Then only the
+    task checks the value.
+    """
+    if pattern is None:
+        return None
+    whole = f"^(?:{pattern})$"
+    try:
+        re.compile(whole)
+    except re.error:
+        return None
+    return whole
 
 
 def _as_document(path: str) -> str:

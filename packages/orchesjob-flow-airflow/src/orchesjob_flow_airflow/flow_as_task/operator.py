@@ -1,7 +1,8 @@
-"""The operator: when the task starts, retries, resumes or cancels its run, and how it waits.
+"""The operator that runs a whole flow as one task, and what the outcome of its run means for it.
 
-The waiting of a deferred task is in `trigger`; what an outcome means for the task, in
-`task_outcome`.
+Here the task starts, retries, resumes or cancels its run. A deferred task waits in `trigger`.
+Airflow retries a task that raises `AirflowException` as it is configured to, and never one that
+raises `AirflowFailException`.
 """
 
 import os
@@ -12,19 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
 
 from orchesjob_flow_airflow.errors import ProgramMissing
-from orchesjob_flow_airflow.flow_as_task.host_run import HostRun
 from orchesjob_flow_airflow.flow_as_task.program import (
+    ENDED,
     Answer,
+    HostRun,
     Program,
-    Run,
+    RunJson,
+    RunWatch,
+    failed_steps,
     find_program,
     home_variables,
+    progress,
 )
-from orchesjob_flow_airflow.flow_as_task.run_watch import ENDED, RunWatch, failed_steps, progress
-from orchesjob_flow_airflow.flow_as_task.task_outcome import check_success, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,7 +39,7 @@ DEFAULT_RUN_KEY = (
 DEFAULT_POLL_INTERVAL_SEC = 5.0
 DEFAULT_SETTLE_SEC = 10.0
 LATE_CANCEL_SEC = 60.0
-"""For how long the cancel that ended the task's last try may still arrive in its next one."""
+"""How long after a try begins a cancel may still come from the end of the try before."""
 RUNNER_EXIT_SEC = 10.0
 RUNNER_EXIT_INTERVAL_SEC = 0.1
 
@@ -47,8 +50,8 @@ MAX_TAILS = 10
 class OrchesjobFlowOperator(BaseOperator):
     """Runs a whole flow on the worker's host, as one run of orchesjob-flow.
 
-    The task starts the run in the background and defers: it keeps no worker slot until the run has
-    ended. Each transition of a step is written to the task log, and the run's JSON is the task's
+    The task starts the run in the background and defers: it holds no worker slot while the run
+    runs. Each transition of a step is written to the task log, and the run's JSON is the task's
     result. A run that FAILED or has lost its runner fails the task, and Airflow's retry continues
     the run. A run that somebody cancelled, a wrong flow file and other mistakes fail the task
     without a retry. If the task is ended from outside or takes longer than `execution_timeout`,
@@ -93,19 +96,19 @@ class OrchesjobFlowOperator(BaseOperator):
             run_key: The run's name on its host. The default names DAG, DAG run, task and, in a
                 mapped task, the index.
             env: Variables for all steps; they override the `env` of the flow. They are recorded
-                with the run, so they are no place for secrets.
+                with the run, so do not pass secrets.
             flow_params: Values of the flow's parameters, recorded likewise.
-            db: The flow database; None leaves it to orchesjob-flow.
+            db: The flow database; None is the default of orchesjob-flow.
             working_dir: The directory in which the steps run, resolved as `flow_file` is; None is
                 the folder of the DAG file.
             program: orchesjob-flow; None is the one on `PATH`, else the one beside Python.
-            orchesjob_bin: orchesjob; None leaves it to orchesjob-flow.
-            poll_interval: Seconds between two looks at the run.
-            settle_sec: Seconds for which a deferred task stays deferred, however soon its run ends.
-                Airflow's scheduler takes a task that continues before it has noticed the deferral
-                for one that was killed.
-            deferrable: Whether the triggerer waits; else the worker does, and keeps its slot.
-            kwargs: What every operator takes.
+            orchesjob_bin: orchesjob; None is the default of orchesjob-flow.
+            poll_interval: Seconds between two polls of the run.
+            settle_sec: Minimum seconds for which a deferred task stays deferred, however soon its
+                run ends. If a task resumes before Airflow's scheduler has noticed the deferral, the
+                scheduler takes it for killed.
+            deferrable: Whether the triggerer waits; else the worker does, and holds its slot.
+            kwargs: The arguments of every operator.
 
         Raises:
             ValueError: The `poll_interval` is not positive.
@@ -126,7 +129,7 @@ class OrchesjobFlowOperator(BaseOperator):
         self.deferrable = deferrable
         self._is_killed = False
 
-    def execute(self, context: "Context") -> Run:
+    def execute(self, context: "Context") -> RunJson:
         """Start the run or continue it, and wait for its end.
 
         Raises:
@@ -147,7 +150,7 @@ class OrchesjobFlowOperator(BaseOperator):
         resumed = self._begun(self._host_run().call("resume", "-d"))
         return self._follow(context, resumed, {**memory, "was_running": True})
 
-    def execute_complete(self, context: "Context", event: dict[str, Any]) -> Run:
+    def execute_complete(self, context: "Context", event: dict[str, Any]) -> RunJson:
         """Continue after the trigger has fired."""
         if event["problem"] is None:
             return self._end_with(context, self._run_started_on(event["host"]), event)
@@ -162,7 +165,7 @@ class OrchesjobFlowOperator(BaseOperator):
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
     ) -> Any:
-        """Continue after having been deferred; cancel the run if that took too long."""
+        """Continue after a deferral; cancel the run if that took too long."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
@@ -174,10 +177,10 @@ class OrchesjobFlowOperator(BaseOperator):
         self._is_killed = True
         self._host_run().cancel()
 
-    def _run_before(self) -> Run | None:
-        """Return the run as earlier tries left it, None if there is none.
+    def _run_before(self) -> RunJson | None:
+        """Return the run as earlier tries left it; None if there is none.
 
-        A cancel that was requested is completed first.
+        If a cancel was requested, complete it first.
         """
         run_here = self._host_run()
         answer = run_here.status()
@@ -189,7 +192,7 @@ class OrchesjobFlowOperator(BaseOperator):
             return run_of(run_here.status())
         return answer.run
 
-    def _run_started_on(self, host: str) -> Run:
+    def _run_started_on(self, host: str) -> RunJson:
         """Return a run that was started by a worker on `host`."""
         answer = self._host_run().status()
         if answer.run is None:
@@ -199,22 +202,22 @@ class OrchesjobFlowOperator(BaseOperator):
             )
         return answer.run
 
-    def _start(self, context: "Context") -> Run:
+    def _start(self, context: "Context") -> RunJson:
         flow_file = str(self._path(context, self.flow_file))
         directory = self._path(context, self.working_dir or "")
-        words = ("-d", *self._given_options(), "--", flow_file)
+        words = ("-d", *self._input_options(), "--", flow_file)
         return self._begun(self._host_run().call("start", *words, cwd=directory))
 
-    def _retry(self, context: "Context") -> Run:
+    def _retry(self, context: "Context") -> RunJson:
         self._await_runner_exit()
         flow_file = self._path(context, self.flow_file)
-        words = ("-d", *self._given_options(), f"--file={flow_file}")
+        words = ("-d", *self._input_options(), f"--file={flow_file}")
         return self._begun(self._host_run().call("retry", *words))
 
-    def _begun(self, answer: Answer) -> Run:
-        """Return the run that a call has left to a process in the background.
+    def _begun(self, answer: Answer) -> RunJson:
+        """Return the run that a call has left to a runner in the background.
 
-        A process that lives, but has had no answer of orchesjob yet, is awaited like any other.
+        A living runner that orchesjob has not answered yet is awaited like any other.
         """
         log = answer.trying_runner_log
         if log is None:
@@ -229,8 +232,8 @@ class OrchesjobFlowOperator(BaseOperator):
         while run_of(run_here.status())["runner"] is not None and time.monotonic() < deadline:
             time.sleep(RUNNER_EXIT_INTERVAL_SEC)
 
-    def _follow(self, context: "Context", begun: Run, memory: dict[str, Any]) -> Run:
-        """Wait for the end of a run that has a runner in the background; defer if allowed."""
+    def _follow(self, context: "Context", begun: RunJson, memory: dict[str, Any]) -> RunJson:
+        """Wait for the end of a run that has a runner in the background; defer if possible."""
         if self._is_killed:
             self._host_run().cancel()
             raise AirflowException(f"the task was ended, so run {self.run_key!r} was cancelled")
@@ -241,7 +244,7 @@ class OrchesjobFlowOperator(BaseOperator):
         return self._end_with(context, self._await_end(memory), memory)
 
     def _defer(self, memory: dict[str, Any]) -> NoReturn:
-        # Imported late: it is costly, and a DAG file is read all the time.
+        # Imported late: it takes time, and the DAG processor runs a DAG file again and again.
         from orchesjob_flow_airflow.flow_as_task.trigger import FlowRunTrigger
 
         self.defer(
@@ -256,8 +259,8 @@ class OrchesjobFlowOperator(BaseOperator):
             timeout=self.execution_timeout,
         )
 
-    def _await_end(self, memory: dict[str, Any]) -> Run:
-        """Wait in this worker until there is nothing more to wait for; log each transition."""
+    def _await_end(self, memory: dict[str, Any]) -> RunJson:
+        """Wait in this worker until the run has ended or cannot be seen; log each transition."""
         run_here = self._host_run()
         watch = RunWatch(memory["since"])
         while True:
@@ -270,15 +273,15 @@ class OrchesjobFlowOperator(BaseOperator):
             if answer.run is None:
                 time.sleep(max(0.0, asked_at + self.poll_interval - time.monotonic()))
 
-    def _end_with(self, context: "Context", run: Run, memory: dict[str, Any]) -> Run:
-        """Conclude with the outcome of the run, unless it is that of the task's last try."""
+    def _end_with(self, context: "Context", run: RunJson, memory: dict[str, Any]) -> RunJson:
+        """Conclude with the outcome of the run, unless the end of the last try cancelled it."""
         if run["status"] == "CANCELLED" and is_late_cancel(run, memory) and not self._is_killed:
             self.log.info("run %r was cancelled with the last try; retrying it", self.run_key)
             memory = {key: memory[key] for key in ("since", "host")}
             return self._follow(context, self._retry(context), memory)
         return self._conclude(run, memory)
 
-    def _conclude(self, run: Run, memory: dict[str, Any]) -> Run:
+    def _conclude(self, run: RunJson, memory: dict[str, Any]) -> RunJson:
         """Return the run if it SUCCEEDED, else fail the task."""
         if run["status"] == "FAILED":
             for step in failed_steps(run)[:MAX_TAILS]:
@@ -301,7 +304,7 @@ class OrchesjobFlowOperator(BaseOperator):
             variables["ORCHESJOB_BIN"] = self.orchesjob_bin
         return Program(path, options, variables)
 
-    def _given_options(self) -> list[str]:
+    def _input_options(self) -> list[str]:
         params = [f"--param={name}={text}" for name, text in (self.flow_params or {}).items()]
         return params + [f"--env={name}={text}" for name, text in (self.env or {}).items()]
 
@@ -310,8 +313,8 @@ class OrchesjobFlowOperator(BaseOperator):
         return Path(context["dag"].folder, path)
 
 
-def is_late_cancel(run: Run, memory: dict[str, Any]) -> bool:
-    """Tell whether a run that this try found running was cancelled because the last try ended.
+def is_late_cancel(run: RunJson, memory: dict[str, Any]) -> bool:
+    """Return whether a run that this try found running was cancelled because the last try ended.
 
     Airflow starts the next try of a cleared task while the triggerer is still ending the last one.
     """
@@ -319,3 +322,65 @@ def is_late_cancel(run: Run, memory: dict[str, Any]) -> bool:
     was_running = memory.get("was_running", False)
     limit = memory["since"] + LATE_CANCEL_SEC
     return was_running and requested_at is not None and requested_at < limit
+
+
+_MAX_LINE = 500
+
+
+def run_of(answer: Answer) -> RunJson:
+    """Return the run that a call has printed.
+
+    Raises:
+        AirflowFailException: It printed none, because of a mistake that a retry would repeat.
+        AirflowException: It printed none, or it recorded a run that has no runner.
+    """
+    if answer.run is not None:
+        return answer.run
+    if answer.is_recorded:
+        raise AirflowException(f"{answer.error}; a retry of this task continues the run")
+    kind = AirflowFailException if answer.is_mistake else AirflowException
+    raise kind(answer.error)
+
+
+def check_success(run: RunJson, *, is_killed: bool, runner_log: str) -> None:
+    """Return if the run SUCCEEDED.
+
+    Args:
+        run: A run that has ended, or that has lost its runner.
+        is_killed: Whether Airflow ended the task, and the task therefore cancelled the run.
+        runner_log: The file into which the runner in the background writes.
+
+    Raises:
+        AirflowFailException: Somebody else cancelled the run.
+        AirflowException: The run FAILED, was cancelled with the task, or has lost its runner.
+    """
+    run_key = run["run_key"]
+    match run["status"]:
+        case "SUCCEEDED":
+            return
+        case "FAILED":
+            causes = [f"\n  {step['id']}: {step['error']}" for step in failed_steps(run)]
+            raise AirflowException(f"run {run_key!r} FAILED: {run['error']}{''.join(causes)}")
+        case "CANCELLED":
+            # If Airflow ended the task, it is also Airflow's to decide about a retry.
+            kind = AirflowException if is_killed else AirflowFailException
+            raise kind(f"run {run_key!r} was cancelled")
+        case _:
+            gave_up = run.get("gave_up")
+            last = f"The last line of the runner's log: {_last_log_line(runner_log)}"
+            cause = last if gave_up is None else f"Its runner gave up: {gave_up['error']}"
+            raise AirflowException(
+                f"run {run_key!r} has lost its runner ({progress(run)}). Steps that have begun "
+                "keep running under orchesjob; a retry of this task, or `orchesjob-flow resume`, "
+                f"continues the run. {cause}"
+            )
+
+
+def _last_log_line(path: str) -> str:
+    """Return the last line of a runner's log that is not blank, at most 500 characters of it."""
+    try:
+        lines = Path(path).read_text("utf-8", errors="replace").split("\n")
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    written = [line for line in lines if line.strip()]
+    return written[-1][:_MAX_LINE] if written else "(it is empty)"

@@ -1,7 +1,7 @@
-"""The waiting in Airflow's triggerer, for a deferred task whose flow is running.
+"""The trigger that waits in Airflow's triggerer for the run of a deferred task.
 
 Airflow stores the path of the class `FlowRunTrigger` and its arguments; a triggerer makes the
-trigger from them. What its looks at the run mean is in `run_watch`.
+trigger from them. Only the worker that defers a task imports this, and the triggerer.
 """
 
 import asyncio
@@ -13,21 +13,25 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from orchesjob_flow_airflow.flow_as_task.host_run import HostRun
-from orchesjob_flow_airflow.flow_as_task.program import Answer, Program
-from orchesjob_flow_airflow.flow_as_task.run_watch import PATIENCE_SEC, RunWatch
+from orchesjob_flow_airflow.flow_as_task.program import (
+    PATIENCE_SEC,
+    Answer,
+    HostRun,
+    Program,
+    RunWatch,
+)
 
-LOOK_LIMIT_SEC = 30.0
+POLL_LIMIT_SEC = 30.0
 
-# However many tasks are deferred, no more looks are under way at once than there are cores.
-_LOOKS = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="orchesjob-flow")
+# However many tasks are deferred, no more calls run at once than there are cores.
+_POLLS = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="orchesjob-flow")
 
 
 class FlowRunTrigger(BaseTrigger):
     """Fires once: when a run has ended, has lost its runner, or cannot be seen.
 
-    It asks `orchesjob-flow status` again and again, so it must run on the host of the run. The
-    event is `memory` with one more key, `problem`: why the run cannot be seen, or None.
+    It polls `orchesjob-flow status`, so it must run on the host of the run. The event is `memory`
+    with one more key, `problem`: why the run cannot be seen, or None.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - its arguments, which Airflow passes by name
@@ -44,11 +48,11 @@ class FlowRunTrigger(BaseTrigger):
         Args:
             program: The fields of a `Program`, by name.
             run_key: The run.
-            poll_interval: Seconds between two looks.
-            settle_sec: For how many seconds not to fire, whatever happens to the run.
-            memory: What the task needs when it continues. Transitions are logged from the Unix
+            poll_interval: Seconds between two polls.
+            settle_sec: Minimum seconds before the trigger fires, however soon the run ends.
+            memory: Data that the task needs when it continues. Transitions are logged from the Unix
                 timestamp in its key `since` on.
-            patience_sec: For how many seconds looks may fail.
+            patience_sec: For how many seconds polling may fail.
         """
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's
         self.program = program
@@ -74,7 +78,7 @@ class FlowRunTrigger(BaseTrigger):
         watch = RunWatch(self.memory["since"], self.patience_sec)
         settled_at = time.monotonic() + self.settle_sec
         while True:
-            for transition in watch.see(await self._look(), time.monotonic()):
+            for transition in watch.see(await self._poll(), time.monotonic()):
                 self.log.info("%s", transition)
             if watch.over:
                 break
@@ -84,16 +88,16 @@ class FlowRunTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's
 
     async def on_kill(self) -> None:
-        """Cancel the run: somebody has cleared the deferred task, or marked it.
+        """Cancel the run, because the deferred task was cleared or marked.
 
         Airflow does not call this when a triggerer stops or restarts.
         """
         # In a thread: Airflow waits only for a limited time, and the call continues after that.
         await asyncio.to_thread(self._host_run().cancel)
 
-    async def _look(self) -> Answer:
+    async def _poll(self) -> Answer:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_LOOKS, self._host_run().status, LOOK_LIMIT_SEC)
+        return await loop.run_in_executor(_POLLS, self._host_run().status, POLL_LIMIT_SEC)
 
     def _host_run(self) -> HostRun:
         fields = self.program

@@ -1,15 +1,14 @@
-"""What cannot be as a flow file says once each step is a task, and is refused when a DAG is made.
+"""Checks of a flow and of a DAG's arguments: what a task for each step cannot do is refused.
 
-Nothing here makes a task. What is refused is an import error, which names the file and the reason.
+A refusal is an import error that names the file and the reason.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from flow_spec import FlowSpec, OnConflict
+from flow_spec import FlowSpec, OnConflict, filled
 from orchesjob_flow_airflow.errors import ArgumentRefused, FieldRefused, RetriesRefused
-from orchesjob_flow_airflow.flow_as_dag.dag_run.dag_params import has_params_in_lists
-from orchesjob_flow_airflow.flow_as_dag.dag_run.run_facts import needs_run_dir
+from orchesjob_flow_airflow.flow_as_dag.run import needs_run_dir
 
 _IN_THE_FILE = "the flow file says that, with `{}`"
 _OWN_RUN = "a step waits for steps of its own run alone"
@@ -30,13 +29,13 @@ REFUSED_DEFAULTS = {
 
 
 def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) -> None:
-    """Return if tasks can do what the flow says (rules 10.1 to 10.8).
+    """Return if a task for each step can do what the flow says (rules 10.1 to 10.8).
 
     Args:
         path: The flow file.
         flow: The flow.
-        function: What was called to make the tasks.
-        has_run_dirs: Whether it was given `run_dirs`.
+        function: The function that makes the tasks.
+        has_run_dirs: Whether the caller gave it `run_dirs`.
 
     Raises:
         FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
@@ -45,7 +44,7 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
     for field, is_there, reason in (
         (
             "foreach",
-            has_params_in_lists(flow),
+            _has_params_in_lists(flow),
             "the tasks are there before a run has values for the parameters in a list's path",
         ),
         (
@@ -58,11 +57,19 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
             raise FieldRefused(path, field, reason, function)
 
 
+def _has_params_in_lists(flow: FlowSpec) -> bool:
+    """Return whether the path of a list contains a parameter, so it differs by run (rule 10.3)."""
+    here, there = (
+        {"FLOW_DIR": "", **{param.name: one for param in flow.params}} for one in ("here", "there")
+    )
+    return any(filled(text, here) != filled(text, there) for _, text in flow.lists)
+
+
 def check_concurrency(path: str, flow: FlowSpec) -> None:
     """Return if runs of a DAG can wait for each other as the flow says (rule 10.7).
 
     Raises:
-        FieldRefused: They are to wait for runs of other flows, or not to wait.
+        FieldRefused: They would wait for runs of other flows, or not wait.
     """
     group = flow.concurrency
     if group is not None and (flow.group != flow.flow_id or group.on_conflict != OnConflict.WAIT):
@@ -71,7 +78,7 @@ def check_concurrency(path: str, flow: FlowSpec) -> None:
 
 
 def check_fields_of_runs(path: str, flow: FlowSpec) -> None:
-    """Return if the flow says nothing about runs, which are those of the DAG around its group.
+    """Return if the flow of a group says nothing about runs, which belong to the DAG around it.
 
     Raises:
         FieldRefused: The flow has `timeout_sec`, `max_parallel`, `concurrency` or `params`.
@@ -107,7 +114,7 @@ def check_dag_arguments(path: str, flow: FlowSpec, arguments: Mapping[str, Any])
 def check_default_args(path: str, default_args: Mapping[str, Any] | None) -> None:
     """Return if none of the defaults for tasks would change the outcome of a step (rule 13.4).
 
-    `None`, and False where that is Airflow's default, change nothing.
+    None and False change nothing.
 
     Raises:
         ArgumentRefused: One of them would.
@@ -118,10 +125,10 @@ def check_default_args(path: str, default_args: Mapping[str, Any] | None) -> Non
 
 
 def check_infrastructure_retries(path: str, given: object) -> None:
-    """Return if this is how many tries may fail of the machinery (rule 13.2).
+    """Return if this is a valid `infrastructure_retries` (rule 13.2).
 
     Raises:
-        RetriesRefused: It is no number, or a negative one, which would take from the step's own.
+        RetriesRefused: It is not an integer, or is negative: that would reduce the step's retries.
     """
     if type(given) is not int or given < 0:
         raise RetriesRefused(path, given)

@@ -1,8 +1,7 @@
 """`x-airflow` of a step: the arguments that its task gets from the flow file (rule 13.4).
 
-What places a task or shows it is passed on. The rest is an import error, with every place in the
-file at which it stands: outcomes are for the other fields of the step, and functions for the DAG
-file.
+Arguments that place a task or show it are passed on. Any other is an import error that names every
+place in the file: outcomes belong to the other fields of the step, functions to the DAG file.
 """
 
 import json
@@ -10,19 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flow_spec import FlowFileError, FlowSpec, StepSpec, filled
-from orchesjob_flow_airflow.flow_as_dag.authoring.refusals import REFUSED_DEFAULTS
+from orchesjob_flow_airflow.flow_as_dag.refusals import REFUSED_DEFAULTS
 
 _KEY = "x-airflow"
 _LONGEST = 250
-"""Characters of a name: Airflow's database has room for some more."""
+"""Characters of a name; Airflow's database has room for a few more."""
 
 _WEIGHT_RULES = ("absolute", "downstream", "upstream")
-_ASSET = ("name", "uri", "group", "extra")
-"""What may be said of an asset."""
+_ASSET_FIELDS = ("name", "uri", "group", "extra")
 
 
 class _Flaw(Exception):
-    """What is wrong with a value: the message, and the keys that lead to it."""
+    """A problem with a value: the message, and the keys that lead to the value."""
 
     def __init__(self, message: str, *keys: str | int) -> None:
         super().__init__(message, keys)
@@ -31,14 +29,14 @@ class _Flaw(Exception):
 
 
 def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, Any]]:
-    """Return the arguments that steps have for their tasks, by the id of the step.
+    """Return the arguments of the steps' tasks, by step id.
 
     Args:
         path: The flow file.
         flow: The flow.
 
     Raises:
-        FlowFileError: A task cannot have one of them, or not such a value; holds all of these.
+        FlowFileError: Arguments are unknown, refused or have invalid values; holds all problems.
     """
     arguments: dict[str, Mapping[str, Any]] = {}
     flaws: list[tuple[StepSpec, _Flaw]] = []
@@ -59,8 +57,7 @@ def arguments_of_steps(path: str, flow: FlowSpec) -> Mapping[str, Mapping[str, A
 def common_place(arguments: Mapping[str, Mapping[str, Any]], flow: FlowSpec) -> dict[str, Any]:
     """Return the queue and the executor that all steps of a flow have in common.
 
-    There are workers for these. A task of the flow that stands for no step might wait in vain for
-    one anywhere else.
+    The tasks that stand for no step need these: elsewhere there may be no worker for them.
     """
     first, *others = [arguments.get(step.id, {}) for step in flow.all_steps] or [{}]
     return {
@@ -71,7 +68,7 @@ def common_place(arguments: Mapping[str, Mapping[str, Any]], flow: FlowSpec) -> 
 
 
 def _located(path: str, flow: FlowSpec, flaws: Sequence[tuple[StepSpec, _Flaw]]) -> FlowFileError:
-    """Return the error of a flow file: it is read again, to find the places."""
+    """Return the error of a flow file, which is read again to find the places in it."""
     from flow_spec import read_flow
 
     lists = flow.lists
@@ -84,7 +81,7 @@ def _located(path: str, flow: FlowSpec, flaws: Sequence[tuple[StepSpec, _Flaw]])
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    """Fill the names of a `foreach` in a value: no others are known before a run."""
+    """Fill the names of a `foreach` in a value; others have no value before a run."""
     match value:
         case str():
             try:
@@ -104,10 +101,10 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
 
 
 def _argument(name: str, value: Any) -> dict[str, Any]:
-    """Return an argument as Airflow takes it; nothing, if its value is null.
+    """Return an argument as Airflow takes it; no argument if the value is null.
 
     Raises:
-        _Flaw: A task does not have it, or not such a value.
+        _Flaw: It is unknown or refused, or its value is invalid.
     """
     if name not in _CHECKS:
         raise _Flaw(_refusal(name))
@@ -115,7 +112,7 @@ def _argument(name: str, value: Any) -> dict[str, Any]:
 
 
 def _refusal(name: str) -> str:
-    """Say why a flow file cannot have an argument."""
+    """Return why a flow file cannot have an argument."""
     from inspect import signature
 
     from airflow.sdk import BaseOperator
@@ -152,7 +149,7 @@ def _weight_rule(value: Any) -> str:
 
 
 def _integer(least: int) -> Callable[[Any], int]:
-    """Return what takes the integers from `least` on which Airflow's database has room for."""
+    """Return a check for integers from `least` to the largest that Airflow's database holds."""
 
     def check(value: Any) -> int:
         if type(value) is not int or not least <= value < 2**31:
@@ -175,7 +172,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _assets(value: Any) -> list[Any]:
-    """Make assets of their names or URIs, or of mappings of what `Asset` takes."""
+    """Make assets from names or URIs, or from mappings of the arguments of `Asset`."""
     if not isinstance(value, list):
         raise _wrong("a list of assets, such as [s3://shop/orders]", value)
     return [_asset(at, item) for at, item in enumerate(value)]
@@ -189,8 +186,10 @@ def _asset(at: int, item: Any) -> Any:
         expected = "the name or URI of an asset, or a mapping of its name, uri, group and extra"
         raise _Flaw(f"must be {expected}, got {_got(item)}", at)
     for name in fields:
-        if name not in _ASSET:
-            raise _Flaw(f"unknown field of an asset; there are {', '.join(_ASSET)}", at, name)
+        if name not in _ASSET_FIELDS:
+            raise _Flaw(
+                f"unknown field of an asset; there are {', '.join(_ASSET_FIELDS)}", at, name
+            )
     try:
         return Asset(**fields)
     except (ValueError, TypeError) as error:

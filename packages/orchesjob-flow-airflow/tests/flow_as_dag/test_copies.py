@@ -1,4 +1,4 @@
-"""Copies of steps that wait across all borders: their turns, and their groups."""
+"""Copies of steps that wait across all borders: their lanes and their groups."""
 
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
@@ -8,12 +8,10 @@ import pytest
 from airflow.sdk import DAG
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec, base_of
-from orchesjob_flow_airflow.flow_as_dag.authoring.copy_groups import CopyGroups
-from orchesjob_flow_airflow.flow_as_dag.authoring.edges import add_edges
-from orchesjob_flow_airflow.flow_as_dag.authoring.lanes import turns
-from orchesjob_flow_airflow.flow_as_dag.authoring.stages import staged_blocks
-from orchesjob_flow_airflow.flow_as_dag.dag_run.task_ids import BEGINNING, TaskIds
-from orchesjob_flow_airflow.flow_as_dag.operators.costless_operators import BeginningOperator
+from orchesjob_flow_airflow.flow_as_dag.copies import CopyGroups, lane_predecessors, staged_blocks
+from orchesjob_flow_airflow.flow_as_dag.operators import BeginningOperator
+from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, TaskIds
+from orchesjob_flow_airflow.flow_as_dag.tasks import add_edges
 
 FLOWS = 300
 
@@ -50,7 +48,7 @@ def interlaced(seed: int) -> FlowSpec:
 def test_interlaced_blocks(seed: int) -> None:
     """As many steps at once as can be: never more copies of a block, and all come to an end."""
     flow = interlaced(seed)
-    order = turns(staged_blocks(flow))
+    order = lane_predecessors(staged_blocks(flow))
     waits = {
         step.id: [
             *(other.id for name in step.waits_for for other in flow.named(name)),
@@ -87,7 +85,9 @@ def test_groups(seed: int) -> None:
     with DAG("f") as dag:
         places = CopyGroups(flow, staged, TaskIds(""))
         tasks = {step.id: BeginningOperator(**places.place_of(step.id)) for step in flow.steps}
-        add_edges(flow, tasks, BeginningOperator(task_id=BEGINNING), turns(staged), places)
+        add_edges(
+            flow, tasks, BeginningOperator(task_id=BEGINNING), lane_predecessors(staged), places
+        )
     groups = DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_group
     ordered = [
         node for group in groups.get_task_group_dict().values() for node in group.topological_sort()

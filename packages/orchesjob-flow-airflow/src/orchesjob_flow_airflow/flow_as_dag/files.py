@@ -1,20 +1,39 @@
-"""Flow files, checked once and cached: Airflow's DAG processor reads each one again and again.
+"""The two files of a DAG: the DAG file that calls our function, and the flow file that it names.
 
-Each reading is in a new process, and checking YAML takes several times as long as making tasks of
-it. So the stored form of a checked flow is kept in Airflow's home. It is used as long as the file
-is the same to the byte, and its lists give what they gave.
+Airflow's DAG processor reads each DAG file again and again, each time in a new process. Checking
+YAML takes several times as long as making tasks of it, so a checked flow is cached in Airflow's
+home. The cache is used while the file does not change by a byte and its lists have the same values.
 """
 
 import contextlib
 import hashlib
 import importlib.metadata
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from flow_spec import FlowSpec, ListError, ListReader, StoredFlowError, load_flow, read_list
 
 _FOLDER = "orchesjob-flow"
+
+
+class DagFile(NamedTuple):
+    """A DAG file and its folder, in which relative paths begin; text, as Airflow keeps it."""
+
+    path: str
+    folder: str
+
+    def resolve(self, path: str | os.PathLike[str]) -> str:
+        """Return a path that the file names, resolved in its folder."""
+        return os.path.join(self.folder, path)  # noqa: PTH118
+
+
+def calling_dag_file() -> DagFile:
+    """Return the file that called the function that calls this one."""
+    path = os.path.abspath(sys._getframe(2).f_code.co_filename)  # noqa: PTH100 - as Airflow
+    return DagFile(path, os.path.dirname(path))  # noqa: PTH120
 
 
 def read_flow(path: str, folder: str) -> FlowSpec:
@@ -25,7 +44,8 @@ def read_flow(path: str, folder: str) -> FlowSpec:
         folder: Where the relative paths of its lists start (rule 10.3).
 
     Raises:
-        FlowFileError: The file cannot be read or is no valid flow. A wrong file is not cached.
+        FlowFileError: The file cannot be read or is not a valid flow. An invalid file is not
+            cached.
     """
     digest = _digest(path)
     entry = _entry(path)
@@ -39,7 +59,7 @@ def read_flow(path: str, folder: str) -> FlowSpec:
 
 
 def _list_reader(path: str, folder: str) -> ListReader:
-    """Return what reads the lists of a flow file, as the local runner does when it starts a run."""
+    """Return a reader of a flow file's lists; the local runner reads them the same way."""
 
     def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
         return read_list(origin, text, {**params, "FLOW_DIR": os.path.dirname(path)}, folder)  # noqa: PTH120
@@ -48,7 +68,7 @@ def _list_reader(path: str, folder: str) -> ListReader:
 
 
 def _has_its_lists(flow: FlowSpec, reader: ListReader) -> bool:
-    """Whether the lists of a cached flow give what they gave when it was read."""
+    """Return whether the lists of a cached flow have the values that they had when it was read."""
     params = {param.name: param.default or "" for param in flow.params}
     with contextlib.suppress(ListError):
         return all(
@@ -63,7 +83,7 @@ def _digest(path: str) -> str | None:
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError):
-        return None  # `load_flow` says what is wrong
+        return None  # `load_flow` reports the error
     reader = f"{importlib.metadata.version('flow-spec')} {Path(path).suffix}\n"
     return hashlib.sha256(reader.encode() + content).hexdigest()
 

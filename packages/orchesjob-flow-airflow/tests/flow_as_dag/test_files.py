@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowFileError, FlowSpec
-from orchesjob_flow_airflow.flow_as_dag.authoring.flow_cache import read_flow
+from orchesjob_flow_airflow.flow_as_dag.files import read_flow
 
 FLOW = "{{flow_id: f, steps: [{{id: {}, command: [x]}}]}}"
 

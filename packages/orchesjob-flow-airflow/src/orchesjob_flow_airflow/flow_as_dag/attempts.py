@@ -1,0 +1,483 @@
+"""One attempt at a step through orchesjob: started or found, followed to its end, or ended early.
+
+Nothing here knows Airflow. Nothing runs twice: each try of a task has an attempt key of its own,
+and orchesjob runs a command under a strict key only once. Only workers import this module.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, Self
+
+from flow_spec import EnvFile, EnvFileError, FlowSpec, StepSpec, read_env_files
+from orchesjob_client import (
+    JobNotFound,
+    JobNotRunning,
+    JobReport,
+    JobStatus,
+    JobWatcher,
+    OrchesjobClient,
+    OrchesjobError,
+    OrchesjobMissing,
+    Process,
+    Watch,
+    end_survivors,
+    exit_code_of,
+    find_survivors,
+    marked_environment,
+    orchesjob_home,
+)
+from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
+from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys
+
+PATIENCE_SEC = 60.0
+"""For how long a call that gives no usable answer is repeated."""
+_FIRST_PAUSE_SEC, _LONGEST_PAUSE_SEC = 0.5, 10.0
+
+GRACE_SEC = 2.0
+"""Between TERM and KILL, for the job and then for its survivors.
+
+Twice this must be less than five seconds: that is when Airflow kills the process of a task that it
+has asked to end.
+"""
+
+FORWARD_INTERVAL_SEC = 0.5
+UNWATCHED_INTERVAL_SEC = 5.0
+"""Between two calls about a job whose worker cannot be watched."""
+
+PROCESS_INTERVAL_SEC = 1.0
+"""Between two searches for processes of this host."""
+
+_MAX_CONTRADICTIONS = 2
+
+_BLOCK = 1 << 16
+_LONGEST_LINE = 1 << 16
+LONGEST_XCOM = 1 << 16
+"""How many bytes of a line may become an XCom: longer results belong in a file."""
+
+
+class Execution(NamedTuple):
+    """A command, and what it needs to run, as the flow says.
+
+    The files that the flow names are read on the worker (rule 10.4).
+    """
+
+    command: tuple[str, ...]
+    folder: str
+    """Where relative paths start."""
+    working_dir: str
+    variables: Mapping[str, str]
+    """The environment of the process, without what `env_files` add."""
+    env_files: tuple[EnvFile, ...]
+    start_timeout_sec: float | None
+
+    @classmethod
+    def of(
+        cls,
+        flow: FlowSpec,
+        step: StepSpec,
+        *,
+        is_gate: bool,
+        folder: str,
+        variables: Mapping[str, str],
+    ) -> Self:
+        """Return what a step's command needs, or its gate; both need the same (rule 10.8)."""
+        return cls(
+            command=step.command_of(is_gate=is_gate),
+            folder=folder,
+            working_dir=step.working_dir or flow.working_dir or "",
+            variables=variables,
+            env_files=flow.env_files_of(step),
+            start_timeout_sec=step.start_timeout_sec,
+        )
+
+    @property
+    def directory(self) -> str:
+        """Where the command runs."""
+        return os.path.join(self.folder, self.working_dir)  # noqa: PTH118 - text, as given
+
+    def environ(self) -> dict[str, str]:
+        """Read the files, and return the environment of the process.
+
+        Raises:
+            EnvFileError: A file is missing or invalid; says where, without any value.
+        """
+        from_files = read_env_files(self.env_files, self.folder)
+        return {**self.variables, **from_files}
+
+
+class Attempt:
+    """One attempt at a step on this host, for one try of its task."""
+
+    def __init__(
+        self, client: "RetryingClient", execution: Execution, keys: AttemptKeys, log: Any
+    ) -> None:
+        """Prepare to run a command; `log` is the log of the task."""
+        self._client = client
+        self._execution = execution
+        self._keys = keys
+        self._log = log
+        self._ended = False
+
+    def run(self) -> JobReport:
+        """Run the attempt to its end and return the last report of its job.
+
+        A try whose worker died may have left a job that still runs, or one that ended unobserved.
+        This try takes that job over instead of running the command again.
+
+        Raises:
+            NoOutcome: The attempt failed, and no report says how.
+            ForeignJob: Another command has this attempt's key.
+            OrchesjobError: orchesjob gave no usable answer.
+        """
+        report = self._take_over()
+        if report is not None:
+            return report
+        for key in (*self._keys.open, *self._keys.last):
+            self._client.abort(key)
+        self._await_end_of_earlier()
+        return self._followed(self._start()).to_its_end()
+
+    @property
+    def key(self) -> str:
+        """Its key in orchesjob."""
+        return self._keys.own
+
+    def end(self) -> None:
+        """End the job, and everything else that the step has left running on this host (5.8).
+
+        A signal handler may call this at any moment, in the middle of any other method.
+        """
+        self._ended = True
+        keys = self._keys
+        for key in (*keys.open, *keys.last, keys.own):
+            self._client.abort(key)
+        self._client.end_survivors((*keys.earlier, keys.own))
+
+    def ended_by_itself(self) -> JobReport | None:
+        """Return the report of the attempt's job, if the job ended without being aborted (5.5).
+
+        It may be the job of an earlier try, if this try has followed that.
+        """
+        with suppress(OrchesjobError):
+            for key in (self._keys.own, *reversed(self._keys.open)):
+                report = self._client.find(key)
+                if report is not None and not self._is_foreign(report):
+                    return report if exit_code_of(report) is not None else None
+        return None
+
+    def _take_over(self) -> JobReport | None:
+        """Return the last report of an open try's job, if there is one that was not aborted."""
+        for key in reversed(self._keys.open):
+            report = self._client.find(key)
+            if report is None:
+                self._log.warning(
+                    "orchesjob does not know %s on this host; it may run elsewhere", key
+                )
+            elif not self._is_foreign(report):
+                return self._taken_over(key, report)
+        return None
+
+    def _taken_over(self, key: str, report: JobReport) -> JobReport | None:
+        if report.is_active:
+            self._log.warning("the job of the try before still runs; this try follows it: %s", key)
+        elif report.known_status is not JobStatus.ABORTED:
+            self._log.warning("the job of the try before has ended; its outcome counts: %s", key)
+        else:
+            return None
+        report = self._followed(report).to_its_end()
+        return None if report.known_status is JobStatus.ABORTED else report
+
+    def _start(self) -> JobReport:
+        """Start this attempt's job, or find it: the worker may have been restarted since."""
+        self._check_not_ended()
+        execution = self._execution
+        try:
+            environ = execution.environ()
+        except EnvFileError as error:
+            raise NoOutcome(f"could not be started: {error}") from error
+        report = self._client.start(
+            self._keys.own,
+            execution.command,
+            directory=execution.directory,
+            environ=environ,
+            start_timeout_sec=execution.start_timeout_sec,
+        )
+        if self._is_foreign(report):
+            raise ForeignJob(self._keys.own)
+        if self._ended:
+            self.end()  # `end` was called before orchesjob knew the job
+        verb = "found" if report.existing else "started"
+        self._log.info(
+            "orchesjob %s the job %s under the key %s", verb, report.job_id, self._keys.own
+        )
+        return report
+
+    def _followed(self, report: JobReport) -> "FollowedJob":
+        return FollowedJob(self._client, report, self._log)
+
+    def _await_end_of_earlier(self) -> None:
+        """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
+        logged = ""
+        while survivors := self._client.survivors(self._keys.earlier):
+            self._check_not_ended()
+            if logged != (logged := listed(survivors)):
+                self._log.warning(
+                    "waiting for processes of an earlier try to end: %s; kill them to continue",
+                    logged,
+                )
+            time.sleep(PROCESS_INTERVAL_SEC)
+
+    def _check_not_ended(self) -> None:
+        if self._ended:
+            raise NoOutcome("the task was ended before its job began")
+
+    def _is_foreign(self, report: JobReport) -> bool:
+        return not report.is_of(self._execution.command)
+
+
+class FollowedJob:
+    """A job that is followed to its end; its output goes to the task's log as it is printed.
+
+    The kernel announces the end of the job's worker where it can; elsewhere orchesjob is polled.
+    """
+
+    def __init__(self, client: "RetryingClient", report: JobReport, log: Any) -> None:
+        """Follow the job of this report; stdout is logged as info, stderr as warnings."""
+        self._client = client
+        self._report = report
+        self._outputs = (
+            JobOutput(report.stdout_file, lambda line: log.info("%s", line)),
+            JobOutput(report.stderr_file, lambda line: log.warning("%s", line)),
+        )
+
+    def to_its_end(self) -> JobReport:
+        """Log what the job prints until it has ended, and return its last report.
+
+        Raises:
+            NoOutcome: It has ended, and no report says how.
+            OrchesjobError: orchesjob gave no usable answer.
+        """
+        report = self._report
+        exits: SimpleQueue[object] = SimpleQueue()
+        watcher = JobWatcher(exits.put)
+        contradictions = 0
+        try:
+            while report.is_active:
+                match watcher.watch(report.job_key, report):
+                    case Watch.WATCHING:
+                        _await(exits, self._outputs)
+                    case Watch.UNSUPPORTED:
+                        self._end_dead_start(report)
+                        has_worker = report.worker_pid is not None
+                        limit_sec = UNWATCHED_INTERVAL_SEC if has_worker else PROCESS_INTERVAL_SEC
+                        _await(exits, self._outputs, limit_sec)
+                    case Watch.GONE:
+                        contradictions += 1
+                if contradictions == _MAX_CONTRADICTIONS:
+                    raise NoOutcome("its worker is gone, but orchesjob reports it as running")
+                report = self._still_known(report.job_key)
+        finally:
+            watcher.close()
+            for output in self._outputs:
+                output.forward()
+                output.finish()
+        return report
+
+    def _end_dead_start(self, report: JobReport) -> None:
+        """Abort a job that has neither a worker nor a living process: its start died."""
+        if report.worker_pid is None and not self._client.survivors([report.job_key]):
+            self._client.abort(report.job_key)
+
+    def _still_known(self, key: str) -> JobReport:
+        report = self._client.find(key)
+        if report is None:
+            raise NoOutcome("orchesjob no longer knows the job")
+        return report
+
+
+class JobOutput:
+    """One of the two output files of a job, read line by line while orchesjob writes it."""
+
+    def __init__(self, path: str | None, pass_on: Callable[[str], object]) -> None:
+        """Begin at the start of the file; `pass_on` gets each line, without its line end."""
+        self._path = None if path is None else Path(path)
+        self._pass_on = pass_on
+        self._position = 0
+        self._rest = b""
+
+    def forward(self) -> None:
+        """Pass on the lines that were completed since the last call."""
+        if self._path is None:
+            return
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
+            file.seek(self._position)
+            while block := file.read(_BLOCK):
+                self._position += len(block)
+                *lines, self._rest = (self._rest + block).split(b"\n")
+                for line in lines:
+                    self._pass_on(_line_text(line))
+                if len(self._rest) > _LONGEST_LINE:
+                    self.finish()
+
+    def finish(self) -> None:
+        """Pass on a last line that has no line end."""
+        if self._rest:
+            self._pass_on(_line_text(self._rest))
+            self._rest = b""
+
+
+def _line_text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r")
+
+
+def _await(
+    exits: SimpleQueue[object], outputs: Sequence[JobOutput], limit_sec: float = float("inf")
+) -> None:
+    """Pass on output until the job's worker has exited or the time is up."""
+    deadline = time.monotonic() + limit_sec
+    while time.monotonic() < deadline:
+        for output in outputs:
+            output.forward()
+        with suppress(Empty):
+            exits.get(timeout=FORWARD_INTERVAL_SEC)
+            return
+
+
+class RetryingClient:
+    """The orchesjob of this host; a call without a usable answer is retried (rule 5.7)."""
+
+    def __init__(self, client: OrchesjobClient, environ: Mapping[str, str], log: Any) -> None:
+        """Use the home that `environ` names, and log errors in the task's log."""
+        self._client = client
+        self._environ = environ
+        self._home = orchesjob_home(environ)
+        self._log = log
+
+    def start(
+        self,
+        key: str,
+        command: Sequence[str],
+        *,
+        directory: str,
+        environ: Mapping[str, str],
+        start_timeout_sec: float | None,
+    ) -> JobReport:
+        """Start a job, or find the one of this key.
+
+        Raises:
+            OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
+        """
+        return self._retry(
+            lambda: self._client.start(
+                key,
+                command,
+                strict=True,
+                cwd=directory,
+                env=marked_environment(environ, key),
+                start_timeout_sec=start_timeout_sec,
+            )
+        )
+
+    def find(self, key: str) -> JobReport | None:
+        """Return the report of a key's job; None if there is none.
+
+        Raises:
+            OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
+        """
+        return self._retry(lambda: self._client.status(key, env=self._environ))
+
+    def survivors(self, keys: Sequence[str]) -> Sequence[Process]:
+        """Return the living processes of the attempts with these keys.
+
+        Raises:
+            OrchesjobError: The search failed.
+        """
+        return self._retry(lambda: find_survivors(self._home, keys))
+
+    def abort(self, key: str) -> None:
+        """End a job if it runs: TERM, the grace time, KILL. Errors are logged."""
+        with self._logged_errors(), suppress(JobNotFound, JobNotRunning):
+            self._client.abort(
+                job_key=key, grace_sec=GRACE_SEC, reason="the task ended", env=self._environ
+            )
+
+    def end_survivors(self, keys: Sequence[str]) -> None:
+        """End the living processes of the attempts with these keys. Errors are logged."""
+        with self._logged_errors():
+            if survivors := end_survivors(self._home, keys, GRACE_SEC):
+                self._log.error("could not be ended: %s", listed(survivors))
+
+    def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
+        """Repeat a call while it gives no usable answer: a missing answer decides nothing."""
+        deadline, pause = time.monotonic() + PATIENCE_SEC, _FIRST_PAUSE_SEC
+        while True:
+            try:
+                return call()
+            except OrchesjobError as error:
+                missing = isinstance(error, OrchesjobMissing)
+                if missing or not error.retryable or time.monotonic() > deadline:
+                    raise
+                self._log.warning("%s; trying again", error)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SEC)
+
+    @contextmanager
+    def _logged_errors(self) -> Iterator[None]:
+        """Log an error instead of raising it, so that the rest is ended as well."""
+        try:
+            yield
+        except (OrchesjobError, OSError) as error:
+            self._log.error("%s", error)
+
+
+def end_jobs_here(keys: Sequence[str], environ: Mapping[str, str], log: Any) -> None:
+    """End the living processes of these jobs on this host, whose tasks Airflow may have killed."""
+    try:
+        survivors = end_survivors(orchesjob_home(environ), keys, GRACE_SEC)
+    except (OrchesjobError, OSError) as error:
+        log.error("%s", error)
+        return
+    for process in survivors:
+        log.error("could not be ended: pid %d (%s)", process.pid, process.command)
+
+
+def listed(processes: Sequence[Process]) -> str:
+    """Return processes as a list in a sentence."""
+    return ", ".join(f"pid {process.pid} ({process.command})" for process in processes)
+
+
+def last_line(path: str | None, log: Any) -> str | None:
+    """Return the last line of an output file that is not blank, without trailing blanks.
+
+    Without such a line, or if it is longer than `LONGEST_XCOM`, return None and log a warning: a
+    part of a line could be mistaken for the whole.
+
+    Args:
+        path: The file, as orchesjob reports it.
+        log: The task's log.
+    """
+    try:
+        tail, is_whole = _tail(path or os.devnull)
+    except OSError as error:
+        log.warning("no XCom is pushed: the output of the command cannot be read: %s", error)
+        return None
+    _, line_end, line = tail.rstrip().rpartition(b"\n")
+    if not line:
+        log.warning("no XCom is pushed: the command has printed no line")
+        return None
+    if not (is_whole or line_end):
+        log.warning("no XCom is pushed: the last line has more than %d bytes", LONGEST_XCOM)
+        return None
+    return line.decode(errors="replace").rstrip()
+
+
+def _tail(path: str) -> tuple[bytes, bool]:
+    """Return the last `LONGEST_XCOM` bytes of a file, and whether that is the whole file."""
+    with open(path, "rb") as file:  # noqa: PTH123 - text, as orchesjob reports it
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LONGEST_XCOM))
+        return file.read(), size <= LONGEST_XCOM

@@ -1,1 +1,0 @@
-"""What a task learns of its DAG run, and what it notes there for the tasks after it."""

@@ -1,0 +1,305 @@
+"""How the steps of a DAG run end: their outcomes so far, the run's time limit, what `finally` sees.
+
+Outcomes are read from the states of the tasks. For `finally` these are not enough: when somebody
+marks a run, Airflow gives a step that ran the state of a failed one, and a step that waited the
+state of a skipped one. Its states also change at once, while the worker of a task learns of that
+only with its next heartbeat, and then ends the job. So the task of a step also records its job and
+how the step ended, and the task before `finally` is skipped if a run is marked while steps have not
+ended (rule 10.1).
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Timer
+from typing import Any, Literal, NamedTuple
+
+from airflow.sdk import BaseXCom
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from flow_spec import FlowSpec, StepSpec, holds, holds_of_copies
+from orchesjob_flow_airflow.errors import FlowNotBegun
+from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.tries import RetriedFailure
+
+MARK_PATIENCE_SEC = 30.0
+"""How long a marked task may take to notice and to end its job: a heartbeat, and the kill."""
+
+_MARK_POLL_SEC = 1.0
+
+type StepOutcomes = Mapping[str, str | None]
+"""By step id: SUCCEEDED, FAILED, SKIPPED or CANCELLED; None where the task has not ended."""
+
+type RunOutcome = Literal["SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT"]
+
+_OUTCOME_OF_STATE: Mapping[str | None, str] = {
+    "success": "SUCCEEDED",
+    "failed": "FAILED",
+    "upstream_failed": "FAILED",
+    "skipped": "SKIPPED",
+    "removed": "SKIPPED",  # a later version of the DAG lacks it: it will never run
+}
+
+
+def step_outcomes(context: Mapping[str, Any], flow: FlowSpec) -> StepOutcomes:
+    """Return the outcomes of all steps so far, from the states of their tasks (rules 3.2, 5.2).
+
+    Raises:
+        AirflowSkipException: The flow is a group of tasks that has not begun, because a task before
+            it was skipped.
+        FlowNotBegun: It has not begun, because a task before it has failed.
+    """
+    states, task_ids = task_states(context), context["task"].task_ids
+    match states.get(task_ids.beginning):
+        case "skipped":
+            raise AirflowSkipException("the flow did not begin: a task before it was skipped")
+        case "failed" | "upstream_failed":
+            raise FlowNotBegun
+    return {
+        step.id: _OUTCOME_OF_STATE.get(states.get(task_ids.of_step(step.id)))
+        for step in flow.all_steps
+    }
+
+
+def task_states(context: Mapping[str, Any]) -> Mapping[str, str]:
+    """Ask Airflow for the states of the tasks of this DAG run that have one."""
+    ti = context["ti"]
+    states: Mapping[str, Mapping[str, str]]
+    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])
+    return states.get(ti.run_id, {})
+
+
+def was_marked(context: Mapping[str, Any]) -> bool:
+    """Return whether the run was marked before all steps had ended, so the flow is CANCELLED."""
+    return task_states(context).get(context["task"].task_ids.before_finally) == "skipped"
+
+
+def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
+    """Return if all of these steps have ended.
+
+    Raises:
+        AirflowException: One has not: it was cleared after its downstream tasks had begun.
+    """
+    if running := [step_id for step_id in step_ids if ended[step_id] is None]:
+        raise AirflowException(f"not ended, perhaps cleared in the meantime: {', '.join(running)}")
+
+
+def is_true(name: str, predicate: str | None, flow: FlowSpec, ended: StepOutcomes) -> bool:
+    """Evaluate an operand of a condition whose steps have all ended (rules 3.2, 3.3 and 10.3)."""
+    if name not in flow.copies:
+        return holds(predicate, str(ended[name]))
+    return holds_of_copies(predicate, {str(ended[step_id]) for step_id in flow.copies[name]})
+
+
+def described(name: str, flow: FlowSpec, ended: StepOutcomes) -> str:
+    """Write the outcome of a step; of a step with copies, how many have which outcome."""
+    if name not in flow.copies:
+        return f"{name} {ended[name]}"
+    counts = Counter(str(ended[step_id]) for step_id in flow.copies[name])
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    return f"{name} ({counted or 'no copies'})"
+
+
+class RunTimedOut(AirflowSkipException):
+    """The run's time limit was reached before a step ended: as in Airflow, the step is skipped."""
+
+
+class RunDeadline:
+    """When a step has to end because of the run's time limit, if the flow also has `finally`.
+
+    Airflow's `dagrun_timeout` would start no more tasks, those of `finally` included. So each task
+    of a step ends its job at the deadline, and one that begins later runs nothing (9.12, 10.1).
+
+    Attributes:
+        message: What to report at the deadline.
+    """
+
+    def __init__(self, context: Mapping[str, Any], flow: FlowSpec, step: StepSpec) -> None:
+        """Take the time from the run; the steps of `finally` have no deadline."""
+        self._at: float | None = None
+        if flow.finally_ and flow.timeout_sec is not None and step.id not in flow.finally_ids:
+            self._at = context["dag_run"].start_date.timestamp() + flow.timeout_sec
+        self.message = timeout_message(flow)
+
+    @property
+    def remaining_sec(self) -> float:
+        """The seconds until then, at least 0; infinity without a deadline."""
+        if self._at is None:
+            return float("inf")
+        return max(0.0, self._at - datetime.now(UTC).timestamp())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self.remaining_sec == 0
+
+    @contextmanager
+    def kept_by(self, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` at the deadline, in another thread, unless the block ends before."""
+        if self._at is None:
+            yield
+            return
+        timer = Timer(self.remaining_sec, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # it may be ending the rest right now
+
+
+def timeout_message(flow: FlowSpec) -> str:
+    """Say that the run took too long; "" if the flow has no time limit."""
+    return "" if flow.timeout_sec is None else f"the run timed out after {flow.timeout_sec:g} s"
+
+
+class StepNote(NamedTuple):
+    """What the last try of a step recorded for `finally`; without an outcome, it was killed.
+
+    Attributes:
+        outcome: SUCCEEDED, FAILED, SKIPPED or CANCELLED; None if the step has not ended.
+        attempt_key: The key of a job that may be alive, or None.
+    """
+
+    outcome: str | None = None
+    attempt_key: str | None = None
+
+
+def read_note(context: Mapping[str, Any], step_id: str) -> StepNote:
+    """Return the note of a step of this run."""
+    return StepNote(*(BaseXCom.get_one(**_xcom_of_note(context, step_id)) or ()))
+
+
+def write_note(context: Mapping[str, Any], step_id: str, note: StepNote) -> None:
+    """Replace the note of a step of this run."""
+    BaseXCom.set(value=list(note), **_xcom_of_note(context, step_id))
+
+
+def _xcom_of_note(context: Mapping[str, Any], step_id: str) -> dict[str, Any]:
+    return xcom_of_run(context, f"end_of_{step_id}")
+
+
+@contextmanager
+def noted_end(
+    context: Mapping[str, Any],
+    step_id: str,
+    end_job: Callable[[], None],
+    was_killed: Callable[[], bool],
+) -> Iterator[None]:
+    """Note how the try in the block ends; unless it succeeded, first end what it left running.
+
+    An infrastructure fault leaves no note: the job may be alive.
+
+    Args:
+        context: The context of the task.
+        step_id: The step.
+        end_job: Ends what the step has left running.
+        was_killed: Returns whether Airflow ended the task before its step had ended.
+    """
+    outcome: str | None
+    try:
+        yield
+    except AirflowException as error:
+        match error:
+            case RunTimedOut():
+                outcome = "CANCELLED"
+            case AirflowSkipException():
+                outcome = "SKIPPED"
+            case AirflowFailException():
+                outcome = "FAILED"
+            case RetriedFailure():
+                outcome = None
+            case _:
+                raise
+        if outcome is not None:
+            end_job()
+        write_note(context, step_id, StepNote(None if was_killed() else outcome))
+        raise
+    write_note(context, step_id, StepNote(None if was_killed() else "SUCCEEDED"))
+
+
+class BeforeFinally(NamedTuple):
+    """How the steps before `finally` have ended.
+
+    Attributes:
+        outcome: What the run would be without `finally`.
+        steps: The outcomes of all steps; those of `finally` may have none yet.
+        open_keys: The keys of jobs that may be alive, though their steps have ended.
+    """
+
+    outcome: RunOutcome
+    steps: StepOutcomes
+    open_keys: frozenset[str]
+
+
+def before_finally(context: Mapping[str, Any], flow: FlowSpec) -> BeforeFinally:
+    """Ask how the steps before `finally` have ended.
+
+    Raises:
+        AirflowSkipException: The flow is a group of tasks that has not begun, because a task before
+            it was skipped.
+        FlowNotBegun: It has not begun, because a task before it has failed.
+    """
+    marked = was_marked(context)
+    ended = dict(step_outcomes(context, flow))
+    notes = {
+        step.id: read_note(context, step.id)
+        for step in flow.steps
+        if marked or _note_may_differ(flow, ended[step.id])
+    }
+    for step_id, note in notes.items():
+        ended[step_id] = _outcome_of(ended[step_id], note, marked=marked)
+    return BeforeFinally(
+        _run_outcome(flow, ended, marked=marked),
+        ended,
+        frozenset(note.attempt_key for note in notes.values() if note.attempt_key is not None),
+    )
+
+
+def await_jobs(
+    context: Mapping[str, Any], flow: FlowSpec, environ: Mapping[str, str], log: Any
+) -> BeforeFinally:
+    """Return how the steps have ended, once the jobs of those that did not succeed are gone.
+
+    It waits `MARK_PATIENCE_SEC` at most, then ends the jobs that are on this host.
+    """
+    from orchesjob_flow_airflow.flow_as_dag.attempts import end_jobs_here
+
+    deadline = time.monotonic() + MARK_PATIENCE_SEC
+    while (found := before_finally(context, flow)).open_keys and time.monotonic() < deadline:
+        time.sleep(_MARK_POLL_SEC)  # Airflow does not notify the worker of a marked task
+    if found.open_keys:
+        keys = sorted(found.open_keys)
+        log.warning("nobody has seen these jobs end, perhaps on other hosts: %s", ", ".join(keys))
+        end_jobs_here(keys, environ, log)
+    return found
+
+
+def _note_may_differ(flow: FlowSpec, outcome: str | None) -> bool:
+    """Return whether a step's note may say more than the state of its task, in an unmarked run."""
+    return outcome == "FAILED" or (outcome == "SKIPPED" and flow.timeout_sec is not None)
+
+
+def _outcome_of(by_state: str | None, note: StepNote, *, marked: bool) -> str | None:
+    """Return the outcome of a step, given that of its task's state.
+
+    If the step was cleared and has not begun again, the note is an old one.
+    """
+    if note.outcome == "CANCELLED" and by_state != "SUCCEEDED":
+        return "CANCELLED"
+    return "CANCELLED" if marked and note.outcome != by_state else by_state
+
+
+def _run_outcome(flow: FlowSpec, ended: StepOutcomes, *, marked: bool) -> RunOutcome:
+    """Return what the run would be without `finally` (rules 5.1, 5.6 and 9.12)."""
+    outcomes = {ended[step.id] for step in flow.steps}
+    if marked:
+        return "CANCELLED"
+    if "CANCELLED" in outcomes:
+        return "TIMED_OUT"
+    if any(ended[step.id] == "FAILED" and not step.allow_failure for step in flow.steps):
+        return "FAILED"
+    return "SUCCEEDED"

@@ -1,0 +1,484 @@
+"""The tasks of a flow: one for each step, and those that begin, join and end them.
+
+What Airflow counts as a try is in `tries`, and how steps end in `ending`. How an attempt goes
+through orchesjob is in `attempts`, which only workers import: the DAG processor runs a DAG file
+again and again. A task tells Airflow what follows by the type of its exception.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+
+from flow_spec import FlowSpec, ParamsError, StepSpec, base_of
+from orchesjob_flow_airflow.errors import (
+    AttemptFailed,
+    DefinitionChanged,
+    FlowNotBegun,
+    ForeignJob,
+    GateFailed,
+    NoOutcome,
+    RunDirUnusable,
+)
+from orchesjob_flow_airflow.flow_as_dag.ending import (
+    RunDeadline,
+    RunTimedOut,
+    StepNote,
+    StepOutcomes,
+    await_jobs,
+    before_finally,
+    check_ended,
+    described,
+    is_true,
+    noted_end,
+    step_outcomes,
+    timeout_message,
+    was_marked,
+    write_note,
+)
+from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, digest, flow_of_run, make_run_dir
+from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.tries import (
+    AttemptKeys,
+    GateRecord,
+    RetriedFailure,
+    Tries,
+    fault_settings,
+    keys_before,
+)
+
+if TYPE_CHECKING:
+    from orchesjob_client import JobReport
+    from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt
+
+
+class BeginningOperator(BaseOperator):
+    """The first task of a flow: succeeds if what is before the flow has succeeded.
+
+    No worker runs it: the scheduler ends it as it does an EmptyOperator, whose module takes longer
+    to import than all of this package. So Airflow never deletes its XComs, and what is recorded
+    with a run is there.
+    """
+
+    ui_color = "#e8e8e8"
+    inherits_from_empty_operator = True
+
+    def __init__(self, *, trigger_rule: str = "all_success", **kwargs: Any) -> None:
+        """Override what `default_args` may hold for steps: a callback would need a worker."""
+        super().__init__(
+            trigger_rule=trigger_rule,
+            depends_on_past=False,
+            wait_for_downstream=False,
+            pre_execute=None,
+            post_execute=None,
+            on_execute_callback=None,
+            on_success_callback=None,
+            on_failure_callback=None,
+            email_on_failure=False,
+            inlets=None,
+            outlets=None,
+            **kwargs,
+        )
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+class JoinOperator(BeginningOperator):
+    """Succeeds as soon as all upstream tasks have ended, in whatever way; needs no worker either.
+
+    It stands between many upstream and many downstream tasks.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Wait for all upstream tasks."""
+        super().__init__(trigger_rule="all_done", **kwargs)
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of a flow through the orchesjob of the worker's host."""
+
+    ui_color = "#dcecf5"
+    shallow_copy_attrs = ("flow", "step")
+    template_fields = ("command", "only_if", "environment", "condition", "definition")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
+    overwrite_rtif_after_execution = True
+
+    def __init__(  # noqa: PLR0913 - what a task needs
+        self,
+        *,
+        flow: FlowSpec,
+        step: StepSpec,
+        task_ids: TaskIds,
+        flow_dir: str,
+        folder: str,
+        run_dirs: str | None,
+        definition: str,
+        do_xcom_push: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Prepare the task of a step.
+
+        Args:
+            flow: The flow.
+            step: The step.
+            task_ids: The ids of the flow's tasks.
+            flow_dir: The folder of the flow file.
+            folder: The folder that stands for the flow's directory.
+            run_dirs: The folder for the directories of runs, if there is one.
+            definition: The digest of the flow. Airflow truncates long fields; with the digest, any
+                change of the flow makes a new version of the DAG.
+            do_xcom_push: Whether the last line that the command prints becomes the task's XCom. It
+                does not by default, because output may contain secrets.
+            **kwargs: The arguments of every operator.
+        """
+        super().__init__(do_xcom_push=do_xcom_push, **kwargs)
+        self.step_id = step.id
+        self.task_ids = task_ids
+        self.flow_dir = flow_dir
+        self.folder = folder
+        self.run_dirs = run_dirs
+        self._attempt: Attempt | None = None
+        self._was_killed = False
+        self._run_outcome: str | None = None
+        self._use(flow, definition)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render nothing: a command may contain double braces of its own."""
+
+    def execute(self, context: Mapping[str, Any]) -> str | None:
+        """Run the step as this try of the task, if its condition is true.
+
+        Returns:
+            The last line that the command printed, with `do_xcom_push`.
+
+        Raises:
+            AirflowSkipException: The condition is false, or an exit code skips the step.
+            AirflowFailException: The step failed, and is not retried.
+            RetriedFailure: It failed, and has retries left.
+            AirflowException: It could not be tried; the step has not failed (rule 13.2).
+        """
+        if self._is_noted:
+            with noted_end(context, self.step_id, self._end_job, lambda: self._was_killed):
+                return self._execute(context)
+        return self._execute(context)
+
+    def on_kill(self) -> None:
+        """End the job, because the task is cancelled or cleared."""
+        self._was_killed = True
+        self._end_job()
+
+    def _execute(self, context: Mapping[str, Any]) -> str | None:
+        """Run the step; if it ends without an attempt, end the jobs of earlier tries (rule 5.8)."""
+        try:
+            return self._run_if_due(context)
+        except (AirflowFailException, AirflowSkipException):
+            if self._attempt is None and (keys := keys_before(context)):
+                from orchesjob_flow_airflow.flow_as_dag.attempts import end_jobs_here
+
+                end_jobs_here(keys, os.environ, self.log)
+            raise
+
+    def _run_if_due(self, context: Mapping[str, Any]) -> str | None:
+        try:
+            flow = flow_of_run(context, self.flow)
+            check_copy(flow, self.step)
+            facts = RunFacts.of(context, self.flow_dir, self.run_dirs)
+            filled = facts.filled(flow)
+            if filled is not self.flow:
+                self._use(filled, digest(flow))
+            ended = self._outcomes(context)
+        except (DefinitionChanged, ParamsError) as error:
+            raise AirflowFailException(str(error)) from error
+        except FlowNotBegun as error:
+            raise AirflowSkipException(str(error)) from error
+        tries, deadline = Tries(context), RunDeadline(context, flow, self.step)
+        this = _Try(context, facts, ended, tries, GateRecord(context, self.step, tries), deadline)
+        if deadline.is_over:
+            if tries.number > 1:  # an earlier one may have left its job
+                self._attempt = self._new_attempt(this, is_gate=False)
+            raise RunTimedOut(deadline.message)
+        if not tries.is_test:
+            check_condition(self.flow, self.step, ended)
+        try:
+            if this.gate.is_pending:
+                self._run_gate(this)
+            report = self._run_to_end(this)
+        except AttemptFailed as error:
+            if error.exit_code is None and deadline.is_over:
+                raise RunTimedOut(deadline.message) from error
+            raise failure_of_attempt(self.step, error, tries, deadline.remaining_sec) from error
+        return self._last_line(report) if self.do_xcom_push else None
+
+    @property
+    def _is_noted(self) -> bool:
+        """Whether `finally` has to know how the step ends."""
+        return bool(self.flow.finally_) and self.step_id not in self.flow.finally_ids
+
+    def _outcomes(self, context: Mapping[str, Any]) -> StepOutcomes:
+        """Return the outcomes so far; for a step of `finally`, those of all steps before it."""
+        if self.step_id not in self.flow.finally_ids:
+            return step_outcomes(context, self.flow)
+        found = await_jobs(context, self.flow, os.environ, self.log)
+        self._run_outcome = found.outcome
+        return found.steps
+
+    def _end_job(self) -> None:
+        if self._attempt is not None:
+            self._attempt.end()
+
+    def _use(self, flow: FlowSpec, definition: str) -> None:
+        """Use the step of this flow, which has this digest, and show it on Airflow's page."""
+        self.flow = flow
+        self.definition = definition
+        self.step = step = flow.step(self.step_id)
+        self.command = list(step.command)
+        self.only_if = list(step.only_if) or None
+        self.environment = {**dict(flow.env), **dict(step.env), **dict(flow.values)}
+        self.condition = None if step.condition is None else str(step.condition)
+
+    def _run_gate(self, this: "_Try") -> None:
+        """Return if the gate lets the step run, after recording that (rule 10.8)."""
+        try:
+            self._run_to_end(this, is_gate=True)
+        except AttemptFailed as error:
+            raise GateFailed(str(error)) from error
+        this.gate.record_passed()
+
+    def _run_to_end(self, this: "_Try", *, is_gate: bool = False) -> "JobReport":
+        """Return the last report of the attempt's job, if it has succeeded."""
+        try:
+            report = self._run(this, is_gate=is_gate)
+            check_job(self.step, report, is_gate=is_gate)
+        except NoOutcome as error:
+            raise AttemptFailed(str(error)) from error
+        except AirflowTaskTimeout:
+            self._end_job()
+            return self._timed_out_job(is_gate=is_gate)
+        return report
+
+    def _run(self, this: "_Try", *, is_gate: bool) -> "JobReport":
+        """Run the attempt of this try, or take over the job of the try before."""
+        from orchesjob_client import OrchesjobError
+
+        try:
+            if this.facts.run_dir is not None:
+                make_run_dir(this.facts.run_dir)
+            self._attempt = attempt = self._new_attempt(this, is_gate=is_gate)
+            if self._was_killed or this.deadline.is_over:
+                raise NoOutcome("the task was ended before its job began")
+            if self._is_noted:
+                write_note(this.context, self.step_id, StepNote(attempt_key=attempt.key))
+            with this.deadline.kept_by(attempt.end), self._limited():
+                return attempt.run()
+        except ForeignJob as error:
+            raise AirflowFailException(str(error)) from error
+        except (OrchesjobError, RunDirUnusable) as error:
+            raise AirflowException(str(error)) from error
+
+    def _new_attempt(self, this: "_Try", *, is_gate: bool) -> "Attempt":
+        """Prepare the attempt of this try."""
+        from orchesjob_client import OrchesjobClient, locate
+        from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
+
+        ti = this.context["ti"]
+        variables = self.flow.environment(
+            self.step,
+            run_key=ti.run_id,
+            attempt=this.gate.attempt,
+            failed=[step_id for step_id, outcome in this.ended.items() if outcome == "FAILED"],
+            outcome=self._run_outcome,
+        )
+        execution = Execution.of(
+            self.flow,
+            self.step,
+            is_gate=is_gate,
+            folder=self.folder,
+            variables={**this.facts.environ(os.environ), **variables},
+        )
+        task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
+        keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
+        client = RetryingClient(OrchesjobClient(locate(None, os.environ)), os.environ, self.log)
+        return Attempt(client, execution, keys, self.log)
+
+    def _limited(self) -> AbstractContextManager[object]:
+        """Limit an attempt, if Airflow does not limit the whole try (see `limit_of_try`)."""
+        from airflow.sdk.execution_time.timeout import timeout
+
+        limited: Callable[[float], AbstractContextManager[object]] = timeout
+        limit_sec = self.step.timeout_sec
+        if limit_sec is None or self.execution_timeout is not None:
+            return nullcontext()
+        return limited(limit_sec)
+
+    def _timed_out_job(self, *, is_gate: bool) -> "JobReport":
+        """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
+        report = None if self._attempt is None else self._attempt.ended_by_itself()
+        if report is None:
+            limit = self.step.timeout_sec
+            raise AttemptFailed(f"timed out after {limit:g} s, and its job was ended")
+        check_job(self.step, report, is_gate=is_gate)
+        return report
+
+    def _last_line(self, report: "JobReport") -> str | None:
+        from orchesjob_flow_airflow.flow_as_dag.attempts import last_line
+
+        return last_line(report.stdout_file, self.log)
+
+
+class _Try(NamedTuple):
+    """What is known when a try of a task begins."""
+
+    context: Mapping[str, Any]
+    facts: RunFacts
+    ended: StepOutcomes
+    tries: Tries
+    gate: GateRecord
+    deadline: RunDeadline
+
+
+def check_copy(flow: FlowSpec, step: StepSpec) -> None:
+    """Return if the run has the step: a list may have grown since it began (rules 10.3, 13.3).
+
+    Raises:
+        AirflowSkipException: It has not.
+    """
+    name = base_of(step.id)
+    if name in flow.copies and step.id not in flow.copies[name]:
+        raise AirflowSkipException(
+            f"{step.id} is none of the copies with which this run began: its list is longer now"
+        )
+
+
+def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None:
+    """Return if the step's condition is true (rules 3.2 to 3.5, 10.3).
+
+    Raises:
+        AirflowSkipException: The condition is false.
+        AirflowException: It is not known yet, because a task was cleared in the meantime.
+    """
+    if step.condition is None:
+        return
+    check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
+    if not step.condition.evaluate(lambda one: is_true(one.name, one.predicate, flow, ended)):
+        reasons = ", ".join(described(name, flow, ended) for name in step.waits_for)
+        raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
+
+
+def check_job(step: StepSpec, report: "JobReport", *, is_gate: bool = False) -> None:
+    """Return if the job succeeded; at the gate, if it lets the step run (5.3, 9.12 and 10.8).
+
+    Raises:
+        AirflowSkipException: Its exit code skips the step.
+        AttemptFailed: It failed.
+    """
+    from orchesjob_client import JobStatus, describe_failure, describe_loss, exit_code_of
+
+    code = exit_code_of(report)
+    outcome = None if code is None else step.outcome_of(code, is_gate=is_gate)
+    if outcome == "SKIPPED":
+        what = "its only_if said no: exit code" if is_gate else "exit code"
+        raise AirflowSkipException(f"{what} {code} skips the step")
+    if outcome == "SUCCEEDED":
+        return
+    match report.known_status:
+        case JobStatus.LOST:
+            cause = describe_loss(report)
+        case JobStatus.ABORTED | JobStatus.CANCELLED:
+            cause = "its job was aborted"
+        case _:
+            cause = describe_failure(report)
+    raise AttemptFailed(cause, code)
+
+
+def failure_of_attempt(
+    step: StepSpec, error: AttemptFailed, tries: Tries, remaining_sec: float
+) -> AirflowException:
+    """Return the exception for a failed attempt; its type says whether it is retried (9.12).
+
+    A retry is due no later than at the run's deadline, which is `remaining_sec` away. The codes of
+    `retry_exit_codes` are those of the command, not of the gate (rule 10.8).
+    """
+    is_final = step.retry_exit_codes and error.exit_code not in step.retry_exit_codes
+    if is_final and not isinstance(error, GateFailed):
+        return AirflowFailException(f"{error}; only retry_exit_codes are retried")
+    if tries.retries_used == step.retries:
+        return AirflowFailException(str(error))
+    tries.record_failure()
+    delay_sec = step.delay_after(tries.retries_used + 1)
+    return RetriedFailure(str(error), min(delay_sec, remaining_sec))
+
+
+class OutcomeOperator(BaseOperator):
+    """The last task of a flow: fails if the flow is FAILED, and so gives the DAG run its outcome.
+
+    Airflow judges a run by the leaves of its DAG alone. Without this task, a run with a failed step
+    would be a success if the alert after that step succeeded (rule 5.1).
+    """
+
+    ui_color = "#e8e8e8"
+
+    def __init__(
+        self, *, flow: FlowSpec, task_ids: TaskIds, infrastructure_retries: int, **kwargs: Any
+    ) -> None:
+        """Take the flow and the ids of its tasks.
+
+        The task is retried if its worker dies, never because the flow FAILED.
+        """
+        super().__init__(
+            **fault_settings(infrastructure_retries),
+            retry_policy=None,
+            execution_timeout=None,
+            depends_on_past=False,
+            wait_for_downstream=False,
+            wait_for_past_depends_before_skipping=False,
+            **kwargs,
+        )
+        self.flow = flow
+        self.task_ids = task_ids
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Succeed or fail by the outcomes of all steps."""
+        try:
+            flow = flow_of_run(context, self.flow)
+            if flow.finally_:
+                check_time_and_marks(context, flow)
+            check_outcomes(flow, step_outcomes(context, flow))
+        except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
+            raise AirflowFailException(str(error)) from error
+
+
+def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
+    """Return if `steps` ended by themselves, before `finally` began (rules 5.6 and 9.12).
+
+    Raises:
+        AirflowFailException: The run was marked before that, or it timed out.
+    """
+    if was_marked(context):
+        raise AirflowFailException("the run was marked before all steps had ended")
+    if before_finally(context, flow).outcome == "TIMED_OUT":
+        raise AirflowFailException(timeout_message(flow))
+
+
+def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:
+    """Return if the flow SUCCEEDED.
+
+    Raises:
+        AirflowFailException: A step FAILED that has no `allow_failure`.
+        AirflowException: A step has not ended, because it was cleared in the meantime.
+    """
+    failed = [
+        step.id for step in flow.all_steps if ended[step.id] == "FAILED" and not step.allow_failure
+    ]
+    if failed:
+        noun = "step" if len(failed) == 1 else "steps"
+        raise AirflowFailException(f"{len(failed)} {noun} failed: {', '.join(failed)}")
+    check_ended(ended, ended)

@@ -1,1 +1,0 @@
-"""The tasks of a flow: its first, its last, and one for each step."""

@@ -1,0 +1,238 @@
+"""What a task knows of its DAG run: the flow that the run uses, its facts and its directory.
+
+Airflow runs the DAG file again for each try of each task, and a bundle without versions holds the
+file as it is today. So the first task of a run that begins on a worker records the flow with the
+run, and the later ones use that (rule 13.3).
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+from airflow.sdk import BaseXCom
+
+from flow_spec import BUILT_IN, FlowSpec, StoredFlowError, base_of, bind_params
+from orchesjob_flow_airflow.errors import DefinitionChanged, RunDirUnusable
+from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.tries import limit_of_try
+
+RUN_DIR = "ORCHESJOB_FLOW_RUN_DIR"
+
+_MOST_NAMED = 5
+_LONGEST_READABLE = 150
+_UNREADABLE = re.compile(r"[^A-Za-z0-9_+=@,.-]")
+
+
+def digest(flow: FlowSpec) -> str:
+    """Return a short digest of a flow; two different flows have two."""
+    return hashlib.sha256(flow.to_json().encode()).hexdigest()[:16]
+
+
+def flow_of_run(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
+    """Return the flow as it was when this run began, or when a task of it was last cleared.
+
+    Its parameters have the values of the run.
+
+    Args:
+        context: The context of the task.
+        flow: The flow as the file is now.
+
+    Raises:
+        DefinitionChanged: The file has changed in something that Airflow obeys, so the run cannot
+            continue as it began.
+        ParamsError: A value of the run is not allowed.
+    """
+    from flow_spec import differences
+
+    flow = bound_flow(context, flow)
+    text = flow.to_json()
+    recorded = recorded_with_run(context, "flow", text)
+    if recorded == text:
+        return flow
+    try:
+        began_with = FlowSpec.from_json(recorded)
+    except StoredFlowError as error:
+        raise DefinitionChanged([str(error)]) from error
+    changes = [*differences(began_with, flow), *list_changes(began_with, flow)]
+    if not can_continue(began_with, flow):
+        raise DefinitionChanged(changes)
+    if changes:
+        context["task"].log.warning(
+            "the flow file has changed since this run began; the run goes on as it began: %s",
+            "; ".join(changes),
+        )
+    return began_with
+
+
+def bound_flow(context: Mapping[str, Any], flow: FlowSpec) -> FlowSpec:
+    """Return the flow with the values that this run gives its parameters.
+
+    Raises:
+        ParamsError: One of the values is not allowed.
+    """
+    if not flow.params:
+        return flow
+    params = context["params"]
+    return bind_params(flow, {param.name: str(params[param.name]) for param in flow.params})
+
+
+def can_continue(began_with: FlowSpec, now: FlowSpec) -> bool:
+    """Return whether a run of `began_with` can continue on the DAG that Airflow makes of `now`.
+
+    Added copies of a step do not matter: in that run their tasks do nothing.
+    """
+    was, is_now = _obeyed_by_airflow(began_with), _obeyed_by_airflow(now)
+    added = is_now.keys() - was.keys()
+    return (
+        all(base_of(step_id) in began_with.copies for step_id in added)
+        and {step_id: is_now[step_id] for step_id in is_now.keys() - added} == was
+    )
+
+
+def _obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
+    """Return what Airflow obeys of each step: its upstream steps, its retries, its time limit."""
+    return {
+        step.id: (
+            set(step.waits_for),
+            step.retries,
+            limit_of_try(step),
+            step.id in flow.finally_ids,
+        )
+        for step in flow.all_steps
+    }
+
+
+def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:
+    """Yield a sentence for each list of a `foreach` that has other values in `new` (rule 10.3).
+
+    The local runner keeps the lists of a run. Airflow makes tasks of the values that there are now.
+    """
+    now = new.lists
+    for (origin, text), values in old.lists.items():
+        found = now.get((origin, text), values)
+        name = f"{origin} {text!r}"
+        was, is_now = dict.fromkeys(values), dict.fromkeys(found)
+        if gone := [value for value in was if value not in is_now]:
+            yield f"{name} no longer gives {_listed(gone)}"
+        if added := [value for value in is_now if value not in was]:
+            yield f"{name} also gives {_listed(added)}"
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = len(values) - _MOST_NAMED
+    named = ", ".join(map(repr, values[:_MOST_NAMED]))
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def recorded_with_run(
+    context: Mapping[str, Any], name: str, text: str, *, for_good: bool = False
+) -> str:
+    """Return what is recorded with the run under this name; record `text` if nothing is.
+
+    Clearing a task adopts the file as it is now, so each clearing starts a new record, unless the
+    record is `for_good`.
+    """
+    key = name if for_good else f"{name}_{context['dag_run'].clear_number}"
+    xcom = xcom_of_run(context, key)
+    recorded = BaseXCom.get_one(**xcom)
+    if recorded is None:
+        BaseXCom.set(value=text, **xcom)
+        recorded = BaseXCom.get_one(**xcom)  # tasks that begin at once all use the same record
+    return str(recorded)
+
+
+class RunFacts(NamedTuple):
+    """The facts of a DAG run, or of a flow that is a group of tasks in one (10.2 and 10.6)."""
+
+    run_key: str
+    flow_dir: str
+    """The folder of the flow file."""
+    started: str
+    """When Airflow first began the run; clearing does not change it."""
+    run_dir: str | None
+    """The directory of the run, if the DAG file names a folder for it."""
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any], flow_dir: str, run_dirs: str | None) -> Self:
+        """Ask Airflow, in the context of a task. The run keeps its directory (rule 13.3)."""
+        ti, task_ids = context["ti"], context["task"].task_ids
+        run_dir = None
+        if run_dirs is not None:
+            ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix.removesuffix(".")]))
+            run_dir = recorded_with_run(context, "run_dir", run_dir_of(run_dirs, *ids))
+        began = context["dag_run"].start_date.isoformat(timespec="seconds")
+        started = recorded_with_run(context, "started", began, for_good=True)
+        return cls(ti.run_id, flow_dir, started, run_dir)
+
+    def filled(self, flow: FlowSpec) -> FlowSpec:
+        """Return a flow with all names in its words filled.
+
+        Raises:
+            DefinitionChanged: It names the directory of the run, and the DAG file no longer does.
+        """
+        names = {"FLOW_DIR": self.flow_dir, "RUN_KEY": self.run_key}
+        if self.run_dir is not None:
+            names["RUN_DIR"] = self.run_dir
+        elif needs_run_dir(flow):
+            raise DefinitionChanged(["the DAG file no longer has `run_dirs`"])
+        return flow.filled(names)
+
+    def environ(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a worker, with what every command of the run sees."""
+        environ = {
+            **inherited,
+            "ORCHESJOB_FLOW_DIR": self.flow_dir,
+            "ORCHESJOB_FLOW_STARTED": self.started,
+        }
+        environ.pop(RUN_DIR, None)  # it would be that of a run that started the worker
+        return environ if self.run_dir is None else {**environ, RUN_DIR: self.run_dir}
+
+
+def needs_run_dir(flow: FlowSpec) -> bool:
+    """Return whether a word of the flow holds the name of a run's directory."""
+    names = dict.fromkeys((*BUILT_IN, *(param.name for param in flow.params)), "")
+    here, there = (flow.filled({**names, "RUN_DIR": text}) for text in ("here", "there"))
+    return here != there
+
+
+def run_dir_of(run_dirs: str, *ids: str) -> str:
+    """Return the path of a run's directory, in which its steps leave files for each other.
+
+    Any worker may run any task, so it is in a folder that all workers see. The ids of DAG, run and
+    group make its name readable; their digest makes it unique, whatever the ids are.
+
+    Args:
+        run_dirs: The folder that all workers see.
+        *ids: The ids that together belong to one run only.
+    """
+    readable = _UNREADABLE.sub("_", ".".join(ids))[:_LONGEST_READABLE]
+    digest = hashlib.sha256("\0".join(ids).encode()).hexdigest()[:32]
+    return os.path.join(run_dirs, f"{readable}.{digest}")  # noqa: PTH118 - text, as given
+
+
+def make_run_dir(path: str) -> None:
+    """Create the directory of a run for its owner only, unless it exists (rule 10.6).
+
+    Tasks may do this at the same time. Nothing in this package removes the directory.
+
+    Raises:
+        RunDirUnusable: It cannot be created, or something else is in its place.
+    """
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - text, as given
+        os.chmod(path, 0o700)  # noqa: PTH101 - the umask may have taken something away
+    except FileExistsError:
+        _check_is_ours(path)
+    except OSError as error:
+        raise RunDirUnusable(path, f"cannot be made: {error.strerror}") from error
+
+
+def _check_is_ours(path: str) -> None:
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise RunDirUnusable(path, "is not a folder")
+    if found.st_uid != os.geteuid():
+        raise RunDirUnusable(path, f"belongs to another user, with the number {found.st_uid}")

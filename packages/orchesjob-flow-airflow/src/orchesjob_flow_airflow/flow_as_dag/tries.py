@@ -1,0 +1,250 @@
+"""Tries of a task, as Airflow counts them, and what they are for its step (rules 10.8 and 13.2).
+
+Airflow counts every try, whatever it failed of. A step's retries are for its command, so a task
+records the tries at which the command failed; Airflow's other retries are for infrastructure
+faults. From these records follow the number of an attempt, the delay before the next one, whether
+`only_if` is still to run, and the keys under which orchesjob knows the attempts.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple, Self, override
+
+from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowException
+
+from flow_spec import StepSpec
+from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
+
+FAULT_DELAY = timedelta(seconds=30)
+"""Between an infrastructure fault and the next try: long enough for an API server to restart."""
+
+
+class RetriedFailure(AirflowException):
+    """An attempt has failed, and the step has retries left.
+
+    Attributes:
+        delay_sec: The delay before the next attempt.
+    """
+
+    def __init__(self, cause: str, delay_sec: float) -> None:
+        """Say how the attempt failed, and when the next one is due."""
+        super().__init__(cause)
+        self.delay_sec = delay_sec
+
+
+class StepRetries(RetryPolicy):
+    """Retries after the step's delay; after an infrastructure fault, after Airflow's."""
+
+    @override
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
+    ) -> RetryDecision:
+        """Tell Airflow what follows from an exception of the task."""
+        if isinstance(exception, RetriedFailure):
+            return RetryDecision.retry(timedelta(seconds=exception.delay_sec))
+        return RetryDecision.default()
+
+
+def task_settings(step: StepSpec, infrastructure_retries: int) -> dict[str, Any]:
+    """Return the arguments of a step's task that stand for the step's retries and timeout.
+
+    Airflow counts all tries. The task itself counts those at which its command failed, and sets the
+    delay before the next one. Airflow's delay applies only to a try that could not set one.
+    """
+    limit_sec = limit_of_try(step)
+    return {
+        **fault_settings(step.retries + infrastructure_retries),
+        "retry_policy": StepRetries(),
+        "execution_timeout": None if limit_sec is None else timedelta(seconds=limit_sec),
+    }
+
+
+def fault_settings(retries: int) -> dict[str, Any]:
+    """Return the arguments of a task that is tried again after an infrastructure fault."""
+    return {
+        "retries": retries,
+        "retry_delay": FAULT_DELAY,
+        "retry_exponential_backoff": 0.0,
+        "max_retry_delay": None,
+    }
+
+
+def limit_of_try(step: StepSpec) -> float | None:
+    """Return after how many seconds Airflow ends a try; None if it ends none.
+
+    With `only_if`, a try may be two attempts, and each has the whole limit (rule 10.8). Then the
+    task limits each attempt itself.
+    """
+    return None if step.only_if else step.timeout_sec
+
+
+class Tries:
+    """The tries of a task since it was last cleared.
+
+    Attributes:
+        number: The number of this try, from 1.
+        is_test: Whether `airflow tasks test` runs the task. Then its step runs whatever its
+            condition says, and nothing is recorded.
+    """
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        """Read what the earlier tries have recorded, if there are any."""
+        ti, task = context["ti"], context["task"]
+        self.is_test = ti.try_number == 0
+        self.number: int = max(1, ti.try_number)
+        self._xcom = xcom_of_run(context, f"tries_of_{task.task_id}")
+        found = BaseXCom.get_one(**self._xcom) if self.number > 1 else None
+        self._record = _Record(**found) if found else _Record.first_of(self.number, ti, task)
+        if self._record.max_tries != ti.max_tries:
+            self._record = self._record.cleared(self.number, ti.max_tries)
+        if self._record._asdict() != found and not self.is_test:
+            self._write()
+
+    @property
+    def first(self) -> int:
+        """The number of the first of them."""
+        return self._record.first
+
+    @property
+    def failed(self) -> Sequence[int]:
+        """Those at which the command has failed."""
+        return self._record.failed
+
+    @property
+    def attempt(self) -> int:
+        """The number of this try's attempt: infrastructure faults do not count."""
+        return self._record.attempts_before + 1 + len(self.failed)
+
+    @property
+    def open(self) -> Sequence[int]:
+        """The earlier tries without a recorded failure; their commands may not have begun."""
+        return range(max((self.first - 1, *self.failed)) + 1, self.number)
+
+    @property
+    def retries_used(self) -> int:
+        """How many of the step's retries have been used."""
+        return len(self.failed)
+
+    def record_failure(self) -> None:
+        """Record that the command has failed at this try."""
+        self._record = self._record._replace(failed=[*self.failed, self.number])
+        self._write()
+
+    def _write(self) -> None:
+        BaseXCom.set(value=self._record._asdict(), **self._xcom)
+
+
+class _Record(NamedTuple):
+    """What the tries of a task record; the first of them does so before its command begins."""
+
+    max_tries: int
+    """One less than the number of the last try that the task may make.
+
+    Airflow raises it when the task is cleared, by the retries of the DAG as it is stored, and the
+    DAG file may say something else by now. So a change shows that the task was cleared, but not
+    which try was the first one after that.
+    """
+    first: int
+    attempts_before: int
+    failed: Sequence[int]
+
+    @classmethod
+    def first_of(cls, number: int, ti: Any, task: Any) -> Self:
+        """Return the record of a task at this try if no command can have begun before it."""
+        first = min(max(1, ti.max_tries - task.retries + 1), number)
+        return cls(ti.max_tries, first, 0, [])
+
+    def cleared(self, number: int, max_tries: int) -> Self:
+        """Return the record at this try, the first one after the task was cleared."""
+        return type(self)(max_tries, number, self.attempts_before + 1 + len(self.failed), [])
+
+
+class GateRecord:
+    """The tries at which the gate of a step, `only_if`, has let the step run (rule 10.8).
+
+    The gate runs until it has answered, and a yes is recorded before the command begins. So without
+    a record no command has begun; with one, the gate does not run again.
+
+    Attributes:
+        exists: Whether the step has a gate.
+    """
+
+    def __init__(self, context: Mapping[str, Any], step: StepSpec, tries: Tries) -> None:
+        """Read the record, unless the step has no gate."""
+        self.exists = bool(step.only_if)
+        self._tries = tries
+        self._xcom = xcom_of_run(context, f"passed_gates_of_{context['task'].task_id}")
+        found = BaseXCom.get_one(**self._xcom) if self.exists else None
+        self._passed: list[int] = list(found or ())
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the gate has not let the step run since the task was last cleared."""
+        return self.exists and self.passed_at < self._tries.first
+
+    @property
+    def passed_at(self) -> int:
+        """The last try at which it let the step run; 0 if there is none."""
+        return max(self._passed, default=0)
+
+    @property
+    def attempt(self) -> int:
+        """The number of the next attempt; a gate that lets the step run was one, but no failure."""
+        return self._tries.attempt + len(self._passed)
+
+    def record_passed(self) -> None:
+        """Record that it has let the step run at this try."""
+        self._passed.append(self._tries.number)
+        BaseXCom.set(value=self._passed, **self._xcom)
+
+
+class AttemptKeys(NamedTuple):
+    """The keys in orchesjob that concern one attempt: each try of a task has its own.
+
+    With `only_if`, a try has two keys: one for the gate, one for the command (rule 10.8). The id of
+    a task contains no colon, so no two attempts share a key.
+    """
+
+    own: str
+    earlier: tuple[str, ...]
+    """Keys of all attempts before it; it begins once their processes have exited."""
+    open: tuple[str, ...]
+    """Keys of earlier tries whose outcome is unknown; the attempt takes over their jobs."""
+    last: tuple[str, ...]
+    """Keys of the try before, if none is open; their jobs should have ended."""
+
+    @classmethod
+    def of(cls, task: str, tries: Tries, gate: GateRecord, *, is_gate: bool) -> Self:
+        """Return the keys of an attempt of this try.
+
+        Args:
+            task: DAG, run and task, joined by colons.
+            tries: The tries of the task.
+            gate: What is recorded of the step's gate.
+            is_gate: Whether the attempt runs the gate instead of the command.
+        """
+
+        def of_try(number: int) -> tuple[str, ...]:
+            command = f"{task}:{number}"
+            return (f"{command}:only_if", command) if gate.exists else (command,)
+
+        place = 0 if is_gate else -1
+        this = of_try(tries.number)
+        before = [key for number in range(1, tries.number) for key in of_try(number)]
+        # Before the gate has let the step run, no try can have begun its command.
+        open_tries = [number for number in tries.open if is_gate or number >= gate.passed_at]
+        open_keys = tuple(of_try(number)[place] for number in open_tries)
+        return cls(
+            own=this[place],
+            earlier=(*before, *this[:place]),
+            open=open_keys,
+            last=() if open_keys or not before else of_try(tries.number - 1),
+        )
+
+
+def keys_before(context: Mapping[str, Any]) -> Sequence[str]:
+    """Return all keys that earlier tries may have, with or without `only_if`."""
+    ti = context["ti"]
+    tries = [f"{ti.dag_id}:{ti.run_id}:{ti.task_id}:{number}" for number in range(1, ti.try_number)]
+    return [key for one in tries for key in (f"{one}:only_if", one)]
