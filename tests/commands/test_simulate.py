@@ -10,7 +10,7 @@ import pytest
 
 from flow_spec import load_flow
 from orchesjob_flow.commands.simulate import simulated_json
-from orchesjob_flow.simulation.world import Script, play
+from orchesjob_flow.simulation.world import Scenario, play
 from support.answers import outcomes, warnings
 from support.flow import Flow
 from support.gate import Gate
@@ -215,7 +215,7 @@ def compare(flow: Flow, seeds: tuple[int, ...]) -> None:
 def simulated(file: str, fail: list[str], skip: list[str]) -> Any:
     """Return the JSON that the command prints; a process for each would take longer than runs."""
     flow = load_flow(file)
-    return simulated_json(play(flow, Script.of(flow, fail, skip, None)).run)
+    return simulated_json(play(flow, Scenario.of(flow, fail, skip, None)).run)
 
 
 def outline(run: Any) -> Any:

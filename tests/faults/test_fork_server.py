@@ -13,7 +13,7 @@ import pytest
 
 from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.fork_server import EarlyHelper
+from orchesjob_flow.runner.fork_server import EarlyForkServer
 from support.answers import outcomes
 from support.deadlines import EVENT_SEC
 from support.flow import Flow
@@ -136,7 +136,7 @@ def test_begun_early(fake_orchesjob: FakeOrchesjob) -> None:
     """A fork server that is started before its run is recorded is the runner's, or is ended."""
     executable, environ = fake_orchesjob.path, fake_orchesjob.environ
     elsewhere = {**environ, "ORCHESJOB_HOME": "/elsewhere"}
-    early = EarlyHelper(Settings(Home(Path("/h/f.db")), executable, 5.0, 60.0, environ))
+    early = EarlyForkServer(Settings(Home(Path("/h/f.db")), executable, 5.0, 60.0, environ))
     begun: list[int] = []
     for expected in (environ, elsewhere):
         early.begin(str(fake_orchesjob.home))

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from orchesjob_flow.errors import NO_MEMORY, NO_THREAD, lack_of
+from orchesjob_flow.errors import NO_MEMORY, NO_THREAD, exhausted_resource
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from orchesjob_flow.errors import NO_MEMORY, NO_THREAD, lack_of
 )
 def test_lack(error: Exception, lack: str) -> None:
     """Each way in which the interpreter says that something is lacking is understood."""
-    assert lack_of(error) == lack
+    assert exhausted_resource(error) == lack
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN])
 def test_lack_of_the_system(code: int) -> None:
     """What the system lacks is named in its words, with what helps."""
-    lack = lack_of(OSError(code, "x"))
+    lack = exhausted_resource(OSError(code, "x"))
     assert lack is not None
     assert "limit" in lack or "end other processes" in lack
 
@@ -37,4 +37,4 @@ def test_lack_of_the_system(code: int) -> None:
 )
 def test_other_errors(error: Exception) -> None:
     """Any other error is not taken for a lack."""
-    assert lack_of(error) is None
+    assert exhausted_resource(error) is None

@@ -232,7 +232,7 @@ class GaveUp(FlowError, TimeoutError):
     cause: str
 
 
-class Scarcity(FlowError, OSError):
+class ResourceExhausted(FlowError, OSError):
     """The machine, or this user on it, has run out of something (rule 5.7).
 
     `what` says what cannot be done; `lack` names what is missing, and the remedy.
@@ -449,7 +449,7 @@ REMEDIES = {
 }
 
 
-def lack_of(error: BaseException) -> str | None:
+def exhausted_resource(error: BaseException) -> str | None:
     """Say what is lacking, if that is why something has failed; else return None."""
     text = str(error)
     match error:
@@ -467,16 +467,16 @@ def lack_of(error: BaseException) -> str | None:
 
 
 @contextmanager
-def scarcity_named(what: str) -> Iterator[None]:
+def exhaustion_named(what: str) -> Iterator[None]:
     """Name what could not be done, if something was lacking for it.
 
     Raises:
-        Scarcity: It was.
+        ResourceExhausted: It was.
     """
     try:
         yield
     except (OSError, MemoryError, RuntimeError) as error:
-        lack = lack_of(error)
+        lack = exhausted_resource(error)
         if lack is None:
             raise
-        raise Scarcity(what, lack) from error
+        raise ResourceExhausted(what, lack) from error

@@ -18,12 +18,12 @@ from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepSt
 from orchesjob_flow.engine.state import is_true, is_true_of_copies
 from orchesjob_flow.views.definition import (
     Copies,
-    Waited,
-    Waits,
+    Dependencies,
+    Dependency,
     all_before_finally,
+    dependencies_in,
     name_of,
     newer,
-    waited_for,
 )
 from orchesjob_flow.views.reasons import (
     NOTHING,
@@ -175,9 +175,9 @@ class Explained(NamedTuple):
     """
 
     step: Step
-    waits_for: Waits
+    waits_for: Dependencies
     condition: ExplainedCondition | None
-    before: Waits = NOTHING
+    before: Dependencies = NOTHING
     gate: Gate | None = None
     held: str | None = None
     settlement: Settlement | None = None
@@ -186,7 +186,7 @@ class Explained(NamedTuple):
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     """Explain one step of a run, all copies of one, or all steps."""
     flow = FlowSpec.from_json(run.definition)
-    rows, places, gates = waited_for(run), without_place(run), attempts_at_gates(run)
+    rows, places, gates = dependencies_in(run), without_place(run), attempts_at_gates(run)
     steps, settled = {step.step_id: step for step in run.steps}, run.settled
     specs = flow.all_steps if step_id is None else flow.named(step_id)
     before = all_before_finally(run) if run.finally_after is None else NOTHING
@@ -221,16 +221,16 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
 class Conditions:
     """The conditions of steps over what is recorded; equal conditions are evaluated once."""
 
-    def __init__(self, rows: Mapping[str, Waited], budget: int) -> None:
+    def __init__(self, rows: Mapping[str, Dependency], budget: int) -> None:
         """Evaluate over these statuses; `budget` bounds the search for who decided each."""
         self._rows, self._budget = rows, budget
-        self._found: dict[object, tuple[Waits, ExplainedCondition | None]] = {}
+        self._found: dict[object, tuple[Dependencies, ExplainedCondition | None]] = {}
 
-    def of(self, spec: StepSpec) -> tuple[Waits, ExplainedCondition | None]:
+    def of(self, spec: StepSpec) -> tuple[Dependencies, ExplainedCondition | None]:
         """Return what a step waits for, and its condition, if it has one."""
         same = spec.when, spec.depends_on
         if same not in self._found:
-            waits_for = Waits.of([self._rows[name] for name in spec.waits_for])
+            waits_for = Dependencies.of([self._rows[name] for name in spec.waits_for])
             self._found[same] = waits_for, self._evaluate(spec)
         return self._found[same]
 
@@ -252,7 +252,7 @@ def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explaine
     return Explained(step, waits_for, None if newer(waits_for, step) else condition)
 
 
-def by_name(waits: Iterable[Waited]) -> Mapping[str, Waited]:
+def by_name(waits: Iterable[Dependency]) -> Mapping[str, Dependency]:
     """Return what is waited for, by its name."""
     return {name_of(one): one for one in waits}
 
@@ -289,7 +289,7 @@ def is_latest(attempt: PastAttempt, step: Step) -> bool:
     return attempt.number == step.attempt_no
 
 
-def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Waited]) -> str:
+def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
     """Name the steps that decided the condition; while none has, describe its outermost parts."""
     if condition.decided_by is None:
         return describe_parts(condition, rows)
@@ -298,7 +298,7 @@ def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Waited])
     return f"{spell([rows[name] for name in names])}, so {value}" if names else value
 
 
-def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Waited]) -> str:
+def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
     """Write the value of a condition and of its outermost parts."""
     whole = condition.whole
     if whole.operator not in ("&&", "||"):
@@ -311,7 +311,7 @@ def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Waited]) ->
 
 
 def describe_part(
-    condition: ExplainedCondition, part: Explanation, rows: Mapping[str, Waited]
+    condition: ExplainedCondition, part: Explanation, rows: Mapping[str, Dependency]
 ) -> str:
     """Write the value of a part, and the statuses of the steps that it names."""
     operands = {name.name: rows[name.name] for name in part.operands}

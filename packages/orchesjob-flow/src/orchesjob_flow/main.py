@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from orchesjob_flow.errors import FlowError, Interrupted, ResultLost, Scarcity, lack_of
+from orchesjob_flow.errors import (
+    FlowError,
+    Interrupted,
+    ResourceExhausted,
+    ResultLost,
+    exhausted_resource,
+)
 from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
 from orchesjob_flow.signals import Interruption
@@ -141,8 +147,8 @@ def text_of(error: Exception, described: dict[str, Any]) -> str:
 def describe(error: Exception) -> dict[str, Any]:
     """Describe an error in one sentence, with the data that a script can use."""
     if not is_ours(error):
-        if (lack := lack_of(error)) is not None:
-            return {"error": f"{Scarcity('cannot go on', lack)}; {NOTHING_IS_LOST}"}
+        if (lack := exhausted_resource(error)) is not None:
+            return {"error": f"{ResourceExhausted('cannot go on', lack)}; {NOTHING_IS_LOST}"}
         if not isinstance(error, OSError):
             return describe_usage(error) or {
                 "error": f"internal error, please report it: {error!r}; {NOTHING_IS_LOST}"

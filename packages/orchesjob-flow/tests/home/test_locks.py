@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.errors import Scarcity, UnsafePlace
+from orchesjob_flow.errors import ResourceExhausted, UnsafePlace
 from orchesjob_flow.home.locks import Holder, Lock, find_foreign, holder, open_owned
 
 HOLD = """
@@ -250,9 +250,9 @@ def test_no_descriptors(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        with pytest.raises(Scarcity, match="Too many open files; raise the limit"):
+        with pytest.raises(ResourceExhausted, match="Too many open files; raise the limit"):
             holder(tmp_path / "x.lock")
-        with pytest.raises(Scarcity, match=r"cannot open .*x\.lock: Too many open files"):
+        with pytest.raises(ResourceExhausted, match=r"cannot open .*x\.lock: Too many open files"):
             Lock.take(tmp_path / "x.lock")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

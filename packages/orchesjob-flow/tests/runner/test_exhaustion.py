@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchesjob_flow.errors import GaveUp, Scarcity
+from orchesjob_flow.errors import GaveUp, ResourceExhausted
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.runner.exhaustion import wait_out
@@ -14,7 +14,7 @@ def handle(patience_sec: float) -> RunHandle:
 
 def test_it_passes(capsys: pytest.CaptureFixture[str]) -> None:
     """What is there again is used; that it was waited for is said once."""
-    answers = [Scarcity("cannot start a thread", "none left")] * 2
+    answers = [ResourceExhausted("cannot start a thread", "none left")] * 2
 
     def ask() -> str:
         if answers:
@@ -30,7 +30,7 @@ def test_it_does_not_pass() -> None:
     """When the patience is over, the run is given up with the cause."""
 
     def ask() -> None:
-        raise Scarcity("cannot start a thread", "none left")
+        raise ResourceExhausted("cannot start a thread", "none left")
 
     with pytest.raises(GaveUp, match="gave up on run 'k': cannot start a thread: none left; "):
         wait_out(handle(0.0), ask)

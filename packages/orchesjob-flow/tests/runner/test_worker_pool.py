@@ -32,9 +32,9 @@ def test_a_pool_has_a_limit() -> None:
 NO_MORE_THREADS = """
 import resource, threading
 from queue import SimpleQueue
-from orchesjob_flow.errors import Scarcity
+from orchesjob_flow.errors import ResourceExhausted
 from orchesjob_flow.runner.performer import WorkerPool
-from orchesjob_flow.errors import scarcity_named
+from orchesjob_flow.errors import exhaustion_named
 
 threading.stack_size(2**28)
 pool, late = WorkerPool(3), WorkerPool(1)
@@ -47,9 +47,9 @@ for number in range(5):
     pool.submit(lambda number=number: done.put(number))
 print([done.get(timeout=10) for _ in range(5)])
 try:
-    with scarcity_named("cannot start a thread"):
+    with exhaustion_named("cannot start a thread"):
         late.prepare()
-except Scarcity as error:
+except ResourceExhausted as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_AS, before)
 late.prepare()

@@ -7,7 +7,7 @@ import pytest
 from flow_spec import FlowSpec, StepSpec
 from flow_store import StepStatus
 from orchesjob_flow.simulation.endings import MOST_ENDINGS, count_endings, endings_of
-from orchesjob_flow.simulation.world import Script, can_be_skipped, play
+from orchesjob_flow.simulation.world import Scenario, can_be_skipped, play
 
 from .model import Case, fold, generate, is_to_run
 from .test_rehearsal import flow_of, told
@@ -42,14 +42,14 @@ def test_equals_the_model(first: int) -> None:
         flow = flow_of(case)
         if len(case.fates) > 7:
             continue
-        endings = endings_of(flow, Script())
+        endings = endings_of(flow, Scenario())
         found = {tuple(one.steps.values()): one.status.value for one in endings.found}
         assert found == by_brute_force(case, flow)
         assert endings.total == len(found) == count_endings(flow, {})
         numbers = [len(one.by_themselves) for one in endings.found]
         assert numbers == sorted(numbers)
         for ending in endings.found[-3:]:
-            assert told(play(flow, Script(ending.by_themselves)).run) == ending.steps
+            assert told(play(flow, Scenario(ending.by_themselves)).run) == ending.steps
 
 
 def alone(count: int) -> tuple[StepSpec, ...]:
@@ -64,7 +64,7 @@ def test_too_many_to_play_are_counted() -> None:
         StepSpec(f"c{number}", ("a",), depends_on=(f"c{number - 1}",) if number else ())
         for number in range(20)
     )
-    endings = endings_of(FlowSpec("f", (*alone(60), alert, *chain)), Script())
+    endings = endings_of(FlowSpec("f", (*alone(60), alert, *chain)), Scenario())
     assert endings.total == ((2**60 - 1) * 2 + 1) * 21
     assert not endings.is_complete
     assert 80 < len(endings.found) <= MOST_ENDINGS
@@ -79,7 +79,7 @@ def test_more_than_can_be_counted() -> None:
         for one in range(40)
         for two in ((one + 7) % 40, (one + 11) % 40)
     )
-    endings = endings_of(FlowSpec("f", (*steps, *pairs)), Script())
+    endings = endings_of(FlowSpec("f", (*steps, *pairs)), Scenario())
     assert endings.total is None
     assert len(endings.found) > 1
 
@@ -94,7 +94,7 @@ def test_a_number_without_end() -> None:
 def test_what_is_named_is_settled() -> None:
     """The outcomes that are given hold in each ending; all others vary."""
     steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), when="a.failed"))
-    endings = endings_of(FlowSpec("f", steps), Script({"a": NG}))
+    endings = endings_of(FlowSpec("f", steps), Scenario({"a": NG}))
     assert [tuple(one.steps.values()) for one in endings.found] == [(NG, OK), (NG, NG)]
     assert [one.by_themselves for one in endings.found] == [{"a": NG}, {"a": NG, "b": NG}]
     assert count_endings(FlowSpec("f", (*steps, *alone(3))), {"a": NG}) == 2 * 2**3
@@ -103,13 +103,13 @@ def test_what_is_named_is_settled() -> None:
 def test_a_cancel_and_a_time_limit_count() -> None:
     """What they end has no outcome of its own, so an ending is there once (5.6, 9.12)."""
     steps = (StepSpec("a", ("a",)), StepSpec("b", ("b",), depends_on=("a",)))
-    endings = endings_of(FlowSpec("f", steps), Script(cancel_at=frozenset({"b"})))
+    endings = endings_of(FlowSpec("f", steps), Scenario(cancel_at=frozenset({"b"})))
     assert [(one.status, tuple(one.steps.values())) for one in endings.found] == [
         ("CANCELLED", (OK, "CANCELLED")),
         ("FAILED", (NG, SKIP)),
     ]
     slow = StepSpec("a", ("a",), retries=1, retry_delay_sec=20)
-    late = endings_of(FlowSpec("f", (slow,), timeout_sec=10), Script())
+    late = endings_of(FlowSpec("f", (slow,), timeout_sec=10), Scenario())
     assert [(one.status, tuple(one.steps.values())) for one in late.found] == [
         ("SUCCEEDED", (OK,)),
         ("FAILED", ("CANCELLED",)),
@@ -119,4 +119,4 @@ def test_a_cancel_and_a_time_limit_count() -> None:
 def test_retries_do_not_matter() -> None:
     """A step with a million retries can end as any other."""
     flow = FlowSpec("f", (StepSpec("a", ("a",), retries=1_000_000, retry_delay_sec=60),))
-    assert endings_of(flow, Script()).total == 2
+    assert endings_of(flow, Scenario()).total == 2

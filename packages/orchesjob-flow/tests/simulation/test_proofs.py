@@ -6,7 +6,7 @@ from flow_spec import FlowSpec
 from flow_spec.warnings.proofs import Proofs
 from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.simulation.endings import Ending, endings_of
-from orchesjob_flow.simulation.world import Script, can_be_skipped
+from orchesjob_flow.simulation.world import Scenario, can_be_skipped
 
 from .model import generate
 from .test_rehearsal import flow_of
@@ -27,12 +27,12 @@ def test_the_engine_agrees(first: int) -> None:
 
 def check(flow: FlowSpec) -> None:
     proofs = Proofs(flow)
-    endings = endings_of(flow, Script())
+    endings = endings_of(flow, Scenario())
     assert (endings.is_complete, proofs.are_complete) == (True, True)
     cancelled = [
         ending
         for step in flow.steps
-        for ending in endings_of(flow, Script({}, frozenset({step.id}))).found
+        for ending in endings_of(flow, Scenario({}, frozenset({step.id}))).found
     ]
     for step in flow.as_written.all_steps:
         ids = flow.copies.get(step.id, (step.id,))

@@ -9,7 +9,7 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import FlowStore, Run, StepStatus
-from orchesjob_flow.simulation.world import Played, Script, can_be_skipped, exit_code, play
+from orchesjob_flow.simulation.world import Played, Scenario, can_be_skipped, exit_code, play
 
 from .model import Case, fold, generate, is_to_run
 from .world import World
@@ -59,7 +59,7 @@ def test_equals_the_model(first: int) -> None:
             runs = is_to_run(spec, case.conditions[step_id], statuses)
             statuses[step_id] = ends[step_id] if runs else SKIP
             attempts[step_id] = attempts_at(spec, ends[step_id]) if runs else 0
-        played = play(flow, Script(ends))
+        played = play(flow, Scenario(ends))
         assert told(played.run) == statuses
         assert {step.step_id: step.attempt_no for step in played.run.steps} == attempts
         assert played.run.status == fold([*case.steps, *case.finally_], statuses)
@@ -82,7 +82,7 @@ def test_equals_a_run(store: FlowStore, database: Path, first: int) -> None:
             )
             for spec in flow.all_steps:
                 tell(world, spec, ends[spec.id])
-            assert outline(world.drive()) == outline(play(flow, Script(ends)).run)
+            assert outline(world.drive()) == outline(play(flow, Scenario(ends)).run)
 
 
 def tell(world: World, spec: StepSpec, ends: StepStatus) -> None:
@@ -107,7 +107,7 @@ def outline(run: Run) -> object:
 def test_delays_are_waited_for() -> None:
     """A retry begins after its delay, which grows; a command takes one second (rule 9.12)."""
     step = StepSpec("a", ("a",), retries=3, retry_delay_sec=60, retry_backoff=2)
-    run = play(FlowSpec("f", (step,)), Script({"a": NG})).run
+    run = play(FlowSpec("f", (step,)), Scenario({"a": NG})).run
     assert [past.started_at for past in run.history] == [0, 61, 182, 423]
     assert (run.status, run.finished_at) == ("FAILED", 424)
 
@@ -117,8 +117,8 @@ def test_only_delays_use_up_the_time_of_a_flow() -> None:
     steps = [StepSpec("s0", ("a",), retries=1, retry_delay_sec=20)]
     steps += [StepSpec(f"s{n}", ("a",), depends_on=(f"s{n - 1}",)) for n in range(1, 30)]
     flow = FlowSpec("f", tuple(steps), timeout_sec=10)
-    assert play(flow, Script()).run.status == "SUCCEEDED"
-    late = play(flow, Script({"s0": NG})).run
+    assert play(flow, Scenario()).run.status == "SUCCEEDED"
+    late = play(flow, Scenario({"s0": NG})).run
     assert (late.status, late.error, late.finished_at) == ("FAILED", "timed out after 10 s", 10)
     assert set(told(late).values()) == {"CANCELLED"}
 
@@ -126,7 +126,7 @@ def test_only_delays_use_up_the_time_of_a_flow() -> None:
 def test_a_short_time_limit_ends_no_step() -> None:
     """A step that is to succeed does, however short its `timeout_sec` is."""
     step = StepSpec("a", ("a",), timeout_sec=0.5)
-    assert told(play(FlowSpec("f", (step,)), Script()).run) == {"a": "SUCCEEDED"}
+    assert told(play(FlowSpec("f", (step,)), Scenario()).run) == {"a": "SUCCEEDED"}
 
 
 @pytest.mark.parametrize(
@@ -145,12 +145,12 @@ def test_exit_codes(fields: dict[str, Any], ends: StepStatus, code: int) -> None
     """The lists of a step say which code ends it in what way (rule 9.12)."""
     spec = attrs.evolve(StepSpec("a", ("a",)), **fields)
     assert exit_code(spec, ends, is_gate=False) == code
-    assert told(play(FlowSpec("f", (spec,)), Script({"a": ends})).run) == {"a": ends.value}
+    assert told(play(FlowSpec("f", (spec,)), Scenario({"a": ends})).run) == {"a": ends.value}
 
 
 def cancelled(flow: FlowSpec, *step_ids: str) -> Played:
     """Play a flow with a cancel when the first of these steps begins."""
-    return play(flow, Script(cancel_at=frozenset(step_ids)))
+    return play(flow, Scenario(cancel_at=frozenset(step_ids)))
 
 
 def test_a_cancel() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
-from orchesjob_flow.views.definition import Waited, Waits, shape_of
+from orchesjob_flow.views.definition import Dependencies, Dependency, shape_of
 from orchesjob_flow.views.reasons import reason, reasons, spell
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
@@ -43,10 +43,10 @@ P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "
 )
 def test_reason(step: Step, waits: dict[str, StepStatus], expected: str) -> None:
     """Each status has its reason; what has ended is not waited for."""
-    assert reason(step, Waits.of(others(waits))) == expected
+    assert reason(step, Dependencies.of(others(waits))) == expected
 
 
-def others(statuses: dict[str, StepStatus], retry_no: int = 0) -> list[Waited]:
+def others(statuses: dict[str, StepStatus], retry_no: int = 0) -> list[Dependency]:
     """Make steps with these statuses, which a `retry` has had decided anew."""
     return [
         Step(place, name, status, 1, 0, 0, retry_no=retry_no)
@@ -57,9 +57,11 @@ def others(statuses: dict[str, StepStatus], retry_no: int = 0) -> list[Waited]:
 def test_decided_anew() -> None:
     """A skip is not explained by the exit code of an attempt before the `retry` (rule 9.7)."""
     step = Step(0, "a", StepStatus.SKIPPED, 2, 0, 0, retry_no=1)
-    assert reason(step, Waits.of(others({"b": F}, 1))) == "its condition was false: b FAILED"
+    assert reason(step, Dependencies.of(others({"b": F}, 1))) == "its condition was false: b FAILED"
     begun = step._replace(started_at=5.0)
-    assert "attempt 2 ended with an exit code" in reason(begun, Waits.of(others({"b": F}, 1)))
+    assert "attempt 2 ended with an exit code" in reason(
+        begun, Dependencies.of(others({"b": F}, 1))
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_decided_anew() -> None:
 )
 def test_left_out_by_a_retry(step: Step, expected: str) -> None:
     """The outcome of a step that `retry --only` left out is not explained by what ran again."""
-    waits = Waits.of([*others({"b": S}), *others({"c": S, "d": R}, 2)])
+    waits = Dependencies.of([*others({"b": S}), *others({"c": S, "d": R}, 2)])
     assert reason(step, waits) == f"{expected}, before the retry of c, d"
     assert reason(step._replace(retry_no=1), waits) == f"{expected}, before the retry of c, d"
     assert "before" not in reason(step._replace(retry_no=2), waits)
@@ -82,7 +84,7 @@ def test_delay(ten_o_clock: float) -> None:
     """A step that waits for a moment says for which, in local time."""
     delayed = StepStatus.DELAYED
     step = Step(0, "a", delayed, 1, 1, 3, next_attempt_at=ten_o_clock, error="exit code 9")
-    assert reason(step, Waits()) == "attempt 2 waits, due 2026-05-07 10:00:00: exit code 9"
+    assert reason(step, Dependencies()) == "attempt 2 waits, due 2026-05-07 10:00:00: exit code 9"
 
 
 def test_many() -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from flow_spec import FlowSpec
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.definition import Waited
 
 MOST_RUNS = 200
 NEWEST = "-"
@@ -86,13 +85,13 @@ def complete_step_to_settle(
 
 
 def offer_steps(
-    ctx: click.Context, incomplete: str, is_meant: "Callable[[Waited], bool]"
+    ctx: click.Context, incomplete: str, is_meant: "Callable[[Dependency], bool]"
 ) -> list["CompletionItem"]:
     """Offer those steps of the run that the command line names which can be meant."""
     from click.shell_completion import CompletionItem
 
     from flow_store import StoreError
-    from orchesjob_flow.views.definition import spelled, waited_for
+    from orchesjob_flow.views.definition import dependencies_in, spelled
 
     with suppress(FlowError, StoreError, OSError):
         handle = run_of(ctx)
@@ -100,7 +99,7 @@ def offer_steps(
             return []
         return [
             CompletionItem(name, help=spelled(waited).removeprefix(name).strip(" ()"))
-            for name, waited in waited_for(handle.snapshot().run).items()
+            for name, waited in dependencies_in(handle.snapshot().run).items()
             if name.startswith(incomplete) and is_meant(waited)
         ]
     return []

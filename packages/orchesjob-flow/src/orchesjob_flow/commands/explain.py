@@ -20,7 +20,7 @@ from orchesjob_flow.explanation import (
 )
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.definition import Copies, Waited
+from orchesjob_flow.views.definition import Copies, Dependency
 from orchesjob_flow.views.reasons import describe_given_up, settlement_json, waiting_words
 from orchesjob_flow.views.results import gave_up_json, print_json, queue_json, runner_json
 from orchesjob_flow.views.terminal import Form, print_lines, visible
@@ -90,7 +90,7 @@ def gate_json(gate: Gate) -> dict[str, Any]:
 
 
 def decided_json(
-    condition: ExplainedCondition, rows: Mapping[str, Waited]
+    condition: ExplainedCondition, rows: Mapping[str, Dependency]
 ) -> Sequence[dict[str, Any]] | None:
     """Describe the operands that decide, or None."""
     if condition.decided_by is None:
@@ -107,7 +107,7 @@ def decided_json(
     ]
 
 
-def tree_json(part: Explanation, rows: Mapping[str, Waited], level: int = 0) -> dict[str, Any]:
+def tree_json(part: Explanation, rows: Mapping[str, Dependency], level: int = 0) -> dict[str, Any]:
     """Describe a part of a condition; parts that are too deep to read are left out."""
     described: dict[str, Any] = {"text": part.text, "value": part.value, "operator": part.operator}
     if part.operator is None:
@@ -117,7 +117,7 @@ def tree_json(part: Explanation, rows: Mapping[str, Waited], level: int = 0) -> 
     return described | {"children": [tree_json(child, rows, level + 1) for child in children]}
 
 
-def status_json(waited: Waited) -> dict[str, Any]:
+def status_json(waited: Dependency) -> dict[str, Any]:
     """Describe the status of a step; for all its copies, count them by status."""
     if isinstance(waited, Copies):
         return {"status": None, "copies": {one.value: n for one, n in waited.counts.items()}}

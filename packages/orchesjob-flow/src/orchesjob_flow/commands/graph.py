@@ -19,7 +19,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import lists_here
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.definition import Copies, counted, urgency, waited_for
+from orchesjob_flow.views.definition import Copies, counted, dependencies_in, urgency
 from orchesjob_flow.views.table import marked, ragged_table
 from orchesjob_flow.views.terminal import cut, visible, write_result
 
@@ -128,7 +128,7 @@ def statuses_of(run: Run) -> Mapping[str, Mapping[StepStatus, int]]:
     """Count the statuses of the steps, those of all copies of one together."""
     return {
         name: one.counts if isinstance(one, Copies) else {one.status: 1}
-        for name, one in waited_for(run).items()
+        for name, one in dependencies_in(run).items()
     }
 
 

@@ -18,7 +18,7 @@ from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
 from orchesjob_flow.cli.values import option_given_once
 from orchesjob_flow.launch.inputs import lists_here, load_to_run
 from orchesjob_flow.simulation.endings import Ending, Endings, endings_of
-from orchesjob_flow.simulation.world import Played, Script, play
+from orchesjob_flow.simulation.world import Played, Scenario, play
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.reasons import listed, reasons
 from orchesjob_flow.views.results import print_json, run_json
@@ -95,15 +95,15 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow simulate nightly.yaml --fail load
     """  # noqa: D301 - click reads \b
     flow = load_to_run(flow_file, {}, params, lists_here(flow_file))
-    script = Script.of(flow, fail, skip, cancel_at)
+    scenario = Scenario.of(flow, fail, skip, cancel_at)
     if every:
-        endings = endings_of(flow, script)
+        endings = endings_of(flow, scenario)
         if form is Form.JSON:
             print_json(endings_json(flow, endings, cancel_at))
         else:
             print_lines(endings_lines(flow, endings))
         return exit_codes.DONE
-    played = play(flow, script)
+    played = play(flow, scenario)
     exit_code = exit_codes.of_run(played.run)
     if form is Form.JSON:
         print_json(simulated_json(played.run))

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_flow.errors import Scarcity, UnsafePlace, lack_of, name_process
+from orchesjob_flow.errors import ResourceExhausted, UnsafePlace, exhausted_resource, name_process
 
 PATIENCE_WITH_READERS_SEC = 0.2
 RETRY_SEC = 0.02
@@ -120,13 +120,13 @@ def holder(path: Path) -> Holder | None:
     """Return the process that holds a lock, or None if there is none. Creates nothing.
 
     Raises:
-        Scarcity: There is no descriptor or memory left to see it.
+        ResourceExhausted: There is no descriptor or memory left to see it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | NOWHERE_ELSE)
     except OSError as error:
-        if (lack := lack_of(error)) is not None:
-            raise Scarcity(f"cannot open {path}", lack) from error
+        if (lack := exhausted_resource(error)) is not None:
+            raise ResourceExhausted(f"cannot open {path}", lack) from error
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -165,15 +165,15 @@ def open_owned(path: Path, flags: int) -> int:
 
     Raises:
         UnsafePlace: It cannot be opened, or is not a plain file that is ours alone.
-        Scarcity: There is no descriptor or memory left for it.
+        ResourceExhausted: There is no descriptor or memory left for it.
     """
     try:
         descriptor = os.open(path, flags | NOWHERE_ELSE, PRIVATE)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnsafePlace(path, "is a symbolic link, and must be a file of its own") from error
-        if (lack := lack_of(error)) is not None:
-            raise Scarcity(f"cannot open {path}", lack) from error
+        if (lack := exhausted_resource(error)) is not None:
+            raise ResourceExhausted(f"cannot open {path}", lack) from error
         raise UnsafePlace(path, f"cannot be opened: {error.strerror}") from error
     found = os.fstat(descriptor)
     problem = find_foreign(found)

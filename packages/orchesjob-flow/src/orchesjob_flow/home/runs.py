@@ -22,7 +22,7 @@ from flow_store import (
     StoreUnavailable,
     reported_job,
 )
-from orchesjob_flow.errors import NoRunYet, RunnerBusy, RunNotFound, Scarcity
+from orchesjob_flow.errors import NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.settings import Settings
@@ -179,7 +179,7 @@ def has_runner(handle: RunHandle) -> bool:
     """Tell whether a process advances a run; where that cannot be seen now, one does."""
     try:
         return handle.holder() is not None
-    except Scarcity:
+    except ResourceExhausted:
         return True
 
 

@@ -14,7 +14,7 @@ from orchesjob_flow.home.orchesjob_home import home_of_new_run
 from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
-from orchesjob_flow.runner.fork_server import EarlyHelper
+from orchesjob_flow.runner.fork_server import EarlyForkServer
 from orchesjob_flow.views.terminal import Form
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Start(NamedTuple):
             Skipped: Nothing was recorded, as the flow says (rule 10.7).
         """
         handle, flow_file, read, own_jobs = self
-        with closing(EarlyHelper(handle.settings)) as fork_server:
+        with closing(EarlyForkServer(handle.settings)) as fork_server:
             begin_for_new_run(fork_server, handle, own_jobs=own_jobs)
             from orchesjob_flow.launch.recording import recorded
             from orchesjob_flow.runner.assembly import drive_or_wait
@@ -89,7 +89,7 @@ class Start(NamedTuple):
                 return drive_or_wait(handle, store, lock, get_launcher=fork_server.take)
 
 
-def begin_for_new_run(fork_server: EarlyHelper, handle: RunHandle, *, own_jobs: bool) -> None:
+def begin_for_new_run(fork_server: EarlyForkServer, handle: RunHandle, *, own_jobs: bool) -> None:
     """Begin the fork server, unless the run is recorded already: then it has probably ended."""
     run_key, settings = handle
     # What is in the way is found again where the run is recorded, and reported there.

@@ -32,7 +32,7 @@ from orchesjob_client import (
 )
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
-from orchesjob_flow.errors import CallsInFlight, scarcity_named
+from orchesjob_flow.errors import CallsInFlight, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlots, refuse_foreign
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
@@ -59,7 +59,7 @@ def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
     Raises:
         CallsInFlight: Somebody holds it who is no call, or a call that cannot be ended, for longer
             than the patience lasts.
-        Scarcity: This process has no descriptors or memory left to see who it is.
+        ResourceExhausted: This process has no descriptors or memory left to see who it is.
     """
     path = handle.calls_lock_path
     began = time.monotonic()
@@ -68,7 +68,7 @@ def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
     told: set[RunningCall] = set()
     wait_sec = PATIENCE_WITH_READERS_SEC
     while (lock := Lock.take(path, wait_sec=wait_sec)) is None:
-        with scarcity_named(f"cannot see who holds {path}"):
+        with exhaustion_named(f"cannot see who holds {path}"):
             calls = find_calls(path, run, limits) - tried
             ends = {call: call.must_end_by(began) for call in calls}
             overdue = {call for call, end in ends.items() if end <= time.monotonic()}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from flow_store import FlowStore
 from orchesjob_client import locate
-from orchesjob_flow.errors import NotDetached, NotGoingOn, scarcity_named
+from orchesjob_flow.errors import NotDetached, NotGoingOn, exhaustion_named
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.exhaustion import wait_out
@@ -114,7 +114,7 @@ def start_child(handle: RunHandle, lock: Lock) -> Child:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
     def spawn() -> "subprocess.Popen[bytes]":
-        with scarcity_named("cannot start a process"):
+        with exhaustion_named("cannot start a process"):
             return subprocess.Popen(
                 child_command(handle._replace(settings=settings), lock, pipe_in_child),
                 stdin=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from orchesjob_client import pauses
-from orchesjob_flow.errors import GaveUp, Scarcity
+from orchesjob_flow.errors import GaveUp, ResourceExhausted
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.terminal import warn
 
@@ -20,7 +20,7 @@ def wait_out[Answer](handle: RunHandle, ask: Callable[[], Answer]) -> Answer:
     while True:
         try:
             return ask()
-        except Scarcity as error:
+        except ResourceExhausted as error:
             pause = next(left, None)
             if pause is None:
                 raise GaveUp(handle.run_key, str(error)) from error

@@ -14,7 +14,7 @@ type GetLauncher = Callable[[str, Mapping[str, str]], ForkServer]
 """What gives a runner its launcher, for an executable and the environment of the run's calls."""
 
 
-class EarlyHelper:
+class EarlyForkServer:
     """A helper that was begun early, until a runner takes it."""
 
     def __init__(self, settings: Settings) -> None:

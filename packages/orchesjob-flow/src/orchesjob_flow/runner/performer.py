@@ -53,7 +53,7 @@ from orchesjob_flow.engine.messages import (
     WatchJob,
     WatchProcess,
 )
-from orchesjob_flow.errors import NO_MEMORY, FlowError, scarcity_named
+from orchesjob_flow.errors import NO_MEMORY, FlowError, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
 
 
@@ -156,13 +156,13 @@ class Performer:
         """Start the threads without which nothing is performed; called again, those still missing.
 
         Raises:
-            Scarcity: There is none to be had.
+            ResourceExhausted: There is none to be had.
         """
-        with scarcity_named("cannot start a thread"):
+        with exhaustion_named("cannot start a thread"):
             for lane in (self._starts, self._questions, self._endings):
                 lane.pool.prepare()
         if self._watcher is None:
-            with scarcity_named("cannot watch jobs"):
+            with exhaustion_named("cannot watch jobs"):
                 self._watcher = JobWatcher(self._job_exited)
 
     def perform(self, effect: Effect) -> None:

@@ -16,10 +16,10 @@ from flow_spec import FlowSpec, StepSpec, base_of
 from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.engine.state import is_true, is_true_of_copies
 from orchesjob_flow.simulation.world import (
-    Script,
-    Stage,
+    Scenario,
+    World,
     can_be_skipped,
-    play_on,
+    play_in,
     refuse_retries,
     unbegun,
 )
@@ -188,7 +188,7 @@ class Branch(NamedTuple):
     settled: int
 
 
-def endings_of(flow: FlowSpec, script: Script) -> Endings:
+def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
     """Find the endings of a flow in which some steps may have an outcome already.
 
     Raises:
@@ -203,20 +203,20 @@ def endings_of(flow: FlowSpec, script: Script) -> Endings:
     left = max(MOST_WORK // work_of(flow), 1)
     while branches and left and len(found) < MOST_ENDINGS:
         branch, left = branches.popleft(), left - 1
-        wanted = Script({**branch.changed, **script.outcomes}, script.cancel_at)
-        stage = Stage(flow, wanted.outcome_of, script.cancel_at)
-        state, _ = play_on(stage, run)
+        wanted = Scenario({**branch.changed, **scenario.outcomes}, scenario.cancel_at)
+        world = World(flow, wanted.outcome_of, scenario.cancel_at)
+        state, _ = play_in(world, run)
         steps = {step.spec.id: step.row.status for step in state.steps}
-        changed = {name: one for name, one in stage.outcomes.items() if one != "SUCCEEDED"}
+        changed = {name: one for name, one in world.outcomes.items() if one != "SUCCEEDED"}
         found.setdefault(tuple(steps.values()), Ending(state.status, steps, changed))
-        free = [flow.step(name) for name in stage.outcomes if name not in script.outcomes]
+        free = [flow.step(name) for name in world.outcomes if name not in scenario.outcomes]
         for place, spec in enumerate(free[branch.settled :], start=branch.settled + 1):
             for other in other_outcomes(spec):
                 branches.append(Branch({**branch.changed, spec.id: other}, place))
     if not branches:
         return Endings([*found.values()], len(found))
-    is_timeless = flow.timeout_sec is None and not script.cancel_at
-    total = count_endings(flow, script.outcomes) if is_timeless else None
+    is_timeless = flow.timeout_sec is None and not scenario.cancel_at
+    total = count_endings(flow, scenario.outcomes) if is_timeless else None
     return Endings([*found.values()], total)
 
 

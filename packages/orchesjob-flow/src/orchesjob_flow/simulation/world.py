@@ -60,7 +60,7 @@ CODES: Mapping[StepStatus, Sequence[int]] = {
 """The exit codes that are tried in turn; where each code has another meaning, a signal is left."""
 
 
-class Script(NamedTuple):
+class Scenario(NamedTuple):
     """How the named steps end, and which ones are under way when a cancel is asked for."""
 
     outcomes: Mapping[str, StepStatus] = {}
@@ -162,7 +162,7 @@ class Job:
 
 
 @attrs.define(slots=False)
-class Stage:
+class World:
     """Where the steps of a flow are played.
 
     `choose` is asked once for each step that comes to an end by itself; the cancel comes when the
@@ -250,20 +250,20 @@ class Played(NamedTuple):
     cancelled_at: float | None
 
 
-def play(flow: FlowSpec, script: Script) -> Played:
+def play(flow: FlowSpec, scenario: Scenario) -> Played:
     """Play a flow to its end."""
     run = unbegun(flow)
-    stage = Stage(flow, script.outcome_of, script.cancel_at)
-    state, attempts = play_on(stage, run)
+    world = World(flow, scenario.outcome_of, scenario.cancel_at)
+    state, attempts = play_in(world, run)
     group = None if flow.group is None else GroupPlace(flow.group, 1)
     whole = ended(run, state, attempts)._replace(group=group)
-    return Played(whole, stage.outcomes, stage.cancelled_at)
+    return Played(whole, world.outcomes, world.cancelled_at)
 
 
-def play_on(stage: Stage, run: Run) -> tuple[RunState, dict[tuple[int, int], Attempt]]:
+def play_in(world: World, run: Run) -> tuple[RunState, dict[tuple[int, int], Attempt]]:
     """Play a run that has not begun; return it at its end, with all attempts."""
     everything = len(run.steps) + 1  # calls take no time here, and none is held back
-    state = RunState.load(stage.flow, run, Limits(starts=everything))
+    state = RunState.load(world.flow, run, Limits(starts=everything))
     attempts: dict[tuple[int, int], Attempt] = {}
     coming: list[tuple[float, int, Event]] = [(0.0, 0, RunnerStarted())]
     count = 1
@@ -273,7 +273,7 @@ def play_on(stage: Stage, run: Run) -> tuple[RunState, dict[tuple[int, int], Att
         decision = update(state, event, now)
         attempts |= decision.changes.attempts
         for effect in decision.effects:
-            for due, answer in stage.perform(effect, now):
+            for due, answer in world.perform(effect, now):
                 heapq.heappush(coming, (due, count, answer))
                 count += 1
     return state, attempts

@@ -111,29 +111,29 @@ class Copies(NamedTuple):
     retry_no: int
 
 
-type Waited = Step | Copies
+type Dependency = Step | Copies
 
 
-class Waits(NamedTuple):
+class Dependencies(NamedTuple):
     """What a step waits for, what of that has not ended, and the latest `retry` of any of it.
 
     Steps of one layer wait for the same; so these are found once for all of them.
     """
 
-    those: Sequence[Waited] = ()
-    undone: Sequence[Waited] = ()
+    those: Sequence[Dependency] = ()
+    undone: Sequence[Dependency] = ()
     retry_no: int = 0
 
     @classmethod
-    def of(cls, those: Sequence[Waited]) -> Self:
+    def of(cls, those: Sequence[Dependency]) -> Self:
         """Look at what a step waits for."""
         undone = [one for one in those if not has_ended(one)]
         return cls(those, undone, max((one.retry_no for one in those), default=0))
 
 
-def waited_for(run: Run) -> dict[str, Waited]:
+def dependencies_in(run: Run) -> dict[str, Dependency]:
     """Return what conditions and `depends_on` can name in a run, by its name."""
-    found: dict[str, Waited] = {step.step_id: step for step in run.steps}
+    found: dict[str, Dependency] = {step.step_id: step for step in run.steps}
     for name, ids in shape_of(run.definition).copies.items():
         steps = [step for step in map(found.get, ids) if isinstance(step, Step)]
         retry_no = max((step.retry_no for step in steps), default=0)
@@ -141,11 +141,11 @@ def waited_for(run: Run) -> dict[str, Waited]:
     return found
 
 
-def all_before_finally(run: Run) -> Waits:
+def all_before_finally(run: Run) -> Dependencies:
     """List what the steps of `finally` wait for: all others, the copies of a step as one (10.1)."""
-    shape, found = shape_of(run.definition), waited_for(run)
+    shape, found = shape_of(run.definition), dependencies_in(run)
     names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
-    return Waits.of(
+    return Dependencies.of(
         [found[name] for name in names if name in found and name not in shape.finally_ids]
     )
 
@@ -155,29 +155,29 @@ def base_of(step_id: str) -> str:
     return step_id.partition("@")[0]
 
 
-def name_of(waited: Waited) -> str:
+def name_of(waited: Dependency) -> str:
     """Return the name by which something is waited for."""
     return waited.name if isinstance(waited, Copies) else waited.step_id
 
 
-def statuses_of(waited: Waited) -> Collection[StepStatus]:
+def statuses_of(waited: Dependency) -> Collection[StepStatus]:
     """Return the statuses that it has; of copies, each that one of them has."""
     return waited.counts if isinstance(waited, Copies) else (waited.status,)
 
 
-def has_ended(waited: Waited) -> bool:
+def has_ended(waited: Dependency) -> bool:
     """Whether nobody needs wait for it any more."""
     return all(status.is_terminal for status in statuses_of(waited))
 
 
-def newer(waits: Waits, step: Step) -> Sequence[Waited]:
+def newer(waits: Dependencies, step: Step) -> Sequence[Dependency]:
     """Return what a `retry` has had decided anew, and not the step (rule 9.7)."""
     if waits.retry_no <= step.retry_no:
         return ()
     return [one for one in waits.those if one.retry_no > step.retry_no]
 
 
-def spelled(waited: Waited) -> str:
+def spelled(waited: Dependency) -> str:
     """Write its name and status; of copies, how many are in each."""
     if not isinstance(waited, Copies):
         return f"{waited.step_id} {waited.status.value}"

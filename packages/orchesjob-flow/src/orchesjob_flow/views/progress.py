@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 from flow_store import AttemptStatus, FlowStatus, Run, StepStatus, StoreError, was_found
-from orchesjob_flow.errors import FlowError, Scarcity, scarcity_named
+from orchesjob_flow.errors import FlowError, ResourceExhausted, exhaustion_named
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import (
@@ -142,9 +142,9 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
 
     thread = threading.Thread(target=keep_showing, daemon=True)
     try:
-        with scarcity_named("cannot start a thread"):
+        with exhaustion_named("cannot start a thread"):
             thread.start()
-    except Scarcity as error:
+    except ResourceExhausted as error:
         warn(f"the run is shown at its end only: {error}")
     try:
         yield

@@ -12,16 +12,16 @@ from typing import Any
 from flow_store import GivenUp, Outcome, Run, RunSummary, Settlement, Step, StepStatus, was_found
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.definition import (
-    Waited,
-    Waits,
+    Dependencies,
+    Dependency,
     all_before_finally,
+    dependencies_in,
     in_order,
     is_in_finally,
     name_of,
     newer,
     shape_of,
     spelled,
-    waited_for,
 )
 from orchesjob_flow.views.terminal import clock_time
 
@@ -93,7 +93,7 @@ def describe_given_up(run: Run | RunSummary, runner: Holder | None) -> str | Non
 
 FOUND = "found in orchesjob, not run again"
 NAMED = 5
-NOTHING = Waits()
+NOTHING = Dependencies()
 
 
 def reasons(run: Run) -> list[str]:
@@ -102,15 +102,15 @@ def reasons(run: Run) -> list[str]:
     A record that somebody has changed by hand is described as it is, not refused.
     """
     shape = shape_of(run.definition)
-    rows = waited_for(run)
+    rows = dependencies_in(run)
     before = all_before_finally(run) if shape.finally_ids and run.finally_after is None else NOTHING
     found, bounds = found_steps(run), without_place(run)
     settled, waiting = run.settled, waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
 
     @cache
-    def waits_for(names: tuple[str, ...]) -> Waits:
-        return Waits.of([rows[name] for name in names if name in rows])
+    def waits_for(names: tuple[str, ...]) -> Dependencies:
+        return Dependencies.of([rows[name] for name in names if name in rows])
 
     return [
         settled_words(settled[step.position])
@@ -155,8 +155,8 @@ def without_place(run: Run) -> dict[str, str]:
 
 def reason(
     step: Step,
-    waits: Waits,
-    before: Waits = NOTHING,
+    waits: Dependencies,
+    before: Dependencies = NOTHING,
     held: str | None = None,
     *,
     is_gate: bool = False,
@@ -179,7 +179,7 @@ def reason(
     return reason_by_itself(step, waits, is_gate=is_gate)
 
 
-def reason_by_itself(step: Step, waits: Waits, *, is_gate: bool) -> str:
+def reason_by_itself(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
     """Say why a step is where it is, as of its last decision."""
     match step.status:
         case StepStatus.PENDING:
@@ -196,7 +196,7 @@ def reason_by_itself(step: Step, waits: Waits, *, is_gate: bool) -> str:
             return str(step.error)
 
 
-def reason_to_wait(step: Step, waits: Waits) -> str:
+def reason_to_wait(step: Step, waits: Dependencies) -> str:
     """Say what a PENDING step waits for."""
     if waits.undone:
         return f"waits for {spell(waits.undone)}"
@@ -210,7 +210,7 @@ def reason_for_delay(step: Step) -> str:
     return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
 
 
-def reason_to_skip(step: Step, waits: Waits, *, is_gate: bool) -> str:
+def reason_to_skip(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
     """Say whether its condition skipped a step, its gate, or its command (rules 9.12, 10.8)."""
     if is_gate:
         return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
@@ -221,7 +221,7 @@ def reason_to_skip(step: Step, waits: Waits, *, is_gate: bool) -> str:
     return f"its condition was false: {spell(waits.those)}"
 
 
-def spell(waits: Sequence[Waited]) -> str:
+def spell(waits: Sequence[Dependency]) -> str:
     """List the first of some steps with their statuses, and count the rest."""
     return with_rest([spelled(one) for one in waits[:NAMED]], len(waits))
 
