@@ -10,7 +10,7 @@ from orchesjob_flow.simulation.endings import MOST_ENDINGS, count_endings, endin
 from orchesjob_flow.simulation.world import Scenario, can_be_skipped, play
 
 from .model import Case, fold, generate, is_to_run
-from .test_rehearsal import flow_of, told
+from .test_simulated_runs import flow_of, told
 
 FLOWS, BATCH = 120, 20
 OK, NG, SKIP = StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED

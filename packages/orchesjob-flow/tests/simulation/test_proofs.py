@@ -9,7 +9,7 @@ from orchesjob_flow.simulation.endings import Ending, endings_of
 from orchesjob_flow.simulation.world import Scenario, can_be_skipped
 
 from .model import generate
-from .test_rehearsal import flow_of
+from .test_simulated_runs import flow_of
 
 FLOWS, BATCH = 150, 30
 SKIP = StepStatus.SKIPPED

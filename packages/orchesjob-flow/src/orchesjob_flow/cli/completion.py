@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from flow_spec import FlowSpec
     from orchesjob_flow.home.runs import RunHandle
+    from orchesjob_flow.views.definition import Dependency
 
 MOST_RUNS = 200
 NEWEST = "-"
