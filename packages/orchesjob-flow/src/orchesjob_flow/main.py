@@ -156,7 +156,7 @@ def describe(error: Exception) -> dict[str, Any]:
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
-        from orchesjob_flow.views.results import problem_json
+        from orchesjob_flow.views.error_text import problem_json
 
         described["problems"] = [problem_json(problem) for problem in problems]
     described |= getattr(error, "details", {})

@@ -10,7 +10,7 @@ import pytest
 from flow_spec import FlowSpec
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.launch.inputs import lists_here, load_to_run
+from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.launch.recording import recorded
 
 
@@ -24,7 +24,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def reader_of(file: Path) -> Callable[[], FlowSpec]:
     """Return a function that reads a file as `start` reads it."""
-    return lambda: load_to_run(str(file), {}, {}, lists_here(str(file)))
+    return lambda: load_to_run(str(file), {}, {}, list_reader(str(file)))
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.definition import Copies, Dependency
 from orchesjob_flow.views.reasons import describe_given_up, settlement_json, waiting_words
-from orchesjob_flow.views.results import gave_up_json, print_json, queue_json, runner_json
-from orchesjob_flow.views.terminal import Form, print_lines, visible
+from orchesjob_flow.views.results import gave_up_json, queue_json, runner_json
+from orchesjob_flow.views.terminal import Form, print_json, print_lines, visible
 
 DEEPEST_IN_JSON = 50
 

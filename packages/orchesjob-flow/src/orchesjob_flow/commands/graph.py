@@ -17,7 +17,7 @@ from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_option
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.inputs import lists_here
+from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.definition import Copies, counted, dependencies_in, urgency
 from orchesjob_flow.views.table import marked, ragged_table
@@ -64,7 +64,7 @@ def graph(
     """  # noqa: D301 - click reads \b
     if flow_file is not None and handle is None:
         # `params` are for the paths of lists that a file names (rule 10.3).
-        flow = load_flow(flow_file, read_list=lists_here(flow_file), params=params)
+        flow = load_flow(flow_file, read_list=list_reader(flow_file), params=params)
         drawn = drawn_flow(flow, {})._replace(never=steps_that_never_run(flow))
     elif handle is not None and flow_file is None:
         if params:

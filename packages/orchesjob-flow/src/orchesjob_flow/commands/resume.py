@@ -26,8 +26,8 @@ from orchesjob_flow.launch.advance import show_background, show_foreground
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.results import parent_json, print_json
-from orchesjob_flow.views.terminal import Form, print_lines, status_line, visible, warn
+from orchesjob_flow.views.results import parent_json
+from orchesjob_flow.views.terminal import Form, print_json, print_lines, status_line, visible, warn
 
 
 @click.command(cls=CommandOnRun)

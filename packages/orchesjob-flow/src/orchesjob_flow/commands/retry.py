@@ -21,13 +21,7 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.cli.values import option_given_once
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.inputs import (
-    folder_of,
-    lists_to_retry,
-    ready_to_run,
-    recorded_run,
-    with_inputs,
-)
+from orchesjob_flow.launch.inputs import folder_of, list_reader, ready_to_run, with_inputs
 from orchesjob_flow.launch.reopening import Plan, reopen
 from orchesjob_flow.views.terminal import Form
 
@@ -103,10 +97,11 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
     Raises:
         FlowFileError: It is not a valid flow.
     """
-    run = recorded_run(handle)
+    with handle.open_readonly() as store:
+        run = handle.load(store)
     return load_flow(
         flow_file,
-        read_list=lists_to_retry(run, flow_file),
+        read_list=list_reader(flow_file, run.directory),
         params={**(run.params or {}), **params},
     )
 

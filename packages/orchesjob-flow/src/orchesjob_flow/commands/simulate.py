@@ -16,12 +16,12 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
 from orchesjob_flow.cli.values import option_given_once
-from orchesjob_flow.launch.inputs import lists_here, load_to_run
+from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.simulation.endings import Ending, Endings, endings_of
 from orchesjob_flow.simulation.world import Played, Scenario, play
 from orchesjob_flow.views.definition import in_order
 from orchesjob_flow.views.reasons import listed, reasons
-from orchesjob_flow.views.results import print_json, run_json
+from orchesjob_flow.views.results import run_json
 from orchesjob_flow.views.table import (
     UNDECIDED,
     params_words,
@@ -33,6 +33,7 @@ from orchesjob_flow.views.table import (
 from orchesjob_flow.views.terminal import (
     Form,
     fitted,
+    print_json,
     print_lines,
     stdout,
     visible,
@@ -94,7 +95,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow simulate nightly.yaml --fail load
     """  # noqa: D301 - click reads \b
-    flow = load_to_run(flow_file, {}, params, lists_here(flow_file))
+    flow = load_to_run(flow_file, {}, params, list_reader(flow_file))
     scenario = Scenario.of(flow, fail, skip, cancel_at)
     if every:
         endings = endings_of(flow, scenario)

@@ -13,8 +13,7 @@ from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.figures import FlowStats, Percentiles, Series
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.results import print_json
-from orchesjob_flow.views.terminal import Form, write_result
+from orchesjob_flow.views.terminal import Form, print_json, write_result
 
 
 @click.command()

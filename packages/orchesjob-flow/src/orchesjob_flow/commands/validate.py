@@ -16,10 +16,15 @@ from flow_spec import FlowFileError, FlowSpec, FlowWarning, StepSpec, filled, fi
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
 from orchesjob_flow.cli.values import WarningCodes
 from orchesjob_flow.exit_codes import DONE, WRONG
-from orchesjob_flow.launch.inputs import lists_here, read_to_run
-from orchesjob_flow.views.error_text import flow_file_text, style_of, warning_text
-from orchesjob_flow.views.results import print_json, problem_json, warning_json
-from orchesjob_flow.views.terminal import Form, stdout, visible, write_result
+from orchesjob_flow.launch.inputs import list_reader, read_to_run
+from orchesjob_flow.views.error_text import (
+    flow_file_text,
+    problem_json,
+    style_of,
+    warning_json,
+    warning_text,
+)
+from orchesjob_flow.views.terminal import Form, print_json, stdout, visible, write_result
 
 
 @click.command()
@@ -78,7 +83,7 @@ class Finding(NamedTuple):
 def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str]) -> Finding:
     """Read and check a flow file; return what is wrong instead of raising it."""
     try:
-        found = read_to_run(file, {}, params, lists_here(file))
+        found = read_to_run(file, {}, params, list_reader(file))
     except FlowFileError as error:
         return Finding(file, error)
     warned = find_warnings(found, lacks_program)

@@ -7,7 +7,6 @@ other. The holder of the run's lock creates and removes that directory.
 import errno
 import os
 import re
-import shutil
 import stat
 import unicodedata
 from collections.abc import Mapping
@@ -287,6 +286,8 @@ def remove_run_directory(path: Path) -> None:
     """
     if not is_there(path):
         return
+    import shutil  # which loads three libraries of compression
+
     # A step may have left folders that not even their owner can empty.
     for folder, names, _ in path.walk():
         for name in names:

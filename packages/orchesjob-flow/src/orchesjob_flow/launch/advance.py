@@ -10,14 +10,8 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.errors import Skipped
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.results import (
-    background_text,
-    print_json,
-    print_run,
-    run_json,
-    show_next_steps,
-)
-from orchesjob_flow.views.terminal import Form, visible, write_result
+from orchesjob_flow.views.results import background_text, print_run, run_json, show_next_steps
+from orchesjob_flow.views.terminal import Form, print_json, visible, write_result
 
 
 def show_foreground(

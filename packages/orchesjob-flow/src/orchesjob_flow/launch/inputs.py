@@ -27,9 +27,7 @@ from flow_spec import (
     is_opened_by_caller,
     read_flow,
 )
-from flow_store import Run
 from orchesjob_flow.errors import DirectoryGone
-from orchesjob_flow.home.runs import RunHandle, patiently
 
 type Values = Mapping[str, str]
 """Environment variables or parameters, by name."""
@@ -147,47 +145,18 @@ def folder_of(flow_file: str) -> str:
     return os.path.dirname(flow_file)  # noqa: PTH120
 
 
-def lists_here(flow_file: str) -> ListReader:
-    """Return a reader of a flow file's lists; relative paths start in the current directory."""
-    return partial(read_list, flow_file=flow_file, below=".")
-
-
-def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
-    """Return a reader of the lists of a run to start or to continue.
-
-    A recorded run keeps its lists, even where a file is gone.
-    """
-
-    def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
-        if not patiently(handle.settings, handle.is_recorded):
-            return read_list(origin, text, params, flow_file, below=".")
-        run = recorded_run(handle)
-        known = FlowSpec.from_json(run.definition).lists.get((origin, text))
-        if known is not None:
-            return known
-        return read_list(origin, text, params, flow_file, below=run.directory)
-
-    return read
-
-
-def lists_to_retry(run: Run, flow_file: str) -> ListReader:
-    """Return a reader of the lists of a flow file with which a recorded run continues."""
-    return partial(read_list, flow_file=flow_file, below=run.directory)
-
-
-def recorded_run(handle: RunHandle) -> Run:
-    """Load the run."""
-    with handle.open_readonly() as store:
-        return handle.load(store)
+def list_reader(flow_file: str, directory: str = ".") -> ListReader:
+    """Return a reader of a flow file's lists, whose relative paths start in `directory`."""
+    return partial(read_list, flow_file=flow_file, directory=directory)
 
 
 def read_list(
-    origin: str, text: str, params: Mapping[str, str], flow_file: str, below: str
+    origin: str, text: str, params: Values, flow_file: str, directory: str
 ) -> Sequence[str]:
-    """Read a list of a flow file; a relative path starts in the directory `below`.
+    """Read a list of a flow file.
 
     Raises:
         ListError: It cannot be read, or has too many values.
     """
     names = {**params, "FLOW_DIR": folder_of(flow_file)}
-    return flow_spec.read_list(origin, text, names, below)
+    return flow_spec.read_list(origin, text, names, directory)

@@ -4,11 +4,11 @@ A run that is recorded, or opened again, also joins the group of its flow here (
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from flow_spec import FlowSpec, OnConflict, differences
+from flow_spec import FlowSpec, ListReader, OnConflict, differences
 from flow_store import FlowStore, GroupTaken, Joining, Parent, Run
 from orchesjob_client import locate
 from orchesjob_flow.clock import now
@@ -17,7 +17,7 @@ from orchesjob_flow.errors import DefinitionDiffers, Skipped
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home, parent_of_new_run
 from orchesjob_flow.home.runs import RunHandle, has_runner, open_store, patiently
-from orchesjob_flow.launch.inputs import current_directory, folder_of
+from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.run_facts import built_in_names
 
 
@@ -93,6 +93,25 @@ def refuse_another_definition(flow: FlowSpec, run: Run) -> None:
     changes = differences(FlowSpec.from_json(run.definition), flow)
     if changes:
         raise DefinitionDiffers(run.run_key, changes)
+
+
+def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
+    """Return a reader of the lists of a run to start or to continue.
+
+    A recorded run keeps its lists, even where a file is gone.
+    """
+
+    def read(origin: str, text: str, params: Mapping[str, str]) -> Sequence[str]:
+        if not patiently(handle.settings, handle.is_recorded):
+            return read_list(origin, text, params, flow_file, ".")
+        with handle.open_readonly() as store:
+            run = handle.load(store)
+        known = FlowSpec.from_json(run.definition).lists.get((origin, text))
+        if known is not None:
+            return known
+        return read_list(origin, text, params, flow_file, run.directory)
+
+    return read
 
 
 def waits_for_its_turn(flow: FlowSpec) -> bool:

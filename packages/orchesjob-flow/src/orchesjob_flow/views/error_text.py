@@ -1,7 +1,7 @@
 """An error as a person reads it on a terminal: as compilers print theirs (rule 6.11).
 
-What a flow file has wrong is shown with its line, and carets under the very characters. The words
-are those of the JSON; only what is obvious to a person is left out.
+A problem of a flow file is shown with its line, and carets under the very characters. The words are
+those of the JSON, which is made here too; only what is obvious to a person is left out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,3 +142,23 @@ def fitted(mark: "Mark", room: int) -> Sequence[str]:
 def columns_of(text: str) -> int:
     """Return how many columns a visible text takes; most of what is shown is ASCII."""
     return len(text) if text.isascii() else width(text)
+
+
+def problem_json(problem: "Problem") -> dict[str, Any]:
+    """Describe one thing that is wrong with a flow file."""
+    return {
+        "message": problem.message,
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "help": problem.help,
+    }
+
+
+def warning_json(warning: "FlowWarning") -> dict[str, Any]:
+    """Describe one thing that a flow file is warned about (rule 11.2)."""
+    return {
+        "code": warning.code.value,
+        **problem_json(warning),
+        "outcomes": dict(warning.outcomes),
+    }

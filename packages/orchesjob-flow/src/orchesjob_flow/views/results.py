@@ -5,9 +5,8 @@ say which process runs in the background, and where its log is. Nothing is decid
 """
 
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flow_store import (
     Attempt,
@@ -30,17 +29,14 @@ from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
 from orchesjob_flow.views.reasons import reasons, settlement_json
 from orchesjob_flow.views.terminal import (
     Form,
-    dump_json,
     fitted,
+    print_json,
     stdout,
     visible,
     width,
     wrapped,
     write_result,
 )
-
-if TYPE_CHECKING:
-    from flow_spec import FlowWarning, Problem  # `status` must not import it
 
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
@@ -172,34 +168,6 @@ def shown_key(run_key: str, step: Step) -> str:
 def print_run(run: Run, runner: Holder | None = None) -> None:
     """Print a run as it is now; none advances one that this process has just left."""
     print_json(run_json(run, runner))
-
-
-def print_json(value: Any) -> None:
-    """Print a result: indented on a terminal, else as one compact line (rule 6.10)."""
-    stdout = sys.stdout
-    is_utf8 = (stdout.encoding or "").lower().replace("-", "") == "utf8"
-    indent = 2 if stdout.isatty() else None
-    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
-
-
-def problem_json(problem: "Problem") -> dict[str, Any]:
-    """Describe one thing that is wrong with a flow file."""
-    return {
-        "message": problem.message,
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "help": problem.help,
-    }
-
-
-def warning_json(warning: "FlowWarning") -> dict[str, Any]:
-    """Describe one thing that a flow file is warned about (rule 11.2)."""
-    return {
-        "code": warning.code.value,
-        **problem_json(warning),
-        "outcomes": dict(warning.outcomes),
-    }
 
 
 def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:

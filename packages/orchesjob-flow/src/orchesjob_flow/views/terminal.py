@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import sys
 import time
 from _thread import RLock  # loading `threading` would take a part of the time of a `status`
@@ -146,6 +145,13 @@ def write_result(text: str) -> None:
     with result_is_written():
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
+
+
+def print_json(value: Any) -> None:
+    """Print a result: indented on a terminal, else as one compact line (rule 6.10)."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    indent = 2 if sys.stdout.isatty() else None
+    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
 
 
 def write_bytes(data: bytes) -> None:
@@ -323,6 +329,8 @@ class Terminal(NamedTuple):
         try:
             size = os.get_terminal_size(self.stream.fileno())
         except (OSError, ValueError):
+            import shutil  # which loads three libraries of compression
+
             return shutil.get_terminal_size()
         return size if size.columns and size.lines else os.terminal_size((80, 24))
 

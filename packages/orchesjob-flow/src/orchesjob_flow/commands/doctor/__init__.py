@@ -33,8 +33,7 @@ from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.results import print_json
-from orchesjob_flow.views.terminal import Form, print_lines
+from orchesjob_flow.views.terminal import Form, print_json, print_lines
 
 
 @click.command(cls=CommandOnRun)

@@ -20,10 +20,10 @@ from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.views.results import print_json
 from orchesjob_flow.views.terminal import (
     Form,
     clock_time,
+    print_json,
     print_lines,
     size_text,
     status_line,
