@@ -77,7 +77,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one was probably meant (rule 6.12)."""
+        """Find the command, or name the one that was probably meant (rule 6.12)."""
         is_known = args[0].startswith("-") or args[0] in self.list_commands(ctx)
         if not ctx.resilient_parsing and not is_known:
             from orchesjob_flow.cli.advice import unknown_command

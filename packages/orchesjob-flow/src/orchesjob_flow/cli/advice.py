@@ -146,13 +146,13 @@ NO_OPTIONS: Mapping[str, Mapping[str, str]] = {
 """What to write for options that a command lacks, by the commands; the first ones have none."""
 
 LIKE = 0.7
-"""How alike two words must be to be taken for the same; "pause" is not "prune"."""
+"""How alike two words must be to count as the same; "pause" is not "prune"."""
 EXTRA = re.compile(r"Got unexpected extra arguments? \((\S+?)[ )]")
 FLOW_FILES = (".yaml", ".yml", ".json")
 
 
 def advice_on(error: click.UsageError) -> str | None:
-    """Return what to type instead, or None where only the help of the command can tell."""
+    """Return what to type instead; None where only the help of the command can tell."""
     if isinstance(error, click.NoSuchOption):
         return _for_option(error)
     if isinstance(error, click.MissingParameter) and error.ctx is not None:
@@ -172,7 +172,7 @@ def unknown_command(
 
 
 def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str]) -> str | None:
-    """Return the line that was meant by a command and its arguments, or why there is none."""
+    """Return the line to type instead of a command and its arguments, or why there is none."""
     word, rest = words[0], words[1:]
     if word in NOUNS and rest and not rest[0].startswith("-"):  # as in `gh run list`
         return _for_command(ctx, rest, known)
@@ -187,7 +187,7 @@ def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str
 def _line_of_ours(
     ctx: click.Context, word: str, rest: Sequence[str], known: Collection[str]
 ) -> str | None:
-    """Return our line, without the program, for a word of others, or one that is misspelled."""
+    """Return the line, without the program, for a word of another tool or a misspelled one."""
     if looks_like_flow_file(word):
         return f"run {shlex.quote(word)}"
     if word == "help" and rest and rest[0] in known:
@@ -215,12 +215,12 @@ def looks_like_flow_file(word: str) -> bool:
 
 
 def _found_in(table: Mapping[str, str], word: str) -> str | None:
-    """Return what is said about a word that another tool uses."""
+    """Return the entry of a table for a word that another tool uses."""
     return next((ours for ours, theirs in table.items() if word in theirs.split()), None)
 
 
 def _filled(line: str, rest: Sequence[str]) -> str:
-    """Put what was typed after the command into our line, where it can be the same."""
+    """Put the typed arguments into the line where they can stay the same."""
     *begin, last = line.split()
     if not rest or any(one.startswith("-") for one in rest):  # options may differ too
         return line
@@ -233,7 +233,7 @@ def _filled(line: str, rest: Sequence[str]) -> str:
 
 
 def _for_option(error: click.NoSuchOption) -> str | None:
-    """Return what an option of another tool, or one in the wrong place, is here."""
+    """Return what to type instead of an option of another tool, or one in the wrong place."""
     if error.ctx is None:
         return None
     program, command = error.ctx.find_root(), error.ctx.command_path
@@ -258,7 +258,7 @@ def _for_option(error: click.NoSuchOption) -> str | None:
 
 
 def _for_extra(ctx: click.Context, word: str) -> str | None:
-    """Return what a word too many is here, by the command."""
+    """Return what to type instead of a surplus word."""
     line, given = ctx.command_path, shlex.quote(word)
     match ctx.command.name:
         case "start" | "run" if "=" in word:
@@ -280,7 +280,7 @@ def _has_value(param: click.Parameter) -> bool:
 
 
 def _for_missing(ctx: click.Context, param: click.Parameter | None) -> str | None:
-    """Return how a run or a flow file is named that is not."""
+    """Return how to name the run or the flow file that is missing."""
     program = ctx.find_root().command_path
     if isinstance(param, KeyArgument) and isinstance(ctx.command, CommandThatNames):
         return f"{ctx.command_path} KEY FLOW_FILE, or `{program} run FLOW_FILE`, which makes a key"

@@ -1,6 +1,7 @@
 """What TAB offers: the keys of recorded runs, the ids of their steps and flows (rule 9.15).
 
-Whoever presses TAB wants no error: where nothing can be read, nothing is offered.
+TAB shows no errors: where nothing can be read, nothing is offered. Functions import what reads, as
+every call of the program imports this module.
 """
 
 from collections.abc import Callable
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 200
 NEWEST = "-"
-"""What stands for the key of the newest run (rule 6.12)."""
+"""The run key that means the newest run (rule 6.12)."""
 PROGRAM = "orchesjob-flow"
 COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
-"""The shell's script sets it to ask; click answers."""
+"""The script of a shell sets it, and click answers."""
 
 
 def complete_run_key(
@@ -67,7 +68,7 @@ def complete_step(
 ) -> list["CompletionItem"]:
     """Offer the steps of the run that the command line names, with their statuses.
 
-    The name that means all copies of a step is one of them (rule 10.3).
+    The name that means all copies of a step is offered too (rule 10.3).
     """
     return offer_steps(ctx, incomplete, lambda _: True)
 
@@ -86,9 +87,9 @@ def complete_step_to_settle(
 
 
 def offer_steps(
-    ctx: click.Context, incomplete: str, is_meant: "Callable[[Dependency], bool]"
+    ctx: click.Context, incomplete: str, is_offered: "Callable[[Dependency], bool]"
 ) -> list["CompletionItem"]:
-    """Offer those steps of the run that the command line names which can be meant."""
+    """Offer the steps of the run on the command line for which `is_offered` is true."""
     from click.shell_completion import CompletionItem
 
     from flow_store import StoreError
@@ -101,7 +102,7 @@ def offer_steps(
         return [
             CompletionItem(name, help=spelled(waited).removeprefix(name).strip(" ()"))
             for name, waited in dependencies_in(handle.snapshot().run).items()
-            if name.startswith(incomplete) and is_meant(waited)
+            if name.startswith(incomplete) and is_offered(waited)
         ]
     return []
 
@@ -185,7 +186,7 @@ def named_run(word: str, settings: Settings) -> "RunHandle":
     """Return the handle of the run that a word names: by its key, or as the newest one.
 
     Raises:
-        NoRunYet, HomeMissing, StoreError, OSError: There is no newest one, or it cannot be read.
+        NoRunYet, HomeMissing, StoreError, OSError: There is no newest run, or it cannot be read.
     """
     from orchesjob_flow.home.runs import RunHandle, newest_run
 

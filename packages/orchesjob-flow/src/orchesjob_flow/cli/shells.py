@@ -1,7 +1,7 @@
 """How bash, zsh and fish ask what TAB offers, and how the answer is quoted for them (rule 9.15).
 
-The scripts are ours, so that what is installed does not depend on click's version. What is offered
-is decided in `completion`.
+The scripts are not click's, so an installed one does not depend on click's version. `completion`
+decides what is offered.
 """
 
 import os
@@ -108,7 +108,7 @@ class Shell(ShellComplete):
         return "\n".join(self.lines(items, led))
 
     def lines(self, items: list["CompletionItem[str]"], led: str) -> Iterator[str]:
-        """Yield the lines of the candidates, to each of which belongs what leads its value."""
+        """Yield a line for each candidate; `led` goes before its value."""
         for item in items:
             if item.type != "plain":
                 yield item.type

@@ -1,4 +1,4 @@
-"""How the values of options are read: seconds, ages, variables of the environment."""
+"""The types of values on command lines: seconds, ages, environment variables and the like."""
 
 import math
 import re
@@ -41,19 +41,21 @@ class Seconds(click.ParamType):  # type: ignore[type-arg] # no subscripts before
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read the number, or say what is expected."""
+        """Read the number, or refuse the value."""
         try:
             seconds = float(value)
         except ValueError:
             seconds = math.nan
         if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not self.zero):
             least = "0 or more" if self.zero else "more than 0"
-            self.fail(f"{value!r} is not a number of seconds, {least}{meant(value)}", param, ctx)
+            self.fail(
+                f"{value!r} is not a number of seconds, {least}{in_seconds(value)}", param, ctx
+            )
         return seconds
 
 
-def meant(value: Any) -> str:
-    """Say how many seconds an age such as `5m` has, after what is wrong with it as seconds."""
+def in_seconds(value: Any) -> str:
+    """Return the end of the error for an age such as `5m`: how many seconds it has."""
     try:
         return f"; {value} is {parse_age(value):g}"
     except ValueError:
@@ -68,7 +70,7 @@ class Age(click.ParamType):  # type: ignore[type-arg] # no subscripts before cli
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read the age, or say how one is written."""
+        """Read the age, or refuse the value."""
         try:
             return parse_age(value)
         except ValueError as error:
@@ -79,19 +81,19 @@ class Age(click.ParamType):  # type: ignore[type-arg] # no subscripts before cli
         param: click.Parameter,  # noqa: ARG002 - click names what it passes
         ctx: click.Context | None,  # noqa: ARG002
     ) -> str:
-        """Say how an age is written, where none is given."""
+        """Return an example of an age for the error that none is given."""
         return "Such as 30d, 12h or 90m"
 
 
 class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """A name and a value for it, written NAME=VALUE; what may be set is found elsewhere."""
+    """A name and a value for it, written NAME=VALUE."""
 
     name = "setting"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Split it, or say what is wrong."""
+        """Split the value, or refuse it."""
         name, equals, text = str(value).partition("=")
         if not equals:
             self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
@@ -106,7 +108,7 @@ class Variable(Setting):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Split it, or say what is wrong."""
+        """Split the value, or refuse it."""
         from flow_spec import flaw_of_setting
 
         name, text = super().convert(value, param, ctx)
@@ -117,13 +119,13 @@ class Variable(Setting):
 
 
 class Reason(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
-    """Why a person decides something: a line of text (rule 12.3)."""
+    """The reason for a decision: a line of text (rule 12.3)."""
 
     name = "reason"
     most = 500
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Strip it, or say what is wrong."""
+        """Strip the value, or refuse it."""
         from orchesjob_flow.views.terminal import UNSAFE
 
         text = str(value).strip()
@@ -146,7 +148,7 @@ class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Split it, or say what is wrong."""
+        """Split the value, or refuse it."""
         form, _, file = str(value).partition("=")
         if form not in self.formats or not file:
             known = ", ".join(self.formats)
@@ -157,7 +159,7 @@ class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
 def once_for_each_name(
     ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:
-    """Return settings by their names, of which none may be given twice (rule 2.6)."""
+    """Return settings by name; refuse a name that is given twice (rule 2.6)."""
     names = [name for name, _ in values]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
@@ -166,15 +168,15 @@ def once_for_each_name(
 
 
 class OptionGivenOnce(click.Option):
-    """An option that click lets be given several times, so that a second one can be refused."""
+    """An option that click accepts several times, so that a second one can be refused."""
 
 
 def option_given_once(
     *names: str, callback: Callable[..., Any] | None = None, **attributes: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare an option of which only one can be meant (rule 2.6).
+    """Declare an option that must not be given twice (rule 2.6).
 
-    Where it is given twice, click would take the last one without a word.
+    click would silently take the last one.
     """
 
     def the_only(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
@@ -200,7 +202,7 @@ class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts b
     name = "code"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check that there is such a code, or list them."""
+        """Check the code, or list all codes."""
         codes = self._codes()
         if value not in codes:
             self.fail(f"{value!r} is no code; there are {', '.join(codes)}", param, ctx)

@@ -64,7 +64,7 @@ def inside(handle: RunHandle, run_key: str) -> RunHandle:
     return RunHandle(run_key, settings._replace(environ=environ))
 
 
-def request_and_await(  # noqa: PLR0913 - what a cancel is made of
+def request_and_await(  # noqa: PLR0913 - the options of a cancel
     handle: RunHandle,
     *,
     store: FlowStore,
@@ -75,9 +75,8 @@ def request_and_await(  # noqa: PLR0913 - what a cancel is made of
 ) -> Run:
     """Record the request and wait for the end of the run, which its runner brings about.
 
-    Where there is no runner, this process takes its place. The steps of `finally` have all the time
-    that they may take; what they do is said. Unless `again`, a request that is recorded is not made
-    a second time.
+    Where there is no runner, this process takes its place. The steps of `finally` may take their
+    time, and their progress is shown. Unless `again`, a recorded request is not made a second time.
 
     Raises:
         CancelUnfinished: The run has not ended in time.
@@ -101,7 +100,7 @@ def request_and_await(  # noqa: PLR0913 - what a cancel is made of
 
 
 def what_is_in_the_way(run: Run, runner: Holder | None) -> str:
-    """Say why a run has not ended, and blame nobody who is not there."""
+    """Say why a run has not ended."""
     running = [step for step in run.steps if step.status is StepStatus.RUNNING]
     survivors = [f"step {step.step_id!r} {step.error}" for step in running if step.error]
     if run.error or survivors:
@@ -115,10 +114,10 @@ def what_is_in_the_way(run: Run, runner: Holder | None) -> str:
 
 
 class Waiting:
-    """How long a cancel waits: not longer than is allowed, the time of `finally` not counted."""
+    """How long a cancel waits; the time of `finally` does not count."""
 
     def __init__(self, allowed_sec: float, line: StatusLine) -> None:
-        """Begin to wait; the line says for what."""
+        """Begin to wait; the status line says for what."""
         self._line = line
         self._began = time.monotonic()
         self._allowed_sec = allowed_sec
@@ -126,7 +125,7 @@ class Waiting:
         self._said = ""
 
     def is_over(self, run: Run) -> bool:
-        """Tell whether the time is over; say what the steps of `finally` do meanwhile."""
+        """Tell whether the time is over; show what the steps of `finally` do meanwhile."""
         if is_tidying(run):
             self._deadline = time.monotonic() + self._allowed_sec
             if (news := ending_words(run)) != self._said:
@@ -148,7 +147,7 @@ def what_is_left(run: Run) -> str:
 def request(
     handle: RunHandle, store: FlowStore, grace_sec: float | None, *, now: bool
 ) -> CancelRequest | None:
-    """Record the request; return the one that is valid, if the run has not ended."""
+    """Record the request; return the valid one, or None if the run has ended."""
     ask = partial(
         store.request_cancel,
         handle.run_key,

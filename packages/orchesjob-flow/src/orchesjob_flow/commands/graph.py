@@ -84,10 +84,10 @@ def graph(
 
 
 class DrawnFlow(NamedTuple):
-    """What is drawn: a flow as it is written, so that all copies of a step are one node.
+    """A flow as it is written, so that all copies of a step are one node.
 
-    `copies` has how many there are of each step in a `foreach`; `statuses`, of a recorded run, how
-    many of a step are in which status. `never` has the steps of a file that can never run.
+    `copies` holds the number of copies of each step in a `foreach`. For a recorded run, `statuses`
+    counts the copies of a step by status. `never` holds the steps that can never run.
     """
 
     flow: FlowSpec
@@ -119,7 +119,7 @@ class DrawnFlow(NamedTuple):
 
 
 def drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> DrawnFlow:
-    """Return what is drawn of a flow."""
+    """Return a flow with what is needed to draw it."""
     copies = {name: len(ids) for name, ids in flow.copies.items()}
     return DrawnFlow(flow.as_written, copies, statuses)
 
@@ -146,7 +146,7 @@ def written(step: StepSpec) -> str:
 
 
 def gate_of(step: StepSpec) -> str:
-    """Say what is asked before the command of a step; a long text is cut (rule 10.8)."""
+    """Write the `only_if` of a step; a long text is cut (rule 10.8)."""
     return cut(f"only if {shlex.join(step.only_if)}", LONGEST_GATE)
 
 
@@ -220,7 +220,7 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
 
 
 def mermaid_label(drawn: DrawnFlow, step: StepSpec) -> str:
-    """Write what stands in a node, with nothing in it that Mermaid would interpret."""
+    """Write the text of a node, with nothing in it that Mermaid would interpret."""
     escaped = (html.escape(line, quote=False) for line in label(drawn, step))
     return "<br/>".join(line.replace('"', "&quot;").replace("&", "#") for line in escaped)
 

@@ -70,7 +70,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
 
 
 def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run:
-    """Show what is added to the files until something of the run has changed; return it then."""
+    """Show what is added to the files until the run has changed; return the changed run."""
     while True:
         printer.show()
         time.sleep(LOOK_SEC)
@@ -91,12 +91,12 @@ def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:
 
 def why_not(run: Run, choice: Choice) -> str:
     """Say why the step that was asked for, or the first of its copies, has no output."""
-    meant = (
+    chosen = (
         (step, why)
         for step, why in zip(run.steps, reasons(run), strict=True)
         if choice.includes(step.step_id)
     )
-    found = next(meant, None)
+    found = next(chosen, None)
     if found is None:
         return "it has no copies"
     step, reason = found

@@ -75,7 +75,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
 
 
 class Resumed(NamedTuple):
-    """A run that had no runner, with the process id of its new one, and what is wrong with it."""
+    """A run that had no runner, with the process id of its new runner, and the error, if any."""
 
     run_key: str
     pid: int | None
@@ -85,9 +85,9 @@ class Resumed(NamedTuple):
 def resume_all(settings: Settings, form: Form) -> int:
     """Give a background runner to every run that has not ended and has none; print these runs.
 
-    A run that cannot be resumed does not keep the others from it. One that belongs to an attempt
-    that is over is left to whoever comes after that, unless it is to be cancelled (rule 5.8a).
-    Runs on which a runner gave up, and with which none goes on, are named on stderr (rule 5.7).
+    A run that cannot be resumed does not stop the others. A run inside an attempt that is over is
+    left to the next attempt, unless it is to be cancelled (rule 5.8a). Runs on which a runner gave
+    up, and which no runner advances, are named on stderr (rule 5.7).
 
     Raises:
         NotResumed: A run has no runner, for another reason.
@@ -120,7 +120,7 @@ def resume_all(settings: Settings, form: Form) -> int:
 
 
 def resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict[str, Any]:
-    """Describe which runs have a runner again, and which were left."""
+    """Describe the runs that have a runner again, and those that were left."""
     return {
         "resumed": [one._asdict() for one in resumed],
         "left": [{"run_key": run.run_key, "parent": parent_json(run.parent)} for run in left],
@@ -128,7 +128,7 @@ def resumed_json(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> dict
 
 
 def resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> list[str]:
-    """Name these runs for people; what is wrong with one is said on stderr."""
+    """Name these runs for people; their errors are on stderr."""
     lines = [
         f"{one.run_key}  {'not resumed' if one.pid is None else f'pid {one.pid}'}"
         for one in resumed
@@ -155,7 +155,7 @@ def begin(handle: RunHandle) -> Child | Holder | None:
 
 
 def begin_one(handle: RunHandle) -> Child | Holder | Exception | None:
-    """Find or start the runner of one of many runs; return what is wrong instead of raising it."""
+    """Find or start the runner of one of many runs; return an error instead of raising it."""
     try:
         return begin(handle)
     except (FlowError, StoreError, OrchesjobError) as error:
@@ -163,7 +163,7 @@ def begin_one(handle: RunHandle) -> Child | Holder | Exception | None:
 
 
 def await_one(handle: RunHandle, begun: Child | Holder | Exception | None) -> Resumed:
-    """Wait until one of many runs goes on, and tell what has come of it."""
+    """Wait until one of many runs is advanced; return its runner or the error."""
     if isinstance(begun, Exception):
         return Resumed(handle.run_key, None, str(begun))
     try:
@@ -178,7 +178,7 @@ def await_one(handle: RunHandle, begun: Child | Holder | Exception | None) -> Re
 
 
 def find_given_up(settings: Settings) -> dict[str, str]:
-    """Describe by run key the runs on which a runner gave up, and with which none goes on."""
+    """Describe by run key the runs on which a runner gave up, and which no runner advances."""
     unfinished = find_runs(settings, statuses=UNFINISHED)
     described = {run.run_key: describe_given_up(run, runner) for run, runner in unfinished}
     return {key: text for key, text in described.items() if text is not None}

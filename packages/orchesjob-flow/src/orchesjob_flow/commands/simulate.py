@@ -46,9 +46,9 @@ WITHOUT_MEANING = ("run_key", "orchesjob_home", "orchesjob_status")
 """Keys of the JSON about what only a real run has, at any depth."""
 
 MOST_SHOWN = 50
-"""How many endings a person is shown; a program gets all that were found."""
+"""How many endings a person sees; a program gets all that were found."""
 MOST_IN_FULL = 10**15
-"""A greater number of endings is told by its digits."""
+"""A greater number of endings is written as a power of ten."""
 OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
 
 
@@ -118,7 +118,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
 def without_effect(
     flow: FlowSpec, fail: Sequence[str], skip: Sequence[str], cancel_at: str | None, played: Played
 ) -> Iterator[str]:
-    """Say which options change nothing, as no step that they name comes to that point."""
+    """Yield a warning for each option that changes nothing, as no step that it names gets there."""
     for option, names in (("--fail", fail), ("--skip", skip)):
         for name in names:
             if played.outcomes.keys().isdisjoint(step.id for step in flow.named(name)):
@@ -128,7 +128,7 @@ def without_effect(
 
 
 def simulated_json(run: Run) -> dict[str, Any]:
-    """Describe a simulated run as `status` does; what has no meaning is null."""
+    """Describe a simulated run as `status` does, with null for what only a real run has."""
     described: dict[str, Any] = without_meaningless(run_json(run, None))
     return described | {"simulated": True}
 
@@ -160,7 +160,7 @@ def print_simulated(run: Run, exit_code: int) -> None:
 
 
 def simulated_rows(run: Run, *, colour: bool) -> list[Sequence[str]]:
-    """Draw the steps in the order in which they begin, or are decided without an attempt."""
+    """Draw the steps in the order in which they begin, or are decided without beginning."""
     why, first = reasons(run), first_starts(run)
     rows: list[Sequence[str]] = []
     for step in sorted(in_order(run), key=lambda step: first.get(step.position, end_of(step))):
@@ -241,7 +241,7 @@ def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:
 
 
 def total_words(endings: Endings) -> str:
-    """Say how many endings there are, and, where all are known, how many of each kind."""
+    """Write how many endings there are and, where all are known, how many of each kind."""
     if endings.total is None:
         return f"more than {len(endings.found):,}"
     if not endings.is_complete:
@@ -253,14 +253,14 @@ def total_words(endings: Endings) -> str:
 
 
 def condition_words(ending: Ending) -> str:
-    """Say which steps end in which way by themselves, so that the run ends like that."""
+    """Say which steps end in which way by themselves to bring about an ending."""
     if not ending.by_themselves:
         return "when every command succeeds"
     return f"when {'; '.join(grouped(ending.by_themselves))}"
 
 
 def consequences(ending: Ending, usual: Ending) -> Sequence[str]:
-    """Say which other steps do not succeed, and which succeed that usually do not."""
+    """Name the other steps that do not succeed, and those that usually would not."""
     succeeded = StepStatus.SUCCEEDED
     return grouped(
         {
@@ -273,7 +273,7 @@ def consequences(ending: Ending, usual: Ending) -> Sequence[str]:
 
 
 def grouped(statuses: Mapping[str, StepStatus]) -> Sequence[str]:
-    """Write which steps have which status: of those that share one, the first few."""
+    """Name the steps of each status, or the first few of them."""
     return [
         f"{listed([name for name, one in statuses.items() if one is status])} {status}"
         for status in StepStatus

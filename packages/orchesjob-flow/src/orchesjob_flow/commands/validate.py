@@ -1,7 +1,7 @@
 """`validate`: flow files are read and checked, and nothing is recorded (rules 9.1 and 11.2).
 
-`flow_spec` finds what is wrong with a file and what to warn about. This command prints it, and
-finds the programs that this machine lacks.
+`flow_spec` finds the problems of a file and the likely mistakes. This command finds the programs
+that are missing here, as far as that is known before a run, and prints everything.
 """
 
 import os
@@ -55,7 +55,7 @@ def validate(
     Example:
       orchesjob-flow validate flows/*.yaml
     """  # noqa: D301 - click reads \b
-    # A file that is called without parameters is checked without values for them.
+    # Without --param, no parameter needs a value.
     findings = [check(file, params or None, allowed) for file in flow_files]
     if form is Form.JSON:
         print_json({"files": [finding_json(finding) for finding in findings]})
@@ -66,13 +66,13 @@ def validate(
 
 
 class Finding(NamedTuple):
-    """The result of reading one file: its flow and the warnings, or what is wrong with it."""
+    """The result of checking one file: its flow and the warnings, or the error."""
 
     file: str
     outcome: FlowSpec | FlowFileError
     warnings: Sequence[FlowWarning] = ()
     is_proven: bool | None = None
-    """Whether all was proven that can be; None where there is no flow."""
+    """Whether the proofs were completed; None where there is no flow."""
 
     @property
     def is_valid(self) -> bool:
@@ -81,28 +81,32 @@ class Finding(NamedTuple):
 
 
 def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str]) -> Finding:
-    """Read and check a flow file; return what is wrong instead of raising it."""
+    """Read and check a flow file; return an error instead of raising it."""
     try:
         found = read_to_run(file, {}, params, list_reader(file))
     except FlowFileError as error:
         return Finding(file, error)
-    warned = find_warnings(found, lacks_program)
+    warned = find_warnings(found, is_program_missing)
     warnings = [warning for warning in warned.warnings if warning.code not in allowed]
     return Finding(file, found.flow, warnings, warned.is_complete)
 
 
-def lacks_program(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> bool:
-    """Tell whether the program of a command of a step is known not to be there."""
+def is_program_missing(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> bool:
+    """Tell whether the program of a command of a step is known to be missing (rule 11.2).
+
+    That is unknown for a path that starts in a directory nobody knows yet, for a file that an
+    earlier step may make, and for a PATH that comes from a file.
+    """
     program = with_values(words[0], flow, step)
     if program is None:
         return False
     if "/" in program:
-        return os.path.isabs(program) and not step.waits_for and is_missing(program, None)  # noqa: PTH117
+        return os.path.isabs(program) and not step.waits_for and not is_in_path(program, None)  # noqa: PTH117
     path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
     if path is None:
-        return not (flow.env_file or step.env_file) and is_missing(program, None)
+        return not (flow.env_file or step.env_file) and not is_in_path(program, None)
     is_known = "${{" not in path and all(map(os.path.isabs, path.split(os.pathsep)))
-    return is_known and is_missing(program, path)
+    return is_known and not is_in_path(program, path)
 
 
 def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
@@ -116,9 +120,9 @@ def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
 
 
 @cache
-def is_missing(program: str, path: str | None) -> bool:
-    """Tell whether there is no such program in a PATH, or in that of this process."""
-    return shutil.which(program, path=path) is None
+def is_in_path(program: str, path: str | None) -> bool:
+    """Tell whether there is such a program in a PATH, or in that of this process."""
+    return shutil.which(program, path=path) is not None
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

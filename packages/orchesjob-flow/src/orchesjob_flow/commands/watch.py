@@ -86,9 +86,9 @@ def show_until_end(
     interval_sec: float,
     pass_time: Callable[[float], object],
 ) -> Run:
-    """Look every `interval_sec` at what is recorded, and let time pass in between.
+    """Look at the run every `interval_sec`, and call `pass_time` in between.
 
-    `pass_time` returns early if the run ends, which is looked at at once.
+    `pass_time` returns early if the run ends; then the run is looked at immediately.
     """
     while True:
         snapshot = observer.snapshot()

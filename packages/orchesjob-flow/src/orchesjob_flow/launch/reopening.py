@@ -76,7 +76,7 @@ def reopened(handle: RunHandle, planner: Planner) -> Iterator[tuple[RunHandle, F
 
 
 def record_plan(handle: RunHandle, store: FlowStore, run: Run, plan: Plan) -> None:
-    """Record what is changed of a run, which has the last place in its group then (rule 10.7)."""
+    """Record the plan for a run, which goes to the end of its group's queue (rule 10.7)."""
     flow, reopening = plan
     settings = handle.settings
     flow_dir = run.flow_dir if reopening.flow_dir is None else reopening.flow_dir

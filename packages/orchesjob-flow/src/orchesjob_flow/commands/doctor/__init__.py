@@ -1,4 +1,4 @@
-"""`doctor`: is everything in place that runs need, and did happen what was recorded (rule 9.11)?
+"""`doctor`: checks what runs need, and audits the recorded attempts (rule 9.11).
 
 `installation` checks the machine, the folders and orchesjob; `audit` the recorded attempts. Nothing
 is fixed, and nothing is written.
@@ -123,7 +123,7 @@ def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> Sequence[str]:
     """Return the key of one run, or those of all.
 
     Raises:
-        BadRunKey, RunNotFound: There is no such run, or there can be none.
+        BadRunKey, RunNotFound: The key is not valid, or there is no such run.
     """
     if handle is None:
         return store.run_keys()
@@ -155,7 +155,7 @@ def check_runners(settings: Settings) -> Iterator[Check]:
 
 
 def describe_trouble(listed: Listed) -> str | None:
-    """Say what to do about a run that no process advances, or only tries to; None for others."""
+    """Describe a run that no process advances, or tries in vain to, with the remedy; else None."""
     run, runner = listed
     if run.gave_up is not None:
         return describe_given_up(run, runner)

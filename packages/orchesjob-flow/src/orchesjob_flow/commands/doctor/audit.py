@@ -72,11 +72,9 @@ class Settled(NamedTuple):
 
 
 def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Settled | Check]:
-    """Yield the attempts of a run of which orchesjob must know, and a problem for each bad record.
+    """Yield a run's settled steps, the attempts that orchesjob must know, and each bad record.
 
-    Before them come the steps that people have settled.
-
-    Of a run that is not there any more, nothing is yielded.
+    Nothing is yielded if the run has been removed meanwhile.
     """
     try:
         run, attempts = store.load(run_key), store.attempts(run_key)
@@ -201,7 +199,7 @@ def to_ask(recorded: Sequence[Recorded], most: int = MOST_ASKED) -> Sequence[Rec
 
 
 def ask(client_of: ClientOf, one: Recorded) -> JobReport | OrchesjobError | None:
-    """Ask orchesjob for the job of an attempt; return what is wrong instead of raising it."""
+    """Ask orchesjob for the job of an attempt; return an error instead of raising it."""
     try:
         return client_of(one.home).status(one.attempt_key)
     except OrchesjobError as error:

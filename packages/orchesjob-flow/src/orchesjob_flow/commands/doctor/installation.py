@@ -169,8 +169,8 @@ def measure_calls(
 ) -> Answered:
     """Ask for the version and for the active jobs, and take the time of both.
 
-    Where the history seems to cost much, both are repeated: other work can delay a call, but hardly
-    each of them.
+    Where the history seems to cost much, both are repeated: other work may have delayed a call, but
+    probably not each of them.
 
     Raises:
         OrchesjobError: No usable answer.

@@ -145,7 +145,7 @@ class Deletion(NamedTuple):
         return {run.run_key: freed for run, freed in emptied.items() if run.run_key in removed}
 
     def _take(self, waiting: deque[EndedRun], locks: ExitStack) -> dict[EndedRun, Found | None]:
-        """Take so many runs as go at once, with their jobs, and lock them; drop those that changed.
+        """Take and lock the runs that are deleted together, with their jobs; drop changed ones.
 
         Of a run that keeps its output, or whose record cannot be read, no jobs are known.
         """
@@ -181,7 +181,7 @@ class Deletion(NamedTuple):
 def remove_files(handle: RunHandle) -> None:
     """Remove the logs and the locks of a run that is not recorded any more.
 
-    The run's own lock goes last, while it is held: whoever waits for it sees it gone.
+    The run's own lock goes last, while it is held: a process that waits for it finds it gone.
     """
     logs = (handle.log(stream) for stream in ("stdout", "stderr"))
     for path in (*logs, handle.calls_lock_path, handle.lock_path):

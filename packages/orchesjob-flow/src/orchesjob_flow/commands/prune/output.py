@@ -82,7 +82,7 @@ class Cleaner:
             sizes = {job.job_id: job.size for job in jobs}
             try:
                 spans = self._span_cleaner(home)
-            except OrchesjobError:  # which hinders `clean` too, and is told there
+            except OrchesjobError:  # `clean` fails likewise, and reports it
                 continue
             try:
                 self._freed |= {job_id: sizes.get(job_id, 0) for job_id in spans.clean(old)}
@@ -175,7 +175,7 @@ def job_of(run: Run, attempt: Attempt) -> Job:
 
 
 def size_of(path: str) -> int:
-    """Return how many bytes a file holds; 0 if there is none, or it is no file."""
+    """Return how many bytes a file holds; 0 if there is no regular file."""
     try:
         found = os.lstat(path)
     except (OSError, ValueError):

@@ -7,7 +7,7 @@ jobs that are to be removed.
 What ends after that has ended later than any span. But a call that has read a job before its end
 can write back that it has none, and then orchesjob selects the job by its beginning. So a span
 includes no second in which a job began that is active, or has ended so shortly before that such a
-call may still be under way.
+call may still be running.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
