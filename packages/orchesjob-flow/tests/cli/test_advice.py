@@ -8,17 +8,16 @@ import pytest
 
 from orchesjob_flow.cli import HIDDEN, SHOWN, cli, load_command
 from orchesjob_flow.cli.advice import (
-    COMMANDS,
-    NO_COMMANDS,
-    NO_OPTIONS,
-    NO_SCHEDULER,
-    NO_SERVER,
-    OPTIONS,
-    WHOLE_FLOW,
     advice_on,
+    foreign_words,
 )
 from orchesjob_flow.main import describe
 
+WORDS = foreign_words()
+COMMANDS, NO_COMMANDS = WORDS["commands"], WORDS["no_commands"]
+OPTIONS, NO_OPTIONS = WORDS["options"], WORDS["no_options"]
+NO_SCHEDULER, NO_SERVER, *_ = NO_COMMANDS
+WHOLE_FLOW = "a run has all steps of its flow; `orchesjob-flow retry KEY --step ID` repeats some"
 OURS = (*SHOWN, *HIDDEN)
 ADVICE = [
     ("ps", "list"),
