@@ -102,7 +102,7 @@ ADVICE = [
     ("start k a.yaml --daemon", "start --detach"),
     ("status -a", "list"),
     ("status k --watch", "watch KEY"),
-    ("watch -n 1 k", "watch --interval SECONDS"),
+    ("watch -n 1 k", "watch --interval DURATION"),
     ("logs k --step load", "logs KEY STEP"),
     ("logs k load check", "logs KEY STEP: one step, or all without STEP"),
     ("retry k load", "retry KEY --step load"),

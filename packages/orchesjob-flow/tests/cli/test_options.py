@@ -1,12 +1,13 @@
 """How a command line names its run: the same for every command on one run (rule 6.12)."""
 
+import re
 from pathlib import Path
 
 import click
 import pytest
 
 from orchesjob_flow.cli import HIDDEN, SHOWN, cli, load_command
-from orchesjob_flow.cli.options import CommandOnRun, CommandThatNames, KeyArgument
+from orchesjob_flow.cli.options import CommandOnRun, CommandThatNames, Duration, KeyArgument
 from orchesjob_flow.errors import HomeMissing, NoRunYet
 from orchesjob_flow.home.settings import Settings
 
@@ -109,3 +110,30 @@ def test_told(settings: Settings) -> None:
     with pytest.raises(HomeMissing):
         cli.main(["--db", str(settings.home.database), "status", "k"], obj=told.append)
     assert told == ["k"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("90s", 90), ("15m", 900), ("1h30m", 5400), ("1.5h", 5400), ("12h", 43_200)),
+        *(("30d", 2_592_000), ("2w", 1_209_600), ("90", 90), ("0.5", 0.5), ("0", 0)),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    """Options read the durations of flow files, and plain seconds (rule 10.5)."""
+    assert Duration(zero=True).convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("30", "write a number and w, d, h, m or s, as in 30d"),
+        ("30 d", '"30 d" is not a duration such as 90s, 15m or 1h30m'),
+        ("2w1", '"2w1" is not a duration'),
+        ("0s", "'0s' must be more than 0"),
+    ],
+)
+def test_durations_that_need_a_unit(text: str, words: str) -> None:
+    """A bare number is refused where it might remove more than was meant (rule 9.10)."""
+    with pytest.raises(click.BadParameter, match=re.escape(words)):
+        Duration(zero=False, needs_unit=True).convert(text, None, None)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.cli.completion import PROGRAM
-from orchesjob_flow.cli.options import ON_RUN_NAMED
-from orchesjob_flow.cli.values import Seconds, option_given_once, refuse_empty
+from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, option_given_once, refuse_empty
 from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 if TYPE_CHECKING:
@@ -124,14 +123,14 @@ class Commands(click.Group):
 )
 @click.option(
     "--poll-interval",
-    type=Seconds(zero=False),
+    type=Duration(zero=False),
     default=DEFAULT_POLL_INTERVAL_SEC,
     show_default=True,
     help="Seconds between checks of a job whose end the system cannot announce.",
 )
 @click.option(
     "--patience",
-    type=Seconds(zero=True),
+    type=Duration(zero=True),
     default=DEFAULT_PATIENCE_SEC,
     show_default=True,
     help="Seconds for which a call that fails is tried again.",

@@ -11,8 +11,7 @@ import click
 
 from flow_store import CancelRequest, FlowStatus, FlowStore, Run, StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC
-from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
-from orchesjob_flow.cli.values import Seconds
+from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
@@ -32,7 +31,7 @@ LOOK_SEC = 0.1
 @run_key_option
 @click.option(
     "--grace-seconds",
-    type=Seconds(zero=True),
+    type=Duration(zero=True),
     metavar="SECONDS",
     help="How long a step may clean up before it is killed (orchesjob's default: 5).",
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from flow_store import FlowStore, StoreMissing
-from orchesjob_flow.cli.values import option_given_once, refuse_empty
+from orchesjob_flow.cli.options import option_given_once, refuse_empty
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import UNFINISHED, find_runs
 from orchesjob_flow.home.settings import Settings

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import click
 
-from orchesjob_flow.cli.options import CommandOnRun, run_key_option
-from orchesjob_flow.cli.values import Report, option_given_once, refuse_empty
+from orchesjob_flow.cli.options import (
+    CommandOnRun,
+    Report,
+    option_given_once,
+    refuse_empty,
+    run_key_option,
+)
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle

@@ -14,15 +14,15 @@ from orchesjob_flow.cli.options import (
     detach_option,
     env_option,
     format_option,
+    option_given_once,
     param_option,
     progress_option,
     run_key_option,
 )
-from orchesjob_flow.cli.values import option_given_once
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import folder_of, list_reader, ready_to_run, with_inputs
-from orchesjob_flow.launch.reopening import Plan, reopen
+from orchesjob_flow.launch.recording import Plan, reopen
 from orchesjob_flow.views.terminal import Form
 
 

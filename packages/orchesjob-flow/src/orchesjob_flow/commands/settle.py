@@ -11,17 +11,18 @@ from flow_store import Person, Run, StepStatus
 from orchesjob_flow.cli.completion import complete_step_to_settle
 from orchesjob_flow.cli.options import (
     CommandOnRun,
+    Reason,
     check_detach,
     detach_option,
     format_option,
+    option_given_once,
     progress_option,
     run_key_option,
 )
-from orchesjob_flow.cli.values import Reason, option_given_once
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.launch.reopening import Plan, reopen
+from orchesjob_flow.launch.recording import Plan, reopen
 from orchesjob_flow.views.terminal import Form
 
 

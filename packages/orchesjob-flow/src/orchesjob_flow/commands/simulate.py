@@ -14,8 +14,7 @@ from flow_spec import FlowSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
 from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
-from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
-from orchesjob_flow.cli.values import option_given_once
+from orchesjob_flow.cli.options import FLOW_FILE, format_option, option_given_once, param_option
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.simulation.endings import Ending, Endings, endings_of
 from orchesjob_flow.simulation.world import Played, Scenario, play

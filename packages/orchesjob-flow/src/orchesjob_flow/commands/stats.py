@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from flow_store import FlowStore, StoreMissing
-from orchesjob_flow.cli.options import flow_id_option, format_option
-from orchesjob_flow.cli.values import Age, option_given_once
+from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.stats.counts import flow_stats
@@ -21,7 +20,7 @@ from orchesjob_flow.views.terminal import Form, print_json, write_result
 @option_given_once(
     "--since",
     "since_sec",
-    type=Age(),
+    type=Duration(zero=True),
     metavar="AGE",
     help="Only runs that ended within this time: 30d, 12h, 90m.",
 )

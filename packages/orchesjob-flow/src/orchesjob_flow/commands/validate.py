@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import click
 
 from flow_spec import FlowFileError, FlowSpec, FlowWarning, StepSpec, filled, find_warnings
-from orchesjob_flow.cli.options import FLOW_FILE, format_option, param_option
-from orchesjob_flow.cli.values import WarningCodes
+from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import list_reader, read_to_run
 from orchesjob_flow.views.error_text import (

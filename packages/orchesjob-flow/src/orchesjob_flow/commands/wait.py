@@ -6,8 +6,7 @@ import click
 
 from flow_store import GivenUp
 from orchesjob_flow import exit_codes
-from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
-from orchesjob_flow.cli.values import Seconds
+from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import show_run
@@ -17,7 +16,7 @@ from orchesjob_flow.views.terminal import Form, warn
 @click.command(cls=CommandOnRun)
 @run_key_option
 @click.option(
-    "--timeout", type=Seconds(zero=True), help="Give up after this long, with exit code 8."
+    "--timeout", type=Duration(zero=True), help="Give up after this long, with exit code 8."
 )
 @format_option
 def wait(handle: RunHandle, timeout: float | None, form: Form) -> int:

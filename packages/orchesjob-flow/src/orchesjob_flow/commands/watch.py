@@ -8,8 +8,7 @@ import click
 
 from flow_store import Run
 from orchesjob_flow import exit_codes
-from orchesjob_flow.cli.options import CommandOnRun, run_key_option
-from orchesjob_flow.cli.values import Seconds
+from orchesjob_flow.cli.options import CommandOnRun, Duration, run_key_option
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.results import show_next_steps
@@ -24,7 +23,7 @@ REFRESH_SEC = 0.25
 @run_key_option
 @click.option(
     "--interval",
-    type=Seconds(zero=False),
+    type=Duration(zero=False),
     default=2.0,
     show_default=True,
     help="Seconds between refreshes.",

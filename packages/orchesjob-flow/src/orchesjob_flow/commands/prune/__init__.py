@@ -12,8 +12,7 @@ import click
 
 from flow_store import EndedRun, FlowStore
 from orchesjob_client import discard_empty_cgroups
-from orchesjob_flow.cli.options import flow_id_option, format_option
-from orchesjob_flow.cli.values import Age, option_given_once
+from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
 from orchesjob_flow.commands.prune.deletion import Deletion, Yielder, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Output, Pruned, output_of
 from orchesjob_flow.errors import NotPruned
@@ -35,7 +34,7 @@ from orchesjob_flow.views.terminal import (
 @option_given_once(
     "--older-than",
     "older_than_sec",
-    type=Age(),
+    type=Duration(zero=True, needs_unit=True),
     metavar="AGE",
     required=True,
     help="How long ago a run must have ended: 30d, 12h, 90m.",
