@@ -10,7 +10,7 @@ import pytest
 
 from flow_spec import load_flow
 from orchesjob_flow.commands.simulate import simulated_json
-from orchesjob_flow.simulation.world import Scenario, play
+from orchesjob_flow.simulation import Scenario, play
 from support.answers import outcomes, warnings
 from support.flow import Flow
 from support.gate import Gate

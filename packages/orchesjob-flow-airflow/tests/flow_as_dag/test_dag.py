@@ -105,7 +105,7 @@ def test_fields(
     given: str,
     arguments: dict[str, Any],
 ) -> None:
-    """Airflow's tries are those of the step and of the machinery, whatever it is told (13.2)."""
+    """Airflow's retries are the step's and those for infrastructure faults (rule 13.2)."""
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_RETRIES", "9")
     airflow.write(f"{{flow_id: f, steps: [{{id: a, command: [x], {fields}}}]}}")
     task = airflow.load(f"'flow.yaml', default_args={{'owner': 'me'}}, {given}").task_dict["a"]

@@ -215,7 +215,7 @@ def test_a_worker_whose_job_failed(airflow: "Airflow", executed: Callable[[], st
     assert executed() == "\n\n"
 
 
-# Faults of the machinery before the command begins, at the tries that are named.
+# Infrastructure faults before the command begins, at the tries that are named.
 FAULTS = """
 def die(context):
     ti = context["ti"]

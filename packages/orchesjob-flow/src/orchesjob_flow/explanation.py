@@ -16,22 +16,20 @@ from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operan
 from flow_spec import FlowSpec, StepSpec
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.state import is_true, is_true_of_copies
-from orchesjob_flow.views.definition import (
+from orchesjob_flow.views.reasons import (
+    NO_DEPENDENCIES,
     Copies,
     Dependencies,
     Dependency,
     all_before_finally,
     dependencies_in,
-    name_of,
-    newer,
-)
-from orchesjob_flow.views.reasons import (
-    NOTHING,
+    dependencies_text,
+    dependency_name,
+    max_parallel_waits,
     reason,
+    retried_since,
     settled_words,
-    spell,
     waiting_words,
-    without_place,
 )
 
 ANSWERS = {AttemptStatus.SUCCEEDED: "yes", AttemptStatus.SKIPPED: "no"}
@@ -177,7 +175,7 @@ class Explained(NamedTuple):
     step: Step
     waits_for: Dependencies
     condition: ExplainedCondition | None
-    before: Dependencies = NOTHING
+    before: Dependencies = NO_DEPENDENCIES
     gate: Gate | None = None
     held: str | None = None
     settlement: Settlement | None = None
@@ -186,17 +184,17 @@ class Explained(NamedTuple):
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     """Explain one step of a run, all copies of one, or all steps."""
     flow = FlowSpec.from_json(run.definition)
-    rows, places, gates = dependencies_in(run), without_place(run), attempts_at_gates(run)
+    rows, places, gates = dependencies_in(run), max_parallel_waits(run), attempts_at_gates(run)
     steps, settled = {step.step_id: step for step in run.steps}, run.settled
     specs = flow.all_steps if step_id is None else flow.named(step_id)
-    before = all_before_finally(run) if run.finally_after is None else NOTHING
+    before = all_before_finally(run) if run.finally_after is None else NO_DEPENDENCIES
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
     budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
     conditions = Conditions(rows, budget)
     return [
         explain_step(spec, steps[spec.id], conditions)._replace(
-            before=before if spec.id in flow.finally_ids else NOTHING,
+            before=before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
             settlement=settled.get(steps[spec.id].position),
@@ -249,12 +247,12 @@ class Conditions:
 def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:
     """Find what a step waits for, and its condition, unless a retry has made that meaningless."""
     waits_for, condition = conditions.of(spec)
-    return Explained(step, waits_for, None if newer(waits_for, step) else condition)
+    return Explained(step, waits_for, None if retried_since(waits_for, step) else condition)
 
 
 def by_name(waits: Iterable[Dependency]) -> Mapping[str, Dependency]:
     """Return what is waited for, by its name."""
-    return {name_of(one): one for one in waits}
+    return {dependency_name(one): one for one in waits}
 
 
 def sentence(explained: Explained) -> str:
@@ -272,16 +270,16 @@ def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step has its status, without the answer of its gate."""
     step, waits_for, condition, before, gate, held, _ = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
-        return describe_decision(condition, by_name(waits_for.those))
+        return describe_decision(condition, by_name(waits_for.steps))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)
     why = reason(step, waits_for, before, held, is_gate=is_gate)
     if condition is None or step.status is StepStatus.CANCELLED:
         return why
-    if waits_for.undone and condition.value is not None:
+    if waits_for.unfinished and condition.value is not None:
         then = "run" if condition.value else "be skipped"
-        rest = "it" if len(waits_for.undone) == 1 else "them"
+        rest = "it" if len(waits_for.unfinished) == 1 else "them"
         why += f", and will {then} whatever becomes of {rest}"
-    return f"{why}; {describe_decision(condition, by_name(waits_for.those))}"
+    return f"{why}; {describe_decision(condition, by_name(waits_for.steps))}"
 
 
 def is_latest(attempt: PastAttempt, step: Step) -> bool:
@@ -295,7 +293,7 @@ def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependen
         return describe_parts(condition, rows)
     names = dict.fromkeys(operand.name for operand in condition.decided_by)
     value = spell_value(condition, condition.whole)
-    return f"{spell([rows[name] for name in names])}, so {value}" if names else value
+    return f"{dependencies_text([rows[name] for name in names])}, so {value}" if names else value
 
 
 def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
@@ -315,7 +313,7 @@ def describe_part(
 ) -> str:
     """Write the value of a part, and the statuses of the steps that it names."""
     operands = {name.name: rows[name.name] for name in part.operands}
-    return f"{spell_value(condition, part)} ({spell(list(operands.values()))})"
+    return f"{spell_value(condition, part)} ({dependencies_text(list(operands.values()))})"
 
 
 def spell_value(condition: ExplainedCondition, part: Explanation) -> str:

@@ -16,7 +16,7 @@ from flow_store import (
     StepStatus,
 )
 from orchesjob_flow.reports.facts import Facts, Tail, facts_of
-from orchesjob_flow.reports.reporting import whys
+from orchesjob_flow.reports.reporting import explanations
 
 ENDS = {0: AttemptStatus.SUCCEEDED, None: AttemptStatus.RUNNING}
 NOW = 1000.0
@@ -110,7 +110,7 @@ def tell(
     }
     run = Run(**{**told, **other})
     tails = {tale.spec.id: tale.tails for tale in both if tale.tails is not None}
-    return facts_of(run, those, whys(run), tails, NOW)
+    return facts_of(run, those, explanations(run), tails, NOW)
 
 
 def step(name: str, **fields: Any) -> StepSpec:

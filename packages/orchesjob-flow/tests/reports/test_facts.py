@@ -6,8 +6,7 @@ import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
 from orchesjob_flow.explanation import explain_steps
-from orchesjob_flow.reports.facts import Facts, SpanKind
-from orchesjob_flow.reports.words import headline
+from orchesjob_flow.reports.facts import Facts, SpanKind, headline
 
 from .telling import Tale, step, tell
 
@@ -168,4 +167,4 @@ def test_what_many_wait_for_is_explained_once() -> None:
     explained = explain_steps(tell(*first, *then, other).run, None)
     conditions = [one.condition for one in explained if one.condition is not None]
     assert len({id(one) for one in conditions}) == 2
-    assert [len(one.waits_for.those) for one in explained] == [0, 0, 0, 3, 3, 3, 3]
+    assert [len(one.waits_for.steps) for one in explained] == [0, 0, 0, 3, 3, 3, 3]

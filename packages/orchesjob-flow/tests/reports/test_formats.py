@@ -9,11 +9,10 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from flow_store import FlowStatus
-from orchesjob_flow.reports.facts import Facts
+from orchesjob_flow.reports.facts import Facts, headline
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
 from orchesjob_flow.reports.trace import as_trace
-from orchesjob_flow.reports.words import headline
 
 from .telling import HOSTILE, Tale, night, settled, step, tell
 

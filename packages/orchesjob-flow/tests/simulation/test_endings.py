@@ -6,8 +6,14 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import StepStatus
-from orchesjob_flow.simulation.endings import MOST_ENDINGS, count_endings, endings_of
-from orchesjob_flow.simulation.world import Scenario, can_be_skipped, play
+from orchesjob_flow.simulation import (
+    MOST_ENDINGS,
+    Scenario,
+    can_be_skipped,
+    count_endings,
+    endings_of,
+    play,
+)
 
 from .model import Case, fold, generate, is_to_run
 from .test_simulated_runs import flow_of, told

@@ -5,8 +5,7 @@ import pytest
 from flow_spec import FlowSpec
 from flow_spec.warnings.proofs import Proofs
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.simulation.endings import Ending, endings_of
-from orchesjob_flow.simulation.world import Scenario, can_be_skipped
+from orchesjob_flow.simulation import Ending, Scenario, can_be_skipped, endings_of
 
 from .model import generate
 from .test_simulated_runs import flow_of

@@ -9,7 +9,7 @@ import pytest
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import FlowStore, Run, StepStatus
-from orchesjob_flow.simulation.world import Played, Scenario, can_be_skipped, exit_code, play
+from orchesjob_flow.simulation import Played, Scenario, can_be_skipped, exit_code, play
 
 from .model import Case, fold, generate, is_to_run
 from .world import World

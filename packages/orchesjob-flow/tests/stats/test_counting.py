@@ -16,8 +16,13 @@ from flow_spec import FlowSpec
 from flow_store import FlowStatus, FlowStore
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home
-from orchesjob_flow.stats.counts import Tally, bring_up_to_date, flow_stats, nearest_rank
-from orchesjob_flow.stats.figures import FlowStats
+from orchesjob_flow.stats.counts import (
+    FlowStats,
+    StatsCache,
+    bring_up_to_date,
+    flow_stats,
+    nearest_rank,
+)
 
 from .recording import end, failed, open_again, ran, record, step
 
@@ -128,7 +133,7 @@ def test_what_is_kept_equals_what_is_counted_anew(doings: list[Doing]) -> None:
             for what, number, took in doings:
                 do(store, home, what, f"k{number}", took)
             assert flow_stats(store, home) == from_the_beginning(store)
-            with closing(Tally.in_file(home.tally)) as tally:
+            with closing(StatsCache.in_file(home.tally)) as tally:
                 assert tally.marks() == store.end_marks()
 
 
@@ -196,7 +201,7 @@ def test_a_file_of_no_use(store: FlowStore, home: Home, damage: Callable[[Path],
     right = flow_stats(store, home)
     damage(home.tally)
     assert flow_stats(store, home) == right
-    with closing(Tally.in_file(home.tally)) as tally:
+    with closing(StatsCache.in_file(home.tally)) as tally:
         assert tally.marks() == store.end_marks()
     assert not home.tally.with_name("elsewhere").exists()
 
@@ -253,7 +258,7 @@ def test_interrupted(store: FlowStore, home: Home) -> None:
             return store.load_ended(run_id)
 
     home.tally.touch()
-    with closing(Tally.in_file(home.tally)) as tally:
+    with closing(StatsCache.in_file(home.tally)) as tally:
         with pytest.raises(Interrupted):
             bring_up_to_date(tally, Ends())  # type: ignore[arg-type]
         assert tally.marks() == set()

@@ -18,7 +18,7 @@ from flow_store import (
     Settlement,
     StepStatus,
 )
-from orchesjob_flow.stats.figures import THE_RUN, Figure, figures_of
+from orchesjob_flow.stats.counts import THE_RUN, Figure, figures_of
 
 from .recording import BAD, GOOD, SKIPPED, Ending, end, failed, open_again, ran, record, step
 

@@ -4,8 +4,14 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
-from orchesjob_flow.views.definition import Dependencies, Dependency, shape_of
-from orchesjob_flow.views.reasons import reason, reasons, spell
+from orchesjob_flow.views.reasons import (
+    Dependencies,
+    Dependency,
+    dependencies_text,
+    reason,
+    reasons,
+    shape_of,
+)
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 
@@ -90,7 +96,9 @@ def test_delay(ten_o_clock: float) -> None:
 def test_many() -> None:
     """Of many steps the first are named and the rest are counted."""
     steps = others({f"s{number}": P for number in range(8)})
-    assert spell(steps) == ("s0 PENDING, s1 PENDING, s2 PENDING, s3 PENDING, s4 PENDING and 3 more")
+    assert dependencies_text(steps) == (
+        "s0 PENDING, s1 PENDING, s2 PENDING, s3 PENDING, s4 PENDING and 3 more"
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from flow_store import (
 )
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed
-from orchesjob_flow.views.table import duration, fitted_table, header, run_table, runs_table
+from orchesjob_flow.views.table import elapsed, fit_live_table, header, run_table, runs_table
 from orchesjob_flow.views.terminal import width
 
 RULE_6_5 = """\
@@ -204,7 +204,7 @@ def test_nothing_moves_the_cursor(make_run: Callable[..., Run]) -> None:
 )
 def test_durations(start: float, end: float | None, wall: float, text: str) -> None:
     """A duration is in hours, minutes and seconds; a clock that went back makes none negative."""
-    assert duration(start, end, wall) == text
+    assert elapsed(start, end, wall) == text
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def crowd(make_run: Callable[..., Run]) -> Run:
 
 def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
     """Running, then failed, then delayed steps come first; the rest is counted (rule 6.6)."""
-    lines = fitted_table(crowd, Holder(1), 5.0, (80, 24), colour=False)
+    lines = fit_live_table(crowd, Holder(1), 5.0, (80, 24), colour=False)
     assert len(lines) == 24
     assert lines[1] == "Status: > RUNNING  Steps: 46/200 done, 1 running, 6 failed"
     order = [line.split()[2] for line in lines[6:-1]]
@@ -231,14 +231,14 @@ def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
 
 def test_what_fits_keeps_its_order(daily: Run, ten_o_clock: float) -> None:
     """Where all steps fit, they are in the order of the file."""
-    lines = fitted_table(daily, Holder(1), ten_o_clock + 70, (86, 10), colour=False)
+    lines = fit_live_table(daily, Holder(1), ten_o_clock + 70, (86, 10), colour=False)
     assert lines == ON_SCREEN.splitlines()
 
 
 @pytest.mark.parametrize("lines", range(1, 12))
 def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
     """However low the screen, the head of the table is there and nothing scrolls (rule 6.6)."""
-    shown = fitted_table(crowd, Holder(1), 5.0, (80, lines), colour=False)
+    shown = fit_live_table(crowd, Holder(1), 5.0, (80, lines), colour=False)
     assert len(shown) <= lines
     assert shown[0] == "Flow: daily-import  Run: daily-20260507"
 
@@ -246,7 +246,7 @@ def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
 @pytest.mark.parametrize(("columns", "lines"), [(80, 5), (40, 9), (40, 6)])
 def test_a_low_screen_shows_the_running_step(crowd: Run, columns: int, lines: int) -> None:
     """However low the screen, the step that runs is there, and all others are counted (6.6)."""
-    shown = fitted_table(crowd, None, 5.0, (columns, lines), colour=False)
+    shown = fit_live_table(crowd, None, 5.0, (columns, lines), colour=False)
     assert any(line.startswith("s199  > RUNNING") for line in shown)
     assert shown[-1].startswith("... and 19")
 
@@ -263,7 +263,7 @@ def test_no_line_is_wider_than_the_screen(
     """Long cells are cut, never wrapped, whatever the width of their characters (rule 6.6)."""
     step = Step(0, step_id, StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=f"🚧 {LONG}")
     run = make_run((step, None), flow_id="日本" * 60, error=LONG)
-    lines = fitted_table(run, None, 5.0, (columns, 24), colour=colour)
+    lines = fit_live_table(run, None, 5.0, (columns, 24), colour=colour)
     assert max(map(width, lines)) <= columns
     assert all(line.count("\x1b[33m") == line.count("\x1b[0m") - ("36m" in line) for line in lines)
 
@@ -274,30 +274,30 @@ def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
     run = make_run((step, None))
 
     def heads(columns: int) -> list[str]:
-        return fitted_table(run, Holder(1), 5.0, (columns, 24), colour=False)[-3].split()
+        return fit_live_table(run, Holder(1), 5.0, (columns, 24), colour=False)[-3].split()
 
     everything = ["Step", "Status", "Attempt", "Elapsed", "Error"]
     assert heads(200) == everything
     assert heads(70) == everything
     assert heads(46) == ["Step", "Status", "Error"]
-    assert LONG[:20] in "".join(fitted_table(run, Holder(1), 5.0, (80, 24), colour=False))
+    assert LONG[:20] in "".join(fit_live_table(run, Holder(1), 5.0, (80, 24), colour=False))
 
 
 def test_the_status_is_on_a_narrow_screen(make_run: Callable[..., Run]) -> None:
     """However long an id, beside it is what has become of the step (rule 6.6)."""
     step = Step(0, "x" * 128, StepStatus.SUCCEEDED, 1, 0, 0, started_at=1.0)
-    row = fitted_table(make_run((step, None)), Holder(1), 5.0, (36, 24), colour=False)[-1]
+    row = fit_live_table(make_run((step, None)), Holder(1), 5.0, (36, 24), colour=False)[-1]
     assert row.endswith("...  OK SUCCEEDED")
 
 
 def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> None:
     """Of two long cells each has half of the room; a short one leaves it to the other."""
     step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)
-    row = fitted_table(make_run((step, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
+    row = fit_live_table(make_run((step, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
     assert row.startswith("x" * 21 + "...  NG FAILED  ")
     assert row.endswith(f"  {LONG[:21]}...")
     short = step._replace(error="no")
-    row = fitted_table(make_run((short, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
+    row = fit_live_table(make_run((short, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
     assert row.startswith("x" * 20)
     assert row.endswith("  no")
 
@@ -340,7 +340,7 @@ def test_copies(repeated: Run) -> None:
 
 def test_copies_are_folded(repeated: Run) -> None:
     """Where there is no room for all steps, the copies of one share a line (rule 10.3)."""
-    whole = fitted_table(repeated, Holder(1), 5.0, (120, 11), colour=False)
+    whole = fit_live_table(repeated, Holder(1), 5.0, (120, 11), colour=False)
     assert [line.split()[0] for line in whole[6:]] == [
         "prepare",
         "load@berlin",
@@ -348,11 +348,11 @@ def test_copies_are_folded(repeated: Run) -> None:
         "load@lima",
         "report",
     ]
-    lines = fitted_table(repeated, Holder(1), 5.0, (120, 10), colour=False)
+    lines = fit_live_table(repeated, Holder(1), 5.0, (120, 10), colour=False)
     assert [line.split()[0] for line in lines[6:]] == ["prepare", "load", "report"]
     assert lines[7].split() == [
         *("load", "(3", "copies)", ">", "RUNNING", "-", "2.0", "s"),
         *("1", "RUNNING,", "1", "FAILED,", "1", "SUCCEEDED"),
     ]
-    low = fitted_table(repeated, Holder(1), 5.0, (120, 3), colour=False)
+    low = fit_live_table(repeated, Holder(1), 5.0, (120, 3), colour=False)
     assert low[-1] == "... and 2 more: 1 PENDING, 1 SUCCEEDED"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flow_spec import FlowSpec
     from orchesjob_flow.home.runs import RunHandle
-    from orchesjob_flow.views.definition import Dependency
+    from orchesjob_flow.views.reasons import Dependency
 
 MOST_RUNS = 200
 NEWEST = "-"
@@ -77,12 +77,12 @@ def complete_step_to_settle(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list["CompletionItem"]:
     """Offer the steps of the run that can be settled, with their statuses (rule 12.3)."""
-    from orchesjob_flow.views.definition import statuses_of
+    from orchesjob_flow.views.reasons import statuses_of
 
     return offer_steps(
         ctx,
         incomplete,
-        lambda waited: not {"FAILED", "CANCELLED"}.isdisjoint(statuses_of(waited)),
+        lambda dependency: not {"FAILED", "CANCELLED"}.isdisjoint(statuses_of(dependency)),
     )
 
 
@@ -93,16 +93,16 @@ def offer_steps(
     from click.shell_completion import CompletionItem
 
     from flow_store import StoreError
-    from orchesjob_flow.views.definition import dependencies_in, spelled
+    from orchesjob_flow.views.reasons import dependencies_in, dependency_text
 
     with suppress(FlowError, StoreError, OSError):
         handle = run_of(ctx)
         if handle is None:
             return []
         return [
-            CompletionItem(name, help=spelled(waited).removeprefix(name).strip(" ()"))
-            for name, waited in dependencies_in(handle.snapshot().run).items()
-            if name.startswith(incomplete) and is_offered(waited)
+            CompletionItem(name, help=dependency_text(dependency).removeprefix(name).strip(" ()"))
+            for name, dependency in dependencies_in(handle.snapshot().run).items()
+            if name.startswith(incomplete) and is_offered(dependency)
         ]
     return []
 

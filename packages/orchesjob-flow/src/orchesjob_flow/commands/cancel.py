@@ -18,7 +18,7 @@ from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.orchesjob_home import VARIABLE
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.reasons import ending_words, is_tidying, listed
+from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed
 from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.terminal import Form, StatusLine, status_line, warn
 
@@ -125,9 +125,9 @@ class Waiting:
 
     def is_over(self, run: Run) -> bool:
         """Tell whether the time is over; show what the steps of `finally` do meanwhile."""
-        if is_tidying(run):
+        if is_running_finally(run):
             self._deadline = time.monotonic() + self._allowed_sec
-            if (news := ending_words(run)) != self._said:
+            if (news := finally_words(run)) != self._said:
                 self._said = news
                 warn(f"run {run.run_key!r}: {news}; `cancel --now` ends that too")
         waited = int(time.monotonic() - self._began)
@@ -137,8 +137,8 @@ class Waiting:
 
 def what_is_left(run: Run) -> str:
     """Say in a few words what a cancel waits for."""
-    if is_tidying(run):
-        return ending_words(run)
+    if is_running_finally(run):
+        return finally_words(run)
     running = [step.step_id for step in run.steps if step.status is StepStatus.RUNNING]
     return f"waiting for the end of {listed(running)}" if running else "waiting for the runner"
 

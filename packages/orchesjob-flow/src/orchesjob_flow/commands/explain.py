@@ -20,8 +20,13 @@ from orchesjob_flow.explanation import (
 )
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.views.definition import Copies, Dependency
-from orchesjob_flow.views.reasons import describe_given_up, settlement_json, waiting_words
+from orchesjob_flow.views.reasons import (
+    Copies,
+    Dependency,
+    describe_given_up,
+    settlement_json,
+    waiting_words,
+)
 from orchesjob_flow.views.results import gave_up_json, queue_json, runner_json
 from orchesjob_flow.views.terminal import Form, print_json, print_lines, visible
 
@@ -64,7 +69,7 @@ def explain(handle: RunHandle, step: str | None, form: Form) -> int:
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
     step, waits_for, condition, before, gate, _, settlement = explained
-    rows = by_name((*before.those, *waits_for.those))
+    rows = by_name((*before.steps, *waits_for.steps))
     return {
         "id": step.step_id,
         "status": step.status.value,

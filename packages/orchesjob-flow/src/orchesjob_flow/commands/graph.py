@@ -19,8 +19,8 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.definition import Copies, counted, dependencies_in, urgency
-from orchesjob_flow.views.table import marked, ragged_table
+from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
+from orchesjob_flow.views.table import aligned_table, status_text
 from orchesjob_flow.views.terminal import cut, visible, write_result
 
 LONGEST_GATE = 60
@@ -115,7 +115,7 @@ class DrawnFlow(NamedTuple):
         if not self.statuses:
             return None
         counts = self.statuses[step.id]
-        return counted(counts) if step.id in self.copies else next(iter(counts)).value
+        return counts_text(counts) if step.id in self.copies else next(iter(counts)).value
 
 
 def drawn_flow(flow: FlowSpec, statuses: Mapping[str, Mapping[StepStatus, int]]) -> DrawnFlow:
@@ -172,7 +172,7 @@ def as_text(drawn: DrawnFlow, *, colour: bool) -> str:
     columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
-    lines = [f"Flow: {visible(flow.flow_id)}", "", *ragged_table(columns, rows)]
+    lines = [f"Flow: {visible(flow.flow_id)}", "", *aligned_table(columns, rows)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -181,7 +181,7 @@ def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool) -> str:
     status = drawn.status(step)
     if step.id in drawn.copies or status is None:
         return drawn.status_words(step) or ""
-    return marked(status, colour=colour)
+    return status_text(status, colour=colour)
 
 
 def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:

@@ -14,8 +14,7 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.reports.reporting import report_of
-from orchesjob_flow.reports.written_file import refuse_other_files, write_file
+from orchesjob_flow.reports.reporting import refuse_other_files, report_of, write_file
 from orchesjob_flow.views.terminal import stdout, visible, write_message, write_result
 
 

@@ -16,27 +16,25 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, option_given_once, param_option
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
-from orchesjob_flow.simulation.endings import Ending, Endings, endings_of
-from orchesjob_flow.simulation.world import Played, Scenario, play
-from orchesjob_flow.views.definition import in_order
-from orchesjob_flow.views.reasons import listed, reasons
+from orchesjob_flow.simulation import Ending, Endings, Played, Scenario, endings_of, play
+from orchesjob_flow.views.reasons import in_order, listed, reasons
 from orchesjob_flow.views.results import run_json
 from orchesjob_flow.views.table import (
     UNDECIDED,
     params_words,
     screen_row,
-    short_duration,
     simple_table,
     steps_in,
 )
 from orchesjob_flow.views.terminal import (
     Form,
-    fitted,
+    duration_with_tenths,
     print_json,
     print_lines,
     stdout,
     visible,
     warn,
+    wrapped_for_stdout,
     write_result,
 )
 
@@ -154,7 +152,12 @@ def print_simulated(run: Run, exit_code: int) -> None:
     table = [COLUMNS, *rows]
     is_terminal = terminal.stream.isatty()
     drawn = steps_in(terminal.size().columns, table) if is_terminal else simple_table(table)
-    lines += ["", *drawn, "", *fitted([visible(ending_words(run, exit_code))], indent="")]
+    lines += [
+        "",
+        *drawn,
+        "",
+        *wrapped_for_stdout([visible(ending_words(run, exit_code))], indent=""),
+    ]
     write_result("".join(f"{line}\n" for line in lines))
 
 
@@ -183,7 +186,7 @@ def end_of(step: Step) -> float:
 
 def moment(at: float | None) -> str:
     """Write a virtual time, in seconds since the run's beginning."""
-    return "-" if at is None else short_duration(0.0, at, 0.0)
+    return "-" if at is None else duration_with_tenths(at)
 
 
 def ending_words(run: Run, exit_code: int) -> str:

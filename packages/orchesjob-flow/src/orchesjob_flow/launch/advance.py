@@ -24,20 +24,20 @@ def show_foreground(
     """
     from orchesjob_flow.views.progress import show_outcome, with_progress
 
-    course = with_progress(progress, handle, advance)
-    snapshot = Snapshot(course.run, None)
+    shown = with_progress(progress, handle, advance)
+    snapshot = Snapshot(shown.run, None)
     if form is Form.JSON:
-        show_outcome(handle, course)
-        print_run(course.run)
-        return exit_codes.of_run(course.run)
+        show_outcome(handle, shown)
+        print_run(shown.run)
+        return exit_codes.of_run(shown.run)
     from orchesjob_flow.views.table import print_table
 
-    if not (course.is_drawn and terminal.is_one_terminal()):
+    if not (shown.was_drawn and terminal.is_one_terminal()):
         print_table(snapshot)
-        course = course._replace(is_announced=True)
-    show_outcome(handle, course)
+        shown = shown._replace(was_shown=True)
+    show_outcome(handle, shown)
     show_next_steps(handle, snapshot)
-    return exit_codes.of_run(course.run)
+    return exit_codes.of_run(shown.run)
 
 
 def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:

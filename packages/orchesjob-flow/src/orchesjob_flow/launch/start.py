@@ -56,7 +56,7 @@ class Start(NamedTuple):
         """
         check_run_key(self.handle.run_key)
         if reports:
-            from orchesjob_flow.reports.written_file import refuse_missing_folders
+            from orchesjob_flow.reports.reporting import refuse_missing_folders
 
             refuse_missing_folders(file for _, file in reports)
 

@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 from flow_spec import base_of
 from flow_store import StepStatus
-from orchesjob_flow.reports.facts import Facts, StepFacts
-from orchesjob_flow.reports.words import steps
-from orchesjob_flow.views.definition import urgency
+from orchesjob_flow.reports.facts import Facts, StepFacts, steps_text
+from orchesjob_flow.views.reasons import count_by_urgency, counts_text
 from orchesjob_flow.views.terminal import cut, visible
 
 SWEEPS = 6
@@ -206,26 +205,26 @@ def fold(facts: Facts) -> Mapping[str, Sequence[StepFacts]]:
     return folds
 
 
-def node_of(name: str, those: Sequence[StepFacts]) -> GraphNode:
+def node_of(name: str, steps: Sequence[StepFacts]) -> GraphNode:
     """Describe a step, or all copies of one."""
-    status = min((one.status for one in those), key=urgency)
-    critical = any(one.is_critical for one in those)
-    if len(those) == 1:
-        return GraphNode(
-            shown(name), status, f"{status.value}: {those[0].why.sentence}", those[0], critical
-        )
-    return GraphNode(f"{shown(name)} ×{len(those)}", status, counted(those), None, critical)  # noqa: RUF001
+    counts = counts_of(steps)
+    status = next(iter(counts))
+    is_critical = any(one.is_critical for one in steps)
+    if len(steps) == 1:
+        words = f"{status.value}: {steps[0].why.sentence}"
+        return GraphNode(box_name(name), status, words, steps[0], is_critical)
+    copies = f"{box_name(name)} ×{len(steps)}"  # noqa: RUF001
+    return GraphNode(copies, status, counts_text(counts), None, is_critical)
 
 
-def shown(name: str) -> str:
+def counts_of(steps: Sequence[StepFacts]) -> Counter[StepStatus]:
+    """Count the steps by status, the most urgent first."""
+    return count_by_urgency(one.status for one in steps)
+
+
+def box_name(name: str) -> str:
     """Shorten a name to what a box holds."""
     return cut(visible(name), LONGEST_NAME)
-
-
-def counted(those: Sequence[StepFacts]) -> str:
-    """Say how many steps are in which status, the most urgent first."""
-    counts = Counter(sorted((one.status for one in those), key=urgency))
-    return ", ".join(f"{count} {status.value}" for status, count in counts.items())
 
 
 def graph_of(facts: Facts, folds: Mapping[str, Sequence[StepFacts]]) -> Graph:
@@ -306,24 +305,19 @@ def graph_of_ranks(facts: Facts) -> Graph:
     number = -(-len(ranks) // MOST_RANKS)
     nodes = []
     for first in range(0, len(ranks), number):
-        those = [one for rank in ranks[first : first + number] for one in rank]
+        counts = counts_of([one for rank in ranks[first : first + number] for one in rank])
         last = min(first + number, len(ranks))
         name = f"rank {first + 1}" if last == first + 1 else f"ranks {first + 1} to {last}"
-        node = node_of(f"{name}: {counted(those)}", those[:1])
+        words = counts_text(counts)
         nodes.append(
-            node._replace(
-                status=min((one.status for one in those), key=urgency),
-                words=counted(those),
-                step=None,
-                is_critical=False,
-            )
+            GraphNode(box_name(f"{name}: {words}"), next(iter(counts)), words, None, False)
         )
     layers: list[list[int]] = []
     for place in range(len(nodes)):
         layers += [[place], []]
     note = (
-        f"{steps(len(facts.steps))} are too many to be drawn: a box stands for those that can run "
-        "side by side, in the order in which they can run."
+        f"{steps_text(len(facts.steps))} are too many to be drawn: a box stands for those that can "
+        "run side by side, in the order in which they can run."
     )
     return Graph(nodes, layers, list(pairwise(range(len(nodes)))), note)
 

@@ -5,21 +5,21 @@ recorded, and ended when its runner learned of it. Where that was more than a se
 lived, or the attempt ended before this run was recorded), only orchesjob's seconds are known.
 
 The time in which a step waited for other steps is not counted as its own. The critical path is the
-chain of steps that made the run as long as it was. Only the last lines of a failed step's output
-are kept, as plain text; `logs` shows all of it.
+chain of steps that made the run as long as it was.
+
+At the end, the sentences of the reports, in plain text without control characters.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
+    FlowStatus,
     Run,
     Settlement,
     Step,
@@ -27,9 +27,8 @@ from flow_store import (
     reported_job,
     was_found,
 )
-from orchesjob_flow.home.runs import Choice, Source, files_of
-from orchesjob_flow.views.step_output import OutputFile
-from orchesjob_flow.views.terminal import visible
+from orchesjob_flow.views.reasons import listed, waiting_words
+from orchesjob_flow.views.terminal import duration_in_units, visible
 
 
 class AttemptFacts(NamedTuple):
@@ -409,14 +408,6 @@ class Times:
         return Timed(ready, finished, busy, waits)
 
 
-LAST_LINES = 20
-"""Of each of the two streams."""
-LAST_BYTES = 8 * 1024
-"""Of these lines: one line can be as long as a whole file."""
-MOST_STEPS = 20
-ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-
-
 class Tail(NamedTuple):
     """The end of what one stream of an attempt has printed.
 
@@ -429,52 +420,6 @@ class Tail(NamedTuple):
     left_out: int
     path: str
     is_missing: bool = False
-
-
-def tails_of(
-    run: Run, attempts: Sequence[Attempt], step_ids: Iterable[str]
-) -> Mapping[str, tuple[Tail, ...]]:
-    """Read the ends of what the latest attempts of the first of some steps have printed.
-
-    Empty ones are none. What went to stderr comes first: it mostly says what was wrong.
-    """
-    numbers = {step.step_id: step.attempt_no for step in run.steps}
-
-    def read(step_id: str) -> Iterator[Tail]:
-        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), LAST_LINES)
-        for source, path in files_of(run, attempts, choice).items():
-            if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
-                yield tail
-
-    return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS]}
-
-
-def read_tail(source: Source, path: Path) -> Tail | None:
-    """Read the end of a file; None if there is nothing in it."""
-    file = OutputFile(path)
-    left_out = file.skip_to_last(LAST_LINES, LAST_BYTES)
-    shown = visible(str(path))
-    try:
-        data = b"".join(file.read())[:LAST_BYTES]
-    except OSError:
-        return Tail(source.stream, "", 0, shown, is_missing=True)
-    text = "\n".join(map(clean, lines_of(data)))
-    return Tail(source.stream, text, left_out, shown) if text else None
-
-
-def lines_of(data: bytes) -> list[str]:
-    """Split a file at its line feeds; what is no UTF-8 is escaped."""
-    return data.decode("utf-8", "backslashreplace").rstrip("\n").split("\n")
-
-
-def clean(line: str) -> str:
-    r"""Return what a terminal would show of a line in the end, without colours.
-
-    >>> clean("10 %\r\x1b[32m100 %\x1b[0m\r"), clean("a\tb\x00")
-    ('100 %', 'a\tb\\x00')
-    """
-    plain = ESCAPE_SEQUENCE.sub("", line).rstrip("\r").rpartition("\r")[2]
-    return "\t".join(map(visible, plain.split("\t")))
 
 
 class Why(NamedTuple):
@@ -631,3 +576,100 @@ def facts_of(
         max([run.finished_at or now, *(span.end for one in steps for span in one.spans)]),
         now,
     )
+
+
+def headline(facts: Facts) -> str:
+    """Say in one sentence what happened, or what the run does."""
+    run, took = facts.run, duration_in_units(facts.took_sec)
+    match run.status:
+        case FlowStatus.SUCCEEDED:
+            return f"{how_it_went(facts, took)}."
+        case FlowStatus.FAILED:
+            return f"It failed after {took}{what_failed(facts)}."
+        case FlowStatus.CANCELLED:
+            return f"It was cancelled after {took}{while_running(facts)}."
+        case FlowStatus.RUNNING:
+            return f"It has run for {took}: {under_way(facts)}."
+        case _:
+            return f"It has not begun: it {visible(waiting_words(run) or 'waits for its runner')}."
+
+
+def how_it_went(facts: Facts, took: str) -> str:
+    """Say how the steps of a run ended that SUCCEEDED."""
+    total, good = len(facts.steps), facts.count(StepStatus.SUCCEEDED)
+    skipped, failed = facts.count(StepStatus.SKIPPED), facts.count(StepStatus.FAILED)
+    flaky = sum(one.is_flaky for one in facts.steps)
+    settled = len(facts.run.settled)
+    which = f"All {total} steps" if good == total else f"{good} of {steps_text(total)}"
+    which = "Its step" if good == total == 1 else which
+    parts = [
+        f"{skipped} {were(skipped)} skipped" if skipped else "",
+        f"{failed} failed and may" if failed else "",
+        f"{flaky} succeeded only at a retry" if flaky else "",
+        f"{settled} {were(settled)} settled by hand" if settled else "",
+    ]
+    rest = ", ".join(filter(None, parts))
+    return f"{which} succeeded in {took}{f'; {rest}' if rest else ''}"
+
+
+def what_failed(facts: Facts) -> str:
+    """Name the steps that went wrong, the first with its error; say what did not run therefore."""
+    wrong = [one for one in facts.steps if one.went_wrong]
+    failed = any(one.status is StepStatus.FAILED for one in wrong)
+    if not failed:
+        where = f": {visible(facts.run.error or 'no step tells why')}"
+    elif len(wrong) == 1:
+        where = f", at step {step_with_error(wrong[0])}"
+    else:
+        others = listed([one.id for one in wrong[1:]])
+        where = f", at {steps_text(len(wrong))}: {step_with_error(wrong[0])}, {others}"
+    skipped = facts.count(StepStatus.SKIPPED)
+    return where + (f"; {steps_text(skipped)} {were(skipped)} skipped" if skipped else "")
+
+
+def step_with_error(one: StepFacts) -> str:
+    """Name a step that went wrong; say how, and at which attempt if it had several."""
+    error = visible(one.step.error or one.status.value)
+    attempt = f", attempt {one.step.attempt_no}" if one.current[1:] else ""
+    return f"{one.id} ({error}{attempt})"
+
+
+def while_running(facts: Facts) -> str:
+    """Say which steps were ended by a cancel."""
+    ended = [one.id for one in facts.steps if one.went_wrong]
+    if not ended:
+        return ""
+    return f", while {listed(ended)} {'was' if len(ended) == 1 else 'were'} running"
+
+
+def under_way(facts: Facts) -> str:
+    """Say what runs, and how much is done."""
+    running = [one.id for one in facts.steps if one.status is StepStatus.RUNNING]
+    done = sum(one.status.is_terminal for one in facts.steps)
+    now = f"{listed(running)} {'is' if len(running) == 1 else 'are'} running" if running else ""
+    return ", ".join(filter(None, [now, f"{done} of {steps_text(len(facts.steps))} done"]))
+
+
+def steps_text(number: int) -> str:
+    """Count steps."""
+    return f"{number} step" if number == 1 else f"{number} steps"
+
+
+def were(number: int) -> str:
+    """Return the verb for so many."""
+    return "was" if number == 1 else "were"
+
+
+def ending(attempt: AttemptFacts) -> str:
+    """Say how an attempt ended, in few words."""
+    code = attempt.exit_code
+    if code is None:
+        return attempt.status.value
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"
+
+
+def endings(attempts: Sequence[AttemptFacts]) -> str:
+    """Say how attempts ended, one after the other, with their numbers if there are several."""
+    if len(attempts) == 1 and attempts[0].number == 1:
+        return ending(attempts[0])
+    return ", ".join(f"{one.number}: {ending(one)}" for one in attempts)

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from flow_store import AttemptStatus, StepStatus
-from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts
-from orchesjob_flow.reports.words import ending, headline
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, ending, headline
 from orchesjob_flow.views.terminal import visible
 
 NOT_IN_XML = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})

@@ -8,10 +8,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from flow_store import StepStatus
-from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, Tail
-from orchesjob_flow.reports.words import endings, headline, length, steps
-from orchesjob_flow.views.definition import urgency
-from orchesjob_flow.views.terminal import visible
+from orchesjob_flow.reports.facts import (
+    Facts,
+    SpanKind,
+    StepFacts,
+    Tail,
+    endings,
+    headline,
+    steps_text,
+)
+from orchesjob_flow.views.reasons import urgency
+from orchesjob_flow.views.terminal import duration_in_units, visible
 
 MOST_BYTES = 64_000
 FOR_TAILS = 24_000
@@ -42,8 +49,8 @@ def as_markdown(facts: Facts) -> str:
     rows, left_out = chosen_rows(facts.steps, MOST_BYTES - size(text + HEAD) - LONGEST_TEXT)
     text += HEAD + "".join(rows)
     if left_out:
-        shown = f"{steps(left_out)} that matter less are left out"
-        text += f"\n{len(rows)} of {steps(len(facts.steps))}: {shown}.\n"
+        shown = f"{steps_text(left_out)} that matter less are left out"
+        text += f"\n{len(rows)} of {steps_text(len(facts.steps))}: {shown}.\n"
     return text
 
 
@@ -83,7 +90,7 @@ def fenced(tail: Tail) -> str:
 
 def chosen_rows(those: Sequence[StepFacts], room: int) -> tuple[list[str], int]:
     """Return the rows of the steps that matter most, in the order of the file, and the rest."""
-    order = sorted(range(len(those)), key=lambda place: importance(those[place]))
+    order = sorted(range(len(those)), key=lambda place: row_priority(those[place]))
     chosen: dict[int, str] = {}
     for place in order:
         row = row_of(those[place])
@@ -94,7 +101,7 @@ def chosen_rows(those: Sequence[StepFacts], room: int) -> tuple[list[str], int]:
     return [chosen[place] for place in sorted(chosen)], len(those) - len(chosen)
 
 
-def importance(one: StepFacts) -> tuple[int, float]:
+def row_priority(one: StepFacts) -> tuple[int, float]:
     """Order the steps: what went wrong first, then what is under way, then what took longest.
 
     What a person has settled had gone wrong too.
@@ -105,7 +112,7 @@ def importance(one: StepFacts) -> tuple[int, float]:
 
 def row_of(one: StepFacts) -> str:
     """Write the row of a step."""
-    ran = length(one.took(SpanKind.RAN)) if one.current else ""
+    ran = duration_in_units(one.took(SpanKind.RAN)) if one.current else ""
     note = " (may)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
     status = f"{MARKS[one.status]} {one.status.value}{note}"
     cells = (inert(one.id), status, inert(endings(one.current)), ran, inert(one.why.sentence))

@@ -15,10 +15,16 @@ from markupsafe import Markup, escape
 
 from flow_store import Settlement, StepStatus
 from orchesjob_flow.reports.drawing import drawing_of
-from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan
-from orchesjob_flow.reports.words import ending, headline, length
-from orchesjob_flow.views.definition import URGENCY
-from orchesjob_flow.views.terminal import visible
+from orchesjob_flow.reports.facts import (
+    Facts,
+    SpanKind,
+    StepFacts,
+    TimeSpan,
+    ending,
+    headline,
+)
+from orchesjob_flow.views.reasons import URGENCY
+from orchesjob_flow.views.terminal import duration_in_units, visible, visible_with_tabs
 
 MOST_ROWS = 150
 IDLE_SHARE = 0.1
@@ -31,156 +37,6 @@ NICE_SEC = (
     *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200),
 )
 DAY_SEC = 86400
-
-
-class Bar(NamedTuple):
-    """A span as it is drawn: where it begins and how wide it is, in percent of the axis."""
-
-    span: TimeSpan
-    left: float
-    width: float
-
-
-class Row(NamedTuple):
-    """A step on the timeline; of one that is critical, the bars since it was decided last count."""
-
-    one: StepFacts
-    bars: Sequence[Bar]
-    words: str
-
-    @property
-    def critical(self) -> tuple[float, float] | None:
-        """Where what is critical begins and how wide it is, in percent; None if it is not."""
-        earlier = {attempt.number for attempt in self.one.attempts if attempt.is_earlier}
-        bars = [bar for bar in self.bars if bar.span.attempt not in earlier]
-        if not bars or not self.one.is_critical:
-            return None
-        return bars[0].left, bars[-1].left + bars[-1].width - bars[0].left
-
-
-class Tick(NamedTuple):
-    """A moment that the axis names; `is_cut` if the time before it was cut short."""
-
-    left: float
-    label: str
-    is_cut: bool
-
-
-class Timeline(NamedTuple):
-    """What is drawn, and of how many steps with attempts it is not."""
-
-    ticks: Sequence[Tick]
-    rows: Sequence[Row]
-    left_out: int
-
-
-class Axis:
-    """Turns moments into places, with idle times cut short."""
-
-    def __init__(self, spans: Sequence[TimeSpan], begin: float, end: float) -> None:
-        """Find the stretches in which something went on, and their places."""
-        busy = list(merged(spans)) or [(begin, end)]
-        longest_idle = sum(last - first for first, last in busy) * IDLE_SHARE
-        self.stretches = [busy[0]]
-        for first, last in busy[1:]:
-            if first - self.stretches[-1][1] > longest_idle:
-                self.stretches.append((first, last))
-            else:
-                self.stretches[-1] = (self.stretches[-1][0], last)
-        drawn = sum(last - first for first, last in self.stretches)
-        cuts = len(self.stretches) - 1
-        self._scale = 100 / (drawn * (1 + CUT_SHARE * cuts) or 1.0)
-        self._lefts = [0.0]
-        for first, last in self.stretches:
-            width = (last - first + drawn * CUT_SHARE) * self._scale
-            self._lefts.append(self._lefts[-1] + width)
-
-    def place(self, moment: float) -> float:
-        """Return where a moment is, in percent."""
-        place = 0.0
-        for left, (begin, end) in zip(self._lefts, self.stretches, strict=False):
-            if moment >= begin:
-                place = left + (min(moment, end) - begin) * self._scale
-        return place
-
-    def ticks(self) -> Iterator[Tick]:
-        """Yield the moments that are named, counted from the first one."""
-        origin = self.stretches[0][0]
-        if len(self.stretches) > 1:
-            for place, (begin, _) in enumerate(self.stretches):
-                yield Tick(self.place(begin), since(begin - origin), place > 0)
-            return
-        length_sec = self.stretches[0][1] - origin
-        step = next((one for one in NICE_SEC if length_sec / one <= MOST_TICKS), None)
-        step = step or DAY_SEC * (1 + int(length_sec / DAY_SEC / MOST_TICKS))
-        number = 0
-        while number * step <= length_sec * 0.97:
-            yield Tick(self.place(origin + number * step), since(number * step), False)
-            number += 1
-
-
-def since(seconds: float) -> str:
-    """Write a moment, counted from the first one.
-
-    >>> since(0), since(0.5), since(30), since(5400)
-    ('0', '500 ms', '30 s', '1 h 30 min')
-    """
-    if seconds == 0:
-        return "0"
-    return length(seconds).replace(".0 s", " s")
-
-
-def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
-    """Yield the stretches that some spans cover, in order."""
-    begin = end = None
-    for span in sorted(spans, key=lambda span: span.begin):
-        if begin is None or end is None:
-            begin, end = span.begin, span.end
-        elif span.begin > end:
-            yield begin, end
-            begin, end = span.begin, span.end
-        else:
-            end = max(end, span.end)
-    if begin is not None and end is not None:
-        yield begin, end
-
-
-def timeline_of(facts: Facts) -> Timeline:
-    """Draw the steps that had attempts, in the order in which they began.
-
-    Where there are too many, those that are drawn are of the critical path, went wrong, or took
-    longest.
-    """
-    began = [one for one in facts.steps if one.attempts]
-    chosen = sorted(began, key=importance)[:MOST_ROWS]
-    chosen.sort(key=lambda one: one.spans[0].begin)
-    axis = Axis([span for one in chosen for span in one.spans], facts.begin, facts.end)
-    rows = [Row(one, [bar_of(axis, span) for span in one.spans], words_of(one)) for one in chosen]
-    return Timeline(tuple(axis.ticks()), rows, len(began) - len(chosen))
-
-
-def importance(one: StepFacts) -> tuple[bool, bool, float]:
-    """Order the steps by what makes them worth a row."""
-    return not one.went_wrong, not one.is_critical, -sum(span.length_sec for span in one.spans)
-
-
-def bar_of(axis: Axis, span: TimeSpan) -> Bar:
-    """Place a span."""
-    left = axis.place(span.begin)
-    return Bar(span, round(left, 3), round(axis.place(span.end) - left, 3))
-
-
-def words_of(one: StepFacts) -> str:
-    """Say in words what a row shows."""
-    return ", ".join(
-        f"attempt {span.attempt} ran for {length(span.length_sec)}"
-        + (f" ({span.status.value})" if span.status else "")
-        if span.kind is SpanKind.RAN
-        else f"{span.kind.value} for {length(span.length_sec)}"
-        for span in one.spans
-    )
-
-
 MOST_WITH_DETAILS = 400
 """In a run of more steps, only those have details that went wrong or were tried again."""
 LONGEST_COMMAND = 1000
@@ -250,8 +106,8 @@ def environment() -> Environment:
         finalize=harmless,
     )
     found.filters |= {
-        "length": length,
-        "moment": moment,
+        "length": duration_in_units,
+        "moment": time_element,
         "lines": lines,
         "ticked": ticked,
         "command": command,
@@ -269,8 +125,7 @@ def harmless(value: object) -> object:
 
 def lines(text: str) -> Markup:
     """Put lines into the page as they are, each made harmless by itself."""
-    shown = ("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
-    return Markup("\n").join(escape(line) for line in shown)
+    return Markup("\n").join(escape(visible_with_tabs(line)) for line in text.split("\n"))
 
 
 def ticked(text: str) -> Markup:
@@ -287,7 +142,7 @@ def kind(status: object) -> str:
     return CLASSES[str(status)]
 
 
-def moment(timestamp: float | None) -> Markup:
+def time_element(timestamp: float | None) -> Markup:
     """Write a moment in local time, and exactly for programs."""
     if timestamp is None:
         return Markup("&ndash;")
@@ -345,3 +200,151 @@ def parts_of_flow(facts: Facts) -> Sequence[tuple[str, Any]]:
         "Started by": None if run.parent is None else " / ".join(map(str, run.parent)),
     }
     return [(name, value) for name, value in told.items() if value is not None]
+
+
+class Bar(NamedTuple):
+    """A span as it is drawn: where it begins and how wide it is, in percent of the axis."""
+
+    span: TimeSpan
+    left: float
+    width: float
+
+
+class Row(NamedTuple):
+    """A step on the timeline; of one that is critical, the bars since it was decided last count."""
+
+    one: StepFacts
+    bars: Sequence[Bar]
+    words: str
+
+    @property
+    def critical(self) -> tuple[float, float] | None:
+        """Where what is critical begins and how wide it is, in percent; None if it is not."""
+        earlier = {attempt.number for attempt in self.one.attempts if attempt.is_earlier}
+        bars = [bar for bar in self.bars if bar.span.attempt not in earlier]
+        if not bars or not self.one.is_critical:
+            return None
+        return bars[0].left, bars[-1].left + bars[-1].width - bars[0].left
+
+
+class Tick(NamedTuple):
+    """A moment that the axis names; `is_cut` if the time before it was cut short."""
+
+    left: float
+    label: str
+    is_cut: bool
+
+
+class Timeline(NamedTuple):
+    """What is drawn, and of how many steps with attempts it is not."""
+
+    ticks: Sequence[Tick]
+    rows: Sequence[Row]
+    left_out: int
+
+
+class Axis:
+    """Turns moments into places, with idle times cut short."""
+
+    def __init__(self, spans: Sequence[TimeSpan], begin: float, end: float) -> None:
+        """Find the stretches in which something went on, and their places."""
+        busy = list(merged(spans)) or [(begin, end)]
+        longest_idle = sum(last - first for first, last in busy) * IDLE_SHARE
+        self.stretches = [busy[0]]
+        for first, last in busy[1:]:
+            if first - self.stretches[-1][1] > longest_idle:
+                self.stretches.append((first, last))
+            else:
+                self.stretches[-1] = (self.stretches[-1][0], last)
+        drawn = sum(last - first for first, last in self.stretches)
+        cuts = len(self.stretches) - 1
+        self._scale = 100 / (drawn * (1 + CUT_SHARE * cuts) or 1.0)
+        self._lefts = [0.0]
+        for first, last in self.stretches:
+            width = (last - first + drawn * CUT_SHARE) * self._scale
+            self._lefts.append(self._lefts[-1] + width)
+
+    def place(self, time_element: float) -> float:
+        """Return where a moment is, in percent."""
+        place = 0.0
+        for left, (begin, end) in zip(self._lefts, self.stretches, strict=False):
+            if time_element >= begin:
+                place = left + (min(time_element, end) - begin) * self._scale
+        return place
+
+    def ticks(self) -> Iterator[Tick]:
+        """Yield the moments that are named, counted from the first one."""
+        origin = self.stretches[0][0]
+        if len(self.stretches) > 1:
+            for place, (begin, _) in enumerate(self.stretches):
+                yield Tick(self.place(begin), since(begin - origin), place > 0)
+            return
+        length_sec = self.stretches[0][1] - origin
+        step = next((one for one in NICE_SEC if length_sec / one <= MOST_TICKS), None)
+        step = step or DAY_SEC * (1 + int(length_sec / DAY_SEC / MOST_TICKS))
+        number = 0
+        while number * step <= length_sec * 0.97:
+            yield Tick(self.place(origin + number * step), since(number * step), False)
+            number += 1
+
+
+def since(seconds: float) -> str:
+    """Write a moment, counted from the first one.
+
+    >>> since(0), since(0.5), since(30), since(5400)
+    ('0', '500 ms', '30 s', '1 h 30 min')
+    """
+    if seconds == 0:
+        return "0"
+    return duration_in_units(seconds).replace(".0 s", " s")
+
+
+def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
+    """Yield the stretches that some spans cover, in order."""
+    begin = end = None
+    for span in sorted(spans, key=lambda span: span.begin):
+        if begin is None or end is None:
+            begin, end = span.begin, span.end
+        elif span.begin > end:
+            yield begin, end
+            begin, end = span.begin, span.end
+        else:
+            end = max(end, span.end)
+    if begin is not None and end is not None:
+        yield begin, end
+
+
+def timeline_of(facts: Facts) -> Timeline:
+    """Draw the steps that had attempts, in the order in which they began.
+
+    Where there are too many, those that are drawn are of the critical path, went wrong, or took
+    longest.
+    """
+    began = [one for one in facts.steps if one.attempts]
+    chosen = sorted(began, key=timeline_priority)[:MOST_ROWS]
+    chosen.sort(key=lambda one: one.spans[0].begin)
+    axis = Axis([span for one in chosen for span in one.spans], facts.begin, facts.end)
+    rows = [Row(one, [bar_of(axis, span) for span in one.spans], words_of(one)) for one in chosen]
+    return Timeline(tuple(axis.ticks()), rows, len(began) - len(chosen))
+
+
+def timeline_priority(one: StepFacts) -> tuple[bool, bool, float]:
+    """Order the steps by what makes them worth a row."""
+    return not one.went_wrong, not one.is_critical, -sum(span.length_sec for span in one.spans)
+
+
+def bar_of(axis: Axis, span: TimeSpan) -> Bar:
+    """Place a span."""
+    left = axis.place(span.begin)
+    return Bar(span, round(left, 3), round(axis.place(span.end) - left, 3))
+
+
+def words_of(one: StepFacts) -> str:
+    """Say in words what a row shows."""
+    return ", ".join(
+        f"attempt {span.attempt} ran for {duration_in_units(span.length_sec)}"
+        + (f" ({span.status.value})" if span.status else "")
+        if span.kind is SpanKind.RAN
+        else f"{span.kind.value} for {duration_in_units(span.length_sec)}"
+        for span in one.spans
+    )

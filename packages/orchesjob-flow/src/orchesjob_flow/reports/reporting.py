@@ -1,21 +1,37 @@
-"""The report of a run as it is now, in each format (rule 12.1)."""
+"""The report of a run as it is now, in each format, and writing it to a file (rule 12.1).
 
+A reader of the file finds the old report or the new one, never a part.
+"""
+
+import os
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from flow_store import Attempt, Run, StoreError
-from orchesjob_flow.errors import FlowError
+from orchesjob_flow.errors import FlowError, NoReportOfOurs, ReportNotWritten
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
-from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.reports.facts import Facts, Why, facts_of, tails_of
-from orchesjob_flow.reports.written_file import write_file
-from orchesjob_flow.views.definition import in_order
-from orchesjob_flow.views.step_output import went_wrong
-from orchesjob_flow.views.terminal import warn
+from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
+from orchesjob_flow.reports.facts import Facts, Tail, Why, facts_of
+from orchesjob_flow.views.reasons import in_order
+from orchesjob_flow.views.step_output import OutputFile, went_wrong
+from orchesjob_flow.views.terminal import visible, visible_with_tabs, warn
 
 MOST_PARTS = 50
-"""Of a condition, so many parts are shown one by one."""
+"""The parts of a longer condition are not listed."""
+LAST_LINES = 20
+"""How many lines are shown of each of the two streams."""
+LAST_BYTES = 8 * 1024
+"""How much of these lines is shown: one line can be as long as a whole file."""
+MOST_STEPS = 20
+"""The output of so many failed steps is shown."""
+ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+GENERATOR = b'<meta name="generator" content="orchesjob-flow '
+"""The head of each page holds this."""
+HEAD = 4096
+"""The head of a page is within so many bytes."""
 
 
 def write_reports(handle: RunHandle, reports: Sequence[tuple[str, str]]) -> None:
@@ -59,19 +75,123 @@ def writer_of(form: str) -> Callable[[Facts], str]:
 
 
 def facts_now(run: Run, attempts: Sequence[Attempt]) -> Facts:
-    """Put together what happened in a run so far, with the last words of what went wrong."""
+    """Collect what happened in a run so far, with the last output of what went wrong."""
     wrong = [step.step_id for step in in_order(run) if went_wrong(step)]
-    return facts_of(run, attempts, whys(run), tails_of(run, attempts, wrong), time.time())
+    return facts_of(run, attempts, explanations(run), tails_of(run, attempts, wrong), time.time())
 
 
-def whys(run: Run) -> Mapping[str, Why]:
-    """Explain all steps, as `explain` does."""
+def explanations(run: Run) -> Mapping[str, Why]:
+    """Explain all steps, as `explain` does, by their ids."""
     return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explain_steps(run, None)}
 
 
 def parts_of(explained: Explained) -> Sequence[str]:
-    """List the parts of a condition with their values, unless it is too large to be read."""
-    if explained.condition is None:
-        return ()
-    parts = explained.condition.lines
+    """List the parts of a condition with their values, unless there are too many to read."""
+    parts = () if explained.condition is None else explained.condition.lines
     return parts if len(parts) <= MOST_PARTS else ()
+
+
+def tails_of(
+    run: Run, attempts: Sequence[Attempt], step_ids: Iterable[str]
+) -> Mapping[str, tuple[Tail, ...]]:
+    """Read the last output of the latest attempts of the first of some steps.
+
+    Empty output is left out. stderr comes first: it mostly says what was wrong.
+    """
+    numbers = {step.step_id: step.attempt_no for step in run.steps}
+
+    def read(step_id: str) -> Iterator[Tail]:
+        choice = Choice(step_id, numbers[step_id], ("stderr", "stdout"), LAST_LINES)
+        for source, path in files_of(run, attempts, choice).items():
+            if source.step_id == step_id and (tail := read_tail(source, path)) is not None:
+                yield tail
+
+    return {step_id: tuple(read(step_id)) for step_id in list(step_ids)[:MOST_STEPS]}
+
+
+def read_tail(source: Source, path: Path) -> Tail | None:
+    """Read the end of a file; None if the file is empty."""
+    file = OutputFile(path)
+    left_out = file.skip_to_last(LAST_LINES, LAST_BYTES)
+    shown = visible(str(path))
+    try:
+        data = b"".join(file.read())[:LAST_BYTES]
+    except OSError:
+        return Tail(source.stream, "", 0, shown, is_missing=True)
+    lines = data.decode("utf-8", "backslashreplace").rstrip("\n").split("\n")
+    text = "\n".join(map(final_text, lines))
+    return Tail(source.stream, text, left_out, shown) if text else None
+
+
+def final_text(line: str) -> str:
+    r"""Return what a terminal shows of a line in the end, without colours.
+
+    >>> final_text("10 %\r\x1b[32m100 %\x1b[0m\r"), final_text("a\tb\x00")
+    ('100 %', 'a\tb\\x00')
+    """
+    plain = ESCAPE_SEQUENCE.sub("", line).rstrip("\r").rpartition("\r")[2]
+    return visible_with_tabs(plain)
+
+
+def write_file(path: Path, text: str, mode: int | None = None) -> None:
+    """Write a text to a file, and replace what it held; a symbolic link stays a link.
+
+    A pipe or a device, such as /dev/stdout, is written to. A file gets this `mode`, or the usual
+    mode without the bits of the umask.
+
+    Raises:
+        ReportNotWritten: It cannot be written; what was there is unchanged.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            replace(Path(os.path.realpath(path)), data, mode)
+    except OSError as error:
+        raise ReportNotWritten(path, error.strerror or str(error)) from error
+
+
+def refuse_missing_folders(files: Iterable[str]) -> None:
+    """Refuse files that cannot be written later because their folder is missing.
+
+    Raises:
+        ReportNotWritten: It names the first such file.
+    """
+    for file in files:
+        path = Path(file)
+        if path.is_dir() or not path.parent.is_dir():
+            what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise ReportNotWritten(path, what)
+
+
+def refuse_other_files(path: Path) -> None:
+    """Refuse to replace a file that is not a report, under a name that the user has not given.
+
+    Raises:
+        NoReportOfOurs: It is another file, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            is_ours = GENERATOR in file.read(HEAD)
+    except FileNotFoundError:
+        return
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise NoReportOfOurs(path)
+
+
+def replace(path: Path, data: bytes, mode: int | None) -> None:
+    """Write a file beside the path, and then rename it."""
+    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise

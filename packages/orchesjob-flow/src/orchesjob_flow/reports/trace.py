@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flow_store import Settlement
-from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan
-from orchesjob_flow.reports.words import endings, headline
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, endings, headline
 
 PROCESS = 1
 MICROSECONDS = 1_000_000
@@ -36,9 +35,9 @@ def as_trace(facts: Facts) -> str:
 def events(facts: Facts) -> Iterator[dict[str, Any]]:
     """Yield the names of the lanes, what happened in each, and what people have settled."""
     lanes = list(lanes_of(facts.steps))
-    yield named("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
+    yield metadata_event("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
     for lane in range(1, max((lane for _, _, lane in lanes), default=0) + 1):
-        yield named("thread_name", lane, f"lane {lane}")
+        yield metadata_event("thread_name", lane, f"lane {lane}")
     for one, spans, lane in lanes:
         for span in spans:
             yield event(facts, one, span, lane)
@@ -47,7 +46,7 @@ def events(facts: Facts) -> Iterator[dict[str, Any]]:
             yield settled(facts, one, one.settlement)
 
 
-def named(what: str, lane: int, name: str) -> dict[str, Any]:
+def metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
     """Name the whole, or a lane."""
     return {"ph": "M", "name": what, "pid": PROCESS, "tid": lane, "args": {"name": name}}
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from flow_store import FlowStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
-from orchesjob_flow.stats.figures import FlowStats, Percentiles, Series
-from orchesjob_flow.views.table import fitted, short_duration, simple_table
-from orchesjob_flow.views.terminal import visible
+from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series
+from orchesjob_flow.views.table import fit_table, simple_table
+from orchesjob_flow.views.terminal import duration_with_tenths, visible
 
 type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[Labels, float]
@@ -29,10 +29,10 @@ def as_prometheus(
 ) -> str:
     """Write the figures of flows, the newest run of each, and the runs that have not ended."""
     gauges = (*gauges_of_flows(flows), *gauges_of_steps(flows), *gauges_of_now(newest, unfinished))
-    return "".join(line for gauge in gauges if gauge.samples for line in lines_of(gauge))
+    return "".join(line for gauge in gauges if gauge.samples for line in exposition_lines(gauge))
 
 
-def lines_of(gauge: Gauge) -> Iterator[str]:
+def exposition_lines(gauge: Gauge) -> Iterator[str]:
     """Write a metric with its help, its type and its values."""
     name = f"{PREFIX}{gauge.name}"
     yield f"# HELP {name} {gauge.about}\n# TYPE {name} gauge\n"
@@ -200,7 +200,7 @@ def table_lines(tables: Sequence[Sequence[Sequence[str]]], columns: int | None) 
         drawn = (
             simple_table(table)
             if columns is None
-            else fitted(table, DISPENSABLE, columns, breaks=0)
+            else fit_table(table, DISPENSABLE, columns, wrapped_column=0)
         )
         lines += [*([""] if lines else []), *drawn]
     return lines
@@ -238,4 +238,4 @@ def number(count: int) -> str:
 
 def time_cell(seconds: float | None) -> str:
     """Write a time, short ones with their tenths."""
-    return NONE if seconds is None else short_duration(0.0, seconds, 0.0)
+    return NONE if seconds is None else duration_with_tenths(seconds)

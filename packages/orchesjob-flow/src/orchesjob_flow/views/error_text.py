@@ -1,7 +1,7 @@
 """An error as a person reads it on a terminal: as compilers print theirs (rule 6.11).
 
-A problem of a flow file is shown with its line, and carets under the very characters. The words are
-those of the JSON, which is made here too; only what is obvious to a person is left out.
+A mistake in a flow file is shown with its line, and carets under the exact characters. The words
+are the same as in the JSON; only what is obvious to a person is left out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from flow_spec import FlowFileError, FlowWarning, Mark, Problem
 
 SHOWN_BEFORE = ("error", "problems", "differences", "conflicts")
-"""The keys whose values are in the sentence, or are shown in a way of their own."""
+"""The keys whose values are part of the sentence, or are shown differently."""
 RED, YELLOW, BLUE, PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[0m"
 MOST_OUTCOMES = 6
-"""Ends of steps that a warning shows as an example."""
+"""How many outcomes of steps a warning shows as an example."""
 FURTHER = "    "
-"""How a line begins with which a sentence goes on."""
+"""The indentation of a sentence's further lines."""
 ROOM_BEFORE = 2
-"""Which part of the room for a line what stands before the carets may take: one in so many."""
+"""The text before the carets may take one part in so many of the line."""
 
 
 class Style(NamedTuple):
-    """How wide the terminal is, and whether it is to show colours."""
+    """How wide the terminal is, and whether to use colours."""
 
     columns: int
     colour: bool = False
 
-    def led(self, colour: str, word: str) -> str:
-        """Return a word in a colour, where there are any."""
+    def coloured(self, colour: str, word: str) -> str:
+        """Return a word in a colour, if colours are used."""
         return f"{colour}{word}{PLAIN}" if self.colour else word
 
 
@@ -40,37 +40,39 @@ def style_of(terminal: Terminal) -> Style:
 
 
 def error_text(described: Mapping[str, Any], style: Style) -> str:
-    """Write an error that is described by the keys of its JSON; the help is not said twice."""
+    """Write an error, given as the keys of its JSON; the help is not repeated."""
     sentence = str(described["error"]).removesuffix(f"; {described.get('help')}")
     first, *rest = sentence.splitlines() or [""]
     sentences = [
-        f"{style.led(RED, 'error')}: {visible(first)}",
+        f"{style.coloured(RED, 'error')}: {visible(first)}",
         *(f"  {visible(line)}" for line in rest),
     ]
     lines = [part for one in sentences for part in wrapped(one, style.columns, indent=FURTHER)]
     for key, value in described.items():
         if key not in SHOWN_BEFORE and value is not None and not isinstance(value, bool):
             line = note(key, str(value), style)
-            # What is no sentence stays whole, to be copied.
+            # Only sentences are wrapped: other values stay whole, so that one can copy them.
             lines += wrapped(line, style.columns, indent=FURTHER) if key == "help" else [line]
     return "\n".join(lines)
 
 
 def note(key: str, text: str, style: Style) -> str:
-    """Write a line below an error: what to do, or what else is known."""
-    return f"  {style.led(BLUE, '=')} {key}: {visible(text)}"
+    """Write a line below an error: a remedy, or another fact."""
+    return f"  {style.coloured(BLUE, '=')} {key}: {visible(text)}"
 
 
 def flow_file_text(error: "FlowFileError", style: Style) -> str:
-    """Write all that is wrong with a flow file, each problem with its line."""
+    """Write all problems of a flow file, each with its line."""
     parts = ["\n".join(problem_lines(error.source, problem, style)) for problem in error.problems]
     if len(parts) > 1:
-        parts.append(f"{style.led(RED, 'error')}: {len(parts)} problems in {visible(error.source)}")
+        parts.append(
+            f"{style.coloured(RED, 'error')}: {len(parts)} problems in {visible(error.source)}"
+        )
     return "\n\n".join(parts)
 
 
 def warning_text(source: str, warning: "FlowWarning", style: Style) -> str:
-    """Write what a flow file is warned about, with its line, and outcomes that show it."""
+    """Write a warning about a flow file with its line, and outcomes of steps that show it."""
     lines = list(problem_lines(source, warning, style, f"warning[{warning.code}]", YELLOW))
     if warning.outcomes:
         indent = " " * (1 if warning.mark is None else len(str(warning.mark.line)))
@@ -80,7 +82,7 @@ def warning_text(source: str, warning: "FlowWarning", style: Style) -> str:
 
 
 def outcomes_text(outcomes: Mapping[str, str]) -> str:
-    """Write how steps end, those first that fail; of many, the first few."""
+    """Write the outcomes of steps, failures first; of many, the first few."""
     ends = [f"{name} {end}" for name, end in outcomes.items()]
     ends.sort(key=lambda end: not end.endswith(" FAILED"))
     more = len(ends) - MOST_OUTCOMES
@@ -90,16 +92,16 @@ def outcomes_text(outcomes: Mapping[str, str]) -> str:
 def problem_lines(
     source: str, problem: "Problem", style: Style, kind: str = "error", colour: str = RED
 ) -> Iterator[str]:
-    """Yield the lines of one problem, or of something else about a file."""
+    """Yield the lines of one problem, or of one warning."""
     where = "" if problem.path is None else f"{problem.path}: "
-    sentence = f"{style.led(colour, kind)}: {visible(f'{where}{problem.fact}')}"
+    sentence = f"{style.coloured(colour, kind)}: {visible(f'{where}{problem.fact}')}"
     yield from wrapped(sentence, style.columns, indent=FURTHER)
     mark = problem.mark
     indent = " " * (1 if mark is None else len(str(mark.line)))
     place = [source] if mark is None else [source, str(mark.line)]
     if mark is not None and mark.length:
         place.append(str(mark.column))
-    yield f"{indent}{style.led(BLUE, '-->')} {visible(':'.join(place))}"
+    yield f"{indent}{style.coloured(BLUE, '-->')} {visible(':'.join(place))}"
     if mark is None:
         yield from (f"    {visible(line)}" for line in (problem.excerpt or "").splitlines())
     else:
@@ -110,38 +112,33 @@ def problem_lines(
 
 
 def marked_line(mark: "Mark", style: Style, colour: str) -> Iterator[str]:
-    """Yield a line of the file after its number, and carets under the characters that are meant."""
+    """Yield a line of the file with its number, and carets under the marked characters."""
     number = str(mark.line)
-    gutter, bar = " " * len(number), style.led(BLUE, "|")
+    gutter, bar = " " * len(number), style.coloured(BLUE, "|")
     room = max(1, style.columns - len(number) - len(" | "))
-    before, marked, after = fitted(mark, room)
+    before, marked, after = excerpt(mark, room)
     yield f"{gutter} {bar}"
-    yield f"{style.led(BLUE, number)} {bar} {before}{marked}{after}".rstrip()
+    yield f"{style.coloured(BLUE, number)} {bar} {before}{marked}{after}".rstrip()
     if mark.length:
-        carets = "^" * max(1, columns_of(marked))
-        yield f"{gutter} {bar} {' ' * columns_of(before)}{style.led(colour, carets)}"
+        carets = "^" * max(1, width(marked))
+        yield f"{gutter} {bar} {' ' * width(before)}{style.coloured(colour, carets)}"
 
 
-def fitted(mark: "Mark", room: int) -> Sequence[str]:
-    """Return what stands before the marked characters, these, and what follows, as it is shown.
+def excerpt(mark: "Mark", room: int) -> Sequence[str]:
+    """Return the text before the marked characters, the marked ones, and the text after them.
 
-    It is no wider than `room` together; what is left out on either side is dots.
+    Together they take at most `room` columns; dots replace what is left out on either side.
     """
     begin = mark.column - 1
     end = begin + mark.length
     before, marked, after = map(visible, (mark.text[:begin], mark.text[begin:end], mark.text[end:]))
-    if columns_of(before + marked + after) > room:
-        most = max(room // ROOM_BEFORE, room - columns_of(marked + after))
-        if columns_of(before) > most:
+    if width(before + marked + after) > room:
+        most = max(room // ROOM_BEFORE, room - width(marked + after))
+        if width(before) > most:
             before = f"...{beginning(before[::-1], max(0, most - 3))[::-1]}"[:most]
-        marked = cut(marked, room - columns_of(before))
-        after = cut(after, room - columns_of(before + marked))
+        marked = cut(marked, room - width(before))
+        after = cut(after, room - width(before + marked))
     return before, marked, after
-
-
-def columns_of(text: str) -> int:
-    """Return how many columns a visible text takes; most of what is shown is ASCII."""
-    return len(text) if text.isascii() else width(text)
 
 
 def problem_json(problem: "Problem") -> dict[str, Any]:

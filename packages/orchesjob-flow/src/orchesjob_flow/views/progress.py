@@ -1,8 +1,7 @@
 """What a foreground `start`, `retry` or `resume` shows on stderr besides messages (rule 9.14).
 
-A thread of its own looks at what is recorded, as `watch` does: the runner knows nothing of it and
-never waits for a slow terminal, and a run that another process advances is shown as well. Without a
-terminal there is no thread.
+A separate thread reads the records, as `watch` does. So the runner never waits for a slow terminal,
+and a run that another process advances is shown as well. Without a terminal there is no thread.
 """
 
 import threading
@@ -16,7 +15,7 @@ from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import (
     FOUND,
-    WORDS,
+    OUTCOME_WORDS,
     attempt_words,
     found_steps,
     listed,
@@ -29,35 +28,38 @@ LOOK_SEC = 0.25
 
 
 class View(Protocol):
-    """What shows a run."""
+    """Something that shows a run."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the run as it is now."""
 
     def has_drawn(self, run: Run) -> bool:
-        """Whether the whole table of the run, as it is now, stands on the terminal."""
+        """Whether the terminal shows the whole table of the run as it is now."""
 
 
-class Course(NamedTuple):
-    """How a run went, and what of that has been shown on stderr.
+class ShownRun(NamedTuple):
+    """A run that was advanced, and what stderr has shown of it.
 
-    `before` is the run as it was. `is_told` says that its outcome is to be told, which it is not
-    where nothing is to be shown; `is_announced`, that the run and its end have been shown, and
-    `is_drawn`, that this was the whole table.
+    Attributes:
+        run: The run as it is now.
+        before: The run as it was before; None if it was not recorded yet.
+        reports_outcome: Whether to report the outcome at the end; not with the mode `none`.
+        was_shown: Whether the run and its end were shown.
+        was_drawn: Whether its whole table was drawn.
     """
 
     run: Run
     before: Run | None
-    is_told: bool
-    is_announced: bool
-    is_drawn: bool
+    reports_outcome: bool
+    was_shown: bool
+    was_drawn: bool
 
 
-def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> Course:
+def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> ShownRun:
     """Let `advance` bring a run to its end, and show the run in the meantime.
 
-    The `mode` is `plain`, which prints lines, `none`, or `auto`, which draws on a terminal, prints
-    lines on one that cannot draw, and is silent elsewhere.
+    The mode `plain` prints lines, and `none` prints nothing. `auto` draws on a terminal, prints
+    lines on a terminal that cannot draw, and is silent elsewhere.
     """
     with Observer(handle) as observer:
         seen = look(observer)
@@ -68,30 +70,30 @@ def with_progress(mode: str, handle: RunHandle, advance: Callable[[], Run]) -> C
         else:
             with observed(view, seen, handle):
                 run = advance()
-        is_drawn = view is not None and view.has_drawn(run)
-    return Course(run, before, mode != "none", view is not None, is_drawn)
+        was_drawn = view is not None and view.has_drawn(run)
+    return ShownRun(run, before, mode != "none", view is not None, was_drawn)
 
 
-def show_outcome(handle: RunHandle, course: Course) -> None:
-    """Tell what of a run was not run now, and what its failed steps have printed."""
-    run, before = course.run, course.before
-    if not course.is_told or (before is not None and before.revision == run.revision):
+def show_outcome(handle: RunHandle, shown: ShownRun) -> None:
+    """Report which steps did not run now, and what the failed steps printed."""
+    run, before = shown.run, shown.before
+    if not shown.reports_outcome or (before is not None and before.revision == run.revision):
         return
-    tell_found(run, before)
+    warn_about_found(run, before)
     if run.status is FlowStatus.FAILED:
         from orchesjob_flow.views.step_output import show_failures
 
         try:
-            show_failures(handle, with_heading=not course.is_announced)
+            show_failures(handle, with_heading=not shown.was_shown)
         except (FlowError, StoreError, OSError) as error:  # the exit code is that of the run
             warn(f"what the failed steps have printed cannot be shown: {error}")
 
 
-def tell_found(run: Run, before: Run | None) -> None:
-    """Tell which steps were not run now, because orchesjob knew how they had ended (rule 4.7)."""
-    known = set() if before is None else found_steps(before)
+def warn_about_found(run: Run, before: Run | None) -> None:
+    """Report which steps did not run now because orchesjob knew their outcome (rule 4.7)."""
+    known, now = set() if before is None else found_steps(before), found_steps(run)
     begun = [step for step in run.steps if step.has_begun and step.position not in known]
-    found = [step.step_id for step in begun if step.position in found_steps(run)]
+    found = [step.step_id for step in begun if step.position in now]
     if found and len(found) == len(begun):
         warn(
             f"run {run.run_key!r}: nothing was executed; the outcome of every step was {FOUND} "
@@ -103,11 +105,11 @@ def tell_found(run: Run, before: Run | None) -> None:
 
 @contextmanager
 def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
-    """Choose what shows a run; what had happened before is not shown again."""
+    """Choose how to show a run; what happened `before` is not shown again."""
     stderr = terminal.stderr()
     is_terminal = stderr.stream.isatty()
     if mode == "auto" and stderr.can_draw:
-        from orchesjob_flow.views.screen import screen_on  # slow to import, and seldom needed
+        from orchesjob_flow.views.screen import screen_on  # slow to import, rarely needed
 
         with screen_on(stderr) as screen:
             yield screen
@@ -119,16 +121,16 @@ def view_of(mode: str, before: Run | None) -> Iterator[View | None]:
 
 @contextmanager
 def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator[None]:
-    """Let a view show the run again and again, and once more at the end.
+    """Show the run repeatedly within this block, and once more at the end.
 
-    A run that had ended `before` is shown only if it is reopened.
+    A run that ended `before` is shown only if it is reopened.
     """
-    over = threading.Event()
+    stop = threading.Event()
     seen = before
 
     def show(observer: Observer) -> None:
         nonlocal seen
-        with suppress(MemoryError):  # the run needs it more
+        with suppress(MemoryError):  # the run needs the memory more
             found = look(observer)
             if found is None or (found.run.status.is_terminal and seen and found.run == seen.run):
                 return
@@ -137,7 +139,7 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
 
     def keep_showing() -> None:
         with Observer(handle) as observer:
-            while not over.wait(LOOK_SEC):
+            while not stop.wait(LOOK_SEC):
                 show(observer)
 
     thread = threading.Thread(target=keep_showing, daemon=True)
@@ -149,7 +151,7 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         if thread.ident is not None:
             thread.join()
         with Observer(handle) as observer:
@@ -157,7 +159,7 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
 
 
 def look(observer: Observer) -> Snapshot | None:
-    """Read the run if that is possible; if it is not, the command itself reports why."""
+    """Read the run; return None where that fails, as the command itself reports why."""
     try:
         return observer.snapshot()
     except (FlowError, StoreError, OSError):
@@ -173,28 +175,28 @@ class Transition(NamedTuple):
 
 
 class Lines:
-    """Prints a line for each transition, however fast they follow each other."""
+    """Prints a line for each transition, no matter how quickly they follow each other."""
 
     def __init__(self, before: Run | None) -> None:
-        """Leave out what had happened `before`."""
+        """Leave out what happened `before`."""
         self._known = set(() if before is None else transitions(before))
         self._shown: Run | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print what has happened since."""
+        """Print what happened since the last call."""
         if snapshot.run is self._shown:
             return
         self._shown = snapshot.run
         found = transitions(snapshot.run)
         new = [transition for transition in found if transition not in self._known]
         for transition in sorted(new, key=lambda transition: transition.at):
-            moment = self._moment(transition.at, snapshot.run.started_at)
+            moment = self._time_of_day(transition.at, snapshot.run.started_at)
             write_paragraph(f"{moment} {transition.subject} {found[transition]}")
         self._known.update(found)
 
     @staticmethod
-    def _moment(at: float, started_at: float) -> str:
-        """Write a time of the day; on another day than that of the beginning, with its date."""
+    def _time_of_day(at: float, started_at: float) -> str:
+        """Write a time of day, with the date if the run started on another day."""
         full = clock_time(at)
         date, _, clock = full.partition(" ")
         return clock if clock_time(started_at).startswith(date) else full
@@ -205,30 +207,30 @@ class Lines:
 
 
 def transitions(run: Run) -> dict[Transition, str]:
-    """Return all that has happened to a run, each with its description, from its history."""
+    """Return all transitions of a run, each with its description, from its history."""
     found = {}
     for attempt in run.history:
         step = run.steps[attempt.position]
         name = attempt_words(attempt.number, is_gate=attempt.is_gate)
         is_found = was_found(run, attempt)
-        # One that is STARTING may prove to have ended long ago.
+        # A STARTING attempt may turn out to have ended long ago.
         if attempt.status is not AttemptStatus.STARTING and not is_found:
             found[Transition(attempt.started_at, step.step_id, True)] = f"RUNNING {name}"
         if attempt.finished_at is not None:
-            what = f"{name} {marked(attempt.status.value, is_found)}"
+            what = f"{name} {with_found_note(attempt.status.value, is_found)}"
             found[Transition(attempt.finished_at, step.step_id, False)] = with_error(
                 what, attempt.error
             )
-    # A step ends at the same moment as its last attempt: one line tells both.
+    # A step ends at the same moment as its last attempt: one line reports both.
     known = found_steps(run)
     for step, why in zip(run.steps, reasons(run), strict=True):
         if step.finished_at is not None:
             error = why if step.status is StepStatus.SKIPPED else step.error
-            what = marked(step.status.value, step.position in known)
+            what = with_found_note(step.status.value, step.position in known)
             found[Transition(step.finished_at, step.step_id, False)] = with_error(what, error)
     ended = [step.finished_at for step in steps_before_finally(run)]
     if run.finally_after is not None and None not in ended:
-        what = f"{WORDS[run.finally_after]}; now its finally"
+        what = f"{OUTCOME_WORDS[run.finally_after]}; now its finally"
         found[Transition(max(filter(None, ended)), visible(run.run_key), True)] = what
     if run.finished_at is not None:
         what = with_error(run.status.value, run.error)
@@ -236,11 +238,11 @@ def transitions(run: Run) -> dict[Transition, str]:
     return found
 
 
-def marked(what: str, is_found: bool) -> str:
-    """Mark what did not happen now, but was found to have happened before."""
+def with_found_note(what: str, is_found: bool) -> str:
+    """Add that this did not happen now, but was found to have happened before."""
     return f"{what} ({FOUND})" if is_found else what
 
 
 def with_error(what: str, error: str | None) -> str:
-    """Add what went wrong."""
+    """Add the error, if there is one."""
     return what if error is None else f"{what} {visible(error)}"

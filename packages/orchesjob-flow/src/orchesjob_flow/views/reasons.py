@@ -1,110 +1,273 @@
-"""Why a step or a run is where it is, in a few words: the key `reason` of `status` (rule 9.4).
+"""What the steps of a run wait for, and why each is where it is, in a few words (rule 9.4).
 
-Also in words: attempts and their `only_if` (rule 10.8), waiting for a group (rule 10.7), a settled
-step (rule 12.3), a runner that gave up (rule 5.7), and a run in `finally` (rule 10.1). Nothing is
-read here.
+First the shape of the flow, from its stored definition: the steps in order, the dependencies and
+copies of each. A name that means all copies of a step counts as one thing, however many there are.
+Then the words: for attempts and their `only_if` (rule 10.8), a run that waits for its group (rule
+10.7), a settled step (rule 12.3), a runner that gave up (rule 5.7), and a run in `finally` (rule
+10.1). No file is read here.
 """
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, Self
 
 from flow_store import GivenUp, Outcome, Run, RunSummary, Settlement, Step, StepStatus, was_found
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.definition import (
-    Dependencies,
-    Dependency,
-    all_before_finally,
-    dependencies_in,
-    in_order,
-    is_in_finally,
-    name_of,
-    newer,
-    shape_of,
-    spelled,
-)
 from orchesjob_flow.views.terminal import clock_time
 
-
-def attempt_words(number: int, *, is_gate: bool) -> str:
-    """Name an attempt."""
-    return f"attempt {number} (only_if)" if is_gate else f"attempt {number}"
-
-
-def is_at_gate(run: Run, step: Step) -> bool:
-    """Tell whether a step's latest attempt, since it was decided last, is one at the gate."""
-    attempt = run.attempts.get(step.position)
-    return step.has_begun and attempt is not None and attempt.is_gate
-
-
-def waiting_words(run: Run | RunSummary) -> str | None:
-    """Say for which group a run waits, and who is before it; None for a run that does not wait."""
-    if run.group is None or run.queue is None:
-        return None
-    return f"waits for group {run.group.name}, {before_words(run)}"
+URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
+"""The order in which steps are shown where not all of them fit."""
+FOUND = "found in orchesjob, not run again"
+MOST_NAMED = 5
+OUTCOME_WORDS = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.TIMED_OUT: "timed out",
+}
 
 
-def before_words(run: Run | RunSummary) -> str:
-    """Say who is before a run that waits."""
-    if run.queue is None or not any(run.queue):
-        return "which is free"
-    holder, waiting = run.queue
-    if holder is not None:
-        return f"held by {holder}"
-    more = len(waiting) - 1
-    return f"behind {waiting[0]}{f' and {more} more' if more else ''}"
+class BoundedBlock(NamedTuple):
+    """The ids of the steps of each copy, and how many copies may run at once (rule 10.3)."""
+
+    max_parallel: int
+    copies: Sequence[Sequence[str]]
 
 
-def settled_words(settlement: Settlement) -> str:
-    """Say who has settled a step, when, as what and why, and how it had ended by itself."""
-    error = "" if settlement.error is None else f": {settlement.error}"
-    return (
-        f"settled as {settlement.status.value} by {settlement.by}, {clock_time(settlement.at)}: "
-        f"{settlement.reason} (it was {settlement.was.value}{error})"
+class Shape(NamedTuple):
+    """What the steps of a flow wait for (rule 3.6), which are in `finally`, and which are copies.
+
+    Attributes:
+        waits: The dependencies of each step, by id, in the order of the file, `finally` last.
+        finally_ids: The steps of `finally`.
+        copies: The ids of all copies of a step, by the step's name (rule 10.3).
+        values: The values of its `foreach` for each copy, by id and by the names of the block.
+        bounded: The blocks with `max_parallel`.
+    """
+
+    waits: dict[str, tuple[str, ...]]
+    finally_ids: frozenset[str]
+    copies: dict[str, list[str]]
+    values: dict[str, dict[str, str]]
+    bounded: list[BoundedBlock]
+
+
+@lru_cache(maxsize=1)
+def shape_of(definition: str) -> Shape:
+    """Read the shape of a flow from its stored definition.
+
+    Raises:
+        StoredFlowError: It is damaged.
+    """
+    try:
+        flow = json.loads(definition)
+        outside, finally_ = flow["steps"], flow.get("finally", ())
+        shape = Shape({}, frozenset(step["id"] for step in finally_), {}, {}, [])
+        begin = 0
+        for block in flow.get("blocks", ()):
+            add_steps(shape, outside[begin : block["before"]])
+            add_block(shape, block)
+            begin = block["before"]
+        add_steps(shape, (*outside[begin:], *finally_))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        # `FlowSpec` raises the error that says what is wrong. It is slow to import.
+        from flow_spec import FlowSpec
+
+        FlowSpec.from_json(definition)
+        raise
+    return shape
+
+
+def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
+    """Add steps outside of blocks."""
+    shape.waits.update((step["id"], waits_of(step)) for step in steps)
+
+
+def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
+    """Add the copies of a block's steps; inside, a name means the step of the same copy (10.3)."""
+    waits = {step["id"]: waits_of(step) for step in block["steps"]}
+    shape.copies.update((name, []) for name in waits)
+    ids = []
+    for copy in block["copies"]:
+        own = {name: f"{name}@{copy['label']}" for name in waits}
+        values = dict(zip(block["names"], copy["values"], strict=True))
+        for name, others in waits.items():
+            shape.copies[name].append(own[name])
+            shape.waits[own[name]] = tuple(own.get(other, other) for other in others)
+            shape.values[own[name]] = values
+        ids.append(list(own.values()))
+    if block.get("max_parallel") is not None:
+        shape.bounded.append(BoundedBlock(block["max_parallel"], ids))
+
+
+def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of a stored step's dependencies, each once (rule 3.6)."""
+    return tuple(step.get("x-waits-for") or step.get("depends_on", ()))
+
+
+def in_order(run: Run) -> list[Step]:
+    """List the steps in the order of the file, those of `finally` last.
+
+    Where `retry --file` has added steps, they are recorded in another order (rule 9.7).
+    """
+    places = {step_id: place for place, step_id in enumerate(shape_of(run.definition).waits)}
+    return sorted(run.steps, key=lambda step: places.get(step.step_id, len(places)))
+
+
+def is_in_finally(run: Run, step: Step) -> bool:
+    """Tell whether a step is one of `finally` (rule 10.1)."""
+    return step.step_id in shape_of(run.definition).finally_ids
+
+
+def steps_before_finally(run: Run) -> list[Step]:
+    """List the steps that are not in `finally`."""
+    return [step for step in in_order(run) if not is_in_finally(run, step)]
+
+
+def steps_of_finally(run: Run) -> list[Step]:
+    """List the steps of `finally`."""
+    return [step for step in in_order(run) if is_in_finally(run, step)]
+
+
+class Copies(NamedTuple):
+    """All copies of a step: the number in each status, and the latest `retry` of one."""
+
+    name: str
+    counts: Mapping[StepStatus, int]
+    retry_no: int
+
+
+type Dependency = Step | Copies
+
+
+class Dependencies(NamedTuple):
+    """What a step waits for, which of it has not ended, and the latest `retry` of any of it.
+
+    Steps of one layer wait for the same, so this is computed once for all of them.
+    """
+
+    steps: Sequence[Dependency] = ()
+    unfinished: Sequence[Dependency] = ()
+    retry_no: int = 0
+
+    @classmethod
+    def of(cls, steps: Sequence[Dependency]) -> Self:
+        """Find which dependencies have not ended, and the latest `retry`."""
+        unfinished = [
+            one for one in steps if not all(status.is_terminal for status in statuses_of(one))
+        ]
+        return cls(steps, unfinished, max((one.retry_no for one in steps), default=0))
+
+
+NO_DEPENDENCIES = Dependencies()
+
+
+def dependencies_in(run: Run) -> dict[str, Dependency]:
+    """Return everything that conditions and `depends_on` can name in a run, by its name."""
+    found: dict[str, Dependency] = {step.step_id: step for step in run.steps}
+    for name, ids in shape_of(run.definition).copies.items():
+        steps = [step for step in map(found.get, ids) if isinstance(step, Step)]
+        retry_no = max((step.retry_no for step in steps), default=0)
+        found[name] = Copies(name, Counter(step.status for step in steps), retry_no)
+    return found
+
+
+def all_before_finally(run: Run) -> Dependencies:
+    """List what the steps of `finally` wait for: all others, copies of a step as one (10.1)."""
+    shape, found = shape_of(run.definition), dependencies_in(run)
+    names = dict.fromkeys(base_of(step.step_id) for step in in_order(run))
+    return Dependencies.of(
+        [found[name] for name in names if name in found and name not in shape.finally_ids]
     )
 
 
-def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
-    """Describe a settlement; it `holds` until a `retry` has its step decided anew."""
-    return {
-        "status": settlement.status.value,
-        "was": settlement.was.value,
-        "error": settlement.error,
-        "by": settlement.by._asdict(),
-        "at": settlement.at,
-        "reason": settlement.reason,
-        "holds": holds,
-    }
+def base_of(step_id: str) -> str:
+    """Return the name that means all copies of a step, given the id of one (rule 10.3)."""
+    return step_id.partition("@")[0]
 
 
-def when_and_why(given_up: GivenUp, runner: Holder | None) -> str:
-    """Say when a runner gave up and why, and who tries again."""
-    again = "" if runner is None else f"; {runner} tries again"
-    return f"{clock_time(given_up.at)}, {given_up.error}{again}"
+def dependency_name(dependency: Dependency) -> str:
+    """Return the name that a condition uses for a dependency."""
+    return dependency.name if isinstance(dependency, Copies) else dependency.step_id
 
 
-def describe_given_up(run: Run | RunSummary, runner: Holder | None) -> str | None:
-    """Say that a runner gave up on this run, and what continues it; None if none did."""
-    if run.gave_up is None:
-        return None
-    remedy = "" if runner else "; once the cause is fixed, `orchesjob-flow resume` continues it"
-    return f"a runner gave up on run {run.run_key!r}: {when_and_why(run.gave_up, runner)}{remedy}"
+def statuses_of(dependency: Dependency) -> Collection[StepStatus]:
+    """Return the status of a step, or all different statuses of copies."""
+    return dependency.counts if isinstance(dependency, Copies) else (dependency.status,)
 
 
-FOUND = "found in orchesjob, not run again"
-NAMED = 5
-NOTHING = Dependencies()
+def retried_since(waits: Dependencies, step: Step) -> Sequence[Dependency]:
+    """Return the dependencies that a `retry` decided again after this step was decided (9.7)."""
+    if waits.retry_no <= step.retry_no:
+        return ()
+    return [one for one in waits.steps if one.retry_no > step.retry_no]
+
+
+class CollapsedCopies(NamedTuple):
+    """All copies of a step, which share a row."""
+
+    name: str
+    steps: Sequence[Step]
+
+    @property
+    def counts(self) -> Counter[StepStatus]:
+        """How many copies are in which status, the most urgent first."""
+        return count_by_urgency(step.status for step in self.steps)
+
+    @property
+    def status(self) -> StepStatus:
+        """The most urgent status of a copy."""
+        return next(iter(self.counts))
+
+
+def collapse_copies(run: Run, steps: Sequence[Step], room: int) -> Sequence[Step | CollapsedCopies]:
+    """Give all copies of a step one row if there is no room for a row each (rule 10.3)."""
+    if len(steps) <= room:
+        return steps
+    copies = shape_of(run.definition).copies
+    by_name: dict[str, list[Step]] = {}
+    for step in steps:
+        by_name.setdefault(base_of(step.step_id), []).append(step)
+    rows: list[Step | CollapsedCopies] = []
+    for name, same in by_name.items():
+        rows += [CollapsedCopies(name, same)] if name in copies and len(same) > 1 else same
+    return rows
+
+
+def count_statuses(rows: Sequence[Step | CollapsedCopies]) -> Counter[StepStatus]:
+    """Return how many steps are in which status, collapsed copies included."""
+    counts = Counter(row.status for row in rows if isinstance(row, Step))
+    for row in rows:
+        if isinstance(row, CollapsedCopies):
+            counts.update(row.counts)
+    return counts
+
+
+def count_by_urgency(statuses: Iterable[StepStatus]) -> Counter[StepStatus]:
+    """Count the statuses, the most urgent first."""
+    return Counter(sorted(statuses, key=urgency))
+
+
+def urgency(status: StepStatus) -> int:
+    """Return the place of a status in the order in which steps are shown."""
+    return URGENCY.index(status.value)
 
 
 def reasons(run: Run) -> list[str]:
-    """Say why each step is where it is, in the order in which they are recorded.
+    """Say why each step is where it is, in the order of the records.
 
-    A record that somebody has changed by hand is described as it is, not refused.
+    A record that was edited by hand is described as it is, not refused.
     """
     shape = shape_of(run.definition)
     rows = dependencies_in(run)
-    before = all_before_finally(run) if shape.finally_ids and run.finally_after is None else NOTHING
-    found, bounds = found_steps(run), without_place(run)
+    before = (
+        all_before_finally(run)
+        if shape.finally_ids and run.finally_after is None
+        else NO_DEPENDENCIES
+    )
+    found, bounds = found_steps(run), max_parallel_waits(run)
     settled, waiting = run.settled, waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
 
@@ -118,7 +281,7 @@ def reasons(run: Run) -> list[str]:
         else reason(
             step,
             waits_for(shape.waits.get(step.step_id, ())),
-            before if step.step_id in shape.finally_ids else NOTHING,
+            before if step.step_id in shape.finally_ids else NO_DEPENDENCIES,
             of_run or bounds.get(step.step_id),
             is_gate=is_at_gate(run, step),
         )
@@ -139,16 +302,14 @@ def found_steps(run: Run) -> set[int]:
     }
 
 
-def without_place(run: Run) -> dict[str, str]:
-    """Say what the steps of copies wait for while so many others are under way (rule 10.3)."""
-    under_way = {
-        step.step_id for step in run.steps if step.has_begun and not step.status.is_terminal
-    }
+def max_parallel_waits(run: Run) -> dict[str, str]:
+    """Say which steps wait because `max_parallel` copies are running, by id (rule 10.3)."""
+    running = {step.step_id for step in run.steps if step.has_begun and not step.status.is_terminal}
     words: dict[str, str] = {}
-    for most, copies in shape_of(run.definition).bounded:
-        waiting = [ids for ids in copies if under_way.isdisjoint(ids)]
-        if len(copies) - len(waiting) >= most:
-            why = f"waits for a place: max_parallel of its foreach is {most}"
+    for max_parallel, copies in shape_of(run.definition).bounded:
+        waiting = [ids for ids in copies if running.isdisjoint(ids)]
+        if len(copies) - len(waiting) >= max_parallel:
+            why = f"waits for a place: max_parallel of its foreach is {max_parallel}"
             words.update((name, why) for ids in waiting for name in ids)
     return words
 
@@ -156,26 +317,26 @@ def without_place(run: Run) -> dict[str, str]:
 def reason(
     step: Step,
     waits: Dependencies,
-    before: Dependencies = NOTHING,
+    before: Dependencies = NO_DEPENDENCIES,
     held: str | None = None,
     *,
     is_gate: bool = False,
 ) -> str:
     """Say why a step is where it is, given what it waits for.
 
-    Where a `retry` has left it out, their statuses are not those that it was decided by (9.7). A
-    step of `finally` that is not decided waits for all those `before` it (rule 10.1). `held` says
-    what else it waits for: the turn of its run (rule 10.7), or that of its copy (rule 10.3).
-    `is_gate` tells that its latest attempt is one at the gate (rule 10.8).
+    Where a `retry` left the step out, the statuses of its dependencies have changed since (9.7). An
+    undecided step of `finally` waits for all steps `before` it (rule 10.1). `held` says what else
+    it waits for: the turn of its run (rule 10.7) or of its copy (rule 10.3). `is_gate` tells that
+    its latest attempt ran its `only_if` (rule 10.8).
     """
-    if before.those and step.status is StepStatus.PENDING:
-        colon = ": " if before.undone else ""
-        return f"waits for the end of all steps{colon}{spell(before.undone)}"
-    if held is not None and step.status is StepStatus.PENDING and not waits.undone:
+    if before.steps and step.status is StepStatus.PENDING:
+        colon = ": " if before.unfinished else ""
+        return f"waits for the end of all steps{colon}{dependencies_text(before.unfinished)}"
+    if held is not None and step.status is StepStatus.PENDING and not waits.unfinished:
         return held
-    if retried := newer(waits, step):
-        names = listed([name_of(other) for other in retried])
-        return f"{reason_by_itself(step, NOTHING, is_gate=is_gate)}, before the retry of {names}"
+    if retried := retried_since(waits, step):
+        why = reason_by_itself(step, NO_DEPENDENCIES, is_gate=is_gate)
+        return f"{why}, before the retry of {listed([dependency_name(one) for one in retried])}"
     return reason_by_itself(step, waits, is_gate=is_gate)
 
 
@@ -183,9 +344,12 @@ def reason_by_itself(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
     """Say why a step is where it is, as of its last decision."""
     match step.status:
         case StepStatus.PENDING:
-            return reason_to_wait(step, waits)
+            waits_for = f"waits for {dependencies_text(waits.unfinished)}"
+            return waits_for if waits.unfinished else f"attempt {step.attempt_no + 1} may start"
         case StepStatus.DELAYED:
-            return reason_for_delay(step)
+            at = step.next_attempt_at
+            due = "" if at is None else f", due {clock_time(at)}"
+            return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
         case StepStatus.RUNNING:
             return step.error or f"{attempt_words(step.attempt_no, is_gate=is_gate)} is running"
         case StepStatus.SKIPPED:
@@ -196,39 +360,37 @@ def reason_by_itself(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
             return str(step.error)
 
 
-def reason_to_wait(step: Step, waits: Dependencies) -> str:
-    """Say what a PENDING step waits for."""
-    if waits.undone:
-        return f"waits for {spell(waits.undone)}"
-    return f"attempt {step.attempt_no + 1} may start"
-
-
-def reason_for_delay(step: Step) -> str:
-    """Say when the next attempt is due, if that is known, and how the last one ended."""
-    at = step.next_attempt_at
-    due = "" if at is None else f", due {clock_time(at)}"
-    return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
-
-
 def reason_to_skip(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
     """Say whether its condition skipped a step, its gate, or its command (rules 9.12, 10.8)."""
     if is_gate:
         return f"its only_if said no: attempt {step.attempt_no} ended with exit code 1"
     if step.has_begun:
         return f"attempt {step.attempt_no} ended with an exit code that skips the step"
-    if not waits.those:
+    if not waits.steps:
         return "its condition was false"
-    return f"its condition was false: {spell(waits.those)}"
+    return f"its condition was false: {dependencies_text(waits.steps)}"
 
 
-def spell(waits: Sequence[Dependency]) -> str:
+def dependencies_text(waits: Sequence[Dependency]) -> str:
     """List the first of some steps with their statuses, and count the rest."""
-    return with_rest([spelled(one) for one in waits[:NAMED]], len(waits))
+    return with_rest([dependency_text(one) for one in waits[:MOST_NAMED]], len(waits))
+
+
+def dependency_text(dependency: Dependency) -> str:
+    """Write its name and status; of copies, how many are in each."""
+    if not isinstance(dependency, Copies):
+        return f"{dependency.step_id} {dependency.status.value}"
+    return f"{dependency.name} ({counts_text(dependency.counts)})"
+
+
+def counts_text(counts: Mapping[StepStatus, int]) -> str:
+    """Write how many steps are in each status."""
+    return ", ".join(f"{count} {status.value}" for status, count in counts.items()) or "no copies"
 
 
 def listed(words: Sequence[str]) -> str:
     """List the first of some words, and count the rest."""
-    return with_rest(words[:NAMED], len(words))
+    return with_rest(words[:MOST_NAMED], len(words))
 
 
 def with_rest(words: Sequence[str], total: int) -> str:
@@ -237,34 +399,83 @@ def with_rest(words: Sequence[str], total: int) -> str:
     return ", ".join(words) + (f" and {rest} more" if rest else "")
 
 
-WORDS = {
-    Outcome.SUCCEEDED: "succeeded",
-    Outcome.FAILED: "failed",
-    Outcome.CANCELLED: "cancelled",
-    Outcome.TIMED_OUT: "timed out",
-}
+def attempt_words(number: int, *, is_gate: bool) -> str:
+    """Name an attempt."""
+    return f"attempt {number} (only_if)" if is_gate else f"attempt {number}"
 
 
-def steps_before_finally(run: Run) -> list[Step]:
-    """List the steps that are not in `finally`."""
-    return [step for step in in_order(run) if not is_in_finally(run, step)]
+def is_at_gate(run: Run, step: Step) -> bool:
+    """Tell whether a step's latest attempt ran its `only_if`, since it was last decided."""
+    attempt = run.attempts.get(step.position)
+    return step.has_begun and attempt is not None and attempt.is_gate
 
 
-def steps_of_finally(run: Run) -> list[Step]:
-    """List the steps of `finally`."""
-    return [step for step in in_order(run) if is_in_finally(run, step)]
+def waiting_words(run: Run | RunSummary) -> str | None:
+    """Say for which group a run waits, and which runs come first; None if it does not wait."""
+    if run.group is None or run.queue is None:
+        return None
+    return f"waits for group {run.group.name}, {before_words(run)}"
 
 
-def is_tidying(run: Run) -> bool:
-    """Whether the steps of `finally` are under way, and nobody has asked for their end."""
+def before_words(run: Run | RunSummary) -> str:
+    """Say which runs come before a run that waits for its group."""
+    if run.queue is None or not any(run.queue):
+        return "which is free"
+    holder, waiting = run.queue
+    if holder is not None:
+        return f"held by {holder}"
+    more = len(waiting) - 1
+    return f"behind {waiting[0]}{f' and {more} more' if more else ''}"
+
+
+def settled_words(settlement: Settlement) -> str:
+    """Say who settled a step, when, as what and why, and how it ended by itself."""
+    error = "" if settlement.error is None else f": {settlement.error}"
+    return (
+        f"settled as {settlement.status.value} by {settlement.by}, {clock_time(settlement.at)}: "
+        f"{settlement.reason} (it was {settlement.was.value}{error})"
+    )
+
+
+def settlement_json(settlement: Settlement, *, holds: bool) -> dict[str, Any]:
+    """Describe a settlement; it `holds` until a `retry` decides its step again."""
+    return {
+        "status": settlement.status.value,
+        "was": settlement.was.value,
+        "error": settlement.error,
+        "by": settlement.by._asdict(),
+        "at": settlement.at,
+        "reason": settlement.reason,
+        "holds": holds,
+    }
+
+
+def giving_up_words(given_up: GivenUp, runner: Holder | None) -> str:
+    """Say when a runner gave up and why, and who tries again."""
+    again = "" if runner is None else f"; {runner} tries again"
+    return f"{clock_time(given_up.at)}, {given_up.error}{again}"
+
+
+def describe_given_up(run: Run | RunSummary, runner: Holder | None) -> str | None:
+    """Say that a runner gave up on this run, and what continues it; None if no runner did."""
+    if run.gave_up is None:
+        return None
+    remedy = "" if runner else "; once the cause is fixed, `orchesjob-flow resume` continues it"
+    return (
+        f"a runner gave up on run {run.run_key!r}: {giving_up_words(run.gave_up, runner)}{remedy}"
+    )
+
+
+def is_running_finally(run: Run) -> bool:
+    """Whether the steps of `finally` are running, and `cancel --now` was not called."""
     if run.finally_after is None or (run.cancel is not None and run.cancel.now_at is not None):
         return False
     return any(not step.status.is_terminal for step in steps_of_finally(run))
 
 
-def ending_words(run: Run) -> str:
-    """Say how the steps of a run have ended, and what its `finally` does."""
-    outcome = "" if run.finally_after is None else WORDS[run.finally_after]
+def finally_words(run: Run) -> str:
+    """Say how the steps of a run ended, and what its `finally` does."""
+    outcome = "" if run.finally_after is None else OUTCOME_WORDS[run.finally_after]
     steps = steps_of_finally(run)
     running = [step.step_id for step in steps if step.status is StepStatus.RUNNING]
     if running:

@@ -1,7 +1,7 @@
 """A run as the result of a command: JSON for programs, a table for people (rules 6.4 and 6.10).
 
 On a terminal it ends with the commands that a person may type next. `start -d` and similar commands
-say which process runs in the background, and where its log is. Nothing is decided or read here.
+say which process runs in the background, and where its log is.
 """
 
 import shlex
@@ -25,23 +25,25 @@ from orchesjob_flow.home.paths import DATABASE_OPTION
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.definition import in_order, is_in_finally, shape_of
-from orchesjob_flow.views.reasons import reasons, settlement_json
+from orchesjob_flow.views.reasons import in_order, is_in_finally, reasons, settlement_json, shape_of
 from orchesjob_flow.views.terminal import (
     Form,
-    fitted,
     print_json,
     stdout,
     visible,
     width,
     wrapped,
+    wrapped_for_stdout,
     write_result,
 )
 
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
-    """Describe a run; `runner` is the process that advances it, None if there is none."""
-    why, past, settled = reasons(run), histories(run), settlements_json(run)
+    """Describe a run; `runner` is the process that advances it, or None."""
+    why, settled = reasons(run), settlements_json(run)
+    past: dict[int, list[PastAttempt]] = {}
+    for attempt in run.history:
+        past.setdefault(attempt.position, []).append(attempt)
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
@@ -51,7 +53,7 @@ def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
                 "reason": why[step.position],
                 "attempts": [
                     attempt_json(attempt_key(run.run_key, step.step_id, attempt.number), attempt)
-                    for attempt in past[step.position]
+                    for attempt in past.get(step.position, ())
                 ],
                 "settlements": settled.get(step.position, []),
             }
@@ -81,7 +83,7 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
 
 
 def parent_json(parent: Parent | None) -> dict[str, Any] | None:
-    """Describe the attempt that started a run, if that was a step of another run."""
+    """Describe the attempt that started a run, if a step of another run did."""
     if parent is None:
         return None
     run_key, step_id, number = parent
@@ -89,30 +91,22 @@ def parent_json(parent: Parent | None) -> dict[str, Any] | None:
 
 
 def queue_json(queue: Queue | None) -> dict[str, Any] | None:
-    """Describe who is before a run that waits for its group (rule 10.7)."""
+    """Describe which runs come before a run that waits for its group (rule 10.7)."""
     return None if queue is None else {"held_by": queue.holder, "behind": list(queue.waiting)}
 
 
 def gave_up_json(run: Run | RunSummary) -> dict[str, Any] | None:
-    """Describe when and why a runner gave up on a run, if none goes on with it since."""
+    """Describe when and why a runner gave up on a run, unless another one has continued it."""
     return None if run.gave_up is None else run.gave_up._asdict()
 
 
 def runner_json(runner: Holder | None) -> dict[str, Any] | None:
-    """Describe the process that advances a run, if there is one."""
+    """Describe the process that advances a run, or return None."""
     return None if runner is None else {"pid": runner.pid, "alive": True}
 
 
-def histories(run: Run) -> dict[int, list[PastAttempt]]:
-    """Return the attempts of each step, by the step's position."""
-    found: dict[int, list[PastAttempt]] = {step.position: [] for step in run.steps}
-    for attempt in run.history:
-        found[attempt.position].append(attempt)
-    return found
-
-
 def settlements_json(run: Run) -> dict[int, list[dict[str, Any]]]:
-    """Describe what people have decided of steps, by their positions (rule 12.3)."""
+    """Describe the settlements of steps, by the steps' positions (rule 12.3)."""
     found: dict[int, list[dict[str, Any]]] = {}
     settled = run.settled
     for one in run.settlements:
@@ -135,7 +129,7 @@ def attempt_json(key: str, attempt: PastAttempt) -> dict[str, Any]:
 
 
 def step_json(run: Run, step: Step) -> dict[str, Any]:
-    """Describe a step by its latest attempt since it was decided last (rule 9.7)."""
+    """Describe a step by its latest attempt since it was last decided (rule 9.7)."""
     attempt = latest_attempt(run, step)
     return {
         "id": step.step_id,
@@ -154,24 +148,24 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
 
 
 def latest_attempt(run: Run, step: Step) -> Attempt | None:
-    """Return a step's latest attempt, unless a `retry` has had the step decided anew since."""
+    """Return a step's latest attempt, unless a `retry` has decided the step again since."""
     return run.attempts.get(step.position) if step.has_begun else None
 
 
 def shown_key(run_key: str, step: Step) -> str:
-    """Return the key of the attempt that a step is at, or else of its next one (rule 4.2)."""
+    """Return the key of a step's current attempt, or else of its next one (rule 4.2)."""
     waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
     is_next = waits or not step.has_begun
     return attempt_key(run_key, step.step_id, step.attempt_no + is_next)
 
 
 def print_run(run: Run, runner: Holder | None = None) -> None:
-    """Print a run as it is now; none advances one that this process has just left."""
+    """Print a run as it is now, as JSON."""
     print_json(run_json(run, runner))
 
 
 def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
-    """Print a run as it is now; neither form imports what the other one needs."""
+    """Print a run as it is now; a format does not import the modules of the other one."""
     if form is Form.JSON:
         print_run(*snapshot)
     else:
@@ -182,7 +176,7 @@ def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
 
 
 def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
-    """Print what a person can do next; a table in a file ends with its last line."""
+    """Print what a person can do next, on a terminal only."""
     if not terminal.stdout().stream.isatty():
         return
     lines = next_steps(handle, snapshot)
@@ -190,7 +184,7 @@ def show_next_steps(handle: RunHandle, snapshot: Snapshot) -> None:
 
 
 def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
-    """Say who advances a run, and where that process logs; or that the run has ended already."""
+    """Say which process advances a run and where it logs, or that the run has already ended."""
     run, runner = snapshot
     words = f"Run {visible(run.run_key)} of flow {visible(run.flow_id)}"
     if runner is None:
@@ -198,12 +192,12 @@ def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
         return f"{words} {ended}: {run.status.value}\n"
     pid = "another process" if runner.pid is None else f"process {runner.pid}"
     begun = f"{words} is {run.status.value}; {pid} advances it in the background."
-    paths = [f"  its log: {visible(log)}" for log in logs]  # which stay whole, to be copied
-    return "".join(f"{line}\n" for line in (*fitted([begun], indent="  "), *paths))
+    paths = [f"  its log: {visible(log)}" for log in logs]  # not wrapped, so that one can copy them
+    return "".join(f"{line}\n" for line in (*wrapped_for_stdout([begun], indent="  "), *paths))
 
 
 def command_line(settings: Settings, command: str, run_key: str, *words: str) -> str:
-    """Write the call of a command on a run, in the database that this call was given."""
+    """Write a command line for a run, with the `--db` of this call."""
     home = settings.home
     database = ["--db", str(home.database)] if home.named_by == DATABASE_OPTION else []
     key = [f"--run-key={run_key}" if run_key.startswith("-") else run_key]
@@ -211,14 +205,14 @@ def command_line(settings: Settings, command: str, run_key: str, *words: str) ->
 
 
 def next_steps(handle: RunHandle, snapshot: Snapshot) -> Sequence[str]:
-    """Return a line for each thing that suggests itself, the most obvious one first."""
+    """Return the lines of the suggested commands, the most obvious one first."""
     found = list(suggestions(snapshot))
     lines = [(command_line(handle.settings, *words), what) for words, what in found]
     return [part for line, what in lines for part in explained(visible(line), what)]
 
 
 def explained(line: str, what: str) -> Sequence[str]:
-    """Say what a command line does: beside it, or above it, where it stays whole to be copied."""
+    """Say what a command line does: beside it, or above it if it would be too long."""
     beside, columns = f"{line}  # {what}", stdout().size().columns
     if width(beside) <= columns:
         return [beside]
@@ -226,7 +220,7 @@ def explained(line: str, what: str) -> Sequence[str]:
 
 
 def suggestions(snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the words of each command line, and what it does."""
+    """Yield the words of each suggested command, and what it does."""
     run, runner = snapshot
     key = run.run_key
     if run.status.is_terminal:

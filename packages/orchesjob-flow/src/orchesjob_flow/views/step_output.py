@@ -1,8 +1,8 @@
 """The output of steps: read from orchesjob's files as they grow, and shown line by line.
 
 Each line starts with its step's name and is harmless for a terminal. After a failed run, the last
-lines of its failed steps go to stderr (rule 9.14): the log of a CI job or the mail of a cron job is
-often all that somebody sees.
+lines of its failed steps go to stderr (rule 9.14): often people see nothing but the log of a CI job
+or the mail of a cron job.
 """
 
 import errno
@@ -17,10 +17,11 @@ from typing import BinaryIO
 from flow_store import Step, StepStatus
 from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.definition import in_order
+from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.terminal import (
     COLOUR,
     visible,
+    visible_with_tabs,
     warn,
     write_bytes,
     write_message,
@@ -31,14 +32,14 @@ from orchesjob_flow.views.terminal import (
 BLOCK = 1 << 16
 LONGEST_CHARACTER = 4
 CONTINUATION = bytes(range(0x80, 0xC0))
-"""The bytes of UTF-8 with which no character begins."""
+"""The bytes that cannot begin a character in UTF-8."""
 
 
 class OutputFile:
-    """One file, read from where the last reading ended; it may be missing, or replaced.
+    """One file, read from where the last read ended; it may be missing, or replaced.
 
-    A file that has become shorter, or another file under the same name, is read from its beginning,
-    as `tail -F` does: somebody has rotated it.
+    A file that became shorter, or a new file of the same name, was rotated. It is read from its
+    beginning, as by `tail -F`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,10 +49,10 @@ class OutputFile:
         self._inode: int | None = None
 
     def skip_to_last(self, lines: int, most_bytes: int | None = None) -> int:
-        """Skip to the beginning of the last lines, which takes no longer for a large file.
+        """Skip to the beginning of the last lines; a large file takes no longer than a small one.
 
-        Of these lines, no more than the last `most_bytes` are read. Return how many bytes of them
-        are left out.
+        At most the last `most_bytes` of these lines are read. Return how many bytes of them are
+        left out.
         """
         with suppress(FileNotFoundError), open_regular(self.path) as file:
             found = os.fstat(file.fileno())
@@ -64,10 +65,10 @@ class OutputFile:
         return 0
 
     def read(self) -> Iterator[bytes]:
-        """Yield what has been added, in blocks.
+        """Yield what was added, in blocks.
 
         Raises:
-            FileNotFoundError: The file is missing, or is none.
+            FileNotFoundError: The file is missing, or not a regular file.
         """
         with open_regular(self.path) as file:
             found = os.fstat(file.fileno())
@@ -81,10 +82,10 @@ class OutputFile:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file; to open a pipe that nobody writes to would take for ever.
+    """Open a regular file; opening a pipe without a writer would block.
 
     Raises:
-        FileNotFoundError: There is none, or a pipe or the like under its name.
+        FileNotFoundError: The file is missing, or is a pipe or a device.
     """
     if not path.is_file() and not path.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no regular file", str(path))
@@ -98,7 +99,7 @@ def beginning_of_last(lines: int, descriptor: int) -> int:
         return position
     wanted = lines
     if position and os.pread(descriptor, 1, position - 1) != b"\n":
-        wanted -= 1  # the last line has no end yet
+        wanted -= 1  # the last line has no line break yet
     while position > 0:
         start = max(0, position - BLOCK)
         block = os.pread(descriptor, position - start, start)
@@ -111,13 +112,13 @@ def beginning_of_last(lines: int, descriptor: int) -> int:
 
 
 def next_character(position: int, descriptor: int) -> int:
-    """Return where the next character of UTF-8 begins, at this position or after it."""
+    """Return where the next UTF-8 character begins, at this position or after it."""
     following = os.pread(descriptor, LONGEST_CHARACTER, position)
     return position + len(following) - len(following.lstrip(CONTINUATION))
 
 
 def nth_last(block: bytes, what: bytes, number: int) -> int:
-    """Return where the `number`-th last occurrence is."""
+    """Return the place of the `number`-th last occurrence."""
     place = len(block)
     for _ in range(number):
         place = block.rindex(what, 0, place)
@@ -126,14 +127,14 @@ def nth_last(block: bytes, what: bytes, number: int) -> int:
 
 LONGEST_LINE = 1 << 16
 SETTLED_AT_A_LOOK = 100
-"""How many files of attempts that have ended are read at each look."""
+"""How many files of attempts that have ended are read each time."""
 NO_COLOUR = "\x1b[0m"
 
 
 class Printer:
-    """Writes what the files hold, and then what is added to them.
+    """Writes the content of the files, and then what is added to them.
 
-    Bytes are passed on as they are, unless lines are led by their steps or go to a terminal.
+    Bytes are passed on unchanged, unless lines have a prefix or go to a terminal.
     """
 
     def __init__(
@@ -145,7 +146,7 @@ class Printer:
         write: Callable[[bytes], None] = write_bytes,
         most_bytes: int | None = None,
     ) -> None:
-        """Begin without any file; `most_bytes` bounds what the last lines of one may hold."""
+        """Begin without any file; `most_bytes` limits the size of a file's last lines."""
         self.has_shown = self.has_written = False
         self._prefixes = prefixes
         self._tail = tail
@@ -161,7 +162,7 @@ class Printer:
         self._gone: set[Source] = set()
 
     def follow(self, sources: Mapping[Source, Path], growing: Collection[Source]) -> None:
-        """Show these files from now on too; of all of them, these are `growing`."""
+        """Add files to show; of all files, those of the `growing` sources still grow."""
         for source, path in sources.items():
             if source not in self._files:
                 self._files[source] = file = OutputFile(path)
@@ -170,16 +171,16 @@ class Printer:
                     left_out = file.skip_to_last(self._tail, self._most_bytes)
                     if left_out:
                         self._write(source, b"[%d bytes are left out]\n" % left_out)
-        self._tail = None  # an attempt that begins later is shown from its beginning
+        self._tail = None  # a later attempt is shown from its beginning
         self._ended += [source for source in self._growing if source not in growing]
         self._growing = [source for source in self._growing if source in growing]
 
     def show(self, *, last: bool = False) -> None:
         """Write what is new in the files.
 
-        A line without an end is held back for the next time, unless this is the `last`. What an
-        attempt has left running may add to its file long after it has ended: such files are read in
-        turn, some at each look, and all of them at the last.
+        A line without a line break is held back for the next time, unless this is the `last`.
+        Processes that an attempt left running may add to its file long after it ended: such files
+        are read in turn, some each time, and all of them at the last.
         """
         some = list(islice(self._settled, SETTLED_AT_A_LOOK))
         self._settled.rotate(-len(some))
@@ -216,27 +217,26 @@ class Printer:
 
 
 def for_terminal(line: bytes) -> bytes:
-    """Make a line harmless for a terminal; its colours stay, and end with the line."""
+    """Escape a line for a terminal; colours stay, and end with the line."""
     text = line.rstrip(b"\r").decode("utf-8", "backslashreplace")
     parts = COLOUR.split(text)
     shown = "".join(
-        part if number % 2 else "\t".join(map(visible, part.split("\t")))
-        for number, part in enumerate(parts)
+        part if number % 2 else visible_with_tabs(part) for number, part in enumerate(parts)
     )
     return (shown + NO_COLOUR if len(parts) > 1 else shown).encode()
 
 
 LAST_LINES = 10
-"""Of each of the two streams."""
+"""How many lines are shown of each of the two streams."""
 LAST_BYTES = 16 * 1024
-"""Of these lines: one line can be as long as a whole file."""
+"""How much of these lines is shown: one line can be as long as a whole file."""
 MOST_STEPS = 10
 
 
 def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
     """Write which steps of a run went wrong, and the last lines of their latest attempts.
 
-    The heading names the run, where nothing that was shown before has done so.
+    The heading names the run, if nothing has named it before.
     """
     with handle.open_readonly() as store:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
@@ -245,29 +245,29 @@ def show_failures(handle: RunHandle, *, with_heading: bool) -> None:
         write_paragraph(visible(f"{name} {run.status.value}: {run.error}"))
     wrong = [step for step in in_order(run) if went_wrong(step)]
     for step in wrong[:MOST_STEPS]:
-        set_apart()
+        write_blank_line()
         choice = Choice(step.step_id, step.attempt_no, ("stdout", "stderr"), LAST_LINES)
         show_failure(step, files_of(run, attempts, choice))
     if len(wrong) > MOST_STEPS:
-        set_apart()
+        write_blank_line()
         more = len(wrong) - MOST_STEPS
         write_paragraph(f"... and {more} more; `logs` shows what they have printed")
 
 
-def set_apart() -> None:
-    """Leave a line free for a person's eyes; a log stays as dense as it is."""
+def write_blank_line() -> None:
+    """Separate the steps on a terminal, but not in a log."""
     if terminal.stderr().stream.isatty():
         write_message("")
 
 
 def went_wrong(step: Step) -> bool:
-    """Tell whether a step failed, or was ended while it ran because the run's time was over."""
+    """Tell whether a step FAILED, or was cancelled while it ran."""
     cut_short = step.status is StepStatus.CANCELLED and step.has_begun
     return cut_short or step.status is StepStatus.FAILED
 
 
 def show_failure(step: Step, sources: Mapping[Source, Path]) -> None:
-    """Write how one step has failed, and its last lines, each led by its id."""
+    """Write how one step failed, and its last lines with its id as prefix."""
     what = f"{step.step_id} {step.status.value} {visible(step.error or '')}"
     if not has_content(sources.values()):
         write_paragraph(f"{what}, and has printed nothing")

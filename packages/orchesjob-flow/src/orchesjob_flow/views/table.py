@@ -1,7 +1,7 @@
 """A run and a list of runs as tables for people (rules 6.5 and 9.5).
 
-On a terminal a table is no wider than the screen (rule 6.11). A result is never cut: the least
-important columns go first, then cells are broken into lines. A live table also fits the height of
+On a terminal a table is at most as wide as the screen (rule 6.11). A result is never cut: first the
+least important columns are left out, then cells are wrapped. A live table also fits the height of
 the screen: it shows the most urgent steps and counts the rest (rule 6.6).
 """
 
@@ -14,29 +14,29 @@ import tabulate
 from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
-from orchesjob_flow.views.definition import (
-    Fold,
+from orchesjob_flow.views.reasons import (
+    CollapsedCopies,
+    before_words,
+    collapse_copies,
     count_statuses,
-    counted,
-    folded,
+    counts_text,
+    finally_words,
+    giving_up_words,
     in_order,
+    is_at_gate,
     is_in_finally,
+    is_running_finally,
+    reasons,
     shape_of,
     urgency,
-)
-from orchesjob_flow.views.reasons import (
-    before_words,
-    ending_words,
-    is_at_gate,
-    is_tidying,
-    reasons,
     waiting_words,
-    when_and_why,
 )
 from orchesjob_flow.views.results import latest_attempt, shown_key
 from orchesjob_flow.views.terminal import (
     clock_time,
     cut,
+    duration_as_clock,
+    duration_with_tenths,
     stdout,
     visible,
     width,
@@ -45,29 +45,7 @@ from orchesjob_flow.views.terminal import (
 )
 
 LONG = 100
-"""A cell of more columns does not make its whole column wide."""
-
-
-def ragged_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    r"""Yield the lines of a table; what follows a long cell is pushed aside, in its own line only.
-
-    `tabulate` would pad all other lines to its length, which takes as much memory as the product.
-
-    >>> print(*ragged_table(("Step", "Runs"), [("a", "at once"), ("b", "when a")]), sep="\n")
-    Step  Runs
-    ----  -------
-    a     at once
-    b     when a
-    """
-    widths = [
-        max(width(head), *(taken for cell in cells if (taken := width(cell)) <= LONG), 0)
-        for head, *cells in zip(heads, *rows, strict=True)
-    ]
-    for row in (heads, ["-" * room for room in widths], *rows):
-        cells = (cell + " " * (room - width(cell)) for cell, room in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
-
-
+"""A longer cell does not widen its column."""
 MARKS = {
     "PENDING": ".",
     "DELAYED": "~",
@@ -81,238 +59,32 @@ COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAY
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
 SCREEN_COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "Error")
-"""On a terminal: the others repeat these, and a program finds them in the JSON."""
+"""The columns on a terminal; the others are for programs, which find them in the JSON too."""
 VALUE, MOST_PARAMS = 60, 20
 """The columns that the value of a parameter gets, and how many parameters are named."""
 LONGEST_VALUES = 40
-TENTHS_BELOW_SEC = 10
-
-
-def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
-    """Draw a run as it is at the Unix time `wall`; columns are padded by display width."""
-    rows = [step_row(run, step, wall, colour=colour) for step in in_order(run)]
-    lines = [*header(run, runner, wall, colour=colour), "", *simple_table([COLUMNS, *rows])]
-    return "\n".join(lines)
-
-
-def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
-    """Draw a table, whose first row holds the names of its columns, with a rule below these."""
-    heads, *rows = table
-    drawn = tabulate.tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
-    return [line.rstrip() for line in drawn.splitlines()]
-
-
-def header(
-    run: Run, runner: Holder | None, wall: float, *, colour: bool, exact: bool = False
-) -> Iterator[str]:
-    """Yield the lines above the table: the run itself, with `exact` its short time with tenths."""
-    statuses = [step.status for step in run.steps]
-    done = sum(status.is_terminal for status in statuses)
-    running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
-    yield f"Flow: {visible(run.flow_id)}  Run: {visible(run.run_key)}"
-    yield (
-        f"Status: {marked(run.status, colour=colour)}  "
-        f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed"
-    )
-    written = short_duration if exact else duration
-    elapsed = written(run.started_at, run.finished_at, wall)
-    yield (
-        f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
-        f"Elapsed: {elapsed}"
-    )
-    if run.params:
-        yield f"Params: {params_words(run.params)}"
-    if run.parent is not None:
-        outer, step_id, number = run.parent
-        yield f"Inside: {visible(outer)}, step {visible(step_id)}, attempt {number}"
-    if run.error is not None:
-        yield f"Error: {visible(run.error)}"
-    if run.status.is_terminal:
-        return
-    if is_tidying(run):
-        hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
-        yield f"Ending: {visible(ending_words(run))}{hint}"
-    elif run.cancel is not None:
-        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
-    if (waiting := waiting_words(run)) is not None:
-        yield f"Waits: {visible(waiting.removeprefix('waits '))}"
-    if run.gave_up is not None:
-        yield f"Gave up: {visible(when_and_why(run.gave_up, runner))}"
-    if runner is None and run.cancel is not None and not is_tidying(run):
-        yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
-    elif runner is None:
-        yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
-
-
-def params_words(params: Mapping[str, str]) -> str:
-    """Name the first parameters of a run, each value in a few words."""
-    shown = [f"{name}={cut(visible(value), VALUE)}" for name, value in params.items()]
-    more = len(shown) - MOST_PARAMS
-    return "  ".join([*shown[:MOST_PARAMS], *([f"... and {more} more"] if more > 0 else [])])
-
-
-def step_cell(run: Run, step: Step) -> str:
-    """Name a step; one of `finally` is set apart, and a copy has its values (10.1 and 10.3).
-
-    Those that its id holds are not repeated.
-    """
-    name = visible(step.step_id)
-    if is_in_finally(run, step):
-        return f"finally: {name}"
-    values = shape_of(run.definition).values.get(step.step_id, {})
-    if step.step_id.partition("@")[2] == "@".join(values.values()):
-        return name
-    return f"{name} ({cut(visible(', '.join(values.values())), LONGEST_VALUES)})"
-
-
-def error_cell(run: Run, step: Step) -> str:
-    """Say what is wrong with a step, or who has settled it, and why (rule 12.3)."""
-    settlement = run.settled.get(step.position)
-    if settlement is None:
-        return visible(step.error or "")
-    return visible(f"settled by {settlement.by}: {settlement.reason}")
-
-
-def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
-    """Draw one step."""
-    attempt = latest_attempt(run, step)
-    ended = step.finished_at if attempt is None else attempt.finished_at
-    return (
-        step_cell(run, step),
-        marked(step.status, colour=colour),
-        f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
-        "-" if step.started_at is None else duration(step.started_at, ended, wall),
-        job_status(run, attempt),
-        visible(shown_key(run.run_key, step)),
-        error_cell(run, step),
-    )
-
-
-def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
-    """Draw one step for a terminal: with the number of its attempt, and short times exactly."""
-    name, status, *_, error = step_row(run, step, wall, colour=colour)
-    attempt = latest_attempt(run, step)
-    ended = step.finished_at if attempt is None else attempt.finished_at
-    number = str(step.attempt_no or "-")
-    return (
-        name,
-        status,
-        f"{number} only_if" if is_at_gate(run, step) else number,
-        "-" if step.started_at is None else short_duration(step.started_at, ended, wall),
-        error,
-    )
-
-
-def job_status(run: Run, attempt: Attempt | None) -> str:
-    """Return the status that orchesjob reported last."""
-    job = None if attempt is None else reported_job(run, attempt)
-    return "-" if job is None else visible(str(job.get("status")))
-
-
-def marked(status: FlowStatus | StepStatus, *, colour: bool) -> str:
-    """Write a status after its mark, both in its colour."""
-    text = f"{MARKS[status.value]} {status.value}"
-    code = COLOURS.get(status.value)
-    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
-
-
-def duration(start: float, end: float | None, wall: float) -> str:
-    """Write the time between two moments as hours, minutes and seconds, never negative."""
-    seconds = max(0, int((wall if end is None else end) - start))
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
-def short_duration(start: float, end: float | None, wall: float) -> str:
-    """Write a time of less than ten seconds that is over with its tenths, others as `duration`.
-
-    >>> short_duration(1.0, 3.4, 9.0), short_duration(1.0, None, 4.0), short_duration(1.0, 80.0, 0)
-    ('2.4 s', '00:00:03', '00:01:19')
-    """
-    seconds = -1.0 if end is None else end - start
-    if 0 <= seconds < TENTHS_BELOW_SEC - 0.05:
-        return f"{seconds:.1f} s"
-    return duration(start, end, wall)
-
-
-INSIDE = "- "  # blanks alone would be stripped
+INSIDE = "- "  # tabulate strips blanks
 RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
-
-
-def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
-    """Draw the runs as they are at the Unix time `wall`, each inner run under its outer one."""
-    return "\n".join(simple_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
-
-
-def run_rows(
-    listed: Sequence[Listed], wall: float, *, colour: bool, exact: bool = False
-) -> list[tuple[str, ...]]:
-    """Draw each run; with `exact`, short times with tenths of a second."""
-    written = short_duration if exact else duration
-    return [
-        run_row(run, runner, level, written(run.started_at, run.finished_at, wall), colour=colour)
-        for level, (run, runner) in nested(listed)
-    ]
-
-
-def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
-    """Yield the runs with their levels: after each run those that its steps have started.
-
-    A run whose outer one is not in the list is not inside another there.
-    """
-    keys = {one.run.run_key for one in listed}
-    inner: dict[str | None, list[Listed]] = {}
-    for one in listed:
-        parent = None if one.run.parent is None else one.run.parent.run_key
-        inner.setdefault(parent if parent in keys else None, []).append(one)
-    waiting = [(0, one) for one in reversed(inner.get(None, []))]
-    while waiting:
-        level, one = waiting.pop()
-        yield level, one
-        waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
-
-
-def run_row(
-    run: RunSummary, runner: Holder | None, level: int, elapsed: str, *, colour: bool
-) -> tuple[str, ...]:
-    """Draw one run; what is inside another is set in."""
-    return (
-        f"{marked(run.status, colour=colour)}{beside_status(run)}",
-        f"{INSIDE * level}{visible(run.run_key)}",
-        visible(run.flow_id),
-        f"{run.done}/{run.total}",
-        str(run.steps.get(StepStatus.FAILED) or "-"),
-        clock_time(run.started_at),
-        elapsed,
-        runner_cell(run, runner),
-    )
-
-
-def beside_status(run: RunSummary) -> str:
-    """Say what the status of a run leaves open: its `finally` runs, or it waits for its group."""
-    if run.queue is not None:
-        return f" ({visible(before_words(run))})"
-    tidying = run.finally_after is not None and not run.status.is_terminal
-    return " (finally)" if tidying else ""
-
-
-def runner_cell(run: RunSummary, runner: Holder | None) -> str:
-    """Say who advances a run that has not ended."""
-    if run.status.is_terminal:
-        return "-"
-    if runner is None:
-        return "none" if run.gave_up is None else "gave up"
-    return f"pid {runner.pid or '?'}"
-
-
 BETWEEN = 2
 """The blanks between two columns."""
 LEAST_WHY = 24
-"""The columns below which the last cell is written under its row instead."""
+"""Where the last column would be narrower, its cells are written below their rows."""
 DISPENSABLE = ("Attempt", "Elapsed")
 DISPENSABLE_OF_RUNS = ("Failed", "Elapsed", "Flow", "Started", "Steps")
 FIELDS = "  "
 UNDECIDED = ("PENDING", "DELAYED", "SKIPPED")
-"""The statuses of which people ask why, without an error."""
+"""The statuses that need a reason although they have no error."""
+LONG_COLUMNS = ("Step", "Error")
+COMFORT = 30
+"""The width that these two together get before other columns are shown."""
+LEAST = 16
+"""The width that they get on the narrowest screen, where the line is cut after them."""
+LESS_URGENT = ("Started: ", "Params: ", "Inside: ")
+"""The lines of the header that a low screen leaves out."""
+NAMES = 2
+"""The lines that the names of the columns take, with the line below them."""
+FEW = 4
+"""The header is shortened until a screen shows so many steps."""
 
 
 def print_table(snapshot: Snapshot) -> None:
@@ -338,8 +110,15 @@ def print_runs(listed: Sequence[Listed]) -> None:
         write_result("".join(f"{line}\n" for line in lines))
 
 
+def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
+    """Draw a run as it is at the Unix time `wall`; columns are padded to their display width."""
+    rows = [step_row(run, step, wall, colour=colour) for step in in_order(run)]
+    lines = [*header(run, runner, wall, colour=colour), "", *simple_table([COLUMNS, *rows])]
+    return "\n".join(lines)
+
+
 def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) -> Sequence[str]:
-    """Draw a run with all its steps in so many columns; each says why it stands as it does."""
+    """Draw a run with all its steps and their reasons in so many columns."""
     run, runner = snapshot
     head = [
         line
@@ -357,8 +136,237 @@ def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) 
     return [*head, "", *steps_in(columns, [heads, *rows])]
 
 
+def header(
+    run: Run, runner: Holder | None, wall: float, *, colour: bool, exact: bool = False
+) -> Iterator[str]:
+    """Yield the lines above the table, about the run; `exact` is that of `elapsed`."""
+    statuses = [step.status for step in run.steps]
+    done = sum(status.is_terminal for status in statuses)
+    running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
+    yield f"Flow: {visible(run.flow_id)}  Run: {visible(run.run_key)}"
+    yield (
+        f"Status: {status_text(run.status, colour=colour)}  "
+        f"Steps: {done}/{len(statuses)} done, {running} running, {failed} failed"
+    )
+    yield (
+        f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
+        f"Elapsed: {elapsed(run.started_at, run.finished_at, wall, exact=exact)}"
+    )
+    if run.params:
+        yield f"Params: {params_words(run.params)}"
+    if run.parent is not None:
+        outer, step_id, number = run.parent
+        yield f"Inside: {visible(outer)}, step {visible(step_id)}, attempt {number}"
+    if run.error is not None:
+        yield f"Error: {visible(run.error)}"
+    if run.status.is_terminal:
+        return
+    if is_running_finally(run):
+        hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
+        yield f"Ending: {visible(finally_words(run))}{hint}"
+    elif run.cancel is not None:
+        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
+    if (waiting := waiting_words(run)) is not None:
+        yield f"Waits: {visible(waiting.removeprefix('waits '))}"
+    if run.gave_up is not None:
+        yield f"Gave up: {visible(giving_up_words(run.gave_up, runner))}"
+    if runner is None and run.cancel is not None and not is_running_finally(run):
+        yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
+    elif runner is None:
+        yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
+
+
+def params_words(params: Mapping[str, str]) -> str:
+    """Write the first parameters of a run, with long values cut."""
+    shown = [f"{name}={cut(visible(value), VALUE)}" for name, value in params.items()]
+    more = len(shown) - MOST_PARAMS
+    return "  ".join([*shown[:MOST_PARAMS], *([f"... and {more} more"] if more > 0 else [])])
+
+
+def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw one step."""
+    attempt = latest_attempt(run, step)
+    ended = step.finished_at if attempt is None else attempt.finished_at
+    return (
+        step_cell(run, step),
+        status_text(step.status, colour=colour),
+        f"{step.attempt_no}/{step.max_retries}{' only_if' if is_at_gate(run, step) else ''}",
+        "-" if step.started_at is None else elapsed(step.started_at, ended, wall),
+        job_status(run, attempt),
+        visible(shown_key(run.run_key, step)),
+        error_cell(run, step),
+    )
+
+
+def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw one step for a terminal, with exact short times."""
+    name, status, *_, error = step_row(run, step, wall, colour=colour)
+    attempt = latest_attempt(run, step)
+    ended = step.finished_at if attempt is None else attempt.finished_at
+    number = str(step.attempt_no or "-")
+    return (
+        name,
+        status,
+        f"{number} only_if" if is_at_gate(run, step) else number,
+        "-" if step.started_at is None else elapsed(step.started_at, ended, wall, exact=True),
+        error,
+    )
+
+
+def copies_row(copies: CollapsedCopies, wall: float, *, colour: bool) -> tuple[str, ...]:
+    """Draw all copies of a step in one row, with the number in each status (rule 10.3)."""
+    begun = [step.started_at for step in copies.steps if step.started_at is not None]
+    ended = [step.finished_at for step in copies.steps if step.finished_at is not None]
+    last = max(ended) if len(ended) == len(copies.steps) else None
+    return (
+        f"{visible(copies.name)} ({len(copies.steps)} copies)",
+        status_text(copies.status, colour=colour),
+        "-",
+        elapsed(min(begun), last, wall, exact=True) if begun else "-",
+        counts_text(copies.counts),
+    )
+
+
+def step_cell(run: Run, step: Step) -> str:
+    """Name a step; mark a step of `finally`, and add the values of a copy (10.1 and 10.3).
+
+    Values that are part of the copy's id are not repeated.
+    """
+    name = visible(step.step_id)
+    if is_in_finally(run, step):
+        return f"finally: {name}"
+    values = shape_of(run.definition).values.get(step.step_id, {})
+    if step.step_id.partition("@")[2] == "@".join(values.values()):
+        return name
+    return f"{name} ({cut(visible(', '.join(values.values())), LONGEST_VALUES)})"
+
+
+def error_cell(run: Run, step: Step) -> str:
+    """Write the error of a step, or who settled it and why (rule 12.3)."""
+    settlement = run.settled.get(step.position)
+    if settlement is None:
+        return visible(step.error or "")
+    return visible(f"settled by {settlement.by}: {settlement.reason}")
+
+
+def job_status(run: Run, attempt: Attempt | None) -> str:
+    """Return the status that orchesjob reported last."""
+    job = None if attempt is None else reported_job(run, attempt)
+    return "-" if job is None else visible(str(job.get("status")))
+
+
+def status_text(status: FlowStatus | StepStatus, *, colour: bool) -> str:
+    """Write a status after its mark, both in its colour."""
+    text = f"{MARKS[status.value]} {status.value}"
+    code = COLOURS.get(status.value)
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def elapsed(start: float, end: float | None, wall: float, *, exact: bool = False) -> str:
+    """Write the time between two moments; `end` is None if it still goes on at the time `wall`.
+
+    With `exact`, a short time that is over has its tenths of a second.
+
+    >>> elapsed(1.0, 3.4, 9.0, exact=True), elapsed(1.0, None, 4.0, exact=True)
+    ('2.4 s', '00:00:03')
+    """
+    if exact and end is not None:
+        return duration_with_tenths(end - start)
+    return duration_as_clock((wall if end is None else end) - start)
+
+
+def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
+    """Draw the runs as they are at the Unix time `wall`, each inner run below its outer run."""
+    return "\n".join(simple_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
+
+
+def run_rows(
+    listed: Sequence[Listed], wall: float, *, colour: bool, exact: bool = False
+) -> list[tuple[str, ...]]:
+    """Draw each run; with `exact`, short times with tenths of a second."""
+    return [run_row(one, level, wall, colour=colour, exact=exact) for level, one in nested(listed)]
+
+
+def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
+    """Yield the runs with their levels: after each run the runs that its steps started.
+
+    A run whose outer run is not in the list is at the top level.
+    """
+    keys = {one.run.run_key for one in listed}
+    inner: dict[str | None, list[Listed]] = {}
+    for one in listed:
+        parent = None if one.run.parent is None else one.run.parent.run_key
+        inner.setdefault(parent if parent in keys else None, []).append(one)
+    waiting = [(0, one) for one in reversed(inner.get(None, []))]
+    while waiting:
+        level, one = waiting.pop()
+        yield level, one
+        waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
+
+
+def run_row(
+    listed: Listed, level: int, wall: float, *, colour: bool, exact: bool
+) -> tuple[str, ...]:
+    """Draw one run; a run inside another is indented."""
+    run, runner = listed
+    return (
+        f"{status_text(run.status, colour=colour)}{beside_status(run)}",
+        f"{INSIDE * level}{visible(run.run_key)}",
+        visible(run.flow_id),
+        f"{run.done}/{run.total}",
+        str(run.steps.get(StepStatus.FAILED) or "-"),
+        clock_time(run.started_at),
+        elapsed(run.started_at, run.finished_at, wall, exact=exact),
+        runner_cell(run, runner),
+    )
+
+
+def beside_status(run: RunSummary) -> str:
+    """Add to the status of a run that its `finally` is running, or that it waits for its group."""
+    if run.queue is not None:
+        return f" ({visible(before_words(run))})"
+    tidying = run.finally_after is not None and not run.status.is_terminal
+    return " (finally)" if tidying else ""
+
+
+def runner_cell(run: RunSummary, runner: Holder | None) -> str:
+    """Name the process that advances a run that has not ended."""
+    if run.status.is_terminal:
+        return "-"
+    if runner is None:
+        return "none" if run.gave_up is None else "gave up"
+    return f"pid {runner.pid or '?'}"
+
+
+def simple_table(table: Sequence[Sequence[str]]) -> list[str]:
+    """Draw a table with a line below its first row, which holds the names of the columns."""
+    heads, *rows = table
+    drawn = tabulate.tabulate(rows, heads, tablefmt="simple", disable_numparse=True)
+    return [line.rstrip() for line in drawn.splitlines()]
+
+
+def aligned_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    r"""Yield the lines of a table; a long cell moves the cells after it, in its own line only.
+
+    `tabulate` would pad all other lines to its length, and so take rows times length of memory.
+
+    >>> print(*aligned_table(("Step", "Runs"), [("a", "at once"), ("b", "when a")]), sep="\n")
+    Step  Runs
+    ----  -------
+    a     at once
+    b     when a
+    """
+    widths = [
+        max(width(head), *(taken for cell in cells if (taken := width(cell)) <= LONG), 0)
+        for head, *cells in zip(heads, *rows, strict=True)
+    ]
+    for row in (heads, ["-" * room for room in widths], *rows):
+        cells = (cell + " " * (room - width(cell)) for cell, room in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
 def fields_in(line: str, columns: int) -> Iterator[str]:
-    """Yield a line of the head, broken between its fields, and within one that is too long."""
+    """Wrap a line of the header between its fields, or within a field that is too long."""
     kept = ""
     for field in line.split(FIELDS):
         if kept and width(f"{kept}{FIELDS}{field}") > columns:
@@ -370,7 +378,7 @@ def fields_in(line: str, columns: int) -> Iterator[str]:
 
 
 def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Draw the steps; where there is little room, the reason is under its step."""
+    """Draw the steps; where there is little room, the reason is below its step."""
     why = table[0][-1]
     table = without(table, DISPENSABLE, columns, flexible=[why], least=LEAST_WHY)
     widths = widths_of(table)
@@ -395,24 +403,29 @@ def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
 
 
 def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Draw the runs; where there is little room, the long keys are broken into lines."""
-    return fitted([RUN_COLUMNS, *rows], DISPENSABLE_OF_RUNS, columns, breaks=1)
+    """Draw the runs; where there is little room, long keys are wrapped."""
+    return fit_table([RUN_COLUMNS, *rows], DISPENSABLE_OF_RUNS, columns, wrapped_column=1)
 
 
-def fitted(
-    table: Sequence[Sequence[str]], dispensable: Sequence[str], columns: int, *, breaks: int
+def fit_table(
+    table: Sequence[Sequence[str]], dispensable: Sequence[str], columns: int, *, wrapped_column: int
 ) -> Sequence[str]:
-    """Draw a table in so many columns; where that is not enough, one column's cells are broken.
+    """Draw a table in so many columns: leave out dispensable ones, then wrap one column's cells.
 
-    That is the column at the place `breaks`, before which none is left out.
+    The wrapped column is at the place `wrapped_column`; no column before it may be dispensable.
     """
     heads, *rows = without(table, dispensable, columns)
     widths = widths_of([heads, *rows])
-    room = columns - (sum(widths) - widths[breaks]) - BETWEEN * (len(widths) - 1)
-    if room >= widths[breaks]:
+    room = columns - (sum(widths) - widths[wrapped_column]) - BETWEEN * (len(widths) - 1)
+    if room >= widths[wrapped_column]:
         return simple_table([heads, *rows])
     broken = [
-        (*row[:breaks], "\n".join(wrapped(row[breaks], room)), *row[breaks + 1 :]) for row in rows
+        (
+            *row[:wrapped_column],
+            "\n".join(wrapped(row[wrapped_column], room)),
+            *row[wrapped_column + 1 :],
+        )
+        for row in rows
     ]
     return simple_table([heads, *broken])
 
@@ -427,8 +440,8 @@ def without(
 ) -> list[Sequence[str]]:
     """Leave out dispensable columns, one after the other, until the rest fits.
 
-    The flexible columns need only `least` columns of the terminal together, if they would take
-    more: their cells can be cut or broken.
+    The flexible columns together need only `least` columns of the terminal, because their cells
+    can be cut or wrapped.
     """
     kept = [list(column) for column in zip(*table, strict=True)]
     for name in dispensable:
@@ -445,24 +458,11 @@ def without(
 
 
 def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
-    """Return how wide each column is."""
+    """Return the width of each column."""
     return [max(map(width, column)) for column in zip(*table, strict=True)]
 
 
-LONG_COLUMNS = ("Step", "Error")
-COMFORT = 30
-"""The columns that these two together get before any other is shown."""
-LEAST = 16
-"""The columns that they get on the narrowest screen, where what follows them is cut."""
-LESS_URGENT = ("Started: ", "Params: ", "Inside: ")
-"""The lines of the head that a low screen leaves out."""
-NAMES = 2
-"""The lines that the names of the columns take, with the rule below them."""
-FEW = 4
-"""So many steps, or their count, are on a screen before it has lines that matter less."""
-
-
-def fitted_table(
+def fit_live_table(
     run: Run,
     runner: Holder | None,
     wall: float,
@@ -470,18 +470,18 @@ def fitted_table(
     *,
     colour: bool,
 ) -> list[str]:
-    """Draw a run in so many columns and lines, cut to what is most urgent."""
+    """Draw a run in so many columns and lines, cut to the most urgent part."""
     columns, lines = size
     head, names = above_the_steps(
         [*header(run, runner, wall, colour=colour, exact=True)], size, len(run.steps)
     )
     room = lines - len(head) - names
-    shown_rows, rest = most_urgent(folded(run, in_order(run), room), room)
+    rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)
     rows = [
-        fold_row(row, wall, colour=colour)
-        if isinstance(row, Fold)
+        copies_row(row, wall, colour=colour)
+        if isinstance(row, CollapsedCopies)
         else screen_row(run, row, wall, colour=colour)
-        for row in shown_rows
+        for row in rows_shown
     ]
     table = simple_table(narrowed([SCREEN_COLUMNS, *rows], columns))[NAMES - names :]
     return [cut(line, columns) for line in [*head, *table, *rest]][:lines]
@@ -490,9 +490,9 @@ def fitted_table(
 def above_the_steps(
     head: Sequence[str], size: tuple[int, int], steps: int
 ) -> tuple[Sequence[str], int]:
-    """Choose what is above so many steps, if a few of them are to have room: the head and names.
+    """Choose the lines of the header that leave room for a few of so many steps.
 
-    The names of the columns take two lines, or none.
+    Also return how many lines the names of the columns take: two, or none.
     """
     columns, lines = size
     few = min(steps, FEW)
@@ -506,14 +506,16 @@ def above_the_steps(
     return urgent[: max(1, lines - few)], 0
 
 
-def most_urgent(rows: Sequence[Step | Fold], room: int) -> tuple[Sequence[Step | Fold], list[str]]:
-    """Choose the steps for `room` lines; if some are left over, the last line counts them."""
+def most_urgent(
+    rows: Sequence[Step | CollapsedCopies], room: int
+) -> tuple[Sequence[Step | CollapsedCopies], list[str]]:
+    """Choose the steps for `room` lines; the last line counts the others, if there are any."""
     if len(rows) <= room:
         return rows, []
     ordered = sorted(rows, key=lambda row: urgency(row.status))
     first, others = ordered[: max(0, room - 1)], ordered[max(0, room - 1) :]
     counts = count_statuses(others)
-    return first, [f"... and {counts.total()} more: {counted(counts)}"]
+    return first, [f"... and {counts.total()} more: {counts_text(counts)}"]
 
 
 def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
@@ -534,17 +536,3 @@ def narrowed(table: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
         ]
         for row in table
     ]
-
-
-def fold_row(fold: Fold, wall: float, *, colour: bool) -> tuple[str, ...]:
-    """Draw all copies of a step, as many of which are in each status (rule 10.3)."""
-    begun = [step.started_at for step in fold.steps if step.started_at is not None]
-    ended = [step.finished_at for step in fold.steps if step.finished_at is not None]
-    last = max(ended) if len(ended) == len(fold.steps) else None
-    return (
-        f"{visible(fold.name)} ({len(fold.steps)} copies)",
-        marked(fold.status, colour=colour),
-        "-",
-        short_duration(min(begun), last, wall) if begun else "-",
-        counted(fold.counts),
-    )

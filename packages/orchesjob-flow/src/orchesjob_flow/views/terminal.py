@@ -1,18 +1,16 @@
-"""Text for terminals and pipes: made safe, measured, broken into lines, and written (rule 6.10).
+"""Text for terminals and pipes: escaped, measured, wrapped, and written (rule 6.10).
 
 stdout carries results only, stderr messages. Characters that would move the cursor or change the
 direction of writing are escaped. A result is text for a terminal and JSON for a program (rule
-6.11). While a person waits, one line on stderr says for what; only a terminal that can erase it
-gets one.
+6.11). While a person waits, one line on stderr says why, on a terminal that can erase it.
 """
 
-import contextlib
 import json
 import os
 import re
 import sys
 import time
-from _thread import RLock  # loading `threading` would take a part of the time of a `status`
+from _thread import RLock  # importing `threading` would slow down `status`
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
@@ -29,6 +27,22 @@ UNSAFE = re.compile(
 COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
 CUT = "..."
 UNITS = ("B", "kB", "MB", "GB")
+TENTHS_BELOW_SEC = 10
+MINUTE, HOUR, DAY = 60, 3600, 86400
+ERASE_LINE = "\r\x1b[K"
+STEADY = b"\x1b[0m\x1b[?7h\n"
+"""Ends the drawing, its colour, and the line that shows ^C."""
+LAST_WORDS_SEC = 1.0
+"""How long the last words wait for a terminal or a pipe that blocks."""
+VARIABLE = "ORCHESJOB_FLOW_FORMAT"
+AUTO = "auto"
+SPELLINGS = (AUTO, "json", "table", "text")
+"""The values of `--format` and of the variable; `table` and `text` mean the same."""
+WORD = re.compile(r"\s*\S+")
+NARROWEST = 8
+"""No text is wrapped to fewer columns, no matter how narrow the terminal is."""
+PATIENCE_SEC = 1.0
+"""A shorter wait is not shown."""
 
 
 def visible(text: str) -> str:
@@ -40,11 +54,53 @@ def visible(text: str) -> str:
     return UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def visible_with_tabs(text: str) -> str:
+    """Replace control characters and the like by escapes, except tabs."""
+    return "\t".join(map(visible, text.split("\t")))
+
+
 def clock_time(timestamp: float | None) -> str:
     """Write a Unix timestamp in local time; `-` stands for None."""
     if timestamp is None:
         return "-"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
+
+
+def duration_as_clock(seconds: float) -> str:
+    """Write a duration as hours, minutes and seconds; a negative one counts as none.
+
+    >>> duration_as_clock(79.9), duration_as_clock(360_000), duration_as_clock(-1)
+    ('00:01:19', '100:00:00', '00:00:00')
+    """
+    whole = max(0, int(seconds))
+    return f"{whole // HOUR:02}:{whole // MINUTE % 60:02}:{whole % MINUTE:02}"
+
+
+def duration_with_tenths(seconds: float) -> str:
+    """Write a duration of less than ten seconds with its tenths, a longer one as a clock.
+
+    >>> duration_with_tenths(2.4), duration_with_tenths(79.9)
+    ('2.4 s', '00:01:19')
+    """
+    is_short = 0 <= seconds < TENTHS_BELOW_SEC - 0.05
+    return f"{seconds:.1f} s" if is_short else duration_as_clock(seconds)
+
+
+def duration_in_units(seconds: float) -> str:
+    """Write a duration in its two largest units, a short one with its fraction.
+
+    >>> [duration_in_units(sec) for sec in (0.0004, 0.25, 9.96, 75.4, 3600, 200_000)]
+    ['0 ms', '250 ms', '10.0 s', '1 min 15 s', '1 h', '2 d 7 h']
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < MINUTE - 0.05:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    names = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s"))
+    unit, name, lower, lower_name = next(row for row in names if whole >= row[0])
+    rest = whole % unit // lower
+    return f"{whole // unit} {name}" + (f" {rest} {lower_name}" if rest else "")
 
 
 def size_text(size: int) -> str:
@@ -58,19 +114,19 @@ def size_text(size: int) -> str:
 
 
 def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> str:
-    """Write JSON in any script, but escape what could mislead a terminal."""
+    """Write JSON, and escape the characters that could mislead a terminal."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
     return UNSAFE.sub(escape_in_json, text) if UNSAFE.search(text.replace("\n", "")) else text
 
 
 def escape_in_json(found: re.Match[str]) -> str:
-    r"""Escape a character as JSON does; the line breaks between the values stay."""
+    r"""Escape a character as JSON does; keep the line breaks between values."""
     return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
 
 
 def width(text: str) -> int:
-    r"""Return how many columns of a terminal a visible text takes; its colours take none.
+    r"""Return how many columns of a terminal a visible text takes; colours take none.
 
     >>> width("\x1b[31m日本\x1b[0m!")
     5
@@ -84,7 +140,7 @@ def width(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """Shorten a visible text to so many columns, and mark it as cut; its colours stay.
+    """Shorten a visible text to so many columns, and mark it as cut; keep its colours.
 
     >>> cut("日本から来た", 8)
     '日本...'
@@ -120,286 +176,8 @@ def beginning(text: str, columns: int) -> str:
     return text
 
 
-def reopen_standard_streams() -> None:
-    """Open the descriptors 0 to 2 that the caller has closed, so that no lock or database gets one.
-
-    A closed stdout is reopened for reading only, so that a lost result is noticed.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
-            mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
-
-
-def write_result(text: str) -> None:
-    """Write a result, or a part of one; what the encoding lacks is escaped.
-
-    Raises:
-        BrokenPipeError: Its reader has gone.
-        ResultLost: It cannot be written.
-    """
-    encoding = sys.stdout.encoding or "utf-8"
-    with result_is_written():
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
-
-
-def print_json(value: Any) -> None:
-    """Print a result: indented on a terminal, else as one compact line (rule 6.10)."""
-    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    indent = 2 if sys.stdout.isatty() else None
-    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
-
-
-def write_bytes(data: bytes) -> None:
-    """Write a part of a result as it is.
-
-    Raises:
-        BrokenPipeError: Its reader has gone.
-        ResultLost: It cannot be written.
-    """
-    with result_is_written():
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-
-
-@contextlib.contextmanager
-def result_is_written() -> Iterator[None]:
-    """Distinguish a result that cannot be written from one that nobody reads any more."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ResultLost(error.strerror or str(error)) from error
-
-
-class LiveDrawing:
-    """What is drawn in place on a terminal at present.
-
-    Attributes:
-        messages: The messages that wait until nothing is drawn any more.
-        terminal: The descriptor of the terminal on which a picture stands unfinished; None if there
-            is none.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.messages: list[str] = []
-        self.terminal: int | None = None
-
-
-drawing: LiveDrawing | None = None
-"""None if messages can be written at once; there is one stderr."""
-
-writing = RLock()
-"""Whoever writes to stderr holds it. The last words keep it, so that nothing follows them."""
-
-
-ERASE_LINE = "\r\x1b[K"
-status_line_is_up = False
-"""Whether a line stands on stderr that what follows must replace."""
-
-
-def write_status_line(text: str) -> None:
-    """Write a line to stderr that what follows replaces; an empty one leaves nothing."""
-    global status_line_is_up  # noqa: PLW0603 - as there is one stderr
-    with writing:
-        write_view(text)
-        status_line_is_up = bool(text)
-
-
-def erase_status_line() -> str:
-    """Return what erases the line that stands on stderr, if there is one."""
-    global status_line_is_up  # noqa: PLW0603 - as there is one stderr
-    erased = ERASE_LINE if status_line_is_up else ""
-    status_line_is_up = False
-    return erased
-
-
-def write_message(text: str) -> None:
-    """Write a line to stderr; if that fails, there is nowhere to report it."""
-    now = drawing
-    if now is None:
-        write_view(f"{text}\n")
-    else:
-        now.messages.append(text)
-
-
-def write_paragraph(text: str) -> None:
-    """Write a visible sentence to stderr; on a terminal it is broken between words, not in them."""
-    write_message(text if drawing is not None else for_reader(text))
-
-
-def for_reader(text: str) -> str:
-    """Return a visible sentence in lines for whoever reads stderr: a person, or a log."""
-    # It may be the last means or the last memory that is told of: then the sentence will do.
-    with contextlib.suppress(ImportError, MemoryError, OSError, ValueError):
-        if sys.stderr.isatty():
-            return "\n".join(wrapped(text, stderr().size().columns, indent="  "))
-    return text
-
-
-def warn(message: str) -> None:
-    """Write a warning to stderr; nothing depends on whether it is read."""
-    write_paragraph(f"orchesjob-flow: {visible(message)}")
-
-
-def write_view(text: str) -> None:
-    """Write to stderr; nothing depends on whether that succeeds."""
-    with writing, contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(erase_status_line() + text)  # which escapes by itself
-        sys.stderr.flush()
-
-
-def write_view_bytes(data: bytes) -> None:
-    """Write bytes to stderr as they are; nothing depends on whether that succeeds."""
-    with writing, contextlib.suppress(OSError, ValueError):
-        sys.stderr.buffer.write(data)
-        sys.stderr.buffer.flush()
-
-
-STEADY = b"\x1b[0m\x1b[?7h\n"
-"""Ends what was being drawn, with its colour, and the line on which Ctrl-C is echoed."""
-LAST_WORDS_SEC = 1.0
-"""How long the last words wait for a terminal or a pipe that takes nothing."""
-
-
-def write_last_words(text: str) -> None:
-    """Write a line to stderr, after the messages that waited; this process writes nothing after it.
-
-    The handler of a signal calls this, perhaps in the middle of another write: so the streams of
-    Python, which can be in any state, are passed by. What cannot be written soon is not written.
-    """
-    import select
-
-    if not writing.acquire(timeout=LAST_WORDS_SEC):  # never released
-        return
-    lines = [erase_status_line() + text]
-    with contextlib.suppress(OSError):
-        if drawing is not None:
-            lines = [*drawing.messages, *lines]
-            if drawing.terminal is not None:
-                os.write(drawing.terminal, STEADY)
-        stderr = sys.stderr.fileno()
-        poll = select.poll()
-        poll.register(stderr, select.POLLOUT)
-        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-        while data and poll.poll(LAST_WORDS_SEC * 1000):
-            data = data[os.write(stderr, data[: select.PIPE_BUF]) :]
-
-
-@contextlib.contextmanager
-def hold_messages() -> Iterator[LiveDrawing]:
-    """Hold messages back while something is drawn on the terminal; write them afterwards.
-
-    Yield what is known of the drawing, so that the latest messages can be drawn too.
-    """
-    global drawing  # noqa: PLW0603 - as there is one stderr
-    drawing = now = LiveDrawing()
-    try:
-        yield now
-    finally:
-        drawing = None
-        for message in now.messages:
-            write_paragraph(message)
-
-
-class Terminal(NamedTuple):
-    """A stream that may be a terminal, and how text gets there."""
-
-    stream: TextIO
-    write: Callable[[str], None]
-
-    @property
-    def can_draw(self) -> bool:
-        """Whether it is a terminal with a cursor that can be moved."""
-        return self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-    @property
-    def colour(self) -> bool:
-        """Whether to use colours: where that is possible, and the user has not turned them off."""
-        return self.can_draw and "NO_COLOR" not in os.environ
-
-    def size(self) -> os.terminal_size:
-        """Return its present size; without a terminal, the size that the environment tells."""
-        try:
-            size = os.get_terminal_size(self.stream.fileno())
-        except (OSError, ValueError):
-            import shutil  # which loads three libraries of compression
-
-            return shutil.get_terminal_size()
-        return size if size.columns and size.lines else os.terminal_size((80, 24))
-
-
-def stdout() -> Terminal:
-    """Return the terminal of results."""
-    return Terminal(sys.stdout, write_result)
-
-
-def stderr() -> Terminal:
-    """Return the terminal of messages."""
-    return Terminal(sys.stderr, write_view)
-
-
-def is_one_terminal() -> bool:
-    """Tell whether results and messages are seen on the same terminal."""
-    if not (sys.stdout.isatty() and sys.stderr.isatty()):
-        return False
-    first, second = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
-    return first.st_rdev == second.st_rdev
-
-
-VARIABLE = "ORCHESJOB_FLOW_FORMAT"
-AUTO = "auto"
-SPELLINGS = (AUTO, "json", "table", "text")
-"""What `--format` and the variable may say; most texts are tables, so both words mean the same."""
-
-
-class Form(StrEnum):
-    """How something is printed."""
-
-    JSON = "json"
-    TEXT = "text"
-
-
-def form_for(spelling: str, *, is_terminal: bool) -> Form:
-    """Return the form that a spelling asks for on a stream.
-
-    >>> form_for("auto", is_terminal=False), form_for("table", is_terminal=False)
-    (<Form.JSON: 'json'>, <Form.TEXT: 'text'>)
-    """
-    if spelling == AUTO:
-        return Form.TEXT if is_terminal else Form.JSON
-    return Form.JSON if spelling == "json" else Form.TEXT
-
-
-def form_of_result(spelling: str) -> Form:
-    """Return the form of what is written to stdout."""
-    return form_for(spelling, is_terminal=stdout().stream.isatty())
-
-
-def default_spelling() -> str:
-    """Return what the variable says, however it is spelled."""
-    return os.environ.get(VARIABLE) or AUTO
-
-
-def form_of_errors() -> Form:
-    """Return the form of an error; a program that reads stderr finds JSON there, come what may."""
-    is_read = stderr().stream.isatty() and default_spelling() != Form.JSON
-    return Form.TEXT if is_read else Form.JSON
-
-
-WORD = re.compile(r"\s*\S+")
-NARROWEST = 8
-"""No text is broken into lines of fewer columns, however narrow the terminal."""
-
-
 def wrapped(text: str, columns: int, *, indent: str = "") -> list[str]:
-    """Break a visible text between words, or within one that is too long.
+    """Wrap a visible text between words, or within a word that is too long.
 
     All lines but the first begin with `indent`.
 
@@ -423,13 +201,149 @@ def wrapped(text: str, columns: int, *, indent: str = "") -> list[str]:
     return [*lines, line] if line.strip() else lines
 
 
+class Form(StrEnum):
+    """An output format."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+def form_for(spelling: str, *, is_terminal: bool) -> Form:
+    """Return the output format for a value of `--format`.
+
+    >>> form_for("auto", is_terminal=False), form_for("table", is_terminal=False)
+    (<Form.JSON: 'json'>, <Form.TEXT: 'text'>)
+    """
+    if spelling == AUTO:
+        return Form.TEXT if is_terminal else Form.JSON
+    return Form.JSON if spelling == "json" else Form.TEXT
+
+
+def form_of_result(spelling: str) -> Form:
+    """Return the output format for stdout."""
+    return form_for(spelling, is_terminal=stdout().stream.isatty())
+
+
+def default_spelling() -> str:
+    """Return the value of the variable, valid or not."""
+    return os.environ.get(VARIABLE) or AUTO
+
+
+def form_of_errors() -> Form:
+    """Return the output format of errors: always JSON for a program that reads stderr."""
+    is_read = stderr().stream.isatty() and default_spelling() != Form.JSON
+    return Form.TEXT if is_read else Form.JSON
+
+
+class Terminal(NamedTuple):
+    """A stream that may be a terminal, and the function that writes to it."""
+
+    stream: TextIO
+    write: Callable[[str], None]
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether it is a terminal with a cursor that can be moved."""
+        return self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    @property
+    def colour(self) -> bool:
+        """Whether to use colours: the terminal can show them, and NO_COLOR is not set."""
+        return self.can_draw and "NO_COLOR" not in os.environ
+
+    def size(self) -> os.terminal_size:
+        """Return its current size; without a terminal, the size from the environment."""
+        try:
+            size = os.get_terminal_size(self.stream.fileno())
+        except (OSError, ValueError):
+            import shutil  # which loads three libraries of compression
+
+            return shutil.get_terminal_size()
+        return size if size.columns and size.lines else os.terminal_size((80, 24))
+
+
+def stdout() -> Terminal:
+    """Return the terminal of results."""
+    return Terminal(sys.stdout, write_result)
+
+
+def stderr() -> Terminal:
+    """Return the terminal of messages."""
+    return Terminal(sys.stderr, write_view)
+
+
+def is_one_terminal() -> bool:
+    """Tell whether stdout and stderr are the same terminal."""
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return False
+    first, second = (os.fstat(stream.fileno()) for stream in (sys.stdout, sys.stderr))
+    return first.st_rdev == second.st_rdev
+
+
+def reopen_standard_streams() -> None:
+    """Open the descriptors 0 to 2 if the caller has closed them, so that no database gets one.
+
+    A closed stdout is reopened for reading only, so that a lost result is noticed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def write_result(text: str) -> None:
+    """Write a result, or a part of one; escape characters that the encoding does not have.
+
+    Raises:
+        BrokenPipeError: The reader has gone.
+        ResultLost: The result cannot be written.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    with result_is_written():
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+
+
+def print_json(value: Any) -> None:
+    """Print a result as JSON: indented on a terminal, else on one line (rule 6.10)."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    indent = 2 if sys.stdout.isatty() else None
+    write_result(f"{dump_json(value, indent=indent, ascii_only=not is_utf8)}\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """Write a part of a result unchanged.
+
+    Raises:
+        BrokenPipeError: The reader has gone.
+        ResultLost: The result cannot be written.
+    """
+    with result_is_written():
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def result_is_written() -> Iterator[None]:
+    """Turn an error of a write within this block into `ResultLost`, unless the reader has gone."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ResultLost(error.strerror or str(error)) from error
+
+
 def print_lines(lines: Iterable[str], *, indent: str = "    ") -> None:
-    """Print visible lines; on a terminal those that are too long for it go on in further ones."""
-    write_result("".join(f"{line}\n" for line in fitted(lines, indent=indent)))
+    """Print visible lines; on a terminal, wrap those that are too long."""
+    write_result("".join(f"{line}\n" for line in wrapped_for_stdout(lines, indent=indent)))
 
 
-def fitted(lines: Iterable[str], *, indent: str = "    ") -> Sequence[str]:
-    """Return the lines as stdout has room for them; a file has room for all."""
+def wrapped_for_stdout(lines: Iterable[str], *, indent: str = "    ") -> Sequence[str]:
+    """Wrap lines to the width of stdout; for a file or a pipe, return them unchanged."""
     terminal = stdout()
     if not terminal.stream.isatty():
         return list(lines)
@@ -437,19 +351,118 @@ def fitted(lines: Iterable[str], *, indent: str = "    ") -> Sequence[str]:
     return [part for line in lines for part in wrapped(line, columns, indent=indent)]
 
 
-PATIENCE_SEC = 1.0
-"""What takes less time needs no words."""
+class LiveDrawing:
+    """A picture that is redrawn in place on a terminal.
+
+    Attributes:
+        messages: The messages that wait until the drawing ends.
+        terminal: The descriptor of the terminal, once the drawing has begun.
+    """
+
+    def __init__(self) -> None:
+        """Begin without messages."""
+        self.messages: list[str] = []
+        self.terminal: int | None = None
+
+
+drawing: LiveDrawing | None = None
+"""The drawing in progress; None if messages can be written at once."""
+
+
+writing = RLock()
+"""Held while writing to stderr. `write_last_words` never releases it, so nothing follows them."""
+
+
+status_line_is_up = False
+"""Whether stderr shows a line that the next output must replace."""
+
+
+@contextmanager
+def hold_messages() -> Iterator[LiveDrawing]:
+    """Hold messages back while something is drawn on the terminal; write them afterwards.
+
+    Yield the drawing, so that it can show the latest messages.
+    """
+    global drawing  # noqa: PLW0603 - there is one stderr
+    drawing = now = LiveDrawing()
+    try:
+        yield now
+    finally:
+        drawing = None
+        for message in now.messages:
+            write_paragraph(message)
+
+
+def write_message(text: str) -> None:
+    """Write a line to stderr; if that fails, there is nowhere to report it."""
+    now = drawing  # another thread may end it
+    if now is None:
+        write_view(f"{text}\n")
+    else:
+        now.messages.append(text)
+
+
+def write_paragraph(text: str) -> None:
+    """Write a visible sentence to stderr; on a terminal, wrap it between words."""
+    # The sentence may report that memory or descriptors are exhausted: then it is not wrapped.
+    with suppress(ImportError, MemoryError, OSError, ValueError):
+        if drawing is None and sys.stderr.isatty():
+            text = "\n".join(wrapped(text, stderr().size().columns, indent="  "))
+    write_message(text)
+
+
+def warn(message: str) -> None:
+    """Write a warning to stderr; a failure is ignored."""
+    write_paragraph(f"orchesjob-flow: {visible(message)}")
+
+
+def write_view(text: str) -> None:
+    """Write to stderr; a failure is ignored."""
+    with writing, suppress(OSError, ValueError):
+        sys.stderr.write(erase_status_line() + text)  # stderr escapes by itself
+        sys.stderr.flush()
+
+
+def write_view_bytes(data: bytes) -> None:
+    """Write bytes to stderr unchanged; a failure is ignored."""
+    with writing, suppress(OSError, ValueError):
+        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.flush()
+
+
+def write_last_words(text: str) -> None:
+    """Write the waiting messages and then a line to stderr; nothing is written after it.
+
+    A signal handler calls this, perhaps in the middle of another write. So it bypasses Python's
+    streams, which can be in any state. Text that cannot be written soon is dropped.
+    """
+    import select
+
+    if not writing.acquire(timeout=LAST_WORDS_SEC):  # never released
+        return
+    lines = [erase_status_line() + text]
+    with suppress(OSError):
+        if drawing is not None:
+            lines = [*drawing.messages, *lines]
+            if drawing.terminal is not None:
+                os.write(drawing.terminal, STEADY)
+        stderr = sys.stderr.fileno()
+        poll = select.poll()
+        poll.register(stderr, select.POLLOUT)
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        while data and poll.poll(LAST_WORDS_SEC * 1000):
+            data = data[os.write(stderr, data[: select.PIPE_BUF]) :]
 
 
 class StatusLine:
-    """The line, which replaces itself.
+    """A line on stderr that is replaced in place.
 
-    What is said within the first moments is shown once these are over, if it is still true then:
-    whoever waits may have nothing further to say for long.
+    Text from the first moments is shown after them, if it is still current: the next one may be
+    long in coming.
     """
 
     def __init__(self, terminal: Terminal, patience_sec: float) -> None:
-        """Begin to wait; the first words come after that time."""
+        """Show nothing for the first `patience_sec`."""
         self._terminal = terminal
         self._quiet_until = time.monotonic() + patience_sec
         self._patience: Timer | None = None
@@ -457,7 +470,7 @@ class StatusLine:
         self._changing = RLock()
 
     def say(self, words: str) -> None:
-        """Show other words, in place of those before."""
+        """Replace the text of the line."""
         with self._changing:
             self._words = words
         if not self._terminal.can_draw:
@@ -470,11 +483,11 @@ class StatusLine:
 
             self._patience = Timer(left, self._show)
             self._patience.daemon = True
-            with suppress(RuntimeError, MemoryError):  # what is done needs the means more
+            with suppress(RuntimeError, MemoryError):  # the line can do without its timer
                 self._patience.start()
 
     def clear(self) -> None:
-        """Let nothing remain of it."""
+        """Erase the line."""
         if self._patience is not None:
             self._patience.cancel()
         with self._changing:
@@ -493,9 +506,25 @@ class StatusLine:
 
 @contextmanager
 def status_line(patience_sec: float = PATIENCE_SEC) -> Iterator[StatusLine]:
-    """Say what is waited for within this block."""
+    """Show a line on stderr within this block."""
     line = StatusLine(stderr(), patience_sec)
     try:
         yield line
     finally:
         line.clear()
+
+
+def write_status_line(text: str) -> None:
+    """Write a line to stderr that the next output replaces; an empty text only erases it."""
+    global status_line_is_up  # noqa: PLW0603 - there is one stderr
+    with writing:
+        write_view(text)
+        status_line_is_up = bool(text)
+
+
+def erase_status_line() -> str:
+    """Return the escape sequence that erases the status line, or an empty text without one."""
+    global status_line_is_up  # noqa: PLW0603 - there is one stderr
+    erased = ERASE_LINE if status_line_is_up else ""
+    status_line_is_up = False
+    return erased

@@ -1,19 +1,26 @@
-"""A simulated run: the flow played through the real engine, in virtual time (rule 11.3).
+"""A simulated run, and all ways in which a run can end (rule 11.3).
 
-The scenario says how each step ends, and with which exit code. The world answers what the engine
-asks for: each command takes a moment and then ends as the scenario says; nothing is lost, late or
-left alive. The loop does what the runner's loop does, without a store, a clock or a machine. A run
-of a group is played as if the group were free (rule 10.7).
+A flow runs through the real engine, in virtual time. The scenario says how each step ends, and with
+which exit code. The world answers what the engine asks for: each command takes a moment and then
+ends as the scenario says; nothing is lost, late or left alive. The loop does what the runner's loop
+does, without a store, a clock or a machine. A run of a group runs as if the group were free (rule
+10.7).
+
+To find the endings, the flow is simulated again and again. When a step ends by itself, its other
+outcomes are noted and simulated later, those with the fewest failures and skips first. So no rule
+about runs is repeated here. Where there are too many endings to simulate, they are only counted.
 """
 
 import heapq
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
 import attrs
 
-from flow_spec import FlowSpec, StepSpec
+from flow_conditions import Condition
+from flow_spec import FlowSpec, StepSpec, base_of
 from flow_store import (
     Attempt,
     CancelRequest,
@@ -48,7 +55,7 @@ from orchesjob_flow.engine.messages import (
     WatchAnswered,
     WatchJob,
 )
-from orchesjob_flow.engine.state import Limits, RunState
+from orchesjob_flow.engine.state import Limits, RunState, is_true, is_true_of_copies
 from orchesjob_flow.errors import NotSkippable, PlayedTwice, TooManyRetries
 
 MOST_RETRIES = 2_000
@@ -58,6 +65,25 @@ CODES: Mapping[StepStatus, Sequence[int]] = {
     StepStatus.FAILED: (*range(1, 256), 0, -9),
 }
 """The exit codes that are tried in turn; where each code has another meaning, a signal is left."""
+COMMAND_SEC = 1.0
+WORKER_PID, TARGET_PID = 2, 3
+"""No process has to be there: nobody looks."""
+BOOT = "a rehearsal"
+"""What gives virtual times their meaning: no boot of a machine is called so."""
+MOST_WORK_OF_COUNTING = 1_000_000
+"""Of how many words the conditions are that are looked at: a second or two."""
+WORK_OF_STEP = 4
+MOST_COUNTED = 10**300
+"""Numbers beyond are none to many a reader of JSON."""
+MOST_ENDINGS = 1_000
+MOST_WORK = 10_000
+"""Of all that is played together: a second or two."""
+
+
+type Choose = Callable[[StepSpec], StepStatus]
+
+
+type Due = Iterator[tuple[float, Event]]
 
 
 class Scenario(NamedTuple):
@@ -122,14 +148,6 @@ def exit_code(spec: StepSpec, outcome: StepStatus, *, is_gate: bool) -> int:
     if outcome is StepStatus.SKIPPED:
         return spec.skip_exit_codes[0]
     return next(code for code in CODES[outcome] if spec.outcome_of(code) == outcome)
-
-
-COMMAND_SEC = 1.0
-WORKER_PID, TARGET_PID = 2, 3
-"""No process has to be there: nobody looks."""
-
-type Choose = Callable[[StepSpec], StepStatus]
-type Due = Iterator[tuple[float, Event]]
 
 
 @attrs.define
@@ -234,10 +252,6 @@ class World:
         return self.flow.all_steps[attempt.position]
 
 
-BOOT = "a rehearsal"
-"""What gives virtual times their meaning: no boot of a machine is called so."""
-
-
 class Played(NamedTuple):
     """A run as it would be recorded, its times in seconds since its beginning.
 
@@ -256,7 +270,7 @@ def play(flow: FlowSpec, scenario: Scenario) -> Played:
     world = World(flow, scenario.outcome_of, scenario.cancel_at)
     state, attempts = play_in(world, run)
     group = None if flow.group is None else GroupPlace(flow.group, 1)
-    whole = ended(run, state, attempts)._replace(group=group)
+    whole = recorded_at_end(run, state, attempts)._replace(group=group)
     return Played(whole, world.outcomes, world.cancelled_at)
 
 
@@ -304,7 +318,7 @@ def unbegun(flow: FlowSpec) -> Run:
     )
 
 
-def ended(run: Run, state: RunState, attempts: dict[tuple[int, int], Attempt]) -> Run:
+def recorded_at_end(run: Run, state: RunState, attempts: dict[tuple[int, int], Attempt]) -> Run:
     """Return a run as it is recorded at its end."""
     past = [attempts[place] for place in sorted(attempts)]
     return run._replace(
@@ -328,3 +342,211 @@ def ended(run: Run, state: RunState, attempts: dict[tuple[int, int], Attempt]) -
             for attempt in past
         ),
     )
+
+
+class Ending(NamedTuple):
+    """How a run and each of its steps end, and which steps did not succeed by themselves for it."""
+
+    status: FlowStatus
+    steps: Mapping[str, StepStatus]
+    by_themselves: Mapping[str, StepStatus]
+
+
+class Endings(NamedTuple):
+    """Different endings, and how many there are in all; None if they are too many to count."""
+
+    found: Sequence[Ending]
+    total: int | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether none is missing."""
+        return self.total == len(self.found)
+
+
+class Branch(NamedTuple):
+    """Outcomes that are to be played: the first so many of what is asked are settled."""
+
+    changed: Mapping[str, StepStatus]
+    settled: int
+
+
+def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
+    """Find the endings of a flow in which some steps may have an outcome already.
+
+    Raises:
+        TooManyRetries: It would take too long to use up all of them.
+    """
+    if flow.timeout_sec is None:
+        flow = without_retries(flow)
+    refuse_retries(flow.all_steps)
+    run = unbegun(flow)
+    branches = deque([Branch({}, 0)])
+    found: dict[tuple[StepStatus, ...], Ending] = {}
+    left = max(MOST_WORK // work_of(flow), 1)
+    while branches and left and len(found) < MOST_ENDINGS:
+        branch, left = branches.popleft(), left - 1
+        wanted = Scenario({**branch.changed, **scenario.outcomes}, scenario.cancel_at)
+        world = World(flow, wanted.outcome_of, scenario.cancel_at)
+        state, _ = play_in(world, run)
+        steps = {step.spec.id: step.row.status for step in state.steps}
+        changed = {name: one for name, one in world.outcomes.items() if one != "SUCCEEDED"}
+        found.setdefault(tuple(steps.values()), Ending(state.status, steps, changed))
+        free = [flow.step(name) for name in world.outcomes if name not in scenario.outcomes]
+        for place, spec in enumerate(free[branch.settled :], start=branch.settled + 1):
+            for other in other_outcomes(spec):
+                branches.append(Branch({**branch.changed, spec.id: other}, place))
+    if not branches:
+        return Endings([*found.values()], len(found))
+    is_timeless = flow.timeout_sec is None and not scenario.cancel_at
+    total = count_endings(flow, scenario.outcomes) if is_timeless else None
+    return Endings([*found.values()], total)
+
+
+def without_retries(flow: FlowSpec) -> FlowSpec:
+    """Return a flow whose failures are final: where no time is limited, it ends in the same ways.
+
+    A step is under way for less long; what comes of it is not changed by that.
+    """
+    return attrs.evolve(
+        flow,
+        steps=tuple(attrs.evolve(step, retries=0) for step in flow.steps),
+        finally_=tuple(attrs.evolve(step, retries=0) for step in flow.finally_),
+    )
+
+
+def work_of(flow: FlowSpec) -> int:
+    """Return what it takes to play a flow once: of many steps, each is told which have failed."""
+    attempts = sum(step.retries + 1 for step in flow.all_steps)
+    return attempts + attempts**2 // 1_000
+
+
+def other_outcomes(spec: StepSpec) -> Sequence[StepStatus]:
+    """Return how a step that runs can end, but for its success."""
+    skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
+    return (StepStatus.FAILED, *skipped)
+
+
+type Rest = Condition | bool | None
+
+
+class Known(NamedTuple):
+    """What the steps that are decided leave: of conditions to come, and of copies to come."""
+
+    rests: tuple[tuple[str, Rest], ...] = ()
+    copies: tuple[tuple[str, frozenset[StepStatus]], ...] = ()
+
+
+def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None:
+    """Count the endings over all outcomes of the steps that are not fixed.
+
+    None if that takes too long, or if they are more than can be told. No limit of time is minded.
+    """
+    counting = _Counting(flow, fixed)
+    known = Counter({counting.begin(): 1})
+    for spec in counting.order:
+        following: Counter[Known] = Counter()
+        for before, count in known.items():
+            for after in counting.decide(spec, before):
+                following[after] += count
+            if counting.work > MOST_WORK_OF_COUNTING:
+                return None
+        known = following
+    return known.total() if known.total() <= MOST_COUNTED else None
+
+
+def in_depth(flow: FlowSpec, steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
+    """Yield steps that are under way together in an order in which they can be decided.
+
+    What waits for a step follows it as soon as possible, so that it is soon forgotten again.
+    """
+    specs = {spec.id: spec for spec in steps}
+    plan = flow.plan_of(steps)
+    ready = [*reversed(plan.get_ready())]
+    while ready:
+        name = ready.pop()
+        if name in specs:
+            yield specs[name]
+        plan.done(name)
+        ready += reversed(plan.get_ready())
+
+
+class _Counting:
+    """The steps of a flow in an order in which they can be decided, and who asks about whom."""
+
+    def __init__(self, flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> None:
+        """Look who asks about whom."""
+        self.order = [*in_depth(flow, flow.steps), *in_depth(flow, flow.finally_)]
+        self.work = 0
+        self._fixed = fixed
+        self._copies = flow.copies
+        self._last_copy = {base_of(spec.id): spec.id for spec in self.order}
+        self._asking: dict[str, list[StepSpec]] = {}
+        for spec in self.order:
+            for name in () if spec.condition is None else spec.condition.names:
+                self._asking.setdefault(name, []).append(spec)
+        self._restricted: dict[tuple[Condition, str, object], Condition | bool] = {}
+
+    def begin(self) -> Known:
+        """Return what is known before any step: that there are no copies of some."""
+        known = Known()
+        for name, copies in self._copies.items():
+            if not copies:
+                known = self._tell(known, name, frozenset())
+        return known
+
+    def decide(self, spec: StepSpec, known: Known) -> Iterator[Known]:
+        """Yield what is known after a step, for each of its outcomes."""
+        rests = dict(known.rests)
+        runs = rests.pop(spec.id, spec.condition)
+        known = known._replace(rests=tuple(rests.items()))
+        self.work += WORK_OF_STEP * (len(rests) + 1)
+        for status in self._outcomes(spec) if runs in (None, True) else (StepStatus.SKIPPED,):
+            after = self._tell(known, spec.id, status)
+            base = base_of(spec.id)
+            yield self._tell_of_copy(after, base, spec, status) if base in self._asking else after
+
+    def _outcomes(self, spec: StepSpec) -> Sequence[StepStatus]:
+        if spec.id in self._fixed:
+            return (self._fixed[spec.id],)
+        skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
+        return (StepStatus.SUCCEEDED, StepStatus.FAILED, *skipped)
+
+    def _tell_of_copy(self, known: Known, base: str, spec: StepSpec, status: StepStatus) -> Known:
+        """Add the outcome of a copy to those of the others; tell them when it is the last."""
+        if base == spec.id:
+            return known
+        copies = dict(known.copies)
+        statuses = copies.pop(base, frozenset()) | {status}
+        if self._last_copy[base] == spec.id:
+            return self._tell(known._replace(copies=tuple(copies.items())), base, statuses)
+        return known._replace(copies=tuple((copies | {base: statuses}).items()))
+
+    def _tell(self, known: Known, name: str, outcome: StepStatus | frozenset[StepStatus]) -> Known:
+        """Put an outcome into the conditions that ask about it."""
+        asking = self._asking.get(name, ())
+        if not asking:
+            return known
+        rests = dict(known.rests)
+        for spec in asking:
+            rest = rests.get(spec.id, spec.condition)
+            if isinstance(rest, Condition):
+                self.work += len(rest.program)
+                rests[spec.id] = self._restrict(rest, name, outcome)
+        return known._replace(rests=tuple(sorted(rests.items(), key=lambda item: item[0])))
+
+    def _restrict(
+        self, rest: Condition, name: str, outcome: StepStatus | frozenset[StepStatus]
+    ) -> Condition | bool:
+        key = rest, name, outcome
+        if key not in self._restricted:
+            self._restricted[key] = rest.restrict(
+                {
+                    operand: is_true(operand.predicate, outcome)
+                    if isinstance(outcome, StepStatus)
+                    else is_true_of_copies(operand.predicate, outcome)
+                    for operand in rest.operands
+                    if operand.name == name
+                }
+            )
+        return self._restricted[key]
