@@ -49,7 +49,7 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
     (Lock, "sign"),
     (Lock, "close"),
     (subprocess.Popen, "__init__"),
-    (background, "say_it_goes_on"),
+    (background, "report_ready"),
     (terminal, "write_result"),
     (Performer, "perform"),
     (ForkServer, "launch"),

@@ -55,7 +55,7 @@ MORE_POINTS: dict[str, tuple[type[Scenario], str]] = {
     "nothing of it is left": (Start, "parent after find_survivors 1"),
     "its retry is under way": (Start, "parent after ForkServer.launch 3"),
     "a child has the lock": (Background, "child before Lock.sign 1"),
-    "a child goes on": (Background, "child before say_it_goes_on 1"),
+    "a child goes on": (Background, "child before report_ready 1"),
     "a successor has called": (ResumeBeforeCall, "parent after ForkServer.launch 2"),
     "a gate is asked": (Gated, "parent after ForkServer.launch 1"),
     "nothing of a gate is left": (Gated, "parent after find_survivors 2"),

@@ -153,14 +153,13 @@ MUTATIONS = (
         "a run that is resumed has no deadline",
         "orchesjob-flow: runner_started",
         replace(
-            "lifecycle.await_deadline(context)",
-            "any(step.row.attempt_no for step in context.run.steps)"
-            " or lifecycle.await_deadline(context)",
+            "await_deadline(context)",
+            "any(step.row.attempt_no for step in context.run.steps) or await_deadline(context)",
         ),
     ),
     Mutation(
         "a step starts although the run's time is over",
-        "orchesjob-flow: go_on",
+        "orchesjob-flow: advance",
         replace("run.ending is None", "run.cancel is None"),
     ),
     Mutation(
@@ -178,14 +177,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a start is taken for dead while its launcher lives",
-        "orchesjob-flow: birth_seen",
+        "orchesjob-flow: await_worker",
         replace("alive", "False"),
         tests="test_dead_starts",
     ),
     Mutation(
         "a status that failed is never asked for again",
         "orchesjob-flow: calls/call_unanswered",
-        drop("ask_later(context, attempt, trouble.delay_sec)"),
+        drop("ask_later(context, attempt, backoff.delay_sec)"),
     ),
     Mutation(
         "a job with another command is accepted",
@@ -218,10 +217,10 @@ MUTATIONS = (
     ),
     Mutation(
         "the patience has no end",
-        "orchesjob-flow: worsen",
+        "orchesjob-flow: next_backoff",
         replace(
-            "context.now.mono - trouble.since >= context.run.limits.patience_sec",
-            "context.now.mono < trouble.since",
+            "context.now.mono - backoff.since >= context.run.limits.patience_sec",
+            "context.now.mono < backoff.since",
         ),
         tests="test_patience",
     ),
@@ -278,7 +277,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an abort without a look at who has the process id",
-        "orchesjob-flow: pursue",
+        "orchesjob-flow: make_next_call",
         replace(
             "attempt.watch is None", "attempt.watch is None and attempt.row.abort_reason is None"
         ),
@@ -623,13 +622,13 @@ MUTATIONS = (
     Mutation(
         "a run is advanced in another home of orchesjob",
         "orchesjob-flow: environ_of",
-        replace("environ.get(VARIABLE) and (not is_same)", "False"),
+        replace("environ.get(ORCHESJOB_HOME) and (not is_same)", "False"),
         tests="test_orchesjob_home -k refused",
     ),
     Mutation(
         "the recorded home of orchesjob is not used",
         "orchesjob-flow: environ_of",
-        replace("{**environ, VARIABLE: recorded}", "environ"),
+        replace("{**environ, ORCHESJOB_HOME: recorded}", "environ"),
         tests="test_other_home -k without_the_variable",
     ),
     Mutation(

@@ -30,7 +30,7 @@ ERRORS = [
         "run 'k' is recorded, but has no background runner: no (/h/l)",
     ),
     (
-        errors.NotGoingOn("k", 7, 80.0, "no", Path("/h/l")),
+        errors.NotReady("k", 7, 80.0, "no", Path("/h/l")),
         TimeoutError,
         "process 7 advances it, but has had no answer of orchesjob within 80 s: no (/h/l)",
     ),

@@ -20,7 +20,7 @@ from flow_spec.errors import (
     StoredFlowError,
     UnknownStepError,
 )
-from flow_spec.fields.env import EnvFile, flaw_of_setting, read_env_files
+from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_env_files
 from flow_spec.fields.hints import program_as_script
 from flow_spec.fields.lists import GLOB, LINES, ListReader, ValueList, read_list, values_of_lines
 from flow_spec.fields.params import Param
@@ -54,6 +54,7 @@ __all__ = [
     "Problem",
     "ReadFlow",
     "StepSpec",
+    "StepVariable",
     "StoredFlowError",
     "UnknownStepError",
     "ValueList",

@@ -94,7 +94,7 @@ class OutcomesDiffer(FlowError, ValueError):
         )
 
 
-class PlayedTwice(FlowError, ValueError):
+class ContradictoryScenario(FlowError, ValueError):
     """A simulation is told that a step both fails and is skipped (rule 11.3)."""
 
     says = "step {step_id!r} cannot both fail and be skipped: give --fail or --skip"
@@ -305,7 +305,7 @@ class NotDetached(FlowError, ChildProcessError):
         return {"recorded": True, "pid": None, "stderr_log": str(self.log)}
 
 
-class NotGoingOn(FlowError, TimeoutError):
+class NotReady(FlowError, TimeoutError):
     """A background runner lives, but orchesjob has not reported a job to it within `waited_sec`.
 
     `cause` quotes the last words of the background process, `log` is its log.
@@ -410,7 +410,7 @@ class ReportNotWritten(FlowError, OSError):
     cause: str
 
 
-class NoReportOfOurs(FlowError, FileExistsError):
+class NotOurReport(FlowError, FileExistsError):
     """A file that is not a report has the name that a report would have."""
 
     says = "{path} is there and is no report: name another file with --output"

@@ -15,7 +15,7 @@ import attrs
 from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operands_in
 from flow_spec import FlowSpec, StepSpec
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
-from orchesjob_flow.engine.state import is_true, is_true_of_copies
+from orchesjob_flow.engine.plan import is_true, is_true_of_copies
 from orchesjob_flow.views.reasons import (
     NO_DEPENDENCIES,
     Copies,

@@ -35,7 +35,7 @@ LEFT_BEHIND = {
 }
 """What an interrupted command leaves behind."""
 
-ANEW = ("run", "retry")
+NOT_REPEATABLE = ("run", "retry")
 """The commands that do something else when they are repeated."""
 
 PIPE = re.compile(r"-$|/dev/(fd/|stdin$)")
@@ -99,25 +99,25 @@ def last_words(described: dict[str, str]) -> str:
 def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str, str]:
     """Describe what a signal has interrupted, with the command lines that go on from there."""
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
-    place = place_of_command(words)
-    if place is not None and words[place] in LEFT_BEHIND:
-        described["error"] += f"; {LEFT_BEHIND[words[place]]}"
-        described |= commands_to_continue(words, place, run_key)
+    index = index_of_command(words)
+    if index is not None and words[index] in LEFT_BEHIND:
+        described["error"] += f"; {LEFT_BEHIND[words[index]]}"
+        described |= commands_to_continue(words, index, run_key)
     return described
 
 
-def place_of_command(words: Sequence[str]) -> int | None:
+def index_of_command(words: Sequence[str]) -> int | None:
     """Return which word names the command; None if none does."""
-    places = iter(range(len(words)))
-    for place in places:
-        if words[place] in GLOBAL_OPTIONS:
-            next(places, None)
-        elif not words[place].startswith("-"):
-            return place
+    indices = iter(range(len(words)))
+    for index in indices:
+        if words[index] in GLOBAL_OPTIONS:
+            next(indices, None)
+        elif not words[index].startswith("-"):
+            return index
     return None
 
 
-def commands_to_continue(words: Sequence[str], place: int, run_key: str | None) -> dict[str, str]:
+def commands_to_continue(words: Sequence[str], index: int, run_key: str | None) -> dict[str, str]:
     """Return the command line that resumes, and the one that cancels the run.
 
     What resumes is the same command, unless it is one that begins something anew each time, or has
@@ -128,14 +128,14 @@ def commands_to_continue(words: Sequence[str], place: int, run_key: str | None) 
     >>> commands_to_continue(["resume", "--all"], 0, None)
     {'resume': 'orchesjob-flow resume --all'}
     """
-    options, command = words[:place], words[place]
+    options, command = words[:index], words[index]
     commands = {"resume": words}
     if run_key is not None:
         # A key that looks like an option must be the value of one.
         key = f"--run-key={run_key}" if run_key.startswith("-") else run_key
-        if command in ANEW or (command == "start" and any(map(PIPE.match, words))):
+        if command in NOT_REPEATABLE or (command == "start" and any(map(PIPE.match, words))):
             commands["resume"] = [*options, "resume", key]
-        elif any(map(NEWEST.match, words[place:])):
+        elif any(map(NEWEST.match, words[index:])):
             commands["resume"] = [*options, command, key]
         if command != "cancel":
             commands["cancel"] = [*options, "cancel", key]

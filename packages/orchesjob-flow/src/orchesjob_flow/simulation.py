@@ -55,8 +55,9 @@ from orchesjob_flow.engine.messages import (
     WatchAnswered,
     WatchJob,
 )
-from orchesjob_flow.engine.state import Limits, RunState, is_true, is_true_of_copies
-from orchesjob_flow.errors import NotSkippable, PlayedTwice, TooManyRetries
+from orchesjob_flow.engine.plan import is_true, is_true_of_copies
+from orchesjob_flow.engine.state import Limits, RunState
+from orchesjob_flow.errors import ContradictoryScenario, NotSkippable, TooManyRetries
 
 MOST_RETRIES = 2_000
 """Of all steps that fail together: the engine looks at all earlier attempts before the next one."""
@@ -100,13 +101,13 @@ class Scenario(NamedTuple):
 
         Raises:
             UnknownStepError: There is none; it names the one that was probably meant.
-            PlayedTwice: A step is to fail and to be skipped.
+            ContradictoryScenario: A step is to fail and to be skipped.
             NotSkippable: Nothing but its condition can skip a step.
             TooManyRetries: It would take too long to use up all of them.
         """
         failed, skipped = steps_named(flow, fail), steps_named(flow, skip)
         for step_id in failed.keys() & skipped.keys():
-            raise PlayedTwice(step_id)
+            raise ContradictoryScenario(step_id)
         for spec in skipped.values():
             if not can_be_skipped(spec):
                 raise NotSkippable(spec.id)

@@ -20,7 +20,7 @@ def report(status: str, **facts: object) -> JobReport:
     [
         ("STARTING", {}, Verdict.ACTIVE),
         ("STARTING", {"target_pid": None}, Verdict.ACTIVE),
-        ("STARTING", {"worker_pid": None, "target_pid": None}, Verdict.UNBORN),
+        ("STARTING", {"worker_pid": None, "target_pid": None}, Verdict.NO_WORKER),
         ("RUNNING", {}, Verdict.ACTIVE),
         ("RUNNING", {"worker_pid": None}, Verdict.ACTIVE),
         ("SUCCEEDED", {}, Verdict.SUCCEEDED),

@@ -1,7 +1,7 @@
 """Which steps can be decided, and in which order."""
 
 from flow_spec import FlowSpec, StepSpec
-from orchesjob_flow.engine.state import plan_of
+from orchesjob_flow.engine.plan import plan_of
 
 
 def test_the_order_of_the_file() -> None:

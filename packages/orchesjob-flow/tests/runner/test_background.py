@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.errors import NotGoingOn
+from orchesjob_flow.errors import NotReady
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.runner.background import (
     Child,
     child_command,
     describe_end,
     last_line,
     read_in_time,
-    say_it_goes_on,
+    report_ready,
 )
 
 
@@ -53,8 +52,8 @@ def test_an_end_without_words() -> None:
 def test_news_of_the_child() -> None:
     """The child says that it goes on, and closes what it said it with (rule 6.3)."""
     reader, writer = os.pipe()
-    say_it_goes_on(writer)
-    assert read_in_time(reader, time.monotonic()) == b"goes on\n"
+    report_ready(writer)
+    assert read_in_time(reader, time.monotonic()) == b"ready\n"
     for descriptor in (reader, writer):
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.close(descriptor)
@@ -79,8 +78,8 @@ def test_a_child_that_is_stopped(tmp_path: Path) -> None:
     os.waitpid(process.pid, os.WUNTRACED)
     try:
         child = Child(handle, process, reader, len("said long before\n"), time.monotonic(), 0.01)
-        with pytest.raises(NotGoingOn) as raised:
-            child.await_it_goes_on()
+        with pytest.raises(NotReady) as raised:
+            child.await_ready()
     finally:
         os.kill(process.pid, signal.SIGKILL)
         os.waitpid(process.pid, 0)
@@ -92,7 +91,7 @@ def test_news_for_nobody() -> None:
     """A parent that was killed before its child went on does not end the child."""
     reader, writer = os.pipe()
     os.close(reader)
-    say_it_goes_on(writer)
+    report_ready(writer)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writer)
 

@@ -63,7 +63,7 @@ def test_what_is_recorded_of_it(world: World, step: Make) -> None:
         assert "k:a:1: orchesjob status failed: database is locked" in given_up.error
     world.limits = Limits(patience_sec=600.0)
     runner = world.new_runner()
-    runner.drive_until_it_goes_on()
+    runner.drive_until_ready()
     assert world.run().gave_up is None
     assert runner.drive() == "SUCCEEDED"
 
@@ -80,9 +80,9 @@ def test_who_only_tries(world: World, step: Make) -> None:
     world.limits = Limits(patience_sec=600.0)
     runner = world.new_runner()
     runner.drive(until=world.machine.mono + 3.0)
-    assert (runner.goes_on, world.run().gave_up) == (False, recorded)
-    runner.drive_until_it_goes_on()
-    assert (runner.goes_on, world.run().gave_up) == (True, None)
+    assert (runner.is_ready, world.run().gave_up) == (False, recorded)
+    runner.drive_until_ready()
+    assert (runner.is_ready, world.run().gave_up) == (True, None)
 
 
 def test_nothing_is_asked(world: World, step: Make) -> None:
@@ -93,7 +93,7 @@ def test_nothing_is_asked(world: World, step: Make) -> None:
     assert world.statuses() == {"a": "DELAYED"}
     runner = world.new_runner()
     began = world.machine.mono
-    runner.drive_until_it_goes_on()
+    runner.drive_until_ready()
     assert world.machine.mono - began < 5.0
 
 

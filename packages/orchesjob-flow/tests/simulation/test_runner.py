@@ -72,7 +72,7 @@ def test_a_start_that_is_prevented_is_answered(world: World, step: Make) -> None
     world.record(step("a", retries=1, retry_delay_sec=600.0))
     world.calls.script("start", "a:1", "prevent")
     runner = world.new_runner()
-    runner.drive_until_it_goes_on()
+    runner.drive_until_ready()
     assert runner.drain() == "RUNNING"
     assert world.statuses() == {"a": "DELAYED"}
     assert world.machine.mono < 102

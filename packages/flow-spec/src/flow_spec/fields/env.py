@@ -28,8 +28,27 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_PREFIX = "ORCHESJOB_"
 """The prefix that a flow may not use: with another home, orchesjob would forget its jobs."""
 
-FAILED_STEPS, OUTCOME = "ORCHESJOB_FLOW_FAILED_STEPS", "ORCHESJOB_FLOW_OUTCOME"
-"""The variables that tell a step which others failed, and how all of them ended."""
+
+class StepVariable:
+    """The variables that tell a step's process about its run (rules 9.13, 10.1, 10.2 and 10.6).
+
+    Not an enumeration: the names become keys of an environment, which must be plain texts.
+    """
+
+    RUN_KEY = "ORCHESJOB_FLOW_RUN_KEY"
+    ID = "ORCHESJOB_FLOW_ID"
+    """The id of the flow."""
+    STEP = "ORCHESJOB_FLOW_STEP"
+    ATTEMPT = "ORCHESJOB_FLOW_ATTEMPT"
+    DIR = "ORCHESJOB_FLOW_DIR"
+    """The folder of the flow file."""
+    RUN_DIR = "ORCHESJOB_FLOW_RUN_DIR"
+    STARTED = "ORCHESJOB_FLOW_STARTED"
+    FAILED_STEPS = "ORCHESJOB_FLOW_FAILED_STEPS"
+    """The steps that have failed so far."""
+    OUTCOME = "ORCHESJOB_FLOW_OUTCOME"
+    """How `steps` ended; for the steps of `finally`."""
+
 
 _BREAKING = r"LD_|DYLD_|PYTHON(?!$|_VERSION$|UNBUFFERED$|DONTWRITEBYTECODE$)"
 """The prefixes of variables that change how a Python program such as orchesjob starts."""
@@ -57,13 +76,13 @@ def run_variables(  # noqa: PLR0913 - what a step is told
     how `steps` ended, for a step of `finally`.
     """
     variables = {
-        "ORCHESJOB_FLOW_RUN_KEY": run_key,
-        "ORCHESJOB_FLOW_ID": flow_id,
-        "ORCHESJOB_FLOW_STEP": step_id,
-        "ORCHESJOB_FLOW_ATTEMPT": str(attempt),
-        FAILED_STEPS: " ".join(_within(failed, _LONGEST_LIST)),
+        StepVariable.RUN_KEY: run_key,
+        StepVariable.ID: flow_id,
+        StepVariable.STEP: step_id,
+        StepVariable.ATTEMPT: str(attempt),
+        StepVariable.FAILED_STEPS: " ".join(_within(failed, _LONGEST_LIST)),
     }
-    return variables if outcome is None else variables | {OUTCOME: outcome}
+    return variables if outcome is None else variables | {StepVariable.OUTCOME: outcome}
 
 
 def _within(names: Iterable[str], length: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ import attrs
 
 from flow_conditions import BudgetExceeded, Condition, Functions, Name, operands_in, parse
 from flow_spec.errors import Span
-from flow_spec.fields.env import FAILED_STEPS, OUTCOME
+from flow_spec.fields.env import StepVariable
 from flow_spec.fields.predicates import holds, holds_of_copies, parse_when
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
@@ -264,7 +264,8 @@ def ids_behind(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
 
 def is_told(step: StepSpec) -> bool:
     """Whether the words of a step use a variable that says what failed (rule 9.13)."""
-    return any(name in word for word in step.command for name in (FAILED_STEPS, OUTCOME))
+    names = (StepVariable.FAILED_STEPS, StepVariable.OUTCOME)
+    return any(name in word for word in step.command for name in names)
 
 
 def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import attrs
 
-from flow_spec.fields.template_names import BUILT_IN
+from flow_spec.fields.env import StepVariable
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
@@ -340,7 +340,11 @@ _FINDERS: tuple[Callable[[CommandLine, int, Set[str]], ShellWord | None], ...] =
 
 NAME_IN_WORD = re.compile(r"(?<!\$)\$\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
-_VARIABLES = {name: f"ORCHESJOB_FLOW_{name.removeprefix('FLOW_')}" for name in BUILT_IN}
+_VARIABLES = {
+    "FLOW_DIR": StepVariable.DIR,
+    "RUN_DIR": StepVariable.RUN_DIR,
+    "RUN_KEY": StepVariable.RUN_KEY,
+}
 """The variables that hold the values of built-in names."""
 _HARMLESS = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
 

@@ -15,7 +15,7 @@ from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, ru
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
-from orchesjob_flow.home.orchesjob_home import VARIABLE
+from orchesjob_flow.home.paths import ORCHESJOB_HOME
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed
@@ -59,7 +59,7 @@ def cancel(handle: RunHandle, grace_seconds: float | None, now: bool, form: Form
 def inside(handle: RunHandle, run_key: str) -> RunHandle:
     """Return the handle of a run inside another; its orchesjob home is the one recorded with it."""
     settings = handle.settings
-    environ = {name: text for name, text in settings.environ.items() if name != VARIABLE}
+    environ = {name: text for name, text in settings.environ.items() if name != ORCHESJOB_HOME}
     return RunHandle(run_key, settings._replace(environ=environ))
 
 

@@ -19,7 +19,7 @@ def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
     """Be the background process of `start -d`."""
     lock = background.inherit_lock(handle, lock_fd)
     with handle.open() as store:
-        goes_on = partial(background.say_it_goes_on, pipe_fd)
-        run = assembly.drive(handle, store, lock, when_it_goes_on=goes_on)
+        on_ready = partial(background.report_ready, pipe_fd)
+        run = assembly.drive(handle, store, lock, on_ready=on_ready)
     print_run(run)  # into the log
     return exit_codes.of_run(run)

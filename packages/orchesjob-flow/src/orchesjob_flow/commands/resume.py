@@ -16,12 +16,12 @@ from orchesjob_flow.cli.options import (
     progress_option,
 )
 from orchesjob_flow.clock import now
-from orchesjob_flow.errors import FlowError, NotDetached, NotGoingOn, NotResumed
+from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.orchesjob_home import is_over
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.advance import show_background, show_foreground
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
@@ -168,7 +168,7 @@ def await_one(handle: RunHandle, begun: Child | Holder | Exception | None) -> Re
         return Resumed(handle.run_key, None, str(begun))
     try:
         runner = await_runner(handle, begun).runner
-    except NotGoingOn as error:
+    except NotReady as error:
         return Resumed(handle.run_key, error.pid, str(error))
     except NotDetached as error:
         return Resumed(handle.run_key, None, f"{error.cause} ({error.log})")

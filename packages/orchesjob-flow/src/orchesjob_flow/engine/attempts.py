@@ -24,7 +24,16 @@ from orchesjob_client import (
 )
 from orchesjob_flow.engine import calls
 from orchesjob_flow.engine.messages import Timer, Warn, WatchProcess
-from orchesjob_flow.engine.state import AbortReason, CallKind, Loss, OpenAttempt, RunStep
+from orchesjob_flow.engine.state import (
+    NO_NEXT_ATTEMPT,
+    AbortReason,
+    CallKind,
+    Loss,
+    OpenAttempt,
+    RunStep,
+    UpdateContext,
+    set_timeout,
+)
 from orchesjob_flow.engine.steps import (
     LOOK_AGAIN_SEC,
     await_attempt,
@@ -32,7 +41,6 @@ from orchesjob_flow.engine.steps import (
     name_processes,
     retry_step,
 )
-from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, UpdateContext, set_timeout
 
 LONGEST_REASON = 200
 
@@ -40,7 +48,7 @@ LONGEST_REASON = 200
 class Verdict(Enum):
     """What a report says about an attempt (rules 5.3 and 5.9)."""
 
-    UNBORN = auto()  # recorded, and no worker has begun: perhaps it never will
+    NO_WORKER = auto()  # recorded, and no worker has begun: perhaps it never will
     ACTIVE = auto()  # runs on, or may do so
     SUCCEEDED = auto()  # at the gate: the step may run
     FAILED = auto()  # ended by itself, and badly
@@ -70,7 +78,7 @@ def judge(report: JobReport, spec: StepSpec, *, is_gate: bool = False) -> Verdic
     if report.never_ran:
         return Verdict.NEVER_RAN
     if report.known_status is JobStatus.STARTING and report.worker_pid is None:
-        return Verdict.UNBORN
+        return Verdict.NO_WORKER
     code = exit_code_of(report)
     if code is None:
         return VERDICTS[report.known_status]
@@ -342,7 +350,7 @@ def reported(
     """Do what an answer of orchesjob about the attempt's job means."""
     recognise(context, step, attempt, report)
     verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
-    take_note(context, step, attempt, report, verdict)
+    record_report(context, step, attempt, report, verdict)
     ending = attempt.row.abort_reason is not None
     match verdict:
         case Verdict.FOREIGN:
@@ -366,7 +374,7 @@ def reported(
         case _ if attempt.row.boot_id != context.now.boot:
             why = "the machine or container was restarted while it ran"
             lost(context, attempt, why)
-        case Verdict.UNBORN:
+        case Verdict.NO_WORKER:
             calls.look(context, attempt)
         case _:
             still_active(context, step, attempt, report)
@@ -389,18 +397,18 @@ def recognise(
         context.record_attempt(attempt, is_gate=True)
 
 
-def take_note(
+def record_report(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
 ) -> None:
     """Record what orchesjob reports of the job."""
     attempt.before, attempt.job = None, report
     if attempt.row.job != report.payload:
         context.record_attempt(attempt, job=report.payload, job_id=report.job_id)
-    if verdict not in (Verdict.NEVER_RAN, Verdict.UNBORN):
+    if verdict not in (Verdict.NEVER_RAN, Verdict.NO_WORKER):
         step.dead_starts = 0
     to_be_aborted = attempt.row.abort_reason is not None
-    if not (to_be_aborted and verdict in (Verdict.ACTIVE, Verdict.UNBORN)):
-        attempt.trouble = None  # else it is the abort that fails: this is no answer to it
+    if not (to_be_aborted and verdict in (Verdict.ACTIVE, Verdict.NO_WORKER)):
+        attempt.backoff = None  # else it is the abort that fails: this is no answer to it
 
 
 def still_active(
@@ -422,7 +430,7 @@ def still_active(
         set_timeout(context, step, attempt)
     if report.target_pid is None:
         calls.ask_while_starting(context, attempt)
-    calls.pursue(context, attempt)
+    calls.make_next_call(context, attempt)
 
 
 def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
@@ -459,7 +467,7 @@ def watched(context: UpdateContext, attempt: OpenAttempt, watch: Watch) -> None:
         return
     if watch is Watch.UNSUPPORTED and not context.run.polling:
         calls.poll_later(context)
-    calls.pursue(context, attempt)
+    calls.make_next_call(context, attempt)
 
 
 def job_exited(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -475,7 +483,7 @@ def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortRea
     """Decide that an attempt is to be ended, and end it as soon as no call is under way."""
     if reason.outranks(attempt.row.abort_reason):
         context.record_attempt(attempt, abort_reason=reason)
-        calls.pursue(context, attempt)
+        calls.make_next_call(context, attempt)
 
 
 def looked(
@@ -485,10 +493,10 @@ def looked(
     if attempt.loss is not None:
         survivors_found(context, step, attempt, attempt.loss, survivors)
     else:
-        birth_seen(context, attempt, alive=bool(survivors))
+        await_worker(context, attempt, alive=bool(survivors))
 
 
-def birth_seen(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:
+def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:
     """Wait for a job that is being born; abort one whose start died, which proves it never ran."""
     if alive or attempt.job is None:
         calls.ask_again(context, attempt)

@@ -23,11 +23,19 @@ from orchesjob_flow.engine.messages import (
     Warn,
     WatchJob,
 )
-from orchesjob_flow.engine.state import AbortReason, CallKind, OpenAttempt, RunStep, Trouble
-from orchesjob_flow.engine.update_context import SLACK_SEC, UpdateContext, grace_sec
+from orchesjob_flow.engine.state import (
+    SLACK_SEC,
+    AbortReason,
+    Backoff,
+    CallKind,
+    OpenAttempt,
+    RunStep,
+    UpdateContext,
+    grace_sec,
+)
 
 
-def pursue(context: UpdateContext, attempt: OpenAttempt) -> None:
+def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Make the next call that an attempt needs, if none is under way for it."""
     if attempt.call is not None:
         call_off(context, attempt)
@@ -148,7 +156,7 @@ def poll(context: UpdateContext) -> None:
 
 def polled(context: UpdateContext, event: RunningAnswered) -> None:
     """Ask for the outcome of every polled job that runs no more, and poll again later."""
-    context.run.poll_trouble = None
+    context.run.poll_backoff = None
     for attempt in context.run.open_attempts():
         if attempt.is_polled and attempt.attempt_key not in event.job_keys:
             ask_status(context, attempt)
@@ -166,8 +174,8 @@ def call_began(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Start the time of a call: waiting for a slot uses up no patience (rule 5.11)."""
     if attempt.call is None or attempt.call_until is not None:
         return
-    if attempt.trouble is not None:
-        attempt.trouble.since += context.now.mono - attempt.call_since
+    if attempt.backoff is not None:
+        attempt.backoff.since += context.now.mono - attempt.call_since
     attempt.call_since = context.now.mono
     context.limit_call(attempt)
 
@@ -175,36 +183,36 @@ def call_began(context: UpdateContext, attempt: OpenAttempt) -> None:
 def poll_began(context: UpdateContext) -> None:
     """Let the time of a poll begin, as that of any other call."""
     run = context.run
-    if run.poll_trouble is not None:
-        run.poll_trouble.since += context.now.mono - run.polled_since
+    if run.poll_backoff is not None:
+        run.poll_backoff.since += context.now.mono - run.polled_since
     run.polled_since = context.now.mono
 
 
 def call_unanswered(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
     """Ask for the attempt's status after a while, whatever the call was."""
     since = attempt.call_since
-    if attempt.trouble is not None and attempt.is_seen_alive:
-        attempt.trouble.since = context.now.mono + attempt.trouble.delay_sec  # nobody is in a hurry
-    trouble = worsen(context, attempt.trouble, since)
-    if trouble is None:
+    if attempt.backoff is not None and attempt.is_seen_alive:
+        attempt.backoff.since = context.now.mono + attempt.backoff.delay_sec  # nobody is in a hurry
+    backoff = next_backoff(context, attempt.backoff, since)
+    if backoff is None:
         give_up(context, f"{attempt.attempt_key}: {error}")
         return
-    if attempt.trouble is None:
+    if attempt.backoff is None:
         context.do(Warn(f"{attempt.attempt_key}: {error}; trying again"))
-    attempt.trouble = trouble
-    ask_later(context, attempt, trouble.delay_sec)
+    attempt.backoff = backoff
+    ask_later(context, attempt, backoff.delay_sec)
 
 
 def poll_unanswered(context: UpdateContext, error: OrchesjobError) -> None:
     """Poll again after a while."""
-    trouble = worsen(context, context.run.poll_trouble, context.now.mono)
-    if trouble is None:
+    backoff = next_backoff(context, context.run.poll_backoff, context.now.mono)
+    if backoff is None:
         give_up(context, str(error))
         return
-    if context.run.poll_trouble is None:
+    if context.run.poll_backoff is None:
         context.do(Warn(f"{error}; trying again"))
-    context.run.poll_trouble = trouble
-    context.set_timer(trouble.delay_sec, Timer.POLL)
+    context.run.poll_backoff = backoff
+    context.set_timer(backoff.delay_sec, Timer.POLL)
 
 
 def call_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -222,16 +230,16 @@ def call_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
         give_up(context, f"{attempt.attempt_key}: {attempt.call.value} has not answered")
 
 
-def worsen(context: UpdateContext, trouble: Trouble | None, since: float) -> Trouble | None:
+def next_backoff(context: UpdateContext, backoff: Backoff | None, since: float) -> Backoff | None:
     """Count one more call without an answer; None when the patience is over.
 
     `since` is when the first of these calls was made, in seconds of the monotonic clock.
     """
-    if trouble is None:
-        return Trouble(since, FIRST_BACKOFF_SEC)
-    if context.now.mono - trouble.since >= context.run.limits.patience_sec:
+    if backoff is None:
+        return Backoff(since, FIRST_BACKOFF_SEC)
+    if context.now.mono - backoff.since >= context.run.limits.patience_sec:
         return None
-    return Trouble(trouble.since, longer(trouble.delay_sec))
+    return Backoff(backoff.since, longer(backoff.delay_sec))
 
 
 def give_up(context: UpdateContext, reason: str) -> None:

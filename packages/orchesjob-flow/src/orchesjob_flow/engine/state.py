@@ -1,40 +1,44 @@
-"""What the engine knows of a run while it drives it: the committed rows, and what is in progress.
+"""The state of an update: what the engine knows of a run, and the decision that grows.
 
-The rows (`flow_store`) survive the process. The next runner works out the rest again: calls in
-flight, watched processes, which step waits for which, and how many copies of a `foreach` may run.
-
-A run consists of `steps` and, after the end of all these, of `finally` (rule 10.1). A copy of a
-`foreach` is running from its first step's start until none of its steps can still start. Copies
-that wait for a free lane come in the order of the list. A copy whose steps wait for other steps
-occupies no lane meanwhile, so no copy waits for a lane that is never freed (rule 10.3).
+The committed rows (`flow_store`) survive the process. The next runner works out the rest again:
+calls in flight, watched processes, and what `plan` says may start.
 """
 
-import heapq
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from graphlib import TopologicalSorter
-from typing import NamedTuple, Self
+from typing import Any
 
 import attrs
 
 from flow_conditions import Name
-from flow_spec import Block, FlowSpec, StepSpec, holds, holds_of_copies
+from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
     CancelRequest,
+    Changes,
     Deadline,
     FlowStatus,
     GroupPlace,
     Outcome,
     Run,
+    RunHeader,
     Step,
     StepStatus,
     attempt_key,
 )
-from orchesjob_client import JobReport, Watch
-from orchesjob_flow.engine.messages import AttemptId
+from orchesjob_client import DEFAULT_GRACE_SEC, JobReport, Watch
+from orchesjob_flow.clock import Now
+from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, TimerDue
+from orchesjob_flow.engine.plan import (
+    CopyLanes,
+    active_steps,
+    is_true,
+    is_true_of_copies,
+    plan_of,
+)
 
 SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
 LONGEST_CALL_SEC = 15.0  # orchesjob itself waits up to 10 s for its database
@@ -62,144 +66,10 @@ class Limits:
         return min(max(SHORTEST_CALL_SEC, self.patience_sec / 4), LONGEST_CALL_SEC)
 
 
-def steps_under_way(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[StepSpec]:
-    """Return the steps of a flow that can be under way at the same time."""
-    return flow.steps if finally_after is None else flow.finally_
-
-
-def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[str]:
-    """Plan the order of the steps under way by what they wait for among themselves.
-
-    All else has ended. A name that means copies is ready when all of these have ended. Steps that
-    are ready at the same time are in the order in which the file names them.
-    """
-    return flow.plan_of(steps_under_way(flow, finally_after))
-
-
 def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
     """Pair what should happen with what has happened, by the steps' ids."""
     specs = {spec.id: spec for spec in flow.all_steps}
     return ((specs[row.step_id], row) for row in run.steps)
-
-
-def is_true(predicate: str | None, status: StepStatus) -> bool | None:
-    """Tell whether an operand holds; None while its step is not terminal (rule 3.4)."""
-    return holds(predicate, status) if status.is_terminal else None
-
-
-def is_true_of_copies(predicate: str | None, statuses: Collection[StepStatus]) -> bool | None:
-    """Tell whether an operand holds of all copies of a step, given the statuses that they have.
-
-    None while one of them is not terminal (rule 10.3).
-    """
-    if all(status.is_terminal for status in statuses):
-        return holds_of_copies(predicate, statuses)
-    return None
-
-
-type WaitingStep = tuple[int, int]
-"""The number of a copy in its block, and the position of one of its steps."""
-
-
-@attrs.define(eq=False)
-class BlockLanes:
-    """The lanes of one block: which steps have been admitted, and which wait."""
-
-    most: int
-    _inside: dict[int, set[int]] = attrs.Factory(dict)
-    """The steps that were let in and have not ended, by the number of their copy."""
-    _admitted: list[int] = attrs.Factory(list)
-    """Steps that were let in, which nobody has been told of."""
-    _waiting: list[WaitingStep] = attrs.Factory(list)
-
-    def enter(self, copy: int, position: int) -> None:
-        """Let a step in that has begun, whatever there is room for."""
-        self._inside.setdefault(copy, set()).add(position)
-
-    def wait(self, copy: int, position: int) -> None:
-        """Let a step wait until its copy has a lane."""
-        if copy in self._inside:
-            self._admit(copy, position)
-        else:
-            heapq.heappush(self._waiting, (copy, position))
-
-    def leave(self, copy: int, position: int) -> None:
-        """Note that a step has ended; with its last one a copy leaves its lane."""
-        inside = self._inside.get(copy)
-        if inside is not None:
-            inside.discard(position)
-            if not inside:
-                del self._inside[copy]
-
-    def let_in(self) -> list[int]:
-        """Let in what there is room for; return the positions of what was let in of late."""
-        while self._waiting:
-            copy, position = self._waiting[0]
-            if copy not in self._inside and len(self._inside) >= self.most:
-                break
-            heapq.heappop(self._waiting)
-            self._admit(copy, position)
-        admitted, self._admitted = self._admitted, []
-        return admitted
-
-    def _admit(self, copy: int, position: int) -> None:
-        self.enter(copy, position)
-        self._admitted.append(position)
-
-
-class CopyLane(NamedTuple):
-    """The lane of a step: its block, and the number of its copy."""
-
-    block: BlockLanes
-    copy: int
-
-
-@attrs.define(eq=False)
-class CopyLanes:
-    """The lanes of all blocks of a run that have a `max_parallel`."""
-
-    _blocks: list[BlockLanes] = attrs.Factory(list)
-    _by_step: Mapping[str, CopyLane] = attrs.Factory(dict)
-
-    @classmethod
-    def of(cls, flow: FlowSpec, run: Run) -> Self:
-        """Take over a run: a step that has begun and has not ended has its lane."""
-        blocks = []
-        by_step: dict[str, CopyLane] = {}
-        for block in flow.blocks:
-            if block.max_parallel is not None:
-                blocks.append(BlockLanes(block.max_parallel))
-                by_step.update(_lanes_in(block, blocks[-1]))
-        lanes = cls(blocks, by_step)
-        for step in run.steps if blocks else ():
-            if step.has_begun and not step.status.is_terminal and step.step_id in by_step:
-                by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)
-        return lanes
-
-    def wait(self, step: Step) -> bool:
-        """Let a step wait for its lane; return False if it needs none."""
-        lane = self._by_step.get(step.step_id)
-        if lane is None:
-            return False
-        lane.block.wait(lane.copy, step.position)
-        return True
-
-    def leave(self, step: Step) -> None:
-        """Note that a step has ended."""
-        lane = self._by_step.get(step.step_id)
-        if lane is not None:
-            lane.block.leave(lane.copy, step.position)
-
-    def let_in(self) -> Iterator[int]:
-        """Yield the positions of the steps that need wait no longer."""
-        for block in self._blocks:
-            yield from block.let_in()
-
-
-def _lanes_in(block: Block, lanes: BlockLanes) -> Iterator[tuple[str, CopyLane]]:
-    for number, ids in enumerate(block.ids_of_copies):
-        for step_id in ids:
-            yield step_id, CopyLane(lanes, number)
 
 
 class AbortReason(StrEnum):
@@ -236,7 +106,7 @@ class CallKind(StrEnum):
 
 
 @attrs.define
-class Trouble:
+class Backoff:
     """Calls in a row that gave no answer: since when, and how long to wait before the next."""
 
     since: float
@@ -281,7 +151,7 @@ class OpenAttempt:
     """How often the job was asked about again without being awaited: see `calls`."""
     ask_at: float = 0.0
     """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
-    trouble: Trouble | None = None
+    backoff: Backoff | None = None
     loss: Loss | None = None
 
     @property
@@ -366,7 +236,7 @@ class RunState:
     attempting: int = 0
     """Attempts without a known outcome, and slots that are kept for one."""
     polling: bool = False
-    poll_trouble: Trouble | None = None
+    poll_backoff: Backoff | None = None
     polled_since: float = 0.0
     """When the last poll began, or, while it waits for a call slot, since when it waits."""
     timeout_begun: bool = False
@@ -394,7 +264,7 @@ class RunState:
         for past in run.history:
             if past.is_foreign:
                 by_position[past.position].foreign_numbers.add(past.number)
-        under_way = steps_under_way(flow, run.finally_after)
+        active = active_steps(flow, run.finally_after)
         by_id = {step.spec.id: step for step in steps}
         return cls(
             run_key=run.run_key,
@@ -412,7 +282,7 @@ class RunState:
             by_id=by_id,
             group=run.group,
             lanes=CopyLanes.of(flow, run),
-            open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in under_way),
+            open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in active),
             failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
             attempting=sum(step.attempt is not None or step.keeps_slot for step in steps),
             timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
@@ -441,17 +311,17 @@ class RunState:
         return self.cancel is not None and self.cancel.now_at is not None
 
     @property
-    def minds_cancels(self) -> bool:
+    def awaits_cancel(self) -> bool:
         """Whether a request to cancel that may come can still mean something new."""
         return self.cancel is None or (bool(self.flow.finally_) and not self.is_to_end_now)
 
     @property
-    def under_way(self) -> Iterator[RunStep]:
+    def active_steps(self) -> Iterator[RunStep]:
         """The steps of which the run consists now: `steps`, and after their end `finally`."""
-        return (self.by_id[spec.id] for spec in steps_under_way(self.flow, self.finally_after))
+        return (self.by_id[spec.id] for spec in active_steps(self.flow, self.finally_after))
 
     @property
-    def ended_with(self) -> Iterator[RunStep]:
+    def decisive_steps(self) -> Iterator[RunStep]:
         """The steps whose outcomes make that of the run, as far as it has come (rule 5.1)."""
         specs = self.flow.steps if self.finally_after is None else self.flow.all_steps
         return (self.by_id[spec.id] for spec in specs)
@@ -461,7 +331,7 @@ class RunState:
         self.finally_after = outcome
         self.plan = plan_of(self.flow, outcome)
         self.lanes = CopyLanes()
-        self.open_steps = sum(not step.row.status.is_terminal for step in self.under_way)
+        self.open_steps = sum(not step.row.status.is_terminal for step in self.active_steps)
 
     @property
     def ending_error(self) -> str:
@@ -568,3 +438,118 @@ def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:
     if row.status is not StepStatus.RUNNING or row.position not in attempts:
         return False
     return attempts[row.position].abort_reason == AbortReason.FLOW_TIMEOUT
+
+
+SLACK_SEC = 5.0  # until a call that is ended has really ended
+NO_NEXT_ATTEMPT: dict[str, Any] = {
+    "next_attempt_at": None,
+    "next_attempt_mono": None,
+    "next_attempt_boot": None,
+}
+
+
+@attrs.define
+class Decision:
+    """What to record, in one commit, and what to do after it."""
+
+    changes: Changes = attrs.Factory(Changes)
+    effects: list[Effect] = attrs.Factory(list)
+
+
+@attrs.define
+class UpdateContext:
+    """The run, the moment, and the decision so far."""
+
+    run: RunState
+    now: Now
+    decision: Decision
+
+    def do(self, effect: Effect) -> None:
+        """Ask for an effect."""
+        self.decision.effects.append(effect)
+
+    def record_run(self, status: FlowStatus, error: str | None) -> None:
+        """Change the run's status or error."""
+        run = self.run
+        run.status, run.error = status, error
+        run.finished_at = self.wall_after(run.started_at) if status.is_terminal else None
+        self.decision.changes.header = RunHeader(
+            status, error, run.finished_at, run.deadline, run.finally_after
+        )
+
+    def wall_after(self, started_at: float | None) -> float:
+        """Tell the time of an end: never before the beginning, whatever was done to the clock."""
+        return max(self.now.wall, started_at or 0.0)
+
+    def remaining_sec(self, at: float, mono: float, boot: str, at_most: float) -> float:
+        """Tell how far off a recorded moment is: by the monotonic clock while that counts (5.10).
+
+        Where it does not, it is no further off than `at_most`, whatever was done to the clock.
+        """
+        if boot == self.now.boot:
+            return mono - self.now.mono
+        return min(at - self.now.wall, at_most)
+
+    def record_step(self, step: RunStep, **fields: Any) -> None:
+        """Change a step's row."""
+        step.row = step.row._replace(**fields)
+        self.decision.changes.steps[step.row.position] = step.row
+
+    def restore_step(self, step: RunStep, row: Step) -> None:
+        """Put a step's row back to what it was before something that is taken back."""
+        step.row = row
+        self.decision.changes.steps[row.position] = row
+
+    def record_attempt(self, attempt: OpenAttempt, **fields: Any) -> None:
+        """Change an attempt's row; without fields, have it committed before what follows."""
+        attempt.row = row = attempt.row._replace(**fields)
+        self.decision.changes.attempts[row.position, row.number] = row
+
+    def call(
+        self, attempt: OpenAttempt, call: CallKind, effect: Effect, allow_sec: float = 0
+    ) -> None:
+        """Ask for an effect that is answered, and set a timer in case it is not.
+
+        Whoever performs it ends a call of orchesjob that hangs; the timer is for what nobody can
+        end. `allow_sec` is what this kind of call may take in addition to any other. The time of a
+        call that needs a slot begins when it has one.
+        """
+        limits = self.run.limits
+        attempt.call, attempt.call_since, attempt.call_until = call, self.now.mono, None
+        attempt.call_limit_sec = limits.call_sec + allow_sec + SLACK_SEC + limits.patience_sec
+        self.do(effect)
+        if not call.needs_slot:
+            self.limit_call(attempt)
+
+    def limit_call(self, attempt: OpenAttempt) -> None:
+        """Let the time of the call that is under way begin."""
+        attempt.call_until = self.now.mono + attempt.call_limit_sec
+        self.set_timer(attempt.call_limit_sec, Timer.OVERDUE, attempt.id)
+
+    def set_timer(self, delay_sec: float, timer: Timer, attempt: AttemptId | None = None) -> None:
+        """Ask for a `TimerDue` when `delay_sec` seconds are over."""
+        self.do(SetTimer(self.now.mono + delay_sec, TimerDue(timer, attempt)))
+
+
+def set_timeout(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+    """Count `timeout_sec` from the moment at which the attempt was seen to run (rule 5.5)."""
+    limit, since = step.spec.timeout_sec, attempt.row.running_mono
+    if limit is not None and since is not None:
+        context.set_timer(max(0.0, since + limit - context.now.mono), Timer.TIMEOUT, attempt.id)
+
+
+def outlived_timeout(context: UpdateContext, step: RunStep) -> bool:
+    """Whether what the last attempt has left alive has run for longer than the step may."""
+    limit, since = step.spec.timeout_sec, step.last_running_mono
+    return limit is not None and since is not None and context.now.mono - since >= limit
+
+
+def grace_sec(run: RunState, reason: str | None) -> float:
+    """Return how long a process may take to obey: what the request to cancel says, or the default.
+
+    A dead start has no process that could obey, and so no time.
+    """
+    if reason == AbortReason.DEAD_START:
+        return 0.0
+    requested = None if run.cancel is None else run.cancel.grace_sec
+    return DEFAULT_GRACE_SEC if requested is None else requested

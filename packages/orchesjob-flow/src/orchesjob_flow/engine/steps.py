@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from flow_store import StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC, Process
 from orchesjob_flow.engine.messages import AttemptId, EndSurvivors, LookForSurvivors, Timer
-from orchesjob_flow.engine.state import RunState, RunStep
-from orchesjob_flow.engine.update_context import NO_NEXT_ATTEMPT, UpdateContext, outlived_timeout
+from orchesjob_flow.engine.state import (
+    NO_NEXT_ATTEMPT,
+    RunState,
+    RunStep,
+    UpdateContext,
+    outlived_timeout,
+)
 
 LOOK_AGAIN_SEC = 1.0
 NAMED_SURVIVORS = 3

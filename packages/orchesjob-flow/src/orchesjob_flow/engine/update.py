@@ -1,21 +1,28 @@
-"""The door of the engine: which rule answers which event.
+"""The engine's entry point: which rule answers which event, and how a run begins and ends.
 
-`update` is deterministic and reaches nothing but the run that it is given: its rows in memory go
-one commit ahead of the store's, and the decision says what that commit must hold.
+`update` is deterministic and reaches only the run that it is given. The rows in memory go one
+commit ahead of the store's; the decision says what that commit must hold.
+
+A run begins at once, or, in a group, when it is the first in the queue (rules 9.12 and 10.7). The
+store guards that no other run of the group is active then. A run ends by itself or early; then
+`finally` runs, and only then is the end recorded (rule 10.1).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flow_store import FlowStatus
+from flow_spec import FlowSpec
+from flow_store import CancelRequest, Deadline, FlowStatus, Outcome, RunHeader, StepStatus
+from orchesjob_client import Process
 from orchesjob_flow.clock import Now
-from orchesjob_flow.engine import attempts, calls, lifecycle, steps
+from orchesjob_flow.engine import attempts, calls, steps
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
     AttemptId,
     CallBegan,
     CallUnanswered,
     CancelSeen,
+    EndSurvivors,
     Event,
     JobExited,
     QueueSeen,
@@ -23,15 +30,25 @@ from orchesjob_flow.engine.messages import (
     RunningAnswered,
     StartAnswered,
     StartCalledOff,
+    StartJob,
     StartPrevented,
     StatusAnswered,
     SurvivorsSeen,
     Timer,
     TimerDue,
+    Warn,
     WatchAnswered,
 )
-from orchesjob_flow.engine.state import AbortReason, CallKind, OpenAttempt, RunState, RunStep
-from orchesjob_flow.engine.update_context import Decision, UpdateContext
+from orchesjob_flow.engine.state import (
+    AbortReason,
+    CallKind,
+    Decision,
+    OpenAttempt,
+    RunState,
+    RunStep,
+    UpdateContext,
+    grace_sec,
+)
 
 
 def update(run: RunState, event: Event, now: Now, decision: Decision | None = None) -> Decision:
@@ -44,25 +61,25 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
     if run.status.is_terminal:
         return context.decision
     HANDLERS[type(event)](context, event)
-    go_on(context)
+    advance(context)
     return context.decision
 
 
-def go_on(context: UpdateContext) -> None:
+def advance(context: UpdateContext) -> None:
     """Decide what can be decided now; once more when the steps of `finally` begin (rule 10.1)."""
     run = context.run
     if run.is_waiting:
         if run.cancel is not None:
-            lifecycle.end_before_beginning(context)
+            end_before_beginning(context)
         return
     before = run.finally_after
     if run.ending is None:
         steps.decide_steps(context)
         start_ready_steps(context)
     if run.ending is not None or run.open_steps == 0:
-        lifecycle.end(context)
+        end(context)
     if run.finally_after is not before:
-        go_on(context)
+        advance(context)
 
 
 def start_ready_steps(context: UpdateContext) -> None:
@@ -80,13 +97,13 @@ def runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
     A run of a group waits for its turn (rule 10.7).
     """
     if context.run.status is FlowStatus.PENDING and not context.run.is_waiting:
-        lifecycle.begin_run(context)
+        begin_run(context)
     for attempt in context.run.open_attempts():
         calls.ask_status(context, attempt)
     if context.run.cancel is not None:
-        lifecycle.obey_cancel(context, context.run.cancel)
+        obey_cancel(context, context.run.cancel)
     else:
-        lifecycle.await_deadline(context)
+        await_deadline(context)
 
 
 def start_answered(context: UpdateContext, event: StartAnswered) -> None:
@@ -174,7 +191,7 @@ def running_answered(context: UpdateContext, event: RunningAnswered) -> None:
 def survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
     """Act on a search: for the run's end, before a retry, before a birth, after a loss or abort."""
     if event.attempt is None:
-        lifecycle.swept(context, event.survivors)
+        swept(context, event.survivors)
         return
     step, attempt = find(context, event.attempt)
     if attempt is None:
@@ -194,7 +211,7 @@ def timer_due(context: UpdateContext, event: TimerDue) -> None:
     elif event.timer is Timer.SWEEP:
         context.run.sweeping = False
     elif event.timer is Timer.DEADLINE:
-        lifecycle.begin_timeout(context)
+        begin_timeout(context)
     elif event.attempt is not None:
         attempt_timer_due(context, event.timer, event.attempt)
 
@@ -223,7 +240,7 @@ def cancel_seen(context: UpdateContext, event: CancelSeen) -> None:
     """Begin to cancel, once, and perhaps to end the steps of `finally` too, once (rule 10.1)."""
     run, now_at = context.run, event.request.now_at
     if run.cancel is None or (now_at is not None and not run.is_to_end_now):
-        lifecycle.obey_cancel(context, event.request)
+        obey_cancel(context, event.request)
 
 
 def find(context: UpdateContext, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
@@ -245,6 +262,226 @@ def complete_call(
     return step, attempt
 
 
+SWEEP_AGAIN_SEC = 1.0
+
+
+def obey_cancel(context: UpdateContext, request: CancelRequest) -> None:
+    """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too."""
+    context.run.cancel = request
+    if context.run.ending is not None:
+        end_attempts(context, AbortReason.CANCEL)
+
+
+def end_before_beginning(context: UpdateContext) -> None:
+    """End a run that is cancelled while it waits for its group: nothing of it runs (rule 10.7)."""
+    for step in context.run.steps:
+        if not step.row.status.is_terminal:
+            steps.finish_step(context, step, StepStatus.CANCELLED, context.run.ending_error)
+    finish_run(context, Outcome.CANCELLED)
+
+
+def await_deadline(context: UpdateContext) -> None:
+    """Wait for the end of the run's time, unless it is over already.
+
+    If an earlier runner has begun to end the run for that reason, it is ended, whatever the clock
+    says since.
+    """
+    run, limit = context.run, context.run.flow.timeout_sec
+    if run.deadline is None or limit is None:
+        return
+    remaining = context.remaining_sec(*run.deadline, at_most=limit)
+    if remaining > 0 and not run.timeout_begun:
+        context.set_timer(remaining, Timer.DEADLINE)
+    else:
+        begin_timeout(context)
+
+
+def begin_timeout(context: UpdateContext) -> None:
+    """End a run that is not being ended already, and whose steps have not ended in time.
+
+    `finally` has no such limit (rule 10.1).
+    """
+    if (
+        context.run.ending is None
+        and context.run.finally_after is None
+        and context.run.open_steps > 0
+    ):
+        context.run.timed_out = True
+        context.do(Warn(f"the run {timeout_words(context.run)}; ending what still runs"))
+        end_attempts(context, AbortReason.FLOW_TIMEOUT)
+
+
+def end_attempts(context: UpdateContext, reason: AbortReason) -> None:
+    """Start nothing more, what this very turn has decided included, and abort what runs."""
+    context.run.ready.clear()
+    withdraw_starts(context)
+    for attempt in list(context.run.open_attempts()):
+        attempts.request_abort(context, attempt, reason)
+
+
+def withdraw_starts(context: UpdateContext) -> None:
+    """Take back the starts that are decided but not committed: none has been performed."""
+    starts = [effect for effect in context.decision.effects if isinstance(effect, StartJob)]
+    for start in starts:
+        context.decision.effects.remove(start)
+        step = context.run.steps[start.attempt.position]
+        if step.attempt is not None:
+            attempts.withdraw_start(context, step, step.attempt)
+
+
+def end(context: UpdateContext) -> None:
+    """Once no attempt is open, end what is left alive, and go on from there.
+
+    A run that ends by itself and has no `finally` leaves alone what its steps have left.
+    """
+    run = context.run
+    if run.status.is_terminal or run.sweeping or any(run.open_attempts()):
+        return
+    is_swept = run.ending is not None or run.flow.finally_
+    keys = keys_of_unsuccessful_steps(run) if is_swept else []
+    if not keys:
+        finish(context)
+        return
+    run.sweeping = True
+    context.do(EndSurvivors(None, keys, grace_sec(run, run.ending)))
+
+
+def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
+    """List the keys whose processes must be gone.
+
+    Those of a step that succeeded are left alone: to leave a process behind may be its purpose.
+    """
+    return [
+        key
+        for step in run.active_steps
+        if step.row.status is not StepStatus.SUCCEEDED
+        for key in steps.attempted_keys(run, step)
+    ]
+
+
+def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:
+    """Go on if nothing is left alive; else name what is, and try again."""
+    run = context.run
+    if not run.sweeping:
+        return
+    if not survivors:
+        run.sweeping = False
+        finish(context)
+        return
+    error = f"{why_swept(run)}, but these cannot be ended: {steps.name_processes(survivors)}"
+    if run.error != error:
+        context.record_run(FlowStatus.RUNNING, error)
+    context.set_timer(SWEEP_AGAIN_SEC, Timer.SWEEP)
+
+
+def why_swept(run: RunState) -> str:
+    """Say why nothing of a run may be alive any more."""
+    match run.ending:
+        case AbortReason.CANCEL:
+            return "cancel requested"
+        case AbortReason.FLOW_TIMEOUT:
+            return timeout_words(run)
+        case _:
+            return "all steps have ended"
+
+
+def finish(context: UpdateContext) -> None:
+    """Cancel what of the steps under way has not ended; then begin `finally`, or end the run."""
+    run = context.run
+    outcome = outcome_of(run)
+    for step in run.active_steps:
+        if not step.row.status.is_terminal:
+            steps.finish_step(context, step, StepStatus.CANCELLED, run.ending_error)
+    if run.finally_after is None and run.flow.finally_:
+        run.begin_finally(outcome)
+        context.record_run(FlowStatus.RUNNING, None)
+    else:
+        finish_run(context, outcome)
+
+
+def outcome_of(run: RunState) -> Outcome:
+    """Say how the steps under way have ended, and with them the run (rules 5.1, 5.6 and 9.12).
+
+    If the last step has ended by itself meanwhile, the run did not time out. `finally` hides
+    neither a cancel nor a timeout (rule 10.1).
+    """
+    if run.finally_after in (Outcome.CANCELLED, Outcome.TIMED_OUT):
+        return run.finally_after
+    if run.finally_after is None and run.ending is AbortReason.CANCEL:
+        return Outcome.CANCELLED
+    if run.ending is AbortReason.FLOW_TIMEOUT and run.open_steps > 0:
+        return Outcome.TIMED_OUT
+    if failed_steps(run):
+        return Outcome.FAILED
+    # An end that is early, or one of an earlier time that was not retried.
+    early = any(step.row.status is StepStatus.CANCELLED for step in run.decisive_steps)
+    return Outcome.CANCELLED if early or run.open_steps > 0 else Outcome.SUCCEEDED
+
+
+def failed_steps(run: RunState) -> list[str]:
+    """List the steps that make the run fail: FAILED, and that is not allowed (rule 9.12)."""
+    return [
+        step.spec.id
+        for step in run.decisive_steps
+        if step.row.status is StepStatus.FAILED and not step.spec.allow_failure
+    ]
+
+
+def finish_run(context: UpdateContext, outcome: Outcome) -> None:
+    """Record the end of the run (rule 5.1)."""
+    match outcome:
+        case Outcome.SUCCEEDED:
+            context.record_run(FlowStatus.SUCCEEDED, None)
+        case Outcome.CANCELLED:
+            context.record_run(FlowStatus.CANCELLED, None)
+        case Outcome.TIMED_OUT:
+            context.record_run(FlowStatus.FAILED, timeout_words(context.run))
+        case Outcome.FAILED:
+            failed = failed_steps(context.run)
+            noun = "step" if len(failed) == 1 else "steps"
+            context.record_run(
+                FlowStatus.FAILED, f"{len(failed)} {noun} failed: {', '.join(failed)}"
+            )
+
+
+def timeout_words(run: RunState) -> str:
+    """Return the words with which a run that took too long ends."""
+    return f"timed out after {run.flow.timeout_sec:g} s"
+
+
+def header_at_start(flow: FlowSpec, now: Now) -> RunHeader:
+    """Say what is recorded of a run that begins: among it, when its `timeout_sec` will be over."""
+    limit = flow.timeout_sec
+    deadline = None if limit is None else Deadline(now.wall + limit, now.mono + limit, now.boot)
+    return RunHeader(FlowStatus.RUNNING, deadline=deadline)
+
+
+def begin_run(context: UpdateContext) -> None:
+    """Record that the run has begun."""
+    context.run.deadline = header_at_start(context.run.flow, context.now).deadline
+    context.record_run(FlowStatus.RUNNING, None)
+
+
+def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
+    """Begin if it is the run's turn: nobody is under way, and nobody with a runner came earlier.
+
+    Who holds the group is said once for each.
+    """
+    run, queue = context.run, event.queue
+    if not run.is_waiting or run.cancel is not None:
+        return
+    if queue.holder is None and not event.with_runner:
+        context.decision.changes.passes = frozenset(queue.waiting)
+        begin_run(context)
+        await_deadline(context)
+    elif queue.holder is not None and queue.holder != run.reported_holder:
+        run.reported_holder = queue.holder
+        group = "" if run.group is None else run.group.name
+        context.do(
+            Warn(f"run {run.run_key!r} waits for group {group!r}, held by run {queue.holder!r}")
+        )
+
+
 HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
     RunnerStarted: runner_started,
     StartAnswered: start_answered,
@@ -259,6 +496,6 @@ HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {
     JobExited: job_exited,
     SurvivorsSeen: survivors_seen,
     TimerDue: timer_due,
-    QueueSeen: lifecycle.queue_seen,
+    QueueSeen: queue_seen,
     CancelSeen: cancel_seen,
 }

@@ -8,18 +8,24 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from flow_spec import StepVariable
 from flow_store import FlowStore, Parent, Run, attempt_key
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
-from orchesjob_flow.home.paths import Home, find_home, make_private
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import (
+    FLOW_HOME,
+    ORCHESJOB_HOME,
+    Home,
+    Settings,
+    find_home,
+    make_private,
+)
 
 
 def named_parent(environ: Mapping[str, str]) -> Parent | None:
     """Return the attempt that an environment names, as each step's does (rule 9.13)."""
-    run_key, step_id, number = (
-        environ.get(f"ORCHESJOB_FLOW_{name}", "") for name in ("RUN_KEY", "STEP", "ATTEMPT")
-    )
+    names = (StepVariable.RUN_KEY, StepVariable.STEP, StepVariable.ATTEMPT)
+    run_key, step_id, number = (environ.get(name, "") for name in names)
     is_number = number.isascii() and number.isdecimal() and len(number) < len(str(2**63))
     return Parent(run_key, step_id, int(number)) if run_key and step_id and is_number else None
 
@@ -69,8 +75,7 @@ def is_over(store: FlowStore, parent: Parent, boot: str) -> bool:
     return not attempt.status.is_open or attempt.boot_id != boot
 
 
-VARIABLE, FLOW_VARIABLE = "ORCHESJOB_HOME", "ORCHESJOB_FLOW_HOME"
-REMEDY = f"set {VARIABLE} to a folder that you can write to"
+REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 
 
 def home_of_new_run(settings: Settings, run_key: str, *, own_jobs: bool) -> str:
@@ -103,10 +108,10 @@ def own_home(home: Home, run_key: str) -> str:
 
     It is the real one but for its last part: a link in that place is none of ours.
     """
-    return real_place(home.own_jobs(run_key))
+    return resolve_parent(home.own_jobs(run_key))
 
 
-def real_place(path: Path) -> str:
+def resolve_parent(path: Path) -> str:
     """Return where a path leads, but for a link in its last part."""
     return str(path.parent.resolve() / path.name)
 
@@ -116,7 +121,7 @@ def has_own_home(home: Home, run: Run) -> bool:
 
     A flow home that was moved may have left a link, as every home may.
     """
-    return real_place(Path(run.orchesjob_home)) == own_home(home, run.run_key)
+    return resolve_parent(Path(run.orchesjob_home)) == own_home(home, run.run_key)
 
 
 def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
@@ -126,7 +131,7 @@ def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
     with its run. A run's directory and its own home have the same name, but for the ending.
     """
     named = Path(named_home(environ))
-    outer = Path(environ.get("ORCHESJOB_FLOW_RUN_DIR", "")).name.removesuffix(".run")
+    outer = Path(environ.get(StepVariable.RUN_DIR, "")).name.removesuffix(".run")
     is_outer = outer != "" and named.name == f"{outer}.jobs"
     return is_outer or named.parent == home.jobs.resolve()
 
@@ -157,7 +162,7 @@ def named_home(environ: Mapping[str, str]) -> str:
         return orchesjob_home(environ)
     except FileNotFoundError as error:
         problem = "cannot be found: the current directory has been removed"
-        raise UnusableOrchesjobHome(environ[VARIABLE], problem, REMEDY) from error
+        raise UnusableOrchesjobHome(environ[ORCHESJOB_HOME], problem, REMEDY) from error
 
 
 def refuse_unwritable(home: str) -> None:
@@ -172,7 +177,7 @@ def refuse_unwritable(home: str) -> None:
         problem = "has a name that is not UTF-8, which orchesjob cannot use"
         raise UnusableOrchesjobHome(home, problem, REMEDY) from error
     path = Path(home)
-    nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    nearest = next(one for one in (path, *path.parents) if os.path.lexists(one))
     what = "" if nearest == path else f"cannot be made, because {nearest} "
     if not nearest.is_dir():
         raise UnusableOrchesjobHome(home, f"{what}is not a folder", REMEDY)
@@ -194,16 +199,16 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
     if has_own_home(home, run):
         refuse_gone(run)
         flow_home = find_home(None, environ).database.parent
-        return {**environ, VARIABLE: own_home(home, run.run_key), FLOW_VARIABLE: str(flow_home)}
+        return {**environ, ORCHESJOB_HOME: own_home(home, run.run_key), FLOW_HOME: str(flow_home)}
     named = named_home(environ)
     recorded = run.orchesjob_home
     is_same = os.path.realpath(recorded) == named  # a home that was moved may have left a link
-    if environ.get(VARIABLE) and not is_same:
+    if environ.get(ORCHESJOB_HOME) and not is_same:
         raise OtherOrchesjobHome(run.run_key, recorded, named)
     refuse_gone(run)
-    if is_same and not environ.get(VARIABLE):
+    if is_same and not environ.get(ORCHESJOB_HOME):
         return environ  # orchesjob's default: to set it would lead a nested flow elsewhere
-    return {**environ, VARIABLE: recorded}
+    return {**environ, ORCHESJOB_HOME: recorded}
 
 
 def refuse_gone(run: Run) -> None:

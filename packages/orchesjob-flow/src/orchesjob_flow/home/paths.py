@@ -1,7 +1,8 @@
-"""Where the product keeps its files: the database, and folders beside it (rules 6.1 and 10.6).
+"""Where the program keeps its files, and the options of a call (rules 6.1 and 10.6).
 
-The folders hold locks, logs, and one directory for each run in which its steps leave files for each
-other. The holder of the run's lock creates and removes that directory.
+The flow home holds the database and, beside it, folders of locks, logs, and one directory for each
+run. Steps leave files for each other in that directory; the holder of the run's lock creates and
+removes it.
 """
 
 import errno
@@ -16,6 +17,10 @@ from typing import NamedTuple
 
 from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
 
+FLOW_HOME = "ORCHESJOB_FLOW_HOME"
+"""The variable that names the folder of the database."""
+ORCHESJOB_HOME = "ORCHESJOB_HOME"
+"""The variable that names the folder of orchesjob's jobs, and the other one's where it is unset."""
 DATABASE_NAME = "orchesjob-flow.sqlite3"
 DATABASE_OPTION = "--db"
 LONGEST_RUN_KEY = 255
@@ -212,7 +217,7 @@ def name_database(database: str | None, environ: Mapping[str, str]) -> tuple[Pat
     """Return the path of the database, perhaps a relative one, and what names it."""
     if database:
         return Path(database), DATABASE_OPTION
-    for variable in ("ORCHESJOB_FLOW_HOME", "ORCHESJOB_HOME"):
+    for variable in (FLOW_HOME, ORCHESJOB_HOME):
         if environ.get(variable):
             return Path(environ[variable]) / DATABASE_NAME, variable
     try:
@@ -233,9 +238,9 @@ def check_run_key(run_key: str) -> None:
         raise BadRunKey(run_key, "is empty")
     if len(run_key) > LONGEST_RUN_KEY:
         raise BadRunKey(run_key, f"has {len(run_key)} characters")
-    for place, character in enumerate(run_key, start=1):
+    for number, character in enumerate(run_key, start=1):
         if unicodedata.category(character) in UNPRINTABLE:
-            raise BadRunKey(run_key, f"holds {character!a} as character {place}")
+            raise BadRunKey(run_key, f"holds {character!a} as character {number}")
 
 
 def encode_run_key(run_key: str) -> str:
@@ -313,3 +318,58 @@ def is_there(path: Path) -> bool:
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafePlace(path, "is not a folder (move it away)")
     return True
+
+
+STARTS_PER_CORE = 2
+ABORTS_PER_CORE = 8
+DEFAULT_POLL_INTERVAL_SEC = 5.0
+DEFAULT_PATIENCE_SEC = 60.0
+
+
+class Settings(NamedTuple):
+    """The global options of one call of the program (section 6 of the rules)."""
+
+    home: Home
+    orchesjob: str | None
+    """The executable as given with --orchesjob-bin; None leaves it to the search of rule 6.2."""
+    poll_interval_sec: float
+    patience_sec: float
+    environ: Mapping[str, str]
+
+    @classmethod
+    def from_options(
+        cls,
+        database: str | None,
+        orchesjob: str | None,
+        poll_interval_sec: float = DEFAULT_POLL_INTERVAL_SEC,
+        patience_sec: float = DEFAULT_PATIENCE_SEC,
+    ) -> "Settings":
+        """Combine the options with the environment."""
+        home = find_home(database, os.environ)
+        return cls(home, orchesjob, poll_interval_sec, patience_sec, os.environ)
+
+    @property
+    def starts(self) -> int:
+        """How many steps may be starting at once: each keeps a core busy, but not all the time."""
+        return STARTS_PER_CORE * (os.cpu_count() or 1)
+
+    @property
+    def call_slot_files(self) -> SlotFiles:
+        """The slots for calls of orchesjob: all runners share as many as one may take alone."""
+        return self.home.slot_files("calls", self.starts)
+
+    @property
+    def abort_slot_files(self) -> SlotFiles:
+        """The slots for aborts: many, since each mostly waits for a grace time to end."""
+        return self.home.slot_files("aborts", ABORTS_PER_CORE * (os.cpu_count() or 1))
+
+    def global_options(self) -> list[str]:
+        """Write these settings as options, for a child process in another directory."""
+        options = [
+            f"--db={self.home.database}",
+            f"--poll-interval={self.poll_interval_sec!r}",
+            f"--patience={self.patience_sec!r}",
+        ]
+        if self.orchesjob is not None:
+            options.append(f"--orchesjob-bin={self.orchesjob}")
+        return options

@@ -22,10 +22,9 @@ from flow_store import (
     StoreUnavailable,
     reported_job,
 )
-from orchesjob_flow.errors import NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
+from orchesjob_flow.errors import GaveUp, NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
-from orchesjob_flow.home.paths import check_run_key
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Settings, check_run_key
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are looked at for one that was meant, and how many are named."""
@@ -139,6 +138,13 @@ class RunHandle(NamedTuple):
     def directory(self) -> Path:
         """The directory in which the steps of the run leave files for each other (rule 10.6)."""
         return self.settings.home.run_directory(self.run_key)
+
+    def built_in_names(self, flow_dir: str) -> dict[str, str]:
+        """Return the values of the names that every flow has, for its words (rule 10.6).
+
+        They stay the same in every process that advances the run, and after a retry.
+        """
+        return {"FLOW_DIR": flow_dir, "RUN_DIR": str(self.directory), "RUN_KEY": self.run_key}
 
     def log(self, stream: str) -> Path:
         """Return the log of the run's background runner; `stream` is `stdout` or `stderr`."""
@@ -258,6 +264,31 @@ def patiently[Answer](settings: Settings, ask: Callable[[], Answer]) -> Answer:
             pause = next(left, None)
             if pause is None or not error.retryable:
                 raise
+        time.sleep(pause)
+
+
+def wait_out[Answer](
+    handle: RunHandle, ask: Callable[[], Answer], *, warn: Callable[[str], None]
+) -> Answer:
+    """Try again while the machine lacks what a run needs, as long as the patience lasts (rule 5.7).
+
+    Raises:
+        GaveUp: The patience is over.
+    """
+    from orchesjob_client import pauses
+
+    left = pauses(handle.settings.patience_sec)
+    warned = False
+    while True:
+        try:
+            return ask()
+        except ResourceExhausted as error:
+            pause = next(left, None)
+            if pause is None:
+                raise GaveUp(handle.run_key, str(error)) from error
+            if not warned:
+                warn(f"{error}; trying again")
+                warned = True
         time.sleep(pause)
 
 

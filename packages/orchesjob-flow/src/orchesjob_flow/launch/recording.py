@@ -15,7 +15,7 @@ from flow_spec import FlowSpec, ListReader, OnConflict, differences
 from flow_store import FlowStore, GroupTaken, Joining, Parent, Reopening, Run
 from orchesjob_client import locate
 from orchesjob_flow.clock import now
-from orchesjob_flow.engine.lifecycle import beginning
+from orchesjob_flow.engine.update import header_at_start
 from orchesjob_flow.errors import DefinitionDiffers, RunNotTerminal, Skipped
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home, parent_of_new_run
@@ -24,7 +24,6 @@ from orchesjob_flow.launch.advance import show_background, show_foreground, show
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.runner.run_facts import built_in_names
 from orchesjob_flow.views.terminal import Form
 
 
@@ -134,7 +133,7 @@ def joining_of(
     Names in the group's name get the values of this run, whose flow file is in `flow_dir` (rule
     10.2). `parent` is the attempt inside which this process runs.
     """
-    group = flow.filled(built_in_names(flow_dir, handle)).group
+    group = flow.filled(handle.built_in_names(flow_dir)).group
     if group is None:
         return None
     inside = None if parent is None else parent.run_key
@@ -142,7 +141,7 @@ def joining_of(
         return Joining(group, inside=inside)
     waiting = store.queue_of_group(group).waiting
     passes = frozenset(key for key in waiting if not has_runner(handle._replace(run_key=key)))
-    return Joining(group, begins=beginning(flow, now()), passes=passes, inside=inside)
+    return Joining(group, begins=header_at_start(flow, now()), passes=passes, inside=inside)
 
 
 @contextmanager

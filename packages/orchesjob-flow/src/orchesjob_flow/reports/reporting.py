@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flow_store import Attempt, Run, StoreError
-from orchesjob_flow.errors import FlowError, NoReportOfOurs, ReportNotWritten
+from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
 from orchesjob_flow.reports.facts import Facts, Tail, Why, facts_of
@@ -169,7 +169,7 @@ def refuse_other_files(path: Path) -> None:
     """Refuse to replace a file that is not a report, under a name that the user has not given.
 
     Raises:
-        NoReportOfOurs: It is another file, or cannot be read.
+        NotOurReport: It is another file, or cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -179,7 +179,7 @@ def refuse_other_files(path: Path) -> None:
     except OSError:
         is_ours = False
     if not is_ours:
-        raise NoReportOfOurs(path)
+        raise NotOurReport(path)
 
 
 def replace(path: Path, data: bytes, mode: int | None) -> None:

@@ -15,11 +15,12 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from flow_spec import FlowSpec
+from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
 from orchesjob_client import (
     CallLimits,
@@ -43,12 +44,10 @@ from orchesjob_flow.home.locks import (
 )
 from orchesjob_flow.home.orchesjob_home import make_own_home
 from orchesjob_flow.home.paths import make_run_directory
-from orchesjob_flow.home.runs import RunHandle, has_runner
-from orchesjob_flow.runner.exhaustion import wait_out
+from orchesjob_flow.home.runs import RunHandle, has_runner, wait_out
 from orchesjob_flow.runner.fork_server import GetLauncher
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
-from orchesjob_flow.runner.run_facts import built_in_names, built_in_variables
 from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.terminal import warn
 
@@ -65,7 +64,7 @@ def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
     began = time.monotonic()
     until = began + handle.settings.patience_sec
     tried: set[RunningCall] = set()
-    told: set[RunningCall] = set()
+    announced: set[RunningCall] = set()
     wait_sec = PATIENCE_WITH_READERS_SEC
     while (lock := Lock.take(path, wait_sec=wait_sec)) is None:
         with exhaustion_named(f"cannot see who holds {path}"):
@@ -80,9 +79,9 @@ def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
         if now >= until and not calls:
             raise CallsInFlight(handle.run_key, round(now - began, 1), processes_with(path))
         if now >= until:  # its step lets it take longer
-            for call in calls - tried - told:
+            for call in calls - tried - announced:
                 warn(f"waiting for {call} of the last runner, up to {ends[call] - now:.0f} s more")
-            told |= calls
+            announced |= calls
         next_look = min((end for end in (*ends.values(), until) if end > now), default=now)
         wait_sec = max(PATIENCE_WITH_READERS_SEC, next_look - now)
     return lock
@@ -129,10 +128,12 @@ def runner_of(
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
-            flow = FlowSpec.from_json(run.definition).filled(built_in_names(run.flow_dir, handle))
+            flow = FlowSpec.from_json(run.definition).filled(handle.built_in_names(run.flow_dir))
             state = RunState.load(flow, run, limits)
             call_limits = limits_of_calls(limits)
-            calls_lock = wait_out(handle, lambda: take_calls_lock(handle, run, call_limits))
+            calls_lock = wait_out(
+                handle, lambda: take_calls_lock(handle, run, call_limits), warn=warn
+            )
             held.enter_context(closing(calls_lock))
             if make_run_directory(handle.directory) and run.history:
                 warn(f"{handle.directory} was gone, with what steps have left there; it is empty")
@@ -145,11 +146,11 @@ def runner_of(
                 starts=limits.starts,
                 slots=CallSlots(settings.call_slot_files),
                 abort_slots=CallSlots(settings.abort_slot_files),
-                environ={**settings.environ, **built_in_variables(run, handle)},
+                environ={**settings.environ, **built_in_variables(run, handle.directory)},
                 warn=warn,
             )
             held.enter_context(closing(performer))
-            wait_out(handle, performer.prepare)
+            wait_out(handle, performer.prepare, warn=warn)
         with stopped_by_signals(inbox):
             runner = Runner(
                 state,
@@ -164,6 +165,19 @@ def runner_of(
             yield runner
     if runner.run.status.is_terminal:
         store.checkpoint()
+
+
+def built_in_variables(run: Run, directory: Path) -> dict[str, str]:
+    """Return the variables that every command of the run has (rule 10.2).
+
+    They stay the same in every process that advances the run, and after a retry.
+    """
+    began = datetime.fromtimestamp(run.started_at, UTC)
+    return {
+        StepVariable.DIR: run.flow_dir,
+        StepVariable.RUN_DIR: str(directory),
+        StepVariable.STARTED: began.isoformat(timespec="seconds"),
+    }
 
 
 def limits_of_calls(limits: Limits) -> CallLimits:
@@ -218,7 +232,9 @@ def drive_or_wait(
         return run
     handle = handle.in_home_of(run)
     lock = lock or wait_out(
-        handle, lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle))
+        handle,
+        lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle)),
+        warn=warn,
     )
     with closing(lock):
         return drive(handle, store, lock, get_launcher=get_launcher)
@@ -230,18 +246,18 @@ def drive(
     lock: Lock,
     *,
     get_launcher: GetLauncher = ForkServer,
-    when_it_goes_on: Callable[[], None] = lambda: None,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> Run:
     """Drive a run, whose lock this process holds, to its end if it has not ended yet.
 
-    `when_it_goes_on` is called once this process does not only try to.
+    `on_ready` is called once this process does not only try to.
     """
     run = handle.load(store)
     if run.status.is_terminal:
         return run
     with runner_of(handle, store, lock, get_launcher) as runner:
-        runner.drive_until_it_goes_on()
-        when_it_goes_on()
+        runner.drive_until_ready()
+        on_ready()
         runner.drive()
     return handle.load(store)
 

@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 from flow_store import FlowStore
 from orchesjob_client import locate
-from orchesjob_flow.errors import NotDetached, NotGoingOn, exhaustion_named
+from orchesjob_flow.errors import NotDetached, NotReady, exhaustion_named
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
-from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.runner.exhaustion import wait_out
+from orchesjob_flow.home.runs import RunHandle, Snapshot, wait_out
+from orchesjob_flow.views.terminal import warn
 
-GOES_ON = b"goes on\n"
+READY = b"ready\n"
 NOTHING_SAID = "it printed nothing"
 LONGEST_CAUSE = 500
 LONGEST_PATIENCE_SEC = 60.0
@@ -44,26 +44,26 @@ class Child(NamedTuple):
     limit_sec: float
     """How long it may take to go on or to give up."""
 
-    def await_it_goes_on(self) -> Holder | None:
+    def await_ready(self) -> Holder | None:
         """Return the runner once it goes on with the run; None if the run has ended before that.
 
         Raises:
             NotDetached: The runner has ended, and the run has not.
-            NotGoingOn: Neither has happened in time.
+            NotReady: Neither has happened in time.
         """
         log, pid = self.handle.log("stderr"), self.process.pid
-        told = read_in_time(self.pipe, self.began + self.limit_sec)
-        if told:
+        message = read_in_time(self.pipe, self.began + self.limit_sec)
+        if message:
             self.process.returncode = 0  # it keeps running, and nobody here waits for it
             return Holder(pid)
-        said = last_line(log, self.log_size)
-        if told is None:
+        cause = last_line(log, self.log_size)
+        if message is None:
             self.process.returncode = 0
-            raise NotGoingOn(self.handle.run_key, pid, self.limit_sec, said, log)
+            raise NotReady(self.handle.run_key, pid, self.limit_sec, cause, log)
         exit_code = self.process.wait()
         if self.handle.snapshot().run.status.is_terminal:
             return None
-        raise NotDetached(self.handle.run_key, describe_end(exit_code, said), log)
+        raise NotDetached(self.handle.run_key, describe_end(exit_code, cause), log)
 
 
 def begin_runner(
@@ -91,10 +91,10 @@ def await_runner(handle: RunHandle, runner: Child | Holder | None) -> Snapshot:
     """Wait until a runner that was started goes on with its run; return the run and the runner.
 
     Raises:
-        NotDetached, NotGoingOn: It does not.
+        NotDetached, NotReady: It does not.
     """
     if isinstance(runner, Child):
-        runner = runner.await_it_goes_on()
+        runner = runner.await_ready()
     return Snapshot(handle.snapshot().run, runner)
 
 
@@ -129,7 +129,7 @@ def start_child(handle: RunHandle, lock: Lock) -> Child:
     try:
         descriptors += [open_owned(stdout, flags), open_owned(stderr, flags)]
         log_size = stderr.stat().st_size
-        process = wait_out(handle, spawn)
+        process = wait_out(handle, spawn, warn=warn)
     except OSError as error:  # among them that something was lacking for too long
         os.close(pipe)
         raise NotDetached(handle.run_key, str(error), stderr) from error
@@ -149,7 +149,7 @@ def read_in_time(pipe: int, until: float) -> bytes | None:
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         left_sec = max(0.0, until - time.monotonic())
-        return os.read(pipe, len(GOES_ON)) if poll.poll(left_sec * 1000) else None
+        return os.read(pipe, len(READY)) if poll.poll(left_sec * 1000) else None
     finally:
         os.close(pipe)
 
@@ -175,10 +175,10 @@ def inherit_lock(handle: RunHandle, descriptor: int) -> Lock:
     return Lock.inherit(descriptor, handle.lock_path)
 
 
-def say_it_goes_on(pipe: int) -> None:
+def report_ready(pipe: int) -> None:
     """Tell the parent that this process goes on with the run, so that it returns."""
     try:
-        os.write(pipe, GOES_ON)
+        os.write(pipe, READY)
     except BrokenPipeError:
         pass  # the parent is gone, which does not concern the run
     finally:
@@ -201,8 +201,8 @@ def sentence_in(line: str) -> str:
         return line
 
 
-def describe_end(exit_code: int, said: str) -> str:
+def describe_end(exit_code: int, cause: str) -> str:
     """Say why a child has ended: in its own words if it had any, which name the remedy too."""
     if exit_code < 0:
         return f"{signal.Signals(-exit_code).name} has ended it; `resume` continues the run"
-    return f"{said}; `resume` continues the run" if said == NOTHING_SAID else said
+    return f"{cause}; `resume` continues the run" if cause == NOTHING_SAID else cause

@@ -7,8 +7,8 @@ is known when the run has been recorded; otherwise it is closed, and the runner 
 from collections.abc import Callable, Mapping
 
 from orchesjob_client import ForkServer, OrchesjobError, leave_cgroups, locate
-from orchesjob_flow.home.orchesjob_home import VARIABLE, named_home
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.orchesjob_home import named_home
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings
 
 type GetLauncher = Callable[[str, Mapping[str, str]], ForkServer]
 """What gives a runner its launcher, for an executable and the environment of the run's calls."""
@@ -25,8 +25,8 @@ class EarlyForkServer:
     def begin(self, home: str) -> None:
         """Begin it for a run whose jobs will be in this home of orchesjob."""
         environ = self._settings.environ
-        if environ.get(VARIABLE) or home != named_home(environ):
-            environ = {**environ, VARIABLE: home}
+        if environ.get(ORCHESJOB_HOME) or home != named_home(environ):
+            environ = {**environ, ORCHESJOB_HOME: home}
         leave_cgroups(environ)  # as its runner will: in another cgroup it would be of no use
         try:
             executable = locate(self._settings.orchesjob, environ)

@@ -47,8 +47,7 @@ from orchesjob_flow.engine.messages import (
     TimerDue,
     Warn,
 )
-from orchesjob_flow.engine.state import RunState
-from orchesjob_flow.engine.update_context import Decision
+from orchesjob_flow.engine.state import Decision, RunState
 from orchesjob_flow.errors import FlowError, GaveUp, Interrupted
 
 
@@ -108,7 +107,7 @@ class RequestPoller:
         Raises:
             GaveUp: The run waits for its group, and the database is gone.
         """
-        if not run.minds_cancels:
+        if not run.awaits_cancel:
             return
         if run.is_waiting:
             self.refuse_another_file(run.run_key)  # no commit is near that would
@@ -163,7 +162,7 @@ class Runner:
 
     Attributes:
         run: The run, as the engine knows it.
-        goes_on: Whether orchesjob has told of a job of the run, or nothing is asked of it.
+        is_ready: Whether orchesjob has told of a job of the run, or nothing is asked of it.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -183,7 +182,7 @@ class Runner:
         `has_runner` tells of another run whether a process advances it.
         """
         self.run = run
-        self.goes_on = False
+        self.is_ready = False
         self._store = store
         self._unbegun = recorded if recorded.queue is not None else None
         self._revision = recorded.revision
@@ -214,9 +213,9 @@ class Runner:
                 break
         return self.run.status
 
-    def drive_until_it_goes_on(self) -> None:
+    def drive_until_ready(self) -> None:
         """Advance the run until orchesjob has told of a job, nothing is asked of it, or it ends."""
-        while not self.run.status.is_terminal and not self.goes_on:
+        while not self.run.status.is_terminal and not self.is_ready:
             self.run_once()
 
     def drain(self) -> FlowStatus:
@@ -250,7 +249,7 @@ class Runner:
             raise Interrupted(stop.signum)
         self._act(decision.effects)
         waits_for_nothing = not self._unanswered and not self._held
-        self.goes_on = self.goes_on or (waits_for_nothing and not self._has_failed)
+        self.is_ready = self.is_ready or (waits_for_nothing and not self._has_failed)
         self._forget_giving_up()
 
     def _note(self, event: Event) -> None:
@@ -258,15 +257,15 @@ class Runner:
         self._unanswered -= isinstance(event, ANSWERS)
         match event:
             case StartAnswered() | StatusAnswered() | AbortAnswered():
-                self.goes_on = self.goes_on or event.report is not None
+                self.is_ready = self.is_ready or event.report is not None
             case RunningAnswered():
-                self.goes_on = True
+                self.is_ready = True
             case CallUnanswered():
                 self._has_failed = self._has_failed or event.error.retryable
 
     def _forget_giving_up(self) -> None:
         """Record that the run goes on, once, if an earlier runner gave up on it (rule 5.7)."""
-        if self._given_up_before and self.goes_on and not self.run.status.is_terminal:
+        if self._given_up_before and self.is_ready and not self.run.status.is_terminal:
             with suppress(StoreUnavailable):  # the next turn is soon
                 self._store.record_giving_up(self.run.run_key, None, revision=self._revision)
                 self._given_up_before = False

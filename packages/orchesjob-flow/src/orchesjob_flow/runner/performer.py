@@ -108,7 +108,7 @@ ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 LOOK_AGAIN_SEC = 1.0
 
 
-class _Lane(NamedTuple):
+class _CallQueue(NamedTuple):
     """Where calls of one kind wait: for a thread, then for one of the slots of all runners."""
 
     pool: WorkerPool
@@ -146,9 +146,9 @@ class Performer:
         self._environ = dict(environ)
         self._home = orchesjob_home(environ)
         self._watcher: JobWatcher | None = None
-        self._starts = _Lane(WorkerPool(starts), slots)
-        self._questions = _Lane(WorkerPool(starts), slots)
-        self._endings = _Lane(WorkerPool(ENDING_THREADS), abort_slots)
+        self._starts = _CallQueue(WorkerPool(starts), slots)
+        self._questions = _CallQueue(WorkerPool(starts), slots)
+        self._endings = _CallQueue(WorkerPool(ENDING_THREADS), abort_slots)
         self._claims: dict[AttemptId | None, Claim] = {}
         """The last call for each attempt, and the last poll."""
 
@@ -159,8 +159,8 @@ class Performer:
             ResourceExhausted: There is none to be had.
         """
         with exhaustion_named("cannot start a thread"):
-            for lane in (self._starts, self._questions, self._endings):
-                lane.pool.prepare()
+            for queue in (self._starts, self._questions, self._endings):
+                queue.pool.prepare()
         if self._watcher is None:
             with exhaustion_named("cannot watch jobs"):
                 self._watcher = JobWatcher(self._job_exited)
@@ -202,11 +202,11 @@ class Performer:
         self._post(JobExited(attempt))
 
     def _call(
-        self, lane: _Lane, attempt: AttemptId | None, call: Callable[[CallSlot], Event]
+        self, queue: _CallQueue, attempt: AttemptId | None, call: Callable[[CallSlot], Event]
     ) -> None:
         """Make a call as soon as there is a slot for it; an attempt has one call at a time."""
         self._claims[attempt] = claim = Claim()
-        lane.pool.submit(lambda: self._wait_and_call(lane.slots, claim, attempt, call))
+        queue.pool.submit(lambda: self._wait_and_call(queue.slots, claim, attempt, call))
 
     def _wait_and_call(
         self,

@@ -29,8 +29,7 @@ from orchesjob_flow.commands.doctor.checks import Check, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.call_slots import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import shared_home
-from orchesjob_flow.home.paths import refuse_no_folder, refuse_shared
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, refuse_no_folder, refuse_shared
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100
@@ -119,7 +118,7 @@ def check_orchesjob(
     try:
         executable = locate(settings.orchesjob, settings.environ)
         home = shared_home(settings.environ)
-        environ = {**settings.environ, "ORCHESJOB_HOME": home}
+        environ = {**settings.environ, ORCHESJOB_HOME: home}
         launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)
         answered = measure_calls(client)

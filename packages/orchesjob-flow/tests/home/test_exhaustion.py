@@ -3,9 +3,9 @@
 import pytest
 
 from orchesjob_flow.errors import GaveUp, ResourceExhausted
-from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.exhaustion import wait_out
+from orchesjob_flow.home.paths import Settings
+from orchesjob_flow.home.runs import RunHandle, wait_out
+from orchesjob_flow.views.terminal import warn
 
 
 def handle(patience_sec: float) -> RunHandle:
@@ -21,7 +21,7 @@ def test_it_passes(capsys: pytest.CaptureFixture[str]) -> None:
             raise answers.pop()
         return "there"
 
-    assert wait_out(handle(60.0), ask) == "there"
+    assert wait_out(handle(60.0), ask, warn=warn) == "there"
     expected = "orchesjob-flow: cannot start a thread: none left; trying again\n"
     assert capsys.readouterr().err == expected
 
@@ -33,4 +33,4 @@ def test_it_does_not_pass() -> None:
         raise ResourceExhausted("cannot start a thread", "none left")
 
     with pytest.raises(GaveUp, match="gave up on run 'k': cannot start a thread: none left; "):
-        wait_out(handle(0.0), ask)
+        wait_out(handle(0.0), ask, warn=warn)
