@@ -28,7 +28,7 @@ EXAMPLES = {"/proc", "KEY", "NAME", "PYTHON*", "echo", "nightly", "utils", "v0.2
 OF_TESTS = {"PLAIN_START", "console"}
 """A variable and the language of a block that the tests know."""
 MADE = {".nox/bootstrap", "dist/", "locks/KEY.calls", "locks/KEY.lock"}
-MADE |= {"locks/calls-N.place", "locks/calls.line"}
+MADE |= {"locks/calls-N.slot", "locks/calls.queue"}
 """Files and folders that are there when the program runs, or has been built."""
 
 
