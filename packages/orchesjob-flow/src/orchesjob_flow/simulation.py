@@ -60,35 +60,32 @@ from orchesjob_flow.engine.state import Limits, RunState
 from orchesjob_flow.errors import ContradictoryScenario, NotSkippable, TooManyRetries
 
 MOST_RETRIES = 2_000
-"""Of all steps that fail together: the engine looks at all earlier attempts before the next one."""
+"""The limit for all failing steps: before each attempt the engine looks at all earlier ones."""
 CODES: Mapping[StepStatus, Sequence[int]] = {
     StepStatus.SUCCEEDED: range(256),
     StepStatus.FAILED: (*range(1, 256), 0, -9),
 }
-"""The exit codes that are tried in turn; where each code has another meaning, a signal is left."""
+"""The exit codes to try in turn; if all codes have another meaning, a signal remains."""
 COMMAND_SEC = 1.0
 WORKER_PID, TARGET_PID = 2, 3
-"""No process has to be there: nobody looks."""
+"""No code looks for these processes."""
 BOOT = "a rehearsal"
-"""What gives virtual times their meaning: no boot of a machine is called so."""
+"""The boot id of virtual times; no machine has it."""
 MOST_WORK_OF_COUNTING = 1_000_000
-"""Of how many words the conditions are that are looked at: a second or two."""
+"""The limit of counting, in words of conditions: a second or two."""
 WORK_OF_STEP = 4
 MOST_COUNTED = 10**300
-"""Numbers beyond are none to many a reader of JSON."""
+"""Many readers of JSON cannot read larger numbers."""
 MOST_ENDINGS = 1_000
 MOST_WORK = 10_000
-"""Of all that is played together: a second or two."""
-
+"""The limit of all simulated runs together: a second or two."""
 
 type Choose = Callable[[StepSpec], StepStatus]
-
-
 type Due = Iterator[tuple[float, Event]]
 
 
 class Scenario(NamedTuple):
-    """How the named steps end, and which ones are under way when a cancel is asked for."""
+    """How the named steps end, and which steps are running when a cancel is requested."""
 
     outcomes: Mapping[str, StepStatus] = {}
     cancel_at: frozenset[str] = frozenset()
@@ -97,13 +94,13 @@ class Scenario(NamedTuple):
     def of(
         cls, flow: FlowSpec, fail: Sequence[str], skip: Sequence[str], cancel_at: str | None
     ) -> Self:
-        """Find the steps of a flow that are named; the name of all copies means each (rule 10.3).
+        """Find the named steps of a flow; the name of all copies means each (rule 10.3).
 
         Raises:
-            UnknownStepError: There is none; it names the one that was probably meant.
-            ContradictoryScenario: A step is to fail and to be skipped.
-            NotSkippable: Nothing but its condition can skip a step.
-            TooManyRetries: It would take too long to use up all of them.
+            UnknownStepError: There is no such step; the error suggests a name.
+            ContradictoryScenario: A step is named both to fail and to be skipped.
+            NotSkippable: Only its condition can skip the step.
+            TooManyRetries: Simulating all retries would take too long.
         """
         failed, skipped = steps_named(flow, fail), steps_named(flow, skip)
         for step_id in failed.keys() & skipped.keys():
@@ -117,12 +114,12 @@ class Scenario(NamedTuple):
         return cls(ends, frozenset(steps_named(flow, cancelled)))
 
     def outcome_of(self, spec: StepSpec) -> StepStatus:
-        """Say how a step ends that comes to run."""
+        """Return the outcome of a step that runs."""
         return self.outcomes.get(spec.id, StepStatus.SUCCEEDED)
 
 
 def steps_named(flow: FlowSpec, names: Iterable[str]) -> dict[str, StepSpec]:
-    """Return the steps that some names mean, by their ids."""
+    """Return the steps that the names mean, by their ids."""
     return {step.id: step for name in names for step in flow.named(name)}
 
 
@@ -132,7 +129,7 @@ def can_be_skipped(spec: StepSpec) -> bool:
 
 
 def refuse_retries(steps: Iterable[StepSpec]) -> None:
-    """Refuse more attempts than can be played in a few seconds."""
+    """Refuse more retries than can be simulated in a few seconds."""
     failing = list(steps)
     if sum(step.retries for step in failing) > MOST_RETRIES:
         most = max(failing, key=lambda step: step.retries)
@@ -140,9 +137,9 @@ def refuse_retries(steps: Iterable[StepSpec]) -> None:
 
 
 def exit_code(spec: StepSpec, outcome: StepStatus, *, is_gate: bool) -> int:
-    """Return the exit code with which an attempt ends, for its step to end like that.
+    """Return the exit code of an attempt that gives its step this outcome.
 
-    A gate says no where no exit code of the command skips the step.
+    The gate skips the step only if no exit code of the command can.
     """
     if is_gate:
         return int(outcome is StepStatus.SKIPPED and not spec.skip_exit_codes)
@@ -153,7 +150,7 @@ def exit_code(spec: StepSpec, outcome: StepStatus, *, is_gate: bool) -> int:
 
 @attrs.define
 class Job:
-    """A command that has been started, and when it ends."""
+    """A started command, and when it ends."""
 
     key: str
     command: tuple[str, ...]
@@ -182,23 +179,23 @@ class Job:
 
 @attrs.define(slots=False)
 class World:
-    """Where the steps of a flow are played.
+    """The simulated machine on which the steps of a flow run.
 
-    `choose` is asked once for each step that comes to an end by itself; the cancel comes when the
-    first of the steps of `cancel_at` has begun.
+    `choose` is called once for each step that ends by itself. The cancel is requested when the
+    first step of `cancel_at` has begun.
     """
 
     flow: FlowSpec
     choose: Choose
     cancel_at: Collection[str] = ()
     outcomes: dict[str, StepStatus] = attrs.Factory(dict)
-    """How the steps have ended that came to an end by themselves."""
+    """The outcomes of the steps that ended by themselves."""
     cancelled_at: float | None = None
     _jobs: dict[AttemptId, Job] = attrs.Factory(dict)
 
     @cached_property
     def command_sec(self) -> float:
-        """How long a command takes: so short that only delays can use up the time of the flow."""
+        """How long a command takes: so short that only delays can reach the flow's timeout."""
         limit = self.flow.timeout_sec
         if limit is None:
             return COMMAND_SEC
@@ -206,9 +203,9 @@ class World:
         return min(COMMAND_SEC, limit / (10 * max(attempts, 1)))
 
     def perform(self, effect: Effect, now: Now) -> Due:
-        """Yield what comes of an effect, and when (see `engine.messages`).
+        """Yield the events that an effect causes, and when (see `engine.messages`).
 
-        No call waits for a place, so none can be called off, and none fails, so nobody gives up.
+        No call waits for a slot, so none is called off. No call fails, so no runner gives up.
         """
         at = now.mono
         match effect:
@@ -242,7 +239,7 @@ class World:
             yield at, CancelSeen(CancelRequest(at, None))
 
     def _ended(self, attempt: AttemptId) -> JobReport:
-        """Report how a job has ended, whose end was seen."""
+        """Report how a job ended."""
         spec, job = self._spec(attempt), self._jobs[attempt]
         if spec.id not in self.outcomes:
             self.outcomes[spec.id] = self.choose(spec)
@@ -256,8 +253,8 @@ class World:
 class Played(NamedTuple):
     """A run as it would be recorded, its times in seconds since its beginning.
 
-    `outcomes` are those of the steps that have come to an end by themselves. A cancel that was to
-    be asked for has been, if `cancelled_at` says when.
+    `outcomes` has the steps that ended by themselves. `cancelled_at` is when the cancel was
+    requested, or None.
     """
 
     run: Run
@@ -266,7 +263,7 @@ class Played(NamedTuple):
 
 
 def play(flow: FlowSpec, scenario: Scenario) -> Played:
-    """Play a flow to its end."""
+    """Simulate a run of a flow to its end."""
     run = unbegun(flow)
     world = World(flow, scenario.outcome_of, scenario.cancel_at)
     state, attempts = play_in(world, run)
@@ -276,8 +273,8 @@ def play(flow: FlowSpec, scenario: Scenario) -> Played:
 
 
 def play_in(world: World, run: Run) -> tuple[RunState, dict[tuple[int, int], Attempt]]:
-    """Play a run that has not begun; return it at its end, with all attempts."""
-    everything = len(run.steps) + 1  # calls take no time here, and none is held back
+    """Simulate a run that has not begun; return its state at the end, with all attempts."""
+    everything = len(run.steps) + 1  # calls take no time, so they need no limit
     state = RunState.load(world.flow, run, Limits(starts=everything))
     attempts: dict[tuple[int, int], Attempt] = {}
     coming: list[tuple[float, int, Event]] = [(0.0, 0, RunnerStarted())]
@@ -295,7 +292,7 @@ def play_in(world: World, run: Run) -> tuple[RunState, dict[tuple[int, int], Att
 
 
 def unbegun(flow: FlowSpec) -> Run:
-    """Return the run of a flow as `start` records it, but for what only a real one has."""
+    """Return the run of a flow as `start` records it, without what only a real run has."""
     return Run(
         run_key=flow.flow_id,
         flow_id=flow.flow_id,
@@ -346,7 +343,7 @@ def recorded_at_end(run: Run, state: RunState, attempts: dict[tuple[int, int], A
 
 
 class Ending(NamedTuple):
-    """How a run and each of its steps end, and which steps did not succeed by themselves for it."""
+    """How a run and its steps end, and the outcomes of steps that cause it."""
 
     status: FlowStatus
     steps: Mapping[str, StepStatus]
@@ -354,29 +351,29 @@ class Ending(NamedTuple):
 
 
 class Endings(NamedTuple):
-    """Different endings, and how many there are in all; None if they are too many to count."""
+    """Different endings, and the number of all; None if they are too many to count."""
 
     found: Sequence[Ending]
     total: int | None
 
     @property
     def is_complete(self) -> bool:
-        """Whether none is missing."""
+        """Whether all endings were found."""
         return self.total == len(self.found)
 
 
 class Branch(NamedTuple):
-    """Outcomes that are to be played: the first so many of what is asked are settled."""
+    """Outcomes to simulate; those of the first `settled` steps to end are final."""
 
     changed: Mapping[str, StepStatus]
     settled: int
 
 
 def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
-    """Find the endings of a flow in which some steps may have an outcome already.
+    """Find the endings of a flow; the scenario fixes the outcomes of some steps.
 
     Raises:
-        TooManyRetries: It would take too long to use up all of them.
+        TooManyRetries: Simulating all retries would take too long.
     """
     if flow.timeout_sec is None:
         flow = without_retries(flow)
@@ -405,9 +402,9 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
 
 
 def without_retries(flow: FlowSpec) -> FlowSpec:
-    """Return a flow whose failures are final: where no time is limited, it ends in the same ways.
+    """Return a flow without retries; without a timeout of the flow it has the same endings.
 
-    A step is under way for less long; what comes of it is not changed by that.
+    Its steps only run for a shorter time.
     """
     return attrs.evolve(
         flow,
@@ -417,13 +414,13 @@ def without_retries(flow: FlowSpec) -> FlowSpec:
 
 
 def work_of(flow: FlowSpec) -> int:
-    """Return what it takes to play a flow once: of many steps, each is told which have failed."""
+    """Return the work of simulating a flow once; each step is told which steps failed before."""
     attempts = sum(step.retries + 1 for step in flow.all_steps)
     return attempts + attempts**2 // 1_000
 
 
 def other_outcomes(spec: StepSpec) -> Sequence[StepStatus]:
-    """Return how a step that runs can end, but for its success."""
+    """Return the outcomes of a step that runs, except success."""
     skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
     return (StepStatus.FAILED, *skipped)
 
@@ -432,16 +429,16 @@ type Rest = Condition | bool | None
 
 
 class Known(NamedTuple):
-    """What the steps that are decided leave: of conditions to come, and of copies to come."""
+    """What the decided steps leave of the conditions and copies of the other steps."""
 
     rests: tuple[tuple[str, Rest], ...] = ()
     copies: tuple[tuple[str, frozenset[StepStatus]], ...] = ()
 
 
 def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None:
-    """Count the endings over all outcomes of the steps that are not fixed.
+    """Count the endings over all outcomes of the steps that are not fixed, ignoring timeouts.
 
-    None if that takes too long, or if they are more than can be told. No limit of time is minded.
+    Return None if that takes too long, or if the number is too large.
     """
     counting = _Counting(flow, fixed)
     known = Counter({counting.begin(): 1})
@@ -457,9 +454,9 @@ def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None
 
 
 def in_depth(flow: FlowSpec, steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
-    """Yield steps that are under way together in an order in which they can be decided.
+    """Yield steps in an order in which they can be decided.
 
-    What waits for a step follows it as soon as possible, so that it is soon forgotten again.
+    A step is soon followed by the steps that wait for it, so that it can be forgotten early.
     """
     specs = {spec.id: spec for spec in steps}
     plan = flow.plan_of(steps)
@@ -473,10 +470,10 @@ def in_depth(flow: FlowSpec, steps: Sequence[StepSpec]) -> Iterator[StepSpec]:
 
 
 class _Counting:
-    """The steps of a flow in an order in which they can be decided, and who asks about whom."""
+    """The steps of a flow in an order in which they can be decided, and who depends on whom."""
 
     def __init__(self, flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> None:
-        """Look who asks about whom."""
+        """Find which conditions name which steps."""
         self.order = [*in_depth(flow, flow.steps), *in_depth(flow, flow.finally_)]
         self.work = 0
         self._fixed = fixed
@@ -489,11 +486,11 @@ class _Counting:
         self._restricted: dict[tuple[Condition, str, object], Condition | bool] = {}
 
     def begin(self) -> Known:
-        """Return what is known before any step: that there are no copies of some."""
+        """Return what is known before any step: some steps may have no copies."""
         known = Known()
         for name, copies in self._copies.items():
             if not copies:
-                known = self._tell(known, name, frozenset())
+                known = self._apply(known, name, frozenset())
         return known
 
     def decide(self, spec: StepSpec, known: Known) -> Iterator[Known]:
@@ -503,28 +500,27 @@ class _Counting:
         known = known._replace(rests=tuple(rests.items()))
         self.work += WORK_OF_STEP * (len(rests) + 1)
         for status in self._outcomes(spec) if runs in (None, True) else (StepStatus.SKIPPED,):
-            after = self._tell(known, spec.id, status)
+            after = self._apply(known, spec.id, status)
             base = base_of(spec.id)
-            yield self._tell_of_copy(after, base, spec, status) if base in self._asking else after
+            yield self._apply_copy(after, base, spec, status) if base in self._asking else after
 
     def _outcomes(self, spec: StepSpec) -> Sequence[StepStatus]:
         if spec.id in self._fixed:
             return (self._fixed[spec.id],)
-        skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
-        return (StepStatus.SUCCEEDED, StepStatus.FAILED, *skipped)
+        return (StepStatus.SUCCEEDED, *other_outcomes(spec))
 
-    def _tell_of_copy(self, known: Known, base: str, spec: StepSpec, status: StepStatus) -> Known:
-        """Add the outcome of a copy to those of the others; tell them when it is the last."""
+    def _apply_copy(self, known: Known, base: str, spec: StepSpec, status: StepStatus) -> Known:
+        """Add the outcome of a copy to the others; after the last copy, apply them."""
         if base == spec.id:
             return known
         copies = dict(known.copies)
         statuses = copies.pop(base, frozenset()) | {status}
         if self._last_copy[base] == spec.id:
-            return self._tell(known._replace(copies=tuple(copies.items())), base, statuses)
+            return self._apply(known._replace(copies=tuple(copies.items())), base, statuses)
         return known._replace(copies=tuple((copies | {base: statuses}).items()))
 
-    def _tell(self, known: Known, name: str, outcome: StepStatus | frozenset[StepStatus]) -> Known:
-        """Put an outcome into the conditions that ask about it."""
+    def _apply(self, known: Known, name: str, outcome: StepStatus | frozenset[StepStatus]) -> Known:
+        """Put an outcome into the conditions that name the step."""
         asking = self._asking.get(name, ())
         if not asking:
             return known

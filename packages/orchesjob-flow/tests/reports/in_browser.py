@@ -20,21 +20,23 @@ from orchesjob_flow.reports.facts import Facts
 from orchesjob_flow.reports.page import as_html
 from orchesjob_flow.reports.trace import as_trace
 
-from .telling import HOSTILE, Tale, layers_of_steps, night, settled, step, tell
+from .recorded_facts import HOSTILE, RecordedStep, facts_from, layers_of_steps, night, settled, step
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     *((390, "light"), (1280, "light"), (1920, "light")),
     *((390, "dark"), (1280, "dark"), (1920, "dark")),
 )
-TOLD: dict[str, Facts] = {
-    "good": tell(Tale(step("a"), [(0, 1, 0)]), Tale(step("b", when="a"), [(1, 3, 0)])),
+FACTS: dict[str, Facts] = {
+    "good": facts_from(
+        RecordedStep(step("a"), [(0, 1, 0)]), RecordedStep(step("b", when="a"), [(1, 3, 0)])
+    ),
     "night": night("tame"),
     "hostile": night(HOSTILE),
     "settled": settled(HOSTILE),
-    "now": tell(
-        Tale(step("a"), [(0, None, None)]),
-        Tale(step("b", when="a")),
+    "now": facts_from(
+        RecordedStep(step("a"), [(0, None, None)]),
+        RecordedStep(step("b", when="a")),
         status=FlowStatus.RUNNING,
         finished_at=None,
     ),
@@ -58,9 +60,9 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages as files."""
     folder = tmp_path_factory.mktemp("pages")
-    found = {name: folder / f"{name}.html" for name in TOLD}
+    found = {name: folder / f"{name}.html" for name in FACTS}
     for name, path in found.items():
-        path.write_text(as_html(TOLD[name]), encoding="utf-8")
+        path.write_text(as_html(FACTS[name]), encoding="utf-8")
     return found
 
 
@@ -71,7 +73,7 @@ def opened(browser: Browser, path: Path) -> Page:
     return page
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", FACTS)
 def test_readable_for_everybody(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """At each width and in both schemes axe finds nothing, and nothing sticks out of the page."""
     page = opened(browser, pages[name])
@@ -167,7 +169,7 @@ def test_a_step_is_followed_through_the_page(browser: Browser, pages: dict[str, 
 def test_a_trace_opens_in_speedscope(browser: Browser, tmp_path: Path, name: str) -> None:
     """A viewer of strangers shows a profile for each lane, and in it each step by its name."""
     trace = tmp_path / "trace.json"
-    trace.write_text(as_trace(TOLD[name]), encoding="utf-8")
+    trace.write_text(as_trace(FACTS[name]), encoding="utf-8")
     events = [one for one in json.loads(trace.read_bytes())["traceEvents"] if one["ph"] == "X"]
     lanes = {event["tid"] for event in events}
     page = browser.new_page()

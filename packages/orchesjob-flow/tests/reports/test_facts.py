@@ -8,7 +8,7 @@ from flow_store import Attempt, AttemptStatus, FlowStatus, StepStatus
 from orchesjob_flow.explanation import explain_steps
 from orchesjob_flow.reports.facts import Facts, SpanKind, headline
 
-from .telling import Tale, step, tell
+from .recorded_facts import RecordedStep, facts_from, step
 
 WAITED, DELAYED, RAN = SpanKind.WAITED, SpanKind.DELAYED, SpanKind.RAN
 
@@ -20,9 +20,9 @@ def spans(facts: Facts, step_id: str) -> list[tuple[SpanKind, float, float]]:
 
 def test_where_the_time_of_a_step_went() -> None:
     """Waiting for a place, the delay between two attempts and running are told apart."""
-    facts = tell(
-        Tale(step("a"), [(1, 5, 0)]),
-        Tale(step("b", depends_on=("a",), retries=2), [(7, 8, 3), (10, 14, 0)]),
+    facts = facts_from(
+        RecordedStep(step("a"), [(1, 5, 0)]),
+        RecordedStep(step("b", depends_on=("a",), retries=2), [(7, 8, 3), (10, 14, 0)]),
     )
     assert spans(facts, "a") == [(WAITED, 0, 1), (RAN, 1, 5)]
     assert spans(facts, "b") == [(WAITED, 5, 7), (RAN, 7, 8), (DELAYED, 8, 10), (RAN, 10, 14)]
@@ -31,10 +31,10 @@ def test_where_the_time_of_a_step_went() -> None:
 
 def test_under_way() -> None:
     """What has not ended lasts until now."""
-    facts = tell(
-        Tale(step("a"), [(0, None, None)]),
-        Tale(step("b"), [(0, 900, 1)], StepStatus.DELAYED),
-        Tale(step("c", depends_on=("a",))),
+    facts = facts_from(
+        RecordedStep(step("a"), [(0, None, None)]),
+        RecordedStep(step("b"), [(0, 900, 1)], StepStatus.DELAYED),
+        RecordedStep(step("c", depends_on=("a",))),
         status=FlowStatus.RUNNING,
         finished_at=None,
     )
@@ -46,15 +46,15 @@ def test_under_way() -> None:
 
 def test_before_a_retry_and_after_it() -> None:
     """Attempts before a `retry` are shown; the time between is nobody's (rule 9.7)."""
-    facts = tell(
-        Tale(step("a"), [(0, 2, 0)]),
-        Tale(
+    facts = facts_from(
+        RecordedStep(step("a"), [(0, 2, 0)]),
+        RecordedStep(
             step("b", depends_on=("a",), retries=1),
             [(2, 3, 1), (3, 4, 1), (500, 503, 1), (504, 505, 0)],
             retry_no=1,
             failures=1,
         ),
-        Tale(step("c", depends_on=("b",)), [(505, 509, 0)], retry_no=1),
+        RecordedStep(step("c", depends_on=("b",)), [(505, 509, 0)], retry_no=1),
     )
     b = facts.steps[1]
     assert [one.is_earlier for one in b.attempts] == [True, True, False, False]
@@ -69,9 +69,9 @@ def test_times_of_orchesjob() -> None:
     job = '{"existing": true, "started_at": 100, "finished_at": 160, "exit_code": 0}'
     unseen = '{"started_at": 300, "finished_at": 310, "exit_code": 0}'
     done = AttemptStatus.SUCCEEDED
-    facts = tell(
-        Tale(step("found"), [(200, 200, 0)]),
-        Tale(step("unseen"), [(300.5, 311, 0)]),
+    facts = facts_from(
+        RecordedStep(step("found"), [(200, 200, 0)]),
+        RecordedStep(step("unseen"), [(300.5, 311, 0)]),
         attempts=[
             Attempt(0, 1, done, 200.0, None, "boot", job=job, finished_at=200.0),
             Attempt(1, 1, done, 300.5, None, "boot", job=unseen, finished_at=311.0),
@@ -85,12 +85,12 @@ def test_times_of_orchesjob() -> None:
 
 
 def diamond() -> Facts:
-    return tell(
-        Tale(step("a"), [(0, 10, 0)]),
-        Tale(step("short", depends_on=("a",)), [(10, 13, 0)]),
-        Tale(step("long", depends_on=("a",)), [(10, 30, 0)]),
-        Tale(step("end", depends_on=("short", "long")), [(31, 36, 0)]),
-        finally_=[Tale(step("tidy"), [(36, 37, 0)])],
+    return facts_from(
+        RecordedStep(step("a"), [(0, 10, 0)]),
+        RecordedStep(step("short", depends_on=("a",)), [(10, 13, 0)]),
+        RecordedStep(step("long", depends_on=("a",)), [(10, 30, 0)]),
+        RecordedStep(step("end", depends_on=("short", "long")), [(31, 36, 0)]),
+        finally_=[RecordedStep(step("tidy"), [(36, 37, 0)])],
     )
 
 
@@ -108,14 +108,14 @@ def test_what_a_shorter_step_would_have_saved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tales", "other", "said"),
+    ("recorded_steps", "other", "said"),
     [
-        ([Tale(step("a"), [(0, 2.5, 0)])], {}, "Its step succeeded in 2.5 s."),
+        ([RecordedStep(step("a"), [(0, 2.5, 0)])], {}, "Its step succeeded in 2.5 s."),
         (
             [
-                Tale(step("a", retries=1), [(0, 1, 1), (1, 2, 0)]),
-                Tale(step("b", allow_failure=True), [(0, 1, 1)]),
-                Tale(step("c", when="b"), status=StepStatus.SKIPPED, ended_at=1.0),
+                RecordedStep(step("a", retries=1), [(0, 1, 1), (1, 2, 0)]),
+                RecordedStep(step("b", allow_failure=True), [(0, 1, 1)]),
+                RecordedStep(step("c", when="b"), status=StepStatus.SKIPPED, ended_at=1.0),
             ],
             {},
             (
@@ -125,46 +125,46 @@ def test_what_a_shorter_step_would_have_saved() -> None:
         ),
         (
             [
-                Tale(step("a", retries=1), [(0, 1, 1), (60, 75.4, 4)]),
-                Tale(step("b", when="a"), status=StepStatus.SKIPPED, ended_at=75.0),
+                RecordedStep(step("a", retries=1), [(0, 1, 1), (60, 75.4, 4)]),
+                RecordedStep(step("b", when="a"), status=StepStatus.SKIPPED, ended_at=75.0),
             ],
             {"status": FlowStatus.FAILED},
             "It failed after 1 min 15 s, at step a (exit code 4, attempt 2); 1 step was skipped.",
         ),
         (
-            [Tale(step(name), [(0, 1, 1)]) for name in "ab"],
+            [RecordedStep(step(name), [(0, 1, 1)]) for name in "ab"],
             {"status": FlowStatus.FAILED},
             "It failed after 1.0 s, at 2 steps: a (exit code 1), b.",
         ),
         (
-            [Tale(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
+            [RecordedStep(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
             {"status": FlowStatus.CANCELLED},
             "It was cancelled after 1.0 s, while a was running.",
         ),
         (
-            [Tale(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
+            [RecordedStep(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
             {"status": FlowStatus.FAILED, "error": "flow timed out after 1 s"},
             "It failed after 1.0 s: flow timed out after 1 s.",
         ),
         (
-            [Tale(step("a"))],
+            [RecordedStep(step("a"))],
             {"status": FlowStatus.PENDING},
             "It has not begun: it waits for its runner.",
         ),
     ],
 )
-def test_headline(tales: list[Tale], other: dict[str, Any], said: str) -> None:
+def test_headline(recorded_steps: list[RecordedStep], other: dict[str, Any], said: str) -> None:
     """One sentence says what happened; of a failure, which step and how."""
-    assert headline(tell(*tales, **other)) == said
+    assert headline(facts_from(*recorded_steps, **other)) == said
 
 
 def test_what_many_wait_for_is_explained_once() -> None:
     """Steps that wait for the same have one condition, evaluated once, however many they are."""
-    first = [Tale(step(f"a{place}"), [(0, 1, 0)]) for place in range(3)]
+    first = [RecordedStep(step(f"a{place}"), [(0, 1, 0)]) for place in range(3)]
     waits = tuple(tale.spec.id for tale in first)
-    then = [Tale(step(f"b{place}", depends_on=waits), [(1, 2, 0)]) for place in range(3)]
-    other = Tale(step("c", when="a0 && a1 && a2"), [(1, 2, 0)])
-    explained = explain_steps(tell(*first, *then, other).run, None)
+    then = [RecordedStep(step(f"b{place}", depends_on=waits), [(1, 2, 0)]) for place in range(3)]
+    other = RecordedStep(step("c", when="a0 && a1 && a2"), [(1, 2, 0)])
+    explained = explain_steps(facts_from(*first, *then, other).run, None)
     conditions = [one.condition for one in explained if one.condition is not None]
     assert len({id(one) for one in conditions}) == 2
     assert [len(one.waits_for.steps) for one in explained] == [0, 0, 0, 3, 3, 3, 3]

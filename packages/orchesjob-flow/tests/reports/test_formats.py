@@ -14,7 +14,7 @@ from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
 from orchesjob_flow.reports.trace import as_trace
 
-from .telling import HOSTILE, Tale, night, settled, step, tell
+from .recorded_facts import HOSTILE, RecordedStep, facts_from, night, settled, step
 
 # What the schema that Jenkins publishes (its JUnit 10) allows in each element, in any order.
 SCHEMA: dict[str, tuple[set[str], set[str]]] = {
@@ -98,8 +98,12 @@ def test_markdown_of_hostile_texts() -> None:
 def test_markdown_is_bounded(number: int) -> None:
     """64 KB hold 10,000 steps: what went wrong is there, the rest is counted (rule 12.1)."""
     long = "s" * 100
-    tales = [Tale(step(f"{long}{place}"), [(0, 1, 0)]) for place in range(number - 1)]
-    facts = tell(*tales, Tale(step("bad"), [(0, 1, 1)]), status=FlowStatus.FAILED)
+    recorded_steps = [
+        RecordedStep(step(f"{long}{place}"), [(0, 1, 0)]) for place in range(number - 1)
+    ]
+    facts = facts_from(
+        *recorded_steps, RecordedStep(step("bad"), [(0, 1, 1)]), status=FlowStatus.FAILED
+    )
     text = as_markdown(facts)
     assert len(text.encode()) <= 64 * 1024
     assert "| bad | ❌ FAILED | exit code 1 |" in text
@@ -119,11 +123,13 @@ def tracks(facts: Facts) -> dict[int, list[Any]]:
 
 def test_trace_has_a_track_for_each_lane() -> None:
     """As many lanes as steps side by side; in none do two events overlap, and all are named."""
-    layer: Sequence[Tale] = [
-        Tale(step(f"s{place}", retries=1), [(place, place + 1, 1), (place + 2, place + 3, 0)])
+    layer: Sequence[RecordedStep] = [
+        RecordedStep(
+            step(f"s{place}", retries=1), [(place, place + 1, 1), (place + 2, place + 3, 0)]
+        )
         for place in range(10)
     ]
-    facts = tell(*layer)
+    facts = facts_from(*layer)
     lanes = tracks(facts)
     assert len(lanes) == 3
     for events in lanes.values():

@@ -12,7 +12,7 @@ from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.reports.drawing import Size, drawing_of, lay_out
 from orchesjob_flow.reports.page import as_html, timeline_of
 
-from .telling import HOSTILE, Tale, layers_of_steps, night, step, tell
+from .recorded_facts import HOSTILE, RecordedStep, facts_from, layers_of_steps, night, step
 
 
 class Elements(HTMLParser):
@@ -74,7 +74,8 @@ def test_what_the_page_says() -> None:
 def test_what_a_failed_step_has_not_printed() -> None:
     """A step that has printed nothing is told from one whose output is left out."""
     silent, unread = (
-        as_html(tell(Tale(step("bad"), [(0, 1, 9)], tails=tails))) for tails in ((), None)
+        as_html(facts_from(RecordedStep(step("bad"), [(0, 1, 9)], tails=tails)))
+        for tails in ((), None)
     )
     assert "It has printed nothing." in silent
     assert "is left out here" not in silent
@@ -85,8 +86,10 @@ def test_what_a_failed_step_has_not_printed() -> None:
 @pytest.mark.parametrize("status", [FlowStatus.PENDING, FlowStatus.RUNNING])
 def test_a_run_that_has_not_ended(status: FlowStatus) -> None:
     """A run without attempts, and one that is under way, have pages too."""
-    waiting = tell(Tale(step("a")), status=FlowStatus.PENDING, finished_at=None)
-    running = tell(Tale(step("a"), [(0, None, None)]), status=status, finished_at=None)
+    waiting = facts_from(RecordedStep(step("a")), status=FlowStatus.PENDING, finished_at=None)
+    running = facts_from(
+        RecordedStep(step("a"), [(0, None, None)]), status=status, finished_at=None
+    )
     assert "not yet" in as_html(waiting)
     assert "going" in as_html(running)
 
@@ -116,10 +119,10 @@ def test_boxes_of_the_drawing() -> None:
 
 def test_many_lines_meet_in_one_point() -> None:
     """Where all of a layer wait for all of another, lines are as many as steps, not as pairs."""
-    first = [Tale(step(f"a{place}"), [(0, 1, 0)]) for place in range(20)]
+    first = [RecordedStep(step(f"a{place}"), [(0, 1, 0)]) for place in range(20)]
     ids = tuple(tale.spec.id for tale in first)
-    second = [Tale(step(f"b{n}", depends_on=ids), [(1, 2, 0)]) for n in range(20)]
-    drawing = drawing_of(tell(*first, *second))
+    second = [RecordedStep(step(f"b{n}", depends_on=ids), [(1, 2, 0)]) for n in range(20)]
+    drawing = drawing_of(facts_from(*first, *second))
     assert len(drawing.lines) == 40
     assert sum(line.is_critical for line in drawing.lines) == 2
 
@@ -129,8 +132,10 @@ def test_copies_are_one_box_where_there_are_many() -> None:
     copies = tuple(Copy(str(place), (str(place),)) for place in range(100))
     block = Block(("N",), (StepSpec("a", ("x",)),), copies, before=1)
     flow = FlowSpec("flow", (step("first"), step("last", when="a")), blocks=(block,)).with_copies()
-    tales = [Tale(spec, [(0, 1, int(spec.id == "a@7"))], status=None) for spec in flow.all_steps]
-    drawing = drawing_of(tell(*tales, definition=flow.to_json()))
+    recorded_steps = [
+        RecordedStep(spec, [(0, 1, int(spec.id == "a@7"))], status=None) for spec in flow.all_steps
+    ]
+    drawing = drawing_of(facts_from(*recorded_steps, definition=flow.to_json()))
     named = {box.node.name: box.node for box in drawing.boxes}
     assert list(named) == ["first", "a ×100", "last"]  # noqa: RUF001 - as it is drawn
     assert named["a ×100"].status is StepStatus.FAILED  # noqa: RUF001
@@ -149,8 +154,8 @@ def test_layers_are_put_into_order() -> None:
 
 def test_idle_time_is_cut_short() -> None:
     """The hours between a run and its `retry` take little of the axis, and are marked."""
-    facts = tell(
-        Tale(step("a"), [(0, 10, 1), (5000, 5010, 0)], retry_no=1, failures=0),
+    facts = facts_from(
+        RecordedStep(step("a"), [(0, 10, 1), (5000, 5010, 0)], retry_no=1, failures=0),
     )
     timeline = timeline_of(facts)
     (row,) = timeline.rows

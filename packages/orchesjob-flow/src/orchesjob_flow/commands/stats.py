@@ -60,13 +60,11 @@ def find_flows(settings: Settings, flow_id: str | None, since: float) -> list[Fl
 
 def print_flows(flows: list[FlowStats], *, with_steps: bool) -> None:
     """Print the figures as tables, or say that there are none."""
-    from orchesjob_flow.stats.formats import table_lines, tables
+    from orchesjob_flow.stats.formats import table_lines
 
     stdout = terminal.stdout()
     columns = stdout.size().columns if stdout.stream.isatty() else None
-    lines = (
-        table_lines(tables(flows, with_steps=with_steps), columns) if flows else ["no runs found"]
-    )
+    lines = table_lines(flows, columns, with_steps=with_steps) if flows else ["no runs found"]
     write_result("".join(f"{line}\n" for line in lines))
 
 

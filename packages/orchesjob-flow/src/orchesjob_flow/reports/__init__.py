@@ -1,4 +1,4 @@
-"""What happened in a run, for somebody who was not there: a page, and files for other programs.
+"""What happened in a run, as a page for people and as files for other programs.
 
-`facts` is made once from what is recorded; each format is written from it and reads nothing else.
+The facts are computed once from the records; each format is written from them alone.
 """

@@ -1,9 +1,9 @@
 """The drawing of a run's steps: boxes and lines, with the critical path and the outcomes in it.
 
 The layout is Sugiyama's: an edge that crosses a layer passes through a point in it; each layer is
-sorted by the positions of its neighbours; then each node moves towards them. A few hundred steps
-get a node each, except that many copies of one step share one. Beyond that, a node stands for a
-whole rank of steps, or for several ranks.
+sorted by the positions of its neighbours; then each node moves towards them. Up to a few hundred
+steps get a node each, but many copies of a step share one. Of more steps, a node stands for a whole
+rank or several ranks.
 """
 
 from collections import Counter
@@ -22,21 +22,21 @@ SWEEPS = 6
 
 
 class Size(NamedTuple):
-    """How much room a node takes along the direction of the layers, and across it."""
+    """The size of a node along the direction of the layers, and across it."""
 
     along: float
     across: float
 
 
 class Spot(NamedTuple):
-    """Where the middle of a node is."""
+    """The middle of a node."""
 
     along: float
     across: float
 
 
 class Layout(NamedTuple):
-    """The middles of all nodes, the points through which each edge runs, and the size of it all."""
+    """The middles of all nodes, the points of each edge, and the total size."""
 
     spots: Mapping[int, Spot]
     routes: Sequence[tuple[int, int, Sequence[int]]]
@@ -50,7 +50,7 @@ def lay_out(
     sizes: Mapping[int, Size],
     gap: Size,
 ) -> Layout:
-    """Place the nodes of some layers, of which each edge leads to a later one."""
+    """Place the nodes of layers; each edge leads to a later layer."""
     rows = [list(layer) for layer in layers]
     level = {node: number for number, layer in enumerate(rows) for node in layer}
     sizes, point = dict(sizes), -1
@@ -84,7 +84,7 @@ def lay_out(
 def put_in_order(
     rows: list[list[int]], joined: Mapping[int, Sequence[int]], *, backwards: bool
 ) -> None:
-    """Put each layer into the order of what its nodes are joined to in the one before."""
+    """Sort each layer by the places of its nodes' neighbours in the layer before."""
     place: dict[int, float] = {}
     for row in reversed(rows) if backwards else rows:
         now = {node: float(number) for number, node in enumerate(row)}
@@ -105,7 +105,7 @@ def place_across(
     sizes: Mapping[int, Size],
     gap: float,
 ) -> dict[int, float]:
-    """Return the place of each node across the layers: near what it is joined to, not too near."""
+    """Return the place of each node across the layers: near its neighbours, without overlap."""
     places: dict[int, float] = {}
     widths = [sum(sizes[node].across + gap for node in row) for row in rows]
     widest = max(widths, default=0.0) or 1.0
@@ -118,7 +118,7 @@ def place_across(
     top_down = list(zip(rows, widths, strict=True))
     for joined in (before, after, before, *[both] * SWEEPS):
         for row, width in reversed(top_down) if joined is after else top_down:
-            found = list(apart(row, wishes(row, joined, places), sizes, gap))
+            found = list(apart(row, wanted_places(row, joined, places), sizes, gap))
             # The wider a layer, the more it is kept in the middle: else layers would drift away.
             shift = width / widest * fmean(found) if found else 0.0
             places.update((node, place - shift) for node, place in zip(row, found, strict=True))
@@ -126,12 +126,12 @@ def place_across(
     return {node: place - first for node, place in places.items()}
 
 
-def wishes(
+def wanted_places(
     row: Sequence[int], joined: Mapping[int, Sequence[int]], places: Mapping[int, float]
 ) -> Iterator[float]:
-    """Yield where the nodes of a layer want to be: in the middle of what they are joined to.
+    """Yield the wanted place of each node of a layer: in the middle of its neighbours.
 
-    One that is joined to nothing wants to be where the one before it does.
+    A node without neighbours wants the place of the node before it.
     """
     last: float | None = None
     for node in row:
@@ -144,9 +144,10 @@ def wishes(
 def apart(
     row: Sequence[int], wanted: Iterable[float], sizes: Mapping[int, Size], gap: float
 ) -> Iterator[float]:
-    """Yield places that are as near to the wanted ones as can be, in order and not too close.
+    """Yield the places closest to the wanted ones that keep the order and the gap.
 
-    Neighbours that want to be closer form a block, which stands where the mean of its wishes is.
+    Nodes that want to be too close form a block, which is placed at the mean of their wanted
+    places.
     """
     offsets, edge = [], 0.0
     for node in row:
@@ -169,7 +170,7 @@ LONGEST_NAME = 24
 
 
 class GraphNode(NamedTuple):
-    """What a box stands for: a step, all copies of one, or some ranks."""
+    """A box for a step, all copies of a step, or some ranks."""
 
     name: str
     status: StepStatus
@@ -179,7 +180,7 @@ class GraphNode(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """Nodes in ranks, and who waits for whom, by numbers; negative ones are junctions."""
+    """Nodes in layers, and edges by their numbers; negative numbers are junctions."""
 
     nodes: Sequence[GraphNode]
     layers: Sequence[Sequence[int]]
@@ -189,20 +190,20 @@ class Graph(NamedTuple):
 
 def drawn_graph(facts: Facts) -> Graph:
     """Return the graph of a run, small enough to be drawn."""
-    graph = graph_of(facts, fold(facts))
+    graph = graph_of(facts, grouped_steps(facts))
     if len(graph.nodes) > MOST_NODES or len(graph.edges) > MOST_EDGES:
         return graph_of_ranks(facts)
     return graph
 
 
-def fold(facts: Facts) -> Mapping[str, Sequence[StepFacts]]:
-    """Return what each box stands for, by its name: a step, or all copies of one if many."""
+def grouped_steps(facts: Facts) -> Mapping[str, Sequence[StepFacts]]:
+    """Return the steps of each box, by its name: one step, or all copies in a large run."""
     copies = facts.flow.copies if len(facts.steps) > MOST_SINGLE else {}
-    folds: dict[str, list[StepFacts]] = {}
+    groups: dict[str, list[StepFacts]] = {}
     for one in facts.steps:
         base = base_of(one.id)
-        folds.setdefault(base if base in copies else one.id, []).append(one)
-    return folds
+        groups.setdefault(base if base in copies else one.id, []).append(one)
+    return groups
 
 
 def node_of(name: str, steps: Sequence[StepFacts]) -> GraphNode:
@@ -223,47 +224,47 @@ def counts_of(steps: Sequence[StepFacts]) -> Counter[StepStatus]:
 
 
 def box_name(name: str) -> str:
-    """Shorten a name to what a box holds."""
+    """Shorten a name to the width of a box."""
     return cut(visible(name), LONGEST_NAME)
 
 
-def graph_of(facts: Facts, folds: Mapping[str, Sequence[StepFacts]]) -> Graph:
-    """Make a node of each step, and lines to it from what it waits for.
+def graph_of(facts: Facts, groups: Mapping[str, Sequence[StepFacts]]) -> Graph:
+    """Make a node for each box, with edges from its dependencies.
 
-    Where several steps wait for the same several others, all these lines meet in one junction.
+    Where several nodes wait for the same several others, these edges meet in one junction.
     """
-    names = list(folds)
-    number = {one.id: place for place, those in enumerate(folds.values()) for one in those}
+    names = list(groups)
+    number = {one.id: place for place, group in enumerate(groups.values()) for one in group}
     copies = facts.flow.copies
     waits: list[tuple[int, ...]] = []
-    for those in folds.values():
-        # Those of `finally` wait for all others: only what is said beyond that is drawn.
-        among = {one.id for one in facts.steps if one.is_finally} if those[0].is_finally else number
+    for group in groups.values():
+        # Steps of `finally` wait for all others: only their other dependencies are drawn.
+        among = {one.id for one in facts.steps if one.is_finally} if group[0].is_finally else number
         ids = [
             one
-            for step in those
+            for step in group
             for name in step.spec.waits_for
             for one in copies.get(name, (name,))
         ]
         waits.append(tuple(dict.fromkeys(number[one] for one in ids if one in among)))
-    level = levels_of(waits, [those[0].is_finally for those in folds.values()])
+    level = levels_of(waits, [group[0].is_finally for group in groups.values()])
     layers: list[list[int]] = [[] for _ in range(2 * (max(level, default=0) + 1))]
     for place, at in enumerate(level):
         layers[2 * at].append(place)
     edges: list[tuple[int, int]] = []
     same: dict[tuple[int, ...], list[int]] = {}
-    for place, those_waits in enumerate(waits):
-        same.setdefault(those_waits, []).append(place)
+    for place, waited_for in enumerate(waits):
+        same.setdefault(waited_for, []).append(place)
     junction = -1_000_000
-    for those_waits, places in same.items():
-        if len(those_waits) * len(places) <= len(those_waits) + len(places):
-            edges += [(one, place) for place in places for one in those_waits]
+    for waited_for, places in same.items():
+        if len(waited_for) * len(places) <= len(waited_for) + len(places):
+            edges += [(one, place) for place in places for one in waited_for]
             continue
         layers[2 * min(level[place] for place in places) - 1].append(junction)
-        edges += [(one, junction) for one in those_waits]
+        edges += [(one, junction) for one in waited_for]
         edges += [(junction, place) for place in places]
         junction -= 1
-    nodes = [node_of(name, folds[name]) for name in names]
+    nodes = [node_of(name, groups[name]) for name in names]
     note = None
     if len(names) < len(facts.steps):
         note = "All copies of a step are one box."
@@ -271,9 +272,9 @@ def graph_of(facts: Facts, folds: Mapping[str, Sequence[StepFacts]]) -> Graph:
 
 
 def levels_of(waits: Sequence[Sequence[int]], is_finally: Sequence[bool]) -> list[int]:
-    """Return the rank of each node: one more than that of the last it waits for.
+    """Return the rank of each node: one more than the highest rank of its dependencies.
 
-    Those of `finally` come after all others.
+    Steps of `finally` come after all others.
     """
     level: dict[int, int] = {}
 
@@ -297,7 +298,7 @@ def levels_of(waits: Sequence[Sequence[int]], is_finally: Sequence[bool]) -> lis
 
 
 def graph_of_ranks(facts: Facts) -> Graph:
-    """Make a node of each rank, or of several ranks in a row, and a line from each to the next."""
+    """Make a node for each rank, or for several ranks, and an edge from each to the next."""
     by_id = {one.id: one for one in facts.steps}
     ranks = [
         [by_id[spec.id] for spec in rank] for rank in (*facts.flow.ranks, *facts.flow.finally_ranks)
@@ -323,7 +324,7 @@ def graph_of_ranks(facts: Facts) -> Graph:
 
 
 def critical_edges(facts: Facts, graph: Graph) -> set[tuple[int, int]]:
-    """Return the lines of the critical path, through a junction too."""
+    """Return the edges of the critical path, through junctions too."""
     place = {
         node.step.id: number for number, node in enumerate(graph.nodes) if node.step is not None
     }
@@ -362,14 +363,14 @@ class Box(NamedTuple):
 
 
 class DrawnEdge(NamedTuple):
-    """A line from box to box, as a path of SVG."""
+    """An edge between boxes, as an SVG path."""
 
     path: str
     is_critical: bool
 
 
 class GraphDrawing(NamedTuple):
-    """What is drawn, how large it is, and how it was made smaller, if it was."""
+    """The drawing, its size, and a note if it does not show each step."""
 
     boxes: Sequence[Box]
     lines: Sequence[DrawnEdge]
@@ -413,10 +414,10 @@ def width_of(name: str) -> float:
 
 
 class Pen:
-    """Turns places along and across the layers into points of the page."""
+    """Maps places along and across the layers to points of the page."""
 
     def __init__(self, layout: Layout, *, to_the_right: bool) -> None:
-        """Note which way the layers follow each other."""
+        """Use a direction of the layers."""
         self._layout, self._right = layout, to_the_right
 
     @property

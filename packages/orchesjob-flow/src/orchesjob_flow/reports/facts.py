@@ -10,10 +10,12 @@ chain of steps that made the run as long as it was.
 At the end, the sentences of the reports, in plain text without control characters.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, TypeGuard
+
+import attrs
 
 from flow_spec import FlowSpec, StepSpec
 from flow_store import (
@@ -30,6 +32,9 @@ from flow_store import (
 from orchesjob_flow.views.reasons import listed, waiting_words
 from orchesjob_flow.views.terminal import duration_in_units, visible
 
+LOOKED_AT = 5
+"""The savings of so many steps are computed: the longest ones of the path."""
+
 
 class AttemptFacts(NamedTuple):
     """One attempt at a step.
@@ -39,11 +44,11 @@ class AttemptFacts(NamedTuple):
         status: How it ended, or that it has not.
         started_at: When it began.
         finished_at: When it ended; None if it has not.
-        is_exact: Whether both times are ours; else one is a whole second of orchesjob's.
+        is_exact: Whether both times are from our clock; else one is a whole second of orchesjob's.
         exit_code: Of its command, -N for one that signal N ended; None if unknown.
         error: How it failed, in words.
-        is_gate: Whether `only_if` was asked (rule 10.8).
-        is_earlier: Whether it is of the time before a `retry` had its step decided anew.
+        is_gate: Whether it ran `only_if` (rule 10.8).
+        is_earlier: Whether a `retry` has decided its step again since.
     """
 
     number: int
@@ -57,7 +62,7 @@ class AttemptFacts(NamedTuple):
     is_earlier: bool
 
     def ran_sec(self, now: float) -> float:
-        """Return how long it took, or has taken until now."""
+        """Return how many seconds it took, or has taken until now."""
         end = now if self.finished_at is None else self.finished_at
         return max(0.0, end - self.started_at)
 
@@ -68,7 +73,7 @@ def attempts_by_position(
     """Return the attempts of each step that has some, in order, by the step's position.
 
     Raises:
-        DamagedRecord: What orchesjob reported of one is no longer readable.
+        DamagedRecord: A recorded report of orchesjob cannot be read.
     """
     found: dict[int, list[Attempt]] = {}
     for attempt in attempts:
@@ -85,10 +90,10 @@ def attempts_by_position(
 
 
 def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
-    """Return the place of a step's first attempt since it was decided last (rule 9.7).
+    """Return the place of a step's first attempt since it was last decided (rule 9.7).
 
-    What is recorded is how many have failed since. The last of the time before ended the step, so
-    it is none that something had to follow: none that never ran, and no answer of 0 at the gate.
+    The record counts the failures since then. The attempt before ended the step. So it is not an
+    attempt that never ran, and not an `only_if` that succeeded: another attempt follows these.
     """
     if step.retry_no == 0:
         return 0
@@ -108,7 +113,7 @@ def first_since_decided(step: Step, attempts: Sequence[Attempt]) -> int:
 
 
 def look_at(run: Run, attempt: Attempt, *, is_earlier: bool) -> AttemptFacts:
-    """Combine what is recorded of an attempt with what orchesjob reported of its job."""
+    """Combine the record of an attempt with what orchesjob reported about its job."""
     job = reported_job(run, attempt) or {}
     started_at, finished_at, is_exact = times_of(run, attempt, job)
     exit_code = job.get("exit_code")
@@ -128,27 +133,27 @@ def look_at(run: Run, attempt: Attempt, *, is_earlier: bool) -> AttemptFacts:
 def times_of(
     run: Run, attempt: Attempt, job: Mapping[str, Any]
 ) -> tuple[float, float | None, bool]:
-    """Return when an attempt began and ended, and whether both times are ours."""
+    """Return when an attempt began and ended, and whether both times are from our clock."""
     began, ended = job.get("started_at"), job.get("finished_at")
     if was_found(run, attempt) and is_time(began) and is_time(ended):
         return began, max(began, ended), False
     if attempt.finished_at is None:
         return attempt.started_at, None, True
-    # The end of the second that orchesjob names stands for an end that no runner saw.
+    # Where no runner saw the end, the end of orchesjob's second was recorded.
     is_seen = not (is_time(ended) and attempt.finished_at == ended + 1)
     return attempt.started_at, max(attempt.started_at, attempt.finished_at), is_seen
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Tell whether orchesjob has named a moment."""
+    """Tell whether a value from orchesjob is a time."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class SpanKind(StrEnum):
     """What a step did.
 
-    WAITED: all that it waits for had ended, and it had not begun: for a place under `max_parallel`,
-    or for a call of orchesjob. DELAYED: the time between two attempts. RAN: that of an attempt.
+    WAITED: its dependencies had ended, and it waited for a place under `max_parallel` or for a call
+    of orchesjob. DELAYED: the time between two attempts. RAN: the time of an attempt.
     """
 
     WAITED = "waited"
@@ -157,7 +162,7 @@ class SpanKind(StrEnum):
 
 
 class TimeSpan(NamedTuple):
-    """A time of a step; `attempt` is what ran, or what followed. `is_open` if it still goes on."""
+    """A time of a step; `attempt` is the one that ran, or the next one. `is_open` if it goes on."""
 
     kind: SpanKind
     begin: float
@@ -168,7 +173,7 @@ class TimeSpan(NamedTuple):
 
     @property
     def length_sec(self) -> float:
-        """How long it was."""
+        """Its length."""
         return self.end - self.begin
 
 
@@ -177,8 +182,8 @@ def spans_of(
 ) -> Iterator[TimeSpan]:
     """Yield the times of a step, in order.
 
-    Between attempts of the time before a `retry`, and up to the first one after it, nothing is
-    told: how long the run had ended in between is not recorded.
+    There are no times between attempts before a `retry`, nor before the first one after it: for how
+    long the run had ended in between is not recorded.
     """
     last: AttemptFacts | None = None
     for attempt in attempts:
@@ -186,7 +191,9 @@ def spans_of(
             if ready_at is not None and not attempt.is_earlier and attempt.is_exact:
                 yield from span(SpanKind.WAITED, ready_at, attempt.started_at, attempt.number)
         elif not attempt.is_earlier and last.finished_at is not None:
-            yield from span(between(last), last.finished_at, attempt.started_at, attempt.number)
+            failed = last.status is AttemptStatus.FAILED
+            kind = SpanKind.DELAYED if failed else SpanKind.WAITED
+            yield from span(kind, last.finished_at, attempt.started_at, attempt.number)
         is_open = attempt.finished_at is None
         end = max(now, attempt.started_at) if attempt.finished_at is None else attempt.finished_at
         begin, number, status = attempt.started_at, attempt.number, attempt.status
@@ -203,30 +210,20 @@ def spans_of(
 def span(
     kind: SpanKind, begin: float, end: float, attempt: int, *, is_open: bool = False
 ) -> Iterator[TimeSpan]:
-    """Yield a span that has a length, for the wall clock may have been set."""
+    """Yield a span, unless it has no length because the clock was set back."""
     if end > begin:
         yield TimeSpan(kind, begin, end, attempt, is_open=is_open)
 
 
-def between(last: AttemptFacts) -> SpanKind:
-    """Tell what a step did between an attempt and the next one."""
-    return SpanKind.DELAYED if last.status is AttemptStatus.FAILED else SpanKind.WAITED
-
-
-def total(spans: Sequence[TimeSpan], kind: SpanKind) -> float:
-    """Return how long a step did this in all."""
-    return sum(one.length_sec for one in spans if one.kind is kind)
-
-
 class Timed(NamedTuple):
-    """A step as far as the path is concerned.
+    """A step in the search for the critical path.
 
     Attributes:
-        ready_at: When the last step that it waits for had ended; of a step that waits for none,
-            when the run, or its `retry`, began.
+        ready_at: When its last dependency ended; without dependencies, when the run or its `retry`
+            began.
         finished_at: When it ended, or now.
-        busy_sec: How long it ran and waited between its attempts: what it could have been quicker.
-        waits: What it waits for, by id. Those that kept their outcome in a `retry` are left out.
+        busy_sec: How long it ran and waited between its attempts: the most that it could save.
+        waits: The ids of its dependencies, except those that kept their outcome in a `retry`.
     """
 
     ready_at: float
@@ -236,22 +233,18 @@ class Timed(NamedTuple):
 
 
 class Saving(NamedTuple):
-    """How much sooner the run would have ended, had this step taken no time."""
+    """How much sooner the run would have ended if this step had taken no time."""
 
     step_id: str
     busy_sec: float
     saved_sec: float
 
 
-LOOKED_AT = 5
-"""Of how many steps it is said what they would have saved: the longest of the path."""
-
-
 def critical_path(steps: Mapping[str, Timed], begun: Collection[str]) -> tuple[str, ...]:
-    """Return the chain that ends with what ended last, its first step first.
+    """Return the critical path, its first step first.
 
-    Each step of it began because the one before it had ended: of all that it waited for, that was
-    the last to end. `begun` are the steps that have had an attempt; the chain ends with one.
+    It ends with the last step to end of those that have `begun`. The step before each is the last
+    of its dependencies to end.
     """
     last = max(begun, key=lambda step_id: steps[step_id].finished_at, default=None)
     path: list[str] = []
@@ -265,12 +258,12 @@ def critical_path(steps: Mapping[str, Timed], begun: Collection[str]) -> tuple[s
 def savings(
     steps: Mapping[str, Timed], path: Sequence[str], order: Sequence[str]
 ) -> Iterator[Saving]:
-    """Yield what the longest steps of the path would have saved, had they taken no time.
+    """Yield how much time the longest steps of the path would have saved, had they taken none.
 
     All other steps then wait for the same, run as long, and wait for a place as long as they did.
-    So another chain becomes the longest one, and the saving is often less than the step's time.
-    That a place would have been free sooner, or that a condition would have been decided another
-    way, is not considered. `order` names all steps, each after what it waits for.
+    Another chain becomes the longest one, so the saving is often less than the step's time. That a
+    place might be free sooner, or a condition might be decided differently, is not considered.
+    `order` names all steps, each after its dependencies.
     """
     longest = sorted(path, key=lambda step_id: -steps[step_id].busy_sec)[:LOOKED_AT]
     end = max((steps[step_id].finished_at for step_id in order), default=0.0)
@@ -283,7 +276,11 @@ def savings(
 def end_without(steps: Mapping[str, Timed], order: Sequence[str], quick: str) -> float:
     """Return when the run would have ended if one step had taken no time."""
     ends: dict[str, float] = {}
-    latest = latest_of(ends)
+
+    @cache  # many steps wait for the same
+    def latest(waits: tuple[str, ...]) -> float:
+        return max(ends[name] for name in waits)
+
     for step_id in order:
         step = steps[step_id]
         took = step.finished_at - step.ready_at - (step.busy_sec if step_id == quick else 0.0)
@@ -292,17 +289,8 @@ def end_without(steps: Mapping[str, Timed], order: Sequence[str], quick: str) ->
     return max(ends.values(), default=0.0)
 
 
-def latest_of(ends: Mapping[str, float]) -> Callable[[tuple[str, ...]], float]:
-    """Return what finds the latest of some ends, once for all steps that wait for the same."""
-
-    @cache
-    def latest(waits: tuple[str, ...]) -> float:
-        return max(ends[name] for name in waits)
-
-    return latest
-
-
-class StepTiming(NamedTuple):
+@attrs.frozen
+class StepTiming:
     """The attempts of a step, and where its time went."""
 
     step: Step
@@ -310,17 +298,22 @@ class StepTiming(NamedTuple):
     attempts: Sequence[AttemptFacts]
     spans: Sequence[TimeSpan]
 
+    @property
+    def earlier(self) -> frozenset[int]:
+        """The numbers of its attempts before it was last decided."""
+        return frozenset(one.number for one in self.attempts if one.is_earlier)
+
     def took(self, kind: SpanKind) -> float:
-        """Return how many seconds it did this, since it was decided last."""
-        earlier = {one.number for one in self.attempts if one.is_earlier}
-        return total([one for one in self.spans if one.attempt not in earlier], kind)
+        """Return how many seconds it spent on this since it was last decided."""
+        earlier = self.earlier
+        current = (one for one in self.spans if one.attempt not in earlier)
+        return sum(one.length_sec for one in current if one.kind is kind)
 
 
 class Timing(NamedTuple):
     """Where the time of a run went.
 
-    `steps` are in the order of the file, those of `finally` last; `timed` and the critical `path`
-    know them by their ids.
+    `steps` are in the order of the file, `finally` last; `timed` and the critical `path` use ids.
     """
 
     steps: Sequence[StepTiming]
@@ -332,7 +325,7 @@ def timing_of(run: Run, flow: FlowSpec, attempts: Sequence[Attempt], now: float)
     """Find where the time of a run went up to `now`.
 
     Raises:
-        DamagedRecord: What is recorded of an attempt is no longer readable.
+        DamagedRecord: The record of an attempt cannot be read.
     """
     rows = {step.step_id: step for step in run.steps}
     by_position = attempts_by_position(run, attempts)
@@ -341,8 +334,8 @@ def timing_of(run: Run, flow: FlowSpec, attempts: Sequence[Attempt], now: float)
         StepTiming(
             row := rows[spec.id],
             spec,
-            those := by_position.get(row.position, ()),
-            tuple(spans_of(row, those, times.ready_at(spec), now)),
+            own := by_position.get(row.position, ()),
+            tuple(spans_of(row, own, times.ready_at(spec), now)),
         )
         for spec in flow.all_steps
     ]
@@ -352,10 +345,10 @@ def timing_of(run: Run, flow: FlowSpec, attempts: Sequence[Attempt], now: float)
 
 
 class Times:
-    """When the steps of a run were ready and ended; what many wait for is looked at once."""
+    """When the steps of a run were ready and ended; cached by what they wait for."""
 
     def __init__(self, run: Run, flow: FlowSpec, now: float) -> None:
-        """Note what each retry began with."""
+        """Find when each retry began."""
         self._run, self._flow, self._now = run, flow, now
         self._rows = {step.step_id: step for step in run.steps}
         self._before = tuple(step.id for step in flow.steps)
@@ -368,7 +361,7 @@ class Times:
         self._latest = cache(self._find_latest)
 
     def waits_of(self, spec: StepSpec) -> tuple[str, ...]:
-        """Name the steps that one waits for, each copy by its own id."""
+        """Return the ids of the steps that a step waits for, copies one by one."""
         waits = self._expanded(tuple(spec.waits_for))
         return (*self._before, *waits) if spec.id in self._flow.finally_ids else waits
 
@@ -378,7 +371,7 @@ class Times:
         return tuple(one for one in ids if one in self._rows)
 
     def ready_at(self, spec: StepSpec) -> float | None:
-        """Return when all that a step waits for had ended; None if that has not."""
+        """Return when the last dependency of a step ended; None if one has not ended."""
         step = self._rows[spec.id]
         waits = self._latest(self.waits_of(spec))
         if waits is None:
@@ -395,7 +388,7 @@ class Times:
         return latest
 
     def timed(self, one: StepTiming) -> Timed:
-        """Return what the critical path needs to know of a step."""
+        """Return what the critical path needs to know about a step."""
         finished = self._now if one.step.finished_at is None else one.step.finished_at
         waits = [
             name
@@ -409,10 +402,10 @@ class Times:
 
 
 class Tail(NamedTuple):
-    """The end of what one stream of an attempt has printed.
+    """The last output of one stream of an attempt.
 
-    `left_out` is how many bytes of the last lines are not in the text; `path` is the file, and
-    `is_missing` tells that it is not there any more.
+    `left_out` is how many bytes of the last lines the text leaves out. `path` is the file, and
+    `is_missing` tells that it no longer exists.
     """
 
     stream: str
@@ -423,45 +416,22 @@ class Tail(NamedTuple):
 
 
 class Why(NamedTuple):
-    """Why a step ran or not: in a sentence, and its condition part by part, each with its value."""
+    """Why a step ran or not: a sentence, and the parts of its condition with their values."""
 
     sentence: str
     parts: Sequence[str] = ()
 
 
-class StepFacts(NamedTuple):
-    """What happened at one step.
+@attrs.frozen
+class StepFacts(StepTiming):
+    """What happened at one step; `is_silent` if its output was read, and it printed nothing."""
 
-    `is_silent` tells that its output was read, and that there was none.
-    """
-
-    timing: StepTiming
     why: Why
     tails: Sequence[Tail]
     is_silent: bool
     is_finally: bool
     is_critical: bool
     settlement: Settlement | None = None
-
-    @property
-    def step(self) -> Step:
-        """What is recorded of the step."""
-        return self.timing.step
-
-    @property
-    def spec(self) -> StepSpec:
-        """What the flow says of it."""
-        return self.timing.spec
-
-    @property
-    def attempts(self) -> Sequence[AttemptFacts]:
-        """Its attempts, in order."""
-        return self.timing.attempts
-
-    @property
-    def spans(self) -> Sequence[TimeSpan]:
-        """Its times, in order."""
-        return self.timing.spans
 
     @property
     def id(self) -> str:
@@ -475,42 +445,37 @@ class StepFacts(NamedTuple):
 
     @property
     def is_tolerated(self) -> bool:
-        """Whether it FAILED, and may (rule 9.12)."""
+        """Whether it FAILED and `allow_failure` permits that (rule 9.12)."""
         return self.status is StepStatus.FAILED and self.spec.allow_failure
 
     @property
     def went_wrong(self) -> bool:
-        """Whether it FAILED and must not, or was ended while it ran."""
+        """Whether it FAILED without `allow_failure`, or was cancelled while it ran."""
         if self.status is StepStatus.CANCELLED:
             return self.step.has_begun
         return self.status is StepStatus.FAILED and not self.spec.allow_failure
 
     @property
     def is_flaky(self) -> bool:
-        """Whether it SUCCEEDED by itself, though not at once."""
+        """Whether it SUCCEEDED by itself after a failed attempt."""
         by_itself = self.status is StepStatus.SUCCEEDED and self.settlement is None
         return by_itself and self.step.failures > 0
 
     @property
     def last(self) -> AttemptFacts | None:
-        """Its latest attempt since it was decided last; None if there was none."""
+        """Its latest attempt since it was last decided; None if there was none."""
         return self.attempts[-1] if self.attempts and self.step.has_begun else None
 
     @property
     def current(self) -> list[AttemptFacts]:
-        """Its attempts since it was decided last."""
+        """Its attempts since it was last decided."""
         return [attempt for attempt in self.attempts if not attempt.is_earlier]
-
-    def took(self, kind: SpanKind) -> float:
-        """Return how many seconds it did this, since it was decided last."""
-        return self.timing.took(kind)
 
 
 class Facts(NamedTuple):
-    """What happened in a run up to `now`, from its first moment on to its last.
+    """What happened in a run up to `now`.
 
-    `path` is the critical path, by ids. `steps` are in the order of the file, those of `finally`
-    last.
+    `path` is the critical path, by ids. `steps` are in the order of the file, `finally` last.
     """
 
     run: Run
@@ -528,13 +493,13 @@ class Facts(NamedTuple):
 
     @property
     def took_sec(self) -> float:
-        """How long the run took, or has taken until now."""
+        """How many seconds the run took, or has taken until now."""
         end = self.now if self.run.finished_at is None else self.run.finished_at
         return max(0.0, end - self.run.started_at)
 
     @property
     def are_times_exact(self) -> bool:
-        """Whether all times are those of our clock."""
+        """Whether all times are from our clock."""
         return all(attempt.is_exact for one in self.steps for attempt in one.attempts)
 
 
@@ -545,17 +510,20 @@ def facts_of(
     tails: Mapping[str, Sequence[Tail]],
     now: float,
 ) -> Facts:
-    """Put together what happened in a run; `tails` are those of the steps whose output was read.
+    """Collect what happened in a run; `tails` has the steps whose output was read.
 
     Raises:
-        StoredFlowError, DamagedRecord: What is recorded is no longer readable.
+        StoredFlowError, DamagedRecord: The records cannot be read.
     """
     flow = FlowSpec.from_json(run.definition)
     timing = timing_of(run, flow, attempts, now)
     on_path = set(timing.path)
     steps = [
         StepFacts(
-            one,
+            one.step,
+            one.spec,
+            one.attempts,
+            one.spans,
             reasons[one.spec.id],
             tails.get(one.spec.id, ()),
             tails.get(one.spec.id) == (),
@@ -579,7 +547,7 @@ def facts_of(
 
 
 def headline(facts: Facts) -> str:
-    """Say in one sentence what happened, or what the run does."""
+    """Say in one sentence what happened, or what the run is doing."""
     run, took = facts.run, duration_in_units(facts.took_sec)
     match run.status:
         case FlowStatus.SUCCEEDED:
@@ -589,13 +557,13 @@ def headline(facts: Facts) -> str:
         case FlowStatus.CANCELLED:
             return f"It was cancelled after {took}{while_running(facts)}."
         case FlowStatus.RUNNING:
-            return f"It has run for {took}: {under_way(facts)}."
+            return f"It has run for {took}: {progress_so_far(facts)}."
         case _:
             return f"It has not begun: it {visible(waiting_words(run) or 'waits for its runner')}."
 
 
 def how_it_went(facts: Facts, took: str) -> str:
-    """Say how the steps of a run ended that SUCCEEDED."""
+    """Say how the steps of a run that SUCCEEDED ended."""
     total, good = len(facts.steps), facts.count(StepStatus.SUCCEEDED)
     skipped, failed = facts.count(StepStatus.SKIPPED), facts.count(StepStatus.FAILED)
     flaky = sum(one.is_flaky for one in facts.steps)
@@ -603,17 +571,17 @@ def how_it_went(facts: Facts, took: str) -> str:
     which = f"All {total} steps" if good == total else f"{good} of {steps_text(total)}"
     which = "Its step" if good == total == 1 else which
     parts = [
-        f"{skipped} {were(skipped)} skipped" if skipped else "",
+        f"{skipped} {was_or_were(skipped)} skipped" if skipped else "",
         f"{failed} failed and may" if failed else "",
         f"{flaky} succeeded only at a retry" if flaky else "",
-        f"{settled} {were(settled)} settled by hand" if settled else "",
+        f"{settled} {was_or_were(settled)} settled by hand" if settled else "",
     ]
     rest = ", ".join(filter(None, parts))
     return f"{which} succeeded in {took}{f'; {rest}' if rest else ''}"
 
 
 def what_failed(facts: Facts) -> str:
-    """Name the steps that went wrong, the first with its error; say what did not run therefore."""
+    """Name the steps that went wrong, the first with its error; count the steps skipped."""
     wrong = [one for one in facts.steps if one.went_wrong]
     failed = any(one.status is StepStatus.FAILED for one in wrong)
     if not failed:
@@ -624,26 +592,26 @@ def what_failed(facts: Facts) -> str:
         others = listed([one.id for one in wrong[1:]])
         where = f", at {steps_text(len(wrong))}: {step_with_error(wrong[0])}, {others}"
     skipped = facts.count(StepStatus.SKIPPED)
-    return where + (f"; {steps_text(skipped)} {were(skipped)} skipped" if skipped else "")
+    return where + (f"; {steps_text(skipped)} {was_or_were(skipped)} skipped" if skipped else "")
 
 
 def step_with_error(one: StepFacts) -> str:
-    """Name a step that went wrong; say how, and at which attempt if it had several."""
+    """Name a step that went wrong, its error, and the attempt if it had several."""
     error = visible(one.step.error or one.status.value)
     attempt = f", attempt {one.step.attempt_no}" if one.current[1:] else ""
     return f"{one.id} ({error}{attempt})"
 
 
 def while_running(facts: Facts) -> str:
-    """Say which steps were ended by a cancel."""
+    """Say which steps a cancel ended."""
     ended = [one.id for one in facts.steps if one.went_wrong]
     if not ended:
         return ""
     return f", while {listed(ended)} {'was' if len(ended) == 1 else 'were'} running"
 
 
-def under_way(facts: Facts) -> str:
-    """Say what runs, and how much is done."""
+def progress_so_far(facts: Facts) -> str:
+    """Say what is running, and how many steps are done."""
     running = [one.id for one in facts.steps if one.status is StepStatus.RUNNING]
     done = sum(one.status.is_terminal for one in facts.steps)
     now = f"{listed(running)} {'is' if len(running) == 1 else 'are'} running" if running else ""
@@ -651,25 +619,25 @@ def under_way(facts: Facts) -> str:
 
 
 def steps_text(number: int) -> str:
-    """Count steps."""
+    """Write a number of steps."""
     return f"{number} step" if number == 1 else f"{number} steps"
 
 
-def were(number: int) -> str:
-    """Return the verb for so many."""
+def was_or_were(number: int) -> str:
+    """Return "was" or "were"."""
     return "was" if number == 1 else "were"
 
 
-def ending(attempt: AttemptFacts) -> str:
-    """Say how an attempt ended, in few words."""
+def ending_text(attempt: AttemptFacts) -> str:
+    """Say how an attempt ended: its exit code, its signal or its status."""
     code = attempt.exit_code
     if code is None:
         return attempt.status.value
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
-def endings(attempts: Sequence[AttemptFacts]) -> str:
-    """Say how attempts ended, one after the other, with their numbers if there are several."""
+def endings_text(attempts: Sequence[AttemptFacts]) -> str:
+    """Say how attempts ended, with their numbers if there are several."""
     if len(attempts) == 1 and attempts[0].number == 1:
-        return ending(attempts[0])
-    return ", ".join(f"{one.number}: {ending(one)}" for one in attempts)
+        return ending_text(attempts[0])
+    return ", ".join(f"{one.number}: {ending_text(one)}" for one in attempts)

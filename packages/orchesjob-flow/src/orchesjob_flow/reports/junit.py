@@ -1,9 +1,9 @@
 """A run as JUnit's XML: one test case for each step, for the pages of CI systems.
 
-What is written fits the schema that Jenkins publishes for such files; the readers of GitLab and
-GitHub know it as well. A step that had to be tried again holds its earlier attempts: `flakyFailure`
-where it SUCCEEDED in the end, `rerunFailure` where it did not. One that a person has settled counts
-as that says, and its output tells who has said so, and why.
+The file fits the schema that Jenkins publishes; GitLab and GitHub read it as well. A step that was
+retried holds its earlier attempts: `flakyFailure` where it SUCCEEDED in the end, `rerunFailure`
+where it did not. A settled step counts by its settlement, and its output says who settled it and
+why.
 """
 
 import time
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from flow_store import AttemptStatus, StepStatus
-from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, ending, headline
+from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, ending_text, headline
 from orchesjob_flow.views.terminal import visible
 
 NOT_IN_XML = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
@@ -34,8 +34,8 @@ def as_junit(facts: Facts) -> str:
         timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run.started_at)),
     )
     properties = ElementTree.SubElement(suite, "properties")
-    told = {"run_key": run.run_key, "status": run.status.value, **(run.params or {})}
-    for name, value in told.items():
+    values = {"run_key": run.run_key, "status": run.status.value, **(run.params or {})}
+    for name, value in values.items():
         ElementTree.SubElement(properties, "property", name=legal(name), value=legal(value))
     for one in cases:
         add_case(suite, run.flow_id, one)
@@ -71,7 +71,9 @@ def add_case(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
     for attempt in one.current[:-1]:
         if attempt.status is AttemptStatus.FAILED:
             error = legal(f"attempt {attempt.number}: {attempt.error}")
-            again = ElementTree.SubElement(case, word, type=legal(ending(attempt)), message=error)
+            again = ElementTree.SubElement(
+                case, word, type=legal(ending_text(attempt)), message=error
+            )
             again.text = error
     if not one.went_wrong:
         for tail in one.tails:
@@ -79,9 +81,9 @@ def add_case(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
 
 
 def add_problem(case: ElementTree.Element, word: str, one: StepFacts) -> None:
-    """Say how a step went wrong, with the last lines that it printed."""
+    """Add how a step went wrong, with its last output."""
     message = legal(one.step.error or one.status.value)
-    kind = one.status.value if one.last is None else ending(one.last)
+    kind = one.status.value if one.last is None else ending_text(one.last)
     problem = ElementTree.SubElement(case, word, type=legal(kind), message=message)
     problem.text = "\n".join([message, *last_lines(one)])
 
@@ -105,20 +107,20 @@ def is_failure(one: StepFacts) -> bool:
 
 
 def is_error(one: StepFacts) -> bool:
-    """Whether a step counts as a test that could not end."""
+    """Whether a step counts as a test that was interrupted."""
     return one.went_wrong and not is_failure(one)
 
 
 def is_skipped(one: StepFacts) -> bool:
-    """Whether a step counts as a test that was skipped: it is not known to be good or bad."""
+    """Whether a step counts as a skipped test: it neither succeeded nor went wrong."""
     return not one.went_wrong and one.status is not StepStatus.SUCCEEDED
 
 
 def legal(text: str) -> str:
-    """Make a line harmless, and legal in XML."""
+    """Escape the characters of a line that are unsafe or illegal in XML."""
     return visible(text).translate(NOT_IN_XML)
 
 
 def legal_text(text: str) -> str:
-    """Make lines harmless, and legal in XML."""
+    """Escape the characters of lines that are unsafe or illegal in XML."""
     return "\n".join(map(legal, text.replace("\t", "    ").split("\n")))

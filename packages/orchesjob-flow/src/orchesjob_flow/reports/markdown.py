@@ -1,7 +1,7 @@
 """A run as a short Markdown text: the summary of a CI job, a comment, a chat.
 
-GitHub takes a mebibyte, others less: here it is 64 KB at most, however many steps there are. What
-matters least is left out, and the text says how much that is.
+GitHub accepts a mebibyte, others less. This text has at most 64 KB, no matter how many steps there
+are. The least important steps are left out, and the text says how many.
 """
 
 import re
@@ -13,7 +13,7 @@ from orchesjob_flow.reports.facts import (
     SpanKind,
     StepFacts,
     Tail,
-    endings,
+    endings_text,
     headline,
     steps_text,
 )
@@ -22,7 +22,7 @@ from orchesjob_flow.views.terminal import duration_in_units, visible
 
 MOST_BYTES = 64_000
 FOR_TAILS = 24_000
-"""So much of it may be the last words of what failed."""
+"""The part of it that the output of failed steps may take."""
 LONGEST_TEXT = 300
 MOST_TAILS, LINES_OF_TAIL = 5, 20
 ACTIVE = re.compile(r"[]\\`*_[<>&|~@#$!]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
@@ -40,13 +40,13 @@ HEAD = "| Step | Status | Attempts | Ran | Why |\n| --- | --- | --- | ---: | ---
 
 
 def as_markdown(facts: Facts) -> str:
-    """Write what happened, the last words of what failed, and a table of the steps."""
+    """Write what happened, the last output of failed steps, and a table of the steps."""
     run = facts.run
     mark = MARKS[StepStatus(run.status.value)]
     text = f"## {mark} {inert(run.run_key)} {run.status.value}\n\n"
     text += f"Flow {inert(run.flow_id)}. {inert(headline(facts))}\n\n"
     text += "".join(last_words(facts))
-    rows, left_out = chosen_rows(facts.steps, MOST_BYTES - size(text + HEAD) - LONGEST_TEXT)
+    rows, left_out = chosen_rows(facts.steps, MOST_BYTES - byte_size(text + HEAD) - LONGEST_TEXT)
     text += HEAD + "".join(rows)
     if left_out:
         shown = f"{steps_text(left_out)} that matter less are left out"
@@ -55,7 +55,7 @@ def as_markdown(facts: Facts) -> str:
 
 
 def inert(text: str) -> str:
-    """Write a text so that nothing in it is Markdown or HTML, on one line and not too long.
+    """Escape Markdown and HTML in a text, and write it on one line; cut a long one.
 
     >>> print(inert("*a*|<b>: www.c, http://d"))
     &#42;a&#42;&#124;&#60;b&#62;: www&#46;c, http&#58;//d
@@ -67,20 +67,20 @@ def inert(text: str) -> str:
 
 
 def last_words(facts: Facts) -> Iterator[str]:
-    """Yield the last lines of the first steps that failed, as far as there is room."""
+    """Yield the last output of the first steps that failed, while there is room."""
     room = FOR_TAILS
     with_tails = [one for one in facts.steps if one.tails]
     for one in with_tails[:MOST_TAILS]:
         for tail in one.tails:
             block = f"The end of {tail.stream} of {inert(one.id)}:\n\n{fenced(tail)}\n"
-            room -= size(block)
+            room -= byte_size(block)
             if room < 0:
                 return
             yield block
 
 
 def fenced(tail: Tail) -> str:
-    """Put lines into a block that nothing in them can end."""
+    """Put lines into a code block with a fence that they do not contain."""
     if tail.is_missing:
         return f"The file {inert(tail.path)} is missing.\n"
     text = "\n".join(tail.text.split("\n")[-LINES_OF_TAIL:])
@@ -88,23 +88,22 @@ def fenced(tail: Tail) -> str:
     return f"{fence}text\n{text}\n{fence}\n"
 
 
-def chosen_rows(those: Sequence[StepFacts], room: int) -> tuple[list[str], int]:
-    """Return the rows of the steps that matter most, in the order of the file, and the rest."""
-    order = sorted(range(len(those)), key=lambda place: row_priority(those[place]))
+def chosen_rows(steps: Sequence[StepFacts], room: int) -> tuple[list[str], int]:
+    """Return the rows of the most important steps, in the order of the file, and count the rest."""
     chosen: dict[int, str] = {}
-    for place in order:
-        row = row_of(those[place])
-        room -= size(row)
+    for place in sorted(range(len(steps)), key=lambda place: row_priority(steps[place])):
+        row = row_of(steps[place])
+        room -= byte_size(row)
         if room < 0:
             break
         chosen[place] = row
-    return [chosen[place] for place in sorted(chosen)], len(those) - len(chosen)
+    return [chosen[place] for place in sorted(chosen)], len(steps) - len(chosen)
 
 
 def row_priority(one: StepFacts) -> tuple[int, float]:
-    """Order the steps: what went wrong first, then what is under way, then what took longest.
+    """Sort the steps: wrong ones first, then running ones, then those that took longest.
 
-    What a person has settled had gone wrong too.
+    A settled step counts as one that went wrong.
     """
     place = -1 if one.went_wrong or one.settlement is not None else urgency(one.status)
     return place, -one.took(SpanKind.RAN)
@@ -115,10 +114,10 @@ def row_of(one: StepFacts) -> str:
     ran = duration_in_units(one.took(SpanKind.RAN)) if one.current else ""
     note = " (may)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
     status = f"{MARKS[one.status]} {one.status.value}{note}"
-    cells = (inert(one.id), status, inert(endings(one.current)), ran, inert(one.why.sentence))
+    cells = (inert(one.id), status, inert(endings_text(one.current)), ran, inert(one.why.sentence))
     return f"| {' | '.join(cells)} |\n"
 
 
-def size(text: str) -> int:
+def byte_size(text: str) -> int:
     """Return how many bytes a text takes."""
     return len(text.encode("utf-8", "backslashreplace"))

@@ -1,7 +1,7 @@
 """A run as one HTML page that loads nothing else and runs no script.
 
-Its timeline has a row for each step on one axis, in percent. Times in which nothing ran, as between
-the end of a run and its `retry`, are cut short.
+Its timeline has a row for each step on one axis, in percent. Idle times, for example between the
+end of a run and its `retry`, are cut short.
 """
 
 import shlex
@@ -20,7 +20,7 @@ from orchesjob_flow.reports.facts import (
     SpanKind,
     StepFacts,
     TimeSpan,
-    ending,
+    ending_text,
     headline,
 )
 from orchesjob_flow.views.reasons import URGENCY
@@ -28,9 +28,9 @@ from orchesjob_flow.views.terminal import duration_in_units, visible, visible_wi
 
 MOST_ROWS = 150
 IDLE_SHARE = 0.1
-"""An idle time is cut short if it is a greater share of the time in which something went on."""
+"""An idle time is cut short if it is longer than this share of the busy time."""
 CUT_SHARE = 0.04
-"""As such a share of it a cut time is drawn."""
+"""A cut time is drawn as long as this share of the busy time."""
 MOST_TICKS = 6
 NICE_SEC = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
@@ -38,7 +38,7 @@ NICE_SEC = (
 )
 DAY_SEC = 86400
 MOST_WITH_DETAILS = 400
-"""In a run of more steps, only those have details that went wrong or were tried again."""
+"""In a larger run, only steps that went wrong, were retried or are critical have details."""
 LONGEST_COMMAND = 1000
 CLASSES = {
     "SUCCEEDED": "good",
@@ -54,7 +54,7 @@ CLASSES = {
 
 
 class Settled(NamedTuple):
-    """A step, what a person has decided of it, and whether that still holds."""
+    """A settlement of a step, and whether it still holds."""
 
     one: StepFacts
     settlement: Settlement
@@ -62,7 +62,7 @@ class Settled(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many steps have a status, and which share of all that is, in percent."""
+    """How many steps have a status, and their share of all steps, in percent."""
 
     status: StepStatus
     number: int
@@ -96,7 +96,7 @@ def as_html(facts: Facts) -> str:
 
 
 def environment() -> Environment:
-    """Make what turns the template into a page; a name that it does not know is an error."""
+    """Return the environment of the template; an unknown name in it is an error."""
     found = Environment(
         loader=PackageLoader("orchesjob_flow.reports"),
         autoescape=True,
@@ -112,24 +112,24 @@ def environment() -> Environment:
         "ticked": ticked,
         "command": command,
         "kind": kind,
-        "ending": ending,
+        "ending": ending_text,
     }
     found.globals |= {"SpanKind": SpanKind}
     return found
 
 
 def harmless(value: object) -> object:
-    """Make a text that is put into the page harmless; markup is our own."""
+    """Escape the control characters of a value; markup is our own."""
     return value if isinstance(value, Markup) else visible(str(value))
 
 
 def lines(text: str) -> Markup:
-    """Put lines into the page as they are, each made harmless by itself."""
+    """Keep lines and tabs, and escape all other control characters."""
     return Markup("\n").join(escape(visible_with_tabs(line)) for line in text.split("\n"))
 
 
 def ticked(text: str) -> Markup:
-    """Put a sentence into the page, in which what stands between backticks is code."""
+    """Turn text between backticks into code elements."""
     parts = [escape(harmless(part)) for part in text.split("`")]
     if len(parts) % 2 == 0:
         return Markup("`").join(parts)
@@ -138,12 +138,12 @@ def ticked(text: str) -> Markup:
 
 
 def kind(status: object) -> str:
-    """Return the class of style sheets that a status has."""
+    """Return the CSS class of a status."""
     return CLASSES[str(status)]
 
 
 def time_element(timestamp: float | None) -> Markup:
-    """Write a moment in local time, and exactly for programs."""
+    """Return an HTML `time` element: local time for people, exact time for programs."""
     if timestamp is None:
         return Markup("&ndash;")
     when = datetime.fromtimestamp(timestamp, UTC).astimezone()
@@ -152,7 +152,7 @@ def time_element(timestamp: float | None) -> Markup:
 
 
 def command(words: Sequence[str]) -> str:
-    """Write a command as one would type it; a very long one is cut."""
+    """Write a command as a shell command line; cut a very long one."""
     text = shlex.join(words)
     return text if len(text) <= LONGEST_COMMAND else f"{text[:LONGEST_COMMAND]}..."
 
@@ -165,7 +165,7 @@ def counts_of(facts: Facts) -> Sequence[Count]:
 
 
 def settlements_of(facts: Facts) -> Sequence[Settled]:
-    """List what people have decided of steps, the first one first (rule 12.3)."""
+    """List the settlements of steps, the oldest first (rule 12.3)."""
     by_position = {one.step.position: one for one in facts.steps}
     return [
         Settled(one := by_position[settlement.position], settlement, one.settlement is settlement)
@@ -174,7 +174,7 @@ def settlements_of(facts: Facts) -> Sequence[Settled]:
 
 
 def has_details(facts: Facts) -> set[str]:
-    """Name the steps that the page shows in detail: all, or those that matter."""
+    """Return the ids of the steps that the page shows in detail: all, or the important ones."""
     if len(facts.steps) <= MOST_WITH_DETAILS:
         return {one.id for one in facts.steps}
     some = [one for one in facts.steps if one.went_wrong or one.is_flaky or one.is_critical]
@@ -182,14 +182,14 @@ def has_details(facts: Facts) -> set[str]:
 
 
 def env_names(facts: Facts) -> Sequence[str]:
-    """Name the variables that the flow sets; their values may be secrets, and are not told."""
+    """Return the names of the flow's variables; their values may be secrets."""
     return [name for name, _ in facts.flow.env]
 
 
 def parts_of_flow(facts: Facts) -> Sequence[tuple[str, Any]]:
-    """List what is said of the whole flow, and where it ran."""
+    """List the settings of the whole flow, and where it ran."""
     run, flow = facts.run, facts.flow
-    told = {
+    parts = {
         "Directory": run.directory,
         "Folder of the flow file": run.flow_dir,
         "Home of its jobs": run.orchesjob_home,
@@ -199,11 +199,11 @@ def parts_of_flow(facts: Facts) -> Sequence[tuple[str, Any]]:
         "concurrency": flow.group,
         "Started by": None if run.parent is None else " / ".join(map(str, run.parent)),
     }
-    return [(name, value) for name, value in told.items() if value is not None]
+    return [(name, value) for name, value in parts.items() if value is not None]
 
 
 class Bar(NamedTuple):
-    """A span as it is drawn: where it begins and how wide it is, in percent of the axis."""
+    """A span on the timeline: its left end and its width, in percent of the axis."""
 
     span: TimeSpan
     left: float
@@ -211,7 +211,7 @@ class Bar(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A step on the timeline; of one that is critical, the bars since it was decided last count."""
+    """A step on the timeline; `words` describe it for screen readers."""
 
     one: StepFacts
     bars: Sequence[Bar]
@@ -219,8 +219,11 @@ class Row(NamedTuple):
 
     @property
     def critical(self) -> tuple[float, float] | None:
-        """Where what is critical begins and how wide it is, in percent; None if it is not."""
-        earlier = {attempt.number for attempt in self.one.attempts if attempt.is_earlier}
+        """The left end and the width of the critical part, in percent; None if there is none.
+
+        Only the bars since the step was last decided are critical.
+        """
+        earlier = self.one.earlier
         bars = [bar for bar in self.bars if bar.span.attempt not in earlier]
         if not bars or not self.one.is_critical:
             return None
@@ -228,7 +231,7 @@ class Row(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A moment that the axis names; `is_cut` if the time before it was cut short."""
+    """A labelled moment on the axis; `is_cut` if the time before it was cut short."""
 
     left: float
     label: str
@@ -236,7 +239,7 @@ class Tick(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """What is drawn, and of how many steps with attempts it is not."""
+    """What is drawn, and how many steps with attempts are left out."""
 
     ticks: Sequence[Tick]
     rows: Sequence[Row]
@@ -244,10 +247,10 @@ class Timeline(NamedTuple):
 
 
 class Axis:
-    """Turns moments into places, with idle times cut short."""
+    """Maps times to places on the timeline, with idle times cut short."""
 
     def __init__(self, spans: Sequence[TimeSpan], begin: float, end: float) -> None:
-        """Find the stretches in which something went on, and their places."""
+        """Find the busy stretches and their places."""
         busy = list(merged(spans)) or [(begin, end)]
         longest_idle = sum(last - first for first, last in busy) * IDLE_SHARE
         self.stretches = [busy[0]]
@@ -265,7 +268,7 @@ class Axis:
             self._lefts.append(self._lefts[-1] + width)
 
     def place(self, time_element: float) -> float:
-        """Return where a moment is, in percent."""
+        """Return the place of a time, in percent."""
         place = 0.0
         for left, (begin, end) in zip(self._lefts, self.stretches, strict=False):
             if time_element >= begin:
@@ -273,7 +276,7 @@ class Axis:
         return place
 
     def ticks(self) -> Iterator[Tick]:
-        """Yield the moments that are named, counted from the first one."""
+        """Yield the labelled moments, counted from the first one."""
         origin = self.stretches[0][0]
         if len(self.stretches) > 1:
             for place, (begin, _) in enumerate(self.stretches):
@@ -289,7 +292,7 @@ class Axis:
 
 
 def since(seconds: float) -> str:
-    """Write a moment, counted from the first one.
+    """Write the time since the first moment.
 
     >>> since(0), since(0.5), since(30), since(5400)
     ('0', '500 ms', '30 s', '1 h 30 min')
@@ -300,7 +303,7 @@ def since(seconds: float) -> str:
 
 
 def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
-    """Yield the stretches that some spans cover, in order."""
+    """Yield the stretches that the spans cover, in order."""
     begin = end = None
     for span in sorted(spans, key=lambda span: span.begin):
         if begin is None or end is None:
@@ -317,8 +320,7 @@ def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
 def timeline_of(facts: Facts) -> Timeline:
     """Draw the steps that had attempts, in the order in which they began.
 
-    Where there are too many, those that are drawn are of the critical path, went wrong, or took
-    longest.
+    Of too many, only those are drawn that went wrong, are critical, or took longest.
     """
     began = [one for one in facts.steps if one.attempts]
     chosen = sorted(began, key=timeline_priority)[:MOST_ROWS]
@@ -329,18 +331,18 @@ def timeline_of(facts: Facts) -> Timeline:
 
 
 def timeline_priority(one: StepFacts) -> tuple[bool, bool, float]:
-    """Order the steps by what makes them worth a row."""
+    """Sort the steps by importance: wrong ones first, then critical ones, then long ones."""
     return not one.went_wrong, not one.is_critical, -sum(span.length_sec for span in one.spans)
 
 
 def bar_of(axis: Axis, span: TimeSpan) -> Bar:
-    """Place a span."""
+    """Return the bar of a span."""
     left = axis.place(span.begin)
     return Bar(span, round(left, 3), round(axis.place(span.end) - left, 3))
 
 
 def words_of(one: StepFacts) -> str:
-    """Say in words what a row shows."""
+    """Describe the spans of a row in words."""
     return ", ".join(
         f"attempt {span.attempt} ran for {duration_in_units(span.length_sec)}"
         + (f" ({span.status.value})" if span.status else "")

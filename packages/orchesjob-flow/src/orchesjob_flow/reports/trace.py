@@ -1,7 +1,7 @@
 """A run as a trace that Perfetto, speedscope and the browsers' own viewers open.
 
-One track for each lane: as many as there were steps side by side. A step stays in its lane from its
-first attempt to its end.
+There is a track for each lane, and as many lanes as steps ran in parallel. A step stays in its lane
+from its first attempt to its end.
 """
 
 import heapq
@@ -10,7 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flow_store import Settlement
-from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, TimeSpan, endings, headline
+from orchesjob_flow.reports.facts import (
+    Facts,
+    SpanKind,
+    StepFacts,
+    TimeSpan,
+    endings_text,
+    headline,
+)
 
 PROCESS = 1
 MICROSECONDS = 1_000_000
@@ -33,7 +40,7 @@ def as_trace(facts: Facts) -> str:
 
 
 def events(facts: Facts) -> Iterator[dict[str, Any]]:
-    """Yield the names of the lanes, what happened in each, and what people have settled."""
+    """Yield the names of the lanes, the spans in each, and the settlements."""
     lanes = list(lanes_of(facts.steps))
     yield metadata_event("process_name", 0, f"{facts.run.flow_id}: {facts.run.run_key}")
     for lane in range(1, max((lane for _, _, lane in lanes), default=0) + 1):
@@ -47,32 +54,35 @@ def events(facts: Facts) -> Iterator[dict[str, Any]]:
 
 
 def metadata_event(what: str, lane: int, name: str) -> dict[str, Any]:
-    """Name the whole, or a lane."""
+    """Return the event that names the process or a lane."""
     return {"ph": "M", "name": what, "pid": PROCESS, "tid": lane, "args": {"name": name}}
 
 
 def event(facts: Facts, one: StepFacts, span: TimeSpan, lane: int) -> dict[str, Any]:
     """Describe an attempt, or a time between two of them."""
     is_attempt = span.kind is SpanKind.RAN
-    attempt = next(those for those in one.attempts if those.number == span.attempt)
-    what = {"attempt": span.attempt, "status": attempt.status.value, "ended": endings([attempt])}
+    attempt = next(other for other in one.attempts if other.number == span.attempt)
+    what = {
+        "attempt": span.attempt,
+        "status": attempt.status.value,
+        "ended": endings_text([attempt]),
+    }
     delayed = {"next_attempt": span.attempt}
+    begin = microseconds(span.begin - facts.begin)
     return {
         "ph": "X",
         "name": one.id if is_attempt else f"{one.id} ({span.kind.value})",
         "cat": "attempt" if is_attempt else span.kind.value,
         "pid": PROCESS,
         "tid": lane,
-        "ts": microseconds(span.begin - facts.begin),
-        "dur": max(
-            0, microseconds(span.end - facts.begin) - microseconds(span.begin - facts.begin)
-        ),
+        "ts": begin,
+        "dur": max(0, microseconds(span.end - facts.begin) - begin),
         "args": {**(what if is_attempt else delayed), "critical": one.is_critical},
     }
 
 
 def settled(facts: Facts, one: StepFacts, settlement: Settlement) -> dict[str, Any]:
-    """Describe the moment in which a person has settled a step (rule 12.3)."""
+    """Describe the moment when a person settled a step (rule 12.3)."""
     return {
         "ph": "i",
         "name": f"{one.id} (settled)",
@@ -86,14 +96,14 @@ def settled(facts: Facts, one: StepFacts, settlement: Settlement) -> dict[str, A
 
 
 def microseconds(seconds: float) -> int:
-    """Return a time in the unit of traces."""
+    """Return a time in microseconds, the unit of traces."""
     return round(seconds * MICROSECONDS)
 
 
 def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[TimeSpan], int]]:
     """Put each step into the first lane that is free from its first attempt to its last.
 
-    What a step did before a `retry` and after it are two stays.
+    What a step did before a `retry` and after it can be in different lanes.
     """
     stays = sorted(
         (
@@ -119,11 +129,11 @@ def lanes_of(steps: Sequence[StepFacts]) -> Iterator[tuple[StepFacts, Sequence[T
 
 def stays_of(one: StepFacts) -> Iterator[Sequence[TimeSpan]]:
     """Yield the spans of a step from its first attempt on; those before a `retry` one by one."""
-    earlier = {attempt.number for attempt in one.attempts if attempt.is_earlier}
+    earlier = one.earlier
     known = {attempt.number for attempt in one.attempts}
-    ran = [span for span in one.spans if span.attempt in known]
-    yield from ([span] for span in ran if span.attempt in earlier)
-    current = [span for span in ran if span.attempt not in earlier]
+    spans = [span for span in one.spans if span.attempt in known]
+    yield from ([span] for span in spans if span.attempt in earlier)
+    current = [span for span in spans if span.attempt not in earlier]
     while current and current[0].kind is not SpanKind.RAN:
         current = current[1:]
     if current:

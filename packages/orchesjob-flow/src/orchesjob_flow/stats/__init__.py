@@ -1,4 +1,1 @@
-"""What many runs come to: what each that has ended adds, and the figures of all of them (12.2).
-
-What a run did is the matter of `reports`.
-"""
+"""The figures of many runs, counted from what each ended run did (rule 12.2)."""

@@ -35,7 +35,7 @@ THE_RUN = ""
 """Stands for the run itself where a step would be named."""
 IN_MEMORY = ":memory:"
 APPLICATION_ID = 0x6F6A7374
-"""`PRAGMA application_id` of a tally: "ojst"."""
+"""`PRAGMA application_id` of the cache: "ojst"."""
 TABLES = f"""
     PRAGMA application_id = {APPLICATION_ID};
     CREATE TABLE made_by (version TEXT NOT NULL) STRICT;
@@ -83,25 +83,25 @@ AT_RANK = """
 """
 TOOK_AT_RANK, WAITED_AT_RANK = (AT_RANK.format(time=name) for name in ("took_ms", "waited_ms"))
 TRIES = 2
-"""How often a file is used: the second time it is a new one."""
+"""How often a file is tried: the second time it is a new one."""
 AT_ONCE = 500
-"""How many runs are counted in one transaction; who interrupts loses no more."""
+"""How many runs are counted in one transaction; an interrupt loses no more."""
 PATIENCE_SEC = 5.0
-"""For how long the file is waited for; then counting everything is the surer way."""
+"""How long to wait for the file; after that, everything is counted in memory."""
 
 
 class Figure(NamedTuple):
     """What a run, or one step of it, adds to a series.
 
     Attributes:
-        step: The step as the flow file names it, whatever copy of a `foreach` it is; or the run.
+        step: The step's name in the flow file, without the label of a copy; or `THE_RUN`.
         status: How it ended.
         has_begun: Whether it has had an attempt.
         retries: Its attempts beyond the first.
         took_ms: How long its success took, if it succeeded.
-        waited_ms: How long it waited for nothing but a place; None if it has not begun.
-        share_ppm: The step's share of the critical path of a run that SUCCEEDED, all its copies
-            together; it is added once for all of them.
+        waited_ms: How long it waited after its dependencies had ended; None if it has not begun.
+        share_ppm: The step's share of the critical path of a run that SUCCEEDED, in millionths;
+            counted once for all its copies together.
     """
 
     step: str
@@ -114,25 +114,25 @@ class Figure(NamedTuple):
 
 
 class Percentiles(NamedTuple):
-    """Two percentiles by nearest rank, each of them a time that was measured, in seconds."""
+    """Two percentiles by nearest rank, in seconds; each is one of the measured times."""
 
     median: float
     p95: float
 
 
 class Series(NamedTuple):
-    """The figures of a step, or with `THE_RUN` as its name of the runs of a flow.
+    """The figures of a step, or of the runs of a flow if its name is `THE_RUN`.
 
     Attributes:
         step: The step as the flow file names it, all copies of a `foreach` together.
         total: How many have ended.
-        succeeded, failed, cancelled, skipped: How many of them ended like this.
-        begun: How many of them had an attempt.
-        retries: The attempts beyond the first of each.
-        took: How long those took that succeeded; None if none did.
-        waited: How long those waited that have begun.
-        share: The part of the critical path, on average of the runs that SUCCEEDED.
-        last_success_at: When the latest run that SUCCEEDED, or in which the step did, had ended.
+        succeeded, failed, cancelled, skipped: How many ended with this status.
+        begun: How many had an attempt.
+        retries: How many attempts there were after the first ones.
+        took: The durations of the successful ones; None if there are none.
+        waited: The waiting times of the ones that have begun.
+        share: The average part of the critical path in the runs that SUCCEEDED.
+        last_success_at: When the latest run ended that SUCCEEDED, or in which the step did.
     """
 
     step: str
@@ -150,11 +150,11 @@ class Series(NamedTuple):
 
 
 NO_FIGURES = Series(THE_RUN, 0, 0, 0, 0, 0, 0, 0, None, None, None, None)
-"""The figures of a flow of which no run has ended."""
+"""The figures of a flow without ended runs."""
 
 
 class FlowStats(NamedTuple):
-    """The figures of a flow: of its runs, of its steps, and how many runs have not ended.
+    """The figures of a flow: of its runs, of its steps, and its runs that have not ended.
 
     The steps with the largest share of the critical path come first.
     """
@@ -166,9 +166,9 @@ class FlowStats(NamedTuple):
 
 
 def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
-    """Return what a run that has ended adds: that of the run itself, then that of each step.
+    """Return what a run that has ended adds: first for the run itself, then for each step.
 
-    Where what is recorded of it is no longer readable, only its own status is known.
+    Where its records cannot be read, only the status of the run is known.
     """
     try:
         flow = flow_of(run.definition)
@@ -187,7 +187,7 @@ def figures_of(run: Run, attempts: Sequence[Attempt]) -> list[Figure]:
 def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
     """Return what the run itself adds.
 
-    Of one that was opened again, no duration: how long it had ended in between is not recorded.
+    A reopened run has no duration: for how long it had ended in between is not recorded.
     """
     on_path = set(timing.path)
     waits = [one.took(SpanKind.WAITED) for one in timing.steps if one.spec.id in on_path]
@@ -206,9 +206,9 @@ def figure_of_run(run: Run, timing: Timing, steps: Sequence[Figure]) -> Figure:
 
 
 def figure_of_step(one: StepTiming, name: str, share_ppm: int | None) -> Figure:
-    """Return what a step adds; the duration of its success is that of the attempt that succeeded.
+    """Return what a step adds; its duration is that of the attempt that succeeded.
 
-    A step that SUCCEEDED without such an attempt has none.
+    A step that SUCCEEDED without such an attempt has no duration.
     """
     step, commands = one.step, [attempt for attempt in one.attempts if is_command(attempt)]
     last = commands[-1] if commands else None
@@ -226,14 +226,14 @@ def figure_of_step(one: StepTiming, name: str, share_ppm: int | None) -> Figure:
 
 
 def is_command(attempt: AttemptFacts) -> bool:
-    """Tell whether the step's command was started: not its gate, and not nothing at all."""
+    """Tell whether an attempt started the step's command, and not its `only_if` or nothing."""
     return not attempt.is_gate and attempt.status is not AttemptStatus.NEVER_RAN
 
 
 def shares_of(timing: Timing, names: Mapping[str, str]) -> dict[str, int]:
-    """Return each step's share of the critical path, its copies together; 0 of those beside it.
+    """Return each step's share of the critical path in millionths, its copies together.
 
-    The time on the path of a step is from the end of the one before it to its own end.
+    The time of a step on the path is from the end of the step before it to its own end.
     """
     parts = {
         step_id: timing.timed[step_id].finished_at - timing.timed[step_id].ready_at
@@ -250,7 +250,7 @@ def shares_of(timing: Timing, names: Mapping[str, str]) -> dict[str, int]:
 
 @lru_cache(maxsize=64)
 def flow_of(definition: str) -> FlowSpec:
-    """Read a stored definition, of which most runs of a flow have the same.
+    """Read a stored definition; most runs of a flow have the same one.
 
     Raises:
         StoredFlowError: It is damaged.
@@ -271,7 +271,7 @@ def in_ms(seconds: float) -> int:
 class StatsCache:
     """The figures of runs, each of which is counted once.
 
-    Every method may raise `sqlite3.Error`: then the file is of no use.
+    Every method may raise `sqlite3.Error`: then the file cannot be used.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -280,16 +280,16 @@ class StatsCache:
 
     @classmethod
     def in_memory(cls) -> Self:
-        """Begin to count for one call."""
+        """Create an empty cache for one call."""
         return cls._opened(IN_MEMORY)
 
     @classmethod
     def in_file(cls, path: Path) -> Self:
-        """Go on with what is kept in a file, or begin a new one.
+        """Open a cache file, or create it.
 
         Raises:
-            UnsafePlace: It cannot be opened, or is no plain file of ours alone.
-            sqlite3.Error: It is broken, or another program or another version has made it.
+            UnsafePlace: It cannot be opened, or is not a regular file that only we can write.
+            sqlite3.Error: It is damaged, or another program or version has created it.
         """
         os.close(open_owned(path, os.O_RDWR | os.O_CREAT))
         return cls._opened(path)
@@ -300,17 +300,17 @@ class StatsCache:
         try:
             for setting in SETTINGS:
                 connection.execute(setting)
-            tally = cls(connection)
-            tally._prepare()
+            cache = cls(connection)
+            cache._prepare()
         except BaseException:  # raised again: only the connection must not stay open
             connection.close()
             raise
-        return tally
+        return cache
 
     def _prepare(self) -> None:
-        """Make the tables of a new file; refuse what is none of this version's.
+        """Create the tables of a new file; refuse a file of another program or version.
 
-        What is counted may be another thing in each version, so none goes on with another's.
+        Each version may count differently, so no version continues another one's file.
         """
         ours = (version("orchesjob-flow"),)
         if not self._rows("SELECT 1 FROM sqlite_schema LIMIT 1"):
@@ -325,7 +325,7 @@ class StatsCache:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of the block or nothing."""
+        """Commit all of the block, or nothing."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -349,7 +349,7 @@ class StatsCache:
         self._connection.executemany(ADD_FIGURE, rows)
 
     def forget(self, run_ids: Iterable[int]) -> None:
-        """Count these runs no longer, in a transaction."""
+        """Remove these runs from the counts, in a transaction."""
         for table in ("counted", "figures"):
             delete = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - our names
             self._connection.executemany(delete, ((run_id,) for run_id in run_ids))
@@ -357,14 +357,14 @@ class StatsCache:
     def series(self, flow_id: str | None, since: float) -> dict[str, list[Series]]:
         """Return the figures of what ended at `since` or later, by the ids of the flows.
 
-        Those of the runs themselves come first. If given, `flow_id` selects the flow.
+        The series of the runs themselves comes first. If given, `flow_id` selects the flow.
         """
         found: dict[str, list[Series]] = {}
         for number, flow, step in self._rows(SELECT_SERIES, (flow_id, flow_id)):
             series = self._sum_up(number, step, since)
             if series.total:
-                those = found.setdefault(flow, [])
-                those.insert(0 if step == THE_RUN else len(those), series)
+                of_flow = found.setdefault(flow, [])
+                of_flow.insert(0 if step == THE_RUN else len(of_flow), series)
         return found
 
     def close(self) -> None:
@@ -410,7 +410,7 @@ class StatsCache:
 
 
 def nearest_rank(percent: int, of: int) -> int:
-    """Return which value, from 1 on, of so many in their order is the percentile.
+    """Return the rank of a percentile, from 1 on, among so many sorted values.
 
     >>> nearest_rank(50, 1), nearest_rank(50, 4), nearest_rank(50, 5), nearest_rank(95, 20)
     (1, 2, 3, 19)
@@ -428,10 +428,10 @@ def flow_stats(
 ) -> list[FlowStats]:
     """Return the figures of all flows that have runs, or of one, in the order of their ids.
 
-    What ended before `since` is left out. The file that is kept is brought up to date; it is waited
-    for `patience_sec` if another process uses it.
+    Runs that ended before `since` are left out. The cache is brought up to date. If another process
+    uses it, this one waits for `patience_sec`.
     """
-    found = ask(store, home, patience_sec, lambda tally: tally.series(flow_id, since))
+    found = ask(store, home, patience_sec, lambda cache: cache.series(flow_id, since))
     unfinished = store.unfinished()
     flow_ids = sorted({*found, *unfinished} if flow_id is None else {flow_id})
     return [
@@ -443,28 +443,28 @@ def flow_stats(
 
 
 def in_order_of_share(steps: Sequence[Series]) -> list[Series]:
-    """Sort steps so that what makes runs long comes first."""
+    """Sort steps by their share of the critical path, the largest first."""
     return sorted(steps, key=lambda one: (-(one.share or 0.0), one.step))
 
 
 def ask[Answer](
     store: FlowStore, home: Home, patience_sec: float, question: Callable[[StatsCache], Answer]
 ) -> Answer:
-    """Bring a tally up to date and ask it something."""
-    with turn_at(home, patience_sec) as file:
+    """Bring the cache up to date, and return what `question` finds in it."""
+    with locked_cache_file(home, patience_sec) as file:
         for path in [] if file is None else [file] * TRIES:
-            with suppress(sqlite3.Error, UnsafePlace), closing(StatsCache.in_file(path)) as tally:
-                bring_up_to_date(tally, store)
-                return question(tally)
-            throw_away(path)
-    with closing(StatsCache.in_memory()) as tally:
-        bring_up_to_date(tally, store)
-        return question(tally)
+            with suppress(sqlite3.Error, UnsafePlace), closing(StatsCache.in_file(path)) as cache:
+                bring_up_to_date(cache, store)
+                return question(cache)
+            delete_cache(path)
+    with closing(StatsCache.in_memory()) as cache:
+        bring_up_to_date(cache, store)
+        return question(cache)
 
 
 @contextmanager
-def turn_at(home: Home, patience_sec: float) -> Iterator[Path | None]:
-    """Let this process alone use the file; None where it cannot be had."""
+def locked_cache_file(home: Home, patience_sec: float) -> Iterator[Path | None]:
+    """Lock the cache file within this block; yield None where that fails."""
     try:
         lock = Lock.take(home.tally_lock, wait_sec=patience_sec)
     except UnsafePlace:  # the folder cannot be written
@@ -476,31 +476,31 @@ def turn_at(home: Home, patience_sec: float) -> Iterator[Path | None]:
         yield home.tally
 
 
-def throw_away(path: Path) -> None:
-    """Remove a file that is of no use, and what SQLite has left beside it."""
+def delete_cache(path: Path) -> None:
+    """Delete an unusable file, and its journal."""
     for file in (path, path.with_name(f"{path.name}-journal")):
         with suppress(OSError):
             file.unlink()
 
 
-def bring_up_to_date(tally: StatsCache, store: FlowStore) -> None:
+def bring_up_to_date(cache: StatsCache, store: FlowStore) -> None:
     """Count each run that has ended exactly once, as it ended last."""
-    ended, counted = store.end_marks(), tally.marks()
+    ended, counted = store.end_marks(), cache.marks()
     if gone := [mark.run_id for mark in counted - ended]:
-        with tally.transaction():
-            tally.forget(gone)
+        with cache.transaction():
+            cache.forget(gone)
     missing = sorted(mark.run_id for mark in ended - counted)
     with status_line() as line:
         for number, batch in enumerate(batched(missing, AT_ONCE)):
             line.say(f"{number * AT_ONCE:,} of {len(missing):,} runs counted")
-            with tally.transaction():
+            with cache.transaction():
                 for run_id in batch:
-                    count(tally, store, run_id)
+                    count_run(cache, store, run_id)
 
 
-def count(tally: StatsCache, store: FlowStore, run_id: int) -> None:
-    """Count a run, unless it was removed or opened again meanwhile."""
+def count_run(cache: StatsCache, store: FlowStore, run_id: int) -> None:
+    """Count a run, unless it was deleted or reopened in the meantime."""
     found = store.load_ended(run_id)
     if found is not None:
         mark, run, attempts = found
-        tally.add(mark, run.flow_id, ended_at(run), figures_of(run, attempts))
+        cache.add(mark, run.flow_id, ended_at(run), figures_of(run, attempts))

@@ -17,7 +17,7 @@ PREFIX = "orchesjob_flow_"
 
 
 class Gauge(NamedTuple):
-    """A metric: its name, what it is, and its values, each with its labels."""
+    """A metric: its name, its description, and its values with their labels."""
 
     name: str
     about: str
@@ -51,10 +51,10 @@ def escaped(text: str) -> str:
 
 
 def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
-    """Write what the runs of each flow come to."""
-    those = [(of_flow(flow.flow_id), flow.runs) for flow in flows]
+    """Write the figures of the runs of each flow."""
+    series = [(of_flow(flow.flow_id), flow.runs) for flow in flows]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED")
-    yield Gauge("runs", "Recorded runs that have ended.", by_status(those, ended))
+    yield Gauge("runs", "Recorded runs that have ended.", by_status(series, ended))
     yield Gauge(
         "unfinished_runs",
         "Runs that have not ended.",
@@ -67,42 +67,54 @@ def gauges_of_flows(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
     yield Gauge(
         "run_retries",
         "Attempts beyond the first, of all steps of the recorded runs.",
-        [(labels, runs.retries) for labels, runs in those],
+        [(labels, runs.retries) for labels, runs in series],
     )
-    yield from percentiles("run_duration", "Duration of the runs that succeeded", took(those))
     yield from percentiles(
-        "run_waiting", "Waiting of the steps on the critical path of a run", waited(those)
+        "run_duration",
+        "Duration of the runs that succeeded",
+        [(labels, runs.took) for labels, runs in series],
+    )
+    yield from percentiles(
+        "run_waiting",
+        "Waiting of the steps on the critical path of a run",
+        [(labels, runs.waited) for labels, runs in series],
     )
     yield Gauge(
         "last_success_timestamp_seconds",
         "When the latest recorded run that succeeded had ended.",
-        present((labels, runs.last_success_at) for labels, runs in those),
+        present((labels, runs.last_success_at) for labels, runs in series),
     )
 
 
 def gauges_of_steps(flows: Sequence[FlowStats]) -> Iterator[Gauge]:
-    """Write what each step comes to."""
-    those = [(of_flow(flow.flow_id, step=one.step), one) for flow in flows for one in flow.steps]
+    """Write the figures of each step."""
+    series = [(of_flow(flow.flow_id, step=one.step), one) for flow in flows for one in flow.steps]
     ended = ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED")
-    yield Gauge("step_runs", "How a step ended in the recorded runs.", by_status(those, ended))
+    yield Gauge("step_runs", "How a step ended in the recorded runs.", by_status(series, ended))
     yield Gauge(
         "step_retries",
         "Attempts of a step beyond the first, in the recorded runs.",
-        [(labels, step.retries) for labels, step in those],
+        [(labels, step.retries) for labels, step in series],
     )
     yield from percentiles(
-        "step_duration", "Duration of the attempts of a step that succeeded", took(those)
+        "step_duration",
+        "Duration of the attempts of a step that succeeded",
+        [(labels, step.took) for labels, step in series],
     )
-    yield from percentiles("step_waiting", "Waiting of a step for a place", waited(those))
+    yield from percentiles(
+        "step_waiting",
+        "Waiting of a step for a place",
+        [(labels, step.waited) for labels, step in series],
+    )
     yield Gauge(
         "step_critical_path_ratio",
         "Part of the critical path that was this step, on average of the runs that succeeded.",
-        present((labels, step.share) for labels, step in those),
+        present((labels, step.share) for labels, step in series),
     )
 
 
 def gauges_of_now(newest: Sequence[RunSummary], unfinished: Sequence[Listed]) -> Iterator[Gauge]:
-    """Write how the newest run of each flow stands, and which runs nobody advances."""
+    """Write the status of the newest run of each flow, and the runs that no process advances."""
     runs = sorted(newest, key=lambda run: run.flow_id)
     yield Gauge(
         "last_run_status",
@@ -138,41 +150,26 @@ def of_flow(flow_id: str, **more: str) -> Labels:
     return ("flow_id", flow_id), *more.items()
 
 
-def by_status(those: Iterable[tuple[Labels, Series]], statuses: Iterable[str]) -> list[Sample]:
-    """Count by status."""
+def by_status(labelled: Iterable[tuple[Labels, Series]], statuses: Iterable[str]) -> list[Sample]:
+    """Write the number of runs in each status."""
     return [
         ((*labels, ("status", status)), getattr(series, status.lower()))
-        for labels, series in those
+        for labels, series in labelled
         for status in statuses
     ]
 
 
-def took(those: Iterable[tuple[Labels, Series]]) -> list[tuple[Labels, Percentiles]]:
-    """Return the durations that there are."""
-    return [(labels, series.took) for labels, series in those if series.took is not None]
-
-
-def waited(those: Iterable[tuple[Labels, Series]]) -> list[tuple[Labels, Percentiles]]:
-    """Return the times of waiting that there are."""
-    return [(labels, series.waited) for labels, series in those if series.waited is not None]
-
-
 def percentiles(
-    name: str, about: str, those: Sequence[tuple[Labels, Percentiles]]
+    name: str, about: str, times: Sequence[tuple[Labels, Percentiles | None]]
 ) -> Iterator[Gauge]:
-    """Write two percentiles, each as a metric: a label `quantile` is for summaries alone."""
-    yield Gauge(
-        f"{name}_median_seconds", f"{about}: the median.", [(at, both.median) for at, both in those]
-    )
-    yield Gauge(
-        f"{name}_p95_seconds",
-        f"{about}: the 95th percentile.",
-        [(at, both.p95) for at, both in those],
-    )
+    """Write each of two percentiles as a metric: the label `quantile` is for summaries only."""
+    for field, words in (("median", "the median"), ("p95", "the 95th percentile")):
+        found = [(labels, getattr(both, field)) for labels, both in times if both is not None]
+        yield Gauge(f"{name}_{field}_seconds", f"{about}: {words}.", found)
 
 
 def present(samples: Iterable[tuple[Labels, float | None]]) -> list[Sample]:
-    """Leave out what there is not."""
+    """Leave out values that are unknown."""
     return [(labels, value) for labels, value in samples if value is not None]
 
 
@@ -180,28 +177,21 @@ COLUMNS = ("Runs", "Failed", "Cancelled", "Retries", "Median", "95 %", "Waited")
 FLOW_COLUMNS = ("Flow", *COLUMNS, "Unfinished")
 STEP_COLUMNS = ("Step", *COLUMNS, "Share")
 DISPENSABLE = ("Cancelled", "Waited", "Unfinished", "Retries", "95 %")
-"""What is left out first where there is little room."""
+"""The columns that are left out where there is little room, the first ones first."""
 NONE = "-"
 
 
-def tables(flows: Sequence[FlowStats], *, with_steps: bool) -> list[Sequence[Sequence[str]]]:
-    """Write a table of the flows, and one of the steps of each if that is wanted."""
-    of_flows = [FLOW_COLUMNS, *(flow_row(flow) for flow in flows)]
-    of_steps = [
-        [STEP_COLUMNS, *map(step_row, flow.steps)] for flow in flows if with_steps and flow.steps
-    ]
-    return [of_flows, *of_steps]
-
-
-def table_lines(tables: Sequence[Sequence[Sequence[str]]], columns: int | None) -> list[str]:
-    """Draw tables one below the other, in so many columns or whole."""
+def table_lines(flows: Sequence[FlowStats], columns: int | None, *, with_steps: bool) -> list[str]:
+    """Draw a table of the flows, and `with_steps` one of the steps of each, in so many columns."""
+    tables: list[Sequence[Sequence[str]]] = [[FLOW_COLUMNS, *map(flow_row, flows)]]
+    if with_steps:
+        tables += [[STEP_COLUMNS, *map(step_row, flow.steps)] for flow in flows if flow.steps]
     lines: list[str] = []
     for table in tables:
-        drawn = (
-            simple_table(table)
-            if columns is None
-            else fit_table(table, DISPENSABLE, columns, wrapped_column=0)
-        )
+        if columns is None:
+            drawn: Sequence[str] = simple_table(table)
+        else:
+            drawn = fit_table(table, DISPENSABLE, columns, wrapped_column=0)
         lines += [*([""] if lines else []), *drawn]
     return lines
 
@@ -219,7 +209,7 @@ def step_row(step: Series) -> tuple[str, ...]:
 
 
 def cells(series: Series, runs: int) -> tuple[str, ...]:
-    """Write the figures that flows and steps have both."""
+    """Write the figures that flows and steps share."""
     return (
         str(runs),
         number(series.failed),
@@ -232,10 +222,10 @@ def cells(series: Series, runs: int) -> tuple[str, ...]:
 
 
 def number(count: int) -> str:
-    """Write a count; what there is none of should not draw the eye."""
+    """Write a count; a dash for 0, which should not draw attention."""
     return str(count or NONE)
 
 
 def time_cell(seconds: float | None) -> str:
-    """Write a time, short ones with their tenths."""
+    """Write a duration, a short one with its tenths."""
     return NONE if seconds is None else duration_with_tenths(seconds)
