@@ -198,7 +198,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a condition is evaluated before all its steps have ended",
-        "flow-spec: plan_of",
+        "flow-spec: FlowSpec.plan_of",
         replace("step.waits_for", "step.depends_on"),
     ),
     Mutation(

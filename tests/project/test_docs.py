@@ -29,7 +29,7 @@ import pytest
 import yaml
 
 from flow_spec import parse_flow
-from flow_spec.fields.hints import advice_on_field
+from flow_spec.fields.messages import advice_on_field
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
 from orchesjob_flow.cli import SECTIONS, SHOWN, cli, load_command

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_spec import FlowSpec, differences, parse_flow
-from flow_spec.fields.template_names import BUILT_IN, escaped, filled
+from flow_spec.fields.reading import BUILT_IN, escaped, filled
 
 type Complaints = Callable[..., list[str]]
 

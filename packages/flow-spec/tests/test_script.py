@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from flow_spec import FlowSpec, StepSpec, differences, parse_flow
-from flow_spec.fields.text_rules import LONGEST_WORD
+from flow_spec.fields.messages import LONGEST_WORD
 from flow_spec.step import SHELL
 
 type Complaints = Callable[..., list[str]]

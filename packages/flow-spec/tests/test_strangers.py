@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from flow_spec import FlowFileError, Problem, parse_flow
-from flow_spec.fields.hints import advice_on_field, foreign_words
+from flow_spec.fields.messages import advice_on_field, foreign_words
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
 

@@ -7,8 +7,7 @@ warnings is imported when it is asked for.
 from importlib import import_module
 
 from flow_spec.comparison import differences
-from flow_spec.documents.source import is_opened_by_caller
-from flow_spec.durations import duration_text, parse_duration
+from flow_spec.documents.source import is_opened_by_caller, values_of_lines
 from flow_spec.errors import (
     EnvFileError,
     FlowFileError,
@@ -21,11 +20,11 @@ from flow_spec.errors import (
     UnknownStepError,
 )
 from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_env_files
-from flow_spec.fields.hints import program_as_script
-from flow_spec.fields.lists import GLOB, LINES, ListReader, ValueList, read_list, values_of_lines
+from flow_spec.fields.kinds import duration_text, parse_duration
+from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import PREDICATES, holds, holds_of_copies
-from flow_spec.fields.template_names import BUILT_IN, filled
+from flow_spec.fields.reading import BUILT_IN, GLOB, LINES, ListReader, ValueList, filled, read_list
 from flow_spec.flow import FlowSpec, bind_params, json_schema
 from flow_spec.flow_file import ReadFlow, load_flow, parse_flow, read_flow
 from flow_spec.foreach import Block, Copy, base_of

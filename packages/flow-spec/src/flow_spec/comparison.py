@@ -5,16 +5,15 @@ from itertools import zip_longest
 
 from flow_conditions import Condition, all_of
 from flow_spec.errors import QUOTED_LENGTH, quoted
-from flow_spec.fields.lists import ValueList
 from flow_spec.fields.predicates import parse_when
-from flow_spec.fields.reading import FINALLY, STEPS
+from flow_spec.fields.reading import FINALLY, STEPS, ValueList
 from flow_spec.fields.records import declarations
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import Block
 from flow_spec.step import StepSpec
 
 
-def block_differences(
+def _block_differences(
     old: Sequence[Block], new: Sequence[Block], shared: Iterable[str]
 ) -> Iterator[str]:
     """Yield what differs in the blocks of the steps in both flows, once for each block.
@@ -39,31 +38,21 @@ def block_differences(
 
 def _changes_of_block(old: Block, new: Block) -> Iterator[str]:
     if old.lists and new.lists:
-        before, after = _lists(old), _lists(new)
+        before, after = ({one.name: one for one in block.lists} for block in (old, new))
         for name in dict.fromkeys((*before, *after)):
             was, now = before.get(name), after.get(name)
-            if _as_written(was) != _as_written(now):
+            if was is None or now is None or was.as_written != now.as_written:
                 yield f"{name} was {_shown_list(was)} and is now {_shown_list(now)}"
         if before.keys() == after.keys() and old.names != new.names:
             names, new_names = ", ".join(old.names), ", ".join(new.names)
             yield f"the order of its names was {names} and is now {new_names}"
-    elif (old.names, _rows(old)) != (new.names, _rows(new)):
-        yield "its rows were changed"
+    else:
+        rows, new_rows = ([copy.values for copy in block.copies] for block in (old, new))
+        if (old.names, rows) != (new.names, new_rows):
+            yield "its rows were changed"
     if old.max_parallel != new.max_parallel:
         bounds = [block.max_parallel or "not set" for block in (old, new)]
         yield "max_parallel was {} and is now {}".format(*bounds)
-
-
-def _lists(block: Block) -> dict[str, ValueList]:
-    return {one.name: one for one in block.lists}
-
-
-def _rows(block: Block) -> list[tuple[str, ...]]:
-    return [copy.values for copy in block.copies]
-
-
-def _as_written(values: ValueList | None) -> object:
-    return None if values is None else values.as_written
 
 
 _SHOWN = 5
@@ -80,19 +69,20 @@ def _shown_list(values: ValueList | None) -> str:
     return f"[{shown}{f', and {rest} more' if rest > 0 else ''}]"
 
 
-_DECIDING_START = {"when", "depends_on"}
-
-
 def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
     """Return a sentence for each way in which `new` behaves differently from `old` (rule 4.4).
 
     Descriptions, the order of the steps, the spelling of a condition, and defaults that are written
     out make no difference.
     """
-    sentences = [*_value_differences(dict(old.values), dict(new.values))]
+    sentences: list[str] = []
+    values, new_values = dict(old.values), dict(new.values)
+    for name in sorted(values.keys() | new_values.keys()):
+        sentences += _changes(f"params.{name}", values.get(name), new_values.get(name))
     sentences += _field_differences(old, new, besides={STEPS, FINALLY, "concurrency"})
     sentences += _changes("concurrency.group", old.group, new.group)
-    sentences += _changes("concurrency.on_conflict", _on_conflict(old), _on_conflict(new))
+    was, now = (flow.concurrency and flow.concurrency.on_conflict.value for flow in (old, new))
+    sentences += _changes("concurrency.on_conflict", was, now)
     before = {step.id: step for step in old.as_written.all_steps}
     after = {step.id: step for step in new.as_written.all_steps}
     for step_id, step in before.items():
@@ -100,31 +90,20 @@ def differences(old: FlowSpec, new: FlowSpec) -> tuple[str, ...]:
             if (step_id in old.finally_ids) != (step_id in new.finally_ids):
                 there = FINALLY if step_id in new.finally_ids else STEPS
                 sentences.append(f"step {quoted(step_id)} was moved to {there}")
-            sentences += _step_differences(step, after[step_id])
+            changes = _step_differences(step, after[step_id])
+            sentences += (f"step {quoted(step_id)}: {change}" for change in changes)
         else:
             sentences.append(f"step {quoted(step_id)} was removed")
     sentences += [f"step {quoted(step_id)} was added" for step_id in after if step_id not in before]
-    sentences += block_differences(
-        old.blocks, new.blocks, [name for name in before if name in after]
-    )
+    shared = [step_id for step_id in before if step_id in after]
+    sentences += _block_differences(old.blocks, new.blocks, shared)
     return tuple(sentences)
 
 
-def _on_conflict(flow: FlowSpec) -> str | None:
-    return None if flow.concurrency is None else flow.concurrency.on_conflict.value
-
-
-def _value_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(before.keys() | after.keys()):
-        yield from _changes(f"params.{name}", before.get(name), after.get(name))
-
-
-def _step_differences(old: StepSpec, new: StepSpec) -> list[str]:
-    changes = []
+def _step_differences(old: StepSpec, new: StepSpec) -> Iterator[str]:
     if _start_rule(old) != _start_rule(new):
-        changes.append(f"start was {_start_words(old)} and is now {_start_words(new)}")
-    changes += _field_differences(old, new, besides=_DECIDING_START)
-    return [f"step {quoted(old.id)}: {change}" for change in changes]
+        yield f"start was {_start_words(old)} and is now {_start_words(new)}"
+    yield from _field_differences(old, new, besides={"when", "depends_on"})
 
 
 def _field_differences(
@@ -135,21 +114,19 @@ def _field_differences(
             before, after = getattr(old, name), getattr(new, name)
             if name == "env":
                 yield from _variables(dict(before), dict(after))
-            elif isinstance(old, StepSpec) and isinstance(new, StepSpec) and name == "command":
-                yield from _command_changes(old, new)
+            elif (
+                isinstance(old, StepSpec)
+                and isinstance(new, StepSpec)
+                and name == "command"
+                and None not in (old.script, new.script)
+            ):
+                yield from _changes("script", old.script, new.script)
             else:
                 yield from _changes(name, before, after)
     for name in sorted({*old.fills} ^ {*new.fills}):
         if getattr(old, name) == getattr(new, name):
             was, now = ("were", "are not") if name in old.fills else ("were not", "are")
             yield f"names in {name} {was} filled in and {now} now"
-
-
-def _command_changes(old: StepSpec, new: StepSpec) -> Iterator[str]:
-    """Call a script `script`, although it is a word of a command."""
-    if old.script is not None and new.script is not None:
-        return _changes("script", old.script, new.script)
-    return _changes("command", old.command, new.command)
 
 
 def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:

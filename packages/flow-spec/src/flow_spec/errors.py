@@ -50,8 +50,8 @@ def pointed(line: str, column: int) -> str | None:
 def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
     """Return the known word that was probably meant, or None.
 
-    One that differs only in case, hyphens and underscores is meant in any case; of the others, the
-    likest, whose likeness is between 0 and 1.
+    A word that differs only in case, hyphens and underscores comes first, then the most similar
+    one. Its similarity, between 0 and 1, is at least `least_alike`.
     """
     # Only a mistake pays for this import.
     from difflib import get_close_matches

@@ -12,16 +12,22 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from flow_spec.documents.tree import MappingNode, Node, NodePath
-from flow_spec.errors import Message, ParamsError, Problem, UnknownStepError, advised, quoted
+from flow_spec.errors import (
+    Advised,
+    Message,
+    ParamsError,
+    Problem,
+    UnknownStepError,
+    advised,
+    quoted,
+)
 from flow_spec.fields import messages
 from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
-from flow_spec.fields.hints import Speller
-from flow_spec.fields.kinds import DIRECTORY, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
 from flow_spec.fields.params import Param, Params
-from flow_spec.fields.reading import Reading
+from flow_spec.fields.reading import BUILT_IN, Reading, escaped
 from flow_spec.fields.records import ENV_FILES, Declaration, ListOf, Record, Variables, declared
-from flow_spec.fields.template_names import BUILT_IN, escaped
-from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_line, flaw_of_word
 from flow_spec.foreach import STEPS_AND_BLOCKS, Block, base_of, copy_id
 from flow_spec.step import (
     CONCURRENCY,
@@ -39,51 +45,6 @@ from flow_spec.step import (
 
 if TYPE_CHECKING:
     from graphlib import TopologicalSorter
-
-
-def plan_of(
-    steps: Sequence[StepSpec], copies: Mapping[str, Sequence[str]]
-) -> "TopologicalSorter[str]":
-    """Return the order of some steps by what they wait for among themselves.
-
-    A name that means copies is a node of its own, so that ten thousand steps may wait for ten
-    thousand copies. If the steps are as written, a copy's id means its step.
-
-    Raises:
-        CycleError: They wait for each other.
-    """
-    # Importing it takes longer than most commands take.
-    from graphlib import TopologicalSorter
-
-    among = {step.id for step in steps}
-    named = {name: ids for name, ids in copies.items() if among.issuperset(ids)}
-    among.update(named)
-    waits = {
-        step.id: [
-            name
-            for written in step.waits_for
-            if (name := written if written in among else base_of(written)) in among
-        ]
-        for step in steps
-    }
-    plan: TopologicalSorter[str] = TopologicalSorter({**waits, **named})
-    plan.prepare()
-    return plan
-
-
-def ranks_of(
-    steps: Sequence[StepSpec], copies: Mapping[str, Sequence[str]]
-) -> tuple[tuple[StepSpec, ...], ...]:
-    """Return steps in the order in which they can run; each rank waits for earlier ones only."""
-    plan = plan_of(steps, copies)
-    places = {step.id: place for place, step in enumerate(steps)}
-    ranks = []
-    while ready := plan.get_ready():
-        rank = sorted(places[name] for name in ready if name in places)
-        if rank:
-            ranks.append(tuple(steps[place] for place in rank))
-        plan.done(*ready)
-    return tuple(ranks)
 
 
 @attrs.frozen
@@ -272,7 +233,7 @@ class FlowSpec:
                 copies[0] if copies else Speller().closest(step_id, (*self.copies, *self._by_id))
             )
             names = tuple(dict.fromkeys(map(base_of, self._by_id)))
-            few = names if len(names) <= messages.MOST_NAMED else ()
+            few = names if len(names) <= MOST_NAMED else ()
             raise UnknownStepError(self.flow_id, step_id, meant, few) from None
 
     @property
@@ -282,22 +243,50 @@ class FlowSpec:
         Within a rank the steps are in the order of the file. Those of `finally` are in
         `finally_ranks`.
         """
-        return ranks_of(self.steps, self.copies)
+        return self._ranks_of(self.steps)
 
     @property
     def finally_ranks(self) -> tuple[tuple[StepSpec, ...], ...]:
         """The steps of `finally` in the order in which they can run, after all others."""
-        return ranks_of(self.finally_, self.copies)
+        return self._ranks_of(self.finally_)
 
-    def plan_of(self, steps: Iterable[StepSpec]) -> "TopologicalSorter[str]":
+    def _ranks_of(self, steps: Sequence[StepSpec]) -> tuple[tuple[StepSpec, ...], ...]:
+        plan = self.plan_of(steps)
+        places = {step.id: place for place, step in enumerate(steps)}
+        ranks = []
+        while ready := plan.get_ready():
+            rank = sorted(places[name] for name in ready if name in places)
+            if rank:
+                ranks.append(tuple(steps[place] for place in rank))
+            plan.done(*ready)
+        return tuple(ranks)
+
+    def plan_of(self, steps: Sequence[StepSpec]) -> "TopologicalSorter[str]":
         """Return the order of some of the steps by what they wait for among themselves.
 
-        A name that means copies is a node of its own (rule 10.3).
+        A name that means copies is a node of its own, so that ten thousand steps may wait for ten
+        thousand copies (rule 10.3). If the steps are as written, a copy's id means its step.
 
         Raises:
             CycleError: They wait for each other.
         """
-        return plan_of(tuple(steps), self.copies)
+        # Importing it takes longer than most commands take.
+        from graphlib import TopologicalSorter
+
+        among = {step.id for step in steps}
+        named = {name: ids for name, ids in self.copies.items() if among.issuperset(ids)}
+        among.update(named)
+        waits = {
+            step.id: [
+                name
+                for written in step.waits_for
+                if (name := written if written in among else base_of(written)) in among
+            ]
+            for step in steps
+        }
+        plan: TopologicalSorter[str] = TopologicalSorter({**waits, **named})
+        plan.prepare()
+        return plan
 
     def environment(
         self,
@@ -410,7 +399,6 @@ class FlowSpec:
 _DEFAULTS = Declaration(
     DEFAULTS,
     "Values for the fields of all steps that do not set them.",
-    significant=True,
     default=None,
     examples=({"retries": 2, "timeout_sec": "1h"},),
 )
@@ -429,7 +417,11 @@ class FlowRecord(Record):
 
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name == "x-airflow":
-            return messages.x_airflow_of_flow()
+            return Advised(
+                "belongs to a step",
+                "write it in defaults for all steps; what concerns the DAG is for the DAG file to "
+                "say",
+            )
         return super()._unknown(name, given, reading)
 
     def _entries(
@@ -496,18 +488,11 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
     speller = Speller()
     for name in given:
         if name not in known:
-            meant = speller.closest(name, known)
-            remedy = f"did you mean {quoted(meant)}?" if meant else None
+            remedy = speller.suggestion(name, known)
             message = advised(f"the flow has no parameter {quoted(name)}", remedy)
             yield Problem(str(message), help=remedy)
     for name, param in known.items():
-        if name in given:
-            flaw = param.flaw_of(given[name])
-        else:
-            flaw = (
-                messages.no_value(param.name, param.description) if param.default is None else None
-            )
-        if flaw is not None:
+        if flaw := param.flaw_of(given.get(name, param.default)):
             yield Problem(flaw, f"params.{name}")
 
 
@@ -516,33 +501,29 @@ def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:
     filled = flow.filled_without_run()
     for field in flow.fills:
         for place, flaw in _flaws(field, getattr(filled, field)):
-            yield Problem(flaw, place)
+            if flaw is not None:
+                yield Problem(flaw, place)
     for step, whole in zip(flow.all_steps, filled.all_steps, strict=True):
         for field in step.fills:
             for place, flaw in _flaws(field, getattr(whole, field)):
-                yield Problem(f"{place} {flaw}", f"step {quoted(step.id)}")
+                if flaw is not None:
+                    yield Problem(f"{place} {flaw}", f"step {quoted(step.id)}")
 
 
-def _flaws(field: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield each wrong word of a field, and what is wrong with it."""
+def _flaws(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
+    """Yield each word of a field, and what is wrong with it, if anything is."""
     match field:
         case "env":
             for name, text in value:
-                yield from _flaw(f"env.{name}", flaw_of_setting(name, text))
+                yield f"env.{name}", flaw_of_setting(name, text)
         case "command" | "only_if":
-            if not value[0]:
-                yield field, messages.no_program()
+            yield field, None if value[0] else messages.NO_PROGRAM
             for index, word in enumerate(value):
-                yield from _flaw(f"{field}[{index}]", flaw_of_word(word, LONGEST_WORD))
+                yield f"{field}[{index}]", flaw_of_word(word, LONGEST_WORD)
         case "concurrency":
-            yield from _flaw("concurrency.group", flaw_of_line(value.group, GROUP.max_length))
+            yield "concurrency.group", flaw_of_line(value.group, GROUP.max_length)
         case "working_dir":
-            yield from _flaw(field, flaw_of_line(value, DIRECTORY.max_length))
+            yield field, flaw_of_line(value, DIRECTORY.max_length)
         case _:
             for index, path in enumerate(value):
-                yield from _flaw(f"{field}[{index}]", flaw_of_line(path, DIRECTORY.max_length))
-
-
-def _flaw(place: str, flaw: str | None) -> Iterator[tuple[str, str]]:
-    if flaw is not None:
-        yield place, flaw
+                yield f"{field}[{index}]", flaw_of_line(path, DIRECTORY.max_length)

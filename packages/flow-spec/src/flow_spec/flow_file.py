@@ -16,7 +16,6 @@ import attrs
 from flow_spec.documents.source import decode, opened_by_caller, read_bytes
 from flow_spec.documents.tree import (
     MAX_VALUES,
-    MappingNode,
     Node,
     NodePath,
     ScalarNode,
@@ -26,12 +25,10 @@ from flow_spec.documents.tree import (
     written,
 )
 from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
-from flow_spec.fields import messages
-from flow_spec.fields.lists import ListReader, not_read
+from flow_spec.fields.messages import NAME, REFERENCE
 from flow_spec.fields.params import path_params
 from flow_spec.fields.predicates import has_call
-from flow_spec.fields.reading import FINALLY, STEPS, Reading, StepPlace
-from flow_spec.fields.text_rules import NAME, REFERENCE
+from flow_spec.fields.reading import FINALLY, STEPS, ListReader, Reading, StepPlace, not_read
 from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.foreach import FOREACH, MOST_STEPS, CopyBudget, base_of, note_lists
 
@@ -208,7 +205,8 @@ def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
         start = min(range(len(cycle)), key=lambda index: places[cycle[index]].path)
         walk = [*cycle[start:], *cycle[:start], cycle[start]]
         first = places[walk[0]]
-        reading.add(messages.cycle(walk), first.path, first.node)
+        message = f"dependency cycle detected: {' -> '.join(walk)}"
+        reading.add(message, first.path, first.node)
 
 
 def _position(problem: Problem) -> tuple[int, int]:
@@ -224,17 +222,17 @@ def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> 
         DocumentError: The conditions of `finally` ask about more steps than a file may have values
             (rule 2.8).
     """
-    known = path_params(_value(root, "params"), params)
+    known = path_params(node_at(root, ("params",)), params)
     reading = Reading(read_list=read_list, path_params=known)
-    items, last = _items(_value(root, STEPS)), _items(_value(root, FINALLY))
-    lists = [_value(item, FOREACH) for item in items]
+    items, last = _items(node_at(root, (STEPS,))), _items(node_at(root, (FINALLY,)))
+    lists = [node_at(item, (FOREACH,)) for item in items]
     budget = CopyBudget(MOST_STEPS - lists.count(None) - len(last))
     for position, (item, foreach) in enumerate(zip(items, lists, strict=True)):
         path: NodePath = (STEPS, position)
         if foreach is None:
             _note_step(item, path, reading)
             continue
-        inner = _items(_value(item, STEPS))
+        inner = _items(node_at(item, (STEPS,)))
         for place, step in enumerate(inner):
             _note_step(step, (*path, STEPS, place), reading)
         found = note_lists(foreach, (*path, FOREACH), reading, inner, budget)
@@ -246,11 +244,11 @@ def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> 
 
 def _note_step(step: Node, path: NodePath, reading: Reading) -> None:
     """Note where the id of a step is, and the items of `depends_on` that could be ids."""
-    node = _value(step, "id")
+    node = node_at(step, ("id",))
     if isinstance(node, ScalarNode):
         reading.steps.setdefault(node.text, StepPlace(path, node))
     listed = (
-        item.text for item in _items(_value(step, "depends_on")) if isinstance(item, ScalarNode)
+        item.text for item in _items(node_at(step, ("depends_on",))) if isinstance(item, ScalarNode)
     )
     reading.depends_on[path] = tuple(filter(REFERENCE.fullmatch, dict.fromkeys(listed)))
 
@@ -266,19 +264,21 @@ def _note_finally(steps: list[Node], reading: Reading) -> None:
     for position, step in enumerate(steps):
         path: NodePath = (FINALLY, position)
         _note_step(step, path, reading)
-        when = _value(step, "when")
-        if not _items(_value(step, "depends_on")) and isinstance(when, ScalarNode):
+        when = node_at(step, ("when",))
+        if not _items(node_at(step, ("depends_on",))) and isinstance(when, ScalarNode):
             reading.depends_on[path] = of_steps if has_call(when.text) else ()
             asked += len(reading.depends_on[path])
             if asked > MAX_VALUES:
-                raise DocumentError(messages.asks_too_often(), when.line, when.column)
+                fact = "the conditions of finally ask about all steps more than "
+                raise DocumentError(
+                    Advised(
+                        f"{fact}{MAX_VALUES:,} times in all",
+                        "list in depends_on the steps that this one is about",
+                    ),
+                    when.line,
+                    when.column,
+                )
 
 
 def _items(node: Node | None) -> list[Node]:
     return node.items if isinstance(node, SequenceNode) else []
-
-
-def _value(node: Node | None, key: str) -> Node | None:
-    if not isinstance(node, MappingNode):
-        return None
-    return next((value for text, value in node.texts() if text == key), None)

@@ -21,17 +21,26 @@ from flow_spec.documents.tree import (
     NodePath,
     ScalarNode,
     SequenceNode,
+    written,
 )
 from flow_spec.errors import ListError, Message, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE
 from flow_spec.fields.kinds import FILE, Integer, Kind, Line, Schema, Text, Word
-from flow_spec.fields.lists import GLOB, LINES, ValueList
+from flow_spec.fields.messages import NAME
 from flow_spec.fields.params import flaw_of_param_name
-from flow_spec.fields.reading import BlockLists, Reading
+from flow_spec.fields.reading import (
+    GLOB,
+    LINES,
+    OPENING,
+    BlockLists,
+    Reading,
+    ValueList,
+    escaped,
+    flaws_of_names,
+    names_in,
+)
 from flow_spec.fields.records import Declaration, ListOf, Record
-from flow_spec.fields.template_names import OPENING, escaped, flaws_of_names, names_in
-from flow_spec.fields.text_rules import NAME
 from flow_spec.step import SHELL, STEP, StepSpec, command_of
 
 OF = "@"
@@ -188,12 +197,21 @@ class CopyBudget:
         texts = [text for step in inner for text in _texts(step)]
         holders = sum(text.count(OPENING) for text in texts)
         if steps > self.steps:
-            return messages.too_many_copies(MOST_STEPS)
+            return (
+                f"stands for more than {MOST_STEPS:,} steps, the most that a flow with foreach can "
+                "have; split the flow, or let one step do several values"
+            )
         if copies * len(lists.names) > MAX_VALUES:
-            return messages.too_many_values(MAX_VALUES)
+            return (
+                f"has more than {MAX_VALUES:,} values, counted for each copy; "
+                "repeat the steps for fewer names"
+            )
         characters = copies * sum(map(len, texts)) + lists.size() * (1 + holders)
         if characters > self.characters:
-            return messages.too_large_copies(MOST_CHARACTERS)
+            return (
+                f"stands for copies with more than {MOST_CHARACTERS // 1024**2} MiB of text; "
+                "shorten what they share, or pass the names of files instead of values"
+            )
         self.steps -= steps
         self.characters -= characters
         return None
@@ -229,7 +247,7 @@ def note_lists(
     elif isinstance(node, SequenceNode):
         lists = _row_by_row(node, path, reading)
     else:
-        reading.add(messages.no_foreach(node), path, node)
+        reading.add(_no_foreach(node), path, node)
         return BlockLists()
     if len(reading.problems) > problems or lists.are_incomplete:
         return BlockLists(lists.names)
@@ -280,6 +298,21 @@ class _Lists:
         return tuple(tuple(row.get(name, "") for name in self.names) for row in self.rows)
 
 
+def _no_foreach(node: Node) -> str:
+    return (
+        "must be a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list of "
+        f"mappings; got {_got(node)}"
+    )
+
+
+def _got(node: Node) -> str:
+    """Return what stands in the file, and whether it is empty."""
+    empty = (isinstance(node, SequenceNode) and not node.items) or (
+        isinstance(node, MappingNode) and not node.entries
+    )
+    return f"an empty {messages.got(node).split()[-1]}" if empty else messages.got(node)
+
+
 def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     """Read a mapping of names to lists; every combination is a copy."""
     names = []
@@ -287,7 +320,10 @@ def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     for name, key, value in reading.keys_of(node, path):
         flaw = flaw_of_param_name(name)
         if name in ORIGINS and isinstance(value, ScalarNode):
-            flaw = messages.list_without_name(name, value)
+            flaw = (
+                f"gives its values no name; write foreach: {{NAME: {{{name}: "
+                f"{messages.got(value)}}}}}, with a name of your own"
+            )
         if flaw is not None:
             reading.add(flaw, (*path, name), key)
             continue
@@ -299,7 +335,7 @@ def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
             found = None if values is None else ValueList(name, values)
         lists += [] if found is None else [found]
     if not node.entries:
-        reading.add(messages.no_foreach(node), path, node)
+        reading.add(_no_foreach(node), path, node)
     return _Lists(tuple(names), tuple(lists))
 
 
@@ -315,7 +351,8 @@ def _from_elsewhere(
     """Read values from a file, or from file names; return None after adding a problem."""
     entries = list(reading.keys_of(node, path))
     if len(entries) != 1 or entries[0][0] not in ORIGINS:
-        reading.add(messages.no_values(node), path, node)
+        message = "must be a list of values, such as [berlin, paris], or {lines: FILE} or "
+        reading.add(f"{message}{{glob: PATTERN}}; got {_got(node)}", path, node)
         return None
     ((origin, _, value),) = entries
     place = (*path, origin)
@@ -344,9 +381,10 @@ def _is_known_by_now(text: str, path: NodePath, node: Node, reading: Reading) ->
     flaws = [str(flaw.message) for flaw in flaws_of_names(text, held, reading.speller)]
     if params.are_known:
         flaws += [
-            messages.wrong_in_path(name, params.flaws[name])
+            f"needs the parameter {name}, which {params.flaws[name]}"
             if name in params.flaws
-            else messages.not_known_by_now(name)
+            else f"a list is read before its run begins, and ${{{{ {name} }}}} has no value then; "
+            "only ${{ FLOW_DIR }} and parameters have"
             for name in others
             if name not in params.values or name in params.flaws
         ]
@@ -361,9 +399,9 @@ def _flaw_of_values(values: Values, name: str) -> str | None:
     for value in values:
         flaw = word.flaw(value)
         if flaw is not None:
-            return messages.wrong_value(value, flaw)
+            return f"gives {quoted(value)}, which {flaw}"
         if value in known:
-            return messages.gives_twice(value)
+            return f"gives {quoted(value)} twice; the steps would run twice for it"
         known.add(value)
     return None
 
@@ -371,12 +409,14 @@ def _flaw_of_values(values: Values, name: str) -> str | None:
 def _row_by_row(node: SequenceNode, path: NodePath, reading: Reading) -> _Lists:
     """Read a list of mappings; each is one copy."""
     if not node.items:
-        reading.add(messages.empty_list("[{GO: '1.21', OPTS: -race}, {GO: '1.19'}]"), path, node)
+        example = "[{GO: '1.21', OPTS: -race}, {GO: '1.19'}]"
+        reading.add(f"must not be empty: write a list such as {example}", path, node)
     rows: list[dict[str, str]] = []
     for index, item in enumerate(node.items):
         place = (*path, index)
         if not isinstance(item, MappingNode) or item.tag is not None:
-            reading.add(messages.no_row(item), place, item)
+            message = "must be a mapping of names to values, such as {GO: '1.21'}; got "
+            reading.add(message + messages.got(item), place, item)
             continue
         rows.append({})
         for name, key, value in reading.keys_of(item, place):
@@ -387,7 +427,7 @@ def _row_by_row(node: SequenceNode, path: NodePath, reading: Reading) -> _Lists:
             rows[-1][name] = word.read(value, (*place, name), reading)
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     if rows and not names:
-        reading.add(messages.no_foreach(node), path, node)
+        reading.add(_no_foreach(node), path, node)
     return _Lists(names, rows=tuple(rows))
 
 
@@ -398,11 +438,9 @@ def _has_repeated(
     first: dict[Values, int] = {}
     for index, row in enumerate(rows):
         if first.setdefault(row, index) != index:
-            reading.add(
-                messages.repeated_row((*path, first[row])),
-                (*path, index),
-                node.items[index],
-            )
+            same = f"has the same values as {written((*path, first[row]))}"
+            message = f"{same}: the steps would run twice for them"
+            reading.add(message, (*path, index), node.items[index])
     return len(first) < len(rows)
 
 
@@ -429,7 +467,11 @@ class ForeachLists(Kind):
         lists = reading.blocks[path[:2]]
         for name in lists.names:
             if reading.names.declares(name, path[:1]):
-                reading.add(messages.name_is_param(), (*path, name), node)
+                message = (
+                    "is a parameter, which every step has under this name; "
+                    "give the values another one"
+                )
+                reading.add(message, (*path, name), node)
         return lists
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
@@ -449,7 +491,8 @@ class BlockRecord(Record):
 
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name in STEP.fields():
-            return messages.field_beside_foreach(name)
+            field = quoted(name)
+            return f"foreach repeats the steps in its own list: write {field} of a step in there"
         return super()._unknown(name, given, reading)
 
     def _made(
@@ -487,7 +530,6 @@ _FIELDS = {
     FOREACH: Declaration(
         ForeachLists(),
         "Names with lists of values: the steps are run once for each combination of these.",
-        significant=True,
         default=attrs.NOTHING,
         examples=(
             {"SHOP": ["berlin", "paris"]},
@@ -499,16 +541,14 @@ _FIELDS = {
     "steps": Declaration(
         ListOf(STEP, "steps", '[{id: load, command: [echo, "${{ SHOP }}"]}]', min_items=1),
         "The steps that are repeated; inside, a name means the same copy's step.",
-        significant=True,
         default=attrs.NOTHING,
         examples=([{"id": "load", "command": ["./load"]}],),
     ),
     "max_parallel": Declaration(
         Integer(minimum=1, maximum=1_000_000),
         "How many copies may be under way at once.",
-        significant=True,
-        default=None,
         examples=(4,),
+        default=None,
     ),
 }
 BLOCK = BlockRecord(Block, "a foreach")

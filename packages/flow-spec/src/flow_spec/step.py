@@ -6,7 +6,7 @@ replaces the names in its words (rule 10.2). `concurrency` names the group of ru
 runs at a time (rule 10.7).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal, Self, cast
@@ -15,7 +15,7 @@ import attrs
 
 from flow_conditions import Condition, all_of, operands_in
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
-from flow_spec.errors import Message
+from flow_spec.errors import Advised, Message, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
     DIRECTORY,
@@ -35,8 +35,9 @@ from flow_spec.fields.kinds import (
     Text,
     Word,
 )
+from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import parse_when
-from flow_spec.fields.reading import Reading
+from flow_spec.fields.reading import Reading, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
     CommandWords,
@@ -49,8 +50,6 @@ from flow_spec.fields.records import (
     attribute_of,
     declared,
 )
-from flow_spec.fields.template_names import filled, holds_name
-from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_word
 
 GROUP = FilledLine(max_length=255)
 
@@ -115,31 +114,34 @@ class ScriptText(Text):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> str | None:
         if not isinstance(node, ScalarNode):
-            reading.add(messages.no_script(node), path, node)
+            message = 'must be one text, such as the lines after "script: |", got '
+            reading.add(message + messages.got(node), path, node)
             return None
         if node.folded:
-            reading.add(messages.folded_script(), path, node)
+            remedy = 'begin the text with |, as in "script: |"'
+            reading.add(Advised("YAML would join these lines to one", remedy), path, node)
         return super()._read(node, path, reading)
 
     def _flaw(self, text: str) -> Message | None:
         if not text.strip(_BLANK):
-            return messages.blank_script()
+            return "must not be blank"
         if text.lstrip(_BLANK).startswith("#!"):
-            return messages.script_names_interpreter(text.lstrip(_BLANK).splitlines()[0])
+            return Advised(
+                f"begins with {quoted(text.lstrip(_BLANK).splitlines()[0])}, which only files can",
+                'name the program in the key "shell", such as shell: [python3, -c]',
+            )
         return flaw_of_word(text, LONGEST_WORD)
 
 
 SCRIPT = Declaration(
     ScriptText(),
     "Text for a shell, instead of a command.",
-    significant=True,
     default=None,
     examples=("zcat *.gz | wc -l > count.txt",),
 )
 SHELL_OF_SCRIPT = Declaration(
     CommandWords(Word(), "words", "[bash, -euo, pipefail, -c]", min_items=1),
     "The program that runs the script, and its arguments up to the text.",
-    significant=True,
     default=SHELL,
     examples=(["bash", "-c"], ["python3", "-c"]),
 )
@@ -166,15 +168,18 @@ OF_FLOW = ("concurrency", "env", "env_file", "working_dir")
 
 
 def fields_to_fill(values: Mapping[str, Any], fields: Iterable[str]) -> tuple[str, ...]:
-    """Return which of these fields have a value that holds a name."""
-    return tuple(name for name in fields if any(map(holds_name, _texts(values.get(name)))))
+    """Return which of these fields have a value that holds a name: escaping changes it then."""
+    given = {name: values.get(name) for name in fields}
+    return tuple(name for name, value in given.items() if _mapped(value, escaped) != value)
 
 
 def filled_record[Record](
     record: Record, fields: Iterable[str], values: Mapping[str, str]
 ) -> Record:
     """Return a record with the names in these fields replaced, and no fields left to fill."""
-    words = {name: _filled(getattr(record, name), values) for name in fields}
+    words = {
+        name: _mapped(getattr(record, name), lambda text: filled(text, values)) for name in fields
+    }
     if not words:
         return record
     # mypy knows no bound for "an instance of an attrs class".
@@ -182,31 +187,19 @@ def filled_record[Record](
     return evolved
 
 
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    """Replace names in a text, a list, the name of a group, or the values of variables."""
-    match value:
-        case str():
-            return filled(value, values)
-        case Concurrency(group=str() as group):
-            return attrs.evolve(value, group=filled(group, values))
-        case [tuple(), *_]:
-            return tuple((name, filled(text, values)) for name, text in value)
-        case _:
-            return tuple(filled(text, values) for text in value)
-
-
-def _texts(value: Any) -> Iterator[str]:
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Change a text, all texts of a list, the name of a group, or the values of variables."""
     match value:
         case None | Concurrency(group=None):
-            return
-        case Concurrency(group=str() as group):
-            yield group
+            return value
         case str():
-            yield value
+            return change(value)
+        case Concurrency(group=str() as group):
+            return attrs.evolve(value, group=change(group))
         case [tuple(), *_]:
-            yield from (text for _, text in value)
+            return tuple((name, change(text)) for name, text in value)
         case _:
-            yield from value
+            return tuple(map(change, value))
 
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
@@ -500,18 +493,22 @@ class StepRecord(Record):
         """Report neither or both of `command` and `script`, or a shell without a script."""
         nodes = dict(node.texts())
         if "script" not in values and "command" not in values:
-            reading.add(messages.missing_key(self.noun, "command", "script"), path, node)
+            reading.add(f'{self.noun} needs the key "command" or "script"', path, node)
         elif "script" in values and "command" in values:
-            reading.add(messages.script_and_command(), (*path, "script"), nodes["script"])
+            both = 'a step has "command" or "script", not both'
+            reading.add(both, (*path, "script"), nodes["script"])
         elif "script" not in values and "shell" in values:
-            reading.add(messages.shell_without_script(), (*path, "shell"), nodes["shell"])
+            remedy = 'a "command" runs without one; for a shell write "script"'
+            message = Advised('only a "script" has a shell', remedy)
+            reading.add(message, (*path, "shell"), nodes["shell"])
 
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
-        return (
-            messages.foreach_not_here()
-            if name == "foreach"
-            else super()._unknown(name, given, reading)
-        )
+        if name == "foreach":
+            return (
+                "only an item of the flow's own steps can be a foreach: "
+                "not one of finally, nor in one"
+            )
+        return super()._unknown(name, given, reading)
 
 
 FINALLY_TIMEOUT_SEC = 600.0
@@ -538,7 +535,7 @@ class Defaults(Record):
 
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
         if name in _OWN:
-            return messages.no_default(_OWN[name])
+            return f"cannot have a default: {_OWN[name]}"
         return super()._unknown(name, given, reading)
 
     def _made(

@@ -136,10 +136,6 @@ def _is_sequence(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _is_variables(kind: Any) -> bool:
-    return bool(kind == _VARIABLES)
-
-
 _converter = Converter(omit_if_default=True)
 _converter.register_structure_hook(str, lambda value, _: _exactly(value, str))
 _converter.register_structure_hook(OnConflict, lambda value, _: OnConflict(_exactly(value, str)))
@@ -148,9 +144,9 @@ _converter.register_structure_hook(int, lambda value, _: _exactly(value, int))
 _converter.register_structure_hook(bool, lambda value, _: _exactly(value, bool))
 _converter.register_structure_hook(float, lambda value, _: _exactly(value, int, float))
 _converter.register_structure_hook_func(_is_sequence, _list)
-_converter.register_structure_hook_func(_is_variables, _variables)
+_converter.register_structure_hook_func(lambda kind: bool(kind == _VARIABLES), _variables)
 _converter.register_structure_hook_factory(attrs.has, _record)
 _converter.register_structure_hook_factory(lambda kind: kind is StepSpec, _recorded_step)
 _converter.register_unstructure_hook_factory(attrs.has, _written)
 _converter.register_unstructure_hook_factory(lambda kind: kind is StepSpec, _written_step)
-_converter.register_unstructure_hook_func(_is_variables, dict)
+_converter.register_unstructure_hook_func(lambda kind: bool(kind == _VARIABLES), dict)

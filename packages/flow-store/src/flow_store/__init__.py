@@ -4,7 +4,6 @@
 what runs next: a run's definition is opaque text to it.
 """
 
-from flow_store.changes import Changes, Joining, Reopening, RunHeader
 from flow_store.errors import (
     CancelRequested,
     DamagedRecord,
@@ -28,18 +27,22 @@ from flow_store.records import (
     Attempt,
     AttemptStatus,
     CancelRequest,
+    Changes,
     Deadline,
     EndedRun,
     EndMark,
     FlowStatus,
     GivenUp,
     GroupPlace,
+    Joining,
     Outcome,
     Parent,
     PastAttempt,
     Person,
     Queue,
+    Reopening,
     Run,
+    RunHeader,
     RunSummary,
     Settlement,
     Step,

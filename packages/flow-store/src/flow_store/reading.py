@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, NewType
 
 from flow_store import tables
-from flow_store.changes import RunGuard
 from flow_store.database import Database
 from flow_store.errors import DamagedRecord, StoreBroken
 from flow_store.records import (
@@ -22,6 +21,7 @@ from flow_store.records import (
     PastAttempt,
     Queue,
     Run,
+    RunGuard,
     RunSummary,
     StepStatus,
 )

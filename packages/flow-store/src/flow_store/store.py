@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Self
 
 from flow_store import schema, tables
-from flow_store.changes import Changes, Joining, Reopening, RunGuard, RunHeader
 from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import (
     CancelRequested,
@@ -33,11 +32,16 @@ from flow_store.records import (
     Attempt,
     AttemptStatus,
     CancelRequest,
+    Changes,
     FlowStatus,
     GivenUp,
     GroupPlace,
+    Joining,
     Parent,
+    Reopening,
     Run,
+    RunGuard,
+    RunHeader,
     Settlement,
     Step,
 )

@@ -17,7 +17,6 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
-from flow_store.changes import RunGuard, RunHeader
 from flow_store.errors import Unstorable
 from flow_store.records import (
     Attempt,
@@ -27,6 +26,8 @@ from flow_store.records import (
     NamedTexts,
     PastAttempt,
     Run,
+    RunGuard,
+    RunHeader,
     RunSummary,
     Settlement,
     Step,

@@ -15,6 +15,7 @@ from flow_spec.documents.tree import (
     Node,
     ScalarNode,
     SequenceNode,
+    place_of,
     too_deep,
     too_many,
 )
@@ -45,10 +46,8 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> DocumentError:
     """Say what is not JSON, where it begins, and what to write instead."""
     place = error.pos
     rest = text[place:].lstrip()
-    fact, fix = (
-        f"not valid JSON: {error.msg}",
-        next((fix for beginning, fix in _ADVICE if re.match(beginning, rest)), None),
-    )
+    fact = f"not valid JSON: {error.msg}"
+    fix = next((fix for beginning, fix in _ADVICE if re.match(beginning, rest)), None)
     opened = _still_open(text) if not rest else None
     if error.msg.startswith("Extra data"):
         fact, fix = "not valid JSON: something follows the flow", "a file contains one flow"
@@ -67,8 +66,7 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> DocumentError:
     elif rest[:1] in ("]", "}") and text[:place].rstrip().endswith(","):
         place = text[:place].rstrip().rfind(",")
         fact, fix = "not valid JSON: a comma before a closing bracket", "remove the comma"
-    line = text.count("\n", 0, place) + 1
-    column = place - text.rfind("\n", 0, place)
+    line, column = place_of(text, place)
     excerpt = pointed(text.split("\n")[line - 1], column)
     return DocumentError(advised(fact, fix), line, column, excerpt)
 
@@ -113,9 +111,8 @@ def _check_limits(text: str) -> None:
             depth += char in "[{"
             values += 1
             if depth > MAX_DEPTH or values > MAX_VALUES:
-                line = text.count("\n", 0, token.start()) + 1
-                column = token.start() - text.rfind("\n", 0, token.start())
-                raise (too_deep if depth > MAX_DEPTH else too_many)(line, column)
+                refusal = too_deep if depth > MAX_DEPTH else too_many
+                raise refusal(*place_of(text, token.start()))
 
 
 def _number(spelling: str) -> ScalarNode:

@@ -14,13 +14,13 @@ import re
 import select
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from flow_spec.errors import Advised, DocumentError, closest_word, quoted
+from flow_spec.errors import Advised, DocumentError, ListError, closest_word, quoted
 
 
 class OpenFile(NamedTuple):
@@ -183,3 +183,68 @@ def _not_text(data: bytes, offset: int, what: str) -> DocumentError:
         f"is not UTF-8 text: {what} at offset {offset:,}; save the file as UTF-8",
         data.count(b"\n", 0, offset) + 1,
     )
+
+
+MOST_VALUES = 10_000
+"""Values in a list; no flow has more steps."""
+
+
+def read_lines(path: str, below: str) -> Sequence[str]:
+    """Return the lines of a regular file.
+
+    Raises:
+        ListError: It is missing, not a regular file, too large, or not text.
+    """
+    try:
+        with opened(Path(below) / path) as file:
+            # Of a directory, the error of reading it says what it is.
+            if file.kind not in (stat.S_IFREG, stat.S_IFDIR):
+                raise ListError("is not a regular file")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        place = "" if below == "." or Path(path).is_absolute() else f" in {below}"
+        raise ListError(f"cannot be read{place}: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise ListError(f"is larger than {MAX_BYTES // 1024**2} MiB")
+    return values_of_lines(data)
+
+
+def file_names(pattern: str, below: str) -> Sequence[str]:
+    """Return the sorted names of the files and folders that match a pattern, perhaps none.
+
+    Raises:
+        ListError: There are more than a flow can have steps.
+    """
+    import glob  # few flows have a pattern
+
+    found = glob.iglob(pattern, root_dir=below, recursive=True)  # noqa: PTH207 - as a shell does
+    names = list(islice(found, MOST_VALUES + 1))
+    if len(names) > MOST_VALUES:
+        raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
+    return sorted(names)
+
+
+def values_of_lines(data: bytes) -> tuple[str, ...]:
+    """Return the lines of a file, without blank ones.
+
+    Raises:
+        ListError: It is not UTF-8 text, or has more lines than a flow may have steps.
+    """
+    if (offset := data.find(0)) >= 0:
+        raise ListError(f"is no text: it has a NUL byte in line {_line_at(data, offset)}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte, line = error.object[error.start], _line_at(error.object, error.start)
+        raise ListError(
+            f"is no UTF-8 text: byte 0x{byte:02x} in line {line}; save it as UTF-8"
+        ) from None
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    values = tuple(line for line in lines if line.strip())
+    if len(values) > MOST_VALUES:
+        raise ListError(f"has {len(values):,} lines; a flow can have at most {MOST_VALUES:,} steps")
+    return values
+
+
+def _line_at(data: bytes, offset: int) -> int:
+    return data.count(b"\n", 0, offset) + 1

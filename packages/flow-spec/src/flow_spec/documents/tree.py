@@ -97,9 +97,8 @@ def written(path: NodePath) -> str:
     return text.removeprefix(".")
 
 
-def node_at(root: Node, path: NodePath) -> Node | None:
-    """Return the node at a path of the tree, or None."""
-    node: Node | None = root
+def node_at(node: Node | None, path: NodePath) -> Node | None:
+    """Return the node at a path below a node, or None."""
     for part in path:
         if isinstance(node, MappingNode):
             node = next((value for text, value in node.texts() if text == part), None)
@@ -108,6 +107,18 @@ def node_at(root: Node, path: NodePath) -> Node | None:
         else:
             return None
     return node
+
+
+def spelling(node: Node, form: Form) -> str | None:
+    """Return the characters of a bare YAML scalar or of a scalar of this form, else None."""
+    if isinstance(node, ScalarNode) and node.form in {Form.BARE, form}:
+        return node.text
+    return None
+
+
+def place_of(text: str, offset: int) -> tuple[int, int]:
+    """Return the line and column of an offset in a text, counted from 1."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def too_deep(line: int | None, column: int | None) -> DocumentError:

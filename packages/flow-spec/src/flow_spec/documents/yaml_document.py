@@ -37,6 +37,7 @@ from flow_spec.documents.tree import (
     ScalarNode,
     SequenceNode,
     follow_merge_key,
+    place_of,
     too_deep,
     too_many,
 )
@@ -168,10 +169,11 @@ def _compose(events: Iterator[Any]) -> Node:
 def _begun(event: Any) -> Node:
     line, column = _place(event)
     common = {"line": line, "column": column, "tag": event.tag, "anchor": event.anchor}
+    has_lines = event.end_mark.line >= line  # PyYAML counts from 0
     match event:
         case ScalarEvent():
             form = Form.TEXT if event.style else Form.BARE
-            folded = _last_line(event) > line and event.style not in ("|", ">")
+            folded = has_lines and event.style not in ("|", ">")
             return ScalarNode(_paired(event.value), form, folded=folded, **common)
         case SequenceStartEvent():
             return SequenceNode([], **common)
@@ -216,18 +218,11 @@ def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _last_line(event: Any) -> int:
-    return int(event.end_mark.line) + 1
-
-
 def _unprintable(text: str, error: ReaderError) -> DocumentError:
-    line = text.count("\n", 0, error.position) + 1
-    column = error.position - text.rfind("\n", 0, error.position)
     return DocumentError(
         f"the character U+{ord(text[error.position]):04X} is not allowed in YAML; "
         'write it as an escape in double quotes, such as "\\e" or "\\x1b"',
-        line,
-        column,
+        *place_of(text, error.position),
     )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from flow_spec.documents.source import opened
 from flow_spec.errors import EnvFileError, quoted
-from flow_spec.fields.text_rules import LONGEST_WORD, flaw_of_word
+from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 
 
 class EnvFile(NamedTuple):

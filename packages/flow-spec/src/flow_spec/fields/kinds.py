@@ -4,25 +4,27 @@ A kind is frozen data (bounds, lengths) with one method that reads a value, and 
 same rules as JSON Schema. Reading goes on after a problem: all of them are collected (rule 2.7).
 Nothing is coerced (rule 2.5). Kinds compare by identity, because generating comparisons would slow
 down every start of the program.
+
+Flow files and command lines share one grammar of durations (rule 10.5). `90s`, `15m`, `1h30m`, `2w`
+and `1.5h` have units; plain seconds have none. The units are `w`, `d`, `h`, `m` and `s`, in this
+order and each at most once, without blanks. A number may have decimals.
 """
 
+import math
 import re
 from abc import ABC, abstractmethod
 from enum import StrEnum
+from itertools import islice
 from textwrap import dedent
 from typing import Any
 
 import attrs
 
 from flow_conditions import ConditionSyntaxError, operands_in
-from flow_spec import durations
-from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode
-from flow_spec.errors import Message, Span, advised
+from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode, spelling, written
+from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
-from flow_spec.fields.predicates import parse_when
-from flow_spec.fields.reading import FINALLY, Reading, StepPlace, step_path
-from flow_spec.fields.template_names import TemplateWord, holds_name
-from flow_spec.fields.text_rules import (
+from flow_spec.fields.messages import (
     LONGEST_WORD,
     NAME,
     PRINTABLE_LINE,
@@ -33,6 +35,79 @@ from flow_spec.fields.text_rules import (
     flaw_of_prose,
     flaw_of_word,
 )
+from flow_spec.fields.predicates import advice_on_name, parse_when
+from flow_spec.fields.reading import (
+    FINALLY,
+    OPENING,
+    Reading,
+    StepPlace,
+    TemplateWord,
+    step_path,
+)
+
+_DURATION_EXAMPLES = "90s, 15m or 1h30m"
+"""What a message shows of the grammar."""
+
+_SECONDS_IN = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+"""The units, in the order in which a duration has them."""
+
+_DURATION_PATTERN = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS_IN)
+"""Matches a duration with units, and empty text, which is none; also valid in JSON Schema."""
+
+_DURATION_WITH_UNITS = re.compile(_DURATION_PATTERN)
+_PLAIN_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def parse_duration(text: str, *, needs_unit: bool = False) -> float:
+    """Return the seconds of a duration; plain seconds count too, unless it `needs_unit`.
+
+    The result is finite and not negative: the grammar has no sign. Zero is a duration. Digits are
+    those of ASCII, and blanks are not skipped.
+
+    >>> parse_duration("1h30m"), parse_duration("1.5h"), parse_duration("90")
+    (5400.0, 5400.0, 90.0)
+
+    Raises:
+        ValueError: The text is not a duration, or is longer than a float can hold.
+    """
+    seconds = seconds_of(text)
+    if seconds is None and not needs_unit and _PLAIN_SECONDS.fullmatch(text):
+        seconds = float(text)
+    if seconds is None:
+        plain = "" if needs_unit else ", or a number of seconds"
+        raise ValueError(f"{quoted(text)} is not a duration such as {_DURATION_EXAMPLES}{plain}")
+    if math.isinf(seconds):
+        raise ValueError(f"{quoted(text)} is too long a duration")
+    return seconds
+
+
+def seconds_of(text: str) -> float | None:
+    """Return the seconds of a duration with units, which may be infinite; None if it is none."""
+    match = _DURATION_WITH_UNITS.fullmatch(text)
+    if match is None or not text:
+        return None
+    # As floats: the interpreter refuses to convert thousands of digits to an integer.
+    counts = (float(digits or 0) for digits in match.groups())
+    return sum(count * unit for count, unit in zip(counts, _SECONDS_IN.values(), strict=True))
+
+
+def duration_text(seconds: float) -> str:
+    """Write a finite, not negative number of seconds as a duration, to the millisecond.
+
+    `parse_duration` reads it back. Weeks are written as days.
+
+    >>> duration_text(5400.0), duration_text(0.25), duration_text(2_592_000), duration_text(0)
+    ('1h30m', '0.25s', '30d', '0s')
+    """
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    text = ""
+    for unit, size in _SECONDS_IN.items():
+        if unit not in {"w", "s"}:
+            count, whole = divmod(whole, size)
+            text += f"{count}{unit}" if count else ""
+    decimals = f".{thousandths:03}".rstrip("0") if thousandths else ""
+    return f"{text}{whole}{decimals}s" if whole or thousandths or not text else text
+
 
 type Schema = dict[str, Any]
 
@@ -92,8 +167,8 @@ class FilledText(Text):
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         super()._check(text, node, path, reading)
-        if holds_name(text):
-            reading.names.note(TemplateWord(text, path, node))
+        if OPENING in text:
+            reading.names.words.append(TemplateWord(text, path, node))
 
 
 @attrs.frozen(eq=False)
@@ -179,12 +254,12 @@ class Integer(Kind):
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> int | None:
-        spelling = _spelling(node, Form.NUMBER)
-        if spelling is None or not _INTEGER.fullmatch(spelling):
+        spelled = spelling(node, Form.NUMBER)
+        if spelled is None or not _INTEGER.fullmatch(spelled):
             _add_wrong_type(f"must be an integer >= {self.minimum}", node, path, reading)
             return None
         # The interpreter refuses to convert thousands of digits; a bound needs no conversion.
-        digits = spelling.lstrip("0")
+        digits = spelled.lstrip("0")
         if len(digits) > len(str(self.maximum)) or int(digits or "0") > self.maximum:
             _add_wrong_type(f"must be an integer <= {self.maximum:,}", node, path, reading)
             return None
@@ -223,7 +298,7 @@ class Seconds(Kind):
     def schema(self) -> Schema:
         """Bound the number; of a text, describe the spelling, and that it is not zero."""
         least = "minimum" if self.zero else "exclusiveMinimum"
-        pattern = f"^{'(?=.)' if self.zero else '(?=.*[1-9])'}{durations.PATTERN}$"
+        pattern = f"^{'(?=.)' if self.zero else '(?=.*[1-9])'}{_DURATION_PATTERN}$"
         bounds = {least: 0.0, "maximum": TEN_YEARS_SEC}
         return {"type": ["number", "string"], **bounds, "pattern": pattern}
 
@@ -231,18 +306,34 @@ class Seconds(Kind):
         value = _number(node)
         if value is None:
             # Quoted or not: JSON has no other way to write a duration.
-            value = durations.seconds_of(_spelling(node, Form.TEXT) or "")
+            value = seconds_of(spelling(node, Form.TEXT) or "")
         if value is None or value < 0 or (value == 0 and not self.zero):
-            reading.add(messages.no_seconds(node, zero=self.zero), path, node)
+            reading.add(self._wrong(node), path, node)
         elif value > TEN_YEARS_SEC:
-            reading.add(messages.too_many_seconds(TEN_YEARS_SEC, node), path, node)
+            most = f"must be at most {TEN_YEARS_SEC:,.0f} seconds, which are ten years"
+            reading.add(f"{most}, got {messages.got(node)}", path, node)
         return value
+
+    def _wrong(self, node: Node) -> Message:
+        """Say that a value is not a duration of this kind, and how to spell it as one."""
+        least = "0 or more" if self.zero else "more than 0"
+        expected = (
+            f"must be a number of seconds, {least}, or a duration such as {_DURATION_EXAMPLES}"
+        )
+        likely = messages.as_duration(spelling(node, Form.TEXT) or "")
+        if not likely and (
+            not isinstance(node, ScalarNode)
+            or node.form is not Form.TEXT
+            or node.text.replace(".", "").isdecimal()
+        ):
+            return messages.wrong_type(expected, node)
+        return advised(f"{expected}, got {messages.got(node)}", likely)
 
 
 def _number(node: Node) -> float | None:
     """Return the number that a scalar spells, or None."""
-    spelling = _spelling(node, Form.NUMBER)
-    return float(spelling) if spelling and _NUMBER.fullmatch(spelling) else None
+    spelled = spelling(node, Form.NUMBER)
+    return float(spelled) if spelled and _NUMBER.fullmatch(spelled) else None
 
 
 _INTEGER = re.compile(r"[0-9]+")
@@ -258,22 +349,15 @@ class Boolean(Kind):
         return {"type": "boolean"}
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> bool | None:
-        spelling = _spelling(node, Form.BOOLEAN)
-        if spelling not in {"true", "false"}:
+        spelled = spelling(node, Form.BOOLEAN)
+        if spelled not in {"true", "false"}:
             _add_wrong_type("must be true or false", node, path, reading)
             return None
-        return spelling == "true"
+        return spelled == "true"
 
 
 def _add_wrong_type(expected: str, node: Node, path: NodePath, reading: Reading) -> None:
     reading.add(messages.wrong_type(expected, node), path, node)
-
-
-def _spelling(node: Node, form: Form) -> str | None:
-    """Return the characters of a bare YAML scalar or of a JSON scalar of this form."""
-    if isinstance(node, ScalarNode) and node.form in {Form.BARE, form}:
-        return node.text
-    return None
 
 
 DIRECTORY = FILE = FilledLine(max_length=4096)
@@ -300,7 +384,9 @@ class StepId(Text):
         first = reading.steps[text].path
         if first != step_path(path):
             line = reading.steps[text].node.line
-            reading.add(messages.duplicate_id(text, first, line), path, node)
+            place = written(first) if line is None else f"{written(first)} on line {line}"
+            fact = f"duplicate id {quoted(text)}: {place} already has it"
+            reading.add(Advised(fact, "give one of the two steps another id"), path, node)
 
 
 @attrs.frozen(eq=False)
@@ -344,6 +430,10 @@ def span_of_name(name: str, condition: str) -> Span | None:
     return None if start is None else Span(condition, start, start + len(name))
 
 
+MOST_NAMED, _COPIES_NAMED = 6, 3
+"""How many steps, and how many copies of a step, a message names."""
+
+
 def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message | None:
     """Return why the step at `path` cannot wait for a step of this name (2.6, 10.1, 10.3)."""
     step_id, _, label = name.partition("@")
@@ -352,17 +442,32 @@ def flaw_of_name_of_step(name: str, path: NodePath, reading: Reading) -> Message
         known = [
             known for known, place in reading.steps.items() if in_finally or not place.in_finally
         ]
-        return messages.unknown_step(step_id, known, reading.speller, in_finally=in_finally)
+        fact = f"unknown step {quoted(step_id)}"
+        remedy = advice_on_name(step_id, in_finally=in_finally)
+        remedy = remedy or reading.speller.suggestion(step_id, known)
+        if remedy is None and 0 < len(known) <= MOST_NAMED:
+            remedy = f"the steps are {', '.join(map(printable, known))}"
+        return advised(fact, remedy)
     if found.in_finally and not in_finally:
-        return messages.waits_for_finally(name)
+        return Advised(
+            f"{quoted(name)} is a step of finally, which begins only when every step of steps has "
+            "ended",
+            "move one of the two into the other list",
+        )
     return flaw_of_label(step_id, label, found, reading) if label else None
 
 
 def flaw_of_label(step_id: str, label: str, found: StepPlace, reading: Reading) -> Message | None:
     """Return why a step has no copy with this label, or None (rule 10.3)."""
     if found.block is None:
-        return messages.has_no_copies(step_id)
+        return f"step {quoted(step_id)} is in no foreach and has no copies; write its id alone"
     labels = reading.blocks[found.block].labels
     if labels is None or label in labels:
         return None
-    return messages.unknown_copy(step_id, label, labels, reading.speller)
+    fact = f"step {quoted(step_id)} has no copy {quoted(label)}"
+    if meant := reading.speller.closest(label, labels):
+        return Advised(fact, f"did you mean {quoted(f'{step_id}@{meant}')}?")
+    if not labels:
+        return f"{fact}; it has none at all"
+    first = ", ".join(f"{step_id}@{label}" for label in islice(labels, _COPIES_NAMED))
+    return f"{fact}; it has {first}{', ...' if len(labels) > _COPIES_NAMED else ''}"

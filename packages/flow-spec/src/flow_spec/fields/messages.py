@@ -1,28 +1,246 @@
-"""The sentences about what can be wrong with a flow file; those about a `foreach` come last.
+"""Which texts a flow may hold, and the sentences about values that it may not (rule 6.12).
 
-Each function returns a sentence; `reading` adds where it applies. Flaws of texts are worded in
-`texts`, bounds of numbers in `kinds`.
+Each `flaw_of_...` checks the characters and the length of a text, and returns what is wrong with
+it, or None. The other functions word a mistake, and say what to write instead: the nearest known
+word, the word of another system, or the same value spelled correctly. Sentences that need none of
+this are worded where the mistake is found.
 """
 
+import re
+import unicodedata
 from collections.abc import Collection, Sequence
-from itertools import islice
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from flow_spec import durations
-from flow_spec.documents.tree import (
-    MAX_VALUES,
-    Form,
-    MappingNode,
-    Node,
-    NodePath,
-    ScalarNode,
-    SequenceNode,
-    written,
+import attrs
+
+from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode, SequenceNode, spelling
+from flow_spec.errors import (
+    QUOTED_LENGTH,
+    Advised,
+    Message,
+    advised,
+    closest_word,
+    printable,
+    quoted,
 )
-from flow_spec.errors import Advised, Message, advised, printable, quoted
-from flow_spec.fields import hints
-from flow_spec.fields.hints import Speller, advice_on_field, folded
-from flow_spec.fields.predicates import advice_on_name
-from flow_spec.fields.text_rules import NAME
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+"""The id of a step, as written."""
+
+REFERENCE = re.compile(rf"{NAME.pattern}(?:@{NAME.pattern})*")
+"""The id of a step, or of one of its copies (rule 10.3)."""
+
+LONGEST_WORD = 128 * 1024 - 1
+"""Bytes in one argument: Linux passes at most 128 KiB, including the final NUL."""
+
+PRINTABLE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""What `flaw_of_line` allows, as a pattern of JSON Schema."""
+PRINTABLE_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""What `flaw_of_prose` allows."""
+
+_UNPRINTABLE = {
+    "Cc": "control character",
+    "Cs": "surrogate",
+    "Zl": "line separator",
+    "Zp": "paragraph separator",
+}
+
+
+def flaw_of_name(text: str, max_length: int) -> Message | None:
+    """Check the id of a step."""
+    if not NAME.fullmatch(text):
+        fact = f"must be made of A-Z, a-z, 0-9, _ and -, and not begin with -, got {quoted(text)}"
+        likely = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+        return advised(fact, f"write {likely}" if likely and len(text) <= QUOTED_LENGTH else None)
+    return flaw_of_length(text, max_length)
+
+
+def flaw_of_line(text: str, max_length: int) -> str | None:
+    """Check printable text of 1 to `max_length` characters on one line."""
+    if not text:
+        return f"must have 1 to {max_length} characters, got none"
+    return flaw_of_length(text, max_length) or _unprintable(text, allowed="")
+
+
+def flaw_of_prose(text: str, max_length: int) -> str | None:
+    """Check text of any number of lines, up to `max_length` characters."""
+    return flaw_of_length(text, max_length) or _unprintable(text, allowed="\t\n\r")
+
+
+def flaw_of_word(text: str, most_bytes: int) -> str | None:
+    """Check that the operating system can pass `text` as an argument or in a variable."""
+    if "\0" in text:
+        return "must not contain the character U+0000, which no command can be passed"
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        surrogate = f"U+{ord(text[error.start]):04X}"
+        return f"must not contain the surrogate {surrogate}, which is not a character"
+    if size > most_bytes:
+        return (
+            f"must be at most {most_bytes:,} bytes, the longest argument that Linux passes to "
+            f"a command, got {size:,}; pass the name of a file instead"
+        )
+    return None
+
+
+def flaw_of_length(text: str, max_length: int) -> str | None:
+    """Check that a text has at most `max_length` characters."""
+    if len(text) > max_length:
+        return f"must have at most {max_length:,} characters, got {len(text):,}"
+    return None
+
+
+def _unprintable(text: str, allowed: str) -> str | None:
+    for char in text:
+        category = unicodedata.category(char)
+        if category in _UNPRINTABLE and char not in allowed:
+            return f"must be printable, got the {_UNPRINTABLE[category]} U+{ord(char):04X}"
+    return None
+
+
+_LONGEST_COMPARED = 128
+_COMPARISONS = 50_000
+
+
+@attrs.define(eq=False)
+class Speller:
+    """Finds the words that were probably meant in one file, within a budget for many mistakes.
+
+    `budget` is the number of comparisons left.
+    """
+
+    budget: int = _COMPARISONS
+
+    def closest(self, word: str, known: Collection[str]) -> str | None:
+        """Return the known word that was probably meant, or None; also beyond the budget."""
+        self.budget -= len(known)
+        if len(word) > _LONGEST_COMPARED or self.budget < 0:
+            return None
+        return closest_word(word, known)
+
+    def suggestion(self, word: str, known: Collection[str]) -> str | None:
+        """Ask whether the closest known word was meant; return None if no word is close."""
+        meant = self.closest(word, known)
+        return None if meant is None else f"did you mean {quoted(meant)}?"
+
+
+@cache
+def foreign_words() -> dict[str, Any]:
+    """Return the words of other systems, by section of `foreign_words.toml`, which is read once."""
+    import tomllib
+
+    return tomllib.loads(Path(__file__).with_name("foreign_words.toml").read_text("utf-8"))
+
+
+def folded(word: str) -> str:
+    """Return a word without its case, hyphens and underscores."""
+    return word.casefold().replace("-", "").replace("_", "").replace(" ", "")
+
+
+@cache
+def _fields_meant() -> dict[str, list[tuple[str | None, str]]]:
+    """Return the fields that each word may mean, with the advice; the likeliest is first."""
+    meant: dict[str, list[tuple[str | None, str]]] = {}
+    for entry in foreign_words()["field"]:
+        for word in entry["words"].split():
+            meant.setdefault(word, []).append((entry.get("name"), entry["advice"]))
+    return meant
+
+
+def advice_on_field(word: str, known: Collection[str]) -> str | None:
+    """Return what to write instead of a key of other systems; `known` are the fields of the place.
+
+    A field that exists elsewhere is not advised: `name` is `id` in a step and `flow_id` in a flow.
+    """
+    fitting = (
+        advice
+        for field, advice in _fields_meant().get(folded(word), ())
+        if field is None or field in known
+    )
+    return next(fitting, None)
+
+
+_LONGEST_SPELLED = 60
+"""The longest text that a message spells correctly; nobody reads more."""
+
+_SHELL = re.compile(r"[|&;<>$`*?~\"'()]|^(?:cd|export|source|set|if|for|while|\.) ")
+_SIGNS = re.compile(r"[|&;<>$`*?]")
+_BUILTINS = frozenset({
+    *("cd", "source", ".", "export", "set", "unset", "alias", "umask", "ulimit", "read", "eval"),
+    *("exec", "exit", "trap", "wait", "if", "for", "while", "until", "case", "function", "[["),
+    *("type", "pushd", "popd", "local", "declare", "shift", "return", "shopt", ":", "!", "{", "("),
+})  # fmt: skip
+_PLAIN = re.compile(r"[\w./@%+=-][\w./@%+=:-]*")
+_CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
+_DURATION = re.compile(
+    r"0*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhdw])"
+    r"(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?|ks?|eeks?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+NO_PROGRAM = "names no program: its first word is empty"
+"""What is wrong with a command that begins with an empty word."""
+
+
+def program_as_script(word: str) -> str | None:
+    """Return what to write if only a shell understands the first word of a command, or None."""
+    if " " in word.strip():
+        return "write each word as an item of the list, or script: for text that a shell runs"
+    if word in _BUILTINS or _SIGNS.search(word) or word.startswith("~"):
+        return "only a shell knows that, and script: is run by one"
+    return None
+
+
+def as_yaml(text: str) -> str:
+    """Spell a text for YAML, in quotes if it needs them."""
+    if _PLAIN.fullmatch(text) and text != "-":
+        return text
+    return quoted(text) if "'" in text or not text.isprintable() else f"'{text}'"
+
+
+def as_list(items: str, field: str, text: str | None) -> str | None:
+    """Return how to write a list of `items` instead of a text, or None."""
+    if items == "steps":
+        return "write each step as an item that begins with a hyphen: - id: NAME"
+    if text is None:
+        return None
+    if field == "command" and "\n" in text.strip():
+        return "a command runs without a shell; write these lines below script: |"
+    if len(text) > _LONGEST_SPELLED or not text.isprintable():
+        return None
+    if items == "words":
+        return _as_words(field, text)
+    names = text.replace(",", " ").split()
+    return f"write [{', '.join(names)}]" if names and all(map(NAME.fullmatch, names)) else None
+
+
+def _as_words(field: str, text: str) -> str | None:
+    """Return how to write a command instead of one text, or None."""
+    if field == "shell":
+        return f"write [{text}, -c]" if NAME.fullmatch(text) else None
+    words = f"[{', '.join(map(as_yaml, text.split()))}]"
+    if field != "command":
+        return f"write [sh, -c, {as_yaml(text)}]" if _SHELL.search(text) else f"write {words}"
+    if _SHELL.search(text):
+        return f"a command runs without a shell; write script: {as_yaml(text)}"
+    return f"write {words}, or script: for text that a shell runs"
+
+
+def as_duration(text: str) -> str | None:
+    """Return how to write a duration such as `10 min` or `1:30:00`, or None."""
+    if clock := _CLOCK.fullmatch(text):
+        parts = zip(clock.groups(), "hms" if clock[3] else "ms", strict=False)
+        spelled = "".join(f"{int(number)}{unit}" for number, unit in parts if int(number or 0))
+    elif (found := _DURATION.fullmatch(text)) and float(found[1]):
+        spelled = f"{found[1]}{found[2].lower()}"
+    else:
+        return None
+    return f"write {spelled}" if spelled else None
+
 
 _FILL_OR_REMOVE = "give it a value, or remove the key if it is optional"
 
@@ -38,12 +256,6 @@ def got(node: Node) -> str:
             return "a list"
         case _:
             return "a mapping"
-
-
-def _text_of(node: Node) -> str | None:
-    """Return the text of a node that is text, or may be; None if it is none."""
-    is_text = isinstance(node, ScalarNode) and node.form in {Form.BARE, Form.TEXT}
-    return node.text if is_text and isinstance(node, ScalarNode) else None
 
 
 def wrong_type(expected: str, node: Node) -> Message:
@@ -65,58 +277,25 @@ _TRUTH = {
 }
 
 
-def no_seconds(node: Node, *, zero: bool) -> Message:
-    """Say that a value is no span of time that its field takes."""
-    least = "0 or more" if zero else "more than 0"
-    expected = f"must be a number of seconds, {least}, or a duration such as {durations.EXAMPLES}"
-    if likely := hints.as_duration(_text_of(node) or ""):
-        return Advised(f"{expected}, got {got(node)}", likely)
-    if (
-        isinstance(node, ScalarNode)
-        and node.form is Form.TEXT
-        and not node.text.replace(".", "").isdecimal()
-    ):
-        return f"{expected}, got {got(node)}"
-    return wrong_type(expected, node)
-
-
-def too_many_seconds(most: float, node: Node) -> str:
-    """Say that a span of time is longer than any that a flow may give."""
-    return f"must be at most {most:,.0f} seconds, which are ten years, got {got(node)}"
-
-
 def no_text(node: Node) -> Message:
     """Say that a value is not text, and what would make it text."""
     null = isinstance(node, ScalarNode) and node.form is Form.NULL
-    return Advised(
-        f"must be text, got {got(node)}", _FILL_OR_REMOVE if null else "put it in quotes"
-    )
+    remedy = _FILL_OR_REMOVE if null else "put it in quotes"
+    return Advised(f"must be text, got {got(node)}", remedy)
 
 
 def no_list(items: str, example: str, node: Node, field: str) -> Message:
-    """Say that the value of a field is not a list, and how what stands there would be one."""
-    return advised(
-        f"must be a list of {items}, such as {example}; got {got(node)}",
-        hints.as_list(items, field, _text_of(node)),
-    )
-
-
-def empty_list(example: str) -> Message:
-    """Say that a list has too few items."""
-    return f"must not be empty: write a list such as {example}"
-
-
-def listed_twice(value: object) -> str:
-    """Say that a list has a value twice that it may have once."""
-    return f"{quoted(str(value))} is listed twice"
+    """Say that the value of a field is not a list, and how to write the value as one."""
+    fact = f"must be a list of {items}, such as {example}; got {got(node)}"
+    return advised(fact, as_list(items, field, spelling(node, Form.TEXT)))
 
 
 def no_mapping(keys: Sequence[str], node: Node) -> Message:
-    """Say that a value is not a mapping with these keys, and how it would be one."""
+    """Say that a value is not a mapping with these keys, and how to write it as one."""
     expected = f" with {' and '.join(keys)}" if keys else ""
     fix = None
     if "id" in keys and isinstance(node, ScalarNode):
-        script = hints.as_yaml(node.text.strip()[: hints.LONGEST])
+        script = as_yaml(node.text.strip()[:_LONGEST_SPELLED])
         fix = f"write {{id: NAME, script: {script}}}"
     elif "flow_id" in keys and isinstance(node, SequenceNode):
         fix = "write flow_id: NAME and steps: before it, and indent the list below steps:"
@@ -124,41 +303,15 @@ def no_mapping(keys: Sequence[str], node: Node) -> Message:
 
 
 def no_variables(node: Node) -> Message:
-    """Say that a value is not a mapping of variables, and how it would be one."""
+    """Say that a value is not a mapping of variables, and how to write it as one."""
     fact = f"must be a mapping of names to texts, such as {{LANG: C}}; got {got(node)}"
     first = node.items[0] if isinstance(node, SequenceNode) and node.items else node
     if not isinstance(first, ScalarNode):
         return advised(fact, "write {NAME: VALUE}" if first is not node else None)
     name, equals, value = first.text.partition("=")
-    if not equals or not NAME.fullmatch(name) or len(value) > hints.LONGEST:
+    if not equals or not NAME.fullmatch(name) or len(value) > _LONGEST_SPELLED:
         return fact
-    return Advised(fact, f"write {name}: {hints.as_yaml(value)}")
-
-
-def no_params(node: Node) -> str:
-    """Say that a value is not a mapping of parameters."""
-    return f"must be a mapping of names to defaults, such as {{SHOP: berlin}}; got {got(node)}"
-
-
-def empty_param() -> str:
-    """Say how a parameter without a default is written, and one whose default is empty."""
-    return 'is empty; write {} if every run must give it a value, or "" for an empty default'
-
-
-def no_value(name: str, description: str | None) -> str:
-    """Say that a parameter has no value, and what it is for."""
-    about = "" if description is None else f" ({printable(description.strip())})"
-    return f"has no value: give it one with --param {name}=VALUE{about}"
-
-
-def variable_is_param() -> str:
-    """Say that a variable has the name of a parameter, which every command has as a variable."""
-    return "is a parameter, which every command sees under this name; give the variable another one"
-
-
-def no_program() -> str:
-    """Say that a command begins with an empty word."""
-    return "names no program: its first word is empty"
+    return Advised(fact, f"write {name}: {as_yaml(value)}")
 
 
 def tag(node: Node) -> Message:
@@ -182,17 +335,12 @@ def empty(node: Node, path: NodePath) -> Message:
     return Advised("is empty", _FILL_OR_REMOVE)
 
 
-def missing_key(noun: str, *names: str) -> str:
-    """Say that a required key is missing, or one of several."""
-    return f"{noun} needs the key {' or '.join(map(quoted, names))}"
-
-
 def unknown_key(
     name: str, known: Collection[str], given: Collection[str], noun: str, speller: Speller
 ) -> Message:
-    """Say that a key is none of the known ones, and what was probably meant (rules 2.6, 6.12).
+    """Say that a key is unknown, and which known one was probably meant (rules 2.6, 6.12).
 
-    Those that are `given` as well are not what it means.
+    Advice on words of other systems never names a key that is already `given`.
     """
     alike = next((key for key in known if folded(key) == folded(name)), None)
     others = [key for key in known if key not in given]
@@ -204,261 +352,7 @@ def unknown_key(
 
 
 def unknown_word(word: str, known: Sequence[str], speller: Speller) -> Message:
-    """Say that a text is none of the words that a field knows, and what was probably meant."""
-    meant = speller.closest(word, known)
+    """Say that a field does not know a word, and which word was probably meant."""
     expected = f"must be {', '.join(known[:-1])} or {known[-1]}"
-    if meant:
-        return Advised(expected, f"did you mean {quoted(meant)}?")
-    return f"{expected}, got {quoted(word)}"
-
-
-def wrong_merge(value: Node) -> Message:
-    """Say that a merge key has a value of which nothing can be merged."""
-    if value.tag is not None:
-        return tag(value)
-    return (
-        f'must be a mapping, such as the alias in "<<: *base", or a list of these, got {got(value)}'
-    )
-
-
-def second_merge_key() -> Message:
-    """Say that a mapping has two merge keys."""
-    return Advised("duplicate key", 'merge several mappings by one list: "<<: [*first, *second]"')
-
-
-def no_script(node: Node) -> str:
-    """Say that a script is no text."""
-    return f'must be one text, such as the lines after "script: |", got {got(node)}'
-
-
-def folded_script() -> Message:
-    """Say that YAML would make one line of a script."""
-    return Advised("YAML would join these lines to one", 'begin the text with |, as in "script: |"')
-
-
-def blank_script() -> str:
-    """Say that a script does nothing."""
-    return "must not be blank"
-
-
-def script_names_interpreter(line: str) -> Message:
-    """Say how a script says which program runs it."""
-    return Advised(
-        f"begins with {quoted(line)}, which only files can",
-        'name the program in the key "shell", such as shell: [python3, -c]',
-    )
-
-
-def script_and_command() -> str:
-    """Say that a step has two things to run."""
-    return 'a step has "command" or "script", not both'
-
-
-def shell_without_script() -> Message:
-    """Say that a step names a shell for nothing."""
-    return Advised(
-        'only a "script" has a shell', 'a "command" runs without one; for a shell write "script"'
-    )
-
-
-def no_default(reason: str) -> str:
-    """Say that a field of a step cannot have a default."""
-    return f"cannot have a default: {reason}"
-
-
-def x_airflow_of_flow() -> Message:
-    """Say that what tasks are told on Airflow stands where it would have no effect."""
-    return Advised(
-        "belongs to a step",
-        "write it in defaults for all steps; what concerns the DAG is for the DAG file to say",
-    )
-
-
-def key_is_no_text(key: Node) -> str:
-    """Say that a list or a mapping stands in the place of a key."""
-    return f"a key must be text, got {got(key)}"
-
-
-def duplicate_key(first: Node) -> str:
-    """Say that a key stands in its mapping a second time."""
-    place = "" if first.line is None else f", first given on line {first.line}"
-    return f"duplicate key{place}"
-
-
-def duplicate_id(name: str, first: NodePath, line: int | None) -> Message:
-    """Say that an id is that of an earlier step, and where that is."""
-    place = "" if line is None else f" on line {line}"
-    return Advised(
-        f"duplicate id {quoted(name)}: {written(first)}{place} already has it",
-        "give one of the two steps another id",
-    )
-
-
-def waits_for_finally(name: str) -> Message:
-    """Say that a step waits for one that begins after it (rule 10.1)."""
-    return Advised(
-        f"{quoted(name)} is a step of finally, which begins only when every step of steps has "
-        "ended",
-        "move one of the two into the other list",
-    )
-
-
-def unknown_step(
-    name: str, steps: Collection[str], speller: Speller, *, in_finally: bool
-) -> Message:
-    """Say that a name in `when` or `depends_on` is no step of the flow (rule 2.6)."""
-    sentence = f"unknown step {quoted(name)}"
-    if advice := advice_on_name(name, in_finally=in_finally):
-        return Advised(sentence, advice)
-    if meant := speller.closest(name, steps):
-        return Advised(sentence, f"did you mean {quoted(meant)}?")
-    known = list(islice(steps, MOST_NAMED + 1))
-    if not known or len(known) > MOST_NAMED:
-        return sentence
-    return Advised(sentence, f"the steps are {', '.join(map(printable, known))}")
-
-
-MOST_NAMED = 6
-
-
-def asks_too_often() -> Message:
-    """Say that the conditions of `finally` stand for more than a file may hold (rule 2.8)."""
-    return Advised(
-        f"the conditions of finally ask about all steps more than {MAX_VALUES:,} times in all",
-        "list in depends_on the steps that this one is about",
-    )
-
-
-def two_meanings(exit_code: int, other_list: str) -> str:
-    """Say that an exit code is given two outcomes."""
-    return f"{exit_code} is already in {other_list}; an exit code can have only one meaning"
-
-
-def cycle(walk: Sequence[str]) -> str:
-    """Say that the steps wait for each other, the last being the first again (rule 3.6)."""
-    return f"dependency cycle detected: {' -> '.join(walk)}"
-
-
-def no_foreach(node: Node) -> str:
-    """Say that a value does not say for what the steps are repeated."""
-    return (
-        "must be a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list of "
-        f"mappings; got {_got_collection(node)}"
-    )
-
-
-def _got_collection(node: Node) -> str:
-    empty = (isinstance(node, SequenceNode) and not node.items) or (
-        isinstance(node, MappingNode) and not node.entries
-    )
-    return f"an empty {got(node).split()[-1]}" if empty else got(node)
-
-
-def no_values(node: Node) -> str:
-    """Say that a mapping is none that stands for a list."""
-    return (
-        "must be a list of values, such as [berlin, paris], or {lines: FILE} or {glob: PATTERN}; "
-        f"got {_got_collection(node)}"
-    )
-
-
-def list_without_name(origin: str, value: ScalarNode) -> str:
-    """Say that the values of a file have no name."""
-    return (
-        f"gives its values no name; write foreach: {{NAME: {{{origin}: {got(value)}}}}}, with a "
-        "name of your own"
-    )
-
-
-def not_known_by_now(name: str) -> str:
-    """Say that a name has no value where a list is read."""
-    return (
-        f"a list is read before its run begins, and ${{{{ {name} }}}} has no value then; "
-        "only ${{ FLOW_DIR }} and parameters have"
-    )
-
-
-def wrong_in_path(name: str, flaw: str) -> str:
-    """Say what is wrong with the value of a parameter that the path of a list needs."""
-    return f"needs the parameter {name}, which {flaw}"
-
-
-def name_is_param() -> str:
-    """Say that a name of a block is that of a parameter."""
-    return "is a parameter, which every step has under this name; give the values another one"
-
-
-def no_row(node: Node) -> str:
-    """Say that an item of a list of mappings is none."""
-    return f"must be a mapping of names to values, such as {{GO: '1.21'}}; got {got(node)}"
-
-
-def repeated_row(first: NodePath) -> str:
-    """Say that a row has the values of an earlier one."""
-    return f"has the same values as {written(first)}: the steps would run twice for them"
-
-
-def gives_twice(value: str) -> str:
-    """Say that a file gives a value twice."""
-    return f"gives {quoted(value)} twice; the steps would run twice for it"
-
-
-def wrong_value(value: str, flaw: str) -> str:
-    """Say that a value that a file gives is none that a process can be passed."""
-    return f"gives {quoted(value)}, which {flaw}"
-
-
-def too_many_copies(most: int) -> str:
-    """Say that there are more copies than a flow may have steps."""
-    return (
-        f"stands for more than {most:,} steps, the most that a flow with foreach can have; "
-        "split the flow, or let one step do several values"
-    )
-
-
-def too_many_values(most: int) -> str:
-    """Say that the copies have too many values altogether."""
-    return f"has more than {most:,} values, counted for each copy; repeat the steps for fewer names"
-
-
-def too_large_copies(most: int) -> str:
-    """Say that the steps of all copies are too much to read."""
-    return (
-        f"stands for copies with more than {most // 1024**2} MiB of text; shorten what they share, "
-        "or pass the names of files instead of values"
-    )
-
-
-def field_beside_foreach(name: str) -> str:
-    """Say that a field of a step stands where only its block can be."""
-    return f"foreach repeats the steps in its own list: write {quoted(name)} of a step in there"
-
-
-def foreach_not_here() -> str:
-    """Say that a block stands where none can be."""
-    return "only an item of the flow's own steps can be a foreach: not one of finally, nor in one"
-
-
-def hides_value(name: str) -> str:
-    """Say that a step sets what its copies are to have from their block."""
-    return f"would hide the value of each copy: foreach gives {quoted(name)} already"
-
-
-def has_no_copies(step_id: str) -> str:
-    """Say that the copy of a step is named that is in no block."""
-    return f"step {quoted(step_id)} is in no foreach and has no copies; write its id alone"
-
-
-def unknown_copy(step_id: str, label: str, labels: Collection[str], speller: Speller) -> Message:
-    """Say that a step has copies, but none with this label."""
-    sentence = f"step {quoted(step_id)} has no copy {quoted(label)}"
-    if meant := speller.closest(label, labels):
-        return Advised(sentence, f"did you mean {quoted(f'{step_id}@{meant}')}?")
-    if not labels:
-        return f"{sentence}; it has none at all"
-    first = ", ".join(f"{step_id}@{label}" for label in islice(labels, _SHOWN))
-    return f"{sentence}; it has {first}{', ...' if len(labels) > _SHOWN else ''}"
-
-
-_SHOWN = 3
-"""Copies that a message names."""
+    remedy = speller.suggestion(word, known)
+    return Advised(expected, remedy) if remedy else f"{expected}, got {quoted(word)}"

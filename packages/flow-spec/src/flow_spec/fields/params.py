@@ -11,14 +11,12 @@ from typing import Any
 import attrs
 
 from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode
-from flow_spec.errors import quoted
+from flow_spec.errors import printable, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_setting, flaw_of_variable
 from flow_spec.fields.kinds import Kind, Prose, Schema, Text, Word
-from flow_spec.fields.lists import PathParams
-from flow_spec.fields.reading import Reading
+from flow_spec.fields.reading import BUILT_IN, PathParams, Reading
 from flow_spec.fields.records import ListOf, Record, declared
-from flow_spec.fields.template_names import BUILT_IN
 
 _MOST_LISTED = 10
 """How many values a message lists."""
@@ -35,8 +33,8 @@ class Pattern(Text):
         return super().schema() | {"maxLength": self.max_length}
 
     def _flaw(self, text: str) -> str | None:
-        if len(text) > self.max_length:
-            return f"must have at most {self.max_length:,} characters, got {len(text):,}"
+        if flaw := messages.flaw_of_length(text, self.max_length):
+            return flaw
         try:
             with warnings.catch_warnings(action="ignore"):
                 re.compile(text)
@@ -69,8 +67,12 @@ class Param:
         Prose(max_length=10_000), "What it is for.", "The day to import.", default=None
     )
 
-    def flaw_of(self, value: str) -> str | None:
-        """Return what is wrong with a value, or None."""
+    def flaw_of(self, value: str | None) -> str | None:
+        """Return what is wrong with a value, or that there is none; None if nothing is wrong."""
+        if value is None:
+            what = self.description
+            about = "" if what is None else f" ({printable(what.strip())})"
+            return f"has no value: give it one with --param {self.name}=VALUE{about}"
         flaw = flaw_of_setting(self.name, value)
         if flaw is not None:
             return flaw
@@ -126,7 +128,8 @@ class Params(Kind):
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
         if not isinstance(node, MappingNode):
-            reading.add(messages.no_params(node), path, node)
+            message = "must be a mapping of names to defaults, such as {SHOP: berlin}; got "
+            reading.add(message + messages.got(node), path, node)
             return None
         names, params = [], []
         for name, key, value in reading.keys_of(node, path):
@@ -136,7 +139,11 @@ class Params(Kind):
             if flaw is not None:
                 reading.add(flaw, place, key)
             elif isinstance(value, ScalarNode) and value.form is Form.BARE and not value.text:
-                reading.add(messages.empty_param(), place, value)
+                message = (
+                    "is empty; write {} if every run must give it a value, "
+                    'or "" for an empty default'
+                )
+                reading.add(message, place, value)
             elif isinstance(value, MappingNode):
                 params.append(_PARAM.read(value, place, reading))
             else:
@@ -158,12 +165,7 @@ def path_params(node: Node | None, given: Mapping[str, str]) -> PathParams:
     if trial.problems:
         return PathParams(are_known=False)
     values = {param.name: given.get(param.name, param.default) for param in params}
-    flaws = {
-        param.name: messages.no_value(param.name, param.description)
-        if value is None
-        else param.flaw_of(value)
-        for param, value in zip(params, values.values(), strict=True)
-    }
+    flaws = {param.name: param.flaw_of(values[param.name]) for param in params}
     return PathParams(
         {name: value for name, value in values.items() if value is not None},
         {name: flaw for name, flaw in flaws.items() if flaw is not None},

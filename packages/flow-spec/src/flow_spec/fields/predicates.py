@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
-from flow_spec.fields.hints import foreign_words
+from flow_spec.fields.messages import foreign_words
 
 PREDICATES = ("succeeded", "failed", "skipped", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled")

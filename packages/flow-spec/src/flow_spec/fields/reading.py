@@ -1,10 +1,20 @@
-"""The state of reading one flow file: where its steps are, and every problem so far."""
+"""The state of reading one flow file: where its steps are, the names in its words, every problem.
 
-from collections.abc import Iterator
+A template name, `${{ NAME }}`, stands for a value (rule 10.2). A word keeps its spelling until its
+values are known. It is filled once, so a value that looks like a name stays as it is.
+
+Reading a flow file reads no other file. To read the lists of a `foreach` that are in other files
+(rule 10.3), the caller passes a `ListReader`; `read_list` reads them from the file system.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import attrs
 
+from flow_spec.documents.source import file_names, read_lines
 from flow_spec.documents.tree import (
     MappingNode,
     Node,
@@ -14,11 +24,209 @@ from flow_spec.documents.tree import (
     is_merge_key,
     written,
 )
-from flow_spec.errors import Advised, Message, Problem, Span
+from flow_spec.errors import Advised, ListError, Message, Problem, Span, pointed, quoted
 from flow_spec.fields import messages
-from flow_spec.fields.hints import Speller
-from flow_spec.fields.lists import ListReader, PathParams, ValueList, not_read
-from flow_spec.fields.template_names import TemplateNames
+from flow_spec.fields.messages import Speller
+
+OPENING = "${{"
+"""What begins a name in a word; `$${{` stands for this text itself."""
+
+BUILT_IN = ("FLOW_DIR", "RUN_DIR", "RUN_KEY")
+"""The names that every flow has."""
+
+_NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_OPENING = re.compile(r"\$(\$?)\{\{")
+_TO_FILL = re.compile(rf"\$\$\{{\{{|\$\{{\{{{_NAME.pattern}")
+
+_MOST_LISTED = 20
+"""How many names a message lists."""
+
+
+class Flaw(NamedTuple):
+    """What is wrong with a word, and the offset of the wrong character."""
+
+    message: Message
+    at: int
+
+
+def names_in(text: str) -> Iterator[str]:
+    """Yield the names in a word, with repetitions."""
+    return (found[1] for found in _TO_FILL.finditer(text) if found[1] is not None)
+
+
+def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Iterator[Flaw]:
+    """Yield what is wrong with the names in a word; `known` are those that exist."""
+    for opening in _OPENING.finditer(text):
+        if opening[1]:
+            continue
+        found = _NAME.match(text, opening.end())
+        if found is None:
+            closed = text.find("}}", opening.end())
+            held = None if closed < 0 else text[opening.end() : closed].strip()
+            yield Flaw(_no_name(held), opening.start())
+            if held is None:
+                return  # the rest is inside it
+        elif found[1] not in known:
+            yield Flaw(_unknown(found[1], known, speller), found.start(1))
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a word with its names replaced by `values`, which must have all of them."""
+    return _TO_FILL.sub(lambda found: values[found[1]] if found[1] else OPENING, text)
+
+
+def escaped(text: str) -> str:
+    """Return a word of which `filled` makes this text."""
+    return text.replace(OPENING, f"${OPENING}")
+
+
+def _no_name(held: str | None) -> str:
+    advice = "write ${{ NAME }}, or $${{ for the three characters themselves"
+    if held is None:
+        return f"this ${{{{ is never closed by }}}}; {advice}"
+    return f"between ${{{{ and }}}} must be one name, got {quoted(held)}; {advice}"
+
+
+def _unknown(name: str, known: Collection[str], speller: Speller) -> Message:
+    sentence = f"unknown name {quoted(name)}"
+    if remedy := speller.suggestion(name, known):
+        return Advised(sentence, remedy)
+    if len(known) > _MOST_LISTED:
+        return f"{sentence}; there are {len(known):,} others"
+    return f"{sentence}; there is {', '.join(sorted(known))}"
+
+
+class TemplateWord(NamedTuple):
+    """A word as written, and its place."""
+
+    text: str
+    path: NodePath
+    node: Node
+
+
+@attrs.define(eq=False)
+class TemplateNames:
+    """The words of a file that may hold names, and the names that the file declares.
+
+    `declared` has the names by the path below which they can be used; the flow's path is empty.
+    """
+
+    words: list[TemplateWord] = attrs.Factory(list)
+    declared: dict[NodePath, Collection[str]] = attrs.Factory(dict)
+    _known: dict[tuple[NodePath, ...], Collection[str]] = attrs.Factory(dict)
+
+    def declare(self, path: NodePath, names: Iterable[str]) -> None:
+        """Let names be used in words below a path; an empty list also makes words templates."""
+        self.declared[path] = dict.fromkeys(names)
+
+    def declares(self, name: str, path: NodePath) -> bool:
+        """Whether a declared name can be used at a path; built-in names do not count."""
+        return any(name in self.declared[above] for above in self._scopes_of(path))
+
+    @property
+    def are_filled(self) -> bool:
+        """Whether names are replaced: the flow declares names, or uses one that is built in.
+
+        In all other flows `${{` is plain text.
+        """
+        if self.declared:
+            return True
+        return any(name in BUILT_IN for word in self.words for name in names_in(word.text))
+
+    def known_at(self, path: NodePath) -> Collection[str]:
+        """Return the names that a word at a path may hold; each set is made once."""
+        scopes = self._scopes_of(path)
+        if scopes not in self._known:
+            names = chain(BUILT_IN, *(self.declared[above] for above in scopes))
+            self._known[scopes] = dict.fromkeys(names)
+        return self._known[scopes]
+
+    def _scopes_of(self, path: NodePath) -> tuple[NodePath, ...]:
+        return tuple(above for end in range(len(path)) if (above := path[:end]) in self.declared)
+
+
+SHELL_KEY = "shell"
+"""The key whose words run a script, in which no names are filled (rule 10.4)."""
+
+_IN_SHELL = "names are not filled in here: a script finds them among its variables"
+
+
+def _excerpt(text: str, at: int) -> str | None:
+    """Return the line around a character, with a caret under it."""
+    begin = max(text.rfind("\n", 0, at) + 1, at - _AROUND)
+    return pointed(text[begin : at + _AROUND].partition("\n")[0], at - begin + 1)
+
+
+_MOST_IN_WORD = 20
+"""How many mistakes in one word are reported; a word may hold thousands."""
+
+_AROUND = 60
+"""Characters shown on both sides, so that a long word with many mistakes costs little."""
+
+
+LINES, GLOB = "lines", "glob"
+"""The keys that stand in place of a list."""
+
+
+@attrs.frozen
+class ValueList:
+    """The values of a name, and their origin if it is not the flow file.
+
+    `origin` is `LINES` or `GLOB`, and `text` the path or pattern. `values` are those that were
+    there when the run was recorded.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    origin: str | None = None
+    text: str | None = None
+
+    @property
+    def as_written(self) -> object:
+        """What the flow file says: values from elsewhere may change in the meantime."""
+        return self.values if self.origin is None else (self.origin, self.text)
+
+
+@attrs.frozen
+class PathParams:
+    """The values of the parameters in the path of a list, or what is wrong with them.
+
+    `are_known` is false if the parameters themselves are reported as wrong.
+    """
+
+    values: Mapping[str, str] = attrs.Factory(dict)
+    flaws: Mapping[str, str] = attrs.Factory(dict)
+    are_known: bool = True
+
+
+type ListReader = Callable[[str, str, Mapping[str, str]], Sequence[str]]
+"""Returns the lines of a file, or the file names that match a pattern.
+
+Its arguments are `LINES` or `GLOB`, the path or pattern as written, and the values of the
+parameters, which the path may name.
+"""
+
+
+def not_read(_origin: str, _text: str, _params: Mapping[str, str]) -> Sequence[str]:
+    """Refuse to read any list; only a flow that is about to run needs them."""
+    raise ListError("is read where a run is recorded, and only there")
+
+
+def read_list(origin: str, text: str, names: Mapping[str, str], below: str) -> Sequence[str]:
+    """Return the values of a list.
+
+    Args:
+        origin: `LINES` or `GLOB`.
+        text: The path of a file or the pattern of file names, as written.
+        names: The values of the names in it.
+        below: The directory where a relative path starts.
+
+    Raises:
+        ListError: It cannot be read, or has too many values.
+    """
+    path = filled(text, names)
+    return read_lines(path, below) if origin == LINES else file_names(path, below)
+
 
 STEPS, FINALLY = "steps", "finally"
 """The keys of a flow that hold steps."""
@@ -118,21 +326,31 @@ class Reading:
 
     def report_names(self) -> None:
         """Add the problems with names in words, once all declared names are known."""
-        for word, message, excerpt in self.names.flaws(self.speller):
-            self.add(message, word.path, word.node, excerpt=excerpt)
+        if not self.names.are_filled:
+            return
+        for word in self.names.words:
+            if word.path[-2:-1] == (SHELL_KEY,) and isinstance(word.path[-1], int):
+                self.add(_IN_SHELL, word.path, word.node)
+                continue
+            flaws = flaws_of_names(word.text, self.names.known_at(word.path), self.speller)
+            for flaw in islice(flaws, _MOST_IN_WORD):
+                excerpt = _excerpt(word.text, flaw.at)
+                self.add(flaw.message, word.path, word.node, excerpt=excerpt)
 
     def keys_of(self, mapping: MappingNode, path: NodePath) -> Iterator[tuple[str, Node, Node]]:
         """Yield name, key and value of each entry once (rule 2.6)."""
         first: dict[str, Node] = {}
         for key, value in mapping.entries:
             if not isinstance(key, ScalarNode):
-                self.add(messages.key_is_no_text(key), path, key)
+                self.add(f"a key must be text, got {messages.got(key)}", path, key)
             elif key.tag is not None:
                 self.add(messages.tag(key), path, key)
             elif is_merge_key(key):
                 self._add_merge_key(key, value, path)
             elif key.text in first:
-                self.add(messages.duplicate_key(first[key.text]), (*path, key.text), key)
+                line = first[key.text].line
+                place = "" if line is None else f", first given on line {line}"
+                self.add(f"duplicate key{place}", (*path, key.text), key)
             else:
                 first[key.text] = key
                 yield key.text, key, value
@@ -140,7 +358,13 @@ class Reading:
     def _add_merge_key(self, key: Node, value: Node, path: NodePath) -> None:
         """Add the problem with a merge key that could not be followed."""
         flaw = flaw_of_merged(value)
+        message: Message
         if flaw is None:
-            self.add(messages.second_merge_key(), (*path, "<<"), key)
+            remedy = 'merge several mappings by one list: "<<: [*first, *second]"'
+            message = Advised("duplicate key", remedy)
+        elif flaw.tag is not None:
+            message = messages.tag(flaw)
         else:
-            self.add(messages.wrong_merge(flaw), (*path, "<<"), flaw)
+            expected = 'a mapping, such as the alias in "<<: *base", or a list of these'
+            message = f"must be {expected}, got {messages.got(flaw)}"
+        self.add(message, (*path, "<<"), flaw or key)

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNode, SequenceNode
-from flow_spec.errors import Message
+from flow_spec.errors import Message, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
 from flow_spec.fields.kinds import FILE, Kind, Prose, Schema, Word
@@ -28,9 +28,9 @@ class Declaration:
 
     kind: Kind
     doc: str
-    significant: bool
     default: Any
     examples: tuple[Any, ...]
+    significant: bool = True
 
     def schema(self) -> Schema:
         """Return the schema of the field, with what an editor shows about it (rule 9.2)."""
@@ -53,7 +53,7 @@ def declared(
     default: Any = attrs.NOTHING,
 ) -> Any:
     """Declare a field of a flow file: its kind, one sentence about it, examples, its default."""
-    declaration = Declaration(kind, doc, significant, default, examples)
+    declaration = Declaration(kind, doc, default, examples, significant)
     return attrs.field(default=default, metadata={Declaration: declaration})
 
 
@@ -106,7 +106,7 @@ class ListOf(Kind):
             reading.add(messages.no_list(self.items, self.example, node, field), path, node)
             return None
         if len(node.items) < self.min_items:
-            reading.add(messages.empty_list(self.example), path, node)
+            reading.add(f"must not be empty: write a list such as {self.example}", path, node)
         values = [
             self.item.read(child, (*path, index), reading) for index, child in enumerate(node.items)
         ]
@@ -120,7 +120,8 @@ class ListOf(Kind):
         first: dict[Any, int] = {}
         for index, value in enumerate(values):
             if value is not None and first.setdefault(value, index) != index:
-                reading.add(messages.listed_twice(value), (*path, index), node.items[index])
+                message = f"{quoted(str(value))} is listed twice"
+                reading.add(message, (*path, index), node.items[index])
 
 
 @attrs.frozen(eq=False)
@@ -145,7 +146,7 @@ class CommandWords(ListOf):
     def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
         words = super()._read(node, path, reading)
         if words and words[0] == "":
-            reading.add(messages.no_program(), path, node)
+            reading.add(messages.NO_PROGRAM, path, node)
         return words
 
 
@@ -173,9 +174,14 @@ class Variables(Kind):
             if flaw is not None:
                 reading.add(flaw, (*path, name), key)
             if name in reading.names_around(path):
-                reading.add(messages.hides_value(name), (*path, name), value)
+                message = f"would hide the value of each copy: foreach gives {quoted(name)} already"
+                reading.add(message, (*path, name), value)
             elif reading.names.declares(name, path):
-                reading.add(messages.variable_is_param(), (*path, name), key)
+                message = (
+                    "is a parameter, which every command sees under this name; "
+                    "give the variable another one"
+                )
+                reading.add(message, (*path, name), key)
             values[name] = Word(beside=len(f"{name}=")).read(value, (*path, name), reading)
         return tuple(sorted(values.items())) if not reading.problems else None
 
@@ -259,7 +265,7 @@ class Record(Kind):
         present = {name for name, _ in node.texts()}
         for name, field in fields.items():
             if field.required and name not in present:
-                reading.add(messages.missing_key(self.noun, name), path, node)
+                reading.add(f"{self.noun} needs the key {quoted(name)}", path, node)
 
     def _entries(
         self, node: MappingNode, path: NodePath, reading: Reading
@@ -297,7 +303,10 @@ class Record(Kind):
             for value in given or ():
                 first = None if value is None else place.setdefault(value, written)
                 if first not in (None, written) and name in values:
-                    reading.add(messages.two_meanings(value, first), (*path, name), nodes[name])
+                    message = (
+                        f"{value} is already in {first}; an exit code can have only one meaning"
+                    )
+                    reading.add(message, (*path, name), nodes[name])
 
 
 _WORDS = {"true": True, "false": False, "null": None}

@@ -5,7 +5,7 @@ a step or of the flow, removes warnings here.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,8 +21,7 @@ from flow_spec.documents.tree import (
     written,
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
-from flow_spec.fields.reading import step_path
-from flow_spec.fields.template_names import BUILT_IN, SHELL_KEY
+from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.step import StepSpec, WarningCode
@@ -75,15 +74,6 @@ def always_true(step: StepSpec) -> Advised:
     )
 
 
-def no_effect(part: str) -> Advised:
-    """Say that a part of a condition has no effect."""
-    return Advised(
-        f"{quoted(' '.join(part.split()))} has no effect here: without it, the condition comes to "
-        "the same",
-        "leave it out, or change it to what is meant; to wait for a step, list it in depends_on",
-    )
-
-
 def unhandled_failure(found: Finding) -> Advised:
     """Say that every alert misses a failure."""
     failed = [name for name, end in found.outcomes.items() if end == "FAILED"]
@@ -92,14 +82,6 @@ def unhandled_failure(found: Finding) -> Advised:
         f"nothing tells of it if {named(failed, 'and')} fails: the run is FAILED, and {alerts}",
         "ask any(failed) of all steps that may fail, best in finally, or let a failure be with "
         "allow_failure",
-    )
-
-
-def skipped_cleanup() -> Advised:
-    """Say that a step of `steps` that cleans up does not run after a cancel."""
-    return Advised(
-        "this step cleans up whatever happens, but not after a cancel or a timeout of the flow",
-        "move it to finally, whose steps run then too",
     )
 
 
@@ -112,45 +94,12 @@ def named(names: Iterable[str], word: str = "or") -> str:
     return f" {word} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
-def shell_syntax(what: str, text: str) -> Advised:
-    """Say that a word has shell syntax that no shell reads."""
-    return Advised(
-        f"{quoted(text)} looks like {what}, but no shell reads this command: the program gets the "
-        "word as it stands",
-        _REMEDIES.get(what, "write script: instead of command:, or [sh, -c, ...]"),
-    )
-
-
-_REMEDIES = {
-    "a home directory": "write the path, or script: instead of command:",
-    "a pattern of file names": "write script: instead of command:, or list the files with glob in "
-    "a foreach",
-}
-
-
 def parameter_in_shell(name: str, variable: str, *, is_local: bool) -> Advised:
     """Say that a shell reads a value as a part of its program."""
     instead = f'"${variable}", quotation marks included' if is_local else "it as an argument"
     return Advised(
         f"the shell reads the value of {name} as a part of its program, whatever is in it",
         f"write {instead}: every command has it as a variable" if is_local else f"pass {instead}",
-    )
-
-
-def literal_in_word(text: str) -> Advised:
-    """Say that what looks like a name is not replaced."""
-    return Advised(
-        f"{quoted(text)} stays as it is: names are replaced only where a flow has params or a "
-        "foreach, or uses a name that is built in",
-        "declare it under params:, or use a variable in a script",
-    )
-
-
-def literal_in_script(text: str, variable: str) -> Advised:
-    """Say that no name is replaced in a script."""
-    return Advised(
-        f"{quoted(text)} stays as it is: no name is replaced in a script",
-        f'write "${variable}": the script has it as a variable',
     )
 
 
@@ -196,18 +145,27 @@ class Warned(NamedTuple):
 def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> Warned:
     """Return the warnings about a flow file; `lacks_program` knows the machine."""
     finder = _Finder(read, lacks_program)
-    found = sorted(finder.all(), key=lambda warning: (warning.line or 0, warning.column or 0))
+    finder.look()
+    found = sorted(finder.found, key=lambda warning: (warning.line or 0, warning.column or 0))
     marked = with_marks(found, read.text, is_yaml=read.is_yaml)
     warnings = tuple(warning for warning in marked if isinstance(warning, FlowWarning))
     return Warned(warnings, finder.proofs.are_complete)
 
 
+_SHELL_REMEDIES = {
+    "a home directory": "write the path, or script: instead of command:",
+    "a pattern of file names": "write script: instead of command:, or list the files with glob in "
+    "a foreach",
+}
+
+
 @attrs.define(eq=False, slots=False)
 class _Finder:
-    """One search for warnings."""
+    """One search for warnings; `found` are those that are not allowed."""
 
     read: ReadFlow
     lacks_program: LacksProgram
+    found: list[FlowWarning] = attrs.Factory(list)
 
     @cached_property
     def proofs(self) -> Proofs:
@@ -224,66 +182,77 @@ class _Finder:
     def _steps(self) -> Mapping[str, StepSpec]:
         return {step.id: step for step in self.read.flow.as_written.all_steps}
 
-    def all(self) -> Iterator[FlowWarning]:
-        """Yield all warnings except those that are allowed."""
-        yield from self._proven()
-        yield from self._literal_words()
+    def look(self) -> None:
+        """Find all warnings."""
+        self._look_at_conditions()
+        self._look_at_unfilled_words()
         for step in self._steps.values():
-            yield from self._of_words(step)
+            self._look_at_step(step)
 
-    def _proven(self) -> Iterator[FlowWarning]:
-        proofs, code = self.proofs, WarningCode
+    def _look_at_conditions(self) -> None:
+        proofs = self.proofs
         never = frozenset(proofs.never_run)
         for name in proofs.never_run:
-            message = never_runs(self._steps[name], never)
-            yield from self._about(code.NEVER_RUNS, name, message)
+            self._warn_about(WarningCode.NEVER_RUNS, name, never_runs(self._steps[name], never))
         for name in proofs.always_true:
-            message = always_true(self._steps[name])
-            yield from self._about(code.ALWAYS_TRUE, name, message)
+            self._warn_about(WarningCode.ALWAYS_TRUE, name, always_true(self._steps[name]))
         for found in proofs.no_effect:
             if (part := found.part) is not None:
-                message = no_effect(part.text[part.start : part.end])
-                yield from self._about(code.NO_EFFECT, found.step_id, message, part)
+                text = " ".join(part.text[part.start : part.end].split())
+                message = Advised(
+                    f"{quoted(text)} has no effect here: without it, the condition comes to "
+                    "the same",
+                    "leave it out, or change it to what is meant; to wait for a step, list it in "
+                    "depends_on",
+                )
+                self._warn_about(WarningCode.NO_EFFECT, found.step_id, message, part)
         for name in proofs.runs_anyway:
             if cleans_up(self._steps[name]):
-                yield from self._about(code.SKIPPED_CLEANUP, name, skipped_cleanup())
+                message = Advised(
+                    "this step cleans up whatever happens, but not after a cancel or a timeout of "
+                    "the flow",
+                    "move it to finally, whose steps run then too",
+                )
+                self._warn_about(WarningCode.SKIPPED_CLEANUP, name, message)
         if (missed := proofs.unhandled_failure) is not None:
-            name, message = missed.step_id, unhandled_failure(missed)
-            yield from self._about(code.UNHANDLED_FAILURE, name, message, outcomes=missed.outcomes)
+            code, message = WarningCode.UNHANDLED_FAILURE, unhandled_failure(missed)
+            self._warn_about(code, missed.step_id, message, outcomes=missed.outcomes)
 
-    def _about(
+    def _warn_about(
         self,
         code: WarningCode,
         name: str,
         message: Advised,
         part: Span | None = None,
         outcomes: Mapping[str, str] | None = None,
-    ) -> Iterator[FlowWarning]:
+    ) -> None:
         """Warn about the condition of a step."""
         field = "when" if self._steps[name].when is not None else "depends_on"
-        path = (*self._path(name), field)
-        yield from self._warning(code, message, path, self._node(path), part, outcomes or {})
+        self._warn(code, message, (*self._path(name), field), part, outcomes)
 
-    def _literal_words(self) -> Iterator[FlowWarning]:
+    def _look_at_unfilled_words(self) -> None:
         """Warn about what looks like a name in a flow that replaces none."""
         names = self.read.reading.names
         for word in () if names.are_filled else names.words:
             if SHELL_KEY not in word.path and (found := _LITERAL.search(word.text)):
-                message = literal_in_word(found[0])
+                message = Advised(
+                    f"{quoted(found[0])} stays as it is: names are replaced only where a flow has "
+                    "params or a foreach, or uses a name that is built in",
+                    "declare it under params:, or use a variable in a script",
+                )
                 span = Span(word.text, *found.span())
-                code = WarningCode.LITERAL_SUBSTITUTION
-                yield from self._warning(code, message, word.path, word.node, span)
+                self._warn(WarningCode.LITERAL_SUBSTITUTION, message, word.path, span)
 
-    def _of_words(self, step: StepSpec) -> Iterator[FlowWarning]:
+    def _look_at_step(self, step: StepSpec) -> None:
         """Warn about words of a step, as written."""
         flow, path = self.read.flow, self._path(step.id)
         copies = flow.copies.get(step.id, (step.id,))
         names = {name for name, _ in (*flow.env, *step.env)} | self._names_at(path)
         for field, words in (("command", step.command), ("only_if", step.only_if)):
-            node = self._found((*path, field))
-            if isinstance(node, SequenceNode):
-                at = (*path, field)
-                yield from self._in_list(step, words, at, names)
+            at = (*path, field)
+            is_list = isinstance(node_at(self.read.root, at), SequenceNode)
+            if is_list:
+                self._look_at_list(step, words, at, names)
             if words and (
                 words[0] in ONLY_IN_SHELLS
                 or any(
@@ -291,42 +260,45 @@ class _Finder:
                     for copy in map(flow.step, copies)
                 )
             ):
-                place = (*path, field, 0) if isinstance(node, SequenceNode) else path
                 message = no_such_program(words[0])
-                code = WarningCode.NO_SUCH_PROGRAM
-                yield from self._warning(code, message, place, self._node(place))
-        yield from self._in_script((*path, "script"))
+                self._warn(WarningCode.NO_SUCH_PROGRAM, message, (*at, 0) if is_list else path)
+        self._look_at_script((*path, "script"))
 
-    def _in_list(
+    def _look_at_list(
         self, step: StepSpec, words: tuple[str, ...], path: NodePath, names: set[str]
-    ) -> Iterator[FlowWarning]:
-        code = WarningCode.SHELL_SYNTAX
+    ) -> None:
         for found in shell_words(words, names):
-            word, place = words[found.place], (*path, found.place)
-            message = shell_syntax(found.what, word[found.begin : found.end])
-            span = Span(word, found.begin, found.end)
-            yield from self._warning(code, message, place, self._node(place), span)
+            span = Span(words[found.place], found.begin, found.end)
+            text = quoted(span.text[span.start : span.end])
+            message = Advised(
+                f"{text} looks like {found.what}, but no shell reads this command: the program "
+                "gets the word as it stands",
+                _SHELL_REMEDIES.get(
+                    found.what, "write script: instead of command:, or [sh, -c, ...]"
+                ),
+            )
+            self._warn(WarningCode.SHELL_SYNTAX, message, (*path, found.place), span)
         if not step.fills:
             return
-        code = WarningCode.PARAMETER_IN_SHELL
         for at, name in names_for_shells(self.read.flow, step, words):
             is_local = name_of(words[0]) in SHELLS
             message = parameter_in_shell(name[1], variable_of(name[1]), is_local=is_local)
-            place = (*path, at)
             span = Span(words[at], *name.span())
-            yield from self._warning(code, message, place, self._node(place), span)
+            self._warn(WarningCode.PARAMETER_IN_SHELL, message, (*path, at), span)
 
-    def _in_script(self, path: NodePath) -> Iterator[FlowWarning]:
-        node = self._found(path)
+    def _look_at_script(self, path: NodePath) -> None:
+        node = node_at(self.read.root, path)
         if not isinstance(node, ScalarNode):
             return
         known = self._names_at(path) | set(BUILT_IN)
         for found in NAME_IN_WORD.finditer(node.text):
             if found[1] in known:
-                message = literal_in_script(found[0], variable_of(found[1]))
+                message = Advised(
+                    f"{quoted(found[0])} stays as it is: no name is replaced in a script",
+                    f'write "${variable_of(found[1])}": the script has it as a variable',
+                )
                 span = Span(node.text, *found.span())
-                code = WarningCode.LITERAL_SUBSTITUTION
-                yield from self._warning(code, message, path, node, span)
+                self._warn(WarningCode.LITERAL_SUBSTITUTION, message, path, span)
                 return
 
     def _names_at(self, path: NodePath) -> set[str]:
@@ -334,38 +306,37 @@ class _Finder:
         names = {param.name for param in self.read.flow.params}
         return names | set(self.read.reading.names_around(path))
 
-    def _warning(  # noqa: PLR0913, PLR0917 - a warning, and where it is
+    def _warn(
         self,
         code: WarningCode,
         message: Advised,
         path: NodePath,
-        node: Node,
         span: Span | None = None,
         outcomes: Mapping[str, str] | None = None,
-    ) -> Iterator[FlowWarning]:
-        """Yield a warning, unless it is allowed there."""
+    ) -> None:
+        """Add a warning, unless it is allowed there."""
         step = self._at.get(step_path(path))
-        allowed = self.read.flow.allow_warnings + (step.allow_warnings if step else ())
-        if code not in allowed:
-            remedy = f"{message.help}; more under {code} in docs/warnings.md"
-            yield FlowWarning(
+        if code in self.read.flow.allow_warnings + (step.allow_warnings if step else ()):
+            return
+        node = self._node(path)
+        remedy = f"{message.help}; more under {code} in docs/warnings.md"
+        self.found.append(
+            FlowWarning(
                 f"{message.fact}; {remedy}",
                 written(path) or None,
                 node.line,
                 node.column,
-                None,
-                remedy,
-                span,
+                help=remedy,
+                span=span,
                 code=code,
                 outcomes=outcomes or {},
             )
+        )
 
     def _path(self, name: str) -> NodePath:
         return self.read.reading.steps[name].path
 
     def _node(self, path: NodePath) -> Node:
         """Return the node at a path, or the nearest one above it."""
-        return self._found(path) or (self._node(path[:-1]) if path else self.read.root)
-
-    def _found(self, path: NodePath) -> Node | None:
-        return node_at(self.read.root, path)
+        found = node_at(self.read.root, path)
+        return found or (self._node(path[:-1]) if path else self.read.root)

@@ -197,7 +197,7 @@ class IdleParts:
         return outcomes.functions.without_idle_parts(rest, of_piece, keep)[1]
 
 
-def unheard_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Finding | None:
+def missed_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Finding | None:
     """Return a finding about a failure that every alert misses, or None.
 
     An alert is a step that runs only because another failed, and that no step waits for. All
@@ -217,19 +217,23 @@ def unheard_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Finding | 
     alerts = [name for name in answers if base_of(name) not in waited_for]
     if not alerts:
         return None
-    behind = ids_behind(flow, alerts)
+    upstream = ids_upstream(flow, alerts)
     failed = (
         outcomes.outcome(step.id).failed
         for step in order
         if step.id not in flow.finally_ids and not step.allow_failure
     )
-    answers |= {step.id: outcomes.runs[step.id] for step in order if is_told(step)}
-    heard = functions.joined(False, sorted(answers.values(), key=functions.level))
-    unheard = functions.both(functions.joined(False, failed), heard ^ 1)
-    if unheard == Functions.FALSE:
+    answers |= {step.id: outcomes.runs[step.id] for step in order if uses_failures(step)}
+    answered = functions.joined(False, sorted(answers.values(), key=functions.level))
+    missed = functions.both(functions.joined(False, failed), answered ^ 1)
+    if missed == Functions.FALSE:
         return None
-    ends = ends_of(flow, order, outcomes.fates(functions.example(unheard)))
-    relevant = {*behind, *alerts, *(name for name, end in ends.items() if end == Fate.FAILED.value)}
+    ends = ends_of(flow, order, outcomes.fates(functions.example(missed)))
+    relevant = {
+        *upstream,
+        *alerts,
+        *(name for name, end in ends.items() if end == Fate.FAILED.value),
+    }
     shown = {name: end for name, end in ends.items() if name in relevant}
     places = {step.id: place for place, step in enumerate(flow.all_steps)}
     names = dict.fromkeys(base_of(name) for name in sorted(alerts, key=places.__getitem__))
@@ -250,7 +254,7 @@ def answers_to_failures(outcomes: Outcomes, order: Iterable[StepSpec]) -> Iterat
         none_failed = functions.both(none_failed, outcomes.outcome(step.id).failed ^ 1)
 
 
-def ids_behind(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
+def ids_upstream(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
     """Return the ids of the steps that some steps wait for, directly or indirectly."""
     found: set[str] = set()
     todo = list(names)
@@ -262,7 +266,7 @@ def ids_behind(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_told(step: StepSpec) -> bool:
+def uses_failures(step: StepSpec) -> bool:
     """Whether the words of a step use a variable that says what failed (rule 9.13)."""
     names = (StepVariable.FAILED_STEPS, StepVariable.OUTCOME)
     return any(name in word for word in step.command for name in names)
@@ -345,9 +349,9 @@ class Proofs:
 
     @cached_property
     def unhandled_failure(self) -> Finding | None:
-        """A failure that every alert misses, if the flow has alerts: see `unheard_failure`."""
+        """A failure that every alert misses, if the flow has alerts: see `missed_failure`."""
         try:
-            return unheard_failure(self._by_itself(), self._order)
+            return missed_failure(self._by_itself(), self._order)
         except BudgetExceeded:
             self.are_complete = False
             return None

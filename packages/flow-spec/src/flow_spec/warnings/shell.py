@@ -6,9 +6,11 @@ counts: `/bin/sh` is `sh`.
 """
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import attrs
@@ -17,69 +19,18 @@ from flow_spec.fields.env import StepVariable
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
-SHELLS = frozenset({
-    *("sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "csh", "tcsh", "busybox"),
-    *("pwsh", "powershell", "cmd", "cmd.exe", "nu", "elvish", "xonsh"),
-})  # fmt: skip
-
-ONLY_IN_SHELLS = frozenset({
-    *("cd", "export", "source", "alias", "set", "unset", "umask", "ulimit"),
-})  # fmt: skip
-"""Commands that change the shell itself; a program of that name would do nothing."""
-
-COMMANDS_OF_SHELLS = ONLY_IN_SHELLS | {
-    *(".", "exit", "eval", "exec", "trap", "wait", "read", "shift", "local", "declare"),
-    *("if", "for", "while", "until", "case", "function"),
+_KNOWN: Mapping[str, frozenset[str]] = {
+    section: frozenset(names.split())
+    for section, names in tomllib.loads(
+        Path(__file__).with_name("programs.toml").read_text("utf-8")
+    ).items()
 }
-"""Words that look like programs and belong to the shell."""
+"""The names of programs, by section of `programs.toml`."""
 
-PASS_ON = frozenset({
-    *("ssh", "mosh", "su", "runuser", "sudo", "doas", "script", "eval", "watch", "parallel"),
-    *("docker", "podman", "nerdctl", "kubectl", "oc", "lxc", "vagrant", "tmux", "screen", "at"),
-    *("systemd-run", "machinectl", "nsenter", "chroot", "pct", "fly", "heroku", "gcloud", "aws"),
-    *("ansible", "ansible-playbook", "salt", "pssh", "pdsh", "clush", "hyperfine", "entr", "make"),
-    *("gmake", "ninja", "just", "npm", "npx", "yarn", "pnpm", "concurrently", "xargs", "flatpak"),
-    *("orchesjob", "orchesjob-flow", "systemctl", "crontab", "expect", "rsh", "envsubst", "curl"),
-    *("wget", "httpie", "http", "xh"),
-})  # fmt: skip
-"""Programs that pass words to a shell or another host, or have a language of their own."""
-
-LANGUAGES = frozenset({
-    *("awk", "gawk", "mawk", "nawk", "sed", "gsed", "perl", "ruby", "node", "deno", "bun", "php"),
-    *("lua", "luajit", "R", "Rscript", "julia", "octave", "gnuplot", "bc", "dc", "expr", "test"),
-    *("[", "[[", "find", "fd", "fdfind", "jq", "yq", "gojq", "xq", "dasel", "jmespath", "tclsh"),
-    *("psql", "mysql", "mariadb", "sqlite3", "duckdb", "clickhouse-client", "mongosh", "mongo"),
-    *("redis-cli", "cqlsh", "sqlplus", "sqlcmd", "bq", "snowsql", "trino", "presto", "influx"),
-    *("xmlstarlet", "xmllint", "ffmpeg", "convert", "magick", "vim", "vi", "nvim", "emacs", "ed"),
-    *("groovy", "scala", "clojure", "ghci", "ghc", "ocaml", "swift", "java", "jshell", "m4"),
-    *("logcli", "promtool", "sox", "guile", "racket", "sbcl", "elixir", "iex", "erl", "tr"),
-    *("numfmt", "date", "printf", "pandoc", "mlr", "xsv", "qsv", "csvsql", "csvgrep", "rename"),
-})  # fmt: skip
-"""Programs that read words in a language of their own, which uses these characters."""
-
-SEARCHING = frozenset({
-    *("grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "pgrep", "pkill"),
-})  # fmt: skip
-"""Programs with one word that is a pattern."""
-
-TAKE_FILES = frozenset({
-    *("ls", "cat", "rm", "cp", "mv", "ln", "touch", "chmod", "chown", "chgrp", "stat", "wc"),
-    *("head", "tail", "gzip", "gunzip", "zcat", "bzip2", "bunzip2", "xz", "unxz", "zstd", "lz4"),
-    *("md5sum", "sha1sum", "sha256sum", "sha512sum", "b2sum", "cksum", "du", "file", "mkdir"),
-    *("rmdir", "shred", "diff", "cmp", "tac", "nl", "less", "more", "od", "xxd", "strings"),
-    *("install", "dos2unix", "unlink", "truncate", "sort", "uniq", "paste", "cut", "split"),
-})  # fmt: skip
-"""Programs whose words are file names."""
-
-SEPARATING = frozenset({"sort", "cut", "paste", "head", "tail", "split", "uniq", "nl"})
-"""Those of them whose options have values."""
-
-COMPARING = frozenset({"expr", "test", "[", "[[", "tr", "bc", "dc", "jq", "yq", "awk", "gawk"})
-"""Programs to which `|`, `<` and `>` may be words."""
-
-WRAPPERS = frozenset({"env", "nice", "ionice", "nohup", "timeout", "setsid", "stdbuf", "time"})
-"""Programs that start the program after their options."""
-
+SHELLS = _KNOWN["shells"]
+ONLY_IN_SHELLS = _KNOWN["only_in_shells"]
+COMMANDS_OF_SHELLS = ONLY_IN_SHELLS | _KNOWN["commands_of_shells"]
+_PASS_ON, _LANGUAGES, _TAKE_FILES = _KNOWN["pass_on"], _KNOWN["languages"], _KNOWN["take_files"]
 _PYTHON = re.compile(r"(?:python|pypy|ipython)[0-9.]*")
 
 
@@ -96,7 +47,7 @@ def is_shell(word: str) -> bool:
 def has_language(word: str) -> bool:
     """Whether a word starts a program that reads text in a language, or passes words on."""
     name = name_of(word)
-    return name in SHELLS | PASS_ON | LANGUAGES or bool(_PYTHON.fullmatch(name))
+    return name in SHELLS | _PASS_ON | _LANGUAGES or bool(_PYTHON.fullmatch(name))
 
 
 def texts_for_shells(words: Sequence[str]) -> Iterator[int]:
@@ -134,7 +85,7 @@ class CommandLine:
         """The position of the program after wrappers such as `nice` and `env`."""
         words, last = self.words, len(self.words) - 1
         place = 0
-        while place < last and name_of(words[place]) in WRAPPERS:
+        while place < last and name_of(words[place]) in _KNOWN["wrappers"]:
             place += 1
             while place < last and _OF_WRAPPER.match(words[place]):
                 place += 1
@@ -148,7 +99,7 @@ class CommandLine:
     @cached_property
     def end(self) -> int:
         """The position from which a shell, or another host, gets the words."""
-        return self._first(SHELLS | PASS_ON)
+        return self._first(SHELLS | _PASS_ON)
 
     @cached_property
     def begins_with_language(self) -> bool:
@@ -157,7 +108,7 @@ class CommandLine:
 
     @cached_property
     def _language_from(self) -> int:
-        return self._first(LANGUAGES)
+        return self._first(_LANGUAGES)
 
     @cached_property
     def _pattern(self) -> int:
@@ -188,20 +139,20 @@ class CommandLine:
 
     def is_own_matter(self, place: int) -> bool:
         """Whether a word may be an operator, a pattern, or the value of an option."""
-        if place <= self.program or self.name in COMPARING or self.is_value(place):
+        if place <= self.program or self.name in _KNOWN["comparing"] or self.is_value(place):
             return True
-        return self.name in SEARCHING and place == self._pattern
+        return self.name in _KNOWN["searching"] and place == self._pattern
 
     def is_value(self, place: int) -> bool:
         """Whether a word is the value of an option, as far as known."""
-        if self.name in TAKE_FILES - SEPARATING:
+        if self.name in _TAKE_FILES - _KNOWN["separating"]:
             return False
         before = self.words[place - 1]
         return before in _OPTIONS_WITH_TEXT or (before.startswith("--") and before != "--")
 
     def is_file(self, place: int) -> bool:
         """Whether a word is the name of a file to the program."""
-        if self.name not in TAKE_FILES or place <= self.program or self.is_value(place):
+        if self.name not in _TAKE_FILES or place <= self.program or self.is_value(place):
             return False
         return self.words[place][:1] != "-" and self.words[place - 1] not in _TAKE_PATTERNS
 
@@ -378,22 +329,16 @@ def variable_of(name: str) -> str:
     return _VARIABLES.get(name, name)
 
 
-_WORDS = frozenset({"clean", "cleanup", "tidy", "teardown", "unlock", "umount", "unmount"})
-_PROGRAMS = frozenset({
-    *("rm", "rmdir", "unlink", "shred", "umount", "kill", "pkill", "killall", "dropdb", "tmpwatch"),
-    *("tmpreaper", "losetup", "fusermount"),
-})  # fmt: skip
-_VERBS = frozenset({"rm", "stop", "kill", "down", "destroy", "delete"})
-_WITH_VERBS = frozenset({"docker", "podman", "docker-compose", "kubectl", "terraform", "vagrant"})
-
-
 def cleans_up(step: StepSpec) -> bool:
     """Whether a step looks like a cleanup, by its id or its program.
 
     This is a guess, so it is used only for steps that are proven to run whatever happens.
     """
-    if _WORDS & set(re.split(r"[-_]", step.id.lower())):
+    if _KNOWN["words_of_cleanups"] & set(re.split(r"[-_]", step.id.lower())):
         return True
     words = step.command if step.script is None else tuple(step.script.split()[:3])
     program = name_of(words[0]) if words else ""
-    return program in _PROGRAMS or (program in _WITH_VERBS and not _VERBS.isdisjoint(words[1:3]))
+    return program in _KNOWN["cleaning_up"] or (
+        program in _KNOWN["cleaning_up_with_verb"]
+        and not _KNOWN["verbs_of_cleanups"].isdisjoint(words[1:3])
+    )
