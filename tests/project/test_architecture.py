@@ -24,7 +24,7 @@ ARROWS = {
         *("attrs", "click", "jinja2", "markupsafe", "tabulate", "wcwidth"),
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),
     },
-    "orchesjob_flow_airflow": {"airflow", "flow_spec", "orchesjob_client"},
+    "orchesjob_flow_airflow": {"airflow", "flow_conditions", "flow_spec", "orchesjob_client"},
 }
 ENTRY_POINTS = {
     "orchesjob_flow.__main__",

@@ -1,4 +1,4 @@
-"""The time: what the wall clock and the monotonic clock are for, and when two readings compare.
+"""The wall clock and the monotonic clock: what each is for, and when two readings compare.
 
 The engine reads no clock: it is given a `Now` with every event, so that tests can simulate time.
 """
@@ -14,9 +14,9 @@ class Now(NamedTuple):
     """One moment, on the two clocks that the product uses.
 
     `wall` is a Unix timestamp in seconds: for people, and for resuming after a restart. `mono` is
-    in seconds of the monotonic clock, which no clock change moves: all waits count on it
-    (rule 5.10). `boot` names what gives `mono` and process ids their meaning: this boot of the
-    kernel and this namespace of processes. Two moments with equal `boot` have comparable `mono`.
+    in seconds of the monotonic clock, which no clock change moves: all waits use it (rule 5.10).
+    `boot` names this boot of the kernel and this namespace of processes, within which `mono` and
+    process ids are unique. Moments with equal `boot` have comparable `mono`.
     """
 
     wall: float
@@ -30,7 +30,7 @@ def now() -> Now:
 
 
 def read_boot() -> str:
-    """Name this boot and this namespace of processes."""
+    """Return the name of this boot and this namespace of processes."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - not a path
@@ -39,7 +39,7 @@ def read_boot() -> str:
 
 
 def read_boot_by_sysctl() -> str:
-    """Name this boot on a system without /proc, such as macOS."""
+    """Return the name of this boot on a system without /proc, such as macOS."""
     import subprocess
 
     command = ["sysctl", "-n", "kern.bootsessionuuid"]

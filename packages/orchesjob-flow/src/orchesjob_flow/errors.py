@@ -1,8 +1,8 @@
 """The errors of this package, and which errors of Python mean that a resource is exhausted.
 
 All errors are in this one list, so that the words of a message are found here. Only `main` turns
-errors into exit codes. Running out of memory, threads, processes or descriptors is no mistake in
-the program, and it passes; such an error gets a sentence that names what is missing (rule 5.7).
+errors into exit codes. Running out of memory, threads, processes or descriptors is temporary and
+not a mistake in the program; such an error gets a sentence that names what is missing (rule 5.7).
 """
 
 import errno
@@ -450,7 +450,7 @@ REMEDIES = {
 
 
 def exhausted_resource(error: BaseException) -> str | None:
-    """Say what is lacking, if that is why something has failed; else return None."""
+    """Return the exhausted resource and its remedy, if that is the cause; else None."""
     text = str(error)
     match error:
         case MemoryError():
@@ -468,10 +468,10 @@ def exhausted_resource(error: BaseException) -> str | None:
 
 @contextmanager
 def exhaustion_named(what: str) -> Iterator[None]:
-    """Name what could not be done, if something was lacking for it.
+    """Turn an error that means an exhausted resource into one that names what failed.
 
     Raises:
-        ResourceExhausted: It was.
+        ResourceExhausted: A resource was exhausted.
     """
     try:
         yield

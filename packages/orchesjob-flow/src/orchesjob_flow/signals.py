@@ -1,8 +1,8 @@
-"""What INT, TERM and HUP do: the program ends, and says how to go on, or nothing (rule 6.9).
+"""What INT, TERM and HUP do: the program ends, and says how to continue (rule 6.9).
 
-A signal comes at any instant: within an import, a destructor, a lock. So its handler raises
-nothing, and returns nowhere; it writes one line and ends the process, as `kill -9` may at any time.
-Only while a runner drives a run is there another way: see `runner.assembly`.
+A signal arrives at any instant: within an import, a destructor, a lock. So its handler neither
+raises nor returns; it writes one line and ends the process, as `kill -9` may at any time. While a
+runner drives a run, a signal stops the runner first: see `runner.assembly`.
 """
 
 import os
@@ -39,9 +39,9 @@ NOT_REPEATABLE = ("run", "retry")
 """The commands that do something else when they are repeated."""
 
 PIPE = re.compile(r"-$|/dev/(fd/|stdin$)")
-"""What a flow file is called that the caller has opened."""
+"""The names of a flow file that the caller has opened."""
 NEWEST = re.compile(r"(-k|--run-key=)?-$")
-"""How the newest run is named, which may soon be another one."""
+"""The names of the newest run, which may soon be another one."""
 GLOBAL_OPTIONS = ("--db", "--orchesjob-bin", "--poll-interval", "--patience")
 """The options before the command, each with a value."""
 
@@ -50,13 +50,13 @@ class Interruption:
     """How a signal ends the command that was called with some words."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        """Keep the words, which say how to go on."""
+        """Keep the words, from which the command to continue is made."""
         self._words = words
         self._run_key: str | None = None
         self._silent = False
 
     def listen(self) -> None:
-        """Handle the signals, but those that the caller has ignored, as `nohup` does."""
+        """Handle the signals, except those that the caller ignores, as `nohup` does."""
         for number in STOP_SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self.end)
@@ -66,7 +66,7 @@ class Interruption:
         self._run_key = run_key
 
     def be_silent(self) -> None:
-        """Say nothing from now on: the command has said, or is about to say, how it has ended."""
+        """Print nothing from now on: the command reports its end itself."""
         self._silent = True
 
     def end(self, signum: int, _frame: FrameType | None) -> NoReturn:
@@ -77,7 +77,7 @@ class Interruption:
             os._exit(SIGNALLED + signum)
 
     def report(self, signum: int) -> int:
-        """Say what was interrupted, unless that is being said already; return the exit code."""
+        """Report what was interrupted, unless that was done already; return the exit code."""
         if not self._silent:
             self._silent = True
             described = describe(signum, self._words, self._run_key)
@@ -86,7 +86,7 @@ class Interruption:
 
 
 def last_words(described: dict[str, str]) -> str:
-    """Write what was interrupted, for whoever reads stderr (rule 6.11)."""
+    """Return what was interrupted, as JSON or text for stderr (rule 6.11)."""
     if form_of_errors() is Form.JSON:
         return dump_json(described, indent=None)
     from orchesjob_flow.views.error_text import error_text, style_of
@@ -97,7 +97,7 @@ def last_words(described: dict[str, str]) -> str:
 
 
 def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str, str]:
-    """Describe what a signal has interrupted, with the command lines that go on from there."""
+    """Describe what a signal has interrupted, with the command lines that continue."""
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
     index = index_of_command(words)
     if index is not None and words[index] in LEFT_BEHIND:
@@ -107,7 +107,7 @@ def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str
 
 
 def index_of_command(words: Sequence[str]) -> int | None:
-    """Return which word names the command; None if none does."""
+    """Return the index of the word that names the command; None if there is none."""
     indices = iter(range(len(words)))
     for index in indices:
         if words[index] in GLOBAL_OPTIONS:
@@ -120,8 +120,8 @@ def index_of_command(words: Sequence[str]) -> int | None:
 def commands_to_continue(words: Sequence[str], index: int, run_key: str | None) -> dict[str, str]:
     """Return the command line that resumes, and the one that cancels the run.
 
-    What resumes is the same command, unless it is one that begins something anew each time, or has
-    read its flow file from a pipe, which is there only once, or means whichever run is the newest.
+    The same command resumes, with three exceptions: a command that starts something new each time,
+    a flow file from a pipe, which can be read only once, and the newest run, which may change.
 
     >>> commands_to_continue(["--db", "x", "retry", "--step=load", "k", "-d"], 2, "k")
     {'resume': 'orchesjob-flow --db x resume k', 'cancel': 'orchesjob-flow --db x cancel k'}

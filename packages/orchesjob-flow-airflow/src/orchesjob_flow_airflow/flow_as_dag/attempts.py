@@ -29,13 +29,13 @@ from orchesjob_client import (
     find_survivors,
     marked_environment,
     orchesjob_home,
+    pauses,
 )
 from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys
 
 PATIENCE_SEC = 60.0
 """For how long a call that gives no usable answer is repeated."""
-_FIRST_PAUSE_SEC, _LONGEST_PAUSE_SEC = 0.5, 10.0
 
 GRACE_SEC = 2.0
 """Between TERM and KILL, for the job and then for its survivors.
@@ -413,17 +413,16 @@ class RetryingClient:
 
     def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
         """Repeat a call while it gives no usable answer: a missing answer decides nothing."""
-        deadline, pause = time.monotonic() + PATIENCE_SEC, _FIRST_PAUSE_SEC
+        left = pauses(PATIENCE_SEC)
         while True:
             try:
                 return call()
             except OrchesjobError as error:
-                missing = isinstance(error, OrchesjobMissing)
-                if missing or not error.retryable or time.monotonic() > deadline:
+                pause = next(left, None)
+                if pause is None or isinstance(error, OrchesjobMissing) or not error.retryable:
                     raise
                 self._log.warning("%s; trying again", error)
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SEC)
 
     @contextmanager
     def _logged_errors(self) -> Iterator[None]:

@@ -43,6 +43,9 @@ from orchesjob_flow.engine.steps import (
 )
 
 LONGEST_REASON = 200
+DEAD_STARTS_IN_A_ROW = 3
+CONTRADICTIONS = 2
+END_AGAIN_SEC = 1.0
 
 
 class Verdict(Enum):
@@ -51,12 +54,12 @@ class Verdict(Enum):
     NO_WORKER = auto()  # recorded, and no worker has begun: perhaps it never will
     ACTIVE = auto()  # runs on, or may do so
     SUCCEEDED = auto()  # at the gate: the step may run
-    FAILED = auto()  # ended by itself, and badly
+    FAILED = auto()  # ended by itself, with a failure
     SKIPPED = auto()  # ended by itself, with a code that skips the step
     ABORTED = auto()  # was ended, or is being ended, by an abort
     LOST = auto()  # orchesjob lost sight of it: it may be alive
     NEVER_RAN = auto()  # proven: its command never began and never will
-    FOREIGN = auto()  # somebody else's job lies under our key
+    FOREIGN = auto()  # somebody else's job has our key
 
 
 VERDICTS = {
@@ -93,20 +96,268 @@ def describe_abort(report: JobReport) -> str:
 
 
 def failure_of(report: JobReport) -> str:
-    """Say how a job failed that ended by itself, and what to write where it had no program."""
+    """Say how a job failed; if its program was not found, also what to write instead."""
     words = describe_failure(report)
     advice = program_as_script(report.command[0]) if report.not_spawned and report.command else None
     return words if advice is None else f"{words}; {advice}"
 
 
-def job_finished_at(report: JobReport) -> float | None:
-    """Tell when a job ended by itself, in whole seconds, if orchesjob knows: it may not."""
-    if report.known_status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-        return None
-    return report.finished_at
+def begin_attempt(context: UpdateContext, step: RunStep) -> None:
+    """Record that the next attempt is starting, and start it after the commit (rule 4.2)."""
+    before = step.row
+    number = before.attempt_no + 1
+    context.record_step(
+        step,
+        status=StepStatus.RUNNING,
+        attempt_no=number,
+        started_at=context.now.wall,
+        error=None,
+        **NO_NEXT_ATTEMPT,
+    )
+    row = Attempt(
+        position=before.position,
+        number=number,
+        status=AttemptStatus.STARTING,
+        started_at=context.now.wall,
+        running_mono=None,
+        boot_id=context.now.boot,
+        is_gate=step.asks_gate,
+    )
+    key = attempt_key(context.run.run_key, step.spec.id, number)
+    attempt = OpenAttempt(row, key, before)
+    context.run.begin(step, attempt)
+    context.record_attempt(attempt)
+    calls.start_job(context, step, attempt)
 
 
-DEAD_STARTS_IN_A_ROW = 3
+def withdraw_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+    """Take back a start that was decided, but neither committed nor performed (rule 5.6)."""
+    calls.answered(context, attempt)
+    if attempt.before is not None:
+        del context.decision.changes.attempts[attempt.row.position, attempt.row.number]
+        context.run.close(step)
+        context.restore_step(step, attempt.before)
+
+
+def reported(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
+    """Act on what orchesjob reports of the attempt's job."""
+    recognise(context, step, attempt, report)
+    verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
+    record_report(context, step, attempt, report, verdict)
+    ending = attempt.row.abort_reason is not None
+    match verdict:
+        case Verdict.FOREIGN:
+            foreign(context, step, attempt, report)
+        case Verdict.SUCCEEDED if attempt.row.is_gate:
+            passed(context, step, attempt)
+        case Verdict.SUCCEEDED:
+            succeeded(context, step, attempt)
+        case Verdict.SKIPPED:
+            skipped(context, step, attempt)
+        case Verdict.FAILED:
+            failed(context, step, attempt, failure_of(report), exit_code_of(report))
+        case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
+            never_ran(context, step, attempt)
+        case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
+            calls.end_remains(context, attempt)
+        case Verdict.ABORTED:
+            aborted(context, attempt, describe_abort(report))
+        case Verdict.LOST:
+            lost(context, attempt, describe_loss(report))
+        case _ if attempt.row.boot_id != context.now.boot:
+            why = "the machine or container was restarted while it ran"
+            lost(context, attempt, why)
+        case Verdict.NO_WORKER:
+            calls.look(context, attempt)
+        case _:
+            still_active(context, step, attempt, report)
+
+
+def recognise(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
+    """Treat an attempt as one at the gate if orchesjob has the gate's command under its key.
+
+    That happens where an earlier record of the run was lost, and the gate was asked more often
+    then. Asking it once more runs nothing twice. The reverse, a command where the gate is to be
+    asked, stays a foreign job (rules 4.7, 5.9 and 10.8).
+    """
+    spec, row = step.spec, attempt.row
+    if row.is_gate or not spec.only_if or report.is_of(spec.command):
+        return
+    if report.is_of(spec.only_if):
+        step.has_passed_gate = False
+        context.record_attempt(attempt, is_gate=True)
+
+
+def record_report(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
+) -> None:
+    """Record what orchesjob reports of the job."""
+    attempt.before, attempt.job = None, report
+    if attempt.row.job != report.payload:
+        context.record_attempt(attempt, job=report.payload, job_id=report.job_id)
+    if verdict not in (Verdict.NEVER_RAN, Verdict.NO_WORKER):
+        step.dead_starts = 0
+    to_be_aborted = attempt.row.abort_reason is not None
+    if not (to_be_aborted and verdict in (Verdict.ACTIVE, Verdict.NO_WORKER)):
+        attempt.backoff = None  # else it is the abort that fails: this is no answer to it
+
+
+def still_active(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
+    """Record that the job runs, and arrange that its end is noticed."""
+    known = report.known_status is not None
+    if not known:
+        unknown_status(context, step, attempt, report)
+    if attempt.worker_gone:
+        contradicted(context, attempt, known)
+        return
+    if attempt.row.abort_reason == AbortReason.DEAD_START:
+        context.record_attempt(attempt, abort_reason=None)  # it has a worker after all
+    if attempt.row.status is AttemptStatus.STARTING:
+        context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
+    step.last_running_mono = attempt.row.running_mono
+    if attempt.watch is None:
+        set_timeout(context, step, attempt)
+    if report.target_pid is None:
+        calls.ask_while_starting(context, attempt)
+    calls.make_next_call(context, attempt)
+
+
+def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
+    """Treat the attempt as lost once orchesjob has twice called a job running whose worker is gone.
+
+    orchesjob then sees another process with the same PID.
+    `known` is false for a status that this version does not know; that never counts as lost.
+    """
+    attempt.contradictions += 1
+    if known and attempt.contradictions >= CONTRADICTIONS:
+        why = "its worker is gone, though orchesjob takes it for running"
+        lost(context, attempt, why)
+    else:
+        calls.ask_again(context, attempt)
+
+
+def unknown_status(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
+) -> None:
+    """Report a status that this version does not know; it counts as running (rule 5.3)."""
+    error = f"orchesjob reports an unknown status, taken for running: {report.status}"
+    if step.row.error != error:
+        context.record_step(step, error=error)
+        context.do(Warn(f"{attempt.attempt_key}: {error}"))
+
+
+def watched(context: UpdateContext, attempt: OpenAttempt, watch: Watch) -> None:
+    """Note whether the job's end will be reported; if not, poll for it (rule 6.2)."""
+    if attempt.loss is not None:
+        survivor_watched(context, attempt, attempt.loss, watch)
+        return
+    attempt.watch = watch
+    if watch is Watch.GONE:
+        job_exited(context, attempt)
+        return
+    if watch is Watch.UNSUPPORTED and not context.run.polling:
+        calls.poll_later(context)
+    calls.make_next_call(context, attempt)
+
+
+def job_exited(context: UpdateContext, attempt: OpenAttempt) -> None:
+    """Ask for the outcome of a job whose worker is gone: the exit alone is not an outcome."""
+    if attempt.loss is not None:
+        survivor_exited(context, attempt, attempt.loss)
+        return
+    attempt.worker_gone = True
+    calls.ask_status(context, attempt)
+
+
+def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortReason) -> None:
+    """Decide that an attempt is to be ended, and end it as soon as no call is in progress."""
+    if reason.outranks(attempt.row.abort_reason):
+        context.record_attempt(attempt, abort_reason=reason)
+        calls.make_next_call(context, attempt)
+
+
+def looked(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
+) -> None:
+    """Act on the living processes of an attempt that is lost, or whose job has no worker yet."""
+    if attempt.loss is not None:
+        survivors_found(context, step, attempt, attempt.loss, survivors)
+    else:
+        await_worker(context, attempt, alive=bool(survivors))
+
+
+def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:
+    """Wait for the worker of a job; abort a job whose start died, which proves it never ran."""
+    if alive or attempt.job is None:
+        calls.ask_again(context, attempt)
+        return
+    if attempt.row.abort_reason is None:
+        context.record_attempt(attempt, abort_reason=AbortReason.DEAD_START)
+    calls.abort(context, attempt, attempt.job.job_id)
+
+
+def remains_seen(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
+) -> None:
+    """Close an aborted attempt once no process of it is alive; until then name the processes."""
+    if survivors:
+        error = f"cannot be ended: {name_processes(survivors)}"
+        if step.row.error != error:
+            context.record_step(step, error=error)
+        context.set_timer(END_AGAIN_SEC, Timer.REMAINS, attempt.id)
+        return
+    match attempt.row.abort_reason:
+        case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
+            ended_with_run(context, step, attempt)
+        case AbortReason.TIMEOUT:
+            error = f"timed out after {step.spec.timeout_sec:g} s"
+            failed(context, step, attempt, error)
+        case _:
+            error = "outcome unknown: its start died and it was ended"
+            failed(context, step, attempt, error)
+
+
+def status_unknown(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
+    """Act on "no such key": start a job that never existed, and never restart one that may have."""
+    attempt.before = None
+    if attempt.row.abort_reason is not None:
+        calls.end_remains(context, attempt)
+    elif attempt.row.job_id is not None:
+        lost(context, attempt, "orchesjob no longer knows the job")
+    elif attempt.row.boot_id != context.now.boot:
+        why = "the machine or container was restarted while it was being started"
+        lost(context, attempt, why)
+    else:
+        context.record_attempt(attempt)
+        calls.start_job(context, step, attempt)
+
+
+def call_unanswered(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, error: OrchesjobError
+) -> None:
+    """Fail an attempt that can never be started as it is; repeat any other call (rule 5.7)."""
+    call = attempt.call
+    calls.answered(context, attempt)
+    if call is not CallKind.START or error.retryable:
+        calls.call_unanswered(context, attempt, error)
+    else:
+        could_not_start(context, step, attempt, str(error))
+
+
+def could_not_start(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, reason: str
+) -> None:
+    """Fail an attempt that has not run and, as it is, cannot run (rules 5.7 and 10.4)."""
+    if context.run.ending is not None:
+        ended_with_run(context, step, attempt)
+    else:
+        failed(context, step, attempt, f"could not be started: {reason}")
 
 
 def succeeded(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
@@ -118,8 +369,8 @@ def succeeded(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> No
 def passed(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
     """Let the command follow at once: the gate has answered 0 (rule 10.8).
 
-    It does as soon as nothing of the gate is alive (rule 5.8), and in its slot. In a run that is
-    being ended nothing follows, and the step ends with that.
+    It starts in the gate's slot, as soon as no process of the gate is alive (rule 5.8). In a run
+    that is being ended nothing follows, and the step ends with its run.
     """
     close_attempt(context, step, attempt, AttemptStatus.SUCCEEDED, None)
     step.has_passed_gate = True
@@ -217,23 +468,25 @@ def ended_at(context: UpdateContext, attempt: OpenAttempt) -> float:
 
     orchesjob counts whole seconds, so a job has ended by the end of the second that it names.
     """
-    seen = None if attempt.job is None else job_finished_at(attempt.job)
-    latest = context.now.wall if seen is None else min(context.now.wall, seen + 1)
+    latest, job = context.now.wall, attempt.job
+    by_itself = (JobStatus.SUCCEEDED, JobStatus.FAILED)
+    if job is not None and job.known_status in by_itself and job.finished_at is not None:
+        latest = min(latest, job.finished_at + 1)
     return max(latest, attempt.row.started_at)
 
 
 def lost(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
-    """Let an attempt fail of which nobody can say how it ended, once it has (rule 5.3)."""
+    """Fail an attempt whose outcome is unknown, once its processes have exited (rule 5.3)."""
     await_end(context, attempt, Loss(why, error=f"outcome unknown: {why}"))
 
 
 def aborted(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
-    """Let an attempt fail that somebody else has aborted, once it has ended."""
+    """Fail an attempt that was aborted from outside, once its processes have exited."""
     await_end(context, attempt, Loss(why, error=why))
 
 
 def await_end(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
-    """Look what is alive of an attempt, or end it if that was decided before."""
+    """Look for living processes of an attempt, or end them if that was decided before."""
     if attempt.loss is None:
         attempt.loss = loss
     calls.look_again(context, attempt)
@@ -246,7 +499,7 @@ def survivors_found(
     loss: Loss,
     survivors: Sequence[Process],
 ) -> None:
-    """Close the attempt if nothing of it is alive; else name what is, and wait for its end."""
+    """Close the attempt if no process of it is alive; else name the processes, and wait."""
     if attempt.row.abort_reason is not None:
         calls.end_remains(context, attempt)
     elif survivors:
@@ -264,7 +517,7 @@ def note_survivors(
     loss: Loss,
     survivors: Sequence[Process],
 ) -> None:
-    """Record that the attempt runs on, and in which processes, for which the limit counts (5.5)."""
+    """Record the processes in which the attempt runs on; its time limit counts for them (5.5)."""
     if attempt.row.status is AttemptStatus.STARTING:
         context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
     if loss.looked_at is None:
@@ -279,7 +532,7 @@ def note_survivors(
 def survivor_watched(
     context: UpdateContext, attempt: OpenAttempt, loss: Loss, watch: Watch
 ) -> None:
-    """Wait for the end of the process that is watched; if it cannot be, look from time to time."""
+    """Wait for the end of the watched process; if it cannot be watched, look at intervals."""
     if attempt.row.abort_reason is not None:
         calls.end_remains(context, attempt)
     elif watch is Watch.UNSUPPORTED:
@@ -289,7 +542,7 @@ def survivor_watched(
 
 
 def survivor_exited(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
-    """Look what else is alive, now that the process that was watched is gone."""
+    """Look for other living processes, now that the watched process has exited."""
     loss.exited = True
     if attempt.call is None:
         look_later(context, attempt, loss)
@@ -298,267 +551,6 @@ def survivor_exited(context: UpdateContext, attempt: OpenAttempt, loss: Loss) ->
 def look_later(
     context: UpdateContext, attempt: OpenAttempt, loss: Loss, delay_sec: float = LOOK_AGAIN_SEC
 ) -> None:
-    """Look again, but not sooner after the last look: short-lived processes may follow another."""
+    """Look again, `delay_sec` after the last look: short-lived processes may follow one another."""
     since = context.now.mono if loss.looked_at is None else loss.looked_at
     context.set_timer(max(0.0, since + delay_sec - context.now.mono), Timer.REMAINS, attempt.id)
-
-
-CONTRADICTIONS = 2
-END_AGAIN_SEC = 1.0
-
-
-def begin_attempt(context: UpdateContext, step: RunStep) -> None:
-    """Record that the next attempt is starting, and start it after the commit (rule 4.2)."""
-    before = step.row
-    number = before.attempt_no + 1
-    context.record_step(
-        step,
-        status=StepStatus.RUNNING,
-        attempt_no=number,
-        started_at=context.now.wall,
-        error=None,
-        **NO_NEXT_ATTEMPT,
-    )
-    row = Attempt(
-        position=before.position,
-        number=number,
-        status=AttemptStatus.STARTING,
-        started_at=context.now.wall,
-        running_mono=None,
-        boot_id=context.now.boot,
-        is_gate=step.asks_gate,
-    )
-    key = attempt_key(context.run.run_key, step.spec.id, number)
-    attempt = OpenAttempt(row, key, before)
-    context.run.begin(step, attempt)
-    context.record_attempt(attempt)
-    calls.start_job(context, step, attempt)
-
-
-def withdraw_start(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
-    """Take back a start that was decided, but neither committed nor performed (rule 5.6)."""
-    calls.answered(context, attempt)
-    if attempt.before is not None:
-        del context.decision.changes.attempts[attempt.row.position, attempt.row.number]
-        context.run.close(step)
-        context.restore_step(step, attempt.before)
-
-
-def reported(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
-    """Do what an answer of orchesjob about the attempt's job means."""
-    recognise(context, step, attempt, report)
-    verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
-    record_report(context, step, attempt, report, verdict)
-    ending = attempt.row.abort_reason is not None
-    match verdict:
-        case Verdict.FOREIGN:
-            foreign(context, step, attempt, report)
-        case Verdict.SUCCEEDED if attempt.row.is_gate:
-            passed(context, step, attempt)
-        case Verdict.SUCCEEDED:
-            succeeded(context, step, attempt)
-        case Verdict.SKIPPED:
-            skipped(context, step, attempt)
-        case Verdict.FAILED:
-            failed(context, step, attempt, failure_of(report), exit_code_of(report))
-        case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
-            never_ran(context, step, attempt)
-        case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
-            calls.end_remains(context, attempt)
-        case Verdict.ABORTED:
-            aborted(context, attempt, describe_abort(report))
-        case Verdict.LOST:
-            lost(context, attempt, describe_loss(report))
-        case _ if attempt.row.boot_id != context.now.boot:
-            why = "the machine or container was restarted while it ran"
-            lost(context, attempt, why)
-        case Verdict.NO_WORKER:
-            calls.look(context, attempt)
-        case _:
-            still_active(context, step, attempt, report)
-
-
-def recognise(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
-    """Take an attempt for one at the gate if that is what orchesjob knows under its key.
-
-    So it is where the run was recorded before, and that record was lost: the gate may have been
-    asked more often then. To ask once more runs nothing twice; the reverse, a command where the
-    gate is to be asked, stays a job of somebody else (rules 4.7, 5.9 and 10.8).
-    """
-    spec, row = step.spec, attempt.row
-    if row.is_gate or not spec.only_if or report.is_of(spec.command):
-        return
-    if report.is_of(spec.only_if):
-        step.has_passed_gate = False
-        context.record_attempt(attempt, is_gate=True)
-
-
-def record_report(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport, verdict: Verdict
-) -> None:
-    """Record what orchesjob reports of the job."""
-    attempt.before, attempt.job = None, report
-    if attempt.row.job != report.payload:
-        context.record_attempt(attempt, job=report.payload, job_id=report.job_id)
-    if verdict not in (Verdict.NEVER_RAN, Verdict.NO_WORKER):
-        step.dead_starts = 0
-    to_be_aborted = attempt.row.abort_reason is not None
-    if not (to_be_aborted and verdict in (Verdict.ACTIVE, Verdict.NO_WORKER)):
-        attempt.backoff = None  # else it is the abort that fails: this is no answer to it
-
-
-def still_active(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
-    """Record that the job runs, and see to it that its end is noticed."""
-    known = report.known_status is not None
-    if not known:
-        unknown_status(context, step, attempt, report)
-    if attempt.worker_gone:
-        contradicted(context, attempt, known)
-        return
-    if attempt.row.abort_reason == AbortReason.DEAD_START:
-        context.record_attempt(attempt, abort_reason=None)  # it was born after all
-    if attempt.row.status is AttemptStatus.STARTING:
-        context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
-    step.last_running_mono = attempt.row.running_mono
-    if attempt.watch is None:
-        set_timeout(context, step, attempt)
-    if report.target_pid is None:
-        calls.ask_while_starting(context, attempt)
-    calls.make_next_call(context, attempt)
-
-
-def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
-    """Believe that the worker is gone once orchesjob has twice denied it: its PID is reused.
-
-    `known` is false for a status that this version does not know: it never counts as lost.
-    """
-    attempt.contradictions += 1
-    if known and attempt.contradictions >= CONTRADICTIONS:
-        why = "its worker is gone, though orchesjob takes it for running"
-        lost(context, attempt, why)
-    else:
-        calls.ask_again(context, attempt)
-
-
-def unknown_status(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, report: JobReport
-) -> None:
-    """Report a status that this version does not know; it counts as running (rule 5.3)."""
-    error = f"orchesjob reports an unknown status, taken for running: {report.status}"
-    if step.row.error != error:
-        context.record_step(step, error=error)
-        context.do(Warn(f"{attempt.attempt_key}: {error}"))
-
-
-def watched(context: UpdateContext, attempt: OpenAttempt, watch: Watch) -> None:
-    """Note whether the job's end will announce itself; if not, it is polled for (rule 6.2)."""
-    if attempt.loss is not None:
-        survivor_watched(context, attempt, attempt.loss, watch)
-        return
-    attempt.watch = watch
-    if watch is Watch.GONE:
-        job_exited(context, attempt)
-        return
-    if watch is Watch.UNSUPPORTED and not context.run.polling:
-        calls.poll_later(context)
-    calls.make_next_call(context, attempt)
-
-
-def job_exited(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Ask for the outcome of a job whose worker is gone; that alone is no outcome."""
-    if attempt.loss is not None:
-        survivor_exited(context, attempt, attempt.loss)
-        return
-    attempt.worker_gone = True
-    calls.ask_status(context, attempt)
-
-
-def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortReason) -> None:
-    """Decide that an attempt is to be ended, and end it as soon as no call is under way."""
-    if reason.outranks(attempt.row.abort_reason):
-        context.record_attempt(attempt, abort_reason=reason)
-        calls.make_next_call(context, attempt)
-
-
-def looked(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
-) -> None:
-    """Act on what was seen alive of an attempt that is lost, or of one that is being born."""
-    if attempt.loss is not None:
-        survivors_found(context, step, attempt, attempt.loss, survivors)
-    else:
-        await_worker(context, attempt, alive=bool(survivors))
-
-
-def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:
-    """Wait for a job that is being born; abort one whose start died, which proves it never ran."""
-    if alive or attempt.job is None:
-        calls.ask_again(context, attempt)
-        return
-    if attempt.row.abort_reason is None:
-        context.record_attempt(attempt, abort_reason=AbortReason.DEAD_START)
-    calls.abort(context, attempt, attempt.job.job_id)
-
-
-def remains_seen(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
-) -> None:
-    """Close an aborted attempt once nothing of it is alive; until then name what is."""
-    if survivors:
-        error = f"cannot be ended: {name_processes(survivors)}"
-        if step.row.error != error:
-            context.record_step(step, error=error)
-        context.set_timer(END_AGAIN_SEC, Timer.REMAINS, attempt.id)
-        return
-    match attempt.row.abort_reason:
-        case AbortReason.CANCEL | AbortReason.FLOW_TIMEOUT:
-            ended_with_run(context, step, attempt)
-        case AbortReason.TIMEOUT:
-            error = f"timed out after {step.spec.timeout_sec:g} s"
-            failed(context, step, attempt, error)
-        case _:
-            error = "outcome unknown: its start died and it was ended"
-            failed(context, step, attempt, error)
-
-
-def status_unknown(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:
-    """Act on "no such key": start what never was, and never start again what may have been."""
-    attempt.before = None
-    if attempt.row.abort_reason is not None:
-        calls.end_remains(context, attempt)
-    elif attempt.row.job_id is not None:
-        lost(context, attempt, "orchesjob no longer knows the job")
-    elif attempt.row.boot_id != context.now.boot:
-        why = "the machine or container was restarted while it was being started"
-        lost(context, attempt, why)
-    else:
-        context.record_attempt(attempt)
-        calls.start_job(context, step, attempt)
-
-
-def call_unanswered(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, error: OrchesjobError
-) -> None:
-    """Fail what can never be started as it stands; any other call is made again (rule 5.7)."""
-    call = attempt.call
-    calls.answered(context, attempt)
-    if call is not CallKind.START or error.retryable:
-        calls.call_unanswered(context, attempt, error)
-    else:
-        could_not_start(context, step, attempt, str(error))
-
-
-def could_not_start(
-    context: UpdateContext, step: RunStep, attempt: OpenAttempt, reason: str
-) -> None:
-    """Fail an attempt of which nothing has run and, as it stands, nothing can (rules 5.7, 10.4)."""
-    if context.run.ending is not None:
-        ended_with_run(context, step, attempt)
-    else:
-        failed(context, step, attempt, f"could not be started: {reason}")

@@ -34,9 +34,11 @@ from orchesjob_flow.engine.state import (
     grace_sec,
 )
 
+QUESTIONS_WHILE_STARTING = 3
+
 
 def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Make the next call that an attempt needs, if none is under way for it."""
+    """Make the next call that an attempt needs, unless one is in progress."""
     if attempt.call is not None:
         call_off(context, attempt)
         return
@@ -51,7 +53,7 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 
 def answered(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Note that the call under way has come back."""
+    """Note that the call in progress has returned."""
     if attempt.call is CallKind.START:
         context.run.starting -= 1
     attempt.call = None
@@ -93,13 +95,13 @@ def call_off(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 
 def ask_status(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Ask for `orchesjob status`, unless a call is under way whose answer will tell."""
+    """Ask for `orchesjob status`, unless a call in progress will answer that."""
     if attempt.call is None:
         context.call(attempt, CallKind.STATUS, AskStatus(attempt.id, attempt.attempt_key))
 
 
 def abort(context: UpdateContext, attempt: OpenAttempt, job_id: str) -> None:
-    """Ask for `orchesjob abort` of the very job that was seen, and of no later one of its key."""
+    """Ask for `orchesjob abort` of the job that was seen, not of a later one with the same key."""
     reason = attempt.row.abort_reason or AbortReason.CANCEL
     grace = grace_sec(context.run, reason)
     effect = AbortJob(attempt.id, job_id, f"orchesjob-flow: {reason}", grace)
@@ -107,14 +109,14 @@ def abort(context: UpdateContext, attempt: OpenAttempt, job_id: str) -> None:
 
 
 def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """End what an abort has left alive: orchesjob refuses to abort a job twice (rule 5.8)."""
+    """End the processes that an abort has left: orchesjob aborts no job twice (rule 5.8)."""
     grace = grace_sec(context.run, attempt.row.abort_reason)
     effect = EndSurvivors(attempt.id, (attempt.attempt_key,), grace)
     context.call(attempt, CallKind.END, effect, allow_sec=grace)
 
 
 def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Look for what is alive of an attempt, and end it if that is to be ended."""
+    """Look for living processes of an attempt; end them if the attempt is to be ended."""
     if attempt.row.abort_reason is not None:
         end_remains(context, attempt)
     else:
@@ -126,11 +128,8 @@ def look(context: UpdateContext, attempt: OpenAttempt) -> None:
     context.call(attempt, CallKind.LOOK, LookForSurvivors(attempt.id, (attempt.attempt_key,)))
 
 
-QUESTIONS_WHILE_STARTING = 3
-
-
 def ask_while_starting(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Ask again about a job that has no command yet, but not for ever: its end will be noticed."""
+    """Ask again about a job without a command yet, a few times: its end is noticed anyway."""
     if attempt.questions < QUESTIONS_WHILE_STARTING:
         ask_again(context, attempt)
 
@@ -143,19 +142,19 @@ def ask_again(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 
 def ask_later(context: UpdateContext, attempt: OpenAttempt, delay_sec: float) -> None:
-    """Ask again after a while, instead of when it was planned before."""
+    """Ask again after `delay_sec` seconds; this replaces an earlier plan."""
     attempt.ask_at = context.now.mono + delay_sec
     context.set_timer(delay_sec, Timer.ASK_STATUS, attempt.id)
 
 
 def poll(context: UpdateContext) -> None:
-    """Ask for the running jobs of orchesjob's home: one call for all of ours."""
+    """Ask for the running jobs of orchesjob's home: one call for all of this run."""
     context.run.polled_since = context.now.mono
     context.do(AskRunning())
 
 
 def polled(context: UpdateContext, event: RunningAnswered) -> None:
-    """Ask for the outcome of every polled job that runs no more, and poll again later."""
+    """Ask for the outcome of every polled job that no longer runs, and poll again later."""
     context.run.poll_backoff = None
     for attempt in context.run.open_attempts():
         if attempt.is_polled and attempt.attempt_key not in event.job_keys:
@@ -181,7 +180,7 @@ def call_began(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 
 def poll_began(context: UpdateContext) -> None:
-    """Let the time of a poll begin, as that of any other call."""
+    """Start the time of a poll, as of any other call."""
     run = context.run
     if run.poll_backoff is not None:
         run.poll_backoff.since += context.now.mono - run.polled_since
@@ -189,10 +188,10 @@ def poll_began(context: UpdateContext) -> None:
 
 
 def call_unanswered(context: UpdateContext, attempt: OpenAttempt, error: OrchesjobError) -> None:
-    """Ask for the attempt's status after a while, whatever the call was."""
+    """Ask for the attempt's status after a delay, whatever the call was."""
     since = attempt.call_since
     if attempt.backoff is not None and attempt.is_seen_alive:
-        attempt.backoff.since = context.now.mono + attempt.backoff.delay_sec  # nobody is in a hurry
+        attempt.backoff.since = context.now.mono + attempt.backoff.delay_sec  # there is no hurry
     backoff = next_backoff(context, attempt.backoff, since)
     if backoff is None:
         give_up(context, f"{attempt.attempt_key}: {error}")
@@ -204,7 +203,7 @@ def call_unanswered(context: UpdateContext, attempt: OpenAttempt, error: Orchesj
 
 
 def poll_unanswered(context: UpdateContext, error: OrchesjobError) -> None:
-    """Poll again after a while."""
+    """Poll again after a delay."""
     backoff = next_backoff(context, context.run.poll_backoff, context.now.mono)
     if backoff is None:
         give_up(context, str(error))
@@ -216,10 +215,10 @@ def poll_unanswered(context: UpdateContext, error: OrchesjobError) -> None:
 
 
 def call_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Give up when a call that nobody could end is under way for longer than the patience lasts.
+    """Give up when a call that cannot be ended takes longer than the patience lasts.
 
-    Where it is long past that, it was this runner that stood still, stopped by somebody: then the
-    call, of which it may not even have asked, has its time from now on.
+    If it is long past its limit, this runner itself was stopped, and may not even have made the
+    call. Then the time of the call starts now.
     """
     until = attempt.call_until
     if attempt.call is None or until is None or context.now.mono < until:
@@ -231,7 +230,7 @@ def call_overdue(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 
 def next_backoff(context: UpdateContext, backoff: Backoff | None, since: float) -> Backoff | None:
-    """Count one more call without an answer; None when the patience is over.
+    """Return the back-off after one more call without an answer; None when the patience is over.
 
     `since` is when the first of these calls was made, in seconds of the monotonic clock.
     """

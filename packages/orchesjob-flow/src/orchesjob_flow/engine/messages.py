@@ -36,7 +36,7 @@ class Timer(StrEnum):
 
 
 class RunnerStarted(NamedTuple):
-    """A runner has taken the run over, or begins it; no call of an earlier runner is under way."""
+    """A runner takes the run over, or begins it; no call of an earlier runner is in progress."""
 
 
 class StartAnswered(NamedTuple):
@@ -47,7 +47,7 @@ class StartAnswered(NamedTuple):
 
 
 class StartPrevented(NamedTuple):
-    """`orchesjob start` was not called: what the attempt needs cannot be read."""
+    """`orchesjob start` was not called: a file that the attempt needs cannot be read."""
 
     attempt: AttemptId
     reason: str
@@ -70,7 +70,7 @@ class AbortAnswered(NamedTuple):
 class CallBegan(NamedTuple):
     """A call has its slot and begins now (rule 5.11).
 
-    Of an attempt, or, as None, the poll for all of them.
+    `attempt` is None for the poll.
     """
 
     attempt: AttemptId | None
@@ -89,43 +89,43 @@ class RunningAnswered(NamedTuple):
 
 
 class CallUnanswered(NamedTuple):
-    """A call of orchesjob gave no answer; of an attempt, or, as None, the poll for all of them."""
+    """A call of orchesjob gave no answer; `attempt` is None for the poll."""
 
     attempt: AttemptId | None
     error: OrchesjobError
 
 
 class WatchAnswered(NamedTuple):
-    """The watcher was asked to watch a process of an attempt, and this is what came of it."""
+    """The watcher has answered the request to watch a process of an attempt."""
 
     attempt: AttemptId
     watch: Watch
 
 
 class JobExited(NamedTuple):
-    """The watched process of an attempt is gone: that of its worker, or one that it has left."""
+    """The watched process of an attempt has exited: its worker, or a process that it left."""
 
     attempt: AttemptId
 
 
 class SurvivorsSeen(NamedTuple):
-    """These processes of an attempt, or, as None, of the whole run, are still alive."""
+    """These processes are still alive; `attempt` is None for those of the whole run."""
 
     attempt: AttemptId | None
     survivors: Sequence[Process]
 
 
 class TimerDue(NamedTuple):
-    """A timer that was set has come to its end."""
+    """A timer has expired."""
 
     timer: Timer
     attempt: AttemptId | None = None
 
 
 class QueueSeen(NamedTuple):
-    """These runs are before a run that waits for its group (rule 10.7).
+    """These runs are ahead of a run that waits for its group (rule 10.7).
 
-    `with_runner` are those of them that wait too and that a process advances.
+    `with_runner` are the waiting ones that a process advances.
     """
 
     queue: Queue
@@ -133,7 +133,7 @@ class QueueSeen(NamedTuple):
 
 
 class CancelSeen(NamedTuple):
-    """Somebody has asked for the run to be cancelled."""
+    """A request to cancel the run was recorded."""
 
     request: CancelRequest
 
@@ -149,7 +149,7 @@ type Answer = (
     | WatchAnswered
     | SurvivorsSeen
 )
-"""What comes of an effect that is answered: exactly one of these."""
+"""The answer to an effect: exactly one of these."""
 
 type Event = Answer | RunnerStarted | CallBegan | JobExited | TimerDue | QueueSeen | CancelSeen
 
@@ -163,15 +163,17 @@ class StartJob(NamedTuple):
     strict: bool
     start_timeout_sec: float | None
     working_dir: str | None
-    """Where the command runs, seen from the run's own directory; None is there."""
+    """Where the command runs, relative to the run's directory; None is that directory."""
     env: Mapping[str, str]
-    """What is laid over the runner's own environment."""
+    """Variables that override the runner's own environment."""
     env_files: Sequence[EnvFile] = ()
-    """What is laid between both when the call is made; paths are seen from the run's directory."""
+    """Files of variables, read when the call is made; they override the runner's environment only.
+
+    Paths are relative to the run's directory."""
 
 
 class CallOff(NamedTuple):
-    """Call the start of an attempt off; `StartCalledOff` says that it had not begun."""
+    """Call off the start of an attempt; `StartCalledOff` confirms that it had not begun."""
 
     attempt: AttemptId
 
@@ -197,14 +199,14 @@ class AbortJob(NamedTuple):
 
 
 class WatchJob(NamedTuple):
-    """Watch the worker of an attempt's job, so that its end announces itself."""
+    """Watch the worker of an attempt's job, so that its end is reported."""
 
     attempt: AttemptId
     job: JobReport
 
 
 class WatchProcess(NamedTuple):
-    """Watch a process that an attempt has left alive, so that its end announces itself."""
+    """Watch a process that an attempt has left alive, so that its end is reported."""
 
     attempt: AttemptId
     process: Process
@@ -233,7 +235,7 @@ class SetTimer(NamedTuple):
 
 
 class Warn(NamedTuple):
-    """Tell whoever watches the runner something that decides nothing."""
+    """Print a message that decides nothing."""
 
     message: str
 

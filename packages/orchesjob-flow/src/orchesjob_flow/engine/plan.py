@@ -18,15 +18,15 @@ from flow_store import Outcome, Run, Step, StepStatus
 
 
 def active_steps(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[StepSpec]:
-    """Return the steps of a flow that can be under way at the same time."""
+    """Return the steps that can run now: `steps`, or `finally` after their end (rule 10.1)."""
     return flow.steps if finally_after is None else flow.finally_
 
 
 def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[str]:
-    """Plan the order of the steps under way by what they wait for among themselves.
+    """Plan the order of the active steps by their dependencies on each other.
 
-    All else has ended. A name that means copies is ready when all of these have ended. Steps that
-    are ready at the same time are in the order in which the file names them.
+    All other steps have ended. A name that means copies is ready when all of them have ended.
+    Steps that are ready at the same time are in the order of the file.
     """
     return flow.plan_of(active_steps(flow, finally_after))
 
@@ -37,7 +37,7 @@ def is_true(predicate: str | None, status: StepStatus) -> bool | None:
 
 
 def is_true_of_copies(predicate: str | None, statuses: Collection[StepStatus]) -> bool | None:
-    """Tell whether an operand holds of all copies of a step, given the statuses that they have.
+    """Tell whether an operand holds for all copies of a step, given their statuses.
 
     None while one of them is not terminal (rule 10.3).
     """
@@ -56,13 +56,13 @@ class BlockLanes:
 
     most: int
     _inside: dict[int, set[int]] = attrs.Factory(dict)
-    """The steps that were let in and have not ended, by the number of their copy."""
+    """The admitted steps that have not ended, by the number of their copy."""
     _admitted: list[int] = attrs.Factory(list)
-    """Steps that were let in, which nobody has been told of."""
+    """Admitted steps that `let_in` has not returned yet."""
     _waiting: list[WaitingStep] = attrs.Factory(list)
 
     def enter(self, copy: int, position: int) -> None:
-        """Let a step in that has begun, whatever there is room for."""
+        """Admit a step that has begun, even if no lane is free."""
         self._inside.setdefault(copy, set()).add(position)
 
     def wait(self, copy: int, position: int) -> None:
@@ -81,7 +81,7 @@ class BlockLanes:
                 del self._inside[copy]
 
     def let_in(self) -> list[int]:
-        """Let in what there is room for; return the positions of what was let in of late."""
+        """Admit steps while lanes are free; return the positions admitted since the last call."""
         while self._waiting:
             copy, position = self._waiting[0]
             if copy not in self._inside and len(self._inside) >= self.most:
@@ -126,7 +126,7 @@ class CopyLanes:
         return lanes
 
     def wait(self, step: Step) -> bool:
-        """Let a step wait for its lane; return False if it needs none."""
+        """Let a step wait for its lane; return False if it does not need one."""
         lane = self._by_step.get(step.step_id)
         if lane is None:
             return False
@@ -140,7 +140,7 @@ class CopyLanes:
             lane.block.leave(lane.copy, step.position)
 
     def let_in(self) -> Iterator[int]:
-        """Yield the positions of the steps that need wait no longer."""
+        """Yield the positions of the steps that no longer have to wait."""
         for block in self._blocks:
             yield from block.let_in()
 

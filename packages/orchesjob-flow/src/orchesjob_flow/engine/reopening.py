@@ -59,7 +59,7 @@ def plan_retry(
 ) -> Reopening:
     """Decide which steps of `run`, which has ended, run again; `flow` is its new definition.
 
-    Those are the named `steps`, or else those that FAILED or were CANCELLED; steps that are new in
+    These are the named `steps`, or else those that FAILED or were CANCELLED; steps that are new in
     `flow`, or in its other list; unless `only`, whatever depends on one of them, directly or not
     (rule 9.7); and those of `finally`, since the run will end once more (rule 10.1). With `only`,
     they are left out where nothing but steps of `finally` is named.
@@ -102,7 +102,7 @@ def plan_retry(
 
 
 def moved(before: FlowSpec, after: FlowSpec) -> set[str]:
-    """Return the ids of the steps that are in the other of the two lists now (rule 10.1)."""
+    """Return the ids of the steps that have moved between `steps` and `finally` (rule 10.1)."""
     now_in_steps = before.finally_ids.intersection(step.id for step in after.steps)
     now_in_finally = after.finally_ids.intersection(step.id for step in before.steps)
     return {*now_in_steps, *now_in_finally}
@@ -158,17 +158,17 @@ def outcome_holds(run: Run, step: Step, spec: StepSpec) -> bool:
 
 
 def is_decisive(run: Run, attempt: Attempt, step: Step) -> bool:
-    """Whether the step stands as it does because of this attempt.
+    """Whether this attempt decided the step's outcome.
 
-    It does not because of an earlier one, nor, after a retry, before the first one since, nor where
-    a person has settled it (rule 12.3).
+    An earlier attempt did not, nor one from before a retry. Nor did any attempt if a person has
+    settled the step (rule 12.3).
     """
     is_latest = attempt.number == step.attempt_no and step.has_begun
     return is_latest and step.position not in run.settled
 
 
 class Settling(NamedTuple):
-    """What a person says of a step: its outcome, and why; who that is, and when."""
+    """The outcome that a person gives a step, with the reason, the person and the time."""
 
     status: StepStatus
     reason: str
@@ -179,9 +179,9 @@ class Settling(NamedTuple):
 def plan_settle(run: Run, flow: FlowSpec, name: str, settling: Settling) -> Reopening:
     """Give a step of `run`, which has ended, the outcome that a person says it has.
 
-    Of all copies of a step, those are meant that FAILED or were CANCELLED. Whatever depends on it,
-    directly or not, is decided again, as by `retry` (rule 9.7), and so are the steps of `finally`,
-    since the run will end once more (rule 10.1), unless it is one of these.
+    A name of all copies means the copies that FAILED or were CANCELLED. Steps that depend on the
+    step, directly or not, are decided again, as by `retry` (rule 9.7). So are the steps of
+    `finally`, since the run will end once more (rule 10.1), unless the step is one of them.
 
     Raises:
         UnknownStepError: The flow has no such step.
@@ -220,7 +220,7 @@ def to_settle(run: Run, flow: FlowSpec, name: str) -> set[str]:
 
 
 def how_they_stand(run: Run, steps: Sequence[Step]) -> list[str]:
-    """Say which outcomes some steps have, and who has decided that, if it was a person."""
+    """Return the outcomes of some steps, and the person who settled them, if any."""
     settled = run.settled
     return list(
         dict.fromkeys(
@@ -233,7 +233,7 @@ def how_they_stand(run: Run, steps: Sequence[Step]) -> list[str]:
 
 
 def settle(step: Step, settling: Settling) -> Settlement:
-    """Say what a person decides of a step, and what was recorded of it."""
+    """Return the settlement of a step, with the outcome that was recorded before."""
     return Settlement(
         position=step.position,
         retry_no=step.retry_no,

@@ -42,14 +42,20 @@ from orchesjob_flow.engine.plan import (
 
 SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
 LONGEST_CALL_SEC = 15.0  # orchesjob itself waits up to 10 s for its database
+SLACK_SEC = 5.0  # until a call that is ended has really ended
+NO_NEXT_ATTEMPT: dict[str, Any] = {
+    "next_attempt_at": None,
+    "next_attempt_mono": None,
+    "next_attempt_boot": None,
+}
 
 
 @attrs.frozen
 class Limits:
     """The bounds within which a runner works.
 
-    `starts` is how many `orchesjob start` may be under way at once; `patience_sec` for how long a
-    call may go unanswered, tries included; `poll_interval_sec` how stale polling may be.
+    `starts` is how many calls of `orchesjob start` may run at once. `patience_sec` is how long a
+    call may stay unanswered, retries included. `poll_interval_sec` is the time between two polls.
     """
 
     starts: int = 2
@@ -60,22 +66,16 @@ class Limits:
     def call_sec(self) -> float:
         """How long a call of orchesjob may take by itself before it is ended and made again.
 
-        A quarter of the patience, within bounds: one call that hangs is not an orchesjob that hangs
+        A quarter of the patience, within bounds: orchesjob may work although one call hangs
         (rule 5.7).
         """
         return min(max(SHORTEST_CALL_SEC, self.patience_sec / 4), LONGEST_CALL_SEC)
 
 
-def pair_up(flow: FlowSpec, run: Run) -> Iterator[tuple[StepSpec, Step]]:
-    """Pair what should happen with what has happened, by the steps' ids."""
-    specs = {spec.id: spec for spec in flow.all_steps}
-    return ((specs[row.step_id], row) for row in run.steps)
-
-
 class AbortReason(StrEnum):
     """Why an attempt is to be ended: recorded with the attempt, and given to orchesjob.
 
-    A later one of these takes the place of an earlier one.
+    A later one of these replaces an earlier one.
     """
 
     DEAD_START = "dead start"
@@ -84,13 +84,13 @@ class AbortReason(StrEnum):
     CANCEL = "cancel"
 
     def outranks(self, other: str | None) -> bool:
-        """Whether this reason takes the place of the other, or of none."""
+        """Whether this reason replaces the other one, if there is one."""
         ranks = list(AbortReason)
         return other is None or ranks.index(self) > ranks.index(AbortReason(other))
 
 
 class CallKind(StrEnum):
-    """What is under way for an attempt, and not answered yet."""
+    """The call for an attempt that has not been answered yet."""
 
     START = "orchesjob start"
     STATUS = "orchesjob status"
@@ -115,15 +115,15 @@ class Backoff:
 
 @attrs.define
 class Loss:
-    """That orchesjob did not see how a job ended, or whether it did: see `attempts`."""
+    """An attempt whose end orchesjob has not seen: see `attempts`."""
 
     why: str
     error: str
-    """The attempt's error, once nothing of it is alive."""
+    """The attempt's error, once no process of it is alive."""
     looked_at: float | None = None
-    """When processes of it were seen last (monotonic)."""
+    """When processes of it were last seen, in seconds of the monotonic clock."""
     exited: bool = False
-    """The process that is watched, or is to be, has ended."""
+    """The process to be watched has exited."""
 
 
 @attrs.define(eq=False)
@@ -138,7 +138,7 @@ class OpenAttempt:
     call_since: float = 0.0
     """When the call began, or, while it waits for a call slot, since when it waits."""
     call_limit_sec: float = 0.0
-    """How long it may be under way once it has begun."""
+    """How long the call may take once it has begun."""
     call_until: float | None = None
     """The time limit of the call; None while it waits for a call slot."""
     job: JobReport | None = None
@@ -146,7 +146,7 @@ class OpenAttempt:
     watch: Watch | None = None
     worker_gone: bool = False
     contradictions: int = 0
-    """How often orchesjob took the job for running although its worker was gone."""
+    """How often orchesjob called the job running although its worker was gone."""
     questions: int = 0
     """How often the job was asked about again without being awaited: see `calls`."""
     ask_at: float = 0.0
@@ -167,7 +167,7 @@ class OpenAttempt:
 
     @property
     def is_polled(self) -> bool:
-        """Whether its job runs and the end of that cannot announce itself."""
+        """Whether its job runs and cannot be watched."""
         return self.watch is Watch.UNSUPPORTED and self.loss is None
 
 
@@ -179,23 +179,23 @@ class RunStep:
     row: Step
     attempt: OpenAttempt | None = None
     queued: bool = False
-    """It is among the steps that may start."""
+    """Whether it is among the steps that may start."""
     looking: bool = False
-    """A search for survivors is under way, before the next attempt."""
+    """Whether survivors are being searched for before the next attempt."""
     last_running_mono: float | None = None
     """Since when the last attempt ran, for the time limit of its survivors."""
     dead_starts: int = 0
     """Starts in a row that orchesjob never carried out."""
     foreign_numbers: set[int] = attrs.Factory(set)
-    """Attempts under whose keys somebody else's job lies."""
+    """The numbers of the attempts whose keys belong to foreign jobs."""
     has_passed_gate: bool = False
-    """Its gate has let it run since it was decided last; what may follow is the command alone."""
+    """Whether its gate has let it run since it was last decided; only the command may follow."""
     keeps_slot: bool = False
-    """Its gate has just let it run, and its command has not begun: see `RunState.keep_slot`."""
+    """Whether its gate has let it run and its command has not begun: see `RunState.keep_slot`."""
 
     @property
     def asks_gate(self) -> bool:
-        """Whether its next attempt is one at the gate (rule 10.8)."""
+        """Whether its next attempt asks the gate (rule 10.8)."""
         return bool(self.spec.only_if) and not self.has_passed_gate
 
 
@@ -214,7 +214,7 @@ class RunState:
     deadline: Deadline | None
     cancel: CancelRequest | None
     finally_after: Outcome | None
-    """How the steps have ended, once those of `finally` are what is under way (rule 10.1)."""
+    """How the steps have ended, once `finally` has begun (rule 10.1)."""
     plan: TopologicalSorter[str]
     by_id: Mapping[str, RunStep]
     lanes: CopyLanes
@@ -222,35 +222,36 @@ class RunState:
     outcomes: dict[str, frozenset[StepStatus]] = attrs.Factory(dict)
     """How all copies of a step have ended, by the name that means them (rule 10.3)."""
     group: GroupPlace | None = None
-    """Its place in the group of which no other run may be under way meanwhile (rule 10.7)."""
+    """Its place in its group, of which only one run may be active at a time (rule 10.7)."""
     reported_holder: str | None = None
-    """The run that holds the group, as far as that was told to whoever watches the runner."""
+    """The run that holds the group, once a warning has named it."""
     ready: deque[RunStep] = attrs.Factory(deque)
     """Steps that may start, in the order in which they became ready."""
     open_steps: int = 0
-    """Steps that are not terminal, of those that are under way."""
+    """How many of the active steps are not terminal."""
     failed: set[int] = attrs.Factory(set)
     """The positions of the steps that are FAILED."""
     starting: int = 0
-    """Calls of `orchesjob start` under way."""
+    """How many calls of `orchesjob start` are in progress."""
     attempting: int = 0
-    """Attempts without a known outcome, and slots that are kept for one."""
+    """How many attempts are open, plus the slots that are kept for one."""
     polling: bool = False
     poll_backoff: Backoff | None = None
     polled_since: float = 0.0
     """When the last poll began, or, while it waits for a call slot, since when it waits."""
     timeout_begun: bool = False
-    """An earlier runner has begun to end the run because its time was over."""
+    """Whether an earlier runner has begun to end the run because it timed out."""
     timed_out: bool = False
-    """The run is being ended because its time is over."""
+    """Whether the run is being ended because it timed out."""
     sweeping: bool = False
-    """The search for the survivors of a run that is being ended is under way."""
+    """Whether survivors of the run that is being ended are being searched for."""
     gave_up: bool = False
 
     @classmethod
     def load(cls, flow: FlowSpec, run: Run, limits: Limits) -> "RunState":
         """Take over what the store knows of a run."""
-        steps = [RunStep(spec, row) for spec, row in pair_up(flow, run)]
+        specs = {spec.id: spec for spec in flow.all_steps}
+        steps = [RunStep(specs[row.step_id], row) for row in run.steps]
         for step in steps:
             attempt = run.attempts.get(step.row.position)
             if attempt is not None:
@@ -290,14 +291,14 @@ class RunState:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it waits for its turn in its group, and nothing of it may run (rule 10.7)."""
+        """Whether it waits in the queue of its group, and nothing of it may run (rule 10.7)."""
         return self.status is FlowStatus.PENDING and self.group is not None
 
     @property
     def ending(self) -> AbortReason | None:
-        """Why what is under way is ended early, if it is; a cancel outranks a timeout.
+        """Why the active steps are ended early, if they are; a cancel outranks a timeout.
 
-        The steps of `finally` are ended only if that is asked for, and have no deadline (10.1).
+        The steps of `finally` are ended only on request, and have no deadline (rule 10.1).
         """
         if self.finally_after is not None:
             return AbortReason.CANCEL if self.is_to_end_now else None
@@ -312,22 +313,22 @@ class RunState:
 
     @property
     def awaits_cancel(self) -> bool:
-        """Whether a request to cancel that may come can still mean something new."""
+        """Whether a further request to cancel can still change something."""
         return self.cancel is None or (bool(self.flow.finally_) and not self.is_to_end_now)
 
     @property
     def active_steps(self) -> Iterator[RunStep]:
-        """The steps of which the run consists now: `steps`, and after their end `finally`."""
+        """The steps that can run now: `steps`, and after their end `finally`."""
         return (self.by_id[spec.id] for spec in active_steps(self.flow, self.finally_after))
 
     @property
     def decisive_steps(self) -> Iterator[RunStep]:
-        """The steps whose outcomes make that of the run, as far as it has come (rule 5.1)."""
+        """The steps whose outcomes decide the outcome of the run so far (rule 5.1)."""
         specs = self.flow.steps if self.finally_after is None else self.flow.all_steps
         return (self.by_id[spec.id] for spec in specs)
 
     def begin_finally(self, outcome: Outcome) -> None:
-        """Let the steps of `finally` be what is under way; all others have ended (rule 10.1)."""
+        """Make the steps of `finally` the active ones; all others have ended (rule 10.1)."""
         self.finally_after = outcome
         self.plan = plan_of(self.flow, outcome)
         self.lanes = CopyLanes()
@@ -366,7 +367,7 @@ class RunState:
     def keep_slot(self, step: RunStep) -> None:
         """Keep the slot in which the gate of this step was asked from other steps.
 
-        What the gate has answered is true of now, so its command does not wait for others (10.8).
+        The gate's answer is about this moment, so the command does not wait for others (rule 10.8).
         """
         step.keeps_slot = True
         self.attempting += 1
@@ -377,9 +378,9 @@ class RunState:
         step.keeps_slot = False
 
     def holds(self, operand: Name) -> bool | None:
-        """Tell whether an operand of a condition is true, once all that it waits for has ended.
+        """Tell whether an operand of a condition is true, once its steps have ended.
 
-        Ten thousand steps may ask about the same ten thousand copies: these are looked at once.
+        Ten thousand steps may ask about the same ten thousand copies, so these are read once.
         """
         name, predicate = operand.name, operand.predicate
         if name in self.by_id:
@@ -390,7 +391,7 @@ class RunState:
         return is_true_of_copies(predicate, self.outcomes[name])
 
     def enqueue(self, step: RunStep) -> None:
-        """Let a step start as soon as there is room, once; at once if a slot is kept for it."""
+        """Put a step into the queue, once; at its front if a slot is kept for it."""
         if step.queued:
             return
         step.queued = True
@@ -400,7 +401,7 @@ class RunState:
             self.ready.append(step)
 
     def newly_decidable(self) -> Iterator[RunStep]:
-        """Yield the steps whose waits have all come to an end since the last time."""
+        """Yield the steps whose dependencies have all ended since the last call."""
         while names := self.plan.get_ready():
             for name in names:
                 step = self.by_id.get(name)
@@ -410,7 +411,7 @@ class RunState:
                     yield step
 
     def open_attempt(self, attempt: AttemptId) -> OpenAttempt | None:
-        """Find an attempt, or None if it is closed by now."""
+        """Return an open attempt, or None if it has been closed."""
         found = self.steps[attempt.position].attempt
         return found if found is not None and found.row.number == attempt.number else None
 
@@ -422,7 +423,7 @@ class RunState:
 def has_passed_gate(row: Step, latest: Attempt) -> bool:
     """Tell from the latest attempt whether a step's gate has let it run (rule 10.8).
 
-    Where that is one at the command, it has. A `retry` has the gate asked again.
+    An attempt at the command proves that. A `retry` asks the gate again.
     """
     passed = latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate
     return row.has_begun and passed
@@ -438,14 +439,6 @@ def was_ended_with_run(row: Step, attempts: Mapping[int, Attempt]) -> bool:
     if row.status is not StepStatus.RUNNING or row.position not in attempts:
         return False
     return attempts[row.position].abort_reason == AbortReason.FLOW_TIMEOUT
-
-
-SLACK_SEC = 5.0  # until a call that is ended has really ended
-NO_NEXT_ATTEMPT: dict[str, Any] = {
-    "next_attempt_at": None,
-    "next_attempt_mono": None,
-    "next_attempt_boot": None,
-}
 
 
 @attrs.define
@@ -478,13 +471,13 @@ class UpdateContext:
         )
 
     def wall_after(self, started_at: float | None) -> float:
-        """Tell the time of an end: never before the beginning, whatever was done to the clock."""
+        """Return the time of an end: never before the beginning, even if the clock was set back."""
         return max(self.now.wall, started_at or 0.0)
 
     def remaining_sec(self, at: float, mono: float, boot: str, at_most: float) -> float:
-        """Tell how far off a recorded moment is: by the monotonic clock while that counts (5.10).
+        """Return the seconds until a recorded moment, on the monotonic clock (rule 5.10).
 
-        Where it does not, it is no further off than `at_most`, whatever was done to the clock.
+        After a restart the wall clock decides, with `at_most` as the limit if it was set back.
         """
         if boot == self.now.boot:
             return mono - self.now.mono
@@ -496,12 +489,12 @@ class UpdateContext:
         self.decision.changes.steps[step.row.position] = step.row
 
     def restore_step(self, step: RunStep, row: Step) -> None:
-        """Put a step's row back to what it was before something that is taken back."""
+        """Restore an earlier row of a step."""
         step.row = row
         self.decision.changes.steps[row.position] = row
 
     def record_attempt(self, attempt: OpenAttempt, **fields: Any) -> None:
-        """Change an attempt's row; without fields, have it committed before what follows."""
+        """Change an attempt's row; without fields, commit it before the effects that follow."""
         attempt.row = row = attempt.row._replace(**fields)
         self.decision.changes.attempts[row.position, row.number] = row
 
@@ -510,9 +503,9 @@ class UpdateContext:
     ) -> None:
         """Ask for an effect that is answered, and set a timer in case it is not.
 
-        Whoever performs it ends a call of orchesjob that hangs; the timer is for what nobody can
-        end. `allow_sec` is what this kind of call may take in addition to any other. The time of a
-        call that needs a slot begins when it has one.
+        The client ends a call of orchesjob that hangs; the timer is for a call that cannot be
+        ended. `allow_sec` is the additional time for this kind of call. The time of a call that
+        needs a slot begins when it has one.
         """
         limits = self.run.limits
         attempt.call, attempt.call_since, attempt.call_until = call, self.now.mono, None
@@ -522,7 +515,7 @@ class UpdateContext:
             self.limit_call(attempt)
 
     def limit_call(self, attempt: OpenAttempt) -> None:
-        """Let the time of the call that is under way begin."""
+        """Start the time limit of the call in progress."""
         attempt.call_until = self.now.mono + attempt.call_limit_sec
         self.set_timer(attempt.call_limit_sec, Timer.OVERDUE, attempt.id)
 
@@ -539,7 +532,7 @@ def set_timeout(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> 
 
 
 def outlived_timeout(context: UpdateContext, step: RunStep) -> bool:
-    """Whether what the last attempt has left alive has run for longer than the step may."""
+    """Whether survivors of the last attempt have run for longer than `timeout_sec`."""
     limit, since = step.spec.timeout_sec, step.last_running_mono
     return limit is not None and since is not None and context.now.mono - since >= limit
 

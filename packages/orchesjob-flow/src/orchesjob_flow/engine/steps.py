@@ -1,7 +1,7 @@
 """The life of a step: decided, run or skipped, retried, finished (rules 3.2 to 3.5).
 
-No attempt runs beside its predecessor: processes that a closed attempt has left are looked for
-before the next attempt begins, which waits until they are gone (rule 5.8). `StepSpec.delay_after`
+No attempt runs beside its predecessor: the next attempt waits until all processes of the closed
+one have exited (rule 5.8). `StepSpec.delay_after`
 gives the retry delay; `outcomes` decides whether a failure is retried (rule 5.4).
 """
 
@@ -23,7 +23,7 @@ NAMED_SURVIVORS = 3
 
 
 def look_for_survivors(context: UpdateContext, step: RunStep) -> None:
-    """Look before the next attempt; what has outlived the step's `timeout_sec` is ended (5.5)."""
+    """Look before the next attempt; end survivors that outlive the step's `timeout_sec` (5.5)."""
     if step.looking or step.queued or step.attempt is not None or context.run.ending is not None:
         return
     step.looking = True
@@ -36,9 +36,9 @@ def look_for_survivors(context: UpdateContext, step: RunStep) -> None:
 
 
 def survivors_seen(context: UpdateContext, step: RunStep, survivors: Sequence[Process]) -> None:
-    """Let the next attempt begin if nothing is left; else wait, and name what is in the way."""
+    """Let the next attempt begin if no process is left; else wait, and name the processes."""
     if not step.looking or context.run.ending is not None or step.row.status.is_terminal:
-        return  # that it was ended early may be over by now: `finally` is under way
+        return  # the early end may be over by now, and `finally` running
     step.looking = False
     if not survivors:
         context.run.enqueue(step)
@@ -61,7 +61,7 @@ def name_processes(processes: Sequence[Process]) -> str:
 def attempted_keys(run: RunState, step: RunStep) -> list[str]:
     """List the keys of the attempts at which a step has been started so far.
 
-    Not that of a foreign job: its processes have the same mark, and are not ours to end (rule 5.9).
+    Without the keys of foreign jobs: their processes have the same mark (rule 5.9).
     """
     numbers = set(range(1, step.row.attempt_no + 1)) - step.foreign_numbers
     return [attempt_key(run.run_key, step.spec.id, number) for number in sorted(numbers)]
@@ -122,7 +122,7 @@ def finish_step(
     error: str | None,
     ended_at: float | None = None,
 ) -> None:
-    """Give a step its terminal status; it ended with its last attempt, or, as None, just now."""
+    """Give a step its terminal status; `ended_at` is None if it ends now."""
     if ended_at is None:
         ended_at = context.wall_after(step.row.started_at)
     context.record_step(step, status=status, error=error, finished_at=ended_at, **NO_NEXT_ATTEMPT)

@@ -50,12 +50,14 @@ from orchesjob_flow.engine.state import (
     grace_sec,
 )
 
+SWEEP_AGAIN_SEC = 1.0
+
 
 def update(run: RunState, event: Event, now: Now, decision: Decision | None = None) -> Decision:
     """Say what an event means: what to record, and then what to do.
 
     With `decision` the answer is added to an earlier one that is not committed yet. An event that
-    comes after the run's end, or about an attempt that is closed, changes nothing.
+    arrives after the run's end, or is about a closed attempt, changes nothing.
     """
     context = UpdateContext(run, now, Decision() if decision is None else decision)
     if run.status.is_terminal:
@@ -66,7 +68,7 @@ def update(run: RunState, event: Event, now: Now, decision: Decision | None = No
 
 
 def advance(context: UpdateContext) -> None:
-    """Decide what can be decided now; once more when the steps of `finally` begin (rule 10.1)."""
+    """Decide everything that can be decided now; again when `finally` begins (rule 10.1)."""
     run = context.run
     if run.is_waiting:
         if run.cancel is not None:
@@ -94,7 +96,7 @@ def start_ready_steps(context: UpdateContext) -> None:
 def runner_started(context: UpdateContext, _event: RunnerStarted) -> None:
     """Resume every open attempt, the wait for the deadline, and a cancel that is unfinished.
 
-    A run of a group waits for its turn (rule 10.7).
+    A run of a group waits until it is the first in the queue (rule 10.7).
     """
     if context.run.status is FlowStatus.PENDING and not context.run.is_waiting:
         begin_run(context)
@@ -143,7 +145,7 @@ def abort_answered(context: UpdateContext, event: AbortAnswered) -> None:
 
 
 def call_began(context: UpdateContext, event: CallBegan) -> None:
-    """Let the time of the call begin."""
+    """Start the time limit of a call."""
     if event.attempt is None:
         calls.poll_began(context)
         return
@@ -170,26 +172,26 @@ def call_unanswered(context: UpdateContext, event: CallUnanswered) -> None:
 
 
 def watch_answered(context: UpdateContext, event: WatchAnswered) -> None:
-    """Wait for the job's end, or poll for it."""
+    """Wait for the end of the job, or poll for it."""
     _, attempt = complete_call(context, event.attempt, CallKind.WATCH)
     if attempt is not None:
         attempts.watched(context, attempt, event.watch)
 
 
 def job_exited(context: UpdateContext, event: JobExited) -> None:
-    """Ask how the job ended, or look what is left of one that is lost."""
+    """Ask how the job ended, or look for processes of a lost one."""
     _, attempt = find(context, event.attempt)
     if attempt is not None:
         attempts.job_exited(context, attempt)
 
 
 def running_answered(context: UpdateContext, event: RunningAnswered) -> None:
-    """Ask for the outcome of every polled job that runs no more."""
+    """Ask for the outcome of every polled job that no longer runs."""
     calls.polled(context, event)
 
 
 def survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
-    """Act on a search: for the run's end, before a retry, before a birth, after a loss or abort."""
+    """Act on the processes that were found: for the run, a closed attempt or an open one."""
     if event.attempt is None:
         swept(context, event.survivors)
         return
@@ -205,7 +207,7 @@ def survivors_seen(context: UpdateContext, event: SurvivorsSeen) -> None:
 
 
 def timer_due(context: UpdateContext, event: TimerDue) -> None:
-    """Do what the timer was set for, if it still has a meaning."""
+    """Do what the timer was set for, if that is still needed."""
     if event.timer is Timer.POLL:
         calls.poll(context)
     elif event.timer is Timer.SWEEP:
@@ -244,16 +246,16 @@ def cancel_seen(context: UpdateContext, event: CancelSeen) -> None:
 
 
 def find(context: UpdateContext, attempt: AttemptId) -> tuple[RunStep, OpenAttempt | None]:
-    """Find the step of an event, and its attempt unless that is closed by now."""
+    """Find the step of an event, and its attempt unless that has been closed."""
     return context.run.steps[attempt.position], context.run.open_attempt(attempt)
 
 
 def complete_call(
     context: UpdateContext, attempt_id: AttemptId, call: CallKind
 ) -> tuple[RunStep, OpenAttempt | None]:
-    """Find the step and attempt of an answer, and note that the call has come back.
+    """Find the step and attempt of an answer, and note that the call has returned.
 
-    An answer to a call that is not under way is stale; it finds no attempt.
+    An answer to a call that is not in progress is stale; it finds no attempt.
     """
     step, attempt = find(context, attempt_id)
     if attempt is None or attempt.call is not call:
@@ -262,14 +264,37 @@ def complete_call(
     return step, attempt
 
 
-SWEEP_AGAIN_SEC = 1.0
+def header_at_start(flow: FlowSpec, now: Now) -> RunHeader:
+    """Return the header of a run that begins now, with the deadline from its `timeout_sec`."""
+    limit = flow.timeout_sec
+    deadline = None if limit is None else Deadline(now.wall + limit, now.mono + limit, now.boot)
+    return RunHeader(FlowStatus.RUNNING, deadline=deadline)
 
 
-def obey_cancel(context: UpdateContext, request: CancelRequest) -> None:
-    """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too."""
-    context.run.cancel = request
-    if context.run.ending is not None:
-        end_attempts(context, AbortReason.CANCEL)
+def begin_run(context: UpdateContext) -> None:
+    """Record that the run has begun."""
+    context.run.deadline = header_at_start(context.run.flow, context.now).deadline
+    context.record_run(FlowStatus.RUNNING, None)
+
+
+def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
+    """Begin if no run of the group is active, and no earlier one has a runner (rule 10.7).
+
+    Warn once about each run that holds the group.
+    """
+    run, queue = context.run, event.queue
+    if not run.is_waiting or run.cancel is not None:
+        return
+    if queue.holder is None and not event.with_runner:
+        context.decision.changes.passes = frozenset(queue.waiting)
+        begin_run(context)
+        await_deadline(context)
+    elif queue.holder is not None and queue.holder != run.reported_holder:
+        run.reported_holder = queue.holder
+        group = "" if run.group is None else run.group.name
+        context.do(
+            Warn(f"run {run.run_key!r} waits for group {group!r}, held by run {queue.holder!r}")
+        )
 
 
 def end_before_beginning(context: UpdateContext) -> None:
@@ -280,11 +305,18 @@ def end_before_beginning(context: UpdateContext) -> None:
     finish_run(context, Outcome.CANCELLED)
 
 
+def obey_cancel(context: UpdateContext, request: CancelRequest) -> None:
+    """Obey a request to cancel the run; the steps of `finally` run on unless it is for them too."""
+    context.run.cancel = request
+    if context.run.ending is not None:
+        end_attempts(context, AbortReason.CANCEL)
+
+
 def await_deadline(context: UpdateContext) -> None:
     """Wait for the end of the run's time, unless it is over already.
 
-    If an earlier runner has begun to end the run for that reason, it is ended, whatever the clock
-    says since.
+    If an earlier runner has begun to end the run for that reason, the run is ended, even if the
+    clock was set back since.
     """
     run, limit = context.run, context.run.flow.timeout_sec
     if run.deadline is None or limit is None:
@@ -312,7 +344,7 @@ def begin_timeout(context: UpdateContext) -> None:
 
 
 def end_attempts(context: UpdateContext, reason: AbortReason) -> None:
-    """Start nothing more, what this very turn has decided included, and abort what runs."""
+    """Start nothing more, not even what this update has decided, and abort what runs."""
     context.run.ready.clear()
     withdraw_starts(context)
     for attempt in list(context.run.open_attempts()):
@@ -330,9 +362,9 @@ def withdraw_starts(context: UpdateContext) -> None:
 
 
 def end(context: UpdateContext) -> None:
-    """Once no attempt is open, end what is left alive, and go on from there.
+    """Once no attempt is open, end the processes that are left, and then finish.
 
-    A run that ends by itself and has no `finally` leaves alone what its steps have left.
+    A run that ends by itself and has no `finally` does not end the processes that it has left.
     """
     run = context.run
     if run.status.is_terminal or run.sweeping or any(run.open_attempts()):
@@ -349,7 +381,7 @@ def end(context: UpdateContext) -> None:
 def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
     """List the keys whose processes must be gone.
 
-    Those of a step that succeeded are left alone: to leave a process behind may be its purpose.
+    A step that succeeded keeps its processes: leaving one behind may be its purpose.
     """
     return [
         key
@@ -360,7 +392,7 @@ def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
 
 
 def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:
-    """Go on if nothing is left alive; else name what is, and try again."""
+    """Finish if no process is left alive; else name the processes, and try again."""
     run = context.run
     if not run.sweeping:
         return
@@ -375,7 +407,7 @@ def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:
 
 
 def why_swept(run: RunState) -> str:
-    """Say why nothing of a run may be alive any more."""
+    """Say why the processes of a run are being ended."""
     match run.ending:
         case AbortReason.CANCEL:
             return "cancel requested"
@@ -386,7 +418,7 @@ def why_swept(run: RunState) -> str:
 
 
 def finish(context: UpdateContext) -> None:
-    """Cancel what of the steps under way has not ended; then begin `finally`, or end the run."""
+    """Cancel the active steps that have not ended; then begin `finally`, or end the run."""
     run = context.run
     outcome = outcome_of(run)
     for step in run.active_steps:
@@ -400,9 +432,9 @@ def finish(context: UpdateContext) -> None:
 
 
 def outcome_of(run: RunState) -> Outcome:
-    """Say how the steps under way have ended, and with them the run (rules 5.1, 5.6 and 9.12).
+    """Return how the active steps, and with them the run, have ended (rules 5.1, 5.6, 9.12).
 
-    If the last step has ended by itself meanwhile, the run did not time out. `finally` hides
+    If the last step has ended by itself in the meantime, the run did not time out. `finally` hides
     neither a cancel nor a timeout (rule 10.1).
     """
     if run.finally_after in (Outcome.CANCELLED, Outcome.TIMED_OUT):
@@ -413,13 +445,13 @@ def outcome_of(run: RunState) -> Outcome:
         return Outcome.TIMED_OUT
     if failed_steps(run):
         return Outcome.FAILED
-    # An end that is early, or one of an earlier time that was not retried.
+    # The run ends early, or a step was cancelled earlier and not retried.
     early = any(step.row.status is StepStatus.CANCELLED for step in run.decisive_steps)
     return Outcome.CANCELLED if early or run.open_steps > 0 else Outcome.SUCCEEDED
 
 
 def failed_steps(run: RunState) -> list[str]:
-    """List the steps that make the run fail: FAILED, and that is not allowed (rule 9.12)."""
+    """List the steps that make the run fail: FAILED, without `allow_failure` (rule 9.12)."""
     return [
         step.spec.id
         for step in run.decisive_steps
@@ -447,39 +479,6 @@ def finish_run(context: UpdateContext, outcome: Outcome) -> None:
 def timeout_words(run: RunState) -> str:
     """Return the words with which a run that took too long ends."""
     return f"timed out after {run.flow.timeout_sec:g} s"
-
-
-def header_at_start(flow: FlowSpec, now: Now) -> RunHeader:
-    """Say what is recorded of a run that begins: among it, when its `timeout_sec` will be over."""
-    limit = flow.timeout_sec
-    deadline = None if limit is None else Deadline(now.wall + limit, now.mono + limit, now.boot)
-    return RunHeader(FlowStatus.RUNNING, deadline=deadline)
-
-
-def begin_run(context: UpdateContext) -> None:
-    """Record that the run has begun."""
-    context.run.deadline = header_at_start(context.run.flow, context.now).deadline
-    context.record_run(FlowStatus.RUNNING, None)
-
-
-def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
-    """Begin if it is the run's turn: nobody is under way, and nobody with a runner came earlier.
-
-    Who holds the group is said once for each.
-    """
-    run, queue = context.run, event.queue
-    if not run.is_waiting or run.cancel is not None:
-        return
-    if queue.holder is None and not event.with_runner:
-        context.decision.changes.passes = frozenset(queue.waiting)
-        begin_run(context)
-        await_deadline(context)
-    elif queue.holder is not None and queue.holder != run.reported_holder:
-        run.reported_holder = queue.holder
-        group = "" if run.group is None else run.group.name
-        context.do(
-            Warn(f"run {run.run_key!r} waits for group {group!r}, held by run {queue.holder!r}")
-        )
 
 
 HANDLERS: dict[type, Callable[[UpdateContext, Any], None]] = {

@@ -5,9 +5,9 @@ call inherits it, so the slot is taken exactly as long as the call lives. A call
 free slot queues for another lock; the kernel wakes one after the other, and only the first looks
 for a slot.
 
-Nobody waits for ever. A process that is stopped while it is the first in the queue keeps the others
-waiting, so where the queue stands still, each caller looks for itself. Calls of a dead runner may
-hang, so a caller that finds no free slot for long goes without one.
+No caller waits forever. A process that is stopped while it is the first in the queue keeps the
+others waiting, so while the queue stands still, each caller looks for a slot itself. Calls of a
+dead runner may hang, so a caller that finds no free slot for long proceeds without one.
 """
 
 import os
@@ -37,11 +37,11 @@ class Claim:
     """The right to decide about a waiting call; the first to take it decides."""
 
     def __init__(self) -> None:
-        """Make a claim that nobody has taken."""
+        """Create a claim that is not taken yet."""
         self._taken = threading.Lock()
 
     def take(self) -> bool:
-        """Take the claim; return False if it was taken before."""
+        """Take the claim; return False if it was already taken."""
         return self._taken.acquire(blocking=False)
 
 
@@ -89,7 +89,7 @@ class CallSlots:
         self._standstill_sec = standstill_sec
         self._longest_wait_sec = longest_wait_sec
         self._stood_still_at: int | None = None
-        """The mark of the queue's last move when it was last found to stand still."""
+        """The mark of the queue's last move when the queue was last seen to stand still."""
 
     def acquire(self) -> CallSlot:
         """Wait for a slot.
@@ -104,7 +104,7 @@ class CallSlots:
             return self._look(LOOK_BESIDE_SEC)
         with closing(first):
             found = self._look(LOOK_SEC)
-            with suppress(OSError):  # a full disk must not keep anybody from a call
+            with suppress(OSError):  # a full disk must not prevent a call
                 os.utime(first.fileno())
             return found
 
@@ -116,7 +116,7 @@ class CallSlots:
         def wait() -> None:
             try:
                 first = Lock.queue(self._queue)
-            except Exception:  # noqa: BLE001 - the look for a slot fails alike, and reports it
+            except Exception:  # noqa: BLE001 - the search for a slot fails too, and reports it
                 handed.put(None)
                 return
             if claim.take():
@@ -161,7 +161,7 @@ class CallSlots:
 
 
 def refuse_foreign(slot_files: SlotFiles) -> None:
-    """Refuse existing lock files that are not ours: no call could be made. Creates nothing.
+    """Refuse existing lock files that are not ours, since no call could be made. Creates nothing.
 
     Raises:
         UnsafePlace: There is such a file.

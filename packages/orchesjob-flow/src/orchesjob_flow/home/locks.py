@@ -19,9 +19,9 @@ from orchesjob_flow.errors import ResourceExhausted, UnsafePlace, exhausted_reso
 PATIENCE_WITH_READERS_SEC = 0.2
 RETRY_SEC = 0.02
 NOWHERE_ELSE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-"""Follow no link, be inherited by nobody by accident, and never wait at a pipe."""
+"""Follow no link, pass the descriptor to no child by accident, and never wait for a pipe."""
 PRIVATE = 0o600
-"""The mode of a file that its owner alone reads and writes."""
+"""The mode of a file that only its owner reads and writes."""
 
 
 class Lock:
@@ -56,7 +56,7 @@ class Lock:
 
     @classmethod
     def queue(cls, path: Path) -> "Lock":
-        """Take the lock as soon as it is free: the kernel wakes those who wait one by one."""
+        """Take the lock as soon as it is free: the kernel wakes waiting processes one by one."""
         while (lock := cls._try(path, fcntl.LOCK_EX)) is None:
             pass
         return lock
@@ -75,13 +75,13 @@ class Lock:
         except BlockingIOError:
             os.close(descriptor)
             return None
-        except BaseException:  # it is raised again: only the descriptor must not stay open
+        except BaseException:  # raised again; the descriptor must be closed
             os.close(descriptor)
             raise
         lock = cls(descriptor, path)
         if lock.is_current():
             return lock
-        lock.close()  # somebody replaced the file: this lock protects nothing
+        lock.close()  # the file was replaced: this lock protects nothing
         return None
 
     def fileno(self) -> int:
@@ -139,13 +139,13 @@ def holder(path: Path) -> Holder | None:
 
 
 def processes_with(path: Path) -> list[int]:
-    """Return the PIDs of the others who have a lock's file open, as far as the system tells us."""
+    """Return the PIDs of other processes that have a lock's file open, as far as /proc shows."""
     pids = (int(folder.name) for folder in Path("/proc").glob("[0-9]*"))
     return sorted(pid for pid in pids if pid != os.getpid() and has_open(pid, path))
 
 
 def has_open(pid: int, path: Path) -> bool:
-    """Tell whether a process has a file open, as far as the system tells us."""
+    """Tell whether a process has a file open, as far as /proc shows."""
     with suppress(OSError):  # it has ended, or is another user's
         for link in list(Path(f"/proc/{pid}/fd").iterdir()):
             with suppress(OSError):  # it was closed
@@ -180,13 +180,15 @@ def open_owned(path: Path, flags: int) -> int:
     if problem is not None:
         os.close(descriptor)
         raise UnsafePlace(path, problem)
-    if found.st_mode & PRIVATE != PRIVATE:  # the umask took it away, and nobody could open it again
+    if (
+        found.st_mode & PRIVATE != PRIVATE
+    ):  # the umask removed it, and the file could not be opened again
         os.fchmod(descriptor, PRIVATE)
     return descriptor
 
 
 def find_foreign(found: os.stat_result) -> str | None:
-    """Say why an open file is not ours alone, so that writing to it would reach somebody else."""
+    """Return why a file is not ours alone, so that others could see or change it; else None."""
     if not stat.S_ISREG(found.st_mode):
         return "is not a regular file"
     if found.st_uid != os.geteuid():

@@ -1,14 +1,13 @@
 """The orchesjob home of a run: the one recorded with it, and no other (rule 4.8).
 
-Also the parent of a run that a step of another run started (rule 5.8a). The run's record names its
-parent, a process's environment names the attempt it belongs to.
+Also the parent of a run that a step of another run started (rule 5.8a). A run's record names its
+parent; a process's environment names the attempt that it belongs to.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from flow_spec import StepVariable
 from flow_store import FlowStore, Parent, Run, attempt_key
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
@@ -21,67 +20,13 @@ from orchesjob_flow.home.paths import (
     make_private,
 )
 
-
-def named_parent(environ: Mapping[str, str]) -> Parent | None:
-    """Return the attempt that an environment names, as each step's does (rule 9.13)."""
-    names = (StepVariable.RUN_KEY, StepVariable.STEP, StepVariable.ATTEMPT)
-    run_key, step_id, number = (environ.get(name, "") for name in names)
-    is_number = number.isascii() and number.isdecimal() and len(number) < len(str(2**63))
-    return Parent(run_key, step_id, int(number)) if run_key and step_id and is_number else None
-
-
-def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | None:
-    """Return the attempt of this database inside which this process runs, if there is one.
-
-    Variables may be set by anybody and outlive their step. So the attempt must be recorded, and its
-    mark must be in the environment.
-    """
-    from orchesjob_client import is_marked
-
-    parent = named_parent(environ)
-    if parent is None or (run := store.load(parent.run_key)) is None:
-        return None
-    key = attempt_key(parent.run_key, parent.step_id, parent.attempt_no)
-    recorded = {(run.steps[past.position].step_id, past.number) for past in run.history}
-    is_recorded = (parent.step_id, parent.attempt_no) in recorded
-    return parent if is_recorded and is_marked(environ, run.orchesjob_home, key) else None
-
-
-def environ_inside(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return an environment that is marked only if it is that of the step that started the run.
-
-    Whoever else goes on with the run from within a step does not make it a part of that step.
-    """
-    named = named_parent(environ)
-    if run.parent is not None and named is not None and run.parent[:2] == named[:2]:
-        return environ
-    from orchesjob_client import unmarked
-
-    return unmarked(environ)
-
-
-def is_over(store: FlowStore, parent: Parent, boot: str) -> bool:
-    """Tell whether the attempt that started a run is over, as far as that is recorded.
-
-    `boot` is the id of this boot: what ran in an earlier one is over, recorded or not.
-    """
-    run = store.load(parent.run_key)
-    if run is None or run.status.is_terminal:
-        return True
-    positions = {step.step_id: step.position for step in run.steps}
-    attempt = run.attempts.get(positions.get(parent.step_id, -1))
-    if attempt is None or attempt.number != parent.attempt_no:
-        return True
-    return not attempt.status.is_open or attempt.boot_id != boot
-
-
 REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 
 
 def home_of_new_run(settings: Settings, run_key: str, *, own_jobs: bool) -> str:
     """Return the orchesjob home in which the jobs of a run that starts now will be (rule 4.8).
 
-    `own_jobs` gives it one for itself.
+    With `own_jobs` the run gets its own home.
 
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there (rule 6.13).
@@ -93,7 +38,7 @@ def home_of_new_run(settings: Settings, run_key: str, *, own_jobs: bool) -> str:
 
 
 def shared_home(environ: Mapping[str, str]) -> str:
-    """Return the home that runs share which have none for themselves.
+    """Return the home that runs without their own home share.
 
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there.
@@ -101,55 +46,6 @@ def shared_home(environ: Mapping[str, str]) -> str:
     home = named_home(environ)
     refuse_unwritable(home)
     return home
-
-
-def own_home(home: Home, run_key: str) -> str:
-    """Return the path of the home that a run has if it has one for itself (rule 4.8).
-
-    It is the real one but for its last part: a link in that place is none of ours.
-    """
-    return resolve_parent(home.own_jobs(run_key))
-
-
-def resolve_parent(path: Path) -> str:
-    """Return where a path leads, but for a link in its last part."""
-    return str(path.parent.resolve() / path.name)
-
-
-def has_own_home(home: Home, run: Run) -> bool:
-    """Tell whether the jobs of a run are in a home of its own.
-
-    A flow home that was moved may have left a link, as every home may.
-    """
-    return resolve_parent(Path(run.orchesjob_home)) == own_home(home, run.run_key)
-
-
-def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
-    """Tell whether an environment is that of a step whose run has a home of its own.
-
-    What it starts must not be there, whatever flow home it is recorded in: that home is removed
-    with its run. A run's directory and its own home have the same name, but for the ending.
-    """
-    named = Path(named_home(environ))
-    outer = Path(environ.get(StepVariable.RUN_DIR, "")).name.removesuffix(".run")
-    is_outer = outer != "" and named.name == f"{outer}.jobs"
-    return is_outer or named.parent == home.jobs.resolve()
-
-
-def make_own_home(home: Home, run: Run) -> None:
-    """Make the home of a run that has one for itself; leave one that exists as it is.
-
-    Raises:
-        UnsafePlace: It cannot be made.
-    """
-    if not has_own_home(home, run):
-        return
-    path = home.own_jobs(run.run_key)
-    try:
-        for folder in (home.jobs, path):
-            make_private(folder)
-    except OSError as error:
-        raise UnsafePlace(path, f"cannot be made: {error.strerror}") from error
 
 
 def named_home(environ: Mapping[str, str]) -> str:
@@ -166,10 +62,10 @@ def named_home(environ: Mapping[str, str]) -> str:
 
 
 def refuse_unwritable(home: str) -> None:
-    """Refuse a home that orchesjob could not make, write, or name in its answers (rule 6.13).
+    """Refuse a home that orchesjob could not create, write or name in its answers (rule 6.13).
 
     Raises:
-        UnusableOrchesjobHome: It is no folder, this user cannot write to it, or it is not UTF-8.
+        UnusableOrchesjobHome: It is not a folder, this user cannot write to it, or it is not UTF-8.
     """
     try:
         home.encode()
@@ -185,11 +81,65 @@ def refuse_unwritable(home: str) -> None:
         raise UnusableOrchesjobHome(home, f"{what}cannot be written by this user", REMEDY)
 
 
+def own_home(home: Home, run_key: str) -> str:
+    """Return the path that a run's own orchesjob home has, if it has one (rule 4.8).
+
+    Links are resolved except in the last part: a link there is not ours.
+    """
+    return resolve_parent(home.own_jobs(run_key))
+
+
+def resolve_parent(path: Path) -> str:
+    """Return a path with the links in its folders resolved, but not one in its last part."""
+    return str(path.parent.resolve() / path.name)
+
+
+def has_own_home(home: Home, run: Run) -> bool:
+    """Tell whether the jobs of a run are in its own home.
+
+    A flow home that was moved may have left a link, as any home may.
+    """
+    return resolve_parent(Path(run.orchesjob_home)) == own_home(home, run.run_key)
+
+
+def is_in_own_home(home: Home, environ: Mapping[str, str]) -> bool:
+    """Tell whether an environment belongs to a step whose run has its own home.
+
+    Runs that the step starts must not use that home: it is removed with its run. A run's directory
+    and its own home have the same name except for the ending.
+    """
+    named = Path(named_home(environ))
+    if named.parent == home.jobs.resolve():
+        return True
+    if not named.name.endswith(".jobs"):
+        return False
+    from flow_spec import StepVariable
+
+    outer = Path(environ.get(StepVariable.RUN_DIR, "")).name.removesuffix(".run")
+    return outer != "" and named.name == f"{outer}.jobs"
+
+
+def make_own_home(home: Home, run: Run) -> None:
+    """Create the run's own home, if it has one; keep one that exists.
+
+    Raises:
+        UnsafePlace: It cannot be created.
+    """
+    if not has_own_home(home, run):
+        return
+    path = home.own_jobs(run.run_key)
+    try:
+        for folder in (home.jobs, path):
+            make_private(folder)
+    except OSError as error:
+        raise UnsafePlace(path, f"cannot be made: {error.strerror}") from error
+
+
 def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str, str]:
     """Return the environment with which orchesjob is called for a run recorded in `home`.
 
-    Where the run has an orchesjob home of its own, a nested flow finds the flow home that it would
-    find without that. A mark stays only if the run is a part of the step that has it (rule 5.8a).
+    If the run has its own orchesjob home, a nested flow still finds the flow home that it would
+    find otherwise. A mark stays only if the run is a part of the marked step (rule 5.8a).
 
     Raises:
         OtherOrchesjobHome: The environment names another home than the run's.
@@ -212,7 +162,7 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
 
 
 def refuse_gone(run: Run) -> None:
-    """Refuse a run whose jobs have gone with their home: orchesjob would begin an empty one.
+    """Refuse a run whose orchesjob home is gone: orchesjob would create an empty one.
 
     Raises:
         UnusableOrchesjobHome: The home does not exist, though jobs of the run were in it.
@@ -226,3 +176,58 @@ def refuse_gone(run: Run) -> None:
             "restore it, or leave a symbolic link there if it was moved; if it is lost for good, "
             "an empty folder in its place lets the run end",
         )
+
+
+def environ_inside(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return an environment that keeps its mark only inside the step that started the run.
+
+    Continuing the run from within another step does not make it a part of that step.
+    """
+    named = named_parent(environ)
+    if run.parent is not None and named is not None and run.parent[:2] == named[:2]:
+        return environ
+    from orchesjob_client import unmarked
+
+    return unmarked(environ)
+
+
+def named_parent(environ: Mapping[str, str]) -> Parent | None:
+    """Return the attempt that an environment names, as each step's does (rule 9.13)."""
+    from flow_spec import StepVariable  # `start` begins its fork server before it loads that
+
+    names = (StepVariable.RUN_KEY, StepVariable.STEP, StepVariable.ATTEMPT)
+    run_key, step_id, number = (environ.get(name, "") for name in names)
+    is_number = number.isascii() and number.isdecimal() and len(number) < len(str(2**63))
+    return Parent(run_key, step_id, int(number)) if run_key and step_id and is_number else None
+
+
+def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | None:
+    """Return the attempt of this database inside which this process runs, if there is one.
+
+    Anybody can set variables, and they outlive their step. So the attempt must be recorded, and its
+    mark must be in the environment.
+    """
+    from orchesjob_client import is_marked
+
+    parent = named_parent(environ)
+    if parent is None or (run := store.load(parent.run_key)) is None:
+        return None
+    key = attempt_key(parent.run_key, parent.step_id, parent.attempt_no)
+    recorded = {(run.steps[past.position].step_id, past.number) for past in run.history}
+    is_recorded = (parent.step_id, parent.attempt_no) in recorded
+    return parent if is_recorded and is_marked(environ, run.orchesjob_home, key) else None
+
+
+def is_over(store: FlowStore, parent: Parent, boot: str) -> bool:
+    """Tell whether the attempt that started a run is over, as far as is recorded.
+
+    `boot` is the id of this boot: an attempt of an earlier boot is over in any case.
+    """
+    run = store.load(parent.run_key)
+    if run is None or run.status.is_terminal:
+        return True
+    positions = {step.step_id: step.position for step in run.steps}
+    attempt = run.attempts.get(positions.get(parent.step_id, -1))
+    if attempt is None or attempt.number != parent.attempt_no:
+        return True
+    return not attempt.status.is_open or attempt.boot_id != boot

@@ -17,10 +17,15 @@ from typing import NamedTuple
 
 from orchesjob_flow.errors import BadRunKey, HomeMissing, UnsafePlace
 
+STARTS_PER_CORE = 2
+ABORTS_PER_CORE = 8
+DEFAULT_POLL_INTERVAL_SEC = 5.0
+DEFAULT_PATIENCE_SEC = 60.0
+
 FLOW_HOME = "ORCHESJOB_FLOW_HOME"
 """The variable that names the folder of the database."""
 ORCHESJOB_HOME = "ORCHESJOB_HOME"
-"""The variable that names the folder of orchesjob's jobs, and the other one's where it is unset."""
+"""The variable that names orchesjob's folder, and that of the database if the other is unset."""
 DATABASE_NAME = "orchesjob-flow.sqlite3"
 DATABASE_OPTION = "--db"
 LONGEST_RUN_KEY = 255
@@ -40,9 +45,9 @@ class SlotFiles(NamedTuple):
 
 
 class Home(NamedTuple):
-    """The places of one flow database.
+    """The files of one flow home: the database and the folders beside it.
 
-    `named_by` is the option or the variable that names it; None if nobody has named one.
+    `named_by` is the option or the variable that names it; None for the default.
     """
 
     database: Path
@@ -65,11 +70,11 @@ class Home(NamedTuple):
 
     @property
     def jobs(self) -> Path:
-        """The folder of the orchesjob homes that runs have for themselves (rule 4.8)."""
+        """The folder of the runs' own orchesjob homes (rule 4.8)."""
         return self.database.parent / "jobs"
 
     def own_jobs(self, run_key: str) -> Path:
-        """Return the orchesjob home that a run has for itself, if it has one."""
+        """Return the path of a run's own orchesjob home, if it has one."""
         return self.jobs / f"{encode_run_key(run_key)}.jobs"
 
     def run_directory(self, run_key: str) -> Path:
@@ -80,11 +85,11 @@ class Home(NamedTuple):
         return self.runs / f"{encode_run_key(run_key)}.run"
 
     def run_lock(self, run_key: str) -> Path:
-        """Return the lock of whoever advances the run."""
+        """Return the lock of the process that advances the run."""
         return self.locks / f"{encode_run_key(run_key)}.lock"
 
     def calls_lock(self, run_key: str) -> Path:
-        """Return the lock that every call of orchesjob for the run holds while it is under way."""
+        """Return the lock that every call of orchesjob for the run holds until it returns."""
         return self.locks / f"{encode_run_key(run_key)}.calls"
 
     def slot_files(self, kind: str, count: int) -> SlotFiles:
@@ -115,21 +120,21 @@ class Home(NamedTuple):
 
     @property
     def tally(self) -> Path:
-        """What the runs that have ended come to (rule 12.2); it can be thrown away."""
+        """The cached counts of the runs that have ended (rule 12.2); it may be deleted."""
         return self.database.with_name(f"{self.database.name}.stats")
 
     @property
     def tally_lock(self) -> Path:
-        """The lock of whoever uses the tally. No run's lock has such a name."""
+        """The lock of the process that uses the cached counts. No run's lock has such a name."""
         return self.locks / "stats.turn"
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """The folders in which the product keeps its things."""
+        """The folders in which the program keeps its files."""
         return (self.database.parent, self.logs, self.locks, self.runs)
 
     def refuse_missing(self) -> None:
-        """Refuse a home that somebody has named and that does not exist (rule 6.13).
+        """Refuse a home that was named explicitly and does not exist (rule 6.13).
 
         A folder without a database is an empty home, and so is the default.
 
@@ -144,7 +149,7 @@ class Home(NamedTuple):
         """Create the folders that are missing, for their owner only.
 
         Raises:
-            UnsafePlace: A folder cannot be made, or others own it or can write it.
+            UnsafePlace: A folder cannot be created, or others own it or can write it.
         """
         for folder in self.folders:
             try:
@@ -165,18 +170,18 @@ def names_in(folder: Path) -> list[str]:
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder for its owner only, whatever the umask; leave one that exists as it is."""
+    """Create a folder for its owner only, whatever the umask; keep one that exists."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         if not folder.is_dir():
             raise
     else:
-        folder.chmod(0o700)  # from which the umask may have taken something away
+        folder.chmod(0o700)  # the umask may have removed permissions
 
 
 def refuse_no_folder(path: Path) -> None:
-    """Refuse something else in a folder's place.
+    """Refuse a path that is not a folder.
 
     Raises:
         UnsafePlace: It is a file or the like.
@@ -188,7 +193,7 @@ def refuse_no_folder(path: Path) -> None:
 def refuse_shared(folder: Path) -> None:
     """Refuse a folder that is not one user's alone.
 
-    Whoever can write the database can have commands executed, and a sticky bit does not prevent
+    Anybody who can write the database can have commands executed. A sticky bit does not prevent
     others from creating the files that SQLite reads beside it.
 
     Raises:
@@ -251,8 +256,8 @@ def encode_run_key(run_key: str) -> str:
     >>> encode_run_key("a/b"), encode_run_key("a_b")
     ('a%2Fb', 'a_b')
 
-    A name that would be too long for a file system ends with a digest; `%%`, which quoting never
-    makes, distinguishes it from every other name.
+    A name that would be too long for a file system ends with a digest. Quoting never produces
+    `%%`, so no other name equals it.
     """
     name = run_key
     if not READABLE.fullmatch(run_key):
@@ -268,10 +273,10 @@ def encode_run_key(run_key: str) -> str:
 
 
 def make_run_directory(path: Path) -> bool:
-    """Make the directory for its owner only; False if there is one.
+    """Create the directory for its owner only; return False if it exists.
 
     Raises:
-        UnsafePlace: It cannot be made, or something else is in its place.
+        UnsafePlace: It cannot be created, or the path is not a folder.
     """
     if is_there(path):
         return False
@@ -283,10 +288,10 @@ def make_run_directory(path: Path) -> bool:
 
 
 def remove_run_directory(path: Path) -> None:
-    """Remove the directory and all that is in it; a link in it is removed, not followed.
+    """Remove the directory and its contents; a link in it is removed, not followed.
 
     Raises:
-        UnsafePlace: Something else is in its place.
+        UnsafePlace: The path is not a folder.
         OSError: Something in it belongs to somebody else, is in use, or lies too deep.
     """
     if not is_there(path):
@@ -309,7 +314,7 @@ def is_there(path: Path) -> bool:
     """Whether the directory exists.
 
     Raises:
-        UnsafePlace: Something else is in its place, such as a link.
+        UnsafePlace: The path is something else, such as a link.
     """
     try:
         found = os.lstat(path)
@@ -318,12 +323,6 @@ def is_there(path: Path) -> bool:
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafePlace(path, "is not a folder (move it away)")
     return True
-
-
-STARTS_PER_CORE = 2
-ABORTS_PER_CORE = 8
-DEFAULT_POLL_INTERVAL_SEC = 5.0
-DEFAULT_PATIENCE_SEC = 60.0
 
 
 class Settings(NamedTuple):
@@ -350,12 +349,12 @@ class Settings(NamedTuple):
 
     @property
     def starts(self) -> int:
-        """How many steps may be starting at once: each keeps a core busy, but not all the time."""
+        """How many steps may be starting at once: each keeps a core busy for part of the time."""
         return STARTS_PER_CORE * (os.cpu_count() or 1)
 
     @property
     def call_slot_files(self) -> SlotFiles:
-        """The slots for calls of orchesjob: all runners share as many as one may take alone."""
+        """The slots for calls of orchesjob: all runners together have as many as one may use."""
         return self.home.slot_files("calls", self.starts)
 
     @property
@@ -364,7 +363,7 @@ class Settings(NamedTuple):
         return self.home.slot_files("aborts", ABORTS_PER_CORE * (os.cpu_count() or 1))
 
     def global_options(self) -> list[str]:
-        """Write these settings as options, for a child process in another directory."""
+        """Return these settings as options, for a child process in another directory."""
         options = [
             f"--db={self.home.database}",
             f"--poll-interval={self.poll_interval_sec!r}",

@@ -27,9 +27,9 @@ from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, h
 from orchesjob_flow.home.paths import Settings, check_run_key
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
-"""How many runs are looked at for one that was meant, and how many are named."""
+"""How many runs are compared with a mistyped key, and how many are suggested."""
 LOOK_SEC = 0.1
-"""How often a run is looked at whose end is waited for."""
+"""Seconds between two looks at a run whose end is awaited."""
 UNFINISHED = tuple(status for status in FlowStatus if not status.is_terminal)
 
 
@@ -53,7 +53,7 @@ class Listed(NamedTuple):
 
 
 class RunHandle(NamedTuple):
-    """A run key and the settings that say where its run is; there may be no such run yet."""
+    """A run key and the settings with the database of its run, which may not exist yet."""
 
     run_key: str
     settings: Settings
@@ -62,7 +62,7 @@ class RunHandle(NamedTuple):
         """Read the run and who advances it; write nothing (rule 6.1).
 
         Raises:
-            BadRunKey, RunNotFound: There is no such run, or there can be none.
+            BadRunKey, RunNotFound: The key is not valid, or there is no such run.
             HomeMissing: There is no such home (rule 6.13).
         """
         with self.open_readonly() as store:
@@ -120,18 +120,18 @@ class RunHandle(NamedTuple):
         return self._replace(settings=self.settings._replace(environ=environ))
 
     def not_found(self, nearest: Sequence[str] = ()) -> RunNotFound:
-        """Make the error that says that the database has no such run, but these perhaps."""
+        """Return the error that the database has no such run, with the nearest keys."""
         is_file = os.path.isfile(self.run_key)  # noqa: PTH113 - a key may be too long for a name
         return RunNotFound(self.run_key, self.settings.home.database, nearest, is_file=is_file)
 
     @property
     def lock_path(self) -> Path:
-        """The lock of whoever advances the run."""
+        """The lock of the process that advances the run."""
         return self.settings.home.run_lock(self.run_key)
 
     @property
     def calls_lock_path(self) -> Path:
-        """The lock that each call of orchesjob for the run holds while it is under way."""
+        """The lock that each call of orchesjob for the run holds until it returns."""
         return self.settings.home.calls_lock(self.run_key)
 
     @property
@@ -159,9 +159,9 @@ class RunHandle(NamedTuple):
         return Lock.take(self.lock_path, wait_sec=wait_sec)
 
     def lock_or_holder(self) -> Lock | Holder:
-        """Take the run's lock, or tell which process has it: there is always one of both.
+        """Take the run's lock, or return the process that holds it.
 
-        Who holds it may let go of it before it can be named; then nobody advances the run.
+        The holder may release the lock before it can be named; then the lock is tried again.
         """
         while (lock := self.lock()) is None:
             runner = self.holder()
@@ -182,7 +182,7 @@ class RunHandle(NamedTuple):
 
 
 def has_runner(handle: RunHandle) -> bool:
-    """Tell whether a process advances a run; where that cannot be seen now, one does."""
+    """Tell whether a process advances a run; assume so if that cannot be seen now."""
     try:
         return handle.holder() is not None
     except ResourceExhausted:
@@ -214,10 +214,9 @@ def find_runs(
 
 
 def nearest_keys(store: FlowStore, run_key: str) -> list[str]:
-    """Return the keys that somebody may have meant: those that begin like this, or look alike.
+    """Return the keys that may be meant: those that begin with this one, or look alike.
 
-    They are looked for among the newest runs, and among those that come next in the order of their
-    keys: however many there are, that is quick.
+    Only the newest runs and those next in the order of keys are compared, so this is always quick.
     """
     from difflib import get_close_matches
 
@@ -232,7 +231,7 @@ def newest_run(settings: Settings) -> RunHandle:
     """Return the handle of the run that was recorded last (rule 6.12); write nothing.
 
     Raises:
-        NoRunYet: None is recorded.
+        NoRunYet: No run is recorded.
         HomeMissing: There is no such home (rule 6.13).
     """
     try:
@@ -293,7 +292,7 @@ def wait_out[Answer](
 
 
 class Observer:
-    """Looks at a run through one connection, and reads it anew only when it has changed.
+    """Looks at a run through one connection, and reads it again only when it has changed.
 
     Writes nothing. Used from the thread that looks first.
     """
@@ -314,13 +313,13 @@ class Observer:
             BadRunKey, RunNotFound, HomeMissing: As `RunHandle.snapshot`.
         """
         with ExitStack() as unless_seen:
-            unless_seen.callback(self.close)  # the next look begins anew
+            unless_seen.callback(self.close)  # the next look reads everything again
             run = self._look(self._connected())
             unless_seen.pop_all()
         return Snapshot(run, self._handle.holder())
 
     def attempts(self) -> tuple[Attempt, ...]:
-        """Return all attempts of the run, as they were at the last look or are since."""
+        """Return all attempts of the run, as of the last look or later."""
         if self._attempts is None:
             self._attempts = self._connected().attempts(self._handle.run_key)
         return self._attempts
@@ -368,11 +367,11 @@ class Observer:
 
 
 class Choice(NamedTuple):
-    """Whose output is asked for: one step's or all steps', the latest attempt's or a certain one's.
+    """The output to show: of one step or all, of the latest attempt or a certain one.
 
-    A step's name means all its copies, where it has some (rule 10.3). The latest attempt is that of
-    the step's command; one at its gate is shown by its number alone (rule 10.8). `tail` is how many
-    of the last lines of each file are shown, or None for all.
+    A step's name means all its copies, if it has some (rule 10.3). The latest attempt is that of
+    the step's command; an attempt at its gate is shown only by its number (rule 10.8). `tail` is
+    how many of the last lines of each file are shown, or None for all.
     """
 
     step: str | None
@@ -412,10 +411,10 @@ def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Sour
 
 
 def still_growing(run: Run, attempts: Iterable[Attempt], files: Iterable[Source]) -> set[Source]:
-    """Return those of the files whose attempts have not ended."""
-    under_way = {
+    """Return the files whose attempts have not ended."""
+    active = {
         (run.steps[attempt.position].step_id, attempt.number)
         for attempt in attempts
         if attempt.finished_at is None
     }
-    return {source for source in files if (source.step_id, source.number) in under_way}
+    return {source for source in files if (source.step_id, source.number) in active}

@@ -4,11 +4,11 @@ Each start and abort inherits the run's calls lock, and so holds it even if its 
 successor takes that lock first, and then knows that no call of a dead runner can still have an
 effect (rule 5.7). A call that hangs is ended after the time that a living runner would give it.
 
-Only a process is ended that has the file of this run's lock open, belongs to this user, and has the
-arguments of a start or an abort of one of this run's jobs; with it its process group. We hold the
-run's own lock, so no other runner waits for its answer. orchesjob passes no descriptor on to its
-worker, nor to the job; should one of them hold the lock all the same, it has other arguments and a
-group of its own. Any other holder of the lock is named, and left alone.
+A process is ended, together with its process group, only if it has the file of this lock open,
+belongs to this user, and has the arguments of a start or an abort of one of this run's jobs. We
+hold the run's own lock, so no other runner waits for its answer. orchesjob passes no descriptor on
+to its worker or the job; if one of them held the lock all the same, it would have other arguments
+and its own process group. Any other holder of the lock is named, and not ended.
 """
 
 import signal
@@ -52,65 +52,69 @@ from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.terminal import warn
 
 
-def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
-    """Wait until no call of an earlier runner is under way, and take the lock that shows this.
+def drive_or_wait(
+    handle: RunHandle,
+    store: FlowStore,
+    lock: Lock | None = None,
+    *,
+    get_launcher: GetLauncher = ForkServer,
+) -> Run:
+    """Bring a run to its end; where another process drives it, wait until it ends or dies.
 
-    Raises:
-        CallsInFlight: Somebody holds it who is no call, or a call that cannot be ended, for longer
-            than the patience lasts.
-        ResourceExhausted: This process has no descriptors or memory left to see who it is.
+    `lock` is the run's, if this process holds it already.
     """
-    path = handle.calls_lock_path
-    began = time.monotonic()
-    until = began + handle.settings.patience_sec
-    tried: set[RunningCall] = set()
-    announced: set[RunningCall] = set()
-    wait_sec = PATIENCE_WITH_READERS_SEC
-    while (lock := Lock.take(path, wait_sec=wait_sec)) is None:
-        with exhaustion_named(f"cannot see who holds {path}"):
-            calls = find_calls(path, run, limits) - tried
-            ends = {call: call.must_end_by(began) for call in calls}
-            overdue = {call for call, end in ends.items() if end <= time.monotonic()}
-            for call in overdue:
-                warn(f"{call} of the last runner did not answer in time, and is ended")
-                call.end()
-        tried |= overdue
-        now = time.monotonic()
-        if now >= until and not calls:
-            raise CallsInFlight(handle.run_key, round(now - began, 1), processes_with(path))
-        if now >= until:  # its step lets it take longer
-            for call in calls - tried - announced:
-                warn(f"waiting for {call} of the last runner, up to {ends[call] - now:.0f} s more")
-            announced |= calls
-        next_look = min((end for end in (*ends.values(), until) if end > now), default=now)
-        wait_sec = max(PATIENCE_WITH_READERS_SEC, next_look - now)
-    return lock
-
-
-def find_calls(calls_lock: Path, run: Run, limits: CallLimits) -> set[RunningCall]:
-    """Find the calls for this run that hold its calls lock."""
-    ids = {step.position: step.step_id for step in run.steps}
-    keys = {attempt_key(run.run_key, ids[one.position], one.number) for one in run.history}
-    jobs = {attempt.job_id for attempt in run.attempts.values() if attempt.job_id is not None}
-    found = (
-        read_call(pid, job_keys=keys, job_ids=jobs, limits=limits)
-        for pid in processes_with(calls_lock)
+    run = handle.load(store)
+    if run.status.is_terminal:
+        return run
+    handle = handle.in_home_of(run)
+    lock = lock or wait_out(
+        handle,
+        lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle)),
+        warn=warn,
     )
-    # Asked again, because another process may have had that number a moment ago.
-    return {call for call in found if call is not None and has_open(call.process.pid, calls_lock)}
+    with closing(lock):
+        return drive(handle, store, lock, get_launcher=get_launcher)
+
+
+def tell_waiting(handle: RunHandle) -> None:
+    """Print to stderr what a second foreground command waits for."""
+    runner = handle.holder() or Holder(None)
+    warn(f"{runner} advances run {handle.run_key!r}; waiting for its outcome")
+
+
+def drive(
+    handle: RunHandle,
+    store: FlowStore,
+    lock: Lock,
+    *,
+    get_launcher: GetLauncher = ForkServer,
+    on_ready: Callable[[], None] = lambda: None,
+) -> Run:
+    """Drive a run, whose lock this process holds, to its end if it has not ended yet.
+
+    `on_ready` is called once orchesjob has reported a job, or nothing is asked of it.
+    """
+    run = handle.load(store)
+    if run.status.is_terminal:
+        return run
+    with runner_of(handle, store, lock, get_launcher) as runner:
+        runner.drive_until_ready()
+        on_ready()
+        runner.drive()
+    return handle.load(store)
 
 
 @contextmanager
 def runner_of(
     handle: RunHandle, store: FlowStore, lock: Lock, get_launcher: GetLauncher = ForkServer
 ) -> Iterator[Runner]:
-    """Put together the runner of a run whose lock this process holds; while open, signals stop it.
+    """Yield the runner of a run whose lock this process holds; while open, signals stop it.
 
     Raises:
         RunNotFound: There is no such run.
         OrchesjobMissing: There is no orchesjob (rule 6.2).
-        GaveUp: What the runner needs of the machine is not to be had for so long.
-        CallsInFlight: Something of the last runner's calls is left, and cannot be ended.
+        GaveUp: The machine lacks what the runner needs for longer than the patience lasts.
+        CallsInFlight: A call of the last runner is left, and cannot be ended.
         UnsafePlace: A lock of the flow home is not ours.
         OtherOrchesjobHome, UnusableOrchesjobHome: The run's jobs are elsewhere (rule 4.8).
     """
@@ -181,7 +185,7 @@ def built_in_variables(run: Run, directory: Path) -> dict[str, str]:
 
 
 def limits_of_calls(limits: Limits) -> CallLimits:
-    """End a call of any kind when it has hung for as long as the engine lets it (rule 5.7)."""
+    """Return the time limit after which any call is ended, as the engine allows (rule 5.7)."""
     return CallLimits(limits.call_sec, limits.call_sec, limits.call_sec)
 
 
@@ -189,8 +193,8 @@ def limits_of_calls(limits: Limits) -> CallLimits:
 def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
     """Let the first signal to end this process stop the runner cleanly; a second one ends it.
 
-    What a second one does is left to whoever has handled the signals so far. A signal that is
-    ignored, as under `nohup`, stays so.
+    The second one is passed to the previous handler. A signal that is ignored, as under `nohup`,
+    stays ignored.
     """
     before = {
         number: handler
@@ -216,53 +220,49 @@ def stopped_by_signals(inbox: Inbox) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def drive_or_wait(
-    handle: RunHandle,
-    store: FlowStore,
-    lock: Lock | None = None,
-    *,
-    get_launcher: GetLauncher = ForkServer,
-) -> Run:
-    """Bring a run to its end; where another process drives it, wait until it ends or dies.
+def take_calls_lock(handle: RunHandle, run: Run, limits: CallLimits) -> Lock:
+    """Wait until no call of an earlier runner is in progress, and take the lock that proves it.
 
-    `lock` is the run's, if this process holds it already.
+    Raises:
+        CallsInFlight: Another process, or a call that cannot be ended, holds it for longer than
+            the patience lasts.
+        ResourceExhausted: This process has no descriptors or memory left to find the holder.
     """
-    run = handle.load(store)
-    if run.status.is_terminal:
-        return run
-    handle = handle.in_home_of(run)
-    lock = lock or wait_out(
-        handle,
-        lambda: Lock.wait(handle.lock_path, before_waiting=lambda: tell_waiting(handle)),
-        warn=warn,
+    path = handle.calls_lock_path
+    began = time.monotonic()
+    until = began + handle.settings.patience_sec
+    tried: set[RunningCall] = set()
+    announced: set[RunningCall] = set()
+    wait_sec = PATIENCE_WITH_READERS_SEC
+    while (lock := Lock.take(path, wait_sec=wait_sec)) is None:
+        with exhaustion_named(f"cannot see who holds {path}"):
+            calls = find_calls(path, run, limits) - tried
+            ends = {call: call.must_end_by(began) for call in calls}
+            overdue = {call for call, end in ends.items() if end <= time.monotonic()}
+            for call in overdue:
+                warn(f"{call} of the last runner did not answer in time, and is ended")
+                call.end()
+        tried |= overdue
+        now = time.monotonic()
+        if now >= until and not calls:
+            raise CallsInFlight(handle.run_key, round(now - began, 1), processes_with(path))
+        if now >= until:  # its step lets it take longer
+            for call in calls - tried - announced:
+                warn(f"waiting for {call} of the last runner, up to {ends[call] - now:.0f} s more")
+            announced |= calls
+        next_look = min((end for end in (*ends.values(), until) if end > now), default=now)
+        wait_sec = max(PATIENCE_WITH_READERS_SEC, next_look - now)
+    return lock
+
+
+def find_calls(calls_lock: Path, run: Run, limits: CallLimits) -> set[RunningCall]:
+    """Find the calls for this run that hold its calls lock."""
+    ids = {step.position: step.step_id for step in run.steps}
+    keys = {attempt_key(run.run_key, ids[one.position], one.number) for one in run.history}
+    jobs = {attempt.job_id for attempt in run.attempts.values() if attempt.job_id is not None}
+    found = (
+        read_call(pid, job_keys=keys, job_ids=jobs, limits=limits)
+        for pid in processes_with(calls_lock)
     )
-    with closing(lock):
-        return drive(handle, store, lock, get_launcher=get_launcher)
-
-
-def drive(
-    handle: RunHandle,
-    store: FlowStore,
-    lock: Lock,
-    *,
-    get_launcher: GetLauncher = ForkServer,
-    on_ready: Callable[[], None] = lambda: None,
-) -> Run:
-    """Drive a run, whose lock this process holds, to its end if it has not ended yet.
-
-    `on_ready` is called once this process does not only try to.
-    """
-    run = handle.load(store)
-    if run.status.is_terminal:
-        return run
-    with runner_of(handle, store, lock, get_launcher) as runner:
-        runner.drive_until_ready()
-        on_ready()
-        runner.drive()
-    return handle.load(store)
-
-
-def tell_waiting(handle: RunHandle) -> None:
-    """Tell on stderr what a second foreground command waits for."""
-    runner = handle.holder() or Holder(None)
-    warn(f"{runner} advances run {handle.run_key!r}; waiting for its outcome")
+    # Checked again: another process may have had that PID a moment ago.
+    return {call for call in found if call is not None and has_open(call.process.pid, calls_lock)}

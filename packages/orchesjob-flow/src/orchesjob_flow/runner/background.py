@@ -1,7 +1,8 @@
 """The background process that drives a run, seen from its parent and from itself (rules 4.5, 6.3).
 
 The parent takes the run's lock and hands its descriptor on to the child, so that the lock is held
-without a gap. It returns once the child goes on with the run, or cannot.
+without a gap. The parent returns once the child is ready, or cannot advance the run: ready means
+that orchesjob has reported a job, or that nothing is asked of it.
 """
 
 import json
@@ -26,13 +27,13 @@ READY = b"ready\n"
 NOTHING_SAID = "it printed nothing"
 LONGEST_CAUSE = 500
 LONGEST_PATIENCE_SEC = 60.0
-"""The longest `--patience` that a parent has as well; the child may have more."""
+"""The most of `--patience` that the parent waits; the child may have more."""
 ALLOWANCE_SEC = 30.0
-"""What a child may need besides the patience: to begin, and for a call that does not answer."""
+"""What a child may need in addition to the patience: to begin, and for a hanging call."""
 
 
 class Child(NamedTuple):
-    """A background runner that has been started, and whether it goes on is not known yet."""
+    """A background runner that has been started and is not known to be ready."""
 
     handle: RunHandle
     process: subprocess.Popen[bytes]
@@ -42,19 +43,19 @@ class Child(NamedTuple):
     began: float
     """When it was started, in seconds of the monotonic clock."""
     limit_sec: float
-    """How long it may take to go on or to give up."""
+    """How long it may take to become ready or to give up."""
 
     def await_ready(self) -> Holder | None:
-        """Return the runner once it goes on with the run; None if the run has ended before that.
+        """Return the runner once it is ready; None if the run has ended before that.
 
         Raises:
             NotDetached: The runner has ended, and the run has not.
-            NotReady: Neither has happened in time.
+            NotReady: Neither has happened within the limit.
         """
         log, pid = self.handle.log("stderr"), self.process.pid
         message = read_in_time(self.pipe, self.began + self.limit_sec)
         if message:
-            self.process.returncode = 0  # it keeps running, and nobody here waits for it
+            self.process.returncode = 0  # it keeps running, and this process does not wait for it
             return Holder(pid)
         cause = last_line(log, self.log_size)
         if message is None:
@@ -88,10 +89,10 @@ def begin_runner(
 
 
 def await_runner(handle: RunHandle, runner: Child | Holder | None) -> Snapshot:
-    """Wait until a runner that was started goes on with its run; return the run and the runner.
+    """Wait until a started runner is ready; return the run and the runner.
 
     Raises:
-        NotDetached, NotReady: It does not.
+        NotDetached, NotReady: It does not become ready.
     """
     if isinstance(runner, Child):
         runner = runner.await_ready()
@@ -130,7 +131,7 @@ def start_child(handle: RunHandle, lock: Lock) -> Child:
         descriptors += [open_owned(stdout, flags), open_owned(stderr, flags)]
         log_size = stderr.stat().st_size
         process = wait_out(handle, spawn, warn=warn)
-    except OSError as error:  # among them that something was lacking for too long
+    except OSError as error:  # including a resource that was exhausted for too long
         os.close(pipe)
         raise NotDetached(handle.run_key, str(error), stderr) from error
     finally:
@@ -141,9 +142,9 @@ def start_child(handle: RunHandle, lock: Lock) -> Child:
 
 
 def read_in_time(pipe: int, until: float) -> bytes | None:
-    """Read what is written to a pipe, and close it; None if that takes longer than `until`.
+    """Return what is written to a pipe, and close it; None if nothing comes before `until`.
 
-    It is empty if all writers are gone.
+    The result is empty if all writers are gone.
     """
     try:
         poll = select.poll()
@@ -158,7 +159,7 @@ def child_command(handle: RunHandle, lock: Lock, pipe: int) -> list[str]:
     """Write the command line of the child."""
     return [
         sys.executable,
-        "-P",  # nothing is imported from whatever directory this runs in
+        "-P",  # import nothing from the current directory
         "-m",
         "orchesjob_flow",
         *handle.settings.global_options(),
@@ -176,11 +177,11 @@ def inherit_lock(handle: RunHandle, descriptor: int) -> Lock:
 
 
 def report_ready(pipe: int) -> None:
-    """Tell the parent that this process goes on with the run, so that it returns."""
+    """Report to the parent that this process is ready, so that the parent returns."""
     try:
         os.write(pipe, READY)
     except BrokenPipeError:
-        pass  # the parent is gone, which does not concern the run
+        pass  # the parent is gone, and the run does not need it
     finally:
         os.close(pipe)
 
@@ -202,7 +203,7 @@ def sentence_in(line: str) -> str:
 
 
 def describe_end(exit_code: int, cause: str) -> str:
-    """Say why a child has ended: in its own words if it had any, which name the remedy too."""
+    """Return why a child has ended: its own last line, or the signal, with the remedy."""
     if exit_code < 0:
         return f"{signal.Signals(-exit_code).name} has ended it; `resume` continues the run"
     return f"{cause}; `resume` continues the run" if cause == NOTHING_SAID else cause

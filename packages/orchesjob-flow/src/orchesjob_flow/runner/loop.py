@@ -1,8 +1,8 @@
 """The loop of a run: events from the inbox, one commit, then the effects (the shell of `engine`).
 
 A few times a second the loop polls for what other processes have recorded: a cancel, and the run's
-place in its group. While nobody has committed anything, that is a single question to SQLite. A
-runner that gives up records it, so that it is seen where nobody reads its messages (rule 5.7).
+place in its group. While nothing was committed, that is a single query to SQLite. A runner that
+gives up records it, so that other commands can show it (rule 5.7).
 """
 
 import heapq
@@ -50,6 +50,10 @@ from orchesjob_flow.engine.messages import (
 from orchesjob_flow.engine.state import Decision, RunState
 from orchesjob_flow.errors import FlowError, GaveUp, Interrupted
 
+LOOK_SEC = 0.4
+"""Seconds between two polls."""
+COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
+
 
 @contextmanager
 def giving_up_recorded(
@@ -62,12 +66,12 @@ def giving_up_recorded(
 ) -> Iterator[None]:
     """Record with the run why its runner ends, if an error ends it.
 
-    A signal is no error. Where it cannot be recorded, because the database itself is what fails,
-    `warn` is told. A runner that was overtaken records nothing.
+    A signal is not an error. If the database itself fails, `warn` reports that nothing was
+    recorded. A runner that was overtaken records nothing.
     """
     try:
         yield
-    except Exception as error:  # raised again: whatever ends the runner is to be seen later
+    except Exception as error:  # raised again: any error that ends the runner is recorded
         given_up = GivenUp(wall(), cause_of(error))
         try:
             store.record_giving_up(run_key, given_up, revision=revision())
@@ -79,30 +83,26 @@ def giving_up_recorded(
 
 
 def cause_of(error: Exception) -> str:
-    """Return why a runner ends, without what is known of the run anyway."""
+    """Return why a runner ends, without the words about the run itself."""
     if isinstance(error, GaveUp):
         return error.cause
     is_expected = isinstance(error, FlowError | StoreError | OrchesjobError | OSError)
     return str(error) if is_expected else f"internal error: {error!r}"
 
 
-LOOK_SEC = 0.4
-"""How often a runner looks."""
-
-
 class RequestPoller:
-    """Looks at the store for one runner, and remembers what it has seen."""
+    """Polls the store for requests to one runner, and remembers what it has seen."""
 
     def __init__(self, store: FlowStore, has_runner: Callable[[str], bool]) -> None:
-        """Have seen nothing; `has_runner` tells of another run whether a process advances it."""
+        """Start unpolled; `has_runner` tells whether a process advances another run."""
         self._store = store
         self._has_runner = has_runner
         self._seen_version: int | None = None
         self._is_free = False
-        """Nobody held the group of the run that waits for it."""
+        """Whether no run held the group at the last poll."""
 
     def look(self, run: RunState) -> Iterator[CancelSeen | QueueSeen]:
-        """Yield what is new since the last look.
+        """Yield the requests that are new since the last poll.
 
         Raises:
             GaveUp: The run waits for its group, and the database is gone.
@@ -110,7 +110,7 @@ class RequestPoller:
         if not run.awaits_cancel:
             return
         if run.is_waiting:
-            self.refuse_another_file(run.run_key)  # no commit is near that would
+            self.refuse_another_file(run.run_key)  # no commit will check this soon
         try:
             version = self._store.data_version()
             if version == self._seen_version and not (run.is_waiting and self._is_free):
@@ -118,7 +118,7 @@ class RequestPoller:
             request = self._store.cancel_request(run.run_key)
             queue = self._store.queue(run.run_key) if run.is_waiting else None
         except StoreUnavailable:
-            return  # the next look is soon, and nothing begins without one
+            return  # the next poll is soon, and nothing begins without it
         self._seen_version = version
         if request is not None:
             yield CancelSeen(request)
@@ -126,16 +126,16 @@ class RequestPoller:
             yield self._seen_in(queue)
 
     def _seen_in(self, queue: Queue) -> QueueSeen:
-        """Look who of those that wait has a runner, if nobody is under way (rule 10.7).
+        """Look which waiting runs have a runner, if no run holds the group (rule 10.7).
 
-        That a runner is gone is recorded nowhere; so it is looked for at each look.
+        The end of a runner is recorded nowhere, so this is checked at each poll.
         """
         self._is_free = queue.holder is None
         waiting = queue.waiting if self._is_free else ()
         return QueueSeen(queue, frozenset(key for key in waiting if self._has_runner(key)))
 
     def refuse_another_file(self, run_key: str) -> None:
-        """Notice that what is recorded would be read by nobody.
+        """Refuse to continue if other commands would not see what is recorded.
 
         Raises:
             GaveUp: The database's path names another file than the one that is open, or none.
@@ -144,12 +144,11 @@ class RequestPoller:
             raise GaveUp(run_key, "the flow database was removed or replaced")
 
 
-COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
-ANSWERS: UnionType = Answer.__value__  # a name of a type is nothing that `isinstance` takes
+ANSWERS: UnionType = Answer.__value__  # `isinstance` does not accept the name of a type
 
 
 class Stop(NamedTuple):
-    """A signal asks the runner to end: what it knows is committed, nothing new begins."""
+    """A signal asks the runner to end: it commits what it knows, and begins nothing."""
 
     signum: int
 
@@ -162,7 +161,7 @@ class Runner:
 
     Attributes:
         run: The run, as the engine knows it.
-        is_ready: Whether orchesjob has told of a job of the run, or nothing is asked of it.
+        is_ready: Whether orchesjob has reported a job of the run, or nothing is asked of it.
     """
 
     def __init__(  # noqa: PLR0913 - its ports
@@ -179,7 +178,7 @@ class Runner:
     ) -> None:
         """Prepare to drive `run`, which is `recorded` in `store` as it was loaded.
 
-        `has_runner` tells of another run whether a process advances it.
+        `has_runner` tells whether a process advances another run.
         """
         self.run = run
         self.is_ready = False
@@ -214,12 +213,12 @@ class Runner:
         return self.run.status
 
     def drive_until_ready(self) -> None:
-        """Advance the run until orchesjob has told of a job, nothing is asked of it, or it ends."""
+        """Advance the run until the runner is ready or the run ends."""
         while not self.run.status.is_terminal and not self.is_ready:
             self.run_once()
 
     def drain(self) -> FlowStatus:
-        """Advance the run until every question is answered and nothing else can be done now."""
+        """Advance the run until every effect is answered and nothing else can be done now."""
         while not self.run.status.is_terminal and (self._held or self._unanswered):
             self.run_once()
         return self.run.status
@@ -253,7 +252,7 @@ class Runner:
         self._forget_giving_up()
 
     def _note(self, event: Event) -> None:
-        """Note what an event tells of orchesjob, whatever it means for the run."""
+        """Note what an event says about orchesjob, independently of the run."""
         self._unanswered -= isinstance(event, ANSWERS)
         match event:
             case StartAnswered() | StatusAnswered() | AbortAnswered():
@@ -264,14 +263,14 @@ class Runner:
                 self._has_failed = self._has_failed or event.error.retryable
 
     def _forget_giving_up(self) -> None:
-        """Record that the run goes on, once, if an earlier runner gave up on it (rule 5.7)."""
+        """Record once that the run continues, if an earlier runner gave up on it (rule 5.7)."""
         if self._given_up_before and self.is_ready and not self.run.status.is_terminal:
-            with suppress(StoreUnavailable):  # the next turn is soon
+            with suppress(StoreUnavailable):  # the next round is soon
                 self._store.record_giving_up(self.run.run_key, None, revision=self._revision)
                 self._given_up_before = False
 
     def _arrived(self, until: float | None) -> Iterator[Event | Stop]:
-        """Yield the events that are there; if there are none, wait for one, but not for long."""
+        """Yield the events that have arrived; if there are none, wait briefly for one."""
         held, self._held = self._held, []
         yield from held
         wait_sec = 0.0 if held else self._wait_sec(until)
@@ -322,7 +321,7 @@ class Runner:
             return
 
     def _take_back(self, decision: Decision) -> None:
-        """Take back a beginning that could not be committed: the run waits still (rule 10.7)."""
+        """Take back a beginning that could not be committed: the run still waits (rule 10.7)."""
         if self._unbegun is not None:
             self.run = RunState.load(self.run.flow, self._unbegun, self.run.limits)
             decision.changes = Changes()
@@ -336,7 +335,7 @@ class Runner:
             self._store.checkpoint()
 
     def _pause(self, seconds: float) -> None:
-        """Let some time pass; keep what comes in for the next turn, and obey a signal."""
+        """Wait `seconds`; keep the events that arrive for the next round, and obey a signal."""
         end = self._now().mono + seconds
         while (left := end - self._now().mono) > 0:
             try:

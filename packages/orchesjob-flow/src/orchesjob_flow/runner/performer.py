@@ -56,6 +56,9 @@ from orchesjob_flow.engine.messages import (
 from orchesjob_flow.errors import NO_MEMORY, FlowError, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
 
+ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
+LOOK_AGAIN_SEC = 1.0
+
 
 class WorkerPool:
     """At most `size` threads, which do jobs in the order in which these were submitted.
@@ -72,7 +75,7 @@ class WorkerPool:
         self._threads = 0
 
     def prepare(self) -> None:
-        """Start the first thread, unless there is one: whatever comes, no job is left undone.
+        """Start the first thread, unless there is one: without it, jobs might never be done.
 
         Raises:
             RuntimeError, MemoryError: No thread can be started.
@@ -81,9 +84,9 @@ class WorkerPool:
             self._start_thread()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have a job done by an idle thread, by a new one, or later. From one thread only.
+        """Give a job to an idle thread, a new one or the queue. Call it from one thread only.
 
-        Where no more threads can be started, those that there are do all jobs.
+        If no more threads can be started, the existing ones do all jobs.
         """
         self._jobs.put(job)
         if self._idle.acquire(blocking=False) or self._threads == self._size:
@@ -104,12 +107,8 @@ class WorkerPool:
             self._idle.release()
 
 
-ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
-LOOK_AGAIN_SEC = 1.0
-
-
 class _CallQueue(NamedTuple):
-    """Where calls of one kind wait: for a thread, then for one of the slots of all runners."""
+    """The queue of calls of one kind: each waits for a thread, then for a call slot."""
 
     pool: WorkerPool
     slots: CallSlots
@@ -133,10 +132,10 @@ class Performer:
     ) -> None:
         """Prepare to perform; `post` receives the answers, from other threads, as does `warn`.
 
-        `directory` is where the steps run that name no other; `calls_lock` a descriptor that every
-        start and abort holds while it is under way; `starts` how many starts may run at once, and
-        as many questions; `slots` bounds these, and `abort_slots` the aborts, together with those
-        of all other runners; `environ` names orchesjob's home.
+        `directory` is the default working directory of steps. `calls_lock` is a descriptor that
+        every start and abort holds until it returns. `starts` is how many starts, and how many
+        queries, may run at once. `slots` bounds these over all runners, `abort_slots` the aborts.
+        `environ` names orchesjob's home.
         """
         self._client = client
         self._post = post
@@ -153,10 +152,10 @@ class Performer:
         """The last call for each attempt, and the last poll."""
 
     def prepare(self) -> None:
-        """Start the threads without which nothing is performed; called again, those still missing.
+        """Start the necessary threads; a further call starts those still missing.
 
         Raises:
-            ResourceExhausted: There is none to be had.
+            ResourceExhausted: A thread cannot be started, or jobs cannot be watched.
         """
         with exhaustion_named("cannot start a thread"):
             for queue in (self._starts, self._questions, self._endings):
@@ -184,7 +183,7 @@ class Performer:
                 self._endings.pool.submit(lambda: self._post(self._survivors(effect)))
 
     def close(self) -> None:
-        """Stop watching, clear up, and make no more calls; those under way are left alone."""
+        """Stop watching, clear up, and make no more calls; calls in progress are not ended."""
         for claim in self._claims.values():
             claim.take()
         if self._watcher is not None:
@@ -204,7 +203,7 @@ class Performer:
     def _call(
         self, queue: _CallQueue, attempt: AttemptId | None, call: Callable[[CallSlot], Event]
     ) -> None:
-        """Make a call as soon as there is a slot for it; an attempt has one call at a time."""
+        """Make a call as soon as it has a slot; an attempt has one call at a time."""
         self._claims[attempt] = claim = Claim()
         queue.pool.submit(lambda: self._wait_and_call(queue.slots, claim, attempt, call))
 
@@ -215,7 +214,7 @@ class Performer:
         attempt: AttemptId | None,
         call: Callable[[CallSlot], Event],
     ) -> None:
-        # Made while there is memory for it: without an answer the loop would wait for ever.
+        # Created while there is memory: without an answer the loop would wait forever.
         event: Event = CallUnanswered(attempt, CallFailed("orchesjob", NO_MEMORY))
         began = False
         try:
