@@ -57,8 +57,8 @@ ACTORS = {
 # The outermost layers, where the surroundings of the process are looked at. The others are told.
 OUTERMOST = {
     "time.time": {
-        *("orchesjob_flow.clock", "orchesjob_flow.commands", "orchesjob_flow.launch"),
-        *("orchesjob_flow.reports", "orchesjob_flow.views", "orchesjob_flow_airflow"),
+        *("orchesjob_flow.clock", "orchesjob_flow.commands", "orchesjob_flow.views"),
+        "orchesjob_flow_airflow",
     },
     "os.environ": {
         *("orchesjob_flow.main", "orchesjob_flow.cli", "orchesjob_flow.home"),

@@ -231,8 +231,8 @@ def still_active(
 def contradicted(context: UpdateContext, attempt: OpenAttempt, known: bool) -> None:
     """Treat the attempt as lost once orchesjob has twice called a job running whose worker is gone.
 
-    orchesjob then sees another process with the same PID.
-    `known` is false for a status that this version does not know; that never counts as lost.
+    orchesjob then sees another process with the same PID. `known` is false for a
+    status that this version does not know; that never counts as lost.
     """
     attempt.contradictions += 1
     if known and attempt.contradictions >= CONTRADICTIONS:

@@ -5,7 +5,6 @@ A run that is recorded or opened again also joins the group of its flow (rules 4
 run to its next end (rules 9.7 and 12.3).
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -75,7 +74,7 @@ def record(
                 definition=flow.to_json(),
                 directory=directory,
                 flow_dir=flow_dir,
-                started_at=time.time(),
+                started_at=now().wall,
                 steps=[(step.id, step.retries) for step in flow.all_steps],
                 orchesjob_home=home,
                 parent=parent,

@@ -5,12 +5,12 @@ A reader of the file finds the old report or the new one, never a part.
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from flow_store import Attempt, Run, StoreError
+from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
@@ -77,7 +77,7 @@ def writer_of(form: str) -> Callable[[Facts], str]:
 def facts_now(run: Run, attempts: Sequence[Attempt]) -> Facts:
     """Collect what happened in a run so far, with the last output of what went wrong."""
     wrong = [step.step_id for step in in_order(run) if went_wrong(step)]
-    return facts_of(run, attempts, explanations(run), tails_of(run, attempts, wrong), time.time())
+    return facts_of(run, attempts, explanations(run), tails_of(run, attempts, wrong), now().wall)
 
 
 def explanations(run: Run) -> Mapping[str, Why]:
