@@ -18,7 +18,7 @@ from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK
 from flow_spec.step import STEP
-from orchesjob_flow.cli import SECTIONS, cli, load_command
+from orchesjob_flow.cli.sections import SECTIONS, cli, load_command
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
 PROGRAM = "orchesjob-flow"

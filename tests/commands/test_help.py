@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from orchesjob_flow.cli import SHOWN
+from orchesjob_flow.cli.sections import SHOWN
 from support.deadlines import CALL_SEC
 from support.flow import Flow
 from support.steps import TRUE

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from flow_store import FlowStatus
-from orchesjob_flow.cli import load_command
+from orchesjob_flow.cli.sections import load_command
 from orchesjob_flow.views.table import RUN_COLUMNS
 from support.answers import run_keys
 from support.flow import Flow

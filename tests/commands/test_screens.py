@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from orchesjob_flow.cli import SHOWN
+from orchesjob_flow.cli.sections import SHOWN
 from support.flow import Flow
 
 STEPS = (

@@ -32,8 +32,8 @@ from flow_spec import parse_flow
 from flow_spec.fields.messages import advice_on_field
 from flow_spec.flow import FLOW
 from flow_spec.step import STEP
-from orchesjob_flow.cli import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.cli.options import RUN_KEY_OPTION, KeyArgument, OptionGivenOnce
+from orchesjob_flow.cli.sections import SECTIONS, SHOWN, cli, load_command
 from orchesjob_flow.errors import NoRunYet
 from support.files import write_program
 

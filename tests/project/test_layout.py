@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.cli import HIDDEN, SHOWN
+from orchesjob_flow.cli.sections import HIDDEN, SHOWN
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from orchesjob_flow.cli import cli
+from orchesjob_flow.cli.sections import cli
 from orchesjob_flow.signals import GLOBAL_OPTIONS, Interruption, describe
 
 

@@ -75,8 +75,8 @@ def run_command(words: list[str], interruption: Interruption) -> int:
         return DONE
     import click
 
-    from orchesjob_flow.cli import cli
     from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
+    from orchesjob_flow.cli.sections import cli
 
     if COMPLETE_VARIABLE in os.environ:
         from orchesjob_flow.cli.shells import register

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 import pytest
 
-from orchesjob_flow.cli import HIDDEN, SHOWN, cli, load_command
 from orchesjob_flow.cli.advice import (
     advice_on,
     foreign_words,
 )
+from orchesjob_flow.cli.sections import HIDDEN, SHOWN, cli, load_command
 from orchesjob_flow.main import describe
 
 WORDS = foreign_words()

@@ -5,7 +5,7 @@ import re
 import click
 import pytest
 
-from orchesjob_flow.cli import HIDDEN, SHOWN, cli, load_command
+from orchesjob_flow.cli.sections import HIDDEN, SHOWN, cli, load_command
 
 LONGEST_LINE = 64
 """How long a line may be in the list of commands on a terminal of 80 columns."""

@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.reports.drawing import Size, drawing_of, lay_out
+from orchesjob_flow.reports.graph import Size, drawing_of, lay_out
 from orchesjob_flow.reports.page import as_html, timeline_of
 
 from .recorded_facts import HOSTILE, RecordedStep, facts_from, layers_of_steps, night, step

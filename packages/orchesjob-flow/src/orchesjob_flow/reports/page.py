@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from flow_store import Settlement, StepStatus
-from orchesjob_flow.reports.drawing import drawing_of
 from orchesjob_flow.reports.facts import (
     Facts,
     SpanKind,
@@ -23,6 +22,7 @@ from orchesjob_flow.reports.facts import (
     ending_text,
     headline,
 )
+from orchesjob_flow.reports.graph import drawing_of
 from orchesjob_flow.views.reasons import URGENCY
 from orchesjob_flow.views.terminal import duration_in_units, visible, visible_with_tabs
 

@@ -29,8 +29,9 @@ from orchesjob_flow.commands.doctor.installation import (
     check_program,
 )
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.paths import Settings, check_run_key
+from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.terminal import Form, print_json, print_lines
 

@@ -17,8 +17,8 @@ from orchesjob_flow.commands.prune.deletion import Deletion, Yielder, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Output, Pruned, output_of
 from orchesjob_flow.errors import NotPruned
 from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import open_store
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import (
     Form,
     clock_time,

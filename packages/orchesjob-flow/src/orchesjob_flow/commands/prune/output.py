@@ -15,7 +15,8 @@ from flow_store import Attempt, DamagedRecord, EndedRun, FlowStore, Run, StoreBr
 from orchesjob_client import OrchesjobClient, OrchesjobError, locate
 from orchesjob_flow.commands.prune.spans import FEW, OldJob, SpanCleaner
 from orchesjob_flow.home.orchesjob_home import has_own_home
-from orchesjob_flow.home.paths import Settings, remove_run_directory
+from orchesjob_flow.home.paths import remove_run_directory
+from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import warn
 
 

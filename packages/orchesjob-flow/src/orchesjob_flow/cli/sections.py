@@ -1,0 +1,155 @@
+"""The command line: the program's own options, and its commands in the sections of its help.
+
+`SECTIONS` is the one table of the commands. A command is declared and carried out in the module of
+`orchesjob_flow.commands` that has its name. Only the module of the command that is called is
+imported.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from orchesjob_flow.cli.completion import PROGRAM
+from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, option_given_once, refuse_empty
+from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Run": {
+        "start": "Start a run of FLOW_FILE, or continue it.",
+        "run": "Run FLOW_FILE once, under a key made for that.",
+        "cancel": "Cancel a run, and return when nothing of it is left.",
+    },
+    "Inspect": {
+        "status": "Print the status of a run and of its steps.",
+        "watch": "Show a run until it ends.",
+        "wait": "Wait until a run has ended, and print it.",
+        "logs": "Show what the steps of a run, or one of them, have printed.",
+        "explain": "Explain why the steps of a run wait, run or were skipped.",
+        "report": "Report what happened in a run, for people or for CI.",
+        "list": "List the runs, newest first.",
+        "stats": "Tell how long runs take, how often they fail, and at which step.",
+        "metrics": "Print the figures of stats for Prometheus.",
+        "doctor": "Check the surroundings, and audit what is recorded.",
+    },
+    "Maintain": {
+        "resume": "Resume a run, or all runs, whose runner is gone.",
+        "retry": "Run again what FAILED or was cancelled in a run.",
+        "settle": "Decide how a failed step ended, and continue its run.",
+        "prune": "Remove runs that ended long ago, with their logs and output.",
+    },
+    "Files": {
+        "validate": "Check flow files, and warn of what was hardly meant.",
+        "simulate": "Show how a run of a flow file would go, and run nothing.",
+        "graph": "Draw the steps of a flow file, or of a run.",
+        "schema": "Print the JSON Schema of flow files, for editors.",
+        "example": "Print a commented flow that this program runs.",
+    },
+    "Shell": {"completion": "Print the script with which a shell completes commands."},
+}
+"""The commands with their lines in the help and for TAB, which import no command."""
+SHOWN = {name: line for section in SECTIONS.values() for name, line in section.items()}
+HIDDEN = ("tick", "drive")
+
+
+def load_command(name: str) -> click.Command:
+    """Import a command of the tables."""
+    command: click.Command = getattr(import_module(f"orchesjob_flow.commands.{name}"), name)
+    return command
+
+
+class Commands(click.Group):
+    """The commands of the tables, each imported when it is asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return [*SHOWN, *HIDDEN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of this name."""
+        return load_command(cmd_name) if cmd_name in self.list_commands(ctx) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or name the one that was probably meant (rule 6.12)."""
+        is_known = args[0].startswith("-") or args[0] in self.list_commands(ctx)
+        if not ctx.resilient_parsing and not is_known:
+            from orchesjob_flow.cli.advice import unknown_command
+
+            raise unknown_command(ctx, args, SHOWN)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each section with its commands, all in the same columns."""
+        longest = max(map(len, SHOWN))
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{longest}}", line) for name, line in section.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Offer the commands that begin like this, then the options."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in sorted(SHOWN) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=SHOWN[name]) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+@click.group(
+    cls=Commands,
+    name=PROGRAM,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(
+    package_name="orchesjob-flow", prog_name=PROGRAM, message="%(prog)s %(version)s"
+)
+@option_given_once(
+    "--db",
+    metavar="PATH",
+    callback=refuse_empty,
+    help="Database of the runs. [default: orchesjob-flow.sqlite3 in $ORCHESJOB_FLOW_HOME, "
+    "$ORCHESJOB_HOME, or ~/.local/share/orchesjob-flow]",
+)
+@option_given_once(
+    "--orchesjob-bin",
+    metavar="PATH",
+    callback=refuse_empty,
+    help="orchesjob executable. [default: $ORCHESJOB_BIN, or the one on PATH, or the bundled one]",
+)
+@click.option(
+    "--poll-interval",
+    type=Duration(zero=False),
+    default=DEFAULT_POLL_INTERVAL_SEC,
+    show_default=True,
+    help="Seconds between checks of a job whose end the system cannot announce.",
+)
+@click.option(
+    "--patience",
+    type=Duration(zero=True),
+    default=DEFAULT_PATIENCE_SEC,
+    show_default=True,
+    help="Seconds for which a call that fails is tried again.",
+)
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    db: str | None,
+    orchesjob_bin: str | None,
+    poll_interval: float,
+    patience: float,
+) -> None:
+    """Run a small graph of dependent commands through orchesjob.
+
+    \b
+    Example:
+      orchesjob-flow example > flow.yaml
+      orchesjob-flow start first-try flow.yaml
+      orchesjob-flow status first-try
+    """  # noqa: D301 - click reads \b
+    ctx.meta[ON_RUN_NAMED] = ctx.obj  # from `main`
+    ctx.obj = Settings.from_options(db, orchesjob_bin, poll_interval, patience)
