@@ -617,7 +617,7 @@ MUTATIONS = (
         "a second signal does not end a runner",
         "orchesjob-flow: stopped_by_signals",
         replace("if stopping:", "if False:"),
-        tests="test_signals -k second",
+        tests="faults/test_signals -k second",
     ),
     Mutation(
         "a run is advanced in another home of orchesjob",

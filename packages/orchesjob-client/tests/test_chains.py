@@ -18,8 +18,7 @@ from orchesjob_client import (
     marked_environment,
 )
 from orchesjob_client.processes.proc import Entry, read_started
-from orchesjob_client.processes.snapshot import take_snapshot
-from orchesjob_client.processes.survivors import kill_on_sight
+from orchesjob_client.processes.survivors import kill_on_sight, take_snapshot
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"

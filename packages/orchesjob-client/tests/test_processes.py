@@ -22,7 +22,7 @@ from orchesjob_client import (
 )
 from orchesjob_client.environment import WantedMarks
 from orchesjob_client.processes.proc import Unread, parse_ps, parse_ps_started, read_entry
-from orchesjob_client.processes.snapshot import take_snapshot
+from orchesjob_client.processes.survivors import take_snapshot
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]
 

@@ -4,7 +4,7 @@ import pytest
 
 from orchesjob_client import Process
 from orchesjob_client.processes.proc import Entry
-from orchesjob_client.processes.snapshot import trees_of
+from orchesjob_client.processes.survivors import trees_of
 
 INIT = 1
 JOB = Entry(10, 500, INIT, 10, 10, "job", "x")

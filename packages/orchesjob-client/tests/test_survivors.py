@@ -19,7 +19,7 @@ from orchesjob_client import (
     orchesjob_home,
     unmarked,
 )
-from orchesjob_client.processes.snapshot import marked_trees
+from orchesjob_client.processes.survivors import marked_trees
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"

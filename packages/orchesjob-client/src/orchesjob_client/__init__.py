@@ -32,13 +32,13 @@ from orchesjob_client.errors import (
 from orchesjob_client.forkserver.launcher import ForkServer
 from orchesjob_client.processes.cgroups import discard_empty_cgroups, usable_cgroup_folder
 from orchesjob_client.processes.proc import Process, is_alive
-from orchesjob_client.processes.snapshot import marked_processes
 from orchesjob_client.processes.survivors import (
     discard_cgroup,
     end_processes,
     end_survivors,
     find_survivors,
     leave_cgroups,
+    marked_processes,
     own_cgroup,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch

@@ -20,8 +20,8 @@ from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
-from orchesjob_flow.views.table import aligned_table, status_text
-from orchesjob_flow.views.terminal import cut, visible, write_result
+from orchesjob_flow.views.table import aligned_table
+from orchesjob_flow.views.terminal import cut, status_text, visible, write_result
 
 LONGEST_GATE = 60
 NEVER = "never runs"

@@ -11,7 +11,7 @@ from itertools import chain
 
 import tabulate
 
-from flow_store import Attempt, FlowStatus, Run, RunSummary, Step, StepStatus, reported_job
+from flow_store import Attempt, Run, RunSummary, Step, StepStatus, reported_job
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import Listed, Snapshot
 from orchesjob_flow.views.reasons import (
@@ -37,6 +37,7 @@ from orchesjob_flow.views.terminal import (
     cut,
     duration_as_clock,
     duration_with_tenths,
+    status_text,
     stdout,
     visible,
     width,
@@ -46,16 +47,6 @@ from orchesjob_flow.views.terminal import (
 
 LONG = 100
 """A longer cell does not widen its column."""
-MARKS = {
-    "PENDING": ".",
-    "DELAYED": "~",
-    "RUNNING": ">",
-    "SUCCEEDED": "OK",
-    "FAILED": "NG",
-    "SKIPPED": "--",
-    "CANCELLED": "!!",
-}
-COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
 SCREEN_COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "Error")
@@ -253,13 +244,6 @@ def job_status(run: Run, attempt: Attempt | None) -> str:
     """Return the status that orchesjob reported last."""
     job = None if attempt is None else reported_job(run, attempt)
     return "-" if job is None else visible(str(job.get("status")))
-
-
-def status_text(status: FlowStatus | StepStatus, *, colour: bool) -> str:
-    """Write a status after its mark, both in its colour."""
-    text = f"{MARKS[status.value]} {status.value}"
-    code = COLOURS.get(status.value)
-    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
 
 def elapsed(start: float, end: float | None, wall: float, *, exact: bool = False) -> str:

@@ -25,6 +25,16 @@ UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
+STATUS_MARKS = {
+    "PENDING": ".",
+    "DELAYED": "~",
+    "RUNNING": ">",
+    "SUCCEEDED": "OK",
+    "FAILED": "NG",
+    "SKIPPED": "--",
+    "CANCELLED": "!!",
+}
+STATUS_COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 CUT = "..."
 UNITS = ("B", "kB", "MB", "GB")
 TENTHS_BELOW_SEC = 10
@@ -123,6 +133,13 @@ def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> st
 def escape_in_json(found: re.Match[str]) -> str:
     r"""Escape a character as JSON does; keep the line breaks between values."""
     return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
+
+
+def status_text(status: StrEnum, *, colour: bool) -> str:
+    """Write a status after its mark, both in its colour."""
+    text = f"{STATUS_MARKS[status.value]} {status.value}"
+    code = STATUS_COLOURS.get(status.value)
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
 
 def width(text: str) -> int:
