@@ -21,7 +21,7 @@ from flow_store import (
     Step,
     StepStatus,
     reported_job,
-    tables,
+    sql,
     was_found,
 )
 
@@ -162,7 +162,7 @@ def test_the_number_of_a_removed_run(several: FlowStore, create: Create) -> None
 
 def test_no_run_is_read_for_the_marks(several: FlowStore) -> None:
     """All that a mark holds is in an index, for a run's own row holds the text of its flow."""
-    plan = several._database.query(f"EXPLAIN QUERY PLAN {tables.SELECT_END_MARKS}")
+    plan = several._database.query(f"EXPLAIN QUERY PLAN {sql.SELECT_END_MARKS}")
     assert [detail for *_, detail in plan] == [
         "SEARCH runs USING COVERING INDEX ended_runs (status=?)"
     ]

@@ -25,7 +25,7 @@ from flow_store import (
 )
 from flow_store.database import Database
 from flow_store.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, require_recorded, upgrade
-from flow_store.tables import TABLES
+from flow_store.sql import TABLES
 
 KEYS = {
     "runs": {"id"},

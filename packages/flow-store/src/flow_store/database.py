@@ -1,7 +1,7 @@
 """One connection to one SQLite file: opening it, its settings, transactions, and its errors.
 
 Every call into `sqlite3` is made here, so that all of its errors are translated. The schema is in
-`schema`, the statements are in `tables`.
+`schema`, the statements are in `sql`.
 """
 
 import errno

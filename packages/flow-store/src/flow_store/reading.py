@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NewType
 
-from flow_store import tables
+from flow_store import sql
 from flow_store.database import Database
 from flow_store.errors import DamagedRecord, StoreBroken
 from flow_store.records import (
@@ -49,7 +49,7 @@ class RunReader:
 
         The runs themselves are not read.
         """
-        found = self._database.query(tables.SELECT_KEYS, (-1 if limit is None else limit,))
+        found = self._database.query(sql.SELECT_KEYS, (-1 if limit is None else limit,))
         return tuple(key for (key,) in found)
 
     def run_keys_around(self, run_key: str, limit: int) -> tuple[str, ...]:
@@ -57,8 +57,8 @@ class RunReader:
 
         This takes no longer with many runs.
         """
-        before = self._database.query(tables.SELECT_KEYS_BEFORE, (run_key, limit))
-        after = self._database.query(tables.SELECT_KEYS_FROM, (run_key, limit))
+        before = self._database.query(sql.SELECT_KEYS_BEFORE, (run_key, limit))
+        after = self._database.query(sql.SELECT_KEYS_FROM, (run_key, limit))
         return tuple(key for (key,) in (*after, *before))
 
     def revision_of(self, run_key: str) -> int | None:
@@ -73,18 +73,18 @@ class RunReader:
         recorded.
         """
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(tables.SELECT_RUN_STATE, (run_key,))
+            found = self._database.query(sql.SELECT_RUN_STATE, (run_key,))
             if not found:
                 return None
             with self._readable():
-                fields = tables.RUN_STATE.fields(found[0])
+                fields = sql.RUN_STATE.fields(found[0])
             queue = self._queue_before(run_key, fields["status"], fields["group"])
         return RunToken((*found[0], queue))
 
     def load(self, run_key: str) -> Run | None:
         """Return the whole run; None if it is not recorded."""
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(tables.SELECT_RUN, (run_key,))
+            found = self._database.query(sql.SELECT_RUN, (run_key,))
             return self._run_of(found[0]) if found else None
 
     def runs(
@@ -110,16 +110,16 @@ class RunReader:
 
     def attempts(self, run_key: str) -> tuple[Attempt, ...]:
         """Return all attempts of the run by position and number; none if it is not recorded."""
-        found = self._database.query(tables.SELECT_ATTEMPTS, (run_key,))
+        found = self._database.query(sql.SELECT_ATTEMPTS, (run_key,))
         with self._readable():
-            return tuple(map(tables.ATTEMPT.record, found))
+            return tuple(map(sql.ATTEMPT.record, found))
 
     def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
         """Return the keys of the runs inside a run that have not ended, the oldest first.
 
         These are the runs that its steps started, the runs that their steps started, and so on.
         """
-        return tuple(key for (key,) in self._database.query(tables.SELECT_INNER, (run_key,)))
+        return tuple(key for (key,) in self._database.query(sql.SELECT_INNER, (run_key,)))
 
     def cancel_request(self, run_key: str) -> CancelRequest | None:
         """Return the request to cancel the run; None if there is no request or no such run."""
@@ -156,16 +156,16 @@ class RunReader:
 
     def flow_ids(self) -> tuple[str, ...]:
         """Return the ids of all flows that have runs, in the order of their texts."""
-        return tuple(flow_id for (flow_id,) in self._database.query(tables.SELECT_FLOW_IDS))
+        return tuple(flow_id for (flow_id,) in self._database.query(sql.SELECT_FLOW_IDS))
 
     def newest_runs(self) -> tuple[RunSummary, ...]:
         """Return the latest recorded run of each flow, the latest of them first."""
-        return self._summaries(tables.IS_NEWEST, ())
+        return self._summaries(sql.IS_NEWEST, ())
 
     def unfinished(self) -> Mapping[str, Mapping[FlowStatus, int]]:
         """Count the runs that have not ended, by flow and status."""
         counts: dict[str, dict[FlowStatus, int]] = {}
-        found = self._database.query(tables.COUNT_UNFINISHED)
+        found = self._database.query(sql.COUNT_UNFINISHED)
         with self._readable():
             for flow_id, status, count in found:
                 counts.setdefault(flow_id, {})[FlowStatus(status)] = count
@@ -178,13 +178,13 @@ class RunReader:
 
         The newest `keep` runs of each flow are left out. `flow_id` selects the runs of one flow.
         """
-        found = self._database.query(tables.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
+        found = self._database.query(sql.SELECT_ENDED, (flow_id, flow_id, finished_by, keep))
         with self._readable():
-            return tuple(map(tables.ENDED.record, found))
+            return tuple(map(sql.ENDED.record, found))
 
     def end_marks(self) -> frozenset[EndMark]:
         """Return the marks of all runs that have ended, without reading the runs."""
-        return frozenset(map(EndMark._make, self._database.query(tables.SELECT_END_MARKS)))
+        return frozenset(map(EndMark._make, self._database.query(sql.SELECT_END_MARKS)))
 
     def load_ended(self, run_id: int) -> tuple[EndMark, Run, tuple[Attempt, ...]] | None:
         """Return a run that has ended, by the number in its mark, with all its attempts.
@@ -193,7 +193,7 @@ class RunReader:
         again meanwhile.
         """
         with self._database.transaction("DEFERRED"):
-            found = self._database.query(tables.SELECT_RUN_NUMBERED, (run_id,))
+            found = self._database.query(sql.SELECT_RUN_NUMBERED, (run_id,))
             run = self._run_of(found[0]) if found else None
             if run is None or not run.status.is_terminal:
                 return None
@@ -210,14 +210,14 @@ class RunReader:
     def _summaries(
         self, condition: str, values: Sequence[object], limit: int | None = None
     ) -> tuple[RunSummary, ...]:
-        query = tables.SELECT_SUMMARIES.format(condition=condition)
+        query = sql.SELECT_SUMMARIES.format(condition=condition)
         with self._database.transaction("DEFERRED"):
             found = self._database.query(query, (*values, -1 if limit is None else limit))
-            counts = [self._database.query(tables.COUNT_STEPS, row[:1]) for row in found]
+            counts = [self._database.query(sql.COUNT_STEPS, row[:1]) for row in found]
             with self._readable():
                 records = [
                     RunSummary(
-                        **tables.SUMMARY.fields(row[1:]),
+                        **sql.SUMMARY.fields(row[1:]),
                         steps={StepStatus(status): count for status, count in steps},
                         queue=None,
                     )
@@ -231,31 +231,31 @@ class RunReader:
     def _run_of(self, row: Sequence[Any]) -> Run:
         """Read the rest of a run, in the transaction in which its row was read."""
         run_id, *columns = row
-        steps = self._database.query(tables.SELECT_STEPS, (run_id,))
-        attempts = self._database.query(tables.SELECT_LATEST_ATTEMPTS, (run_id,))
-        history = self._database.query(tables.SELECT_HISTORY, (run_id,))
-        settlements = self._database.query(tables.SELECT_SETTLEMENTS, (run_id,))
+        steps = self._database.query(sql.SELECT_STEPS, (run_id,))
+        attempts = self._database.query(sql.SELECT_LATEST_ATTEMPTS, (run_id,))
+        history = self._database.query(sql.SELECT_HISTORY, (run_id,))
+        settlements = self._database.query(sql.SELECT_SETTLEMENTS, (run_id,))
         with self._readable():
-            fields = tables.RUN.fields(columns)
+            fields = sql.RUN.fields(columns)
         queue = self._queue_before(fields["run_key"], fields["status"], fields["group"])
         with self._readable():
-            latest = map(tables.ATTEMPT.record, attempts)
-            rows = tuple(map(tables.STEP.record, steps))
-            settled = tuple(map(tables.SETTLEMENT.record, settlements))
+            latest = map(sql.ATTEMPT.record, attempts)
+            rows = tuple(map(sql.STEP.record, steps))
+            settled = tuple(map(sql.SETTLEMENT.record, settlements))
             return Run(
                 **fields,
                 steps=rows,
                 attempts={attempt.position: attempt for attempt in latest},
-                history=tuple(map(tables.PAST_ATTEMPT.record, history)),
+                history=tuple(map(sql.PAST_ATTEMPT.record, history)),
                 queue=queue,
                 settlements=settled,
                 settled={one.position: one for one in settled if one.holds_of(rows[one.position])},
             )
 
     def _guard(self, run_key: str) -> RunGuard | None:
-        found = self._database.query(tables.SELECT_GUARD, (run_key,))
+        found = self._database.query(sql.SELECT_GUARD, (run_key,))
         with self._readable():
-            return tables.GUARD.record(found[0]) if found else None
+            return sql.GUARD.record(found[0]) if found else None
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -268,7 +268,7 @@ class RunReader:
 
 def read_queue(database: Database, run_key: str, place: GroupPlace) -> Queue:
     """Return the runs ahead of a run that has not begun (rule 10.7)."""
-    found = database.query(tables.SELECT_GROUP, (place.name, run_key, place.place))
+    found = database.query(sql.SELECT_GROUP, (place.name, run_key, place.place))
     holders = [key for key, status in found if status == FlowStatus.RUNNING]
     waiting = tuple(key for key, status in found if status == FlowStatus.PENDING)
     return Queue(holders[0] if holders else None, waiting)

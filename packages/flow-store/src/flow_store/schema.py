@@ -3,7 +3,7 @@
 A released migration is never edited, so it spells out the statuses that `records` defines. A later
 one adds columns that may be NULL (`ALTER TABLE ... ADD COLUMN ...`), with a field of the same name
 in `records`, or a table whose rows belong to a run. The SQL that reads and writes the tables is in
-`tables`.
+`sql`.
 """
 
 import time
@@ -17,7 +17,7 @@ from flow_store.errors import (
     StoreNewer,
     StoreUnavailable,
 )
-from flow_store.tables import TABLES
+from flow_store.sql import TABLES
 
 APPLICATION_ID = 0x6F6A666C
 """`PRAGMA application_id` of a flow database: "ojfl"."""

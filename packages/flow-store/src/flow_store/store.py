@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flow_store import schema, tables
+from flow_store import schema, sql
 from flow_store.database import Database, create_file, has_wal
 from flow_store.errors import (
     CancelRequested,
@@ -154,13 +154,13 @@ class FlowStore(RunReader):
                 run = run._replace(group=join(self._database, run_key, joining))
                 if joining.begins is not None:
                     run = run._replace(**joining.begins._asdict())
-            if self._database.change(tables.INSERT_RUN, tables.RUN_STATE.values(run)) == 0:
+            if self._database.change(sql.INSERT_RUN, sql.RUN_STATE.values(run)) == 0:
                 if parent is not None:
                     heir = (parent.attempt_no, run_key, parent.run_key, parent.step_id)
-                    self._database.change(tables.INHERIT_RUN, heir)
+                    self._database.change(sql.INHERIT_RUN, heir)
                 return False
-            ((run_id, *_),) = self._database.query(tables.SELECT_GUARD, (run_key,))
-            self._database.change(tables.INSERT_DEFINITION, (run_id, definition))
+            ((run_id, *_),) = self._database.query(sql.SELECT_GUARD, (run_key,))
+            self._database.change(sql.INSERT_DEFINITION, (run_id, definition))
             add_steps(self._database, run_id, steps)
         return True
 
@@ -229,7 +229,7 @@ class FlowStore(RunReader):
 
         chosen = json.dumps(dict(revisions))
         with self._database.transaction("IMMEDIATE"):
-            removed = self._database.query(tables.DELETE_RUNS, (chosen, finished_by))
+            removed = self._database.query(sql.DELETE_RUNS, (chosen, finished_by))
         return frozenset(run_key for (run_key,) in removed)
 
     def give_back_space(self) -> bool:
@@ -267,10 +267,10 @@ class FlowStore(RunReader):
                 spares_inner = guard.finally_after is not None and not now
                 inner = () if spares_inner else self.unfinished_inside(run_key)
                 for key in (run_key, *inner):
-                    self._database.change(tables.REQUEST_CANCEL, (requested_at, grace_sec, key))
+                    self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, key))
                     if now:
                         asked = (requested_at, grace_sec, key)
-                        self._database.change(tables.REQUEST_CANCEL_NOW, asked)
+                        self._database.change(sql.REQUEST_CANCEL_NOW, asked)
                 guard = self._guard(run_key)
         return None if guard is None else guard.cancel
 
@@ -340,15 +340,13 @@ class RunWriter:
         request = guard.forbids_starts
         if request is not None and any(map(would_start, changes.attempts.values())):
             raise CancelRequested(self._run_key, request)
-        self._database.change(tables.NEXT_REVISION, (run_id,))
+        self._database.change(sql.NEXT_REVISION, (run_id,))
         for step in changes.steps.values():
             self._write_step(step)
         for attempt in changes.attempts.values():
             self._write_attempt(attempt)
         if changes.header is not None:
-            self._database.change(
-                tables.UPDATE_HEADER, (*tables.HEADER.values(changes.header), run_id)
-            )
+            self._database.change(sql.UPDATE_HEADER, (*sql.HEADER.values(changes.header), run_id))
             if changes.header.status.is_terminal:
                 self._write_giving_up(None)
 
@@ -368,19 +366,19 @@ class RunWriter:
         if joining is not None:
             header = joining.begins or header
             group = join(self._database, self._run_key, joining)
-        flow_dir = None if reopening.flow_dir is None else tables.path_bytes(reopening.flow_dir)
-        params = None if not reopening.params else tables.stored_texts(reopening.params)
+        flow_dir = None if reopening.flow_dir is None else sql.path_bytes(reopening.flow_dir)
+        params = None if not reopening.params else sql.stored_texts(reopening.params)
         replaced = (flow_dir, params, *group)
-        self._database.change(tables.REOPEN_RUN, (*tables.HEADER.values(header), *replaced, run_id))
-        self._database.change(tables.UPDATE_DEFINITION, (reopening.definition, run_id))
+        self._database.change(sql.REOPEN_RUN, (*sql.HEADER.values(header), *replaced, run_id))
+        self._database.change(sql.UPDATE_DEFINITION, (reopening.definition, run_id))
         for settlement in reopening.settled:
             self._write_settlement(settlement)
-        ((retry_no,),) = self._database.query(tables.NEXT_RETRY_NO, (run_id,))
+        ((retry_no,),) = self._database.query(sql.NEXT_RETRY_NO, (run_id,))
         for position, retries in reopening.resets.items():
             waiting = Step.waiting(position, "", retries, retry_no)  # the recorded name stays
-            reset = tables.STEP_RESET.values(waiting)
-            self._database.change(tables.RESET_STEP, (*reset, run_id, position))
-        ((count,),) = self._database.query(tables.COUNT_ALL_STEPS, (run_id,))
+            reset = sql.STEP_RESET.values(waiting)
+            self._database.change(sql.RESET_STEP, (*reset, run_id, position))
+        ((count,),) = self._database.query(sql.COUNT_ALL_STEPS, (run_id,))
         add_steps(self._database, run_id, reopening.added, start=count, retry_no=retry_no)
 
     def _guard_beginning(self, changes: Changes) -> None:
@@ -395,29 +393,27 @@ class RunWriter:
         refuse_taken(self._database, self._run_key, guard.group, changes.passes)
 
     def _write_giving_up(self, given_up: GivenUp | None) -> None:
-        values = (None, None) if given_up is None else tables.GIVEN_UP.values(given_up)
-        self._database.change(tables.RECORD_GIVING_UP, (*values, self._guard.id))
+        values = (None, None) if given_up is None else sql.GIVEN_UP.values(given_up)
+        self._database.change(sql.RECORD_GIVING_UP, (*values, self._guard.id))
 
     def _write_step(self, step: Step) -> None:
         key = (self._guard.id, step.position, step.step_id)
-        if self._database.change(tables.UPDATE_STEP, (*tables.STEP_STATE.values(step), *key)) == 1:
+        if self._database.change(sql.UPDATE_STEP, (*sql.STEP_STATE.values(step), *key)) == 1:
             return
-        if self._database.query(tables.SELECT_STEP, key):
+        if self._database.query(sql.SELECT_STEP, key):
             raise TerminalStatus(self._run_key, f"step {step.step_id!r}")
         raise NotRecorded(self._run_key, step.step_id)
 
     def _write_settlement(self, settlement: Settlement) -> None:
         run_id, position, retry_no = self._guard.id, settlement.position, settlement.retry_no
         found = (run_id, position, retry_no, settlement.was)
-        if self._database.change(tables.SETTLE_STEP, (settlement.status, *found)) == 0:
+        if self._database.change(sql.SETTLE_STEP, (settlement.status, *found)) == 0:
             raise NotSettleable(self._run_key, position, settlement.was.value)
-        self._database.change(
-            tables.INSERT_SETTLEMENT, (run_id, *tables.SETTLEMENT.values(settlement))
-        )
+        self._database.change(sql.INSERT_SETTLEMENT, (run_id, *sql.SETTLEMENT.values(settlement)))
 
     def _write_attempt(self, attempt: Attempt) -> None:
-        values = (self._guard.id, *tables.ATTEMPT.values(attempt))
-        if self._database.change(tables.UPSERT_ATTEMPT, values) == 0:
+        values = (self._guard.id, *sql.ATTEMPT.values(attempt))
+        if self._database.change(sql.UPSERT_ATTEMPT, values) == 0:
             part = f"attempt {attempt.number} at step {attempt.position + 1}"
             raise TerminalStatus(self._run_key, part)
 
@@ -447,12 +443,12 @@ def join(database: Database, run_key: str, joining: Joining) -> GroupPlace:
         GroupTaken: The run is to begin at once, and another run is ahead of it.
         InsideItsGroup: The run would wait for the run that it is a part of.
     """
-    ((number,),) = database.query(tables.NEXT_PLACE, (joining.group,))
+    ((number,),) = database.query(sql.NEXT_PLACE, (joining.group,))
     place = GroupPlace(joining.group, number)
     if joining.begins is not None:
         refuse_taken(database, run_key, place, joining.passes)
     elif joining.inside is not None:
-        outer = database.query(tables.SELECT_OUTER_HOLDER, (joining.inside, joining.group))
+        outer = database.query(sql.SELECT_OUTER_HOLDER, (joining.inside, joining.group))
         for (holder,) in outer[:1]:
             raise InsideItsGroup(run_key, joining.group, holder)
     return place
@@ -471,7 +467,7 @@ def add_steps(
         Step.waiting(position, *step, retry_no) for position, step in enumerate(steps, start)
     )
     database.change_each(
-        tables.INSERT_STEP, ((run_id, *tables.NEW_STEP.values(step)) for step in records)
+        sql.INSERT_STEP, ((run_id, *sql.NEW_STEP.values(step)) for step in records)
     )
 
 

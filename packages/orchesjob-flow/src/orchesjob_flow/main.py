@@ -136,7 +136,7 @@ def words_of(error: Exception) -> str:
 def text_of(error: Exception, described: dict[str, Any]) -> str:
     """Write an error for a person."""
     from flow_spec import FlowFileError
-    from orchesjob_flow.views.error_text import error_text, flow_file_text, style_of
+    from orchesjob_flow.views.error_layout import error_text, flow_file_text, style_of
 
     style = style_of(stderr())
     if isinstance(error, FlowFileError):
@@ -156,7 +156,7 @@ def describe(error: Exception) -> dict[str, Any]:
     described: dict[str, Any] = {"error": str(error)}
     problems = getattr(error, "problems", None)
     if problems is not None:
-        from orchesjob_flow.views.error_text import problem_json
+        from orchesjob_flow.views.error_layout import problem_json
 
         described["problems"] = [problem_json(problem) for problem in problems]
     described |= getattr(error, "details", {})

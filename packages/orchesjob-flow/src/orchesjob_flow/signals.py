@@ -89,7 +89,7 @@ def last_words(described: dict[str, str]) -> str:
     """Return what was interrupted, as JSON or text for stderr (rule 6.11)."""
     if form_of_errors() is Form.JSON:
         return dump_json(described, indent=None)
-    from orchesjob_flow.views.error_text import error_text, style_of
+    from orchesjob_flow.views.error_layout import error_text, style_of
 
     text = error_text(described, style_of(stderr()))
     # The terminal has echoed ^C where the cursor is.

@@ -16,7 +16,7 @@ from flow_spec import FlowFileError, FlowSpec, FlowWarning, StepSpec, filled, fi
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import list_reader, read_to_run
-from orchesjob_flow.views.error_text import (
+from orchesjob_flow.views.error_layout import (
     flow_file_text,
     problem_json,
     style_of,

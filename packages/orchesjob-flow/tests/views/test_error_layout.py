@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import FlowFileError, find_warnings, parse_flow, read_flow
-from orchesjob_flow.views.error_text import Style, error_text, flow_file_text, warning_text
+from orchesjob_flow.views.error_layout import Style, error_text, flow_file_text, warning_text
 from orchesjob_flow.views.terminal import width
 
 WIDE = "日本" * 30

@@ -9,7 +9,7 @@ from flow_store import (
     Unstorable,
 )
 from flow_store.records import ForeignText, SystemPath
-from flow_store.tables import Columns
+from flow_store.sql import Columns
 
 
 class Place(NamedTuple):

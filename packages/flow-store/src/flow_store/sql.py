@@ -8,8 +8,6 @@ in `schema` that adds the column.
 The statements hold part of the guards: none changes a row whose status is terminal (rule 5.1).
 """
 
-# ruff: noqa: S608 - the statements are put together from names of columns only
-
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
@@ -33,6 +31,9 @@ from flow_store.records import (
     Step,
     SystemPath,
 )
+
+# ruff: noqa: S608 - the statements are put together from names of columns only
+
 
 type _Conversion = Callable[[Sequence[Any]], Sequence[Any]]
 
