@@ -45,7 +45,7 @@ from orchesjob_flow.views.terminal import (
     write_result,
 )
 
-LONG = 100
+LONG_CELL = 100
 """A longer cell does not widen its column."""
 tabulate.MIN_PADDING = 0  # a column is as wide as its widest cell, its head included
 COLUMNS = ("Step", "Status", "Attempt", "Elapsed", "orchesjob", "Run key", "Error")
@@ -341,7 +341,7 @@ def aligned_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
     b     when a
     """
     widths = [
-        max(width(head), *(taken for cell in cells if (taken := width(cell)) <= LONG), 0)
+        max(width(head), *(taken for cell in cells if (taken := width(cell)) <= LONG_CELL), 0)
         for head, *cells in zip(heads, *rows, strict=True)
     ]
     for row in (heads, ["-" * room for room in widths], *rows):
