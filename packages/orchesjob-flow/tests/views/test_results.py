@@ -6,7 +6,8 @@ import pytest
 
 from flow_store import GivenUp, Run, Step, StepStatus
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.views.results import run_json, shown_key
+from orchesjob_flow.views.reasons import shown_key
+from orchesjob_flow.views.results import run_json
 
 
 def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:

@@ -13,7 +13,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, Self
 
-from flow_store import GivenUp, Outcome, Run, RunSummary, Settlement, Step, StepStatus, was_found
+from flow_store import (
+    Attempt,
+    GivenUp,
+    Outcome,
+    Run,
+    RunSummary,
+    Settlement,
+    Step,
+    StepStatus,
+    attempt_key,
+    was_found,
+)
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.views.terminal import clock_time
 
@@ -114,6 +125,18 @@ def in_order(run: Run) -> list[Step]:
     """
     places = {step_id: place for place, step_id in enumerate(shape_of(run.definition).waits)}
     return sorted(run.steps, key=lambda step: places.get(step.step_id, len(places)))
+
+
+def latest_attempt(run: Run, step: Step) -> Attempt | None:
+    """Return a step's latest attempt, unless a `retry` has decided the step again since."""
+    return run.attempts.get(step.position) if step.has_begun else None
+
+
+def shown_key(run_key: str, step: Step) -> str:
+    """Return the key of a step's current attempt, or else of its next one (rule 4.2)."""
+    waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
+    is_next = waits or not step.has_begun
+    return attempt_key(run_key, step.step_id, step.attempt_no + is_next)
 
 
 def is_in_finally(run: Run, step: Step) -> bool:

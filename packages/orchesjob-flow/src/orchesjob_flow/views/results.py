@@ -9,14 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flow_store import (
-    Attempt,
     Parent,
     PastAttempt,
     Queue,
     Run,
     RunSummary,
     Step,
-    StepStatus,
     attempt_key,
     reported_job,
 )
@@ -25,7 +23,15 @@ from orchesjob_flow.home.paths import DATABASE_OPTION
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.reasons import in_order, is_in_finally, reasons, settlement_json, shape_of
+from orchesjob_flow.views.reasons import (
+    in_order,
+    is_in_finally,
+    latest_attempt,
+    reasons,
+    settlement_json,
+    shape_of,
+    shown_key,
+)
 from orchesjob_flow.views.terminal import (
     Form,
     print_json,
@@ -145,18 +151,6 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
         "error": step.error,
         "orchesjob_status": None if attempt is None else reported_job(run, attempt),
     }
-
-
-def latest_attempt(run: Run, step: Step) -> Attempt | None:
-    """Return a step's latest attempt, unless a `retry` has decided the step again since."""
-    return run.attempts.get(step.position) if step.has_begun else None
-
-
-def shown_key(run_key: str, step: Step) -> str:
-    """Return the key of a step's current attempt, or else of its next one (rule 4.2)."""
-    waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
-    is_next = waits or not step.has_begun
-    return attempt_key(run_key, step.step_id, step.attempt_no + is_next)
 
 
 def print_run(run: Run, runner: Holder | None = None) -> None:

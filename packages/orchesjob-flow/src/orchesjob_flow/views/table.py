@@ -26,12 +26,13 @@ from orchesjob_flow.views.reasons import (
     is_at_gate,
     is_in_finally,
     is_running_finally,
+    latest_attempt,
     reasons,
     shape_of,
+    shown_key,
     urgency,
     waiting_words,
 )
-from orchesjob_flow.views.results import latest_attempt, shown_key
 from orchesjob_flow.views.terminal import (
     clock_time,
     cut,
