@@ -19,8 +19,8 @@ from flow_store.errors import (
 )
 from flow_store.sql import TABLES
 
-APPLICATION_ID = 0x6F6A666C
-"""`PRAGMA application_id` of a flow database: "ojfl"."""
+APPLICATION_ID = 0x6F6A6664
+"""`PRAGMA application_id` of a flow database: "ojfd". Development versions had "ojfl"."""
 
 SCHEMA = f"""
     PRAGMA application_id = {APPLICATION_ID};

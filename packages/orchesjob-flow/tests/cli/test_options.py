@@ -117,9 +117,10 @@ def test_told(settings: Settings) -> None:
     [
         *(("90s", 90), ("15m", 900), ("1h30m", 5400), ("1.5h", 5400), ("12h", 43_200)),
         *(("30d", 2_592_000), ("2w", 1_209_600), ("90", 90), ("0.5", 0.5), ("0", 0)),
+        *((".5", 0.5), ("1e3", 1000), (60.0, 60)),
     ],
 )
-def test_durations(text: str, seconds: float) -> None:
+def test_durations(text: str | float, seconds: float) -> None:
     """Options read the durations of flow files, and plain seconds (rule 10.5)."""
     assert Duration(zero=True).convert(text, None, None) == seconds
 
@@ -130,7 +131,7 @@ def test_durations(text: str, seconds: float) -> None:
         ("30", "write a number and w, d, h, m or s, as in 30d"),
         ("30 d", '"30 d" is not a duration such as 90s, 15m or 1h30m'),
         ("2w1", '"2w1" is not a duration'),
-        ("0s", "'0s' must be more than 0"),
+        ("0s", '"0s" must be more than 0'),
     ],
 )
 def test_durations_that_need_a_unit(text: str, words: str) -> None:

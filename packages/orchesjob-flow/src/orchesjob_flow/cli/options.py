@@ -4,7 +4,9 @@ A run is named by `KEY`, `--run-key KEY` or `-k KEY`, or as the newest one by `-
 key becomes the handle of the run at once, and the command receives that.
 """
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,17 +46,20 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read the duration, or say how one is written."""
-        if isinstance(value, float):
-            return value  # a default
-        from flow_spec import parse_duration
+        seconds = -1.0
+        if not self.needs_unit:
+            with suppress(ValueError):
+                seconds = float(value)
+        if not 0 <= seconds < math.inf:
+            from flow_spec import parse_duration
 
-        try:
-            seconds = parse_duration(value, needs_unit=self.needs_unit)
-        except ValueError as error:
-            example = "; write a number and w, d, h, m or s, as in 30d" if self.needs_unit else ""
-            self.fail(f"{error}{example}", param, ctx)
+            try:
+                seconds = parse_duration(value, needs_unit=self.needs_unit)
+            except ValueError as error:
+                example = "; write a number and w, d, h, m or s, as in 30d"
+                self.fail(f"{error}{example if self.needs_unit else ''}", param, ctx)
         if seconds == 0 and not self.zero:
-            self.fail(f"{value!r} must be more than 0", param, ctx)
+            self.fail(f'"{value}" must be more than 0', param, ctx)
         return seconds
 
     def get_missing_message(

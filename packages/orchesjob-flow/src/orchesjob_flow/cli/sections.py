@@ -126,14 +126,14 @@ class Commands(click.Group):
     type=Duration(zero=False),
     default=DEFAULT_POLL_INTERVAL_SEC,
     show_default=True,
-    help="Seconds between checks of a job whose end the system cannot announce.",
+    help="Time between checks of a job whose end the system cannot announce.",
 )
 @click.option(
     "--patience",
     type=Duration(zero=True),
     default=DEFAULT_PATIENCE_SEC,
     show_default=True,
-    help="Seconds for which a call that fails is tried again.",
+    help="Time for which a call that fails is tried again.",
 )
 @click.pass_context
 def cli(

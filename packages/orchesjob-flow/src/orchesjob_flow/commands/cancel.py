@@ -32,7 +32,6 @@ LOOK_SEC = 0.1
 @click.option(
     "--grace-seconds",
     type=Duration(zero=True),
-    metavar="SECONDS",
     help="How long a step may clean up before it is killed (orchesjob's default: 5).",
 )
 @click.option("--now", is_flag=True, help="End the steps of `finally` too, or let none begin.")

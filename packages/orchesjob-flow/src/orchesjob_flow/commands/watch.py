@@ -26,7 +26,7 @@ REFRESH_SEC = 0.25
     type=Duration(zero=False),
     default=2.0,
     show_default=True,
-    help="Seconds between refreshes.",
+    help="Time between refreshes.",
 )
 @click.option(
     "--mode",
