@@ -7,7 +7,7 @@ Everything but the plainest spelling, help and mistakes included, is the matter 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from orchesjob_flow.views.terminal import SPELLINGS, default_spelling, form_of_result
+from orchesjob_flow.views.terminal import SPELLINGS, default_spelling, format_of_result
 
 RUN_KEY = "--run-key"
 NEWEST = "-"
@@ -65,4 +65,4 @@ def answer(question: Question) -> None:
     from orchesjob_flow.views.results import show_run
 
     handle = RunHandle(question.run_key, Settings.from_options(question.database, None))
-    show_run(handle, handle.snapshot(), form_of_result(question.spelling))
+    show_run(handle, handle.snapshot(), format_of_result(question.spelling))

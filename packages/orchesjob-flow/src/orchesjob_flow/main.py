@@ -22,9 +22,9 @@ from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
 from orchesjob_flow.fast_status import answer, parse_question
 from orchesjob_flow.signals import Interruption
 from orchesjob_flow.views.terminal import (
-    Form,
+    OutputFormat,
     dump_json,
-    form_of_errors,
+    format_of_errors,
     reopen_standard_streams,
     stderr,
     write_message,
@@ -126,7 +126,7 @@ def forget_output() -> None:
 def words_of(error: Exception) -> str:
     """Write an error for whoever reads stderr: a person, or a program (rule 6.11)."""
     described = describe(error)
-    if form_of_errors() is Form.TEXT:
+    if format_of_errors() is OutputFormat.TEXT:
         # Without the means to load what words take, the line of JSON will do.
         with suppress(ImportError, MemoryError, OSError):
             return text_of(error, described)

@@ -15,9 +15,9 @@ from typing import NoReturn
 from orchesjob_flow.exit_codes import SIGNALLED
 from orchesjob_flow.views.terminal import (
     ERASE_LINE,
-    Form,
+    OutputFormat,
     dump_json,
-    form_of_errors,
+    format_of_errors,
     stderr,
     write_last_words,
 )
@@ -87,7 +87,7 @@ class Interruption:
 
 def last_words(described: dict[str, str]) -> str:
     """Return what was interrupted, as JSON or text for stderr (rule 6.11)."""
-    if form_of_errors() is Form.JSON:
+    if format_of_errors() is OutputFormat.JSON:
         return dump_json(described, indent=None)
     from orchesjob_flow.views.error_layout import error_text, style_of
 

@@ -20,7 +20,14 @@ from orchesjob_flow.cli.completion import (
     named_run,
     settings_of,
 )
-from orchesjob_flow.views.terminal import AUTO, SPELLINGS, VARIABLE, Form, form_of_result, warn
+from orchesjob_flow.views.terminal import (
+    AUTO,
+    SPELLINGS,
+    VARIABLE,
+    OutputFormat,
+    format_of_result,
+    warn,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -135,11 +142,11 @@ class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         """Split the value, or refuse it."""
-        form, _, file = str(value).partition("=")
-        if form not in self.formats or not file:
+        output_format, _, file = str(value).partition("=")
+        if output_format not in self.formats or not file:
             known = ", ".join(self.formats)
             self.fail(f"{value!r} is not FORMAT=FILE with one of {known}", param, ctx)
-        return form, file
+        return output_format, file
 
 
 def once_for_each_name(
@@ -331,9 +338,9 @@ class FormatOption(click.Option):
         return super().get_error_hint(ctx)
 
 
-def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> Form:
-    """Return the form in which the result is to be printed."""
-    return form_of_result(spelling)
+def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> OutputFormat:
+    """Return the format in which to print the result."""
+    return format_of_result(spelling)
 
 
 def check_detach(*, detach: bool, progress: str, reports: tuple[tuple[str, str], ...] = ()) -> None:
@@ -358,7 +365,7 @@ step_argument = click.argument(
 )
 format_option = click.option(
     "--format",
-    "form",
+    "output_format",
     cls=FormatOption,
     type=click.Choice(SPELLINGS),
     metavar="[auto|json|table]",

@@ -20,7 +20,7 @@ from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.terminal import Form, StatusLine, status_line, warn
+from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line, warn
 
 ALLOWANCE_SEC = 30.0
 """How much longer than the grace time a cancel may take, not counting the time of `finally`."""
@@ -36,7 +36,9 @@ LOOK_SEC = 0.1
 )
 @click.option("--now", is_flag=True, help="End the steps of `finally` too, or let none begin.")
 @format_option
-def cancel(handle: RunHandle, grace_seconds: float | None, now: bool, form: Form) -> int:
+def cancel(
+    handle: RunHandle, grace_seconds: float | None, now: bool, output_format: OutputFormat
+) -> int:
     """Cancel a run: start nothing more, end what runs, and return when nothing is left.
 
     The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too.
@@ -51,7 +53,7 @@ def cancel(handle: RunHandle, grace_seconds: float | None, now: bool, form: Form
         if run.status is FlowStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):  # rule 5.6
                 end(inside(handle, run_key), again=False)
-    show_run(handle, Snapshot(run, None), form)
+    show_run(handle, Snapshot(run, None), output_format)
     return DONE
 
 

@@ -28,7 +28,7 @@ from orchesjob_flow.views.reasons import (
     waiting_words,
 )
 from orchesjob_flow.views.results import gave_up_json, queue_json, runner_json
-from orchesjob_flow.views.terminal import Form, print_json, print_lines, visible
+from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
 DEEPEST_IN_JSON = 50
 
@@ -37,7 +37,7 @@ DEEPEST_IN_JSON = 50
 @run_key_option
 @step_argument
 @format_option
-def explain(handle: RunHandle, step: str | None, form: Form) -> int:
+def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) -> int:
     """Explain why each step of a run, or one of them, waits, runs or was skipped.
 
     \b
@@ -47,7 +47,7 @@ def explain(handle: RunHandle, step: str | None, form: Form) -> int:
     run, runner = handle.snapshot()
     explained = explain_steps(run, step)
     notes = [*waiting_notes(handle, run), *not_advanced(run, runner)]
-    if form is Form.TEXT:
+    if output_format is OutputFormat.TEXT:
         print_lines(explained_lines(explained, notes))
     else:
         print_json(

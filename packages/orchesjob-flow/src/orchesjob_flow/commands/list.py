@@ -10,7 +10,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.results import header_json, runner_json
-from orchesjob_flow.views.terminal import Form, print_json
+from orchesjob_flow.views.terminal import OutputFormat, print_json
 
 
 @click.command()
@@ -33,7 +33,11 @@ from orchesjob_flow.views.terminal import Form, print_json
 @format_option
 @click.pass_obj
 def list(  # noqa: A001 - named as the command
-    settings: Settings, statuses: tuple[str, ...], flow_id: str | None, limit: int, form: Form
+    settings: Settings,
+    statuses: tuple[str, ...],
+    flow_id: str | None,
+    limit: int,
+    output_format: OutputFormat,
 ) -> int:
     """List the runs, newest first.
 
@@ -43,7 +47,7 @@ def list(  # noqa: A001 - named as the command
     """  # noqa: D301 - click reads \b
     wanted = [FlowStatus(status) for status in statuses]
     listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
-    if form is Form.TEXT:
+    if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs
 
         print_runs(listed)

@@ -22,7 +22,7 @@ from orchesjob_flow.views.terminal import stdout, visible, write_message, write_
 @run_key_option
 @click.option(
     "--format",
-    "form",
+    "report_format",
     type=click.Choice(Report.formats),
     default="html",
     show_default=True,
@@ -35,7 +35,7 @@ from orchesjob_flow.views.terminal import stdout, visible, write_message, write_
     callback=refuse_empty,
     help="Write into this file, in one step. [default: stdout; a page on a terminal: KEY.html]",
 )
-def report(handle: RunHandle, form: str, output: str | None) -> int:
+def report(handle: RunHandle, report_format: str, output: str | None) -> int:
     """Report what happened in a run, at any time, from what is recorded.
 
     \b
@@ -43,10 +43,10 @@ def report(handle: RunHandle, form: str, output: str | None) -> int:
       orchesjob-flow report nightly-2026-05-07
       orchesjob-flow report nightly-2026-05-07 --format junit -o junit.xml
     """  # noqa: D301 - click reads \b
-    text = report_of(handle, form)
+    text = report_of(handle, report_format)
     if output is not None:
         write_file(Path(output), text)
-    elif form == "html" and stdout().stream.isatty():
+    elif report_format == "html" and stdout().stream.isatty():
         # Nobody reads HTML there. The file may replace an earlier report, but nothing else.
         path = Path(f"{encode_run_key(handle.run_key)}.html")
         refuse_other_files(path)

@@ -27,7 +27,14 @@ from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import parent_json
-from orchesjob_flow.views.terminal import Form, print_json, print_lines, status_line, visible, warn
+from orchesjob_flow.views.terminal import (
+    OutputFormat,
+    print_json,
+    print_lines,
+    status_line,
+    visible,
+    warn,
+)
 
 
 @click.command(cls=CommandOnRun)
@@ -48,7 +55,7 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
     every: bool,
     detach: bool,
     progress: str,
-    form: Form,
+    output_format: OutputFormat,
 ) -> int:
     """Resume a run, or all runs, whose runner is gone. No flow file is needed.
 
@@ -63,15 +70,15 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
         raise click.UsageError("name one run, or resume all of them with --all")
     check_detach(detach=detach or every, progress=progress)
     if handle is None:
-        return resume_all(settings, form)
+        return resume_all(settings, output_format)
     if detach:
-        return show_background(handle, await_runner(handle, begin(handle)), form)
+        return show_background(handle, await_runner(handle, begin(handle)), output_format)
 
     def advance() -> Run:
         with handle.open() as store:
             return drive_or_wait(handle, store)
 
-    return show_foreground(handle, form, progress, advance)
+    return show_foreground(handle, output_format, progress, advance)
 
 
 class Resumed(NamedTuple):
@@ -82,7 +89,7 @@ class Resumed(NamedTuple):
     error: str | None
 
 
-def resume_all(settings: Settings, form: Form) -> int:
+def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     """Give a background runner to every run that has not ended and has none; print these runs.
 
     A run that cannot be resumed does not stop the others. A run inside an attempt that is over is
@@ -105,7 +112,7 @@ def resume_all(settings: Settings, form: Form) -> int:
         for handle, runner in begun:
             line.say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
             resumed.append(await_one(handle, runner))
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json(resumed_json(resumed, left))
     else:
         print_lines(resumed_lines(resumed, left))

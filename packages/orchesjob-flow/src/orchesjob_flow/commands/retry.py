@@ -23,7 +23,7 @@ from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import folder_of, list_reader, ready_to_run, with_inputs
 from orchesjob_flow.launch.recording import Plan, reopen
-from orchesjob_flow.views.terminal import Form
+from orchesjob_flow.views.terminal import OutputFormat
 
 
 @click.command(cls=CommandOnRun)
@@ -58,7 +58,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     variables: tuple[tuple[str, str], ...],
     detach: bool,
     progress: str,
-    form: Form,
+    output_format: OutputFormat,
 ) -> int:
     """Run again what FAILED or was cancelled in a run, and what depends on it.
 
@@ -86,7 +86,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
         reopening = plan_retry(run, flow, steps=steps, only=only)
         return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
-    return reopen(handle, plan, form, progress, detach=detach)
+    return reopen(handle, plan, output_format, progress, detach=detach)
 
 
 def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> FlowSpec:

@@ -24,7 +24,7 @@ from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.launch.start import Start
-from orchesjob_flow.views.terminal import Form, warn
+from orchesjob_flow.views.terminal import OutputFormat, warn
 
 LETTERS = string.ascii_lowercase + string.digits
 MARK_LENGTH = 4
@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     detach: bool,
     reports: tuple[tuple[str, str], ...],
     progress: str,
-    form: Form,
+    output_format: OutputFormat,
     flow_file: str,
 ) -> int:
     """Start a run of FLOW_FILE under a fresh key: the flow's id, the time, and a random mark.
@@ -71,8 +71,8 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     warn(f"the run key is {handle.run_key}")
     started = Start(handle, flow_file, flows.pop, own_jobs=jobs == "own")
     if detach:
-        return started.in_background(form)
-    return started.in_foreground(form, progress, reports)
+        return started.in_background(output_format)
+    return started.in_foreground(output_format, progress, reports)
 
 
 def fresh_key(flow_id: str) -> str:

@@ -23,7 +23,7 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.engine.reopening import Settling, plan_settle
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.recording import Plan, reopen
-from orchesjob_flow.views.terminal import Form
+from orchesjob_flow.views.terminal import OutputFormat
 
 
 @click.command(cls=CommandOnRun)
@@ -53,7 +53,7 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
     reason: str,
     detach: bool,
     progress: str,
-    form: Form,
+    output_format: OutputFormat,
 ) -> int:
     """Decide how a step ended that FAILED or was cancelled, and continue its run.
 
@@ -71,7 +71,7 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
         flow = FlowSpec.from_json(run.definition)
         return Plan(flow, plan_settle(run, flow, step, settling))
 
-    return reopen(handle, plan, form, progress, detach=detach)
+    return reopen(handle, plan, output_format, progress, detach=detach)
 
 
 def who_calls(environ: Mapping[str, str]) -> Person:

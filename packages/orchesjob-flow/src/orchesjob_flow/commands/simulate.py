@@ -27,7 +27,7 @@ from orchesjob_flow.views.table import (
     steps_in,
 )
 from orchesjob_flow.views.terminal import (
-    Form,
+    OutputFormat,
     duration_with_tenths,
     print_json,
     print_lines,
@@ -80,7 +80,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     cancel_at: str | None,
     every: bool,
     params: dict[str, str],
-    form: Form,
+    output_format: OutputFormat,
     flow_file: str,
 ) -> int:
     """Play FLOW_FILE in virtual time: what would start when, and how it would end.
@@ -96,14 +96,14 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     scenario = Scenario.of(flow, fail, skip, cancel_at)
     if every:
         endings = endings_of(flow, scenario)
-        if form is Form.JSON:
+        if output_format is OutputFormat.JSON:
             print_json(endings_json(flow, endings, cancel_at))
         else:
             print_lines(endings_lines(flow, endings))
         return exit_codes.DONE
     played = play(flow, scenario)
     exit_code = exit_codes.of_run(played.run)
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json(simulated_json(played.run))
     else:
         print_simulated(played.run, exit_code)

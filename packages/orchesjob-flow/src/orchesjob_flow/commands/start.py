@@ -22,7 +22,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.start import Start
-from orchesjob_flow.views.terminal import Form
+from orchesjob_flow.views.terminal import OutputFormat
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
@@ -46,7 +46,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     detach: bool,
     reports: tuple[tuple[str, str], ...],
     progress: str,
-    form: Form,
+    output_format: OutputFormat,
     flow_file: str,
 ) -> int:
     """Start a run of FLOW_FILE, or continue it.
@@ -69,5 +69,5 @@ def start(  # noqa: PLR0913, PLR0917 - its options
 
     started = Start(handle, flow_file, read, own_jobs=jobs == "own")
     if detach:
-        return started.in_background(form)
-    return started.in_foreground(form, progress, reports)
+        return started.in_background(output_format)
+    return started.in_foreground(output_format, progress, reports)

@@ -11,7 +11,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series, flow_stats
 from orchesjob_flow.views import terminal
-from orchesjob_flow.views.terminal import Form, print_json, write_result
+from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result
 
 
 @click.command()
@@ -25,7 +25,9 @@ from orchesjob_flow.views.terminal import Form, print_json, write_result
 )
 @format_option
 @click.pass_obj
-def stats(settings: Settings, flow_id: str | None, since_sec: float | None, form: Form) -> int:
+def stats(
+    settings: Settings, flow_id: str | None, since_sec: float | None, output_format: OutputFormat
+) -> int:
     """Tell how long the runs of each flow take, how often they fail, and what they wait for.
 
     With --flow-id also of each step, the largest share of the critical path first.
@@ -37,7 +39,7 @@ def stats(settings: Settings, flow_id: str | None, since_sec: float | None, form
     """  # noqa: D301 - click reads \b
     since = 0.0 if since_sec is None else time.time() - since_sec
     flows = find_flows(settings, flow_id, since)
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json({"flows": [flow_json(flow) for flow in flows]})
     else:
         print_flows(flows, with_steps=flow_id is not None)

@@ -6,7 +6,7 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.terminal import Form
+from orchesjob_flow.views.terminal import OutputFormat
 
 
 @click.command(cls=CommandOnRun)
@@ -18,7 +18,7 @@ from orchesjob_flow.views.terminal import Form
     is_flag=True,
     help="Exit with 0 if the run SUCCEEDED, 1 if it ended otherwise, 8 if it has not ended.",
 )
-def status(handle: RunHandle, form: Form, by_outcome: bool) -> int:
+def status(handle: RunHandle, output_format: OutputFormat, by_outcome: bool) -> int:
     """Print the status of a run and of its steps.
 
     \b
@@ -26,5 +26,5 @@ def status(handle: RunHandle, form: Form, by_outcome: bool) -> int:
       orchesjob-flow status nightly-2026-05-07
     """  # noqa: D301 - click reads \b
     snapshot = handle.snapshot()
-    show_run(handle, snapshot, form)
+    show_run(handle, snapshot, output_format)
     return exit_codes.of_run(snapshot.run) if by_outcome else exit_codes.DONE

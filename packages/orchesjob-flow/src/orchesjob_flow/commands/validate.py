@@ -23,7 +23,7 @@ from orchesjob_flow.views.error_layout import (
     warning_json,
     warning_text,
 )
-from orchesjob_flow.views.terminal import Form, print_json, stdout, visible, write_result
+from orchesjob_flow.views.terminal import OutputFormat, print_json, stdout, visible, write_result
 
 
 @click.command()
@@ -43,7 +43,7 @@ def validate(
     strict: bool,
     allowed: tuple[str, ...],
     params: dict[str, str],
-    form: Form,
+    output_format: OutputFormat,
     flow_files: tuple[str, ...],
 ) -> int:
     """Check flow files: every problem of each, and what was hardly meant, with its place.
@@ -56,7 +56,7 @@ def validate(
     """  # noqa: D301 - click reads \b
     # Without --param, no parameter needs a value.
     findings = [check(file, params or None, allowed) for file in flow_files]
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json({"files": [finding_json(finding) for finding in findings]})
     else:
         write_result("".join(f"{line}\n" for each in findings for line in finding_lines(each)))

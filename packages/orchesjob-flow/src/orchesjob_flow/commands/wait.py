@@ -10,7 +10,7 @@ from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, ru
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.results import show_run
-from orchesjob_flow.views.terminal import Form, warn
+from orchesjob_flow.views.terminal import OutputFormat, warn
 
 
 @click.command(cls=CommandOnRun)
@@ -19,7 +19,7 @@ from orchesjob_flow.views.terminal import Form, warn
     "--timeout", type=Duration(zero=True), help="Give up after this long, with exit code 8."
 )
 @format_option
-def wait(handle: RunHandle, timeout: float | None, form: Form) -> int:
+def wait(handle: RunHandle, timeout: float | None, output_format: OutputFormat) -> int:
     """Wait until a run has ended, and print it.
 
     The exit code is 0 if it SUCCEEDED, 1 if it ended otherwise, 8 if the time is over.
@@ -46,5 +46,5 @@ def wait(handle: RunHandle, timeout: float | None, form: Form) -> int:
             )
         observer.await_end(math.inf if timeout is None else timeout, report_giving_up)
         snapshot = observer.snapshot()
-    show_run(handle, snapshot, form)
+    show_run(handle, snapshot, output_format)
     return exit_codes.of_run(snapshot.run)

@@ -11,11 +11,11 @@ from orchesjob_flow.errors import Skipped
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.results import background_text, print_run, run_json, show_next_steps
-from orchesjob_flow.views.terminal import Form, print_json, visible, write_result
+from orchesjob_flow.views.terminal import OutputFormat, print_json, visible, write_result
 
 
 def show_foreground(
-    handle: RunHandle, form: Form, progress: str, advance: Callable[[], Run]
+    handle: RunHandle, output_format: OutputFormat, progress: str, advance: Callable[[], Run]
 ) -> int:
     """Let `advance` bring a run to its end with its progress on stderr, and print the run.
 
@@ -26,7 +26,7 @@ def show_foreground(
 
     shown = with_progress(progress, handle, advance)
     snapshot = Snapshot(shown.run, None)
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         show_outcome(handle, shown)
         print_run(shown.run)
         return exit_codes.of_run(shown.run)
@@ -40,10 +40,10 @@ def show_foreground(
     return exit_codes.of_run(shown.run)
 
 
-def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:
+def show_background(handle: RunHandle, snapshot: Snapshot, output_format: OutputFormat) -> int:
     """Print a run that a background process advances, and where that process logs."""
     stdout_log, stderr_log = (str(handle.log(stream)) for stream in ("stdout", "stderr"))
-    if form is Form.TEXT:
+    if output_format is OutputFormat.TEXT:
         write_result(background_text(snapshot, [stdout_log, stderr_log]))
         show_next_steps(handle, snapshot)
         return exit_codes.DONE
@@ -59,9 +59,9 @@ def show_background(handle: RunHandle, snapshot: Snapshot, form: Form) -> int:
     return exit_codes.DONE
 
 
-def show_skipped(skipped: Skipped, form: Form) -> int:
+def show_skipped(skipped: Skipped, output_format: OutputFormat) -> int:
     """Print that no run was recorded, and why; the flow says that this is not an error."""
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json({"skipped": True, "held_by": skipped.held_by})
     else:
         write_result(f"skipped: run {visible(skipped.held_by)} of the same group is under way\n")

@@ -23,7 +23,7 @@ from orchesjob_flow.launch.advance import show_background, show_foreground, show
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.views.terminal import Form
+from orchesjob_flow.views.terminal import OutputFormat
 
 
 @contextmanager
@@ -170,7 +170,9 @@ type Planner = Callable[[Run], Plan]
 """Returns the plan for a run as it is recorded."""
 
 
-def reopen(handle: RunHandle, planner: Planner, form: Form, progress: str, *, detach: bool) -> int:
+def reopen(
+    handle: RunHandle, planner: Planner, output_format: OutputFormat, progress: str, *, detach: bool
+) -> int:
     """Open a run that has ended again, advance it, and show it.
 
     In its group it is like a new run: it waits, or its flow has it skipped (rule 10.7).
@@ -182,12 +184,12 @@ def reopen(handle: RunHandle, planner: Planner, form: Form, progress: str, *, de
 
     try:
         if not detach:
-            return show_foreground(handle, form, progress, advance)
+            return show_foreground(handle, output_format, progress, advance)
         with reopened(handle, planner) as (at_home, _, lock):
             child = start_child(at_home, lock)
-        return show_background(handle, await_runner(handle, child), form)
+        return show_background(handle, await_runner(handle, child), output_format)
     except Skipped as skipped:
-        return show_skipped(skipped, form)
+        return show_skipped(skipped, output_format)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
 from orchesjob_flow.runner.fork_server import EarlyForkServer
-from orchesjob_flow.views.terminal import Form
+from orchesjob_flow.views.terminal import OutputFormat
 
 if TYPE_CHECKING:
     from flow_spec import FlowSpec
@@ -33,7 +33,7 @@ class Start(NamedTuple):
     read: "Callable[[], FlowSpec]"
     own_jobs: bool
 
-    def in_background(self, form: Form) -> int:
+    def in_background(self, output_format: OutputFormat) -> int:
         """Record the run, leave it to a background process, and show it."""
         check_run_key(self.handle.run_key)
         from orchesjob_flow.launch.recording import recorded
@@ -44,11 +44,11 @@ class Start(NamedTuple):
             with recorded(handle, flow_file, read, own_jobs=own_jobs) as (store, lock):
                 runner = begin_runner(handle, store, lock)
         except Skipped as skipped:
-            return show_skipped(skipped, form)
-        return show_background(handle, await_runner(handle, runner), form)
+            return show_skipped(skipped, output_format)
+        return show_background(handle, await_runner(handle, runner), output_format)
 
     def in_foreground(
-        self, form: Form, progress: str, reports: Sequence[tuple[str, str]] = ()
+        self, output_format: OutputFormat, progress: str, reports: Sequence[tuple[str, str]] = ()
     ) -> int:
         """Record the run, bring it to its end, write its reports, and show it.
 
@@ -69,9 +69,9 @@ class Start(NamedTuple):
             return run
 
         try:
-            return show_foreground(self.handle, form, progress, advance)
+            return show_foreground(self.handle, output_format, progress, advance)
         except Skipped as skipped:
-            return show_skipped(skipped, form)
+            return show_skipped(skipped, output_format)
 
     def _advance(self) -> Run:
         """Record the run, and bring it to its end.

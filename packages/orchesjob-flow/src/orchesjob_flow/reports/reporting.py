@@ -39,23 +39,23 @@ def write_reports(handle: RunHandle, reports: Sequence[tuple[str, str]]) -> None
 
     How the run ended stays its outcome: a report that cannot be written is a warning.
     """
-    for form, file in reports:
+    for report_format, file in reports:
         try:
-            write_file(Path(file), report_of(handle, form))
+            write_file(Path(file), report_of(handle, report_format))
         except (FlowError, StoreError) as error:
             warn(f"{error}; `orchesjob-flow report` writes it again")
 
 
-def report_of(handle: RunHandle, form: str) -> str:
+def report_of(handle: RunHandle, report_format: str) -> str:
     """Write the report of a run as it is now."""
     with handle.open_readonly() as store:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
-    return writer_of(form)(facts_now(run, attempts))
+    return writer_of(report_format)(facts_now(run, attempts))
 
 
-def writer_of(form: str) -> Callable[[Facts], str]:
+def writer_of(report_format: str) -> Callable[[Facts], str]:
     """Return the function that writes a format; only what that format needs is imported."""
-    match form:
+    match report_format:
         case "junit":
             from orchesjob_flow.reports.junit import as_junit
 

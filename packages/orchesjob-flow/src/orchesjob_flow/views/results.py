@@ -33,7 +33,7 @@ from orchesjob_flow.views.reasons import (
     shown_key,
 )
 from orchesjob_flow.views.terminal import (
-    Form,
+    OutputFormat,
     print_json,
     stdout,
     visible,
@@ -158,9 +158,9 @@ def print_run(run: Run, runner: Holder | None = None) -> None:
     print_json(run_json(run, runner))
 
 
-def show_run(handle: RunHandle, snapshot: Snapshot, form: Form) -> None:
+def show_run(handle: RunHandle, snapshot: Snapshot, output_format: OutputFormat) -> None:
     """Print a run as it is now; a format does not import the modules of the other one."""
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_run(*snapshot)
     else:
         from orchesjob_flow.views.table import print_table

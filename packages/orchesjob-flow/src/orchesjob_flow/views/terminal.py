@@ -218,27 +218,27 @@ def wrapped(text: str, columns: int, *, indent: str = "") -> list[str]:
     return [*lines, line] if line.strip() else lines
 
 
-class Form(StrEnum):
+class OutputFormat(StrEnum):
     """An output format."""
 
     JSON = "json"
     TEXT = "text"
 
 
-def form_for(spelling: str, *, is_terminal: bool) -> Form:
+def format_for(spelling: str, *, is_terminal: bool) -> OutputFormat:
     """Return the output format for a value of `--format`.
 
     >>> form_for("auto", is_terminal=False), form_for("table", is_terminal=False)
     (<Form.JSON: 'json'>, <Form.TEXT: 'text'>)
     """
     if spelling == AUTO:
-        return Form.TEXT if is_terminal else Form.JSON
-    return Form.JSON if spelling == "json" else Form.TEXT
+        return OutputFormat.TEXT if is_terminal else OutputFormat.JSON
+    return OutputFormat.JSON if spelling == "json" else OutputFormat.TEXT
 
 
-def form_of_result(spelling: str) -> Form:
+def format_of_result(spelling: str) -> OutputFormat:
     """Return the output format for stdout."""
-    return form_for(spelling, is_terminal=stdout().stream.isatty())
+    return format_for(spelling, is_terminal=stdout().stream.isatty())
 
 
 def default_spelling() -> str:
@@ -246,10 +246,10 @@ def default_spelling() -> str:
     return os.environ.get(VARIABLE) or AUTO
 
 
-def form_of_errors() -> Form:
+def format_of_errors() -> OutputFormat:
     """Return the output format of errors: always JSON for a program that reads stderr."""
-    is_read = stderr().stream.isatty() and default_spelling() != Form.JSON
-    return Form.TEXT if is_read else Form.JSON
+    is_read = stderr().stream.isatty() and default_spelling() != OutputFormat.JSON
+    return OutputFormat.TEXT if is_read else OutputFormat.JSON
 
 
 class Terminal(NamedTuple):

@@ -33,7 +33,7 @@ from orchesjob_flow.home.paths import check_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.terminal import Form, print_json, print_lines
+from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines
 
 
 @click.command(cls=CommandOnRun)
@@ -46,7 +46,9 @@ from orchesjob_flow.views.terminal import Form, print_json, print_lines
 )
 @format_option
 @click.pass_obj
-def doctor(settings: Settings, handle: RunHandle | None, every: bool, form: Form) -> int:
+def doctor(
+    settings: Settings, handle: RunHandle | None, every: bool, output_format: OutputFormat
+) -> int:
     """Check the surroundings, and audit the recorded attempts against what orchesjob knows.
 
     Nothing is changed. The exit code is 1 if there is a problem.
@@ -60,10 +62,12 @@ def doctor(settings: Settings, handle: RunHandle | None, every: bool, form: Form
     checks = []
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
-        if form is Form.TEXT:  # one by one: it can take long to ask about many attempts
+        if (
+            output_format is OutputFormat.TEXT
+        ):  # one by one: it can take long to ask about many attempts
             print_lines([check_text(check)])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json(checks_json(checks, sound=sound))
     return DONE if sound else NOT_SUCCEEDED
 

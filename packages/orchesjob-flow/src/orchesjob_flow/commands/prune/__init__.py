@@ -20,7 +20,7 @@ from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import open_store
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import (
-    Form,
+    OutputFormat,
     clock_time,
     print_json,
     print_lines,
@@ -58,7 +58,7 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     flow_id: str | None,
     keep_output: bool,
     dry_run: bool,
-    form: Form,
+    output_format: OutputFormat,
 ) -> int:
     """Remove runs that ended long ago, with their logs and output.
 
@@ -95,7 +95,7 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
             shrink(store, yielder)
         discard_empty_cgroups()
         pruned = [Pruned(run, removed[run.run_key]) for run in chosen if run.run_key in removed]
-    if form is Form.JSON:
+    if output_format is OutputFormat.JSON:
         print_json(pruned_json(pruned, dry_run=dry_run))
     else:
         print_lines(pruned_lines(pruned, dry_run=dry_run))
