@@ -576,7 +576,7 @@ MUTATIONS = (
         "a crowd takes more places than there are",
         "orchesjob-flow: CallSlots._look",
         replace("time.monotonic() >= until", "time.monotonic() >= until - 1000000.0"),
-        tests="home/test_places",
+        tests="test_call_slots",
     ),
     Mutation(
         "two runners share the lock",

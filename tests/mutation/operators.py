@@ -103,8 +103,8 @@ def module_of_tests(address: str) -> Path:
         ValueError: There is no such module, or several.
     """
     folder, _, name = address.rpartition("/")
-    found = modules_of_tests().get(name, [])
-    return only(in_folder(found, folder, found), address)
+    found = [path for path in modules_of_tests().get(name, []) if folder in ("", *path.parts)]
+    return only(found, address)
 
 
 @cache
