@@ -14,12 +14,10 @@ from typing import Any, NamedTuple, Self
 
 from airflow.sdk import BaseXCom
 
-from flow_spec import BUILT_IN, FlowSpec, StoredFlowError, base_of, bind_params
+from flow_spec import BUILT_IN, FlowSpec, StepVariable, StoredFlowError, base_of, bind_params
 from orchesjob_flow_airflow.errors import DefinitionChanged, RunDirUnusable
 from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
 from orchesjob_flow_airflow.flow_as_dag.tries import limit_of_try
-
-RUN_DIR = "ORCHESJOB_FLOW_RUN_DIR"
 
 _MOST_NAMED = 5
 _LONGEST_READABLE = 150
@@ -184,11 +182,11 @@ class RunFacts(NamedTuple):
         """Return the environment of a worker, with what every command of the run sees."""
         environ = {
             **inherited,
-            "ORCHESJOB_FLOW_DIR": self.flow_dir,
-            "ORCHESJOB_FLOW_STARTED": self.started,
+            StepVariable.DIR: self.flow_dir,
+            StepVariable.STARTED: self.started,
         }
-        environ.pop(RUN_DIR, None)  # it would be that of a run that started the worker
-        return environ if self.run_dir is None else {**environ, RUN_DIR: self.run_dir}
+        environ.pop(StepVariable.RUN_DIR, None)  # it would be that of a run that started the worker
+        return environ if self.run_dir is None else {**environ, StepVariable.RUN_DIR: self.run_dir}
 
 
 def needs_run_dir(flow: FlowSpec) -> bool:

@@ -5,9 +5,7 @@ that are missing here, as far as that is known before a run, and prints everythi
 """
 
 import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import click
@@ -15,7 +13,7 @@ import click
 from flow_spec import FlowFileError, FlowSpec, FlowWarning, StepSpec, filled, find_warnings
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
 from orchesjob_flow.exit_codes import DONE, WRONG
-from orchesjob_flow.launch.inputs import list_reader, read_to_run
+from orchesjob_flow.launch.inputs import is_in_path, list_reader, read_to_run
 from orchesjob_flow.views.error_layout import (
     flow_file_text,
     problem_json,
@@ -116,12 +114,6 @@ def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
         return filled(word, flow.values_of(step.id))
     except KeyError:
         return None
-
-
-@cache
-def is_in_path(program: str, path: str | None) -> bool:
-    """Tell whether there is such a program in a PATH, or in that of this process."""
-    return shutil.which(program, path=path) is not None
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

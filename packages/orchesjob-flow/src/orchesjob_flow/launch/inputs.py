@@ -9,7 +9,7 @@ by the commands that show what would run. A recorded run keeps its lists, even i
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 import attrs
 
@@ -99,15 +99,17 @@ def steps_without_shell(flow: FlowSpec) -> Iterator[StepSpec]:
 
     Each program is looked up once in each PATH, however many copies of a step there are.
     """
-    found: dict[tuple[str, str | None], bool] = {}
     for step in flow.all_steps:
         if step.script is not None:
             path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
-            program = step.command[0]
-            if (program, path) not in found:
-                found[program, path] = shutil.which(program, path=path) is not None
-            if not found[program, path]:
+            if not is_in_path(step.command[0], path):
                 yield step
+
+
+@cache
+def is_in_path(program: str, path: str | None) -> bool:
+    """Tell whether there is such a program in a PATH, or in that of this process."""
+    return shutil.which(program, path=path) is not None
 
 
 def missing_shell(steps: list[StepSpec]) -> Problem:
