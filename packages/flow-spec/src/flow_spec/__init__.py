@@ -20,7 +20,7 @@ from flow_spec.errors import (
     UnknownStepError,
 )
 from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_env_files
-from flow_spec.fields.kinds import duration_text, parse_duration
+from flow_spec.fields.kinds import parse_duration
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import PREDICATES, holds, holds_of_copies
@@ -61,7 +61,6 @@ __all__ = [
     "base_of",
     "bind_params",
     "differences",
-    "duration_text",
     "filled",
     "find_warnings",
     "flaw_of_setting",

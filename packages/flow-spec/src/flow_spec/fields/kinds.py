@@ -91,24 +91,6 @@ def seconds_of(text: str) -> float | None:
     return sum(count * unit for count, unit in zip(counts, _SECONDS_IN.values(), strict=True))
 
 
-def duration_text(seconds: float) -> str:
-    """Write a finite, not negative number of seconds as a duration, to the millisecond.
-
-    `parse_duration` reads it back. Weeks are written as days.
-
-    >>> duration_text(5400.0), duration_text(0.25), duration_text(2_592_000), duration_text(0)
-    ('1h30m', '0.25s', '30d', '0s')
-    """
-    whole, thousandths = divmod(round(seconds * 1000), 1000)
-    text = ""
-    for unit, size in _SECONDS_IN.items():
-        if unit not in {"w", "s"}:
-            count, whole = divmod(whole, size)
-            text += f"{count}{unit}" if count else ""
-    decimals = f".{thousandths:03}".rstrip("0") if thousandths else ""
-    return f"{text}{whole}{decimals}s" if whole or thousandths or not text else text
-
-
 type Schema = dict[str, Any]
 
 TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
