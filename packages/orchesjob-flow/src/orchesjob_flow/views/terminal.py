@@ -228,8 +228,8 @@ class OutputFormat(StrEnum):
 def format_for(spelling: str, *, is_terminal: bool) -> OutputFormat:
     """Return the output format for a value of `--format`.
 
-    >>> form_for("auto", is_terminal=False), form_for("table", is_terminal=False)
-    (<Form.JSON: 'json'>, <Form.TEXT: 'text'>)
+    >>> format_for("auto", is_terminal=False), format_for("table", is_terminal=False)
+    (<OutputFormat.JSON: 'json'>, <OutputFormat.TEXT: 'text'>)
     """
     if spelling == AUTO:
         return OutputFormat.TEXT if is_terminal else OutputFormat.JSON
