@@ -2,7 +2,7 @@
 
 There `!` stands only before operands, and what is joined by `&&` or by `||` is flat. A *literal* is
 an operand or its negation. A *junction* is a conjunction or a disjunction of any number of parts,
-of which none is a junction by the same operator: `a || (b || c)` has three parts. The conjunction
+none of them a junction by the same operator: `a || (b || c)` has three parts. The conjunction
 of nothing is true, the disjunction of nothing false.
 
 A *part* is a number. `2 * operand` is a literal, one more is its negation, and a negative number is

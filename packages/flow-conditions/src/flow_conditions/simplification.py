@@ -52,7 +52,7 @@ def simplify(program: Program, exclusions: Exclusions, budget: int) -> Program |
 
 
 def _irreducible(form: NormalForm, groups: Groups, budget: Budget) -> NormalForm:
-    """Return an equivalent form of which no part can be left out or taken out.
+    """Return an equivalent form in which every part is needed.
 
     If no operand occurs twice, that is so already.
     """

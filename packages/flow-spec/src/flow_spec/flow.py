@@ -108,7 +108,7 @@ class FlowSpec:
     )
     """The steps of `finally`, in the order of the file (rule 10.1)."""
     blocks: tuple[Block, ...] = ()
-    """The blocks of which `steps` has the copies (rule 10.3)."""
+    """The blocks whose copies are in `steps` (rule 10.3)."""
 
     params: tuple[Param, ...] = declared(
         Params(),
@@ -135,7 +135,7 @@ class FlowSpec:
 
     @property
     def group(self) -> str | None:
-        """The name of the group of which one run runs at a time, if there is one (rule 10.7)."""
+        """The name of the group that runs one run at a time, if there is one (rule 10.7)."""
         return None if self.concurrency is None else self.concurrency.group or self.flow_id
 
     @property

@@ -1,9 +1,9 @@
 """`StepSpec`, one step as an immutable value, and how a step is read from a file.
 
-A file may give a step a `script` and a `shell`, of which reading makes its `command`, and leave
+A file may give a step a `script` and a `shell`, which reading turns into its `command`, and leave
 fields to the key `defaults` of the flow. Neither is part of a `StepSpec` (rule 10.4). Rendering
-replaces the names in its words (rule 10.2). `concurrency` names the group of runs of which only one
-runs at a time (rule 10.7).
+replaces the names in its words (rule 10.2). `concurrency` names a group that runs one run at a time
+(rule 10.7).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

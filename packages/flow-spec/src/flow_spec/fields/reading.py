@@ -76,7 +76,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a word of which `filled` makes this text."""
+    """Return the word that `filled` turns into this text."""
     return text.replace(OPENING, f"${OPENING}")
 
 

@@ -137,7 +137,7 @@ class SetOf(ListOf):
 
 @attrs.frozen(eq=False)
 class CommandWords(ListOf):
-    """A program and its arguments: a list of words of which the first is not empty."""
+    """A program and its arguments: a list of words whose first is not empty."""
 
     def schema(self) -> Schema:
         """Say that the first word is not empty."""
