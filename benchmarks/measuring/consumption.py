@@ -207,7 +207,7 @@ def searching(place: Workplace) -> list[Figure]:
         Figure(
             "CPU of the search before a retry, for 2,000 processes",
             [each * 2000 / count for each in taken],
-            10.0,
+            20.0,
             unit=" ms",
             note=f"there were {count:,} of them",
         )

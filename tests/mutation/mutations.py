@@ -684,6 +684,24 @@ MUTATIONS = (
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
+        "a process that is about to begin a program is taken for one without variables",
+        "orchesjob-client: read_marked",
+        replace("stat.is_kernel_thread or stat.has_empty_environment", "True"),
+        tests="test_processes -k about_to_begin",
+    ),
+    Mutation(
+        "who is in a job's cgroup is looked for only beside marked processes",
+        "orchesjob-client: marked_trees",
+        replace("not members()", "True"),
+        tests="orchesjob-client/test_survivors -k root",
+    ),
+    Mutation(
+        "who was found earlier is looked for only beside marked processes",
+        "orchesjob-client: marked_trees",
+        replace("not known", "True"),
+        tests="orchesjob-client/test_survivors -k root",
+    ),
+    Mutation(
         "what began while the process table was read is not looked at",
         "orchesjob-client: take_snapshot",
         replace("not fresh", "not fresh or rounds > 1"),

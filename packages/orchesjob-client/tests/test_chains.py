@@ -17,6 +17,7 @@ from orchesjob_client import (
     find_survivors,
     marked_environment,
 )
+from orchesjob_client.environment import WantedMarks
 from orchesjob_client.processes.proc import Entry, read_started
 from orchesjob_client.processes.survivors import kill_on_sight, take_snapshot
 
@@ -121,7 +122,7 @@ def test_begun_while_others_are_read(tmp_path: Path) -> None:
 
     beginning = threading.Thread(target=begin_the_second)
     beginning.start()
-    assert set(take_snapshot("MARK", {"x"}, proc=tmp_path)) == {1000001, 1000002}
+    assert set(take_snapshot(WantedMarks("MARK", {"x"}), proc=tmp_path)) == {1000001, 1000002}
     beginning.join()
 
 
@@ -131,7 +132,7 @@ def test_an_end_of_the_search(tmp_path: Path, others: str) -> None:
     write_entry(tmp_path / "1000001")
     if others == "they keep appearing":
         (tmp_path / "1000002").mkdir()  # gone before it is read, as often as that is tried
-    assert set(take_snapshot("MARK", {"x"}, proc=tmp_path, limit_sec=0)) == {1000001}
+    assert set(take_snapshot(WantedMarks("MARK", {"x"}), proc=tmp_path, limit_sec=0)) == {1000001}
 
 
 @pytest.mark.parametrize("mark", ["x", None])

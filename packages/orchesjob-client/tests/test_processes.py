@@ -21,10 +21,18 @@ from orchesjob_client import (
     marked_processes,
 )
 from orchesjob_client.environment import WantedMarks
-from orchesjob_client.processes.proc import Unread, parse_ps, parse_ps_started, read_entry
+from orchesjob_client.processes.proc import (
+    Entry,
+    Unread,
+    parse_ps,
+    parse_ps_started,
+    read_entry,
+    read_marked,
+)
 from orchesjob_client.processes.survivors import take_snapshot
 
 type Spawn = Callable[..., subprocess.Popen[bytes]]
+type Read = Callable[[int, WantedMarks, Path], Entry | Unread]
 
 MARK = "ORCHESJOB_CLIENT_TEST"
 PATIENT_SEC = 10.0
@@ -173,43 +181,72 @@ def test_already_gone(spawn: Spawn, env: dict[str, str], value: str, use_pidfd: 
     assert end_processes([found], PATIENT_SEC, use_pidfd=use_pidfd) == []
 
 
-def test_ended_meanwhile(tmp_path: Path) -> None:
+READERS = pytest.mark.parametrize("read", [read_entry, read_marked])
+
+
+@READERS
+def test_ended_meanwhile(tmp_path: Path, read: Read) -> None:
     """A process that ends while /proc is being read says nothing about its children (rule 5.8)."""
     for name in ("self", "7"):
         (tmp_path / name).mkdir()
     (tmp_path / "self" / "environ").touch()
     (tmp_path / "8").symlink_to("gone")
-    assert [read_entry(pid, WantedMarks("X", ()), tmp_path) for pid in (7, 8)] == [
-        Unread.VANISHED
-    ] * 2
+    assert [read(pid, WantedMarks("X", ()), tmp_path) for pid in (7, 8)] == [Unread.VANISHED] * 2
     with pytest.raises(ProcessesKeepAppearing, match="processes keep appearing"):
-        take_snapshot("M", {"x"}, proc=tmp_path, limit_sec=0.2)
+        take_snapshot(WantedMarks("M", {"x"}), read, proc=tmp_path, limit_sec=0.2)
     (tmp_path / "7").rmdir()
     (tmp_path / "8").unlink()
-    assert take_snapshot("M", {"x"}, proc=tmp_path, limit_sec=0) == {}
+    assert take_snapshot(WantedMarks("M", {"x"}), read, proc=tmp_path, limit_sec=0) == {}
 
 
+def write_stat(folder: Path, changes: dict[int, object]) -> None:
+    """Write the `stat` of a process, with some fields that follow the name changed."""
+    fields = [str(changes.get(number, 0)) for number in range(50)]
+    (folder / "stat").write_text(f"7 (sh) {' '.join(fields)}\n")
+
+
+@READERS
 @pytest.mark.parametrize(
     ("code", "place", "expected"),
     [
         (0, (0, 0), Unread.STARTING),
         (0, (7000, 7000), Unread.STARTING),  # seen for an instant, with many variables for longer
-        (4000, (7000, 8000), Unread.STARTING),  # it was empty a moment ago
-        (4000, (7000, 7000), None),  # `env -i`
+        (4000, (7000, 8000), Unread.STARTING),  # it was empty, or another's with the same PID
+        (4000, (7000, 7000), Unread.UNMARKED),  # `env -i`
     ],
 )
 def test_about_to_begin_a_program(
-    tmp_path: Path, code: int, place: tuple[int, int], expected: Unread | None
+    tmp_path: Path,
+    read: Read,
+    code: int,
+    place: tuple[int, int],
+    expected: Unread,
 ) -> None:
     """Who has no variables yet, because it begins a program, is not one without any (rule 5.8)."""
-    fields = ["0"] * 50
-    fields[23], fields[47], fields[48] = map(str, (code, *place))
-    fields[0] = "R"
     (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "stat").write_text(f"7 (sh) {' '.join(fields)}\n")
+    write_stat(tmp_path / "7", {0: "R", 23: code, 47: place[0], 48: place[1]})
     (tmp_path / "7" / "environ").touch()
-    found = read_entry(7, WantedMarks("X", ()), tmp_path)
-    assert (found if isinstance(found, Unread) else None) == expected
+    found = read(7, WantedMarks("X", ()), tmp_path)
+    assert (found if isinstance(found, Unread) else Unread.UNMARKED) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "flags", "expected"),
+    [("Z", 0, Unread.DEAD), ("R", 0x4, Unread.DEAD), ("S", 0x200000, Unread.UNMARKED)],
+)
+def test_without_an_environment(tmp_path: Path, state: str, flags: int, expected: Unread) -> None:
+    """A zombie, a process that exits and a thread of the kernel have nothing left to wait for."""
+    (tmp_path / "7").mkdir()
+    write_stat(tmp_path / "7", {0: state, 6: flags})
+    (tmp_path / "7" / "environ").touch()
+    assert read_marked(7, WantedMarks("X", ()), tmp_path) == expected
+
+
+def test_no_more_is_read_than_needed(tmp_path: Path) -> None:
+    """Of a process whose environment has no mark, nothing else is read: there are thousands."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "environ").write_bytes(b"M=another\0")
+    assert take_snapshot(WantedMarks("M", {"x"}), read_marked, proc=tmp_path, limit_sec=0) == {}
 
 
 @pytest.mark.parametrize("left", [0, 1])

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from orchesjob_client import (
     orchesjob_home,
     unmarked,
 )
+from orchesjob_client.processes.proc import read_started
 from orchesjob_client.processes.survivors import marked_trees
 
 # Two processes that run tests at the same time must not end what the other one has begun.
@@ -67,6 +68,98 @@ def test_missed_by_the_first_look(
     monkeypatch.setattr("orchesjob_client.processes.survivors.marked_trees", miss_once)
     assert [found.pid for found in find_survivors(HOME, ["k:a:1"])] == [process.pid]
     assert [len(found) for found in looks] == [0, 1]
+
+
+# It takes the job's variables over when it reads a line, and says so.
+CONVERT = """
+import ctypes, os, sys
+how, setting = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+if how == "executes":
+    code = "import sys; print('ready', flush=True); sys.stdin.read()"
+    os.execve(sys.executable, [sys.executable, "-SEI", "-c", code], dict([setting.split("=")]))
+with open("/proc/self/stat") as file:
+    place = int(file.read().rpartition(")")[2].split()[47])
+ctypes.memmove(place, setting.encode() + b"\\0", len(setting) + 1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def convert(request: pytest.FixtureRequest) -> Iterator[Callable[[], int]]:
+    """Begin a stranger; return a function that makes it the job's, and returns its PID."""
+    words = [sys.executable, "-SEI", "-c", CONVERT, request.param, f"{MARK}={mark(HOME, 'k:a:1')}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, env={"ROOM": "x" * 99}, stdin=pipe, stdout=pipe) as stranger:
+        assert stranger.stdin is not None
+        assert stranger.stdout is not None
+        ends, begins = stranger.stdin, stranger.stdout
+        assert begins.readline() == b"ready\n"
+
+        def convert() -> int:
+            ends.write(b"\n")
+            ends.flush()
+            assert begins.readline() == b"ready\n"
+            return stranger.pid
+
+        yield convert
+        stranger.kill()
+
+
+CONVERTS = pytest.mark.parametrize("convert", ["executes", "writes"], indirect=True)
+
+
+@CONVERTS
+def test_becomes_the_job_s_after_a_search(convert: Callable[[], int]) -> None:
+    """That a process was read once says nothing of it later: it may take the mark over (5.8)."""
+    assert not find_survivors(HOME, ["k:a:1"])
+    pid = convert()
+    assert [found.pid for found in find_survivors(HOME, ["k:a:1"])] == [pid]
+
+
+@CONVERTS
+def test_becomes_the_job_s_during_a_search(
+    convert: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look reads again what the first one has read (rule 5.8)."""
+    converted: list[int] = []
+    look = marked_trees
+
+    def look_and_convert(*given: Any) -> Sequence[Process]:
+        found = look(*given)
+        if not converted:
+            assert not found
+            converted.append(convert())
+        return found
+
+    # It is the job's from one instant on, between two looks: so a look is replaced.
+    monkeypatch.setattr("orchesjob_client.processes.survivors.marked_trees", look_and_convert)
+    assert [found.pid for found in find_survivors(HOME, ["k:a:1"])] == converted
+
+
+@pytest.mark.parametrize("evidence", ["mark", "found earlier", "cgroup"])
+def test_any_root_has_its_tree(evidence: str) -> None:
+    """Where one process is the job's by any evidence, its tree is looked for (rule 5.8)."""
+    script = "setsid env -i /bin/sh -c 'echo $$; read end' <&3 & wait"
+    environ = {MARK: "x"} if evidence == "mark" else {}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f"exec 3<&0; {script}"], env=environ, stdin=pipe, stdout=pipe
+    ) as root:
+        assert root.stdout is not None
+        child = int(root.stdout.readline())
+        known = [Process(root.pid, read_started(root.pid) or 0, "sh", "x")]
+        found = marked_trees(
+            MARK,
+            {"x"},
+            known if evidence == "found earlier" else (),
+            members=lambda: {root.pid: "x"} if evidence == "cgroup" else {},
+        )
+        assert {one.pid for one in found} == {root.pid, child}
+        assert root.stdin is not None
+        root.stdin.close()  # both end
 
 
 def test_ended(process: subprocess.Popen[bytes]) -> None:

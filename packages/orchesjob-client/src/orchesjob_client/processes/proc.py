@@ -94,6 +94,7 @@ class Unread(Enum):
     DEAD = "it is a zombie, or all that it will still do is to become one"
     VANISHED = "it ended before it was read"
     STARTING = "it is executing another program, and has no environment at this moment"
+    UNMARKED = "it has no mark that counts or that we may read, and only marked ones were asked for"
 
 
 def has_table(proc: Path = PROC) -> bool:
@@ -164,11 +165,37 @@ def read_entry(pid: int, wanted: WantedMarks, proc: Path = PROC) -> Entry | Unre
         os.close(folder)
 
 
+def read_marked(pid: int, wanted: WantedMarks, proc: Path = PROC) -> Entry | Unread:
+    """Read one process if it is marked; of any other, only the file that shows that it is not.
+
+    That file is the environment, or `stat` if there is none. A new process with the same PID cannot
+    contribute to it, because it is read through one descriptor.
+
+    Raises:
+        OSError: This process has no descriptors or memory left.
+    """
+    try:
+        if environment := _read_environment(f"{proc}/{pid}/environ"):
+            is_marked = wanted.find(environment) is not None
+            return read_entry(pid, wanted, proc) if is_marked else Unread.UNMARKED
+        if environment is None:
+            return Unread.UNMARKED
+        stat = _Stat(_read(f"{proc}/{pid}/stat"))
+    except PermissionError:
+        return Unread.HIDDEN
+    except _GONE:
+        return Unread.VANISHED
+    if stat.is_dead:
+        return Unread.DEAD
+    is_without = stat.is_kernel_thread or stat.has_empty_environment
+    return Unread.UNMARKED if is_without else Unread.STARTING
+
+
 def _read_entry(pid: int, folder: int, wanted: WantedMarks) -> Entry | Unread:
-    stat = _Stat(_read(folder, "stat"))
-    environment = None if stat.is_kernel_thread else _read_environment(folder)
+    stat = _Stat(_read("stat", folder))
+    environment = None if stat.is_kernel_thread else _read_environment("environ", folder)
     if environment == b"":  # as of `env -i`, or of a process that is executing or exiting
-        stat = _Stat(_read(folder, "stat"))
+        stat = _Stat(_read("stat", folder))
     if stat.is_dead:
         return Unread.DEAD
     if environment == b"" and not stat.has_empty_environment:
@@ -206,10 +233,10 @@ class _Stat:
         return begins == ends != b"0" and code != b"0"
 
 
-def _read_environment(folder: int) -> bytes | None:
+def _read_environment(path: str, folder: int | None = None) -> bytes | None:
     """Return the environment; None if we may not read it, and b"" if there is no memory to read."""
     try:
-        return _read(folder, "environ")
+        return _read(path, folder)
     except PermissionError:
         return None
     except ProcessLookupError:
@@ -217,18 +244,21 @@ def _read_environment(folder: int) -> bytes | None:
 
 
 def _read_words(folder: int) -> list[str]:
-    words = _read(folder, "cmdline").rstrip(b"\0").split(b"\0")
+    words = _read("cmdline", folder).rstrip(b"\0").split(b"\0")
     return [word.decode("utf-8", errors="replace") for word in words]
 
 
-def _read(folder: int, name: str) -> bytes:
-    """Read a file to its end, without what a Python file costs: thousands are read."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+def _read(path: str, folder: int | None = None) -> bytes:
+    """Read a file to its end, without what a Python file costs: thousands are read.
+
+    The kernel fills the buffer as far as it can, so a read that leaves room in it was the last.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
-        parts = []
-        while part := os.read(descriptor, _READ_AT_ONCE):
-            parts.append(part)
-        return b"".join(parts)
+        text = part = os.read(descriptor, _READ_AT_ONCE)
+        while len(part) == _READ_AT_ONCE:
+            text += (part := os.read(descriptor, _READ_AT_ONCE))
+        return text
     finally:
         os.close(descriptor)
 

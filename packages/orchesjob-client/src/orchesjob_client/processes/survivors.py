@@ -17,6 +17,23 @@ when that list was read. A chain of processes that fork and exit has a living me
 so it prevents the end of this, or it is seen.
 
 Only the processes that were found are ended, never one that got the PID of one later.
+
+Every process is read in each of two looks, because nothing cheaper proves the same. What was tried,
+per look with 2,000 processes, where the environments take 13 ms of the kernel's time:
+
+- `stat` takes 10 ms. Its addresses change when a program is executed, unless they are not random.
+  They do not change when a process writes variables into its memory, as the fork server does.
+- `auxv` takes 4.5 ms, and shows no more than these addresses do.
+- The inode of a folder in `/proc` comes with the list, and shows that a PID was not reused. But the
+  same process may have executed a program since.
+- A process that is older than the attempt may still execute a program with its variables.
+- The number of the newest PID shows whether PIDs started again, which one look could rely on. But
+  `systemd-run` hands its variables to a process that does not show them yet, and exits.
+- An empty cgroup proves nothing, because our user can move a process out. Events by netlink need
+  privileges.
+
+What is not needed for the proof is not read. Without a root there is no tree, so as long as nothing
+is the job's, one file of each process is read.
 """
 
 import contextlib
@@ -44,6 +61,7 @@ from orchesjob_client.processes.proc import (
     is_alive,
     ps_marked,
     read_entry,
+    read_marked,
     read_pids,
 )
 
@@ -69,7 +87,7 @@ def marked_processes(variable: str, values: Collection[str], *, proc: Path = PRO
     """
     if not has_table(proc):
         return _ask_ps(variable, values)
-    snapshot = take_snapshot(variable, values, proc=proc)
+    snapshot = take_snapshot(WantedMarks(variable, values), read_marked, proc=proc)
     return [
         Process(entry.pid, entry.started_ticks, entry.command, entry.mark)
         for entry in snapshot.values()
@@ -89,6 +107,8 @@ def marked_trees(
     `members` returns PIDs with the values for which they stand. It is called after the snapshot, so
     that a PID that was given to another process before is not among them.
 
+    A tree has a root. So where there is none, parents, sessions and groups are not read.
+
     `ps` finds marked ones only.
 
     Raises:
@@ -96,7 +116,10 @@ def marked_trees(
     """
     if not has_table():
         return _ask_ps(variable, values)
-    snapshot = take_snapshot(variable, values, on_sight=on_sight)
+    wanted = WantedMarks(variable, values)
+    if not known and not take_snapshot(wanted, read_marked) and not members():
+        return []
+    snapshot = take_snapshot(wanted, on_sight=on_sight)
     return trees_of(snapshot, known, members())
 
 
@@ -105,8 +128,8 @@ def _ask_ps(variable: str, values: Collection[str]) -> list[Process]:
 
 
 def take_snapshot(
-    variable: str,
-    values: Collection[str],
+    wanted: WantedMarks,
+    read: Callable[[int, WantedMarks, Path], Entry | Unread] = read_entry,
     *,
     proc: Path = PROC,
     limit_sec: float = LIMIT_SEC,
@@ -114,15 +137,15 @@ def take_snapshot(
 ) -> dict[int, Entry]:
     """Return every living process but this one by its PID, the oldest first.
 
-    A process is marked if its environment holds one of `values` in `variable`. Where processes come
-    and go so fast that there is no end, and marked ones were seen, these are returned too.
+    With `read_marked`, return only the marked ones. Every process is read for that too. Where
+    processes come and go so fast that there is no end, and marked ones were seen, these are
+    returned too.
 
     Raises:
         ProcessesKeepAppearing: Processes that had not been there before appeared for `limit_sec`,
             and nothing marked was seen.
         OSError: This process has no descriptors or memory left.
     """
-    wanted = WantedMarks(variable, values)
     deadline = math.inf
     known: dict[int, Entry | Unread] = {}
     sighted: dict[int, Entry] = {}
@@ -138,7 +161,7 @@ def take_snapshot(
         if is_late:
             break
         for pid in sorted(fresh, reverse=True):  # the newest first, which may be gone the soonest
-            one = read_entry(pid, wanted, proc)
+            one = read(pid, wanted, proc)
             if one in (Unread.VANISHED, Unread.STARTING):
                 continue
             known[pid] = one
