@@ -98,6 +98,22 @@ def test_follow(flow: Flow, gate: Gate) -> None:
     assert (following.returncode, stdout, stderr) == (0, "", "")
 
 
+def test_follow_a_run_without_a_runner(flow: Flow, gate: Gate) -> None:
+    """`-f` ends once no job runs and nobody will start the next one, and says so (rule 6.4)."""
+    command = gate.command("echo after", before="echo before")
+    flow.abandon(flow.write({"id": "a", "command": command}, OTHER), gate)
+    following = flow.spawn("logs", "--run-key=k", "a", "-f")
+    assert following.stdout is not None
+    assert following.stdout.readline() == "before\n"
+    gate.let_through()
+    stdout, stderr = following.communicate()
+    assert (following.returncode, stdout) == (0, "after\n")
+    assert stderr == (
+        "orchesjob-flow: run 'k' has no runner and no running job: "
+        "`orchesjob-flow resume k` continues it\n"
+    )
+
+
 def test_a_step_that_never_ran(flow: Flow) -> None:
     """A step that never ran has no output, and the error says why."""
     flow.start("k", flow.write(BOTH, {"id": "b", "command": ["true"], "when": "!a"}))

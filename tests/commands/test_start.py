@@ -1,8 +1,10 @@
 """`start` in the foreground: what it prints, how it ends, and what a second one does (4, 6)."""
 
 import json
+import re
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +152,25 @@ def test_idempotence(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     first = flow.run("start", "--run-key=k", file)
     calls = fake_orchesjob.calls()
     again = flow.run("start", "--run-key=k", file)
-    assert (again.returncode, again.stdout, again.stderr) == (1, first.stdout, "")
+    assert (again.returncode, again.stdout) == (1, first.stdout)
     assert fake_orchesjob.calls() == calls
+
+
+@pytest.mark.parametrize(
+    ("step", "retry"), [(FALSE, "retry k"), ({**FALSE, "command": ["true"]}, "retry k --step STEP")]
+)
+@pytest.mark.parametrize("words", [(), ("-d",)])
+def test_a_run_that_has_ended_is_said_to(
+    flow: Flow, step: Any, retry: str, words: Sequence[str]
+) -> None:
+    """One line says that nothing is run, since when, and how to run it (rule 4.3)."""
+    file = flow.write(step)
+    status = json.loads(flow.run("start", "--run-key=k", file).stdout)["status"]
+    assert re.fullmatch(
+        rf"orchesjob-flow: run 'k' ended {status} at [-0-9: ]+, so nothing is run: "
+        rf"use another key, or `orchesjob-flow {retry}`\n",
+        flow.run("start", "--run-key=k", *words, file).stderr,
+    )
 
 
 def test_same_meaning(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:

@@ -107,9 +107,9 @@ def test_only_reads(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> No
     _, stderr = watch.communicate()
     assert watch.returncode == 130
     assert json.loads(stderr) == {
-        "error": "interrupted by SIGINT; steps that have started keep running under orchesjob, "
-        "and so does any other process that advances the run",
-        "resume": "orchesjob-flow watch --run-key=k --interval=0.05",
+        "error": "interrupted by SIGINT; the run has no runner; "
+        "steps that have started keep running under orchesjob",
+        "resume": "orchesjob-flow resume k",
         "cancel": "orchesjob-flow cancel k",
     }
     assert flow.status("k")["steps"][0]["status"] == "RUNNING"

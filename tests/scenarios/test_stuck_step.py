@@ -41,7 +41,8 @@ def test_why_it_has_not_started(real_flow: Flow, gate: Gate) -> None:
     runner.wait()
     gate.let_through()
     _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import", size=(200, 24))
-    assert "No process advances this run: `orchesjob-flow resume`" in said
+    assert "No process advances this run, nothing recorded since" in said
+    assert "`orchesjob-flow resume k` continues it" in " ".join(said.split())
     assert real_flow.ask("explain", "--run-key=k", "import")["runner"] is None
     real_flow.ask("resume", "--run-key=k")
     _, said = real_flow.run_on_terminal("explain", "--run-key=k", "import", size=(200, 24))

@@ -661,7 +661,9 @@ def test_the_words_of_other_systems() -> None:
 def test_only_a_mistake_reads_the_words_of_other_systems() -> None:
     """A flow without a mistake costs neither the file nor the reader of its format."""
     flow = "flow_id: f\nsteps: [{id: a, command: [x]}, {id: b, when: !a, command: [x]}]"
-    code = f"import flow_spec, sys; sys.modules.pop('tomllib', None); flow_spec.parse_flow({flow!r})"
+    code = (
+        f"import flow_spec, sys; sys.modules.pop('tomllib', None); flow_spec.parse_flow({flow!r})"
+    )
     code += "; print('tomllib' in sys.modules)"  # measuring coverage has loaded it already
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

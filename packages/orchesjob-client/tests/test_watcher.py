@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
-from orchesjob_client import JobReport, JobWatcher, Process, Watch
+from orchesjob_client import JobReport, JobWatcher, Process, Watch, has_exited
 from orchesjob_client.processes import proc
 
 type Answer = Callable[..., dict[str, Any]]
@@ -68,6 +68,18 @@ def test_exit_is_told_once(watcher: JobWatcher, exits: Exits, spawn: Spawn, repo
     end(workers["a"])
     assert exits.get(timeout=10) == "a"
     assert exits.empty()
+
+
+def test_a_single_look(spawn: Spawn) -> None:
+    """Without a watcher, one look tells whether a worker has exited."""
+    worker = spawn(JOB)
+    assert not has_exited(worker.pid, JOB)
+    assert has_exited(worker.pid, "another job")
+    end(worker)
+    await_zombie(worker)
+    assert has_exited(worker.pid, JOB)
+    worker.wait()
+    assert has_exited(worker.pid, JOB)
 
 
 def test_reaped_worker_is_gone(watcher: JobWatcher, spawn: Spawn, report: Report) -> None:

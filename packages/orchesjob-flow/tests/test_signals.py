@@ -48,7 +48,8 @@ def test_how_to_go_on(
     """What is said names the commands that go on from there, once the run is known (rule 6.12)."""
     described = describe(signal.SIGINT, line.split(), run_key)
     assert described["error"].startswith("interrupted by SIGINT")
-    commands = {"resume": resume, "cancel": cancel}
+    does = "watch" if line.startswith("watch") else "resume"
+    commands = {does: resume, "cancel": cancel}
     expected = {name: f"orchesjob-flow {words}" for name, words in commands.items() if words}
     assert {name: text for name, text in described.items() if name != "error"} == expected
 

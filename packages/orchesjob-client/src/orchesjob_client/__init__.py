@@ -41,7 +41,7 @@ from orchesjob_client.processes.survivors import (
     marked_processes,
     own_cgroup,
 )
-from orchesjob_client.processes.watcher import JobWatcher, Watch
+from orchesjob_client.processes.watcher import JobWatcher, Watch, has_exited
 from orchesjob_client.report import (
     JobReport,
     JobStatus,
@@ -84,6 +84,7 @@ __all__ = [
     "end_survivors",
     "exit_code_of",
     "find_survivors",
+    "has_exited",
     "is_alive",
     "is_marked",
     "leave_cgroups",

@@ -6,7 +6,7 @@ shown as it is written, however many steps it asks.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -29,6 +29,7 @@ from orchesjob_flow.views.reasons import (
     reason,
     retried_since,
     settled_words,
+    stale_words,
     waiting_words,
 )
 
@@ -169,7 +170,8 @@ class Explained(NamedTuple):
     its value today is not the reason for the step's status (rule 9.7). A step of `finally` that is
     not decided waits for all steps `before` it (rule 10.1). `held` says what else the step waits
     for: the turn of its run (rule 10.7) or of its copy (rule 10.3). `settlement` is what a person
-    decided instead (rule 12.3).
+    decided instead (rule 12.3). `stale` says what is known of an attempt of which nothing is
+    seen to run (rule 6.4).
     """
 
     step: Step
@@ -179,10 +181,14 @@ class Explained(NamedTuple):
     gate: Gate | None = None
     held: str | None = None
     settlement: Settlement | None = None
+    stale: str | None = None
 
 
-def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
-    """Explain one step of a run, all copies of one, or all steps."""
+def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) -> list[Explained]:
+    """Explain one step of a run, all copies of one, or all steps.
+
+    `stale` are the positions of the RUNNING steps of which nothing runs any more.
+    """
     flow = FlowSpec.from_json(run.definition)
     rows, places, gates = dependencies_in(run), max_parallel_waits(run), attempts_at_gates(run)
     steps, settled = {step.step_id: step for step in run.steps}, run.settled
@@ -197,9 +203,11 @@ def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
             before=before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
-            settlement=settled.get(steps[spec.id].position),
+            settlement=settled.get(position),
+            stale=stale_words(run, position) if position in stale else None,
         )
         for spec in specs
+        for position in (steps[spec.id].position,)
     ]
 
 
@@ -262,13 +270,15 @@ def sentence(explained: Explained) -> str:
     """
     if explained.settlement is not None:
         return settled_words(explained.settlement)
+    if explained.stale is not None:
+        return explained.stale
     why, gate = sentence_without_gate(explained), explained.gate
     return why if gate is None or gate.answer != "yes" else f"{why}; its only_if said {gate}"
 
 
 def sentence_without_gate(explained: Explained) -> str:
     """Explain in one sentence why a step has its status, without the answer of its gate."""
-    step, waits_for, condition, before, gate, held, _ = explained
+    step, waits_for, condition, before, gate, held, *_ = explained
     if condition is not None and step.status is StepStatus.SKIPPED and not step.has_begun:
         return describe_decision(condition, by_name(waits_for.steps))
     is_gate = gate is not None and gate.latest is not None and is_latest(gate.latest, step)

@@ -30,7 +30,7 @@ LEFT_BEHIND = {
     "run": STEPS_RUN,
     "retry": STEPS_RUN,
     "resume": STEPS_RUN,
-    "watch": f"{STEPS_RUN}, and so does any other process that advances the run",
+    "watch": "the run goes on",
     "cancel": "a recorded request stays, and the process that advances the run carries it out",
 }
 """What an interrupted command leaves behind."""
@@ -53,6 +53,7 @@ class Interruption:
         """Keep the words, from which the command to continue is made."""
         self._words = words
         self._run_key: str | None = None
+        self._has_runner = True
         self._silent = False
 
     def listen(self) -> None:
@@ -61,9 +62,12 @@ class Interruption:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self.end)
 
-    def name_run(self, run_key: str) -> None:
-        """Keep the key of the run that the command is about, as soon as the words are read."""
-        self._run_key = run_key
+    def name_run(self, run_key: str, has_runner: bool) -> None:
+        """Keep the key of the run that the command is about, as soon as the words are read.
+
+        `has_runner` tells of a run that the command only shows whether it goes on.
+        """
+        self._run_key, self._has_runner = run_key, has_runner
 
     def be_silent(self) -> None:
         """Print nothing from now on: the command reports its end itself."""
@@ -80,7 +84,7 @@ class Interruption:
         """Report what was interrupted, unless that was done already; return the exit code."""
         if not self._silent:
             self._silent = True
-            described = describe(signum, self._words, self._run_key)
+            described = describe(signum, self._words, self._run_key, has_runner=self._has_runner)
             write_last_words(last_words(described))
         return SIGNALLED + signum
 
@@ -96,13 +100,16 @@ def last_words(described: dict[str, str]) -> str:
     return f"{ERASE_LINE}{text}" if stderr().can_draw else text
 
 
-def describe(signum: int, words: Sequence[str], run_key: str | None) -> dict[str, str]:
+def describe(
+    signum: int, words: Sequence[str], run_key: str | None, *, has_runner: bool = True
+) -> dict[str, str]:
     """Describe what a signal has interrupted, with the command lines that continue."""
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
     index = index_of_command(words)
     if index is not None and words[index] in LEFT_BEHIND:
-        described["error"] += f"; {LEFT_BEHIND[words[index]]}"
-        described |= commands_to_continue(words, index, run_key)
+        left = LEFT_BEHIND[words[index]] if has_runner else f"the run has no runner; {STEPS_RUN}"
+        described["error"] += f"; {left}"
+        described |= commands_to_continue(words, index, run_key, has_runner=has_runner)
     return described
 
 
@@ -117,8 +124,10 @@ def index_of_command(words: Sequence[str]) -> int | None:
     return None
 
 
-def commands_to_continue(words: Sequence[str], index: int, run_key: str | None) -> dict[str, str]:
-    """Return the command line that resumes, and the one that cancels the run.
+def commands_to_continue(
+    words: Sequence[str], index: int, run_key: str | None, *, has_runner: bool = True
+) -> dict[str, str]:
+    """Return the command line that resumes or shows the run, and the one that cancels it.
 
     The same command resumes, with three exceptions: a command that starts something new each time,
     a flow file from a pipe, which can be read only once, and the newest run, which may change.
@@ -127,16 +136,20 @@ def commands_to_continue(words: Sequence[str], index: int, run_key: str | None) 
     {'resume': 'orchesjob-flow --db x resume k', 'cancel': 'orchesjob-flow --db x cancel k'}
     >>> commands_to_continue(["resume", "--all"], 0, None)
     {'resume': 'orchesjob-flow resume --all'}
+    >>> commands_to_continue(["watch", "k"], 0, "k")
+    {'watch': 'orchesjob-flow watch k', 'cancel': 'orchesjob-flow cancel k'}
     """
     options, command = words[:index], words[index]
-    commands = {"resume": words}
+    does = "watch" if command == "watch" and has_runner else "resume"
+    commands = {does: words}
     if run_key is not None:
         # A key that looks like an option must be the value of one.
         key = f"--run-key={run_key}" if run_key.startswith("-") else run_key
-        if command in NOT_REPEATABLE or (command == "start" and any(map(PIPE.match, words))):
+        is_pipe = command == "start" and any(map(PIPE.match, words))
+        if command in NOT_REPEATABLE or is_pipe or not has_runner:
             commands["resume"] = [*options, "resume", key]
         elif any(map(NEWEST.match, words[index:])):
-            commands["resume"] = [*options, command, key]
+            commands[does] = [*options, command, key]
         if command != "cancel":
             commands["cancel"] = [*options, "cancel", key]
     import shlex

@@ -42,6 +42,11 @@ def test_under_way() -> None:
     assert spans(facts, "b") == [(RAN, 0, 900), (DELAYED, 900, 1000)]
     assert spans(facts, "c") == []
     assert headline(facts) == "It has run for 16 min 40 s: a is running, 0 of 3 steps done."
+    abandoned = facts._replace(is_abandoned=True)
+    silent = headline(abandoned).partition(", nothing recorded since ")
+    assert silent[0] == "It has no runner"
+    assert silent[2].endswith("continues it: a is running, 0 of 3 steps done.")
+    assert headline(abandoned._replace(stale={0})).endswith("continues it: 0 of 3 steps done.")
 
 
 def test_before_a_retry_and_after_it() -> None:

@@ -1,6 +1,7 @@
 """Runs as tables for people, on pipes and on terminals of any size (rules 6.5, 6.6 and 6.11)."""
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -59,7 +60,7 @@ import    . PENDING     -        -"""
 
 def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
     """The table looks as rule 6.5 shows it, to the letter."""
-    assert run_table(daily, Holder(4711), ten_o_clock + 70, colour=False) == RULE_6_5
+    assert run_table(Snapshot(daily, Holder(4711)), ten_o_clock + 70, colour=False) == RULE_6_5
 
 
 def test_a_short_run_on_a_terminal(daily: Run, ten_o_clock: float) -> None:
@@ -67,7 +68,7 @@ def test_a_short_run_on_a_terminal(daily: Run, ten_o_clock: float) -> None:
     ended = daily._replace(status=FlowStatus.FAILED, finished_at=ten_o_clock + 1.26)
     (line,) = (
         line
-        for line in header(ended, None, ten_o_clock + 70, colour=False, exact=True)
+        for line in header(Snapshot(ended, None), (), ten_o_clock + 70, colour=False, exact=True)
         if line.startswith("Started: ")
     )
     assert line.endswith("  Elapsed: 1.3 s")
@@ -78,25 +79,57 @@ def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
     ended = daily._replace(
         status=FlowStatus.FAILED, finished_at=ten_o_clock + 3661, error="1 step failed: x"
     )
-    lines = run_table(ended, None, ten_o_clock + 9999, colour=False).splitlines()
+    lines = run_table(Snapshot(ended, None), ten_o_clock + 9999, colour=False).splitlines()
     assert lines[1] == "Status: NG FAILED  Steps: 1/3 done, 1 running, 0 failed"
     assert lines[2].endswith("Finished: 2026-05-07 11:01:01  Elapsed: 01:01:01")
     assert lines[3] == "Error: 1 step failed: x"
 
 
 def test_a_run_that_nobody_advances(daily: Run, ten_o_clock: float) -> None:
-    """A run without a runner says so, and how to go on (rule 5.7)."""
-    table = run_table(daily, None, ten_o_clock, colour=False)
-    assert "Runner: none - `orchesjob-flow resume` with the same run key" in table
+    """A run without a runner says since when nothing is known, and how to go on (rule 6.4)."""
+    lines = run_table(Snapshot(daily, None), ten_o_clock + 99, colour=False).splitlines()
+    assert lines[2] == "Started: 2026-05-07 10:00:00  Finished: -  Elapsed: -"
+    assert lines[3] == (
+        "Runner: none, nothing recorded since 2026-05-07 10:01:00 - "
+        "`orchesjob-flow resume daily-20260507` continues it"
+    )
+    odd = Snapshot(daily._replace(run_key="-it's"), None)
+    assert """`orchesjob-flow resume '--run-key=-it'"'"'s'`""" in run_table(odd, 0.0, colour=False)
+
+
+@pytest.mark.parametrize(
+    ("job", "cell", "why"),
+    [
+        ({"worker_pid": os.getpid(), "job_id": "\0"}, "00:00:10", ""),
+        (
+            {"worker_pid": os.getpid(), "job_id": "of another process"},
+            "-",
+            "attempt 1 is not running any more; the next runner learns how it ended",
+        ),
+        (None, "-", "attempt 1 was being started; the next runner learns what became of it"),
+        ({"status": "RUNNING"}, "00:00:10", ""),
+    ],
+)
+def test_an_attempt_that_nobody_advances(
+    daily: Run, ten_o_clock: float, job: object, cell: str, why: str
+) -> None:
+    """Its time is counted only while its worker lives, as far as that is known (rule 6.4)."""
+    attempt = daily.attempts[1]._replace(job=None if job is None else json.dumps(job))
+    run = daily._replace(attempts={**daily.attempts, 1: attempt})
+    shown = whole_table(Snapshot(run, None), ten_o_clock + 70, 200, colour=False)
+    (row,) = (line for line in shown if line.startswith("validate"))
+    assert (row.split()[4], row[row.index(cell) + len(cell) :].strip()) == (cell, why)
+    advanced = whole_table(Snapshot(run, Holder(1)), ten_o_clock + 70, 200, colour=False)
+    assert any("00:00:10" in line for line in advanced)
 
 
 def test_a_run_on_which_a_runner_gave_up(daily: Run, ten_o_clock: float) -> None:
     """The table says when and why, and who tries again (rule 5.7)."""
     given_up = daily._replace(gave_up=GivenUp(ten_o_clock, "no \x1b answer"))
-    lines = run_table(given_up, None, ten_o_clock, colour=False).splitlines()
+    lines = run_table(Snapshot(given_up, None), ten_o_clock, colour=False).splitlines()
     assert lines[3] == r"Gave up: 2026-05-07 10:00:00, no \x1b answer"
-    assert lines[4].startswith("Runner: none - ")
-    tried = run_table(given_up, Holder(4711), ten_o_clock, colour=False).splitlines()
+    assert lines[4].startswith("Runner: none, nothing recorded since 2026-05-07 10:00:00 - ")
+    tried = run_table(Snapshot(given_up, Holder(4711)), ten_o_clock, colour=False).splitlines()
     assert tried[3].endswith("no \\x1b answer; process 4711 tries again")
 
 
@@ -115,10 +148,10 @@ def test_a_run_on_which_a_runner_gave_up(daily: Run, ten_o_clock: float) -> None
 def test_marks(make_run: Callable[..., Run], status: str, mark: str) -> None:
     """Each status has its mark; a colour, if any, ends where the status ends."""
     run = make_run((Step(0, "a", StepStatus(status), 0, 0, 0), None))
-    plain = run_table(run, Holder(1), 0.0, colour=False)
+    plain = run_table(Snapshot(run, Holder(1)), 0.0, colour=False)
     assert plain.splitlines()[-1].startswith(f"a     {mark} {status}  ")
     assert "\x1b" not in plain
-    coloured = run_table(run, Holder(1), 0.0, colour=True)
+    coloured = run_table(Snapshot(run, Holder(1)), 0.0, colour=True)
     assert coloured.count("\x1b[") == 2 * coloured.count("\x1b[0m")
     assert f"{mark} {status}" in coloured
 
@@ -126,7 +159,7 @@ def test_marks(make_run: Callable[..., Run], status: str, mark: str) -> None:
 def test_a_run_inside_another(daily: Run, ten_o_clock: float) -> None:
     """A run that a step of another run has started says so (rule 5.8a)."""
     inside = daily._replace(parent=Parent("nightly", "import", 2))
-    lines = run_table(inside, Holder(1), ten_o_clock, colour=False).splitlines()
+    lines = run_table(Snapshot(inside, Holder(1)), ten_o_clock, colour=False).splitlines()
     assert lines[3] == "Inside: nightly, step import, attempt 2"
 
 
@@ -144,7 +177,7 @@ def test_a_run_that_waits_for_its_group(
 ) -> None:
     """The table names the group, and the run that is before it (rule 10.7)."""
     waits = daily._replace(status=FlowStatus.PENDING, group=GroupPlace("g", 7), queue=queue)
-    lines = run_table(waits, Holder(1), ten_o_clock, colour=False).splitlines()
+    lines = run_table(Snapshot(waits, Holder(1)), ten_o_clock, colour=False).splitlines()
     assert lines[3] == f"Waits: for group g, {words}"
     pending = listed("k").run._replace(
         status=FlowStatus.PENDING, finished_at=None, group=waits.group, queue=queue
@@ -175,7 +208,7 @@ def test_runs_inside_each_other() -> None:
 
 def test_colours_move_no_column(daily: Run, ten_o_clock: float) -> None:
     """Without its colours a coloured table is the plain one."""
-    table = run_table(daily, Holder(1), ten_o_clock + 70, colour=True)
+    table = run_table(Snapshot(daily, Holder(1)), ten_o_clock + 70, colour=True)
     for code in ("\x1b[36m", "\x1b[32m", "\x1b[0m"):
         table = table.replace(code, "")
     assert table == RULE_6_5
@@ -186,7 +219,7 @@ def test_wide_characters_count_two(make_run: Callable[..., Run]) -> None:
     first = Step(0, "a", StepStatus.FAILED, 1, 1, 0, started_at=1.0, error="x")
     second = Step(1, "b", StepStatus.PENDING, 0, 0, 0)
     run = make_run((first, None), (second, None), run_key="日本")
-    lines = run_table(run, Holder(1), 5.0, colour=False).splitlines()
+    lines = run_table(Snapshot(run, Holder(1)), 5.0, colour=False).splitlines()
     heads, rule, row = lines[4:7]
     assert row.index("x") + len("日本") == heads.index("Error") == rule.rindex(" ") + 1
 
@@ -197,7 +230,7 @@ def test_nothing_moves_the_cursor(make_run: Callable[..., Run]) -> None:
     job = Attempt(0, 1, AttemptStatus.RUNNING, 1.0, None, "boot", job='{"status":"\\u001b[2J"}')
     step = Step(0, "a", StepStatus.RUNNING, 1, 0, 0, started_at=1.0, error=evil)
     run = make_run((step, job), flow_id=evil, run_key=evil, error=evil)
-    table = run_table(run, Holder(1), 5.0, colour=False)
+    table = run_table(Snapshot(run, Holder(1)), 5.0, colour=False)
     assert len(table.splitlines()) == 7 + 1
     assert "\x1b" not in table
     assert "\u202e" not in table
@@ -231,7 +264,7 @@ def crowd(make_run: Callable[..., Run]) -> Run:
 
 def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
     """Running, then failed, then delayed steps come first; the rest is counted (rule 6.6)."""
-    lines = fit_live_table(crowd, Holder(1), 5.0, (80, 24), colour=False)
+    lines = fit_live_table(Snapshot(crowd, Holder(1)), 5.0, (80, 24), colour=False)
     assert len(lines) == 24
     assert lines[1] == "Status: > RUNNING  Steps: 46/200 done, 1 running, 6 failed"
     order = [line.split()[2] for line in lines[6:-1]]
@@ -242,14 +275,14 @@ def test_what_matters_is_on_a_low_screen(crowd: Run) -> None:
 
 def test_what_fits_keeps_its_order(daily: Run, ten_o_clock: float) -> None:
     """Where all steps fit, they are in the order of the file."""
-    lines = fit_live_table(daily, Holder(1), ten_o_clock + 70, (86, 10), colour=False)
+    lines = fit_live_table(Snapshot(daily, Holder(1)), ten_o_clock + 70, (86, 10), colour=False)
     assert lines == ON_SCREEN.splitlines()
 
 
 @pytest.mark.parametrize("lines", range(1, 12))
 def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
     """However low the screen, the head of the table is there and nothing scrolls (rule 6.6)."""
-    shown = fit_live_table(crowd, Holder(1), 5.0, (80, lines), colour=False)
+    shown = fit_live_table(Snapshot(crowd, Holder(1)), 5.0, (80, lines), colour=False)
     assert len(shown) <= lines
     assert shown[0] == "Flow: daily-import  Run: daily-20260507"
 
@@ -257,7 +290,7 @@ def test_no_screen_is_too_low(crowd: Run, lines: int) -> None:
 @pytest.mark.parametrize(("columns", "lines"), [(80, 5), (40, 9), (40, 6)])
 def test_a_low_screen_shows_the_running_step(crowd: Run, columns: int, lines: int) -> None:
     """However low the screen, the step that runs is there, and all others are counted (6.6)."""
-    shown = fit_live_table(crowd, None, 5.0, (columns, lines), colour=False)
+    shown = fit_live_table(Snapshot(crowd, None), 5.0, (columns, lines), colour=False)
     assert any(line.startswith("s199  > RUNNING") for line in shown)
     assert shown[-1].startswith("... and 19")
 
@@ -274,9 +307,14 @@ def test_no_line_is_wider_than_the_screen(
     """Long cells are cut, never wrapped, whatever the width of their characters (rule 6.6)."""
     step = Step(0, step_id, StepStatus.DELAYED, 1, 0, 2, started_at=1.0, error=f"🚧 {LONG}")
     run = make_run((step, None), flow_id="日本" * 60, error=LONG)
-    lines = fit_live_table(run, None, 5.0, (columns, 24), colour=colour)
+    lines = fit_live_table(Snapshot(run, Holder(1)), 5.0, (columns, 24), colour=colour)
     assert max(map(width, lines)) <= columns
     assert all(line.count("\x1b[33m") == line.count("\x1b[0m") - ("36m" in line) for line in lines)
+
+
+def live_table(run: Run, columns: int) -> list[str]:
+    """Draw a run with a runner on a screen of 24 lines."""
+    return fit_live_table(Snapshot(run, Holder(1)), 5.0, (columns, 24), colour=False)
 
 
 def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
@@ -285,30 +323,30 @@ def test_which_columns_go_first(make_run: Callable[..., Run]) -> None:
     run = make_run((step, None))
 
     def heads(columns: int) -> list[str]:
-        return fit_live_table(run, Holder(1), 5.0, (columns, 24), colour=False)[-3].split()
+        return live_table(run, columns)[-3].split()
 
     everything = ["Step", "Status", "Attempt", "Elapsed", "Error"]
     assert heads(200) == everything
     assert heads(70) == everything
     assert heads(46) == ["Step", "Status", "Error"]
-    assert LONG[:20] in "".join(fit_live_table(run, Holder(1), 5.0, (80, 24), colour=False))
+    assert LONG[:20] in "".join(live_table(run, 80))
 
 
 def test_the_status_is_on_a_narrow_screen(make_run: Callable[..., Run]) -> None:
     """However long an id, beside it is what has become of the step (rule 6.6)."""
     step = Step(0, "x" * 128, StepStatus.SUCCEEDED, 1, 0, 0, started_at=1.0)
-    row = fit_live_table(make_run((step, None)), Holder(1), 5.0, (36, 24), colour=False)[-1]
+    row = live_table(make_run((step, None)), 36)[-1]
     assert row.endswith("...  OK SUCCEEDED")
 
 
 def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> None:
     """Of two long cells each has half of the room; a short one leaves it to the other."""
     step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)
-    row = fit_live_table(make_run((step, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
+    row = live_table(make_run((step, None)), 80)[-1]
     assert row.startswith("x" * 21 + "...  NG FAILED  ")
     assert row.endswith(f"  {LONG[:21]}...")
     short = step._replace(error="no")
-    row = fit_live_table(make_run((short, None)), Holder(1), 5.0, (80, 24), colour=False)[-1]
+    row = live_table(make_run((short, None)), 80)[-1]
     assert row.startswith("x" * 20)
     assert row.endswith("  no")
 
@@ -344,14 +382,14 @@ def repeated(make_run: Callable[..., Run]) -> Run:
 
 def test_copies(repeated: Run) -> None:
     """A copy has its values beside its id, unless that says them (rule 10.3)."""
-    lines = run_table(repeated, None, 5.0, colour=False).splitlines()
+    lines = run_table(Snapshot(repeated, None), 5.0, colour=False).splitlines()
     cells = [line.partition("  ")[0] for line in lines[-5:]]
     assert cells == ["prepare", "load@berlin", "load@2 (São Paulo)", "load@lima", "report"]
 
 
 def test_copies_are_folded(repeated: Run) -> None:
     """Where there is no room for all steps, the copies of one share a line (rule 10.3)."""
-    whole = fit_live_table(repeated, Holder(1), 5.0, (120, 11), colour=False)
+    whole = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 11), colour=False)
     assert [line.split()[0] for line in whole[6:]] == [
         "prepare",
         "load@berlin",
@@ -359,13 +397,13 @@ def test_copies_are_folded(repeated: Run) -> None:
         "load@lima",
         "report",
     ]
-    lines = fit_live_table(repeated, Holder(1), 5.0, (120, 10), colour=False)
+    lines = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 10), colour=False)
     assert [line.split()[0] for line in lines[6:]] == ["prepare", "load", "report"]
     assert lines[7].split() == [
         *("load", "(3", "copies)", ">", "RUNNING", "-", "2.0", "s"),
         *("1", "RUNNING,", "1", "FAILED,", "1", "SUCCEEDED"),
     ]
-    low = fit_live_table(repeated, Holder(1), 5.0, (120, 3), colour=False)
+    low = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 3), colour=False)
     assert low[-1] == "... and 2 more: 1 PENDING, 1 SUCCEEDED"
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 from orchesjob_client.processes.proc import Process, has_ended, is_alive
 from orchesjob_client.report import JobReport
 
+_NO_PROCESS = frozenset({errno.ESRCH, errno.EINVAL, errno.ENOENT})
+"""What `pidfd_open` says of a PID that no process has, only perhaps another one's second thread."""
+
 
 class Watch(Enum):
     """Whether a job can be watched."""
@@ -85,9 +88,7 @@ class JobWatcher:
         try:
             pidfd = os.pidfd_open(pid)
         except OSError as error:
-            # EINVAL, ENOENT: the PID is now the id of another process's second thread.
-            gone = error.errno in {errno.ESRCH, errno.EINVAL, errno.ENOENT}
-            return Watch.GONE if gone else Watch.UNSUPPORTED
+            return Watch.GONE if error.errno in _NO_PROCESS else Watch.UNSUPPORTED
         state = look(pidfd)
         if state is Watch.WATCHING:
             state = self._register(token, pidfd)
@@ -144,6 +145,24 @@ class JobWatcher:
                     token = self._tokens[pidfd]
                     self._forget(token)
                 self._on_exit(token)
+
+
+def has_exited(worker_pid: int, job_id: str) -> bool:
+    """Tell whether the worker of a job has certainly exited; false where that cannot be seen."""
+    if not hasattr(os, "pidfd_open"):
+        try:
+            os.kill(worker_pid, 0)
+        except OSError as error:
+            return error.errno == errno.ESRCH
+        return False
+    try:
+        pidfd = os.pidfd_open(worker_pid)
+    except OSError as error:
+        return error.errno in _NO_PROCESS
+    try:
+        return _state(pidfd, worker_pid, job_id) is Watch.GONE
+    finally:
+        os.close(pidfd)
 
 
 def _state(pidfd: int, pid: int, job_id: str) -> Watch:

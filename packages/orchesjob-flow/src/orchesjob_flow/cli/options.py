@@ -281,11 +281,11 @@ def handle_of(
     return handle
 
 
-def name_run(ctx: click.Context, run_key: str) -> None:
-    """Tell `main` which run the command is about."""
-    on_run_named: Callable[[str], None] | None = ctx.meta.get(ON_RUN_NAMED)
+def name_run(ctx: click.Context, run_key: str, *, has_runner: bool = True) -> None:
+    """Tell `main` which run the command is about, and whether it goes on without the command."""
+    on_run_named: Callable[[str, bool], None] | None = ctx.meta.get(ON_RUN_NAMED)
     if on_run_named is not None:
-        on_run_named(run_key)
+        on_run_named(run_key, has_runner)
 
 
 def handle_of_option(ctx: click.Context, param: click.Parameter, run_key: str | None) -> None:

@@ -24,7 +24,9 @@ from orchesjob_flow.views.reasons import (
     Copies,
     Dependency,
     describe_given_up,
+    key_argument,
     settlement_json,
+    silence_words,
     waiting_words,
 )
 from orchesjob_flow.views.results import gave_up_json, queue_json, runner_json
@@ -44,8 +46,9 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
     Example:
       orchesjob-flow explain nightly-2026-05-07 load
     """  # noqa: D301 - click reads \b
-    run, runner = handle.snapshot()
-    explained = explain_steps(run, step)
+    snapshot = handle.snapshot()
+    run, runner = snapshot
+    explained = explain_steps(run, step, snapshot.stale)
     notes = [*waiting_notes(handle, run), *not_advanced(run, runner)]
     if output_format is OutputFormat.TEXT:
         print_lines(explained_lines(explained, notes))
@@ -68,7 +71,7 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
 
 def explained_json(explained: Explained) -> dict[str, Any]:
     """Describe the explanation of a step for scripts; the condition is a tree."""
-    step, waits_for, condition, before, gate, _, settlement = explained
+    step, waits_for, condition, before, gate, _, settlement, _ = explained
     rows = by_name((*before.steps, *waits_for.steps))
     return {
         "id": step.step_id,
@@ -155,7 +158,8 @@ def not_advanced(run: Run, runner: Holder | None) -> Iterator[str]:
         described = str(describe_given_up(run, runner))
         yield f"{described[:1].upper()}{described[1:]}."
     elif runner is None and not run.status.is_terminal:
-        yield "No process advances this run: `orchesjob-flow resume` with its run key continues it."
+        line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
+        yield f"No process advances this run, {silence_words(run)}: `{line}` continues it."
 
 
 def explained_lines(explained: Sequence[Explained], notes: Sequence[str]) -> list[str]:

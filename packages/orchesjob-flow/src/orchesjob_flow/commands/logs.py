@@ -12,6 +12,7 @@ from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
 from orchesjob_flow.views.reasons import is_at_gate, reasons
+from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.step_output import Printer
 from orchesjob_flow.views.terminal import stdout, warn
 
@@ -59,8 +60,14 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
             printer.follow(files, still_growing(run, attempts, files))
             if not follow or run.status.is_terminal:
                 break
-            run = show_until_news(observer, run, printer)
+            news = show_until_news(observer, run, printer)
+            if news is None:
+                break
+            run = news
         printer.show(last=True)
+    if follow and not run.status.is_terminal:
+        line = command_line(handle.settings, "resume", run.run_key)
+        warn(f"run {run.run_key!r} has no runner and no running job: `{line}` continues it")
     if step is not None and not printer.has_shown:
         raise NoOutput(step, attempt, why_not(run, choice))
     if is_terminal and not printer.has_written:
@@ -69,13 +76,22 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     return DONE
 
 
-def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run:
-    """Show what is added to the files until the run has changed; return the changed run."""
+def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run | None:
+    """Show what is added to the files until the run has changed; return the changed run.
+
+    None means that nothing can be added: the run has no runner, and no job of it is running.
+    """
+    was_idle = False
     while True:
         printer.show()
         time.sleep(LOOK_SEC)
-        if (now := observer.snapshot().run) is not run:
-            return now
+        snapshot = observer.snapshot()
+        if snapshot.run is not run:
+            return snapshot.run
+        is_idle = snapshot.is_idle
+        if is_idle and was_idle:  # a runner that takes over needs a moment between two looks
+            return None
+        was_idle = is_idle
 
 
 def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:

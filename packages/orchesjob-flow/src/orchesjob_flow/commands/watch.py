@@ -8,7 +8,7 @@ import click
 
 from flow_store import Run
 from orchesjob_flow import exit_codes
-from orchesjob_flow.cli.options import CommandOnRun, Duration, run_key_option
+from orchesjob_flow.cli.options import CommandOnRun, Duration, name_run, run_key_option
 from orchesjob_flow.home.runs import Observer, RunHandle, Snapshot
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.results import show_next_steps
@@ -34,7 +34,10 @@ REFRESH_SEC = 0.25
     help="Redraw in place (the default on a terminal), or print one table below the other.",
 )
 @click.option("--advance", is_flag=True, help="Advance the run too, if no other process does.")
-def watch(handle: RunHandle, interval: float, mode: str | None, advance: bool) -> int:
+@click.pass_context
+def watch(
+    ctx: click.Context, handle: RunHandle, interval: float, mode: str | None, advance: bool
+) -> int:
     """Show a run until it ends.
 
     \b
@@ -42,16 +45,31 @@ def watch(handle: RunHandle, interval: float, mode: str | None, advance: bool) -
       orchesjob-flow watch nightly-2026-05-07
     """  # noqa: D301 - click reads \b
     screen = terminal.stdout().can_draw if mode is None else mode == "screen"
-    look = watch_and_advance if advance else watch_only
-    run = look(handle, interval, screen=screen)
+    if advance:
+        name_run(ctx, handle.run_key, has_runner=False)
+        run = watch_and_advance(handle, interval, screen=screen)
+    else:
+
+        def see(snapshot: Snapshot) -> None:
+            name_run(ctx, handle.run_key, has_runner=not snapshot.is_abandoned)
+
+        run = watch_only(handle, interval, see, screen=screen)
     show_next_steps(handle, Snapshot(run, None))
     return exit_codes.of_run(run)
 
 
-def watch_only(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:
-    """Show a run until it is terminal; only read."""
+def watch_only(
+    handle: RunHandle,
+    interval_sec: float,
+    see: Callable[[Snapshot], None] = lambda _: None,
+    *,
+    screen: bool,
+) -> Run:
+    """Show a run until it is terminal, and only read; call `see` at each look."""
     with Observer(handle) as observer, view(screen=screen) as shown:
-        return show_until_end(observer, shown, interval_sec, observer.await_end)
+        return show_until_end(
+            observer, shown, interval_sec, lambda seconds: observer.await_end(seconds, see)
+        )
 
 
 def watch_and_advance(handle: RunHandle, interval_sec: float, *, screen: bool) -> Run:

@@ -18,6 +18,7 @@ from flow_store import (
     Run,
     RunSummary,
     RunToken,
+    StepStatus,
     StoreMissing,
     StoreUnavailable,
     reported_job,
@@ -39,6 +40,57 @@ class Snapshot(NamedTuple):
 
     run: Run
     runner: Holder | None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run has not ended and no process advances it."""
+        return self.runner is None and not self.run.status.is_terminal
+
+    @property
+    def stale(self) -> frozenset[int]:
+        """The RUNNING steps, by position, of which nothing runs any more (rule 6.4).
+
+        No process advances the run, and the worker of their attempt has exited, or was never
+        reported. How the attempt ended is not recorded yet.
+        """
+        if not self.is_abandoned:
+            return frozenset()
+        latest = [
+            self.run.attempts.get(step.position)
+            for step in self.run.steps
+            if step.status is StepStatus.RUNNING
+        ]
+        return frozenset(
+            one.position for one in latest if one is not None and not has_worker(self.run, one)
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a run that has not ended is running: no process of ours and no job."""
+        stale = self.stale
+        return self.is_abandoned and all(
+            step.position in stale for step in self.run.steps if step.status is StepStatus.RUNNING
+        )
+
+
+def has_worker(run: Run, attempt: Attempt) -> bool:
+    """Tell whether the worker of an attempt's job may be alive, as far as it was reported."""
+    from orchesjob_client import has_exited  # only a run without a runner pays for that package
+
+    job = reported_job(run, attempt)
+    if job is None:
+        return False
+    pid, job_id = job.get("worker_pid"), job.get("job_id")
+    return not (isinstance(pid, int) and isinstance(job_id, str) and has_exited(pid, job_id))
+
+
+def last_recorded(run: Run) -> float:
+    """Return when the last beginning or end in a run was recorded (a Unix time).
+
+    Without a runner nothing is known since then.
+    """
+    attempts = (max(one.started_at, one.finished_at or 0.0) for one in run.history)
+    return max(run.started_at, *attempts, *(step.finished_at or 0.0 for step in run.steps))
 
 
 class Listed(NamedTuple):

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from flow_spec import FlowSpec, ListReader, OnConflict, differences
-from flow_store import FlowStore, GroupTaken, Joining, Parent, Reopening, Run
+from flow_store import FlowStatus, FlowStore, GroupTaken, Joining, Parent, Reopening, Run
 from orchesjob_client import locate
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.update import header_at_start
@@ -23,7 +23,8 @@ from orchesjob_flow.launch.advance import show_background, show_foreground, show
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.views.terminal import OutputFormat
+from orchesjob_flow.views.results import command_line
+from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
 
 
 @contextmanager
@@ -88,9 +89,23 @@ def record(
         if not created:
             if lock is not None:
                 lock.close()
-            refuse_another_definition(flow, handle.load(store))
+            run = handle.load(store)
+            refuse_another_definition(flow, run)
+            tell_ended(handle, run)
         unless_recorded.pop_all()
     return store, lock if created else None
+
+
+def tell_ended(handle: RunHandle, run: Run) -> None:
+    """Say on stderr that a run has ended, so that nothing is run, and how to go on (rule 4.3)."""
+    if not run.status.is_terminal:
+        return
+    step = ("--step", "STEP") if run.status is FlowStatus.SUCCEEDED else ()
+    line = command_line(handle.settings, "retry", run.run_key, *step)
+    warn(
+        f"run {run.run_key!r} ended {run.status.value} at {clock_time(run.finished_at)}, "
+        f"so nothing is run: use another key, or `{line}`"
+    )
 
 
 def refuse_another_definition(flow: FlowSpec, run: Run) -> None:

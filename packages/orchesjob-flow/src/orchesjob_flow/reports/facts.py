@@ -10,6 +10,7 @@ chain of steps that made the run as long as it was.
 At the end, the sentences of the reports, in plain text without control characters.
 """
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
@@ -29,7 +30,7 @@ from flow_store import (
     reported_job,
     was_found,
 )
-from orchesjob_flow.views.reasons import listed, waiting_words
+from orchesjob_flow.views.reasons import key_argument, listed, silence_words, waiting_words
 from orchesjob_flow.views.terminal import duration_in_units, visible
 
 LOOKED_AT = 5
@@ -473,7 +474,7 @@ class StepFacts(StepTiming):
 
 
 class Facts(NamedTuple):
-    """What happened in a run up to `now`.
+    """What happened in a run up to `now`, the last moment at which anything of it is known.
 
     `path` is the critical path, by ids. `steps` are in the order of the file, `finally` last.
     """
@@ -486,6 +487,10 @@ class Facts(NamedTuple):
     begin: float
     end: float
     now: float
+    is_abandoned: bool = False
+    """Whether the run has not ended and has no runner (rule 6.4)."""
+    stale: Collection[int] = ()
+    """The RUNNING steps, by position, of which nothing runs any more."""
 
     def count(self, status: StepStatus) -> int:
         """Return how many steps have this status."""
@@ -556,6 +561,10 @@ def headline(facts: Facts) -> str:
             return f"It failed after {took}{what_failed(facts)}."
         case FlowStatus.CANCELLED:
             return f"It was cancelled after {took}{while_running(facts)}."
+        case _ if facts.is_abandoned:
+            line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
+            known = visible(f"{silence_words(run)}; `{line}` continues it")
+            return f"It has no runner, {known}: {progress_so_far(facts)}."
         case FlowStatus.RUNNING:
             return f"It has run for {took}: {progress_so_far(facts)}."
         case _:
@@ -612,7 +621,11 @@ def while_running(facts: Facts) -> str:
 
 def progress_so_far(facts: Facts) -> str:
     """Say what is running, and how many steps are done."""
-    running = [one.id for one in facts.steps if one.status is StepStatus.RUNNING]
+    running = [
+        one.id
+        for one in facts.steps
+        if one.status is StepStatus.RUNNING and one.step.position not in facts.stale
+    ]
     done = sum(one.status.is_terminal for one in facts.steps)
     now = f"{listed(running)} {'is' if len(running) == 1 else 'are'} running" if running else ""
     return ", ".join(filter(None, [now, f"{done} of {steps_text(len(facts.steps))} done"]))

@@ -5,7 +5,7 @@ A reader of the file finds the old report or the new one, never a part.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from flow_store import Attempt, Run, StoreError
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
-from orchesjob_flow.home.runs import Choice, RunHandle, Source, files_of
+from orchesjob_flow.home.runs import Choice, RunHandle, Snapshot, Source, files_of, last_recorded
 from orchesjob_flow.reports.facts import Facts, Tail, Why, facts_of
 from orchesjob_flow.views.reasons import in_order
 from orchesjob_flow.views.step_output import OutputFile, went_wrong
@@ -50,7 +50,7 @@ def report_of(handle: RunHandle, report_format: str) -> str:
     """Write the report of a run as it is now."""
     with handle.open_readonly() as store:
         run, attempts = handle.load(store), store.attempts(handle.run_key)
-    return writer_of(report_format)(facts_now(run, attempts))
+    return writer_of(report_format)(facts_now(Snapshot(run, handle.holder()), attempts))
 
 
 def writer_of(report_format: str) -> Callable[[Facts], str]:
@@ -74,15 +74,21 @@ def writer_of(report_format: str) -> Callable[[Facts], str]:
             return as_html
 
 
-def facts_now(run: Run, attempts: Sequence[Attempt]) -> Facts:
+def facts_now(snapshot: Snapshot, attempts: Sequence[Attempt]) -> Facts:
     """Collect what happened in a run so far, with the last output of what went wrong."""
+    run, stale = snapshot.run, snapshot.stale
     wrong = [step.step_id for step in in_order(run) if went_wrong(step)]
-    return facts_of(run, attempts, explanations(run), tails_of(run, attempts, wrong), now().wall)
+    known_until = last_recorded(run) if snapshot.is_idle else now().wall
+    facts = facts_of(
+        run, attempts, explanations(run, stale), tails_of(run, attempts, wrong), known_until
+    )
+    return facts._replace(is_abandoned=snapshot.is_abandoned, stale=stale)
 
 
-def explanations(run: Run) -> Mapping[str, Why]:
+def explanations(run: Run, stale: Collection[int] = ()) -> Mapping[str, Why]:
     """Explain all steps, as `explain` does, by their ids."""
-    return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explain_steps(run, None)}
+    explained = explain_steps(run, None, stale)
+    return {one.step.step_id: Why(sentence(one), parts_of(one)) for one in explained}
 
 
 def parts_of(explained: Explained) -> Sequence[str]:

@@ -26,6 +26,7 @@ from flow_store import (
     was_found,
 )
 from orchesjob_flow.home.locks import Holder
+from orchesjob_flow.home.runs import last_recorded
 from orchesjob_flow.views.terminal import clock_time
 
 URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
@@ -278,10 +279,11 @@ def urgency(status: StepStatus) -> int:
     return URGENCY.index(status.value)
 
 
-def reasons(run: Run) -> list[str]:
+def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
     """Say why each step is where it is, in the order of the records.
 
-    A record that was edited by hand is described as it is, not refused.
+    `stale` are the positions of the RUNNING steps of which nothing runs any more (rule 6.4). A
+    record that was edited by hand is described as it is, not refused.
     """
     shape = shape_of(run.definition)
     rows = dependencies_in(run)
@@ -291,16 +293,18 @@ def reasons(run: Run) -> list[str]:
         else NO_DEPENDENCIES
     )
     found, bounds = found_steps(run), max_parallel_waits(run)
-    settled, waiting = run.settled, waiting_words(run)
+    waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
 
     @cache
     def waits_for(names: tuple[str, ...]) -> Dependencies:
         return Dependencies.of([rows[name] for name in names if name in rows])
 
+    words = {position: stale_words(run, position) for position in stale}
+    words |= {position: settled_words(settlement) for position, settlement in run.settled.items()}
     return [
-        settled_words(settled[step.position])
-        if step.position in settled
+        words[step.position]
+        if step.position in words
         else reason(
             step,
             waits_for(shape.waits.get(step.step_id, ())),
@@ -433,6 +437,26 @@ def is_at_gate(run: Run, step: Step) -> bool:
     return step.has_begun and attempt is not None and attempt.is_gate
 
 
+def silence_words(run: Run) -> str:
+    """Say since when nothing of a run without a runner is known (rule 6.4)."""
+    since = last_recorded(run) if run.gave_up is None else run.gave_up.at
+    return f"nothing recorded since {clock_time(since)}"
+
+
+def key_argument(run_key: str) -> str:
+    """Return the argument that names a run; a key that looks like an option needs one."""
+    return f"--run-key={run_key}" if run_key.startswith("-") else run_key
+
+
+def stale_words(run: Run, position: int) -> str:
+    """Say what is known of an attempt of which nothing is seen to run (rule 6.4)."""
+    step, attempt = run.steps[position], run.attempts[position]
+    name = attempt_words(step.attempt_no, is_gate=is_at_gate(run, step))
+    if attempt.job is None:
+        return f"{name} was being started; the next runner learns what became of it"
+    return f"{name} is not running any more; the next runner learns how it ended"
+
+
 def waiting_words(run: Run | RunSummary) -> str | None:
     """Say for which group a run waits, and which runs come first; None if it does not wait."""
     if run.group is None or run.queue is None:
@@ -496,11 +520,15 @@ def is_running_finally(run: Run) -> bool:
     return any(not step.status.is_terminal for step in steps_of_finally(run))
 
 
-def finally_words(run: Run) -> str:
+def finally_words(run: Run, stale: Collection[int] = ()) -> str:
     """Say how the steps of a run ended, and what its `finally` does."""
     outcome = "" if run.finally_after is None else OUTCOME_WORDS[run.finally_after]
     steps = steps_of_finally(run)
-    running = [step.step_id for step in steps if step.status is StepStatus.RUNNING]
+    running = [
+        step.step_id
+        for step in steps
+        if step.status is StepStatus.RUNNING and step.position not in stale
+    ]
     if running:
         return (
             f"{outcome}; finally: {listed(running)} {'is' if len(running) == 1 else 'are'} running"

@@ -26,6 +26,7 @@ from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import (
     in_order,
     is_in_finally,
+    key_argument,
     latest_attempt,
     reasons,
     settlement_json,
@@ -46,7 +47,7 @@ from orchesjob_flow.views.terminal import (
 
 def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
     """Describe a run; `runner` is the process that advances it, or None."""
-    why, settled = reasons(run), settlements_json(run)
+    why, settled = reasons(run, Snapshot(run, runner).stale), settlements_json(run)
     past: dict[int, list[PastAttempt]] = {}
     for attempt in run.history:
         past.setdefault(attempt.position, []).append(attempt)
@@ -194,8 +195,7 @@ def command_line(settings: Settings, command: str, run_key: str, *words: str) ->
     """Write a command line for a run, with the `--db` of this call."""
     home = settings.home
     database = ["--db", str(home.database)] if home.named_by == DATABASE_OPTION else []
-    key = [f"--run-key={run_key}" if run_key.startswith("-") else run_key]
-    return shlex.join(["orchesjob-flow", *database, command, *key, *words])
+    return shlex.join(["orchesjob-flow", *database, command, key_argument(run_key), *words])
 
 
 def next_steps(handle: RunHandle, snapshot: Snapshot) -> Sequence[str]:

@@ -110,7 +110,7 @@ class Screen:
         notes = NOTES if size.lines >= LOW else 1
         latest = [cut(visible(text), size.columns) for text in self._messages[-notes:]]
         room = (size.columns, max(1, size.lines - 1 - len(latest)))
-        table = fit_live_table(*snapshot, self._now(), room, colour=self._terminal.colour)
+        table = fit_live_table(snapshot, self._now(), room, colour=self._terminal.colour)
         return [*table, *latest]
 
     def _draw(self, lines: Sequence[str], size: os.terminal_size) -> None:

@@ -5,6 +5,7 @@ least important columns are left out, then cells are wrapped. A live table also 
 the screen: it shows the most urgent steps and counts the rest (rule 6.6).
 """
 
+import shlex
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
@@ -26,10 +27,12 @@ from orchesjob_flow.views.reasons import (
     is_at_gate,
     is_in_finally,
     is_running_finally,
+    key_argument,
     latest_attempt,
     reasons,
     shape_of,
     shown_key,
+    silence_words,
     urgency,
     waiting_words,
 )
@@ -83,7 +86,7 @@ def print_table(snapshot: Snapshot) -> None:
     """Print a run as it is now."""
     terminal = stdout()
     if not terminal.stream.isatty():
-        write_result(f"{run_table(*snapshot, time.time(), colour=False)}\n")
+        write_result(f"{run_table(snapshot, time.time(), colour=False)}\n")
         return
     lines = whole_table(snapshot, time.time(), terminal.size().columns, colour=terminal.colour)
     write_result("".join(f"{line}\n" for line in lines))
@@ -102,26 +105,31 @@ def print_runs(listed: Sequence[Listed]) -> None:
         write_result("".join(f"{line}\n" for line in lines))
 
 
-def run_table(run: Run, runner: Holder | None, wall: float, *, colour: bool) -> str:
+def run_table(snapshot: Snapshot, wall: float, *, colour: bool) -> str:
     """Draw a run as it is at the Unix time `wall`; columns are padded to their display width."""
-    rows = [step_row(run, step, wall, colour=colour) for step in in_order(run)]
-    lines = [*header(run, runner, wall, colour=colour), "", *simple_table([COLUMNS, *rows])]
-    return "\n".join(lines)
+    run, stale = snapshot.run, snapshot.stale
+    rows = [
+        step_row(run, step, None if step.position in stale else wall, colour=colour)
+        for step in in_order(run)
+    ]
+    head = header(snapshot, stale, wall, colour=colour)
+    return "\n".join([*head, "", *simple_table([COLUMNS, *rows])])
 
 
 def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) -> Sequence[str]:
     """Draw a run with all its steps and their reasons in so many columns."""
-    run, runner = snapshot
+    run, stale = snapshot.run, snapshot.stale
     head = [
         line
-        for one in header(run, runner, wall, colour=colour, exact=True)
+        for one in header(snapshot, stale, wall, colour=colour, exact=True)
         for line in fields_in(one, columns)
     ]
-    why = reasons(run)
+    why = reasons(run, stale)
     rows = []
     for step in in_order(run):
-        row = screen_row(run, step, wall, colour=colour)
-        if step.status in UNDECIDED and not row[-1]:
+        is_stale = step.position in stale
+        row = screen_row(run, step, None if is_stale else wall, colour=colour)
+        if (step.status in UNDECIDED or is_stale) and not row[-1]:
             row = (*row[:-1], visible(why[step.position]))
         rows.append(row)
     heads = (*SCREEN_COLUMNS[:-1], "Why")
@@ -129,9 +137,19 @@ def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) 
 
 
 def header(
-    run: Run, runner: Holder | None, wall: float, *, colour: bool, exact: bool = False
+    snapshot: Snapshot,
+    stale: Collection[int],
+    wall: float,
+    *,
+    colour: bool,
+    exact: bool = False,
 ) -> Iterator[str]:
-    """Yield the lines above the table, about the run; `exact` is that of `elapsed`."""
+    """Yield the lines above the table, about the run; `exact` is that of `elapsed`.
+
+    `stale` is that of the snapshot.
+    """
+    run, runner = snapshot
+    clock = None if snapshot.is_abandoned else wall
     statuses = [step.status for step in run.steps]
     done = sum(status.is_terminal for status in statuses)
     running, failed = statuses.count(StepStatus.RUNNING), statuses.count(StepStatus.FAILED)
@@ -142,7 +160,7 @@ def header(
     )
     yield (
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
-        f"Elapsed: {elapsed(run.started_at, run.finished_at, wall, exact=exact)}"
+        f"Elapsed: {elapsed(run.started_at, run.finished_at, clock, exact=exact)}"
     )
     if run.params:
         yield f"Params: {params_words(run.params)}"
@@ -155,17 +173,18 @@ def header(
         return
     if is_running_finally(run):
         hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
-        yield f"Ending: {visible(finally_words(run))}{hint}"
+        yield f"Ending: {visible(finally_words(run, stale))}{hint}"
     elif run.cancel is not None:
         yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
     if (waiting := waiting_words(run)) is not None:
         yield f"Waits: {visible(waiting.removeprefix('waits '))}"
     if run.gave_up is not None:
         yield f"Gave up: {visible(giving_up_words(run.gave_up, runner))}"
-    if runner is None and run.cancel is not None and not is_running_finally(run):
-        yield "Runner: none - `orchesjob-flow cancel` with the same run key carries it out"
-    elif runner is None:
-        yield "Runner: none - `orchesjob-flow resume` with the same run key continues it"
+    if runner is None:
+        is_cancelled = run.cancel is not None and not is_running_finally(run)
+        command, does = ("cancel", "carries it out") if is_cancelled else ("resume", "continues it")
+        line = shlex.join(["orchesjob-flow", command, key_argument(run.run_key)])
+        yield f"Runner: none, {silence_words(run)} - `{visible(line)}` {does}"
 
 
 def params_words(params: Mapping[str, str]) -> str:
@@ -175,8 +194,8 @@ def params_words(params: Mapping[str, str]) -> str:
     return "  ".join([*shown[:MOST_PARAMS], *([f"... and {more} more"] if more > 0 else [])])
 
 
-def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
-    """Draw one step."""
+def step_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple[str, ...]:
+    """Draw one step; `wall` is that of `elapsed`."""
     attempt = latest_attempt(run, step)
     ended = step.finished_at if attempt is None else attempt.finished_at
     return (
@@ -190,7 +209,7 @@ def step_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, .
     )
 
 
-def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str, ...]:
+def screen_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple[str, ...]:
     """Draw one step for a terminal, with exact short times."""
     name, status, *_, error = step_row(run, step, wall, colour=colour)
     attempt = latest_attempt(run, step)
@@ -205,7 +224,7 @@ def screen_row(run: Run, step: Step, wall: float, *, colour: bool) -> tuple[str,
     )
 
 
-def copies_row(copies: CollapsedCopies, wall: float, *, colour: bool) -> tuple[str, ...]:
+def copies_row(copies: CollapsedCopies, wall: float | None, *, colour: bool) -> tuple[str, ...]:
     """Draw all copies of a step in one row, with the number in each status (rule 10.3)."""
     begun = [step.started_at for step in copies.steps if step.started_at is not None]
     ended = [step.finished_at for step in copies.steps if step.finished_at is not None]
@@ -247,17 +266,21 @@ def job_status(run: Run, attempt: Attempt | None) -> str:
     return "-" if job is None else visible(str(job.get("status")))
 
 
-def elapsed(start: float, end: float | None, wall: float, *, exact: bool = False) -> str:
+def elapsed(start: float, end: float | None, wall: float | None, *, exact: bool = False) -> str:
     """Write the time between two moments; `end` is None if it still goes on at the time `wall`.
 
-    With `exact`, a short time that is over has its tenths of a second.
+    With `exact`, a short time that is over has its tenths of a second. Where `wall` is None, nobody
+    knows whether it still goes on (rule 6.4).
 
     >>> elapsed(1.0, 3.4, 9.0, exact=True), elapsed(1.0, None, 4.0, exact=True)
     ('2.4 s', '00:00:03')
+    >>> elapsed(1.0, None, None)
+    '-'
     """
     if exact and end is not None:
         return duration_with_tenths(end - start)
-    return duration_as_clock((wall if end is None else end) - start)
+    last = wall if end is None else end
+    return "-" if last is None else duration_as_clock(last - start)
 
 
 def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
@@ -294,6 +317,7 @@ def run_row(
 ) -> tuple[str, ...]:
     """Draw one run; a run inside another is indented."""
     run, runner = listed
+    clock = None if listed.is_abandoned else wall
     return (
         f"{status_text(run.status, colour=colour)}{beside_status(run)}",
         f"{INSIDE * level}{visible(run.run_key)}",
@@ -301,7 +325,7 @@ def run_row(
         f"{run.done}/{run.total}",
         str(run.steps.get(StepStatus.FAILED) or "-"),
         clock_time(run.started_at),
-        elapsed(run.started_at, run.finished_at, wall, exact=exact),
+        elapsed(run.started_at, run.finished_at, clock, exact=exact),
         runner_cell(run, runner),
     )
 
@@ -448,24 +472,20 @@ def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
 
 
 def fit_live_table(
-    run: Run,
-    runner: Holder | None,
-    wall: float,
-    size: tuple[int, int],
-    *,
-    colour: bool,
+    snapshot: Snapshot, wall: float, size: tuple[int, int], *, colour: bool
 ) -> list[str]:
     """Draw a run in so many columns and lines, cut to the most urgent part."""
     columns, lines = size
+    run, stale = snapshot.run, snapshot.stale
     head, names = above_the_steps(
-        [*header(run, runner, wall, colour=colour, exact=True)], size, len(run.steps)
+        [*header(snapshot, stale, wall, colour=colour, exact=True)], size, len(run.steps)
     )
     room = lines - len(head) - names
     rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)
     rows = [
-        copies_row(row, wall, colour=colour)
+        copies_row(row, None if snapshot.is_abandoned else wall, colour=colour)
         if isinstance(row, CollapsedCopies)
-        else screen_row(run, row, wall, colour=colour)
+        else screen_row(run, row, None if row.position in stale else wall, colour=colour)
         for row in rows_shown
     ]
     table = simple_table(narrowed([SCREEN_COLUMNS, *rows], columns))[NAMES - names :]
