@@ -215,7 +215,7 @@ def compare(flow: Flow, seeds: tuple[int, ...]) -> None:
 def simulated(file: str, fail: list[str], skip: list[str]) -> Any:
     """Return the JSON that the command prints; a process for each would take longer than runs."""
     flow = load_flow(file)
-    return simulated_json(play(flow, Scenario.of(flow, fail, skip, None)).run)
+    return simulated_json(play(flow, Scenario.of(flow, fail=fail, skip=skip)).run)
 
 
 def outline(run: Any) -> Any:

@@ -1,7 +1,7 @@
 """Flow files: YAML or JSON read into a validated graph of steps.
 
 Public names only; the modules behind them are private to the package. What is needed to look for
-warnings is imported when it is asked for.
+warnings, and to read files of cases, is imported when it is asked for.
 """
 
 from importlib import import_module
@@ -26,7 +26,15 @@ from flow_spec.fields.params import Param
 from flow_spec.fields.predicates import PREDICATES, holds, holds_of_copies
 from flow_spec.fields.reading import BUILT_IN, GLOB, LINES, ListReader, ValueList, filled, read_list
 from flow_spec.flow import FlowSpec, bind_params, json_schema
-from flow_spec.flow_file import ReadFlow, load_flow, parse_flow, read_flow
+from flow_spec.flow_file import (
+    Document,
+    ReadFlow,
+    flow_in,
+    load_flow,
+    parse_flow,
+    read_document,
+    read_flow,
+)
 from flow_spec.foreach import Block, Copy, base_of
 from flow_spec.step import Concurrency, OnConflict, StepSpec, WarningCode
 
@@ -36,8 +44,10 @@ __all__ = [
     "LINES",
     "PREDICATES",
     "Block",
+    "Case",
     "Concurrency",
     "Copy",
+    "Document",
     "EnvFile",
     "EnvFileError",
     "FlowFileError",
@@ -51,6 +61,7 @@ __all__ = [
     "Param",
     "ParamsError",
     "Problem",
+    "ReadCases",
     "ReadFlow",
     "StepSpec",
     "StepVariable",
@@ -60,10 +71,12 @@ __all__ = [
     "WarningCode",
     "base_of",
     "bind_params",
+    "cases_schema",
     "differences",
     "filled",
     "find_warnings",
     "flaw_of_setting",
+    "flow_in",
     "holds",
     "holds_of_copies",
     "is_opened_by_caller",
@@ -72,6 +85,8 @@ __all__ = [
     "parse_duration",
     "parse_flow",
     "program_as_script",
+    "read_cases",
+    "read_document",
     "read_env_files",
     "read_flow",
     "read_list",
@@ -81,20 +96,25 @@ __all__ = [
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
 if TYPE_CHECKING:
+    from flow_spec.case_file import Case, ReadCases, cases_schema, read_cases
     from flow_spec.warnings.finding import FlowWarning, find_warnings
     from flow_spec.warnings.proofs import steps_that_never_run
 else:
     _MODULE_OF = {
-        "FlowWarning": "finding",
-        "find_warnings": "finding",
-        "steps_that_never_run": "proofs",
+        "Case": "case_file",
+        "FlowWarning": "warnings.finding",
+        "ReadCases": "case_file",
+        "cases_schema": "case_file",
+        "find_warnings": "warnings.finding",
+        "read_cases": "case_file",
+        "steps_that_never_run": "warnings.proofs",
     }
 
     def __getattr__(name: str) -> object:
         """Import what most callers never need (PEP 562)."""
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.warnings.{_MODULE_OF[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
     def __dir__() -> list[str]:
         """List the public names, whether imported already or not."""

@@ -1,12 +1,13 @@
 """From a flow file to a `FlowSpec`: text, tree, first pass, fields, cycles.
 
-The first pass notes where each step is, what it waits for and which copies it has, because a
+A `Document` is a file as a tree; a file of cases is read from one too (see `case_file`). The first
+pass notes where each step is, what it waits for and which copies it has, because a
 condition may name any step. Problems become a `FlowFileError` here and nowhere else.
 """
 
 import os
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -16,6 +17,7 @@ import attrs
 from flow_spec.documents.source import decode, opened_by_caller, read_bytes
 from flow_spec.documents.tree import (
     MAX_VALUES,
+    MappingNode,
     Node,
     NodePath,
     ScalarNode,
@@ -33,6 +35,33 @@ from flow_spec.flow import FLOW, FlowSpec
 from flow_spec.foreach import FOREACH, MOST_STEPS, CopyBudget, base_of, note_lists
 
 type Format = Literal["yaml", "json"]
+
+
+CASES = "cases"
+"""The key that a file of cases has, and a flow has not."""
+
+
+@attrs.frozen(eq=False)
+class Document:
+    """A file of YAML or JSON that has been read; errors call it `source`."""
+
+    source: str
+    text: str
+    root: Node
+    is_yaml: bool
+
+    @property
+    def holds_cases(self) -> bool:
+        """Whether this is a file of cases rather than a flow (rule 11.4)."""
+        root = self.root
+        keys = {name for name, _ in root.texts()} if isinstance(root, MappingNode) else set()
+        is_named_so = Path(self.source).stem.endswith(".test")
+        return STEPS not in keys and (CASES in keys or (is_named_so and "flow_id" not in keys))
+
+    def error(self, problems: Iterable[Problem]) -> FlowFileError:
+        """Return the error that holds these problems, by position, with the characters of each."""
+        in_order = sorted(problems, key=_position)
+        return FlowFileError(self.source, with_marks(in_order, self.text, is_yaml=self.is_yaml))
 
 
 @attrs.frozen(eq=False)
@@ -88,6 +117,15 @@ def read_flow(
     Raises:
         FlowFileError: It cannot be read, or is not a valid flow; holds every problem (rule 2.7).
     """
+    return flow_in(read_document(path), read_list=read_list, params=params)
+
+
+def read_document(path: str | os.PathLike[str]) -> Document:
+    """Read the file at `path`, whose format `read_flow` describes.
+
+    Raises:
+        FlowFileError: It cannot be read, or is not one document of its format.
+    """
     file = Path(path)
     source = str(file)
     try:
@@ -95,7 +133,7 @@ def read_flow(
         format_ = _format_of(file, data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
-    return _parsed(data, source, format_, read_list, params)
+    return _parsed(data, source, format_)
 
 
 def _format_of(path: Path, data: bytes) -> Format:
@@ -128,25 +166,39 @@ def parse_flow(
         FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
         ValueError: There is no such format.
     """
-    return _parsed(data, source, format, read_list, params).flow
+    return flow_in(_parsed(data, source, format), read_list=read_list, params=params).flow
 
 
-def _parsed(
-    data: bytes | str,
-    source: str,
-    format_: Format,
-    read_list: ListReader,
-    params: Mapping[str, str],
-) -> ReadFlow:
+def _parsed(data: bytes | str, source: str, format_: Format) -> Document:
     is_yaml = format_ == "yaml"
     try:
         text = decode(data)
     except DocumentError as error:
         raise FlowFileError(source, (error.problem,)) from None
     try:
-        reading = first_pass(root := _document(text, format_), read_list, params)
+        return Document(source, text, _tree(text, format_), is_yaml)
     except DocumentError as error:
         raise FlowFileError(source, with_marks((error.problem,), text, is_yaml=is_yaml)) from None
+
+
+def flow_in(
+    document: Document,
+    *,
+    read_list: ListReader = not_read,
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> ReadFlow:
+    """Check the flow that a document holds; `read_list` and `params` are those of `read_flow`.
+
+    Raises:
+        FlowFileError: It is not a valid flow; holds every problem, by position (rule 2.7).
+    """
+    if document.holds_cases:
+        raise document.error((_no_flow(document.root),))
+    root = document.root
+    try:
+        reading = first_pass(root, read_list, params)
+    except DocumentError as error:
+        raise document.error((error.problem,)) from None
     # Nothing is missing from the flow where there is no problem.
     flow: FlowSpec = FLOW.read(root, (), reading)
     reading.report_names()
@@ -156,12 +208,18 @@ def _parsed(
             flow = flow.unfilled()
         _refuse_cycle(flow, reading)
     if reading.problems:
-        problems = sorted(reading.problems, key=_position)
-        raise FlowFileError(source, with_marks(problems, text, is_yaml=is_yaml))
-    return ReadFlow(flow.with_copies(), root, reading, text, is_yaml)
+        raise document.error(reading.problems)
+    return ReadFlow(flow.with_copies(), root, reading, document.text, document.is_yaml)
 
 
-def _document(text: str, format: str) -> Node:  # noqa: A002
+def _no_flow(root: Node) -> Problem:
+    """Say that a file of cases is not a flow."""
+    remedy = "`orchesjob-flow test` runs it; for other commands, name the flow file"
+    message = Advised("this file holds cases that test a flow, not a flow", remedy)
+    return Problem(str(message), None, root.line, root.column, help=remedy)
+
+
+def _tree(text: str, format: str) -> Node:  # noqa: A002
     match format:
         case "yaml":
             # Importing PyYAML takes longer than most commands take.

@@ -111,6 +111,16 @@ class NotSkippable(FlowError, ValueError):
     step_id: str
 
 
+class NoTimeLimit(FlowError, ValueError):
+    """A simulation is told that a command does not end, and nothing would end it (rule 11.4)."""
+
+    says = (
+        "step {step_id!r} has no time limit that could expire: set its timeout_sec or that of the "
+        "flow, or let the step fail"
+    )
+    step_id: str
+
+
 class TooManyRetries(FlowError, ValueError):
     """A simulation would take too long, because failing steps have too many retries (rule 11.3).
 

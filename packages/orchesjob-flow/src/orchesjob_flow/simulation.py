@@ -12,6 +12,7 @@ about runs is repeated here. Where there are too many endings to simulate, they 
 """
 
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -57,7 +58,7 @@ from orchesjob_flow.engine.messages import (
 )
 from orchesjob_flow.engine.plan import is_true, is_true_of_copies
 from orchesjob_flow.engine.state import Limits, RunState
-from orchesjob_flow.errors import ContradictoryScenario, NotSkippable, TooManyRetries
+from orchesjob_flow.errors import ContradictoryScenario, NoTimeLimit, NotSkippable, TooManyRetries
 
 MOST_RETRIES = 2_000
 """The limit for all failing steps: before each attempt the engine looks at all earlier ones."""
@@ -67,6 +68,7 @@ CODES: Mapping[StepStatus, Sequence[int]] = {
 }
 """The exit codes to try in turn; if all codes have another meaning, a signal remains."""
 COMMAND_SEC = 1.0
+ENDLESS = math.inf
 WORKER_PID, TARGET_PID = 2, 3
 """No code looks for these processes."""
 BOOT = "a rehearsal"
@@ -85,14 +87,25 @@ type Due = Iterator[tuple[float, Event]]
 
 
 class Scenario(NamedTuple):
-    """How the named steps end, and which steps are running when a cancel is requested."""
+    """How the named steps end, and which steps are running when a cancel is requested.
+
+    `lasting` has the seconds that the commands of steps take, unless they take a moment; the
+    command of a step that has `ENDLESS` ends when a time limit expires.
+    """
 
     outcomes: Mapping[str, StepStatus] = {}
     cancel_at: frozenset[str] = frozenset()
+    lasting: Mapping[str, float] = {}
 
     @classmethod
     def of(
-        cls, flow: FlowSpec, fail: Sequence[str], skip: Sequence[str], cancel_at: str | None
+        cls,
+        flow: FlowSpec,
+        *,
+        fail: Iterable[str] = (),
+        skip: Iterable[str] = (),
+        cancel_at: str | None = None,
+        timeout_at: str | None = None,
     ) -> Self:
         """Find the named steps of a flow; the name of all copies means each (rule 10.3).
 
@@ -100,6 +113,7 @@ class Scenario(NamedTuple):
             UnknownStepError: There is no such step; the error suggests a name.
             ContradictoryScenario: A step is named both to fail and to be skipped.
             NotSkippable: Only its condition can skip the step.
+            NoTimeLimit: The command of the step would never end.
             TooManyRetries: Simulating all retries would take too long.
         """
         failed, skipped = steps_named(flow, fail), steps_named(flow, skip)
@@ -108,10 +122,16 @@ class Scenario(NamedTuple):
         for spec in skipped.values():
             if not can_be_skipped(spec):
                 raise NotSkippable(spec.id)
-        refuse_retries(failed.values())
+        endless = steps_named(flow, () if timeout_at is None else (timeout_at,))
+        for spec in endless.values():
+            is_limited = flow.timeout_sec is not None and spec.id not in flow.finally_ids
+            if spec.timeout_sec is None and not is_limited:
+                raise NoTimeLimit(spec.id)
+        refuse_retries([*failed.values(), *endless.values()])
         ends = dict.fromkeys(failed, StepStatus.FAILED) | dict.fromkeys(skipped, StepStatus.SKIPPED)
         cancelled = () if cancel_at is None else (cancel_at,)
-        return cls(ends, frozenset(steps_named(flow, cancelled)))
+        lasting = dict.fromkeys(endless, ENDLESS)
+        return cls(ends, frozenset(steps_named(flow, cancelled)), lasting)
 
     def outcome_of(self, spec: StepSpec) -> StepStatus:
         """Return the outcome of a step that runs."""
@@ -188,6 +208,7 @@ class World:
     flow: FlowSpec
     choose: Choose
     cancel_at: Collection[str] = ()
+    lasting: Mapping[str, float] = attrs.Factory(dict)
     outcomes: dict[str, StepStatus] = attrs.Factory(dict)
     """The outcomes of the steps that ended by themselves."""
     cancelled_at: float | None = None
@@ -228,8 +249,10 @@ class World:
     def _start(self, effect: StartJob, at: float) -> Due:
         spec = self._spec(effect.attempt)
         limit = spec.timeout_sec
-        lasts = self.command_sec if limit is None else min(self.command_sec, limit / 2)
         is_gate = bool(spec.only_if) and effect.attempt.number == 1  # which never fails here
+        lasts = self.command_sec if is_gate else self.lasting.get(spec.id, self.command_sec)
+        if limit is not None and lasts != ENDLESS:
+            lasts = min(lasts, limit / 2)
         job = Job(effect.attempt_key, tuple(effect.command), at + lasts, is_gate)
         self._jobs[effect.attempt] = job
         yield at, CallBegan(effect.attempt)
@@ -265,7 +288,7 @@ class Played(NamedTuple):
 def play(flow: FlowSpec, scenario: Scenario) -> Played:
     """Simulate a run of a flow to its end."""
     run = unbegun(flow)
-    world = World(flow, scenario.outcome_of, scenario.cancel_at)
+    world = World(flow, scenario.outcome_of, scenario.cancel_at, scenario.lasting)
     state, attempts = play_in(world, run)
     group = None if flow.group is None else GroupPlace(flow.group, 1)
     whole = recorded_at_end(run, state, attempts)._replace(group=group)

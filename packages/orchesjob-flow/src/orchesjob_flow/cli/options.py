@@ -343,6 +343,21 @@ def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> Outp
     return format_of_result(spelling)
 
 
+def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare `--format`, which knows the formats of every command and some `others`."""
+    return click.option(
+        "--format",
+        "output_format",
+        cls=FormatOption,
+        type=click.Choice((*SPELLINGS, *others)),
+        metavar=f"[{'|'.join((AUTO, 'json', *others, 'table'))}]",
+        default=AUTO,
+        envvar=VARIABLE,
+        callback=form_of,
+        help="auto: a table on a terminal, else JSON.",
+    )
+
+
 def check_detach(*, detach: bool, progress: str, reports: tuple[tuple[str, str], ...] = ()) -> None:
     """Refuse what a background process cannot do.
 
@@ -363,17 +378,7 @@ FLOW_FILE = click.Path()
 step_argument = click.argument(
     "step", metavar="[STEP]", required=False, shell_complete=complete_step
 )
-format_option = click.option(
-    "--format",
-    "output_format",
-    cls=FormatOption,
-    type=click.Choice(SPELLINGS),
-    metavar="[auto|json|table]",
-    default=AUTO,
-    envvar=VARIABLE,
-    callback=form_of,
-    help="auto: a table on a terminal, else JSON.",
-)
+format_option = declare_format()
 flow_id_option = option_given_once(
     "--flow-id", metavar="ID", shell_complete=complete_flow_id, help="Only runs of this flow."
 )

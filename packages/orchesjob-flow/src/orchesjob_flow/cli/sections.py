@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Files": {
         "validate": "Check flow files, and warn of what was hardly meant.",
         "simulate": "Show how a run of a flow file would go, and run nothing.",
+        "test": "Run the cases that test flow files, in virtual time.",
         "graph": "Draw the steps of a flow file, or of a run.",
         "schema": "Print the JSON Schema of flow files, for editors.",
         "example": "Print a commented flow that this program runs.",

@@ -1,19 +1,20 @@
-"""`schema`: the JSON Schema of flow files, by which editors complete and check them (9.2)."""
+"""`schema`: the JSON Schemas of flow files and of their cases, for editors (rule 9.2)."""
 
 import click
 
-from flow_spec import json_schema
+from flow_spec import cases_schema, json_schema
 from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.views.terminal import dump_json, write_result
 
 
 @click.command()
-def schema() -> int:
+@click.option("--cases", "of_cases", is_flag=True, help="That of the files which test flows.")
+def schema(of_cases: bool) -> int:
     """Print the JSON Schema of flow files, with which editors complete and check them.
 
     \b
     Example:
       orchesjob-flow schema > flow.schema.json
     """  # noqa: D301 - click reads \b
-    write_result(f"{dump_json(json_schema(), indent=2)}\n")
+    write_result(f"{dump_json(cases_schema() if of_cases else json_schema(), indent=2)}\n")
     return DONE

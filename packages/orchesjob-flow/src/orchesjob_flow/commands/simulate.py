@@ -93,7 +93,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow simulate nightly.yaml --fail load
     """  # noqa: D301 - click reads \b
     flow = load_to_run(flow_file, {}, params, list_reader(flow_file))
-    scenario = Scenario.of(flow, fail, skip, cancel_at)
+    scenario = Scenario.of(flow, fail=fail, skip=skip, cancel_at=cancel_at)
     if every:
         endings = endings_of(flow, scenario)
         if output_format is OutputFormat.JSON:

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 
 import click
 
-from flow_spec import FlowFileError, FlowSpec, FlowWarning, StepSpec, filled, find_warnings
+from flow_spec import (
+    FlowFileError,
+    FlowSpec,
+    FlowWarning,
+    ReadCases,
+    StepSpec,
+    filled,
+    find_warnings,
+    read_document,
+)
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
 from orchesjob_flow.exit_codes import DONE, WRONG
 from orchesjob_flow.launch.inputs import is_in_path, list_reader, read_to_run
@@ -47,6 +56,7 @@ def validate(
     """Check flow files: every problem of each, and what was hardly meant, with its place.
 
     Nothing is recorded. The exit code is 2 if anything is wrong; warnings alone leave it at 0.
+    Files of cases, which `test` runs, are checked too.
 
     \b
     Example:
@@ -63,24 +73,29 @@ def validate(
 
 
 class Finding(NamedTuple):
-    """The result of checking one file: its flow and the warnings, or the error."""
+    """The result of checking one file: its flow and the warnings, its cases, or the error."""
 
     file: str
-    outcome: FlowSpec | FlowFileError
+    outcome: FlowSpec | ReadCases | FlowFileError
     warnings: Sequence[FlowWarning] = ()
     is_proven: bool | None = None
     """Whether the proofs were completed; None where there is no flow."""
 
     @property
     def is_valid(self) -> bool:
-        """Whether the file holds a flow."""
-        return isinstance(self.outcome, FlowSpec)
+        """Whether the file holds a flow, or cases."""
+        return not isinstance(self.outcome, FlowFileError)
 
 
 def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str]) -> Finding:
-    """Read and check a flow file; return an error instead of raising it."""
+    """Read and check a file; return an error instead of raising it."""
     try:
-        found = read_to_run(file, {}, params, list_reader(file))
+        document = read_document(file)
+        if document.holds_cases:
+            from orchesjob_flow.commands.test import read_to_try
+
+            return Finding(file, read_to_try(document)[0])
+        found = read_to_run(document, {}, params, list_reader(file))
     except FlowFileError as error:
         return Finding(file, error)
     warned = find_warnings(found, is_program_missing)
@@ -125,6 +140,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "steps": None,
         "finally": None,
         "group": None,
+        "cases": None,
         "problems": [],
         "warnings": [warning_json(warning) for warning in finding.warnings],
         "proven": finding.is_proven,
@@ -137,6 +153,8 @@ def finding_json(finding: Finding) -> dict[str, Any]:
                 "finally": len(flow.finally_),
                 "group": flow.group,
             }
+        case ReadCases() as cases:
+            described["cases"] = len(cases.cases)
         case FlowFileError() as error:
             described["problems"] = [problem_json(problem) for problem in error.problems]
     return described
@@ -156,6 +174,9 @@ def finding_lines(finding: Finding) -> Iterator[str]:
             unproven = "" if finding.is_proven else ", too entangled to prove all of it"
             words = f"{summary(flow, len(finding.warnings))}{unproven}"
             yield visible(f"{finding.file}: valid: {words}")
+        case ReadCases() as found:
+            cases = "1 case" if len(found.cases) == 1 else f"{len(found.cases)} cases"
+            yield visible(f"{finding.file}: valid: {cases} of {found.flow_file}")
         case error if is_terminal:
             yield flow_file_text(error, style_of(terminal))
         case error:

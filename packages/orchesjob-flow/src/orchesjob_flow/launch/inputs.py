@@ -16,6 +16,7 @@ import attrs
 import flow_spec
 from flow_spec import (
     BUILT_IN,
+    Document,
     FlowFileError,
     FlowSpec,
     ListReader,
@@ -24,8 +25,9 @@ from flow_spec import (
     ReadFlow,
     StepSpec,
     bind_params,
+    flow_in,
     is_opened_by_caller,
-    read_flow,
+    read_document,
 )
 from orchesjob_flow.errors import DirectoryGone
 
@@ -39,21 +41,21 @@ def load_to_run(flow_file: str, env: Values, params: Values, read_list: ListRead
     Raises:
         FlowFileError: It is not a valid flow, or cannot run like this.
     """
-    return read_to_run(flow_file, env, params, read_list).flow
+    return read_to_run(read_document(flow_file), env, params, read_list).flow
 
 
 def read_to_run(
-    flow_file: str, env: Values, params: Values | None, read_list: ListReader
+    document: Document, env: Values, params: Values | None, read_list: ListReader
 ) -> ReadFlow:
-    """Do as `load_to_run` does, and keep which line of the file says what.
+    """Do as `load_to_run` does with a file that is read, and keep which line says what.
 
     None for `params` leaves them without values: the file is only checked.
 
     Raises:
         FlowFileError: It is not a valid flow, or cannot run like this.
     """
-    read = read_flow(flow_file, read_list=read_list, params=params or {})
-    return attrs.evolve(read, flow=ready_to_run(read.flow, flow_file, env, params))
+    read = flow_in(document, read_list=read_list, params=params or {})
+    return attrs.evolve(read, flow=ready_to_run(read.flow, document.source, env, params))
 
 
 def ready_to_run(flow: FlowSpec, flow_file: str, env: Values, params: Values | None) -> FlowSpec:

@@ -1,6 +1,7 @@
-"""A run as JUnit's XML: one test case for each step, for the pages of CI systems.
+"""JUnit's XML, for the pages of CI systems: a run, in which each step is a test case.
 
-The file fits the schema that Jenkins publishes; GitLab and GitHub read it as well. A step that was
+`add_suite`, `add_case` and `xml_of` write it for other test cases too, such as those of `test`. The
+file fits the schema that Jenkins publishes; GitLab and GitHub read it as well. A step that was
 retried holds its earlier attempts: `flakyFailure` where it SUCCEEDED in the end, `rerunFailure`
 where it did not. A settled step counts by its settlement, and its output says who settled it and
 why.
@@ -14,6 +15,8 @@ from flow_store import AttemptStatus, StepStatus
 from orchesjob_flow.reports.facts import Facts, SpanKind, StepFacts, ending_text, headline
 from orchesjob_flow.views.terminal import visible
 
+COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+"""The elements in test cases whose numbers a suite has, by its attributes."""
 NOT_IN_XML = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
 
 
@@ -21,39 +24,53 @@ def as_junit(facts: Facts) -> str:
     """Write a run as a suite of test cases."""
     run = facts.run
     root = ElementTree.Element("testsuites")
-    cases = list(facts.steps)
-    suite = ElementTree.SubElement(
-        root,
-        "testsuite",
-        name=legal(run.flow_id),
-        tests=str(len(cases)),
-        failures=str(sum(is_failure(one) for one in cases)),
-        errors=str(sum(is_error(one) for one in cases)),
-        skipped=str(sum(is_skipped(one) for one in cases)),
-        time=f"{facts.took_sec:.3f}",
-        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run.started_at)),
-    )
+    suite = add_suite(root, run.flow_id, run.started_at, facts.took_sec)
     properties = ElementTree.SubElement(suite, "properties")
     values = {"run_key": run.run_key, "status": run.status.value, **(run.params or {})}
     for name, value in values.items():
         ElementTree.SubElement(properties, "property", name=legal(name), value=legal(value))
-    for one in cases:
-        add_case(suite, run.flow_id, one)
+    for one in facts.steps:
+        add_step(suite, run.flow_id, one)
     add_text(suite, "system-out", headline(facts))
+    return xml_of(root)
+
+
+def add_suite(
+    root: ElementTree.Element, name: str, began_at: float, took_sec: float
+) -> ElementTree.Element:
+    """Add a suite of test cases; `xml_of` counts them."""
+    return ElementTree.SubElement(
+        root,
+        "testsuite",
+        name=legal(name),
+        time=f"{took_sec:.3f}",
+        timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began_at)),
+    )
+
+
+def add_case(
+    suite: ElementTree.Element, name: str, classname: str, took_sec: float
+) -> ElementTree.Element:
+    """Add a test case to a suite."""
+    return ElementTree.SubElement(
+        suite, "testcase", name=legal(name), classname=legal(classname), time=f"{took_sec:.3f}"
+    )
+
+
+def xml_of(root: ElementTree.Element) -> str:
+    """Return the text of a file, in which each suite has the numbers of its cases."""
+    for suite in root:
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        for attribute, tag in COUNTED.items():
+            suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     ElementTree.indent(root)
     declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
     return f"{declaration}{ElementTree.tostring(root, encoding='unicode')}\n"
 
 
-def add_case(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
+def add_step(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
     """Add a step."""
-    case = ElementTree.SubElement(
-        suite,
-        "testcase",
-        name=legal(one.id),
-        classname=legal(flow_id),
-        time=f"{one.took(SpanKind.RAN):.3f}",
-    )
+    case = add_case(suite, one.id, flow_id, one.took(SpanKind.RAN))
     if is_failure(one):
         add_problem(case, "failure", one)
     elif is_error(one):

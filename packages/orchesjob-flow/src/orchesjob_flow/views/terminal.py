@@ -222,6 +222,7 @@ class OutputFormat(StrEnum):
     """An output format."""
 
     JSON = "json"
+    JUNIT = "junit"
     TEXT = "text"
 
 
@@ -233,7 +234,7 @@ def format_for(spelling: str, *, is_terminal: bool) -> OutputFormat:
     """
     if spelling == AUTO:
         return OutputFormat.TEXT if is_terminal else OutputFormat.JSON
-    return OutputFormat.JSON if spelling == "json" else OutputFormat.TEXT
+    return OutputFormat.TEXT if spelling == "table" else OutputFormat(spelling)
 
 
 def format_of_result(spelling: str) -> OutputFormat:

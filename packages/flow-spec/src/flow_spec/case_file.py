@@ -1,0 +1,383 @@
+"""Files of cases: what a run of a flow is given, and what must come of it (rule 11.4).
+
+The declared fields of `Case` and `CaseFile` are the schema. Steps and parameters are those of the
+flow that is tested, so that flow is read with the parameters of each case. What is wrong with a
+flow itself is an error of its own file; everything else is a problem of the file of cases.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from flow_spec.documents.source import opened_by_caller
+from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, SequenceNode, node_at
+from flow_spec.errors import (
+    Advised,
+    FlowFileError,
+    Message,
+    ParamsError,
+    UnknownStepError,
+    advised,
+    quoted,
+)
+from flow_spec.fields import messages
+from flow_spec.fields.kinds import FILE, Kind, Line, OneOf, Schema, Text
+from flow_spec.fields.reading import ListReader, Reading
+from flow_spec.fields.records import ListOf, Record, Variables, declared
+from flow_spec.flow import FlowSpec, bind_params
+from flow_spec.flow_file import CASES, Document, flow_in, read_document
+
+RUN = "run"
+"""The key of `expect` that means the run."""
+CANCEL_AT, TIMEOUT_AT = "cancel_at", "timeout_at"
+"""The keys of `given` that are not steps."""
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class Outcome(StrEnum):
+    """How a step that runs is said to end."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class StepEnd(StrEnum):
+    """The status with which a step is expected to end."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+
+class RunEnd(StrEnum):
+    """The status with which a run is expected to end."""
+
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class StepName(Text):
+    """The id of a step, of a copy, or of all copies of a step; `_Names` checks it."""
+
+
+@attrs.frozen(eq=False)
+class ByStep(Kind):
+    """A mapping of names of steps to one of some words, read as pairs in the order of the file.
+
+    `others` are keys that are not steps, with their kinds.
+    """
+
+    word: OneOf
+    others: Mapping[str, Kind]
+    example: str
+    min_items: int = 0
+
+    def schema(self) -> Schema:
+        """List the words, and the other keys."""
+        return {
+            "type": "object",
+            "properties": {key: kind.schema() for key, kind in self.others.items()},
+            "additionalProperties": self.word.schema(),
+            "minProperties": self.min_items,
+        }
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
+        if not isinstance(node, MappingNode):
+            message = f"must be a mapping, such as {self.example}; got {messages.got(node)}"
+            reading.add(message, path, node)
+            return None
+        if len(node.entries) < self.min_items:
+            reading.add(f"must not be empty: write a mapping such as {self.example}", path, node)
+        return tuple(
+            (name, self.others.get(name, self.word).read(value, (*path, name), reading))
+            for name, _, value in reading.keys_of(node, path)
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """What a run is given, and what must come of it.
+
+    `flow` is the flow with the parameters of the case, and `line` the line on which the case
+    begins, if it is known.
+    """
+
+    name: str = declared(
+        Line(max_length=255), "What the case shows, in a sentence.", "a failed load sends the alert"
+    )
+    params: tuple[tuple[str, str], ...] = declared(
+        Variables(),
+        "The parameters of the run.",
+        {"DAY": "2026-05-07"},
+        default=(),
+    )
+    given: tuple[tuple[str, str], ...] = declared(
+        ByStep(
+            OneOf(Outcome),
+            {CANCEL_AT: StepName(), TIMEOUT_AT: StepName()},
+            "{load: failed}",
+        ),
+        "How steps end that do not succeed; where the run is cancelled or a time limit expires.",
+        {"load": "failed", "fetch@rome": "skipped"},
+        {"cancel_at": "load"},
+        default=(),
+    )
+    expect: tuple[tuple[str, str], ...] = declared(
+        ByStep(
+            OneOf(StepEnd), {RUN: OneOf(RunEnd)}, "{alert: SUCCEEDED, run: FAILED}", min_items=1
+        ),
+        "The statuses with which steps and the run must end; other steps may end in any way.",
+        {"alert": "SUCCEEDED", "publish": "SKIPPED", "run": "FAILED"},
+    )
+    order: tuple[str, ...] = declared(
+        ListOf(StepName(), "steps", "[fetch, load]", min_items=1, distinct=True),
+        "Steps of which each must begin after the one before has ended.",
+        ["fetch", "load", "alert"],
+        default=(),
+    )
+    flow: FlowSpec
+    line: int | None
+
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """The given outcomes, by the ids of steps; that of one copy outranks that of all."""
+        all_of: dict[str, Outcome] = {}
+        one_of: dict[str, Outcome] = {}
+        for name, word in self.given:
+            if name not in {CANCEL_AT, TIMEOUT_AT}:
+                of = all_of if name in self.flow.copies else one_of
+                of |= {spec.id: Outcome(word) for spec in self.flow.named(name)}
+        return all_of | one_of
+
+    @property
+    def cancel_at(self) -> str | None:
+        """The step at whose beginning the run is cancelled."""
+        return dict(self.given).get(CANCEL_AT)
+
+    @property
+    def timeout_at(self) -> str | None:
+        """The step whose command never ends by itself."""
+        return dict(self.given).get(TIMEOUT_AT)
+
+
+class _CaseRecord(Record):
+    def _made(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> Any:
+        # The flow follows; whether there is one may be a problem of its own.
+        return super()._made({**values, "flow": None, "line": node.line}, node, path, reading)
+
+
+CASE = _CaseRecord(Case, "a case")
+
+
+@attrs.frozen(kw_only=True)
+class CaseFile:
+    """A file of cases."""
+
+    flow: str | None = declared(
+        FILE,
+        "The flow file, taken from the folder of this file. Without it, NAME.test.yaml tests "
+        "NAME.yaml.",
+        "nightly.yaml",
+        default=None,
+    )
+    cases: tuple[Case, ...] = declared(
+        ListOf(CASE, "cases", "[{name: all is well, expect: {run: SUCCEEDED}}]", min_items=1),
+        "The cases, each of which is a run of its own.",
+        [{"name": "all is well", "expect": {"run": "SUCCEEDED"}}],
+    )
+
+
+CASE_FILE = Record(CaseFile, "a file of cases", foreign=("$schema",))
+
+
+def cases_schema() -> Schema:
+    """Return the JSON Schema (2020-12) of a file of cases, for editors (rule 9.2).
+
+    Only `read_cases` checks names of steps and parameters.
+    """
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    about = {"title": "orchesjob flow cases", "description": "Cases that test a flow."}
+    return {"$schema": dialect, **about, **CASE_FILE.schema()}
+
+
+@attrs.frozen(eq=False)
+class ReadCases:
+    """The cases of a file, and the path of the flow file that they test."""
+
+    flow_file: str
+    cases: tuple[Case, ...]
+    _document: Document
+
+    def error(self, message: Message, case: Case, *keys: str) -> FlowFileError:
+        """Return the error that something is wrong with the value of these keys of a case."""
+        reading = Reading()
+        path: NodePath = (CASES, self.cases.index(case), *keys)
+        reading.add(message, path, _nearest(self._document.root, path))
+        return self._document.error(reading.problems)
+
+
+def read_cases(document: Document, list_reader: Callable[[str], ListReader]) -> ReadCases:
+    """Read and check the cases that a document holds.
+
+    `list_reader` takes the path of the flow file and returns what reads its lists (rule 10.3).
+
+    Raises:
+        FlowFileError: It does not hold cases, or not valid ones; or the flow file is not valid.
+    """
+    root, reading = document.root, Reading()
+    if not document.holds_cases:
+        remedy = "name the file of its cases, such as nightly.test.yaml for nightly.yaml"
+        reading.add(Advised("this is a flow file, not a file of cases", remedy), (), root)
+        raise document.error(reading.problems)
+    found: CaseFile | None = CASE_FILE.read(root, (), reading)
+    flow_file = _flow_file(document, reading)
+    flows: Mapping[int, FlowSpec] = {}
+    if flow_file is not None:
+        flows = _flows_of_cases(root, flow_file, list_reader(flow_file), reading)
+    items = _items(node_at(root, (CASES,)))
+    for position, flow in flows.items():
+        _report_names(items[position], (CASES, position), flow, reading)
+    _report_repeated(items, reading)
+    if reading.problems or found is None or flow_file is None:
+        raise document.error(reading.problems)
+    cases = [attrs.evolve(case, flow=flows[place]) for place, case in enumerate(found.cases)]
+    return ReadCases(flow_file, tuple(cases), document)
+
+
+def _flow_file(document: Document, reading: Reading) -> str | None:
+    """Return the path of the flow file, or None after adding a problem."""
+    source = Path(document.source)
+    folder = Path() if opened_by_caller(source) is not None else source.parent
+    node = node_at(document.root, ("flow",))
+    if isinstance(node, ScalarNode) and node.text:
+        if (folder / node.text).exists():
+            return str(folder / node.text)
+        reading.add(f"no such file: {folder / node.text}", ("flow",), node)
+    elif node is None and source.stem.endswith(".test"):
+        name = source.stem.removesuffix(".test")
+        beside = [folder / f"{name}{suffix}" for suffix in (source.suffix, *_SUFFIXES)]
+        found = next((path for path in beside if path.exists()), None)
+        if found is not None:
+            return str(found)
+        message = Advised(f"no such file: {beside[0]}", "name the flow file in the key flow")
+        reading.add(message, (), document.root)
+    elif node is None:
+        message = Advised(
+            'a file of cases needs the key "flow"',
+            "or the name NAME.test.yaml beside the flow file NAME.yaml",
+        )
+        reading.add(message, (), document.root)
+    return None
+
+
+def _flows_of_cases(
+    root: Node, flow_file: str, read_list: ListReader, reading: Reading
+) -> Mapping[int, FlowSpec]:
+    """Return the flow of each case, by its position, with its parameters where they are valid.
+
+    Raises:
+        FlowFileError: The flow file is not valid.
+    """
+    document = read_document(flow_file)
+    flows: dict[int, FlowSpec] = {}
+    for position, case in enumerate(_items(node_at(root, (CASES,)))):
+        params = node_at(case, ("params",))
+        given = {
+            name: value.text for name, _, value in _entries(params) if isinstance(value, ScalarNode)
+        }
+        flow = flow_in(document, read_list=read_list, params=given).flow
+        flows[position] = flow
+        path: NodePath = (CASES, position, "params")
+        problems = len(reading.problems)
+        _report_params(flow, params, path, params or case, reading)
+        if len(reading.problems) == problems:
+            try:
+                flows[position] = bind_params(flow, given)
+            except ParamsError as error:
+                _report_values(error, params or case, path, reading)
+    return flows
+
+
+def _report_params(
+    flow: FlowSpec, params: Node | None, path: NodePath, around: Node, reading: Reading
+) -> None:
+    """Add a problem for each parameter that the flow does not have, or that has no value."""
+    given = {name: key for name, key, _ in _entries(params)}
+    known = {param.name: param for param in flow.params}
+    for name, key in given.items():
+        if name not in known:
+            remedy = reading.speller.suggestion(name, known)
+            message = advised(f"the flow has no parameter {quoted(name)}", remedy)
+            reading.add(message, (*path, name), key)
+    for name, param in known.items():
+        if param.default is None and name not in given:
+            remedy = f"write params: {{{name}: VALUE}}"
+            reading.add(Advised(f"the flow needs a value for {name}", remedy), path, around)
+
+
+def _report_values(error: ParamsError, params: Node, path: NodePath, reading: Reading) -> None:
+    """Add the problems with values that parameters cannot have."""
+    for problem in error.problems:
+        _, _, name = (problem.path or "").partition("params.")
+        node = node_at(params, (name,)) if name else None
+        message = problem.message if name else str(problem)
+        reading.add(message, (*path, name) if name else path, node or params)
+
+
+def _report_names(case: Node, path: NodePath, flow: FlowSpec, reading: Reading) -> None:
+    """Add a problem for each name that is not that of a step, of a copy or of all copies."""
+    named: list[tuple[str, NodePath, Node]] = []
+    for name, key, value in _entries(node_at(case, ("given",))):
+        if name not in {CANCEL_AT, TIMEOUT_AT}:
+            named.append((name, (*path, "given", name), key))
+        elif isinstance(value, ScalarNode):
+            named.append((value.text, (*path, "given", name), value))
+    for name, key, _ in _entries(node_at(case, ("expect",))):
+        if name != RUN:
+            named.append((name, (*path, "expect", name), key))
+    for position, item in enumerate(_items(node_at(case, ("order",)))):
+        if isinstance(item, ScalarNode):
+            named.append((item.text, (*path, "order", position), item))
+    for name, place, node in named:
+        try:
+            flow.named(name)
+        except UnknownStepError as error:
+            remedy = error.details.get("help")
+            if place[-2] == "given" and error.suggestion is None:
+                remedy = reading.speller.suggestion(name, (CANCEL_AT, TIMEOUT_AT)) or remedy
+            reading.add(advised(f"the flow has no step {quoted(name)}", remedy), place, node)
+
+
+def _report_repeated(cases: Iterable[Node], reading: Reading) -> None:
+    """Add a problem for each name that an earlier case has."""
+    names: set[str] = set()
+    for position, case in enumerate(cases):
+        name = node_at(case, ("name",))
+        if isinstance(name, ScalarNode):
+            if name.text in names:
+                reading.add("an earlier case has this name", (CASES, position, "name"), name)
+            names.add(name.text)
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, SequenceNode) else []
+
+
+def _entries(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
+    for key, value in node.entries if isinstance(node, MappingNode) else ():
+        if isinstance(key, ScalarNode):
+            yield key.text, key, value
+
+
+def _nearest(root: Node, path: NodePath) -> Node:
+    """Return the node at a path, or at as much of it as there is."""
+    found = (node_at(root, path[:length]) for length in range(len(path), 0, -1))
+    return next(filter(None, found), root)

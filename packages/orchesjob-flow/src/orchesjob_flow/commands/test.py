@@ -1,0 +1,477 @@
+"""`test`: the cases of files are played in virtual time, as `simulate` plays a flow (rule 11.4).
+
+A case holds if the run goes as it expects. What is given must happen as well: a case about a step
+that never runs shows nothing. An order must hold however long the commands take. So each step of
+an order is also played as the slowest, and the next one must wait for it even then.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import attrs
+import click
+
+from flow_spec import (
+    Case,
+    Document,
+    FlowFileError,
+    FlowSpec,
+    ReadCases,
+    base_of,
+    read_cases,
+    read_document,
+)
+from flow_store import Run, Step, StepStatus
+from orchesjob_flow.cli.options import FLOW_FILE, declare_format
+from orchesjob_flow.commands.simulate import first_starts
+from orchesjob_flow.errors import NoTimeLimit, NotSkippable, TooManyRetries
+from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, WRONG
+from orchesjob_flow.explanation import explain_steps, sentence
+from orchesjob_flow.launch.inputs import list_reader
+from orchesjob_flow.reports.junit import add_case, add_suite, add_text, legal, xml_of
+from orchesjob_flow.simulation import Played, Scenario, play
+from orchesjob_flow.views.error_layout import flow_file_text, problem_json, style_of
+from orchesjob_flow.views.terminal import (
+    OutputFormat,
+    print_json,
+    print_lines,
+    stdout,
+    visible,
+    write_result,
+)
+
+SLOW_SEC = 1e9
+"""How long the command of a step lasts that is played as the slowest: more than any delay."""
+MOST_FAILURES = 10
+"""How many failures of a case a person sees; a program gets all."""
+MARKS = {True: "OK", False: "NG"}
+COLOURS = {True: 32, False: 31}
+
+
+@click.command()
+@click.option(
+    "--coverage",
+    "is_covered",
+    is_flag=True,
+    help="List the steps and conditions that the cases leave out.",
+)
+@declare_format("junit")
+@click.argument("case_files", metavar="FILE...", nargs=-1, required=True, type=FLOW_FILE)
+def test(is_covered: bool, output_format: OutputFormat, case_files: tuple[str, ...]) -> int:
+    """Run the cases in each FILE, which test a flow file; run none of its commands.
+
+    A case says how steps end, and what must come of it. NAME.test.yaml tests NAME.yaml beside it.
+    The exit code is 1 if a case fails, and 2 if a file is not valid.
+
+    \b
+    Example:
+      orchesjob-flow test flows/*.test.yaml
+    """  # noqa: D301 - click reads \b
+    tested = [test_file(file) for file in case_files]
+    coverage = coverage_of(tested) if is_covered else None
+    match output_format:
+        case OutputFormat.JSON:
+            print_json(tested_json(tested, coverage))
+        case OutputFormat.JUNIT:
+            write_result(tested_junit(tested, coverage))
+        case OutputFormat.TEXT:
+            print_tested(tested, coverage)
+    if any(isinstance(one.outcome, FlowFileError) for one in tested):
+        return WRONG
+    return NOT_SUCCEEDED if any(each.failures for one in tested for each in one.tried) else DONE
+
+
+class Failure(NamedTuple):
+    """A part of a case that does not hold, which stands under a `key` of the case.
+
+    `name` is a step or `run`. Statuses are given where one was expected and another one found.
+    """
+
+    key: str
+    name: str
+    words: str
+    reason: str | None = None
+    expected: str | None = None
+    actual: str | None = None
+
+    def __str__(self) -> str:
+        """Write what does not hold, and why."""
+        return f"{self.name} {self.words}{'' if self.reason is None else f': {self.reason}'}"
+
+
+class Tried(NamedTuple):
+    """A case, the run that it has led to, and what does not hold."""
+
+    case: Case
+    run: Run
+    failures: Sequence[Failure]
+
+
+class Tested(NamedTuple):
+    """A file with its cases in their order, or the error that it is not valid."""
+
+    file: str
+    outcome: ReadCases | FlowFileError
+    tried: Sequence[Tried] = ()
+
+
+def test_file(file: str) -> Tested:
+    """Try the cases of a file; return an error instead of raising it."""
+    try:
+        cases, scenarios = read_to_try(read_document(file))
+    except FlowFileError as error:
+        return Tested(file, error)
+    tried = [try_case(*pair) for pair in zip(cases.cases, scenarios, strict=True)]
+    return Tested(file, cases, tried)
+
+
+def read_to_try(document: Document) -> tuple[ReadCases, Sequence[Scenario]]:
+    """Read the cases of a file, each with the scenario to play.
+
+    Raises:
+        FlowFileError: It or its flow file is not valid, or what a case gives cannot happen.
+    """
+    cases = read_cases(document, list_reader)
+    return cases, [scenario_of(case, cases) for case in cases.cases]
+
+
+def scenario_of(case: Case, cases: ReadCases) -> Scenario:
+    """Return the scenario of a case.
+
+    Raises:
+        FlowFileError: What it gives cannot happen.
+    """
+    outcomes = case.outcomes
+    try:
+        return Scenario.of(
+            case.flow,
+            fail=[name for name, outcome in outcomes.items() if outcome == "failed"],
+            skip=[name for name, outcome in outcomes.items() if outcome == "skipped"],
+            cancel_at=case.cancel_at,
+            timeout_at=case.timeout_at,
+        )
+    except NotSkippable as error:
+        given = dict(case.given)
+        name = error.step_id if error.step_id in given else base_of(error.step_id)
+        raise cases.error(str(error), case, "given", name) from error
+    except NoTimeLimit as error:
+        raise cases.error(str(error), case, "given", "timeout_at") from error
+    except TooManyRetries as error:
+        raise cases.error(str(error), case, "given") from error
+
+
+def try_case(case: Case, scenario: Scenario) -> Tried:
+    """Play a case and compare."""
+    played = play(case.flow, scenario)
+    trial = Trial(case, scenario, played)
+    failures = [*trial.givens(), *trial.expectations(), *trial.order()]
+    return Tried(case, played.run, failures)
+
+
+class Trial(NamedTuple):
+    """A case that has been played, to be compared with what it says."""
+
+    case: Case
+    scenario: Scenario
+    played: Played
+
+    def givens(self) -> Iterator[Failure]:
+        """Yield what is given and does not happen, because no step gets there."""
+        played = self.played
+        for name, word in self.case.given:
+            match name:
+                case "cancel_at" if played.cancelled_at is None:
+                    yield self._never("given", word, "never begins, given cancel_at")
+                case "timeout_at" if not any(self._ran(step) for step in self._steps(word)):
+                    yield self._never("given", word, "never runs, given timeout_at")
+                case "cancel_at" | "timeout_at":
+                    pass
+                case _ if played.outcomes.keys().isdisjoint(self._ids(name)):
+                    yield self._never("given", name, f"does not end by itself, given {word}")
+
+    def _never(self, key: str, name: str, words: str) -> Failure:
+        return Failure(key, name, words, self._reason(name))
+
+    def _ran(self, step: Step) -> bool:
+        """Whether the command of a step has begun."""
+        return any(
+            past.position == step.position and not past.is_gate for past in self.played.run.history
+        )
+
+    def expectations(self) -> Iterator[Failure]:
+        """Yield the steps that do not end as expected, and the run if it does not."""
+        run = self.played.run
+        for name, status in self.case.expect:
+            if name == "run":
+                if run.status != status:
+                    yield unexpected(name, status, run.status, run.error)
+                continue
+            steps = self._steps(name)
+            if not steps:
+                yield self._never("expect", name, f"is in no run, expected {status}")
+            for step in steps:
+                if step.status != status:
+                    why = self._reason(step.step_id)
+                    yield unexpected(step.step_id, status, step.status, why)
+
+    def order(self) -> Iterator[Failure]:
+        """Yield the steps of the order that never begin, or not after the one before."""
+        begun = []
+        for name in self.case.order:
+            if any(step.has_begun for step in self._steps(name)):
+                begun.append(name)
+            else:
+                yield self._never("order", name, "never begins")
+        for first, second in pairwise(begun):
+            run = self._with_slow(first)
+            ended = max(step.finished_at or 0.0 for step in steps_in(run, self._ids(first)))
+            starts = first_starts(run)
+            for step in steps_in(run, self._ids(second)):
+                if starts.get(step.position, math.inf) < ended:
+                    yield Failure("order", step.step_id, f"does not wait for {first}")
+
+    def _with_slow(self, name: str) -> Run:
+        """Play the run with slow commands of a step, unless its end depends on the time it takes.
+
+        The time limit of the flow is left out: the slow step stands for any other duration.
+        """
+        flow, scenario, played = self.case.flow, self.scenario, self.played
+        is_timed_out = played.cancelled_at is None and any(
+            step.status is StepStatus.CANCELLED for step in played.run.steps
+        )
+        if is_timed_out:
+            return played.run
+        slow = dict.fromkeys(self._ids(name), SLOW_SEC)
+        unlimited = attrs.evolve(flow, timeout_sec=None)
+        return play(unlimited, scenario._replace(lasting={**slow, **scenario.lasting})).run
+
+    def _ids(self, name: str) -> Sequence[str]:
+        return [spec.id for spec in self.case.flow.named(name)]
+
+    def _steps(self, name: str) -> Sequence[Step]:
+        return steps_in(self.played.run, self._ids(name))
+
+    def _reason(self, name: str) -> str:
+        """Explain the status of a step, or of the first of its copies."""
+        explained = explain_steps(self.played.run, name)
+        return sentence(explained[0]) if explained else "it has no copies"
+
+
+def unexpected(name: str, expected: str, actual: str, reason: str | None) -> Failure:
+    """Say that a step or the run has not ended as expected."""
+    words = f"is {actual}, expected {expected}"
+    return Failure("expect", name, words, reason, expected, actual)
+
+
+def steps_in(run: Run, ids: Iterable[str]) -> Sequence[Step]:
+    """Return the steps of a run with these ids."""
+    wanted = set(ids)
+    return [step for step in run.steps if step.step_id in wanted]
+
+
+class Coverage(NamedTuple):
+    """What all cases of a flow leave out: steps and, by their steps, conditions.
+
+    `steps` and `conditions` say how many there are.
+    """
+
+    flow_file: str
+    flow: FlowSpec
+    steps: Sequence[str]
+    conditions: Mapping[str, str]
+    never_fail: Sequence[str]
+    never_true: Sequence[str]
+    never_false: Sequence[str]
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """Write it for people."""
+        yield f"Coverage of {self.flow_file}:"
+        if self.never_fail:
+            yield f"  no case lets these steps fail: {', '.join(self.never_fail)}"
+        for value, names in (("true", self.never_true), ("false", self.never_false)):
+            for name in names:
+                yield f"  no case makes the condition of {name} {value}: {self.conditions[name]}"
+        if not (self.never_fail or self.never_true or self.never_false):
+            yield "  every step fails, and every condition is true and false, in some case"
+
+
+def coverage_of(tested: Iterable[Tested]) -> Sequence[Coverage]:
+    """Find what is left out for each flow, over all files that test it."""
+    runs: dict[Path, list[tuple[str, Tried]]] = {}
+    for one in tested:
+        if isinstance(one.outcome, ReadCases):
+            path = Path(one.outcome.flow_file)
+            runs.setdefault(path.resolve(), []).extend((str(path), tried) for tried in one.tried)
+    return [coverage_by(found[0][0], [tried for _, tried in found]) for found in runs.values()]
+
+
+def coverage_by(flow_file: str, tried: Sequence[Tried]) -> Coverage:
+    """Find what some cases leave out of their flow; copies of a step count as one step."""
+    flow = tried[0].case.flow
+    failed, true, false = set(), set(), set()
+    for one in tried:
+        for step in one.run.steps:
+            name = base_of(step.step_id)
+            if step.status is StepStatus.FAILED:
+                failed.add(name)
+            if step.has_begun:
+                true.add(name)
+            elif step.status is StepStatus.SKIPPED:
+                false.add(name)
+    written = flow.as_written.all_steps
+    conditions = {
+        spec.id: " ".join((spec.when or " && ".join(spec.depends_on)).split())
+        for spec in written
+        if spec.condition is not None
+    }
+    steps = [spec.id for spec in written]
+    return Coverage(
+        flow_file,
+        flow,
+        steps,
+        conditions,
+        [name for name in steps if name not in failed],
+        [name for name in conditions if name not in true],
+        [name for name in conditions if name not in false],
+    )
+
+
+def tested_json(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> dict[str, Any]:
+    """Describe all files for scripts."""
+    tried = [each for one in tested for each in one.tried]
+    failed = sum(bool(each.failures) for each in tried)
+    return {
+        "cases": len(tried),
+        "failed": failed,
+        "files": [file_json(one) for one in tested],
+        "coverage": None if coverage is None else [coverage_json(one) for one in coverage],
+    }
+
+
+def file_json(tested: Tested) -> dict[str, Any]:
+    """Describe a file."""
+    outcome = tested.outcome
+    described: dict[str, Any] = {"file": tested.file, "valid": True, "flow_file": None}
+    match outcome:
+        case ReadCases():
+            described |= {"flow_file": outcome.flow_file, "problems": []}
+        case FlowFileError():
+            problems = [problem_json(problem) for problem in outcome.problems]
+            described |= {"valid": False, "problems": problems}
+    return described | {"cases": [tried_json(one) for one in tested.tried]}
+
+
+def tried_json(tried: Tried) -> dict[str, Any]:
+    """Describe a case."""
+    case, run, failures = tried
+    return {
+        "name": case.name,
+        "line": case.line,
+        "passed": not failures,
+        "status": run.status.value,
+        "error": run.error,
+        "steps": {step.step_id: step.status.value for step in run.steps},
+        "failures": [failure_json(one) for one in failures],
+    }
+
+
+def failure_json(failure: Failure) -> dict[str, Any]:
+    """Describe what does not hold."""
+    return {
+        "message": str(failure),
+        "key": failure.key,
+        "name": failure.name,
+        "expected": failure.expected,
+        "actual": failure.actual,
+        "reason": failure.reason,
+    }
+
+
+def coverage_json(coverage: Coverage) -> dict[str, Any]:
+    """Describe what the cases of a flow leave out."""
+    conditions = coverage.conditions
+    return {
+        "flow_file": coverage.flow_file,
+        "flow_id": coverage.flow.flow_id,
+        "steps": len(coverage.steps),
+        "conditions": len(conditions),
+        "never_fail": list(coverage.never_fail),
+        "never_true": {name: conditions[name] for name in coverage.never_true},
+        "never_false": {name: conditions[name] for name in coverage.never_false},
+    }
+
+
+def tested_junit(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> str:
+    """Write each file as a suite of test cases; that a file is not valid is an error in it."""
+    root = ElementTree.Element("testsuites")
+    for one in tested:
+        suite = add_suite(root, one.file, time.time(), 0.0)
+        for tried in one.tried:
+            element = add_case(suite, tried.case.name, one.file, 0.0)
+            if tried.failures:
+                add_failure(element, "failure", [str(failure) for failure in tried.failures])
+        if isinstance(one.outcome, FlowFileError):
+            element = add_case(suite, one.file, one.file, 0.0)
+            add_failure(element, "error", str(one.outcome).splitlines())
+            continue
+        path = Path(one.outcome.flow_file).resolve()
+        for each in coverage or ():
+            if Path(each.flow_file).resolve() == path:
+                add_text(suite, "system-out", "\n".join(each.lines))
+    return xml_of(root)
+
+
+def add_failure(case: ElementTree.Element, word: str, lines: Sequence[str]) -> None:
+    """Add why a test case has failed."""
+    failure = ElementTree.SubElement(case, word, type=word, message=legal(lines[0]))
+    failure.text = "\n".join(map(legal, lines))
+
+
+def print_tested(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> None:
+    """Print a line for each case, below it what does not hold, and the numbers at the end."""
+    terminal = stdout()
+    for one in tested:
+        if isinstance(one.outcome, FlowFileError):
+            is_terminal = terminal.stream.isatty()
+            text = (
+                flow_file_text(one.outcome, style_of(terminal)) if is_terminal else str(one.outcome)
+            )
+            write_result(f"{text}\n")
+            continue
+        print_lines([visible(f"{one.file} tests {one.outcome.flow_file}")])
+        for tried in one.tried:
+            print_lines(case_lines(tried, colour=terminal.colour))
+    for each in coverage or ():
+        print_lines(["", *map(visible, each.lines)], indent="    ")
+    print_lines(["", total_words(tested)])
+
+
+def case_lines(tried: Tried, *, colour: bool) -> Iterator[str]:
+    """Yield the line of a case, and one for each part that does not hold."""
+    case, _, failures = tried
+    has_passed = not failures
+    mark = MARKS[has_passed]
+    mark = f"\x1b[{COLOURS[has_passed]}m{mark}\x1b[0m" if colour else mark
+    line = "" if has_passed or case.line is None else f" (line {case.line})"
+    yield f"  {mark} {visible(case.name)}{line}"
+    for failure in failures[:MOST_FAILURES]:
+        yield f"     {visible(str(failure))}"
+    if len(failures) > MOST_FAILURES:
+        yield f"     ... and {len(failures) - MOST_FAILURES} more"
+
+
+def total_words(tested: Sequence[Tested]) -> str:
+    """Say how many cases there were, how many failed, and how many files are not valid."""
+    tried = [each for one in tested for each in one.tried]
+    wrong = sum(isinstance(one.outcome, FlowFileError) for one in tested)
+    parts = [f"{wrong} file{'' if wrong == 1 else 's'} not valid"] if wrong else []
+    if tried or not wrong:
+        failed = sum(bool(each.failures) for each in tried)
+        parts = [f"{len(tried)} case{'' if len(tried) == 1 else 's'}", f"{failed} failed", *parts]
+    return ", ".join(parts)

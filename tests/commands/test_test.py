@@ -1,0 +1,315 @@
+"""`test`: a flow has unit tests, whose cases are played in virtual time (rule 11.4)."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from support.flow import Flow
+
+NG, OK, SKIP, CANCELLED = "FAILED", "SUCCEEDED", "SKIPPED", "CANCELLED"
+FLOW = """\
+flow_id: nightly
+params: {DAY: {default: monday}}
+timeout_sec: 4h
+steps:
+  - foreach: {CITY: [rome, oslo]}
+    steps: [{id: fetch, command: [touch, ran], skip_exit_codes: [4], timeout_sec: 1h, retries: 1}]
+  - {id: load, when: fetch, command: [touch, ran]}
+  - {id: beside, command: [touch, ran]}
+  - {id: publish, when: load, command: [touch, ran], only_if: [test, -d, x]}
+finally:
+  - {id: alert, when: any(failed) || any(cancelled), command: [touch, ran]}
+"""
+
+
+def write(flow: Flow, *cases: dict[str, Any], name: str = "nightly.test.json") -> str:
+    """Write the flow file, and a file of cases beside it; return the name of that."""
+    (flow.folder / "nightly.yaml").write_text(FLOW, encoding="utf-8")
+    (flow.folder / name).write_text(json.dumps({"cases": cases}), encoding="utf-8")
+    return name
+
+
+def failures(flow: Flow, case: dict[str, Any]) -> list[str]:
+    """Test the flow with one case; return what does not hold."""
+    answer = flow.run("test", write(flow, {"name": "it", **case}))
+    ((tried,),) = (file["cases"] for file in json.loads(answer.stdout)["files"])
+    assert answer.returncode == int(not tried["passed"])
+    assert tried["passed"] is not bool(tried["failures"])
+    return [failure["message"] for failure in tried["failures"]]
+
+
+HOLDS: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
+    (
+        {},
+        {"load": OK, "fetch": OK, "fetch@rome": OK, "publish": OK, "alert": SKIP, "run": OK},
+        ["fetch", "load", "publish"],
+    ),
+    (
+        {"load": "failed"},
+        {"load": NG, "publish": SKIP, "alert": OK, "run": NG},
+        ["fetch@oslo", "load", "alert"],
+    ),
+    ({"fetch@rome": "skipped"}, {"fetch@oslo": OK, "fetch@rome": SKIP, "load": SKIP}, []),
+    ({"fetch": "failed", "fetch@rome": "succeeded"}, {"fetch@oslo": NG, "fetch@rome": OK}, []),
+    ({"publish": "skipped"}, {"publish": SKIP, "run": OK}, ["load", "publish"]),
+    ({"cancel_at": "load"}, {"load": CANCELLED, "alert": OK, "run": CANCELLED}, ["fetch", "alert"]),
+    ({"timeout_at": "load"}, {"load": CANCELLED, "beside": OK, "alert": OK, "run": NG}, []),
+    ({"timeout_at": "fetch"}, {"fetch": NG, "load": SKIP, "alert": OK}, ["fetch@rome", "alert"]),
+    ({"timeout_at": "alert", "beside": "failed"}, {"alert": NG, "run": NG}, ["beside", "alert"]),
+]
+
+
+@pytest.mark.parametrize(("given", "expect", "order"), HOLDS)
+def test_what_holds(
+    flow: Flow, given: dict[str, str], expect: dict[str, str], order: list[str]
+) -> None:
+    """A case says how steps end, and the run, and which begins after which has ended."""
+    case = {"given": given, "expect": expect, **({"order": order} if order else {})}
+    assert failures(flow, case) == []
+    assert not (flow.folder / "ran").exists()
+    assert not flow.home.exists()
+
+
+def test_a_difference_has_its_reason(flow: Flow) -> None:
+    """What is expected, what is the case, and the reason that `explain` gives."""
+    given = {"fetch@rome": "failed"}
+    expect = {"run": OK, "load": OK, "fetch": OK, "alert": OK}
+    assert failures(flow, {"given": given, "expect": expect}) == [
+        "run is FAILED, expected SUCCEEDED: 1 step failed: fetch@rome",
+        "load is SKIPPED, expected SUCCEEDED: fetch (1 FAILED, 1 SUCCEEDED), so `fetch` is false",
+        "fetch@rome is FAILED, expected SUCCEEDED: exit code 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "order", "failure"),
+    [
+        ({"load": "failed", "publish": "failed"}, [], "publish does not end by itself, given"),
+        ({"load": "failed", "cancel_at": "publish"}, [], "publish never begins, given cancel_at: "),
+        ({"fetch": "failed", "timeout_at": "load"}, [], "load never runs, given timeout_at: "),
+        ({"fetch": "failed"}, ["fetch", "load"], "load never begins: fetch (2 FAILED), so"),
+        ({}, ["load", "fetch@rome"], "fetch@rome does not wait for load"),
+    ],
+)
+def test_what_does_not_happen_fails(
+    flow: Flow, given: dict[str, str], order: list[str], failure: str
+) -> None:
+    """A case about what does not happen would be green and show nothing."""
+    case = {"given": given, "expect": {"beside": OK}, **({"order": order} if order else {})}
+    (found,) = failures(flow, case)
+    assert found.startswith(failure)
+
+
+def test_no_copies(flow: Flow) -> None:
+    """A status of all copies of a step does not hold if there are none."""
+    step = {"id": "a", "command": ["true"]}
+    (flow.folder / "none.txt").touch()
+    flow.write({"foreach": {"X": {"lines": "none.txt"}}, "steps": [step]}, name="n.json")
+    case = {"name": "it", "expect": {"a": OK}}
+    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
+    found = flow.ask("test", "n.test.json", code=1)["files"][0]["cases"][0]
+    assert [one["message"] for one in found["failures"]] == [
+        "a is in no run, expected SUCCEEDED: it has no copies"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "holds"),
+    [
+        ({}, False),
+        ({"max_parallel": 1}, True),
+    ],
+)
+def test_an_order_holds_however_long_commands_take(
+    flow: Flow, fields: dict[str, Any], holds: bool
+) -> None:
+    """`b` begins after `c` has ended in virtual time, but does not wait for it."""
+    steps = [{"id": "c"}, {"id": "a"}, {"id": "b", "when": "a"}]
+    flow.write(*({**step, "command": ["true"]} for step in steps), name="n.json", **fields)
+    case = {"name": "it", "expect": {"run": OK}, "order": ["c", "b"]}
+    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
+    found = flow.ask("test", "n.test.json", code=int(not holds))["files"][0]["cases"][0]
+    assert found["passed"] is holds
+
+
+CASES: list[dict[str, Any]] = [
+    {"name": "all is well", "expect": {"run": OK}},
+    {"name": "wrong <&", "given": {"load": "failed"}, "expect": {"run": OK, "publish": OK}},
+]
+TEXT = """\
+nightly.test.json tests nightly.yaml
+  OK all is well
+  NG wrong <&
+     run is FAILED, expected SUCCEEDED: 1 step failed: load
+     publish is SKIPPED, expected SUCCEEDED: load FAILED, so `load` is false
+
+2 cases, 1 failed
+"""
+
+
+def test_text(flow: Flow) -> None:
+    """One line for each case, below a failed one what does not hold; the numbers come last."""
+    answer = flow.run("test", "--format=table", write(flow, *CASES))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, TEXT, "")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_on_a_terminal(flow: Flow, columns: int) -> None:
+    """Nothing is wider than the terminal; marks have colours, unless NO_COLOR is set."""
+    file = write(flow, *CASES)
+    code, shown = flow.run_on_terminal("test", file, size=(columns, 24))
+    assert code == 1
+    assert "\x1b[32mOK\x1b[0m all is well" in shown
+    assert "\x1b[31mNG\x1b[0m wrong" in shown
+    _, plain = flow.run_on_terminal("test", file, size=(columns, 24), NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert max(map(len, plain.splitlines())) <= columns
+
+
+def test_json(flow: Flow) -> None:
+    """The numbers, and for each case the statuses, and what does not hold."""
+    answer = flow.ask("test", write(flow, *CASES), code=1)
+    (file,) = answer.pop("files")
+    assert answer == {"cases": 2, "failed": 1, "coverage": None}
+    good, bad = file.pop("cases")
+    assert file == {
+        "file": "nightly.test.json",
+        "valid": True,
+        "flow_file": "nightly.yaml",
+        "problems": [],
+    }
+    assert (good["passed"], good["status"], good["error"], good["failures"]) == (True, OK, None, [])
+    assert bad["steps"]["load"] == NG
+    assert bad["failures"][1] == {
+        "message": "publish is SKIPPED, expected SUCCEEDED: load FAILED, so `load` is false",
+        "key": "expect",
+        "name": "publish",
+        "expected": OK,
+        "actual": SKIP,
+        "reason": "load FAILED, so `load` is false",
+    }
+
+
+def test_junit(flow: Flow) -> None:
+    """Each file is a suite; that a file is not valid is an error."""
+    file = write(flow, *CASES)
+    words = ("test", "--format=junit", "--coverage", file, "missing.test.yaml")
+    answer = flow.run(*words)
+    assert answer.returncode == 2
+    good, bad = ElementTree.fromstring(answer.stdout)  # noqa: S314 - our own
+    assert [good.get(key) for key in ("name", "tests", "failures", "errors")] == [
+        file,
+        "2",
+        "1",
+        "0",
+    ]
+    assert [case.get("name") for case in good.iter("testcase")] == ["all is well", "wrong <&"]
+    (failure,) = good.iter("failure")
+    assert failure.get("message") == "run is FAILED, expected SUCCEEDED: 1 step failed: load"
+    assert "publish is SKIPPED" in (failure.text or "")
+    assert "no case lets these steps fail" in (good.findtext("system-out") or "")
+    assert [bad.get(key) for key in ("tests", "failures", "errors")] == ["1", "0", "1"]
+    assert "no such file" in str(next(bad.iter("error")).get("message"))
+
+
+def test_coverage(flow: Flow) -> None:
+    """Steps that no case makes fail, and conditions that no case makes both true and false.
+
+    The cases of all files about a flow count together, the copies of a step as one.
+    """
+    first = write(flow, {"name": "a", "given": {"fetch@rome": "failed"}, "expect": {"run": NG}})
+    second = write(flow, {"name": "b", "expect": {"run": OK}}, name="more.test.json")
+    text = (flow.folder / second).read_text().replace("{", '{"flow": "./nightly.yaml", ', 1)
+    (flow.folder / second).write_text(text)
+    (alone,) = flow.ask("test", "--coverage", first)["coverage"]
+    assert alone["never_true"] == {"load": "fetch", "publish": "load"}
+    (both,) = flow.ask("test", "--coverage", first, second)["coverage"]
+    assert both == {
+        "flow_file": "nightly.yaml",
+        "flow_id": "nightly",
+        "steps": 5,
+        "conditions": 3,
+        "never_fail": ["load", "beside", "publish", "alert"],
+        "never_true": {},
+        "never_false": {},
+    }
+    shown = flow.run("test", "--coverage", "--format=table", first).stdout
+    assert "  no case lets these steps fail: load, beside, publish, alert\n" in shown
+    assert "  no case makes the condition of alert false: any(failed) || any(cancelled)\n" in shown
+
+
+WRONG = [
+    ({"given": {"load": "skipped"}}, "given.load: step 'load' is never skipped once it runs: "),
+    (
+        {"given": {"laod": "failed"}},
+        'given.laod: the flow has no step "laod"; did you mean "load"?',
+    ),
+    ({"given": {"fetch": "failed"}, "expect": {"run": "failed"}}, "expect.run: must be SUCCEEDED"),
+]
+
+
+@pytest.mark.parametrize(("case", "problem"), WRONG)
+@pytest.mark.parametrize("command", ["test", "validate"])
+def test_what_is_not_valid(flow: Flow, case: dict[str, Any], problem: str, command: str) -> None:
+    """What no run can do, and what is misspelled, is an error with its place; exit code 2."""
+    file = write(flow, {"name": "it", "expect": {"run": OK}, **case})
+    (found,) = flow.ask(command, file, code=2)["files"]
+    assert found["valid"] is False
+    (one,) = found["problems"]
+    assert f"{one['path']}: {one['message']}".startswith(f"cases[0].{problem}")
+    shown = flow.run(command, "--format=table", file).stdout
+    assert shown.startswith(f"{file}: cases[0].{problem}")
+
+
+def test_no_time_limit(flow: Flow) -> None:
+    """A command that never ends needs a limit that expires."""
+    flow.write({"id": "a", "command": ["true"]}, name="n.json")
+    case = {"name": "it", "given": {"timeout_at": "a"}, "expect": {"run": NG}}
+    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
+    (found,) = flow.ask("test", "n.test.json", code=2)["files"]
+    assert [one["path"] for one in found["problems"]] == ["cases[0].given.timeout_at"]
+
+
+def test_other_files_are_tested_nevertheless(flow: Flow) -> None:
+    """A file that is not valid ends with 2, and keeps no other from being tested."""
+    file = write(flow, *CASES)
+    found = flow.ask("test", "nightly.yaml", file, code=2)
+    assert [(one["valid"], len(one["cases"])) for one in found["files"]] == [(False, 0), (True, 2)]
+    assert "is a flow file" in found["files"][0]["problems"][0]["message"]
+    shown = flow.run("test", "--format=table", "nightly.yaml", file).stdout
+    assert shown.splitlines()[-1] == "2 cases, 1 failed, 1 file not valid"
+
+
+def test_validate_knows_files_of_cases(flow: Flow) -> None:
+    """It says what they are, and whose cases they hold; it plays none."""
+    file = write(flow, *CASES)
+    (found,) = flow.ask("validate", "--strict", file)["files"]
+    assert (found["valid"], found["cases"], found["flow_id"]) == (True, 2, None)
+    shown = flow.run("validate", "--format=table", file).stdout
+    assert shown == f"{file}: valid: 2 cases of nightly.yaml\n"
+
+
+def test_other_commands_say_what_the_file_is(flow: Flow) -> None:
+    """Where a flow is expected, the error names the command that runs cases."""
+    file = write(flow, *CASES)
+    for words in (["start", "k", file], ["simulate", file], ["graph", file]):
+        assert "`orchesjob-flow test` runs it" in flow.refusal(*words)["error"]
+
+
+def test_schema(flow: Flow) -> None:
+    """Editors get the schema of these files, too (rule 9.2)."""
+    schema = json.loads(flow.run("schema", "--cases").stdout)
+    assert list(schema["properties"]) == ["flow", "cases", "$schema"]
+    assert schema["properties"]["cases"]["items"]["required"] == ["name", "expect"]
+
+
+def test_a_pipe(flow: Flow) -> None:
+    """Cases may come from the standard input, if they name their flow."""
+    text = (flow.folder / write(flow, *CASES[:1])).read_text()
+    with_flow = text.replace("{", '{"flow": "nightly.yaml", ', 1)
+    (flow.folder / "piped").write_text(with_flow)
+    with Path(flow.folder / "piped").open() as piped:
+        assert flow.run("test", "-", stdin=piped).returncode == 0
