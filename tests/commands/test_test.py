@@ -135,6 +135,20 @@ def test_an_order_holds_however_long_commands_take(
     assert found["passed"] is holds
 
 
+def test_an_order_of_copies(flow: Flow) -> None:
+    """Within a `foreach`, a name means the same copy, as in conditions (rule 10.3)."""
+    copied = [{"id": "a"}, {"id": "b", "when": "a"}, {"id": "c"}]
+    steps = [{**step, "command": ["true"]} for step in copied]
+    flow.write({"foreach": {"X": ["p", "q"]}, "steps": steps}, name="n.json")
+    case = {"name": "it", "expect": {"run": OK}, "order": ["a", "b", "c"]}
+    (flow.folder / "n.test.json").write_text(json.dumps({"cases": [case]}))
+    found = flow.ask("test", "n.test.json", code=1)["files"][0]["cases"][0]
+    assert [one["message"] for one in found["failures"]] == [
+        "c@p does not wait for b",
+        "c@q does not wait for b",
+    ]
+
+
 CASES: list[dict[str, Any]] = [
     {"name": "all is well", "expect": {"run": OK}},
     {"name": "wrong <&", "given": {"load": "failed"}, "expect": {"run": OK, "publish": OK}},

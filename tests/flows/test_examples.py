@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from flow_spec import json_schema
+from flow_spec import cases_schema, json_schema
 from support.answers import outcomes
 from support.flow import Flow
 
@@ -106,7 +106,8 @@ PARAMS = {"daily-etl.yaml": ["--param=DAY=2026-05-07"]}
 def test_every_example_is_known() -> None:
     """No example is shipped that is not run here."""
     files = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
-    assert files == {*OUTCOMES, "databases.txt"}
+    cases = {name.replace(".yaml", ".test.yaml") for name in OUTCOMES}
+    assert files == {*OUTCOMES, *cases, "databases.txt"}
     scripts = {path.name for path in (EXAMPLES / "scripts").glob("*.py")}
     assert scripts == {"dashboard.py", "hello_step.py", "hello_step_maybe_fail.py"}
 
@@ -131,6 +132,18 @@ def test_outcomes(real_flow: Flow, name: str) -> None:
     assert outcomes(simulated) == OUTCOMES[name]
     numbers = [step["attempt_no"] for step in run["steps"]]
     assert [step["attempt_no"] for step in simulated["steps"]] == numbers
+
+
+def test_cases(flow: Flow) -> None:
+    """The cases beside each example hold (rule 11.4); together they make every flow fail."""
+    files = [str(EXAMPLES / name.replace(".yaml", ".test.yaml")) for name in OUTCOMES]
+    found = flow.ask("test", "--coverage", *files)
+    assert found["failed"] == 0
+    for file in found["files"]:
+        statuses = {case["status"] for case in file["cases"]}
+        assert statuses >= {OK, NG}, file["file"]
+    for flow_of_file in found["coverage"]:
+        assert flow_of_file["never_true"] == {}, flow_of_file["flow_id"]
 
 
 def test_hello(flow: Flow) -> None:
@@ -288,6 +301,9 @@ def test_schema(name: str) -> None:
     text = (EXAMPLES / name).read_text(encoding="utf-8")
     quoted = "".join(quote_when(line) for line in text.splitlines(keepends=True))
     Draft202012Validator(json_schema()).validate(yaml.safe_load(quoted))
+    cases = (EXAMPLES / name.replace(".yaml", ".test.yaml")).read_text(encoding="utf-8")
+    read = yaml.load(cases, yaml.BaseLoader)  # noqa: S506 - leaves dates as they are written
+    Draft202012Validator(cases_schema()).validate(read)
 
 
 def quote_when(line: str) -> str:

@@ -229,11 +229,19 @@ class Trial(NamedTuple):
                 yield self._never("order", name, "never begins")
         for first, second in pairwise(begun):
             run = self._with_slow(first)
-            ended = max(step.finished_at or 0.0 for step in steps_in(run, self._ids(first)))
+            ends = {step.step_id: step.finished_at or 0.0 for step in run.steps}
             starts = first_starts(run)
             for step in steps_in(run, self._ids(second)):
+                ended = max(ends[name] for name in self._before(first, step.step_id))
                 if starts.get(step.position, math.inf) < ended:
                     yield Failure("order", step.step_id, f"does not wait for {first}")
+
+    def _before(self, first: str, step_id: str) -> Sequence[str]:
+        """Return the steps that a name means for another step: in its block, the same copy."""
+        base, _, label = step_id.partition("@")
+        if any({first, base} <= {*block.ids} for block in self.case.flow.blocks):
+            return [f"{first}@{label}"]
+        return self._ids(first)
 
     def _with_slow(self, name: str) -> Run:
         """Play the run with slow commands of a step, unless its end depends on the time it takes.
