@@ -137,32 +137,34 @@ def read_to_try(document: Document) -> tuple[ReadCases, Sequence[Scenario]]:
         FlowFileError: It or its flow file is not valid, or what a case gives cannot happen.
     """
     cases = read_cases(document, list_reader)
-    return cases, [scenario_of(case, cases) for case in cases.cases]
+    scenarios = []
+    for case in cases.cases:
+        try:
+            scenarios.append(scenario_of(case))
+        except NotSkippable as error:
+            name = error.step_id if error.step_id in dict(case.given) else base_of(error.step_id)
+            raise cases.error(str(error), case, "given", name) from error
+        except NoTimeLimit as error:
+            raise cases.error(str(error), case, "given", "timeout_at") from error
+        except TooManyRetries as error:
+            raise cases.error(str(error), case, "given") from error
+    return cases, scenarios
 
 
-def scenario_of(case: Case, cases: ReadCases) -> Scenario:
+def scenario_of(case: Case) -> Scenario:
     """Return the scenario of a case.
 
     Raises:
-        FlowFileError: What it gives cannot happen.
+        NotSkippable, NoTimeLimit, TooManyRetries: What it gives cannot happen, or be played.
     """
     outcomes = case.outcomes
-    try:
-        return Scenario.of(
-            case.flow,
-            fail=[name for name, outcome in outcomes.items() if outcome == "failed"],
-            skip=[name for name, outcome in outcomes.items() if outcome == "skipped"],
-            cancel_at=case.cancel_at,
-            timeout_at=case.timeout_at,
-        )
-    except NotSkippable as error:
-        given = dict(case.given)
-        name = error.step_id if error.step_id in given else base_of(error.step_id)
-        raise cases.error(str(error), case, "given", name) from error
-    except NoTimeLimit as error:
-        raise cases.error(str(error), case, "given", "timeout_at") from error
-    except TooManyRetries as error:
-        raise cases.error(str(error), case, "given") from error
+    return Scenario.of(
+        case.flow,
+        fail=[name for name, outcome in outcomes.items() if outcome == "failed"],
+        skip=[name for name, outcome in outcomes.items() if outcome == "skipped"],
+        cancel_at=case.cancel_at,
+        timeout_at=case.timeout_at,
+    )
 
 
 def try_case(case: Case, scenario: Scenario) -> Tried:
