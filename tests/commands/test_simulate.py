@@ -186,19 +186,20 @@ def test_a_cancel_does_what_it_would(flow: Flow, gate: Gate) -> None:
 
 @pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY), 10)))
 def test_equals_a_run(flow: Flow, seeds: tuple[int, ...]) -> None:
-    """Outcome for outcome, a generated flow ends as its simulation says."""
+    """Outcome for outcome, a generated flow ends as its simulation and its case say."""
     compare(flow, seeds)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seeds", list(batched(range(EVERYDAY, MANY), 20)))
 def test_equals_many_runs(flow: Flow, seeds: tuple[int, ...]) -> None:
-    """Outcome for outcome, hundreds of generated flows end as their simulations say."""
+    """Outcome for outcome, hundreds of flows end as their simulations and cases say."""
     compare(flow, seeds)
 
 
 def compare(flow: Flow, seeds: tuple[int, ...]) -> None:
-    """Run and simulate the flows of some seeds, some of them at once."""
+    """Run, simulate and test the flows of some seeds, some of them at once."""
+    cases = []
     for some in batched(seeds, AT_ONCE):
         calls = []
         for seed in some:
@@ -209,7 +210,23 @@ def compare(flow: Flow, seeds: tuple[int, ...]) -> None:
         for seed, foreseen, running in calls:
             real = running.completed()
             assert real.returncode in {0, 1}, real
-            assert outline(foreseen) == outline(json.loads(real.stdout)), seed
+            run = json.loads(real.stdout)
+            assert outline(foreseen) == outline(run), seed
+            cases.append(write_case(flow, f"{seed}.json", run))
+    found = flow.ask("test", *cases)
+    assert (found["cases"], found["failed"]) == (len(seeds), 0), found
+
+
+def write_case(flow: Flow, file: str, run: Any) -> str:
+    """Write what has happened in a run as a case beside its flow file (rule 11.4)."""
+    ends = {step["id"]: step["status"] for step in run["steps"] if step["attempts"]}
+    case = {
+        "name": f"it is {run['status']}",
+        "given": {name: end.lower() for name, end in ends.items() if end != OK},
+        "expect": {**outcomes(run), "run": run["status"]},
+    }
+    (flow.folder / f"case-of-{file}").write_text(json.dumps({"flow": file, "cases": [case]}))
+    return f"case-of-{file}"
 
 
 def simulated(file: str, fail: list[str], skip: list[str]) -> Any:
