@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from flow_spec.case_file import CASE, CASE_FILE
 from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK
@@ -30,7 +31,8 @@ COMPLETIONS = {
 }
 EXIT_CODES = {
     str(DONE): "done; for start, retry, resume, watch and wait: the run SUCCEEDED",
-    str(NOT_SUCCEEDED): "the run ended FAILED or CANCELLED, or doctor has found a problem",
+    str(NOT_SUCCEEDED): "the run ended FAILED or CANCELLED, a case of test failed, or doctor has "
+    "found a problem",
     str(WRONG): "something is wrong with the call, the flow file or the machine; "
     "one JSON object on stderr says what",
     str(UNFINISHED): "wait, status --exit-status: the run has not ended",
@@ -107,6 +109,8 @@ def flow_files() -> Iterator[str]:
         ("Fields of a flow", FLOW.fields()),
         ("Fields of a step", STEP.fields()),
         ("Fields of an item of steps that repeats others", BLOCK.fields()),
+        ("Fields of a file of cases, which test runs", CASE_FILE.fields()),
+        ("Fields of a case", CASE.fields()),
     ):
         yield f'.SS "{title}"'
         for name, field in fields.items():

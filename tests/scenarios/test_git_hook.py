@@ -49,6 +49,19 @@ def test_what_is_staged_counts(repository: Repository) -> None:
     assert repository.git("commit", "--quiet", "--message=Right").returncode == 0
 
 
+def test_cases_are_run(repository: Repository) -> None:
+    """A flow is refused that its cases forbid; other files in the folder are let alone."""
+    case = "{name: a fails, given: {a: failed}, expect: {run: FAILED}}"
+    assert repository.commit("flows/hosts.txt", "rome").returncode == 0
+    assert repository.commit("flows/nightly.yaml", RIGHT).returncode == 0
+    accepted = repository.commit("flows/nightly.test.yaml", f"cases: [{case}]")
+    assert accepted.returncode == 0, accepted.stderr
+    allowed = RIGHT.replace("[true]", "[true], allow_failure: true")
+    refused = repository.commit("flows/nightly.yaml", allowed)
+    assert refused.returncode != 0
+    assert "run is SUCCEEDED, expected FAILED" in refused.stderr
+
+
 def test_nothing_to_check(repository: Repository) -> None:
     """Other files, and flow files that are removed, are no matter of the hook."""
     assert repository.commit("notes.txt", "no flow").returncode == 0

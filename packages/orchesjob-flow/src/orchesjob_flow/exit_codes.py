@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 DONE = 0
 NOT_SUCCEEDED = 1
-"""The run ended FAILED or CANCELLED, or `doctor` has found a problem."""
+"""The run ended FAILED or CANCELLED, `doctor` has found a problem, or a case of `test` failed."""
 WRONG = 2
 """Something is wrong with the call, the flow file or the machine; or the result was lost."""
 UNFINISHED = 8
