@@ -904,4 +904,26 @@ MUTATIONS = (
         ),
         tests="test_options",
     ),
+    # `test`: a case that shows nothing is not green.
+    Mutation(
+        "what a case gives need not happen",
+        "orchesjob-flow: try_case",
+        replace(
+            "[*trial.givens(), *trial.expectations(), *trial.order()]",
+            "[*trial.expectations(), *trial.order()]",
+        ),
+        tests="test_test -k does_not_happen",
+    ),
+    Mutation(
+        "an order holds by chance",
+        "orchesjob-flow: Trial.order",
+        replace("self._with_slow(first)", "self.played.run"),
+        tests="test_test -k however_long",
+    ),
+    Mutation(
+        "a status of no copies holds",
+        "orchesjob-flow: Trial.expectations",
+        drop("if not steps:"),
+        tests="test_test -k no_copies",
+    ),
 )
