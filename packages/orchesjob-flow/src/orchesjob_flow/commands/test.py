@@ -446,34 +446,35 @@ def add_failure(case: ElementTree.Element, word: str, lines: Sequence[str]) -> N
 def print_tested(tested: Sequence[Tested], coverage: Sequence[Coverage] | None) -> None:
     """Print a line for each case, below it what does not hold, and the numbers at the end."""
     terminal = stdout()
-    for one in tested:
-        if isinstance(one.outcome, FlowFileError):
-            is_terminal = terminal.stream.isatty()
-            text = (
-                flow_file_text(one.outcome, style_of(terminal)) if is_terminal else str(one.outcome)
-            )
-            write_result(f"{text}\n")
-            continue
-        print_lines([visible(f"{one.file} tests {one.outcome.flow_file}")])
-        for tried in one.tried:
-            print_lines(case_lines(tried, colour=terminal.colour))
+    for number, one in enumerate(tested):
+        if number:
+            write_result("\n")
+        match one.outcome:
+            case ReadCases() as cases:
+                print_lines([visible(f"{one.file} tests {cases.flow_file}")])
+                for tried in one.tried:
+                    print_tried(tried, colour=terminal.colour)
+            case error if terminal.stream.isatty():
+                write_result(f"{flow_file_text(error, style_of(terminal))}\n")
+            case error:
+                write_result(f"{error}\n")
     for each in coverage or ():
-        print_lines(["", *map(visible, each.lines)], indent="    ")
+        print_lines(["", *map(visible, each.lines)])
     print_lines(["", total_words(tested)])
 
 
-def case_lines(tried: Tried, *, colour: bool) -> Iterator[str]:
-    """Yield the line of a case, and one for each part that does not hold."""
+def print_tried(tried: Tried, *, colour: bool) -> None:
+    """Print the line of a case, and one for each part that does not hold."""
     case, _, failures = tried
     has_passed = not failures
     mark = MARKS[has_passed]
     mark = f"\x1b[{COLOURS[has_passed]}m{mark}\x1b[0m" if colour else mark
     line = "" if has_passed or case.line is None else f" (line {case.line})"
-    yield f"  {mark} {visible(case.name)}{line}"
-    for failure in failures[:MOST_FAILURES]:
-        yield f"     {visible(str(failure))}"
+    print_lines([f"  {mark} {visible(case.name)}{line}"], indent=" " * 5)
+    shown = [f"     {visible(str(failure))}" for failure in failures[:MOST_FAILURES]]
     if len(failures) > MOST_FAILURES:
-        yield f"     ... and {len(failures) - MOST_FAILURES} more"
+        shown.append(f"     ... and {len(failures) - MOST_FAILURES} more")
+    print_lines(shown, indent=" " * 7)
 
 
 def total_words(tested: Sequence[Tested]) -> str:
