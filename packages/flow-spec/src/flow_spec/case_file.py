@@ -63,7 +63,7 @@ class RunEnd(StrEnum):
 
 
 class StepName(Text):
-    """The id of a step, of a copy, or of all copies of a step; `_Names` checks it."""
+    """The id of a step, of a copy, or of all copies of a step; `_report_names` checks it."""
 
 
 @attrs.frozen(eq=False)
@@ -287,14 +287,17 @@ def _flows_of_cases(
         FlowFileError: The flow file is not valid.
     """
     document = read_document(flow_file)
+    read: dict[frozenset[tuple[str, str]], FlowSpec] = {}
     flows: dict[int, FlowSpec] = {}
     for position, case in enumerate(_items(node_at(root, (CASES,)))):
         params = node_at(case, ("params",))
         given = {
             name: value.text for name, _, value in _entries(params) if isinstance(value, ScalarNode)
         }
-        flow = flow_in(document, read_list=read_list, params=given).flow
-        flows[position] = flow
+        same = frozenset(given.items())
+        if same not in read:  # a long flow takes a while
+            read[same] = flow_in(document, read_list=read_list, params=given).flow
+        flow = flows[position] = read[same]
         path: NodePath = (CASES, position, "params")
         problems = len(reading.problems)
         _report_params(flow, params, path, params or case, reading)

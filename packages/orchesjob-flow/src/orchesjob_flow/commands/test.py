@@ -8,6 +8,7 @@ an order is also played as the slowest, and the next one must wait for it even t
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from orchesjob_flow.cli.options import FLOW_FILE, declare_format
 from orchesjob_flow.commands.simulate import first_starts
 from orchesjob_flow.errors import NoTimeLimit, NotSkippable, TooManyRetries
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, WRONG
-from orchesjob_flow.explanation import explain_steps, sentence
+from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.reports.junit import add_case, add_suite, add_text, legal, xml_of
 from orchesjob_flow.simulation import Played, Scenario, play
@@ -175,7 +176,8 @@ def try_case(case: Case, scenario: Scenario) -> Tried:
     return Tried(case, played.run, failures)
 
 
-class Trial(NamedTuple):
+@attrs.frozen(slots=False)
+class Trial:
     """A case that has been played, to be compared with what it says."""
 
     case: Case
@@ -266,10 +268,15 @@ class Trial(NamedTuple):
     def _steps(self, name: str) -> Sequence[Step]:
         return steps_in(self.played.run, self._ids(name))
 
+    @cached_property
+    def _explained(self) -> Mapping[str, Explained]:
+        """The explanation of each step, by its id."""
+        return {one.step.step_id: one for one in explain_steps(self.played.run, None)}
+
     def _reason(self, name: str) -> str:
         """Explain the status of a step, or of the first of its copies."""
-        explained = explain_steps(self.played.run, name)
-        return sentence(explained[0]) if explained else "it has no copies"
+        ids = self._ids(name)
+        return sentence(self._explained[ids[0]]) if ids else "it has no copies"
 
 
 def unexpected(name: str, expected: str, actual: str, reason: str | None) -> Failure:
