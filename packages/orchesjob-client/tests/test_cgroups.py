@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from orchesjob_client import (
-    discard_cgroup,
+    JobCgroups,
     discard_empty_cgroups,
     end_survivors,
     find_survivors,
     mark,
-    own_cgroup,
     usable_cgroup_folder,
 )
 from orchesjob_client.call import run
@@ -27,7 +26,7 @@ from orchesjob_client.processes.proc import has_ended
 
 # Two processes that run tests at the same time must not end what the other one has begun.
 HOME = f"/var/lib/orchesjob-of-test-{os.getpid()}"
-ENVIRON = {"ORCHESJOB_HOME": HOME}
+CGROUPS = JobCgroups({"ORCHESJOB_HOME": HOME})
 EVENT_SEC = 30.0
 
 
@@ -40,13 +39,13 @@ def key() -> Iterator[str]:
     key = uuid.uuid4().hex
     yield key
     end_survivors(HOME, [key], 0.0)
-    discard_cgroup(ENVIRON, key)
+    CGROUPS.discard(key)
 
 
 def begin(key: str, script: str, **options: str) -> int:
     """Run a script as `orchesjob start` is run; it has left one process, whose PID it prints."""
     words = ["/bin/sh", "-c", script]
-    with own_cgroup(ENVIRON, key) as cgroup:
+    with CGROUPS.joinable(key) as cgroup:
         answer = run("a test", words, limit_sec=EVENT_SEC, env=options, cgroup=cgroup)
     return int(answer.stdout)
 
@@ -140,11 +139,11 @@ def test_inside_another_job(key: str, *, is_inside: bool) -> None:
     """A job that another one starts is in its cgroup, unless it is marked as none of its (5.8a)."""
     inner = f"{key}:inner"
     script = (
-        "import os, subprocess, sys; from orchesjob_client import own_cgroup, leave_cgroups;"
+        "import os, subprocess, sys; from orchesjob_client import JobCgroups, leave_cgroups;"
         "from orchesjob_client.processes.cgroups import join;"
         "environ = dict(zip(('ORCHESJOB_HOME', 'ORCHESJOB_FLOW_MARK'), sys.argv[1:3]));"
         "leave_cgroups(environ);"
-        "manager = own_cgroup(environ, sys.argv[3]);"
+        "manager = JobCgroups(environ).joinable(sys.argv[3]);"
         "cgroup = manager.__enter__();"
         "words = ['/usr/bin/env', '-i', '/bin/sleep', '600'];"
         "null = subprocess.DEVNULL;"
@@ -177,8 +176,8 @@ def test_all_at_once(key: str) -> None:
 @needs_cgroups
 def test_only_empty_ones_are_removed(key: str) -> None:
     """The folder of a cgroup goes when nobody is in it, and nobody is about to join it."""
-    with own_cgroup(ENVIRON, key):
-        discard_cgroup(ENVIRON, key)
+    with CGROUPS.joinable(key):
+        CGROUPS.discard(key)
         discard_empty_cgroups()
         assert folder_of(key).is_dir()
     pid = begin(key, DAEMON)
@@ -209,11 +208,11 @@ def test_a_job_with_cgroups_of_its_own(key: str) -> None:
 WITHOUT = """
 import sys
 from pathlib import Path
-from orchesjob_client import discard_empty_cgroups, find_survivors, own_cgroup
+from orchesjob_client import JobCgroups, discard_empty_cgroups, find_survivors
 from orchesjob_client.call import run
 from orchesjob_client.processes.cgroups import is_populated
 home, key, elsewhere = sys.argv[1:]
-with own_cgroup({"ORCHESJOB_HOME": home}, key) as cgroup:
+with JobCgroups({"ORCHESJOB_HOME": home}).joinable(key) as cgroup:
     print(cgroup, run("a test", ["/bin/echo", "x"], limit_sec=30, env={}, cgroup=cgroup).stdout)
 discard_empty_cgroups()
 print(find_survivors(home, [key]), is_populated(Path(elsewhere)))

@@ -30,16 +30,18 @@ from orchesjob_client.errors import (
     ProcessesKeepAppearing,
 )
 from orchesjob_client.forkserver.launcher import ForkServer
-from orchesjob_client.processes.cgroups import discard_empty_cgroups, usable_cgroup_folder
+from orchesjob_client.processes.cgroups import (
+    JobCgroups,
+    discard_empty_cgroups,
+    usable_cgroup_folder,
+)
 from orchesjob_client.processes.proc import Process, is_alive
 from orchesjob_client.processes.survivors import (
-    discard_cgroup,
     end_processes,
     end_survivors,
     find_survivors,
     leave_cgroups,
     marked_processes,
-    own_cgroup,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch, has_exited
 from orchesjob_client.report import (
@@ -78,7 +80,6 @@ __all__ = [
     "Watch",
     "describe_failure",
     "describe_loss",
-    "discard_cgroup",
     "discard_empty_cgroups",
     "end_processes",
     "end_survivors",
@@ -94,7 +95,6 @@ __all__ = [
     "marked_environment",
     "marked_processes",
     "orchesjob_home",
-    "own_cgroup",
     "pauses",
     "read_call",
     "unmarked",

@@ -8,7 +8,7 @@ and JSON belong to `client`.
 import contextlib
 import errno
 import os
-import selectors
+import select
 import signal
 import subprocess
 import time
@@ -36,7 +36,7 @@ _MAX_ANSWER = 8 * 2**20
 _STDERR_TAIL = 2**14
 _CHUNK = 2**16
 _TICK_SEC = 0.1
-_SHORTEST_LOOK_SEC, _LONGEST_LOOK_SEC = 0.0005, 0.05
+_SHORTEST_LOOK_SEC, _LONGEST_LOOK_SEC = 0.0001, 0.05
 
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
 
@@ -372,18 +372,20 @@ def _finish(process: Launched, stdout: _Output, stderr: _Output, deadline: float
 
     The end of the process counts, not that of the pipes: a descendant may keep those for days.
     """
-    with selectors.DefaultSelector() as selector:
-        selector.register(stdout.pipe, selectors.EVENT_READ, stdout)
-        selector.register(stderr.pipe, selectors.EVENT_READ, stderr)
-        while selector.get_map():
-            left = deadline - time.monotonic()
-            exited = process.has_ended()
-            if left <= 0:
-                return exited
-            ready = selector.select(0 if exited else min(left, _TICK_SEC))
-            if exited and not ready:
-                return True
-            for key, _ in ready:
-                if not key.data.read():
-                    selector.unregister(key.fileobj)
+    outputs = {output.pipe.fileno(): output for output in (stdout, stderr)}
+    poll = select.poll()
+    for descriptor in outputs:
+        poll.register(descriptor, select.POLLIN)
+    while outputs:
+        left = deadline - time.monotonic()
+        exited = process.has_ended()
+        if left <= 0:
+            return exited
+        ready = poll.poll(0 if exited else min(left, _TICK_SEC) * 1000)
+        if exited and not ready:
+            return True
+        for descriptor, _ in ready:
+            if not outputs[descriptor].read():
+                poll.unregister(descriptor)
+                del outputs[descriptor]
     return process.has_ended(max(0.0, deadline - time.monotonic()))

@@ -38,9 +38,14 @@ def mark(home: str, job_key: str) -> str:
     return hashlib.sha256(identity).hexdigest()[:32]
 
 
-def marked_environment(environ: Mapping[str, str], job_key: str) -> dict[str, str]:
-    """Return the environment for the calls about a job: `environ` with the job's mark added."""
-    own, outer = mark(orchesjob_home(environ), job_key), environ.get(MARK, "")
+def marked_environment(
+    environ: Mapping[str, str], job_key: str, *, home: str | None = None
+) -> dict[str, str]:
+    """Return the environment for the calls about a job: `environ` with the job's mark added.
+
+    `home` is the real path of its orchesjob home, if the caller knows it already.
+    """
+    own, outer = mark(home or orchesjob_home(environ), job_key), environ.get(MARK, "")
     return {**environ, MARK: f"{outer}{_JOIN}{own}" if outer else own}
 
 

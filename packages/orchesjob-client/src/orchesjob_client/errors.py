@@ -16,10 +16,12 @@ def one_line(text: str) -> str:
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in last[:_MAX_CAUSE]
-    )
+    shown = last[:_MAX_CAUSE]
+    if not shown.isprintable():
+        shown = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+            for char in shown
+        )
     return shown if len(shown) <= _MAX_CAUSE else shown[: _MAX_CAUSE - 1] + "…"
 
 

@@ -49,12 +49,13 @@ def spawn(
         contextlib.ExitStack() as at_end,
         contextlib.suppress(OSError),
     ):
-        (stdout, writer), (stderr, other_writer) = _pipe(on_failure), _pipe(on_failure)
-        writers = [at_end.enter_context(one).fileno() for one in (writer, other_writer)]
+        stdout, writer = _pipe(on_failure, at_end)
+        stderr, other_writer = _pipe(on_failure, at_end)
+        first_free = _FIRST_HELD + len(descriptors)
         copies = [
             # Beyond the numbers that the process has for them, so that none takes another's place.
-            _copied(descriptor, _FIRST_HELD + len(descriptors), at_end)
-            for descriptor in (*writers, *descriptors)
+            descriptor if descriptor >= first_free else _copied(descriptor, first_free, at_end)
+            for descriptor in (writer, other_writer, *descriptors)
         ]
         actions = _actions(library, copies, cwd, at_end)
         attributes = _attributes(library, cgroup, at_end)
@@ -62,7 +63,7 @@ def spawn(
         path, *_ = argv
         variables = [b"%s=%s" % pair for pair in environ.items()]
         _check(
-            library.posix_spawn(
+            _library_that_waits().posix_spawn(
                 ctypes.byref(pid), path, actions, attributes, _array(argv), _array(variables)
             )
         )
@@ -72,10 +73,19 @@ def spawn(
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
-    """Return the C library if it can spawn into a cgroup."""
-    library = ctypes.CDLL(None)
+def _library() -> ctypes.PyDLL | None:
+    """Return the C library if it can spawn into a cgroup.
+
+    Its functions return at once, so they keep Python's lock: to hand it over takes longer.
+    """
+    library = ctypes.PyDLL(None)
     return library if hasattr(library, "posix_spawnattr_setcgroup_np") else None
+
+
+@functools.cache
+def _library_that_waits() -> ctypes.CDLL:
+    """Return the C library for functions that let other threads of Python work meanwhile."""
+    return ctypes.CDLL(None)
 
 
 def _can_be_written_in_c(
@@ -83,15 +93,16 @@ def _can_be_written_in_c(
 ) -> bool:
     """Tell whether texts that end at a NUL can hold it all, and the executable has a path."""
     words = (*argv, *environ, *environ.values(), os.fsencode(cwd or ""))
-    has_nul = any(b"\0" in word for word in words)
-    return b"/" in argv[0] and not has_nul and not any(b"=" in name for name in environ)
+    has_nul = b"\0" in b" ".join(words)
+    return b"/" in argv[0] and not has_nul and b"=" not in b" ".join(environ)
 
 
-def _pipe(on_failure: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+def _pipe(
+    on_failure: contextlib.ExitStack, at_end: contextlib.ExitStack
+) -> tuple[IO[bytes], int]:
     reader, writer = os.pipe()
-    opened = os.fdopen(reader, "rb", buffering=0), os.fdopen(writer, "wb", buffering=0)
-    on_failure.enter_context(opened[0])
-    return opened
+    at_end.callback(os.close, writer)
+    return on_failure.enter_context(os.fdopen(reader, "rb", buffering=0)), writer
 
 
 def _copied(descriptor: int, lowest: int, at_end: contextlib.ExitStack) -> int:
@@ -101,7 +112,7 @@ def _copied(descriptor: int, lowest: int, at_end: contextlib.ExitStack) -> int:
 
 
 def _actions(
-    library: ctypes.CDLL, descriptors: Sequence[int], cwd: str | None, at_end: contextlib.ExitStack
+    library: ctypes.PyDLL, descriptors: Sequence[int], cwd: str | None, at_end: contextlib.ExitStack
 ) -> ctypes.Array[ctypes.c_char]:
     """Return what the process does before it executes: it has these descriptors and no others."""
     actions = ctypes.create_string_buffer(_ROOM_BYTES)
@@ -119,7 +130,7 @@ def _actions(
 
 
 def _attributes(
-    library: ctypes.CDLL, cgroup: int, at_end: contextlib.ExitStack
+    library: ctypes.PyDLL, cgroup: int, at_end: contextlib.ExitStack
 ) -> ctypes.Array[ctypes.c_char]:
     """Return the attributes of the process: its cgroup, its session, the system's own signals."""
     attributes = ctypes.create_string_buffer(_ROOM_BYTES)

@@ -13,38 +13,105 @@ import errno
 import fcntl
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+from orchesjob_client.environment import mark, marks_of, orchesjob_home
 
 _PREFIX = "orchesjob-flow-"
 _TRIES = 5
+_LONGEST_READ = 2**16
 _MOUNTS = Path("/proc/self/mountinfo")
 _OWN = Path("/proc/self/cgroup")
 """Files of the kernel: what is mounted where, and in which cgroups this process is."""
 
 
-@contextlib.contextmanager
-def joinable(mark: str, outer: Collection[str] = ()) -> Iterator[int | None]:
-    """Make the cgroup of a job; yield a descriptor of its folder, or None if there can be none.
+class _Place(NamedTuple):
+    """Where the cgroups of jobs lie, and what that follows from.
 
-    `outer` are the marks of the jobs that it is inside. Nobody removes the folder while the block
-    is being executed.
+    Attributes:
+        own: The text in which the kernel names the cgroup of this process.
+        folder: The folder of that cgroup.
+        identity: The device and the inode of that folder, which no other cgroup has.
+        inside: The folder in which the cgroups of jobs lie: that one, or one around it.
     """
-    with contextlib.ExitStack() as stack:
-        descriptor = None
+
+    own: bytes
+    folder: Path
+    identity: tuple[int, int] | None
+    inside: Path
+
+
+class JobCgroups:
+    """The cgroups of the jobs that a process starts; several threads may use it.
+
+    They are inside the cgroups of the jobs whose marks the environment holds, and of no others.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Resolve the orchesjob home that `environ` names, which is in the marks of its jobs."""
+        self._home = orchesjob_home(environ)
+        self._outer = marks_of(environ)
+        self._found: _Place | None = None
+
+    @contextlib.contextmanager
+    def joinable(self, job_key: str) -> Iterator[int | None]:
+        """Make a job's cgroup; yield its descriptor for `OrchesjobClient.start`, or None.
+
+        None means that there can be none here. Nobody removes the folder while the block is being
+        executed.
+        """
+        with contextlib.ExitStack() as stack:
+            descriptor = None
+            with contextlib.suppress(OSError):
+                descriptor = _make(self._folder_of(job_key), stack)
+            yield descriptor
+
+    def discard(self, job_key: str) -> None:
+        """Remove the cgroup of a job that has ended, unless a process is left in it."""
         with contextlib.suppress(OSError):
-            descriptor = _make(_place_inside(outer) / f"{_PREFIX}{mark}", stack)
-        yield descriptor
+            remove(self._folder_of(job_key))
+
+    def _folder_of(self, job_key: str) -> Path:
+        return self._inside() / f"{_PREFIX}{mark(self._home, job_key)}"
+
+    def _inside(self) -> Path:
+        """Return where the cgroups lie, found again only if that may have changed.
+
+        We may be moved, and the tree may be mounted elsewhere. But while we are in a cgroup of the
+        same name, and the path that was found for it leads to the same one, nothing has changed.
+        """
+        own, found = _read(_OWN), self._found
+        if found is None or found.own != own or found.identity != _identity(found.folder):
+            folder = own_folder()
+            found = _Place(own, folder, _identity(folder), _place_inside(folder, self._outer))
+            self._found = found
+        return found.inside
+
+
+def _read(path: Path) -> bytes:
+    """Read a short file, without what a Python file costs: each start of a job does this."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LONGEST_READ)
+    finally:
+        os.close(descriptor)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make(folder: Path, stack: contextlib.ExitStack) -> int:
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
             folder.mkdir(exist_ok=True)
-            stack.enter_context(_held(folder))
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            stack.callback(os.close, descriptor)
-            return descriptor
+            return stack.enter_context(_held(folder))
     raise FileNotFoundError(errno.ENOENT, "was removed again and again", str(folder))
 
 
@@ -74,14 +141,14 @@ def own_folder(mounts: Path = _MOUNTS, own: Path = _OWN) -> Path:
 def leave(outer: Collection[str]) -> None:
     """Leave the cgroups of all jobs but these: we go on when the others have ended."""
     with contextlib.suppress(OSError):
-        place = _place_inside(outer)
-        if place != own_folder():
+        folder = own_folder()
+        place = _place_inside(folder, outer)
+        if place != folder:
             (place / "cgroup.procs").write_text("0", "ascii")
 
 
-def _place_inside(outer: Collection[str]) -> Path:
-    """Return our cgroup or, if it is that of another job than these, the one around that job's."""
-    folder = own_folder()
+def _place_inside(folder: Path, outer: Collection[str]) -> Path:
+    """Return a cgroup or, if it is that of another job than these, the one around that job's."""
     for path in reversed((folder, *folder.parents)):
         if path.name.startswith(_PREFIX) and mark_of(path) not in outer:
             return path.parent
@@ -140,12 +207,6 @@ def kill_all(folder: Path) -> None:
             (folder / "cgroup.kill").write_text("1", "ascii")
 
 
-def discard(mark: str, outer: Collection[str] = ()) -> None:
-    """Remove the folder that `joinable` has made, unless somebody lives in it."""
-    with contextlib.suppress(OSError):
-        remove(_place_inside(outer) / f"{_PREFIX}{mark}")
-
-
 def discard_empty_cgroups() -> None:
     """Remove all folders of jobs in which nobody lives."""
     for folder in reversed(list(_folders())):
@@ -157,6 +218,9 @@ def remove(folder: Path) -> None:
 
     The folders that the job itself has made below it go too: those of containers, say.
     """
+    with contextlib.suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        folder.rmdir()  # the kernel refuses that while anything is in it
+        return
     if is_populated(folder):
         return
     for path in reversed((folder, *_below(folder))):
@@ -165,12 +229,14 @@ def remove(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _held(folder: Path, kind: int = fcntl.LOCK_SH) -> Iterator[None]:
-    """Hold a folder: who is about to join shares it, who removes it has it alone."""
+def _held(folder: Path, kind: int = fcntl.LOCK_SH) -> Iterator[int]:
+    """Hold a folder, and yield its descriptor: who is about to join shares it, who removes it has
+    it alone.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, kind)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

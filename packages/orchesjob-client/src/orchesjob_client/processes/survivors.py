@@ -42,13 +42,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
-from orchesjob_client.environment import MARK, WantedMarks, mark, marks_of, orchesjob_home
+from orchesjob_client.environment import MARK, WantedMarks, mark, marks_of
 from orchesjob_client.errors import ProcessesKeepAppearing
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import (
@@ -265,20 +264,6 @@ def end_survivors(home: str, job_keys: Sequence[str], grace_sec: float) -> Seque
             _kill_cgroups(marks)
             found = _look(marks, known, kill_on_sight)
     return found
-
-
-def own_cgroup(environ: Mapping[str, str], job_key: str) -> AbstractContextManager[int | None]:
-    """Make a cgroup for a job; yield its descriptor for `OrchesjobClient.start`, or None.
-
-    None means that there can be none here. The cgroup is inside those of the jobs whose marks
-    `environ` holds, and of no others.
-    """
-    return cgroups.joinable(mark(orchesjob_home(environ), job_key), marks_of(environ))
-
-
-def discard_cgroup(environ: Mapping[str, str], job_key: str) -> None:
-    """Remove the cgroup of a job that has ended, unless a process is left in it."""
-    cgroups.discard(mark(orchesjob_home(environ), job_key), marks_of(environ))
 
 
 def leave_cgroups(environ: Mapping[str, str]) -> None:

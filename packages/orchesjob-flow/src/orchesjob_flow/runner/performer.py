@@ -4,14 +4,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from flow_spec import EnvFileError, read_env_files
 from orchesjob_client import (
     CallFailed,
     Hold,
+    JobCgroups,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -20,13 +22,11 @@ from orchesjob_client import (
     OrchesjobError,
     Process,
     Watch,
-    discard_cgroup,
     discard_empty_cgroups,
     end_survivors,
     find_survivors,
     marked_environment,
     orchesjob_home,
-    own_cgroup,
 )
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
@@ -55,6 +55,7 @@ from orchesjob_flow.engine.messages import (
 )
 from orchesjob_flow.errors import NO_MEMORY, FlowError, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
+from orchesjob_flow.home.paths import ORCHESJOB_HOME
 
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 LOOK_AGAIN_SEC = 1.0
@@ -71,7 +72,8 @@ class WorkerPool:
         """Start with no thread at all; see `prepare`."""
         self._size = size
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
+        self._idle: SimpleQueue[None] = SimpleQueue()
+        """One for each thread that waits for a job."""
         self._threads = 0
 
     def prepare(self) -> None:
@@ -89,7 +91,10 @@ class WorkerPool:
         If no more threads can be started, the existing ones do all jobs.
         """
         self._jobs.put(job)
-        if self._idle.acquire(blocking=False) or self._threads == self._size:
+        with suppress(Empty):
+            self._idle.get_nowait()
+            return
+        if self._threads == self._size:
             return
         try:
             self._start_thread()
@@ -104,7 +109,7 @@ class WorkerPool:
     def _work(self) -> None:
         while True:
             self._jobs.get()()
-            self._idle.release()
+            self._idle.put(None)
 
 
 class _CallQueue(NamedTuple):
@@ -144,6 +149,7 @@ class Performer:
         self._calls_lock = calls_lock
         self._environ = dict(environ)
         self._home = orchesjob_home(environ)
+        self._cgroups = JobCgroups(environ)
         self._watcher: JobWatcher | None = None
         self._starts = _CallQueue(WorkerPool(starts), slots)
         self._questions = _CallQueue(WorkerPool(starts), slots)
@@ -233,6 +239,12 @@ class Performer:
             event = CallUnanswered(attempt, CallFailed("orchesjob", why))
         if began or claim.take():
             self._post(event)
+        if isinstance(event, StartAnswered | StatusAnswered):  # the run need not wait for this
+            self._discard_cgroup(event.report)
+
+    def _discard_cgroup(self, report: JobReport | None) -> None:
+        if report is not None and report.is_terminal:
+            self._cgroups.discard(report.job_key)
 
     def _call_off(self, attempt: AttemptId) -> None:
         if self._claims[attempt].take():
@@ -247,18 +259,19 @@ class Performer:
             environ = self._environment_of(effect)
         except EnvFileError as error:
             return StartPrevented(effect.attempt, str(error))
-        with own_cgroup(self._environ, effect.attempt_key) as cgroup:
+        is_in_our_home = environ.get(ORCHESJOB_HOME) == self._environ.get(ORCHESJOB_HOME)
+        home = self._home if is_in_our_home else None  # else a step sets another one
+        with self._cgroups.joinable(effect.attempt_key) as cgroup:
             report = self._client.start(
                 effect.attempt_key,
                 effect.command,
                 strict=effect.strict,
                 cwd=self._directory_of(effect),
-                env=marked_environment(environ, effect.attempt_key),
+                env=marked_environment(environ, effect.attempt_key, home=home),
                 start_timeout_sec=effect.start_timeout_sec,
                 hold=self._hold(slot, self._calls_lock),
                 cgroup=cgroup,
             )
-        self._discard_cgroup(report)
         return StartAnswered(effect.attempt, report)
 
     def _environment_of(self, effect: StartJob) -> dict[str, str]:
@@ -273,12 +286,7 @@ class Performer:
     def _status(self, effect: AskStatus, slot: CallSlot) -> Event:
         hold = self._hold(slot)
         report = self._client.status(effect.attempt_key, env=self._environ, hold=hold)
-        self._discard_cgroup(report)
         return StatusAnswered(effect.attempt, report)
-
-    def _discard_cgroup(self, report: JobReport | None) -> None:
-        if report is not None and report.is_terminal:
-            discard_cgroup(self._environ, report.job_key)
 
     def _running(self, slot: CallSlot) -> Event:
         running = self._client.running(env=self._environ, hold=self._hold(slot))
