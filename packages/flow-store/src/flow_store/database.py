@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 from flow_store.errors import (
@@ -79,10 +80,11 @@ class Database:
             StoreUnavailable: It cannot be opened.
         """
         self.path = path
+        self._translated = _Translated(path)
         self.sees_changes = mode != "ro&immutable=1"
         # Read before connecting: if the file is replaced in between, `is_same_file` is False.
         self._identity = _identity(path)
-        with self._translated():
+        with self._translated:
             self._connection = sqlite3.connect(
                 f"{_uri(path)}?mode={mode}",
                 uri=True,
@@ -95,7 +97,7 @@ class Database:
             unless_configured.pop_all()
 
     def _configure(self) -> None:
-        with self._translated():
+        with self._translated:
             # Otherwise the last connection to close would checkpoint, and so change a file that is
             # only read or refused.
             self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
@@ -104,22 +106,22 @@ class Database:
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
-        with self._translated():
+        with self._translated:
             return self._connection.execute(sql, parameters).fetchall()
 
     def change(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run one statement and return how many rows it changed."""
-        with self._translated():
+        with self._translated:
             return self._connection.execute(sql, parameters).rowcount
 
     def change_each(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run one statement once for each of `rows`."""
-        with self._translated():
+        with self._translated:
             self._connection.executemany(sql, rows)
 
     def script(self, sql: str) -> None:
         """Run several statements, inside the transaction that is open."""
-        with self._translated():
+        with self._translated:
             self._connection.executescript(sql)
 
     @contextmanager
@@ -163,22 +165,37 @@ class Database:
 
     def close(self) -> None:
         """Close the connection. Closing again does nothing."""
-        with self._translated():
+        with self._translated:
             self._connection.close()
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise _store_error(self.path, error) from error
-        except MemoryError as error:  # SQLite's, or Python's while it reads a row
-            raise _file_error(self.path, OSError(errno.ENOMEM, "")) from error
-        except UnicodeDecodeError as error:
-            # SQLite's message about a damaged schema quotes it.
-            raise StoreBroken(self.path, "its schema is damaged") from error
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise Unstorable(str(error)) from error
+
+class _Translated:
+    """Turns errors of `sqlite3` into those of this package. A block of it costs next to nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        match error:
+            case None:
+                return
+            case sqlite3.Error():
+                raise _store_error(self._path, error) from error
+            case MemoryError():  # SQLite's, or Python's while it reads a row
+                raise _file_error(self._path, OSError(errno.ENOMEM, "")) from error
+            case UnicodeDecodeError():
+                # SQLite's message about a damaged schema quotes it.
+                raise StoreBroken(self._path, "its schema is damaged") from error
+            case UnicodeEncodeError() | OverflowError():
+                raise Unstorable(str(error)) from error
 
 
 def create_file(path: Path) -> None:

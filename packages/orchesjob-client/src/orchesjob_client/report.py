@@ -196,7 +196,7 @@ def parse_json(text: str, *, call: str) -> Any:
     if not text.strip():
         raise BadAnswer(call, "expected JSON, got nothing")
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise BadAnswer(call, f"expected JSON: {error}") from error
 
@@ -205,9 +205,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def _compact(document: Mapping[str, Any], call: str) -> str:
     try:
-        text = json.dumps(dict(document), separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(dict(document))
     except (TypeError, ValueError, RecursionError) as error:
         raise BadAnswer(call, f"the job object is not JSON: {error}") from error
     if len(text) > _MAX_PAYLOAD:

@@ -38,9 +38,9 @@ class _Place(NamedTuple):
     """
 
     own: bytes
-    folder: Path
+    folder: str
     identity: tuple[int, int] | None
-    inside: Path
+    inside: str
 
 
 class JobCgroups:
@@ -71,26 +71,29 @@ class JobCgroups:
     def discard(self, job_key: str) -> None:
         """Remove the cgroup of a job that has ended, unless a process is left in it."""
         with contextlib.suppress(OSError):
-            remove(self._folder_of(job_key))
+            folder = self._folder_of(job_key)
+            if not _is_removed(folder):
+                remove(Path(folder))
 
-    def _folder_of(self, job_key: str) -> Path:
-        return self._inside() / f"{_PREFIX}{mark(self._home, job_key)}"
+    def _folder_of(self, job_key: str) -> str:
+        return f"{self._inside()}/{_PREFIX}{mark(self._home, job_key)}"
 
-    def _inside(self) -> Path:
+    def _inside(self) -> str:
         """Return where the cgroups lie, found again only if that may have changed.
 
         We may be moved, and the tree may be mounted elsewhere. But while we are in a cgroup of the
         same name, and the path that was found for it leads to the same one, nothing has changed.
         """
-        own, found = _read(_OWN), self._found
+        own, found = _read(str(_OWN)), self._found
         if found is None or found.own != own or found.identity != _identity(found.folder):
             folder = own_folder()
-            found = _Place(own, folder, _identity(folder), _place_inside(folder, self._outer))
+            inside = _place_inside(folder, self._outer)
+            found = _Place(own, str(folder), _identity(folder), str(inside))
             self._found = found
         return found.inside
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     """Read a short file, without what a Python file costs: each start of a job does this."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -99,7 +102,7 @@ def _read(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _identity(folder: Path | str) -> tuple[int, int] | None:
     try:
         found = os.stat(folder)
     except OSError:
@@ -107,12 +110,13 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _make(folder: Path, stack: contextlib.ExitStack) -> int:
+def _make(folder: str, stack: contextlib.ExitStack) -> int:
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
-            folder.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)
             return stack.enter_context(_held(folder))
-    raise FileNotFoundError(errno.ENOENT, "was removed again and again", str(folder))
+    raise FileNotFoundError(errno.ENOENT, "was removed again and again", folder)
 
 
 def join(folder: int) -> None:
@@ -218,18 +222,22 @@ def remove(folder: Path) -> None:
 
     The folders that the job itself has made below it go too: those of containers, say.
     """
-    with contextlib.suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        folder.rmdir()  # the kernel refuses that while anything is in it
-        return
     if is_populated(folder):
         return
     for path in reversed((folder, *_below(folder))):
-        with contextlib.suppress(OSError), _held(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            path.rmdir()
+        _is_removed(path)
+
+
+def _is_removed(folder: Path | str) -> bool:
+    """Remove one folder and tell whether it is gone; the kernel keeps it while anything is in it."""
+    with contextlib.suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        os.rmdir(folder)
+        return True
+    return False
 
 
 @contextlib.contextmanager
-def _held(folder: Path, kind: int = fcntl.LOCK_SH) -> Iterator[int]:
+def _held(folder: Path | str, kind: int = fcntl.LOCK_SH) -> Iterator[int]:
     """Hold a folder, and yield its descriptor: who is about to join shares it, who removes it has
     it alone.
     """

@@ -25,6 +25,8 @@ from orchesjob_flow.home.paths import SlotFiles
 
 LOOK_SEC = 0.005
 """Seconds between the looks of the first in the queue, which is one process."""
+TURN_SEC = 0.005
+"""How long threads of one process wait for each other before they wait in the queue."""
 LOOK_BESIDE_SEC = 0.2
 """Seconds between the looks of callers that do not wait because the queue stands still."""
 STANDSTILL_SEC = 10.0
@@ -88,6 +90,7 @@ class CallSlots:
         self._queue, self._slots = slot_files
         self._standstill_sec = standstill_sec
         self._longest_wait_sec = longest_wait_sec
+        self._turn = threading.Lock()
         self._stood_still_at: int | None = None
         """The mark of the queue's last move when the queue was last seen to stand still."""
 
@@ -97,6 +100,14 @@ class CallSlots:
         Raises:
             UnsafePlace: A lock cannot be opened, or is not ours alone.
         """
+        has_turn = self._turn.acquire(timeout=TURN_SEC)
+        try:
+            return self._acquire()
+        finally:
+            if has_turn:
+                self._turn.release()
+
+    def _acquire(self) -> CallSlot:
         first = Lock.take(self._queue, wait_sec=0)
         if first is None:
             first = self._wait_in_queue()

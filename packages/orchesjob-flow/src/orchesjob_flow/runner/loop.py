@@ -51,7 +51,9 @@ from orchesjob_flow.engine.state import Decision, RunState
 from orchesjob_flow.errors import FlowError, GaveUp, Interrupted
 
 LOOK_SEC = 0.4
-"""Seconds between two polls."""
+"""Seconds after which a poll follows, even if nothing happens."""
+BETWEEN_LOOKS_SEC = 0.05
+"""Seconds between two polls at least, however much happens."""
 COMMITS_BETWEEN_CHECKPOINTS = 500  # some 15 KB each in the write-ahead log
 
 
@@ -192,6 +194,7 @@ class Runner:
         self._perform = perform
         self._warn = warn
         self._requests = RequestPoller(store, has_runner)
+        self._looks_at = 0.0
         self._timers: list[tuple[float, int, TimerDue]] = []
         self._timers_set = 0
         self._unanswered = 0
@@ -279,7 +282,9 @@ class Runner:
             while True:
                 yield self._inbox.get_nowait()
         except Empty:
-            yield from self._requests.look(self.run)
+            if (mono := self._now().mono) >= self._looks_at:
+                self._looks_at = mono + BETWEEN_LOOKS_SEC
+                yield from self._requests.look(self.run)
 
     def _wait_sec(self, until: float | None) -> float:
         mono = self._now().mono

@@ -5,6 +5,7 @@ and a run that another process advances is shown as well. Without a terminal the
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
@@ -25,6 +26,9 @@ from orchesjob_flow.views.reasons import (
 from orchesjob_flow.views.terminal import clock_time, visible, warn, write_paragraph
 
 LOOK_SEC = 0.25
+"""Seconds between two looks at the run, or more if each look takes long."""
+MOST_LOOKING = 0.1
+"""The part of this process's time that looks may take: the larger the run, the rarer they are."""
 
 
 class View(Protocol):
@@ -138,9 +142,12 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
             view.show(found)
 
     def keep_showing() -> None:
+        pause_sec = LOOK_SEC
         with Observer(handle) as observer:
-            while not stop.wait(LOOK_SEC):
+            while not stop.wait(pause_sec):
+                began = time.thread_time()
                 show(observer)
+                pause_sec = max(LOOK_SEC, (time.thread_time() - began) / MOST_LOOKING)
 
     thread = threading.Thread(target=keep_showing, daemon=True)
     try:
