@@ -20,7 +20,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from measuring import algebra, anatomy, conditions, consumption, history, latency, reading
+from measuring import (
+    algebra,
+    anatomy,
+    conditions,
+    consumption,
+    growth,
+    history,
+    latency,
+    reading,
+)
 from measuring.figures import Figure
 from measuring.workplace import Workplace, compile_packages, seconds
 from tabulate import tabulate
@@ -36,6 +45,8 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "status": latency.status,
     "per-step": consumption.per_step,
     "growth": consumption.growth,
+    "cost": growth.cost_per_step,
+    "large-runs": growth.growth_of_commands,
     "dense": consumption.dense,
     "idling": consumption.idling,
     "watching": consumption.watching,

@@ -39,6 +39,17 @@ def lanes(ranks: int, width: int, command: str = NO_OP) -> str:
     )
 
 
+def layers(count: int, width: int, command: str = NO_OP) -> str:
+    """Spell steps of which each has copies, and waits for all copies of the step before."""
+    copies = ", ".join(str(number) for number in range(1, width + 1))
+    return document(
+        f"  - foreach: {{COPY: [{copies}]}}\n    steps:\n"
+        f"      - {{id: layer{number}, command: {command}{after}}}\n"
+        for number in range(count)
+        for after in (f", when: layer{number - 1}" if number else "",)
+    )
+
+
 def step(name: str, command: str, after: Sequence[str] = ()) -> str:
     """Spell one step."""
     when = f"    when: {' && '.join(after)}\n" if after else ""

@@ -742,7 +742,7 @@ MUTATIONS = (
     Mutation(
         "the cgroup of a start under way is removed",
         "orchesjob-client: _make",
-        drop("stack.enter_context(_held(folder))"),
+        replace("_held(folder)", "_held(folder, fcntl.LOCK_UN)"),
         tests="test_cgroups",
     ),
     Mutation(

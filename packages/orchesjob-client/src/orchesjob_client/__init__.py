@@ -66,6 +66,7 @@ __all__ = [
     "EndedJob",
     "ForkServer",
     "Hold",
+    "JobCgroups",
     "JobNotFound",
     "JobNotRunning",
     "JobReport",

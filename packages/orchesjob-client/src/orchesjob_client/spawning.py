@@ -97,9 +97,7 @@ def _can_be_written_in_c(
     return b"/" in argv[0] and not has_nul and b"=" not in b" ".join(environ)
 
 
-def _pipe(
-    on_failure: contextlib.ExitStack, at_end: contextlib.ExitStack
-) -> tuple[IO[bytes], int]:
+def _pipe(on_failure: contextlib.ExitStack, at_end: contextlib.ExitStack) -> tuple[IO[bytes], int]:
     reader, writer = os.pipe()
     at_end.callback(os.close, writer)
     return on_failure.enter_context(os.fdopen(reader, "rb", buffering=0)), writer

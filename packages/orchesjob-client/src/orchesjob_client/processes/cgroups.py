@@ -104,7 +104,7 @@ def _read(path: str) -> bytes:
 
 def _identity(folder: Path | str) -> tuple[int, int] | None:
     try:
-        found = os.stat(folder)
+        found = os.stat(folder)  # noqa: PTH116 - each job does this
     except OSError:
         return None
     return found.st_dev, found.st_ino
@@ -114,7 +114,7 @@ def _make(folder: str, stack: contextlib.ExitStack) -> int:
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):  # somebody has removed it while it was empty
             with contextlib.suppress(FileExistsError):
-                os.mkdir(folder)
+                os.mkdir(folder)  # noqa: PTH102 - each job does this
             return stack.enter_context(_held(folder))
     raise FileNotFoundError(errno.ENOENT, "was removed again and again", folder)
 
@@ -229,17 +229,18 @@ def remove(folder: Path) -> None:
 
 
 def _is_removed(folder: Path | str) -> bool:
-    """Remove one folder and tell whether it is gone; the kernel keeps it while anything is in it."""
+    """Remove one folder, unless anything is in it; tell whether it is gone now."""
     with contextlib.suppress(OSError), _held(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        os.rmdir(folder)
+        os.rmdir(folder)  # noqa: PTH106 - each job does this
         return True
     return False
 
 
 @contextlib.contextmanager
 def _held(folder: Path | str, kind: int = fcntl.LOCK_SH) -> Iterator[int]:
-    """Hold a folder, and yield its descriptor: who is about to join shares it, who removes it has
-    it alone.
+    """Hold a folder, and yield its descriptor.
+
+    Who is about to join shares it, who removes it has it alone.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
