@@ -598,7 +598,7 @@ MUTATIONS = (
     Mutation(
         "a lock on a file that was replaced counts",
         "orchesjob-flow: Lock._try",
-        replace("lock.is_current()", "lock.path"),
+        replace("_is_at(path, opened)", "path"),
         tests="test_locks",
     ),
     Mutation(

@@ -54,6 +54,8 @@ class JobCgroups:
         self._home = orchesjob_home(environ)
         self._outer = marks_of(environ)
         self._found: _Place | None = None
+        self._made: dict[str, str] = {}
+        """The folders of the jobs that have not ended."""
 
     @contextlib.contextmanager
     def joinable(self, job_key: str) -> Iterator[int | None]:
@@ -65,13 +67,14 @@ class JobCgroups:
         with contextlib.ExitStack() as stack:
             descriptor = None
             with contextlib.suppress(OSError):
-                descriptor = _make(self._folder_of(job_key), stack)
+                self._made[job_key] = folder = self._folder_of(job_key)
+                descriptor = _make(folder, stack)
             yield descriptor
 
     def discard(self, job_key: str) -> None:
         """Remove the cgroup of a job that has ended, unless a process is left in it."""
         with contextlib.suppress(OSError):
-            folder = self._folder_of(job_key)
+            folder = self._made.pop(job_key, None) or self._folder_of(job_key)
             if not _is_removed(folder):
                 remove(Path(folder))
 

@@ -69,7 +69,7 @@ class Lock:
 
     @classmethod
     def _try(cls, path: Path, operation: int) -> "Lock | None":
-        descriptor = open_owned(path, os.O_RDWR | os.O_CREAT)
+        descriptor, opened = _open_owned(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, operation)
         except BlockingIOError:
@@ -78,10 +78,9 @@ class Lock:
         except BaseException:  # raised again; the descriptor must be closed
             os.close(descriptor)
             raise
-        lock = cls(descriptor, path)
-        if lock.is_current():
-            return lock
-        lock.close()  # the file was replaced: this lock protects nothing
+        if _is_at(path, opened):
+            return cls(descriptor, path)
+        os.close(descriptor)  # the file was replaced: this lock protects nothing
         return None
 
     def fileno(self) -> int:
@@ -90,10 +89,7 @@ class Lock:
 
     def is_current(self) -> bool:
         """Whether the path still names the file that is locked."""
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
-        except OSError:
-            return False
+        return _is_at(self.path, os.fstat(self._descriptor))
 
     def sign(self) -> None:
         """Write this process's id into the lock, for `holder`; skip it on a full disk."""
@@ -160,6 +156,14 @@ def parse_signature(signature: bytes) -> int | None:
     return int(text) if text.isdigit() else None
 
 
+def _is_at(path: Path, opened: os.stat_result) -> bool:
+    """Tell whether a path names an open file."""
+    try:
+        return os.path.samestat(opened, path.stat())
+    except OSError:
+        return False
+
+
 def open_owned(path: Path, flags: int) -> int:
     """Open a file of ours in a folder of ours, creating it for its owner only.
 
@@ -167,6 +171,11 @@ def open_owned(path: Path, flags: int) -> int:
         UnsafePlace: It cannot be opened, or is not a plain file that is ours alone.
         ResourceExhausted: There is no descriptor or memory left for it.
     """
+    descriptor, _ = _open_owned(path, flags)
+    return descriptor
+
+
+def _open_owned(path: Path, flags: int) -> tuple[int, os.stat_result]:
     try:
         descriptor = os.open(path, flags | NOWHERE_ELSE, PRIVATE)
     except OSError as error:
@@ -184,7 +193,7 @@ def open_owned(path: Path, flags: int) -> int:
         found.st_mode & PRIVATE != PRIVATE
     ):  # the umask removed it, and the file could not be opened again
         os.fchmod(descriptor, PRIVATE)
-    return descriptor
+    return descriptor, found
 
 
 def find_foreign(found: os.stat_result) -> str | None:
