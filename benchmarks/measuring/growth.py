@@ -77,7 +77,7 @@ def cost_per_step(place: Workplace) -> list[Figure]:
         for shape, shown in cases
         for name, count in counts.items()
     }
-    interleave(place.rounds(5), actions)
+    interleave(1 if place.quick else 5, actions)
     figures = []
     for shape, shown in cases:
         one, some, many = (taken[f"{shape} {shown} {name}"] for name in counts)

@@ -746,6 +746,12 @@ MUTATIONS = (
         tests="test_cgroups",
     ),
     Mutation(
+        "the cgroups of jobs stay where their starter was",
+        "orchesjob-client: JobCgroups._inside",
+        replace("found.own != own", "False"),
+        tests="test_cgroups",
+    ),
+    Mutation(
         "the kin of a job's processes is not looked for",
         "orchesjob-client: trees_of",
         replace("values |= found", "break"),

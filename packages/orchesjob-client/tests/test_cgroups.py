@@ -122,6 +122,33 @@ def test_found_from_elsewhere(key: str) -> None:
 
 
 @needs_cgroups
+def test_a_starter_that_is_moved(key: str) -> None:
+    """The cgroup of each job is below that in which its starter is at the moment."""
+    script = """
+import os, sys
+from pathlib import Path
+from orchesjob_client import JobCgroups
+elsewhere, home, key = sys.argv[1:]
+jobs = JobCgroups({"ORCHESJOB_HOME": home})
+for place in (None, elsewhere):
+    if place:
+        Path(place, "cgroup.procs").write_text("0", "ascii")
+    with jobs.joinable(key) as cgroup:
+        print(os.path.dirname(os.readlink(f"/proc/self/fd/{cgroup}")))
+    jobs.discard(key)
+"""
+    here = usable_cgroup_folder()
+    elsewhere = here / f"a-test-{key}"
+    elsewhere.mkdir()
+    try:
+        words = [sys.executable, "-c", script, str(elsewhere), HOME, key]
+        printed = subprocess.run(words, capture_output=True, check=True, text=True)
+        assert printed.stdout == f"{here}\n{elsewhere}\n"
+    finally:
+        elsewhere.rmdir()
+
+
+@needs_cgroups
 def test_who_is_in_it_does_not_end_itself(key: str) -> None:
     """A job that ends its own processes, by a `cancel` say, does not end the one that does so."""
     script = (
