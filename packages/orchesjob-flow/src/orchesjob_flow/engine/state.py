@@ -4,6 +4,7 @@ The committed rows (`flow_store`) survive the process. The next runner works out
 calls in flight, watched processes, and what `plan` says may start.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -229,8 +230,10 @@ class RunState:
     """Steps that may start, in the order in which they became ready."""
     open_steps: int = 0
     """How many of the active steps are not terminal."""
-    failed: set[int] = attrs.Factory(set)
-    """The positions of the steps that are FAILED."""
+    order: Mapping[str, int] = attrs.Factory(dict)
+    """The places of the steps in the file, by their ids."""
+    failed: list[tuple[int, str]] = attrs.Factory(list)
+    """The places and the ids of the steps that are FAILED, in the order of the file."""
     starting: int = 0
     """How many calls of `orchesjob start` are in progress."""
     attempting: int = 0
@@ -251,6 +254,7 @@ class RunState:
     def load(cls, flow: FlowSpec, run: Run, limits: Limits) -> "RunState":
         """Take over what the store knows of a run."""
         specs = {spec.id: spec for spec in flow.all_steps}
+        order = {step_id: place for place, step_id in enumerate(specs)}
         steps = [RunStep(specs[row.step_id], row) for row in run.steps]
         for step in steps:
             attempt = run.attempts.get(step.row.position)
@@ -284,7 +288,12 @@ class RunState:
             group=run.group,
             lanes=CopyLanes.of(flow, run),
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in active),
-            failed={s.row.position for s in steps if s.row.status is StepStatus.FAILED},
+            order=order,
+            failed=sorted(
+                (order[step.spec.id], step.spec.id)
+                for step in steps
+                if step.row.status is StepStatus.FAILED
+            ),
             attempting=sum(step.attempt is not None or step.keeps_slot for step in steps),
             timeout_begun=any(was_ended_with_run(row, run.attempts) for row in run.steps),
         )
@@ -342,8 +351,11 @@ class RunState:
     @property
     def failed_step_ids(self) -> Iterator[str]:
         """The ids of the steps that are FAILED, in the order of the file."""
-        specs = self.flow.all_steps if self.failed else ()
-        return (spec.id for spec in specs if self.by_id[spec.id].row.position in self.failed)
+        return (step_id for _, step_id in self.failed)
+
+    def note_failure(self, step_id: str) -> None:
+        """Note that a step is FAILED, once."""
+        insort(self.failed, (self.order[step_id], step_id))
 
     @property
     def has_room(self) -> bool:

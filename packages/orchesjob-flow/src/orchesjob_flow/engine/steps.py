@@ -130,6 +130,6 @@ def finish_step(
     context.run.open_steps -= 1
     context.run.lanes.leave(step.row)
     if status is StepStatus.FAILED:
-        context.run.failed.add(step.row.position)
+        context.run.note_failure(step.spec.id)
     if status is not StepStatus.CANCELLED and context.run.ending is None:
         context.run.plan.done(step.spec.id)

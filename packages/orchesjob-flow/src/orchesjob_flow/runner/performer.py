@@ -55,7 +55,6 @@ from orchesjob_flow.engine.messages import (
 )
 from orchesjob_flow.errors import NO_MEMORY, FlowError, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlot, CallSlots, Claim
-from orchesjob_flow.home.paths import ORCHESJOB_HOME
 
 ENDING_THREADS = 32  # many: they mostly wait for a grace time to be over
 LOOK_AGAIN_SEC = 1.0
@@ -259,15 +258,13 @@ class Performer:
             environ = self._environment_of(effect)
         except EnvFileError as error:
             return StartPrevented(effect.attempt, str(error))
-        is_in_our_home = environ.get(ORCHESJOB_HOME) == self._environ.get(ORCHESJOB_HOME)
-        home = self._home if is_in_our_home else None  # else a step sets another one
         with self._cgroups.joinable(effect.attempt_key) as cgroup:
             report = self._client.start(
                 effect.attempt_key,
                 effect.command,
                 strict=effect.strict,
                 cwd=self._directory_of(effect),
-                env=marked_environment(environ, effect.attempt_key, home=home),
+                env=marked_environment(environ, effect.attempt_key, home=self._home),
                 start_timeout_sec=effect.start_timeout_sec,
                 hold=self._hold(slot, self._calls_lock),
                 cgroup=cgroup,
