@@ -1,10 +1,10 @@
 """Measure what the documents claim about speed, and print one table.
 
-usage: python benchmarks/speed.py [--quick] [--strict] [--json] [--only NAME]...
+usage: python benchmarks/speed.py [--quick] [--strict] [--json | --markdown] [--only NAME]...
 
 Each figure is taken from samples that were interleaved with those of what it is compared with, in
 the same run; where the real orchesjob runs, in a new home each time. Ratios carry over from one
-machine to another, times do not. All of it takes about eight minutes on Linux (it reads /proc), and
+machine to another, times do not. All of it takes some twenty minutes on Linux (it reads /proc), and
 counts only where nothing else keeps the machine busy.
 """
 
@@ -116,6 +116,22 @@ def as_table(figures: Sequence[Figure]) -> str:
     return "\n".join([tabulate(rows, headers, "simple", disable_numparse=True), "", *notes])
 
 
+def as_markdown(figures: Sequence[Figure]) -> str:
+    """Lay the figures out as rows of the table in the documents."""
+    rows = [
+        (
+            figure.name,
+            spell(figure, figure.value),
+            " .. ".join(spell(figure, value) for value in figure.spread),
+            f"{figure.at_most:g}{figure.unit}",
+            "yes" if figure.is_met else "no",
+        )
+        for figure in figures
+    ]
+    headers = ("Figure", "Measured", "Spread", "Target", "Met")
+    return tabulate(rows, headers, "github", disable_numparse=True)
+
+
 def spell(figure: Figure, value: float) -> str:
     """Spell a value with the digits that mean something."""
     digits = 0 if value >= 20 else 1 if value >= 10 else 2
@@ -145,7 +161,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what the documents claim about speed.")
     parser.add_argument("--quick", action="store_true", help="take a third of the samples")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure is missed")
-    parser.add_argument("--json", action="store_true", help="print JSON, with every sample")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, with every sample")
+    form.add_argument("--markdown", action="store_true", help="print the table of the documents")
     parser.add_argument(
         "--only",
         metavar="NAME",
@@ -159,6 +177,8 @@ def main() -> int:
     figures = list(measure(options.only or (), quick=options.quick))
     if options.json:
         print(as_json(figures, measured_on))
+    elif options.markdown:
+        print(as_markdown(figures))
     else:
         print(", ".join(f"{name}: {value}" for name, value in measured_on.items()), end="\n\n")
         print(as_table(figures))

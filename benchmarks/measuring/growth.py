@@ -77,7 +77,7 @@ def cost_per_step(place: Workplace) -> list[Figure]:
         for shape, shown in cases
         for name, count in counts.items()
     }
-    interleave(1 if place.quick else 5, actions)
+    interleave(1 if place.quick else 3, actions)
     figures = []
     for shape, shown in cases:
         one, some, many = (taken[f"{shape} {shown} {name}"] for name in counts)
@@ -115,7 +115,7 @@ def growth_of_commands(place: Workplace) -> list[Figure]:
     figures = []
     for shape, spell in LARGE.items():
         samples: dict[tuple[int, str], list[Used]] = {}
-        for _ in range(1 if place.quick else 3):
+        for _ in range(1 if place.quick else 2):
             for count in (1, FEW, MOST):
                 size = max(count, 100) if "layers" in shape else count
                 flow = place.write(spell(size) if count > 1 else flows.chain(1))
@@ -124,7 +124,10 @@ def growth_of_commands(place: Workplace) -> list[Figure]:
                     samples.setdefault((count, command), []).append(used)
         for command in ("start", "status", "report", "graph", "explain", "retry"):
             one, few, most = (samples[count, command] for count in (1, FEW, MOST))
-            alone, small, large = ([each.cpu_sec for each in all_] for all_ in (one, few, most))
+            # The least of each: a part of the short ones is more noise than work.
+            alone, small, large = (
+                [min(each.cpu_sec for each in samples_)] for samples_ in (one, few, most)
+            )
             resident = max(each.resident_mb for each in most)
             figures.append(
                 Figure(
