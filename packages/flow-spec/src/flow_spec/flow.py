@@ -404,7 +404,6 @@ _DEFAULTS = Declaration(
 )
 
 
-@attrs.frozen(eq=False)
 class FlowRecord(Record):
     """A flow in a file, whose `steps` may hold blocks, and which may have `defaults`."""
 

@@ -172,7 +172,6 @@ _PATH = Line(max_length=FILE.max_length)
 type Values = tuple[str, ...]
 
 
-@attrs.frozen(eq=False)
 class ListValue(Word):
     """A value of a name; `${{` in it is plain text."""
 
@@ -444,7 +443,6 @@ def _has_repeated(
     return len(first) < len(rows)
 
 
-@attrs.frozen(eq=False)
 class ForeachLists(Kind):
     """The value of the key `foreach`, which the first pass has read."""
 
@@ -478,7 +476,6 @@ class ForeachLists(Kind):
         return self.read(node, path, reading)
 
 
-@attrs.frozen(eq=False)
 class BlockRecord(Record):
     """A mapping with `foreach` and the steps that it repeats."""
 
@@ -512,7 +509,6 @@ class BlockRecord(Record):
         )
 
 
-@attrs.frozen(eq=False)
 class StepOrBlock(Kind):
     """An item of `steps`."""
 

@@ -103,7 +103,6 @@ SHELL = ("bash", "-euo", "pipefail", "-c")
 _BLANK = " \t\r\n"
 
 
-@attrs.frozen(eq=False)
 class ScriptText(Text):
     """The text of a script, passed to its shell as one word."""
 
@@ -436,14 +435,13 @@ _LAID_OVER = frozenset({"env", "x-airflow"})
 """The mappings that a step merges with those of `defaults`; its own entries win."""
 
 
-@attrs.frozen(eq=False)
 class StepRecord(Record):
     """A step in a file: a `command` or a `script`, and fields that `defaults` may give.
 
     A field that is missing in both has its value in `own_defaults`, or the default of the class.
     """
 
-    own_defaults: dict[str, Any] = attrs.Factory(dict)
+    own_defaults: Mapping[str, Any] = {}
 
     def fields(self) -> dict[str, Declaration]:
         """Return the fields of a step, and those that become its command."""
@@ -453,10 +451,10 @@ class StepRecord(Record):
     def _fields(self) -> dict[str, Declaration]:
         """The fields; made once, because every step of a file needs them."""
         fields = {
-            name: attrs.evolve(field, default=self.own_defaults.get(name, field.default))
+            name: field._replace(default=self.own_defaults.get(name, field.default))
             for name, field in Record.fields(self).items()
         }
-        command = {"command": attrs.evolve(fields["command"], default=None)}
+        command = {"command": fields["command"]._replace(default=None)}
         return fields | command | {"script": SCRIPT, "shell": SHELL_OF_SCRIPT}
 
     def schema(self) -> Schema:
@@ -525,7 +523,6 @@ FINALLY_STEP = StepRecord(
 """A step of `finally` (rule 10.1)."""
 
 
-@attrs.frozen(eq=False)
 class Defaults(Record):
     """The key `defaults`: fields of a step, none of them required."""
 

@@ -2,8 +2,7 @@
 
 A kind is frozen data (bounds, lengths) with one method that reads a value, and one that returns the
 same rules as JSON Schema. Reading goes on after a problem: all of them are collected (rule 2.7).
-Nothing is coerced (rule 2.5). Kinds compare by identity, because generating comparisons would slow
-down every start of the program.
+Nothing is coerced (rule 2.5).
 
 Flow files and command lines share one grammar of durations (rule 10.5). `90s`, `15m`, `1h30m`, `2w`
 and `1.5h` have units; plain seconds have none. The units are `w`, `d`, `h`, `m` and `s`, in this
@@ -15,10 +14,7 @@ import re
 from abc import ABC, abstractmethod
 from enum import StrEnum
 from itertools import islice
-from textwrap import dedent
-from typing import Any
-
-import attrs
+from typing import Any, ClassVar, dataclass_transform
 
 from flow_conditions import ConditionSyntaxError, operands_in
 from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode, spelling, written
@@ -97,8 +93,24 @@ TEN_YEARS_SEC = 10 * 366 * 24 * 3600.0
 """The longest duration that a flow may give."""
 
 
+@dataclass_transform(eq_default=False, frozen_default=True)
 class Kind(ABC):
-    """What a field may hold; `read` returns the value, or None after adding a problem."""
+    """What a field may hold; `read` returns the value, or None after adding a problem.
+
+    The annotations of a kind are its fields, inherited ones first; a class attribute is a default.
+    Kinds share one constructor: attrs would generate one for each at every start of the program.
+    """
+
+    _names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Collect the fields; a kind that declares none has those of its bases."""
+        if cls.__annotations__:
+            cls._names = tuple(dict.fromkeys((*cls._names, *cls.__annotations__)))
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        """Set the fields, in order or by name."""
+        vars(self).update(zip(self._names, values, strict=False), **named)
 
     def read(self, node: Node, path: NodePath, reading: Reading) -> Any:
         """Read the value of `node`, which stands at `path`."""
@@ -153,7 +165,6 @@ class FilledText(Text):
             reading.names.words.append(TemplateWord(text, path, node))
 
 
-@attrs.frozen(eq=False)
 class Line(Text):
     """Printable text on one line (rule 2.3)."""
 
@@ -168,12 +179,10 @@ class Line(Text):
         return flaw_of_line(text, self.max_length)
 
 
-@attrs.frozen(eq=False)
 class FilledLine(FilledText, Line):
     """Printable text on one line that may hold names."""
 
 
-@attrs.frozen(eq=False)
 class Prose(Text):
     """Text for people, on any number of lines."""
 
@@ -187,7 +196,6 @@ class Prose(Text):
         return flaw_of_prose(text, self.max_length)
 
 
-@attrs.frozen(eq=False)
 class Word(FilledText):
     """An argument of a process (rules 2.2 and 2.5), after `beside` bytes such as `NAME=`."""
 
@@ -205,7 +213,6 @@ class Word(FilledText):
         return flaw_of_word(text, LONGEST_WORD - self.beside)
 
 
-@attrs.frozen(eq=False)
 class OneOf(Text):
     """One of the words of an enumeration, in their own spelling only."""
 
@@ -224,7 +231,6 @@ class OneOf(Text):
         return None if text is None else self.words(text)
 
 
-@attrs.frozen(eq=False)
 class Integer(Kind):
     """A whole number in decimal digits."""
 
@@ -251,7 +257,6 @@ class Integer(Kind):
         return value
 
 
-@attrs.frozen(eq=False)
 class Number(Kind):
     """A finite decimal number, in the spelling of JSON."""
 
@@ -271,7 +276,6 @@ class Number(Kind):
         return value
 
 
-@attrs.frozen(eq=False)
 class Seconds(Kind):
     """A duration of up to ten years, or a number of seconds (rule 10.5)."""
 
@@ -322,7 +326,6 @@ _INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-@attrs.frozen(eq=False)
 class Boolean(Kind):
     """`true` or `false`, in this spelling only."""
 
@@ -347,7 +350,6 @@ SECONDS = Seconds()
 SECONDS_ABOVE_ZERO = Seconds(zero=False)
 
 
-@attrs.frozen(eq=False)
 class StepId(Text):
     """The id of a step, unique in the file (rule 2.3)."""
 
@@ -371,7 +373,6 @@ class StepId(Text):
             reading.add(Advised(fact, "give one of the two steps another id"), path, node)
 
 
-@attrs.frozen(eq=False)
 class Reference(Text):
     """The id of a step of this flow (rule 2.6)."""
 
@@ -386,7 +387,6 @@ class Reference(Text):
             reading.add(flaw, path, node)
 
 
-@attrs.frozen(eq=False)
 class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
 
@@ -394,6 +394,8 @@ class Expression(Text):
         try:
             condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
         except ConditionSyntaxError as error:
+            from textwrap import dedent  # a condition without a mistake does not pay for it
+
             head, _, drawing = str(error).partition("\n")
             message = advised(error.fact + head.removeprefix(error.message), error.help)
             span = Span(error.source, error.start, error.end)

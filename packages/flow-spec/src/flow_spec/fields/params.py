@@ -22,7 +22,6 @@ _MOST_LISTED = 10
 """How many values a message lists."""
 
 
-@attrs.frozen(eq=False)
 class Pattern(Text):
     """A regular expression of Python."""
 
@@ -93,7 +92,6 @@ def flaw_of_param_name(name: str) -> str | None:
     return flaw_of_variable(name)
 
 
-@attrs.frozen(eq=False)
 class ParamRecord(Record):
     """A parameter in a file, without its name, which is its key."""
 
@@ -114,7 +112,6 @@ class ParamRecord(Record):
 _PARAM = ParamRecord(Param, "a parameter")
 
 
-@attrs.frozen(eq=False)
 class Params(Kind):
     """A mapping of the names of parameters to their defaults, or to their declarations."""
 

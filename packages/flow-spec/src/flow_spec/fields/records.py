@@ -6,7 +6,7 @@ comparison of two flows all find the fields in `declarations`; there is no other
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -18,8 +18,7 @@ from flow_spec.fields.kinds import FILE, Kind, Prose, Schema, Word
 from flow_spec.fields.reading import Reading
 
 
-@attrs.frozen(eq=False)
-class Declaration:
+class Declaration(NamedTuple):
     """How a class declares one of its fields.
 
     `significant` is false for a field that does not change what the flow does. `examples` are
@@ -82,7 +81,6 @@ def attribute_of(key: str) -> str:
     return _ATTRIBUTES.get(key, key)
 
 
-@attrs.frozen(eq=False)
 class ListOf(Kind):
     """A list of values of one kind.
 
@@ -124,7 +122,6 @@ class ListOf(Kind):
                 reading.add(message, (*path, index), node.items[index])
 
 
-@attrs.frozen(eq=False)
 class SetOf(ListOf):
     """A list without duplicates whose order does not matter; it is read sorted."""
 
@@ -135,7 +132,6 @@ class SetOf(ListOf):
         return values if values is None or None in values else tuple(sorted(values))
 
 
-@attrs.frozen(eq=False)
 class CommandWords(ListOf):
     """A program and its arguments: a list of words whose first is not empty."""
 
@@ -150,7 +146,6 @@ class CommandWords(ListOf):
         return words
 
 
-@attrs.frozen(eq=False)
 class Variables(Kind):
     """A mapping of names of environment variables to texts, read as sorted pairs (rule 9.12)."""
 
@@ -186,7 +181,6 @@ class Variables(Kind):
         return tuple(sorted(values.items())) if not reading.problems else None
 
 
-@attrs.frozen(eq=False)
 class OneOrMore(Kind):
     """A list; a single item may stand without brackets."""
 
@@ -206,7 +200,6 @@ class OneOrMore(Kind):
 ENV_FILES = OneOrMore(ListOf(FILE, "files", "[common.env, secrets.env]"))
 
 
-@attrs.frozen(eq=False)
 class Record(Kind):
     """A mapping whose keys are the declared fields of an attrs class.
 
@@ -316,7 +309,6 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2
 _TEXT = Prose(max_length=10_000)
 
 
-@attrs.frozen(eq=False)
 class ForeignValue(Kind):
     """Anything that JSON can hold; in YAML, quoted values are text."""
 
@@ -343,7 +335,6 @@ class ForeignValue(Kind):
                 return _TEXT.read(node, path, reading)
 
 
-@attrs.frozen(eq=False)
 class ForeignMapping(Kind):
     """A mapping for another program, read as sorted pairs of a name and its value in JSON."""
 
