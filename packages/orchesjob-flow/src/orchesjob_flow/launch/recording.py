@@ -27,20 +27,21 @@ from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
 
 
-@contextmanager
-def recorded(
-    handle: RunHandle, flow_file: str, read: Callable[[], FlowSpec], *, own_jobs: bool
-) -> Iterator[tuple[FlowStore, Lock | None]]:
-    """Do as `record` does, and close the store at the end."""
-    # `record` has dropped the flow by now; here it would take memory for as long as the run lasts.
-    store, lock = record(handle, flow_file, read, own_jobs=own_jobs)
-    with store:
-        yield store, lock
+class Recorded(NamedTuple):
+    """The open store in which a run is recorded.
+
+    `lock` is the run's, if this process holds it already, and `flow` its definition, if this
+    process has recorded it.
+    """
+
+    store: FlowStore
+    lock: Lock | None
+    flow: FlowSpec | None
 
 
 def record(
     handle: RunHandle, flow_file: str, read: Callable[[], FlowSpec], *, own_jobs: bool
-) -> tuple[FlowStore, Lock | None]:
+) -> Recorded:
     """Record a new run, or find the one of this key and definition; return the open store.
 
     `read` returns the flow of the file, with the variables and parameters of the call: they become
@@ -93,7 +94,7 @@ def record(
             refuse_another_definition(flow, run)
             tell_ended(handle, run)
         unless_recorded.pop_all()
-    return store, lock if created else None
+    return Recorded(store, lock, flow) if created else Recorded(store, None, None)
 
 
 def tell_ended(handle: RunHandle, run: Run) -> None:

@@ -36,12 +36,13 @@ class Start(NamedTuple):
     def in_background(self, output_format: OutputFormat) -> int:
         """Record the run, leave it to a background process, and show it."""
         check_run_key(self.handle.run_key)
-        from orchesjob_flow.launch.recording import recorded
+        from orchesjob_flow.launch.recording import record
         from orchesjob_flow.runner.background import await_runner, begin_runner
 
         handle, flow_file, read, own_jobs = self
         try:
-            with recorded(handle, flow_file, read, own_jobs=own_jobs) as (store, lock):
+            store, lock, _ = record(handle, flow_file, read, own_jobs=own_jobs)
+            with store:
                 runner = begin_runner(handle, store, lock)
         except Skipped as skipped:
             return show_skipped(skipped, output_format)
@@ -82,11 +83,12 @@ class Start(NamedTuple):
         handle, flow_file, read, own_jobs = self
         with closing(EarlyForkServer(handle.settings)) as fork_server:
             begin_for_new_run(fork_server, handle, own_jobs=own_jobs)
-            from orchesjob_flow.launch.recording import recorded
+            from orchesjob_flow.launch.recording import record
             from orchesjob_flow.runner.assembly import drive_or_wait
 
-            with recorded(handle, flow_file, read, own_jobs=own_jobs) as (store, lock):
-                return drive_or_wait(handle, store, lock, get_launcher=fork_server.take)
+            store, lock, flow = record(handle, flow_file, read, own_jobs=own_jobs)
+            with store:
+                return drive_or_wait(handle, store, lock, flow=flow, get_launcher=fork_server.take)
 
 
 def begin_for_new_run(fork_server: EarlyForkServer, handle: RunHandle, *, own_jobs: bool) -> None:

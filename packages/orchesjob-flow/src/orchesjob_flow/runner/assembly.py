@@ -57,11 +57,13 @@ def drive_or_wait(
     store: FlowStore,
     lock: Lock | None = None,
     *,
+    flow: FlowSpec | None = None,
     get_launcher: GetLauncher = ForkServer,
 ) -> Run:
     """Bring a run to its end; where another process drives it, wait until it ends or dies.
 
-    `lock` is the run's, if this process holds it already.
+    `lock` is the run's, if this process holds it already, and `flow` its definition, if this
+    process has recorded it.
     """
     run = handle.load(store)
     if run.status.is_terminal:
@@ -73,7 +75,7 @@ def drive_or_wait(
         warn=warn,
     )
     with closing(lock):
-        return drive(handle, store, lock, get_launcher=get_launcher)
+        return drive(handle, store, lock, flow=flow, get_launcher=get_launcher)
 
 
 def tell_waiting(handle: RunHandle) -> None:
@@ -82,11 +84,12 @@ def tell_waiting(handle: RunHandle) -> None:
     warn(f"{runner} advances run {handle.run_key!r}; waiting for its outcome")
 
 
-def drive(
+def drive(  # noqa: PLR0913 - what a runner begins with
     handle: RunHandle,
     store: FlowStore,
     lock: Lock,
     *,
+    flow: FlowSpec | None = None,
     get_launcher: GetLauncher = ForkServer,
     on_ready: Callable[[], None] = lambda: None,
 ) -> Run:
@@ -97,7 +100,7 @@ def drive(
     run = handle.load(store)
     if run.status.is_terminal:
         return run
-    with runner_of(handle, store, lock, get_launcher) as runner:
+    with runner_of(handle, store, lock, get_launcher, flow) as runner:
         runner.drive_until_ready()
         on_ready()
         runner.drive()
@@ -106,7 +109,11 @@ def drive(
 
 @contextmanager
 def runner_of(
-    handle: RunHandle, store: FlowStore, lock: Lock, get_launcher: GetLauncher = ForkServer
+    handle: RunHandle,
+    store: FlowStore,
+    lock: Lock,
+    get_launcher: GetLauncher = ForkServer,
+    flow: FlowSpec | None = None,
 ) -> Iterator[Runner]:
     """Yield the runner of a run whose lock this process holds; while open, signals stop it.
 
@@ -132,7 +139,11 @@ def runner_of(
         with giving_up_recorded(
             store, run.run_key, revision=lambda: run.revision, wall=lambda: now().wall, warn=warn
         ):
-            flow = FlowSpec.from_json(run.definition).filled(handle.built_in_names(run.flow_dir))
+            # Reading it back takes as long as all else before the first call. But while this
+            # process waited for the lock, a `retry` may have recorded another one.
+            if flow is None or flow.to_json() != run.definition:
+                flow = FlowSpec.from_json(run.definition)
+            flow = flow.filled(handle.built_in_names(run.flow_dir))
             state = RunState.load(flow, run, limits)
             call_limits = limits_of_calls(limits)
             calls_lock = wait_out(
