@@ -371,6 +371,10 @@ class Observer:
             unless_seen.pop_all()
         return Snapshot(run, self._handle.holder())
 
+    def find(self) -> Snapshot | None:
+        """Do as `snapshot` does, but return None if there is no such run; it may come later."""
+        return self.snapshot() if self._connected().has(self._handle.run_key) else None
+
     def attempts(self) -> tuple[Attempt, ...]:
         """Return all attempts of the run, as of the last look or later."""
         if self._attempts is None:

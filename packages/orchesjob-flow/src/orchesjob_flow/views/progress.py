@@ -168,7 +168,7 @@ def observed(view: View, before: Snapshot | None, handle: RunHandle) -> Iterator
 def look(observer: Observer) -> Snapshot | None:
     """Read the run; return None where that fails, as the command itself reports why."""
     try:
-        return observer.snapshot()
+        return observer.find()
     except (FlowError, StoreError, OSError):
         return None
 
