@@ -19,7 +19,7 @@ ARROWS = {
     "flow_conditions": set(),
     "flow_spec": {"attrs", "cattrs", "flow_conditions", "yaml"},
     "flow_store": set(),
-    "orchesjob_client": {"attrs"},
+    "orchesjob_client": set(),
     "orchesjob_flow": {
         *("attrs", "click", "jinja2", "markupsafe", "tabulate", "wcwidth"),
         *("flow_conditions", "flow_spec", "flow_store", "orchesjob_client"),

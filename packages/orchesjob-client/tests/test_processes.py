@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import pytest
 
 from orchesjob_client import (
@@ -163,7 +162,7 @@ def test_strangers_are_spared(
     """A process that has merely got the PID is not signalled: its start differs."""
     process = spawn(env=env)
     found = one(value)
-    earlier = attrs.evolve(found, started_ticks=found.started_ticks - 1)
+    earlier = found._replace(started_ticks=found.started_ticks - 1)
     assert not is_alive(earlier)
     assert end_processes([earlier], PATIENT_SEC, use_pidfd=use_pidfd) == []
     assert process.poll() is None
@@ -327,9 +326,9 @@ def test_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = marked_processes("MARK", {"abc"}, proc=tmp_path)
     assert found.pid == 501
     assert is_alive(found, proc=tmp_path)
-    assert not is_alive(attrs.evolve(found, started_ticks=found.started_ticks + 1), proc=tmp_path)
-    assert not is_alive(attrs.evolve(found, pid=502), proc=tmp_path)
-    assert not is_alive(attrs.evolve(found, pid=503), proc=tmp_path)
+    assert not is_alive(found._replace(started_ticks=found.started_ticks + 1), proc=tmp_path)
+    assert not is_alive(found._replace(pid=502), proc=tmp_path)
+    assert not is_alive(found._replace(pid=503), proc=tmp_path)
 
 
 def test_no_process_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

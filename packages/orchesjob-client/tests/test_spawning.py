@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from orchesjob_client import CallTimedOut, OrchesjobMissing, call, spawning
@@ -112,7 +111,7 @@ REFUSED = {
 def test_refused(cgroup: int, refused: LaunchRequest) -> None:
     """What cannot be spawned is left to the usual way, and nothing stays open."""
     before = open_here()
-    assert spawn_into_cgroup(attrs.evolve(refused, cgroup=cgroup)) is None
+    assert spawn_into_cgroup(refused._replace(cgroup=cgroup)) is None
     assert open_here() == before
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from orchesjob_client import JobReport, JobWatcher, Process, Watch, has_exited
@@ -141,7 +140,7 @@ def test_a_process_that_has_ended(watcher: JobWatcher, exits: Exits, spawn: Spaw
     """A process that is a zombie, is reaped, or whose PID is another's by now, is gone."""
     process = spawn("x")
     before = found(process.pid)
-    other = attrs.evolve(before, started_ticks=before.started_ticks - 1)
+    other = before._replace(started_ticks=before.started_ticks - 1)
     assert watcher.watch_process("a", other) is Watch.GONE
     end(process)
     await_zombie(process)

@@ -14,9 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import IO, Protocol
-
-import attrs
+from typing import IO, NamedTuple, Protocol
 
 from orchesjob_client.encoding import passed, passed_variables
 from orchesjob_client.errors import (
@@ -41,8 +39,7 @@ _SHORTEST_LOOK_SEC, _LONGEST_LOOK_SEC = 0.0001, 0.05
 _NOT_EXECUTABLE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP}
 
 
-@attrs.frozen
-class LaunchRequest:
+class LaunchRequest(NamedTuple):
     """What to run, and what the process gets.
 
     Attributes:
@@ -222,8 +219,7 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-@attrs.frozen
-class Hold:
+class Hold(NamedTuple):
     """Descriptors that the process of a call shares while it lives, such as those of held locks.
 
     Attributes:
@@ -239,8 +235,7 @@ NOTHING = Hold()
 """What a call holds by default."""
 
 
-@attrs.frozen
-class Finished:
+class Finished(NamedTuple):
     """A call that ended by itself.
 
     Attributes:

@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import attrs
-
 from orchesjob_client import call
 from orchesjob_client.call import NOTHING, PLAIN, Hold, Launcher
 from orchesjob_client.encoding import in_utf8, start_in_utf8
@@ -45,8 +43,7 @@ _NAME = "orchesjob"
 _BESIDE = Path(sys.executable).parent
 
 
-@attrs.frozen
-class CallLimits:
+class CallLimits(NamedTuple):
     """How long a call may take before it counts as hung, in seconds.
 
     orchesjob waits up to 10 s for its database, and `start` does so twice. Killing it earlier

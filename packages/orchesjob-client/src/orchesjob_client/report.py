@@ -7,9 +7,7 @@ import json
 import signal
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from orchesjob_client.encoding import is_same_command
 from orchesjob_client.errors import BadAnswer
@@ -35,8 +33,7 @@ class JobStatus(StrEnum):
 _ACTIVE = {JobStatus.STARTING, JobStatus.RUNNING}
 
 
-@attrs.frozen
-class JobReport:
+class JobReport(NamedTuple):
     """One job as orchesjob described it.
 
     Attributes:
@@ -219,8 +216,7 @@ def _compact(document: Mapping[str, Any], call: str) -> str:
     return text
 
 
-@attrs.frozen
-class _Fields:
+class _Fields(NamedTuple):
     """A job object, read with the expected types."""
 
     document: Mapping[str, Any]

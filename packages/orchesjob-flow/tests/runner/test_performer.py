@@ -363,7 +363,7 @@ def test_a_job_that_cannot_be_watched(perform: Callable[[Any], Event]) -> None:
 
 def test_a_worker_that_is_another_process(perform: Callable[[Any], Event]) -> None:
     """A worker whose process id is another's by now is not watched."""
-    job = attrs.evolve(JOB, job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
+    job = JOB._replace(job_id="5d1f4c1e-0b6a-4a57-9a55-3c1f", worker_pid=os.getpid())
     event = perform(WatchJob(ID, job))
     assert isinstance(event, WatchAnswered)
     assert event.watch is not Watch.WATCHING

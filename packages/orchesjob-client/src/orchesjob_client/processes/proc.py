@@ -14,8 +14,6 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-import attrs
-
 from orchesjob_client.environment import WantedMarks
 
 PROC = Path("/proc")
@@ -29,8 +27,7 @@ _READ_AT_ONCE = 2**15
 _NO_MARKS = WantedMarks("", ())
 
 
-@attrs.frozen
-class Process:
+class Process(NamedTuple):
     """A process that was found by a mark in its environment, or in the tree of one that was.
 
     Attributes:
