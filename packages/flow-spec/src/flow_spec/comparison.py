@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import zip_longest
 
-from flow_conditions import Condition, all_of
+import flow_conditions
 from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.fields.predicates import parse_when
 from flow_spec.fields.reading import FINALLY, STEPS, ValueList
@@ -140,10 +140,10 @@ def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[
             yield f"env.{name} has a different value"
 
 
-def _start_rule(step: StepSpec) -> tuple[Condition | None, frozenset[str]]:
+def _start_rule(step: StepSpec) -> "tuple[flow_conditions.Condition | None, frozenset[str]]":
     """Return what decides the start; two steps with equal rules start alike."""
     listed = sorted(step.depends_on)
-    condition = all_of(listed) if listed else None
+    condition = flow_conditions.all_of(listed) if listed else None
     if step.when is not None:
         condition = parse_when(step.when, listed)
     return condition, frozenset(step.waits_for)

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from flow_conditions import operands_in
+import flow_conditions
 from flow_spec.documents.tree import (
     MAX_VALUES,
     MappingNode,
@@ -130,7 +130,7 @@ def _parts(when: str | None, own: Set[str]) -> tuple[str, ...] | None:
     if when is None:
         return None
     parts, begin = [], 0
-    for operand in operands_in(when):
+    for operand in flow_conditions.operands_in(when):
         if operand.name is not None and operand.name in own:
             end = operand.start + len(operand.name)
             parts.append(when[begin:end])

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, cast
 
 import attrs
 
-from flow_conditions import Condition, all_of, operands_in
+import flow_conditions
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
 from flow_spec.errors import Advised, Message, quoted
 from flow_spec.fields import messages
@@ -366,11 +366,11 @@ class StepSpec:
     """The fields whose words hold names to replace (rule 10.2)."""
 
     @cached_property
-    def condition(self) -> Condition | None:
+    def condition(self) -> "flow_conditions.Condition | None":
         """The parsed `when`, else the conjunction of `depends_on`, else None (rule 3.5)."""
         if self.when is not None:
             return parse_when(self.when, self.depends_on)
-        return all_of(self.depends_on) if self.depends_on else None
+        return flow_conditions.all_of(self.depends_on) if self.depends_on else None
 
     @property
     def script(self) -> str | None:
@@ -414,7 +414,8 @@ class StepSpec:
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids in `depends_on`, then the others in `when`, each once (rule 3.6)."""
-        named = (operand.name for operand in operands_in(self.when or ""))
+        operands = flow_conditions.operands_in(self.when) if self.when else ()
+        named = (operand.name for operand in operands)
         return tuple(dict.fromkeys((*self.depends_on, *filter(None, named))))
 
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, ClassVar, dataclass_transform
 
-from flow_conditions import ConditionSyntaxError, operands_in
+import flow_conditions
 from flow_spec.documents.tree import Form, Node, NodePath, ScalarNode, spelling, written
 from flow_spec.errors import Advised, Message, Span, advised, printable, quoted
 from flow_spec.fields import messages
@@ -393,7 +393,7 @@ class Expression(Text):
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
         try:
             condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
-        except ConditionSyntaxError as error:
+        except flow_conditions.ConditionSyntaxError as error:
             from textwrap import dedent  # a condition without a mistake does not pay for it
 
             head, _, drawing = str(error).partition("\n")
@@ -409,7 +409,8 @@ class Expression(Text):
 
 def span_of_name(name: str, condition: str) -> Span | None:
     """Return where the text of a condition first has a name."""
-    starts = (operand.start for operand in operands_in(condition) if operand.name == name)
+    operands = flow_conditions.operands_in(condition)
+    starts = (operand.start for operand in operands if operand.name == name)
     start = next(starts, None)
     return None if start is None else Span(condition, start, start + len(name))
 

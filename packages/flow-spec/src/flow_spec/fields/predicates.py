@@ -1,24 +1,22 @@
 """The predicates of a `when`, and what they mean (rules 3.2, 3.3, 3.7 and 10.1).
 
 flow-conditions has the grammar and evaluates. This module has the predicates and quantifiers that
-flows know.
+flows know. Both are imported for the first condition: a flow may have none.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
-from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
+import flow_conditions
 from flow_spec.fields.messages import foreign_words
+
+if TYPE_CHECKING:
+    from flow_conditions import Condition, Vocabulary
 
 PREDICATES = ("succeeded", "failed", "skipped", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled")
 """What a step of `finally` may ask; only these steps are decided after a cancel (rule 10.1)."""
-
-_QUANTIFIERS = (
-    Quantifier("any", "||", synonyms=("some", "one")),
-    Quantifier("all", "&&", synonyms=("every", "each")),
-    Quantifier("none", "||", negated=True, synonyms=("no",)),
-)
 
 _ONLY_IN_FINALLY = (
     "only the steps of 'finally' can ask that, since after a cancel no other step begins"
@@ -27,24 +25,33 @@ _ONLY_IN_FINALLY = (
 
 def _vocabulary(
     hints: Mapping[str, str], functions: Mapping[str, str], *, in_finally: bool
-) -> Vocabulary:
+) -> "Vocabulary":
+    from flow_conditions import Quantifier, Vocabulary
+
     predicates = FINALLY_PREDICATES if in_finally else PREDICATES
+    quantifiers = (
+        Quantifier("any", "||", synonyms=("some", "one")),
+        Quantifier("all", "&&", synonyms=("every", "each")),
+        Quantifier("none", "||", negated=True, synonyms=("no",)),
+    )
     return Vocabulary(
         predicates=predicates,
         hints=hints,
-        quantifiers=_QUANTIFIERS,
+        quantifiers=quantifiers,
         domain="the steps in depends_on" + (", or else all of 'steps'" if in_finally else ""),
-        max_calls=len(_QUANTIFIERS) * len(predicates),  # as many as there are different ones
+        max_calls=len(quantifiers) * len(predicates),  # as many as there are different ones
         functions=functions,
     )
 
 
-_VOCABULARIES = tuple(_vocabulary({}, {}, in_finally=in_finally) for in_finally in (False, True))
-"""The vocabularies of a condition in `steps`, and in `finally`."""
+@cache
+def _plain_vocabulary(*, in_finally: bool) -> "Vocabulary":
+    """Return the vocabulary of a condition in `steps`, or in `finally`."""
+    return _vocabulary({}, {}, in_finally=in_finally)
 
 
 @cache
-def _advising_vocabulary(*, in_finally: bool) -> Vocabulary:
+def _advising_vocabulary(*, in_finally: bool) -> "Vocabulary":
     """Return a vocabulary with advice on words of other systems, for a condition with a mistake."""
     words = foreign_words()
     asked = {meant: (meant, *others.split()) for meant, others in words["predicates"].items()}
@@ -91,7 +98,9 @@ def holds_of_copies(predicate: str | None, outcomes: Collection[str]) -> bool:
             return bool(outcomes) and all(holds(predicate, outcome) for outcome in outcomes)
 
 
-def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True) -> Condition:
+def parse_when(
+    text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True
+) -> "Condition":
     """Return the condition of a step with this `when` and `depends_on`.
 
     Only a step of `finally` may ask which steps were cancelled (rule 10.1).
@@ -101,17 +110,19 @@ def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = 
             systems (rule 3.3).
     """
     try:
-        return parse(text, _VOCABULARIES[in_finally], over=depends_on)
-    except ConditionSyntaxError:
+        vocabulary = _plain_vocabulary(in_finally=in_finally)
+        return flow_conditions.parse(text, vocabulary, over=depends_on)
+    except flow_conditions.ConditionSyntaxError:
         # Again, for the advice: no flow without a mistake reads the words of other systems.
-        return parse(text, _advising_vocabulary(in_finally=in_finally), over=depends_on)
+        vocabulary = _advising_vocabulary(in_finally=in_finally)
+        return flow_conditions.parse(text, vocabulary, over=depends_on)
 
 
 def has_call(text: str) -> bool:
     """Whether a text is a condition that calls `any`, `all` or `none` (rule 3.7)."""
     try:
-        parse(text, _VOCABULARIES[True])
-    except ConditionSyntaxError:
+        flow_conditions.parse(text, _plain_vocabulary(in_finally=True))
+    except flow_conditions.ConditionSyntaxError:
         return True
     return False
 

@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flow_conditions import Name
 from flow_spec import FlowSpec, StepSpec
 from flow_store import (
     Attempt,
@@ -40,6 +39,9 @@ from orchesjob_flow.engine.plan import (
     is_true_of_copies,
     plan_of,
 )
+
+if TYPE_CHECKING:
+    from flow_conditions import Name
 
 SHORTEST_CALL_SEC = 5.0  # what any call may take on a busy machine, however short the patience is
 LONGEST_CALL_SEC = 15.0  # orchesjob itself waits up to 10 s for its database
@@ -389,7 +391,7 @@ class RunState:
         self.attempting -= step.keeps_slot
         step.keeps_slot = False
 
-    def holds(self, operand: Name) -> bool | None:
+    def holds(self, operand: "Name") -> bool | None:
         """Tell whether an operand of a condition is true, once its steps have ended.
 
         Ten thousand steps may ask about the same ten thousand copies, so these are read once.
