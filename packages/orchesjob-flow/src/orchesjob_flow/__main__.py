@@ -9,6 +9,7 @@ import _signal  # type: ignore[import-not-found] # `signal` takes milliseconds t
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
+import atexit
 import gc
 import os
 import sys
@@ -27,8 +28,24 @@ def main() -> int:
         exit_code = run()
     except (ImportError, MemoryError, OSError, SystemError) as error:
         return refuse(error)
-    gc.freeze()  # at exit, Python need not search what ends with the process
+    exit_at_once(exit_code)
     return exit_code
+
+
+def exit_at_once(exit_code: int) -> None:
+    """Exit, unless Python has something left to do: it would free every object one by one.
+
+    That takes as long as `status` takes to read a run. All of our threads are daemons, which do not
+    delay the end of a process.
+    """
+    if atexit._ncallbacks():
+        return
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        return  # Python tells what is wrong
+    os._exit(exit_code)
 
 
 def refuse(error: Exception) -> int:
