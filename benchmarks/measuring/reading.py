@@ -1,8 +1,11 @@
-"""What reading costs: an import, and a large flow file."""
+"""What reading costs: imports, and a large flow file."""
 
 import os
+import re
+import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -11,13 +14,57 @@ import yaml
 from flow_spec import load_flow
 from measuring import flows
 from measuring.figures import Figure, interleave, ratios, timed
-from measuring.workplace import Workplace, run, seconds
+from measuring.workplace import PACKAGES, Workplace, run, seconds
 
 STEPS = 2000
 COPIES = 5000
+LISTED = 10
+"""How many packages a note lists."""
 
 
 def imports(place: Workplace) -> list[Figure]:
+    """Measure the import of flow-conditions, and all imports of a `start` of one step."""
+    return [import_of_conditions(place), imports_of_start(place)]
+
+
+def imports_of_start(place: Workplace) -> Figure:
+    """List what takes longest of the imports of a run of one step, by `python -X importtime`.
+
+    A module's own time is the shortest of all rounds, and a package's the sum of its modules'.
+    """
+    times: dict[str, list[float]] = {}
+    for _ in range(place.rounds(30)):
+        for module, took in import_times(place):
+            times.setdefault(module, []).append(took)
+    of_package: dict[str, float] = {}
+    for module, each in times.items():
+        name = module.partition(".")[0]
+        of_package[name] = of_package.get(name, 0.0) + min(each)
+    modules = Counter(module.partition(".")[0] for module in times)
+    whole = sum(of_package.values())
+    largest = sorted(of_package, key=lambda name: -of_package[name])[:LISTED]
+    listed = (f"{name} {of_package[name] * 1e3:.1f} ms ({modules[name]})" for name in largest)
+    return Figure(
+        "of the imports of a run of one step, the part that is our packages",
+        [sum(of_package[name] for name in PACKAGES) / whole],
+        0.6,
+        note=f"{whole * 1e3:.0f} ms for {len(times)} modules; {', '.join(listed)}",
+    )
+
+
+def import_times(place: Workplace) -> Iterator[tuple[str, float]]:
+    """Run one step; yield each module that is imported, and its own time in seconds."""
+    flow = place.write(flows.chain(1))
+    words = [sys.executable, "-X", "importtime", place.flow, "start", "k", flow]
+    with place.home() as environment:
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    for line in done.stderr.splitlines():
+        found = re.fullmatch(r"import time: +(\d+) \| +\d+ \| +(\S+)", line)
+        if found is not None:
+            yield found[2], int(found[1]) / 1e6
+
+
+def import_of_conditions(place: Workplace) -> Figure:
     """Compare `import flow_conditions` with `import re, dataclasses`, in fresh interpreters."""
     script = "from time import process_time as t; b = t(); import {}; print(t() - b)"
     environment = dict(os.environ)
@@ -40,15 +87,13 @@ def imports(place: Workplace) -> list[Figure]:
         },
     )
     whole = median(ratios(taken["our process"], taken["their process"]))
-    return [
-        Figure(
-            "`import flow_conditions` / `import re, dataclasses`",
-            ratios(taken["ours"], taken["theirs"]),
-            1.3,
-            note=f"the imports alone: {median(taken['ours']) * 1e3:.1f} ms against"
-            f" {median(taken['theirs']) * 1e3:.1f} ms; whole processes {whole:.2f}",
-        )
-    ]
+    return Figure(
+        "`import flow_conditions` / `import re, dataclasses`",
+        ratios(taken["ours"], taken["theirs"]),
+        1.3,
+        note=f"the imports alone: {median(taken['ours']) * 1e3:.1f} ms against"
+        f" {median(taken['theirs']) * 1e3:.1f} ms; whole processes {whole:.2f}",
+    )
 
 
 def large_file(place: Workplace) -> list[Figure]:
