@@ -119,12 +119,12 @@ class Reason(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Strip the value, or refuse it."""
-        from orchesjob_flow.views.terminal import UNSAFE
+        from orchesjob_flow.views.terminal import unsafe
 
         text = str(value).strip()
         if not text:
             self.fail("is empty; say in a few words why", param, ctx)
-        if UNSAFE.search(text):
+        if unsafe().search(text):
             self.fail("has a line break or a control character; give a line of text", param, ctx)
         if len(text) > self.most:
             words = f"has {len(text):,} characters; {self.most} are enough for a reason"

@@ -4,7 +4,6 @@ On a terminal it ends with the commands that a person may type next. `start -d` 
 say which process runs in the background, and where its log is.
 """
 
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -193,6 +192,8 @@ def background_text(snapshot: Snapshot, logs: Sequence[str]) -> str:
 
 def command_line(settings: Settings, command: str, run_key: str, *words: str) -> str:
     """Write a command line for a run, with the `--db` of this call."""
+    import shlex  # JSON has no command lines
+
     home = settings.home
     database = ["--db", str(home.database)] if home.named_by == DATABASE_OPTION else []
     return shlex.join(["orchesjob-flow", *database, command, key_argument(run_key), *words])

@@ -14,6 +14,7 @@ from _thread import RLock  # importing `threading` would slow down `status`
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from orchesjob_flow.errors import ResultLost
@@ -21,9 +22,6 @@ from orchesjob_flow.errors import ResultLost
 if TYPE_CHECKING:
     from threading import Timer
 
-UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
 COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
 STATUS_MARKS = {
     "PENDING": ".",
@@ -55,13 +53,26 @@ PATIENCE_SEC = 1.0
 """A shorter wait is not shown."""
 
 
+@cache
+def unsafe() -> re.Pattern[str]:
+    """Return the pattern of characters to escape; `status` rarely needs what is slow to compile."""
+    return re.compile(
+        "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    )
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is printable ASCII, which is safe."""
+    return text.isascii() and text.isprintable()
+
+
 def visible(text: str) -> str:
     r"""Replace control characters and the like by escapes.
 
     >>> print(visible("\x1b[31mred\n"))
     \x1b[31mred\n
     """
-    return UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
+    return text if is_plain(text) else unsafe().sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def visible_with_tabs(text: str) -> str:
@@ -127,7 +138,7 @@ def dump_json(value: Any, *, indent: int | None, ascii_only: bool = False) -> st
     """Write JSON, and escape the characters that could mislead a terminal."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
-    return UNSAFE.sub(escape_in_json, text) if UNSAFE.search(text.replace("\n", "")) else text
+    return text if is_plain(text.replace("\n", "")) else unsafe().sub(escape_in_json, text)
 
 
 def escape_in_json(found: re.Match[str]) -> str:
