@@ -9,7 +9,6 @@ import _signal  # type: ignore[import-not-found] # `signal` takes milliseconds t
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-import atexit
 import gc
 import os
 import sys
@@ -23,6 +22,7 @@ def main() -> int:
     speak_utf8()
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)
     try:
+        from orchesjob_flow.main import exit_at_once
         from orchesjob_flow.main import main as run
 
         exit_code = run()
@@ -30,22 +30,6 @@ def main() -> int:
         return refuse(error)
     exit_at_once(exit_code)
     return exit_code
-
-
-def exit_at_once(exit_code: int) -> None:
-    """Exit, unless Python has something left to do: it would free every object one by one.
-
-    That takes as long as `status` takes to read a run. All of our threads are daemons, which do not
-    delay the end of a process.
-    """
-    if atexit._ncallbacks():
-        return
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (AttributeError, OSError, ValueError):
-        return  # Python tells what is wrong
-    os._exit(exit_code)
 
 
 def refuse(error: Exception) -> int:

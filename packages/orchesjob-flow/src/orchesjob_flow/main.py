@@ -3,6 +3,7 @@
 Nothing is decided here about runs, and no other place catches an error only to print it.
 """
 
+import atexit
 import os
 import re
 import signal
@@ -121,6 +122,22 @@ def forget_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def exit_at_once(exit_code: int) -> None:
+    """Exit, unless Python has something left to do: it would free every object one by one.
+
+    That takes as long as `status` takes to read a run. All of our threads are daemons, which do not
+    delay the end of a process.
+    """
+    if atexit._ncallbacks():
+        return
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (AttributeError, OSError, ValueError):
+        return  # Python tells what is wrong
+    os._exit(exit_code)
 
 
 def words_of(error: Exception) -> str:
