@@ -11,7 +11,7 @@ from flow_spec import FlowSpec
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
-from orchesjob_flow.launch.recording import recorded
+from orchesjob_flow.launch.recording import record
 
 
 @pytest.fixture
@@ -43,21 +43,33 @@ def test_recorded_with_its_lock(
     file = tmp_path / "flow.json"
     file.write_text(json.dumps(flow))
     handle = RunHandle("k", settings)
-    with recorded(handle, str(file), reader_of(file), own_jobs=False) as (store, lock):
+    store, lock, _ = record(handle, str(file), reader_of(file), own_jobs=False)
+    with store:
         assert store.has("k")
         assert (handle.holder() is not None) is is_held
         if lock is not None:
             lock.close()
-    with recorded(handle, str(file), reader_of(file), own_jobs=False) as (_, lock):
+    store, lock, _ = record(handle, str(file), reader_of(file), own_jobs=False)
+    with store:
         assert (lock, handle.holder()) == (None, None)
 
 
-def test_what_was_read_is_gone(settings: Settings, tmp_path: Path) -> None:
-    """While the run is driven, the flow is in memory once: as its runner has read it."""
-    steps = [{"id": "a", "command": ["true"]}]
+@pytest.mark.parametrize(("word", "is_kept"), [("true", True), ("${{ RUN_KEY }}", False)])
+def test_the_flow_is_in_memory_once(
+    settings: Settings, tmp_path: Path, word: str, *, is_kept: bool
+) -> None:
+    """A new run's runner gets the flow that was read, unless its names are yet to be replaced."""
     file = tmp_path / "flow.json"
+    steps = [{"id": "a", "command": ["echo", word]}]
     file.write_text(json.dumps({"flow_id": "read here", "steps": steps}))
-    with recorded(RunHandle("k", settings), str(file), reader_of(file), own_jobs=False):
+    handle = RunHandle("k", settings)
+    store, _, flow = record(handle, str(file), reader_of(file), own_jobs=False)
+    with store:
+        assert (flow is not None) is is_kept
+        assert flow is None or flow.to_json() == handle.load(store).definition
         gc.collect()
         read = [one for one in gc.get_objects() if isinstance(one, FlowSpec)]
-        assert "read here" not in [flow.flow_id for flow in read]
+        assert [one.flow_id for one in read].count("read here") == int(is_kept)
+    store, _, flow = record(handle, str(file), reader_of(file), own_jobs=False)
+    with store:
+        assert flow is None  # it is recorded already, perhaps by another process

@@ -30,8 +30,9 @@ from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
 class Recorded(NamedTuple):
     """The open store in which a run is recorded.
 
-    `lock` is the run's, if this process holds it already, and `flow` its definition, if this
-    process has recorded it.
+    `lock` is the run's, if this process holds it already. `flow` is its definition, if this process
+    has recorded it. One with names to replace is not kept: it would take memory beside the flow
+    that has their values, for as long as the run lasts.
     """
 
     store: FlowStore
@@ -94,7 +95,9 @@ def record(
             refuse_another_definition(flow, run)
             tell_ended(handle, run)
         unless_recorded.pop_all()
-    return Recorded(store, lock, flow) if created else Recorded(store, None, None)
+    if not created:
+        return Recorded(store, None, None)
+    return Recorded(store, lock, None if flow.has_names else flow)
 
 
 def tell_ended(handle: RunHandle, run: Run) -> None:
