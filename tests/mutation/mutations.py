@@ -187,6 +187,12 @@ MUTATIONS = (
         drop("ask_later(context, attempt, backoff.delay_sec)"),
     ),
     Mutation(
+        "the flow that was read is run, whatever has been recorded since",
+        "orchesjob-flow: runner_of",
+        replace("flow is None or flow.to_json() != run.definition", "flow is None"),
+        tests="test_recording -k what_is_recorded",
+    ),
+    Mutation(
         "a job with another command is accepted",
         "orchesjob-flow: judge",
         replace("not report.is_of(spec.command_of(is_gate=is_gate))", "False"),

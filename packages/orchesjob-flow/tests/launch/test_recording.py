@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.launch.recording import record
+from orchesjob_flow.runner.assembly import runner_of
 
 
 @pytest.fixture
@@ -73,3 +75,20 @@ def test_the_flow_is_in_memory_once(
     store, _, flow = record(handle, str(file), reader_of(file), own_jobs=False)
     with store:
         assert flow is None  # it is recorded already, perhaps by another process
+
+
+def test_what_is_recorded_counts(settings: Settings, tmp_path: Path) -> None:
+    """If another definition is recorded by the time of the lock, the one that was read is not run.
+
+    A `retry` of another process may come between, once a third one has brought the run to its end.
+    """
+    file = tmp_path / "flow.json"
+    file.write_text(json.dumps({"flow_id": "f", "steps": [{"id": "a", "command": ["true"]}]}))
+    handle = RunHandle("k", settings)
+    store, _, flow = record(handle, str(file), reader_of(file), own_jobs=False)
+    assert flow is not None
+    with store, closing(handle.lock_or_refuse()) as lock:
+        for given, is_used in ((flow, True), (flow.with_env({"A": "b"}), False)):
+            with runner_of(handle, store, lock, flow=given) as runner:
+                assert runner.run.flow == flow
+                assert (runner.run.flow is given) is is_used
