@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from flow_store import FlowStore
-from support.answers import errors
+from support.answers import errors, outcomes
 from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
@@ -146,6 +146,38 @@ def test_terminal_run(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> 
         again = flow.run("cancel", f"--run-key={key}", "--grace-seconds=1")
         assert (again.returncode, again.stdout, again.stderr) == (0, finished, "")
         assert (fake_orchesjob.calls(), content(flow)) == (calls, rows)
+
+
+@pytest.mark.parametrize("runner_lives", [True, False])
+@pytest.mark.parametrize("code", [0, 3])
+def test_too_late(each_flow: Flow, gate: Gate, code: int, *, runner_lives: bool) -> None:
+    """Where all steps had ended by themselves, the run keeps their outcome, and that is said (5.6).
+
+    No alert misses a failure because the cancel came before a runner had seen it.
+    """
+    waits = {"id": "a", "command": gate.command(f"exit {code}")}
+    alert = {"id": "alert", "command": ["true"], "when": "any(failed) || any(cancelled)"}
+    skipped = {"id": "b", "command": ["true"], "when": "a.failed && a.skipped"}
+    fields: dict[str, Any] = {"finally": [alert]}
+    file = each_flow.write(waits, skipped, **fields)
+    runner = each_flow.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    each_flow.await_job("k")
+    runner.send_signal(signal.SIGSTOP if runner_lives else signal.SIGKILL)
+    gate.let_through()
+    ended = ("SUCCEEDED", "FAILED")
+    each_flow.await_true(lambda: each_flow.orchesjob.status("k:a:1")["status"] in ended)
+    cancel = each_flow.spawn("cancel", "--run-key=k")
+    if runner_lives:
+        each_flow.await_status("k", lambda run: run["cancel_requested_at"])
+        runner.send_signal(signal.SIGCONT)
+    printed, said = cancel.communicate()
+    status = "FAILED" if code else "SUCCEEDED"
+    assert f"orchesjob-flow: run 'k': no step was left to stop; it {status}\n" in said
+    run = json.loads(printed)
+    assert (cancel.returncode, run["status"], run["finally_after"]) == (0, status, status)
+    alerted = "SUCCEEDED" if code else "SKIPPED"
+    assert outcomes(run) == {"a": status, "b": "SKIPPED", "alert": alerted}
 
 
 def content(flow: Flow) -> list[str]:

@@ -95,6 +95,27 @@ def test_a_cancel_waits_and_says_so(each_flow: Flow, gate: Gate) -> None:
     assert outcomes(run) == {"a": "CANCELLED", "tidy": "SUCCEEDED", "note": "SUCCEEDED"}
 
 
+@pytest.mark.parametrize(("command", "status"), [("true", "SUCCEEDED"), ("false", "FAILED")])
+def test_a_first_cancel_of_them(flow: Flow, gate: Gate, command: str, status: str) -> None:
+    """It says that no other step was left to stop, names those of `finally`, and how to stop them.
+
+    The run keeps the outcome of its steps (rule 5.6).
+    """
+    flow_file = write(flow, {"id": "a", "command": [command]}, finally_=[waiting_tidy(gate)])
+    flow.ask("start", "-d", "--run-key=k", flow_file)
+    gate.await_arrival()
+    cancel = flow.spawn("cancel", "--run-key=k")
+    assert cancel.stderr is not None
+    assert cancel.stderr.readline() == (
+        f"orchesjob-flow: run 'k': no step was left to stop; {status.lower()}; "
+        "finally: tidy is running; `cancel --now` ends that too\n"
+    )
+    gate.let_through()
+    _, said_at_last = cancel.communicate()
+    assert said_at_last == f"orchesjob-flow: run 'k': no step was left to stop; it {status}\n"
+    assert (cancel.returncode, flow.status("k")["status"]) == (0, status)
+
+
 @pytest.mark.parametrize("words", [[], ["--now"]], ids=["second", "now"])
 def test_a_second_cancel_ends_them_too(each_flow: Flow, gate: Gate, words: list[str]) -> None:
     """So does `--now`; both calls return, and nothing is left."""

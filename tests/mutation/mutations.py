@@ -109,14 +109,35 @@ MUTATIONS = (
     ),
     Mutation(
         "a lost job is taken for gone when it is to be ended",
+        "orchesjob-flow: survivors_found",
+        replace("calls.end_remains(context, attempt)", "remains_seen(context, step, attempt, [])"),
+    ),
+    Mutation(
+        "a lost attempt that had ended before is cancelled",
+        "orchesjob-flow: look_again",
+        replace("attempt.loss is not None and not attempt.loss.being_ended", "False"),
+        tests="test_ended_before",
+    ),
+    Mutation(
+        "an attempt that somebody else had aborted before is cancelled",
         "orchesjob-flow: reported",
+        replace("ending and calls.is_own_abort(report)", "ending"),
+        tests="test_ended_before",
+    ),
+    Mutation(
+        "a step that nothing would run is cancelled",
+        "orchesjob-flow: finish_step",
         replace(
-            "calls.end_remains(context, attempt)",
-            "if verdict is Verdict.LOST:\n"
-            "    remains_seen(context, step, attempt, [])\n"
-            "else:\n"
-            "    calls.end_remains(context, attempt)",
+            "status is not StepStatus.CANCELLED",
+            "status is not StepStatus.CANCELLED and context.run.ending is None",
         ),
+        tests="test_ended_before",
+    ),
+    Mutation(
+        "a run is CANCELLED though no step was",
+        "orchesjob-flow: outcome_of",
+        replace("bool(early)", "run.ending is AbortReason.CANCEL"),
+        tests="test_ended_before",
     ),
     Mutation(
         "a status without an answer fails the step",
@@ -159,8 +180,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a step starts although the run's time is over",
-        "orchesjob-flow: advance",
-        replace("run.ending is None", "run.cancel is None"),
+        "orchesjob-flow: decide_steps",
+        replace("context.run.ending is not None", "context.run.cancel is not None"),
     ),
     Mutation(
         "a start that was taken back is performed",

@@ -258,19 +258,34 @@ finally:{TELLING}
     [
         ("first", "CANCELLED []", {"ill": SKIP, "last": SKIP, "cut": SKIP}),
         ("ill", "CANCELLED [ill]", {"ill": NG, "last": SKIP, "cut": OK}),
+        ("last", "FAILED [ill]", {"ill": NG, "last": OK, "cut": SKIP}),
         ("tell", "FAILED [ill]", {"ill": NG, "last": OK, "cut": SKIP}),
     ],
 )
 def test_marked(
     airflow: "Airflow", executed: Callable[[], str], after: str, told: str, states: dict[str, str]
 ) -> None:
-    """A mark is a cancel: what has not ended is CANCELLED, and `finally` runs (5.6, 10.1)."""
+    """A mark is a cancel: what has not ended is CANCELLED, and `finally` runs (5.6, 10.1).
+
+    After the last step there is nothing to cancel, and the run ends as the flow has.
+    """
     run, found = run_marked(airflow, after)
     assert executed() == f"{told}\n"
     assert run == found.pop("flow.cancelled") == NG
     steps = {name: state for name, state in found.items() if not name.startswith("flow.")}
     assert steps == {"first": OK, "no": SKIP, "tell": OK} | states
     assert (found["flow.finally"], found["flow.outcome"]) == (OK if after == "tell" else SKIP, SKIP)
+
+
+def test_marked_after_a_success(airflow: "Airflow", executed: Callable[[], str]) -> None:
+    """A mark after the last step cancels nothing, so the run is a success (rule 5.6)."""
+    airflow.write(f"flow_id: f\nsteps:\n  - {{id: a, command: ['true']}}\nfinally:{TELLING}")
+    arguments = "default_args={'on_success_callback': mark}"
+    before = MARKING.replace("TASK", "'a'")
+    run = airflow.load(f"'flow.yaml', {arguments}", before=before).test()
+    states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    assert (executed(), states["tell"], states["flow.finally"]) == ("SUCCEEDED []\n", OK, SKIP)
+    assert (str(run.state), states["flow.cancelled"]) == (OK, OK)
 
 
 AROUND = f"""

@@ -177,7 +177,9 @@ class Job:
     ends_at: float
     is_gate: bool
 
-    def report(self, status: JobStatus, code: int | None = None) -> JobReport:
+    def report(
+        self, status: JobStatus, code: int | None = None, abort_reason: str | None = None
+    ) -> JobReport:
         """Report the job as orchesjob does."""
         return JobReport(
             job_id=self.key,
@@ -193,7 +195,7 @@ class Job:
             stderr_file=None,
             started_at=None,
             finished_at=None,
-            abort_reason=None,
+            abort_reason=abort_reason,
         )
 
 
@@ -239,8 +241,9 @@ class World:
                 yield at, CallBegan(attempt)
                 yield at, StatusAnswered(attempt, self._ended(attempt))
             case AbortJob(attempt):
+                aborted = self._jobs[attempt].report(JobStatus.ABORTED, abort_reason=effect.reason)
                 yield at, CallBegan(attempt)
-                yield at, AbortAnswered(attempt, self._jobs[attempt].report(JobStatus.ABORTED))
+                yield at, AbortAnswered(attempt, aborted)
             case LookForSurvivors(attempt) | EndSurvivors(attempt):
                 yield at, SurvivorsSeen(attempt, ())
             case SetTimer(due, event):

@@ -176,7 +176,8 @@ def test_what_a_success_left_behind(run: RunState) -> None:
     update(run, StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")), NOW)
     update(run, WatchAnswered(AttemptId(1, 1), Watch.WATCHING), NOW)
     update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
-    answer = AbortAnswered(AttemptId(1, 1), report("ABORTED", "k:b:1"))
+    reason = "orchesjob-flow: cancel"
+    answer = AbortAnswered(AttemptId(1, 1), report("ABORTED", "k:b:1", abort_reason=reason))
     decision = update(run, answer, NOW)
     assert EndSurvivors(AttemptId(1, 1), ("k:b:1",), 5.0) in decision.effects
     decision = update(run, SurvivorsSeen(AttemptId(1, 1), []), NOW)
@@ -215,8 +216,9 @@ LOST: list[tuple[str, list[Event], list[Effect]]] = [
     ("it has ended before that was known", [SEEN, JobExited(FIRST), WATCHED], [AGAIN]),
     ("it may have ended", [SEEN, GONE, TimerDue(Timer.REMAINS, FIRST)], [LOOK]),
     ("a cancel comes during the look", [CANCEL, SEEN], [END]),
-    ("a cancel comes between look and watch", [SEEN, CANCEL, WATCHED], [END]),
-    ("a cancel comes while it is watched", [SEEN, WATCHED, CANCEL], [END]),
+    ("a cancel comes between look and watch", [SEEN, CANCEL, WATCHED], [LOOK]),
+    ("a cancel comes while it is watched", [SEEN, WATCHED, CANCEL], [LOOK]),
+    ("it is alive when a cancel comes", [SEEN, WATCHED, CANCEL, SEEN], [END]),
     ("it ends by itself after a cancel", [SEEN, WATCHED, CANCEL, JobExited(FIRST)], []),
 ]
 

@@ -277,7 +277,6 @@ def what_waits_begins_or_is_cancelled(_: "World", commit: Commit) -> None:
         assert commit.after.status is FlowStatus.RUNNING, f"it waits, and is {commit.after.status}"
         assert commit.before.cancel is None, "it begins, and is to be cancelled"
         return
-    assert commit.after.status is FlowStatus.CANCELLED, f"it has not begun: {commit.after.status}"
     assert commit.attempts == commit.attempts_before, "something of a run that waits has begun"
     for before, after in zip(commit.before.steps, commit.after.steps, strict=True):
         ends = before.status.is_terminal or after.status is StepStatus.CANCELLED
@@ -306,11 +305,11 @@ def how_all_ended_is_recorded(world: "World", commit: Commit) -> None:
         case Outcome.CANCELLED:
             asked = commit.after.cancel is not None or world.keeps_an_early_end
             assert asked, "nobody asked for a cancel"
+            assert cut, "cancelled, with all steps ended by themselves"
         case Outcome.TIMED_OUT:
             assert cut, "timed out, with all steps ended by themselves"
         case _:
             expected = Outcome.FAILED if failed else Outcome.SUCCEEDED
-            cut = cut and not (failed and world.keeps_an_early_end)
             assert (after, cut) == (expected, False), f"{after}, and not {expected}"
 
 
@@ -562,9 +561,48 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
         assert run.error is None or ending, f"a running run says {run.error}"
         return
     assert run.status is (FlowStatus.FAILED if failed else FlowStatus.SUCCEEDED), run.status
-    assert failed or not world.keeps_an_early_end, "SUCCEEDED, with a step that is CANCELLED"
     assert all(name in (run.error or "") for name in failed), f"{failed} are not in {run.error}"
     assert failed or run.error is None, f"a successful run says {run.error}"
+
+
+def cancelled_if_a_step_was(world: "World", commit: Commit) -> None:
+    """A run that has not timed out is CANCELLED if one of its `steps` is, and only then (5.6).
+
+    A step of `finally` that was ended makes a run CANCELLED that would have SUCCEEDED (10.1).
+    """
+    run = commit.after
+    if not run.status.is_terminal or has_timed_out(run):
+        return
+    cut, tidied = (
+        any(
+            step.status is StepStatus.CANCELLED
+            for step in steps_of(world, run, in_finally=in_finally)
+        )
+        for in_finally in (False, True)
+    )
+    failed = any(makes_fail(world, step) for step in run.steps)
+    expected = cut or (tidied and not failed)
+    assert (run.status is FlowStatus.CANCELLED) is expected, f"{run.status}: {run.steps}"
+
+
+def what_had_ended_is_not_cancelled(world: "World", commit: Commit) -> None:
+    """An attempt that had ended before it was to be ended has its own outcome (5.5, 5.6).
+
+    Unless orchesjob has forgotten it, or took it for running and was told to abort it. What a
+    command left alive may be what was ended (5.8).
+    """
+    for attempt in commit.newly_closed:
+        key = commit.key_of(attempt)
+        since = world.to_be_ended.get((attempt.position, attempt.number))
+        job = world.jobs.latest(key)
+        if attempt.status is not AttemptStatus.CANCELLED or job is None:
+            continue
+        if job.abort_reason or job.plan.leaves:
+            continue
+        for found in world.jobs.ledger:
+            if found.key == key and found.end is not None and since is not None:
+                had_time = f"boot-{found.boot}" == since.boot and found.end >= since.mono
+                assert had_time, f"{key} is CANCELLED, and had ended: {found}"
 
 
 def finally_hides_nothing(run: Run, *, failed: bool, cancelled: bool) -> None:
@@ -613,6 +651,8 @@ AFTER_A_COMMIT = (
     flow_timeouts_are_true,
     delays_are_kept,
     the_run_is_its_steps,
+    cancelled_if_a_step_was,
+    what_had_ended_is_not_cancelled,
     nothing_unseen_is_overwritten,
 )
 

@@ -75,6 +75,7 @@ class Job:
     plan: Plan
     status: str = "STARTING"
     exit_code: int | None = None
+    abort_reason: str | None = None
     worker_pid: int | None = None
     target_pid: int | None = None
     worker_alive: bool = False
@@ -92,6 +93,7 @@ class Job:
                 "command": list(self.command),
                 "status": self.status,
                 "exit_code": self.exit_code,
+                "abort_reason": self.abort_reason,
                 "worker_pid": self.worker_pid,
                 "target_pid": self.target_pid,
                 "existing": existing,
@@ -274,19 +276,19 @@ class SimulatedOrchesjob:
             if job.status in ACTIVE and seen_dead:
                 self._write(job, status="LOST")
 
-    def abort(self, job_id: str, grace_sec: float) -> JobReport | None:
+    def abort(self, job_id: str, reason: str, grace_sec: float) -> JobReport | None:
         """`abort`: None if the job has ended or was never there."""
         job = self.find(job_id)
         if job is None or job.status not in ACTIVE:
             return None
         if job.pid_reused:
             self.strangers_hit.append(job.key)
-        self._abort_row(job, grace_sec)
+        self._abort_row(job, grace_sec, reason)
         return job.report()
 
-    def _abort_row(self, job: Job, grace_sec: float) -> None:
+    def _abort_row(self, job: Job, grace_sec: float, reason: str | None = None) -> None:
         if job.status in ACTIVE:
-            self._write(job, status="ABORTED")
+            self._write(job, status="ABORTED", abort_reason=reason)
             self._signal(job, grace_sec)
 
     def _signal(self, job: Job, grace_sec: float) -> None:

@@ -168,7 +168,7 @@ class Calls:
         return StatusAnswered(effect.attempt, self._jobs.status(effect.attempt_key))
 
     def _abort(self, effect: AbortJob) -> Event:
-        report = self._jobs.abort(effect.job_id, effect.grace_sec)
+        report = self._jobs.abort(effect.job_id, effect.reason, effect.grace_sec)
         return AbortAnswered(effect.attempt, report)
 
     def _running(self) -> Event:

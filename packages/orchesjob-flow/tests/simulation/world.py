@@ -66,6 +66,8 @@ class World:
         """All attempts as they stood after the last commit."""
         self.closed: dict[tuple[int, int], Now] = {}
         """When it was decided that each attempt has ended."""
+        self.to_be_ended: dict[tuple[int, int], Now] = {}
+        """When it was first decided that each attempt is to be ended."""
         self.attempts_at_cancel: frozenset[tuple[int, int]] | None = None
         """The attempts that had begun when a cancel was recorded."""
         self.attempts_at_now: frozenset[tuple[int, int]] | None = None
@@ -394,6 +396,9 @@ class World:
         commit = Commit(before, after, attempts_before, self.recorded, decided, runner)
         self.note("commit", commit)
         self.decisions.add(commit, place=len(self.history))
+        for key, attempt in self.recorded.items():
+            if attempt.abort_reason is not None:
+                self.to_be_ended.setdefault(key, decided)
         invariants.check(invariants.AFTER_A_COMMIT, self, commit)
         self.closed.update(((one.position, one.number), decided) for one in commit.newly_closed)
         self.history.append(after)

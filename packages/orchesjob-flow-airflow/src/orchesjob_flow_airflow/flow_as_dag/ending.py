@@ -72,7 +72,7 @@ def task_states(context: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def was_marked(context: Mapping[str, Any]) -> bool:
-    """Return whether the run was marked before all steps had ended, so the flow is CANCELLED."""
+    """Return whether the run was marked before `finally` began; a step may have been cancelled."""
     return task_states(context).get(context["task"].task_ids.before_finally) == "skipped"
 
 
@@ -294,12 +294,12 @@ def _outcome_of(by_state: str | None, note: StepNote, *, marked: bool) -> str | 
 
 
 def _run_outcome(flow: FlowSpec, ended: StepOutcomes, *, marked: bool) -> RunOutcome:
-    """Return what the run would be without `finally` (rules 5.1, 5.6 and 9.12)."""
-    outcomes = {ended[step.id] for step in flow.steps}
-    if marked:
-        return "CANCELLED"
-    if "CANCELLED" in outcomes:
-        return "TIMED_OUT"
+    """Return what the run would be without `finally` (rules 5.1, 5.6 and 9.12).
+
+    A mark after the end of the last step cancels nothing.
+    """
+    if "CANCELLED" in {ended[step.id] for step in flow.steps}:
+        return "CANCELLED" if marked else "TIMED_OUT"
     if any(ended[step.id] == "FAILED" and not step.allow_failure for step in flow.steps):
         return "FAILED"
     return "SUCCEEDED"

@@ -41,7 +41,6 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     noted_end,
     step_outcomes,
     timeout_message,
-    was_marked,
     write_note,
 )
 from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, digest, flow_of_run, make_run_dir
@@ -462,10 +461,11 @@ def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
     Raises:
         AirflowFailException: The run was marked before that, or it timed out.
     """
-    if was_marked(context):
-        raise AirflowFailException("the run was marked before all steps had ended")
-    if before_finally(context, flow).outcome == "TIMED_OUT":
-        raise AirflowFailException(timeout_message(flow))
+    match before_finally(context, flow).outcome:
+        case "CANCELLED":
+            raise AirflowFailException("the run was marked before all steps had ended")
+        case "TIMED_OUT":
+            raise AirflowFailException(timeout_message(flow))
 
 
 def check_outcomes(flow: FlowSpec, ended: StepOutcomes) -> None:

@@ -176,10 +176,13 @@ class HostRun:
         return self.call("status", limit_sec=limit_sec)
 
     def cancel(self) -> None:
-        """Cancel the run, and log whether that succeeded."""
+        """Cancel the run, and log what became of it."""
         answer = self.call("cancel")
-        if answer.exit_code == 0:
-            self._log.info("run %r was cancelled", self.run_key)
+        if answer.exit_code == 0 and answer.run is not None:
+            status = answer.run["status"]
+            too_late = f"not cancelled: no step was left to stop, and it {status}"
+            words = "cancelled" if status == "CANCELLED" else too_late
+            self._log.info("run %r was %s", self.run_key, words)
         else:
             self._log.error("run %r could not be cancelled: %s", self.run_key, answer.error)
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from flow_store import CancelRequest, FlowStatus, FlowStore, Run, StepStatus, attempt_key
+from flow_store import CancelRequest, FlowStatus, FlowStore, Outcome, Run, StepStatus, attempt_key
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
@@ -25,6 +25,8 @@ from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line,
 ALLOWANCE_SEC = 30.0
 """How much longer than the grace time a cancel may take, not counting the time of `finally`."""
 LOOK_SEC = 0.1
+TOO_LATE = "no step was left to stop"
+"""The news about a run that is not CANCELLED: it keeps the outcome of its steps (rule 5.6)."""
 
 
 @click.command(cls=CommandOnRun)
@@ -41,7 +43,8 @@ def cancel(
 ) -> int:
     """Cancel a run: start nothing more, end what runs, and return when nothing is left.
 
-    The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too.
+    The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too. If
+    no other step is left to stop, the run keeps its outcome.
 
     \b
     Example:
@@ -96,6 +99,8 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
         lock = handle.lock(wait_sec=LOOK_SEC)
         if lock is not None:
             finish(handle, store, lock, waiting)
+    if run.status is not FlowStatus.CANCELLED:
+        warn(f"run {handle.run_key!r}: {TOO_LATE}; it {run.status.value}")
     return run
 
 
@@ -130,7 +135,8 @@ class Waiting:
             self._deadline = time.monotonic() + self._allowed_sec
             if (news := finally_words(run)) != self._said:
                 self._said = news
-                warn(f"run {run.run_key!r}: {news}; `cancel --now` ends that too")
+                why = "" if run.finally_after is Outcome.CANCELLED else f"{TOO_LATE}; "
+                warn(f"run {run.run_key!r}: {why}{news}; `cancel --now` ends that too")
         waited = int(time.monotonic() - self._began)
         self._line.say(f"cancel: {what_is_left(run)} ({waited} s)")
         return time.monotonic() >= self._deadline

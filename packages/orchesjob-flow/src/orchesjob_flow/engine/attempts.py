@@ -160,9 +160,9 @@ def reported(
             failed(context, step, attempt, failure_of(report), exit_code_of(report))
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
             never_ran(context, step, attempt)
-        case Verdict.ABORTED | Verdict.LOST | Verdict.NEVER_RAN if ending:
+        case Verdict.ABORTED | Verdict.NEVER_RAN if ending and calls.is_own_abort(report):
             calls.end_remains(context, attempt)
-        case Verdict.ABORTED:
+        case Verdict.ABORTED | Verdict.NEVER_RAN:
             aborted(context, attempt, describe_abort(report))
         case Verdict.LOST:
             lost(context, attempt, describe_loss(report))
@@ -486,7 +486,7 @@ def aborted(context: UpdateContext, attempt: OpenAttempt, why: str) -> None:
 
 
 def await_end(context: UpdateContext, attempt: OpenAttempt, loss: Loss) -> None:
-    """Look for living processes of an attempt, or end them if that was decided before."""
+    """Look for living processes of an attempt: without any, it has ended by itself."""
     if attempt.loss is None:
         attempt.loss = loss
     calls.look_again(context, attempt)
@@ -499,8 +499,9 @@ def survivors_found(
     loss: Loss,
     survivors: Sequence[Process],
 ) -> None:
-    """Close the attempt if no process of it is alive; else name the processes, and wait."""
-    if attempt.row.abort_reason is not None:
+    """Close the attempt if no process of it is alive; else end the processes, or wait for them."""
+    if survivors and attempt.row.abort_reason is not None:
+        loss.being_ended = True
         calls.end_remains(context, attempt)
     elif survivors:
         note_survivors(context, step, attempt, loss, survivors)
@@ -534,7 +535,7 @@ def survivor_watched(
 ) -> None:
     """Wait for the end of the watched process; if it cannot be watched, look at intervals."""
     if attempt.row.abort_reason is not None:
-        calls.end_remains(context, attempt)
+        calls.look_again(context, attempt)
     elif watch is Watch.UNSUPPORTED:
         look_later(context, attempt, loss, context.run.limits.poll_interval_sec)
     elif watch is Watch.GONE or loss.exited:

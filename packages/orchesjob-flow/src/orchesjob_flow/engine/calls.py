@@ -8,7 +8,13 @@
   answer decides nothing about a step: the runner gives up and leaves the run as it is.
 """
 
-from orchesjob_client import DEFAULT_START_TIMEOUT_SEC, FIRST_BACKOFF_SEC, OrchesjobError, longer
+from orchesjob_client import (
+    DEFAULT_START_TIMEOUT_SEC,
+    FIRST_BACKOFF_SEC,
+    JobReport,
+    OrchesjobError,
+    longer,
+)
 from orchesjob_flow.engine.messages import (
     AbortJob,
     AskRunning,
@@ -35,6 +41,8 @@ from orchesjob_flow.engine.state import (
 )
 
 QUESTIONS_WHILE_STARTING = 3
+OWN_ABORT = "orchesjob-flow: "
+"""How the reason of an abort begins that a runner asks for."""
 
 
 def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -104,8 +112,13 @@ def abort(context: UpdateContext, attempt: OpenAttempt, job_id: str) -> None:
     """Ask for `orchesjob abort` of the job that was seen, not of a later one with the same key."""
     reason = attempt.row.abort_reason or AbortReason.CANCEL
     grace = grace_sec(context.run, reason)
-    effect = AbortJob(attempt.id, job_id, f"orchesjob-flow: {reason}", grace)
+    effect = AbortJob(attempt.id, job_id, f"{OWN_ABORT}{reason}", grace)
     context.call(attempt, CallKind.ABORT, effect, allow_sec=grace)
+
+
+def is_own_abort(report: JobReport) -> bool:
+    """Tell whether a job was aborted by a runner, and not by somebody else."""
+    return (report.abort_reason or "").startswith(OWN_ABORT)
 
 
 def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
@@ -116,8 +129,12 @@ def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 
 def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
-    """Look for living processes of an attempt; end them if the attempt is to be ended."""
-    if attempt.row.abort_reason is not None:
+    """Look for living processes of an attempt; end them if the attempt is to be ended.
+
+    One that was lost may have ended by itself before (rule 5.6).
+    """
+    has_ended = attempt.loss is not None and not attempt.loss.being_ended
+    if attempt.row.abort_reason is not None and not has_ended:
         end_remains(context, attempt)
     else:
         look(context, attempt)

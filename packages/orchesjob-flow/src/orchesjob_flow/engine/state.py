@@ -127,6 +127,8 @@ class Loss:
     """When processes of it were last seen, in seconds of the monotonic clock."""
     exited: bool = False
     """The process to be watched has exited."""
+    being_ended: bool = False
+    """Processes of it were alive when it was to be ended."""
 
 
 @attrs.define(eq=False)

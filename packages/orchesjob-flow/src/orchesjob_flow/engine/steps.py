@@ -104,15 +104,21 @@ def await_attempt(context: UpdateContext, step: RunStep) -> None:
 
 
 def decide_steps(context: UpdateContext) -> None:
-    """Run or skip every step whose waits are over; a skip may end the waits of others."""
+    """Run or skip every step whose waits are over; a skip may end the waits of others.
+
+    In a run that is being ended no step runs: one that would is cancelled (rule 5.6).
+    """
     for step in context.run.newly_decidable():
         condition = step.spec.condition
         if condition is not None and not condition.evaluate(context.run.holds):
             finish_step(context, step, StepStatus.SKIPPED, error=None)
+        elif context.run.ending is not None:
+            continue
         elif step.attempt is None and not context.run.lanes.wait(step.row):
             await_attempt(context, step)
-    for position in context.run.lanes.let_in():
-        await_attempt(context, context.run.steps[position])
+    if context.run.ending is None:
+        for position in context.run.lanes.let_in():
+            await_attempt(context, context.run.steps[position])
 
 
 def finish_step(
@@ -131,5 +137,5 @@ def finish_step(
     context.run.lanes.leave(step.row)
     if status is StepStatus.FAILED:
         context.run.note_failure(step.spec.id)
-    if status is not StepStatus.CANCELLED and context.run.ending is None:
+    if status is not StepStatus.CANCELLED:
         context.run.plan.done(step.spec.id)

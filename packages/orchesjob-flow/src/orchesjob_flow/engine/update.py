@@ -75,9 +75,8 @@ def advance(context: UpdateContext) -> None:
             end_before_beginning(context)
         return
     before = run.finally_after
-    if run.ending is None:
-        steps.decide_steps(context)
-        start_ready_steps(context)
+    steps.decide_steps(context)
+    start_ready_steps(context)
     if run.ending is not None or run.open_steps == 0:
         end(context)
     if run.finally_after is not before:
@@ -298,11 +297,15 @@ def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
 
 
 def end_before_beginning(context: UpdateContext) -> None:
-    """End a run that is cancelled while it waits for its group: nothing of it runs (rule 10.7)."""
+    """End a run that is cancelled while it waits for its group: nothing of it runs (rule 10.7).
+
+    If only steps of `finally` were to run again, a failure before them is not hidden (rule 10.1).
+    """
+    outcome = outcome_of(context.run)
     for step in context.run.steps:
         if not step.row.status.is_terminal:
             steps.finish_step(context, step, StepStatus.CANCELLED, context.run.ending_error)
-    finish_run(context, Outcome.CANCELLED)
+    finish_run(context, outcome if outcome is Outcome.FAILED else Outcome.CANCELLED)
 
 
 def obey_cancel(context: UpdateContext, request: CancelRequest) -> None:
@@ -434,20 +437,22 @@ def finish(context: UpdateContext) -> None:
 def outcome_of(run: RunState) -> Outcome:
     """Return how the active steps, and with them the run, have ended (rules 5.1, 5.6, 9.12).
 
-    If the last step has ended by itself in the meantime, the run did not time out. `finally` hides
-    neither a cancel nor a timeout (rule 10.1).
+    If every step has ended by itself in the meantime, the run was not cancelled and did not time
+    out. `finally` hides neither a cancel nor a timeout, and the end of one of its steps hides no
+    failure (rule 10.1).
     """
     if run.finally_after in (Outcome.CANCELLED, Outcome.TIMED_OUT):
         return run.finally_after
-    if run.finally_after is None and run.ending is AbortReason.CANCEL:
-        return Outcome.CANCELLED
     if run.ending is AbortReason.FLOW_TIMEOUT and run.open_steps > 0:
         return Outcome.TIMED_OUT
+    # A step that was cancelled earlier, and not retried, counts too.
+    early = [step for step in run.decisive_steps if step.row.status is StepStatus.CANCELLED]
+    is_cut = bool(early) or run.open_steps > 0
+    if is_cut and run.finally_after is None:
+        return Outcome.CANCELLED
     if failed_steps(run):
         return Outcome.FAILED
-    # The run ends early, or a step was cancelled earlier and not retried.
-    early = any(step.row.status is StepStatus.CANCELLED for step in run.decisive_steps)
-    return Outcome.CANCELLED if early or run.open_steps > 0 else Outcome.SUCCEEDED
+    return Outcome.CANCELLED if is_cut else Outcome.SUCCEEDED
 
 
 def failed_steps(run: RunState) -> list[str]:
