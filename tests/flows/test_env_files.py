@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from support.flow import Flow
 from support.gate import Gate
 
@@ -80,6 +82,60 @@ def test_a_file_that_is_missing_or_wrong(each_flow: Flow) -> None:
     write(each_flow, "wrong.env", "A=1")
     assert each_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
     assert (each_flow.folder / "ran").exists()
+
+
+def test_finally_runs_without_the_files_of_the_flow(each_flow: Flow) -> None:
+    """A missing secrets file does not silence the alert, which says what it did without (10.4)."""
+    missing = {"path": "no.env", "required": False}
+    fields: dict[str, Any] = {
+        "env_file": ["shop.env", missing],
+        "finally": [
+            {"id": "alert", "command": SHOW, "when": "load.failed", "env_file": ["step.env"]},
+            {"id": "own", "command": ["true"], "env_file": "own.env"},
+        ],
+    }
+    write(each_flow, "step.env", "A=step")
+    file = each_flow.write({"id": "load", "command": ["touch", "ran"]}, **fields)
+    load, alert, own = each_flow.start("k", file, code=1)["steps"]
+    path = each_flow.folder.resolve()
+    flaw = "cannot be read: No such file or directory"
+    note = f"without env_file {path}/shop.env: {flaw}"
+    assert (load["status"], load["error"]) == (
+        "FAILED",
+        f"could not be started: env_file {path}/shop.env: {flaw}",
+    )
+    assert (alert["status"], alert["error"]) == ("SUCCEEDED", None)
+    assert alert["reason"] == f"attempt 1 succeeded; {note}"
+    assert output(alert) == "step    alert\n"
+    assert own["reason"] == own["error"] == f"could not be started: env_file {path}/own.env: {flaw}"
+    table = each_flow.run("status", "--run-key=k", "--format=table").stdout.splitlines()
+    assert [line for line in table if line.startswith("finally: alert") and line.endswith(note)]
+    assert not (each_flow.folder / "ran").exists()
+
+
+def test_values_that_a_step_writes_for_all_later_ones(each_flow: Flow) -> None:
+    """A file of the flow that is not required may be written by a step (rule 10.4)."""
+    command = ["sh", "-c", 'echo A=written >"$ORCHESJOB_FLOW_RUN_DIR/values.env"']
+    file = each_flow.write(
+        {"id": "make", "command": command},
+        {"id": "use", "command": SHOW, "when": "make"},
+        env_file={"path": "${{ RUN_DIR }}/values.env", "required": False},
+    )
+    assert output(each_flow.start("k", file)["steps"][1]) == "written    use\n"
+
+
+@pytest.mark.parametrize("words", [[], ["a"], ["a", "--attempt=2"]])
+def test_logs_say_that_a_step_could_not_start(flow: Flow, words: list[str]) -> None:
+    """So they do for a step that has printed something before (rule 9.6)."""
+    write(flow, "x.env", "A=1")
+    command = ["sh", "-c", "echo said; rm x.env; exit 1"]
+    file = flow.write({"id": "a", "command": command, "env_file": "x.env", "retries": 1})
+    flow.start("k", file, code=1)
+    logs = flow.run("logs", "k", *words)
+    why = f"attempt 2 could not be started: env_file {flow.folder.resolve()}/x.env: cannot be read"
+    assert why in logs.stderr
+    shows = len(words) < 2
+    assert (logs.returncode, "said" in logs.stdout) == ((0, True) if shows else (2, False))
 
 
 def test_a_secret_stays_a_secret(each_flow: Flow, gate: Gate) -> None:

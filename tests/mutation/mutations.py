@@ -140,6 +140,27 @@ MUTATIONS = (
         tests="test_ended_before",
     ),
     Mutation(
+        "what a step runs without is not recorded before it starts",
+        "orchesjob-flow: start_without",
+        drop('context.record_attempt(attempt, note="; ".join(filter(None, notes)))'),
+        tests="engine/test_update",
+    ),
+    Mutation(
+        "a start without files is taken back as if it were not committed",
+        "orchesjob-flow: start_without",
+        replace(
+            "(None, (*attempt.without, *event.without))",
+            "(attempt.before, (*attempt.without, *event.without))",
+        ),
+        tests="engine/test_update",
+    ),
+    Mutation(
+        "a missing secrets file silences the alert",
+        "flow-spec: FlowSpec.env_files_of",
+        replace("step.id in self.finally_ids", "False"),
+        tests="flow-spec/test_env_file",
+    ),
+    Mutation(
         "a status without an answer fails the step",
         "orchesjob-flow: attempts/call_unanswered",
         replace(

@@ -13,6 +13,7 @@ from flow_spec import (
     parse_flow,
 )
 from flow_spec.fields.env import parse_env_file
+from flow_spec.fields.records import ListedFile
 
 type Complaints = Callable[..., list[str]]
 
@@ -112,6 +113,59 @@ def test_one_file_needs_no_brackets() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "files"),
+    [
+        ("{path: a}", ("a",)),
+        ("{path: a, required: true}", ("a",)),
+        ("{path: a, required: false, x-why: b}", (ListedFile("a", required=False),)),
+        ("[a, {path: b, required: false}]", ("a", ListedFile("b", required=False))),
+    ],
+)
+def test_a_file_may_be_missing(written: str, files: tuple[str | ListedFile, ...]) -> None:
+    """A file is required unless it says otherwise, which is part of the definition (10.4, 4.4)."""
+    step = f"{{id: s, command: [x], env_file: {written}}}"
+    flow = parse_flow(f"{{flow_id: f, env_file: {written}, steps: [{step}]}}")
+    assert flow.env_file == flow.steps[0].env_file == files
+    assert FlowSpec.from_json(flow.to_json()) == flow
+    assert [file.is_required for file in flow.env_files_of(flow.steps[0])] == [
+        isinstance(file, str) for file in (*files, *files)
+    ]
+
+
+def test_a_difference_of_a_file_that_may_be_missing() -> None:
+    """It is named as the file writes it (rule 4.4)."""
+    one, other = (
+        parse_flow(f"{{flow_id: f, env_file: {file}, steps: [{{id: s, command: [x]}}]}}")
+        for file in ("a", "{path: a, required: false}")
+    )
+    assert differences(one, other) == (
+        'env_file[0] was "a" and is now {path: "a", required: false}',
+    )
+
+
+def test_names_in_the_path_of_a_file_that_may_be_missing() -> None:
+    """They are filled like those of any other path (rule 10.2)."""
+    flow = parse_flow(
+        "{flow_id: f, env_file: {path: '${{ RUN_DIR }}/values.env', required: false}, "
+        "steps: [{id: s, command: [x]}]}"
+    )
+    filled = flow.filled({"RUN_DIR": "/run"})
+    assert filled.env_file == (ListedFile("/run/values.env", required=False),)
+
+
+def test_what_the_steps_of_finally_can_do_without() -> None:
+    """The files of the flow, but not those of the step (rule 10.4)."""
+    flow = parse_flow(
+        "{flow_id: f, env_file: a, steps: [{id: s, command: [x]}], "
+        "finally: [{id: t, command: [x], env_file: b}]}"
+    )
+    dispensable = [
+        file.is_dispensable for step in flow.all_steps for file in flow.env_files_of(step)
+    ]
+    assert dispensable == [False, True, False]
+
+
 def test_a_step_replaces_the_files_of_defaults() -> None:
     """A list is replaced as a whole; an empty one takes none (rule 10.4)."""
     flow = parse_flow(
@@ -122,7 +176,11 @@ def test_a_step_replaces_the_files_of_defaults() -> None:
 
 
 NO_FILES = [
-    ("{a: b}", "2:11: env_file: must be a list of files, such as [common.env, secrets.env]; got"),
+    ("[[a]]", "2:12: env_file[0]: must be text, got a list"),
+    ("{required: false}", '2:11: env_file: a file needs the key "path"'),
+    ("[{path: a, require: no}]", "2:22: env_file[0].require: unknown key; did you mean"),
+    ("[{path: a, required: no}]", "2:32: env_file[0].required: must be true or false"),
+    ("[{path: ''}]", "2:19: env_file[0].path: must have 1 to 4096 characters, got none"),
     ("''", "2:11: env_file: must have 1 to 4096 characters, got none"),
     ("[a, '']", "2:15: env_file[1]: must have 1 to 4096 characters, got none"),
     ('"a\\n"', "2:11: env_file: must be printable, got the control character U+000A"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flow_spec import EnvFile, EnvFileError, read_env_files
-from flow_spec.fields.env import MAX_BYTES, read_env_file
+from flow_spec.fields.env import MAX_BYTES, FileVariables, read_env_file
 
 
 def test_a_file(tmp_path: Path) -> None:
@@ -26,7 +26,39 @@ def test_files_on_top_of_each_other(tmp_path: Path) -> None:
     (tmp_path / "two").write_text("B=2\nC=2\n", encoding="utf-8")
     outranked = frozenset("C")
     files = [EnvFile("one", outranked), EnvFile(str(tmp_path / "two"), outranked)]
-    assert read_env_files(files, str(tmp_path)) == {"A": "1", "B": "2"}
+    assert read_env_files(files, str(tmp_path)) == ({"A": "1", "B": "2"}, ())
+
+
+def test_a_file_that_is_not_required(tmp_path: Path) -> None:
+    """A missing one sets nothing; one that is there must be right, and readable (rule 10.4)."""
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "wrong").write_text("A\n", encoding="utf-8")
+    (tmp_path / "right").write_text("A=1\n", encoding="utf-8")
+
+    def read(name: str) -> FileVariables:
+        return read_env_files([EnvFile(name, frozenset(), is_required=False)], str(tmp_path))
+
+    assert read("none") == read("none/x") == read("link") == ({}, ())
+    assert read("right") == ({"A": "1"}, ())
+    for name in ("wrong", ".", "wrong/x"):
+        with pytest.raises(EnvFileError):
+            read(name)
+
+
+def test_a_dispensable_file(tmp_path: Path) -> None:
+    """Whatever is wrong with it, the others are read, and it is returned (rule 10.4)."""
+    (tmp_path / "wrong").write_text("A\n", encoding="utf-8")
+    (tmp_path / "right").write_text("A=1\n", encoding="utf-8")
+    names = ("none", "wrong", ".", "right")
+    files = [EnvFile(name, frozenset(), is_dispensable=True) for name in names]
+    variables, unread = read_env_files(files, str(tmp_path))
+    assert (variables, [file for file, _ in unread]) == ({"A": "1"}, files[:3])
+    flaws = [error.flaw.partition(",")[0] for _, error in unread]
+    assert flaws == [
+        "cannot be read: No such file or directory",
+        "must be NAME=VALUE",
+        "is neither a regular file nor a pipe",
+    ]
 
 
 def refusal(path: Path, **options: float) -> str:

@@ -7,7 +7,7 @@ import flow_conditions
 from flow_spec.errors import QUOTED_LENGTH, quoted
 from flow_spec.fields.predicates import parse_when
 from flow_spec.fields.reading import FINALLY, STEPS, ValueList
-from flow_spec.fields.records import declarations
+from flow_spec.fields.records import ListedFile, declarations
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import Block
 from flow_spec.step import StepSpec
@@ -193,5 +193,7 @@ def _shown(value: object) -> str:
             return str(value).lower()
         case float():
             return f"{value:g}"
+        case ListedFile(path=path):
+            return f"{{path: {quoted(path)}, required: false}}"
         case _:
             return str(value)

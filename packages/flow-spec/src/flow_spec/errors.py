@@ -201,6 +201,10 @@ class EnvFileError(FlowSpecError, ValueError):
         return f"env_file {printable(self.path)}{place}: {self.flaw}"
 
 
+class EnvFileMissing(EnvFileError):
+    """A file of variables does not exist."""
+
+
 class ParamsError(FlowSpecError, ValueError):
     """The parameters of a flow cannot have the given values.
 

@@ -27,7 +27,16 @@ from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, In
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
 from flow_spec.fields.params import Param, Params
 from flow_spec.fields.reading import BUILT_IN, Reading, escaped
-from flow_spec.fields.records import ENV_FILES, Declaration, ListOf, Record, Variables, declared
+from flow_spec.fields.records import (
+    ENV_FILES,
+    Declaration,
+    ListedFile,
+    ListOf,
+    Record,
+    Variables,
+    declared,
+    path_of,
+)
 from flow_spec.foreach import STEPS_AND_BLOCKS, Block, base_of, copy_id
 from flow_spec.step import (
     CONCURRENCY,
@@ -82,11 +91,11 @@ class FlowSpec:
         "4h",
         default=None,
     )
-    env_file: tuple[str, ...] = declared(
+    env_file: tuple[str | ListedFile, ...] = declared(
         ENV_FILES,
         "Files of NAME=VALUE lines, read whenever an attempt starts and never recorded.",
         "/etc/shop/secrets.env",
-        ["common.env", "secrets.env"],
+        ["common.env", {"path": "secrets.env", "required": False}],
         default=(),
     )
     concurrency: Concurrency | None = declared(
@@ -320,13 +329,17 @@ class FlowSpec:
         """Return the files whose variables a step's process sees; later ones override earlier ones.
 
         Parameters, and variables that the flow sets at the same level or at the step, outrank them
-        (rules 10.2 and 10.4).
+        (rules 10.2 and 10.4). Steps of `finally` can do without those of the flow.
         """
         of_step = frozenset(name for name, _ in (*step.env, *self.values))
         of_flow = of_step | {name for name, _ in self.env}
+        is_dispensable = step.id in self.finally_ids
         return (
-            *(EnvFile(path, of_flow) for path in self.env_file),
-            *(EnvFile(path, of_step) for path in step.env_file),
+            *(
+                EnvFile(path_of(file), of_flow, file == path_of(file), is_dispensable)
+                for file in self.env_file
+            ),
+            *(EnvFile(path_of(file), of_step, file == path_of(file)) for file in step.env_file),
         )
 
     def with_env(self, env: Mapping[str, str]) -> Self:
@@ -524,5 +537,5 @@ def _flaws(field: str, value: Any) -> Iterator[tuple[str, str | None]]:
         case "working_dir":
             yield field, flaw_of_line(value, DIRECTORY.max_length)
         case _:
-            for index, path in enumerate(value):
-                yield f"{field}[{index}]", flaw_of_line(path, DIRECTORY.max_length)
+            for index, file in enumerate(value):
+                yield f"{field}[{index}]", flaw_of_line(path_of(file), DIRECTORY.max_length)

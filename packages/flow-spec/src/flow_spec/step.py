@@ -43,6 +43,7 @@ from flow_spec.fields.records import (
     CommandWords,
     Declaration,
     ForeignMapping,
+    ListedFile,
     ListOf,
     Record,
     SetOf,
@@ -187,7 +188,7 @@ def filled_record[Record](
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """Change a text, all texts of a list, the name of a group, or the values of variables."""
+    """Change a text, all texts of a list, a path, the name of a group, or values of variables."""
     match value:
         case None | Concurrency(group=None):
             return value
@@ -195,10 +196,12 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
             return change(value)
         case Concurrency(group=str() as group):
             return attrs.evolve(value, group=change(group))
+        case ListedFile(path=path):
+            return attrs.evolve(value, path=change(path))
         case [tuple(), *_]:
             return tuple((name, change(text)) for name, text in value)
         case _:
-            return tuple(map(change, value))
+            return tuple(_mapped(one, change) for one in value)
 
 
 EXIT_CODE_LISTS = ("success_exit_codes", "skip_exit_codes", "retry_exit_codes")
@@ -281,11 +284,11 @@ class StepSpec:
         {"LANG": "C", "SHOP": "berlin"},
         default=(),
     )
-    env_file: tuple[str, ...] = declared(
+    env_file: tuple[str | ListedFile, ...] = declared(
         ENV_FILES,
         "Files of NAME=VALUE lines, read when an attempt starts and never recorded.",
         "/etc/shop/secrets.env",
-        ["common.env", "secrets.env"],
+        ["common.env", {"path": "secrets.env", "required": False}],
         default=(),
     )
     working_dir: str | None = declared(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 import attrs
 
 from flow_spec.errors import StoredFlowError
-from flow_spec.fields.records import key_of
+from flow_spec.fields.records import ListedFile, key_of
 from flow_spec.step import OnConflict, StepSpec, WarningCode
 
 if TYPE_CHECKING:
@@ -125,6 +125,9 @@ def _converter() -> "Converter":
     converter.register_structure_hook(float, lambda value, _: _exactly(value, int, float))
     converter.register_structure_hook_func(_is_sequence, _list)
     converter.register_structure_hook_func(lambda kind: bool(kind == _VARIABLES), _variables)
+    converter.register_structure_hook_func(
+        lambda kind: bool(kind == str | ListedFile), _listed_file
+    )
     converter.register_structure_hook_factory(attrs.has, _record)
     converter.register_structure_hook_factory(lambda kind: kind is StepSpec, _recorded_step)
     return converter
@@ -141,6 +144,13 @@ def _list(value: Any, sequence: type[tuple[Any, ...]]) -> tuple[Any, ...]:
 
 def _variables(value: Any, _: type) -> tuple[tuple[str, str], ...]:
     return tuple(_converter().structure(_exactly(value, dict), dict[str, str]).items())
+
+
+def _listed_file(value: Any, _: type) -> str | ListedFile:
+    """Rebuild the path of a file, or a file that is not required."""
+    if type(value) is str:
+        return value
+    return _converter().structure(_exactly(value, dict, str), ListedFile)
 
 
 def _record(cls: type[attrs.AttrsInstance]) -> Callable[[Any, type[Any]], Any]:

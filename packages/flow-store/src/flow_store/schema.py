@@ -109,6 +109,7 @@ SCHEMA = f"""
         abort_reason TEXT,
         finished_at REAL,
         error TEXT,
+        note TEXT,
         is_gate INTEGER NOT NULL CHECK (is_gate IN (0, 1)),
         PRIMARY KEY (run_id, position, number),
         FOREIGN KEY (run_id, position) REFERENCES steps (run_id, position) ON DELETE CASCADE

@@ -76,3 +76,19 @@ def test_a_wrong_line(airflow: "Airflow", capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr()
     assert "wrong.env:2: must be NAME=VALUE" in shown.out
     assert SECRET not in shown.out + shown.err
+
+
+def test_finally_without_a_file_of_the_flow(
+    airflow: "Airflow", executed: Callable[[], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing file does not silence the alert, whose log names it; one may be optional (10.4)."""
+    alert = "{id: alert, command: [sh, -c, 'echo told >> $EXECUTED'], when: a.failed}"
+    files = "[secrets.env, {path: values.env, required: false}]"
+    flow = (
+        f"flow_id: f\nenv_file: {files}\nsteps: [{{id: a, command: ['true']}}]\nfinally: [{alert}]"
+    )
+    assert airflow.run_flow(flow) == (NG, {"a": NG, "alert": OK})
+    assert executed() == "told\n"
+    path = f"{airflow.folder}/secrets.env"
+    words = f"the step runs without env_file {path}: cannot be read: No such file or directory"
+    assert words in capsys.readouterr().out

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import EnvFile, FlowSpec, StepSpec
 from flow_store import CancelRequest, FlowStore
 from orchesjob_client import DEFAULT_GRACE_SEC, CallFailed, JobReport, Process, Watch
 from orchesjob_flow.clock import Now
@@ -34,7 +34,7 @@ from orchesjob_flow.engine.messages import (
     WatchAnswered,
     WatchProcess,
 )
-from orchesjob_flow.engine.state import Limits, RunState
+from orchesjob_flow.engine.state import Decision, Limits, RunState
 
 NOW = Now(wall=1000.0, mono=10.0, boot="b")
 FIRST = AttemptId(0, 1)
@@ -186,6 +186,63 @@ def test_what_a_success_left_behind(run: RunState) -> None:
     assert decision.changes.header is not None
     assert decision.changes.header.status == "CANCELLED"
     assert not decision.effects
+
+
+FILES = tuple(
+    EnvFile(name, frozenset(), is_required=True, is_dispensable=True) for name in ("one", "two")
+)
+
+
+def started_with(decision: Decision) -> list[tuple[EnvFile, ...]]:
+    """Return the files of the starts that a decision asks for."""
+    return [tuple(one.env_files) for one in decision.effects if isinstance(one, StartJob)]
+
+
+@pytest.fixture
+def tidying(tmp_path: Path) -> RunState:
+    """A run of nothing but `a` in `finally`, with two files of variables for all steps."""
+    flow = FlowSpec("f", (), env_file=("one", "two"), finally_=(StepSpec("a", ("a",)),))
+    with FlowStore.open(tmp_path / "tidying.sqlite3") as store:
+        store.create(
+            run_key="k",
+            flow_id="f",
+            definition=flow.to_json(),
+            directory="/srv",
+            flow_dir="/srv",
+            orchesjob_home="/srv/jobs",
+            started_at=1.0,
+            steps=[("a", 0)],
+        )
+        recorded = store.load("k")
+    assert recorded is not None
+    run = RunState.load(flow, recorded, Limits())
+    assert started_with(update(run, RunnerStarted(), NOW)) == [FILES]
+    return run
+
+
+def test_a_start_without_files(tidying: RunState) -> None:
+    """What an attempt does without is recorded in the commit before it is started so (10.4)."""
+    one, two = FILES
+    decision = update(tidying, StartPrevented(FIRST, "without one", (one,)), NOW)
+    assert decision.changes.attempts[0, 1].note == "without one"
+    assert started_with(decision) == [(two,)]
+    decision = update(tidying, StartPrevented(FIRST, "without two", (two,)), NOW)
+    assert decision.changes.attempts[0, 1].note == "without one; without two"
+    assert started_with(decision) == [()]
+    update(tidying, CallUnanswered(FIRST, CallFailed("orchesjob start", "it died")), NOW)
+    update(tidying, TimerDue(Timer.ASK_STATUS, FIRST), NOW._replace(mono=NOW.mono + 9))
+    decision = update(tidying, StatusAnswered(FIRST, None), NOW)
+    assert decision.changes.attempts[0, 1].note is None  # the files may be there by now
+    assert started_with(decision) == [FILES]
+
+
+def test_a_start_without_files_in_the_moment_of_a_cancel(tidying: RunState) -> None:
+    """The attempt is committed already, so that it is closed and not taken back (rule 5.6)."""
+    decision = update(tidying, StartPrevented(FIRST, "without one", FILES[:1]), NOW)
+    now = CancelSeen(CancelRequest(1.0, None, 2.0))
+    decision = update(tidying, now, NOW, decision)
+    assert not started_with(decision)
+    assert decision.changes.attempts[0, 1].status.is_open
 
 
 def test_many_survivors(run: RunState) -> None:

@@ -177,6 +177,18 @@ def test_a_start_without_its_files(client: Client, perform: Callable[[Any], Even
     assert not client.asked
 
 
+def test_a_start_that_can_do_without_its_files(
+    client: Client, perform: Callable[[Any], Event]
+) -> None:
+    """The engine records first what the step does without, and starts it again (rule 10.4)."""
+    files = tuple(EnvFile(f"no/{name}", frozenset(), is_dispensable=True) for name in "ab")
+    event = perform(START._replace(env_files=files))
+    flaw = "cannot be read: No such file or directory"
+    words = f"without env_file /srv/no/a: {flaw}; env_file /srv/no/b: {flaw}"
+    assert event == StartPrevented(ID, words, files)
+    assert not client.asked
+
+
 def test_a_start(client: Client, perform: Callable[[Any], Event]) -> None:
     """A start runs in the run's directory, marked, and holds the lock of the calls (rule 5.8)."""
     assert perform(START) == StartAnswered(ID, JOB)

@@ -12,15 +12,28 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from flow_spec.documents.source import opened
-from flow_spec.errors import EnvFileError, quoted
+from flow_spec.errors import EnvFileError, EnvFileMissing, quoted
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 
 
 class EnvFile(NamedTuple):
-    """A file whose variables a step's process sees, except those that the flow sets itself."""
+    """A file whose variables a step's process sees, except those that the flow sets itself.
+
+    If a file that is not required is missing, it sets no variables. Without a dispensable file the
+    step runs too, if the file cannot be read (rule 10.4).
+    """
 
     path: str
     outranked_by: frozenset[str]
+    is_required: bool = True
+    is_dispensable: bool = False
+
+
+class FileVariables(NamedTuple):
+    """The variables that files add, and the dispensable files that cannot be read, with why."""
+
+    variables: dict[str, str]
+    unread: tuple[tuple[EnvFile, EnvFileError], ...]
 
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -165,7 +178,7 @@ PIPE_SEC = 5.0
 """Seconds for the whole content of a pipe; without a limit, the attempt might never start."""
 
 
-def read_env_files(files: Iterable[EnvFile], directory: str) -> dict[str, str]:
+def read_env_files(files: Iterable[EnvFile], directory: str) -> FileVariables:
     """Return the variables that files add to those of a step's process.
 
     Args:
@@ -174,14 +187,22 @@ def read_env_files(files: Iterable[EnvFile], directory: str) -> dict[str, str]:
         directory: Where relative paths start.
 
     Raises:
-        EnvFileError: One of them is missing, of another kind, too large or wrong; says where,
-            not what.
+        EnvFileError: One that is not dispensable is missing though required, of another kind, too
+            large or wrong; says where, not what.
     """
     added: dict[str, str] = {}
+    unread: list[tuple[EnvFile, EnvFileError]] = []
     for file in files:
-        variables = read_env_file(os.path.join(directory, file.path))  # noqa: PTH118 - as given
+        try:
+            variables = read_env_file(os.path.join(directory, file.path))  # noqa: PTH118 - as given
+        except EnvFileError as error:
+            if not (isinstance(error, EnvFileMissing) and not file.is_required):
+                if not file.is_dispensable:
+                    raise
+                unread.append((file, error))
+            continue
         added |= {name: value for name, value in variables.items() if name not in file.outranked_by}
-    return added
+    return FileVariables(added, tuple(unread))
 
 
 def read_env_file(path: str, *, pipe_sec: float = PIPE_SEC) -> dict[str, str]:
@@ -195,6 +216,8 @@ def read_env_file(path: str, *, pipe_sec: float = PIPE_SEC) -> dict[str, str]:
             if file.kind not in (stat.S_IFREG, stat.S_IFIFO):
                 raise EnvFileError(path, "is neither a regular file nor a pipe")
             data = file.read(MAX_BYTES + 1, pipe_sec=pipe_sec)
+    except FileNotFoundError as error:
+        raise EnvFileMissing(path, f"cannot be read: {error.strerror}") from None
     except OSError as error:
         if isinstance(error, TimeoutError) and error.errno is None:
             flaw = f"is a pipe that nobody has filled and closed for {pipe_sec:g} s"

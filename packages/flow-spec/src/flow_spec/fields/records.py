@@ -14,7 +14,7 @@ from flow_spec.documents.tree import Form, MappingNode, Node, NodePath, ScalarNo
 from flow_spec.errors import Message, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE, flaw_of_variable
-from flow_spec.fields.kinds import FILE, Kind, Prose, Schema, Word
+from flow_spec.fields.kinds import FILE, Boolean, Kind, Prose, Schema, Word
 from flow_spec.fields.reading import Reading
 
 
@@ -191,13 +191,10 @@ class OneOrMore(Kind):
         return {"anyOf": [self.many.item.schema(), self.many.schema()]}
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> tuple[Any, ...] | None:
-        if isinstance(node, ScalarNode):
+        if not isinstance(node, SequenceNode):
             return (self.many.item.read(node, path, reading),)
         values: tuple[Any, ...] | None = self.many.read(node, path, reading)
         return values
-
-
-ENV_FILES = OneOrMore(ListOf(FILE, "files", "[common.env, secrets.env]"))
 
 
 class Record(Kind):
@@ -300,6 +297,43 @@ class Record(Kind):
                         f"{value} is already in {first}; an exit code can have only one meaning"
                     )
                     reading.add(message, (*path, name), nodes[name])
+
+
+@attrs.frozen
+class ListedFile:
+    """A file of variables that a flow or a step names, as a mapping."""
+
+    path: str = declared(FILE, "The path of the file.", "secrets.env")
+    required: bool = declared(
+        Boolean(),
+        "Whether the file must exist; without it, a missing file sets no variables.",
+        False,
+        default=True,
+    )
+
+
+def path_of(file: str | ListedFile) -> str:
+    """Return the path of a file, whether the file is required or not."""
+    return file if isinstance(file, str) else file.path
+
+
+class FileOrRecord(Kind):
+    """The path of a file; as a mapping it may also say that the file is not required."""
+
+    record: Record = Record(ListedFile, "a file")
+
+    def schema(self) -> Schema:
+        """Allow both."""
+        return {"anyOf": [FILE.schema(), self.record.schema()]}
+
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+        if not isinstance(node, MappingNode):
+            return FILE.read(node, path, reading)
+        listed = self.record.read(node, path, reading)
+        return listed.path if listed is not None and listed.required else listed
+
+
+ENV_FILES = OneOrMore(ListOf(FileOrRecord(), "files", "[common.env, secrets.env]"))
 
 
 _WORDS = {"true": True, "false": False, "null": None}

@@ -99,13 +99,17 @@ class Execution(NamedTuple):
         """Where the command runs."""
         return os.path.join(self.folder, self.working_dir)  # noqa: PTH118 - text, as given
 
-    def environ(self) -> dict[str, str]:
+    def environ(self, log: Any) -> dict[str, str]:
         """Read the files, and return the environment of the process.
+
+        A file that cannot be read and that the step can do without is a warning in the task's log.
 
         Raises:
             EnvFileError: A file is missing or invalid; says where, without any value.
         """
-        from_files = read_env_files(self.env_files, self.folder)
+        from_files, unread = read_env_files(self.env_files, self.folder)
+        for _, error in unread:
+            log.warning("the step runs without %s", error)
         return {**self.variables, **from_files}
 
 
@@ -196,7 +200,7 @@ class Attempt:
         self._check_not_ended()
         execution = self._execution
         try:
-            environ = execution.environ()
+            environ = execution.environ(self._log)
         except EnvFileError as error:
             raise NoOutcome(f"could not be started: {error}") from error
         report = self._client.start(

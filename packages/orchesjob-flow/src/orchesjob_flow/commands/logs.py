@@ -1,12 +1,12 @@
 """`logs`: what the steps of a run have printed, and what they still print (rule 9.6)."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
 from flow_spec import FlowSpec
-from flow_store import Run
+from flow_store import Attempt, AttemptStatus, Run
 from orchesjob_flow.cli.options import CommandOnRun, run_key_option, step_argument
 from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.exit_codes import DONE
@@ -68,8 +68,11 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     if follow and not run.status.is_terminal:
         line = command_line(handle.settings, "resume", run.run_key)
         warn(f"run {run.run_key!r} has no runner and no running job: `{line}` continues it")
+    unstarted = list(unstarted_attempts(run, attempts, choice))
     if step is not None and not printer.has_shown:
-        raise NoOutput(step, attempt, why_not(run, choice))
+        raise NoOutput(step, attempt, unstarted[0][1] if unstarted else why_not(run, choice))
+    for step_id, why in unstarted:
+        warn(f"step {step_id!r}: {why}")
     if is_terminal and not printer.has_written:
         whose = f"run {run.run_key!r}" if step is None else f"step {step!r}"
         warn(f"nothing of {whose} has been printed" + ("" if run.status.is_terminal else " yet"))
@@ -103,6 +106,19 @@ def prefixes(run: Run, step_id: str | None) -> Mapping[str, str]:
             return {step_id: ""}
     width = max(map(len, ids), default=0)
     return {name: f"{name:{width}} | " for name in ids}
+
+
+def unstarted_attempts(
+    run: Run, attempts: Iterable[Attempt], choice: Choice
+) -> Iterator[tuple[str, str]]:
+    """Yield the steps whose chosen attempt could not be started, and why: it has no output."""
+    latest = {one.position: one for one in attempts if choice.attempt in (None, one.number)}
+    for step in run.steps:
+        attempt = latest.get(step.position)
+        if attempt is None or not choice.includes(step.step_id):
+            continue
+        if attempt.status is AttemptStatus.FAILED and attempt.job is None:
+            yield step.step_id, f"attempt {attempt.number} {attempt.error}"
 
 
 def why_not(run: Run, choice: Choice) -> str:

@@ -23,7 +23,7 @@ from orchesjob_client import (
     exit_code_of,
 )
 from orchesjob_flow.engine import calls
-from orchesjob_flow.engine.messages import Timer, Warn, WatchProcess
+from orchesjob_flow.engine.messages import StartPrevented, Timer, Warn, WatchProcess
 from orchesjob_flow.engine.state import (
     NO_NEXT_ATTEMPT,
     AbortReason,
@@ -334,7 +334,8 @@ def status_unknown(context: UpdateContext, step: RunStep, attempt: OpenAttempt) 
         why = "the machine or container was restarted while it was being started"
         lost(context, attempt, why)
     else:
-        context.record_attempt(attempt)
+        attempt.without = ()
+        context.record_attempt(attempt, note=None)
         calls.start_job(context, step, attempt)
 
 
@@ -358,6 +359,16 @@ def could_not_start(
         ended_with_run(context, step, attempt)
     else:
         failed(context, step, attempt, f"could not be started: {reason}")
+
+
+def start_without(
+    context: UpdateContext, step: RunStep, attempt: OpenAttempt, event: StartPrevented
+) -> None:
+    """Start an attempt without the files that cannot be read, after recording that (rule 10.4)."""
+    notes = (attempt.row.note, event.reason) if attempt.without else (event.reason,)
+    attempt.before, attempt.without = None, (*attempt.without, *event.without)
+    context.record_attempt(attempt, note="; ".join(filter(None, notes)))
+    calls.start_job(context, step, attempt)
 
 
 def succeeded(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> None:

@@ -87,7 +87,7 @@ def start_job(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> No
             failed=run.failed_step_ids,
             outcome=run.finally_after,
         ),
-        env_files=run.flow.env_files_of(spec),
+        env_files=[file for file in run.flow.env_files_of(spec) if file not in attempt.without],
     )
     requested = spec.start_timeout_sec
     allowance = DEFAULT_START_TIMEOUT_SEC if requested is None else requested

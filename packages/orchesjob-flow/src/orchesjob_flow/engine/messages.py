@@ -47,10 +47,14 @@ class StartAnswered(NamedTuple):
 
 
 class StartPrevented(NamedTuple):
-    """`orchesjob start` was not called: a file that the attempt needs cannot be read."""
+    """`orchesjob start` was not called: a file cannot be read.
+
+    If the step can run without some files, these are in `without` (rule 10.4).
+    """
 
     attempt: AttemptId
     reason: str
+    without: tuple[EnvFile, ...] = ()
 
 
 class StatusAnswered(NamedTuple):

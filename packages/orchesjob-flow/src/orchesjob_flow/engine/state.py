@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import EnvFile, FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -158,6 +158,8 @@ class OpenAttempt:
     """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
     backoff: Backoff | None = None
     loss: Loss | None = None
+    without: tuple[EnvFile, ...] = ()
+    """The files of variables that cannot be read, and without which it runs (rule 10.4)."""
 
     @property
     def id(self) -> AttemptId:

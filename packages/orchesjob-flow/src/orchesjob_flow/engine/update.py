@@ -115,9 +115,13 @@ def start_answered(context: UpdateContext, event: StartAnswered) -> None:
 
 
 def start_prevented(context: UpdateContext, event: StartPrevented) -> None:
-    """Fail the attempt: nothing of it has run."""
+    """Start the attempt without some files, or fail it: nothing of it has run."""
     step, attempt = complete_call(context, event.attempt, CallKind.START)
-    if attempt is not None:
+    if attempt is None:
+        return
+    if event.without and attempt.row.abort_reason is None:
+        attempts.start_without(context, step, attempt, event)
+    else:
         attempts.could_not_start(context, step, attempt, event.reason)
 
 

@@ -255,9 +255,13 @@ class Performer:
 
     def _start(self, effect: StartJob, slot: CallSlot) -> Event:
         try:
-            environ = self._environment_of(effect)
+            from_files, unread = read_env_files(effect.env_files, self._directory)
         except EnvFileError as error:
             return StartPrevented(effect.attempt, str(error))
+        if unread:
+            files, errors = zip(*unread, strict=True)
+            return StartPrevented(effect.attempt, f"without {'; '.join(map(str, errors))}", files)
+        environ = {**self._environ, **effect.env, **from_files}
         with self._cgroups.joinable(effect.attempt_key) as cgroup:
             report = self._client.start(
                 effect.attempt_key,
@@ -270,10 +274,6 @@ class Performer:
                 cgroup=cgroup,
             )
         return StartAnswered(effect.attempt, report)
-
-    def _environment_of(self, effect: StartJob) -> dict[str, str]:
-        from_files = read_env_files(effect.env_files, self._directory)
-        return {**self._environ, **effect.env, **from_files}
 
     def _directory_of(self, effect: StartJob) -> str:
         if effect.working_dir is None:

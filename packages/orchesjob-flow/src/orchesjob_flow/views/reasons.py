@@ -133,6 +133,12 @@ def latest_attempt(run: Run, step: Step) -> Attempt | None:
     return run.attempts.get(step.position) if step.has_begun else None
 
 
+def note_of(run: Run, step: Step) -> str | None:
+    """Return what a step's latest attempt runs without, or ran (rule 10.4)."""
+    attempt = latest_attempt(run, step)
+    return None if attempt is None else attempt.note
+
+
 def shown_key(run_key: str, step: Step) -> str:
     """Return the key of a step's current attempt, or else of its next one (rule 4.2)."""
     waits = step.status in (StepStatus.PENDING, StepStatus.DELAYED)
@@ -313,6 +319,7 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
             is_gate=is_at_gate(run, step),
         )
         + (f"; {FOUND}" if step.position in found else "")
+        + (f"; {note}" if (note := note_of(run, step)) else "")
         for step in run.steps
     ]
 

@@ -29,6 +29,7 @@ from orchesjob_flow.views.reasons import (
     is_running_finally,
     key_argument,
     latest_attempt,
+    note_of,
     reasons,
     shape_of,
     shown_key,
@@ -253,10 +254,10 @@ def step_cell(run: Run, step: Step) -> str:
 
 
 def error_cell(run: Run, step: Step) -> str:
-    """Write the error of a step, or who settled it and why (rule 12.3)."""
+    """Write the error and the note of a step, or who settled it and why (rule 12.3)."""
     settlement = run.settled.get(step.position)
     if settlement is None:
-        return visible(step.error or "")
+        return visible("; ".join(filter(None, (step.error, note_of(run, step)))))
     return visible(f"settled by {settlement.by}: {settlement.reason}")
 
 
