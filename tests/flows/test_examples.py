@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from datetime import UTC, datetime
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -237,11 +237,17 @@ def test_the_backup_tidies_up(flow: Flow) -> None:
     assert log.read_text(encoding="utf-8") == "CANCELLED \n"
 
 
-def test_the_dumps(flow: Flow) -> None:
-    """One file for each database of the list, by name and day, and nothing half-made (10.3)."""
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "<-11>11"])
+def test_the_dumps(flow: Flow, zone: str) -> None:
+    """One file for each database of the list, by name and local day, and nothing half-made (10.3).
+
+    At any moment, one of these zones has another day than UTC (rule 9.13).
+    """
+    flow.environ["TZ"] = zone
     shutil.copytree(EXAMPLES, flow.folder / "examples")
     run = flow.start("k", "examples/database-dumps.yaml")
-    day = datetime.fromtimestamp(run["started_at"], UTC).date()
+    date = ["date", "-d", f"@{int(run['started_at'])}", "+%F"]
+    day = subprocess.check_output(date, env=flow.environ, text=True).strip()
     names = (EXAMPLES / "databases.txt").read_text(encoding="utf-8").split()
     dumps = {path.name for path in (flow.folder / "dumps").iterdir()}
     assert dumps == {f"{name}-{day}.sql.gz" for name in names}

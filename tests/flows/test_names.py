@@ -3,7 +3,7 @@
 import os
 import shutil
 import stat
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,35 @@ def test_what_a_run_tells_its_steps(each_flow: Flow) -> None:
     )
     run = each_flow.start("a/b", file)
     folder, directory = str(Path(file).parent), str(each_flow.home / "runs" / "a%2Fb.run")
-    began = datetime.fromtimestamp(int(run["started_at"]), UTC).isoformat()
+    began = datetime.fromtimestamp(int(run["started_at"])).astimezone().isoformat()
     assert lines(run["steps"][0]) == [folder, directory, "a/b", "${{ X"]
     assert lines(run["steps"][1]) == [folder, directory, began]
     assert stat.S_IMODE(Path(directory).stat().st_mode) == 0o700
     again = each_flow.ask("retry", "--run-key=a/b", "--step=vars")
     assert again["steps"][1]["attempt_no"] == 2
     assert lines(again["steps"][1]) == [folder, directory, began]
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("<+13>-13", 13), ("<-11>11", -11), ("UTC", 0)])
+def test_the_beginning_in_local_time(flow: Flow, zone: str, hours: int) -> None:
+    """It is recorded once, so a retry in another time zone tells the same (rule 9.13)."""
+    day = ["sh", "-c", 'echo "$ORCHESJOB_FLOW_STARTED"; echo "${ORCHESJOB_FLOW_STARTED%%T*}"']
+    file = flow.write({"id": "a", "command": day})
+    flow.environ["TZ"] = zone
+    run = flow.start("k", file)
+    local = datetime.fromtimestamp(int(run["started_at"]), timezone(timedelta(hours=hours)))
+    assert lines(run["steps"][0]) == [local.isoformat(), str(local.date())]
+    flow.environ["TZ"] = "<+05>-5"
+    again = flow.ask("retry", "--run-key=k", "--step=a")
+    assert lines(again["steps"][0]) == [local.isoformat(), str(local.date())]
+
+
+def test_the_orchesjob_that_runs_the_steps(flow: Flow) -> None:
+    """They see its path, which need not be on their PATH (rule 9.13)."""
+    path = flow.environ.pop("ORCHESJOB_BIN", None) or flow.orchesjob.path
+    file = flow.write({"id": "a", "command": ["printenv", "ORCHESJOB_BIN"]})
+    run = flow.ask(f"--orchesjob-bin={path}", "start", "--run-key=k", file)
+    assert lines(run["steps"][0]) == [str(path)]
 
 
 def test_a_flow_without_a_folder(flow: Flow) -> None:

@@ -295,6 +295,7 @@ class Run(NamedTuple):
         queue: The runs ahead of it, while it waits for its group.
         params: The values of the flow's parameters; None if the flow has none.
         settlements: All decisions of people on its steps, the earliest first (rule 12.3).
+        utc_offset_sec: How far local time was ahead of UTC when the run was recorded (rule 9.13).
         settled: The decisions that still hold, by position of their steps.
     """
 
@@ -321,6 +322,7 @@ class Run(NamedTuple):
     queue: Queue | None = None
     params: NamedTexts | None = None
     settlements: tuple[Settlement, ...] = ()
+    utc_offset_sec: int = 0
     settled: Mapping[int, Settlement] = MappingProxyType({})
 
 

@@ -37,6 +37,7 @@ SCHEMA = f"""
             CHECK (status IN ('PENDING', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
         error TEXT,
         started_at REAL NOT NULL,
+        utc_offset_sec INTEGER NOT NULL, -- of local time when the run was recorded
         finished_at REAL,
         deadline_at REAL,
         deadline_mono REAL,

@@ -112,6 +112,7 @@ class FlowStore(RunReader):
         flow_dir: str,
         orchesjob_home: str,
         started_at: float,
+        utc_offset_sec: int = 0,
         steps: Sequence[tuple[str, int]],
         parent: Parent | None = None,
         params: Mapping[str, str] | None = None,
@@ -146,6 +147,7 @@ class FlowStore(RunReader):
             attempts={},
             parent=parent,
             params=params or None,
+            utc_offset_sec=utc_offset_sec,
         )
         with self._database.transaction("IMMEDIATE"):
             if parent is not None:

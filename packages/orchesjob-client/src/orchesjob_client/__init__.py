@@ -11,6 +11,7 @@ from orchesjob_client.client import (
     locate,
 )
 from orchesjob_client.environment import (
+    EXECUTABLE,
     MARK,
     is_marked,
     mark,
@@ -56,6 +57,7 @@ from orchesjob_client.running_calls import RunningCall, read_call
 __all__ = [
     "DEFAULT_GRACE_SEC",
     "DEFAULT_START_TIMEOUT_SEC",
+    "EXECUTABLE",
     "FIRST_BACKOFF_SEC",
     "MARK",
     "BadAnswer",

@@ -1,6 +1,7 @@
 """The directory of a run: in a folder that all workers see, or not at all (rule 10.6)."""
 
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -110,19 +111,22 @@ def test_an_edited_dag_file(
 
 
 def test_variables_of_the_run(airflow: "Airflow", executed: Callable[[], str]) -> None:
-    """Commands see the folder of the flow file, and when the run began (rule 10.2)."""
+    """Commands see the folder of the flow file, when the run began, and orchesjob (9.13, 10.2)."""
     (airflow.folder / "inner").mkdir()
-    say = 'echo "$ORCHESJOB_FLOW_DIR $ORCHESJOB_FLOW_STARTED" >> $EXECUTED'
+    variables = "$ORCHESJOB_FLOW_DIR $ORCHESJOB_FLOW_STARTED"
+    say = f'echo "{variables}" >> $EXECUTED; "$ORCHESJOB_BIN" --version'
     flow = f"{{flow_id: f, steps: [{{id: a, command: [sh, -c, '{say}']}}]}}"
     airflow.write(flow, "inner/flow.yaml")
     run = airflow.load("'inner/flow.yaml'").test()
     assert run.start_date is not None
-    started = run.start_date.isoformat(timespec="seconds")
+    started = run.start_date.astimezone().isoformat(timespec="seconds")
     assert executed() == f"{airflow.folder}/inner {started}\n"
 
 
 def test_when_a_cleared_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that was cleared and begins again tells its commands when it first began (10.2)."""
+    """A run that was cleared tells its commands when it first began, in local time (9.13)."""
+    monkeypatch.setenv("TZ", "<+13>-13")
+    time.tzset()
     recorded: dict[str, str] = {}
     monkeypatch.setattr(BaseXCom, "get_one", lambda key, **_: recorded.get(key))
     monkeypatch.setattr(BaseXCom, "set", lambda key, value, **_: recorded.setdefault(key, value))
@@ -134,7 +138,9 @@ def test_when_a_cleared_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
             "dag_run": SimpleNamespace(clear_number=clear_number, start_date=start_date),
             "task": task,
         }
-        assert RunFacts.of(context, "/flows", None).started == "2026-11-28T03:00:00+00:00"
+        assert RunFacts.of(context, "/flows", None).started == "2026-11-28T16:00:00+13:00"
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(

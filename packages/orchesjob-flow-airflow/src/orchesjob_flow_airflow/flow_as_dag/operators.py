@@ -285,9 +285,10 @@ class StepOperator(BaseOperator):
 
     def _new_attempt(self, this: "_Try", *, is_gate: bool) -> "Attempt":
         """Prepare the attempt of this try."""
-        from orchesjob_client import OrchesjobClient, locate
+        from orchesjob_client import EXECUTABLE, OrchesjobClient, locate
         from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
 
+        orchesjob = locate(None, os.environ)
         ti = this.context["ti"]
         variables = self.flow.environment(
             self.step,
@@ -301,11 +302,11 @@ class StepOperator(BaseOperator):
             self.step,
             is_gate=is_gate,
             folder=self.folder,
-            variables={**this.facts.environ(os.environ), **variables},
+            variables={**this.facts.environ(os.environ), EXECUTABLE: orchesjob, **variables},
         )
         task = f"{ti.dag_id}:{ti.run_id}:{ti.task_id}"
         keys = AttemptKeys.of(task, this.tries, this.gate, is_gate=is_gate)
-        client = RetryingClient(OrchesjobClient(locate(None, os.environ)), os.environ, self.log)
+        client = RetryingClient(OrchesjobClient(orchesjob), os.environ, self.log)
         return Attempt(client, execution, keys, self.log)
 
     def _limited(self) -> AbstractContextManager[object]:

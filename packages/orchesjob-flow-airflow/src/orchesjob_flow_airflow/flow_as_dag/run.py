@@ -149,7 +149,7 @@ class RunFacts(NamedTuple):
     flow_dir: str
     """The folder of the flow file."""
     started: str
-    """When Airflow first began the run; clearing does not change it."""
+    """When Airflow first began the run, in the first worker's time; clearing does not change it."""
     run_dir: str | None
     """The directory of the run, if the DAG file names a folder for it."""
 
@@ -161,7 +161,7 @@ class RunFacts(NamedTuple):
         if run_dirs is not None:
             ids = (ti.dag_id, ti.run_id, *filter(None, [task_ids.prefix.removesuffix(".")]))
             run_dir = recorded_with_run(context, "run_dir", run_dir_of(run_dirs, *ids))
-        began = context["dag_run"].start_date.isoformat(timespec="seconds")
+        began = context["dag_run"].start_date.astimezone().isoformat(timespec="seconds")
         started = recorded_with_run(context, "started", began, for_good=True)
         return cls(ti.run_id, flow_dir, started, run_dir)
 

@@ -5,6 +5,7 @@ A run that is recorded or opened again also joins the group of its flow (rules 4
 run to its next end (rules 9.7 and 12.3).
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -71,13 +72,15 @@ def record(
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))
 
         def create() -> bool:
+            began = now().wall
             return store.create(
                 run_key=run_key,
                 flow_id=flow.flow_id,
                 definition=flow.to_json(),
                 directory=directory,
                 flow_dir=flow_dir,
-                started_at=now().wall,
+                started_at=began,
+                utc_offset_sec=time.localtime(began).tm_gmtoff,
                 steps=[(step.id, step.retries) for step in flow.all_steps],
                 orchesjob_home=home,
                 parent=parent,

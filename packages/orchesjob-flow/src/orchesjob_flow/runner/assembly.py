@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -23,6 +23,7 @@ from types import FrameType
 from flow_spec import FlowSpec, StepVariable
 from flow_store import FlowStore, Run, attempt_key
 from orchesjob_client import (
+    EXECUTABLE,
     CallLimits,
     ForkServer,
     OrchesjobClient,
@@ -161,7 +162,11 @@ def runner_of(
                 starts=limits.starts,
                 slots=CallSlots(settings.call_slot_files),
                 abort_slots=CallSlots(settings.abort_slot_files),
-                environ={**settings.environ, **built_in_variables(run, handle.directory)},
+                environ={
+                    **settings.environ,
+                    **built_in_variables(run, handle.directory),
+                    EXECUTABLE: orchesjob,
+                },
                 warn=warn,
             )
             held.enter_context(closing(performer))
@@ -183,11 +188,12 @@ def runner_of(
 
 
 def built_in_variables(run: Run, directory: Path) -> dict[str, str]:
-    """Return the variables that every command of the run has (rule 10.2).
+    """Return the variables that every command of the run has (rules 9.13 and 10.2).
 
     They stay the same in every process that advances the run, and after a retry.
     """
-    began = datetime.fromtimestamp(run.started_at, UTC)
+    zone = timezone(timedelta(seconds=run.utc_offset_sec))
+    began = datetime.fromtimestamp(run.started_at, zone)
     return {
         StepVariable.DIR: run.flow_dir,
         StepVariable.RUN_DIR: str(directory),
