@@ -105,8 +105,8 @@ def older(path: Path) -> Path:
         upgrade(database, (OLDER,))
         database.script(
             "INSERT INTO runs (run_key, flow_id, directory, flow_dir, orchesjob_home, status,"
-            " started_at, revision, cancel_requested_at)"
-            " VALUES ('k', 'f', x'2f', x'2f', x'2f', 'RUNNING', 1, 0, 5);"
+            " started_at, utc_offset_sec, revision, cancel_requested_at)"
+            " VALUES ('k', 'f', x'2f', x'2f', x'2f', 'RUNNING', 1, 0, 0, 5);"
             "INSERT INTO definitions VALUES (1, '{}');"
             "INSERT INTO steps (run_id, position, step_id, status, attempt_no, failures,"
             " max_retries, retry_no) VALUES (1, 0, 'a', 'RUNNING', 2, 1, 2, 0);"
