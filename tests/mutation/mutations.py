@@ -120,9 +120,17 @@ MUTATIONS = (
     ),
     Mutation(
         "an attempt that somebody else had aborted before is cancelled",
-        "orchesjob-flow: reported",
-        replace("ending and calls.is_own_abort(report)", "ending"),
+        "orchesjob-flow: was_ended",
+        replace("reason is None or calls.is_own_abort(report)", "True"),
         tests="test_ended_before",
+    ),
+    Mutation(
+        "what the cancel of an outer run has ended inside it has failed",
+        "orchesjob-flow: was_ended",
+        replace(
+            "report.finished_at is None or report.finished_at + 1 > cancel.requested_at", "False"
+        ),
+        tests="engine/test_update",
     ),
     Mutation(
         "a step that nothing would run is cancelled",

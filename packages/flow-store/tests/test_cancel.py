@@ -151,7 +151,7 @@ def test_what_finally_has_started_is_spared(
     assert run_store.cancel_request("inner") is None
     create(run_store, "later", parent=Parent("k", "a", 1))
     run_store.request_cancel("k", requested_at=106.0, grace_sec=None)
-    now = CancelRequest(106.0, None, 106.0)
+    now = CancelRequest(106.0, None, 106.0, is_nested=True)
     assert [run_store.cancel_request(key) for key in ("inner", "later")] == [now, now]
     with pytest.raises(CancelRequested):
         create(run_store, "too late", parent=Parent("k", "a", 1))

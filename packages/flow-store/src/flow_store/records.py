@@ -105,12 +105,14 @@ class CancelRequest(NamedTuple):
 
     `grace_sec` is how long its jobs may take to end by themselves; None means that the user gave no
     time.
-    From `now_at` on, the request covers the steps of `finally` too (rule 10.1).
+    From `now_at` on, the request covers the steps of `finally` too (rule 10.1). `is_nested` tells
+    that it covers several runs, of which one is inside another (rule 5.8a).
     """
 
     requested_at: float
     grace_sec: float | None
     now_at: float | None = None
+    is_nested: bool = False
 
 
 class Deadline(NamedTuple):

@@ -308,7 +308,7 @@ UPSERT_ATTEMPT = f"""
     WHERE attempts.status IN ('STARTING', 'RUNNING')
 """
 REQUEST_CANCEL = """
-    UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?
+    UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?, cancel_is_nested = ?
     WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
 """
 SELECT_INNER = """
@@ -337,6 +337,7 @@ REOPEN_RUN = f"""
     SET {_assigned(HEADER)}, flow_dir = coalesce(?, flow_dir),
         params = ?, group_name = ?, group_place = ?,
         cancel_requested_at = NULL, cancel_grace_sec = NULL, cancel_now_at = NULL,
+        cancel_is_nested = NULL,
         revision = revision + 1
     WHERE id = ?
 """

@@ -269,7 +269,8 @@ class FlowStore(RunReader):
                 spares_inner = guard.finally_after is not None and not now
                 inner = () if spares_inner else self.unfinished_inside(run_key)
                 for key in (run_key, *inner):
-                    self._database.change(sql.REQUEST_CANCEL, (requested_at, grace_sec, key))
+                    request = (requested_at, grace_sec, bool(inner), key)
+                    self._database.change(sql.REQUEST_CANCEL, request)
                     if now:
                         asked = (requested_at, grace_sec, key)
                         self._database.change(sql.REQUEST_CANCEL_NOW, asked)

@@ -293,6 +293,31 @@ def test_lost(run: RunState, _what: str, events: list[Event], effects: list[Effe
     assert run.steps[1].row.attempt_no == 0
 
 
+@pytest.mark.parametrize(
+    ("is_nested", "status", "facts", "asked"),
+    [
+        (True, "FAILED", {"exit_code": -15, "finished_at": 1000}, [END]),
+        (True, "FAILED", {"exit_code": -15}, [END]),
+        (True, "LOST", {"finished_at": 1003}, [END]),
+        (True, "FAILED", {"exit_code": 3, "finished_at": 998}, []),
+        (True, "SUCCEEDED", {"exit_code": 0, "finished_at": 1000}, []),
+        (False, "FAILED", {"exit_code": -15, "finished_at": 1000}, []),
+        (False, "LOST", {"finished_at": 1003}, [LOOK]),
+    ],
+)
+def test_a_cancel_of_an_outer_and_an_inner_run(
+    run: RunState, is_nested: bool, status: str, facts: dict[str, object], asked: list[Effect]
+) -> None:
+    """Each may end attempts of the other, which have not failed by themselves then (5.8a)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, CancelSeen(CancelRequest(1000.0, None, is_nested=is_nested)), NOW)
+    update(run, AbortAnswered(FIRST, None), NOW)
+    decision = update(run, StatusAnswered(FIRST, report(status, **facts)), NOW)
+    assert [one for one in decision.effects if one in (LOOK, END)] == asked
+
+
 def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:
     """The same run, event and moment give the same decision."""
     with FlowStore.open(tmp_path / "flow.sqlite3") as store:

@@ -74,6 +74,9 @@ VERDICTS = {
 }
 
 
+UNSUCCESSFUL = (Verdict.FAILED, Verdict.ABORTED, Verdict.LOST, Verdict.NEVER_RAN)
+
+
 def judge(report: JobReport, spec: StepSpec, *, is_gate: bool = False) -> Verdict:
     """Classify a report about an attempt at a step, or at its gate."""
     if not report.is_of(spec.command_of(is_gate=is_gate)):
@@ -86,6 +89,21 @@ def judge(report: JobReport, spec: StepSpec, *, is_gate: bool = False) -> Verdic
     if code is None:
         return VERDICTS[report.known_status]
     return Verdict[spec.outcome_of(code, is_gate=is_gate)]
+
+
+def was_ended(context: UpdateContext, attempt: OpenAttempt, report: JobReport) -> bool:
+    """Tell whether an attempt that did not succeed was ended for its `abort_reason`.
+
+    If not, it has ended by itself, or somebody else has aborted it (rules 5.5 and 5.6). Where one
+    request covers an outer and an inner run, either may end the other's attempts without orchesjob
+    (rule 5.8a). So what did not end before the request there was ended by it.
+    """
+    reason, cancel = attempt.row.abort_reason, context.run.cancel
+    if reason is None or calls.is_own_abort(report):
+        return reason is not None
+    if reason != AbortReason.CANCEL or cancel is None or not cancel.is_nested:
+        return False
+    return report.finished_at is None or report.finished_at + 1 > cancel.requested_at
 
 
 def describe_abort(report: JobReport) -> str:
@@ -146,7 +164,6 @@ def reported(
     recognise(context, step, attempt, report)
     verdict = judge(report, step.spec, is_gate=attempt.row.is_gate)
     record_report(context, step, attempt, report, verdict)
-    ending = attempt.row.abort_reason is not None
     match verdict:
         case Verdict.FOREIGN:
             foreign(context, step, attempt, report)
@@ -156,12 +173,12 @@ def reported(
             succeeded(context, step, attempt)
         case Verdict.SKIPPED:
             skipped(context, step, attempt)
-        case Verdict.FAILED:
-            failed(context, step, attempt, failure_of(report), exit_code_of(report))
         case Verdict.NEVER_RAN if attempt.row.abort_reason in (None, AbortReason.DEAD_START):
             never_ran(context, step, attempt)
-        case Verdict.ABORTED | Verdict.NEVER_RAN if ending and calls.is_own_abort(report):
+        case _ if verdict in UNSUCCESSFUL and was_ended(context, attempt, report):
             calls.end_remains(context, attempt)
+        case Verdict.FAILED:
+            failed(context, step, attempt, failure_of(report), exit_code_of(report))
         case Verdict.ABORTED | Verdict.NEVER_RAN:
             aborted(context, attempt, describe_abort(report))
         case Verdict.LOST:
