@@ -20,7 +20,7 @@ RESTARTED = "outcome unknown: the machine or container was restarted while it"
     ("words", "outcome"),
     [
         (("start", "--run-key=k", "flow.json"), (1, "FAILED", f"{RESTARTED} ran")),
-        (("cancel", "--run-key=k"), (0, "CANCELLED", "flow cancelled")),
+        (("cancel", "--run-key=k"), (0, "FAILED", f"{RESTARTED} ran")),
     ],
 )
 def test_restarted_machine(  # noqa: PLR0913 - the fixtures and the table

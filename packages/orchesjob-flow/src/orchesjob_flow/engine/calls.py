@@ -131,10 +131,11 @@ def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
 def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Look for living processes of an attempt; end them if the attempt is to be ended.
 
-    One that was lost may have ended by itself before (rule 5.6).
+    One that was lost may have ended by itself before its run is ended (rule 5.6).
     """
+    reason = attempt.row.abort_reason
     has_ended = attempt.loss is not None and not attempt.loss.being_ended
-    if attempt.row.abort_reason is not None and not has_ended:
+    if reason is not None and not (has_ended and reason != AbortReason.TIMEOUT):
         end_remains(context, attempt)
     else:
         look(context, attempt)
