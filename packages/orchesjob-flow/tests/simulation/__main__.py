@@ -46,7 +46,7 @@ def run_one(seed: int) -> int:
 def run_many(seeds: list[int], processes: int, most: int) -> int:
     """Run storms until so many have failed, and print those failures."""
     began, ran, failures = time.monotonic(), 0, 0
-    for batch, failed in run_all(seeds, processes):
+    for batch, failed in run_all(seeds, processes, most):
         for failure in failed[: most - failures]:
             print(failure, flush=True)
         ran, failures = ran + len(batch), failures + len(failed)

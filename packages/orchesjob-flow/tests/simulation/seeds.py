@@ -3,7 +3,8 @@
 import multiprocessing
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import batched
+from functools import partial
+from itertools import batched, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,10 +53,11 @@ def regression_seeds() -> list[int]:
     return [int(line) for line in lines if line and not line.startswith("#")]
 
 
-def run_batch(seeds: Iterable[int]) -> list[Failure]:
-    """Run some storms on one database; return what did not hold."""
+def run_batch(seeds: Iterable[int], most: int | None = None) -> list[Failure]:
+    """Run some storms on one database; return what did not hold, and stop after `most` of it."""
     with store_in_memory() as (store, path):
-        return [found for seed in seeds if (found := run_seed(Storm(store, path, seed)))]
+        outcomes = (run_seed(Storm(store, path, seed)) for seed in seeds)
+        return list(islice(filter(None, outcomes), most))
 
 
 def run_seed(storm: Storm) -> Failure | None:
@@ -69,8 +71,13 @@ def run_seed(storm: Storm) -> Failure | None:
     return None
 
 
-def run_all(seeds: list[int], processes: int) -> Iterator[tuple[tuple[int, ...], list[Failure]]]:
-    """Run storms in several processes; yield each batch and what did not hold in it."""
+def run_all(
+    seeds: list[int], processes: int, most: int
+) -> Iterator[tuple[tuple[int, ...], list[Failure]]]:
+    """Run storms in several processes; yield each batch and what did not hold in it.
+
+    A batch with `most` failures is not run to its end.
+    """
     batches = list(batched(seeds, BATCH))
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        yield from zip(batches, pool.imap(run_batch, batches), strict=True)
+        yield from zip(batches, pool.imap(partial(run_batch, most=most), batches), strict=True)
