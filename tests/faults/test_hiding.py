@@ -38,10 +38,11 @@ def cgroup_tree() -> Path | None:
 
 WITH_CGROUPS = pytest.param(
     True,
+    True,
     id="with cgroups",
     marks=pytest.mark.skipif(cgroup_tree() is None, reason="needs rights to make cgroups"),
 )
-WITHOUT_CGROUPS = pytest.param(False, id="without cgroups")
+WITHOUT_CGROUPS = pytest.param(False, False, id="without cgroups")
 
 
 class Hidden:
@@ -100,10 +101,12 @@ def without_cgroups(flow: Flow) -> str:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("cgroups", [WITH_CGROUPS, WITHOUT_CGROUPS])
-@pytest.mark.parametrize("runner_lives", [True, False])
+@pytest.mark.parametrize(("cgroups", "runner_lives"), [WITH_CGROUPS, WITHOUT_CGROUPS])
 def test_cancel(real_flow: Flow, hidden: Hidden, *, cgroups: bool, runner_lives: bool) -> None:
-    """With cgroups nothing escapes a cancel; without, what has left all kin behind (rule 5.8)."""
+    """With cgroups nothing escapes a cancel; without, what has left all kin behind (rule 5.8).
+
+    The runner ends them in one case. In the other it is dead, and `cancel` takes its place.
+    """
     if not cgroups:
         real_flow.program = without_cgroups(real_flow)
     runner = real_flow.spawn("start", "--run-key=k", real_flow.write(hidden.step))

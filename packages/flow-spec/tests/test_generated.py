@@ -83,7 +83,7 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
     return draw(st.fixed_dictionaries(required, optional=optional))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(flows(), st.booleans())
 def test_a_flow_is_the_same_in_yaml_and_in_json(flow: dict[str, Any], compact: bool) -> None:
     """What PyYAML writes and what `json` writes are read as one flow (rules 2.1 and 4.4)."""
@@ -95,7 +95,7 @@ def test_a_flow_is_the_same_in_yaml_and_in_json(flow: dict[str, Any], compact: b
     assert [step.id for step in from_json.steps] == [step["id"] for step in flow["steps"]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(flows())
 def test_the_stored_form_loses_nothing(flow: dict[str, Any]) -> None:
     """`from_json` undoes `to_json`, which is itself a valid flow file in JSON."""
@@ -106,7 +106,7 @@ def test_the_stored_form_loses_nothing(flow: dict[str, Any]) -> None:
     assert parse_flow(text, format="json") == spec
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(flows(), flows())
 def test_differences_are_those_of_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two flows differ in one direction exactly where they differ in the other (rule 4.4)."""
@@ -127,7 +127,7 @@ def outcome(text: str, format_: str) -> FlowSpec | str:
         return str(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from(INDICATORS), max_size=60))
 def test_no_text_brings_anything_but_a_flow_or_an_error(text: str) -> None:
     """Whatever a file is, or whatever follows a `when:`, is read or reported (rule 2.8)."""

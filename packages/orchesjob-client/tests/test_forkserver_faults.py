@@ -320,7 +320,7 @@ def test_nobody_listens(how: str, exit_code: int) -> None:
     )
 
 
-MOMENTS = int(os.environ.get("FORK_SERVER_KILLS") or 20)
+MOMENTS = int(os.environ.get("FORK_SERVER_KILLS") or 8)
 # A call that lasts as long as it is told: a moment is to come while some are under way.
 LOGGED = """
 with open(sys.argv[1], "ab", buffering=0) as log:

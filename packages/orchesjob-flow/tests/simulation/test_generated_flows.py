@@ -1,4 +1,7 @@
-"""Hundreds of generated flows end as an independent model of the rules says, crashes or not."""
+"""Generated flows end as an independent model of the rules says, crashes or not.
+
+Every day these are some; `-m long` adds hundreds.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -12,10 +15,16 @@ from .fates import build, check, retry
 from .model import generate, tidy
 from .world import World
 
-FLOWS, RETRIED_FLOWS, BATCH = 500, 150, 25
+EVERYDAY, MANY, BATCH = 125, 500, 25
+FIRST_SEEDS = [
+    *range(0, EVERYDAY, BATCH),
+    *(pytest.param(first, marks=pytest.mark.long) for first in range(EVERYDAY, MANY, BATCH)),
+]
+RETRIED = 3
+"""How many of the batches are retried: each takes as long as three."""
 
 
-@pytest.mark.parametrize("first", range(0, FLOWS, BATCH))
+@pytest.mark.parametrize("first", FIRST_SEEDS)
 def test_undisturbed(store: FlowStore, database: Path, first: int) -> None:
     """A flow ends as the rules say: statuses, numbers of attempts, executions (3, 5)."""
     for seed in range(first, first + BATCH):
@@ -26,7 +35,7 @@ def test_undisturbed(store: FlowStore, database: Path, first: int) -> None:
             assert not world.warnings or "dead" in str(case.fates)
 
 
-@pytest.mark.parametrize("first", range(0, RETRIED_FLOWS, BATCH))
+@pytest.mark.parametrize("first", FIRST_SEEDS[:RETRIED])
 def test_retried(store: FlowStore, database: Path, first: int) -> None:
     """What depends on a step that runs again is decided again, time after time (9.7)."""
     for seed in range(first, first + BATCH):
@@ -39,7 +48,7 @@ def test_retried(store: FlowStore, database: Path, first: int) -> None:
                 check(world, case)
 
 
-@pytest.mark.parametrize("first", range(0, FLOWS, BATCH))
+@pytest.mark.parametrize("first", FIRST_SEEDS)
 def test_crashes_and_lost_answers(store: FlowStore, database: Path, first: int) -> None:
     """Killed runners and lost answers change no outcome, and nothing runs twice (4.2, 5.7)."""
     for seed in range(first, first + BATCH):
@@ -50,7 +59,7 @@ def test_crashes_and_lost_answers(store: FlowStore, database: Path, first: int) 
             check(world, case)
 
 
-@pytest.mark.parametrize("first", range(0, FLOWS, BATCH))
+@pytest.mark.parametrize("first", FIRST_SEEDS)
 def test_cancelled_at_any_moment(store: FlowStore, database: Path, first: int) -> None:
     """A cancel ends what runs and keeps what had ended; crashes do not undo it (rule 5.6).
 

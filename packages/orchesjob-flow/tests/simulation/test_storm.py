@@ -9,7 +9,7 @@ import pytest
 
 from .seeds import regression_seeds, run_batch
 
-SEEDS = [*regression_seeds(), *range(300)]
+SEEDS = [*regression_seeds(), *range(100)]
 
 
 @pytest.mark.parametrize(
