@@ -3,6 +3,7 @@
 Only the fixtures are here; their classes are in `support`.
 """
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collected tests out of garbage collection, which takes a fifth of the time else."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
