@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
@@ -90,19 +92,20 @@ def test_nothing_of_the_caller_is_kept(flow: Flow, gate: Gate) -> None:
     assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
 
 
-def test_what_a_step_has_open(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_a_step_has_open(real_flow: Flow) -> None:
     """A step has no stdin, its two logs, and no lock or pipe of the runner."""
-    file = each_flow.write({"id": "a", "command": ["sleep", "60"]})
-    runner = detach(each_flow, file)["pid"]
-    job = each_flow.await_job("k")
+    file = real_flow.write({"id": "a", "command": ["sleep", "60"]})
+    runner = detach(real_flow, file)["pid"]
+    job = real_flow.await_job("k")
     assert descriptors(job["target_pid"]) == {
         0: "/dev/null",
         1: job["stdout_file"],
         2: job["stderr_file"],
     }
     for path in descriptors(job["worker_pid"]).values():
-        assert not path.startswith(str(each_flow.home))
-    with (each_flow.home / "locks" / "k.calls").open() as calls:
+        assert not path.startswith(str(real_flow.home))
+    with (real_flow.home / "locks" / "k.calls").open() as calls:
         os.kill(runner, signal.SIGKILL)
         fcntl.flock(calls, fcntl.LOCK_EX)  # free as soon as the runner is gone
 

@@ -42,16 +42,17 @@ def problems(found: dict[str, list[tuple[str, str]]]) -> list[str]:
     return [message for each in found.values() for verdict, message in each if verdict == "problem"]
 
 
-def test_all_is_well(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_all_is_well(real_flow: Flow) -> None:
     """All checks pass, and both ledgers agree; the exit code is 0."""
-    each_flow.start("k", each_flow.write(*STEPS), code=1)
-    found = examine(each_flow)
+    real_flow.start("k", real_flow.write(*STEPS), code=1)
+    found = examine(real_flow)
     assert list(found) == [
         *("program", "disk", "home", "processes", "orchesjob", "calls", "history", "database"),
         *("runners", "ledgers"),
     ]
     assert found["ledgers"] == [("ok", "2 of 2 attempts are as orchesjob says")]
-    assert each_flow.orchesjob.path in found["orchesjob"][0][1]
+    assert real_flow.orchesjob.path in found["orchesjob"][0][1]
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,13 @@ def printing(step_id: str, *words: str) -> dict[str, Any]:
     return {"id": step_id, "command": ["printf", *words]}
 
 
-def test_one_step(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_one_step(real_flow: Flow) -> None:
     """For one step the output is exactly what it printed."""
-    each_flow.start("k", each_flow.write(BOTH, OTHER))
-    assert logs(each_flow, "a") == "out\nerr\n"
-    assert logs(each_flow, "a", "--stream=stdout") == "out\n"
-    assert logs(each_flow, "a", "--stream", "stderr") == "err\n"
+    real_flow.start("k", real_flow.write(BOTH, OTHER))
+    assert logs(real_flow, "a") == "out\nerr\n"
+    assert logs(real_flow, "a", "--stream=stdout") == "out\n"
+    assert logs(real_flow, "a", "--stream", "stderr") == "err\n"
 
 
 def test_all_steps(flow: Flow) -> None:

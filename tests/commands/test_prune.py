@@ -113,40 +113,41 @@ def outputs(flow: Flow) -> set[str]:
     return {path.name for path in (flow.orchesjob.home / "logs").iterdir()}
 
 
-def test_output(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_output(real_flow: Flow) -> None:
     """What all attempts of a run have printed is removed by orchesjob; `prune` says how much.
 
     What belongs to another run stays, and so does a job of somebody else (rule 9.10).
     """
-    file = each_flow.write(PRINTING)
-    each_flow.start("k", file, code=1)
-    theirs = outputs(each_flow)
-    each_flow.start("other", file, code=1)
-    theirs = outputs(each_flow) - theirs
-    each_flow.orchesjob.start("x:a:1", "echo", "theirs")
-    each_flow.orchesjob.await_end("x:a:1")
-    each_flow.start("x", file, code=1)
-    (theirs_too,) = each_flow.orchesjob.home.glob(
-        f"logs/{each_flow.orchesjob.status('x:a:1')['job_id']}.stdout"
+    file = real_flow.write(PRINTING)
+    real_flow.start("k", file, code=1)
+    theirs = outputs(real_flow)
+    real_flow.start("other", file, code=1)
+    theirs = outputs(real_flow) - theirs
+    real_flow.orchesjob.start("x:a:1", "echo", "theirs")
+    real_flow.orchesjob.await_end("x:a:1")
+    real_flow.start("x", file, code=1)
+    (theirs_too,) = real_flow.orchesjob.home.glob(
+        f"logs/{real_flow.orchesjob.status('x:a:1')['job_id']}.stdout"
     )
-    make_older(each_flow, "k", 40)
-    make_older(each_flow, "x", 40)
+    make_older(real_flow, "k", 40)
+    make_older(real_flow, "x", 40)
     prune = ("prune", "--older-than=30d")
     total = "2 runs would be removed, 20 B of output would be freed\n"
-    assert each_flow.run(*prune, "--dry-run", "--format=table").stdout.endswith(total)
-    removed = each_flow.ask(*prune)["removed"]
+    assert real_flow.run(*prune, "--dry-run", "--format=table").stdout.endswith(total)
+    removed = real_flow.ask(*prune)["removed"]
     assert [(run["run_key"], run["jobs"], run["output_bytes"]) for run in removed] == [
         ("x", 0, 0),
         ("k", 2, 20),
     ]
-    assert outputs(each_flow) == {
+    assert outputs(real_flow) == {
         *theirs,
         theirs_too.name,
         theirs_too.with_suffix(".stderr").name,
     }
-    assert each_flow.orchesjob.run("status", "--run-key=k:a:2").returncode == 3
-    assert each_flow.orchesjob.status("other:a:2")["status"] == "FAILED"
-    assert each_flow.ask("doctor")["sound"]
+    assert real_flow.orchesjob.run("status", "--run-key=k:a:2").returncode == 3
+    assert real_flow.orchesjob.status("other:a:2")["status"] == "FAILED"
+    assert real_flow.ask("doctor")["sound"]
 
 
 def test_keep_output(flow: Flow) -> None:
@@ -205,9 +206,10 @@ def plant_end(flow: Flow, key: str, second: int) -> None:
     flow.change(recorded, json.dumps(times), job_id)
 
 
-def test_many_jobs_at_once(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_many_jobs_at_once(real_flow: Flow) -> None:
     """Many jobs that ended long ago go in a few calls, and none of anybody else (rule 9.10)."""
-    many = each_flow
+    many = real_flow
     run_long_ago(many)
     many.orchesjob.start("theirs", "echo", "theirs")
     many.orchesjob.await_end("theirs")

@@ -19,21 +19,22 @@ def report(flow: Flow, form: str, *words: str) -> str:
     return answer.stdout
 
 
-def test_after_a_failure(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_after_a_failure(real_flow: Flow) -> None:
     """Each format tells what failed, how, with which last words, and what did not run therefore."""
-    each_flow.start("k", each_flow.write(FAILING, SKIPPED), code=1)
-    markdown = report(each_flow, "markdown")
+    real_flow.start("k", real_flow.write(FAILING, SKIPPED), code=1)
+    markdown = report(real_flow, "markdown")
     assert "at step bad (exit code 4); 1 step was skipped." in markdown
     assert "```text\nsaid\n```" in markdown
     assert "```text\nwhy\n```" in markdown
     assert "| next | ⏭️ SKIPPED |" in markdown
-    (suite,) = JUnitXml.fromstring(report(each_flow, "junit").encode())
+    (suite,) = JUnitXml.fromstring(report(real_flow, "junit").encode())
     bad, skipped = suite
     assert (bad.result[0].type, "why" in bad.result[0].text) == ("exit code 4", True)
     assert skipped.result[0].message == "bad FAILED, so `bad` is false"
-    trace = json.loads(report(each_flow, "trace"))
+    trace = json.loads(report(real_flow, "trace"))
     assert [event["name"] for event in trace["traceEvents"] if event["ph"] == "X"] == ["bad"]
-    page = report(each_flow, "html")
+    page = report(real_flow, "html")
     assert page.index("(exit code 4); 1 step was skipped.") < page.index(">why</pre>")
     assert "bad FAILED, so <code>bad</code> is false" in page
 

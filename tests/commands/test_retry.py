@@ -24,12 +24,13 @@ def steps(tmp_path: Path, *, fixed: bool = False) -> list[dict[str, Any]]:
     ]
 
 
-def test_from_where_it_failed(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_from_where_it_failed(real_flow: Flow, tmp_path: Path) -> None:
     """What succeeded is kept; the failed step runs under its next key, then what depends on it."""
-    run = each_flow.start("k", each_flow.write(*steps(tmp_path)), code=1)
+    run = real_flow.start("k", real_flow.write(*steps(tmp_path)), code=1)
     assert statuses(run) == ["SUCCEEDED", "FAILED", "SKIPPED", "SUCCEEDED"]
     (tmp_path / "fixed").touch()
-    run = each_flow.ask("retry", "--run-key=k")
+    run = real_flow.ask("retry", "--run-key=k")
     assert (run["status"], run["error"]) == ("SUCCEEDED", None)
     assert statuses(run) == [*["SUCCEEDED"] * 3, "SKIPPED"]
     assert [step["run_key"] for step in run["steps"]] == [
@@ -38,7 +39,7 @@ def test_from_where_it_failed(each_flow: Flow, tmp_path: Path) -> None:
         "k:report:1",
         "k:alert:2",
     ]
-    assert each_flow.status("k") == run
+    assert real_flow.status("k") == run
 
 
 def test_history(flow: Flow, fake_orchesjob: FakeOrchesjob, tmp_path: Path) -> None:

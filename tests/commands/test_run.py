@@ -16,12 +16,13 @@ from support.steps import TRUE
 SHOWN = re.compile(r"orchesjob-flow: the run key is (.+)\n")
 
 
-def test_fresh_key(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_fresh_key(real_flow: Flow) -> None:
     """Each call is a run of its own, named by its flow, the local time, and a random mark."""
-    file = each_flow.write(TRUE)
+    file = real_flow.write(TRUE)
     keys = []
     for _ in range(2):
-        answer = each_flow.run("run", file)
+        answer = real_flow.run("run", file)
         shown = SHOWN.fullmatch(answer.stderr)
         assert shown is not None, answer
         run = json.loads(answer.stdout)

@@ -34,11 +34,12 @@ def test_run_keys(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     assert sorted(begun) == sorted(f"{key}:a:1" for key in KEYS)
 
 
-def test_real_run_keys(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_real_run_keys(real_flow: Flow) -> None:
     """Keys that look like options or paths work with orchesjob too (rule 4.1)."""
-    file = each_flow.write({"id": "a", "command": ["true"]})
+    file = real_flow.write({"id": "a", "command": ["true"]})
     for key in ("--all", "../日本", "scheduled__2026-05-07T00:00:00+00:00"):
-        assert each_flow.start(key, file)["steps"][0]["orchesjob_status"]["run_key"] == f"{key}:a:1"
+        assert real_flow.start(key, file)["steps"][0]["orchesjob_status"]["run_key"] == f"{key}:a:1"
 
 
 @pytest.fixture(scope="module")

@@ -39,11 +39,12 @@ def step_of(run: Any, step_id: str) -> Any:
     return next(step for step in run["steps"] if step["id"] == step_id)
 
 
-def test_the_run_goes_on(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_the_run_goes_on(real_flow: Flow) -> None:
     """What depends on the step is decided again, `finally` runs again, all else is kept (12.3)."""
-    before = each_flow.start("k", write(each_flow), code=1)
+    before = real_flow.start("k", write(real_flow), code=1)
     began = time.time()
-    run = each_flow.ask("settle", "k", "load", *BY_HAND)
+    run = real_flow.ask("settle", "k", "load", *BY_HAND)
     assert (run["status"], run["error"]) == ("SUCCEEDED", None)
     assert outcomes(run) == {
         "get": "SUCCEEDED",
@@ -57,7 +58,7 @@ def test_the_run_goes_on(each_flow: Flow) -> None:
     assert [step["run_key"] for step in run["steps"]] == [
         *("k:get:1", "k:load:1", "k:report:1", "k:instead:1", "k:alert:2", "k:other:1", "k:tidy:2")
     ]
-    assert each_flow.run("logs", "k", "tidy").stdout == "SUCCEEDED\n"
+    assert real_flow.run("logs", "k", "tidy").stdout == "SUCCEEDED\n"
     was, is_ = step_of(before, "load"), step_of(run, "load")
     assert {key for key in is_ if was[key] != is_[key]} == {
         *("status", "error", "reason", "settlements")
@@ -73,7 +74,7 @@ def test_the_run_goes_on(each_flow: Flow) -> None:
         "reason": "loaded by hand",
         "holds": True,
     }
-    assert each_flow.status("k") == run
+    assert real_flow.status("k") == run
 
 
 def test_as_skipped(flow: Flow) -> None:

@@ -57,15 +57,16 @@ def starts(fake: FakeOrchesjob) -> list[str]:
     return [call["key"] for call in fake.calls() if call["call"] == "start"]
 
 
-def test_json_of_a_run(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_json_of_a_run(real_flow: Flow) -> None:
     """A run and its steps are described by exactly the keys of rule 6.4."""
     after = {"id": "b", "command": ["true"], "when": "!a", "retries": 2}
-    run = each_flow.start("k", each_flow.write(TRUE, after, flow_id="daily"))
+    run = real_flow.start("k", real_flow.write(TRUE, after, flow_id="daily"))
     assert list(run) == RUN_KEYS
     assert [list(step) for step in run["steps"]] == [STEP_KEYS, STEP_KEYS]
     assert (run["run_key"], run["flow_id"], run["status"]) == ("k", "daily", "SUCCEEDED")
     assert (run["error"], run["runner"]) == (None, None)
-    assert run["orchesjob_home"] == str(each_flow.orchesjob.home)
+    assert run["orchesjob_home"] == str(real_flow.orchesjob.home)
     a, b = run["steps"]
     assert (a["id"], a["run_key"], a["status"], a["attempt_no"]) == ("a", "k:a:1", "SUCCEEDED", 1)
     assert (a["max_retries"], a["next_attempt_at"], a["error"]) == (0, None, None)
@@ -91,7 +92,7 @@ def test_json_of_a_run(each_flow: Flow) -> None:
         "attempts": [],
         "settlements": [],
     }
-    assert each_flow.status("k") == run
+    assert real_flow.status("k") == run
 
 
 def test_runner_while_a_run_is_advanced(flow: Flow, gate: Gate) -> None:
@@ -269,21 +270,22 @@ def test_directory(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> Non
     }
 
 
-def test_lost_database(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_lost_database(real_flow: Flow, tmp_path: Path) -> None:
     """Without its database the same `start` finds every outcome and runs nothing (rule 4.7)."""
     log = tmp_path / "log"
     append = f"echo $0 >>{shlex.quote(str(log))}"
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": ["sh", "-c", append, "a"]},
         {"id": "b", "command": ["sh", "-c", f"{append}; exit 1", "b"], "retries": 1},
         {"id": "c", "command": ["sh", "-c", append, "c"], "when": "!b"},
         {"id": "d", "command": ["sh", "-c", append, "d"], "when": "b"},
     )
-    first = each_flow.start("k", file, code=1)
+    first = real_flow.start("k", file, code=1)
     ran = log.read_text(encoding="utf-8")
-    for path in each_flow.home.glob("*.sqlite3*"):
+    for path in real_flow.home.glob("*.sqlite3*"):
         path.unlink()
-    second = each_flow.start("k", file, code=1)
+    second = real_flow.start("k", file, code=1)
     assert log.read_text(encoding="utf-8") == ran
     assert sorted(ran.split()) == ["a", "b", "b", "c"]
     assert [(step["status"], step["attempt_no"]) for step in second["steps"]] == [
@@ -329,16 +331,17 @@ def test_found_in_part(flow: Flow) -> None:
     assert flow.orchesjob.status("k:b:1")["attempt_no"] == 2
 
 
-def test_four_at_once(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_four_at_once(real_flow: Flow, tmp_path: Path) -> None:
     """Of four concurrent `start`s one advances the run, and all four end with its outcome (4.5)."""
     log = tmp_path / "log"
     script = f"echo $0 >>{shlex.quote(str(log))}; test $0 != b"
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": ["sh", "-c", script, "a"], "strict": False},
         {"id": "b", "command": ["sh", "-c", script, "b"], "strict": False, "retries": 1},
         {"id": "c", "command": ["sh", "-c", script, "c"], "strict": False, "when": "a && !b"},
     )
-    starts = [each_flow.spawn("start", "--run-key=k", file) for _ in range(4)]
+    starts = [real_flow.spawn("start", "--run-key=k", file) for _ in range(4)]
     answers = [start.communicate()[0] for start in starts]
     assert [start.returncode for start in starts] == [1, 1, 1, 1]
     assert answers == [answers[0]] * 4

@@ -73,11 +73,12 @@ def test_refused_start(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     assert "not today" in step["error"]
 
 
-def test_too_long_a_command(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_too_long_a_command(real_flow: Flow) -> None:
     """An argument list too long for the system fails its step alone (rule 5.7)."""
     long = {"id": "a", "command": ["true", *["x" * 100_000] * 30]}
     after = {"id": "b", "command": ["true"], "when": "!a"}
-    run = each_flow.start("k", each_flow.write(long, after), code=1)
+    run = real_flow.start("k", real_flow.write(long, after), code=1)
     assert statuses(run) == ["FAILED", "SUCCEEDED"]
     assert "could not be started" in run["steps"][0]["error"]
 

@@ -44,24 +44,25 @@ def find_fork_server(runner: int, *others: int) -> int:
         time.sleep(0.005)
 
 
-def test_it_ends_with_its_runner(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_it_ends_with_its_runner(real_flow: Flow, gate: Gate) -> None:
     """A fork server has no lock and no file, and is gone with its runner, however that ends."""
-    file = each_flow.write({"id": "a", "command": gate.command()}, AFTER)
-    runner = each_flow.spawn("start", "--run-key=k", file)
+    file = real_flow.write({"id": "a", "command": gate.command()}, AFTER)
+    runner = real_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    each_flow.await_job("k")
+    real_flow.await_job("k")
     fork_server = find_fork_server(runner.pid)
-    each_flow.await_true(lambda: len(descriptors(fork_server)) == len("012") + 1)
+    real_flow.await_true(lambda: len(descriptors(fork_server)) == len("012") + 1)
     opened = descriptors(fork_server)
-    assert not any(str(each_flow.home) in path for path in opened.values())
+    assert not any(str(real_flow.home) in path for path in opened.values())
     runner.kill()
     await_exit(fork_server)
     gate.let_through()
-    runner = each_flow.spawn("start", "--run-key=k", file)
+    runner = real_flow.spawn("start", "--run-key=k", file)
     fork_server = find_fork_server(runner.pid)
     runner.communicate()
     assert is_gone(fork_server)
-    assert each_flow.status("k")["status"] == "SUCCEEDED"
+    assert real_flow.status("k")["status"] == "SUCCEEDED"
 
 
 @LONG_IF_REAL
@@ -119,14 +120,15 @@ grep -e ^Sig[BIC] -e ^Cap -e ^Groups /proc/self/status; cat /proc/self/oom_score
 NUMBERS = re.compile(r"/proc/\d+|pipe:\S+|\b[0-9a-f-]{36}\b|\d\d:\d\d")
 
 
-def test_no_job_sees_a_difference(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_no_job_sees_a_difference(real_flow: Flow) -> None:
     """What a step has is the same from a fork server and from a plain call."""
-    file = each_flow.write({"id": "a", "command": ["sh", "-c", LOOK], "env": {"GREETING": "x"}})
+    file = real_flow.write({"id": "a", "command": ["sh", "-c", LOOK], "env": {"GREETING": "x"}})
     seen = []
     for key, switch in (("a-server", "1"), ("no-server", "0")):  # in no other text
-        each_flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
-        assert each_flow.start(key, file)["status"] == "SUCCEEDED"
-        printed = each_flow.run("logs", f"--run-key={key}", "a").stdout
+        real_flow.environ["ORCHESJOB_FLOW_FORK_SERVER"] = switch
+        assert real_flow.start(key, file)["status"] == "SUCCEEDED"
+        printed = real_flow.run("logs", f"--run-key={key}", "a").stdout
         seen.append(NUMBERS.sub("", printed.replace(key, "KEY")))
     assert seen[0] == seen[1]
     assert "GREETING=x" in seen[0]

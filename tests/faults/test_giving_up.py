@@ -39,40 +39,42 @@ def give_up(flow: Flow) -> Any:
     return gave_up(flow)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("command", ["start", "resume", "retry"])
-def test_in_the_background(each_flow: Flow, command: str) -> None:
+def test_in_the_background(real_flow: Flow, command: str) -> None:
     """`-d` does not report a success before orchesjob has told of a job (rule 6.3)."""
-    broken = set_up(each_flow)
-    file = each_flow.write(TRUE if command != "retry" else {"id": "a", "command": ["false"]})
+    broken = set_up(real_flow)
+    file = real_flow.write(TRUE if command != "retry" else {"id": "a", "command": ["false"]})
     words = ["start", "-d", "--run-key=k", file]
     if command == "resume":
-        give_up(each_flow)
+        give_up(real_flow)
         words = ["resume", "-d", "--run-key=k"]
     if command == "retry":
         broken.unlink()
-        each_flow.start("k", file, code=1)
+        real_flow.start("k", file, code=1)
         broken.touch()
         words = ["retry", "-d", "--run-key=k"]
-    error = each_flow.refusal("--patience=0", *words)
-    log = each_flow.home / "logs" / "orchesjob-flow-k.stderr.log"
+    error = real_flow.refusal("--patience=0", *words)
+    log = real_flow.home / "logs" / "orchesjob-flow-k.stderr.log"
     assert error["error"].startswith("run 'k' is recorded, but has no background runner: gave up")
     assert "boom; nothing is lost" in error["error"]
     assert error["error"].endswith(f"({log})")
     assert (error["recorded"], error["pid"], error["stderr_log"]) == (True, None, str(log))
-    gave_up(each_flow)
+    gave_up(real_flow)
     broken.unlink()
-    assert each_flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
-    run = each_flow.ask("wait", "--run-key=k", code=int(command == "retry"))
+    assert real_flow.ask("resume", "-d", "--run-key=k")["gave_up"] is None
+    run = real_flow.ask("wait", "--run-key=k", code=int(command == "retry"))
     assert (run["gave_up"], run["steps"][0]["attempt_no"]) == (None, 1 + (command == "retry"))
 
 
-def test_all_of_them(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_all_of_them(real_flow: Flow) -> None:
     """`resume --all` names each run on which a runner gave up, and fails, for cron's mail."""
-    broken = set_up(each_flow)
-    give_up(each_flow)
-    other = each_flow.write(TRUE, name="other.json")
-    each_flow.run("--patience=0", "start", "--run-key=other", other)
-    answer = each_flow.run("--patience=0", "resume", "--all")
+    broken = set_up(real_flow)
+    give_up(real_flow)
+    other = real_flow.write(TRUE, name="other.json")
+    real_flow.run("--patience=0", "start", "--run-key=other", other)
+    answer = real_flow.run("--patience=0", "resume", "--all")
     assert answer.returncode == 1
     said = warnings(answer.stderr)
     assert sorted(line.split("'")[1] for line in said) == ["k", "other"]
@@ -81,9 +83,9 @@ def test_all_of_them(each_flow: Flow) -> None:
     assert [(one["run_key"], one["pid"]) for one in resumed] == [("k", None), ("other", None)]
     assert all("boom" in one["error"] for one in resumed)
     broken.unlink()
-    assert {one["error"] for one in each_flow.ask("resume", "--all")["resumed"]} == {None}
+    assert {one["error"] for one in real_flow.ask("resume", "--all")["resumed"]} == {None}
     for key in ("k", "other"):
-        assert each_flow.ask("wait", f"--run-key={key}")["gave_up"] is None
+        assert real_flow.ask("wait", f"--run-key={key}")["gave_up"] is None
 
 
 def test_wherever_one_looks(flow: Flow) -> None:

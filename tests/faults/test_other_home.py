@@ -27,21 +27,22 @@ def abandon(flow: Flow, gate: Gate) -> str:
     return file
 
 
-def test_a_takeover_with_another_home(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_a_takeover_with_another_home(real_flow: Flow, gate: Gate) -> None:
     """Attempt 1 stays alone: a takeover in another home is refused, and both are named (4.8)."""
-    file = abandon(each_flow, gate)
-    home, other = str(each_flow.orchesjob.home), str(each_flow.folder / "other")
-    before = each_flow.status("k")
-    environ = {**each_flow.environ, "ORCHESJOB_HOME": other}
+    file = abandon(real_flow, gate)
+    home, other = str(real_flow.orchesjob.home), str(real_flow.folder / "other")
+    before = real_flow.status("k")
+    environ = {**real_flow.environ, "ORCHESJOB_HOME": other}
     for words in (["start", "--run-key=k", file], ["cancel", "--run-key=k"]):
-        error = each_flow.refusal(*words, env=environ)["error"]
+        error = real_flow.refusal(*words, env=environ)["error"]
         assert home in error
         assert other in error
-    assert each_flow.status("k") == before
+    assert real_flow.status("k") == before
     assert not Path(other).exists()
     gate.let_through()
-    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
-    assert executed(each_flow) == 1
+    assert real_flow.start("k", file)["status"] == "SUCCEEDED"
+    assert executed(real_flow) == 1
 
 
 @pytest.mark.parametrize(

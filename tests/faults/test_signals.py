@@ -62,15 +62,16 @@ def test_foreground_start(
     assert fake_orchesjob.begun() == ["k:a:1", "k:b:1"]
 
 
-def test_ctrl_c_reaches_no_step(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_ctrl_c_reaches_no_step(real_flow: Flow, gate: Gate) -> None:
     """Ctrl-C, which the terminal sends to the whole group, does not reach steps or calls."""
-    file = each_flow.write({"id": "a", "command": gate.command()})
-    runner = each_flow.spawn("start", "--run-key=k", file, process_group=0)
+    file = real_flow.write({"id": "a", "command": gate.command()})
+    runner = real_flow.spawn("start", "--run-key=k", file, process_group=0)
     gate.await_arrival()
     os.killpg(runner.pid, signal.SIGINT)
     assert runner.wait() == 130
     gate.let_through()
-    assert each_flow.start("k", file)["status"] == "SUCCEEDED"
+    assert real_flow.start("k", file)["status"] == "SUCCEEDED"
 
 
 def test_waiting_start(flow: Flow, gate: Gate) -> None:

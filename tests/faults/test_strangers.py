@@ -10,17 +10,18 @@ from support.marks import LONG_IF_REAL
 from support.strangers import Strangers
 
 
-def test_foreign_command(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_foreign_command(real_flow: Flow) -> None:
     """A job of somebody else under our key is not an outcome, and is not touched (rule 5.9)."""
-    each_flow.orchesjob.start("k:a:1", "true", strict=True)
-    each_flow.orchesjob.await_end("k:a:1")
-    file = each_flow.write({"id": "a", "command": ["echo", "ours"], "retries": 3})
-    step = each_flow.start("k", file, code=1)["steps"][0]
+    real_flow.orchesjob.start("k:a:1", "true", strict=True)
+    real_flow.orchesjob.await_end("k:a:1")
+    file = real_flow.write({"id": "a", "command": ["echo", "ours"], "retries": 3})
+    step = real_flow.start("k", file, code=1)["steps"][0]
     assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
     assert "another command" in step["error"]
     assert "['true']" in step["error"]
     assert "['echo', 'ours']" in step["error"]
-    assert each_flow.orchesjob.status("k:a:1")["command"] == ["true"]
+    assert real_flow.orchesjob.status("k:a:1")["command"] == ["true"]
 
 
 @LONG_IF_REAL
@@ -50,14 +51,15 @@ def test_timeout_beside_strangers(each_flow: Flow, gate: Gate, strangers: Strang
     strangers.assert_spared()
 
 
-def test_cancel_beside_strangers(each_flow: Flow, gate: Gate, strangers: Strangers) -> None:
+@pytest.mark.integration
+def test_cancel_beside_strangers(real_flow: Flow, gate: Gate, strangers: Strangers) -> None:
     """A cancel aborts no job whose PIDs belong to other processes by now (rules 5.6, 5.8).
 
     The job had ended before, so the step is not CANCELLED.
     """
-    file = each_flow.write({"id": "a", "command": gate.command()})
-    strangers.replace(each_flow.orchesjob, "k:a:1", each_flow.abandon(file, gate))
-    assert each_flow.ask("--poll-interval=0.1", "cancel", "--run-key=k")["status"] == "FAILED"
+    file = real_flow.write({"id": "a", "command": gate.command()})
+    strangers.replace(real_flow.orchesjob, "k:a:1", real_flow.abandon(file, gate))
+    assert real_flow.ask("--poll-interval=0.1", "cancel", "--run-key=k")["status"] == "FAILED"
     strangers.assert_spared()
 
 

@@ -24,21 +24,23 @@ def printer(path: Path) -> list[str]:
     return [sys.executable, "-X", "utf8", "-c", program, str(path)]
 
 
-def test_plain_scalars(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_plain_scalars(real_flow: Flow, tmp_path: Path) -> None:
     """Unquoted YAML scalars arrive as written, whatever type YAML gives them (rule 2.5)."""
     words = [*map(json.dumps, printer(tmp_path / "words")), PLAIN]
     (tmp_path / "flow.yaml").write_text(
         f"flow_id: no\nsteps:\n  - id: on\n    command: [{', '.join(words)}]\n", encoding="utf-8"
     )
-    run = each_flow.start("1_0", "flow.yaml")
+    run = real_flow.start("1_0", "flow.yaml")
     assert json.loads((tmp_path / "words").read_text(encoding="utf-8")) == PLAIN.split(", ")
     assert (run["flow_id"], run["steps"][0]["id"]) == ("no", "on")
 
 
-def test_any_words(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_any_words(real_flow: Flow, tmp_path: Path) -> None:
     """No shell and no option parser comes between a flow file and its commands (rule 2.2)."""
     command = [*printer(tmp_path / "words"), *WORDS]
-    run = each_flow.start("k", each_flow.write({"id": "a", "command": command}))
+    run = real_flow.start("k", real_flow.write({"id": "a", "command": command}))
     assert json.loads((tmp_path / "words").read_text(encoding="utf-8")) == WORDS
     recorded = run["steps"][0]["orchesjob_status"]["command"]
     assert recorded[-len(command) :] == command  # led by others where the locale is not in UTF-8

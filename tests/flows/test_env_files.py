@@ -25,51 +25,54 @@ def write(flow: Flow, name: str, *lines: str) -> str:
     return name
 
 
-def test_what_a_step_sees(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_a_step_sees(real_flow: Flow) -> None:
     """Over the caller's variables lie the flow's file and its `env`, then those of the step."""
-    each_flow.environ |= dict.fromkeys("ABCD", "caller")
-    write(each_flow, "flow.env", *(f"{name}=flow-file" for name in "BCD"))
-    write(each_flow, "step.env", "C=step-file", "D=step-file")
-    (each_flow.folder / "elsewhere").mkdir()
-    file = each_flow.write(
+    real_flow.environ |= dict.fromkeys("ABCD", "caller")
+    write(real_flow, "flow.env", *(f"{name}=flow-file" for name in "BCD"))
+    write(real_flow, "step.env", "C=step-file", "D=step-file")
+    (real_flow.folder / "elsewhere").mkdir()
+    file = real_flow.write(
         {"id": "a", "command": SHOW},
         {"id": "b", "command": SHOW, "env_file": "step.env", "env": {"D": "step"}},
         {"id": "c", "command": SHOW, "env_file": ["step.env"], "working_dir": "elsewhere"},
         env_file="flow.env",
         env={"C": "flow"},
     )
-    assert [output(step) for step in each_flow.start("k", file)["steps"]] == [
+    assert [output(step) for step in real_flow.start("k", file)["steps"]] == [
         "caller flow-file flow flow-file a\n",
         "caller flow-file step-file step b\n",
         "caller flow-file step-file step-file c\n",
     ]
 
 
-def test_it_is_read_when_an_attempt_starts(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_it_is_read_when_an_attempt_starts(real_flow: Flow) -> None:
     """An earlier step may write it; the file of each attempt is that of its moment."""
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "make", "command": ["sh", "-c", "echo A=made > made.env"]},
         {"id": "use", "command": SHOW, "when": "make", "env_file": "made.env"},
     )
-    assert output(each_flow.start("k", file)["steps"][1]) == "made    use\n"
-    write(each_flow, "made.env", "A=other")
-    run = each_flow.ask("retry", "--run-key=k", "--step=use")
+    assert output(real_flow.start("k", file)["steps"][1]) == "made    use\n"
+    write(real_flow, "made.env", "A=other")
+    run = real_flow.ask("retry", "--run-key=k", "--step=use")
     assert output(run["steps"][1]) == "other    use\n"
 
 
-def test_a_file_that_is_missing_or_wrong(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_file_that_is_missing_or_wrong(real_flow: Flow) -> None:
     """The attempt fails before anything of it runs, and a retry needs nothing but the file."""
-    write(each_flow, "wrong.env", "A=1", SECRET)
-    file = each_flow.write(
+    write(real_flow, "wrong.env", "A=1", SECRET)
+    file = real_flow.write(
         {"id": "missing", "command": ["touch", "ran"], "env_file": "no.env", "retries": 1},
         {"id": "wrong", "command": ["touch", "ran"], "env_file": "wrong.env"},
         {"id": "after", "command": ["true"], "when": "missing.failed && wrong.failed"},
     )
-    answer = each_flow.run("start", "--run-key=k", file)
+    answer = real_flow.run("start", "--run-key=k", file)
     assert answer.returncode == 1
     assert SECRET not in answer.stdout + answer.stderr
-    missing, wrong, after = each_flow.status("k")["steps"]
-    path = each_flow.folder.resolve()
+    missing, wrong, after = real_flow.status("k")["steps"]
+    path = real_flow.folder.resolve()
     assert missing["error"] == (
         f"could not be started: env_file {path}/no.env: cannot be read: No such file or directory"
     )
@@ -77,14 +80,15 @@ def test_a_file_that_is_missing_or_wrong(each_flow: Flow) -> None:
     assert wrong["error"].startswith(
         f"could not be started: env_file {path}/wrong.env:2: must be NAME=VALUE, "
     )
-    assert not (each_flow.folder / "ran").exists()
-    write(each_flow, "no.env", "A=1")
-    write(each_flow, "wrong.env", "A=1")
-    assert each_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
-    assert (each_flow.folder / "ran").exists()
+    assert not (real_flow.folder / "ran").exists()
+    write(real_flow, "no.env", "A=1")
+    write(real_flow, "wrong.env", "A=1")
+    assert real_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
+    assert (real_flow.folder / "ran").exists()
 
 
-def test_finally_runs_without_the_files_of_the_flow(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_finally_runs_without_the_files_of_the_flow(real_flow: Flow) -> None:
     """A missing secrets file does not silence the alert, which says what it did without (10.4)."""
     missing = {"path": "no.env", "required": False}
     fields: dict[str, Any] = {
@@ -94,10 +98,10 @@ def test_finally_runs_without_the_files_of_the_flow(each_flow: Flow) -> None:
             {"id": "own", "command": ["true"], "env_file": "own.env"},
         ],
     }
-    write(each_flow, "step.env", "A=step")
-    file = each_flow.write({"id": "load", "command": ["touch", "ran"]}, **fields)
-    load, alert, own = each_flow.start("k", file, code=1)["steps"]
-    path = each_flow.folder.resolve()
+    write(real_flow, "step.env", "A=step")
+    file = real_flow.write({"id": "load", "command": ["touch", "ran"]}, **fields)
+    load, alert, own = real_flow.start("k", file, code=1)["steps"]
+    path = real_flow.folder.resolve()
     flaw = "cannot be read: No such file or directory"
     note = f"without env_file {path}/shop.env: {flaw}"
     assert (load["status"], load["error"]) == (
@@ -108,20 +112,21 @@ def test_finally_runs_without_the_files_of_the_flow(each_flow: Flow) -> None:
     assert alert["reason"] == f"attempt 1 succeeded; {note}"
     assert output(alert) == "step    alert\n"
     assert own["reason"] == own["error"] == f"could not be started: env_file {path}/own.env: {flaw}"
-    table = each_flow.run("status", "--run-key=k", "--format=table").stdout.splitlines()
+    table = real_flow.run("status", "--run-key=k", "--format=table").stdout.splitlines()
     assert [line for line in table if line.startswith("finally: alert") and line.endswith(note)]
-    assert not (each_flow.folder / "ran").exists()
+    assert not (real_flow.folder / "ran").exists()
 
 
-def test_values_that_a_step_writes_for_all_later_ones(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_values_that_a_step_writes_for_all_later_ones(real_flow: Flow) -> None:
     """A file of the flow that is not required may be written by a step (rule 10.4)."""
     command = ["sh", "-c", 'echo A=written >"$ORCHESJOB_FLOW_RUN_DIR/values.env"']
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "make", "command": command},
         {"id": "use", "command": SHOW, "when": "make"},
         env_file={"path": "${{ RUN_DIR }}/values.env", "required": False},
     )
-    assert output(each_flow.start("k", file)["steps"][1]) == "written    use\n"
+    assert output(real_flow.start("k", file)["steps"][1]) == "written    use\n"
 
 
 @pytest.mark.parametrize("words", [[], ["a"], ["a", "--attempt=2"]])
@@ -138,22 +143,23 @@ def test_logs_say_that_a_step_could_not_start(flow: Flow, words: list[str]) -> N
     assert (logs.returncode, "said" in logs.stdout) == ((0, True) if shows else (2, False))
 
 
-def test_a_secret_stays_a_secret(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_a_secret_stays_a_secret(real_flow: Flow, gate: Gate) -> None:
     """No database, log, answer or argument has it; a runner that resumes has it again (10.4)."""
-    write(each_flow, "secret.env", f"A={SECRET}")
+    write(real_flow, "secret.env", f"A={SECRET}")
     check = ["sh", "-c", f'test "${{#A}}" = {len(SECRET)} && exit 7']
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": gate.command()},
         {"id": "b", "command": check, "when": "a", "success_exit_codes": [7]},
         env_file="secret.env",
     )
-    each_flow.abandon(file, gate)
+    real_flow.abandon(file, gate)
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if has_secret(path)]
     gate.let_through()
-    answer = each_flow.run("start", "--run-key=k", file)
+    answer = real_flow.run("start", "--run-key=k", file)
     assert answer.returncode == 0
     shown = [
-        each_flow.run(*words).stdout
+        real_flow.run(*words).stdout
         for words in (
             ("status", "--run-key=k"),
             ("explain", "--run-key=k"),
@@ -162,8 +168,8 @@ def test_a_secret_stays_a_secret(each_flow: Flow, gate: Gate) -> None:
         )
     ]
     assert SECRET not in "".join([answer.stdout, answer.stderr, *shown])
-    files = [path for path in each_flow.folder.rglob("*") if path.name != "secret.env"]
-    homes = [Path(each_flow.orchesjob.environ["ORCHESJOB_HOME"]).rglob("*")]
+    files = [path for path in real_flow.folder.rglob("*") if path.name != "secret.env"]
+    homes = [Path(real_flow.orchesjob.environ["ORCHESJOB_HOME"]).rglob("*")]
     files += [path for home in homes for path in home]
     assert any(path.name.endswith("sqlite3") for path in files)
     assert not [path for path in files if path.is_file() and has_secret(path)]

@@ -26,58 +26,62 @@ def ours(step: Any) -> dict[str, str]:
     return {name: environ[f"ORCHESJOB_FLOW_{name}"] for name in names}
 
 
-def test_env(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_env(real_flow: Flow) -> None:
     """A step's `env` lies over the flow's, that over the caller's (rule 9.12)."""
-    each_flow.environ |= {"SHOP": "none", "LANG": "C", "UNTOUCHED": "yes"}
-    file = each_flow.write(
+    real_flow.environ |= {"SHOP": "none", "LANG": "C", "UNTOUCHED": "yes"}
+    file = real_flow.write(
         {"id": "a", "command": PRINT},
         {"id": "b", "command": PRINT, "env": {"SHOP": "ham\nburg", "EMPTY": ""}},
         env={"SHOP": "berlin", "LANG": "de_DE"},
     )
-    a, b = (seen(step)[1] for step in each_flow.start("k", file)["steps"])
+    a, b = (seen(step)[1] for step in real_flow.start("k", file)["steps"])
     assert (a["SHOP"], a["LANG"], a["UNTOUCHED"]) == ("berlin", "de_DE", "yes")
     assert (b["SHOP"], b["LANG"], b["EMPTY"]) == ("ham\nburg", "de_DE", "")
     assert "EMPTY" not in a
 
 
-def test_working_dir(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_working_dir(real_flow: Flow) -> None:
     """A step's `working_dir` replaces the flow's; both are taken from where `start` ran (9.12)."""
-    elsewhere = each_flow.folder / "elsewhere"
-    for path in (each_flow.folder / "day", each_flow.folder / "day" / "in", elsewhere):
+    elsewhere = real_flow.folder / "elsewhere"
+    for path in (real_flow.folder / "day", real_flow.folder / "day" / "in", elsewhere):
         path.mkdir()
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": PRINT},
         {"id": "b", "command": PRINT, "working_dir": "day/in"},
         {"id": "c", "command": PRINT, "working_dir": str(elsewhere)},
         {"id": "d", "command": PRINT, "working_dir": "."},
         working_dir="day",
     )
-    steps = each_flow.start("k", file)["steps"]
-    where = [Path(seen(step)[0]).relative_to(each_flow.folder.resolve()) for step in steps]
+    steps = real_flow.start("k", file)["steps"]
+    where = [Path(seen(step)[0]).relative_to(real_flow.folder.resolve()) for step in steps]
     assert [str(path) for path in where] == ["day", "day/in", "elsewhere", "."]
 
 
-def test_a_directory_that_cannot_be_entered(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_directory_that_cannot_be_entered(real_flow: Flow) -> None:
     """If the directory cannot be entered, the attempt fails and names it (rule 9.12)."""
-    file = each_flow.write({"id": "a", "command": PRINT, "working_dir": "gone"})
-    (step,) = each_flow.start("k", file, code=1)["steps"]
-    path = each_flow.folder / "gone"
+    file = real_flow.write({"id": "a", "command": PRINT, "working_dir": "gone"})
+    (step,) = real_flow.start("k", file, code=1)["steps"]
+    path = real_flow.folder / "gone"
     assert step["error"].endswith(
         f"the directory {path} cannot be entered: No such file or directory"
     )
 
 
-def test_what_a_step_is_told(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_a_step_is_told(real_flow: Flow) -> None:
     """Run key, flow, step, attempt, and the ids that had FAILED by then, in order (rule 9.13)."""
     once = ["sh", "-c", "test $ORCHESJOB_FLOW_ATTEMPT = 2 && exec " + " ".join(map(repr, PRINT))]
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "c", "command": ["false"]},
         {"id": "b", "command": ["false"]},
         {"id": "a", "command": once, "retries": 1},
         {"id": "alert", "command": PRINT, "when": "c.failed && b.failed && a"},
         flow_id="night shift",
     )
-    *_, a, alert = each_flow.start("k 1", file, code=1)["steps"]
+    *_, a, alert = real_flow.start("k 1", file, code=1)["steps"]
     told = {"RUN_KEY": "k 1", "ID": "night shift"}
     assert ours(a).items() >= (told | {"STEP": "a", "ATTEMPT": "2"}).items()
     assert ours(alert) == told | {"STEP": "alert", "ATTEMPT": "1", "FAILED_STEPS": "c b"}

@@ -15,10 +15,11 @@ def outcomes(run: Any) -> dict[str, tuple[str, str | None]]:
     return {step["id"]: (step["status"], step["error"]) for step in run["steps"]}
 
 
-def test_what_a_code_means(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_a_code_means(real_flow: Flow) -> None:
     """A code succeeds, skips or fails as the step says, and conditions see that (rule 9.12)."""
     codes = {"success_exit_codes": [1, 3], "skip_exit_codes": [4]}
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "three", "command": exits(3), **codes},
         {"id": "four", "command": exits(4), **codes},
         {"id": "zero", "command": exits(0), **codes},
@@ -26,7 +27,7 @@ def test_what_a_code_means(each_flow: Flow) -> None:
         {"id": "missing", "command": ["/no/such/program"], **codes},
         {"id": "after", "command": exits(0), "when": "three && four.skipped && zero.failed"},
     )
-    run = each_flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     assert run["error"] == "3 steps failed: zero, signal, missing"
     assert outcomes(run) == {
         "three": ("SUCCEEDED", None),
@@ -47,7 +48,7 @@ def test_what_a_code_means(each_flow: Flow) -> None:
         "SKIPPED",
         "FAILED",
     ]
-    checks = each_flow.ask("doctor")["checks"]
+    checks = real_flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "6 of 6 attempts are as orchesjob says"
 
 
@@ -66,16 +67,17 @@ def test_a_step_that_skipped_itself_is_explained(flow: Flow) -> None:
     assert step["reason"] == f"{said}; a SUCCEEDED, so `a` is true"
 
 
-def test_retried_after_some_codes_only(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_retried_after_some_codes_only(real_flow: Flow) -> None:
     """Another failure than those of `retry_exit_codes` is final (rule 9.12)."""
     by_number = exits("$((70 + ORCHESJOB_FLOW_ATTEMPT))")
     retried = {"retries": 5, "retry_exit_codes": [71, 72]}
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "codes", "command": by_number, **retried},
         {"id": "signal", "command": ["sh", "-c", "kill -9 $$"], **retried},
         {"id": "late", "command": ["sleep", "60"], "timeout_sec": 0.2, **retried},
     )
-    run = each_flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     assert [(step["attempt_no"], step["error"]) for step in run["steps"]] == [
         (3, "exit code 73"),
         (1, "killed by signal 9 (SIGKILL)"),
@@ -83,14 +85,15 @@ def test_retried_after_some_codes_only(each_flow: Flow) -> None:
     ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("other", [0, 1])
-def test_a_failure_that_is_allowed(each_flow: Flow, other: int) -> None:
+def test_a_failure_that_is_allowed(real_flow: Flow, other: int) -> None:
     """An allowed failure fails the step, as conditions see, but not the run (rules 5.1, 9.12)."""
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": exits(1), "allow_failure": True},
         {"id": "b", "command": exits(other), "when": "a.failed"},
     )
-    run = each_flow.start("k", file, code=other)
+    run = real_flow.start("k", file, code=other)
     assert outcomes(run)["a"] == ("FAILED", "exit code 1")
     assert run["error"] == ("1 step failed: b" if other else None)
 
@@ -107,10 +110,11 @@ def test_doctor_knows_the_codes(flow: Flow) -> None:
     ]
 
 
-def test_a_delay_that_grows(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_delay_that_grows(real_flow: Flow) -> None:
     """The second delay is the first one times the factor, within the longest (rule 9.12)."""
     delays = {"retry_delay_sec": 0.2, "retry_backoff": 3, "retry_max_delay_sec": 0.4}
-    file = each_flow.write({"id": "a", "command": exits(1), "retries": 2, **delays})
-    first, second, third = each_flow.start("k", file, code=1)["steps"][0]["attempts"]
+    file = real_flow.write({"id": "a", "command": exits(1), "retries": 2, **delays})
+    first, second, third = real_flow.start("k", file, code=1)["steps"][0]["attempts"]
     assert second["started_at"] - first["finished_at"] >= 0.2
     assert third["started_at"] - second["finished_at"] >= 0.4

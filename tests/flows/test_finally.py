@@ -28,6 +28,7 @@ def said(run: Any, step_id: str = "tidy") -> str:
     return Path(step["orchesjob_status"]["stdout_file"]).read_text(encoding="utf-8").strip()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("command", "status", "outcome", "expected"),
     [
@@ -36,12 +37,12 @@ def said(run: Any, step_id: str = "tidy") -> str:
     ],
 )
 def test_an_end_of_its_own(
-    each_flow: Flow, command: str, status: str, outcome: str, expected: dict[str, str]
+    real_flow: Flow, command: str, status: str, outcome: str, expected: dict[str, str]
 ) -> None:
     """They begin after all steps, know how these have ended, and leave that as it is."""
     steps = [{"id": "a", "command": [command]}, {"id": "b", "command": ["true"], "when": "a"}]
-    flow_file = write(each_flow, *steps, finally_=FINALLY)
-    run = each_flow.start("k", flow_file, code=int(status != "SUCCEEDED"))
+    flow_file = write(real_flow, *steps, finally_=FINALLY)
+    run = real_flow.start("k", flow_file, code=int(status != "SUCCEEDED"))
     assert (run["status"], said(run)) == (status, outcome)
     assert {name: outcomes(run)[name] for name in expected} == expected
     by_id = {step["id"]: step for step in run["steps"]}
@@ -50,11 +51,12 @@ def test_an_end_of_its_own(
     assert run["finally_after"] == outcome.partition(":")[0]
 
 
-def test_a_timeout(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_timeout(real_flow: Flow) -> None:
     """They run although the time of the run is over, and the run stays one that timed out."""
     steps = [{"id": "a", "command": ["sleep", "600"]}]
-    flow_file = write(each_flow, *steps, timeout_sec=0.5, finally_=FINALLY)
-    run = each_flow.start("k", flow_file, code=1)
+    flow_file = write(real_flow, *steps, timeout_sec=0.5, finally_=FINALLY)
+    run = real_flow.start("k", flow_file, code=1)
     assert (run["status"], run["error"]) == ("FAILED", "timed out after 0.5 s")
     assert said(run) == "TIMED_OUT:"
     assert outcomes(run) == {
@@ -70,27 +72,28 @@ def waiting_tidy(gate: Gate) -> dict[str, Any]:
     return {"id": "tidy", "command": gate.command(SAY)}
 
 
-def test_a_cancel_waits_and_says_so(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_a_cancel_waits_and_says_so(real_flow: Flow, gate: Gate) -> None:
     """`cancel` returns when they have ended; meanwhile the run is RUNNING and says why."""
     steps = [{"id": "a", "command": gate.command()}]
-    flow_file = write(each_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    each_flow.ask("start", "-d", "--run-key=k", flow_file)
+    flow_file = write(real_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    real_flow.ask("start", "-d", "--run-key=k", flow_file)
     gate.await_arrival()
-    cancel = each_flow.spawn("cancel", "--run-key=k")
+    cancel = real_flow.spawn("cancel", "--run-key=k")
     gate.await_arrival()
     assert cancel.stderr is not None
     news = "cancelled; finally: tidy is running"
     assert cancel.stderr.readline() == (
         f"orchesjob-flow: run 'k': {news}; `cancel --now` ends that too\n"
     )
-    assert each_flow.status("k")["status"] == "RUNNING"
-    table = each_flow.run("status", "--run-key=k", "--format=table").stdout
+    assert real_flow.status("k")["status"] == "RUNNING"
+    table = real_flow.run("status", "--run-key=k", "--format=table").stdout
     assert f"Ending: {news} (a second `orchesjob-flow cancel` ends that too)\n" in table
     assert "\nfinally: tidy  > RUNNING" in table
-    assert "> RUNNING (finally)" in each_flow.run("list", "--format=table").stdout
+    assert "> RUNNING (finally)" in real_flow.run("list", "--format=table").stdout
     gate.let_through()
     assert cancel.wait() == 0
-    run = each_flow.status("k")
+    run = real_flow.status("k")
     assert (run["status"], said(run)) == ("CANCELLED", "CANCELLED:")
     assert outcomes(run) == {"a": "CANCELLED", "tidy": "SUCCEEDED", "note": "SUCCEEDED"}
 
@@ -116,21 +119,22 @@ def test_a_first_cancel_of_them(flow: Flow, gate: Gate, command: str, status: st
     assert (cancel.returncode, flow.status("k")["status"]) == (0, status)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("words", [[], ["--now"]], ids=["second", "now"])
-def test_a_second_cancel_ends_them_too(each_flow: Flow, gate: Gate, words: list[str]) -> None:
+def test_a_second_cancel_ends_them_too(real_flow: Flow, gate: Gate, words: list[str]) -> None:
     """So does `--now`; both calls return, and nothing is left."""
     steps = [{"id": "a", "command": gate.command()}]
-    flow_file = write(each_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
-    each_flow.ask("start", "-d", "--run-key=k", flow_file)
+    flow_file = write(real_flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    real_flow.ask("start", "-d", "--run-key=k", flow_file)
     gate.await_arrival()
-    first = each_flow.spawn("cancel", "--run-key=k")
+    first = real_flow.spawn("cancel", "--run-key=k")
     gate.await_arrival()
-    run = each_flow.ask("cancel", "--run-key=k", *words)
+    run = real_flow.ask("cancel", "--run-key=k", *words)
     assert first.completed().returncode == 0
     assert run["status"] == "CANCELLED"
     assert outcomes(run) == dict.fromkeys(["a", "tidy", "note"], "CANCELLED")
     # The background runner may be closing what it has open.
-    each_flow.await_true(lambda: not each_flow.orchesjob.processes())
+    real_flow.await_true(lambda: not real_flow.orchesjob.processes())
 
 
 def test_now_lets_none_begin(flow: Flow, gate: Gate) -> None:

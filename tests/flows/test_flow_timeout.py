@@ -1,5 +1,7 @@
 """The flow's `timeout_sec`: a run that takes too long is ended, and has failed (rule 9.12)."""
 
+import pytest
+
 from support.answers import errors
 from support.flow import Flow
 from support.gate import Gate
@@ -21,22 +23,23 @@ def lose_runner_until_deadline(flow: Flow, gate: Gate, flow_file: str) -> None:
     flow.change("UPDATE runs SET deadline_at = 0, deadline_mono = 0")
 
 
-def test_a_run_that_takes_too_long(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_a_run_that_takes_too_long(real_flow: Flow, gate: Gate) -> None:
     """What runs is ended, nothing more begins, the run is FAILED and says why; exit 1."""
-    flow_file = each_flow.write(QUICK, slow(gate.command()), ALERT, timeout_sec=600)
-    lose_runner_until_deadline(each_flow, gate, flow_file)
-    run = each_flow.start("k", flow_file, code=1)
+    flow_file = real_flow.write(QUICK, slow(gate.command()), ALERT, timeout_sec=600)
+    lose_runner_until_deadline(real_flow, gate, flow_file)
+    run = real_flow.start("k", flow_file, code=1)
     assert (run["status"], run["error"]) == ("FAILED", "timed out after 600 s")
     assert errors(run) == [
         ("quick", "SUCCEEDED", None),
         ("slow", "CANCELLED", "flow timed out"),
         ("alert", "CANCELLED", "flow timed out"),
     ]
-    job = each_flow.orchesjob.status("k:slow:1")
+    job = real_flow.orchesjob.status("k:slow:1")
     assert job["status"] == "ABORTED"
     assert "flow timeout" in str(job)
-    assert each_flow.orchesjob.run("status", "--run-key=k:alert:1").returncode == 3
-    assert each_flow.start("k", flow_file, code=1) == run
+    assert real_flow.orchesjob.run("status", "--run-key=k:alert:1").returncode == 3
+    assert real_flow.start("k", flow_file, code=1) == run
 
 
 def test_its_length(flow: Flow) -> None:

@@ -31,11 +31,12 @@ def said(run: Any) -> dict[str, str]:
     }
 
 
-def test_a_run(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_run(real_flow: Flow) -> None:
     """Each copy is a job of its own, has its values as variables, and says which these are."""
     shops = {"SHOP": ["good", "bad"], "DAY": ["1", "a b"]}
-    file = write(each_flow, shops, SUM, ALERT, max_parallel=2)
-    run = each_flow.start("k", file, code=1)
+    file = write(real_flow, shops, SUM, ALERT, max_parallel=2)
+    run = real_flow.start("k", file, code=1)
     assert said(run) == {
         "load@good@1": "good/1",
         "load@2": "good/a b",

@@ -48,17 +48,18 @@ def kill_runner(flow: Flow, key: str) -> None:
     flow.await_true(lambda: is_gone(pid))
 
 
-def test_first_come_first_served(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_first_come_first_served(real_flow: Flow, gate: Gate) -> None:
     """Runs begin one after the other in the order of their starts, which `start -d` reports."""
-    hold(each_flow, gate, "second", "third", timeout_sec=3600)
+    hold(real_flow, gate, "second", "third", timeout_sec=3600)
     for key, others in [("first", {"second", "third"}), ("second", {"third"}), ("third", set())]:
-        runs = {run["run_key"]: run for run in each_flow.ask("list")["runs"]}
+        runs = {run["run_key"]: run for run in real_flow.ask("list")["runs"]}
         assert runs[key]["status"] == "RUNNING"
         assert {one for one, run in runs.items() if run["status"] == "PENDING"} == others
-        let_one_end(each_flow, gate, key)
+        let_one_end(real_flow, gate, key)
         if others:
             gate.await_arrival()
-    with each_flow.open_database() as database:  # the flow's time begins with the run
+    with real_flow.open_database() as database:  # the flow's time begins with the run
         found = database.execute("SELECT deadline_at > started_at + 3600 FROM runs ORDER BY id")
         assert found.fetchall()[1:] == [(1,), (1,)]
 

@@ -23,21 +23,22 @@ def lines(step: Any) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def test_what_a_run_tells_its_steps(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_a_run_tells_its_steps(real_flow: Flow) -> None:
     """Words and variables name the folder of the file, the run's directory, key and beginning."""
-    (each_flow.folder / "flows").mkdir()
-    file = each_flow.write(
+    (real_flow.folder / "flows").mkdir()
+    file = real_flow.write(
         {"id": "words", "command": SHOW},
         {"id": "vars", "command": PRINT, "when": "words"},
         name="flows/f.json",
     )
-    run = each_flow.start("a/b", file)
-    folder, directory = str(Path(file).parent), str(each_flow.home / "runs" / "a%2Fb.run")
+    run = real_flow.start("a/b", file)
+    folder, directory = str(Path(file).parent), str(real_flow.home / "runs" / "a%2Fb.run")
     began = datetime.fromtimestamp(int(run["started_at"])).astimezone().isoformat()
     assert lines(run["steps"][0]) == [folder, directory, "a/b", "${{ X"]
     assert lines(run["steps"][1]) == [folder, directory, began]
     assert stat.S_IMODE(Path(directory).stat().st_mode) == 0o700
-    again = each_flow.ask("retry", "--run-key=a/b", "--step=vars")
+    again = real_flow.ask("retry", "--run-key=a/b", "--step=vars")
     assert again["steps"][1]["attempt_no"] == 2
     assert lines(again["steps"][1]) == [folder, directory, began]
 
@@ -84,10 +85,11 @@ def test_a_retry_with_another_file(flow: Flow) -> None:
     assert lines(run["steps"][0])[0] == str(flow.folder / "new")
 
 
-def test_steps_leave_files_for_each_other(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_steps_leave_files_for_each_other(real_flow: Flow) -> None:
     """One writes a file of variables into the run's directory, the next has them (rule 10.6)."""
     write = ["sh", "-c", 'echo DISK=sda1 > "$ORCHESJOB_FLOW_RUN_DIR/disk.env"']
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "find", "command": write},
         {
             "id": "use",
@@ -96,27 +98,28 @@ def test_steps_leave_files_for_each_other(each_flow: Flow) -> None:
             "env_file": "${{ RUN_DIR }}/disk.env",
         },
     )
-    run = each_flow.start("k", file)
+    run = real_flow.start("k", file)
     assert lines(run["steps"][1]) == ["sda1"]
-    run = each_flow.ask("retry", "--run-key=k", "--step=use")
+    run = real_flow.ask("retry", "--run-key=k", "--step=use")
     assert lines(run["steps"][1]) == ["sda1"]
 
 
-def test_a_directory_that_was_removed(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_a_directory_that_was_removed(real_flow: Flow, gate: Gate) -> None:
     """A run that goes on gets it back, empty, and says so; one that goes on as it was does not."""
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": gate.command()},
         {"id": "b", "command": ["sh", "-c", 'ls -A "$ORCHESJOB_FLOW_RUN_DIR"'], "when": "a"},
     )
-    each_flow.abandon(file, gate)
-    directory = each_flow.home / "runs" / "k.run"
+    real_flow.abandon(file, gate)
+    directory = real_flow.home / "runs" / "k.run"
     directory.rmdir()
     gate.let_through()
-    answer = each_flow.run("start", "--run-key=k", file)
+    answer = real_flow.run("start", "--run-key=k", file)
     assert answer.returncode == 0
     assert f"{directory} was gone, with what steps have left there; it is empty" in answer.stderr
     assert directory.is_dir()
-    assert "was gone" not in each_flow.run("retry", "--run-key=k", "--step=b").stderr
+    assert "was gone" not in real_flow.run("retry", "--run-key=k", "--step=b").stderr
 
 
 def test_prune_removes_the_directory(flow: Flow) -> None:
@@ -170,9 +173,10 @@ def test_bash_is_looked_for_where_the_names_of_a_path_lead(flow: Flow) -> None:
     assert flow.start("k", file)["status"] == "SUCCEEDED"
 
 
-def test_a_folder_that_is_no_text(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_folder_that_is_no_text(real_flow: Flow) -> None:
     """The bytes of a folder's name reach word and variable as they are (rule 5.12)."""
-    folder = Path(os.fsdecode(os.fsencode(each_flow.folder) + b"/\xff"))
+    folder = Path(os.fsdecode(os.fsencode(real_flow.folder) + b"/\xff"))
     folder.mkdir()
     test = [
         "sh",
@@ -182,9 +186,9 @@ def test_a_folder_that_is_no_text(each_flow: Flow) -> None:
         "${{ FLOW_DIR }}",
     ]
     file = folder / "f.json"
-    Path(each_flow.write({"id": "a", "command": test})).rename(file)
-    assert each_flow.start("k", str(file))["status"] == "SUCCEEDED"
-    assert each_flow.ask("retry", "--run-key=k", "--step=a")["status"] == "SUCCEEDED"
+    Path(real_flow.write({"id": "a", "command": test})).rename(file)
+    assert real_flow.start("k", str(file))["status"] == "SUCCEEDED"
+    assert real_flow.ask("retry", "--run-key=k", "--step=a")["status"] == "SUCCEEDED"
 
 
 def test_a_run_in_a_run(flow: Flow) -> None:

@@ -23,11 +23,12 @@ def attempts(run: Any, step_id: str) -> list[tuple[bool, str, str | None]]:
     return [(one["only_if"], one["status"], one["error"]) for one in step["attempts"]]
 
 
-def test_what_it_answers(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_what_it_answers(real_flow: Flow) -> None:
     """0 runs the step, 1 skips it, anything else fails it, and it is asked again as retries say."""
     tidy = {"id": "tidy", "command": ["true"], "only_if": ["true"], "when": "after"}
     finally_: dict[str, Any] = {"finally": [tidy]}
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "yes", "command": ["true"], "only_if": ["true"]},
         {"id": "no", "command": ["false"], "only_if": ["false"], "when": "yes"},
         {"id": "bad", "command": ["true"], "only_if": exits(2), "retries": 1},
@@ -36,7 +37,7 @@ def test_what_it_answers(each_flow: Flow) -> None:
         {"id": "after", "command": ["true"], "when": "yes && no.skipped && bad.failed"},
         **finally_,
     )
-    run = each_flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     gone = (
         "the command could not be started: not found, not executable, or no process left: "
         "/no/such/program"
@@ -55,17 +56,18 @@ def test_what_it_answers(each_flow: Flow) -> None:
     assert attempts(run, "no") == [(True, "SKIPPED", None)]
     assert attempts(run, "bad") == [(True, "FAILED", "exit code 2")] * 2
     assert attempts(run, "unasked") == []
-    assert each_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
-    checks = each_flow.ask("doctor")["checks"]
+    assert real_flow.orchesjob.status("k:yes:1")["command"] == ["true"]
+    checks = real_flow.ask("doctor")["checks"]
     assert checks[-1]["message"] == "9 of 9 attempts are as orchesjob says"
 
 
-def test_what_it_is_given(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_what_it_is_given(real_flow: Flow, tmp_path: Path) -> None:
     """It has the variables, the files of variables, the directory and the names of the command."""
     (tmp_path / "within").mkdir()
     (tmp_path / "vars.env").write_text("WHERE=here\n", encoding="utf-8")
     tell = f"{TELL} >>told"
-    file = each_flow.write(
+    file = real_flow.write(
         {
             "id": "a",
             "command": ["sh", "-c", tell, "command"],
@@ -74,15 +76,16 @@ def test_what_it_is_given(each_flow: Flow, tmp_path: Path) -> None:
             "working_dir": "within",
         }
     )
-    each_flow.start("k", file)
+    real_flow.start("k", file)
     told = (tmp_path / "within" / "told").read_text(encoding="utf-8")
     assert told == "gate of k a 1 here\ncommand a 2 here\n"
 
 
-def test_a_failed_command_does_not_ask_again(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_failed_command_does_not_ask_again(real_flow: Flow) -> None:
     """Gate and command share the retries; what the gate has answered holds for all of them."""
     number = '[ "$ORCHESJOB_FLOW_ATTEMPT" = {} ]'
-    file = each_flow.write(
+    file = real_flow.write(
         {
             "id": "a",
             "command": ["sh", "-c", number.format(4)],
@@ -91,7 +94,7 @@ def test_a_failed_command_does_not_ask_again(each_flow: Flow) -> None:
             "retry_exit_codes": [1],
         }
     )
-    assert attempts(each_flow.start("k", file), "a") == [
+    assert attempts(real_flow.start("k", file), "a") == [
         (True, "FAILED", "exit code 9"),
         (True, "SUCCEEDED", None),
         (False, "FAILED", "exit code 1"),
@@ -99,70 +102,75 @@ def test_a_failed_command_does_not_ask_again(each_flow: Flow) -> None:
     ]
 
 
-def test_a_timeout(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_timeout(real_flow: Flow) -> None:
     """`timeout_sec` ends a gate that hangs; the error says whose time was over."""
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": ["true"], "only_if": ["sleep", "600"], "timeout_sec": 0.2}
     )
-    run = each_flow.start("k", file, code=1)
+    run = real_flow.start("k", file, code=1)
     assert errors(run) == [("a", "FAILED", "only_if: timed out after 0.2 s")]
 
 
-def test_a_cancel(each_flow: Flow, gate: Gate) -> None:
+@pytest.mark.integration
+def test_a_cancel(real_flow: Flow, gate: Gate) -> None:
     """A cancel ends a gate as it ends a command, and none follows (rule 5.6)."""
-    file = each_flow.write({"id": "a", "command": ["true"], "only_if": gate.command()})
-    runner = each_flow.spawn("start", "--run-key=k", file)
+    file = real_flow.write({"id": "a", "command": ["true"], "only_if": gate.command()})
+    runner = real_flow.spawn("start", "--run-key=k", file)
     gate.await_arrival()
-    run = each_flow.ask("cancel", "--run-key=k")
+    run = real_flow.ask("cancel", "--run-key=k")
     assert runner.wait() == 1
     assert outcomes(run) == {"a": "CANCELLED"}
     assert attempts(run, "a") == [(True, "CANCELLED", "flow cancelled")]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("answer", ["true", "false"])
-def test_a_killed_runner(each_flow: Flow, gate: Gate, tmp_path: Path, answer: str) -> None:
+def test_a_killed_runner(real_flow: Flow, gate: Gate, tmp_path: Path, answer: str) -> None:
     """What asks the gate is a job: the next runner waits for its answer, and asks once (4.2)."""
     log = shlex.quote(str(tmp_path / "log"))
     asking = gate.command(f"echo asked >>{log}; {answer}")
-    file = each_flow.write({"id": "a", "command": ["true"], "only_if": asking})
-    each_flow.abandon(file, gate)
+    file = real_flow.write({"id": "a", "command": ["true"], "only_if": asking})
+    real_flow.abandon(file, gate)
     gate.let_through()
-    run = each_flow.start("k", file)
+    run = real_flow.start("k", file)
     assert outcomes(run) == {"a": "SUCCEEDED" if answer == "true" else "SKIPPED"}
     assert (tmp_path / "log").read_text(encoding="utf-8") == "asked\n"
 
 
-def test_a_lost_database(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_a_lost_database(real_flow: Flow, tmp_path: Path) -> None:
     """Without its database the same `start` finds what gates have answered, and asks none (4.7)."""
     log = tmp_path / "log"
     say = f"echo $0 >>{shlex.quote(str(log))}"
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "a", "command": ["sh", "-c", say, "a"], "only_if": ["sh", "-c", say, "a?"]},
         {"id": "b", "command": ["true"], "only_if": ["sh", "-c", f"{say}; exit 1", "b?"]},
     )
-    first = each_flow.start("k", file)
+    first = real_flow.start("k", file)
     ran = log.read_text(encoding="utf-8")
-    for path in each_flow.home.glob("*.sqlite3*"):
+    for path in real_flow.home.glob("*.sqlite3*"):
         path.unlink()
-    second = each_flow.start("k", file)
+    second = real_flow.start("k", file)
     assert log.read_text(encoding="utf-8") == ran
     assert sorted(ran.split()) == ["a", "a?", "b?"]
     for step_id in ("a", "b"):
         assert attempts(second, step_id) == attempts(first, step_id)
 
 
-def test_a_retry_asks_again(each_flow: Flow, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_a_retry_asks_again(real_flow: Flow, tmp_path: Path) -> None:
     """The command `retry` has the gate of a step that runs again asked again (rule 9.7)."""
     flag = tmp_path / "flag"
     flag.touch()
     test = ["test", "-e", str(flag)]
-    file = each_flow.write(
+    file = real_flow.write(
         {"id": "kept", "command": ["true"], "only_if": test},
         {"id": "a", "command": ["false"], "only_if": test},
     )
-    each_flow.start("k", file, code=1)
+    real_flow.start("k", file, code=1)
     flag.unlink()
-    run = each_flow.ask("retry", "--run-key=k")
+    run = real_flow.ask("retry", "--run-key=k")
     assert outcomes(run) == {"kept": "SUCCEEDED", "a": "SKIPPED"}
     assert attempts(run, "a")[-1] == (True, "SKIPPED", None)
     assert len(attempts(run, "kept")) == 2
@@ -187,12 +195,13 @@ def test_a_retry_with_another_gate(flow: Flow) -> None:
     ]
 
 
-def test_a_command_where_the_gate_is_to_be_asked(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_command_where_the_gate_is_to_be_asked(real_flow: Flow) -> None:
     """It is a job of somebody else, and no answer, even if it is the step's own (rule 5.9)."""
-    each_flow.orchesjob.start("k:a:1", "true", strict=True)
-    each_flow.orchesjob.await_end("k:a:1")
-    file = each_flow.write({"id": "a", "command": ["true"], "only_if": ["false"], "retries": 3})
-    step = each_flow.start("k", file, code=1)["steps"][0]
+    real_flow.orchesjob.start("k:a:1", "true", strict=True)
+    real_flow.orchesjob.await_end("k:a:1")
+    file = real_flow.write({"id": "a", "command": ["true"], "only_if": ["false"], "retries": 3})
+    step = real_flow.start("k", file, code=1)["steps"][0]
     assert (step["status"], step["attempt_no"]) == ("FAILED", 1)
     assert "knows k:a:1 as another command, ['true'] and not ['false']" in step["error"]
 

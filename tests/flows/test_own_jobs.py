@@ -31,28 +31,30 @@ def start_own(flow: Flow, file: str, key: str = "k", *, code: int = 0) -> object
     return flow.ask("start", f"--run-key={key}", OWN, file, code=code)
 
 
-def test_nothing_of_it_is_elsewhere(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_nothing_of_it_is_elsewhere(real_flow: Flow) -> None:
     """Its jobs, their output and their history are in its own home, which is its owner's alone."""
-    start_own(each_flow, each_flow.write(HOMES))
-    assert each_flow.status("k")["orchesjob_home"] == str(own(each_flow))
-    assert own(each_flow).stat().st_mode & 0o777 == 0o700
-    assert own(each_flow).parent.stat().st_mode & 0o777 == 0o700
-    assert each_flow.run("logs", "--run-key=k", "a").stdout == (
-        f"{own(each_flow)} {each_flow.home}\n"
+    start_own(real_flow, real_flow.write(HOMES))
+    assert real_flow.status("k")["orchesjob_home"] == str(own(real_flow))
+    assert own(real_flow).stat().st_mode & 0o777 == 0o700
+    assert own(real_flow).parent.stat().st_mode & 0o777 == 0o700
+    assert real_flow.run("logs", "--run-key=k", "a").stdout == (
+        f"{own(real_flow)} {real_flow.home}\n"
     )
-    assert each_flow.orchesjob.run("status", "--run-key=k:a:1").returncode == 3
-    assert each_flow.ask("doctor")["sound"]
+    assert real_flow.orchesjob.run("status", "--run-key=k:a:1").returncode == 3
+    assert real_flow.ask("doctor")["sound"]
 
 
-def test_a_retry(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_retry(real_flow: Flow) -> None:
     """Whatever is done with the run later is done in its home, whatever the variable names."""
     step = {"id": "a", "command": ["sh", "-c", "test -e there"]}
-    start_own(each_flow, each_flow.write(step), code=1)
-    (each_flow.folder / "there").touch()
-    each_flow.environ["ORCHESJOB_HOME"] = str(each_flow.folder / "elsewhere")
-    assert each_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
-    assert each_flow.status("k")["orchesjob_home"] == str(own(each_flow))
-    assert not (each_flow.folder / "elsewhere").exists()
+    start_own(real_flow, real_flow.write(step), code=1)
+    (real_flow.folder / "there").touch()
+    real_flow.environ["ORCHESJOB_HOME"] = str(real_flow.folder / "elsewhere")
+    assert real_flow.ask("retry", "--run-key=k")["status"] == "SUCCEEDED"
+    assert real_flow.status("k")["orchesjob_home"] == str(own(real_flow))
+    assert not (real_flow.folder / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("words", [["resume"], ["start", "flow.json"], ["start", OWN, "flow.json"]])
@@ -71,13 +73,14 @@ def test_another_runner(flow: Flow, gate: Gate, words: list[str]) -> None:
     assert [step["attempt_no"] for step in flow.status("k")["steps"]] == [1]
 
 
-def test_a_cancel_in_the_background(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_cancel_in_the_background(real_flow: Flow) -> None:
     """A background runner works there too, and a `cancel` ends what runs there."""
-    file = each_flow.write({"id": "a", "command": ["sleep", "600"]})
-    each_flow.ask("start", "--run-key=k", OWN, "-d", file)
-    each_flow.await_status("k", is_running)
-    assert each_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
-    assert each_flow.status("k")["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
+    file = real_flow.write({"id": "a", "command": ["sleep", "600"]})
+    real_flow.ask("start", "--run-key=k", OWN, "-d", file)
+    real_flow.await_status("k", is_running)
+    assert real_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    assert real_flow.status("k")["steps"][0]["orchesjob_status"]["status"] == "ABORTED"
 
 
 def test_the_variable(flow: Flow) -> None:

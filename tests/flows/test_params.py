@@ -26,11 +26,12 @@ def write(flow: Flow, *steps: Any, **fields: Any) -> str:
     return flow.write(*(steps or (SHOW, PRINT)), **{"params": PARAMS, **fields})
 
 
-def test_values_reach_words_and_variables(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_values_reach_words_and_variables(real_flow: Flow) -> None:
     """As they are given, never split and never read again (rule 10.2)."""
     shop = "a b; $HOME ${{ DAY }} ü"
     words = ("start", "--run-key=k", "--param=DAY=2026-05-07", f"--param=SHOP={shop}")
-    run = each_flow.ask(*words, write(each_flow))
+    run = real_flow.ask(*words, write(real_flow))
     assert run["params"] == {"DAY": "2026-05-07", "SHOP": shop}
     assert lines(run["steps"][0]) == ["2026-05-07", f"<{shop}>"]
     assert lines(run["steps"][1]) == ["2026-05-07", shop]

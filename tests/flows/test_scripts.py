@@ -22,7 +22,8 @@ def without_bash(flow: Flow) -> Path:
     return folder
 
 
-def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_script_stops_where_something_fails(real_flow: Flow) -> None:
     """A failure in the middle or in a pipe, and an unset variable, fail the step (rule 10.4)."""
     scripts = {
         "right": 'false || true\ntrue | cat\necho "$ORCHESJOB_FLOW_STEP $0 ${NO_SUCH:-none}"',
@@ -34,7 +35,7 @@ def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
     }
     steps = [{"id": name, "script": script} for name, script in scripts.items()]
     steps[-1] |= {"shell": ["sh", "-c"]}  # type: ignore[dict-item]
-    run = each_flow.start("k", each_flow.write(*steps), code=1)
+    run = real_flow.start("k", real_flow.write(*steps), code=1)
     assert run["error"] == "4 steps failed: middle, pipe, unset, syntax"
     right, _, pipe, unset, syntax, _ = run["steps"]
     assert output(right) == "right right none\n"
@@ -43,11 +44,12 @@ def test_a_script_stops_where_something_fails(each_flow: Flow) -> None:
     assert output(syntax, "stderr").startswith("syntax: -c: line 1: ")
 
 
-def test_a_script_reaches_its_shell_as_it_stands(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_a_script_reaches_its_shell_as_it_stands(real_flow: Flow) -> None:
     """The text is one word, quotes, blanks, line breaks and all (rule 10.4)."""
     text = 'import sys\nprint(repr("it\'s $HOME\\\\n\\tü"), len(sys.argv))\n'
-    file = each_flow.write({"id": "a", "script": text, "shell": ["python3", "-X", "utf8", "-c"]})
-    (step,) = each_flow.start("k", file)["steps"]
+    file = real_flow.write({"id": "a", "script": text, "shell": ["python3", "-X", "utf8", "-c"]})
+    (step,) = real_flow.start("k", file)["steps"]
     assert output(step) == '"it\'s $HOME\\\\n\\tü" 1\n'
 
 
@@ -108,9 +110,10 @@ def test_no_bash_for_the_new_file_of_a_retry(flow: Flow) -> None:
     assert (run["status"], run["steps"][0]["attempt_no"]) == ("SUCCEEDED", 2)
 
 
-def test_defaults_of_scripts_and_durations(each_flow: Flow) -> None:
+@pytest.mark.integration
+def test_defaults_of_scripts_and_durations(real_flow: Flow) -> None:
     """What the file says once holds for every step that runs (rules 10.4 and 10.5)."""
-    (each_flow.folder / "flow.yaml").write_text(
+    (real_flow.folder / "flow.yaml").write_text(
         "flow_id: f\n"
         "x-twice: &twice {retries: 1, retry_delay_sec: 0s}\n"
         "defaults: {shell: [sh, -euc], env: {A: all, B: all}, timeout_sec: 1h, <<: *twice}\n"
@@ -119,6 +122,6 @@ def test_defaults_of_scripts_and_durations(each_flow: Flow) -> None:
         "- {id: b, script: 'exit 3'}\n",
         encoding="utf-8",
     )
-    a, b = each_flow.start("k", "flow.yaml", code=1)["steps"]
+    a, b = real_flow.start("k", "flow.yaml", code=1)["steps"]
     assert output(a) == "all own\n"
     assert (b["attempt_no"], b["max_retries"]) == (2, 1)

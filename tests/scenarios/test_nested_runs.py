@@ -43,22 +43,23 @@ def start_nested(flow: Flow, gate: Gate, way: str, **fields: Any) -> tuple[Any, 
     return flow.status("inner"), job
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("way", WAYS)
-def test_cancelled_together(each_flow: Flow, gate: Gate, way: str) -> None:
+def test_cancelled_together(real_flow: Flow, gate: Gate, way: str) -> None:
     """A cancel of the outer run ends the inner one, its runner and its steps (rule 5.6)."""
-    inner, job = start_nested(each_flow, gate, way)
+    inner, job = start_nested(real_flow, gate, way)
     assert inner["parent"] == PARENT
-    assert each_flow.status("outer")["parent"] is None
+    assert real_flow.status("outer")["parent"] is None
     if way == "left behind":
-        each_flow.await_status("outer", lambda run: run["steps"][1]["status"] == "RUNNING")
-    listed = {run["run_key"]: run["parent"] for run in each_flow.ask("list")["runs"]}
+        real_flow.await_status("outer", lambda run: run["steps"][1]["status"] == "RUNNING")
+    listed = {run["run_key"]: run["parent"] for run in real_flow.ask("list")["runs"]}
     assert listed == {"outer": None, "inner": PARENT}
-    assert each_flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
-    run = each_flow.status("inner")
+    assert real_flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    run = real_flow.status("inner")
     assert (run["status"], run["steps"][0]["status"]) == ("CANCELLED", "CANCELLED")
     assert is_gone(job["target_pid"])
-    each_flow.await_true(lambda: is_gone(inner["runner"]["pid"]))
-    assert each_flow.status("outer")["runner"] is None
+    real_flow.await_true(lambda: is_gone(inner["runner"]["pid"]))
+    assert real_flow.status("outer")["runner"] is None
 
 
 @LONG_IF_REAL
