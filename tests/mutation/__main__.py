@@ -57,8 +57,9 @@ def try_mutation(mutation: Mutation) -> str:
     A test that notices a mutant only at times is weak, which the end of the log tells as well. The
     simulation repeats itself, and is not asked twice.
     """
+    began = time.monotonic()
     if killer := find_killer(mutation):
-        return f"{KILLED} {killer}"
+        return f"{KILLED} {killer} in {time.monotonic() - began:.1f} s"
     if mutation.tests and (killer := find_killer(mutation)):
         return f"BY CHANCE, at the second try, {KILLED} {killer}"
     return SURVIVED

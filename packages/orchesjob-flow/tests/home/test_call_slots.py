@@ -113,7 +113,8 @@ def test_a_slot_is_freed_by_death(
     killed, _ = map(hold, paths)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(slots.acquire)
-        assert not waiting.done()
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)  # nothing announces that it has looked
         killed.kill()
         with waiting.result(timeout=30) as slot:
             assert slot.descriptors
