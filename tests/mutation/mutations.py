@@ -100,7 +100,7 @@ MUTATIONS = (
         "a lost attempt is not ended, though that was decided meanwhile",
         "orchesjob-flow: survivors_found",
         replace("attempt.row.abort_reason is not None", "False"),
-        tests="test_update",
+        tests="test_update -k lost",
     ),
     Mutation(
         "an aborted job is taken for gone",
@@ -229,7 +229,7 @@ MUTATIONS = (
         "a start is taken for dead while its launcher lives",
         "orchesjob-flow: await_worker",
         replace("alive", "False"),
-        tests="test_dead_starts",
+        tests="test_dead_starts -k late",
     ),
     Mutation(
         "a status that failed is never asked for again",
@@ -278,7 +278,7 @@ MUTATIONS = (
             "context.now.mono - backoff.since >= context.run.limits.patience_sec",
             "context.now.mono < backoff.since",
         ),
-        tests="test_patience",
+        tests="test_patience -k for_ever",
     ),
     Mutation(
         "one call that hangs ends the runner",
@@ -309,7 +309,7 @@ MUTATIONS = (
         "a cancel waits for the crowd",
         "orchesjob-flow: call_off",
         replace("CallKind.START", "None"),
-        tests="test_cancelling",
+        tests="test_cancelling -k start_that_waits",
     ),
     Mutation(
         "a start of an earlier boot is repeated",
@@ -355,7 +355,7 @@ MUTATIONS = (
         "a run is CANCELLED while something of it is alive",
         "orchesjob-flow: swept",
         replace("not survivors", "len(survivors) < 2"),
-        tests="test_cancelling",
+        tests="test_cancelling -k survivors_of_attempts",
     ),
     Mutation(
         "what a foreign command does is ended by a cancel",
@@ -364,7 +364,7 @@ MUTATIONS = (
             "set(range(1, step.row.attempt_no + 1)) - step.foreign_numbers",
             "set(range(1, step.row.attempt_no + 1))",
         ),
-        tests="simulation/test_retries",
+        tests="simulation/test_retries -k foreign",
     ),
     Mutation(
         "something is ended after the run is CANCELLED",
@@ -388,7 +388,7 @@ MUTATIONS = (
             "request = self._store.cancel_request(run.run_key)\n"
             "version = self._store.data_version()",
         ),
-        tests="test_cancelling",
+        tests="test_cancelling -k middle_of_a_look",
     ),
     Mutation(
         "how the steps have ended is not recorded before `finally` begins",
@@ -435,13 +435,13 @@ MUTATIONS = (
             "latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate",
             "latest.status is AttemptStatus.SUCCEEDED and latest.is_gate",
         ),
-        tests="test_gates",
+        tests="test_gates -k killed_at_every_point",
     ),
     Mutation(
         "another runner takes a gate that has failed for one that has said yes",
         "orchesjob-flow: has_passed_gate",
         replace("latest.status is AttemptStatus.SUCCEEDED or not latest.is_gate", "True"),
-        tests="test_gates",
+        tests="test_gates -k killed_at_every_point",
     ),
     Mutation(
         "the command is started as its gate",
@@ -460,13 +460,13 @@ MUTATIONS = (
         "a run of a group begins without a look at the others",
         "orchesjob-flow: runner_started",
         replace("not context.run.is_waiting", "True"),
-        tests="simulation/test_groups",
+        tests="simulation/test_groups -k crowds",
     ),
     Mutation(
         "a run overtakes one that has a runner",
         "orchesjob-flow: queue_seen",
         replace("not event.with_runner", "True"),
-        tests="test_lifecycle",
+        tests="test_lifecycle -k before_it",
     ),
     Mutation(
         "a beginning that was refused is believed",
@@ -478,7 +478,7 @@ MUTATIONS = (
         "a new runner forgets which copies are under way",
         "orchesjob-flow: CopyLanes.of",
         drop("by_step[step.step_id].block.enter(by_step[step.step_id].copy, step.position)"),
-        tests="simulation/test_foreach",
+        tests="simulation/test_foreach -k new_runner",
     ),
     Mutation(
         "a settlement has nothing decided again",
@@ -655,7 +655,7 @@ MUTATIONS = (
         "a lock on a file that was replaced counts",
         "orchesjob-flow: Lock._try",
         replace("_is_at(path, opened)", "path"),
-        tests="test_locks",
+        tests="test_locks -k replaced",
     ),
     Mutation(
         "a call of a dead runner that hangs is not ended",
