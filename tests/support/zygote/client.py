@@ -41,12 +41,8 @@ _STREAMS = ("p2cread", "c2pwrite", "errwrite")
 
 @cache
 def shared_zygote() -> "Zygote | None":
-    """Return the zygote of this process, begun now at the latest; None if there is to be none.
-
-    What is forked from it is not measured for coverage.
-    """
-    is_measured = any(name.startswith("COVERAGE_") for name in os.environ)
-    if sys.platform != "linux" or SWITCH in os.environ or is_measured:
+    """Return the zygote of this process, begun now at the latest; None if there is to be none."""
+    if sys.platform != "linux" or SWITCH in os.environ:
         return None
     zygote = Zygote(PROGRAM, PACKAGES)
     atexit.register(zygote.close)

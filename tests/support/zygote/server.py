@@ -8,6 +8,7 @@ of whoever has begun the zygote, and is waited for there, as a plain one is.
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import io
@@ -16,7 +17,7 @@ import os
 import pkgutil
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from orchesjob_client.forkserver.server import Cloner, added_variables, load, run, show, unpack
@@ -119,6 +120,16 @@ def import_all(package: str) -> None:
             importlib.import_module(module.name)
 
 
+def pause_measuring() -> Callable[[], object]:
+    """Save what is measured for coverage so far; return what measures a new process."""
+    coverage = sys.modules.get("coverage")
+    if coverage is None or (measured := coverage.Coverage.current()) is None:
+        return lambda: None
+    measured.stop()
+    measured.save()
+    return functools.partial(coverage.process_startup, force=True)
+
+
 def close_all(descriptors: list[int]) -> None:
     """Close descriptors."""
     for descriptor in descriptors:
@@ -135,6 +146,7 @@ def main() -> None:
     show(words)
     for package in packages.split(","):
         import_all(package)
+    measure = pause_measuring()
     # All that has been registered is that what is logged be written, and the program logs nothing;
     # but with anything left to do, Python takes 20 ms to end.
     atexit._clear()
@@ -154,6 +166,7 @@ def main() -> None:
         except OSError:
             requests.send(b"%d" % -os.getpid())
             os._exit(_NOT_BEGUN)
+        measure()
         run(script, code)
 
 
