@@ -10,6 +10,8 @@ import pytest
 
 from flow_conditions import BudgetExceeded, Condition, equivalent, implies, parse
 
+pytestmark = pytest.mark.heavy
+
 MANY = 20_000
 SOME = 1_000
 NAMES = [f"A{number}" for number in range(MANY)]

@@ -14,6 +14,8 @@ import pytest
 
 from flow_conditions import Condition, ConditionSyntaxError, Name, Not, Vocabulary, parse
 
+pytestmark = pytest.mark.heavy
+
 DEPTH = 20_000
 BOUND_SEC = 1.0
 

@@ -183,6 +183,7 @@ def test_the_excerpt_of_a_long_line_is_cut(complaints: Complaints) -> None:
     assert line[caret.index("^")] == ":"
 
 
+@pytest.mark.heavy
 def test_thousands_of_mistakes_are_reported_in_time(complaints: Complaints) -> None:
     """Suggestions have a budget: a file full of mistakes costs seconds at most (rule 2.8)."""
     steps = [f'{{"id": "step-{i}", "command": ["x"], "when": "stop-{i}"}}' for i in range(4000)]

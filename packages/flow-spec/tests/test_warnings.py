@@ -219,6 +219,7 @@ def test_an_example_shows_what_is_missed(tmp_path: Path) -> None:
     assert (warning.path, warning.line) == ("steps[2].when", 1)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("entangled", [False, True])
 def test_large_flows_are_answered(entangled: bool) -> None:
     """Of 2,000 steps all is proven, or the budget ends and nothing is said (rule 11.2)."""
@@ -255,6 +256,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("step", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_takes_seconds_at_most(tmp_path: Path, step: str) -> None:
     """Nothing in a file makes the look for warnings hang or fail (rules 2.8 and 11.2)."""

@@ -331,6 +331,7 @@ print(sys.argv[2])
 """
 
 
+@pytest.mark.heavy
 def test_any_moment(
     console_script: Script, tmp_path: Path, pool: ThreadPoolExecutor, fork_server: Begin
 ) -> None:

@@ -16,6 +16,8 @@ from flow_store import FlowStore
 
 from .world import World
 
+pytestmark = pytest.mark.heavy
+
 type FiveSteps = Callable[..., AbstractContextManager[World]]
 
 STRICT_OR_NOT = [pytest.param(True, id="strict"), pytest.param(False, id="plain")]

@@ -15,6 +15,8 @@ from .fates import build, check, retry
 from .model import generate, tidy
 from .world import World
 
+pytestmark = pytest.mark.heavy
+
 EVERYDAY, MANY, BATCH = 125, 500, 25
 FIRST_SEEDS = [
     *range(0, EVERYDAY, BATCH),

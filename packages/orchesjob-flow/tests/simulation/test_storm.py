@@ -9,6 +9,8 @@ import pytest
 
 from .seeds import regression_seeds, run_batch
 
+pytestmark = pytest.mark.heavy
+
 SEEDS = [*regression_seeds(), *range(100)]
 
 
