@@ -206,28 +206,25 @@ def plant_end(flow: Flow, key: str, second: int) -> None:
     flow.change(recorded, json.dumps(times), job_id)
 
 
-@pytest.mark.integration
-def test_many_jobs_at_once(real_flow: Flow) -> None:
+def test_many_jobs_at_once(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
     """Many jobs that ended long ago go in a few calls, and none of anybody else (rule 9.10)."""
-    many = real_flow
-    run_long_ago(many)
-    many.orchesjob.start("theirs", "echo", "theirs")
-    many.orchesjob.await_end("theirs")
-    many.orchesjob.plant("theirs", started_at=1, finished_at=LONG_AGO + 7)
-    before = outputs(many)
-    theirs = many.orchesjob.status("theirs")
-    (removed,) = many.ask("prune", "--older-than=30d")["removed"]
+    run_long_ago(flow)
+    fake_orchesjob.start("theirs", "echo", "theirs")
+    fake_orchesjob.await_end("theirs")
+    fake_orchesjob.plant("theirs", started_at=1, finished_at=LONG_AGO + 7)
+    before = outputs(flow)
+    theirs = fake_orchesjob.status("theirs")
+    (removed,) = flow.ask("prune", "--older-than=30d")["removed"]
     assert (removed["jobs"], removed["output_bytes"]) == (len(MANY), 6 * len(MANY))
     kept = {f"{theirs['job_id']}.{stream}" for stream in ("stdout", "stderr")}
     assert kept < before
-    assert outputs(many) == kept
-    assert many.orchesjob.status("theirs") == theirs
-    if isinstance(many.orchesjob, FakeOrchesjob):
-        cleaned = [call["argv"] for call in many.orchesjob.calls() if call["call"] == "clean"]
-        listed = [words for words in cleaned if "--dry-run" in words]
-        spans = [words for words in cleaned if words not in listed and "--job-id" not in str(words)]
-        alone = [words for words in cleaned if "--job-id" in str(words)]
-        assert (len(listed), len(spans), len(alone)) == (2, 2, 1)
+    assert outputs(flow) == kept
+    assert fake_orchesjob.status("theirs") == theirs
+    cleaned = [call["argv"] for call in fake_orchesjob.calls() if call["call"] == "clean"]
+    listed = [words for words in cleaned if "--dry-run" in words]
+    spans = [words for words in cleaned if words not in listed and "--job-id" not in str(words)]
+    alone = [words for words in cleaned if "--job-id" in str(words)]
+    assert (len(listed), len(spans), len(alone)) == (2, 2, 1)
 
 
 def test_one_of_many_cannot_be_removed(flow: Flow) -> None:
