@@ -106,10 +106,11 @@ def test_newest_of_none(settings: Settings, name: str) -> None:
 
 def test_told(settings: Settings) -> None:
     """Whoever ends the program by a signal knows the run as soon as the words are read."""
-    told: list[str] = []
+    told: list[tuple[object, ...]] = []
+    words = ["--db", str(settings.home.database), "status", "k"]
     with pytest.raises(HomeMissing):
-        cli.main(["--db", str(settings.home.database), "status", "k"], obj=told.append)
-    assert told == ["k"]
+        cli.main(words, obj=lambda *run: told.append(run))
+    assert told == [("k", True)]
 
 
 @pytest.mark.parametrize(

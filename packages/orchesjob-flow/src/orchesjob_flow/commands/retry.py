@@ -62,8 +62,8 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
 ) -> int:
     """Run again what FAILED or was cancelled in a run, and what depends on it.
 
-    What else succeeded keeps its outcome. All attempts stay visible. If a step has undone an
-    earlier one, name the earlier one with --step, or the run continues without it.
+    What else succeeded keeps its outcome. If a step has undone an earlier one, name that one with
+    --step.
 
     \b
     Example:
