@@ -1,6 +1,7 @@
 """`update` by itself: answers that nobody waits for, and decisions that are taken back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -306,7 +307,7 @@ def test_lost(run: RunState, _what: str, events: list[Event], effects: list[Effe
     ],
 )
 def test_a_cancel_of_an_outer_and_an_inner_run(
-    run: RunState, is_nested: bool, status: str, facts: dict[str, object], asked: list[Effect]
+    run: RunState, is_nested: bool, status: str, facts: dict[str, Any], asked: list[Effect]
 ) -> None:
     """Each may end attempts of the other, which have not failed by themselves then (5.8a)."""
     update(run, RunnerStarted(), NOW)
