@@ -47,6 +47,8 @@ VARIABLES = {
 CONDITIONS = {
     "A": "A SUCCEEDED",
     "A.failed, A.skipped, A.finished": "A FAILED; A was SKIPPED; A has ended in whatever way",
+    "A.passed": "A SUCCEEDED, FAILED with allow_failure, or was SKIPPED by its own only_if or "
+    "exit code",
     "A.cancelled": "A was CANCELLED; only in the steps of finally",
     "!X": "X is false: !A is true of a step that FAILED and of one that was SKIPPED",
     "X && Y, X || Y, (X)": "both; at least one; && binds more tightly than ||",

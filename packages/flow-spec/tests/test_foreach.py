@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_spec import (
+    End,
     FlowFileError,
     FlowSpec,
     ListError,
@@ -287,22 +288,32 @@ def test_no_lines(data: bytes, flaw: str) -> None:
         values_of_lines(data)
 
 
+ENDS = {
+    "S": End("SUCCEEDED", True),
+    "F": End("FAILED", False),
+    "A": End("FAILED", True),  # allowed
+    "K": End("SKIPPED", False),
+    "O": End("SKIPPED", True),  # by its own decision
+    "C": End("CANCELLED", False),
+}
+
+
 @pytest.mark.parametrize(
     ("predicate", "true_of"),
     [
         (None, ["S"]),
         ("succeeded", ["S"]),
-        ("failed", ["F", "SF", "FK"]),
-        ("skipped", ["", "K"]),
+        ("failed", ["F", "A", "SF", "FK", "SA"]),
+        ("skipped", ["", "K", "O", "KO"]),
         ("cancelled", ["C", "SC"]),
-        ("finished", ["", "S", "F", "K", "C", "SF", "SK", "FK", "SC"]),
+        ("passed", ["", "S", "A", "O", "SA", "SO"]),
+        ("finished", ["", "S", "F", "K", "C", "A", "O", "SF", "SK", "FK", "SC", "SA", "SO", "KO"]),
     ],
 )
 def test_a_name_that_means_all_copies(predicate: str | None, true_of: list[str]) -> None:
-    """All SUCCEEDED, any FAILED, all SKIPPED, any CANCELLED; and what holds of none."""
-    words = {"S": "SUCCEEDED", "F": "FAILED", "K": "SKIPPED", "C": "CANCELLED"}
-    cases = ["", "S", "F", "K", "C", "SF", "SK", "FK", "SC"]
-    true = [case for case in cases if holds_of_copies(predicate, {words[one] for one in case})]
+    """All SUCCEEDED, any FAILED, all SKIPPED, any CANCELLED, all passed; and what holds of none."""
+    cases = ["", "S", "F", "K", "C", "A", "O", "SF", "SK", "FK", "SC", "SA", "SO", "KO"]
+    true = [case for case in cases if holds_of_copies(predicate, {ENDS[one] for one in case})]
     assert true == true_of
 
 

@@ -356,17 +356,17 @@ CONDITIONS = [
     (
         "a.success",
         "unknown predicate 'success'",
-        "write 'succeeded'; the predicates are succeeded, failed, skipped, finished",
+        "write 'succeeded'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.fail",
         "unknown predicate 'fail'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, finished",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.exit_code == 0",
         "unknown predicate 'exit_code'",
-        "ask for an outcome, such as 'A', 'A.failed' or 'A.skipped'; the predicates are succeeded, failed, skipped, finished",
+        "ask for an outcome, such as 'A', 'A.failed' or 'A.skipped'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "${{ a }}",
@@ -402,17 +402,17 @@ CONDITIONS = [
     (
         "a.Failed",
         "unknown predicate 'Failed'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, finished",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "any(a, b)",
         "there is no 'any(a, b)'",
-        "write 'any(...)' with one of succeeded, failed, skipped, finished; it asks about the steps in depends_on",
+        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
     ),
     (
         "any()",
         "there is no 'any()'",
-        "write 'any(...)' with one of succeeded, failed, skipped, finished; it asks about the steps in depends_on",
+        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
     ),
     (
         "all_success",
@@ -441,7 +441,7 @@ CONDITIONS = [
     (
         "a.cancelled",
         "unknown predicate 'cancelled'",
-        "only the steps of 'finally' can ask that, since after a cancel no other step begins; the predicates are succeeded, failed, skipped, finished",
+        "only the steps of 'finally' can ask that, since after a cancel no other step begins; the predicates are succeeded, failed, skipped, passed, finished",
     ),
 ]
 
@@ -661,7 +661,9 @@ def test_the_words_of_other_systems() -> None:
 def test_only_a_mistake_reads_the_words_of_other_systems() -> None:
     """A flow without a mistake costs neither the file nor the reader of its format."""
     flow = "flow_id: f\nsteps: [{id: a, command: [x]}, {id: b, when: !a, command: [x]}]"
-    code = f"import flow_spec, sys; sys.modules.pop('tomllib', None); flow_spec.parse_flow({flow!r})"
+    code = (
+        f"import flow_spec, sys; sys.modules.pop('tomllib', None); flow_spec.parse_flow({flow!r})"
+    )
     code += "; print('tomllib' in sys.modules)"  # measuring coverage has loaded it already
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

@@ -36,7 +36,7 @@ from flow_spec.fields.kinds import (
     Word,
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
-from flow_spec.fields.predicates import parse_when
+from flow_spec.fields.predicates import End, parse_when
 from flow_spec.fields.reading import Reading, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
@@ -411,6 +411,25 @@ class StepSpec:
         if exit_code in self.skip_exit_codes:
             return "SKIPPED"
         return "SUCCEEDED" if exit_code in self.success_exit_codes else "FAILED"
+
+    @property
+    def may_skip_itself(self) -> bool:
+        """Whether `only_if` or an exit code of the command may skip it (rules 9.12 and 10.8)."""
+        return bool(self.only_if or self.skip_exit_codes)
+
+    def end[Status: str](self, status: Status, *, was_due: bool) -> End[Status]:
+        """Return how the step has ended, and whether it passed (rule 3.8).
+
+        `was_due` tells whether its condition was true: then a SKIPPED was its own decision.
+        """
+        match status:
+            case "FAILED":
+                passed = self.allow_failure
+            case "SKIPPED":
+                passed = was_due
+            case _:
+                passed = status == "SUCCEEDED"
+        return End(status, passed)
 
     @cached_property
     def waits_for(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from flow_spec import FlowSpec, StepSpec
 type Ends = Mapping[str, str]
 
 RUNNING = "RUNNING"
+SKIPPED_ITSELF = "SKIPPED by itself"
 
 
 class Decision(NamedTuple):
@@ -25,8 +26,12 @@ class Decision(NamedTuple):
 
 def can_end(step: StepSpec) -> list[str]:
     """List how a step can end that runs (rules 5.3, 9.12 and 10.8)."""
-    skips = bool(step.skip_exit_codes or step.only_if)
-    return ["SUCCEEDED", "FAILED", *(["SKIPPED"] if skips else [])]
+    return ["SUCCEEDED", "FAILED", *([SKIPPED_ITSELF] if step.may_skip_itself else [])]
+
+
+def status(end: str) -> str:
+    """Return the status of a step that has ended in this way."""
+    return end.partition(" ")[0]
 
 
 def ids_of(flow: FlowSpec, name: str) -> tuple[str, ...]:
@@ -35,9 +40,12 @@ def ids_of(flow: FlowSpec, name: str) -> tuple[str, ...]:
 
 
 def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
-    """Answer an operand of a condition (rules 3.2, 3.3, 10.1 and 10.3)."""
-    found = [ends[one] for one in ids_of(flow, operand.name)]
+    """Answer an operand of a condition (rules 3.2, 3.3, 3.8, 10.1 and 10.3)."""
+    ids = ids_of(flow, operand.name)
+    found = [status(ends[one]) for one in ids]
     match operand.predicate:
+        case "passed":
+            return all(has_passed(flow.step(one), ends[one]) for one in ids)
         case None | "succeeded":
             return all(end == "SUCCEEDED" for end in found)
         case "failed":
@@ -48,6 +56,11 @@ def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
             return all(end == "SKIPPED" for end in found)
         case _:
             return True
+
+
+def has_passed(step: StepSpec, end: str) -> bool:
+    """Tell whether a step has passed that has ended in this way (rule 3.8)."""
+    return end in {"SUCCEEDED", SKIPPED_ITSELF} or (end == "FAILED" and step.allow_failure)
 
 
 def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:

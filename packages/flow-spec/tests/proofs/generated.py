@@ -7,7 +7,7 @@ import attrs
 
 from flow_spec import FlowSpec, parse_flow
 
-PREDICATES = ("", "", "", ".failed", ".failed", ".skipped", ".finished", ".succeeded")
+PREDICATES = ("", "", "", ".failed", ".failed", ".skipped", ".finished", ".succeeded", ".passed")
 LABELS = ("x", "y")
 
 

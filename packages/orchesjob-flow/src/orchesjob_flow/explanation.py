@@ -13,12 +13,11 @@ from typing import NamedTuple, Self
 import attrs
 
 from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operands_in
-from flow_spec import FlowSpec, StepSpec
+from flow_spec import End, FlowSpec, StepSpec
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
-from orchesjob_flow.engine.plan import is_true, is_true_of_copies
+from orchesjob_flow.engine.plan import end_of, is_true, is_true_of_copies
 from orchesjob_flow.views.reasons import (
     NO_DEPENDENCIES,
-    Copies,
     Dependencies,
     Dependency,
     all_before_finally,
@@ -184,14 +183,14 @@ class Explained(NamedTuple):
 def explain_steps(run: Run, step_id: str | None) -> list[Explained]:
     """Explain one step of a run, all copies of one, or all steps."""
     flow = FlowSpec.from_json(run.definition)
-    rows, places, gates = dependencies_in(run), max_parallel_waits(run), attempts_at_gates(run)
+    places, gates = max_parallel_waits(run), attempts_at_gates(run)
     steps, settled = {step.step_id: step for step in run.steps}, run.settled
     specs = flow.all_steps if step_id is None else flow.named(step_id)
     before = all_before_finally(run) if run.finally_after is None else NO_DEPENDENCIES
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
     budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
-    conditions = Conditions(rows, budget)
+    conditions = Conditions(run, flow, budget)
     return [
         explain_step(spec, steps[spec.id], conditions)._replace(
             before=before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
@@ -219,9 +218,11 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
 class Conditions:
     """The conditions of steps over what is recorded; equal conditions are evaluated once."""
 
-    def __init__(self, rows: Mapping[str, Dependency], budget: int) -> None:
-        """Evaluate over these statuses; `budget` bounds the search for who decided each."""
-        self._rows, self._budget = rows, budget
+    def __init__(self, run: Run, flow: FlowSpec, budget: int) -> None:
+        """Evaluate over the records of a run; `budget` bounds the search for who decided each."""
+        self._rows, self._budget = dependencies_in(run), budget
+        self._flow, self._settled = flow, run.settled
+        self._ends: dict[str, frozenset[End[StepStatus]]] = {}
         self._found: dict[object, tuple[Dependencies, ExplainedCondition | None]] = {}
 
     def of(self, spec: StepSpec) -> tuple[Dependencies, ExplainedCondition | None]:
@@ -238,10 +239,20 @@ class Conditions:
         return ExplainedCondition.of(spec, spec.condition, self._value, self._budget)
 
     def _value(self, operand: Name) -> bool | None:
-        found = self._rows[operand.name]
-        if isinstance(found, Copies):
-            return is_true_of_copies(operand.predicate, found.counts)
-        return is_true(operand.predicate, found.status)
+        name = operand.name
+        if name not in self._ends:
+            ids = self._flow.copies.get(name, (name,))
+            self._ends[name] = frozenset(map(self._end_of, ids))
+        ends = self._ends[name]
+        if name in self._flow.copies:
+            return is_true_of_copies(operand.predicate, ends)
+        (end,) = ends
+        return is_true(operand.predicate, end)
+
+    def _end_of(self, step_id: str) -> End[StepStatus]:
+        row = self._rows[step_id]
+        assert isinstance(row, Step)  # noqa: S101 - the ids of copies name steps
+        return end_of(self._flow.step(step_id), row, is_settled=row.position in self._settled)
 
 
 def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:

@@ -1,4 +1,4 @@
-"""The predicates of a `when`, and what they mean (rules 3.2, 3.3, 3.7 and 10.1).
+"""The predicates of a `when`, and what they mean (rules 3.2, 3.3, 3.7, 3.8 and 10.1).
 
 flow-conditions has the grammar and evaluates. This module has the predicates and quantifiers that
 flows know.
@@ -6,11 +6,12 @@ flows know.
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
 from flow_spec.fields.messages import foreign_words
 
-PREDICATES = ("succeeded", "failed", "skipped", "finished")
+PREDICATES = ("succeeded", "failed", "skipped", "passed", "finished")
 FINALLY_PREDICATES = (*PREDICATES, "cancelled")
 """What a step of `finally` may ask; only these steps are decided after a cancel (rule 10.1)."""
 
@@ -65,30 +66,43 @@ def _advising_vocabulary(*, in_finally: bool) -> Vocabulary:
     return _vocabulary(hints, functions, in_finally=in_finally)
 
 
-def holds(predicate: str | None, outcome: str) -> bool:
-    """Return whether an operand is true of a step that has ended (rules 3.2, 3.3 and 10.1).
+class End[Status: str](NamedTuple):
+    """How a step has ended: `SUCCEEDED`, `FAILED`, `SKIPPED` or `CANCELLED`, and if it passed.
 
-    `predicate` is one of `FINALLY_PREDICATES`, or None for a bare id; `outcome` is the step's final
-    status, such as `SUCCEEDED`, `FAILED`, `SKIPPED` or `CANCELLED`.
+    `StepSpec.end` tells whether it passed (rule 3.8).
     """
-    return predicate == "finished" or outcome == (predicate or "succeeded").upper()
+
+    status: Status
+    passed: bool
 
 
-def holds_of_copies(predicate: str | None, outcomes: Collection[str]) -> bool:
-    """Return whether an operand is true of all copies of a step, which have ended (rule 10.3).
+def holds[Status: str](predicate: str | None, end: End[Status]) -> bool:
+    """Return whether an operand is true of a step that has ended (rules 3.2, 3.3, 3.8 and 10.1).
 
-    `outcomes` are their final statuses, with or without duplicates. If there are no copies, they
-    count as skipped and finished.
+    `predicate` is one of `FINALLY_PREDICATES`, or None for a bare id.
     """
     match predicate:
         case "finished":
             return True
-        case "skipped":
-            return all(holds(predicate, outcome) for outcome in outcomes)
-        case "failed" | "cancelled":
-            return any(holds(predicate, outcome) for outcome in outcomes)
+        case "passed":
+            return end.passed
         case _:
-            return bool(outcomes) and all(holds(predicate, outcome) for outcome in outcomes)
+            return end.status == (predicate or "succeeded").upper()
+
+
+def holds_of_copies[Status: str](predicate: str | None, ends: Collection[End[Status]]) -> bool:
+    """Return whether an operand is true of all copies of a step, which have ended (rule 10.3).
+
+    `ends` may have duplicates or not. If there are no copies, they count as skipped by their own
+    decision.
+    """
+    match predicate:
+        case "failed" | "cancelled":
+            return any(holds(predicate, end) for end in ends)
+        case None | "succeeded":
+            return bool(ends) and all(holds(predicate, end) for end in ends)
+        case _:
+            return all(holds(predicate, end) for end in ends)
 
 
 def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True) -> Condition:

@@ -6,18 +6,19 @@ ended. Its outcome follows from these and from the steps it waits for, as in the
 functions cover exactly the combinations that can occur.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from enum import StrEnum
 from functools import cached_property
 
 import attrs
 
 from flow_conditions import Functions, Name
+from flow_spec.fields.predicates import holds
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
-_VARIABLES = 4  # of a step, each with a higher number than those of what it waits for
-_ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(_VARIABLES)
+_ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(4)
+_VARIABLES = 5  # at most of a step; they have higher numbers than those of what it waits for
 
 
 class Fate(StrEnum):
@@ -30,19 +31,55 @@ class Fate(StrEnum):
 
 @attrs.frozen
 class OutcomeFunctions:
-    """The functions of one step, or of all copies of one: when each predicate is true."""
+    """The functions of one step: when each predicate is true."""
 
     succeeded: int
     failed: int
     skipped: int
     cancelled: int
+    passed: int
 
     def is_true(self, predicate: str | None) -> int:
-        """Return the function of an operand (rules 3.2, 3.3 and 10.1)."""
+        """Return the function of an operand (rules 3.2, 3.3, 3.8 and 10.1)."""
         if predicate == "finished":
             return Functions.TRUE
         function: int = getattr(self, predicate or "succeeded")
         return function
+
+
+@attrs.define(eq=False)
+class CopiesFunctions:
+    """The functions of all copies of a step (rule 10.3).
+
+    `some` are true of a copy that exists, and `every` of a copy that does not or for which it is
+    true. If no copies exist, they count as skipped by their own decision.
+    """
+
+    functions: Functions
+    some: Sequence[OutcomeFunctions]
+    every: Sequence[OutcomeFunctions]
+    exist: int
+    """Whether there are any copies."""
+    _found: dict[str | None, int] = attrs.Factory(dict)
+
+    def is_true(self, predicate: str | None) -> int:
+        """Return the function of an operand."""
+        if predicate not in self._found:
+            self._found[predicate] = self._function(predicate)
+        return self._found[predicate]
+
+    def _function(self, predicate: str | None) -> int:
+        if predicate in {"failed", "cancelled"}:
+            return self._joined(False, self.some, predicate)
+        every = self._joined(True, self.every, predicate)
+        is_success = predicate in {None, "succeeded"}
+        return self.functions.both(every, self.exist) if is_success else every
+
+    def _joined(
+        self, conjunctive: bool, of: Sequence[OutcomeFunctions], predicate: str | None
+    ) -> int:
+        found = (outcome.is_true(predicate) for outcome in of)
+        return self.functions.joined(conjunctive, sorted(found, key=self.functions.level))
 
 
 @attrs.define(eq=False, slots=False)
@@ -60,6 +97,8 @@ class Outcomes:
     positions: dict[str, int] = attrs.Factory(dict)
     """The order in which the steps were added; it numbers their variables."""
     _of: dict[str, OutcomeFunctions] = attrs.Factory(dict)
+    _of_copies: dict[str, CopiesFunctions] = attrs.Factory(dict)
+    _may_be_cut: bool = False
     _ended: dict[str, int] = attrs.Factory(dict)
     """The function that says whether a step has ended before the run is cut off."""
 
@@ -72,6 +111,7 @@ class Outcomes:
         Raises:
             BudgetExceeded: It takes more than is left.
         """
+        self._may_be_cut = self._may_be_cut or may_be_cut
         for step in steps:
             self.positions[step.id] = len(self.positions) + 1
             condition = step.condition
@@ -88,14 +128,17 @@ class Outcomes:
         """Return the outcome of a step, given when it ran to its end and when it never began."""
         choice, variable = self.functions.choice, self._variable(step)
         never = Functions.FALSE
-        if not (step.skip_exit_codes or step.only_if):
+        passed = ran if step.allow_failure else never  # unless it would succeed
+        if not step.may_skip_itself:
             failed = choice(variable + _FAILS, never, ran)
         else:
             failed = choice(variable + _FAILS, never, choice(variable + _SKIPS, ran, never))
             also = choice(variable + _SKIPS, skipped, self.functions.either(skipped, ran))
             skipped = choice(variable + _FAILS, skipped, also)
+            passed = choice(variable + _SKIPS, passed, ran)
         succeeded = choice(variable + _FAILS, ran, never)
-        return OutcomeFunctions(succeeded, failed, skipped, never)
+        passed = choice(variable + _FAILS, ran, passed)
+        return OutcomeFunctions(succeeded, failed, skipped, never, passed)
 
     def _add_cut(self, step: StepSpec, is_true: int) -> None:
         both, choice, variable = self.functions.both, self.functions.choice, self._variable(step)
@@ -132,35 +175,30 @@ class Outcomes:
 
     def function_of(self, operand: Name) -> int:
         """Return the function of an operand of a condition."""
-        return self.outcome(operand.name).is_true(operand.predicate)
+        name = operand.name
+        if name in self._of:
+            return self._of[name].is_true(operand.predicate)
+        if name not in self._of_copies:
+            self._of_copies[name] = self._copies_of(name)
+        return self._of_copies[name].is_true(operand.predicate)
 
-    def outcome(self, name: str) -> OutcomeFunctions:
-        """Return the outcome of a step, or of all copies of one (rule 10.3)."""
-        if name not in self._of:
-            self._of[name] = self._of_copies(name, self.flow.copies[name])
-        return self._of[name]
+    def outcome(self, step_id: str) -> OutcomeFunctions:
+        """Return the outcome of a step."""
+        return self._of[step_id]
 
-    def _of_copies(self, name: str, copies: Sequence[str]) -> OutcomeFunctions:
-        """Return the outcome of all copies of a step.
+    def _copies_of(self, name: str) -> CopiesFunctions:
+        """Return the functions of all copies of a step.
 
-        If a file or a folder says how many there are, this may be different next time. Then only
-        one thing is known: no two of the three outcomes hold at once.
+        If a file or a folder says how many there are, this may be different next time.
         """
-        functions = self.functions
+        copies = self.flow.copies[name]
         if name in self._open_names:
             self.positions[name] = number = len(self.positions) + 1
-            return unknown_outcome_of_copies(functions, number)
-        outcomes, never = [self._of[copy] for copy in copies], Functions.FALSE
-
-        def joined(conjunctive: bool, of: Callable[[OutcomeFunctions], int]) -> int:
-            return functions.joined(conjunctive, sorted(map(of, outcomes), key=functions.level))
-
-        return OutcomeFunctions(
-            succeeded=joined(True, lambda outcome: outcome.succeeded) if copies else never,
-            failed=joined(False, lambda outcome: outcome.failed),
-            skipped=joined(True, lambda outcome: outcome.skipped),
-            cancelled=joined(False, lambda outcome: outcome.cancelled),
-        )
+            step = self.flow.as_written.step(name)
+            return unknown_copies(self.functions, number, step, may_be_cut=self._may_be_cut)
+        outcomes = [self._of[copy] for copy in copies]
+        exist = Functions.TRUE if copies else Functions.FALSE
+        return CopiesFunctions(self.functions, outcomes, outcomes, exist)
 
     def fates(self, true: Set[int]) -> dict[str, Fate]:
         """Return the outcome of each step if it runs, given which variables are true."""
@@ -183,32 +221,53 @@ def names_of_open_lists(flow: FlowSpec) -> frozenset[str]:
     )
 
 
-def unknown_outcome(functions: Functions, number: int, *, in_finally: bool) -> OutcomeFunctions:
-    """Return the outcome of a step about which nothing is known."""
-    never_succeeded, other = (functions.variable(number * _VARIABLES + each) for each in range(2))
-    both = functions.both
-    third = both(never_succeeded, other)
-    return OutcomeFunctions(
-        succeeded=never_succeeded ^ 1,
-        failed=both(never_succeeded, other ^ 1),
-        skipped=both(third, functions.variable(number * _VARIABLES + 2)) if in_finally else third,
-        cancelled=(
-            both(third, functions.variable(number * _VARIABLES + 2) ^ 1)
-            if in_finally
-            else Functions.FALSE
-        ),
-    )
+def unknown_outcome(
+    functions: Functions, number: int, step: StepSpec, *, may_be_cut: bool
+) -> OutcomeFunctions:
+    """Return the outcome of a step if nothing is known about when it runs, and how it ends."""
+    kinds, left = kinds_of_ends(step, may_be_cut=may_be_cut), Functions.TRUE
+    ends = []
+    for place, kind in enumerate(kinds):
+        is_last = place == len(kinds) - 1
+        chosen = left if is_last else functions.variable(number * _VARIABLES + place) ^ 1
+        here = functions.both(left, chosen)
+        ends.append([functions.both(here, function) for function in attrs.astuple(kind)])
+        left = functions.both(left, chosen ^ 1)
+    return OutcomeFunctions(*(functions.joined(False, of) for of in zip(*ends, strict=True)))
 
 
-def unknown_outcome_of_copies(functions: Functions, number: int) -> OutcomeFunctions:
-    """Return the outcome of copies about which nothing is known, not even how many there are."""
-    free = [functions.variable(number * _VARIABLES + each) for each in range(_VARIABLES)]
-    succeeded, also_skipped, also_failed, also_cancelled = free
-    both = functions.both
-    rest = both(succeeded ^ 1, also_skipped ^ 1)
-    return OutcomeFunctions(
-        succeeded=succeeded,
-        failed=both(rest, also_failed),
-        skipped=both(succeeded ^ 1, also_skipped),
-        cancelled=both(rest, also_cancelled),
+def unknown_copies(
+    functions: Functions, number: int, step: StepSpec, *, may_be_cut: bool
+) -> CopiesFunctions:
+    """Return the functions of copies about which nothing is known, not even how many there are.
+
+    Any set of the ends that one of them can have may occur.
+    """
+    kinds = kinds_of_ends(step, may_be_cut=may_be_cut)
+    occur = [functions.variable(number * _VARIABLES + place) for place in range(len(kinds))]
+    some, every = (
+        [
+            OutcomeFunctions(*(join(one ^ sign, function) for function in attrs.astuple(kind)))
+            for one, kind in zip(occur, kinds, strict=True)
+        ]
+        for join, sign in ((functions.both, 0), (functions.either, 1))
     )
+    return CopiesFunctions(functions, some, every, functions.joined(False, occur))
+
+
+def kinds_of_ends(step: StepSpec, *, may_be_cut: bool) -> list[OutcomeFunctions]:
+    """Return what each end that a step may have makes true."""
+    statuses = ["SUCCEEDED", "FAILED", "SKIPPED", *(["CANCELLED"] if may_be_cut else [])]
+    ends = [step.end(status, was_due=False) for status in statuses]
+    if step.may_skip_itself:
+        ends.append(step.end("SKIPPED", was_due=True))
+    constants = (Functions.FALSE, Functions.TRUE)
+    return [
+        OutcomeFunctions(
+            **{
+                field.name: constants[holds(field.name, end)]
+                for field in attrs.fields(OutcomeFunctions)
+            }
+        )
+        for end in ends
+    ]

@@ -13,16 +13,17 @@ import attrs
 from flow_conditions import BudgetExceeded, Condition, Functions, Name, operands_in, parse
 from flow_spec.errors import Span
 from flow_spec.fields.env import StepVariable
-from flow_spec.fields.predicates import holds, holds_of_copies, parse_when
+from flow_spec.fields.predicates import End, holds, holds_of_copies, parse_when
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
 from flow_spec.warnings.outcomes import (
+    CopiesFunctions,
     Fate,
     OutcomeFunctions,
     Outcomes,
+    unknown_copies,
     unknown_outcome,
-    unknown_outcome_of_copies,
 )
 
 BUDGET = 200_000
@@ -159,17 +160,16 @@ class IdleParts:
         """Return the condition without the parts that never have an effect, and these parts."""
         functions, when = self.functions, self.when
         in_finally = when.step.id in self.flow.finally_ids
-        outcome_of: dict[str, OutcomeFunctions] = {}
+        written = self.flow.as_written
+        outcome_of: dict[str, OutcomeFunctions | CopiesFunctions] = {}
 
         def function_of(operand: Name) -> int:
             name = operand.name
             if name not in outcome_of:
                 number = len(outcome_of) + 1
-                outcome_of[name] = (
-                    unknown_outcome_of_copies(functions, number)
-                    if name in self.flow.copies
-                    else unknown_outcome(functions, number, in_finally=in_finally)
-                )
+                unknown = unknown_copies if name in self.flow.copies else unknown_outcome
+                step = written.step(base_of(name))
+                outcome_of[name] = unknown(functions, number, step, may_be_cut=in_finally)
             return outcome_of[name].is_true(operand.predicate)
 
         def of_piece(name: Name) -> int:
@@ -274,7 +274,7 @@ def uses_failures(step: StepSpec) -> bool:
 
 def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]) -> dict[str, str]:
     """Return the outcome of each step in an undisturbed run, given its outcome if it runs."""
-    ends: dict[str, str] = {}
+    ends: dict[str, End[Fate]] = {}
 
     def is_true(operand: Name) -> bool:
         copies = flow.copies.get(operand.name)
@@ -283,9 +283,9 @@ def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]
         return holds_of_copies(operand.predicate, [ends[copy] for copy in copies])
 
     for step in order:
-        runs = step.condition is None or step.condition.evaluate(is_true)
-        ends[step.id] = fates[step.id].value if runs else Fate.SKIPPED.value
-    return ends
+        runs = step.condition is None or bool(step.condition.evaluate(is_true))
+        ends[step.id] = step.end(fates[step.id] if runs else Fate.SKIPPED, was_due=runs)
+    return {name: end.status.value for name, end in ends.items()}
 
 
 _CONSTANTS = frozenset({Functions.TRUE, Functions.FALSE})
