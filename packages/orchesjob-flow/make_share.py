@@ -54,6 +54,7 @@ CONDITIONS = {
     "X && Y, X || Y, (X)": "both; at least one; && binds more tightly than ||",
     "any(failed), all(finished), none(skipped)": "asks all steps in depends_on; in a step of "
     "finally without depends_on, all of steps",
+    "any(A), all(A.failed), none(A.skipped)": "asks the copies of A, which a foreach repeats",
 }
 NAMES = {
     "${{ NAME }}": "a parameter or a name of foreach, put as text into a word of command, only_if, "

@@ -65,7 +65,7 @@ WRONG = [
         "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it",
         "^^^^^",
     ),
-    ("any(A)", "; it asks about the steps in depends_on", "^^^^^^"),
+    ("any(A!)", "; it asks about the steps in depends_on", "^^^^^^^"),
     ("all(failed, skipped)", "with one of succeeded, failed", "^^^^^^^^^^^^^^^^^^^^"),
     ("any(failed) && none(always)", "write 'none(finished)'", "               ^^^^^^^^^^^^"),
     ("failed(A)", "write 'A.failed'", "^^^^^^^^^"),

@@ -12,6 +12,7 @@ from flow_spec.warnings.proofs import Proofs, steps_that_never_run
 
 A = "{id: a, command: [x]}"
 B = "{id: b, when: a, command: [x]}"
+C = "{{id: c, when: {}, command: [x]}}"
 
 
 def warned(folder: Path, *steps: str, more: str = "") -> list[tuple[str, str | None]]:
@@ -67,8 +68,42 @@ def marked(mark: object) -> str | None:
                 B,
                 "{id: c, when: b.failed, command: [x]}",
             ],
+            [("ignored-failure", "a")],
+        ),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                *(C.format("a.passed"), "{id: d, command: [x]}"),
+                "{id: e, when: d && a.passed, command: [x]}",
+            ],
+            [],  # always true, but what is meant
+        ),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                "{id: b, depends_on: [a], command: [x]}",
+                "{id: c, depends_on: [b], command: [x]}",
+            ],
+            [("ignored-failure", "[")],  # and not c as well
+        ),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                *(B, C.format("a.failed || b.failed")),  # c answers the failure
+            ],
             [],
         ),
+        (
+            [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b || b.skipped")],
+            [("skip-hides-failure", "b.skipped")],
+        ),
+        (
+            [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("!b.failed")],
+            [("skip-hides-failure", "!b.failed")],
+        ),
+        ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b.passed")], []),
+        ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("a && !b.failed")], []),
+        ([A, B, "{id: roll-back, when: b.failed, command: [x]}"], []),
         (
             [A, B, "{id: c, when: b.failed, command: [x]}", "{id: d, when: b || c, command: [x]}"],
             [],  # c repairs something, and is no alert
@@ -190,7 +225,8 @@ def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) 
         )
         (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
         read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_, values=values: values)
-        assert find_warnings(read).warnings == ()
+        found = [(one.code, one.path) for one in find_warnings(read).warnings]
+        assert found == ([] if values else [("empty-list", "steps[0].foreach.V")])
 
 
 def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
@@ -236,7 +272,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 9
+    assert len(WarningCode) == 12
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

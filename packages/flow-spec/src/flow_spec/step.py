@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, cast
 
 import attrs
 
-from flow_conditions import Condition, all_of, operands_in
+from flow_conditions import Condition, all_of
 from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
 from flow_spec.errors import Advised, Message, quoted
 from flow_spec.fields import messages
@@ -36,7 +36,7 @@ from flow_spec.fields.kinds import (
     Word,
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
-from flow_spec.fields.predicates import End, parse_when
+from flow_spec.fields.predicates import End, operands_of, parse_when
 from flow_spec.fields.reading import Reading, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
@@ -90,11 +90,14 @@ class WarningCode(StrEnum):
     ALWAYS_TRUE = "always-true"
     NO_EFFECT = "no-effect"
     UNHANDLED_FAILURE = "unhandled-failure"
+    IGNORED_FAILURE = "ignored-failure"
+    SKIP_HIDES_FAILURE = "skip-hides-failure"
     SKIPPED_CLEANUP = "skipped-cleanup"
     SHELL_SYNTAX = "shell-syntax"
     NO_SUCH_PROGRAM = "no-such-program"
     PARAMETER_IN_SHELL = "parameter-in-shell"
     LITERAL_SUBSTITUTION = "literal-substitution"
+    EMPTY_LIST = "empty-list"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")
@@ -234,6 +237,7 @@ class StepSpec:
         "download && validate",
         "!load",
         "fetch.failed || load.failed",
+        "compress.passed",
         "any(failed)",
         default=None,
     )
@@ -434,7 +438,7 @@ class StepSpec:
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids in `depends_on`, then the others in `when`, each once (rule 3.6)."""
-        named = (operand.name for operand in operands_in(self.when or ""))
+        named = (operand.name for operand in operands_of(self.when))
         return tuple(dict.fromkeys((*self.depends_on, *filter(None, named))))
 
 

@@ -40,7 +40,7 @@ def ids_of(flow: FlowSpec, name: str) -> tuple[str, ...]:
 
 
 def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
-    """Answer an operand of a condition (rules 3.2, 3.3, 3.8, 10.1 and 10.3)."""
+    """Answer an operand of a condition (rules 3.2, 3.3, 3.7, 3.8, 10.1 and 10.3)."""
     ids = ids_of(flow, operand.name)
     found = [status(ends[one]) for one in ids]
     match operand.predicate:
@@ -58,6 +58,15 @@ def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
             return True
 
 
+def answer_call(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
+    """Answer an operand, which may be a call such as `any(load.failed)` (rule 3.7)."""
+    if operand.quantifier is None:
+        return answer(flow, ends, operand)
+    ids = ids_of(flow, operand.name)
+    each = [answer(flow, ends, Name(one, operand.predicate)) for one in ids]
+    return {"any": any(each), "all": all(each), "none": not any(each)}[operand.quantifier]
+
+
 def has_passed(step: StepSpec, end: str) -> bool:
     """Tell whether a step has passed that has ended in this way (rule 3.8)."""
     return end in {"SUCCEEDED", SKIPPED_ITSELF} or (end == "FAILED" and step.allow_failure)
@@ -71,7 +80,7 @@ def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
 def is_true(flow: FlowSpec, step: StepSpec, ends: Ends) -> bool:
     """Tell whether a step runs."""
     condition = step.condition
-    return condition is None or bool(condition.evaluate(lambda name: answer(flow, ends, name)))
+    return condition is None or bool(condition.evaluate(lambda name: answer_call(flow, ends, name)))
 
 
 class Played:

@@ -12,8 +12,8 @@ from typing import NamedTuple, Self
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operands_in
-from flow_spec import End, FlowSpec, StepSpec
+from flow_conditions import BudgetExceeded, Condition, Explanation, Name
+from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import end_of, is_true, is_true_of_copies
 from orchesjob_flow.views.reasons import (
@@ -95,7 +95,7 @@ class ExplainedCondition:
     def written(self) -> str | None:
         """The condition as it is written, if it has a call."""
         when = " ".join((self.spec.when or "").split())
-        return when if any(operand.name is None for operand in operands_in(when)) else None
+        return when if any(operand.name is None for operand in operands_of(when)) else None
 
     @cached_property
     def calls(self) -> Mapping[str, str]:
@@ -141,7 +141,7 @@ def calls_in(spec: StepSpec) -> dict[str, str]:
     """
     spelled = {}
     when = spec.when or ""
-    for operand in operands_in(when):
+    for operand in operands_of(when):
         if operand.name is not None:
             continue
         call = when[operand.start : operand.end]
@@ -245,7 +245,7 @@ class Conditions:
             self._ends[name] = frozenset(map(self._end_of, ids))
         ends = self._ends[name]
         if name in self._flow.copies:
-            return is_true_of_copies(operand.predicate, ends)
+            return is_true_of_copies(operand, ends)
         (end,) = ends
         return is_true(operand.predicate, end)
 

@@ -538,7 +538,7 @@ class _Counting:
                 {
                     operand: is_true(operand.predicate, outcome)
                     if isinstance(outcome, End)
-                    else is_true_of_copies(operand.predicate, outcome)
+                    else is_true_of_copies(operand, outcome)
                     for operand in rest.operands
                     if operand.name == name
                 }

@@ -115,6 +115,12 @@ def is_met(spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str]) ->
 
     def holds(name: Name) -> bool:
         wanted = (name.predicate or "succeeded").upper()
+        if name.quantifier:
+            copies = [step_id for step_id in rows if step_id.startswith(f"{name.name}@")]
+            each = [holds(Name(copy, name.predicate)) for copy in copies]
+            if name.quantifier == "all":
+                return all(each) and (bool(each) or wanted in ("SKIPPED", "PASSED", "FINISHED"))
+            return any(each) is not (name.quantifier == "none")
         if wanted == "PASSED":
             base = f"{name.name}@"
             return all(

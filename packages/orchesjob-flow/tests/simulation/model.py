@@ -12,6 +12,9 @@ import attrs
 from flow_spec import Block, Copy, StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
+QUANTIFIERS = ("any", "all", "none")
+CALLED = 0.5
+"""Which part of the names that mean copies is in a call."""
 PASSED = 0.15
 """Which part of the operands asks for `passed` instead."""
 FINALLY_PREDICATES = (*PREDICATES, "cancelled", "cancelled")
@@ -43,6 +46,8 @@ class Is:
 
     name: str
     predicate: str
+    quantifier: str = ""
+    """any, all or none, if the name means all copies and is called so (rule 3.7)."""
 
 
 @attrs.frozen
@@ -102,8 +107,8 @@ def generate(
     Some have a `finally`, and some, with `foreach`, steps that are repeated.
     """
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    gates, passes = Random(f"gates {seed}"), Random(f"passed {seed}")  # noqa: S311 - reproducible
-    making = Making(random, gates, passes, gated)
+    gates, passes, calls = (Random(f"{what} {seed}") for what in ("gates", "passed", "calls"))  # noqa: S311
+    making = Making(random, gates, passes, calls, gated)
     steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
@@ -140,6 +145,8 @@ class Making:
     """Decides what has to do with gates, apart, so that older seeds still mean the same."""
     passes: Random
     """Decides which operands ask for `passed`, apart for the same reason."""
+    calls: Random
+    """Decides which names of copies are in a call, apart for the same reason."""
     gated: float
     """Which part of the steps has a gate."""
     fates: dict[str, tuple[str, ...]] = attrs.Factory(dict)
@@ -197,6 +204,7 @@ class Making:
             predicates = FINALLY_PREDICATES if in_finally else PREDICATES
             condition = make_condition(random, known, 3, predicates)
             condition = with_passed(self.passes, condition)
+            condition = with_calls(self.calls, condition, self.names)
         retries, strict = random.randint(0, 2), random.random() < 0.7
         by_codes, choosy = random.random() < 0.3, random.random() < 0.2
         fates = make_fates(random, retries, strict=strict, by_codes=by_codes, choosy=choosy)
@@ -337,7 +345,7 @@ def fold(steps: Iterable[StepSpec], statuses: Mapping[str, str]) -> str:
 def names_in(condition: Condition) -> Iterator[str]:
     """Yield the names in a condition (rule 3.4)."""
     match condition:
-        case Is(name, _):
+        case Is(name, _, _):
             yield name
         case Not(inner):
             yield from names_in(inner)
@@ -349,8 +357,8 @@ def names_in(condition: Condition) -> Iterator[str]:
 def renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
     """Return a condition with other names."""
     match condition:
-        case Is(name, predicate):
-            return Is(names.get(name, name), predicate)
+        case Is(name, predicate, quantifier):
+            return Is(names.get(name, name), predicate, quantifier)
         case Not(inner):
             return Not(renamed(inner, names))
         case Pair(left, right, both):
@@ -462,11 +470,24 @@ def with_passed(random: Random, condition: Condition) -> Condition:
             return Pair(with_passed(random, left), with_passed(random, right), both)
 
 
+def with_calls(random: Random, condition: Condition, names: list[str]) -> Condition:
+    """Call some of the names that mean all copies of a step."""
+    match condition:
+        case Is(name, predicate):
+            calls = name in names and random.random() < CALLED
+            return Is(name, predicate, random.choice(QUANTIFIERS)) if calls else condition
+        case Not(inner):
+            return Not(with_calls(random, inner, names))
+        case Pair(left, right, both):
+            return Pair(with_calls(random, left, names), with_calls(random, right, names), both)
+
+
 def spell(random: Random, condition: Condition) -> str:
     """Write a condition, sometimes with parentheses that it does not need (rule 3.1)."""
     match condition:
-        case Is(name, predicate):
-            return f"{name}.{predicate}" if predicate else name
+        case Is(name, predicate, quantifier):
+            text = f"{name}.{predicate}" if predicate else name
+            return f"{quantifier}({text})" if quantifier else text
         case Not(inner):
             return "!" + enclose(random, inner, needed=isinstance(inner, Pair))
         case Pair(left, right, both):
@@ -489,19 +510,31 @@ def enclose(random: Random, condition: Condition, *, needed: bool) -> str:
 def is_true(condition: Condition, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
     """Evaluate a condition over terminal steps (rules 3.2, 3.3 and 3.8)."""
     match condition:
-        case Is(name, "passed"):
-            names = [name] if name in statuses else copies_in(statuses, name)
-            return all(has_passed(one, flow, statuses) for one in names)
-        case Is(name, predicate) if name in statuses:
-            return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
-        case Is(name, predicate):
-            return is_true_of_all(name, predicate, statuses)
+        case Is():
+            return is_answered(condition, flow, statuses)
         case Not(inner):
             return not is_true(inner, flow, statuses)
         case Pair(left, right, both=True):
             return is_true(left, flow, statuses) and is_true(right, flow, statuses)
         case Pair(left, right):
             return is_true(left, flow, statuses) or is_true(right, flow, statuses)
+
+
+def is_answered(asked: Is, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
+    """Answer an operand (rules 3.2, 3.3, 3.7, 3.8 and 10.3)."""
+    name, predicate = asked.name, asked.predicate
+    if asked.quantifier:
+        copies = (Is(one, predicate) for one in copies_in(statuses, name))
+        each = [is_answered(copy, flow, statuses) for copy in copies]
+        if asked.quantifier == "all" and not each:  # as of a step that skipped itself
+            return predicate in {"skipped", "passed", "finished"}
+        return {"any": any(each), "all": all(each), "none": not any(each)}[asked.quantifier]
+    if predicate == "passed":
+        names = [name] if name in statuses else copies_in(statuses, name)
+        return all(has_passed(one, flow, statuses) for one in names)
+    if name not in statuses:
+        return is_true_of_all(name, predicate, statuses)
+    return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
 
 
 def copies_in(statuses: Mapping[str, str], name: str) -> list[str]:

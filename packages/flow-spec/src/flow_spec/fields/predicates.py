@@ -4,11 +4,20 @@ flow-conditions has the grammar and evaluates. This module has the predicates an
 flows know.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from flow_conditions import Condition, ConditionSyntaxError, Quantifier, Vocabulary, parse
+from flow_conditions import (
+    Condition,
+    ConditionSyntaxError,
+    Name,
+    Occurrence,
+    Quantifier,
+    Vocabulary,
+    operands_in,
+    parse,
+)
 from flow_spec.fields.messages import foreign_words
 
 PREDICATES = ("succeeded", "failed", "skipped", "passed", "finished")
@@ -27,7 +36,11 @@ _ONLY_IN_FINALLY = (
 
 
 def _vocabulary(
-    hints: Mapping[str, str], functions: Mapping[str, str], *, in_finally: bool
+    hints: Mapping[str, str],
+    functions: Mapping[str, str],
+    *,
+    in_finally: bool,
+    asks_one: bool = True,
 ) -> Vocabulary:
     predicates = FINALLY_PREDICATES if in_finally else PREDICATES
     return Vocabulary(
@@ -36,6 +49,7 @@ def _vocabulary(
         quantifiers=_QUANTIFIERS,
         domain="the steps in depends_on" + (", or else all of 'steps'" if in_finally else ""),
         max_calls=len(_QUANTIFIERS) * len(predicates),  # as many as there are different ones
+        asks_one=asks_one,
         functions=functions,
     )
 
@@ -45,7 +59,7 @@ _VOCABULARIES = tuple(_vocabulary({}, {}, in_finally=in_finally) for in_finally 
 
 
 @cache
-def _advising_vocabulary(*, in_finally: bool) -> Vocabulary:
+def _advising_vocabulary(*, in_finally: bool, asks_one: bool = True) -> Vocabulary:
     """Return a vocabulary with advice on words of other systems, for a condition with a mistake."""
     words = foreign_words()
     asked = {meant: (meant, *others.split()) for meant, others in words["predicates"].items()}
@@ -63,7 +77,7 @@ def _advising_vocabulary(*, in_finally: bool) -> Vocabulary:
             word: f"{functions[word]}, or '{call}' for all steps in depends_on"
             for word, call in over_all.items()
         }
-    return _vocabulary(hints, functions, in_finally=in_finally)
+    return _vocabulary(hints, functions, in_finally=in_finally, asks_one=asks_one)
 
 
 class End[Status: str](NamedTuple):
@@ -90,35 +104,59 @@ def holds[Status: str](predicate: str | None, end: End[Status]) -> bool:
             return end.status == (predicate or "succeeded").upper()
 
 
-def holds_of_copies[Status: str](predicate: str | None, ends: Collection[End[Status]]) -> bool:
-    """Return whether an operand is true of all copies of a step, which have ended (rule 10.3).
+def holds_of_copies[Status: str](operand: Name, ends: Collection[End[Status]]) -> bool:
+    """Return whether an operand is true of all copies of a step, which have ended (3.7, 10.3).
 
-    `ends` may have duplicates or not. If there are no copies, they count as skipped by their own
-    decision.
+    `ends` may have duplicates or not. If there are no copies, `all` asks one step that was skipped
+    by its own decision.
     """
-    match predicate:
-        case "failed" | "cancelled":
-            return any(holds(predicate, end) for end in ends)
-        case None | "succeeded":
-            return bool(ends) and all(holds(predicate, end) for end in ends)
-        case _:
-            return all(holds(predicate, end) for end in ends)
+    predicate = operand.predicate
+    quantifier = quantifier_of(operand)
+    if quantifier == "all":
+        every = all(holds(predicate, end) for end in ends)
+        return every and (bool(ends) or holds(predicate, SKIPPED_ITSELF))
+    found = any(holds(predicate, end) for end in ends)
+    return found is not (quantifier == "none")
 
 
-def parse_when(text: str, depends_on: Sequence[str] = (), *, in_finally: bool = True) -> Condition:
+SKIPPED_ITSELF = End("SKIPPED", True)
+"""What a step without copies counts as."""
+
+
+def quantifier_of(operand: Name) -> str:
+    """Return how an operand asks the copies of a step: `A.failed` asks any of them, `A` all."""
+    by_itself = "any" if operand.predicate in {"failed", "cancelled"} else "all"
+    return operand.quantifier or by_itself
+
+
+def parse_when(
+    text: str,
+    depends_on: Sequence[str] = (),
+    *,
+    in_finally: bool = True,
+    asks_one: bool = True,
+) -> Condition:
     """Return the condition of a step with this `when` and `depends_on`.
 
-    Only a step of `finally` may ask which steps were cancelled (rule 10.1).
+    Only a step of `finally` may ask which steps were cancelled (rule 10.1). Unless it `asks_one`, a
+    call such as `any(load)` is a mistake (rule 3.7).
 
     Raises:
         ConditionSyntaxError: The text is not a condition. The advice translates words of other
             systems (rule 3.3).
     """
     try:
-        return parse(text, _VOCABULARIES[in_finally], over=depends_on)
+        if asks_one:
+            return parse(text, _VOCABULARIES[in_finally], over=depends_on)
     except ConditionSyntaxError:
-        # Again, for the advice: no flow without a mistake reads the words of other systems.
-        return parse(text, _advising_vocabulary(in_finally=in_finally), over=depends_on)
+        pass  # again, for the advice: no flow without a mistake reads the words of other systems
+    advising = _advising_vocabulary(in_finally=in_finally, asks_one=asks_one)
+    return parse(text, advising, over=depends_on)
+
+
+def operands_of(when: str | None) -> Iterator[Occurrence]:
+    """Yield the operands and calls in a `when`; the name of `any(failed)` is None."""
+    return operands_in(when or "", FINALLY_PREDICATES)
 
 
 def has_call(text: str) -> bool:

@@ -24,8 +24,10 @@ from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
+from flow_spec.foreach import FOREACH
 from flow_spec.step import StepSpec, WarningCode
-from flow_spec.warnings.proofs import Finding, Proofs
+from flow_spec.warnings.conditions import Finding
+from flow_spec.warnings.proofs import Proofs
 from flow_spec.warnings.shell import (
     COMMANDS_OF_SHELLS,
     NAME_IN_WORD,
@@ -82,6 +84,28 @@ def unhandled_failure(found: Finding) -> Advised:
         f"nothing tells of it if {named(failed, 'and')} fails: the run is FAILED, and {alerts}",
         "ask any(failed) of all steps that may fail, best in finally, or let a failure be with "
         "allow_failure",
+    )
+
+
+def ignored_failure(found: Finding) -> Advised:
+    """Say that an allowed failure skips a step, and that nothing answers it."""
+    (name,) = found.steps
+    return Advised(
+        f"this step can only run if {name} succeeds, which may fail: then it is SKIPPED, nothing "
+        "answers the failure, and the run SUCCEEDS",
+        f"to go on after such a failure, write {name}.passed; to make it known, remove "
+        "allow_failure",
+    )
+
+
+def skip_hides_failure(found: Finding, text: str) -> Advised:
+    """Say that a part of a condition is true although something failed before."""
+    (name,) = found.steps
+    failed = [step for step, end in found.outcomes.items() if end == "FAILED"]
+    return Advised(
+        f"{quoted(text)} lets this step run if {named(failed, 'and')} fails, because {name} is "
+        "SKIPPED then",
+        f"write {name}.passed, which is true only if {name} succeeded, or skipped itself",
     )
 
 
@@ -152,6 +176,11 @@ def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> W
     return Warned(warnings, finder.proofs.are_complete)
 
 
+def words_of(part: Span) -> str:
+    """Return a part of a condition on one line."""
+    return " ".join(part.text[part.start : part.end].split())
+
+
 _SHELL_REMEDIES = {
     "a home directory": "write the path, or script: instead of command:",
     "a pattern of file names": "write script: instead of command:, or list the files with glob in "
@@ -184,10 +213,22 @@ class _Finder:
 
     def look(self) -> None:
         """Find all warnings."""
+        self._look_at_lists()
         self._look_at_conditions()
         self._look_at_unfilled_words()
         for step in self._steps.values():
             self._look_at_step(step)
+
+    def _look_at_lists(self) -> None:
+        """Warn about a `foreach` without copies."""
+        for path, block in self.read.reading.blocks.items():
+            for one in block.lists:
+                if not one.values:
+                    message = Advised(
+                        f"this list is empty now, so the steps of this {FOREACH} have no copies",
+                        "check the path; if nothing to do is fine, ask for .passed after them",
+                    )
+                    self._warn(WarningCode.EMPTY_LIST, message, (*path, FOREACH, one.name))
 
     def _look_at_conditions(self) -> None:
         proofs = self.proofs
@@ -198,14 +239,23 @@ class _Finder:
             self._warn_about(WarningCode.ALWAYS_TRUE, name, always_true(self._steps[name]))
         for found in proofs.no_effect:
             if (part := found.part) is not None:
-                text = " ".join(part.text[part.start : part.end].split())
                 message = Advised(
-                    f"{quoted(text)} has no effect here: without it, the condition comes to "
-                    "the same",
+                    f"{quoted(words_of(part))} has no effect here: without it, the condition comes "
+                    "to the same",
                     "leave it out, or change it to what is meant; to wait for a step, list it in "
                     "depends_on",
                 )
                 self._warn_about(WarningCode.NO_EFFECT, found.step_id, message, part)
+        for found in proofs.hidden_failures:
+            if (part := found.part) is not None:
+                code, message = (
+                    WarningCode.SKIP_HIDES_FAILURE,
+                    skip_hides_failure(found, words_of(part)),
+                )
+                self._warn_about(code, found.step_id, message, part, found.outcomes)
+        for found in proofs.ignored_failures:
+            code, message = WarningCode.IGNORED_FAILURE, ignored_failure(found)
+            self._warn_about(code, found.step_id, message, outcomes=found.outcomes)
         for name in proofs.runs_anyway:
             if cleans_up(self._steps[name]):
                 message = Advised(

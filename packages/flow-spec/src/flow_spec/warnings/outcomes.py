@@ -13,7 +13,7 @@ from functools import cached_property
 import attrs
 
 from flow_conditions import Functions, Name
-from flow_spec.fields.predicates import holds
+from flow_spec.fields.predicates import SKIPPED_ITSELF, holds, quantifier_of
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
@@ -60,26 +60,27 @@ class CopiesFunctions:
     every: Sequence[OutcomeFunctions]
     exist: int
     """Whether there are any copies."""
-    _found: dict[str | None, int] = attrs.Factory(dict)
+    _found: dict[tuple[str, str | None], int] = attrs.Factory(dict)
 
-    def is_true(self, predicate: str | None) -> int:
-        """Return the function of an operand."""
-        if predicate not in self._found:
-            self._found[predicate] = self._function(predicate)
-        return self._found[predicate]
+    def is_true(self, operand: Name) -> int:
+        """Return the function of an operand (rules 3.7 and 10.3)."""
+        quantifier, predicate = quantifier_of(operand), operand.predicate
+        if quantifier == "none":
+            return self._function("any", predicate) ^ 1
+        return self._function(quantifier, predicate)
 
-    def _function(self, predicate: str | None) -> int:
-        if predicate in {"failed", "cancelled"}:
-            return self._joined(False, self.some, predicate)
-        every = self._joined(True, self.every, predicate)
-        is_success = predicate in {None, "succeeded"}
-        return self.functions.both(every, self.exist) if is_success else every
-
-    def _joined(
-        self, conjunctive: bool, of: Sequence[OutcomeFunctions], predicate: str | None
-    ) -> int:
-        found = (outcome.is_true(predicate) for outcome in of)
-        return self.functions.joined(conjunctive, sorted(found, key=self.functions.level))
+    def _function(self, quantifier: str, predicate: str | None) -> int:
+        asked = quantifier, predicate
+        if asked not in self._found:
+            of = self.every if quantifier == "all" else self.some
+            found = sorted((outcome.is_true(predicate) for outcome in of), key=self.functions.level)
+            function = self.functions.joined(quantifier == "all", found)
+            if quantifier == "all" and not holds(predicate, SKIPPED_ITSELF):
+                function = self.functions.both(function, self.exist)
+            elif quantifier == "any" and predicate == "finished":
+                function = self.exist
+            self._found[asked] = function
+        return self._found[asked]
 
 
 @attrs.define(eq=False, slots=False)
@@ -180,7 +181,7 @@ class Outcomes:
             return self._of[name].is_true(operand.predicate)
         if name not in self._of_copies:
             self._of_copies[name] = self._copies_of(name)
-        return self._of_copies[name].is_true(operand.predicate)
+        return self._of_copies[name].is_true(operand)
 
     def outcome(self, step_id: str) -> OutcomeFunctions:
         """Return the outcome of a step."""

@@ -329,6 +329,14 @@ def variable_of(name: str) -> str:
     return _VARIABLES.get(name, name)
 
 
+def repairs(step: StepSpec) -> bool:
+    """Whether a step looks like a repair after a failure, or keeps evidence of it, by its id.
+
+    This is a guess, so it is used only for steps that are proven to answer a failure.
+    """
+    return bool(_KNOWN["words_of_repairs"] & set(re.split(r"[-_@]", step.id.lower())))
+
+
 def cleans_up(step: StepSpec) -> bool:
     """Whether a step looks like a cleanup, by its id or its program.
 

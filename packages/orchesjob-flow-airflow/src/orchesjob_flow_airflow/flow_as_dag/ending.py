@@ -128,7 +128,7 @@ class _Operands(NamedTuple):
             return None
         if copies is None:
             return holds(operand.predicate, self.ends[operand.name])
-        return holds_of_copies(operand.predicate, {self.ends[step_id] for step_id in copies})
+        return holds_of_copies(operand, {self.ends[step_id] for step_id in copies})
 
 
 def described(name: str, flow: FlowSpec, ended: StepOutcomes) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 import attrs
 
+from flow_conditions import Name
 from flow_spec import Block, End, FlowSpec, StepSpec, holds, holds_of_copies
 from flow_store import Outcome, Run, Step, StepStatus
 
@@ -44,13 +45,13 @@ def is_true(predicate: str | None, end: End[StepStatus]) -> bool | None:
     return holds(predicate, end) if end.status.is_terminal else None
 
 
-def is_true_of_copies(predicate: str | None, ends: Collection[End[StepStatus]]) -> bool | None:
+def is_true_of_copies(operand: Name, ends: Collection[End[StepStatus]]) -> bool | None:
     """Tell whether an operand holds for all copies of a step, given how they stand.
 
     None while one of them is not terminal (rule 10.3).
     """
     if all(end.status.is_terminal for end in ends):
-        return holds_of_copies(predicate, ends)
+        return holds_of_copies(operand, ends)
     return None
 
 

@@ -393,13 +393,13 @@ class RunState:
 
         Ten thousand steps may ask about the same ten thousand copies, so these are read once.
         """
-        name, predicate = operand.name, operand.predicate
+        name = operand.name
         if name in self.by_id:
-            return is_true(predicate, self.by_id[name].end)
+            return is_true(operand.predicate, self.by_id[name].end)
         if name not in self.ends:
             copies = self.flow.copies[name]
             self.ends[name] = frozenset(self.by_id[copy].end for copy in copies)
-        return is_true_of_copies(predicate, self.ends[name])
+        return is_true_of_copies(operand, self.ends[name])
 
     def enqueue(self, step: RunStep) -> None:
         """Put a step into the queue, once; at its front if a slot is kept for it."""

@@ -23,7 +23,8 @@ from orchesjob_flow.launch.advance import show_background, show_foreground, show
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
-from orchesjob_flow.views.terminal import OutputFormat
+from orchesjob_flow.views.reasons import listed
+from orchesjob_flow.views.terminal import OutputFormat, warn
 
 
 @contextmanager
@@ -89,6 +90,8 @@ def record(
             if lock is not None:
                 lock.close()
             refuse_another_definition(flow, handle.load(store))
+        for origin, steps in flow.empty_blocks.items() if created else ():
+            warn(f"{origin} gives no values, so there are no copies of {listed(steps)}")
         unless_recorded.pop_all()
     return store, lock if created else None
 
