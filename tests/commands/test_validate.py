@@ -78,6 +78,9 @@ def test_warnings_as_text(flow: Flow) -> None:
         ({"command": ["sh"]}, False),
         ({"command": ["sh"], "only_if": ["no-such-program-here"]}, True),
         ({"command": ["cd", "x"]}, True),
+        ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/x"]}, False),
+        ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/y"]}, True),
+        ({"command": ["nosuch"], "only_if": ["sh", "-c", "command -v nosuch || exit 1"]}, False),
     ],
 )
 def test_programs(flow: Flow, step: dict[str, Any], lacks: bool) -> None:

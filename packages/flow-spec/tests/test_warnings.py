@@ -46,7 +46,6 @@ def marked(mark: object) -> str | None:
         ([A, B, "{id: c, when: b && !a.failed, command: [x]}"], [("no-effect", "!a.failed")]),
         ([A, B, "{id: c, when: (a && b) || a, command: [x]}"], [("no-effect", "a && b")]),
         ([A, B, "{id: c, when: a && (b || !b), command: [x]}"], [("no-effect", "b || !b")]),
-        ([A, B, "{id: c, when: b && !(a.failed || a.skipped), command: [x]}"], None),
         ([A, B, "{id: c, when: a && b, command: [x]}"], []),
         ([A, B, "{id: c, when: !a || !b, command: [x]}"], []),
         ([A, B, "{id: c, when: b && a.finished, command: [x]}"], []),
@@ -139,6 +138,34 @@ def marked(mark: object) -> str | None:
         (["{id: a, command: [cd, work]}"], [("no-such-program", "cd")]),
         (["{id: a, only_if: [cat, x, '|', y], command: [x]}"], [("shell-syntax", "|")]),
         (["{id: a, script: 'cat ~/x | wc > $HOME/y'}"], []),
+        (["{id: a, only_if: [test, -f, ~/x], command: [x]}"], [("shell-syntax", "~")]),
+        (["{id: a, only_if: ['[', -e, $HOME/x, ']'], command: [x]}"], [("shell-syntax", "$HOME")]),
+        (["{id: a, working_dir: ~/x, command: [x]}"], [("shell-syntax", "~")]),
+        (["{id: a, env_file: [x.env, $HOME/y.env], command: [x]}"], [("shell-syntax", "$HOME")]),
+        (
+            ["{id: a, env: {P: '$HOME/bin', Q: ~/bin, R: '~', S: 'a$', T: '$5'}, command: [x]}"],
+            [("shell-syntax", "$HOME"), ("shell-syntax", "~")],
+        ),
+        (["{id: a, env: {LOG: '$remote_addr ~/x'}, command: [x]}"], []),
+        (
+            ["{foreach: {N: [1..12], M: [a, '{{ x }}']}, steps: [{id: a, command: [x]}]}"],
+            [("literal-value", "1..12"), ("literal-value", "{{ x }}")],
+        ),
+        (
+            ["{foreach: {N: ['${{ matrix.go }}', 1.2]}, steps: [{id: a, command: [x]}]}"],
+            [("literal-value", "${{ matrix.go }}")],
+        ),
+        (["{id: a, command: [load, '{{ ds }}']}"], [("literal-value", "{{ ds }}")]),
+        (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
+        (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
+        (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
+        (["{id: a, command: [load, '{{.Name}}', '{{}}']}"], []),
+        (
+            [A, B, C.format("b && !(a.failed || a.skipped)")],
+            [("no-effect", "!(a.failed || a.skipped)")],
+        ),
+        ([A, B, C.format("b && !( a.failed )")], [("no-effect", "!( a.failed )")]),
+        ([A, B, C.format("b && !a.failed && !a.skipped")], [("no-effect", "!a.failed")]),  # of both
     ],
 )
 def test_warnings(
@@ -272,7 +299,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 12
+    assert len(WarningCode) == 13
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

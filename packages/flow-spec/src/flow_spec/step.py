@@ -97,6 +97,7 @@ class WarningCode(StrEnum):
     NO_SUCH_PROGRAM = "no-such-program"
     PARAMETER_IN_SHELL = "parameter-in-shell"
     LITERAL_SUBSTITUTION = "literal-substitution"
+    LITERAL_VALUE = "literal-value"
     EMPTY_LIST = "empty-list"
 
 

@@ -117,11 +117,28 @@ class ConditionText:
             begin = self.text.rindex("(", 0, begin)
         for _ in range(depth - lowest):
             end = self.text.index(")", end) + 1
-        if len(pieces) == 1:
-            before = self.text[:begin]
+        return Span(self.text, *self._with_negation(begin, end))
+
+    def are_enclosed(self, names: Iterable[Name]) -> bool:
+        """Whether some pieces are all that stands between two parentheses."""
+        places = sorted(int(name.name[1:]) for name in names)
+        begin, end = self.pieces[places[0]].begin, self.pieces[places[-1]].end
+        is_row = places == [*range(places[0], places[-1] + 1)]
+        has_parentheses = {"(", ")"} & set(self._between_pieces(begin, end))
+        before, after = self.text[:begin].rstrip("! \t\r\n"), self.text[end:].lstrip()
+        return is_row and not has_parentheses and before[-1:] == "(" and after[:1] == ")"
+
+    def _with_negation(self, begin: int, end: int) -> tuple[int, int]:
+        """Extend a part to the `!` before it, or before the parentheses that hold it alone."""
+        left, right = begin, end
+        while True:
+            before, after = self.text[:left].rstrip(), self.text[right:]
             marks = before[len(before.rstrip("! \t\r\n")) :].lstrip()
-            begin -= len(marks)
-        return Span(self.text, begin, end)
+            if marks:
+                return len(before) - len(marks), right
+            if not (before.endswith("(") and after.lstrip().startswith(")")):
+                return begin, end
+            left, right = len(before) - 1, self.text.index(")", right) + 1
 
     def _between_pieces(self, begin: int, end: int) -> str:
         inside = (piece for piece in self.pieces if begin <= piece.begin < end)

@@ -6,7 +6,7 @@ ended. Its outcome follows from these and from the steps it waits for, as in the
 functions cover exactly the combinations that can occur.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from enum import StrEnum
 from functools import cached_property
 
@@ -195,8 +195,8 @@ class Outcomes:
         copies = self.flow.copies[name]
         if name in self._open_names:
             self.positions[name] = number = len(self.positions) + 1
-            step = self.flow.as_written.step(name)
-            return unknown_copies(self.functions, number, step, may_be_cut=self._may_be_cut)
+            step, cut = self.flow.as_written.step(name), self._may_be_cut
+            return unknown_copies(self.functions, iter([number]), step, None, may_be_cut=cut)
         outcomes = [self._of[copy] for copy in copies]
         exist = Functions.TRUE if copies else Functions.FALSE
         return CopiesFunctions(self.functions, outcomes, outcomes, exist)
@@ -238,14 +238,29 @@ def unknown_outcome(
 
 
 def unknown_copies(
-    functions: Functions, number: int, step: StepSpec, *, may_be_cut: bool
+    functions: Functions,
+    numbers: Iterator[int],
+    step: StepSpec,
+    copies: int | None,
+    *,
+    may_be_cut: bool,
 ) -> CopiesFunctions:
-    """Return the functions of copies about which nothing is known, not even how many there are.
+    """Return the functions of copies about which nothing is known but their number, if any.
 
-    Any set of the ends that one of them can have may occur.
+    Of many, or of an unknown number, any set of the ends that one of them can have may occur.
     """
     kinds = kinds_of_ends(step, may_be_cut=may_be_cut)
+    if copies is not None and copies < len(kinds):
+        outcomes = [
+            unknown_outcome(functions, next(numbers), step, may_be_cut=may_be_cut)
+            for _ in range(copies)
+        ]
+        exist = Functions.TRUE if copies else Functions.FALSE
+        return CopiesFunctions(functions, outcomes, outcomes, exist)
+    number = next(numbers)
     occur = [functions.variable(number * _VARIABLES + place) for place in range(len(kinds))]
+    if copies is not None:  # at least one of the ends
+        occur[-1] = functions.either(occur[-1], functions.joined(False, occur[:-1]) ^ 1)
     some, every = (
         [
             OutcomeFunctions(*(join(one ^ sign, function) for function in attrs.astuple(kind)))

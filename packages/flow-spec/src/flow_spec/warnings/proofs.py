@@ -6,6 +6,7 @@ not what a person reopens with `retry --only` or changes in the meantime.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import count
 
 import attrs
 
@@ -20,6 +21,7 @@ from flow_spec.warnings.outcomes import (
     CopiesFunctions,
     OutcomeFunctions,
     Outcomes,
+    names_of_open_lists,
     unknown_copies,
     unknown_outcome,
 )
@@ -64,22 +66,32 @@ class IdleParts:
         if len(rest.operands) > 1:
             of_copies = [self._given(step, outcomes, rest) for step in copies]
             parts += [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
-        return sorted(map(self.when.span, parts[-_MOST_PARTS:]))
+        parts = parts[-_MOST_PARTS:]
+        together = frozenset[Name]().union(*parts)
+        if len(parts) > 1 and self.when.are_enclosed(together):
+            parts = [together]
+        return sorted(map(self.when.span, parts))
 
     def _whatever_happens(self) -> tuple[Condition, list[Part]]:
         """Return the condition without the parts that never have an effect, and these parts."""
         functions, when = self.functions, self.when
         in_finally = when.step.id in self.flow.finally_ids
-        written = self.flow.as_written
+        flow, numbers = self.flow, count(1)
+        own = next((block.ids for block in flow.blocks if when.step.id in block.ids), ())
+        open_names = names_of_open_lists(flow)
         outcome_of: dict[str, OutcomeFunctions | CopiesFunctions] = {}
+
+        def unknown(name: str) -> OutcomeFunctions | CopiesFunctions:
+            step = flow.as_written.step(base_of(name))
+            if name in own or name not in flow.copies:
+                return unknown_outcome(functions, next(numbers), step, may_be_cut=in_finally)
+            copies = None if name in open_names else len(flow.copies[name])
+            return unknown_copies(functions, numbers, step, copies, may_be_cut=in_finally)
 
         def function_of(operand: Name) -> int:
             name = operand.name
             if name not in outcome_of:
-                number = len(outcome_of) + 1
-                unknown = unknown_copies if name in self.flow.copies else unknown_outcome
-                step = written.step(base_of(name))
-                outcome_of[name] = unknown(functions, number, step, may_be_cut=in_finally)
+                outcome_of[name] = unknown(name)
             found = outcome_of[name]
             if isinstance(found, CopiesFunctions):
                 return found.is_true(operand)

@@ -92,10 +92,14 @@ def is_program_missing(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> 
     """Tell whether the program of a command of a step is known to be missing (rule 11.2).
 
     That is unknown for a path that starts in a directory nobody knows yet, for a file that an
-    earlier step may make, and for a PATH that comes from a file.
+    earlier step may make, for a PATH that comes from a file, and for a program that `only_if` looks
+    for, as `test -x` does.
     """
     program = with_values(words[0], flow, step)
-    if program is None:
+    is_guarded = words is not step.only_if and any(
+        words[0] in word.split() for word in step.only_if[1:]
+    )
+    if program is None or is_guarded:
         return False
     if "/" in program:
         return os.path.isabs(program) and not step.waits_for and not is_in_path(program, None)  # noqa: PTH117
