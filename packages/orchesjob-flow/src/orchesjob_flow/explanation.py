@@ -22,12 +22,14 @@ from orchesjob_flow.views.reasons import (
     Dependency,
     all_before_finally,
     dependencies_in,
-    dependencies_text,
     dependency_name,
+    dependency_text,
+    listed,
     max_parallel_waits,
     reason,
     retried_since,
     settled_words,
+    statuses_of,
     waiting_words,
 )
 
@@ -76,6 +78,7 @@ class ExplainedCondition:
     spec: StepSpec
     whole: Explanation
     decided_by: Sequence[Name] | None
+    value_of: Lookup
 
     @classmethod
     def of(cls, spec: StepSpec, condition: Condition, value: Lookup, budget: int) -> Self:
@@ -84,7 +87,7 @@ class ExplainedCondition:
             blamed = condition.blame(value, budget=budget)
         except BudgetExceeded:
             blamed = None
-        return cls(spec, condition.explain(value), blamed)
+        return cls(spec, condition.explain(value), blamed, value)
 
     @property
     def value(self) -> Value:
@@ -302,9 +305,24 @@ def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependen
     """Name the steps that decided the condition; while none has, describe its outermost parts."""
     if condition.decided_by is None:
         return describe_parts(condition, rows)
-    names = dict.fromkeys(operand.name for operand in condition.decided_by)
     value = spell_value(condition, condition.whole)
-    return f"{dependencies_text([rows[name] for name in names])}, so {value}" if names else value
+    if not condition.decided_by:
+        return value
+    return f"{describe_operands(condition, condition.decided_by, rows)}, so {value}"
+
+
+def describe_operands(
+    condition: ExplainedCondition, operands: Iterable[Name], rows: Mapping[str, Dependency]
+) -> str:
+    """Write the statuses of the steps in some operands, and why one that is to pass was SKIPPED."""
+    described: dict[str, str] = {}
+    for operand in operands:
+        row = rows[operand.name]
+        text = dependency_text(row)
+        if operand.predicate == "passed" and statuses_of(row) == (StepStatus.SKIPPED,):
+            text += " by itself" if condition.value_of(operand) else " by its condition"
+        described[operand.name] = max(described.get(operand.name, ""), text, key=len)
+    return listed([*described.values()])
 
 
 def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
@@ -323,8 +341,7 @@ def describe_part(
     condition: ExplainedCondition, part: Explanation, rows: Mapping[str, Dependency]
 ) -> str:
     """Write the value of a part, and the statuses of the steps that it names."""
-    operands = {name.name: rows[name.name] for name in part.operands}
-    return f"{spell_value(condition, part)} ({dependencies_text(list(operands.values()))})"
+    return f"{spell_value(condition, part)} ({describe_operands(condition, part.operands, rows)})"
 
 
 def spell_value(condition: ExplainedCondition, part: Explanation) -> str:

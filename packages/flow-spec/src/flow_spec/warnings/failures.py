@@ -129,7 +129,9 @@ class Failures:
         step before A FAILED, and with `A.passed` in its place the step would not run. A step that
         answers a failure, or uses what failed, may run then.
         """
-        functions = self.outcomes.functions
+        functions, text = self.outcomes.functions, step.when or ""
+        if not any(predicate in text for predicate in ("skipped", "failed")):
+            return
         when = ConditionText.of(step)
         written = ConditionText.of(self._flow.as_written.step(base_of(step.id)))
         if when is None or written is None or step.id in self._answers or uses_failures(step):
