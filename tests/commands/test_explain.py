@@ -63,7 +63,7 @@ def test_in_short(flow: Flow, gate: Gate) -> None:
 
 
 def test_what_has_passed(flow: Flow) -> None:
-    """Whether a step was SKIPPED by itself, or by its condition, decides whether it passed (3.8)."""
+    """A step that was SKIPPED by itself has passed, and one by its condition has not (3.8)."""
     file = flow.write(
         {"id": "a", "command": FALSE},
         {"id": "b", "command": TRUE, "when": "a"},
