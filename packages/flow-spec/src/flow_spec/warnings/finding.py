@@ -439,7 +439,7 @@ class _Finder:
         if code in self.read.flow.allow_warnings + (step.allow_warnings if step else ()):
             return
         node = self._node(path)
-        remedy = f"{message.help}; more under {code} in docs/warnings.md"
+        remedy = f"{message.help}; more: orchesjob-flow validate --explain {code}"
         self.found.append(
             FlowWarning(
                 f"{message.fact}; {remedy}",

@@ -5,7 +5,9 @@ that are missing here, as far as that is known before a run, and prints everythi
 """
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -24,7 +26,28 @@ from orchesjob_flow.views.error_layout import (
 from orchesjob_flow.views.terminal import OutputFormat, print_json, stdout, visible, write_result
 
 
+def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
+    """Print the section about a warning, and end the program."""
+    if code is None:
+        return
+    pages = Path(__file__).with_name("warnings.md").read_text("utf-8")
+    for section in re.split(r"^## ", pages, flags=re.MULTILINE)[1:]:
+        title, _, text = section.partition("\n")
+        if title == code:
+            write_result(f"{code}\n{text.rstrip()}\n")
+    ctx.exit()
+
+
 @click.command()
+@click.option(
+    "--explain",
+    metavar="CODE",
+    type=WarningCodes(),
+    callback=explain,
+    is_eager=True,
+    expose_value=False,
+    help="Print what a warning with this code means and how to fix it, and do nothing else.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 2 if there are warnings, too.")
 @click.option(
     "--allow",
