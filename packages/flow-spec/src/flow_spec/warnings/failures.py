@@ -14,8 +14,16 @@ from flow_spec.fields.predicates import End, holds, holds_of_copies, quantifier_
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
-from flow_spec.warnings.conditions import AND, NOT, OPERATORS, ConditionText, Finding, Piece
-from flow_spec.warnings.outcomes import Fate, Outcomes
+from flow_spec.warnings.outcomes import (
+    AND,
+    NOT,
+    OPERATORS,
+    ConditionText,
+    Fate,
+    Finding,
+    Outcomes,
+    Piece,
+)
 from flow_spec.warnings.shell import repairs
 
 

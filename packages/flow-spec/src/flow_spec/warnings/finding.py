@@ -28,7 +28,7 @@ from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.foreach import FOREACH, ORIGINS
 from flow_spec.step import StepSpec, WarningCode
-from flow_spec.warnings.conditions import Finding
+from flow_spec.warnings.outcomes import Finding
 from flow_spec.warnings.proofs import Proofs
 from flow_spec.warnings.shell import (
     COMMANDS_OF_SHELLS,

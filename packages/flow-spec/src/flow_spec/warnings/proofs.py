@@ -15,10 +15,11 @@ from flow_spec.errors import Span
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
-from flow_spec.warnings.conditions import ConditionText, Finding
 from flow_spec.warnings.failures import Failures
 from flow_spec.warnings.outcomes import (
+    ConditionText,
     CopiesFunctions,
+    Finding,
     OutcomeFunctions,
     Outcomes,
     names_of_open_lists,
