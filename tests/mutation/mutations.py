@@ -203,12 +203,12 @@ MUTATIONS = (
     ),
     Mutation(
         "a step that an earlier failure skipped has passed",
-        "orchesjob-flow: end_of",
+        "orchesjob-flow: end_of_row",
         replace("row.has_begun or is_settled", "True"),
     ),
     Mutation(
         "what a person settled as skipped has not passed",
-        "orchesjob-flow: end_of",
+        "orchesjob-flow: end_of_row",
         replace("row.has_begun or is_settled", "row.has_begun"),
     ),
     Mutation(

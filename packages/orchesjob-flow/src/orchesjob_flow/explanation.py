@@ -15,7 +15,7 @@ import attrs
 from flow_conditions import BudgetExceeded, Condition, Explanation, Name
 from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
-from orchesjob_flow.engine.plan import end_of, is_true, is_true_of_copies
+from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
 from orchesjob_flow.views.reasons import (
     NO_DEPENDENCIES,
     Dependencies,
@@ -255,7 +255,7 @@ class Conditions:
     def _end_of(self, step_id: str) -> End[StepStatus]:
         row = self._rows[step_id]
         assert isinstance(row, Step)  # noqa: S101 - the ids of copies name steps
-        return end_of(self._flow.step(step_id), row, is_settled=row.position in self._settled)
+        return end_of_row(self._flow.step(step_id), row, is_settled=row.position in self._settled)
 
 
 def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:

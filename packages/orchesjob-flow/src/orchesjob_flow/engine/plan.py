@@ -32,7 +32,7 @@ def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[
     return flow.plan_of(active_steps(flow, finally_after))
 
 
-def end_of(spec: StepSpec, row: Step, *, is_settled: bool) -> End[StepStatus]:
+def end_of_row(spec: StepSpec, row: Step, *, is_settled: bool) -> End[StepStatus]:
     """Return the status of a step, and whether the step passed (rule 3.8).
 
     A step that has begun was due. A person who settles a step decides in its place (rule 12.3).

@@ -35,7 +35,7 @@ from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, T
 from orchesjob_flow.engine.plan import (
     CopyLanes,
     active_steps,
-    end_of,
+    end_of_row,
     is_true,
     is_true_of_copies,
     plan_of,
@@ -199,7 +199,7 @@ class RunStep:
     @property
     def end(self) -> End[StepStatus]:
         """Its status, and whether it passed."""
-        return end_of(self.spec, self.row, is_settled=self.is_settled)
+        return end_of_row(self.spec, self.row, is_settled=self.is_settled)
 
     @property
     def asks_gate(self) -> bool:
