@@ -59,6 +59,11 @@ class Failures:
         telling = {step.id: runs[step.id] for step in self.order if uses_failures(step)}
         return self._any({**self._answers, **telling}.values())
 
+    @cached_property
+    def _unnoticed(self) -> int:
+        """When no failure makes the run FAILED, and none is answered."""
+        return self.outcomes.functions.both(self._charged() ^ 1, self._answered ^ 1)
+
     def _any(self, functions: Iterable[int]) -> int:
         ordered = sorted(functions, key=self.outcomes.functions.level)
         return self.outcomes.functions.joined(False, ordered)
@@ -113,20 +118,16 @@ class Failures:
         The step names another one that may fail, and can only run if that one has succeeded. In
         some run it fails, nothing answers that, and the run SUCCEEDS.
         """
-        functions, outcomes, runs = self.outcomes.functions, self.outcomes, self.outcomes.runs
-        quiet = functions.both(self._charged() ^ 1, self._answered ^ 1)
-        for name in step.waits_for:
-            if runs[step.id] == Functions.FALSE or not self._flow.named(name):
+        functions, function_of = self.outcomes.functions, self.outcomes.function_of
+        runs = self.outcomes.runs[step.id]
+        for name in step.waits_for if runs != Functions.FALSE else ():
+            named = self._flow.named(name)
+            if not named or not all(one.allow_failure for one in named):
                 continue
-            if not all(one.allow_failure for one in self._flow.named(name)):
-                continue
-            succeeded, failed = (
-                outcomes.function_of(Name(name, predicate)) for predicate in (None, "failed")
-            )
-            ignored = functions.both(failed, quiet)
-            if ignored == Functions.FALSE:
-                continue
-            if functions.both(runs[step.id], succeeded ^ 1) == Functions.FALSE:
+            succeeded, failed = (function_of(Name(name, asked)) for asked in (None, "failed"))
+            ignored = functions.both(failed, self._unnoticed)
+            runs_without = functions.both(runs, succeeded ^ 1)
+            if ignored != Functions.FALSE and runs_without == Functions.FALSE:
                 return Finding(base_of(step.id), None, self._shown(ignored, [step.id]), (name,))
         return None
 
