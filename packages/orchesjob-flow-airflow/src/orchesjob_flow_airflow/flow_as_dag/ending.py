@@ -90,7 +90,7 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
 def is_due(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
     """Evaluate the condition of a step; all that it waits for has ended (rules 3.2 to 3.5)."""
     return step.condition is None or bool(
-        step.condition.evaluate(_Operands(flow, _ends_of(flow, ended)))
+        step.condition.evaluate(_Operands(flow, _ends_of(flow, ended)).value)
     )
 
 
@@ -109,7 +109,7 @@ def _ends_of(flow: FlowSpec, ended: StepOutcomes) -> Mapping[str, End[str]]:
                 continue
             was_due = status == "SKIPPED" and step.may_skip_itself
             if was_due and step.condition is not None:
-                was_due = step.condition.evaluate(operands) is True
+                was_due = step.condition.evaluate(operands.value) is True
             ends[step.id] = step.end(status, was_due=was_due)
     return ends
 
@@ -120,7 +120,7 @@ class _Operands(NamedTuple):
     flow: FlowSpec
     ends: Mapping[str, End[str]]
 
-    def __call__(self, operand: Name) -> bool | None:
+    def value(self, operand: Name) -> bool | None:
         """Return the value of an operand."""
         copies = self.flow.copies.get(operand.name)
         ids = (operand.name,) if copies is None else copies
