@@ -1,12 +1,14 @@
-"""Write the manual page and the completions into share/, made from the program's own help.
+"""Write the files that are made of others: the manual page, the completions, and the warnings.
 
-Run `python packages/orchesjob-flow/make_share.py` after a change of a command, an option or a field
-of flow files; a test compares.
+The first two come from the program's own help, and are in share/. The document about warnings is
+copied into the package, for `validate --explain`. After a change of a command, an option, a field
+of flow files or that document, run `python packages/orchesjob-flow/make_share.py`; a test compares.
 """
 
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +26,8 @@ from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED
 
 PROGRAM = "orchesjob-flow"
 SHARE = Path(__file__).parent / "share"
+WARNINGS = Path(__file__).parents[2] / "docs" / "warnings.md"
+INSTALLED_WARNINGS = Path(__file__).parent / "src" / "orchesjob_flow" / "commands" / "warnings.md"
 COMPLETIONS = {
     "bash": f"bash-completion/completions/{PROGRAM}",
     "zsh": f"zsh/site-functions/_{PROGRAM}",
@@ -49,11 +53,14 @@ VARIABLES = {
 CONDITIONS = {
     "A": "A SUCCEEDED",
     "A.failed, A.skipped, A.finished": "A FAILED; A was SKIPPED; A has ended in whatever way",
+    "A.passed": "A SUCCEEDED, FAILED with allow_failure, or was SKIPPED by its own only_if or "
+    "exit code",
     "A.cancelled": "A was CANCELLED; only in the steps of finally",
     "!X": "X is false: !A is true of a step that FAILED and of one that was SKIPPED",
     "X && Y, X || Y, (X)": "both; at least one; && binds more tightly than ||",
     "any(failed), all(finished), none(skipped)": "asks all steps in depends_on; in a step of "
     "finally without depends_on, all of steps",
+    "any(A), all(A.failed), none(A.skipped)": "asks the copies of A, which a foreach repeats",
 }
 NAMES = {
     "${{ NAME }}": "a parameter or a name of foreach, put as text into a word of command, only_if, "
@@ -64,10 +71,13 @@ NAMES = {
 
 
 def files() -> dict[Path, str]:
-    """Return every file that belongs into share/, with its text."""
+    """Return every file that is made of others, with its text; an sdist has no documents."""
     made = {SHARE / "man" / "man1" / f"{PROGRAM}.1": "\n".join(manual()) + "\n"}
     for shell, path in COMPLETIONS.items():
         made[SHARE / path] = completion(shell)
+    if WARNINGS.exists():
+        marks = re.compile(r"^<!-- .* -->\n", re.MULTILINE)  # they tell the tests what to try
+        made[INSTALLED_WARNINGS] = marks.sub("", WARNINGS.read_text("utf-8"))
     return made
 
 

@@ -62,6 +62,39 @@ def test_in_short(flow: Flow, gate: Gate) -> None:
     assert said["surely"] == "attempt 1 succeeded"
 
 
+def test_what_has_passed(flow: Flow) -> None:
+    """A step that was SKIPPED by itself has passed, and one by its condition has not (3.8)."""
+    file = flow.write(
+        {"id": "a", "command": FALSE},
+        {"id": "b", "command": TRUE, "when": "a"},
+        {"id": "c", "command": TRUE, "only_if": FALSE},
+        {"id": "d", "command": TRUE, "when": "b.passed && c.passed"},
+        {"id": "e", "command": TRUE, "when": "c.passed"},
+        {"id": "f", "command": TRUE, "when": "any(passed)", "depends_on": ["b", "c"]},
+    )
+    flow.start("k", file, code=1)
+    said = reasons(flow.ask("explain", "--run-key=k")["steps"])
+    assert said["d"] == "b SKIPPED by its condition, so `b.passed && c.passed` is false"
+    assert said["e"] == ("attempt 1 succeeded; c SKIPPED by itself, so `c.passed` is true")
+    assert said["f"] == "attempt 1 succeeded; c SKIPPED by itself, so `any(passed)` is true"
+
+
+def test_calls_of_copies(flow: Flow) -> None:
+    """A call is shown as it is written, with the statuses of the copies (3.7)."""
+    copies = {"foreach": {"N": ["0", "1"]}, "steps": [{"id": "a", "script": "exit $N"}]}
+    file = flow.write(
+        copies,
+        {"id": "b", "command": TRUE, "when": "any( a ) && any(a.failed)"},
+        {"id": "c", "command": TRUE, "when": "none(a.failed)"},
+    )
+    flow.start("k", file, code=1)
+    explained = flow.ask("explain", "--run-key=k", "c")["steps"][0]
+    assert explained["reason"] == "a (1 SUCCEEDED, 1 FAILED), so `none(a.failed)` is false"
+    assert explained["condition"]["value"] is False
+    said = reasons(flow.ask("explain", "--run-key=k")["steps"])
+    assert said["b"].endswith("a (1 SUCCEEDED, 1 FAILED), so `any(a) && any(a.failed)` is true")
+
+
 def test_tree(flow: Flow) -> None:
     """The JSON is the condition as a tree, each part with its value, each name with its step."""
     file = flow.write({"id": "a", "command": FALSE}, {"id": "b", "command": TRUE, "when": "!a"})

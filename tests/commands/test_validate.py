@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flow_spec import WarningCode
 from support.flow import Flow
 from support.steps import TRUE
 
@@ -80,6 +81,9 @@ def test_warnings_as_text(flow: Flow) -> None:
         ({"command": ["sh"]}, False),
         ({"command": ["sh"], "only_if": ["no-such-program-here"]}, True),
         ({"command": ["cd", "x"]}, True),
+        ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/x"]}, False),
+        ({"command": ["/no/such/x"], "only_if": ["test", "-x", "/no/such/y"]}, True),
+        ({"command": ["nosuch"], "only_if": ["sh", "-c", "command -v nosuch || exit 1"]}, False),
     ],
 )
 def test_programs(flow: Flow, step: dict[str, Any], lacks: bool) -> None:
@@ -87,6 +91,16 @@ def test_programs(flow: Flow, step: dict[str, Any], lacks: bool) -> None:
     file = flow.write(NEVER[0], {"id": "b", **step})
     (found,) = flow.ask("validate", file)["files"]
     assert [each["code"] for each in found["warnings"]] == ["no-such-program"] * lacks
+
+
+@pytest.mark.parametrize("code", WarningCode)
+def test_each_code_is_explained(flow: Flow, code: WarningCode) -> None:
+    """The section of the document, without a flow file (rule 11.2)."""
+    done = flow.run("validate", "--explain", code)
+    first, *rest = done.stdout.splitlines()
+    assert (done.returncode, first, done.stderr) == (0, code, "")
+    assert f"warning[{code}]" in done.stdout
+    assert not any(line.startswith("## ") for line in rest)
 
 
 def test_every_problem_of_every_file(flow: Flow) -> None:

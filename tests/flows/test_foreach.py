@@ -1,5 +1,6 @@
 """Steps that are repeated for each of some values, in whole runs (rule 10.3)."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,13 @@ def test_an_empty_list(flow: Flow) -> None:
     (flow.folder / "none.txt").touch()
     skipped = {"id": "none", "command": ["true"], "when": "load.skipped && load.finished"}
     for number, source in enumerate(({"lines": "none.txt"}, {"glob": "*.none"})):
-        run = flow.start(f"k{number}", write(flow, {"DAY": source}, SUM, skipped))
+        file = write(flow, {"DAY": source}, SUM, skipped)
+        ((origin, text),) = source.items()
+        said = f"{{{origin}: {text}}} gives no values, so there are no copies of load"
+        done = flow.run("start", f"--run-key=k{number}", file)
+        assert done.stderr.startswith(f"orchesjob-flow: {said}\n")
+        run = json.loads(done.stdout)
+        assert flow.run("start", f"--run-key=k{number}", file).stderr == ""
         assert outcomes(run) == {"sum": "SKIPPED", "none": "SUCCEEDED"}
     alone = flow.start("alone", write(flow, {"DAY": {"lines": "none.txt"}}))
     assert (alone["status"], alone["steps"]) == ("SUCCEEDED", [])

@@ -258,6 +258,16 @@ MUTATIONS = (
         replace("step.waits_for", "step.depends_on"),
     ),
     Mutation(
+        "a step that an earlier failure skipped has passed",
+        "orchesjob-flow: end_of_row",
+        replace("row.has_begun or is_settled", "True"),
+    ),
+    Mutation(
+        "what a person settled as skipped has not passed",
+        "orchesjob-flow: end_of_row",
+        replace("row.has_begun or is_settled", "row.has_begun"),
+    ),
+    Mutation(
         "giving up is not recorded",
         "orchesjob-flow: giving_up_recorded",
         drop("store.record_giving_up(run_key, given_up, revision=revision())"),

@@ -123,7 +123,10 @@ def test_a_conjunction_of_names(names: list[str], text: str) -> None:
 
 def found_in(text: str) -> list[tuple[str | None, str | None, str]]:
     """Return the name, the predicate and the text of each operand and call."""
-    return [(one.name, one.predicate, text[one.start : one.end]) for one in operands_in(text)]
+    found = list(operands_in(text, ["late"]))
+    for one in found:
+        assert one.name is None or text.startswith(one.name, one.name_start)
+    return [(one.name, one.predicate, text[one.start : one.end]) for one in found]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,13 @@ def found_in(text: str) -> list[tuple[str | None, str | None, str]]:
         ("!A&&(B-1.late)", [("A", None, "A"), ("B-1", "late", "B-1.late")]),
         ("load@a@2.late || load", [("load@a@2", "late", "load@a@2.late"), ("load", None, "load")]),
         ("any( late\n) && any", [(None, "late", "any( late\n)"), ("any", None, "any")]),
+        (
+            "any( load.late ) || all(load)",
+            [
+                ("load", "late", "any( load.late )"),
+                ("load", None, "all(load)"),
+            ],
+        ),
         # What is not a condition:
         ("A and B", [("A", None, "A"), ("and", None, "and"), ("B", None, "B")]),
         ("A.late == 'x' &&", [("A", "late", "A.late"), ("x", None, "x")]),
@@ -168,7 +178,7 @@ def test_any_text_has_operands_in_order(text: str) -> None:
     end = 0
     for one in operands_in(text):
         assert end <= one.start < one.end <= len(text)
-        assert one.name is None or text.startswith(one.name, one.start)
+        assert one.name is None or text.startswith(one.name, one.name_start)
         end = one.end
 
 
@@ -177,4 +187,5 @@ def test_a_call_is_found_where_the_parser_reads_one() -> None:
     text = "any(late) && !(A || any ( late ))"
     vocabulary = Vocabulary(("late",), quantifiers=[Quantifier("any", "||")])
     assert parse(text, vocabulary, over=["x", "y"]).names == ("x", "y", "A")
-    assert [one.name for one in operands_in(text)] == [None, "A", None]
+    assert [one.name for one in operands_in(text, ["late"])] == [None, "A", None]
+    assert [one.name for one in operands_in(text)] == ["late", "A", "late"]

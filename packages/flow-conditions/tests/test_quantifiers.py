@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from flow_conditions import (
     Condition,
     ConditionSyntaxError,
     InvalidNameError,
+    Name,
     NoNamesError,
     Quantifier,
     Vocabulary,
@@ -158,6 +160,56 @@ def refusal(text: str, over: list[str]) -> ConditionSyntaxError:
     with pytest.raises(ConditionSyntaxError) as caught:
         parse(text, VOCABULARY, over)
     return caught.value
+
+
+ASKING = replace(VOCABULARY, asks_one=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("any(load)", "any(load)"),
+        ("!(any ( load.late\n))", "!any(load.late)"),
+        (
+            "A || none(load@x.missing) && any(late)",
+            "A || none(load@x.missing) && (B.late || C.late)",
+        ),
+    ],
+)
+def test_a_call_may_ask_one_name_that_stands_for_many(text: str, canonical: str) -> None:
+    """It is one operand, with a spelling of its own."""
+    condition = parse(text, ASKING, over=["B", "C"])
+    assert str(condition) == canonical
+    assert parse(str(condition), ASKING) == condition == Condition.from_json(condition.to_json())
+    assert pickle.loads(pickle.dumps(condition.operands)) == condition.operands  # noqa: S301
+
+
+def test_the_name_in_a_call_is_an_operand() -> None:
+    """It has its name, its predicate and its quantifier, and is asked once."""
+    condition = parse("any(load.late) && !all(load) && !any(load.late) && load", ASKING)
+    operands = Name("load", "late", "any"), Name("load", None, "all"), Name("load")
+    assert condition.operands == operands
+    assert list(map(repr, operands)) == [
+        "Name('load', 'late', 'any')",
+        "Name('load', None, 'all')",
+        "Name('load')",
+    ]
+    assert condition.names == ("load",)
+    assert condition.is_never()
+    either = parse("any(load.late) || load", ASKING)
+    assert either.blame(lambda operand: operand.quantifier is None) == (Name("load"),)
+    assert str(parse("A && !(any(A) && A)", ASKING).simplify()) == "A && !any(A)"
+
+
+def test_a_call_of_one_name_is_refused_unless_the_vocabulary_asks_one() -> None:
+    """A predicate comes first: `any(late)` asks many names, and calls with names do not count."""
+    assert (
+        refusal("any(load)", over=["A"]).message
+        == f"there is no 'any(load)'; write 'any(...)' {KNOWN}"
+    )
+    assert parse("any(late)", ASKING, over=["A"]) == parse("A.late", ASKING)
+    many = " && ".join(f"any(load{number})" for number in range(50))
+    assert len(parse(many, ASKING).operands) == 50
 
 
 def test_names_that_no_condition_can_spell_are_refused() -> None:

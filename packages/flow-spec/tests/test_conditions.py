@@ -37,7 +37,7 @@ FOREIGN = [
     ("A.skip", "write 'skipped'"),
     ("A.Skipped", "write 'skipped'"),
     ("A.faild", "failed"),
-    ("A.nonsense", "the predicates are succeeded, failed, skipped, finished"),
+    ("A.nonsense", "the predicates are succeeded, failed, skipped, passed, finished"),
     ("A and B", "&&"),
     ("A or B", "||"),
     ("not A", "!"),

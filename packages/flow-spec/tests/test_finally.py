@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flow_spec import FlowSpec, differences, holds, json_schema, parse_flow
+from flow_spec import End, FlowSpec, differences, holds, json_schema, parse_flow
 
 type Complaints = Callable[..., list[str]]
 
@@ -93,7 +93,7 @@ WRONG = [
         (
             "f:2:60: steps[1].when: unknown predicate 'cancelled'; only the steps of 'finally' can "
             "ask that, since after a cancel no other step begins; the predicates are succeeded, "
-            "failed, skipped, finished\n"
+            "failed, skipped, passed, finished\n"
             "    a.cancelled\n"
             "      ^^^^^^^^^"
         ),
@@ -102,7 +102,7 @@ WRONG = [
         text_of("{id: c, command: [x], when: a.aborted}"),
         (
             "f:4:31: finally[0].when: unknown predicate 'aborted'; write 'cancelled'; the "
-            "predicates are succeeded, failed, skipped, finished, cancelled\n"
+            "predicates are succeeded, failed, skipped, passed, finished, cancelled\n"
             "    a.aborted\n"
             "      ^^^^^^^"
         ),
@@ -144,11 +144,14 @@ def test_what_is_wrong_is_said_where_it_is(
         ("cancelled", {"CANCELLED"}),
         ("finished", {"CANCELLED", "FAILED"}),
         ("failed", {"FAILED"}),
+        ("passed", set()),
     ],
 )
 def test_what_a_cancelled_step_makes_true(predicate: str | None, true_of: set[str]) -> None:
     """Of a cancelled step, `A` is false and `A.finished` and `A.cancelled` are true (10.1)."""
-    assert {status for status in ("CANCELLED", "FAILED") if holds(predicate, status)} == true_of
+    assert {
+        status for status in ("CANCELLED", "FAILED") if holds(predicate, End(status, False))
+    } == true_of
 
 
 @pytest.mark.parametrize(

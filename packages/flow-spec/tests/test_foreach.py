@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flow_conditions import Name
 from flow_spec import (
+    End,
     FlowFileError,
     FlowSpec,
     ListError,
@@ -287,23 +289,87 @@ def test_no_lines(data: bytes, flaw: str) -> None:
         values_of_lines(data)
 
 
+ENDS = {
+    "S": End("SUCCEEDED", True),
+    "F": End("FAILED", False),
+    "A": End("FAILED", True),  # allowed
+    "K": End("SKIPPED", False),
+    "O": End("SKIPPED", True),  # by its own decision
+    "C": End("CANCELLED", False),
+}
+
+
 @pytest.mark.parametrize(
     ("predicate", "true_of"),
     [
         (None, ["S"]),
         ("succeeded", ["S"]),
-        ("failed", ["F", "SF", "FK"]),
-        ("skipped", ["", "K"]),
+        ("failed", ["F", "A", "SF", "FK", "SA"]),
+        ("skipped", ["", "K", "O", "KO"]),
         ("cancelled", ["C", "SC"]),
-        ("finished", ["", "S", "F", "K", "C", "SF", "SK", "FK", "SC"]),
+        ("passed", ["", "S", "A", "O", "SA", "SO"]),
+        ("finished", ["", "S", "F", "K", "C", "A", "O", "SF", "SK", "FK", "SC", "SA", "SO", "KO"]),
     ],
 )
 def test_a_name_that_means_all_copies(predicate: str | None, true_of: list[str]) -> None:
-    """All SUCCEEDED, any FAILED, all SKIPPED, any CANCELLED; and what holds of none."""
-    words = {"S": "SUCCEEDED", "F": "FAILED", "K": "SKIPPED", "C": "CANCELLED"}
-    cases = ["", "S", "F", "K", "C", "SF", "SK", "FK", "SC"]
-    true = [case for case in cases if holds_of_copies(predicate, {words[one] for one in case})]
+    """All SUCCEEDED, any FAILED, all SKIPPED, any CANCELLED, all passed; and what holds of none."""
+    cases = ["", "S", "F", "K", "C", "A", "O", "SF", "SK", "FK", "SC", "SA", "SO", "KO"]
+    asked = Name("load", predicate)
+    true = [case for case in cases if holds_of_copies(asked, {ENDS[one] for one in case})]
     assert true == true_of
+
+
+@pytest.mark.parametrize(
+    ("quantifier", "predicate", "true_of"),
+    [
+        ("any", None, ["S", "SF"]),
+        ("any", "failed", ["F", "SF", "FF"]),
+        ("any", "skipped", ["K"]),
+        ("any", "finished", ["S", "F", "K", "SF", "FF"]),
+        ("all", "succeeded", ["S"]),
+        ("all", "failed", ["F", "FF"]),
+        ("all", "skipped", ["", "K"]),
+        ("all", "passed", ["", "S"]),
+        ("none", None, ["", "F", "K", "FF"]),
+        ("none", "failed", ["", "S", "K"]),
+    ],
+)
+def test_a_call_asks_the_copies(quantifier: str, predicate: str | None, true_of: list[str]) -> None:
+    """Without copies `any` is false, `none` true, and `all` what it is of a skipped step (3.7)."""
+    asked = Name("load", predicate, quantifier)
+    cases = ["", "S", "F", "K", "SF", "FF"]
+    true = [case for case in cases if holds_of_copies(asked, [ENDS[one] for one in case])]
+    assert true == true_of
+
+
+BLOCK = "{foreach: {X: [a, b]}, steps: [{id: load, command: [x]}, {id: check, command: [x]%s}]}"
+NOT_REPEATED = "any(A) asks the copies of a step, and A is not repeated; write A.succeeded"
+NONE_REPEATED = "none(A.failed) asks the copies of a step, and A is not repeated; write !A.failed"
+ONE_COPY = '"load@a" is one copy, and any(load@a) asks all copies; write load@a.succeeded'
+SAME_COPY = "inside its foreach, load is the step of the same copy; write load.succeeded"
+
+
+@pytest.mark.parametrize(
+    ("when", "inside", "message"),
+    [
+        ("any(load) && none(check.failed)", "", None),
+        ("any(A)", "", NOT_REPEATED),
+        ("load && none( A.failed )", "", NONE_REPEATED),
+        ("any(load@a)", "", ONE_COPY),
+        ("any(laod)", "", 'unknown step "laod"; did you mean "load"?'),
+        ("any(laod.failed)", "", 'unknown step "laod"; did you mean "load"?'),
+        ("any(unknown.failed)", "", 'unknown step "unknown"; the steps are A, load, check, S'),
+        ("load", "all(load)", SAME_COPY),
+    ],
+)
+def test_who_can_be_called(
+    complaints: Callable[..., list[str]], when: str, inside: str, message: str | None
+) -> None:
+    """A call asks a step with copies, from outside of its `foreach` (rule 3.7)."""
+    block = BLOCK % (inside and f", when: {inside}")
+    step = f"{{id: S, command: [x], when: '{when}', depends_on: [A]}}"
+    said = complaints(f"flow_id: f\nsteps: [{{id: A, command: [x]}}, {block}, {step}]")
+    assert [line.partition("when: ")[2] for line in said] == ([] if message is None else [message])
 
 
 @pytest.mark.parametrize(

@@ -86,12 +86,12 @@ def test_problems_are_data() -> None:
     (problem,) = caught.value.problems
     assert problem == Problem(
         message="unknown predicate 'done'; write 'finished'; "
-        "the predicates are succeeded, failed, skipped, finished",
+        "the predicates are succeeded, failed, skipped, passed, finished",
         path="steps[0].when",
         line=2,
         column=37,
         excerpt="A.done\n  ^^^^",
-        help="write 'finished'; the predicates are succeeded, failed, skipped, finished",
+        help="write 'finished'; the predicates are succeeded, failed, skipped, passed, finished",
     )
     assert problem.fact == "unknown predicate 'done'"
     assert isinstance(caught.value, FlowSpecError)

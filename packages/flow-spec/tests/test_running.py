@@ -2,7 +2,7 @@
 
 import pytest
 
-from flow_spec import FlowSpec, StepSpec, holds, parse_flow
+from flow_spec import End, FlowSpec, StepSpec, holds, parse_flow
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,26 @@ from flow_spec import FlowSpec, StepSpec, holds, parse_flow
 def test_predicates(predicate: str | None, true_of: set[str]) -> None:
     """A bare id is true of a success alone, a predicate of what it names (rules 3.2 and 3.3)."""
     outcomes = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELLED")
-    assert {outcome for outcome in outcomes if holds(predicate, outcome)} == true_of
+    assert {outcome for outcome in outcomes if holds(predicate, End(outcome, False))} == true_of
+
+
+@pytest.mark.parametrize(
+    ("status", "was_due", "allow_failure", "passed"),
+    [
+        ("SUCCEEDED", True, False, True),
+        ("FAILED", True, False, False),
+        ("FAILED", True, True, True),
+        ("SKIPPED", True, False, True),
+        ("SKIPPED", False, False, False),
+        ("SKIPPED", False, True, False),
+        ("CANCELLED", True, True, False),
+        ("CANCELLED", False, False, False),
+    ],
+)
+def test_what_has_passed(status: str, was_due: bool, allow_failure: bool, passed: bool) -> None:
+    """A success, an allowed failure and a step that skipped itself have passed (rule 3.8)."""
+    end = StepSpec("a", ("x",), allow_failure=allow_failure).end(status, was_due=was_due)
+    assert (end, holds("passed", end)) == (End(status, passed), passed)
 
 
 def test_exit_codes() -> None:

@@ -356,17 +356,17 @@ CONDITIONS = [
     (
         "a.success",
         "unknown predicate 'success'",
-        "write 'succeeded'; the predicates are succeeded, failed, skipped, finished",
+        "write 'succeeded'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.fail",
         "unknown predicate 'fail'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, finished",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "a.exit_code == 0",
         "unknown predicate 'exit_code'",
-        "ask for an outcome, such as 'A', 'A.failed' or 'A.skipped'; the predicates are succeeded, failed, skipped, finished",
+        "ask for an outcome, such as 'A', 'A.failed' or 'A.skipped'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "${{ a }}",
@@ -402,17 +402,17 @@ CONDITIONS = [
     (
         "a.Failed",
         "unknown predicate 'Failed'",
-        "write 'failed'; the predicates are succeeded, failed, skipped, finished",
+        "write 'failed'; the predicates are succeeded, failed, skipped, passed, finished",
     ),
     (
         "any(a, b)",
         "there is no 'any(a, b)'",
-        "write 'any(...)' with one of succeeded, failed, skipped, finished; it asks about the steps in depends_on",
+        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
     ),
     (
         "any()",
         "there is no 'any()'",
-        "write 'any(...)' with one of succeeded, failed, skipped, finished; it asks about the steps in depends_on",
+        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
     ),
     (
         "all_success",
@@ -441,7 +441,7 @@ CONDITIONS = [
     (
         "a.cancelled",
         "unknown predicate 'cancelled'",
-        "only the steps of 'finally' can ask that, since after a cancel no other step begins; the predicates are succeeded, failed, skipped, finished",
+        "only the steps of 'finally' can ask that, since after a cancel no other step begins; the predicates are succeeded, failed, skipped, passed, finished",
     ),
 ]
 

@@ -12,6 +12,7 @@ from flow_spec.warnings.proofs import Proofs, steps_that_never_run
 
 A = "{id: a, command: [x]}"
 B = "{id: b, when: a, command: [x]}"
+C = "{{id: c, when: {}, command: [x]}}"
 
 
 def warned(folder: Path, *steps: str, more: str = "") -> list[tuple[str, str | None]]:
@@ -45,7 +46,6 @@ def marked(mark: object) -> str | None:
         ([A, B, "{id: c, when: b && !a.failed, command: [x]}"], [("no-effect", "!a.failed")]),
         ([A, B, "{id: c, when: (a && b) || a, command: [x]}"], [("no-effect", "a && b")]),
         ([A, B, "{id: c, when: a && (b || !b), command: [x]}"], [("no-effect", "b || !b")]),
-        ([A, B, "{id: c, when: b && !(a.failed || a.skipped), command: [x]}"], None),
         ([A, B, "{id: c, when: a && b, command: [x]}"], []),
         ([A, B, "{id: c, when: !a || !b, command: [x]}"], []),
         ([A, B, "{id: c, when: b && a.finished, command: [x]}"], []),
@@ -67,8 +67,42 @@ def marked(mark: object) -> str | None:
                 B,
                 "{id: c, when: b.failed, command: [x]}",
             ],
+            [("ignored-failure", "a")],
+        ),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                *(C.format("a.passed"), "{id: d, command: [x]}"),
+                "{id: e, when: d && a.passed, command: [x]}",
+            ],
+            [],  # always true, but what is meant
+        ),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                "{id: b, depends_on: [a], command: [x]}",
+                "{id: c, depends_on: [b], command: [x]}",
+            ],
+            [("ignored-failure", "[")],  # and not c as well
+        ),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                *(B, C.format("a.failed || b.failed")),  # c answers the failure
+            ],
             [],
         ),
+        (
+            [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b || b.skipped")],
+            [("skip-hides-failure", "b.skipped")],
+        ),
+        (
+            [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("!b.failed")],
+            [("skip-hides-failure", "!b.failed")],
+        ),
+        ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b.passed")], []),
+        ([A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("a && !b.failed")], []),
+        ([A, B, "{id: roll-back, when: b.failed, command: [x]}"], []),
         (
             [A, B, "{id: c, when: b.failed, command: [x]}", "{id: d, when: b || c, command: [x]}"],
             [],  # c repairs something, and is no alert
@@ -104,6 +138,34 @@ def marked(mark: object) -> str | None:
         (["{id: a, command: [cd, work]}"], [("no-such-program", "cd")]),
         (["{id: a, only_if: [cat, x, '|', y], command: [x]}"], [("shell-syntax", "|")]),
         (["{id: a, script: 'cat ~/x | wc > $HOME/y'}"], []),
+        (["{id: a, only_if: [test, -f, ~/x], command: [x]}"], [("shell-syntax", "~")]),
+        (["{id: a, only_if: ['[', -e, $HOME/x, ']'], command: [x]}"], [("shell-syntax", "$HOME")]),
+        (["{id: a, working_dir: ~/x, command: [x]}"], [("shell-syntax", "~")]),
+        (["{id: a, env_file: [x.env, $HOME/y.env], command: [x]}"], [("shell-syntax", "$HOME")]),
+        (
+            ["{id: a, env: {P: '$HOME/bin', Q: ~/bin, R: '~', S: 'a$', T: '$5'}, command: [x]}"],
+            [("shell-syntax", "$HOME"), ("shell-syntax", "~")],
+        ),
+        (["{id: a, env: {LOG: '$remote_addr ~/x'}, command: [x]}"], []),
+        (
+            ["{foreach: {N: [1..12], M: [a, '{{ x }}']}, steps: [{id: a, command: [x]}]}"],
+            [("literal-value", "1..12"), ("literal-value", "{{ x }}")],
+        ),
+        (
+            ["{foreach: {N: ['${{ matrix.go }}', 1.2]}, steps: [{id: a, command: [x]}]}"],
+            [("literal-value", "${{ matrix.go }}")],
+        ),
+        (["{id: a, command: [load, '{{ ds }}']}"], [("literal-value", "{{ ds }}")]),
+        (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
+        (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
+        (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
+        (["{id: a, command: [load, '{{.Name}}', '{{}}']}"], []),
+        (
+            [A, B, C.format("b && !(a.failed || a.skipped)")],
+            [("no-effect", "!(a.failed || a.skipped)")],
+        ),
+        ([A, B, C.format("b && !( a.failed )")], [("no-effect", "!( a.failed )")]),
+        ([A, B, C.format("b && !a.failed && !a.skipped")], [("no-effect", "!a.failed")]),  # of both
     ],
 )
 def test_warnings(
@@ -190,7 +252,8 @@ def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) 
         )
         (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
         read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_, values=values: values)
-        assert find_warnings(read).warnings == ()
+        found = [(one.code, one.path) for one in find_warnings(read).warnings]
+        assert found == ([] if values else [("empty-list", "steps[0].foreach.V")])
 
 
 def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:
@@ -237,7 +300,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 9
+    assert len(WarningCode) == 13
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

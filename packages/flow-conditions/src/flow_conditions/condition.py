@@ -25,12 +25,11 @@ from flow_conditions.grammar import (
     CLOSE,
     DOT,
     NAME,
-    NAME_START,
     NOT,
     OPEN,
     OPERATORS,
     OR,
-    TOKEN,
+    SPELLING,
 )
 
 TYPE_CHECKING = False  # type checkers take it for true; importing it would import all of typing
@@ -48,23 +47,39 @@ BUDGET = 150_000  # steps of the algebra: some tenths of a second
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Name:
-    """An operand: a name, and the predicate asked of it (None if it stands alone)."""
+    """An operand: a name, and the predicate asked of it (None if it stands alone).
+
+    With a `quantifier`, as in `any(load.late)`, the name stands for many things.
+    """
 
     name: str
     predicate: str | None = None
+    quantifier: str | None = None
+
+    @classmethod
+    def spelled(cls, spelling: str) -> "Name":
+        """Return the operand that a program spells in this way."""
+        if spelling[-1] != CLOSE:
+            return cls(*spelling.split(DOT))
+        quantifier, _, operand = spelling[:-1].partition(OPEN)
+        name, _, predicate = operand.partition(DOT)
+        return cls(name, predicate or None, quantifier)
 
     def __str__(self) -> str:
         """Return the operand as a condition spells it."""
-        return self.name if self.predicate is None else f"{self.name}.{self.predicate}"
+        asked = self.name if self.predicate is None else f"{self.name}{DOT}{self.predicate}"
+        return asked if self.quantifier is None else f"{self.quantifier}{OPEN}{asked}{CLOSE}"
 
     def __repr__(self) -> str:
         """Return the call that makes this operand."""
-        predicate = "" if self.predicate is None else f", {self.predicate!r}"
-        return f"{type(self).__name__}({self.name!r}{predicate})"
+        fields = [self.name, self.predicate, self.quantifier]
+        while fields[-1] is None:
+            fields.pop()
+        return f"{type(self).__name__}({', '.join(map(repr, fields))})"
 
-    def __reduce__(self) -> tuple[type["Name"], tuple[str, str | None]]:
+    def __reduce__(self) -> tuple[type["Name"], tuple[str, str | None, str | None]]:
         """Pickle as that call; the way of dataclasses with slots takes several times as long."""
-        return type(self), (self.name, self.predicate)
+        return type(self), (self.name, self.predicate, self.quantifier)
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,7 +96,7 @@ class Condition:
     def _spelled_operands(self) -> tuple[tuple[str, Name], ...]:
         """The distinct operands, each after its spelling, in order of first appearance."""
         spellings = dict.fromkeys(token for token in self.program if token not in OPERATORS)
-        return tuple((spelling, Name(*spelling.split(DOT))) for spelling in spellings)
+        return tuple((spelling, Name.spelled(spelling)) for spelling in spellings)
 
     @cached_property
     def _jump_program(self) -> "list[Jump]":
@@ -166,7 +181,7 @@ class Condition:
         from flow_conditions.algebra import blame
 
         blamed = blame(self.program, self._answers(lookup), exclusions, budget)
-        return None if blamed is None else tuple(Name(*each.split(DOT)) for each in blamed)
+        return None if blamed is None else tuple(map(Name.spelled, blamed))
 
     def restrict(self, known: "Known", *, exclusions: "Exclusions" = ()) -> "Condition | bool":
         """Return what is left when some operands are known: a condition without them, or its value.
@@ -344,7 +359,7 @@ def _checked(data: object) -> Program:
         if not isinstance(token, str):
             raise ConditionDataError(f"it must be text, not {type(token).__name__}", position)
         if token not in OPERATORS:
-            if token[:1] not in NAME_START or not TOKEN.fullmatch(token):
+            if not SPELLING.fullmatch(token):
                 raise ConditionDataError(f"{quoted(token)} is no operand or operator", position)
             parts += 1
         elif token == NOT:

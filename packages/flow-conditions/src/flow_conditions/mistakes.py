@@ -139,7 +139,13 @@ def _call(text: str, index: int, vocabulary: Vocabulary) -> "re.Match[str] | Non
 
 def _is_right(call: "re.Match[str]", vocabulary: Vocabulary) -> bool:
     """Tell whether a call is one of the vocabulary's."""
-    return bool(vocabulary.quantifier(call[1])) and call[2].strip() in vocabulary.predicates
+    if not vocabulary.quantifier(call[1]):
+        return False
+    argument = call[2].strip()
+    if argument in vocabulary.predicates:
+        return True
+    is_token = TOKEN.fullmatch(argument) is not None
+    return vocabulary.asks_one and is_token and vocabulary.is_operand(argument)
 
 
 def _refusal(call: str, vocabulary: Vocabulary, over: Collection[str]) -> tuple[str, str | None]:

@@ -11,7 +11,7 @@ where it is, what to call it, and what to write instead.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flow_conditions.condition import Condition, joined
+from flow_conditions.condition import Condition, Program, joined
 from flow_conditions.errors import InvalidNameError
 from flow_conditions.grammar import (
     AND,
@@ -81,8 +81,10 @@ class Vocabulary:
 
     `quantifiers` are the words that may be called with a predicate, over the names that `parse` is
     given; messages call these names `domain` ("the steps of this group"). One condition may hold
-    `max_calls` calls, since each of them may stand for thousands of operands. `functions` maps a
-    word that users call without an argument (`always()`) to the sentence that answers them.
+    `max_calls` calls, since each of them may stand for thousands of operands. With `asks_one`, a
+    quantifier may also be called with an operand, such as `any(load.late)`, whose name stands for
+    many things; that is one operand. `functions` maps a word that users call without an argument
+    (`always()`) to the sentence that answers them.
 
     Raises:
         InvalidNameError: no condition could spell one of the predicates.
@@ -94,6 +96,7 @@ class Vocabulary:
     quantifiers: Collection[Quantifier] = ()
     domain: str = "the names given"
     max_calls: int = 12
+    asks_one: bool = False
     functions: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +114,11 @@ class Vocabulary:
     def hint(self, word: str) -> str | None:
         """Return the advice for a word, as spelled or in lower case."""
         return self.hints.get(word) or self.hints.get(word.lower())
+
+    def is_operand(self, token: str) -> bool:
+        """Return whether a token is a name, or a name with one of the predicates."""
+        _, dot, predicate = token.partition(DOT)
+        return token[0] in NAME_START and (not dot or predicate in self.predicates)
 
     def quantifier(self, word: str) -> Quantifier | None:
         """Return the quantifier that is spelled like this, if there is one."""
@@ -143,9 +151,7 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
         if operand_is_next:
             if token in (NOT, OPEN):
                 waiting.append(token)
-            elif token[0] in NAME_START and (
-                DOT not in token or token.partition(DOT)[2] in vocabulary.predicates
-            ):
+            elif vocabulary.is_operand(token):
                 program.append(token)
                 operand_is_next = False
             else:
@@ -159,10 +165,12 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
             if not waiting:
                 break
             waiting.pop()
-        elif token == OPEN and calls_left and (quantifier := _called(tokens, index, vocabulary)):
-            calls_left -= 1
-            _, predicate = next(numbered)
-            program[-1:] = quantifier.over(over, predicate).program
+        elif token == OPEN and (
+            call := _call(tokens, index, vocabulary, over if calls_left else ())
+        ):
+            program[-1:] = call
+            _, argument = next(numbered)
+            calls_left -= argument in vocabulary.predicates
             next(numbered)  # the closing parenthesis
         else:
             break
@@ -176,12 +184,19 @@ def parse(text: str, vocabulary: Vocabulary = _PLAIN, over: Collection[str] = ()
     raise mistake(text, index, vocabulary, over, operand_is_next=operand_is_next)
 
 
-def _called(tokens: Sequence[str], index: int, vocabulary: Vocabulary) -> Quantifier | None:
-    """Return the quantifier that the parenthesis at `index` calls with a predicate, if any."""
-    argument, closing = tokens[index + 1 : index + 2], tokens[index + 2 : index + 3]
-    if closing == [CLOSE] and argument[0] in vocabulary.predicates:
-        return vocabulary.quantifier(tokens[index - 1])
-    return None
+def _call(
+    tokens: Sequence[str], index: int, vocabulary: Vocabulary, over: Collection[str]
+) -> Program:
+    """Return what the call with the parenthesis at `index` stands for; nothing if it is none."""
+    quantifier = vocabulary.quantifier(tokens[index - 1])
+    if quantifier is None or tokens[index + 2 : index + 3] != [CLOSE]:
+        return ()
+    argument = tokens[index + 1]
+    if argument in vocabulary.predicates:
+        return quantifier.over(over, argument).program if over else ()
+    if vocabulary.asks_one and vocabulary.is_operand(argument):
+        return (f"{quantifier.word}{OPEN}{argument}{CLOSE}",)
+    return ()
 
 
 def _complete(binding: int, waiting: list[str], program: list[str]) -> None:

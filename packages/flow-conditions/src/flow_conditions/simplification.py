@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flow_conditions.boolean_functions import FALSE, TRUE, Budget, DecisionDiagrams, Manager, Solver
 from flow_conditions.condition import BUDGET, Condition, Name, Program, infix
-from flow_conditions.grammar import DOT
 from flow_conditions.normal_form import (
     ALWAYS,
     NEVER,
@@ -244,7 +243,7 @@ class Functions(DecisionDiagrams):
             BudgetExceeded: it takes more than is left.
         """
         form = NormalForm.of(condition.program)
-        names = [_name(spelling) for spelling in form.operands]
+        names = [Name.spelled(spelling) for spelling in form.operands]
         rest, left_out = _irredundant(
             form,
             self._functions(form, function_of),
@@ -261,14 +260,10 @@ class Functions(DecisionDiagrams):
         """Return the function of every part of a normal form."""
         functions = {ALWAYS: TRUE, NEVER: FALSE}
         for number, spelling in enumerate(form.operands):
-            function = function_of(_name(spelling))
+            function = function_of(Name.spelled(spelling))
             functions[2 * number], functions[2 * number + 1] = function, function ^ 1
         for number in form.junctions():
             # From the lowest up, so that each comes on top of what is there.
             members = sorted((functions[part] for part in form.members[number]), key=self.level)
             functions[~number] = self.joined(form.conjunctive[number], members)
         return functions
-
-
-def _name(spelling: str) -> Name:
-    return Name(*spelling.split(DOT))

@@ -23,7 +23,7 @@ from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_en
 from flow_spec.fields.kinds import parse_duration
 from flow_spec.fields.messages import program_as_script
 from flow_spec.fields.params import Param
-from flow_spec.fields.predicates import PREDICATES, holds, holds_of_copies
+from flow_spec.fields.predicates import PREDICATES, End, holds, holds_of_copies, operands_of
 from flow_spec.fields.reading import BUILT_IN, GLOB, LINES, ListReader, ValueList, filled, read_list
 from flow_spec.flow import FlowSpec, bind_params, json_schema
 from flow_spec.flow_file import (
@@ -48,6 +48,7 @@ __all__ = [
     "Concurrency",
     "Copy",
     "Document",
+    "End",
     "EnvFile",
     "EnvFileError",
     "FlowFileError",
@@ -82,6 +83,7 @@ __all__ = [
     "is_opened_by_caller",
     "json_schema",
     "load_flow",
+    "operands_of",
     "parse_duration",
     "parse_flow",
     "program_as_script",

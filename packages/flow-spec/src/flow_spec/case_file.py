@@ -66,7 +66,6 @@ class StepName(Text):
     """The id of a step, of a copy, or of all copies of a step; `_report_names` checks it."""
 
 
-@attrs.frozen(eq=False)
 class ByStep(Kind):
     """A mapping of names of steps to one of some words, read as pairs in the order of the file.
 

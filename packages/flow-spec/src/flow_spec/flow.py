@@ -193,6 +193,16 @@ class FlowSpec:
             if one.origin is not None and one.text is not None
         }
 
+    @property
+    def empty_blocks(self) -> Mapping[str, tuple[str, ...]]:
+        """The ids of the steps that have no copies, by the list that is empty (rule 10.3)."""
+        return {
+            f"{{{one.origin}: {one.text}}}": block.ids
+            for block in self.blocks
+            for one in block.lists
+            if not one.values
+        }
+
     @cached_property
     def as_written(self) -> Self:
         """The flow with each step of a block once, as written, and without blocks."""

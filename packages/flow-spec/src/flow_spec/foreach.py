@@ -13,7 +13,6 @@ from typing import Any
 
 import attrs
 
-import flow_conditions
 from flow_spec.documents.tree import (
     MAX_VALUES,
     MappingNode,
@@ -29,6 +28,7 @@ from flow_spec.fields.env import SETTABLE
 from flow_spec.fields.kinds import FILE, Integer, Kind, Line, Schema, Text, Word
 from flow_spec.fields.messages import NAME
 from flow_spec.fields.params import flaw_of_param_name
+from flow_spec.fields.predicates import operands_of
 from flow_spec.fields.reading import (
     GLOB,
     LINES,
@@ -130,9 +130,9 @@ def _parts(when: str | None, own: Set[str]) -> tuple[str, ...] | None:
     if when is None:
         return None
     parts, begin = [], 0
-    for operand in flow_conditions.operands_in(when):
+    for operand in operands_of(when):
         if operand.name is not None and operand.name in own:
-            end = operand.start + len(operand.name)
+            end = operand.name_start + len(operand.name)
             parts.append(when[begin:end])
             begin = end
     return *parts, when[begin:]

@@ -36,7 +36,7 @@ from flow_spec.fields.kinds import (
     Word,
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
-from flow_spec.fields.predicates import parse_when
+from flow_spec.fields.predicates import End, operands_of, parse_when
 from flow_spec.fields.reading import Reading, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
@@ -91,11 +91,15 @@ class WarningCode(StrEnum):
     ALWAYS_TRUE = "always-true"
     NO_EFFECT = "no-effect"
     UNHANDLED_FAILURE = "unhandled-failure"
+    IGNORED_FAILURE = "ignored-failure"
+    SKIP_HIDES_FAILURE = "skip-hides-failure"
     SKIPPED_CLEANUP = "skipped-cleanup"
     SHELL_SYNTAX = "shell-syntax"
     NO_SUCH_PROGRAM = "no-such-program"
     PARAMETER_IN_SHELL = "parameter-in-shell"
     LITERAL_SUBSTITUTION = "literal-substitution"
+    LITERAL_VALUE = "literal-value"
+    EMPTY_LIST = "empty-list"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")
@@ -236,6 +240,7 @@ class StepSpec:
         "download && validate",
         "!load",
         "fetch.failed || load.failed",
+        "compress.passed",
         "any(failed)",
         default=None,
     )
@@ -414,11 +419,29 @@ class StepSpec:
             return "SKIPPED"
         return "SUCCEEDED" if exit_code in self.success_exit_codes else "FAILED"
 
+    @property
+    def may_skip_itself(self) -> bool:
+        """Whether `only_if` or an exit code of the command may skip it (rules 9.12 and 10.8)."""
+        return bool(self.only_if or self.skip_exit_codes)
+
+    def end[Status: str](self, status: Status, *, was_due: bool) -> End[Status]:
+        """Return how the step has ended, and whether it passed (rule 3.8).
+
+        `was_due` tells whether its condition was true: then a SKIPPED was its own decision.
+        """
+        match status:
+            case "FAILED":
+                passed = self.allow_failure
+            case "SKIPPED":
+                passed = was_due
+            case _:
+                passed = status == "SUCCEEDED"
+        return End(status, passed)
+
     @cached_property
     def waits_for(self) -> tuple[str, ...]:
         """The ids in `depends_on`, then the others in `when`, each once (rule 3.6)."""
-        operands = flow_conditions.operands_in(self.when) if self.when else ()
-        named = (operand.name for operand in operands)
+        named = (operand.name for operand in operands_of(self.when))
         return tuple(dict.fromkeys((*self.depends_on, *filter(None, named))))
 
 

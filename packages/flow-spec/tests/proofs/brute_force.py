@@ -13,6 +13,7 @@ from flow_spec import FlowSpec, StepSpec
 type Ends = Mapping[str, str]
 
 RUNNING = "RUNNING"
+SKIPPED_ITSELF = "SKIPPED by itself"
 
 
 class Decision(NamedTuple):
@@ -25,8 +26,12 @@ class Decision(NamedTuple):
 
 def can_end(step: StepSpec) -> list[str]:
     """List how a step can end that runs (rules 5.3, 9.12 and 10.8)."""
-    skips = bool(step.skip_exit_codes or step.only_if)
-    return ["SUCCEEDED", "FAILED", *(["SKIPPED"] if skips else [])]
+    return ["SUCCEEDED", "FAILED", *([SKIPPED_ITSELF] if step.may_skip_itself else [])]
+
+
+def status(end: str) -> str:
+    """Return the status of a step that has ended in this way."""
+    return end.partition(" ")[0]
 
 
 def ids_of(flow: FlowSpec, name: str) -> tuple[str, ...]:
@@ -35,9 +40,12 @@ def ids_of(flow: FlowSpec, name: str) -> tuple[str, ...]:
 
 
 def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
-    """Answer an operand of a condition (rules 3.2, 3.3, 10.1 and 10.3)."""
-    found = [ends[one] for one in ids_of(flow, operand.name)]
+    """Answer an operand of a condition (rules 3.2, 3.3, 3.7, 3.8, 10.1 and 10.3)."""
+    ids = ids_of(flow, operand.name)
+    found = [status(ends[one]) for one in ids]
     match operand.predicate:
+        case "passed":
+            return all(has_passed(flow.step(one), ends[one]) for one in ids)
         case None | "succeeded":
             return all(end == "SUCCEEDED" for end in found)
         case "failed":
@@ -50,6 +58,20 @@ def answer(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
             return True
 
 
+def answer_call(flow: FlowSpec, ends: Ends, operand: Name) -> bool:
+    """Answer an operand, which may be a call such as `any(load.failed)` (rule 3.7)."""
+    if operand.quantifier is None:
+        return answer(flow, ends, operand)
+    ids = ids_of(flow, operand.name)
+    each = [answer(flow, ends, Name(one, operand.predicate)) for one in ids]
+    return {"any": any(each), "all": all(each), "none": not any(each)}[operand.quantifier]
+
+
+def has_passed(step: StepSpec, end: str) -> bool:
+    """Tell whether a step has passed that has ended in this way (rule 3.8)."""
+    return end in {"SUCCEEDED", SKIPPED_ITSELF} or (end == "FAILED" and step.allow_failure)
+
+
 def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
     """List the steps that one waits for."""
     return [one for name in step.waits_for for one in ids_of(flow, name)]
@@ -58,7 +80,7 @@ def waited_for(flow: FlowSpec, step: StepSpec) -> list[str]:
 def is_true(flow: FlowSpec, step: StepSpec, ends: Ends) -> bool:
     """Tell whether a step runs."""
     condition = step.condition
-    return condition is None or bool(condition.evaluate(lambda name: answer(flow, ends, name)))
+    return condition is None or bool(condition.evaluate(lambda name: answer_call(flow, ends, name)))
 
 
 class Played:

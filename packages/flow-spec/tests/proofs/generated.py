@@ -7,7 +7,7 @@ import attrs
 
 from flow_spec import FlowSpec, parse_flow
 
-PREDICATES = ("", "", "", ".failed", ".failed", ".skipped", ".finished", ".succeeded")
+PREDICATES = ("", "", "", ".failed", ".failed", ".skipped", ".finished", ".succeeded", ".passed")
 LABELS = ("x", "y")
 
 
@@ -78,7 +78,12 @@ class Part:
     @property
     def is_call(self) -> bool:
         """Whether it asks all steps of a list."""
-        return self.word.endswith(")")
+        return self.word.endswith(")") and not self.asks_copies
+
+    @property
+    def asks_copies(self) -> bool:
+        """Whether it asks the copies of a step."""
+        return "(b" in self.word
 
 
 @attrs.frozen
@@ -96,6 +101,8 @@ class Generator:
     random: Random
     lines: list[str] = attrs.Factory(list)
     trees: dict[str, Part] = attrs.Factory(dict)
+    inside: list[str] = attrs.Factory(list)
+    """The steps of the `foreach` that is being written."""
 
     @classmethod
     def flow(cls, seed: int, most: int) -> Generated:
@@ -125,9 +132,11 @@ class Generator:
     def _block(self, names: Sequence[str], number: int) -> list[str]:
         self.lines += [f"  - foreach: {{V: [{', '.join(LABELS)}]}}", "    steps:"]
         own: list[str] = []
+        self.inside = own
         for _ in range(min(number, self.random.randint(1, 2))):
             name = f"b{len(names) + len(own)}"
             own.append(self._step(name, [*names, *own], "      "))
+        self.inside = []
         return own
 
     def _step(
@@ -160,7 +169,14 @@ class Generator:
             if calls and random.random() < 0.4:
                 asked = predicate.removeprefix(".") or "failed"
                 return Part(f"{random.choice(('any', 'all', 'none'))}({asked})", negated=negated)
-            return Part(random.choice(others) + predicate, negated=negated)
+            asked = random.choice(others) + predicate
+            if (
+                asked.startswith("b")
+                and asked.split(".")[0] not in self.inside
+                and random.random() < 0.4
+            ):
+                asked = f"{random.choice(('any', 'all', 'none'))}({asked})"
+            return Part(asked, negated=negated)
         left = random.randint(1, size - 1)
         tree = Part(operator=random.choice(("&&", "||")), negated=negated)
         tree.parts = [self._tree(others, part, calls, in_finally) for part in (left, size - left)]

@@ -46,6 +46,28 @@ def test_an_allowed_failure(airflow: "Airflow") -> None:
     assert run == (OK, {"a": NG})
 
 
+def test_what_has_passed(airflow: "Airflow") -> None:
+    """A step that skipped itself has passed; one that a failure skipped has not (rule 3.8)."""
+    run = airflow.run_flow(
+        """
+flow_id: f
+steps:
+  - {id: a, command: ["false"], allow_failure: true}
+  - {id: b, command: ["true"], only_if: ["false"], when: a.passed}
+  - {id: c, command: ["true"], only_if: ["false"], when: a}
+  - {id: d, command: ["true"], when: b.passed}
+  - {id: e, command: ["true"], when: c.passed}
+  - {id: g, command: ["true"], when: any(passed) && !all(passed), depends_on: [a, b, c]}
+  - foreach: {X: [1, 2]}
+    steps:
+      - {id: h, command: [sh, -c, 'exit "$X"'], skip_exit_codes: [1], when: d}
+  - {id: i, command: ["true"], when: h@1.passed && !h.passed}
+"""
+    )
+    states = {"a": NG, "b": SKIP, "c": SKIP, "d": OK, "e": SKIP, "g": OK}
+    assert run == (NG, {**states, "h.1": SKIP, "h.2": NG, "i": OK})
+
+
 @pytest.mark.parametrize(
     ("code", "fields", "state"),
     [

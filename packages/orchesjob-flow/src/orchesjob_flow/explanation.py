@@ -12,24 +12,25 @@ from typing import NamedTuple, Self
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Condition, Explanation, Name, operands_in
-from flow_spec import FlowSpec, StepSpec
+from flow_conditions import BudgetExceeded, Condition, Explanation, Name
+from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
-from orchesjob_flow.engine.plan import is_true, is_true_of_copies
+from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
 from orchesjob_flow.views.reasons import (
     NO_DEPENDENCIES,
-    Copies,
     Dependencies,
     Dependency,
     all_before_finally,
     dependencies_in,
-    dependencies_text,
     dependency_name,
+    dependency_text,
+    listed,
     max_parallel_waits,
     reason,
     retried_since,
     settled_words,
     stale_words,
+    statuses_of,
     waiting_words,
 )
 
@@ -78,6 +79,7 @@ class ExplainedCondition:
     spec: StepSpec
     whole: Explanation
     decided_by: Sequence[Name] | None
+    value_of: Lookup
 
     @classmethod
     def of(cls, spec: StepSpec, condition: Condition, value: Lookup, budget: int) -> Self:
@@ -86,7 +88,7 @@ class ExplainedCondition:
             blamed = condition.blame(value, budget=budget)
         except BudgetExceeded:
             blamed = None
-        return cls(spec, condition.explain(value), blamed)
+        return cls(spec, condition.explain(value), blamed, value)
 
     @property
     def value(self) -> Value:
@@ -97,7 +99,7 @@ class ExplainedCondition:
     def written(self) -> str | None:
         """The condition as it is written, if it has a call."""
         when = " ".join((self.spec.when or "").split())
-        return when if any(operand.name is None for operand in operands_in(when)) else None
+        return when if any(operand.name is None for operand in operands_of(when)) else None
 
     @cached_property
     def calls(self) -> Mapping[str, str]:
@@ -143,7 +145,7 @@ def calls_in(spec: StepSpec) -> dict[str, str]:
     """
     spelled = {}
     when = spec.when or ""
-    for operand in operands_in(when):
+    for operand in operands_of(when):
         if operand.name is not None:
             continue
         call = when[operand.start : operand.end]
@@ -190,14 +192,14 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
     `stale` are the positions of the RUNNING steps of which nothing runs any more.
     """
     flow = FlowSpec.from_json(run.definition)
-    rows, places, gates = dependencies_in(run), max_parallel_waits(run), attempts_at_gates(run)
+    places, gates = max_parallel_waits(run), attempts_at_gates(run)
     steps, settled = {step.step_id: step for step in run.steps}, run.settled
     specs = flow.all_steps if step_id is None else flow.named(step_id)
     before = all_before_finally(run) if run.finally_after is None else NO_DEPENDENCIES
     waiting = waiting_words(run)
     of_run = None if waiting is None else f"the run {waiting}"
     budget = min(MOST_BUDGET, max(LEAST_BUDGET, BUDGET // max(len(specs), 1)))
-    conditions = Conditions(rows, budget)
+    conditions = Conditions(run, flow, budget)
     return [
         explain_step(spec, steps[spec.id], conditions)._replace(
             before=before if spec.id in flow.finally_ids else NO_DEPENDENCIES,
@@ -227,9 +229,11 @@ def gate_of(gates: Mapping[int, PastAttempt], spec: StepSpec, step: Step) -> Gat
 class Conditions:
     """The conditions of steps over what is recorded; equal conditions are evaluated once."""
 
-    def __init__(self, rows: Mapping[str, Dependency], budget: int) -> None:
-        """Evaluate over these statuses; `budget` bounds the search for who decided each."""
-        self._rows, self._budget = rows, budget
+    def __init__(self, run: Run, flow: FlowSpec, budget: int) -> None:
+        """Evaluate over the records of a run; `budget` bounds the search for who decided each."""
+        self._rows, self._budget = dependencies_in(run), budget
+        self._flow, self._settled = flow, run.settled
+        self._ends: dict[str, frozenset[End[StepStatus]]] = {}
         self._found: dict[object, tuple[Dependencies, ExplainedCondition | None]] = {}
 
     def of(self, spec: StepSpec) -> tuple[Dependencies, ExplainedCondition | None]:
@@ -246,10 +250,20 @@ class Conditions:
         return ExplainedCondition.of(spec, spec.condition, self._value, self._budget)
 
     def _value(self, operand: Name) -> bool | None:
-        found = self._rows[operand.name]
-        if isinstance(found, Copies):
-            return is_true_of_copies(operand.predicate, found.counts)
-        return is_true(operand.predicate, found.status)
+        name = operand.name
+        if name not in self._ends:
+            ids = self._flow.copies.get(name, (name,))
+            self._ends[name] = frozenset(map(self._end_of, ids))
+        ends = self._ends[name]
+        if name in self._flow.copies:
+            return is_true_of_copies(operand, ends)
+        (end,) = ends
+        return is_true(operand.predicate, end)
+
+    def _end_of(self, step_id: str) -> End[StepStatus]:
+        row = self._rows[step_id]
+        assert isinstance(row, Step)  # noqa: S101 - the ids of copies name steps
+        return end_of_row(self._flow.step(step_id), row, is_settled=row.position in self._settled)
 
 
 def explain_step(spec: StepSpec, step: Step, conditions: Conditions) -> Explained:
@@ -301,9 +315,24 @@ def describe_decision(condition: ExplainedCondition, rows: Mapping[str, Dependen
     """Name the steps that decided the condition; while none has, describe its outermost parts."""
     if condition.decided_by is None:
         return describe_parts(condition, rows)
-    names = dict.fromkeys(operand.name for operand in condition.decided_by)
     value = spell_value(condition, condition.whole)
-    return f"{dependencies_text([rows[name] for name in names])}, so {value}" if names else value
+    if not condition.decided_by:
+        return value
+    return f"{describe_operands(condition, condition.decided_by, rows)}, so {value}"
+
+
+def describe_operands(
+    condition: ExplainedCondition, operands: Iterable[Name], rows: Mapping[str, Dependency]
+) -> str:
+    """Write the statuses of the steps in some operands, and why one that is to pass was SKIPPED."""
+    described: dict[str, str] = {}
+    for operand in operands:
+        row = rows[operand.name]
+        text = dependency_text(row)
+        if operand.predicate == "passed" and statuses_of(row) == (StepStatus.SKIPPED,):
+            text += " by itself" if condition.value_of(operand) else " by its condition"
+        described[operand.name] = max(described.get(operand.name, ""), text, key=len)
+    return listed([*described.values()])
 
 
 def describe_parts(condition: ExplainedCondition, rows: Mapping[str, Dependency]) -> str:
@@ -322,8 +351,7 @@ def describe_part(
     condition: ExplainedCondition, part: Explanation, rows: Mapping[str, Dependency]
 ) -> str:
     """Write the value of a part, and the statuses of the steps that it names."""
-    operands = {name.name: rows[name.name] for name in part.operands}
-    return f"{spell_value(condition, part)} ({dependencies_text(list(operands.values()))})"
+    return f"{spell_value(condition, part)} ({describe_operands(condition, part.operands, rows)})"
 
 
 def spell_value(condition: ExplainedCondition, part: Explanation) -> str:

@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 import attrs
 
 from flow_conditions import Condition
-from flow_spec import FlowSpec, StepSpec, base_of
+from flow_spec import End, FlowSpec, StepSpec, base_of
 from flow_store import (
     Attempt,
     CancelRequest,
@@ -120,7 +120,7 @@ class Scenario(NamedTuple):
         for step_id in failed.keys() & skipped.keys():
             raise ContradictoryScenario(step_id)
         for spec in skipped.values():
-            if not can_be_skipped(spec):
+            if not spec.may_skip_itself:
                 raise NotSkippable(spec.id)
         endless = steps_named(flow, () if timeout_at is None else (timeout_at,))
         for spec in endless.values():
@@ -141,11 +141,6 @@ class Scenario(NamedTuple):
 def steps_named(flow: FlowSpec, names: Iterable[str]) -> dict[str, StepSpec]:
     """Return the steps that the names mean, by their ids."""
     return {step.id: step for name in names for step in flow.named(name)}
-
-
-def can_be_skipped(spec: StepSpec) -> bool:
-    """Tell whether a step that runs can end as SKIPPED (rules 9.12 and 10.8)."""
-    return bool(spec.skip_exit_codes or spec.only_if)
 
 
 def refuse_retries(steps: Iterable[StepSpec]) -> None:
@@ -447,18 +442,20 @@ def work_of(flow: FlowSpec) -> int:
 
 def other_outcomes(spec: StepSpec) -> Sequence[StepStatus]:
     """Return the outcomes of a step that runs, except success."""
-    skipped = (StepStatus.SKIPPED,) if can_be_skipped(spec) else ()
+    skipped = (StepStatus.SKIPPED,) if spec.may_skip_itself else ()
     return (StepStatus.FAILED, *skipped)
 
 
 type Rest = Condition | bool | None
+type Outcome = End[StepStatus] | frozenset[End[StepStatus]]
+"""How a step has ended, or how all copies of one have."""
 
 
 class Known(NamedTuple):
     """What the decided steps leave of the conditions and copies of the other steps."""
 
     rests: tuple[tuple[str, Rest], ...] = ()
-    copies: tuple[tuple[str, frozenset[StepStatus]], ...] = ()
+    copies: tuple[tuple[str, frozenset[End[StepStatus]]], ...] = ()
 
 
 def count_endings(flow: FlowSpec, fixed: Mapping[str, StepStatus]) -> int | None:
@@ -525,27 +522,29 @@ class _Counting:
         runs = rests.pop(spec.id, spec.condition)
         known = known._replace(rests=tuple(rests.items()))
         self.work += WORK_OF_STEP * (len(rests) + 1)
-        for status in self._outcomes(spec) if runs in (None, True) else (StepStatus.SKIPPED,):
-            after = self._apply(known, spec.id, status)
+        is_due = runs in (None, True)
+        for status in self._outcomes(spec) if is_due else (StepStatus.SKIPPED,):
+            end = spec.end(status, was_due=is_due)
+            after = self._apply(known, spec.id, end)
             base = base_of(spec.id)
-            yield self._apply_copy(after, base, spec, status) if base in self._asking else after
+            yield self._apply_copy(after, base, spec, end) if base in self._asking else after
 
     def _outcomes(self, spec: StepSpec) -> Sequence[StepStatus]:
         if spec.id in self._fixed:
             return (self._fixed[spec.id],)
         return (StepStatus.SUCCEEDED, *other_outcomes(spec))
 
-    def _apply_copy(self, known: Known, base: str, spec: StepSpec, status: StepStatus) -> Known:
+    def _apply_copy(self, known: Known, base: str, spec: StepSpec, end: End[StepStatus]) -> Known:
         """Add the outcome of a copy to the others; after the last copy, apply them."""
         if base == spec.id:
             return known
         copies = dict(known.copies)
-        statuses = copies.pop(base, frozenset()) | {status}
+        ends = copies.pop(base, frozenset()) | {end}
         if self._last_copy[base] == spec.id:
-            return self._apply(known._replace(copies=tuple(copies.items())), base, statuses)
-        return known._replace(copies=tuple((copies | {base: statuses}).items()))
+            return self._apply(known._replace(copies=tuple(copies.items())), base, ends)
+        return known._replace(copies=tuple((copies | {base: ends}).items()))
 
-    def _apply(self, known: Known, name: str, outcome: StepStatus | frozenset[StepStatus]) -> Known:
+    def _apply(self, known: Known, name: str, outcome: Outcome) -> Known:
         """Put an outcome into the conditions that name the step."""
         asking = self._asking.get(name, ())
         if not asking:
@@ -558,16 +557,14 @@ class _Counting:
                 rests[spec.id] = self._restrict(rest, name, outcome)
         return known._replace(rests=tuple(sorted(rests.items(), key=lambda item: item[0])))
 
-    def _restrict(
-        self, rest: Condition, name: str, outcome: StepStatus | frozenset[StepStatus]
-    ) -> Condition | bool:
+    def _restrict(self, rest: Condition, name: str, outcome: Outcome) -> Condition | bool:
         key = rest, name, outcome
         if key not in self._restricted:
             self._restricted[key] = rest.restrict(
                 {
                     operand: is_true(operand.predicate, outcome)
-                    if isinstance(outcome, StepStatus)
-                    else is_true_of_copies(operand.predicate, outcome)
+                    if isinstance(outcome, End)
+                    else is_true_of_copies(operand, outcome)
                     for operand in rest.operands
                     if operand.name == name
                 }

@@ -1,6 +1,6 @@
 """What an invariant judges by: a commit with what was before it, and what a runner waits for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 import attrs
@@ -110,11 +110,24 @@ class Decisions:
                 self.decided_at[after.position] = place
 
 
-def is_met(spec: StepSpec, rows: Mapping[str, Step]) -> bool:
-    """Evaluate a step's condition over committed rows (3.2, 3.3, 10.3)."""
+def is_met(spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str]) -> bool:
+    """Evaluate a step's condition over committed rows (3.2, 3.3, 3.8, 10.3)."""
 
     def holds(name: Name) -> bool:
         wanted = (name.predicate or "succeeded").upper()
+        if name.quantifier:
+            copies = [step_id for step_id in rows if step_id.startswith(f"{name.name}@")]
+            each = [holds(Name(copy, name.predicate)) for copy in copies]
+            if name.quantifier == "all":
+                return all(each) and (bool(each) or wanted in ("SKIPPED", "PASSED", "FINISHED"))
+            return any(each) is not (name.quantifier == "none")
+        if wanted == "PASSED":
+            base = f"{name.name}@"
+            return all(
+                step_id in passed
+                for step_id in rows
+                if step_id == name.name or step_id.startswith(base)
+            )
         if name.name in rows:
             return wanted == "FINISHED" or rows[name.name].status == wanted
         ended = [row.status for step_id, row in rows.items() if step_id.startswith(f"{name.name}@")]

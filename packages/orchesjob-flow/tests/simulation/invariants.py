@@ -219,7 +219,8 @@ def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
         spec = spec_of(world, after)
         for name in waits_of(world.flow, spec):
             assert rows[name].status.is_terminal, f"{after.step_id} is decided before {name} ended"
-        assert is_met(spec, rows) is begun, f"{after.step_id} is decided against its condition"
+        is_due = is_met(spec, rows, passed_in(world, commit.after))
+        assert is_due is begun, f"{after.step_id} is decided against its condition"
 
 
 def decided_after_what_it_waits_for(world: "World", commit: Commit) -> None:
@@ -329,9 +330,24 @@ def finally_is_run_to_its_end(world: "World", commit: Commit) -> None:
             assert request is not None, f"{step.step_id} is cancelled for nothing"
             assert request.now_at is not None, f"{step.step_id} is cancelled by a first request"
         else:
-            assert world.decisions.has_begun(step) is is_met(spec_of(world, step), rows), (
+            is_due = is_met(spec_of(world, step), rows, passed_in(world, commit.after))
+            assert world.decisions.has_begun(step) is is_due, (
                 f"{step.step_id} is {step.status} against its condition"
             )
+
+
+def passed_in(world: "World", run: Run) -> set[str]:
+    """List the steps that have passed: of those SKIPPED, these that had an attempt (3.8, 12.3)."""
+    return {
+        step.step_id
+        for step in run.steps
+        if step.status is StepStatus.SUCCEEDED
+        or (step.status is StepStatus.FAILED and spec_of(world, step).allow_failure)
+        or (
+            step.status is StepStatus.SKIPPED
+            and (world.decisions.has_begun(step) or step.position in run.settled)
+        )
+    }
 
 
 def the_gate_is_asked_first(world: "World", commit: Commit) -> None:

@@ -12,6 +12,11 @@ import attrs
 from flow_spec import Block, Copy, StepSpec
 
 PREDICATES = ("", "", "", "succeeded", "failed", "skipped", "finished")
+QUANTIFIERS = ("any", "all", "none")
+CALLED = 0.5
+"""Which part of the names that mean copies is in a call."""
+PASSED = 0.15
+"""Which part of the operands asks for `passed` instead."""
 FINALLY_PREDICATES = (*PREDICATES, "cancelled", "cancelled")
 WITH_FINALLY = 0.4
 """Which part of the flows has a `finally`, of this many steps at most."""
@@ -41,6 +46,8 @@ class Is:
 
     name: str
     predicate: str
+    quantifier: str = ""
+    """any, all or none, if the name means all copies and is called so (rule 3.7)."""
 
 
 @attrs.frozen
@@ -79,6 +86,12 @@ class Case:
     conditions: Mapping[str, Condition | None]
     finally_: tuple[StepSpec, ...] = ()
     blocks: tuple[Block, ...] = ()
+    settled: frozenset[str] = frozenset()
+
+    @property
+    def specs(self) -> Mapping[str, StepSpec]:
+        """The steps by their ids."""
+        return {step.id: step for step in (*self.steps, *self.finally_)}
 
 
 def generate(
@@ -94,7 +107,8 @@ def generate(
     Some have a `finally`, and some, with `foreach`, steps that are repeated.
     """
     random = Random(seed)  # noqa: S311 - reproducible on purpose
-    making = Making(random, Random(f"gates {seed}"), gated)  # noqa: S311 - reproducible on purpose
+    gates, passes, calls = (Random(f"{what} {seed}") for what in ("gates", "passed", "calls"))  # noqa: S311
+    making = Making(random, gates, passes, calls, gated)
     steps = [making.step(f"s{number}") for number in range(random.randint(1, most_steps))]
     random.shuffle(steps)
     max_parallel = random.choice((None, None, 1, 2))
@@ -129,20 +143,35 @@ class Making:
     random: Random
     gates: Random
     """Decides what has to do with gates, apart, so that older seeds still mean the same."""
+    passes: Random
+    """Decides which operands ask for `passed`, apart for the same reason."""
+    calls: Random
+    """Decides which names of copies are in a call, apart for the same reason."""
     gated: float
     """Which part of the steps has a gate."""
     fates: dict[str, tuple[str, ...]] = attrs.Factory(dict)
     statuses: dict[str, str] = attrs.Factory(dict)
     attempts: dict[str, int] = attrs.Factory(dict)
     conditions: dict[str, Condition | None] = attrs.Factory(dict)
+    specs: dict[str, StepSpec] = attrs.Factory(dict)
     names: list[str] = attrs.Factory(list)
     """Those that mean all copies of a step."""
+    settled: frozenset[str] = frozenset()
 
     def block(self, before: int) -> tuple[Block, list[StepSpec]]:
         """Make up a `foreach`, whose steps may ask of all before and of each other (rule 10.3)."""
         random = self.random
         labels = random.sample(LABELS, random.choice((0, 1, 2, 2, 3, 4)))
-        draft = Making(random, self.gates, self.gated, dict(self.fates), dict(self.statuses))
+        draft = attrs.evolve(
+            self,
+            random=random,
+            fates=dict(self.fates),
+            statuses=dict(self.statuses),
+            attempts={},
+            conditions=dict(self.conditions),
+            specs=dict(self.specs),
+            names=[],
+        )
         written = [draft.step(f"b{number}") for number in range(random.randint(1, MOST_IN_BLOCK))]
         most = random.choice((None, 1, 1, 2))
         copies = [self.copy(step, draft, written, label) for label in labels for step in written]
@@ -174,6 +203,8 @@ class Making:
         if known and random.random() < 0.6:
             predicates = FINALLY_PREDICATES if in_finally else PREDICATES
             condition = make_condition(random, known, 3, predicates)
+            condition = with_passed(self.passes, condition)
+            condition = with_calls(self.calls, condition, self.names)
         retries, strict = random.randint(0, 2), random.random() < 0.7
         by_codes, choosy = random.random() < 0.3, random.random() < 0.2
         fates = make_fates(random, retries, strict=strict, by_codes=by_codes, choosy=choosy)
@@ -205,7 +236,8 @@ class Making:
     def settle(self, step: StepSpec) -> None:
         """Work out what becomes of a step, given its condition and its fates."""
         fates = self.fates[step.id]
-        if is_to_run(step, self.conditions[step.id], self.statuses):
+        self.specs[step.id] = step
+        if is_to_run(step, self, self.statuses):
             self.attempts[step.id] = len(fates)
             self.statuses[step.id] = outcome(fates)
         else:
@@ -245,6 +277,7 @@ def decide_again(
     settled = settled or {}
     fates, statuses, attempts = dict(case.fates), dict(case.statuses), dict(case.attempts)
     statuses |= settled
+    case = attrs.evolve(case, settled=case.settled | settled.keys())
     changed = again | settled.keys()
     tidies = not settled or not settled.keys() <= {step.id for step in case.finally_}
     made = list(case.fates)
@@ -257,9 +290,10 @@ def decide_again(
         if step.id in settled or not is_again:
             continue
         changed.add(step.id)
+        case = attrs.evolve(case, settled=case.settled - {step.id})
         if attempts[step.id] == len(fates[step.id]):  # else those that it has not met are left
             fates[step.id] += more_fates(random, step)
-        if is_to_run(step, condition, statuses):
+        if is_to_run(step, case, statuses):
             attempts[step.id] = len(fates[step.id])
             statuses[step.id] = outcome(fates[step.id])
         else:
@@ -270,11 +304,24 @@ def decide_again(
     )
 
 
-def is_to_run(step: StepSpec, condition: Condition | None, statuses: Mapping[str, str]) -> bool:
+def is_to_run(step: StepSpec, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
     """Tell whether a step runs, once all that it waits for has ended (rules 3.2 to 3.5)."""
+    condition = flow.conditions[step.id]
     if condition is None:
-        return all(is_true(Is(other, ""), statuses) for other in step.depends_on)
-    return is_true(condition, statuses)
+        return all(is_true(Is(other, ""), flow, statuses) for other in step.depends_on)
+    return is_true(condition, flow, statuses)
+
+
+def has_passed(name: str, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
+    """Tell whether a step has passed: if it was SKIPPED, whether its condition was true (3.8)."""
+    step = flow.specs[name]
+    match statuses[name]:
+        case "FAILED":
+            return step.allow_failure
+        case "SKIPPED":
+            return name in flow.settled or is_to_run(step, flow, statuses)
+        case status:
+            return status == "SUCCEEDED"
 
 
 def tidy(case: Case, statuses: Mapping[str, str]) -> dict[str, str]:
@@ -284,7 +331,7 @@ def tidy(case: Case, statuses: Mapping[str, str]) -> dict[str, str]:
     """
     ended = dict(statuses)
     for step in case.finally_:
-        runs = is_to_run(step, case.conditions[step.id], ended)
+        runs = is_to_run(step, case, ended)
         ended[step.id] = outcome(case.fates[step.id]) if runs else "SKIPPED"
     return ended
 
@@ -298,7 +345,7 @@ def fold(steps: Iterable[StepSpec], statuses: Mapping[str, str]) -> str:
 def names_in(condition: Condition) -> Iterator[str]:
     """Yield the names in a condition (rule 3.4)."""
     match condition:
-        case Is(name, _):
+        case Is(name, _, _):
             yield name
         case Not(inner):
             yield from names_in(inner)
@@ -310,8 +357,8 @@ def names_in(condition: Condition) -> Iterator[str]:
 def renamed(condition: Condition, names: Mapping[str, str]) -> Condition:
     """Return a condition with other names."""
     match condition:
-        case Is(name, predicate):
-            return Is(names.get(name, name), predicate)
+        case Is(name, predicate, quantifier):
+            return Is(names.get(name, name), predicate, quantifier)
         case Not(inner):
             return Not(renamed(inner, names))
         case Pair(left, right, both):
@@ -411,11 +458,36 @@ def make_condition(
     return Pair(inner, other, both=kind == "and")
 
 
+def with_passed(random: Random, condition: Condition) -> Condition:
+    """Let some operands ask for `passed`, except for what only `finally` may ask."""
+    match condition:
+        case Is(name, predicate):
+            asks = random.random() < PASSED and predicate != "cancelled"
+            return Is(name, "passed") if asks else condition
+        case Not(inner):
+            return Not(with_passed(random, inner))
+        case Pair(left, right, both):
+            return Pair(with_passed(random, left), with_passed(random, right), both)
+
+
+def with_calls(random: Random, condition: Condition, names: list[str]) -> Condition:
+    """Call some of the names that mean all copies of a step."""
+    match condition:
+        case Is(name, predicate):
+            calls = name in names and random.random() < CALLED
+            return Is(name, predicate, random.choice(QUANTIFIERS)) if calls else condition
+        case Not(inner):
+            return Not(with_calls(random, inner, names))
+        case Pair(left, right, both):
+            return Pair(with_calls(random, left, names), with_calls(random, right, names), both)
+
+
 def spell(random: Random, condition: Condition) -> str:
     """Write a condition, sometimes with parentheses that it does not need (rule 3.1)."""
     match condition:
-        case Is(name, predicate):
-            return f"{name}.{predicate}" if predicate else name
+        case Is(name, predicate, quantifier):
+            text = f"{name}.{predicate}" if predicate else name
+            return f"{quantifier}({text})" if quantifier else text
         case Not(inner):
             return "!" + enclose(random, inner, needed=isinstance(inner, Pair))
         case Pair(left, right, both):
@@ -435,24 +507,44 @@ def enclose(random: Random, condition: Condition, *, needed: bool) -> str:
     return f"({text})" if needed or random.random() < 0.2 else text
 
 
-def is_true(condition: Condition, statuses: Mapping[str, str]) -> bool:
-    """Evaluate a condition over terminal steps (rules 3.2 and 3.3)."""
+def is_true(condition: Condition, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
+    """Evaluate a condition over terminal steps (rules 3.2, 3.3 and 3.8)."""
     match condition:
-        case Is(name, predicate) if name in statuses:
-            return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
-        case Is(name, predicate):
-            return is_true_of_all(name, predicate, statuses)
+        case Is():
+            return is_answered(condition, flow, statuses)
         case Not(inner):
-            return not is_true(inner, statuses)
+            return not is_true(inner, flow, statuses)
         case Pair(left, right, both=True):
-            return is_true(left, statuses) and is_true(right, statuses)
+            return is_true(left, flow, statuses) and is_true(right, flow, statuses)
         case Pair(left, right):
-            return is_true(left, statuses) or is_true(right, statuses)
+            return is_true(left, flow, statuses) or is_true(right, flow, statuses)
+
+
+def is_answered(asked: Is, flow: Case | Making, statuses: Mapping[str, str]) -> bool:
+    """Answer an operand (rules 3.2, 3.3, 3.7, 3.8 and 10.3)."""
+    name, predicate = asked.name, asked.predicate
+    if asked.quantifier:
+        copies = (Is(one, predicate) for one in copies_in(statuses, name))
+        each = [is_answered(copy, flow, statuses) for copy in copies]
+        if asked.quantifier == "all" and not each:  # as of a step that skipped itself
+            return predicate in {"skipped", "passed", "finished"}
+        return {"any": any(each), "all": all(each), "none": not any(each)}[asked.quantifier]
+    if predicate == "passed":
+        names = [name] if name in statuses else copies_in(statuses, name)
+        return all(has_passed(one, flow, statuses) for one in names)
+    if name not in statuses:
+        return is_true_of_all(name, predicate, statuses)
+    return predicate == "finished" or statuses[name] == (predicate or "succeeded").upper()
+
+
+def copies_in(statuses: Mapping[str, str], name: str) -> list[str]:
+    """List the copies of a step."""
+    return [step_id for step_id in statuses if step_id.startswith(f"{name}@")]
 
 
 def is_true_of_all(name: str, predicate: str, statuses: Mapping[str, str]) -> bool:
     """Tell what a name that means all copies of a step stands for (rule 10.3)."""
-    ended = [status for step_id, status in statuses.items() if step_id.startswith(f"{name}@")]
+    ended = [statuses[step_id] for step_id in copies_in(statuses, name)]
     match predicate:
         case "finished":
             return True

@@ -9,7 +9,6 @@ from flow_store import StepStatus
 from orchesjob_flow.simulation import (
     MOST_ENDINGS,
     Scenario,
-    can_be_skipped,
     count_endings,
     endings_of,
     play,
@@ -25,12 +24,12 @@ OK, NG, SKIP = StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED
 def by_brute_force(case: Case, flow: FlowSpec) -> dict[tuple[str, ...], str]:
     """Work out each ending from the model, over all outcomes: the run's by those of the steps."""
     ids = list(case.fates)  # none before what it waits for
-    can_end = [(OK, NG, SKIP) if can_be_skipped(flow.step(name)) else (OK, NG) for name in ids]
+    can_end = [(OK, NG, SKIP) if flow.step(name).may_skip_itself else (OK, NG) for name in ids]
     found = {}
     for ends in product(*can_end):
         statuses: dict[str, str] = {}
         for name, end in zip(ids, ends, strict=True):
-            runs = is_to_run(flow.step(name), case.conditions[name], statuses)
+            runs = is_to_run(flow.step(name), case, statuses)
             statuses[name] = end if runs else SKIP
         in_order = tuple(statuses[step.id] for step in flow.all_steps)
         found[in_order] = fold([*case.steps, *case.finally_], statuses)

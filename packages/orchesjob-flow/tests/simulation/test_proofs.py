@@ -5,7 +5,7 @@ import pytest
 from flow_spec import FlowSpec
 from flow_spec.warnings.proofs import Proofs
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.simulation import Ending, Scenario, can_be_skipped, endings_of
+from orchesjob_flow.simulation import Ending, Scenario, endings_of
 
 from .model import generate
 from .test_simulated_runs import flow_of
@@ -40,9 +40,9 @@ def check(flow: FlowSpec) -> None:
             assert (
                 seen == [one for ending in cancelled for one in ids if has_run(ending, one)] == []
             )
-        elif not (can_be_skipped(step) or step.id in flow.finally_ids) and ids:
+        elif not (step.may_skip_itself or step.id in flow.finally_ids) and ids:
             assert seen != []
-        if step.id in {*proofs.always_true, *proofs.runs_anyway} and not can_be_skipped(step):
+        if step.id in {*proofs.always_true, *proofs.runs_anyway} and not step.may_skip_itself:
             assert all(ending.steps[one] is not SKIP for ending in endings.found for one in ids)
     if (verdict := proofs.unhandled_failure) is not None:
         shown = [end for end in endings.found if verdict.outcomes.items() <= end.steps.items()]

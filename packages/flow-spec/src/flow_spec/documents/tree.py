@@ -56,7 +56,7 @@ class Node:
 class ScalarNode(Node):
     """One value, still in the characters of the file.
 
-    `folded` means that YAML has joined its lines without a sign such as `>` before them.
+    `folded` means that YAML has joined its lines.
     """
 
     text: str

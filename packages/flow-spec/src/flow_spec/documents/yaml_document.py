@@ -173,7 +173,7 @@ def _begun(event: Any) -> Node:
     match event:
         case ScalarEvent():
             form = Form.TEXT if event.style else Form.BARE
-            folded = has_lines and event.style not in ("|", ">")
+            folded = has_lines and event.style != "|"
             return ScalarNode(_paired(event.value), form, folded=folded, **common)
         case SequenceStartEvent():
             return SequenceNode([], **common)

@@ -31,7 +31,7 @@ from flow_spec.fields.messages import (
     flaw_of_prose,
     flaw_of_word,
 )
-from flow_spec.fields.predicates import advice_on_name, parse_when
+from flow_spec.fields.predicates import advice_on_name, operands_of, parse_when
 from flow_spec.fields.reading import (
     FINALLY,
     OPENING,
@@ -391,8 +391,11 @@ class Expression(Text):
     """A condition over the steps of this flow (section 3)."""
 
     def _check(self, text: str, node: Node, path: NodePath, reading: Reading) -> None:
+        depends_on, in_finally = reading.depends_on_of(path), path[0] == FINALLY
         try:
-            condition = parse_when(text, reading.depends_on_of(path), in_finally=path[0] == FINALLY)
+            condition = parse_when(text, depends_on, in_finally=in_finally)
+            if any(is_no_step(operand, reading) for operand in condition.operands):
+                parse_when(text, depends_on, in_finally=in_finally, asks_one=False)
         except flow_conditions.ConditionSyntaxError as error:
             from textwrap import dedent  # a condition without a mistake does not pay for it
 
@@ -401,18 +404,48 @@ class Expression(Text):
             span = Span(error.source, error.start, error.end)
             reading.add(message, path, node, excerpt=dedent(drawing), span=span)
             return
+        called = {operand.name: operand for operand in condition.operands if operand.quantifier}
         for name in condition.names:
             flaw = flaw_of_name_of_step(name, path, reading)
-            if flaw is not None and name not in reading.depends_on_of(path):
+            if flaw is None and name in called:
+                flaw = flaw_of_call(called[name], path, reading)
+            elif name in depends_on:
+                continue  # reported there
+            if flaw is not None:
                 reading.add(flaw, path, node, span=span_of_name(name, text))
 
 
 def span_of_name(name: str, condition: str) -> Span | None:
     """Return where the text of a condition first has a name."""
-    operands = flow_conditions.operands_in(condition)
-    starts = (operand.start for operand in operands if operand.name == name)
+    starts = (operand.name_start for operand in operands_of(condition) if operand.name == name)
     start = next(starts, None)
     return None if start is None else Span(condition, start, start + len(name))
+
+
+def is_no_step(operand: "flow_conditions.Name", reading: Reading) -> bool:
+    """Whether an operand is a call, and its argument is neither a step nor a misspelled one."""
+    step_id = operand.name.partition("@")[0]
+    if operand.quantifier is None or operand.predicate is not None or step_id in reading.steps:
+        return False
+    return reading.speller.closest(step_id, reading.steps) is None
+
+
+def flaw_of_call(
+    operand: "flow_conditions.Name", path: NodePath, reading: Reading
+) -> Message | None:
+    """Return why a call such as `any(load.failed)` cannot ask the copies of a step (rule 3.7)."""
+    name = operand.name
+    step_id, _, label = name.partition("@")
+    found = reading.steps[step_id]
+    sign = "!" if operand.quantifier == "none" else ""
+    remedy = f"write {sign}{name}.{operand.predicate or 'succeeded'}"
+    if label:
+        return Advised(f"{quoted(name)} is one copy, and {operand} asks all copies", remedy)
+    if found.block is None:
+        return Advised(f"{operand} asks the copies of a step, and {name} is not repeated", remedy)
+    if found.block == path[: len(found.block)]:
+        return Advised(f"inside its foreach, {name} is the step of the same copy", remedy)
+    return None
 
 
 MOST_NAMED, _COPIES_NAMED = 6, 3

@@ -7,11 +7,13 @@ a step or of the flow, removes warnings here.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 import attrs
 
 from flow_spec.documents.tree import (
+    MappingNode,
     Node,
     NodePath,
     ScalarNode,
@@ -24,16 +26,24 @@ from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
+from flow_spec.foreach import FOREACH, ORIGINS
 from flow_spec.step import StepSpec, WarningCode
-from flow_spec.warnings.proofs import Finding, Proofs
+from flow_spec.warnings.outcomes import Finding
+from flow_spec.warnings.proofs import Proofs
 from flow_spec.warnings.shell import (
     COMMANDS_OF_SHELLS,
+    IN_LIST,
+    IN_SCRIPT,
+    IN_WORD,
     NAME_IN_WORD,
     ONLY_IN_SHELLS,
     SHELLS,
+    CommandLine,
     cleans_up,
+    has_language,
     name_of,
     names_for_shells,
+    shell_text,
     shell_words,
     variable_of,
 )
@@ -74,6 +84,17 @@ def always_true(step: StepSpec) -> Advised:
     )
 
 
+def no_effect(parts: Sequence[Span]) -> Advised:
+    """Say that parts of a condition change nothing, each of them or all together."""
+    words = named([quoted(words_of(part)) for part in parts], "and")
+    has, it = ("has", "it") if len(parts) == 1 else ("have", "them")
+    return Advised(
+        f"{words} {has} no effect here: without {it}, the condition comes to the same",
+        f"leave {it} out, or change {it} to what is meant; to wait for a step, list it in "
+        "depends_on",
+    )
+
+
 def unhandled_failure(found: Finding) -> Advised:
     """Say that every alert misses a failure."""
     failed = [name for name, end in found.outcomes.items() if end == "FAILED"]
@@ -82,6 +103,28 @@ def unhandled_failure(found: Finding) -> Advised:
         f"nothing tells of it if {named(failed, 'and')} fails: the run is FAILED, and {alerts}",
         "ask any(failed) of all steps that may fail, best in finally, or let a failure be with "
         "allow_failure",
+    )
+
+
+def ignored_failure(found: Finding) -> Advised:
+    """Say that an allowed failure skips a step, and that nothing answers it."""
+    (name,) = found.steps
+    return Advised(
+        f"this step can only run if {name} succeeds, which may fail: then it is SKIPPED, nothing "
+        "answers the failure, and the run SUCCEEDS",
+        f"to go on after such a failure, write {name}.passed; to make it known, remove "
+        "allow_failure",
+    )
+
+
+def skip_hides_failure(found: Finding, text: str) -> Advised:
+    """Say that a part of a condition is true although something failed before."""
+    (name,) = found.steps
+    failed = [step for step, end in found.outcomes.items() if end == "FAILED"]
+    return Advised(
+        f"{quoted(text)} lets this step run if {named(failed, 'and')} fails, because {name} is "
+        "SKIPPED then",
+        f"write {name}.passed, which is true only if {name} succeeded, or skipped itself",
     )
 
 
@@ -152,6 +195,16 @@ def find_warnings(read: ReadFlow, lacks_program: LacksProgram = lacks_none) -> W
     return Warned(warnings, finder.proofs.are_complete)
 
 
+def words_of(part: Span) -> str:
+    """Return a part of a condition on one line."""
+    return " ".join(part.text[part.start : part.end].split())
+
+
+_VALUE_REMEDIES = {
+    IN_LIST: "write each value as an item of the list",
+    IN_WORD: "declare it under params: and write ${{ NAME }}",
+    IN_SCRIPT: "use a variable: the script has parameters and names of a foreach as variables",
+}
 _SHELL_REMEDIES = {
     "a home directory": "write the path, or script: instead of command:",
     "a pattern of file names": "write script: instead of command:, or list the files with glob in "
@@ -184,10 +237,70 @@ class _Finder:
 
     def look(self) -> None:
         """Find all warnings."""
+        self._look_at_lists()
         self._look_at_conditions()
         self._look_at_unfilled_words()
+        variables = {name for name, _ in self.read.flow.env}
+        for path in ((), ("defaults",)):
+            self._look_at_fields(path, variables)
         for step in self._steps.values():
             self._look_at_step(step)
+
+    def _look_at_lists(self) -> None:
+        """Warn about the lists of a `foreach`: odd values, and none at all."""
+        for path, block in self.read.reading.blocks.items():
+            for name in block.names:
+                at = (*path, FOREACH, name)
+                for origin in ORIGINS:
+                    self._look_at_text((*at, origin), frozenset())
+                node = node_at(self.read.root, at)
+                for place in range(len(node.items) if isinstance(node, SequenceNode) else 0):
+                    self._look_for_values((*at, place), IN_LIST)
+            for one in block.lists:
+                if not one.values:
+                    message = Advised(
+                        f"this list is empty now, so the steps of this {FOREACH} have no copies",
+                        "check the path; if nothing to do is fine, ask for .passed after them",
+                    )
+                    self._warn(WarningCode.EMPTY_LIST, message, (*path, FOREACH, one.name))
+
+    def _look_at_fields(self, path: NodePath, variables: Set[str]) -> None:
+        """Warn about texts of a step or of the flow that no shell reads."""
+        for field in ("working_dir", "env_file", "env"):
+            at = (*path, field)
+            match node_at(self.read.root, at):
+                case MappingNode() as node:
+                    paths = [(*at, name) for name, _ in node.texts()]
+                case SequenceNode() as node:
+                    paths = [(*at, place) for place in range(len(node.items))]
+                case _:
+                    paths = [at]
+            for each in paths:
+                self._look_at_text(each, variables)
+                self._look_for_values(each, IN_WORD)
+
+    def _look_at_text(self, path: NodePath, variables: Set[str]) -> None:
+        """Warn about a `~` or a variable in a text that no shell reads."""
+        node = node_at(self.read.root, path)
+        if isinstance(node, ScalarNode) and (found := shell_text(node.text, variables)):
+            span = Span(node.text, found.begin, found.end)
+            message = Advised(
+                f"{quoted(span.text[span.start : span.end])} looks like {found.what}, but no shell "
+                "reads this text: it stays as it is",
+                "write the value, or ${{ NAME }} for that of a parameter",
+            )
+            self._warn(WarningCode.SHELL_SYNTAX, message, path, span)
+
+    def _look_for_values(self, path: NodePath, values: re.Pattern[str]) -> None:
+        """Warn about what only another system replaces by a value."""
+        node = node_at(self.read.root, path)
+        if isinstance(node, ScalarNode) and (found := values.search(node.text)):
+            message = Advised(
+                f"{quoted(found[0])} is taken literally: it stands for no value here",
+                _VALUE_REMEDIES[values],
+            )
+            span = Span(node.text, *found.span())
+            self._warn(WarningCode.LITERAL_VALUE, message, path, span)
 
     def _look_at_conditions(self) -> None:
         proofs = self.proofs
@@ -196,16 +309,19 @@ class _Finder:
             self._warn_about(WarningCode.NEVER_RUNS, name, never_runs(self._steps[name], never))
         for name in proofs.always_true:
             self._warn_about(WarningCode.ALWAYS_TRUE, name, always_true(self._steps[name]))
-        for found in proofs.no_effect:
+        for name, all_found in groupby(proofs.no_effect, lambda found: found.step_id):
+            parts = [found.part for found in all_found if found.part is not None]
+            self._warn_about(WarningCode.NO_EFFECT, name, no_effect(parts), parts[0])
+        for found in proofs.hidden_failures:
             if (part := found.part) is not None:
-                text = " ".join(part.text[part.start : part.end].split())
-                message = Advised(
-                    f"{quoted(text)} has no effect here: without it, the condition comes to "
-                    "the same",
-                    "leave it out, or change it to what is meant; to wait for a step, list it in "
-                    "depends_on",
+                code, message = (
+                    WarningCode.SKIP_HIDES_FAILURE,
+                    skip_hides_failure(found, words_of(part)),
                 )
-                self._warn_about(WarningCode.NO_EFFECT, found.step_id, message, part)
+                self._warn_about(code, found.step_id, message, part, found.outcomes)
+        for found in proofs.ignored_failures:
+            code, message = WarningCode.IGNORED_FAILURE, ignored_failure(found)
+            self._warn_about(code, found.step_id, message, outcomes=found.outcomes)
         for name in proofs.runs_anyway:
             if cleans_up(self._steps[name]):
                 message = Advised(
@@ -248,11 +364,14 @@ class _Finder:
         flow, path = self.read.flow, self._path(step.id)
         copies = flow.copies.get(step.id, (step.id,))
         names = {name for name, _ in (*flow.env, *step.env)} | self._names_at(path)
+        self._look_at_fields(path, names)
         for field, words in (("command", step.command), ("only_if", step.only_if)):
             at = (*path, field)
             is_list = isinstance(node_at(self.read.root, at), SequenceNode)
             if is_list:
                 self._look_at_list(step, words, at, names)
+                for place in range(0 if has_language(words[0]) else CommandLine(words).end):
+                    self._look_for_values((*at, place), IN_WORD)
             if words and (
                 words[0] in ONLY_IN_SHELLS
                 or any(
@@ -290,6 +409,7 @@ class _Finder:
         node = node_at(self.read.root, path)
         if not isinstance(node, ScalarNode):
             return
+        self._look_for_values(path, IN_SCRIPT)
         known = self._names_at(path) | set(BUILT_IN)
         for found in NAME_IN_WORD.finditer(node.text):
             if found[1] in known:
@@ -319,7 +439,7 @@ class _Finder:
         if code in self.read.flow.allow_warnings + (step.allow_warnings if step else ()):
             return
         node = self._node(path)
-        remedy = f"{message.help}; more under {code} in docs/warnings.md"
+        remedy = f"{message.help}; more: orchesjob-flow validate --explain {code}"
         self.found.append(
             FlowWarning(
                 f"{message.fact}; {remedy}",

@@ -4,20 +4,34 @@ Each step has variables of its own: whether it would fail, whether it would be s
 fields allow that, and, where a run may be cut off by a cancel or a timeout, when it would have
 ended. Its outcome follows from these and from the steps it waits for, as in the engine. So the
 functions cover exactly the combinations that can occur.
+
+`ConditionText` is a condition as it is written, in pieces that a `Finding` can be about.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 
 import attrs
 
-from flow_conditions import Functions, Name
+from flow_conditions import Condition, Functions, Name, parse
+from flow_spec.errors import Span
+from flow_spec.fields.predicates import (
+    SKIPPED_ITSELF,
+    holds,
+    operands_of,
+    parse_when,
+    quantifier_of,
+)
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
-_VARIABLES = 4  # of a step, each with a higher number than those of what it waits for
-_ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(_VARIABLES)
+NOT, AND = "!", "&&"
+OPERATORS = frozenset({NOT, AND, "||"})
+
+_ENDS_LATE, _ENDS_EARLY, _SKIPS, _FAILS = range(4)
+_VARIABLES = 5  # at most of a step; they have higher numbers than those of what it waits for
 
 
 class Fate(StrEnum):
@@ -30,19 +44,56 @@ class Fate(StrEnum):
 
 @attrs.frozen
 class OutcomeFunctions:
-    """The functions of one step, or of all copies of one: when each predicate is true."""
+    """The functions of one step: when each predicate is true."""
 
     succeeded: int
     failed: int
     skipped: int
     cancelled: int
+    passed: int
 
     def is_true(self, predicate: str | None) -> int:
-        """Return the function of an operand (rules 3.2, 3.3 and 10.1)."""
+        """Return the function of an operand (rules 3.2, 3.3, 3.8 and 10.1)."""
         if predicate == "finished":
             return Functions.TRUE
         function: int = getattr(self, predicate or "succeeded")
         return function
+
+
+@attrs.define(eq=False)
+class CopiesFunctions:
+    """The functions of all copies of a step (rule 10.3).
+
+    `some` are true of a copy that exists, and `every` of a copy that does not or for which it is
+    true. If no copies exist, they count as skipped by their own decision.
+    """
+
+    functions: Functions
+    some: Sequence[OutcomeFunctions]
+    every: Sequence[OutcomeFunctions]
+    exist: int
+    """Whether there are any copies."""
+    _found: dict[tuple[str, str | None], int] = attrs.Factory(dict)
+
+    def is_true(self, operand: Name) -> int:
+        """Return the function of an operand (rules 3.7 and 10.3)."""
+        quantifier, predicate = quantifier_of(operand), operand.predicate
+        if quantifier == "none":
+            return self._function("any", predicate) ^ 1
+        return self._function(quantifier, predicate)
+
+    def _function(self, quantifier: str, predicate: str | None) -> int:
+        asked = quantifier, predicate
+        if asked not in self._found:
+            of = self.every if quantifier == "all" else self.some
+            found = sorted((outcome.is_true(predicate) for outcome in of), key=self.functions.level)
+            function = self.functions.joined(quantifier == "all", found)
+            if quantifier == "all" and not holds(predicate, SKIPPED_ITSELF):
+                function = self.functions.both(function, self.exist)
+            elif quantifier == "any" and predicate == "finished":
+                function = self.exist
+            self._found[asked] = function
+        return self._found[asked]
 
 
 @attrs.define(eq=False, slots=False)
@@ -60,6 +111,8 @@ class Outcomes:
     positions: dict[str, int] = attrs.Factory(dict)
     """The order in which the steps were added; it numbers their variables."""
     _of: dict[str, OutcomeFunctions] = attrs.Factory(dict)
+    _of_copies: dict[str, CopiesFunctions] = attrs.Factory(dict)
+    _may_be_cut: bool = False
     _ended: dict[str, int] = attrs.Factory(dict)
     """The function that says whether a step has ended before the run is cut off."""
 
@@ -72,6 +125,7 @@ class Outcomes:
         Raises:
             BudgetExceeded: It takes more than is left.
         """
+        self._may_be_cut = self._may_be_cut or may_be_cut
         for step in steps:
             self.positions[step.id] = len(self.positions) + 1
             condition = step.condition
@@ -88,14 +142,17 @@ class Outcomes:
         """Return the outcome of a step, given when it ran to its end and when it never began."""
         choice, variable = self.functions.choice, self._variable(step)
         never = Functions.FALSE
-        if not (step.skip_exit_codes or step.only_if):
+        passed = ran if step.allow_failure else never  # unless it would succeed
+        if not step.may_skip_itself:
             failed = choice(variable + _FAILS, never, ran)
         else:
             failed = choice(variable + _FAILS, never, choice(variable + _SKIPS, ran, never))
             also = choice(variable + _SKIPS, skipped, self.functions.either(skipped, ran))
             skipped = choice(variable + _FAILS, skipped, also)
+            passed = choice(variable + _SKIPS, passed, ran)
         succeeded = choice(variable + _FAILS, ran, never)
-        return OutcomeFunctions(succeeded, failed, skipped, never)
+        passed = choice(variable + _FAILS, ran, passed)
+        return OutcomeFunctions(succeeded, failed, skipped, never, passed)
 
     def _add_cut(self, step: StepSpec, is_true: int) -> None:
         both, choice, variable = self.functions.both, self.functions.choice, self._variable(step)
@@ -132,35 +189,30 @@ class Outcomes:
 
     def function_of(self, operand: Name) -> int:
         """Return the function of an operand of a condition."""
-        return self.outcome(operand.name).is_true(operand.predicate)
+        name = operand.name
+        if name in self._of:
+            return self._of[name].is_true(operand.predicate)
+        if name not in self._of_copies:
+            self._of_copies[name] = self._copies_of(name)
+        return self._of_copies[name].is_true(operand)
 
-    def outcome(self, name: str) -> OutcomeFunctions:
-        """Return the outcome of a step, or of all copies of one (rule 10.3)."""
-        if name not in self._of:
-            self._of[name] = self._of_copies(name, self.flow.copies[name])
-        return self._of[name]
+    def outcome(self, step_id: str) -> OutcomeFunctions:
+        """Return the outcome of a step."""
+        return self._of[step_id]
 
-    def _of_copies(self, name: str, copies: Sequence[str]) -> OutcomeFunctions:
-        """Return the outcome of all copies of a step.
+    def _copies_of(self, name: str) -> CopiesFunctions:
+        """Return the functions of all copies of a step.
 
-        If a file or a folder says how many there are, this may be different next time. Then only
-        one thing is known: no two of the three outcomes hold at once.
+        If a file or a folder says how many there are, this may be different next time.
         """
-        functions = self.functions
+        copies = self.flow.copies[name]
         if name in self._open_names:
             self.positions[name] = number = len(self.positions) + 1
-            return unknown_outcome_of_copies(functions, number)
-        outcomes, never = [self._of[copy] for copy in copies], Functions.FALSE
-
-        def joined(conjunctive: bool, of: Callable[[OutcomeFunctions], int]) -> int:
-            return functions.joined(conjunctive, sorted(map(of, outcomes), key=functions.level))
-
-        return OutcomeFunctions(
-            succeeded=joined(True, lambda outcome: outcome.succeeded) if copies else never,
-            failed=joined(False, lambda outcome: outcome.failed),
-            skipped=joined(True, lambda outcome: outcome.skipped),
-            cancelled=joined(False, lambda outcome: outcome.cancelled),
-        )
+            step, cut = self.flow.as_written.step(name), self._may_be_cut
+            return unknown_copies(self.functions, iter([number]), step, None, may_be_cut=cut)
+        outcomes = [self._of[copy] for copy in copies]
+        exist = Functions.TRUE if copies else Functions.FALSE
+        return CopiesFunctions(self.functions, outcomes, outcomes, exist)
 
     def fates(self, true: Set[int]) -> dict[str, Fate]:
         """Return the outcome of each step if it runs, given which variables are true."""
@@ -183,32 +235,199 @@ def names_of_open_lists(flow: FlowSpec) -> frozenset[str]:
     )
 
 
-def unknown_outcome(functions: Functions, number: int, *, in_finally: bool) -> OutcomeFunctions:
-    """Return the outcome of a step about which nothing is known."""
-    never_succeeded, other = (functions.variable(number * _VARIABLES + each) for each in range(2))
-    both = functions.both
-    third = both(never_succeeded, other)
-    return OutcomeFunctions(
-        succeeded=never_succeeded ^ 1,
-        failed=both(never_succeeded, other ^ 1),
-        skipped=both(third, functions.variable(number * _VARIABLES + 2)) if in_finally else third,
-        cancelled=(
-            both(third, functions.variable(number * _VARIABLES + 2) ^ 1)
-            if in_finally
-            else Functions.FALSE
-        ),
-    )
+def unknown_outcome(
+    functions: Functions, number: int, step: StepSpec, *, may_be_cut: bool
+) -> OutcomeFunctions:
+    """Return the outcome of a step if nothing is known about when it runs, and how it ends."""
+    kinds, left = kinds_of_ends(step, may_be_cut=may_be_cut), Functions.TRUE
+    ends = []
+    for place, kind in enumerate(kinds):
+        is_last = place == len(kinds) - 1
+        chosen = left if is_last else functions.variable(number * _VARIABLES + place) ^ 1
+        here = functions.both(left, chosen)
+        ends.append([functions.both(here, function) for function in attrs.astuple(kind)])
+        left = functions.both(left, chosen ^ 1)
+    return OutcomeFunctions(*(functions.joined(False, of) for of in zip(*ends, strict=True)))
 
 
-def unknown_outcome_of_copies(functions: Functions, number: int) -> OutcomeFunctions:
-    """Return the outcome of copies about which nothing is known, not even how many there are."""
-    free = [functions.variable(number * _VARIABLES + each) for each in range(_VARIABLES)]
-    succeeded, also_skipped, also_failed, also_cancelled = free
-    both = functions.both
-    rest = both(succeeded ^ 1, also_skipped ^ 1)
-    return OutcomeFunctions(
-        succeeded=succeeded,
-        failed=both(rest, also_failed),
-        skipped=both(succeeded ^ 1, also_skipped),
-        cancelled=both(rest, also_cancelled),
+def unknown_copies(
+    functions: Functions,
+    numbers: Iterator[int],
+    step: StepSpec,
+    copies: int | None,
+    *,
+    may_be_cut: bool,
+) -> CopiesFunctions:
+    """Return the functions of copies about which nothing is known but their number, if any.
+
+    Of many, or of an unknown number, any set of the ends that one of them can have may occur.
+    """
+    kinds = kinds_of_ends(step, may_be_cut=may_be_cut)
+    if copies is not None and copies < len(kinds):
+        outcomes = [
+            unknown_outcome(functions, next(numbers), step, may_be_cut=may_be_cut)
+            for _ in range(copies)
+        ]
+        exist = Functions.TRUE if copies else Functions.FALSE
+        return CopiesFunctions(functions, outcomes, outcomes, exist)
+    number = next(numbers)
+    occur = [functions.variable(number * _VARIABLES + place) for place in range(len(kinds))]
+    if copies is not None:  # at least one of the ends
+        occur[-1] = functions.either(occur[-1], functions.joined(False, occur[:-1]) ^ 1)
+    some, every = (
+        [
+            OutcomeFunctions(*(join(one ^ sign, function) for function in attrs.astuple(kind)))
+            for one, kind in zip(occur, kinds, strict=True)
+        ]
+        for join, sign in ((functions.both, 0), (functions.either, 1))
     )
+    return CopiesFunctions(functions, some, every, functions.joined(False, occur))
+
+
+def kinds_of_ends(step: StepSpec, *, may_be_cut: bool) -> list[OutcomeFunctions]:
+    """Return what each end that a step may have makes true."""
+    statuses = ["SUCCEEDED", "FAILED", "SKIPPED", *(["CANCELLED"] if may_be_cut else [])]
+    ends = [step.end(status, was_due=False) for status in statuses]
+    if step.may_skip_itself:
+        ends.append(step.end("SKIPPED", was_due=True))
+    constants = (Functions.FALSE, Functions.TRUE)
+    return [
+        OutcomeFunctions(
+            **{
+                field.name: constants[holds(field.name, end)]
+                for field in attrs.fields(OutcomeFunctions)
+            }
+        )
+        for end in ends
+    ]
+
+
+@attrs.frozen
+class Finding:
+    """What is proven about a step, which has its id as written.
+
+    `part` is the part of its condition that this is about. `outcomes` are outcomes of steps that
+    show it, and `steps` the ids of the steps it is about.
+    """
+
+    step_id: str
+    part: Span | None = None
+    outcomes: Mapping[str, str] = attrs.Factory(dict)
+    steps: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Piece:
+    """An operand or a call in the text of a condition, as a condition of its own."""
+
+    begin: int
+    end: int
+    condition: Condition
+    is_call: bool
+    """Whether it is a call such as `any(failed)`, which asks all steps of a list alike."""
+
+    @property
+    def predicate(self) -> str | None:
+        """The predicate that it asks for."""
+        return self.condition.operands[0].predicate
+
+    @property
+    def asks_for_success(self) -> bool:
+        """Whether it asks that steps succeeded or passed."""
+        asks_none = self.condition.operands[0].quantifier == "none"
+        is_negated = asks_none or self.condition.program[-1] == NOT
+        return self.predicate in {None, "succeeded", "passed"} and not is_negated
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether it is always true once decided, so that its only effect is to wait."""
+        is_all = quantifier_of(self.condition.operands[0]) == "all"
+        return self.predicate == "finished" and is_all and self.condition.program[-1] != NOT
+
+
+@attrs.frozen
+class ConditionText:
+    """The `when` of a step, as a condition over its pieces, each of which occurs once.
+
+    A call such as `any(failed)` is one piece, no matter how many steps it asks.
+    """
+
+    step: StepSpec
+    text: str
+    condition: Condition
+    pieces: Sequence[Piece]
+
+    @classmethod
+    def of(cls, step: StepSpec) -> "ConditionText | None":
+        """Return the text of a step's `when`, or None."""
+        if step.when is None:
+            return None
+        text, pieces = step.when, []
+        numbered, begin = "", 0  # the text with the number of each piece in its place
+        for number, found in enumerate(operands_of(text)):
+            condition = parse_when(text[found.start : found.end], step.depends_on or ("_",))
+            pieces.append(Piece(found.start, found.end, condition, is_call=found.name is None))
+            numbered += f"{text[begin : found.start]}_{number}"
+            begin = found.end
+        return cls(step, text, parse(numbered + text[begin:]), pieces)
+
+    def piece(self, name: Name) -> Piece:
+        """Return the piece of an operand of the condition."""
+        return self.pieces[int(name.name[1:])]
+
+    @property
+    def signed_pieces(self) -> Iterator[tuple[Piece, bool]]:
+        """The pieces, and whether each is negated."""
+        return ((self.piece(name), is_negated) for name, is_negated in self.signs)
+
+    @property
+    def signs(self) -> Iterator[tuple[Name, bool]]:
+        """The operands of the condition, and whether each is negated."""
+        signs = [False]
+        for token in reversed(self.condition.program):
+            is_negated = signs.pop()
+            if token not in OPERATORS:
+                yield Name.spelled(token), is_negated
+            elif token == NOT:
+                signs.append(not is_negated)
+            else:
+                signs += is_negated, is_negated
+
+    def span(self, names: Iterable[Name]) -> Span:
+        """Return the characters of a part, with its negation and the parentheses around it."""
+        pieces = [self.piece(name) for name in names]
+        begin, end = min(piece.begin for piece in pieces), max(piece.end for piece in pieces)
+        depth = lowest = 0
+        for char in self._between_pieces(begin, end):
+            depth += (char == "(") - (char == ")")
+            lowest = min(lowest, depth)
+        for _ in range(-lowest):
+            begin = self.text.rindex("(", 0, begin)
+        for _ in range(depth - lowest):
+            end = self.text.index(")", end) + 1
+        return Span(self.text, *self._with_negation(begin, end))
+
+    def are_enclosed(self, names: Iterable[Name]) -> bool:
+        """Whether some pieces are all that stands between two parentheses."""
+        places = sorted(int(name.name[1:]) for name in names)
+        begin, end = self.pieces[places[0]].begin, self.pieces[places[-1]].end
+        is_row = places == [*range(places[0], places[-1] + 1)]
+        has_parentheses = {"(", ")"} & set(self._between_pieces(begin, end))
+        before, after = self.text[:begin].rstrip("! \t\r\n"), self.text[end:].lstrip()
+        return is_row and not has_parentheses and before[-1:] == "(" and after[:1] == ")"
+
+    def _with_negation(self, begin: int, end: int) -> tuple[int, int]:
+        """Extend a part to the `!` before it, or before the parentheses that hold it alone."""
+        left, right = begin, end
+        while True:
+            before, after = self.text[:left].rstrip(), self.text[right:]
+            marks = before[len(before.rstrip("! \t\r\n")) :].lstrip()
+            if marks:
+                return len(before) - len(marks), right
+            if not (before.endswith("(") and after.lstrip().startswith(")")):
+                return begin, end
+            left, right = len(before) - 1, self.text.index(")", right) + 1
+
+    def _between_pieces(self, begin: int, end: int) -> str:
+        inside = (piece for piece in self.pieces if begin <= piece.begin < end)
+        return "".join(self.text[one.end : other.begin] for one, other in pairwise(inside))

@@ -4,117 +4,31 @@ A proof is about a step as written: it holds for every copy. It covers runs that
 not what a person reopens with `retry --only` or changes in the meantime.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import count
 
 import attrs
 
-from flow_conditions import BudgetExceeded, Condition, Functions, Name, operands_in, parse
+from flow_conditions import BudgetExceeded, Condition, Functions, Name
 from flow_spec.errors import Span
-from flow_spec.fields.env import StepVariable
-from flow_spec.fields.predicates import holds, holds_of_copies, parse_when
 from flow_spec.flow import FlowSpec
 from flow_spec.foreach import base_of
 from flow_spec.step import StepSpec
+from flow_spec.warnings.failures import Failures
 from flow_spec.warnings.outcomes import (
-    Fate,
+    ConditionText,
+    CopiesFunctions,
+    Finding,
     OutcomeFunctions,
     Outcomes,
+    names_of_open_lists,
+    unknown_copies,
     unknown_outcome,
-    unknown_outcome_of_copies,
 )
 
 BUDGET = 200_000
 """Steps of work for each question about one flow: some tenths of a second."""
-
-
-@attrs.frozen
-class Finding:
-    """What is proven about a step, which has its id as written.
-
-    `part` is the part of its condition that this is about. `outcomes` are outcomes of steps that
-    show it, and `steps` the ids of the steps it is about.
-    """
-
-    step_id: str
-    part: Span | None = None
-    outcomes: Mapping[str, str] = attrs.Factory(dict)
-    steps: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class Piece:
-    """An operand or a call in the text of a condition, as a condition of its own."""
-
-    begin: int
-    end: int
-    condition: Condition
-    is_call: bool
-    """Whether it is a call such as `any(failed)`, which asks all steps of a list alike."""
-
-    @property
-    def predicate(self) -> str | None:
-        """The predicate that it asks for."""
-        return self.condition.operands[0].predicate
-
-    @property
-    def only_waits(self) -> bool:
-        """Whether it is always true once decided, so that its only effect is to wait."""
-        return self.predicate == "finished" and self.condition.program[-1] != "!"
-
-
-@attrs.frozen
-class ConditionText:
-    """The `when` of a step, as a condition over its pieces, each of which occurs once.
-
-    A call such as `any(failed)` is one piece, no matter how many steps it asks.
-    """
-
-    step: StepSpec
-    text: str
-    condition: Condition
-    pieces: Sequence[Piece]
-
-    @classmethod
-    def of(cls, step: StepSpec) -> "ConditionText | None":
-        """Return the text of a step's `when`, or None."""
-        if step.when is None:
-            return None
-        text, pieces = step.when, []
-        numbered, begin = "", 0  # the text with the number of each piece in its place
-        for number, found in enumerate(operands_in(text)):
-            condition = parse_when(text[found.start : found.end], step.depends_on or ("_",))
-            pieces.append(Piece(found.start, found.end, condition, is_call=found.name is None))
-            numbered += f"{text[begin : found.start]}_{number}"
-            begin = found.end
-        return cls(step, text, parse(numbered + text[begin:]), pieces)
-
-    def piece(self, name: Name) -> Piece:
-        """Return the piece of an operand of the condition."""
-        return self.pieces[int(name.name[1:])]
-
-    def span(self, names: Iterable[Name]) -> Span:
-        """Return the characters of a part, with its negation and the parentheses around it."""
-        pieces = [self.piece(name) for name in names]
-        begin, end = min(piece.begin for piece in pieces), max(piece.end for piece in pieces)
-        depth = lowest = 0
-        for char in self._between_pieces(begin, end):
-            depth += (char == "(") - (char == ")")
-            lowest = min(lowest, depth)
-        for _ in range(-lowest):
-            begin = self.text.rindex("(", 0, begin)
-        for _ in range(depth - lowest):
-            end = self.text.index(")", end) + 1
-        if len(pieces) == 1:
-            before = self.text[:begin]
-            marks = before[len(before.rstrip("! \t\r\n")) :].lstrip()
-            begin -= len(marks)
-        return Span(self.text, begin, end)
-
-    def _between_pieces(self, begin: int, end: int) -> str:
-        inside = (piece for piece in self.pieces if begin <= piece.begin < end)
-        return "".join(self.text[one.end : other.begin] for one, other in pairwise(inside))
 
 
 type Part = frozenset[Name]
@@ -153,24 +67,36 @@ class IdleParts:
         if len(rest.operands) > 1:
             of_copies = [self._given(step, outcomes, rest) for step in copies]
             parts += [part for part in of_copies[0] if all(part in more for more in of_copies[1:])]
-        return sorted(map(self.when.span, parts[-_MOST_PARTS:]))
+        parts = parts[-_MOST_PARTS:]
+        together = frozenset[Name]().union(*parts)
+        if len(parts) > 1 and self.when.are_enclosed(together):
+            parts = [together]
+        return sorted(map(self.when.span, parts))
 
     def _whatever_happens(self) -> tuple[Condition, list[Part]]:
         """Return the condition without the parts that never have an effect, and these parts."""
         functions, when = self.functions, self.when
         in_finally = when.step.id in self.flow.finally_ids
-        outcome_of: dict[str, OutcomeFunctions] = {}
+        flow, numbers = self.flow, count(1)
+        own = next((block.ids for block in flow.blocks if when.step.id in block.ids), ())
+        open_names = names_of_open_lists(flow)
+        outcome_of: dict[str, OutcomeFunctions | CopiesFunctions] = {}
+
+        def unknown(name: str) -> OutcomeFunctions | CopiesFunctions:
+            step = flow.as_written.step(base_of(name))
+            if name in own or name not in flow.copies:
+                return unknown_outcome(functions, next(numbers), step, may_be_cut=in_finally)
+            copies = None if name in open_names else len(flow.copies[name])
+            return unknown_copies(functions, numbers, step, copies, may_be_cut=in_finally)
 
         def function_of(operand: Name) -> int:
             name = operand.name
             if name not in outcome_of:
-                number = len(outcome_of) + 1
-                outcome_of[name] = (
-                    unknown_outcome_of_copies(functions, number)
-                    if name in self.flow.copies
-                    else unknown_outcome(functions, number, in_finally=in_finally)
-                )
-            return outcome_of[name].is_true(operand.predicate)
+                outcome_of[name] = unknown(name)
+            found = outcome_of[name]
+            if isinstance(found, CopiesFunctions):
+                return found.is_true(operand)
+            return found.is_true(operand.predicate)
 
         def of_piece(name: Name) -> int:
             return functions.of(when.piece(name).condition, function_of)
@@ -192,100 +118,9 @@ class IdleParts:
             piece = when.piece(name)
             if piece.is_call or (piece.only_waits and not is_negated):
                 return True
-            return piece.predicate in {None, "succeeded"} and is_conjunctive is not is_negated
+            return piece.asks_for_success and is_conjunctive is not is_negated
 
         return outcomes.functions.without_idle_parts(rest, of_piece, keep)[1]
-
-
-def missed_failure(outcomes: Outcomes, order: Sequence[StepSpec]) -> Finding | None:
-    """Return a finding about a failure that every alert misses, or None.
-
-    An alert is a step that runs only because another failed, and that no step waits for. All
-    failures count that make the run FAILED, except those in `finally`. Other steps that run only
-    because of a failure count as an answer to it. So does a step with a variable that names the
-    outcome or the failed steps, whenever it runs.
-
-    `order` has all steps, each after those it waits for. `outcomes` are those of runs that are not
-    cut off.
-
-    Raises:
-        BudgetExceeded: It takes more than is left.
-    """
-    flow, functions = outcomes.flow, outcomes.functions
-    answers = dict(answers_to_failures(outcomes, order))
-    waited_for = {base_of(name) for step in order for name in step.waits_for}
-    alerts = [name for name in answers if base_of(name) not in waited_for]
-    if not alerts:
-        return None
-    upstream = ids_upstream(flow, alerts)
-    failed = (
-        outcomes.outcome(step.id).failed
-        for step in order
-        if step.id not in flow.finally_ids and not step.allow_failure
-    )
-    answers |= {step.id: outcomes.runs[step.id] for step in order if uses_failures(step)}
-    answered = functions.joined(False, sorted(answers.values(), key=functions.level))
-    missed = functions.both(functions.joined(False, failed), answered ^ 1)
-    if missed == Functions.FALSE:
-        return None
-    ends = ends_of(flow, order, outcomes.fates(functions.example(missed)))
-    relevant = {
-        *upstream,
-        *alerts,
-        *(name for name, end in ends.items() if end == Fate.FAILED.value),
-    }
-    shown = {name: end for name, end in ends.items() if name in relevant}
-    places = {step.id: place for place, step in enumerate(flow.all_steps)}
-    names = dict.fromkeys(base_of(name) for name in sorted(alerts, key=places.__getitem__))
-    return Finding(next(iter(names)), None, shown, tuple(names))
-
-
-def answers_to_failures(outcomes: Outcomes, order: Iterable[StepSpec]) -> Iterator[tuple[str, int]]:
-    """Yield the steps that run only because another failed, and when they run."""
-    functions, succeeds = outcomes.functions, outcomes.fates(frozenset())
-    ends = ends_of(outcomes.flow, order, succeeds)
-    none_failed = Functions.TRUE  # of the steps so far
-    for step in order:
-        runs = outcomes.runs[step.id]
-        # Few steps do not run if all succeed; only these need the proof.
-        may_answer = ends[step.id] == Fate.SKIPPED and runs != Functions.FALSE
-        if may_answer and functions.both(runs, none_failed) == Functions.FALSE:
-            yield step.id, runs
-        none_failed = functions.both(none_failed, outcomes.outcome(step.id).failed ^ 1)
-
-
-def ids_upstream(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
-    """Return the ids of the steps that some steps wait for, directly or indirectly."""
-    found: set[str] = set()
-    todo = list(names)
-    while todo:
-        for name in flow.step(todo.pop()).waits_for:
-            new = {*flow.copies.get(name, (name,))} - found
-            found |= new
-            todo += new
-    return frozenset(found)
-
-
-def uses_failures(step: StepSpec) -> bool:
-    """Whether the words of a step use a variable that says what failed (rule 9.13)."""
-    names = (StepVariable.FAILED_STEPS, StepVariable.OUTCOME)
-    return any(name in word for word in step.command for name in names)
-
-
-def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]) -> dict[str, str]:
-    """Return the outcome of each step in an undisturbed run, given its outcome if it runs."""
-    ends: dict[str, str] = {}
-
-    def is_true(operand: Name) -> bool:
-        copies = flow.copies.get(operand.name)
-        if copies is None:
-            return holds(operand.predicate, ends[operand.name])
-        return holds_of_copies(operand.predicate, [ends[copy] for copy in copies])
-
-    for step in order:
-        runs = step.condition is None or step.condition.evaluate(is_true)
-        ends[step.id] = fates[step.id].value if runs else Fate.SKIPPED.value
-    return ends
 
 
 _CONSTANTS = frozenset({Functions.TRUE, Functions.FALSE})
@@ -310,11 +145,19 @@ class Proofs:
 
     @cached_property
     def always_true(self) -> tuple[str, ...]:
-        """The steps whose `when` is always true, although it does not only wait."""
+        """The steps whose `when` is always true, although it does not only wait.
+
+        Nor are those included that list steps which pass in any case: after an allowed failure that
+        is what to write.
+        """
         return tuple(
             when.step.id
             for when in self._always_true
-            if not all(piece.only_waits for piece in when.pieces)
+            if not all(
+                piece.only_waits
+                or (piece.predicate == "passed" and piece.asks_for_success and not is_negated)
+                for piece, is_negated in when.signed_pieces
+            )
         )
 
     @cached_property
@@ -349,12 +192,41 @@ class Proofs:
 
     @cached_property
     def unhandled_failure(self) -> Finding | None:
-        """A failure that every alert misses, if the flow has alerts: see `missed_failure`."""
+        """A failure that every alert misses, if the flow has alerts: see `Failures.missed`."""
         try:
-            return missed_failure(self._by_itself(), self._order)
+            return self._failures.missed()
         except BudgetExceeded:
             self.are_complete = False
             return None
+
+    @cached_property
+    def ignored_failures(self) -> tuple[Finding, ...]:
+        """The steps that an allowed failure may skip, unanswered: see `Failures.ignored`."""
+        return self._first_of_copies(lambda step: [*filter(None, [self._failures.ignored(step)])])
+
+    @cached_property
+    def hidden_failures(self) -> tuple[Finding, ...]:
+        """The parts of conditions that hide a failure: see `Failures.hidden`."""
+        return self._first_of_copies(lambda step: [*self._failures.hidden(step)])
+
+    def _first_of_copies(
+        self, look: Callable[[StepSpec], Sequence[Finding]]
+    ) -> tuple[Finding, ...]:
+        """Return what is found about each step, or about the first copy with a finding."""
+        findings: list[Finding] = []
+        try:
+            self._failures.outcomes.functions.allow(self.budget)
+            for step in self._written:
+                copies = self.flow.copies.get(step.id, (step.id,))
+                found = map(look, map(self.flow.step, copies))
+                findings += next(filter(None, found), ())
+        except BudgetExceeded:
+            self.are_complete = False
+        return tuple(findings)
+
+    @cached_property
+    def _failures(self) -> Failures:
+        return Failures(self._by_itself(), self._order)
 
     @cached_property
     def _always_true(self) -> tuple[ConditionText, ...]:

@@ -130,8 +130,12 @@ class CommandLine:
         return place == len(self.words) - 1
 
     def is_read_as_text(self, place: int) -> bool:
-        """Whether a program before a word has a language of its own."""
-        return place > self._language_from
+        """Whether a program before a word has a language of its own.
+
+        That of `test` has no word with `~` or `$`.
+        """
+        begin = self._language_from
+        return place > begin and name_of(self.words[begin]) not in {"test", "["}
 
     def ends_execution(self, place: int) -> bool:
         """Whether `;` ends a command that `find` executes."""
@@ -259,15 +263,40 @@ def _tilde(line: CommandLine, place: int, _: Set[str]) -> ShellWord | None:
     return found and ShellWord(place, 0, 1, "a home directory")
 
 
+def shell_text(text: str, variables: Set[str] = frozenset()) -> ShellWord | None:
+    """Find a `~` or a variable in a text that no program reads as a command."""
+    if found := _TILDE.match(text) if len(text) > 1 else None:
+        return ShellWord(0, found.start(), found.end(), "a home directory")
+    return _variable_in(text, 0, variables)
+
+
+def _variable_in(word: str, place: int, variables: Set[str]) -> ShellWord | None:
+    """Find a variable that the environment has or probably has."""
+    for found in _VARIABLE.finditer(word):
+        name = found[1] or found[2]
+        if name in variables or _ENVIRONMENT.fullmatch(name):
+            return ShellWord(place, found.start(), found.end(), "a variable")
+    return None
+
+
+_DOTTED = r"\$\{\{\s*[a-z_]+(?:\.[\w.-]+)+\s*\}\}"
+_BRACED = r"(?<![${])\{\{\s*(?!end\b|else\b)[A-Za-z_][\w.]*\s*\}\}"
+_RANGE = r"^\{?-?\d+\.\.-?\d+\}?$"
+IN_SCRIPT, IN_WORD = re.compile(_DOTTED), re.compile(_BRACED)
+IN_LIST = re.compile(f"{_DOTTED}|{_BRACED}|{_RANGE}")
+"""What other systems replace by values: `${{ matrix.X }}`, `{{ NAME }}`, and a range of numbers.
+
+A name in a word is known by `NAME_IN_WORD`, and a template in a script is the matter of a program.
+"""
+
+
 def _variable(line: CommandLine, place: int, variables: Set[str]) -> ShellWord | None:
     """Find a variable that the environment has or probably has, or a substituted command."""
     word = line.words[place]
     if line.is_read_as_text(place) or "://" in word:
         return None
-    for found in _VARIABLE.finditer(word):
-        name = found[1] or found[2]
-        if name in variables or _ENVIRONMENT.fullmatch(name):
-            return ShellWord(place, found.start(), found.end(), "a variable")
+    if found := _variable_in(word, place, variables):
+        return found
     command = None if line.words[place - 1] in _MESSAGE else _COMMAND.search(word)
     return command and ShellWord(place, command.start(), command.end(), "the output of a command")
 
@@ -327,6 +356,14 @@ def values_in_file(flow: FlowSpec, step: StepSpec) -> Mapping[str, tuple[str, ..
 def variable_of(name: str) -> str:
     """Return the environment variable that holds the value of a name."""
     return _VARIABLES.get(name, name)
+
+
+def repairs(step: StepSpec) -> bool:
+    """Whether a step looks like a repair after a failure, or keeps evidence of it, by its id.
+
+    This is a guess, so it is used only for steps that are proven to answer a failure.
+    """
+    return bool(_KNOWN["words_of_repairs"] & set(re.split(r"[-_@]", step.id.lower())))
 
 
 def cleans_up(step: StepSpec) -> bool:

@@ -19,7 +19,8 @@ from typing import Any, Literal, NamedTuple
 from airflow.sdk import BaseXCom
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from flow_spec import FlowSpec, StepSpec, holds, holds_of_copies
+from flow_conditions import Name
+from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
 from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
 from orchesjob_flow_airflow.flow_as_dag.tries import RetriedFailure
@@ -86,11 +87,48 @@ def check_ended(ended: StepOutcomes, step_ids: Iterable[str]) -> None:
         raise AirflowException(f"not ended, perhaps cleared in the meantime: {', '.join(running)}")
 
 
-def is_true(name: str, predicate: str | None, flow: FlowSpec, ended: StepOutcomes) -> bool:
-    """Evaluate an operand of a condition whose steps have all ended (rules 3.2, 3.3 and 10.3)."""
-    if name not in flow.copies:
-        return holds(predicate, str(ended[name]))
-    return holds_of_copies(predicate, {str(ended[step_id]) for step_id in flow.copies[name]})
+def is_due(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> bool:
+    """Evaluate the condition of a step; all that it waits for has ended (rules 3.2 to 3.5)."""
+    return step.condition is None or bool(
+        step.condition.evaluate(_Operands(flow, _ends_of(flow, ended)).value)
+    )
+
+
+def _ends_of(flow: FlowSpec, ended: StepOutcomes) -> Mapping[str, End[str]]:
+    """Return how the steps have ended, and which have passed (rule 3.8).
+
+    Airflow has one state for all skipped tasks. If a step was SKIPPED although its condition was
+    true, that was its own decision.
+    """
+    ends: dict[str, End[str]] = {}
+    operands = _Operands(flow, ends)
+    for rank in (*flow.ranks, *flow.finally_ranks):
+        for step in rank:
+            status = ended[step.id]
+            if status is None:
+                continue
+            was_due = status == "SKIPPED" and step.may_skip_itself
+            if was_due and step.condition is not None:
+                was_due = step.condition.evaluate(operands.value) is True
+            ends[step.id] = step.end(status, was_due=was_due)
+    return ends
+
+
+class _Operands(NamedTuple):
+    """The values of operands, given how steps have ended; None where one has not (rule 10.3)."""
+
+    flow: FlowSpec
+    ends: Mapping[str, End[str]]
+
+    def value(self, operand: Name) -> bool | None:
+        """Return the value of an operand."""
+        copies = self.flow.copies.get(operand.name)
+        ids = (operand.name,) if copies is None else copies
+        if not all(step_id in self.ends for step_id in ids):
+            return None
+        if copies is None:
+            return holds(operand.predicate, self.ends[operand.name])
+        return holds_of_copies(operand, {self.ends[step_id] for step_id in copies})
 
 
 def described(name: str, flow: FlowSpec, ended: StepOutcomes) -> str:

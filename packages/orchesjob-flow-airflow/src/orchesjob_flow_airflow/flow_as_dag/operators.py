@@ -37,7 +37,7 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     before_finally,
     check_ended,
     described,
-    is_true,
+    is_due,
     noted_end,
     step_outcomes,
     timeout_message,
@@ -368,7 +368,7 @@ def check_condition(flow: FlowSpec, step: StepSpec, ended: StepOutcomes) -> None
     if step.condition is None:
         return
     check_ended(ended, [other.id for name in step.waits_for for other in flow.named(name)])
-    if not step.condition.evaluate(lambda one: is_true(one.name, one.predicate, flow, ended)):
+    if not is_due(flow, step, ended):
         reasons = ", ".join(described(name, flow, ended) for name in step.waits_for)
         raise AirflowSkipException(f"`{step.condition}` is false: {reasons}")
 

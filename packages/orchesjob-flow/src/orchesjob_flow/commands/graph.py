@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import click
 
-from flow_conditions import operands_in
-from flow_spec import FlowSpec, StepSpec, base_of, load_flow, steps_that_never_run
+from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_option
 from orchesjob_flow.exit_codes import DONE
@@ -186,7 +185,7 @@ def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool) -> str:
 
 def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
     """Name the waits that are not in the condition; a step of `finally` asks about all others."""
-    named = {operand.name for operand in operands_in(step.when or "")}
+    named = {operand.name for operand in operands_of(step.when)}
     if step.id in flow.finally_ids and step.condition is not None:
         named |= set(step.condition.names)
     return ", ".join(name for name in step.waits_for if name not in named)

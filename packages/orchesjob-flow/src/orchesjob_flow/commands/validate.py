@@ -5,7 +5,9 @@ that are missing here, as far as that is known before a run, and prints everythi
 """
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -33,7 +35,28 @@ from orchesjob_flow.views.error_layout import (
 from orchesjob_flow.views.terminal import OutputFormat, print_json, stdout, visible, write_result
 
 
+def explain(ctx: click.Context, _param: click.Parameter, code: str | None) -> None:
+    """Print the section about a warning, and end the program."""
+    if code is None:
+        return
+    pages = Path(__file__).with_name("warnings.md").read_text("utf-8")
+    for section in re.split(r"^## ", pages, flags=re.MULTILINE)[1:]:
+        title, _, text = section.partition("\n")
+        if title == code:
+            write_result(f"{code}\n{text.rstrip()}\n")
+    ctx.exit()
+
+
 @click.command()
+@click.option(
+    "--explain",
+    metavar="CODE",
+    type=WarningCodes(),
+    callback=explain,
+    is_eager=True,
+    expose_value=False,
+    help="Print what a warning with this code means and how to fix it, and do nothing else.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 2 if there are warnings, too.")
 @click.option(
     "--allow",
@@ -107,10 +130,14 @@ def is_program_missing(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> 
     """Tell whether the program of a command of a step is known to be missing (rule 11.2).
 
     That is unknown for a path that starts in a directory nobody knows yet, for a file that an
-    earlier step may make, and for a PATH that comes from a file.
+    earlier step may make, for a PATH that comes from a file, and for a program that `only_if` looks
+    for, as `test -x` does.
     """
     program = with_values(words[0], flow, step)
-    if program is None:
+    is_guarded = words is not step.only_if and any(
+        words[0] in word.split() for word in step.only_if[1:]
+    )
+    if program is None or is_guarded:
         return False
     if "/" in program:
         return os.path.isabs(program) and not step.waits_for and not is_in_path(program, None)  # noqa: PTH117

@@ -13,7 +13,8 @@ from typing import NamedTuple, Self
 
 import attrs
 
-from flow_spec import Block, FlowSpec, StepSpec, holds, holds_of_copies
+from flow_conditions import Name
+from flow_spec import Block, End, FlowSpec, StepSpec, holds, holds_of_copies
 from flow_store import Outcome, Run, Step, StepStatus
 
 
@@ -31,18 +32,26 @@ def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[
     return flow.plan_of(active_steps(flow, finally_after))
 
 
-def is_true(predicate: str | None, status: StepStatus) -> bool | None:
+def end_of_row(spec: StepSpec, row: Step, *, is_settled: bool) -> End[StepStatus]:
+    """Return the status of a step, and whether the step passed (rule 3.8).
+
+    A step that has begun was due. A person who settles a step decides in its place (rule 12.3).
+    """
+    return spec.end(row.status, was_due=row.has_begun or is_settled)
+
+
+def is_true(predicate: str | None, end: End[StepStatus]) -> bool | None:
     """Tell whether an operand holds; None while its step is not terminal (rule 3.4)."""
-    return holds(predicate, status) if status.is_terminal else None
+    return holds(predicate, end) if end.status.is_terminal else None
 
 
-def is_true_of_copies(predicate: str | None, statuses: Collection[StepStatus]) -> bool | None:
-    """Tell whether an operand holds for all copies of a step, given their statuses.
+def is_true_of_copies(operand: Name, ends: Collection[End[StepStatus]]) -> bool | None:
+    """Tell whether an operand holds for all copies of a step, given how they stand.
 
     None while one of them is not terminal (rule 10.3).
     """
-    if all(status.is_terminal for status in statuses):
-        return holds_of_copies(predicate, statuses)
+    if all(end.status.is_terminal for end in ends):
+        return holds_of_copies(operand, ends)
     return None
 
 

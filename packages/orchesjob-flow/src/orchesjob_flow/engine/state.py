@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flow_spec import EnvFile, FlowSpec, StepSpec
+from flow_spec import End, EnvFile, FlowSpec, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -35,6 +35,7 @@ from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, T
 from orchesjob_flow.engine.plan import (
     CopyLanes,
     active_steps,
+    end_of_row,
     is_true,
     is_true_of_copies,
     plan_of,
@@ -199,6 +200,13 @@ class RunStep:
     """Whether its gate has let it run since it was last decided; only the command may follow."""
     keeps_slot: bool = False
     """Whether its gate has let it run and its command has not begun: see `RunState.keep_slot`."""
+    is_settled: bool = False
+    """Whether a person has decided its outcome (rule 12.3)."""
+
+    @property
+    def end(self) -> End[StepStatus]:
+        """Its status, and whether it passed."""
+        return end_of_row(self.spec, self.row, is_settled=self.is_settled)
 
     @property
     def asks_gate(self) -> bool:
@@ -226,7 +234,7 @@ class RunState:
     by_id: Mapping[str, RunStep]
     lanes: CopyLanes
     """The lanes of the copies whose blocks have a `max_parallel` (rule 10.3)."""
-    outcomes: dict[str, frozenset[StepStatus]] = attrs.Factory(dict)
+    ends: dict[str, frozenset[End[StepStatus]]] = attrs.Factory(dict)
     """How all copies of a step have ended, by the name that means them (rule 10.3)."""
     group: GroupPlace | None = None
     """Its place in its group, of which only one run may be active at a time (rule 10.7)."""
@@ -261,7 +269,10 @@ class RunState:
         """Take over what the store knows of a run."""
         specs = {spec.id: spec for spec in flow.all_steps}
         order = {step_id: place for place, step_id in enumerate(specs)}
-        steps = [RunStep(specs[row.step_id], row) for row in run.steps]
+        steps = [
+            RunStep(specs[row.step_id], row, is_settled=row.position in run.settled)
+            for row in run.steps
+        ]
         for step in steps:
             attempt = run.attempts.get(step.row.position)
             if attempt is not None:
@@ -400,13 +411,13 @@ class RunState:
 
         Ten thousand steps may ask about the same ten thousand copies, so these are read once.
         """
-        name, predicate = operand.name, operand.predicate
+        name = operand.name
         if name in self.by_id:
-            return is_true(predicate, self.by_id[name].row.status)
-        if name not in self.outcomes:
+            return is_true(operand.predicate, self.by_id[name].end)
+        if name not in self.ends:
             copies = self.flow.copies[name]
-            self.outcomes[name] = frozenset(self.by_id[copy].row.status for copy in copies)
-        return is_true_of_copies(predicate, self.outcomes[name])
+            self.ends[name] = frozenset(self.by_id[copy].end for copy in copies)
+        return is_true_of_copies(operand, self.ends[name])
 
     def enqueue(self, step: RunStep) -> None:
         """Put a step into the queue, once; at its front if a slot is kept for it."""

@@ -24,6 +24,7 @@ from orchesjob_flow.launch.advance import show_background, show_foreground, show
 from orchesjob_flow.launch.inputs import current_directory, folder_of, read_list
 from orchesjob_flow.runner.assembly import drive
 from orchesjob_flow.runner.background import await_runner, start_child
+from orchesjob_flow.views.reasons import listed
 from orchesjob_flow.views.results import command_line
 from orchesjob_flow.views.terminal import OutputFormat, clock_time, warn
 
@@ -97,6 +98,8 @@ def record(
             run = handle.load(store)
             refuse_another_definition(flow, run)
             tell_ended(handle, run)
+        for origin, steps in flow.empty_blocks.items() if created else ():
+            warn(f"{origin} gives no values, so there are no copies of {listed(steps)}")
         unless_recorded.pop_all()
     if not created:
         return Recorded(store, None, None)

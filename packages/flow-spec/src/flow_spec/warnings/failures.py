@@ -1,0 +1,257 @@
+"""What the failures of steps do: which alerts miss one, and which steps ignore or hide one.
+
+All of it is about runs that are not cut off (rule 11.2).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
+
+import attrs
+
+from flow_conditions import Condition, Functions, Name
+from flow_spec.fields.env import StepVariable
+from flow_spec.fields.predicates import End, holds, holds_of_copies, quantifier_of
+from flow_spec.flow import FlowSpec
+from flow_spec.foreach import base_of
+from flow_spec.step import StepSpec
+from flow_spec.warnings.outcomes import (
+    AND,
+    NOT,
+    OPERATORS,
+    ConditionText,
+    Fate,
+    Finding,
+    Outcomes,
+    Piece,
+)
+from flow_spec.warnings.shell import repairs
+
+
+@attrs.frozen(slots=False)
+class Failures:
+    """What the failures of a flow's steps do in runs that are not cut off.
+
+    `order` has all steps, each after those it waits for. Its methods raise `BudgetExceeded` if it
+    takes more than is left.
+    """
+
+    outcomes: Outcomes
+    order: Sequence[StepSpec]
+    _found: dict[str, int] = attrs.Factory(dict)
+    """What `_failed_before` has found."""
+
+    @property
+    def _flow(self) -> FlowSpec:
+        return self.outcomes.flow
+
+    @cached_property
+    def _answers(self) -> Mapping[str, int]:
+        """The steps that run only because another failed, and when they run."""
+        return dict(answers_to_failures(self.outcomes, self.order))
+
+    @cached_property
+    def _answered(self) -> int:
+        """When a step runs that answers a failure.
+
+        So does a step with a variable that names the outcome or the failed steps.
+        """
+        runs = self.outcomes.runs
+        telling = {step.id: runs[step.id] for step in self.order if uses_failures(step)}
+        return self._any({**self._answers, **telling}.values())
+
+    @cached_property
+    def _unnoticed(self) -> int:
+        """When no failure makes the run FAILED, and none is answered."""
+        return self.outcomes.functions.both(self._charged() ^ 1, self._answered ^ 1)
+
+    def _any(self, functions: Iterable[int]) -> int:
+        ordered = sorted(functions, key=self.outcomes.functions.level)
+        return self.outcomes.functions.joined(False, ordered)
+
+    def _charged(self, ids: Set[str] | None = None) -> int:
+        """Return when one of these steps, or of all, FAILED that may not."""
+        return self._any(
+            self.outcomes.outcome(step.id).failed
+            for step in self.order
+            if not step.allow_failure and (ids is None or step.id in ids)
+        )
+
+    def missed(self) -> Finding | None:
+        """Return a finding about a failure that every alert misses, or None.
+
+        An alert is a step that runs only because another failed, that no step waits for, and that
+        does not look like a repair. All failures count that make the run FAILED, except those in
+        `finally`. Other steps that run only because of a failure count as an answer to it.
+        """
+        flow, functions = self._flow, self.outcomes.functions
+        waited_for = {base_of(name) for step in self.order for name in step.waits_for}
+        alerts = [
+            name
+            for name in self._answers
+            if base_of(name) not in waited_for and not repairs(flow.step(name))
+        ]
+        if not alerts:
+            return None
+        of_steps = {step.id for step in flow.steps}
+        missed = functions.both(self._charged(of_steps), self._answered ^ 1)
+        if missed == Functions.FALSE:
+            return None
+        places = {step.id: place for place, step in enumerate(flow.all_steps)}
+        names = dict.fromkeys(base_of(name) for name in sorted(alerts, key=places.__getitem__))
+        return Finding(next(iter(names)), None, self._shown(missed, alerts), tuple(names))
+
+    def _shown(self, function: int, names: Iterable[str]) -> dict[str, str]:
+        """Return outcomes for which a function is true: of these steps, and of all before them."""
+        flow, names = self._flow, tuple(names)
+        fates = self.outcomes.fates(self.outcomes.functions.example(function))
+        ends = ends_of(flow, self.order, fates)
+        relevant = {
+            *ids_upstream(flow, names),
+            *names,
+            *(name for name, end in ends.items() if end == Fate.FAILED.value),
+        }
+        return {name: end for name, end in ends.items() if name in relevant}
+
+    def ignored(self, step: StepSpec) -> Finding | None:
+        """Return a finding about an allowed failure that keeps a step from running, or None.
+
+        The step names another one that may fail, and can only run if that one has succeeded. In
+        some run it fails, nothing answers that, and the run SUCCEEDS.
+        """
+        functions, function_of = self.outcomes.functions, self.outcomes.function_of
+        runs = self.outcomes.runs[step.id]
+        for name in step.waits_for if runs != Functions.FALSE else ():
+            named = self._flow.named(name)
+            if not named or not all(one.allow_failure for one in named):
+                continue
+            succeeded, failed = (function_of(Name(name, asked)) for asked in (None, "failed"))
+            ignored = functions.both(failed, self._unnoticed)
+            runs_without = functions.both(runs, succeeded ^ 1)
+            if ignored != Functions.FALSE and runs_without == Functions.FALSE:
+                return Finding(base_of(step.id), None, self._shown(ignored, [step.id]), (name,))
+        return None
+
+    def hidden(self, step: StepSpec) -> Iterator[Finding]:
+        """Yield the parts of a condition that let a step run although something failed before it.
+
+        Such a part is `A.skipped` or `!A.failed`. In some run A was SKIPPED by its condition, a
+        step before A FAILED, and with `A.passed` in its place the step would not run. A step that
+        answers a failure, or uses what failed, may run then.
+        """
+        functions, text = self.outcomes.functions, step.when or ""
+        if not any(predicate in text for predicate in ("skipped", "failed")):
+            return
+        when = ConditionText.of(step)
+        written = ConditionText.of(self._flow.as_written.step(base_of(step.id)))
+        if when is None or written is None or step.id in self._answers or uses_failures(step):
+            return
+        for name, is_negated in when.signs:
+            instead, asked = instead_of(when.piece(name), is_negated=is_negated)
+            may_hide = [(one, self._failed_before(one.name)) for one in asked]
+            if all(failed == Functions.FALSE for _, failed in may_hide):
+                continue
+            passing = self._function(when, name, instead)
+            lets = functions.both(self.outcomes.runs[step.id], passing ^ 1)
+            for operand, failed in may_hide:
+                hiding = functions.both(lets, failed)
+                if hiding != Functions.FALSE:
+                    shown = self._shown(hiding, [step.id])
+                    yield Finding(base_of(step.id), written.span([name]), shown, (operand.name,))
+                    break
+
+    def _function(self, when: ConditionText, changed: Name, instead: Condition) -> int:
+        """Return the function of a condition with another condition in place of a piece."""
+        functions, function_of = self.outcomes.functions, self.outcomes.function_of
+        functions.budget.spend(len(when.pieces))
+
+        def of_piece(name: Name) -> int:
+            condition = instead if name == changed else when.piece(name).condition
+            return functions.of(condition, function_of)
+
+        return functions.of(when.condition, of_piece)
+
+    def _failed_before(self, name: str) -> int:
+        """Return when a step was SKIPPED by its condition and a step before it FAILED."""
+        functions = self.outcomes.functions
+        if name not in self._found:
+            found = []
+            for step_id in self._flow.copies.get(name, (name,)):
+                outcome = self.outcomes.outcome(step_id)
+                skipped = functions.both(outcome.skipped, outcome.passed ^ 1)
+                if skipped != Functions.FALSE:
+                    before = self._charged(ids_upstream(self._flow, [step_id]))
+                    found.append(functions.both(skipped, before))
+            self._found[name] = self._any(found)
+        return self._found[name]
+
+
+def instead_of(piece: Piece, *, is_negated: bool) -> tuple[Condition, list[Name]]:
+    """Return a piece with `passed` in place of each `skipped` and `!failed`, and these operands."""
+    program: list[str] = []
+    changed = []
+    is_negated = is_negated is not (piece.condition.program[-1] == NOT)
+    for token in piece.condition.program:
+        program.append(token)
+        if token in OPERATORS:
+            continue
+        operand = Name.spelled(token)
+        passed, quantifier = str(Name(operand.name, "passed")), quantifier_of(operand)
+        match operand.predicate, quantifier:
+            case "skipped", "any" | "all" if not is_negated:
+                program += passed, AND
+            case "failed", "any" if is_negated:
+                program[-1:] = passed, NOT
+            case "failed", "none" if not is_negated:
+                program[-1] = passed
+            case _:
+                continue
+        changed.append(operand)
+    return Condition(tuple(program)), changed
+
+
+def answers_to_failures(outcomes: Outcomes, order: Iterable[StepSpec]) -> Iterator[tuple[str, int]]:
+    """Yield the steps that run only because another failed, and when they run."""
+    functions, succeeds = outcomes.functions, outcomes.fates(frozenset())
+    ends = ends_of(outcomes.flow, order, succeeds)
+    none_failed = Functions.TRUE  # of the steps so far
+    for step in order:
+        runs = outcomes.runs[step.id]
+        # Few steps do not run if all succeed; only these need the proof.
+        may_answer = ends[step.id] == Fate.SKIPPED and runs != Functions.FALSE
+        if may_answer and functions.both(runs, none_failed) == Functions.FALSE:
+            yield step.id, runs
+        none_failed = functions.both(none_failed, outcomes.outcome(step.id).failed ^ 1)
+
+
+def ids_upstream(flow: FlowSpec, names: Iterable[str]) -> frozenset[str]:
+    """Return the ids of the steps that some steps wait for, directly or indirectly."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        for name in flow.step(todo.pop()).waits_for:
+            new = {*flow.copies.get(name, (name,))} - found
+            found |= new
+            todo += new
+    return frozenset(found)
+
+
+def uses_failures(step: StepSpec) -> bool:
+    """Whether the words of a step use a variable that says what failed (rule 9.13)."""
+    names = (StepVariable.FAILED_STEPS, StepVariable.OUTCOME)
+    return any(name in word for word in step.command for name in names)
+
+
+def ends_of(flow: FlowSpec, order: Iterable[StepSpec], fates: Mapping[str, Fate]) -> dict[str, str]:
+    """Return the outcome of each step in an undisturbed run, given its outcome if it runs."""
+    ends: dict[str, End[Fate]] = {}
+
+    def is_true(operand: Name) -> bool:
+        copies = flow.copies.get(operand.name)
+        if copies is None:
+            return holds(operand.predicate, ends[operand.name])
+        return holds_of_copies(operand, [ends[copy] for copy in copies])
+
+    for step in order:
+        runs = step.condition is None or bool(step.condition.evaluate(is_true))
+        ends[step.id] = step.end(fates[step.id] if runs else Fate.SKIPPED, was_due=runs)
+    return {name: end.status.value for name, end in ends.items()}
