@@ -523,5 +523,5 @@ def test_a_request_is_seen(flow: Flow, gate: Gate) -> None:
     assert flow.status("k")["cancel_requested_at"] == 1.0
     table = flow.run("status", "--run-key=k", "--format=table").stdout
     assert "\nCancel: requested " in table
-    assert "`orchesjob-flow cancel` with the same run key carries it out" in table
+    assert "`orchesjob-flow cancel k` carries it out" in table
     assert flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"

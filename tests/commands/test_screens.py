@@ -1,5 +1,6 @@
 """What every command shows on terminals of any size; nothing that matters is cut (6.11)."""
 
+import json
 import re
 import shlex
 
@@ -41,6 +42,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "status settled": ("checkedrow17byhand", "OKSUCCEEDED"),
     "prune --older-than 9d": ("",),
     "validate flow.json": ("flow.json:valid:f,3steps",),
+    "test flow.test.json": ("OKafailedcheckloadsnothing", "1case,0failed"),
     "simulate flow.json": ("fetch", "check", "load", "SUCCEEDED"),
     "graph flow.json": ("fetch", "check", "load", "whencheck"),
     "graph -k k": ("fetch", "check", "load", "FAILED"),
@@ -64,6 +66,9 @@ def ended(shared_flow: Flow) -> Flow:
     shared_flow.start("k", file, code=1)
     shared_flow.start("again", file, code=1)
     shared_flow.start("settled", file, code=1)
+    case = {"given": {"check": "failed"}, "expect": {"load": "SKIPPED", "run": "FAILED"}}
+    cases = {"cases": [{"name": "a failed check loads nothing", **case}]}
+    (shared_flow.folder / "flow.test.json").write_text(json.dumps(cases))
     reason = "checked row 17 by hand"
     shared_flow.ask("settle", "settled", "check", "--as", "succeeded", "--reason", reason)
     return shared_flow

@@ -160,3 +160,12 @@ def test_pipes(flow: Flow, line: str, command: str) -> None:
     ended = flow.run("-c", words, executable="/bin/bash")
     assert ended.returncode == 0, ended
     assert "a" in ended.stdout
+
+
+@pytest.mark.parametrize("words", [("start", "--run-key=k"), ("run",)])
+def test_a_start_on_a_terminal_mentions_warnings(flow: Flow, words: tuple[str, ...]) -> None:
+    """One line says how many, and which command shows them; a pipe gets none (rule 11.2)."""
+    file = flow.write({"id": "a", "command": ["true"]}, {"id": "b", "command": ["echo", "$HOME"]})
+    _, shown = flow.run_on_terminal(*words, file, size=(300, 24))
+    assert f"there is a warning about this flow: `orchesjob-flow validate {file}`" in shown
+    assert "warning" not in flow.run(*words, file).stderr

@@ -102,7 +102,7 @@ def found_at(path: str) -> list[Path]:
 
 def wrong_in(code: str) -> list[str]:
     """Return what of a code in backticks is not there."""
-    if code in MADE | FOREIGN | EXAMPLES or code.startswith("-- "):
+    if code in MADE | FOREIGN | EXAMPLES or code.startswith(("-- ", "/proc/")):
         return []  # after `-- ` are the arguments of a session
     if is_path(code):
         return [] if found_at(code) else [code]

@@ -22,7 +22,7 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
-from orchesjob_flow.launch.inputs import list_reader, load_to_run
+from orchesjob_flow.launch.inputs import list_reader, load_to_start
 from orchesjob_flow.launch.start import Start
 from orchesjob_flow.views.terminal import OutputFormat, warn
 
@@ -63,7 +63,7 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     check_detach(detach=detach, progress=progress, reports=reports)
     settings = settings_of(ctx)
     # Only this list keeps the flow in memory, until it is taken from there.
-    flows = [load_to_run(flow_file, dict(variables), params, list_reader(flow_file))]
+    flows = [load_to_start(flow_file, dict(variables), params, list_reader(flow_file))]
     handle = RunHandle(fresh_key(flows[0].flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flows[0].flow_id), settings)

@@ -61,11 +61,11 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     check_detach(detach=detach, progress=progress, reports=reports)
 
     def read() -> "FlowSpec":
-        from orchesjob_flow.launch.inputs import load_to_run
+        from orchesjob_flow.launch.inputs import load_to_start
         from orchesjob_flow.launch.recording import lists_to_start
 
         read_list = lists_to_start(handle, flow_file)
-        return load_to_run(flow_file, dict(variables), params, read_list)
+        return load_to_start(flow_file, dict(variables), params, read_list)
 
     started = Start(handle, flow_file, read, own_jobs=jobs == "own")
     if detach:

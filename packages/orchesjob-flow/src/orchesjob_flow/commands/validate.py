@@ -4,7 +4,6 @@
 that are missing here, as far as that is known before a run, and prints everything.
 """
 
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,14 +16,12 @@ from flow_spec import (
     FlowSpec,
     FlowWarning,
     ReadCases,
-    StepSpec,
-    filled,
     find_warnings,
     read_document,
 )
 from orchesjob_flow.cli.options import FLOW_FILE, WarningCodes, format_option, param_option
 from orchesjob_flow.exit_codes import DONE, WRONG
-from orchesjob_flow.launch.inputs import is_in_path, list_reader, read_to_run
+from orchesjob_flow.launch.inputs import is_program_missing, list_reader, read_to_run
 from orchesjob_flow.views.error_layout import (
     flow_file_text,
     problem_json,
@@ -124,38 +121,6 @@ def check(file: str, params: Mapping[str, str] | None, allowed: Collection[str])
     warned = find_warnings(found, is_program_missing)
     warnings = [warning for warning in warned.warnings if warning.code not in allowed]
     return Finding(file, found.flow, warnings, warned.is_complete)
-
-
-def is_program_missing(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> bool:
-    """Tell whether the program of a command of a step is known to be missing (rule 11.2).
-
-    That is unknown for a path that starts in a directory nobody knows yet, for a file that an
-    earlier step may make, for a PATH that comes from a file, and for a program that `only_if` looks
-    for, as `test -x` does.
-    """
-    program = with_values(words[0], flow, step)
-    is_guarded = words is not step.only_if and any(
-        words[0] in word.split() for word in step.only_if[1:]
-    )
-    if program is None or is_guarded:
-        return False
-    if "/" in program:
-        return os.path.isabs(program) and not step.waits_for and not is_in_path(program, None)  # noqa: PTH117
-    path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
-    if path is None:
-        return not (flow.env_file or step.env_file) and not is_in_path(program, None)
-    is_known = "${{" not in path and all(map(os.path.isabs, path.split(os.pathsep)))
-    return is_known and not is_in_path(program, path)
-
-
-def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
-    """Return a word with the values of the copy that a step is; None if others are needed."""
-    if "${{" not in word or not step.fills:
-        return word
-    try:
-        return filled(word, flow.values_of(step.id))
-    except KeyError:
-        return None
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

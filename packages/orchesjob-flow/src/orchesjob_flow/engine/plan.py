@@ -9,13 +9,15 @@ occupies no lane meanwhile, so no copy waits for a lane that is never freed (rul
 import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import attrs
 
-from flow_conditions import Name
 from flow_spec import Block, End, FlowSpec, StepSpec, holds, holds_of_copies
 from flow_store import Outcome, Run, Step, StepStatus
+
+if TYPE_CHECKING:
+    from flow_conditions import Name
 
 
 def active_steps(flow: FlowSpec, finally_after: Outcome | None) -> Sequence[StepSpec]:
@@ -45,7 +47,7 @@ def is_true(predicate: str | None, end: End[StepStatus]) -> bool | None:
     return holds(predicate, end) if end.status.is_terminal else None
 
 
-def is_true_of_copies(operand: Name, ends: Collection[End[StepStatus]]) -> bool | None:
+def is_true_of_copies(operand: "Name", ends: Collection[End[StepStatus]]) -> bool | None:
     """Tell whether an operand holds for all copies of a step, given how they stand.
 
     None while one of them is not terminal (rule 10.3).

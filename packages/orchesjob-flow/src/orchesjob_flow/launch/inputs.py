@@ -7,6 +7,7 @@ by the commands that show what would run. A recorded run keeps its lists, even i
 """
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
@@ -25,11 +26,13 @@ from flow_spec import (
     ReadFlow,
     StepSpec,
     bind_params,
+    filled,
     flow_in,
     is_opened_by_caller,
     read_document,
 )
 from orchesjob_flow.errors import DirectoryGone
+from orchesjob_flow.views.terminal import stderr, warn
 
 type Values = Mapping[str, str]
 """Environment variables or parameters, by name."""
@@ -42,6 +45,22 @@ def load_to_run(flow_file: str, env: Values, params: Values, read_list: ListRead
         FlowFileError: It is not a valid flow, or cannot run like this.
     """
     return read_to_run(read_document(flow_file), env, params, read_list).flow
+
+
+def load_to_start(flow_file: str, env: Values, params: Values, read_list: ListReader) -> FlowSpec:
+    """Do as `load_to_run` does, and mention on a terminal that there are warnings about the file.
+
+    Raises:
+        FlowFileError: As there.
+    """
+    read = read_to_run(read_document(flow_file), env, params, read_list)
+    if stderr().stream.isatty() and not is_opened_by_caller(flow_file):
+        count = len(flow_spec.find_warnings(read, is_program_missing).warnings)
+        if count:
+            line = shlex.join(["orchesjob-flow", "validate", flow_file])
+            there_are = "there is a warning" if count == 1 else f"there are {count} warnings"
+            warn(f"{there_are} about this flow: `{line}` shows more")
+    return read.flow
 
 
 def read_to_run(
@@ -112,6 +131,38 @@ def steps_without_shell(flow: FlowSpec) -> Iterator[StepSpec]:
 def is_in_path(program: str, path: str | None) -> bool:
     """Tell whether there is such a program in a PATH, or in that of this process."""
     return shutil.which(program, path=path) is not None
+
+
+def is_program_missing(flow: FlowSpec, step: StepSpec, words: Sequence[str]) -> bool:
+    """Tell whether the program of a command of a step is known to be missing (rule 11.2).
+
+    That is unknown for a path that starts in a directory nobody knows yet, for a file that an
+    earlier step may make, for a PATH that comes from a file, and for a program that `only_if` looks
+    for, as `test -x` does.
+    """
+    program = with_values(words[0], flow, step)
+    is_guarded = words is not step.only_if and any(
+        words[0] in word.split() for word in step.only_if[1:]
+    )
+    if program is None or is_guarded:
+        return False
+    if "/" in program:
+        return os.path.isabs(program) and not step.waits_for and not is_in_path(program, None)  # noqa: PTH117
+    path = {**dict(flow.env), **dict(step.env), **dict(flow.values)}.get("PATH")
+    if path is None:
+        return not (flow.env_file or step.env_file) and not is_in_path(program, None)
+    is_known = "${{" not in path and all(map(os.path.isabs, path.split(os.pathsep)))
+    return is_known and not is_in_path(program, path)
+
+
+def with_values(word: str, flow: FlowSpec, step: StepSpec) -> str | None:
+    """Return a word with the values of the copy that a step is; None if others are needed."""
+    if "${{" not in word or not step.fills:
+        return word
+    try:
+        return filled(word, flow.values_of(step.id))
+    except KeyError:
+        return None
 
 
 def missing_shell(steps: list[StepSpec]) -> Problem:
