@@ -255,6 +255,24 @@ def test_coverage(flow: Flow) -> None:
     assert "  no case makes the condition of alert false: any(failed) || any(cancelled)\n" in shown
 
 
+def test_coverage_asks_for_nothing_that_cannot_happen(flow: Flow) -> None:
+    """A condition that is always true needs no case that makes it false, nor one that never is."""
+    text = """flow_id: f
+steps:
+- {id: a, command: [x], allow_failure: true}
+- {id: b, when: a.passed, command: [x]}
+- {id: c, when: a.finished, command: [x]}
+- {id: d, when: a.skipped, command: [x]}
+"""
+    (flow.folder / "f.yaml").write_text(text)
+    given = {"a": "failed", "b": "failed", "c": "failed"}
+    case = {"name": "a", "given": given, "expect": {"d": "SKIPPED"}}
+    (flow.folder / "f.test.json").write_text(json.dumps({"cases": [case]}))
+    (found,) = flow.ask("test", "--coverage", "f.test.json")["coverage"]
+    keys = "never_fail", "never_true", "never_false"
+    assert [found[key] for key in keys] == [[], {}, {}]
+
+
 WRONG = [
     ({"given": {"load": "skipped"}}, "given.load: step 'load' is never skipped once it runs: "),
     (

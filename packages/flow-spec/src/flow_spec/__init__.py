@@ -73,6 +73,7 @@ __all__ = [
     "base_of",
     "bind_params",
     "cases_schema",
+    "constant_conditions",
     "differences",
     "filled",
     "find_warnings",
@@ -100,13 +101,14 @@ TYPE_CHECKING = False  # type checkers take it for true; importing it would impo
 if TYPE_CHECKING:
     from flow_spec.case_file import Case, ReadCases, cases_schema, read_cases
     from flow_spec.warnings.finding import FlowWarning, find_warnings
-    from flow_spec.warnings.proofs import steps_that_never_run
+    from flow_spec.warnings.proofs import constant_conditions, steps_that_never_run
 else:
     _MODULE_OF = {
         "Case": "case_file",
         "FlowWarning": "warnings.finding",
         "ReadCases": "case_file",
         "cases_schema": "case_file",
+        "constant_conditions": "warnings.proofs",
         "find_warnings": "warnings.finding",
         "read_cases": "case_file",
         "steps_that_never_run": "warnings.proofs",

@@ -160,6 +160,11 @@ class Proofs:
             )
         )
 
+    @property
+    def with_true_condition(self) -> frozenset[str]:
+        """The steps whose condition is always true, also where it only waits."""
+        return frozenset(when.step.id for when in self._always_true)
+
     @cached_property
     def runs_anyway(self) -> tuple[str, ...]:
         """The steps of `steps` that wait for others and run whatever happens, except a cancel.
@@ -309,3 +314,9 @@ class Proofs:
 def steps_that_never_run(flow: FlowSpec) -> frozenset[str]:
     """Return the ids, as written, of the steps that are proven never to run."""
     return frozenset(Proofs(flow).never_run)
+
+
+def constant_conditions(flow: FlowSpec) -> dict[str, bool]:
+    """Return the value of each condition that is proven to have only one, by the step's id."""
+    proofs = Proofs(flow)
+    return dict.fromkeys(proofs.never_run, False) | dict.fromkeys(proofs.with_true_condition, True)

@@ -24,6 +24,7 @@ from flow_spec import (
     FlowSpec,
     ReadCases,
     base_of,
+    constant_conditions,
     read_cases,
     read_document,
 )
@@ -315,7 +316,7 @@ class Coverage(NamedTuple):
             for name in names:
                 yield f"  no case makes the condition of {name} {value}: {self.conditions[name]}"
         if not (self.never_fail or self.never_true or self.never_false):
-            yield "  every step fails, and every condition is true and false, in some case"
+            yield "  the cases leave nothing out"
 
 
 def coverage_of(tested: Iterable[Tested]) -> Sequence[Coverage]:
@@ -329,7 +330,10 @@ def coverage_of(tested: Iterable[Tested]) -> Sequence[Coverage]:
 
 
 def coverage_by(flow_file: str, tried: Sequence[Tried]) -> Coverage:
-    """Find what some cases leave out of their flow; copies of a step count as one step."""
+    """Find what some cases leave out of their flow; copies of a step count as one step.
+
+    What no case can show is left out, such as a condition that is always true.
+    """
     flow = tried[0].case.flow
     failed, true, false = set(), set(), set()
     for one in tried:
@@ -348,14 +352,16 @@ def coverage_by(flow_file: str, tried: Sequence[Tried]) -> Coverage:
         if spec.condition is not None
     }
     steps = [spec.id for spec in written]
+    constant = constant_conditions(flow)
+    never_run = {name for name, value in constant.items() if not value}
     return Coverage(
         flow_file,
         flow,
         steps,
         conditions,
-        [name for name in steps if name not in failed],
-        [name for name in conditions if name not in true],
-        [name for name in conditions if name not in false],
+        [name for name in steps if name not in failed | never_run],
+        [name for name in conditions if name not in true | never_run],
+        [name for name in conditions if name not in false and not constant.get(name)],
     )
 
 
