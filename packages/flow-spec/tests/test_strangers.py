@@ -568,6 +568,11 @@ def test_fields_of_a_step(line: str, fact: str, advice: str) -> None:
 
 FIELDS_OF_FLOW = [
     (
+        "fail-fast: true",  # and not allow_failure, which would make the run green
+        "unknown key",
+        "leave it out: after a failure, only the steps that need its success are skipped",
+    ),
+    (
         "name: x",
         "unknown key",
         "leave it out, write it as a comment, or under a name that begins with x-",
