@@ -13,6 +13,9 @@ from flow_spec.warnings.proofs import Proofs, steps_that_never_run
 A = "{id: a, command: [x]}"
 B = "{id: b, when: a, command: [x]}"
 C = "{{id: c, when: {}, command: [x]}}"
+MIRROR = "{id: b, command: [x], allow_failure: true}"
+SPARE = "{id: d, command: [x], allow_failure: true}"
+COPIES = "{foreach: {N: [1, 2]}, steps: [{id: a, command: [x], allow_failure: true}]}"
 
 
 def warned(folder: Path, *steps: str, more: str = "") -> list[tuple[str, str | None]]:
@@ -93,6 +96,23 @@ def marked(mark: object) -> str | None:
             [],
         ),
         (
+            [
+                *("{id: a, command: [x], allow_failure: true}", MIRROR, SPARE),
+                C.format("(a || b) && d.finished"),  # d has no part in it
+            ],
+            [("ignored-failure", "(a || b) && d.finished")],
+        ),
+        (
+            [
+                *("{id: a, command: [x], allow_failure: true}", MIRROR),
+                *(C.format("a || b"), "{id: e, when: !c, command: [x]}"),
+            ],
+            [],
+        ),
+        ([A, MIRROR, C.format("a || b")], []),
+        ([COPIES, C.format("any(a)")], [("ignored-failure", "any(a)")]),
+        ([COPIES, C.format("any(a)"), "{id: e, when: !c, command: [x]}"], []),
+        (
             [A, "{id: b, when: a, only_if: [x], command: [x]}", C.format("b || b.skipped")],
             [("skip-hides-failure", "b.skipped")],
         ),
@@ -159,7 +179,9 @@ def marked(mark: object) -> str | None:
         (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
         (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
         (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
-        (["{id: a, command: [load, '{{.Name}}', '{{}}']}"], []),
+        (["{id: a, command: [load, '{{.Name}}', '{{}}', '{{.ID}}']}"], []),
+        (["{id: a, command: [load, 'x={{.GIT_SHA}}']}"], [("literal-value", "{{.GIT_SHA}}")]),
+        (["{id: a, script: 'load {{ .SHOP }}'}"], [("literal-value", "{{ .SHOP }}")]),
         (
             [A, B, C.format("b && !(a.failed || a.skipped)")],
             [("no-effect", "!(a.failed || a.skipped)")],
@@ -365,3 +387,38 @@ def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\nFalse\n"
+
+
+@pytest.mark.parametrize(
+    ("is_inside", "step", "advice"),
+    [
+        (False, "when: b.skipped", "write b.passed: b passes only if"),
+        (False, "when: b@m.skipped", "write b@m.passed: b@m passes only if"),
+        (False, "when: none(b.failed)", "write b.passed: b passes only if"),
+        (False, "depends_on: [b], when: none(failed)", "write all(passed): a step passes only if"),
+        (False, "depends_on: [b], when: any(skipped)", "write any(passed): a step passes only if"),
+        (False, "when: any(d)", "to make it known, add an alert with when: !c"),
+        (True, "when: b.skipped", "write b.passed: b passes only if"),
+        (True, "depends_on: [b], when: !any(failed)", "write all(passed): a step passes only if"),
+        (True, "when: d", "to go on after such a failure, write d.passed"),
+        (True, "id: tidy, when: a.finished", "move it to finally, as one step for all copies"),
+    ],
+)
+def test_advice_works_where_it_is_given(
+    tmp_path: Path, step: str, advice: str, *, is_inside: bool
+) -> None:
+    """It names steps as the condition can: inside of a foreach, not by a copy (rule 11.2)."""
+    name = "" if "id:" in step else "id: c, "
+    text = f"""flow_id: f
+steps:
+- foreach: {{N: [m, n]}}
+  steps:
+  - {{id: a, command: [x]}}
+  - {{id: b, when: a, only_if: [x], command: [x]}}
+  - {{id: d, when: a, command: [x], allow_failure: true}}
+{"  " if is_inside else ""}- {{{name}{step}, command: [x]}}
+"""
+    (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
+    (found,) = find_warnings(read_flow(tmp_path / "flow.yaml")).warnings
+    assert found.help is not None
+    assert found.help.startswith(advice)

@@ -113,23 +113,51 @@ class Failures:
         return {name: end for name, end in ends.items() if name in relevant}
 
     def ignored(self, step: StepSpec) -> Finding | None:
-        """Return a finding about an allowed failure that keeps a step from running, or None.
+        """Return a finding about allowed failures that keep a step from running, or None.
 
         The step names another one that may fail, and can only run if that one has succeeded. In
-        some run it fails, nothing answers that, and the run SUCCEEDS.
+        some run it fails, nothing answers that, and the run SUCCEEDS. Otherwise the step names
+        several that may fail, and can only run if one of them has succeeded; then all of them fail.
         """
         functions, function_of = self.outcomes.functions, self.outcomes.function_of
         runs = self.outcomes.runs[step.id]
-        for name in step.waits_for if runs != Functions.FALSE else ():
+        if runs == Functions.FALSE:
+            return None
+        names = []
+        for name in step.waits_for:
             named = self._flow.named(name)
             if not named or not all(one.allow_failure for one in named):
                 continue
+            names.append(name)
             succeeded, failed = (function_of(Name(name, asked)) for asked in (None, "failed"))
             ignored = functions.both(failed, self._unnoticed)
-            runs_without = functions.both(runs, succeeded ^ 1)
-            if ignored != Functions.FALSE and runs_without == Functions.FALSE:
-                return Finding(base_of(step.id), None, self._shown(ignored, [step.id]), (name,))
-        return None
+            if (
+                ignored != Functions.FALSE
+                and functions.both(runs, succeeded ^ 1) == Functions.FALSE
+            ):
+                return self._ignored(step, ignored, [name])
+        if not self._needs_one(runs, names):
+            return None
+        for name in names[::-1]:
+            rest = [other for other in names if other != name]
+            if self._needs_one(runs, rest):
+                names = rest
+        ignored = self._unnoticed
+        for name in names:
+            ignored = functions.both(ignored, function_of(Name(name, "failed", "all")))
+        spelled = [
+            str(Name(one, None, "any")) if one in self._flow.copies else one for one in names
+        ]
+        return None if ignored == Functions.FALSE else self._ignored(step, ignored, spelled)
+
+    def _needs_one(self, runs: int, names: Iterable[str]) -> bool:
+        """Whether a step only runs, as this function says, if one of these has succeeded."""
+        function_of = self.outcomes.function_of
+        succeeded = self._any(function_of(Name(name, None, "any")) for name in names)
+        return self.outcomes.functions.both(runs, succeeded ^ 1) == Functions.FALSE
+
+    def _ignored(self, step: StepSpec, ignored: int, names: Iterable[str]) -> Finding:
+        return Finding(base_of(step.id), None, self._shown(ignored, [step.id]), tuple(names))
 
     def hidden(self, step: StepSpec) -> Iterator[Finding]:
         """Yield the parts of a condition that let a step run although something failed before it.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import attrs
 
+from flow_conditions import Name
 from flow_spec.documents.tree import (
     MappingNode,
     Node,
@@ -26,7 +27,7 @@ from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
-from flow_spec.foreach import FOREACH, ORIGINS
+from flow_spec.foreach import FOREACH, ORIGINS, base_of
 from flow_spec.step import StepSpec, WarningCode
 from flow_spec.warnings.outcomes import Finding
 from flow_spec.warnings.proofs import Proofs
@@ -106,26 +107,44 @@ def unhandled_failure(found: Finding) -> Advised:
     )
 
 
-def ignored_failure(found: Finding) -> Advised:
-    """Say that an allowed failure skips a step, and that nothing answers it."""
-    (name,) = found.steps
+def ignored_failure(step_id: str, names: Sequence[str]) -> Advised:
+    """Say that allowed failures skip a step, and that nothing answers them.
+
+    It only runs if one of these succeeds. The copies of a step are named by `any(A)`.
+    """
+    asked = [Name.spelled(name) for name in names]
+    if len(asked) == 1 and asked[0].quantifier is None:
+        return Advised(
+            f"this step can only run if {names[0]} succeeds, which may fail: then it is SKIPPED, "
+            "nothing answers the failure, and the run SUCCEEDS",
+            f"to go on after such a failure, write {names[0]}.passed; to make it known, remove "
+            "allow_failure",
+        )
+    steps = [f"a copy of {one.name}" if one.quantifier else one.name for one in asked]
     return Advised(
-        f"this step can only run if {name} succeeds, which may fail: then it is SKIPPED, nothing "
-        "answers the failure, and the run SUCCEEDS",
-        f"to go on after such a failure, write {name}.passed; to make it known, remove "
-        "allow_failure",
+        f"this step can only run if {named(steps)} succeeds, and all of them may fail: then it is "
+        "SKIPPED, nothing answers the failures, and the run SUCCEEDS",
+        f"to make it known, add an alert with when: !{step_id}",
     )
 
 
-def skip_hides_failure(found: Finding, text: str) -> Advised:
+def skip_hides_failure(found: Finding, text: str, name: str) -> Advised:
     """Say that a part of a condition is true although something failed before."""
-    (name,) = found.steps
+    (skipped,) = found.steps
     failed = [step for step, end in found.outcomes.items() if end == "FAILED"]
+    instead, who = f"{name}.passed", name
+    if asks_all := _ASKS_ALL.search(text):
+        quantifier = "any" if asks_all[1] == "any" and asks_all[2] == "skipped" else "all"
+        instead, who = f"{quantifier}(passed)", "a step"
     return Advised(
-        f"{quoted(text)} lets this step run if {named(failed, 'and')} fails, because {name} is "
+        f"{quoted(text)} lets this step run if {named(failed, 'and')} fails, because {skipped} is "
         "SKIPPED then",
-        f"write {name}.passed, which is true only if {name} succeeded, or skipped itself",
+        f"write {instead}: {who} passes only if it succeeded, or skipped itself",
     )
+
+
+_ASKS_ALL = re.compile(r"\b(any|all|none)\(\s*(failed|skipped)\s*\)")
+"""A call that asks all steps in `depends_on`."""
 
 
 def named(names: Iterable[str], word: str = "or") -> str:
@@ -314,25 +333,32 @@ class _Finder:
             self._warn_about(WarningCode.NO_EFFECT, name, no_effect(parts), parts[0])
         for found in proofs.hidden_failures:
             if (part := found.part) is not None:
-                code, message = (
-                    WarningCode.SKIP_HIDES_FAILURE,
-                    skip_hides_failure(found, words_of(part)),
-                )
+                (name,) = self._names_in_condition(found)
+                code = WarningCode.SKIP_HIDES_FAILURE
+                message = skip_hides_failure(found, words_of(part), name)
                 self._warn_about(code, found.step_id, message, part, found.outcomes)
         for found in proofs.ignored_failures:
-            code, message = WarningCode.IGNORED_FAILURE, ignored_failure(found)
+            names = self._names_in_condition(found)
+            code, message = WarningCode.IGNORED_FAILURE, ignored_failure(found.step_id, names)
             self._warn_about(code, found.step_id, message, outcomes=found.outcomes)
         for name in proofs.runs_anyway:
             if cleans_up(self._steps[name]):
+                is_repeated = name in self.read.flow.copies
+                after = ", as one step for all copies" if is_repeated else ""
                 message = Advised(
                     "this step cleans up whatever happens, but not after a cancel or a timeout of "
                     "the flow",
-                    "move it to finally, whose steps run then too",
+                    f"move it to finally{after}, whose steps run then too",
                 )
                 self._warn_about(WarningCode.SKIPPED_CLEANUP, name, message)
         if (missed := proofs.unhandled_failure) is not None:
             code, message = WarningCode.UNHANDLED_FAILURE, unhandled_failure(missed)
             self._warn_about(code, missed.step_id, message, outcomes=missed.outcomes)
+
+    def _names_in_condition(self, found: Finding) -> Sequence[str]:
+        """Return the names by which the condition, as written, can ask the steps of a finding."""
+        asked = self._steps[found.step_id].waits_for
+        return list(dict.fromkeys(one if one in asked else base_of(one) for one in found.steps))
 
     def _warn_about(
         self,
@@ -392,9 +418,7 @@ class _Finder:
             message = Advised(
                 f"{text} looks like {found.what}, but no shell reads this command: the program "
                 "gets the word as it stands",
-                _SHELL_REMEDIES.get(
-                    found.what, "write script: instead of command:, or [sh, -c, ...]"
-                ),
+                _SHELL_REMEDIES.get(found.what, "write script: instead of command:"),
             )
             self._warn(WarningCode.SHELL_SYNTAX, message, (*path, found.place), span)
         if not step.fills:

@@ -281,10 +281,13 @@ def _variable_in(word: str, place: int, variables: Set[str]) -> ShellWord | None
 
 _DOTTED = r"\$\{\{\s*[a-z_]+(?:\.[\w.-]+)+\s*\}\}"
 _BRACED = r"(?<![${])\{\{\s*(?!end\b|else\b)[A-Za-z_][\w.]*\s*\}\}"
+_TASK = r"(?<![${])\{\{\s*\.[A-Z][A-Z0-9_]{3,}\s*\}\}"
 _RANGE = r"^\{?-?\d+\.\.-?\d+\}?$"
-IN_SCRIPT, IN_WORD = re.compile(_DOTTED), re.compile(_BRACED)
-IN_LIST = re.compile(f"{_DOTTED}|{_BRACED}|{_RANGE}")
-"""What other systems replace by values: `${{ matrix.X }}`, `{{ NAME }}`, and a range of numbers.
+IN_SCRIPT, IN_WORD = re.compile(f"{_DOTTED}|{_TASK}"), re.compile(f"{_BRACED}|{_TASK}")
+IN_LIST = re.compile(f"{_DOTTED}|{_BRACED}|{_TASK}|{_RANGE}")
+"""What other systems replace by values: `${{ matrix.X }}`, `{{ NAME }}`, `{{.NAME}}`, and a range.
+
+Task writes its variables in capitals. The fields of templates in Go, such as `{{.Names}}`, are not.
 
 A name in a word is known by `NAME_IN_WORD`, and a template in a script is the matter of a program.
 """
