@@ -177,6 +177,22 @@ def marked(mark: object) -> str | None:
         ),
         (["{id: a, command: [load, '{{ ds }}']}"], [("literal-value", "{{ ds }}")]),
         (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
+        (
+            ["{id: a, script: 'cd x; borg create y', success_exit_codes: [0, 1]}"],
+            [("ambiguous-exit-code", "[")],
+        ),
+        (
+            ['{id: a, script: "cd x\\nfetch || exit 4", skip_exit_codes: [4, 1]}'],
+            [("ambiguous-exit-code", "[")],
+        ),
+        (
+            ["{id: a, command: [sh, -c, 'dump | gzip > y'], success_exit_codes: [0, 1]}"],
+            [("ambiguous-exit-code", "[")],
+        ),
+        (['{id: a, script: "# 1;2\\nx \\\\\\n y\\n", success_exit_codes: [0, 1]}'], []),
+        (['{id: a, script: "cd x\\ny || [ $? = 1 ]", success_exit_codes: [0, 3]}'], []),
+        (["{id: a, script: \"awk '{x;y}|&&' z\", success_exit_codes: [0, 1]}"], []),
+        (["{id: a, command: [diff, x, y], success_exit_codes: [0, 1]}"], []),
         (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
         (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
         (["{id: a, command: [load, '{{.Name}}', '{{}}', '{{.ID}}']}"], []),
@@ -214,6 +230,10 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
         (
             "{id: a, command: [bash, -o, pipefail, -ec, 'x ${{ RUN_KEY }}']}",
             [("parameter-in-shell", "${{ RUN_KEY }}")],
+        ),
+        (
+            "{id: a, command: [bash, -euo, pipefail, -c, 'x ${{ SHOP }}']}",
+            [("parameter-in-shell", "${{ SHOP }}")],
         ),
         ("{id: a, command: [sh, -c, 'echo ${{ DAY }}']}", []),
         ("{id: a, command: [sh, -c, 'echo \"$1\"', x, '${{ SHOP }}']}", []),
@@ -322,7 +342,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 13
+    assert len(WarningCode) == 14
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )

@@ -100,6 +100,7 @@ class WarningCode(StrEnum):
     LITERAL_SUBSTITUTION = "literal-substitution"
     LITERAL_VALUE = "literal-value"
     EMPTY_LIST = "empty-list"
+    AMBIGUOUS_EXIT_CODE = "ambiguous-exit-code"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")

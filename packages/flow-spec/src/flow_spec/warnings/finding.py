@@ -42,6 +42,7 @@ from flow_spec.warnings.shell import (
     CommandLine,
     cleans_up,
     has_language,
+    has_several_commands,
     name_of,
     names_for_shells,
     shell_text,
@@ -185,6 +186,9 @@ def no_such_program(program: str) -> Advised:
 
 type LacksProgram = Callable[[FlowSpec, StepSpec, Sequence[str]], bool]
 """Returns whether the program of a command of a step is known to be missing."""
+
+_FAILURE = 1
+"""The exit code with which shells, and most programs, end after a failure."""
 
 _LITERAL = re.compile(r"(?<!\$)\$\{\{[^{}]*\}\}")
 
@@ -408,6 +412,7 @@ class _Finder:
                 message = no_such_program(words[0])
                 self._warn(WarningCode.NO_SUCH_PROGRAM, message, (*at, 0) if is_list else path)
         self._look_at_script((*path, "script"))
+        self._look_at_exit_codes(step, path)
 
     def _look_at_list(
         self, step: StepSpec, words: tuple[str, ...], path: NodePath, names: set[str]
@@ -444,6 +449,23 @@ class _Finder:
                 span = Span(node.text, *found.span())
                 self._warn(WarningCode.LITERAL_SUBSTITUTION, message, path, span)
                 return
+
+    def _look_at_exit_codes(self, step: StepSpec, path: NodePath) -> None:
+        """Warn about a code of a shell's text that may be that of any failure in it."""
+        if not has_several_commands(step.command):
+            return
+        for field, meaning in (
+            ("success_exit_codes", "counts as a success"),
+            ("skip_exit_codes", "makes the step SKIPPED"),
+        ):
+            if _FAILURE in getattr(step, field):
+                message = Advised(
+                    f"{_FAILURE} {meaning} here, but nearly every failure in this script ends it "
+                    f"with {_FAILURE}, such as a failed cd or a variable that is not set",
+                    "let it end with a code that only one command can cause, such as COMMAND || "
+                    "[ $? = 1 ], or COMMAND || exit 4",
+                )
+                self._warn(WarningCode.AMBIGUOUS_EXIT_CODE, message, (*path, field))
 
     def _names_at(self, path: NodePath) -> set[str]:
         """Return the names of parameters, and of the `foreach` around a path."""

@@ -56,7 +56,8 @@ def texts_for_shells(words: Sequence[str]) -> Iterator[int]:
         if is_shell(word):
             for after in range(place + 1, len(words) - 1):
                 option = words[after]
-                if not option.startswith(("-", "+")) and words[after - 1] not in {"-o", "-O", "+o"}:
+                is_value = re.fullmatch(r"[-+][a-zA-Z]*[oO]", words[after - 1])
+                if not option.startswith(("-", "+")) and not is_value:
                     break
                 if re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", option):
                     yield after + 1
@@ -278,6 +279,16 @@ def _variable_in(word: str, place: int, variables: Set[str]) -> ShellWord | None
             return ShellWord(place, found.start(), found.end(), "a variable")
     return None
 
+
+def has_several_commands(words: Sequence[str]) -> bool:
+    """Whether a shell reads a text here that has more than one command."""
+    texts = (_UNREAD.sub("", words[place]) for place in texts_for_shells(words))
+    return any(_BETWEEN_COMMANDS.search(text.strip()) for text in texts)
+
+
+_UNREAD = re.compile(r"""\\\n|^\s*\#.*|'[^']*'|"(?:\\.|[^"\\])*\"""", re.MULTILINE)
+"""Continuations, comments and quoted texts."""
+_BETWEEN_COMMANDS = re.compile(r"[\n;|]|&&")
 
 _DOTTED = r"\$\{\{\s*[a-z_]+(?:\.[\w.-]+)+\s*\}\}"
 _BRACED = r"(?<![${])\{\{\s*(?!end\b|else\b)[A-Za-z_][\w.]*\s*\}\}"
