@@ -163,6 +163,11 @@ def marked(mark: object) -> str | None:
         (["{id: a, working_dir: ~/x, command: [x]}"], [("shell-syntax", "~")]),
         (["{id: a, env_file: [x.env, $HOME/y.env], command: [x]}"], [("shell-syntax", "$HOME")]),
         (
+            ["{id: a, env_file: [{path: ~/x.env, required: false}], command: [x]}"],
+            [("shell-syntax", "~")],
+        ),
+        (["{id: a, env_file: {path: $HOME/x.env}, command: [x]}"], [("shell-syntax", "$HOME")]),
+        (
             ["{id: a, env: {P: '$HOME/bin', Q: ~/bin, R: '~', S: 'a$', T: '$5'}, command: [x]}"],
             [("shell-syntax", "$HOME"), ("shell-syntax", "~")],
         ),

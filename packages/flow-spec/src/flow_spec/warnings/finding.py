@@ -295,7 +295,10 @@ class _Finder:
                 case MappingNode() as node:
                     paths = [(*at, name) for name, _ in node.texts()]
                 case SequenceNode() as node:
-                    paths = [(*at, place) for place in range(len(node.items))]
+                    paths = [
+                        (*at, place, "path") if isinstance(item, MappingNode) else (*at, place)
+                        for place, item in enumerate(node.items)
+                    ]
                 case _:
                     paths = [at]
             for each in paths:
