@@ -110,6 +110,14 @@ def marked(mark: object) -> str | None:
             [],
         ),
         ([A, MIRROR, C.format("a || b")], []),
+        (
+            [
+                "{id: a, command: [x], allow_failure: true}",
+                "{id: b, when: a.failed, command: [x], allow_failure: true}",
+                C.format("a || b"),
+            ],
+            [("ignored-failure", "a || b")],
+        ),
         ([COPIES, C.format("any(a)")], [("ignored-failure", "any(a)")]),
         ([COPIES, C.format("any(a)"), "{id: e, when: !c, command: [x]}"], []),
         (

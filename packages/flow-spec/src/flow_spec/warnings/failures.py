@@ -51,13 +51,18 @@ class Failures:
 
     @cached_property
     def _answered(self) -> int:
-        """When a step runs that answers a failure.
+        """When a step runs that answers a failure."""
+        return self._any(self._answering.values())
+
+    @cached_property
+    def _answering(self) -> Mapping[str, int]:
+        """The steps that answer a failure, and when they run.
 
         So does a step with a variable that names the outcome or the failed steps.
         """
         runs = self.outcomes.runs
         telling = {step.id: runs[step.id] for step in self.order if uses_failures(step)}
-        return self._any({**self._answers, **telling}.values())
+        return {**self._answers, **telling}
 
     @cached_property
     def _unnoticed(self) -> int:
@@ -117,7 +122,8 @@ class Failures:
 
         The step names another one that may fail, and can only run if that one has succeeded. In
         some run it fails, nothing answers that, and the run SUCCEEDS. Otherwise the step names
-        several that may fail, and can only run if one of them has succeeded; then all of them fail.
+        several that may fail, and can only run if one of them has succeeded; then all of them fail,
+        and none of them counts as an answer.
         """
         functions, function_of = self.outcomes.functions, self.outcomes.function_of
         runs = self.outcomes.runs[step.id]
@@ -142,7 +148,9 @@ class Failures:
             rest = [other for other in names if other != name]
             if self._needs_one(runs, rest):
                 names = rest
-        ignored = self._unnoticed
+        failing = {one.id for name in names for one in self._flow.named(name)}
+        others = (ran for one, ran in self._answering.items() if one not in failing)
+        ignored = functions.both(self._charged() ^ 1, self._any(others) ^ 1)
         for name in names:
             ignored = functions.both(ignored, function_of(Name(name, "failed", "all")))
         spelled = [
