@@ -26,6 +26,9 @@ from flow_spec.warnings.outcomes import (
 )
 from flow_spec.warnings.shell import repairs
 
+_MOST_LEFT_OUT = 10
+"""Of how many steps at most those are left out that have no part; it takes the square of it."""
+
 
 @attrs.frozen(slots=False)
 class Failures:
@@ -144,7 +147,7 @@ class Failures:
                 return self._ignored(step, ignored, [name])
         if not self._needs_one(runs, names):
             return None
-        for name in names[::-1]:
+        for name in names[::-1] if len(names) <= _MOST_LEFT_OUT else ():
             rest = [other for other in names if other != name]
             if self._needs_one(runs, rest):
                 names = rest
