@@ -102,7 +102,7 @@ def unhandled_failure(found: Finding) -> Advised:
     failed = [name for name, end in found.outcomes.items() if end == "FAILED"]
     alerts = f"{named(found.steps, 'and')} {'is' if len(found.steps) == 1 else 'are'} SKIPPED"
     return Advised(
-        f"nothing tells of it if {named(failed, 'and')} fails: the run is FAILED, and {alerts}",
+        f"nothing tells of it if {all_fail(failed)}: the run is FAILED, and {alerts}",
         "ask any(failed) of all steps that may fail, best in finally, or let a failure be with "
         "allow_failure",
     )
@@ -138,8 +138,7 @@ def skip_hides_failure(found: Finding, text: str, name: str) -> Advised:
         quantifier = "any" if asks_all[1] == "any" and asks_all[2] == "skipped" else "all"
         instead, who = f"{quantifier}(passed)", "a step"
     return Advised(
-        f"{quoted(text)} lets this step run if {named(failed, 'and')} fails, because {skipped} is "
-        "SKIPPED then",
+        f"{quoted(text)} lets this step run if {all_fail(failed)}: then {skipped} is SKIPPED",
         f"write {instead}: {who} passes only if it succeeded, or skipped itself",
     )
 
@@ -155,6 +154,11 @@ def named(names: Iterable[str], word: str = "or") -> str:
     if len(all_names) > len(shown):
         return f"{', '.join(shown)} {word} {len(all_names) - len(shown)} more"
     return f" {word} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def all_fail(names: Sequence[str]) -> str:
+    """Say that all of some steps fail."""
+    return f"{named(names, 'and')} {'fails' if len(names) == 1 else 'fail'}"
 
 
 def parameter_in_shell(name: str, variable: str, *, is_local: bool) -> Advised:
