@@ -427,6 +427,7 @@ MUTATIONS = (
         "a late search for survivors begins a step that was ended",
         "orchesjob-flow: steps/survivors_seen",
         replace("step.row.status.is_terminal", "False"),
+        tests="test_update -k ends_after_its_step",
     ),
     Mutation(
         "`finally` is not run at the end of a retry",

@@ -50,7 +50,12 @@ def report(status: str, key: str = "k:a:1", **facts: object) -> JobReport:
 @pytest.fixture
 def run(tmp_path: Path) -> RunState:
     """A run of `a`, and of `b` that waits for it, before its runner has begun."""
-    flow = FlowSpec("f", (StepSpec("a", ("a",), retries=1), StepSpec("b", ("b",), when="a")))
+    a = StepSpec("a", ("a",), retries=1)
+    return recorded_run(tmp_path, FlowSpec("f", (a, StepSpec("b", ("b",), when="a"))))
+
+
+def recorded_run(tmp_path: Path, flow: FlowSpec) -> RunState:
+    """Record a run of a flow, and return it before its runner has begun."""
     with FlowStore.open(tmp_path / "flow.sqlite3") as store:
         store.create(
             run_key="k",
@@ -60,7 +65,7 @@ def run(tmp_path: Path) -> RunState:
             flow_dir="/srv",
             orchesjob_home="/srv/jobs",
             started_at=1.0,
-            steps=[("a", 1), ("b", 0)],
+            steps=[(step.id, step.retries) for step in flow.all_steps],
         )
         recorded = store.load("k")
     assert recorded is not None
@@ -244,6 +249,23 @@ def test_a_start_without_files_in_the_moment_of_a_cancel(tidying: RunState) -> N
     decision = update(tidying, now, NOW, decision)
     assert not started_with(decision)
     assert decision.changes.attempts[0, 1].status.is_open
+
+
+def test_a_search_that_ends_after_its_step(tmp_path: Path) -> None:
+    """A step that a cancel has ended does not begin while `finally` runs (rule 5.6)."""
+    a = StepSpec("a", ("a",), retries=1, retry_delay_sec=9.0)
+    run = recorded_run(tmp_path, FlowSpec("f", (a,), finally_=(StepSpec("tidy", ("tidy",)),)))
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("FAILED", exit_code=1)), NOW)
+    later = NOW._replace(wall=1009.0, mono=19.0)
+    decision = update(run, TimerDue(Timer.RETRY, FIRST), later)
+    assert any(isinstance(effect, LookForSurvivors) for effect in decision.effects)
+    update(run, CancelSeen(CancelRequest(1.0, None)), later)
+    decision = update(run, SurvivorsSeen(None, []), later)
+    assert [one.command for one in decision.effects if isinstance(one, StartJob)] == [("tidy",)]
+    decision = update(run, SurvivorsSeen(FIRST, []), later)
+    assert not decision.effects
+    assert not decision.changes
 
 
 def test_many_survivors(run: RunState) -> None:

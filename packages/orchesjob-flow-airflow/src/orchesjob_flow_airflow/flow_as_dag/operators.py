@@ -41,6 +41,7 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     noted_end,
     step_outcomes,
     timeout_message,
+    was_marked,
     write_note,
 )
 from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, digest, flow_of_run, make_run_dir
@@ -462,7 +463,13 @@ def check_time_and_marks(context: Mapping[str, Any], flow: FlowSpec) -> None:
     Raises:
         AirflowFailException: The run was marked before that, or it timed out.
     """
-    match before_finally(context, flow).outcome:
+    try:
+        outcome = before_finally(context, flow).outcome
+    except AirflowSkipException:  # a group that the mark has kept from beginning is cancelled too
+        if not was_marked(context):
+            raise
+        outcome = "CANCELLED"
+    match outcome:
         case "CANCELLED":
             raise AirflowFailException("the run was marked before all steps had ended")
         case "TIMED_OUT":
