@@ -208,20 +208,7 @@ def started_with(decision: Decision) -> list[tuple[EnvFile, ...]]:
 def tidying(tmp_path: Path) -> RunState:
     """A run of nothing but `a` in `finally`, with two files of variables for all steps."""
     flow = FlowSpec("f", (), env_file=("one", "two"), finally_=(StepSpec("a", ("a",)),))
-    with FlowStore.open(tmp_path / "tidying.sqlite3") as store:
-        store.create(
-            run_key="k",
-            flow_id="f",
-            definition=flow.to_json(),
-            directory="/srv",
-            flow_dir="/srv",
-            orchesjob_home="/srv/jobs",
-            started_at=1.0,
-            steps=[("a", 0)],
-        )
-        recorded = store.load("k")
-    assert recorded is not None
-    run = RunState.load(flow, recorded, Limits())
+    run = recorded_run(tmp_path, flow)
     assert started_with(update(run, RunnerStarted(), NOW)) == [FILES]
     return run
 
