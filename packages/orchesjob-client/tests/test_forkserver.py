@@ -301,7 +301,7 @@ def test_what_is_inherited(
     ("name", "is_same"),
     [
         *((name, False) for name in ("PYTHONPATH", "LC_TIME", "LD_DEBUG_OUTPUT", "HOME", "TZ")),
-        *((name, True) for name in ("PATH", "ORCHESJOB_FLOW_MARK", "GREETING", "PWD")),
+        *((name, True) for name in ("PATH", "ORCHESJOB_FLOW_MARK", "ORCHESJOB_BIN", "PWD")),
         ("ORCHESJOB_HOME", False),
     ],
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orchesjob_client.call import LaunchRequest
-from orchesjob_client.environment import OURS
+from orchesjob_client.environment import EXECUTABLE, OURS
 from orchesjob_client.forkserver.server import MOST_HELD, fingerprint
 
 STARTUP = (
@@ -24,8 +24,8 @@ STARTUP = (
 """How the variables begin that the loader, the C library and Python read when a program starts."""
 _READ = (*STARTUP, b"ORCHESJOB")
 """How those begin that orchesjob too may read when it starts."""
-_OURS = OURS.encode()
-"""How those begin that differ from call to call, and that no other program reads."""
+_OURS = (OURS.encode(), EXECUTABLE.encode())
+"""How those begin that differ from call to call, or that steps get, and that orchesjob ignores."""
 _PATHS = (
     *(b"HOME", b"LD_LIBRARY_PATH", b"LD_PRELOAD", b"PYTHONPATH", b"PYTHONHOME"),
     *(b"PYTHONPYCACHEPREFIX", b"PYTHONUSERBASE", b"PYTHONPLATLIBDIR"),
