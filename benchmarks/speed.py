@@ -43,16 +43,15 @@ MEASUREMENTS: dict[str, Callable[[Workplace], list[Figure]]] = {
     "long-steps": latency.long_steps,
     "succession": latency.succession,
     "status": latency.status,
-    "per-step": consumption.per_step,
-    "growth": consumption.growth,
     "cost": growth.cost_per_step,
     "large-runs": growth.growth_of_commands,
-    "dense": consumption.dense,
+    "layers": growth.layers,
     "idling": consumption.idling,
     "watching": consumption.watching,
     "searching": consumption.searching,
     "pruning": history.pruning,
-    "layers": history.layers,
+    "counting": history.counting,
+    "many-edges": history.many_edges,
     "old-jobs": history.old_jobs,
     "cleaning": history.cleaning,
     "conditions": conditions.comparison,
@@ -101,13 +100,13 @@ def as_table(figures: Sequence[Figure]) -> str:
             number,
             "\n".join(wrap(figure.name, 60)),
             spell(figure, figure.value),
-            " .. ".join(spell(figure, value) for value in figure.spread),
-            f"<= {figure.at_most:g}{figure.unit}",
-            "yes" if figure.is_met else "NO",
+            spread_of(figure),
+            bound_of(figure),
+            verdict_of(figure),
         )
         for number, figure in enumerate(figures, start=1)
     ]
-    headers = ("", "figure", "measured", "spread", "must be", "met?")
+    headers = ("", "figure", "measured", "spread", "target", "met")
     notes = (
         "\n".join(wrap(f"{number:3}: {figure.note}", 100, subsequent_indent="     "))
         for number, figure in enumerate(figures, start=1)
@@ -120,16 +119,33 @@ def as_markdown(figures: Sequence[Figure]) -> str:
     """Lay the figures out as rows of the table in the documents."""
     rows = [
         (
-            figure.name,
+            figure.name.replace("|", "\\|"),
             spell(figure, figure.value),
-            " .. ".join(spell(figure, value) for value in figure.spread),
-            f"{figure.at_most:g}{figure.unit}",
-            "yes" if figure.is_met else "no",
+            spread_of(figure),
+            bound_of(figure),
+            verdict_of(figure),
+            figure.note.replace("|", "\\|"),
         )
         for figure in figures
     ]
-    headers = ("Figure", "Measured", "Spread", "Target", "Met")
+    headers = ("Figure", "Measured", "Spread", "Target", "Met", "Beside it")
     return tabulate(rows, headers, "github", disable_numparse=True)
+
+
+def spread_of(figure: Figure) -> str:
+    """Spell the range of the samples, if there are several."""
+    several = len(figure.samples) > 1
+    return " .. ".join(spell(figure, value) for value in figure.spread) if several else ""
+
+
+def bound_of(figure: Figure) -> str:
+    """Spell the target, if there is one."""
+    return "" if figure.at_most is None else f"{figure.at_most:g}{figure.unit}"
+
+
+def verdict_of(figure: Figure) -> str:
+    """Say whether the target is met, if there is one."""
+    return "" if figure.at_most is None else "yes" if figure.is_met else "no"
 
 
 def spell(figure: Figure, value: float) -> str:

@@ -7,8 +7,8 @@ from statistics import median
 
 from flow_store import Changes, FlowStore, Step, StepStatus
 from measuring import flows
-from measuring.consumption import of_one_run
 from measuring.figures import Figure, interleave
+from measuring.growth import use_start
 from measuring.workplace import Workplace
 
 STEPS = 200
@@ -83,7 +83,7 @@ def own_work(place: Workplace) -> Callable[[], float]:
     """Return an action: the runner's processor time per step, that of its own start taken off."""
 
     def act() -> float:
-        many, one = (of_one_run(place, flows.chain(count))["cpu_sec"] for count in (STEPS, 1))
+        many, one = (use_start(place, flows.chain(count)).cpu_sec for count in (STEPS, 1))
         return (many - one) / (STEPS - 1)
 
     return act

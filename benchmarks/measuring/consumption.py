@@ -1,129 +1,18 @@
-"""What a runner itself uses: processor time per step, memory, and next to nothing while it waits.
+"""What a runner uses while it waits, what those use who watch it, and what a search takes."""
 
-Steps cost next to nothing here but what the runner spends on them: a near-free orchesjob answers.
-"""
-
-import json
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from measuring import flows
-from measuring.figures import Figure, interleave, ratios
-from measuring.workplace import NEAR_FREE, OWN_USAGE, Workplace, run
+from measuring.figures import Figure
+from measuring.workplace import Workplace, run
 from orchesjob_client import find_survivors
 
-FEW, MANY = 200, 1600
 SLEEPERS = 12
 WATCHED = 5000
-
-
-def of_one_run(place: Workplace, flow: str) -> dict[str, float]:
-    """Run a flow through the near-free orchesjob and return what the runner used."""
-    report = place.folder / "usage.json"
-    with place.home(NEAR_FREE) as environment:
-        command = [sys.executable, "-P", OWN_USAGE, str(report)]
-        run([*command, "start", "--run-key=run", place.write(flow)], environment)
-    used: dict[str, float] = json.loads(report.read_text())
-    return used
-
-
-def per_step(place: Workplace) -> list[Figure]:
-    """Measure the processor time per step for 600 steps, all at once and one after the other."""
-
-    def measure(flow: str) -> Callable[[], float]:
-        return lambda: of_one_run(place, flow)["cpu_sec"] / 600 * 1e3
-
-    taken = interleave(
-        place.rounds(6),
-        {
-            "600 independent steps": measure(flows.independent(600)),
-            "a chain of 600 steps": measure(flows.chain(600)),
-        },
-    )
-    return [
-        Figure(
-            f"runner's own CPU per step, {name}",
-            samples,
-            3.0,
-            unit=" ms",
-            note="the start of the interpreter and the reading of the YAML included",
-        )
-        for name, samples in taken.items()
-    ]
-
-
-def growth(place: Workplace) -> list[Figure]:
-    """Compare the processor time per step of large runs with that of small ones; and the memory."""
-    # Of a diamond, half: a smaller part would have fewer dependencies per step as well.
-    shapes = {
-        "chain": (flows.chain(FEW), FEW, flows.chain(MANY)),
-        "independent": (flows.independent(FEW), FEW, flows.independent(MANY)),
-        "diamond 40 x 40": (flows.diamond(20, 40), 800, flows.diamond(40, 40)),
-    }
-    resident: list[float] = []
-
-    def measure(flow: str) -> Callable[[], float]:
-        def act() -> float:
-            used = of_one_run(place, flow)
-            resident.append(used["resident_mb"])
-            return used["cpu_sec"]
-
-        return act
-
-    actions = {"one": measure(flows.chain(1))}
-    for name, (small, _, large) in shapes.items():
-        actions |= {f"{name} few": measure(small), f"{name} many": measure(large)}
-    taken = interleave(place.rounds(5), actions)
-    figures = []
-    for name, (_, size, _) in shapes.items():
-        few, many = (
-            [(cpu - alone) / count * 1e3 for cpu, alone in zip(each, taken["one"], strict=True)]
-            for each, count in (
-                (taken[f"{name} few"], size - 1),
-                (taken[f"{name} many"], MANY - 1),
-            )
-        )
-        figures.append(
-            Figure(
-                f"CPU per step of {MANY} steps / of {size}, {name}",
-                ratios(many, few),
-                1.2,
-                note=f"{min(many):.2f} ms against {min(few):.2f} ms; that of a one-step run is"
-                " taken off both, for it would hide a growth",
-            )
-        )
-    memory = Figure(
-        f"memory of a runner with {MANY} steps, resident at its highest",
-        resident,
-        60,
-        unit=" MB",
-        worst=True,
-        note="the largest of all the runs of the rows above; a one-step run takes"
-        f" {min(resident):.0f} MB",
-    )
-    return [*figures, memory]
-
-
-def dense(place: Workplace) -> list[Figure]:
-    """Compare steps that each wait for a whole rank with as many that each wait for one step."""
-
-    def measure(flow: str) -> Callable[[], float]:
-        return lambda: of_one_run(place, flow)["cpu_sec"]
-
-    shapes = {"dense": flows.diamond(30, 100), "sparse": flows.lanes(30, 100)}
-    taken = interleave(place.rounds(3), {name: measure(flow) for name, flow in shapes.items()})
-    return [
-        Figure(
-            "CPU of 30 ranks of 100 steps that each wait for 100 others / for one",
-            ratios(taken["dense"], taken["sparse"]),
-            1.5,
-            note=f"{min(taken['dense']):.1f} s against {min(taken['sparse']):.1f} s",
-        )
-    ]
 
 
 def idling(place: Workplace) -> list[Figure]:

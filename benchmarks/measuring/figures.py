@@ -16,7 +16,7 @@ class Figure:
     Attributes:
         name: What is compared with what.
         samples: One value per round, or per event where a round holds several.
-        at_most: The bound.
+        at_most: The bound; None for a figure that only informs.
         unit: Empty for a ratio.
         note: How it was taken, and what else was seen.
         worst: Whether the largest sample counts, rather than the median.
@@ -24,7 +24,7 @@ class Figure:
 
     name: str
     samples: Sequence[float]
-    at_most: float
+    at_most: float | None = None
     unit: str = ""
     note: str = ""
     worst: bool = False
@@ -36,8 +36,8 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        """Whether the bound holds."""
-        return self.value <= self.at_most
+        """Whether the bound holds, if there is one."""
+        return self.at_most is None or self.value <= self.at_most
 
     @property
     def spread(self) -> tuple[float, float]:

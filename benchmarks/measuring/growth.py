@@ -29,6 +29,9 @@ SHOWN = {
     "with --progress plain": ["--progress=plain"],
 }
 
+DIAMONDS = {"half": 800, "whole": 1600}
+"""How many steps each has."""
+
 FEW, MOST = 1000, 10_000
 LARGE: Mapping[str, Callable[[int], str]] = {
     "chain": flows.chain,
@@ -80,7 +83,7 @@ def cost_per_step(place: Workplace) -> list[Figure]:
     interleave(1 if place.quick else 3, actions)
     figures = []
     for shape, shown in cases:
-        one, some, many = (taken[f"{shape} {shown} {name}"] for name in counts)
+        some = taken[f"{shape} {shown} some"]
         own = [each.cpu_sec / SOME * 1e3 for each in some]
         figures.append(
             Figure(
@@ -141,6 +144,52 @@ def growth_of_commands(place: Workplace) -> list[Figure]:
     return figures
 
 
+def layers(place: Workplace) -> list[Figure]:
+    """Compare diamonds of two sizes; and steps that wait for a whole layer with others."""
+    # Half a diamond has layers as wide: a smaller one would have fewer dependencies per step.
+    shapes = {
+        "one": flows.chain(1),
+        "half": flows.diamond(20, 40),
+        "whole": flows.diamond(40, 40),
+        "dense": flows.diamond(30, 100),
+        "sparse": flows.lanes(30, 100),
+    }
+    used: dict[str, list[Used]] = {name: [] for name in shapes}
+
+    def measure(name: str) -> Callable[[], float]:
+        def act() -> float:
+            used[name].append(use_start(place, shapes[name]))
+            return used[name][-1].cpu_sec
+
+        return act
+
+    taken = interleave(place.rounds(5), {name: measure(name) for name in shapes})
+    half, whole = (per_step(taken[n], taken["one"], size) for n, size in DIAMONDS.items())
+    return [
+        Figure(
+            "CPU per step, a diamond of 40 x 40 steps / of 20 x 40",
+            ratios(whole, half),
+            1.2,
+            note=f"{min(whole):.2f} ms against {min(half):.2f} ms",
+        ),
+        Figure(
+            "memory of a runner with 1,600 steps",
+            [each.resident_mb for each in used["whole"]],
+            60,
+            unit=" MB",
+            worst=True,
+            note="resident at its highest; a run of one step takes"
+            f" {min(each.resident_mb for each in used['one']):.0f} MB",
+        ),
+        Figure(
+            "CPU of 30 layers of 100 steps that each wait for 100 others / for one",
+            ratios(taken["dense"], taken["sparse"]),
+            1.5,
+            note=f"{min(taken['dense']):.1f} s against {min(taken['sparse']):.1f} s",
+        ),
+    ]
+
+
 def per_step(samples: Sequence[float], alone: Sequence[float], count: int) -> list[float]:
     """Return the milliseconds per step, without those of a run of one step."""
     return [(each - one) / (count - 1) * 1e3 for each, one in zip(samples, alone, strict=True)]
@@ -160,6 +209,12 @@ def use_all(place: Workplace, flow: str, last: str) -> list[tuple[str, Used]]:
     with place.home(NEAR_FREE) as environment:
         Path(environment["ORCHESJOB_HOME"]).mkdir()
         return [(name, use(place, words, environment)) for name, words in commands.items()]
+
+
+def use_start(place: Workplace, flow: str) -> Used:
+    """Run a flow and return what its runner used."""
+    with place.home(NEAR_FREE) as environment:
+        return use(place, ["start", "--run-key=run", place.write(flow)], environment)
 
 
 def use(

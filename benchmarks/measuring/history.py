@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from statistics import median
 from threading import Event, Thread
 
 from flow_spec import load_flow
 from flow_store import Attempt, AttemptStatus, Changes, FlowStatus, FlowStore, RunHeader
 from measuring import flows
 from measuring.figures import Figure, interleave, ratios
-from measuring.workplace import OWN_USAGE, Workplace, run, seconds
+from measuring.workplace import NEAR_FREE, OWN_USAGE, Workplace, run, seconds
 
 STEPS = 3
 OLD_JOBS = 10_000
@@ -186,7 +187,50 @@ def copy_rows(connection: sqlite3.Connection, table: str, values: list[str], cou
     )
 
 
-def layers(place: Workplace) -> list[Figure]:
+def counting(place: Workplace) -> list[Figure]:
+    """Measure `stats` and `metrics` of many runs: the first call, and those after each new run."""
+    count = 20_000 if place.quick else 100_000
+    numbers = itertools.count()
+    flow = place.write(flows.chain(STEPS))
+    with place.home(NEAR_FREE) as environment:
+        folder = Path(environment["ORCHESJOB_FLOW_HOME"])
+        run([place.flow, "start", "--run-key=run", flow], environment)
+        multiply(folder / "orchesjob-flow.sqlite3", count)
+        first = seconds([place.flow, "stats"], environment)
+
+        def ask(*words: str) -> Callable[[], float]:
+            def act() -> float:
+                run([place.flow, "start", f"--run-key=new-{next(numbers)}", flow], environment)
+                return seconds([place.flow, *words], environment)
+
+            return act
+
+        taken = interleave(
+            place.rounds(9),
+            {
+                "stats": ask("stats"),
+                "metrics": ask("metrics"),
+                "list": ask("list", "--limit=1"),
+            },
+        )
+        kept = sum(path.stat().st_size for path in folder.glob("*.stats*"))
+    return [
+        Figure(f"the first call of `stats`, {count:,} runs of {STEPS} steps", [first], unit=" s"),
+        *(
+            Figure(
+                f"`{command}` from then on, after each new run",
+                taken[command],
+                1.0,
+                unit=" s",
+                note=f"`list --limit=1` takes {median(taken['list']):.2f} s;"
+                f" what is kept has {kept / 1e6:.0f} MB",
+            )
+            for command in ("stats", "metrics")
+        ),
+    ]
+
+
+def many_edges(place: Workplace) -> list[Figure]:
     """Measure `status` of a run whose steps wait for whole layers, and `graph` of a long condition.
 
     No runner is needed for that.
@@ -242,11 +286,16 @@ def record_many(database: Path, count: int) -> None:
         end = RunHeader(FlowStatus.SUCCEEDED, None, LONG_AGO)
         store.apply("run", Changes(end, attempts=attempts), revision=0)
         store.checkpoint()
+    multiply(database, count, finished_at=f"iif(copy < {count // 2}, finished_at, {time.time()})")
+
+
+def multiply(database: Path, count: int, **values: str) -> None:
+    """Copy the one run that is recorded, with other values in some columns."""
     changed = {
         "id": "id + copy",
         "run_id": "run_id + copy",
         "run_key": "run_key || copy",
-        "finished_at": f"iif(copy < {count // 2}, finished_at, {time.time()})",
+        **values,
     }
     with closing(sqlite3.connect(database)) as connection:
         for table in ("runs", "definitions", "steps", "attempts"):

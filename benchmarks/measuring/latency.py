@@ -87,7 +87,7 @@ def one_step(place: Workplace) -> list[Figure]:
     return [
         Figure(name, ratios(taken[way], taken["start"]), at_most, note=f"{took(taken, way)} ms")
         for name, way, at_most in (
-            ("a run of one no-op step / one `orchesjob start --strict`", "flow", 1.25),
+            ("a run of one no-op step / one `orchesjob start --strict`", "flow", 1.40),
             (STARTING_ANEW, "plain", 1.60),
         )
     ]

@@ -74,7 +74,7 @@ def test_what_it_comes_to(store: FlowStore, home: Home) -> None:
         ]
         assert (g.flow_id, g.runs.total, g.steps) == ("g", 0, [])
         assert g.unfinished == {FlowStatus.PENDING: 1}
-    assert home.tally.stat().st_mode & 0o777 == 0o600
+    assert home.stats_cache.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_is_chosen(store: FlowStore, home: Home) -> None:
@@ -133,8 +133,8 @@ def test_what_is_kept_equals_what_is_counted_anew(doings: list[Doing]) -> None:
             for what, number, took in doings:
                 do(store, home, what, f"k{number}", took)
             assert flow_stats(store, home) == from_the_beginning(store)
-            with closing(StatsCache.in_file(home.tally)) as tally:
-                assert tally.marks() == store.end_marks()
+            with closing(StatsCache.in_file(home.stats_cache)) as cache:
+                assert cache.marks() == store.end_marks()
 
 
 def do(store: FlowStore, home: Home, what: str, key: str, took: int) -> None:
@@ -199,11 +199,11 @@ DAMAGES = [
 def test_a_file_of_no_use(store: FlowStore, home: Home, damage: Callable[[Path], None]) -> None:
     """A file that is broken or anybody else's is thrown away, and made again."""
     right = flow_stats(store, home)
-    damage(home.tally)
+    damage(home.stats_cache)
     assert flow_stats(store, home) == right
-    with closing(StatsCache.in_file(home.tally)) as tally:
-        assert tally.marks() == store.end_marks()
-    assert not home.tally.with_name("elsewhere").exists()
+    with closing(StatsCache.in_file(home.stats_cache)) as cache:
+        assert cache.marks() == store.end_marks()
+    assert not home.stats_cache.with_name("elsewhere").exists()
 
 
 def test_another_database_at_its_path(store: FlowStore, home: Home, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_another_database_at_its_path(store: FlowStore, home: Home, tmp_path: Pa
 def test_nowhere_to_keep_it(store: FlowStore, home: Home, is_folder: bool) -> None:
     """Without a file or without a lock, the figures are the same, and nothing is left."""
     if is_folder:
-        home.tally.mkdir()
+        home.stats_cache.mkdir()
     else:
         home.locks.rmdir()
     before = set(home.database.parent.iterdir())
@@ -231,13 +231,13 @@ def test_nowhere_to_keep_it(store: FlowStore, home: Home, is_folder: bool) -> No
 
 def test_somebody_else_uses_it(store: FlowStore, home: Home) -> None:
     """Who does not get the file counts by itself, and leaves the file alone."""
-    lock = Lock.take(home.tally_lock)
+    lock = Lock.take(home.stats_cache_lock)
     assert lock is not None
     with closing(lock):
         assert flow_stats(store, home, patience_sec=0.0) == from_the_beginning(store)
-        assert not home.tally.exists()
+        assert not home.stats_cache.exists()
     flow_stats(store, home, patience_sec=0.0)
-    assert home.tally.exists()
+    assert home.stats_cache.exists()
 
 
 class Interrupted(Exception):
@@ -257,12 +257,12 @@ def test_interrupted(store: FlowStore, home: Home) -> None:
                 raise Interrupted
             return store.load_ended(run_id)
 
-    home.tally.touch()
-    with closing(StatsCache.in_file(home.tally)) as tally:
+    home.stats_cache.touch()
+    with closing(StatsCache.in_file(home.stats_cache)) as cache:
         with pytest.raises(Interrupted):
-            bring_up_to_date(tally, Ends())  # type: ignore[arg-type]
-        assert tally.marks() == set()
-        assert tally.series(None, 0.0) == {}
+            bring_up_to_date(cache, Ends())  # type: ignore[arg-type]
+        assert cache.marks() == set()
+        assert cache.series(None, 0.0) == {}
     assert flow_stats(store, home) == from_the_beginning(store)
 
 

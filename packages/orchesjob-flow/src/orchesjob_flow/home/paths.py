@@ -114,12 +114,12 @@ class Home(NamedTuple):
         return frozenset(ENDING.sub("", name) for name in names)
 
     @property
-    def tally(self) -> Path:
+    def stats_cache(self) -> Path:
         """The cached counts of the runs that have ended (rule 12.2); it may be deleted."""
         return self.database.with_name(f"{self.database.name}.stats")
 
     @property
-    def tally_lock(self) -> Path:
+    def stats_cache_lock(self) -> Path:
         """The lock of the process that uses the cached counts. No run's lock has such a name."""
         return self.locks / "stats.turn"
 

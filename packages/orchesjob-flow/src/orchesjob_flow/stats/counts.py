@@ -466,14 +466,14 @@ def ask[Answer](
 def locked_cache_file(home: Home, patience_sec: float) -> Iterator[Path | None]:
     """Lock the cache file within this block; yield None where that fails."""
     try:
-        lock = Lock.take(home.tally_lock, wait_sec=patience_sec)
+        lock = Lock.take(home.stats_cache_lock, wait_sec=patience_sec)
     except UnsafePlace:  # the folder cannot be written
         lock = None
     if lock is None:
         yield None
         return
     with closing(lock):
-        yield home.tally
+        yield home.stats_cache
 
 
 def delete_cache(path: Path) -> None:
