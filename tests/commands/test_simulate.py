@@ -61,14 +61,16 @@ def test_text(flow: Flow) -> None:
     assert answer.stdout == (
         "Flow: f\n"
         "\n"
-        "Step    Status        Attempt  Begins    Ends      Why\n"
-        "------  ------------  -------  --------  --------  ------------------------------------\n"
-        "fetch   OK SUCCEEDED  1        0.0 s     1.0 s\n"
-        "load    NG FAILED     2        1.0 s     00:01:03  exit code 1\n"
-        "report  -- SKIPPED    -        -         00:01:03  its condition was false: load FAILED\n"
-        "alert   OK SUCCEEDED  1        00:01:03  00:01:04\n"
+        "Step    Status        Attempt  Begins     Ends       Why\n"
+        "------  ------------  -------  ---------  ---------  "
+        "------------------------------------\n"
+        "fetch   OK SUCCEEDED  1        0 s        1 s\n"
+        "load    NG FAILED     2        1 s        1 min 3 s  exit code 1\n"
+        "report  -- SKIPPED    -        -          1 min 3 s  "
+        "its condition was false: load FAILED\n"
+        "alert   OK SUCCEEDED  1        1 min 3 s  1 min 4 s\n"
         "\n"
-        "This was a simulation, and nothing was run. The run would end FAILED after 00:01:04, "
+        "This was a simulation, and nothing was run. The run would end FAILED after 1 min 4 s, "
         "with exit code 1: 1 step failed: load.\n"
     )
 

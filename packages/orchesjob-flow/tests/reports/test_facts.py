@@ -124,7 +124,7 @@ def test_what_a_shorter_step_would_have_saved() -> None:
             ],
             {},
             (
-                "1 of 3 steps succeeded in 2.0 s; "
+                "1 of 3 steps succeeded in 2 s; "
                 "1 was skipped, 1 failed and may, 1 succeeded only at a retry."
             ),
         ),
@@ -139,17 +139,17 @@ def test_what_a_shorter_step_would_have_saved() -> None:
         (
             [RecordedStep(step(name), [(0, 1, 1)]) for name in "ab"],
             {"status": FlowStatus.FAILED},
-            "It failed after 1.0 s, at 2 steps: a (exit code 1), b.",
+            "It failed after 1 s, at 2 steps: a (exit code 1), b.",
         ),
         (
             [RecordedStep(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
             {"status": FlowStatus.CANCELLED},
-            "It was cancelled after 1.0 s, while a was running.",
+            "It was cancelled after 1 s, while a was running.",
         ),
         (
             [RecordedStep(step("a"), [(0, 1, None)], StepStatus.CANCELLED)],
             {"status": FlowStatus.FAILED, "error": "flow timed out after 1 s"},
-            "It failed after 1.0 s: flow timed out after 1 s.",
+            "It failed after 1 s: flow timed out after 1 s.",
         ),
         (
             [RecordedStep(step("a"))],

@@ -38,23 +38,23 @@ from orchesjob_flow.views.terminal import width, wrapped
 RULE_6_5 = """\
 Flow: daily-import  Run: daily-20260507
 Status: > RUNNING  Steps: 1/3 done, 1 running, 0 failed
-Started: 2026-05-07 10:00:00  Finished: -  Elapsed: 00:01:10
+Started: 2026-05-07 10:00:00  Finished: -  Elapsed: 1 min 10 s
 
-Step      Status        Attempt  Elapsed   orchesjob  Run key                    Error
---------  ------------  -------  --------  ---------  -------------------------  -----
-download  OK SUCCEEDED  1/0      00:01:00  SUCCEEDED  daily-20260507:download:1
-validate  > RUNNING     1/1      00:00:10  RUNNING    daily-20260507:validate:1
-import    . PENDING     0/0      -         -          daily-20260507:import:1"""
+Step      Status        Attempt  Elapsed  orchesjob  Run key                    Error
+--------  ------------  -------  -------  ---------  -------------------------  -----
+download  OK SUCCEEDED  1/0      1 min    SUCCEEDED  daily-20260507:download:1
+validate  > RUNNING     1/1      10 s     RUNNING    daily-20260507:validate:1
+import    . PENDING     0/0      -        -          daily-20260507:import:1"""
 
 ON_SCREEN = """\
 Flow: daily-import  Run: daily-20260507
 Status: > RUNNING  Steps: 1/3 done, 1 running, 0 failed
-Started: 2026-05-07 10:00:00  Finished: -  Elapsed: 00:01:10
+Started: 2026-05-07 10:00:00  Finished: -  Elapsed: 1 min 10 s
 
-Step      Status        Attempt  Elapsed   Error
---------  ------------  -------  --------  -----
-download  OK SUCCEEDED  1        00:01:00
-validate  > RUNNING     1        00:00:10
+Step      Status        Attempt  Elapsed  Error
+--------  ------------  -------  -------  -----
+download  OK SUCCEEDED  1        1 min
+validate  > RUNNING     1        10 s
 import    . PENDING     -        -"""
 
 
@@ -63,12 +63,12 @@ def test_the_table_of_the_rule(daily: Run, ten_o_clock: float) -> None:
     assert run_table(Snapshot(daily, Holder(4711)), ten_o_clock + 70, colour=False) == RULE_6_5
 
 
-def test_a_short_run_on_a_terminal(daily: Run, ten_o_clock: float) -> None:
-    """There a short time that is over has its tenths, as those of the steps have (rule 6.11)."""
+def test_a_short_run(daily: Run, ten_o_clock: float) -> None:
+    """A short time that is over has its tenths, as those of the steps have (rule 6.11)."""
     ended = daily._replace(status=FlowStatus.FAILED, finished_at=ten_o_clock + 1.26)
     (line,) = (
         line
-        for line in header(Snapshot(ended, None), (), ten_o_clock + 70, colour=False, exact=True)
+        for line in header(Snapshot(ended, None), (), ten_o_clock + 70, colour=False)
         if line.startswith("Started: ")
     )
     assert line.endswith("  Elapsed: 1.3 s")
@@ -81,7 +81,7 @@ def test_the_end_of_a_run(daily: Run, ten_o_clock: float) -> None:
     )
     lines = run_table(Snapshot(ended, None), ten_o_clock + 9999, colour=False).splitlines()
     assert lines[1] == "Status: NG FAILED  Steps: 1/3 done, 1 running, 0 failed"
-    assert lines[2].endswith("Finished: 2026-05-07 11:01:01  Elapsed: 01:01:01")
+    assert lines[2].endswith("Finished: 2026-05-07 11:01:01  Elapsed: 1 h 1 min")
     assert lines[3] == "Error: 1 step failed: x"
 
 
@@ -100,14 +100,14 @@ def test_a_run_that_nobody_advances(daily: Run, ten_o_clock: float) -> None:
 @pytest.mark.parametrize(
     ("job", "cell", "why"),
     [
-        ({"worker_pid": os.getpid(), "job_id": "\0"}, "00:00:10", ""),
+        ({"worker_pid": os.getpid(), "job_id": "\0"}, "10 s", ""),
         (
             {"worker_pid": os.getpid(), "job_id": "of another process"},
             "-",
             "attempt 1 is not running any more; the next runner learns how it ended",
         ),
         (None, "-", "attempt 1 was being started; the next runner learns what became of it"),
-        ({"status": "RUNNING"}, "00:00:10", ""),
+        ({"status": "RUNNING"}, "10 s", ""),
     ],
 )
 def test_an_attempt_that_nobody_advances(
@@ -118,9 +118,10 @@ def test_an_attempt_that_nobody_advances(
     run = daily._replace(attempts={**daily.attempts, 1: attempt})
     shown = whole_table(Snapshot(run, None), ten_o_clock + 70, 200, colour=False)
     (row,) = (line for line in shown if line.startswith("validate"))
-    assert (row.split()[4], row[row.index(cell) + len(cell) :].strip()) == (cell, why)
+    cells = [text.strip() for text in row.split("  ") if text]
+    assert (cells[3], row[row.index(cell) + len(cell) :].strip()) == (cell, why)
     advanced = whole_table(Snapshot(run, Holder(1)), ten_o_clock + 70, 200, colour=False)
-    assert any("00:00:10" in line for line in advanced)
+    assert any("10 s" in line for line in advanced)
 
 
 def test_a_run_on_which_a_runner_gave_up(daily: Run, ten_o_clock: float) -> None:
@@ -240,14 +241,14 @@ def test_nothing_moves_the_cursor(make_run: Callable[..., Run]) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "wall", "text"),
     [
-        (0.0, None, 59.9, "00:00:59"),
-        (0.0, 60.0, 999.0, "00:01:00"),
-        (0.0, 360_000.0, 0.0, "100:00:00"),
-        (100.0, None, 50.0, "00:00:00"),
+        (0.0, None, 59.9, "59 s"),
+        (0.0, 60.2, 999.0, "1 min"),
+        (0.0, 360_000.0, 0.0, "4 d 4 h"),
+        (100.0, None, 50.0, "0 s"),
     ],
 )
 def test_durations(start: float, end: float | None, wall: float, text: str) -> None:
-    """A duration is in hours, minutes and seconds; a clock that went back makes none negative."""
+    """A duration is in its two largest units; a clock that went back makes none negative."""
     assert elapsed(start, end, wall) == text
 
 
@@ -344,7 +345,7 @@ def test_a_long_id_leaves_room_for_the_error(make_run: Callable[..., Run]) -> No
     step = Step(0, "x" * 128, StepStatus.FAILED, 1, 0, 0, started_at=1.0, error=LONG)
     row = live_table(make_run((step, None)), 80)[-1]
     assert row.startswith("x" * 21 + "...  NG FAILED  ")
-    assert row.endswith(f"  {LONG[:21]}...")
+    assert row.endswith(f"  {LONG[:22]}...")
     short = step._replace(error="no")
     row = live_table(make_run((short, None)), 80)[-1]
     assert row.startswith("x" * 20)
@@ -400,7 +401,7 @@ def test_copies_are_folded(repeated: Run) -> None:
     lines = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 10), colour=False)
     assert [line.split()[0] for line in lines[6:]] == ["prepare", "load", "report"]
     assert lines[7].split() == [
-        *("load", "(3", "copies)", ">", "RUNNING", "-", "2.0", "s"),
+        *("load", "(3", "copies)", ">", "RUNNING", "-", "2", "s"),
         *("1", "RUNNING,", "1", "FAILED,", "1", "SUCCEEDED"),
     ]
     low = fit_live_table(Snapshot(repeated, Holder(1)), 5.0, (120, 3), colour=False)
@@ -492,7 +493,7 @@ def test_a_list(columns: int) -> None:
         for key in keys
     ]
     listed = [Listed(run, None) for run in runs]
-    lines = runs_in(columns, run_rows(listed, 5.0, colour=False, exact=True))
+    lines = runs_in(columns, run_rows(listed, 5.0, colour=False))
     assert max(map(width, lines)) <= columns
     shown = letters("".join(lines))
     assert shown.count("RUNNING") == shown.count("none") == len(keys)

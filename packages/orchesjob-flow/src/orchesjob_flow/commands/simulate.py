@@ -28,7 +28,7 @@ from orchesjob_flow.views.table import (
 )
 from orchesjob_flow.views.terminal import (
     OutputFormat,
-    duration_with_tenths,
+    duration_text,
     print_json,
     print_lines,
     stdout,
@@ -186,7 +186,7 @@ def end_of(step: Step) -> float:
 
 def moment(at: float | None) -> str:
     """Write a virtual time, in seconds since the run's beginning."""
-    return "-" if at is None else duration_with_tenths(at)
+    return "-" if at is None else duration_text(at)
 
 
 def ending_words(run: Run, exit_code: int) -> str:

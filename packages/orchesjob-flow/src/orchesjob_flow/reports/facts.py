@@ -31,7 +31,7 @@ from flow_store import (
     was_found,
 )
 from orchesjob_flow.views.reasons import key_argument, listed, silence_words, waiting_words
-from orchesjob_flow.views.terminal import duration_in_units, visible
+from orchesjob_flow.views.terminal import duration_text, visible
 
 LOOKED_AT = 5
 """The savings of so many steps are computed: the longest ones of the path."""
@@ -553,7 +553,7 @@ def facts_of(
 
 def headline(facts: Facts) -> str:
     """Say in one sentence what happened, or what the run is doing."""
-    run, took = facts.run, duration_in_units(facts.took_sec)
+    run, took = facts.run, duration_text(facts.took_sec)
     match run.status:
         case FlowStatus.SUCCEEDED:
             return f"{how_it_went(facts, took)}."

@@ -18,7 +18,7 @@ from orchesjob_flow.reports.facts import (
     steps_text,
 )
 from orchesjob_flow.views.reasons import urgency
-from orchesjob_flow.views.terminal import duration_in_units, visible
+from orchesjob_flow.views.terminal import duration_text, visible
 
 MOST_BYTES = 64_000
 FOR_TAILS = 24_000
@@ -111,7 +111,7 @@ def row_priority(one: StepFacts) -> tuple[int, float]:
 
 def row_of(one: StepFacts) -> str:
     """Write the row of a step."""
-    ran = duration_in_units(one.took(SpanKind.RAN)) if one.current else ""
+    ran = duration_text(one.took(SpanKind.RAN)) if one.current else ""
     note = " (may)" if one.is_tolerated else " (settled)" if one.settlement is not None else ""
     status = f"{MARKS[one.status]} {one.status.value}{note}"
     cells = (inert(one.id), status, inert(endings_text(one.current)), ran, inert(one.why.sentence))

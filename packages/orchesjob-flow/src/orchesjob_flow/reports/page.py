@@ -24,7 +24,7 @@ from orchesjob_flow.reports.facts import (
 )
 from orchesjob_flow.reports.graph import drawing_of
 from orchesjob_flow.views.reasons import URGENCY
-from orchesjob_flow.views.terminal import duration_in_units, visible, visible_with_tabs
+from orchesjob_flow.views.terminal import duration_text, visible, visible_with_tabs
 
 MOST_ROWS = 150
 IDLE_SHARE = 0.1
@@ -106,7 +106,7 @@ def environment() -> Environment:
         finalize=harmless,
     )
     found.filters |= {
-        "length": duration_in_units,
+        "length": duration_text,
         "moment": time_element,
         "lines": lines,
         "ticked": ticked,
@@ -299,7 +299,7 @@ def since(seconds: float) -> str:
     """
     if seconds == 0:
         return "0"
-    return duration_in_units(seconds).replace(".0 s", " s")
+    return duration_text(seconds)
 
 
 def merged(spans: Sequence[TimeSpan]) -> Iterator[tuple[float, float]]:
@@ -344,9 +344,9 @@ def bar_of(axis: Axis, span: TimeSpan) -> Bar:
 def words_of(one: StepFacts) -> str:
     """Describe the spans of a row in words."""
     return ", ".join(
-        f"attempt {span.attempt} ran for {duration_in_units(span.length_sec)}"
+        f"attempt {span.attempt} ran for {duration_text(span.length_sec)}"
         + (f" ({span.status.value})" if span.status else "")
         if span.kind is SpanKind.RAN
-        else f"{span.kind.value} for {duration_in_units(span.length_sec)}"
+        else f"{span.kind.value} for {duration_text(span.length_sec)}"
         for span in one.spans
     )

@@ -8,7 +8,7 @@ from flow_store import FlowStatus, RunSummary
 from orchesjob_flow.home.runs import UNFINISHED, Listed
 from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series
 from orchesjob_flow.views.table import fit_table, simple_table
-from orchesjob_flow.views.terminal import duration_with_tenths, visible
+from orchesjob_flow.views.terminal import duration_text, visible
 
 type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[Labels, float]
@@ -228,4 +228,4 @@ def number(count: int) -> str:
 
 def time_cell(seconds: float | None) -> str:
     """Write a duration, a short one with its tenths."""
-    return NONE if seconds is None else duration_with_tenths(seconds)
+    return NONE if seconds is None else duration_text(seconds)

@@ -40,8 +40,7 @@ from orchesjob_flow.views.reasons import (
 from orchesjob_flow.views.terminal import (
     clock_time,
     cut,
-    duration_as_clock,
-    duration_with_tenths,
+    duration_text,
     status_text,
     stdout,
     visible,
@@ -101,7 +100,7 @@ def print_runs(listed: Sequence[Listed]) -> None:
     elif not terminal.stream.isatty():
         write_result(f"{runs_table(listed, time.time(), colour=False)}\n")
     else:
-        rows = run_rows(listed, time.time(), colour=terminal.colour, exact=True)
+        rows = run_rows(listed, time.time(), colour=terminal.colour)
         lines = runs_in(terminal.size().columns, rows)
         write_result("".join(f"{line}\n" for line in lines))
 
@@ -122,7 +121,7 @@ def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) 
     run, stale = snapshot.run, snapshot.stale
     head = [
         line
-        for one in header(snapshot, stale, wall, colour=colour, exact=True)
+        for one in header(snapshot, stale, wall, colour=colour)
         for line in fields_in(one, columns)
     ]
     why = reasons(run, stale)
@@ -143,12 +142,8 @@ def header(
     wall: float,
     *,
     colour: bool,
-    exact: bool = False,
 ) -> Iterator[str]:
-    """Yield the lines above the table, about the run; `exact` is that of `elapsed`.
-
-    `stale` is that of the snapshot.
-    """
+    """Yield the lines above the table, about the run; `stale` is that of the snapshot."""
     run, runner = snapshot
     clock = None if snapshot.is_abandoned else wall
     statuses = [step.status for step in run.steps]
@@ -161,7 +156,7 @@ def header(
     )
     yield (
         f"Started: {clock_time(run.started_at)}  Finished: {clock_time(run.finished_at)}  "
-        f"Elapsed: {elapsed(run.started_at, run.finished_at, clock, exact=exact)}"
+        f"Elapsed: {elapsed(run.started_at, run.finished_at, clock)}"
     )
     if run.params:
         yield f"Params: {params_words(run.params)}"
@@ -211,18 +206,10 @@ def step_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple
 
 
 def screen_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple[str, ...]:
-    """Draw one step for a terminal, with exact short times."""
-    name, status, *_, error = step_row(run, step, wall, colour=colour)
-    attempt = latest_attempt(run, step)
-    ended = step.finished_at if attempt is None else attempt.finished_at
+    """Draw one step for a terminal, without what is for programs."""
+    name, status, _, took, *_, error = step_row(run, step, wall, colour=colour)
     number = str(step.attempt_no or "-")
-    return (
-        name,
-        status,
-        f"{number} only_if" if is_at_gate(run, step) else number,
-        "-" if step.started_at is None else elapsed(step.started_at, ended, wall, exact=True),
-        error,
-    )
+    return name, status, f"{number} only_if" if is_at_gate(run, step) else number, took, error
 
 
 def copies_row(copies: CollapsedCopies, wall: float | None, *, colour: bool) -> tuple[str, ...]:
@@ -234,7 +221,7 @@ def copies_row(copies: CollapsedCopies, wall: float | None, *, colour: bool) -> 
         f"{visible(copies.name)} ({len(copies.steps)} copies)",
         status_text(copies.status, colour=colour),
         "-",
-        elapsed(min(begun), last, wall, exact=True) if begun else "-",
+        elapsed(min(begun), last, wall) if begun else "-",
         counts_text(copies.counts),
     )
 
@@ -267,21 +254,18 @@ def job_status(run: Run, attempt: Attempt | None) -> str:
     return "-" if job is None else visible(str(job.get("status")))
 
 
-def elapsed(start: float, end: float | None, wall: float | None, *, exact: bool = False) -> str:
+def elapsed(start: float, end: float | None, wall: float | None) -> str:
     """Write the time between two moments; `end` is None if it still goes on at the time `wall`.
 
-    With `exact`, a short time that is over has its tenths of a second. Where `wall` is None, nobody
-    knows whether it still goes on (rule 6.4).
+    What still goes on has no fractions of a second. Where `wall` is None, nobody knows whether it
+    still goes on (rule 6.4).
 
-    >>> elapsed(1.0, 3.4, 9.0, exact=True), elapsed(1.0, None, 4.0, exact=True)
-    ('2.4 s', '00:00:03')
-    >>> elapsed(1.0, None, None)
-    '-'
+    >>> elapsed(1.0, 3.4, 9.0), elapsed(1.0, None, 4.2), elapsed(1.0, None, None)
+    ('2.4 s', '3 s', '-')
     """
-    if exact and end is not None:
-        return duration_with_tenths(end - start)
-    last = wall if end is None else end
-    return "-" if last is None else duration_as_clock(last - start)
+    if end is not None:
+        return duration_text(end - start)
+    return "-" if wall is None else duration_text(int(wall - start))
 
 
 def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
@@ -289,11 +273,9 @@ def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
     return "\n".join(simple_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
 
 
-def run_rows(
-    listed: Sequence[Listed], wall: float, *, colour: bool, exact: bool = False
-) -> list[tuple[str, ...]]:
-    """Draw each run; with `exact`, short times with tenths of a second."""
-    return [run_row(one, level, wall, colour=colour, exact=exact) for level, one in nested(listed)]
+def run_rows(listed: Sequence[Listed], wall: float, *, colour: bool) -> list[tuple[str, ...]]:
+    """Draw each run, the inner ones below the outer."""
+    return [run_row(one, level, wall, colour=colour) for level, one in nested(listed)]
 
 
 def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
@@ -313,9 +295,7 @@ def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
         waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
 
 
-def run_row(
-    listed: Listed, level: int, wall: float, *, colour: bool, exact: bool
-) -> tuple[str, ...]:
+def run_row(listed: Listed, level: int, wall: float, *, colour: bool) -> tuple[str, ...]:
     """Draw one run; a run inside another is indented."""
     run, runner = listed
     clock = None if listed.is_abandoned else wall
@@ -326,7 +306,7 @@ def run_row(
         f"{run.done}/{run.total}",
         str(run.steps.get(StepStatus.FAILED) or "-"),
         clock_time(run.started_at),
-        elapsed(run.started_at, run.finished_at, clock, exact=exact),
+        elapsed(run.started_at, run.finished_at, clock),
         runner_cell(run, runner),
     )
 
@@ -479,7 +459,7 @@ def fit_live_table(
     columns, lines = size
     run, stale = snapshot.run, snapshot.stale
     head, names = above_the_steps(
-        [*header(snapshot, stale, wall, colour=colour, exact=True)], size, len(run.steps)
+        [*header(snapshot, stale, wall, colour=colour)], size, len(run.steps)
     )
     room = lines - len(head) - names
     rows_shown, rest = most_urgent(collapse_copies(run, in_order(run), room), room)

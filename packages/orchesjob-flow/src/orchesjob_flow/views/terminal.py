@@ -35,7 +35,7 @@ STATUS_MARKS = {
 STATUS_COLOURS = {"RUNNING": 36, "SUCCEEDED": 32, "FAILED": 31, "CANCELLED": 33, "DELAYED": 33}
 CUT = "..."
 UNITS = ("B", "kB", "MB", "GB")
-TENTHS_BELOW_SEC = 10
+SECOND = 1000
 MINUTE, HOUR, DAY = 60, 3600, 86400
 ERASE_LINE = "\r\x1b[K"
 STEADY = b"\x1b[0m\x1b[?7h\n"
@@ -87,36 +87,17 @@ def clock_time(timestamp: float | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
 
 
-def duration_as_clock(seconds: float) -> str:
-    """Write a duration as hours, minutes and seconds; a negative one counts as none.
+def duration_text(seconds: float) -> str:
+    """Write a duration in its two largest units; a negative one counts as none.
 
-    >>> duration_as_clock(79.9), duration_as_clock(360_000), duration_as_clock(-1)
-    ('00:01:19', '100:00:00', '00:00:00')
+    >>> [duration_text(sec) for sec in (-1, 0.0004, 0.25, 2, 9.96, 42.3, 75.4, 3600, 200_000)]
+    ['0 s', '0 s', '250 ms', '2 s', '10 s', '42.3 s', '1 min 15 s', '1 h', '2 d 7 h']
     """
-    whole = max(0, int(seconds))
-    return f"{whole // HOUR:02}:{whole // MINUTE % 60:02}:{whole % MINUTE:02}"
-
-
-def duration_with_tenths(seconds: float) -> str:
-    """Write a duration of less than ten seconds with its tenths, a longer one as a clock.
-
-    >>> duration_with_tenths(2.4), duration_with_tenths(79.9)
-    ('2.4 s', '00:01:19')
-    """
-    is_short = 0 <= seconds < TENTHS_BELOW_SEC - 0.05
-    return f"{seconds:.1f} s" if is_short else duration_as_clock(seconds)
-
-
-def duration_in_units(seconds: float) -> str:
-    """Write a duration in its two largest units, a short one with its fraction.
-
-    >>> [duration_in_units(sec) for sec in (0.0004, 0.25, 9.96, 75.4, 3600, 200_000)]
-    ['0 ms', '250 ms', '10.0 s', '1 min 15 s', '1 h', '2 d 7 h']
-    """
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+    milliseconds = max(0, round(seconds * 1000))
+    if milliseconds < SECOND:
+        return f"{milliseconds} ms" if milliseconds else "0 s"
     if seconds < MINUTE - 0.05:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
     whole = round(seconds)
     names = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s"))
     unit, name, lower, lower_name = next(row for row in names if whole >= row[0])
