@@ -14,7 +14,6 @@ import click
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_option
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
@@ -53,7 +52,7 @@ def graph(
     params: dict[str, str],
     flow_file: str | None,
     handle: RunHandle | None = None,
-) -> int:
+) -> None:
     """Draw the steps of a flow file, or of a run, in the order in which they can run.
 
     \b
@@ -79,7 +78,6 @@ def graph(
             write_result(as_dot(drawn))
         case _:
             write_result(as_text(drawn, colour=terminal.stdout().colour))
-    return DONE
 
 
 class DrawnFlow(NamedTuple):
