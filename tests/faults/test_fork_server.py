@@ -11,8 +11,7 @@ from random import Random
 
 import pytest
 
-from orchesjob_flow.home.paths import Home
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.runner.fork_server import EarlyForkServer
 from support.answers import outcomes
 from support.deadlines import EVENT_SEC

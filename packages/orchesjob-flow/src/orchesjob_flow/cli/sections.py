@@ -13,7 +13,7 @@ import click
 
 from orchesjob_flow.cli.completion import PROGRAM
 from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, option_given_once, refuse_empty
-from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
+from orchesjob_flow.home.paths import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -6,8 +6,8 @@ import click
 
 from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.cli.options import flow_id_option, format_option
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.results import header_json, runner_json
 from orchesjob_flow.views.terminal import OutputFormat, print_json
 

@@ -6,8 +6,8 @@ import click
 
 from flow_store import FlowStore, StoreMissing
 from orchesjob_flow.cli.options import option_given_once, refuse_empty
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus

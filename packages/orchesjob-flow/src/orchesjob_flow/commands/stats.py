@@ -7,7 +7,7 @@ import click
 
 from flow_store import FlowStore, StoreMissing
 from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series, flow_stats
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result

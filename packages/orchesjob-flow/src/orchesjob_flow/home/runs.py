@@ -25,8 +25,7 @@ from flow_store import (
 )
 from orchesjob_flow.errors import GaveUp, NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
-from orchesjob_flow.home.paths import check_run_key
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Settings, check_run_key
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""

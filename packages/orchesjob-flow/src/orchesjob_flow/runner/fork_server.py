@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 
 from orchesjob_client import ForkServer, OrchesjobError, leave_cgroups, locate
 from orchesjob_flow.home.orchesjob_home import named_home
-from orchesjob_flow.home.paths import ORCHESJOB_HOME
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings
 
 type GetLauncher = Callable[[str, Mapping[str, str]], ForkServer]
 """Returns the launcher of a runner, for an executable and the environment of the run's calls."""

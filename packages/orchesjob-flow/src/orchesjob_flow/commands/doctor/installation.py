@@ -24,13 +24,11 @@ from orchesjob_client import (
     locate,
     usable_cgroup_folder,
 )
-from orchesjob_flow.commands.doctor.audit import ClientOf
-from orchesjob_flow.commands.doctor.checks import Check, Grade
+from orchesjob_flow.commands.doctor.audit import Check, ClientOf, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.call_slots import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import shared_home
-from orchesjob_flow.home.paths import ORCHESJOB_HOME, refuse_no_folder, refuse_shared
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, refuse_no_folder, refuse_shared
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100

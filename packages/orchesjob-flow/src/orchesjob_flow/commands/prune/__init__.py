@@ -16,8 +16,8 @@ from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, 
 from orchesjob_flow.commands.prune.deletion import Deletion, Yielder, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Output, Pruned, output_of
 from orchesjob_flow.errors import NotPruned
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import open_store
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     clock_time,
