@@ -10,13 +10,13 @@ import re
 import shlex
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from flow_spec import closest_words
 from orchesjob_flow.cli.options import CommandThatNames, KeyArgument
 
 LIKE = 0.7
@@ -77,7 +77,7 @@ def _line_of_ours(
     if (line := _found_in(foreign_words()["commands"], word.lower())) is not None:
         return _filled(line, rest)
     has_argument = bool(rest) and not rest[0].startswith("-")
-    alike = get_close_matches(word.lower(), known, n=len(known), cutoff=LIKE)
+    alike = closest_words(word.lower(), known, least_alike=LIKE)
     fitting = (name for name in alike if not has_argument or _takes_arguments(ctx, name))
     close = next(fitting, None)
     if close is None or rest:

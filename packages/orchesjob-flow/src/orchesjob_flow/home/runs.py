@@ -270,12 +270,12 @@ def nearest_keys(store: FlowStore, run_key: str) -> list[str]:
 
     Only the newest runs and those next in the order of keys are compared, so this is always quick.
     """
-    from difflib import get_close_matches
+    from flow_spec import closest_words
 
     newest = store.run_keys(limit=NEWEST_LOOKED_AT)
     known = dict.fromkeys((*newest, *store.run_keys_around(run_key, NEXT_LOOKED_AT)))
     begun = [key for key in known if key.startswith(run_key)]
-    alike = get_close_matches(run_key, known, n=MOST_NAMED)
+    alike = closest_words(run_key, known)
     return [*dict.fromkeys((*begun, *alike))][:MOST_NAMED]
 
 
