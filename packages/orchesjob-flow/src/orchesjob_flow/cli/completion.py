@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 MOST_RUNS = 200
 NEWEST = "-"
 """The run key that means the newest run (rule 6.12)."""
-PROGRAM = "orchesjob-flow"
-COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
-"""The script of a shell sets it, and click answers."""
 
 
 def complete_run_key(

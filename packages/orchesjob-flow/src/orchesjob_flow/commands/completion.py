@@ -2,7 +2,7 @@
 
 import click
 
-from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
+from orchesjob_flow.cli.sections import COMPLETE_VARIABLE, PROGRAM
 from orchesjob_flow.cli.shells import SHELLS
 from orchesjob_flow.views.terminal import write_result
 

@@ -16,7 +16,15 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, option_given_once, param_option
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
-from orchesjob_flow.simulation import Ending, Endings, Played, Scenario, endings_of, play
+from orchesjob_flow.simulation import (
+    Ending,
+    Endings,
+    Played,
+    Scenario,
+    endings_of,
+    first_starts,
+    play,
+)
 from orchesjob_flow.views.reasons import in_order, listed, reasons
 from orchesjob_flow.views.results import run_json
 from orchesjob_flow.views.table import (
@@ -172,11 +180,6 @@ def simulated_rows(run: Run, *, colour: bool) -> list[Sequence[str]]:
         begins = first.get(step.position)
         rows.append((name, status, number, moment(begins), moment(end_of(step)), error))
     return rows
-
-
-def first_starts(run: Run) -> dict[int, float]:
-    """Return when the first attempt at each step begins, by the step's position."""
-    return {past.position: past.started_at for past in run.history if past.number == 1}
 
 
 def end_of(step: Step) -> float:

@@ -4,14 +4,11 @@ Both take equally long, so the first call does not wait for the fork server. Onc
 recorded, the runner either takes the fork server, or closes it and starts another one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from orchesjob_client import ForkServer, OrchesjobError, leave_cgroups, locate
 from orchesjob_flow.home.orchesjob_home import named_home
 from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings
-
-type GetLauncher = Callable[[str, Mapping[str, str]], ForkServer]
-"""Returns the launcher of a runner, for an executable and the environment of the run's calls."""
 
 
 class EarlyForkServer:
