@@ -133,7 +133,8 @@ def _for_option(error: click.NoSuchOption) -> str | None:
     own = {option: param for param in error.ctx.command.params for option in param.opts}
     for option, theirs in foreign_words()["options"].items():
         if option in own and error.option_name in theirs.split():
-            value = own[option].make_metavar(error.ctx) if _has_value(own[option]) else ""
+            is_flag = getattr(own[option], "is_flag", False)
+            value = "" if is_flag else own[option].make_metavar(error.ctx)
             return f"{command} {option} {value}".rstrip()
     return None
 
@@ -156,10 +157,6 @@ def _for_extra(ctx: click.Context, word: str) -> str | None:
             return f"{line} KEY STEP: one step, or all without STEP"
         case _:
             return None
-
-
-def _has_value(param: click.Parameter) -> bool:
-    return not (isinstance(param, click.Option) and param.is_flag)
 
 
 def _for_missing(ctx: click.Context, param: click.Parameter | None) -> str | None:

@@ -214,17 +214,15 @@ def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dic
         "endings": [
             {
                 "status": ending.status.value,
-                "options": [*options_of(ending), *cancelled],
+                "options": [
+                    *(f"{OPTIONS[status]}={name}" for name, status in ending.by_themselves.items()),
+                    *cancelled,
+                ],
                 "steps": {step_id: status.value for step_id, status in ending.steps.items()},
             }
             for ending in endings.found
         ],
     }
-
-
-def options_of(ending: Ending) -> list[str]:
-    """Return the options with which `simulate` shows an ending."""
-    return [f"{OPTIONS[status]}={step_id}" for step_id, status in ending.by_themselves.items()]
 
 
 def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:

@@ -65,19 +65,12 @@ def doctor(
     checks = []
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
-        if (
-            output_format is OutputFormat.TEXT
-        ):  # one by one: it can take long to ask about many attempts
-            print_lines([check_text(check)])
+        if output_format is OutputFormat.TEXT:  # one by one: many attempts take long
+            print_lines([f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}"])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if output_format is OutputFormat.JSON:
         print_json(checks_json(checks, sound=sound))
     return DONE if sound else NOT_SUCCEEDED
-
-
-def check_text(check: Check) -> str:
-    """Write the line of a check."""
-    return f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}"
 
 
 def checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -132,12 +131,7 @@ def check_orchesjob(
         yield Check("orchesjob", Grade.OK, message)
     yield check_calls(launcher)
     yield check_history(answered)
-    return partial(client_in_home, executable, launcher)
-
-
-def client_in_home(executable: str, launcher: ForkServer, home: str) -> OrchesjobClient:
-    """Return a client of one orchesjob home."""
-    return OrchesjobClient(executable, home=home, launcher=launcher)
+    return lambda home: OrchesjobClient(executable, home=home, launcher=launcher)
 
 
 def check_calls(launcher: ForkServer) -> Check:
