@@ -420,3 +420,12 @@ progress_option = click.option(
     show_default=True,
     help="On stderr: a table on a terminal, lines, or nothing.",
 )
+
+
+def start_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare the flow file of a command that starts a run, and its options, in this order."""
+    argument = click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+    options = (param_option, env_option, jobs_option, detach_option, report_option)
+    for declare in reversed((*options, progress_option, format_option, argument)):
+        command = declare(command)
+    return command
