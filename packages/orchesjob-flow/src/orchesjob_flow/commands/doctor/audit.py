@@ -111,10 +111,8 @@ def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Settled |
                 yield Check("database", Grade.PROBLEM, str(error))
 
 
-@lru_cache(maxsize=100)
-def flow_of(definition: str) -> FlowSpec:
-    """Read a stored flow; most runs of a flow have the same definition."""
-    return FlowSpec.from_json(definition)
+flow_of = lru_cache(maxsize=100)(FlowSpec.from_json)
+"""Reads a stored definition; most runs of a flow have the same one."""
 
 
 def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
