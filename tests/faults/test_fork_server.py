@@ -11,9 +11,8 @@ from random import Random
 
 import pytest
 
-from orchesjob_flow.home.paths import Home
-from orchesjob_flow.home.settings import Settings
-from orchesjob_flow.runner.fork_server import EarlyForkServer
+from orchesjob_flow.home.paths import Home, Settings
+from orchesjob_flow.launch.start import EarlyForkServer
 from support.answers import outcomes
 from support.deadlines import EVENT_SEC
 from support.flow import Flow

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from flow_store import Attempt, AttemptStatus, FlowStatus, FlowStore, Run, Step, StepStatus
-from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
-from orchesjob_flow.home.settings import Settings
 
 type Record = Callable[[FlowStore, str], None]
 

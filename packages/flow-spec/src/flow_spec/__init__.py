@@ -18,6 +18,7 @@ from flow_spec.errors import (
     Problem,
     StoredFlowError,
     UnknownStepError,
+    closest_words,
 )
 from flow_spec.fields.env import EnvFile, StepVariable, flaw_of_setting, read_env_files
 from flow_spec.fields.kinds import parse_duration
@@ -73,6 +74,7 @@ __all__ = [
     "base_of",
     "bind_params",
     "cases_schema",
+    "closest_words",
     "constant_conditions",
     "differences",
     "filled",

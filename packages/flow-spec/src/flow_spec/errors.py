@@ -47,18 +47,24 @@ def pointed(line: str, column: int) -> str | None:
     return f"{before}{after}\n{' ' * (len(before) + wide)}^"
 
 
-def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
-    """Return the known word that was probably meant, or None.
+def closest_words(word: str, known: Collection[str], *, least_alike: float = 0.6) -> list[str]:
+    """Return the known words that may have been meant, the likeliest first.
 
-    A word that differs only in case, hyphens and underscores comes first, then the most similar
-    one. Its similarity, between 0 and 1, is at least `least_alike`.
+    Those that differ only in case, hyphens and underscores come first, then the most similar ones.
+    Their similarity, between 0 and 1, is at least `least_alike`.
     """
     # Only a mistake pays for this import.
     from difflib import get_close_matches
 
     folded = _folded(word)
-    alike = [candidate for candidate in known if _folded(candidate) == folded]
-    return next(iter(alike or get_close_matches(word, known, n=1, cutoff=least_alike)), None)
+    same = [candidate for candidate in known if _folded(candidate) == folded]
+    similar = get_close_matches(word, known, n=max(1, len(known)), cutoff=least_alike)
+    return [*dict.fromkeys((*same, *similar))]
+
+
+def closest_word(word: str, known: Collection[str], *, least_alike: float = 0.6) -> str | None:
+    """Return the first of `closest_words`, or None."""
+    return next(iter(closest_words(word, known, least_alike=least_alike)), None)
 
 
 def _folded(word: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from support.generated_flows import FLOWS, LEDGERS, GeneratedFlow, LocalRun, Outcome
 
 from .deployment import Deployment

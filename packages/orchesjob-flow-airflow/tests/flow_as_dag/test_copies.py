@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from flow_spec import Block, Copy, FlowSpec, StepSpec, base_of
 from orchesjob_flow_airflow.flow_as_dag.copies import CopyGroups, lane_predecessors, staged_blocks
 from orchesjob_flow_airflow.flow_as_dag.operators import BeginningOperator
-from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import BEGINNING, TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tasks import add_edges
 
 FLOWS = 300

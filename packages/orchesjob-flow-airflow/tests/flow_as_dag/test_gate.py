@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from orchesjob_client import OrchesjobClient, find_survivors, locate, orchesjob_home
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, GateRecord
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ import pytest
 from airflow.sdk import BaseXCom
 
 from orchesjob_flow_airflow.errors import RunDirUnusable
-from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, make_run_dir, run_dir_of
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, TaskIds, make_run_dir, run_dir_of
 
 if TYPE_CHECKING:
     from conftest import Airflow

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchesjob_flow_airflow.flow_as_dag.task_ids import BEGINNING, OUTCOME, TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import BEGINNING, OUTCOME, TaskIds
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from orchesjob_client import (
 from orchesjob_flow_airflow.errors import AttemptFailed
 from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
 from orchesjob_flow_airflow.flow_as_dag.operators import failure_of_attempt
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys, RetriedFailure, StepRetries, Tries
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from flow_store import Run
 
 DONE = 0
+"""The command did what it was asked to do. One that returns no exit code has this one."""
 NOT_SUCCEEDED = 1
 """The run ended FAILED or CANCELLED, `doctor` has found a problem, or a case of `test` failed."""
 WRONG = 2

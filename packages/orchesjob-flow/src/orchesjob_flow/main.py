@@ -76,8 +76,7 @@ def run_command(words: list[str], interruption: Interruption) -> int:
         return DONE
     import click
 
-    from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
-    from orchesjob_flow.cli.sections import cli
+    from orchesjob_flow.cli.sections import COMPLETE_VARIABLE, PROGRAM, cli
 
     if COMPLETE_VARIABLE in os.environ:
         from orchesjob_flow.cli.shells import register

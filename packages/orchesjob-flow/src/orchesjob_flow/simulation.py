@@ -293,6 +293,11 @@ def play(flow: FlowSpec, scenario: Scenario) -> Played:
     return Played(whole, world.outcomes, world.cancelled_at)
 
 
+def first_starts(run: Run) -> dict[int, float]:
+    """Return when the first attempt at each step begins, by the step's position."""
+    return {past.position: past.started_at for past in run.history if past.number == 1}
+
+
 def play_in(world: World, run: Run) -> tuple[RunState, dict[tuple[int, int], Attempt]]:
     """Simulate a run that has not begun; return its state at the end, with all attempts."""
     everything = len(run.steps) + 1  # calls take no time, so they need no limit

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchesjob_flow.home.paths import Home
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Home, Settings
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ import pytest
 
 from orchesjob_flow.errors import NotReady
 from orchesjob_flow.home.locks import Lock
-from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.runner.background import (
     Child,
     child_command,

@@ -19,7 +19,7 @@ from airflow.sdk import TaskGroup
 
 from flow_spec import Block, Copy, FlowSpec, base_of
 from orchesjob_flow_airflow.errors import LONGEST_TASK_ID, TaskIdTooLong
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 
 _MOST_SHOWN = 80
 """Characters of a copy's values in the name of its task."""

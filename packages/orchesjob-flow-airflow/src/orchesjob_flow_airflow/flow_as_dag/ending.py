@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from flow_conditions import Name
 from flow_spec import End, FlowSpec, StepSpec, holds, holds_of_copies
 from orchesjob_flow_airflow.errors import FlowNotBegun
-from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import xcom_of_run
 from orchesjob_flow_airflow.flow_as_dag.tries import RetriedFailure
 
 MARK_PATIENCE_SEC = 30.0

@@ -44,8 +44,13 @@ from orchesjob_flow_airflow.flow_as_dag.ending import (
     was_marked,
     write_note,
 )
-from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, digest, flow_of_run, make_run_dir
-from orchesjob_flow_airflow.flow_as_dag.task_ids import TaskIds
+from orchesjob_flow_airflow.flow_as_dag.run import (
+    RunFacts,
+    TaskIds,
+    digest,
+    flow_of_run,
+    make_run_dir,
+)
 from orchesjob_flow_airflow.flow_as_dag.tries import (
     AttemptKeys,
     GateRecord,

@@ -1,4 +1,7 @@
-"""What a task knows of its DAG run: the flow that the run uses, its facts and its directory.
+"""What a task knows of its DAG run: the ids of its tasks, the flow that it uses, its facts.
+
+The ids of a flow that is a group of tasks begin with the id of that group. A task may be in further
+groups inside it, so no id depends on the group that a task happens to be in.
 
 Airflow runs the DAG file again for each try of each task, and a bundle without versions holds the
 file as it is today. So the first task of a run that begins on a worker records the flow with the
@@ -12,16 +15,78 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
-from airflow.sdk import BaseXCom
+from airflow.sdk import BaseXCom, TaskGroup
 
-from flow_spec import BUILT_IN, FlowSpec, StepVariable, StoredFlowError, base_of, bind_params
+from flow_spec import (
+    BUILT_IN,
+    FlowSpec,
+    StepSpec,
+    StepVariable,
+    StoredFlowError,
+    base_of,
+    bind_params,
+)
 from orchesjob_flow_airflow.errors import DefinitionChanged, RunDirUnusable
-from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
-from orchesjob_flow_airflow.flow_as_dag.tries import limit_of_try
 
+BEGINNING, OUTCOME = "flow.begin", "flow.outcome"
+FINALLY, END, CANCELLED = "flow.finally", "flow.end", "flow.cancelled"
+"""No step can have these ids: the id of a step contains no `.`."""
 _MOST_NAMED = 5
 _LONGEST_READABLE = 150
 _UNREADABLE = re.compile(r"[^A-Za-z0-9_+=@,.-]")
+
+
+class TaskIds(NamedTuple):
+    """The ids of the tasks of one flow in a DAG; each of them begins with `prefix`."""
+
+    prefix: str
+
+    @classmethod
+    def within(cls, group: TaskGroup) -> Self:
+        """Return the ids of tasks that are added to this group, which may be that of a DAG."""
+        return cls(f"{group.group_id}." if group.group_id and group.prefix_group_id else "")
+
+    @property
+    def beginning(self) -> str:
+        """The id of the first task; its XComs hold everything that is recorded with a run."""
+        return f"{self.prefix}{BEGINNING}"
+
+    @property
+    def before_finally(self) -> str:
+        """The id of the task between all steps and those of `finally`."""
+        return f"{self.prefix}{FINALLY}"
+
+    def of_all(self, name: str) -> str:
+        """Return the id of the task that joins all copies of a step, if there is one."""
+        return f"{self.prefix}flow.all.{name}"
+
+    def of_step(self, step_id: str) -> str:
+        """Return the id of the task of a step.
+
+        A copy `load@berlin` is the task `load.berlin`: Airflow allows no `@`. `flow@begin` is
+        `flow.-begin`, which no other task can have: no label of a copy begins with `-`.
+        """
+        dot = ".-" if base_of(step_id) == "flow" else "."
+        return f"{self.prefix}{step_id.replace('@', dot)}"
+
+
+def xcom_of_run(context: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the arguments with which `BaseXCom` finds what is recorded with a run under a key.
+
+    It is an XCom of the first task. No worker runs that task, so its XComs stay; Airflow deletes
+    those of any other task when the task begins.
+
+    Args:
+        context: The context of any task of the flow.
+        key: The name of the record.
+    """
+    ti = context["ti"]
+    return {
+        "key": key,
+        "dag_id": ti.dag_id,
+        "run_id": ti.run_id,
+        "task_id": context["task"].task_ids.beginning,
+    }
 
 
 def digest(flow: FlowSpec) -> str:
@@ -101,6 +166,15 @@ def _obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
         )
         for step in flow.all_steps
     }
+
+
+def limit_of_try(step: StepSpec) -> float | None:
+    """Return after how many seconds Airflow ends a try; None if it ends none.
+
+    With `only_if`, a try may be two attempts, and each has the whole limit (rule 10.8). Then the
+    task limits each attempt itself.
+    """
+    return None if step.only_if else step.timeout_sec
 
 
 def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:

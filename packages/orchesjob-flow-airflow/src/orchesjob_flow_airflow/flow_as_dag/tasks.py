@@ -20,14 +20,14 @@ from orchesjob_flow_airflow.flow_as_dag.operators import (
     OutcomeOperator,
     StepOperator,
 )
-from orchesjob_flow_airflow.flow_as_dag.run import digest
-from orchesjob_flow_airflow.flow_as_dag.task_ids import (
+from orchesjob_flow_airflow.flow_as_dag.run import (
     BEGINNING,
     CANCELLED,
     END,
     FINALLY,
     OUTCOME,
     TaskIds,
+    digest,
 )
 from orchesjob_flow_airflow.flow_as_dag.tries import task_settings
 from orchesjob_flow_airflow.flow_as_dag.x_airflow import arguments_of_steps, common_place

@@ -14,7 +14,7 @@ from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
 from flow_spec import StepSpec
-from orchesjob_flow_airflow.flow_as_dag.task_ids import xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import limit_of_try, xcom_of_run
 
 FAULT_DELAY = timedelta(seconds=30)
 """Between an infrastructure fault and the next try: long enough for an API server to restart."""
@@ -68,15 +68,6 @@ def fault_settings(retries: int) -> dict[str, Any]:
         "retry_exponential_backoff": 0.0,
         "max_retry_delay": None,
     }
-
-
-def limit_of_try(step: StepSpec) -> float | None:
-    """Return after how many seconds Airflow ends a try; None if it ends none.
-
-    With `only_if`, a try may be two attempts, and each has the whole limit (rule 10.8). Then the
-    task limits each attempt itself.
-    """
-    return None if step.only_if else step.timeout_sec
 
 
 class Tries:

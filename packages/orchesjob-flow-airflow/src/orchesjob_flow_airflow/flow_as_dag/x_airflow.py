@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flow_spec import FlowFileError, FlowSpec, StepSpec, filled
+from flow_spec import FlowFileError, FlowSpec, StepSpec, closest_words, filled
 from orchesjob_flow_airflow.flow_as_dag.refusals import REFUSED_DEFAULTS
 
 _KEY = "x-airflow"
@@ -121,9 +121,7 @@ def _refusal(name: str) -> str:
         return f"would change outcomes: {_REFUSED[name]}; take it out of {_KEY}"
     if name in signature(BaseOperator.__init__).parameters:
         return "is nothing that a flow file can say; give it in the DAG file, with default_args"
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, _CHECKS, n=1)
+    close = closest_words(name, _CHECKS)
     advice = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(sorted(_CHECKS))}"
     return f"unknown argument; {advice}"
 

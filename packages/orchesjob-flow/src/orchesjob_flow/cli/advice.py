@@ -10,13 +10,13 @@ import re
 import shlex
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from flow_spec import closest_words
 from orchesjob_flow.cli.options import CommandThatNames, KeyArgument
 
 LIKE = 0.7
@@ -77,7 +77,7 @@ def _line_of_ours(
     if (line := _found_in(foreign_words()["commands"], word.lower())) is not None:
         return _filled(line, rest)
     has_argument = bool(rest) and not rest[0].startswith("-")
-    alike = get_close_matches(word.lower(), known, n=len(known), cutoff=LIKE)
+    alike = closest_words(word.lower(), known, least_alike=LIKE)
     fitting = (name for name in alike if not has_argument or _takes_arguments(ctx, name))
     close = next(fitting, None)
     if close is None or rest:
@@ -133,7 +133,8 @@ def _for_option(error: click.NoSuchOption) -> str | None:
     own = {option: param for param in error.ctx.command.params for option in param.opts}
     for option, theirs in foreign_words()["options"].items():
         if option in own and error.option_name in theirs.split():
-            value = own[option].make_metavar(error.ctx) if _has_value(own[option]) else ""
+            is_flag = getattr(own[option], "is_flag", False)
+            value = "" if is_flag else own[option].make_metavar(error.ctx)
             return f"{command} {option} {value}".rstrip()
     return None
 
@@ -156,10 +157,6 @@ def _for_extra(ctx: click.Context, word: str) -> str | None:
             return f"{line} KEY STEP: one step, or all without STEP"
         case _:
             return None
-
-
-def _has_value(param: click.Parameter) -> bool:
-    return not (isinstance(param, click.Option) and param.is_flag)
 
 
 def _for_missing(ctx: click.Context, param: click.Parameter | None) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.errors import FlowError
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 MOST_RUNS = 200
 NEWEST = "-"
 """The run key that means the newest run (rule 6.12)."""
-PROGRAM = "orchesjob-flow"
-COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
-"""The script of a shell sets it, and click answers."""
 
 
 def complete_run_key(

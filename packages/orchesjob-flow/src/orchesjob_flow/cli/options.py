@@ -24,7 +24,6 @@ from orchesjob_flow.views.terminal import (
     AUTO,
     SPELLINGS,
     VARIABLE,
-    OutputFormat,
     format_of_result,
     warn,
 )
@@ -338,11 +337,6 @@ class FormatOption(click.Option):
         return super().get_error_hint(ctx)
 
 
-def form_of(_ctx: click.Context, _param: click.Parameter, spelling: str) -> OutputFormat:
-    """Return the format in which to print the result."""
-    return format_of_result(spelling)
-
-
 def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare `--format`, which knows the formats of every command and some `others`."""
     return click.option(
@@ -353,7 +347,7 @@ def declare_format(*others: str) -> Callable[[Callable[..., Any]], Callable[...,
         metavar=f"[{'|'.join((AUTO, 'json', *others, 'table'))}]",
         default=AUTO,
         envvar=VARIABLE,
-        callback=form_of,
+        callback=lambda _ctx, _param, spelling: format_of_result(spelling),
         help="auto: a table on a terminal, else JSON.",
     )
 
@@ -426,3 +420,12 @@ progress_option = click.option(
     show_default=True,
     help="On stderr: a table on a terminal, lines, or nothing.",
 )
+
+
+def start_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare the flow file of a command that starts a run, and its options, in this order."""
+    argument = click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+    options = (param_option, env_option, jobs_option, detach_option, report_option)
+    for declare in reversed((*options, progress_option, format_option, argument)):
+        command = declare(command)
+    return command

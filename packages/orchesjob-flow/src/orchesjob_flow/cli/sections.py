@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchesjob_flow.cli.completion import PROGRAM
 from orchesjob_flow.cli.options import ON_RUN_NAMED, Duration, option_given_once, refuse_empty
-from orchesjob_flow.home.settings import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
+from orchesjob_flow.home.paths import DEFAULT_PATIENCE_SEC, DEFAULT_POLL_INTERVAL_SEC, Settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+PROGRAM = "orchesjob-flow"
+COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
+"""The script of a shell sets it, and click answers."""
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "start": "Start a run of FLOW_FILE, or continue it.",

@@ -13,7 +13,6 @@ from flow_store import CancelRequest, FlowStatus, FlowStore, Outcome, Run, StepS
 from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.paths import ORCHESJOB_HOME
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
@@ -40,7 +39,7 @@ TOO_LATE = "no step was left to stop"
 @format_option
 def cancel(
     handle: RunHandle, grace_seconds: float | None, now: bool, output_format: OutputFormat
-) -> int:
+) -> None:
     """Cancel a run: start nothing more, end what runs, and return when nothing is left.
 
     The steps of `finally` run, and are waited for; a second `cancel` meanwhile ends these too. If
@@ -57,7 +56,6 @@ def cancel(
             for run_key in store.unfinished_inside(run.run_key):  # rule 5.6
                 end(inside(handle, run_key), again=False)
     show_run(handle, Snapshot(run, None), output_format)
-    return DONE
 
 
 def inside(handle: RunHandle, run_key: str) -> RunHandle:

@@ -2,16 +2,15 @@
 
 import click
 
-from orchesjob_flow.cli.completion import COMPLETE_VARIABLE, PROGRAM
+from orchesjob_flow.cli.sections import COMPLETE_VARIABLE, PROGRAM
 from orchesjob_flow.cli.shells import SHELLS
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.views.terminal import write_result
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def completion(ctx: click.Context, shell: str) -> int:
+def completion(ctx: click.Context, shell: str) -> None:
     """Print the script with which a shell completes commands, options, run keys and steps.
 
     \b
@@ -22,4 +21,3 @@ def completion(ctx: click.Context, shell: str) -> int:
     """  # noqa: D301 - click reads \b
     asking = SHELLS[shell](ctx.find_root().command, {}, PROGRAM, COMPLETE_VARIABLE)
     write_result(asking.source())
-    return DONE

@@ -17,7 +17,7 @@ from orchesjob_flow.views.results import print_run
 @click.option("--pipe-fd", type=int, required=True)
 def drive(handle: RunHandle, lock_fd: int, pipe_fd: int) -> int:
     """Be the background process of `start -d`."""
-    lock = background.inherit_lock(handle, lock_fd)
+    lock = background.inherit_lock(lock_fd)
     with handle.open() as store:
         on_ready = partial(background.report_ready, pipe_fd)
         run = assembly.drive(handle, store, lock, on_ready=on_ready)

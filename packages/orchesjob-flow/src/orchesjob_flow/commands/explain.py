@@ -9,7 +9,6 @@ import click
 from flow_conditions import Explanation
 from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option, step_argument
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.explanation import (
     Explained,
     ExplainedCondition,
@@ -39,7 +38,7 @@ DEEPEST_IN_JSON = 50
 @run_key_option
 @step_argument
 @format_option
-def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) -> int:
+def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) -> None:
     """Explain why each step of a run, or one of them, waits, runs or was skipped.
 
     \b
@@ -66,7 +65,6 @@ def explain(handle: RunHandle, step: str | None, output_format: OutputFormat) ->
                 "steps": [explained_json(one) for one in explained],
             }
         )
-    return DONE
 
 
 def explained_json(explained: Explained) -> dict[str, Any]:

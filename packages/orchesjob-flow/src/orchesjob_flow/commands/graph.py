@@ -14,7 +14,6 @@ import click
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps_that_never_run
 from flow_store import Run, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_option
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
@@ -53,7 +52,7 @@ def graph(
     params: dict[str, str],
     flow_file: str | None,
     handle: RunHandle | None = None,
-) -> int:
+) -> None:
     """Draw the steps of a flow file, or of a run, in the order in which they can run.
 
     \b
@@ -74,12 +73,12 @@ def graph(
         raise click.UsageError("name a flow file, or a run with -k")
     match output:
         case "mermaid":
-            write_result(as_mermaid(drawn))
+            lines = mermaid_lines(drawn)
         case "dot":
-            write_result(as_dot(drawn))
+            lines = dot_lines(drawn)
         case _:
-            write_result(as_text(drawn, colour=terminal.stdout().colour))
-    return DONE
+            lines = text_lines(drawn, colour=terminal.stdout().colour)
+    write_result("".join(f"{line}\n" for line in lines))
 
 
 class DrawnFlow(NamedTuple):
@@ -157,8 +156,8 @@ def named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
         yield ("finally" if number == 1 else f"finally {number}"), steps
 
 
-def as_text(drawn: DrawnFlow, *, colour: bool) -> str:
-    """Draw the ranks as a table, with the statuses of a run where there is one."""
+def text_lines(drawn: DrawnFlow, *, colour: bool) -> Iterator[str]:
+    """Yield the ranks as a table, with the statuses of a run where there is one."""
     flow, has_run = drawn.flow, bool(drawn.statuses)
     rows = []
     for name, steps in named_ranks(flow):
@@ -171,8 +170,9 @@ def as_text(drawn: DrawnFlow, *, colour: bool) -> str:
     columns = ("Rank", "Step", *(["Status"] if has_run else []), "Runs", "Waits also for")
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
-    lines = [f"Flow: {visible(flow.flow_id)}", "", *aligned_table(columns, rows)]
-    return "".join(f"{line}\n" for line in lines)
+    yield f"Flow: {visible(flow.flow_id)}"
+    yield ""
+    yield from aligned_table(columns, rows)
 
 
 def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool) -> str:
@@ -191,13 +191,8 @@ def also_waits_for(flow: FlowSpec, step: StepSpec) -> str:
     return ", ".join(name for name in step.waits_for if name not in named)
 
 
-def as_mermaid(drawn: DrawnFlow) -> str:
-    """Write a flowchart for Mermaid, which GitHub and GitLab draw."""
-    return "".join(f"{line}\n" for line in mermaid_lines(drawn))
-
-
 def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
-    """Yield the nodes, the edges, and the colours."""
+    """Yield a flowchart for Mermaid, which GitHub and GitLab draw: nodes, edges, and colours."""
     flow = drawn.flow
     nodes = {step.id: f"s{number}" for number, step in enumerate(flow.all_steps)}
     yield "flowchart TD"
@@ -237,13 +232,8 @@ def label(drawn: DrawnFlow, step: StepSpec) -> Iterator[str]:
         yield visible(gate_of(step))
 
 
-def as_dot(drawn: DrawnFlow) -> str:
-    """Write a graph for Graphviz."""
-    return "".join(f"{line}\n" for line in dot_lines(drawn))
-
-
 def dot_lines(drawn: DrawnFlow) -> Iterator[str]:
-    """Yield the graph, its nodes and its edges."""
+    """Yield a graph for Graphviz, its nodes and its edges."""
     flow = drawn.flow
     yield f"digraph {quote(visible(flow.flow_id))} {{"
     yield '    node [shape=box, style="rounded,filled", fillcolor="#ffffff", fontname="sans-serif"]'

@@ -6,9 +6,8 @@ import click
 
 from flow_store import FlowStatus, StepStatus
 from orchesjob_flow.cli.options import flow_id_option, format_option
-from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.results import header_json, runner_json
 from orchesjob_flow.views.terminal import OutputFormat, print_json
 
@@ -38,7 +37,7 @@ def list(  # noqa: A001 - named as the command
     flow_id: str | None,
     limit: int,
     output_format: OutputFormat,
-) -> int:
+) -> None:
     """List the runs, newest first.
 
     \b
@@ -53,7 +52,6 @@ def list(  # noqa: A001 - named as the command
         print_runs(listed)
     else:
         print_json({"runs": [listed_json(one) for one in listed]})
-    return DONE
 
 
 def listed_json(listed: Listed) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from flow_spec import FlowSpec
 from flow_store import Attempt, AttemptStatus, Run
 from orchesjob_flow.cli.options import CommandOnRun, run_key_option, step_argument
 from orchesjob_flow.errors import NoOutput
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
 from orchesjob_flow.views.reasons import is_at_gate, reasons
 from orchesjob_flow.views.results import command_line
@@ -41,7 +40,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     stream: str,
     tail: int | None,
     follow: bool,
-) -> int:
+) -> None:
     """Show what the steps of a run, or one of them, have printed.
 
     \b
@@ -76,7 +75,6 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     if is_terminal and not printer.has_written:
         whose = f"run {run.run_key!r}" if step is None else f"step {step!r}"
         warn(f"nothing of {whose} has been printed" + ("" if run.status.is_terminal else " yet"))
-    return DONE
 
 
 def show_until_news(observer: Observer, run: Run, printer: Printer) -> Run | None:

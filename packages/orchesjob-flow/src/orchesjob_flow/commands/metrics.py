@@ -6,9 +6,8 @@ import click
 
 from flow_store import FlowStore, StoreMissing
 from orchesjob_flow.cli.options import option_given_once, refuse_empty
-from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.reports.reporting import write_file
 from orchesjob_flow.stats.counts import flow_stats
 from orchesjob_flow.stats.formats import as_prometheus
@@ -27,7 +26,7 @@ FOR_ALL = 0o644
     help="Write into this file, in one step, readable by all. [default: stdout]",
 )
 @click.pass_obj
-def metrics(settings: Settings, output: str | None) -> int:
+def metrics(settings: Settings, output: str | None) -> None:
     """Print the figures of `stats`, and how the newest runs stand, for Prometheus.
 
     The format is that of the textfile collector of node_exporter.
@@ -41,7 +40,6 @@ def metrics(settings: Settings, output: str | None) -> int:
         write_result(text)
     else:
         write_file(Path(output), text, mode=FOR_ALL)
-    return DONE
 
 
 def measure(settings: Settings) -> str:

@@ -11,7 +11,6 @@ from orchesjob_flow.cli.options import (
     refuse_empty,
     run_key_option,
 )
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.reports.reporting import refuse_other_files, report_of, write_file
@@ -35,7 +34,7 @@ from orchesjob_flow.views.terminal import stdout, visible, write_message, write_
     callback=refuse_empty,
     help="Write into this file, in one step. [default: stdout; a page on a terminal: KEY.html]",
 )
-def report(handle: RunHandle, report_format: str, output: str | None) -> int:
+def report(handle: RunHandle, report_format: str, output: str | None) -> None:
     """Report what happened in a run, at any time, from what is recorded.
 
     \b
@@ -54,4 +53,3 @@ def report(handle: RunHandle, report_format: str, output: str | None) -> int:
         write_message(f"The report is in {visible(str(path.absolute()))}")
     else:
         write_result(text)
-    return DONE

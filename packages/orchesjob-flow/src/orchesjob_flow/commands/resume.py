@@ -20,8 +20,8 @@ from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.orchesjob_home import is_over
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.launch.advance import show_background, show_foreground
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner

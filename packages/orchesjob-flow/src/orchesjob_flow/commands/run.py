@@ -8,18 +8,7 @@ import unicodedata
 import click
 
 from orchesjob_flow.cli.completion import settings_of
-from orchesjob_flow.cli.options import (
-    FLOW_FILE,
-    check_detach,
-    detach_option,
-    env_option,
-    format_option,
-    jobs_option,
-    name_run,
-    param_option,
-    progress_option,
-    report_option,
-)
+from orchesjob_flow.cli.options import check_detach, name_run, start_options
 from orchesjob_flow.home.paths import LONGEST_RUN_KEY, UNPRINTABLE
 from orchesjob_flow.home.runs import RunHandle, patiently
 from orchesjob_flow.launch.inputs import list_reader, load_to_start
@@ -32,14 +21,7 @@ TIME_FORMAT = "%Y%m%dT%H%M%S"
 
 
 @click.command()
-@param_option
-@env_option
-@jobs_option
-@detach_option
-@report_option
-@progress_option
-@format_option
-@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+@start_options
 @click.pass_context
 def run(  # noqa: PLR0913, PLR0917 - its options
     ctx: click.Context,

@@ -3,13 +3,12 @@
 import click
 
 from flow_spec import cases_schema, json_schema
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.views.terminal import dump_json, write_result
 
 
 @click.command()
 @click.option("--cases", "of_cases", is_flag=True, help="That of the files which test flows.")
-def schema(of_cases: bool) -> int:
+def schema(of_cases: bool) -> None:
     """Print the JSON Schema of flow files, with which editors complete and check them.
 
     \b
@@ -17,4 +16,3 @@ def schema(of_cases: bool) -> int:
       orchesjob-flow schema > flow.schema.json
     """  # noqa: D301 - click reads \b
     write_result(f"{dump_json(cases_schema() if of_cases else json_schema(), indent=2)}\n")
-    return DONE

@@ -16,7 +16,15 @@ from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
 from orchesjob_flow.cli.options import FLOW_FILE, format_option, option_given_once, param_option
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
-from orchesjob_flow.simulation import Ending, Endings, Played, Scenario, endings_of, play
+from orchesjob_flow.simulation import (
+    Ending,
+    Endings,
+    Played,
+    Scenario,
+    endings_of,
+    first_starts,
+    play,
+)
 from orchesjob_flow.views.reasons import in_order, listed, reasons
 from orchesjob_flow.views.results import run_json
 from orchesjob_flow.views.table import (
@@ -174,11 +182,6 @@ def simulated_rows(run: Run, *, colour: bool) -> list[Sequence[str]]:
     return rows
 
 
-def first_starts(run: Run) -> dict[int, float]:
-    """Return when the first attempt at each step begins, by the step's position."""
-    return {past.position: past.started_at for past in run.history if past.number == 1}
-
-
 def end_of(step: Step) -> float:
     """Return when a step has ended."""
     return step.finished_at or 0.0
@@ -211,17 +214,15 @@ def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dic
         "endings": [
             {
                 "status": ending.status.value,
-                "options": [*options_of(ending), *cancelled],
+                "options": [
+                    *(f"{OPTIONS[status]}={name}" for name, status in ending.by_themselves.items()),
+                    *cancelled,
+                ],
                 "steps": {step_id: status.value for step_id, status in ending.steps.items()},
             }
             for ending in endings.found
         ],
     }
-
-
-def options_of(ending: Ending) -> list[str]:
-    """Return the options with which `simulate` shows an ending."""
-    return [f"{OPTIONS[status]}={step_id}" for step_id, status in ending.by_themselves.items()]
 
 
 def endings_lines(flow: FlowSpec, endings: Endings) -> Iterator[str]:

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from orchesjob_flow.cli.options import (
-    FLOW_FILE,
     CommandThatNames,
     check_detach,
-    detach_option,
-    env_option,
-    format_option,
-    jobs_option,
-    param_option,
-    progress_option,
-    report_option,
     run_key_option,
+    start_options,
 )
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.start import Start
@@ -30,14 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=CommandThatNames)
 @run_key_option
-@param_option
-@env_option
-@jobs_option
-@detach_option
-@report_option
-@progress_option
-@format_option
-@click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
+@start_options
 def start(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle,
     params: dict[str, str],

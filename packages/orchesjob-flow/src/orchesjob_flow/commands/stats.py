@@ -7,8 +7,7 @@ import click
 
 from flow_store import FlowStore, StoreMissing
 from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
-from orchesjob_flow.exit_codes import DONE
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.stats.counts import FlowStats, Percentiles, Series, flow_stats
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result
@@ -27,7 +26,7 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json, write_result
 @click.pass_obj
 def stats(
     settings: Settings, flow_id: str | None, since_sec: float | None, output_format: OutputFormat
-) -> int:
+) -> None:
     """Tell how long the runs of each flow take, how often they fail, and what they wait for.
 
     With --flow-id also of each step, the largest share of the critical path first.
@@ -43,7 +42,6 @@ def stats(
         print_json({"flows": [flow_json(flow) for flow in flows]})
     else:
         print_flows(flows, with_steps=flow_id is not None)
-    return DONE
 
 
 def find_flows(settings: Settings, flow_id: str | None, since: float) -> list[FlowStats]:

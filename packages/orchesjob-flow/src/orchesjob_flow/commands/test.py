@@ -30,13 +30,12 @@ from flow_spec import (
 )
 from flow_store import Run, Step, StepStatus
 from orchesjob_flow.cli.options import FLOW_FILE, declare_format
-from orchesjob_flow.commands.simulate import first_starts
 from orchesjob_flow.errors import NoTimeLimit, NotSkippable, TooManyRetries
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, WRONG
 from orchesjob_flow.explanation import Explained, explain_steps, sentence
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.reports.junit import add_case, add_suite, add_text, legal, xml_of
-from orchesjob_flow.simulation import Played, Scenario, play
+from orchesjob_flow.simulation import Played, Scenario, first_starts, play
 from orchesjob_flow.views.error_layout import flow_file_text, problem_json, style_of
 from orchesjob_flow.views.terminal import (
     OutputFormat,

@@ -6,7 +6,6 @@ import click
 
 from flow_store import Run
 from orchesjob_flow.cli.options import CommandOnRun, format_option, run_key_option
-from orchesjob_flow.exit_codes import DONE
 from orchesjob_flow.home.runs import RunHandle, Snapshot
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.results import show_run
@@ -16,10 +15,9 @@ from orchesjob_flow.views.terminal import OutputFormat
 @click.command(hidden=True, cls=CommandOnRun)
 @run_key_option
 @format_option
-def tick(handle: RunHandle, output_format: OutputFormat) -> int:
+def tick(handle: RunHandle, output_format: OutputFormat) -> None:
     """Advance a run as far as it goes without waiting, and print it."""
     show_run(handle, Snapshot(advance_without_waiting(handle), None), output_format)
-    return DONE
 
 
 def advance_without_waiting(handle: RunHandle) -> Run:

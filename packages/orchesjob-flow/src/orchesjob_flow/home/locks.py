@@ -27,10 +27,9 @@ PRIVATE = 0o600
 class Lock:
     """A lock that is held until the last process that has it closes it or dies."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, descriptor: int) -> None:
         """Use `take`, `wait` or `inherit`."""
         self._descriptor = descriptor
-        self.path = path
 
     @classmethod
     def take(cls, path: Path, *, wait_sec: float = PATIENCE_WITH_READERS_SEC) -> "Lock | None":
@@ -62,10 +61,10 @@ class Lock:
         return lock
 
     @classmethod
-    def inherit(cls, descriptor: int, path: Path) -> "Lock":
+    def inherit(cls, descriptor: int) -> "Lock":
         """Take over a descriptor from the parent process, and keep it from our own children."""
         os.set_inheritable(descriptor, False)
-        return cls(descriptor, path)
+        return cls(descriptor)
 
     @classmethod
     def _try(cls, path: Path, operation: int) -> "Lock | None":
@@ -79,17 +78,13 @@ class Lock:
             os.close(descriptor)
             raise
         if _is_at(path, opened):
-            return cls(descriptor, path)
+            return cls(descriptor)
         os.close(descriptor)  # the file was replaced: this lock protects nothing
         return None
 
     def fileno(self) -> int:
         """Return the descriptor, for a child that has to hold the lock too."""
         return self._descriptor
-
-    def is_current(self) -> bool:
-        """Whether the path still names the file that is locked."""
-        return _is_at(self.path, os.fstat(self._descriptor))
 
     def sign(self) -> None:
         """Write this process's id into the lock, for `holder`; skip it on a full disk."""

@@ -11,8 +11,14 @@ from pathlib import Path
 from flow_store import FlowStore, Parent, Run, attempt_key
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
-from orchesjob_flow.home.paths import FLOW_HOME, ORCHESJOB_HOME, Home, find_home, make_private
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import (
+    FLOW_HOME,
+    ORCHESJOB_HOME,
+    Home,
+    Settings,
+    find_home,
+    make_private,
+)
 
 REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 

@@ -25,8 +25,7 @@ from flow_store import (
 )
 from orchesjob_flow.errors import GaveUp, NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
-from orchesjob_flow.home.paths import check_run_key
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import Settings, check_run_key
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""
@@ -271,12 +270,12 @@ def nearest_keys(store: FlowStore, run_key: str) -> list[str]:
 
     Only the newest runs and those next in the order of keys are compared, so this is always quick.
     """
-    from difflib import get_close_matches
+    from flow_spec import closest_words
 
     newest = store.run_keys(limit=NEWEST_LOOKED_AT)
     known = dict.fromkeys((*newest, *store.run_keys_around(run_key, NEXT_LOOKED_AT)))
     begun = [key for key in known if key.startswith(run_key)]
-    alike = get_close_matches(run_key, known, n=MOST_NAMED)
+    alike = closest_words(run_key, known)
     return [*dict.fromkeys((*begun, *alike))][:MOST_NAMED]
 
 

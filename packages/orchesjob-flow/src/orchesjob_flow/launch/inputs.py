@@ -103,16 +103,14 @@ def with_inputs(flow: FlowSpec, env: Values, params: Values | None) -> FlowSpec:
     Raises:
         ParamsError: The parameters cannot have these values, or one is given as a variable.
     """
-    confused = [param.name for param in flow.params if param.name in env]
+    confused = tuple(
+        Problem(f"is a parameter: give it with --param {name}=VALUE", f"params.{name}")
+        for name in (param.name for param in flow.params if param.name in env)
+    )
     if confused:
-        raise ParamsError(flow.flow_id, tuple(map(given_as_variable, confused)))
+        raise ParamsError(flow.flow_id, confused)
     flow = flow.with_env(env)
     return flow if params is None else bind_params(flow, params)
-
-
-def given_as_variable(name: str) -> Problem:
-    """Say that `--env` would hide a parameter."""
-    return Problem(f"is a parameter: give it with --param {name}=VALUE", f"params.{name}")
 
 
 def steps_without_shell(flow: FlowSpec) -> Iterator[StepSpec]:

@@ -4,17 +4,17 @@ A new run needs orchesjob soon. So its fork server begins first, and loads while
 imports what reads and advances a flow. That is why functions import it here, and not the module.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from flow_store import Run, StoreError
+from orchesjob_client import ForkServer, OrchesjobError, leave_cgroups, locate
 from orchesjob_flow.errors import FlowError, Skipped
-from orchesjob_flow.home.orchesjob_home import home_of_new_run
-from orchesjob_flow.home.paths import check_run_key
+from orchesjob_flow.home.orchesjob_home import home_of_new_run, named_home
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.advance import show_background, show_foreground, show_skipped
-from orchesjob_flow.runner.fork_server import EarlyForkServer
 from orchesjob_flow.views.terminal import OutputFormat
 
 if TYPE_CHECKING:
@@ -89,6 +89,44 @@ class Start(NamedTuple):
             store, lock, flow = record(handle, flow_file, read, own_jobs=own_jobs)
             with store:
                 return drive_or_wait(handle, store, lock, flow=flow, get_launcher=fork_server.take)
+
+
+class EarlyForkServer:
+    """A fork server that is started before the run is recorded, and kept until a runner takes it.
+
+    If the runner cannot use it, the runner closes it and starts another one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Start nothing yet."""
+        self._settings = settings
+        self._begun: ForkServer | None = None
+
+    def begin(self, home: str) -> None:
+        """Start it for a run whose jobs will be in this orchesjob home."""
+        environ = self._settings.environ
+        if environ.get(ORCHESJOB_HOME) or home != named_home(environ):
+            environ = {**environ, ORCHESJOB_HOME: home}
+        leave_cgroups(environ)  # as its runner will: it is useless in another cgroup
+        try:
+            executable = locate(self._settings.orchesjob, environ)
+        except OrchesjobError:
+            return  # the runner reports this
+        self._begun = ForkServer(executable, environ)
+
+    def take(self, executable: str, environ: Mapping[str, str]) -> ForkServer:
+        """Return a launcher for these calls: the early one, if it can launch them."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            if begun.is_born_for(executable, environ):
+                return begun
+            begun.close()
+        return ForkServer(executable, environ)
+
+    def close(self) -> None:
+        """End the fork server if no runner has taken it."""
+        if self._begun is not None:
+            self._begun.close()
 
 
 def begin_for_new_run(fork_server: EarlyForkServer, handle: RunHandle, *, own_jobs: bool) -> None:

@@ -71,14 +71,12 @@ def xml_of(root: ElementTree.Element) -> str:
 def add_step(suite: ElementTree.Element, flow_id: str, one: StepFacts) -> None:
     """Add a step."""
     case = add_case(suite, one.id, flow_id, one.took(SpanKind.RAN))
-    if is_failure(one):
-        add_problem(case, "failure", one)
-    elif is_error(one):
-        add_problem(case, "error", one)
+    if one.went_wrong:
+        add_problem(case, "failure" if one.status is StepStatus.FAILED else "error", one)
     elif one.is_tolerated:
         message = f"failed, and may: {one.step.error}"
         ElementTree.SubElement(case, "skipped", type="allowed failure", message=legal(message))
-    elif is_skipped(one):
+    elif one.status is not StepStatus.SUCCEEDED:
         kind = one.status.value if one.settlement is None else "settled"
         ElementTree.SubElement(case, "skipped", type=kind, message=legal(one.why.sentence))
     if one.settlement is not None:
@@ -116,21 +114,6 @@ def last_lines(one: StepFacts) -> Iterator[str]:
 def add_text(parent: ElementTree.Element, word: str, text: str) -> None:
     """Add an element that holds a text."""
     ElementTree.SubElement(parent, word).text = legal_text(text)
-
-
-def is_failure(one: StepFacts) -> bool:
-    """Whether a step counts as a failed test."""
-    return one.status is StepStatus.FAILED and not one.is_tolerated
-
-
-def is_error(one: StepFacts) -> bool:
-    """Whether a step counts as a test that was interrupted."""
-    return one.went_wrong and not is_failure(one)
-
-
-def is_skipped(one: StepFacts) -> bool:
-    """Whether a step counts as a skipped test: it neither succeeded nor went wrong."""
-    return not one.went_wrong and one.status is not StepStatus.SUCCEEDED
 
 
 def legal(text: str) -> str:

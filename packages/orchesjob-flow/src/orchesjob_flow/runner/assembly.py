@@ -13,7 +13,7 @@ and its own process group. Any other holder of the lock is named, and not ended.
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -46,11 +46,13 @@ from orchesjob_flow.home.locks import (
 from orchesjob_flow.home.orchesjob_home import make_own_home
 from orchesjob_flow.home.paths import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, wait_out
-from orchesjob_flow.runner.fork_server import GetLauncher
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.signals import STOP_SIGNALS
 from orchesjob_flow.views.terminal import warn
+
+type GetLauncher = Callable[[str, Mapping[str, str]], ForkServer]
+"""Returns the launcher of a runner, for an executable and the environment of the run's calls."""
 
 
 def drive_or_wait(

@@ -170,10 +170,10 @@ def child_command(handle: RunHandle, lock: Lock, pipe: int) -> list[str]:
     ]
 
 
-def inherit_lock(handle: RunHandle, descriptor: int) -> Lock:
+def inherit_lock(descriptor: int) -> Lock:
     """Take over the run's lock from the parent, and outlive the terminal that it runs on."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return Lock.inherit(descriptor, handle.lock_path)
+    return Lock.inherit(descriptor)
 
 
 def report_ready(pipe: int) -> None:

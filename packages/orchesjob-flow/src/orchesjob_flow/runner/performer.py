@@ -185,7 +185,9 @@ class Performer:
             case AbortJob():
                 self._call(self._endings, effect.attempt, partial(self._abort, effect))
             case LookForSurvivors() | EndSurvivors():
-                self._endings.pool.submit(lambda: self._post(self._survivors(effect)))
+                self._endings.pool.submit(
+                    lambda: self._post(SurvivorsSeen(effect.attempt, self._look(effect)))
+                )
 
     def close(self) -> None:
         """Stop watching, clear up, and make no more calls; calls in progress are not ended."""
@@ -301,9 +303,6 @@ class Performer:
         except (JobNotFound, JobNotRunning):
             return AbortAnswered(effect.attempt, None)
         return AbortAnswered(effect.attempt, report)
-
-    def _survivors(self, effect: LookForSurvivors | EndSurvivors) -> Event:
-        return SurvivorsSeen(effect.attempt, self._look(effect))
 
     def _look(self, effect: LookForSurvivors | EndSurvivors) -> Sequence[Process]:
         warned = False

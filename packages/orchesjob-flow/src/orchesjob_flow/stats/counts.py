@@ -248,14 +248,8 @@ def shares_of(timing: Timing, names: Mapping[str, str]) -> dict[str, int]:
     return {name: round(1e6 * part / length) for name, part in shares.items()}
 
 
-@lru_cache(maxsize=64)
-def flow_of(definition: str) -> FlowSpec:
-    """Read a stored definition; most runs of a flow have the same one.
-
-    Raises:
-        StoredFlowError: It is damaged.
-    """
-    return FlowSpec.from_json(definition)
+flow_of = lru_cache(maxsize=64)(FlowSpec.from_json)
+"""Reads a stored definition; most runs of a flow have the same one."""
 
 
 def ended_at(run: Run) -> float:

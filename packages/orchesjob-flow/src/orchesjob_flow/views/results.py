@@ -18,9 +18,8 @@ from flow_store import (
     reported_job,
 )
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.paths import DATABASE_OPTION
+from orchesjob_flow.home.paths import DATABASE_OPTION, Settings
 from orchesjob_flow.home.runs import RunHandle, Snapshot
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import (
     in_order,

@@ -19,9 +19,8 @@ from flow_store import (
 )
 from orchesjob_flow.commands.prune.deletion import HOLD_SEC, Deletion, Yielder, pause_after, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Found, Job, Output
-from orchesjob_flow.home.paths import Home
+from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
-from orchesjob_flow.home.settings import Settings
 
 LONG_AGO = 5.0
 ENDED = RunHeader(FlowStatus.SUCCEEDED, None, LONG_AGO)

@@ -6,13 +6,16 @@ is fixed, and nothing is written.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import click
 
 from flow_store import FlowStore, StoreError, StoreMissing
 from orchesjob_flow.cli.options import CommandOnRun, declare_run_key, format_option
 from orchesjob_flow.commands.doctor.audit import (
+    Check,
     ClientOf,
+    Grade,
     Recorded,
     Settled,
     audit,
@@ -20,7 +23,6 @@ from orchesjob_flow.commands.doctor.audit import (
     check_settled,
     read_ledger,
 )
-from orchesjob_flow.commands.doctor.checks import Check, Grade, check_text, checks_json
 from orchesjob_flow.commands.doctor.installation import (
     check_disk,
     check_home,
@@ -29,11 +31,12 @@ from orchesjob_flow.commands.doctor.installation import (
     check_program,
 )
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.paths import check_run_key
+from orchesjob_flow.home.paths import Settings, check_run_key
 from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.reasons import describe_given_up
-from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines
+from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
+
+MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
 
 
 @click.command(cls=CommandOnRun)
@@ -62,14 +65,21 @@ def doctor(
     checks = []
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
-        if (
-            output_format is OutputFormat.TEXT
-        ):  # one by one: it can take long to ask about many attempts
-            print_lines([check_text(check)])
+        if output_format is OutputFormat.TEXT:  # one by one: many attempts take long
+            print_lines([f"{MARKS[check.grade]}  {check.name}: {visible(check.message)}"])
     sound = all(check.grade is not Grade.PROBLEM for check in checks)
     if output_format is OutputFormat.JSON:
         print_json(checks_json(checks, sound=sound))
     return DONE if sound else NOT_SUCCEEDED
+
+
+def checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:
+    """Describe the checks for scripts."""
+    described = [
+        {"check": name, "verdict": grade.value, "message": message}
+        for name, grade, message in checks
+    ]
+    return {"sound": sound, "checks": described}
 
 
 def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Iterator[Check]:

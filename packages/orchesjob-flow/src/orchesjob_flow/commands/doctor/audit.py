@@ -3,8 +3,9 @@
 Records and answers are compared, and neither is changed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,9 +22,9 @@ from flow_store import (
     attempt_key,
 )
 from orchesjob_client import JobReport, OrchesjobClient, OrchesjobError, exit_code_of
-from orchesjob_flow.commands.doctor.checks import Check, Grade, counted
 from orchesjob_flow.engine.reopening import is_decisive, recorded_report
 from orchesjob_flow.views.reasons import settled_words
+from orchesjob_flow.views.terminal import status_line
 
 type ClientOf = Callable[[str], OrchesjobClient]
 """What makes a client of an orchesjob home."""
@@ -36,6 +37,22 @@ MOST_SETTLED = 20
 
 MOST_ASKED = 100
 """About how many attempts orchesjob is asked at most by default: each is a call of some 60 ms."""
+
+
+class Grade(StrEnum):
+    """What came of a check."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+class Check(NamedTuple):
+    """One thing that was looked at, and a sentence about it, which says how to fix a problem."""
+
+    name: str
+    grade: Grade
+    message: str
 
 
 class Recorded(NamedTuple):
@@ -94,10 +111,8 @@ def read_ledger(store: FlowStore, run_key: str) -> Iterator[Recorded | Settled |
                 yield Check("database", Grade.PROBLEM, str(error))
 
 
-@lru_cache(maxsize=100)
-def flow_of(definition: str) -> FlowSpec:
-    """Read a stored flow; most runs of a flow have the same definition."""
-    return FlowSpec.from_json(definition)
+flow_of = lru_cache(maxsize=100)(FlowSpec.from_json)
+"""Reads a stored definition; most runs of a flow have the same one."""
 
 
 def read_attempt(run: Run, flow: FlowSpec, attempt: Attempt) -> Recorded:
@@ -185,6 +200,14 @@ def audit(
             f"; {older:,} older ones are as it said when they ended (`doctor --all` asks again)"
         )
     yield Check("ledgers", Grade.OK if forgotten == len(found) else Grade.PROBLEM, summary)
+
+
+def counted[Item](answers: Iterable[Item], total: int) -> Iterator[Item]:
+    """Pass answers on; on a terminal, show meanwhile how many there have been."""
+    with status_line(patience_sec=0) as line:
+        for number, answer in enumerate(answers, 1):
+            line.say(f"orchesjob has answered about {number:,} of {total:,} attempts")
+            yield answer
 
 
 def to_ask(recorded: Sequence[Recorded], most: int = MOST_ASKED) -> Sequence[Recorded]:

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -24,13 +23,11 @@ from orchesjob_client import (
     locate,
     usable_cgroup_folder,
 )
-from orchesjob_flow.commands.doctor.audit import ClientOf
-from orchesjob_flow.commands.doctor.checks import Check, Grade
+from orchesjob_flow.commands.doctor.audit import Check, ClientOf, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.call_slots import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import shared_home
-from orchesjob_flow.home.paths import ORCHESJOB_HOME, refuse_no_folder, refuse_shared
-from orchesjob_flow.home.settings import Settings
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, refuse_no_folder, refuse_shared
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100
@@ -134,12 +131,7 @@ def check_orchesjob(
         yield Check("orchesjob", Grade.OK, message)
     yield check_calls(launcher)
     yield check_history(answered)
-    return partial(client_in_home, executable, launcher)
-
-
-def client_in_home(executable: str, launcher: ForkServer, home: str) -> OrchesjobClient:
-    """Return a client of one orchesjob home."""
-    return OrchesjobClient(executable, home=home, launcher=launcher)
+    return lambda home: OrchesjobClient(executable, home=home, launcher=launcher)
 
 
 def check_calls(launcher: ForkServer) -> Check:

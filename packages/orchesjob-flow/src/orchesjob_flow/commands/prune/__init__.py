@@ -16,9 +16,8 @@ from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, 
 from orchesjob_flow.commands.prune.deletion import Deletion, Yielder, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Output, Pruned, output_of
 from orchesjob_flow.errors import NotPruned
-from orchesjob_flow.exit_codes import DONE
+from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import open_store
-from orchesjob_flow.home.settings import Settings
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     clock_time,
@@ -59,7 +58,7 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     keep_output: bool,
     dry_run: bool,
     output_format: OutputFormat,
-) -> int:
+) -> None:
     """Remove runs that ended long ago, with their logs and output.
 
     A run that has not ended stays. Steps of a removed run may run again under its key.
@@ -101,7 +100,6 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
         print_lines(pruned_lines(pruned, dry_run=dry_run))
     if not_pruned:
         raise NotPruned(not_pruned)
-    return DONE
 
 
 def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:

@@ -19,9 +19,8 @@ from flow_store import EndedRun, FlowStore
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.commands.prune.output import Cleaner, Found, Output, jobs_of
 from orchesjob_flow.errors import UnsafePlace
-from orchesjob_flow.home.paths import encode_run_key, remove_run_directory
+from orchesjob_flow.home.paths import Settings, encode_run_key, remove_run_directory
 from orchesjob_flow.home.runs import RunHandle, patiently
-from orchesjob_flow.home.settings import Settings
 
 HOLD_SEC = 0.08
 """For how long the lock is taken again at once before there is a pause."""
