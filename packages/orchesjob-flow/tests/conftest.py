@@ -12,6 +12,13 @@ from orchesjob_flow.home.paths import Home
 from orchesjob_flow.home.runs import RunHandle, open_store
 from orchesjob_flow.home.settings import Settings
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks; an sdist has no settings that do."""
+    for mark in ("heavy", "long"):
+        config.addinivalue_line("markers", mark)
+
+
 type Record = Callable[[FlowStore, str], None]
 
 
