@@ -937,6 +937,12 @@ MUTATIONS = (
         replace("has_changed(self._files)", "False"),
         tests="test_forkserver -k upgrade",
     ),
+    Mutation(
+        "no call is forked, because steps are told which orchesjob runs them",
+        "orchesjob-client: _OURS",
+        replace("(OURS.encode(), EXECUTABLE.encode())", "(OURS.encode(),)"),
+        tests="faults/test_fork_server -k calls_are_forked",
+    ),
     # Commands and run keys.
     Mutation(
         "`prune` removes the output of a run that was retried meanwhile",
