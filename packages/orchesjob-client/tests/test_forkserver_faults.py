@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -274,6 +275,23 @@ def test_no_leaks(console_script: Script, held: Callable[[], set[str]]) -> None:
                 assert time.monotonic() < deadline
         forked.close()
     assert held() <= before
+
+
+def test_beside_others(
+    console_script: Script, fork_server: Begin, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    """A call inherits nothing of those that are in progress (rule 5.13)."""
+    at_gate = textwrap.indent(AT_GATE, "    ")
+    count = "print(len(os.listdir('/proc/self/fd')))"
+    path = console_script(f"if sys.argv[1:]:{at_gate}\nelse:\n    {count}")
+    gated = Gated(path, tmp_path)
+    forked = fork_server(path)
+    alone = run(forked, path).stdout
+    waiting = pool.submit(run, forked, path, *gated.words)
+    gated.await_begin()
+    assert run(forked, path).stdout == alone
+    gated.let_through()
+    assert waiting.result().exit_code == 0
 
 
 def test_many_threads(console_script: Script, fork_server: Begin, pool: ThreadPoolExecutor) -> None:
