@@ -15,6 +15,7 @@ from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.launch.start import EarlyForkServer
 from support.answers import outcomes
 from support.deadlines import EVENT_SEC
+from support.files import write_program
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
@@ -131,6 +132,91 @@ def test_no_job_sees_a_difference(real_flow: Flow) -> None:
         seen.append(NUMBERS.sub("", printed.replace(key, "KEY")))
     assert seen[0] == seen[1]
     assert "GREETING=x" in seen[0]
+
+
+RECORDING = """
+import os
+import sys
+from pathlib import Path
+
+from orchesjob import cli
+
+IMPORTED_BY = os.getpid()
+
+
+def main():
+    way = "plain" if os.getpid() == IMPORTED_BY else "forked"
+    with Path(__file__).with_name("calls").open("a") as calls:
+        print(sys.argv[1], way, file=calls)
+    return cli.main()
+"""
+"""The module of an orchesjob that records its calls, and whether its process has imported it."""
+
+
+@pytest.fixture
+def recorded(real_flow: Flow) -> Path:
+    """Have the flow call such an orchesjob, a console script; return where it records its calls."""
+    folder = real_flow.folder / "bin"
+    folder.mkdir()
+    (folder / "recording.py").write_text(RECORDING, encoding="utf-8")
+    lines = Path(real_flow.orchesjob.path).read_text(encoding="utf-8")
+    text = lines.replace("from orchesjob.cli import main", "from recording import main")
+    write_program(folder / "orchesjob", text)
+    real_flow.environ["ORCHESJOB_BIN"] = str(folder / "orchesjob")
+    return folder / "calls"
+
+
+def write_all_kinds(flow: Flow) -> str:
+    """Write a flow that makes each kind of call of orchesjob, for each kind of step."""
+    inner = flow.write(TRUE, name="inner.json")
+    (flow.folder / "variables").write_text("FAREWELL=y\n", encoding="utf-8")
+    again = {"retries": 1, "retry_delay_sec": 0}
+    sleep = {"command": ["sleep", "600"], "timeout_sec": 0.1, "allow_failure": True}
+    return flow.write(
+        TRUE,
+        {"id": "b", "command": ["true"], "env": {"GREETING": "x"}},
+        {"id": "c", "command": ["true"], "env_file": "variables", "working_dir": "/"},
+        {"id": "d", "command": ["false"], "allow_failure": True} | again,
+        {"id": "e", "command": ["true"], "only_if": ["true"]},
+        {"id": "f", **sleep},
+        {"id": "g", "command": [flow.program, "run", inner]},
+        env={"OF_ALL": "z"},
+    )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("named_by", "options", "way"),
+    [
+        ("variable", [], "forked"),
+        ("variable", [], "plain"),
+        ("name", ["--jobs=own"], "forked"),
+        ("path", ["-d"], "forked"),
+        ("option", ["-d", "--jobs=own"], "forked"),
+    ],
+)
+def test_calls_are_forked(
+    real_flow: Flow, recorded: Path, named_by: str, options: list[str], way: str
+) -> None:
+    """Every call of a run is forked, those of a run inside it too, unless that is turned off.
+
+    However orchesjob was named, steps learn which one runs them. That makes no difference.
+    """
+    environ, words = real_flow.environ, []
+    if named_by == "option":
+        words.append(f"--orchesjob-bin={environ.pop('ORCHESJOB_BIN')}")
+    elif named_by != "variable":
+        environ["ORCHESJOB_BIN"] = "orchesjob" if named_by == "name" else ""
+        environ["PATH"] = f"{recorded.parent}:{environ['PATH']}"
+    if way == "plain":
+        environ["ORCHESJOB_FLOW_FORK_SERVER"] = "0"
+    real_flow.ask(*words, "start", "--run-key=k", *options, write_all_kinds(real_flow))
+    run = real_flow.ask("wait", "--run-key=k")
+    assert [step for step, end in outcomes(run).items() if end == "FAILED"] == ["d", "f"]
+    calls = [line.split() for line in recorded.read_text("utf-8").splitlines()]
+    assert {verb for verb, _ in calls} == {"start", "status", "abort"}
+    assert sum(verb == "start" for verb, _ in calls) == len("abcddeefg" + "a")
+    assert [call for call in calls if call[1] != way] == []
 
 
 def test_begun_early(fake_orchesjob: FakeOrchesjob) -> None:

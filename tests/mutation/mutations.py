@@ -751,6 +751,12 @@ MUTATIONS = (
         tests="orchesjob-client/test_survivors",
     ),
     Mutation(
+        "each process that appears meanwhile has the whole grace time",
+        "orchesjob-client: end_survivors",
+        replace("max(0, grace_ends - now)", "grace_sec"),
+        tests="orchesjob-client/test_survivors -k one_grace_time",
+    ),
+    Mutation(
         "a process that is about to begin a program is taken for one without variables",
         "orchesjob-client: read_marked",
         replace("stat.is_kernel_thread or stat.has_empty_environment", "True"),
@@ -932,10 +938,34 @@ MUTATIONS = (
         tests="test_forkserver -k what_is_inherited",
     ),
     Mutation(
+        "a forked call has another priority than its caller",
+        "orchesjob-client: inherited_attributes",
+        replace("os.getpriority(os.PRIO_PROCESS, 0)", "0"),
+        tests="test_forkserver -k priority",
+    ),
+    Mutation(
+        "a program that was changed in place goes on as it was",
+        "orchesjob-client: fingerprint",
+        replace("(*fields, found.st_mtime_ns)", "fields"),
+        tests="test_forkserver -k upgrade",
+    ),
+    Mutation(
+        "a forked call inherits what belongs to others in progress",
+        "orchesjob-client: Server._forget_others",
+        drop("for child in self._ending.values():"),
+        tests="test_forkserver_faults -k beside_others",
+    ),
+    Mutation(
         "calls are forked from an orchesjob that is not there any more",
         "orchesjob-client: ForkServer._is_same",
         replace("has_changed(self._files)", "False"),
         tests="test_forkserver -k upgrade",
+    ),
+    Mutation(
+        "no call is forked, because steps are told which orchesjob runs them",
+        "orchesjob-client: _OURS",
+        replace("(OURS.encode(), EXECUTABLE.encode())", "(OURS.encode(),)"),
+        tests="faults/test_fork_server -k calls_are_forked",
     ),
     # Commands and run keys.
     Mutation(
@@ -943,6 +973,30 @@ MUTATIONS = (
         "orchesjob-flow: Deletion._take",
         drop("if self.store.revision_of(run.run_key) != run.revision:"),
         tests="test_deletion -k meanwhile",
+    ),
+    Mutation(
+        "`prune` removes a lock's file after the lock",
+        "orchesjob-flow: Deletion._remove_all",
+        replace(
+            "removed = self._remove_records(list(emptied))",
+            "removed = self._remove_records(list(emptied)); locks.close()",
+        ),
+        tests="test_deletion -k lock_goes_last",
+    ),
+    Mutation(
+        "`prune` removes a lock's file before the logs that it guards",
+        "orchesjob-flow: remove_files",
+        replace(
+            "(*logs, handle.calls_lock_path, handle.lock_path)",
+            "(handle.lock_path, *logs, handle.calls_lock_path)",
+        ),
+        tests="test_deletion -k lock_goes_last",
+    ),
+    Mutation(
+        "a week has seven hours",
+        "flow-spec: _SECONDS_IN",
+        replace("604_800", "25_200"),
+        tests="test_durations",
     ),
     Mutation(
         "`prune` forgets a run whose output is left",

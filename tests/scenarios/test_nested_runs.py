@@ -1,12 +1,15 @@
 """A step that starts a run of its own: what ends the step ends that too (rule 5.8a)."""
 
+import json
 import os
 import shlex
 import signal
+import time
 from typing import Any
 
 import pytest
 
+from flow_store import FlowStore
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
@@ -103,6 +106,25 @@ def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     assert each_flow.status("inner")["status"] == "RUNNING"
     run = each_flow.ask("cancel", "--run-key=inner")  # no step is left to stop (rule 5.6)
     assert (run["status"], run["steps"][0]["status"]) == ("FAILED", "FAILED")
+
+
+def test_a_cancel_of_a_run_that_belongs_to_nobody(flow: Flow, gate: Gate) -> None:
+    """`resume --all` carries a cancel out that nobody has, though the outer attempt is over (9.8).
+
+    No next attempt will: it would begin a run that is not to be cancelled.
+    """
+    inner, _ = start_nested(flow, gate, "left behind")
+    os.kill(inner["runner"]["pid"], signal.SIGKILL)
+    flow.await_true(lambda: flow.status("inner")["runner"] is None)
+    flow.change("UPDATE runs SET parent_attempt_no = 7 WHERE run_key = 'inner'")
+    left = {"run_key": "inner", "parent": {**PARENT, "attempt": 7}}
+    assert flow.ask("resume", "--all") == {"resumed": [], "left": [left]}
+    with FlowStore.open(flow.database) as store:  # as by a `cancel` that was killed then
+        store.request_cancel("inner", requested_at=time.time(), grace_sec=None)
+    (resumed,) = flow.ask("resume", "--all")["resumed"]
+    assert (resumed["run_key"], resumed["error"]) == ("inner", None)
+    run = flow.run("wait", "--run-key=inner")
+    assert (run.returncode, json.loads(run.stdout)["status"]) == (1, "CANCELLED")
 
 
 @LONG_IF_REAL

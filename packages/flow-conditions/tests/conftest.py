@@ -10,6 +10,13 @@ from hypothesis import strategies as st
 
 from flow_conditions import And, Condition, Name, Not, Tree, Vocabulary, parse
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks; an sdist has no settings that do."""
+    for mark in ("heavy", "long"):
+        config.addinivalue_line("markers", mark)
+
+
 type Value = bool | None
 type Values = Mapping[Name, bool]
 

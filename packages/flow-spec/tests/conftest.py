@@ -10,6 +10,12 @@ type Complaints = Callable[..., list[str]]
 type Steps = Callable[..., FlowSpec]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks; an sdist has no settings that do."""
+    for mark in ("heavy", "long"):
+        config.addinivalue_line("markers", mark)
+
+
 @pytest.fixture
 def complaints() -> Complaints:
     """Return the lines of the error that `parse_flow` raises; none where the flow is valid."""

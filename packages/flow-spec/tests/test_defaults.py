@@ -161,6 +161,22 @@ def test_a_code_of_a_step_and_of_defaults(
     assert not complaints(text % (default, "retries: 2"))
 
 
+@pytest.mark.parametrize(
+    ("default", "own"),
+    [
+        ("skip_exit_codes: [4]", "{skip_exit_codes: [5], retry_exit_codes: [4]}"),
+        ("retry_exit_codes: [4]", "{retry_exit_codes: [5], skip_exit_codes: [4]}"),
+        ("success_exit_codes: [0, 4]", "{success_exit_codes: [0], skip_exit_codes: [4]}"),
+        ("skip_exit_codes: [4]", "{skip_exit_codes: [], success_exit_codes: [0, 4]}"),
+    ],
+)
+def test_a_code_that_a_step_does_not_take_from_defaults(default: str, own: str) -> None:
+    """Codes that a step replaces by its own mean nothing there (rule 10.4)."""
+    text = "flow_id: f\ndefaults: {%s}\nsteps: [{id: a, command: [x], <<: %s}]"
+    given = parse_flow(text % (default, own)).steps[0]
+    assert given == parse_flow(text % ("retries: 0", own)).steps[0]
+
+
 def test_a_merged_step_has_its_own_fields() -> None:
     """What a step merges it sets itself, before `defaults` is asked (rule 10.4)."""
     flow = parse_flow(

@@ -5,6 +5,11 @@ import pytest
 from flow_spec import parse_duration
 
 WITH_UNITS = [
+    ("1s", 1.0),
+    ("1m", 60.0),
+    ("1h", 60.0 * 60),
+    ("1d", 24.0 * 60 * 60),
+    ("1w", 7.0 * 24 * 60 * 60),
     ("90s", 90.0),
     ("15m", 900.0),
     ("1h30m", 5400.0),

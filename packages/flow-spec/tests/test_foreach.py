@@ -568,6 +568,18 @@ def test_all_blocks_share_the_bound() -> None:
         parse_flow(f"{{flow_id: f, steps: [{blocks}, {last}, {{id: e, command: [x]}}]}}")
 
 
+def test_all_blocks_share_the_bound_of_text() -> None:
+    """What two blocks stand for together is bounded, too (at most 8 MiB of text)."""
+    step = "{foreach: {X: [a, b, c, d]}, steps: [{id: %s, command: [x, %s]}]}"
+    word = "y" * 2**17
+    half = ", ".join([word[:100_000]] * 10)
+    text = "{flow_id: f, steps: [%s]}"
+    one, other = (step % (name, half) for name in "ab")
+    assert len(parse_flow(text % ", ".join([one, other])).steps) == 8
+    with pytest.raises(FlowFileError, match="copies with more than 8 MiB of text"):
+        parse_flow(text % ", ".join([one, other, step % ("c", half)]))
+
+
 def test_many_that_wait_for_many() -> None:
     """Ten thousand steps of which half wait for all others cost what their number says."""
     values = ", ".join(map(str, range(5_000)))

@@ -119,11 +119,46 @@ def test_one_mistake_hides_no_other() -> None:
     ]
 
 
-def test_a_program_without_a_name() -> None:
+PLACES = {
+    "steps": "{flow_id: f, params: {P: {}}, steps: [%s]}",
+    "finally": "{flow_id: f, params: {P: {}}, steps: [{id: b, command: [x]}], finally: [%s]}",
+    "foreach": "{flow_id: f, params: {P: {}}, steps: [{foreach: {X: [1]}, steps: [%s]}]}",
+}
+"""Where a step can be."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("fields", "value", "flawed"),
+    [
+        ("command: ['${{ P }}', '${{ P }}']", "", "command names no program"),
+        ("command: [x, '${{ P }}${{ P }}']", "a" * 70_000, "command[1] must be at most 131,071"),
+        ("command: [x], only_if: ['${{ P }}']", "", "only_if names no program"),
+        (
+            "command: [x], only_if: [x, '${{ P }}${{ P }}']",
+            "a" * 70_000,
+            "only_if[1] must be at m",
+        ),
+        ("command: [x], env: {E: '${{ P }}${{ P }}'}", "a" * 70_000, "env.E "),
+        ("command: [x], env_file: '${{ P }}'", "", "env_file[0] "),
+        ("command: [x], env_file: [y, '${{ P }}']", "a\nb", "env_file[1] "),
+        ("command: [x], working_dir: '${{ P }}'", "", "working_dir "),
+    ],
+)
+def test_words_of_any_step(place: str, fields: str, value: str, flawed: str) -> None:
+    """What a value makes of a word is checked in each list of words, wherever the step is."""
+    text = PLACES[place] % f"{{id: a, {fields}}}"
+    (found,) = flaws({"P": value}, text)
+    assert found.startswith(f'step "{"a@1" if place == "foreach" else "a"}": {flawed}')
+    assert bound({"P": "y"}, text).values == (("P", "y"),)
+
+
+def test_an_empty_word() -> None:
     """A value may be empty, but not if it is the program (rule 10.2)."""
     text = "{flow_id: f, params: {P: {}}, steps: [{id: a, command: ['${{ P }}', '${{ P }}']}]}"
-    assert flaws({"P": ""}, text) == ['step "a": command names no program: its first word is empty']
     assert bound({"P": "x"}, text).filled(NAMES).steps[0].command == ("x", "x")
+    text = text.replace("command: [", "command: [x, ")
+    assert bound({"P": ""}, text).filled(NAMES).steps[0].command == ("x", "", "")
 
 
 DECLARATIONS = [

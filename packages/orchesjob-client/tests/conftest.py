@@ -37,6 +37,12 @@ ANSWER: Mapping[str, Any] = {
 }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks; an sdist has no settings that do."""
+    for mark in ("heavy", "integration"):
+        config.addinivalue_line("markers", mark)
+
+
 @pytest.fixture
 def cgroup_place() -> Path:
     """The folder below which cgroups can be made here."""
@@ -164,6 +170,18 @@ def fork_server() -> Iterator[Callable[..., ForkServer]]:
     yield begin
     for one in begun:
         one.close()
+
+
+@pytest.fixture
+def held() -> Callable[[], set[str]]:
+    """Return what this process holds: descriptors, and children that it has not waited for."""
+
+    def find() -> set[str]:
+        children = (path.read_text("ascii") for path in Path("/proc/self/task").glob("*/children"))
+        descriptors = (path.name for path in Path("/proc/self/fd").iterdir())
+        return {*descriptors, *(f"child {pid}" for text in children for pid in text.split())}
+
+    return find
 
 
 @pytest.fixture

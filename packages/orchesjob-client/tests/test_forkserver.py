@@ -4,9 +4,12 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -313,6 +316,20 @@ def test_variables_of_a_start(
     assert is_forked(run(fork_server(path), path, env={**os.environ, name: "/x"})) is is_same
 
 
+def test_another_priority(console_script: Script, fork_server: Begin) -> None:
+    """A child inherits the priority of the thread that starts it."""
+    path = console_script(WHOSE_CHILD)
+    forked = fork_server(path)
+
+    def run_nicely() -> call.Finished:
+        os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + 1)
+        return run(forked, path)
+
+    with ThreadPoolExecutor(1) as pool:  # a priority that was lowered may stay so
+        assert not is_forked(pool.submit(run_nicely).result())
+    assert is_forked(run(forked, path))
+
+
 def test_too_much_for_the_system(console_script: Script, fork_server: Begin) -> None:
     """What the system may refuse to pass is left to it to refuse."""
     path = console_script(WHOSE_CHILD)
@@ -347,7 +364,24 @@ def replace(path: Path) -> None:
     new.rename(path)
 
 
-@pytest.mark.parametrize("change", [change_text, replace])
+def change_in_place(path: Path) -> None:
+    size = path.stat().st_size
+    path.write_text(f"{path.read_text('utf-8').removesuffix('\n')} ", encoding="utf-8")
+    assert path.stat().st_size == size
+
+
+def replace_by_the_same_size(path: Path) -> None:
+    shutil.copy2(path, path.with_name("new"))
+    path.with_name("new").rename(path)
+
+
+def change_mode(path: Path) -> None:
+    path.chmod(path.stat().st_mode ^ stat.S_IRGRP)
+
+
+@pytest.mark.parametrize(
+    "change", [change_text, replace, change_in_place, replace_by_the_same_size, change_mode]
+)
 @pytest.mark.parametrize("name", ["program", "module_of_program.py"])
 def test_upgrade(
     console_script: Script, fork_server: Begin, name: str, change: Callable[[Path], None]

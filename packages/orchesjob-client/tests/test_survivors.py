@@ -1,6 +1,7 @@
 """The mark that an attempt's processes inherit (rule 5.8)."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ import pytest
 from orchesjob_client import (
     MARK,
     Process,
+    end_processes,
     end_survivors,
     find_survivors,
     is_marked,
@@ -167,6 +169,30 @@ def test_ended(process: subprocess.Popen[bytes]) -> None:
     assert not end_survivors(HOME, ["k:a:1"], 5.0)
     assert process.wait(5) != 0
     assert not end_survivors(HOME, ["k:a:1"], 60.0)
+
+
+def test_one_grace_time_for_all(
+    process: subprocess.Popen[bytes],
+    spawn: Callable[..., subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who appears during the grace time of others has what is left of it, and is killed then."""
+    environ = marked_environment({"ORCHESJOB_HOME": HOME}, "k:a:1")
+    late: list[subprocess.Popen[bytes]] = []
+    given: list[float] = []
+
+    def begin_and_end(found: Sequence[Process], grace_sec: float) -> Sequence[Process]:
+        given.append(grace_sec)
+        if len(late) < 2:
+            late.append(spawn(before="trap '' TERM", env=environ))
+        return end_processes(found, grace_sec)
+
+    # It appears after a look, and before those that were seen have ended: so that begins it.
+    monkeypatch.setattr("orchesjob_client.processes.survivors.end_processes", begin_and_end)
+    assert not end_survivors(HOME, ["k:a:1"], 1.0)
+    assert process.wait(5) == -signal.SIGTERM
+    assert [one.wait(5) for one in late] == [-signal.SIGKILL] * 2
+    assert given[0] > given[1] >= given[2] == 0
 
 
 def test_the_mark_outlives_the_flow_database() -> None:

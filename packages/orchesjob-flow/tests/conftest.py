@@ -11,6 +11,13 @@ from flow_store import Attempt, AttemptStatus, FlowStatus, FlowStore, Run, Step,
 from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks; an sdist has no settings that do."""
+    for mark in ("heavy", "long"):
+        config.addinivalue_line("markers", mark)
+
+
 type Record = Callable[[FlowStore, str], None]
 
 

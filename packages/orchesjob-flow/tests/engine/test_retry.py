@@ -1,11 +1,13 @@
 """Which steps of a run that has ended run again, and which keep their outcome (rule 9.7)."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from flow_spec import FlowSpec, StepSpec, UnknownStepError
-from flow_store import FlowStatus, Run, Step, StepStatus
+from flow_store import Attempt, AttemptStatus, FlowStatus, Run, Step, StepStatus
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.errors import NothingToRetry, OutcomesDiffer
 
@@ -137,6 +139,39 @@ def test_conflicts(ended: Callable[..., Run], flow: FlowSpec, conflict: str) -> 
     """What has happened must have happened in this flow."""
     with pytest.raises(OutcomesDiffer, match=conflict):
         plan_retry(ended(OUTCOMES), flow)
+
+
+EXITED = json.dumps({"job_id": "j", "run_key": "daily:x:1", "status": "FAILED", "exit_code": 3})
+
+
+@pytest.mark.parametrize(
+    ("changes", "settled", "is_refused"),
+    [
+        pytest.param({}, {}, True, id="it has decided"),
+        pytest.param({"started_at": None}, {}, False, id="skipped since by a retry"),
+        pytest.param({"started_at": None, "attempt_no": 1}, {}, False, id="cancelled since"),
+        pytest.param({"attempt_no": 2}, {}, False, id="another one has decided"),
+        pytest.param({}, {0: None}, False, id="settled by a person"),
+    ],
+)
+def test_exit_codes_of_an_earlier_attempt(
+    make_run: MakeRun, changes: dict[str, Any], settled: dict[int, Any], *, is_refused: bool
+) -> None:
+    """Only the attempt that decided the outcome of a step can deny it (rules 9.7 and 12.3)."""
+    codes = ((3,), (0,))
+    before, after = (
+        FlowSpec("f", (StepSpec("x", ("x",), success_exit_codes=good), STEPS[0])) for good in codes
+    )
+    step = Step(0, "x", StepStatus.SKIPPED, 1, 0, 0, started_at=1.0, retry_no=1)._replace(**changes)
+    attempt = Attempt(0, 1, AttemptStatus.SUCCEEDED, 1.0, None, "boot", "j", EXITED)
+    failed = Step(1, "get", StepStatus.FAILED, 1, 1, 0, started_at=1.0)
+    facts = {"status": FlowStatus.FAILED, "definition": before.to_json()}
+    run = make_run((step, attempt), (failed, None), settled=settled, **facts)
+    if is_refused:
+        with pytest.raises(OutcomesDiffer, match="'x' keeps its outcome, but its exit codes"):
+            plan_retry(run, after)
+    else:
+        assert set(plan_retry(run, after).resets) == {1}
 
 
 def test_a_kept_step_may_be_named(ended: Callable[..., Run]) -> None:

@@ -1,7 +1,10 @@
 """The formats for other programs: legal, bounded, and inert whatever is in a run (rule 12.1)."""
 
 import json
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,6 +15,7 @@ from flow_store import FlowStatus
 from orchesjob_flow.reports.facts import Facts, headline
 from orchesjob_flow.reports.junit import as_junit
 from orchesjob_flow.reports.markdown import as_markdown
+from orchesjob_flow.reports.page import as_html
 from orchesjob_flow.reports.trace import as_trace
 
 from .recorded_facts import HOSTILE, RecordedStep, facts_from, night, settled, step
@@ -149,6 +153,59 @@ def test_trace_has_a_track_for_each_lane() -> None:
 def test_trace_of_hostile_texts() -> None:
     """A trace is plain ASCII, whatever is in a run."""
     assert as_trace(night(HOSTILE)).isascii()
+
+
+FORMATS = (as_html, as_junit, as_markdown, as_trace)
+
+
+@pytest.fixture
+def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Let this process be in a time zone."""
+
+    def move(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("write", FORMATS)
+def test_in_any_time_zone(write: Callable[[Facts], str], in_zone: Callable[[str], None]) -> None:
+    """A time is the same moment wherever it is written; only the page shows it as people say it."""
+    facts = retried_in_the_morning()
+    written = []
+    for zone in ("UTC", "Pacific/Auckland", "America/Caracas"):
+        in_zone(zone)
+        text = write(facts)
+        exact = r'<time datetime="([^"]+)">[^<]*</time>'
+        moments = [datetime.fromisoformat(one).timestamp() for one in re.findall(exact, text)]
+        written.append((moments, re.sub(exact, "", text)))
+    assert written[1:] == written[:1] * 2
+
+
+def test_after_a_retry() -> None:
+    """A step that succeeded in a `retry` has succeeded; what was before is told apart (9.7)."""
+    facts = retried_in_the_morning()
+    (suite,) = ElementTree.fromstring(as_junit(facts))  # noqa: S314 - our own
+    (case,) = suite.iter("testcase")
+    assert (list(case), case.get("time")) == ([], "10.000")
+    assert suite.get("timestamp") == "2026-05-07T00:30:00"
+    assert "| a | ✅ SUCCEEDED |" in as_markdown(facts)
+    assert "exit code 7" not in as_markdown(facts)
+    (lane,) = tracks(facts).values()
+    assert [event["dur"] for event in lane] == [3_000_000, 10_000_000]
+    assert "1: exit code 7 (before a retry)<br>2: exit code 0<" in as_html(facts)
+
+
+def retried_in_the_morning() -> Facts:
+    """Return the facts of a run whose step failed at night and succeeded in a `retry`."""
+    began = datetime(2026, 5, 7, 0, 30, tzinfo=UTC).timestamp()
+    morning = began + 8 * 3600
+    times = [(began, began + 3, 7), (morning, morning + 10, 0)]
+    recorded = RecordedStep(step("a"), times, retry_no=1, failures=0)
+    return facts_from(recorded, started_at=began)
 
 
 def test_a_step_that_a_person_has_settled() -> None:

@@ -9,8 +9,9 @@ from markupsafe import escape
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, StepStatus
+from orchesjob_flow.reports.facts import SpanKind
 from orchesjob_flow.reports.graph import Size, drawing_of, lay_out
-from orchesjob_flow.reports.page import as_html, timeline_of
+from orchesjob_flow.reports.page import as_html, merged, timeline_of
 
 from .recorded_facts import HOSTILE, RecordedStep, facts_from, layers_of_steps, night, step
 
@@ -150,6 +151,27 @@ def test_layers_are_put_into_order() -> None:
     assert (across[0] < across[1]) == (across[3] < across[2])
     assert across[0] == pytest.approx(across[3])
     assert layout.spots[2].along - layout.spots[0].along == 15
+
+
+@pytest.mark.parametrize(
+    ("times", "stretches"),
+    [
+        ([(0, 10), (2, 3), (20, 21)], [(0, 10), (20, 21)]),  # one inside another
+        ([(0, 10), (2, 3), (9, 12)], [(0, 12)]),
+        ([(0, 10), (10, 11)], [(0, 11)]),
+        ([(5, 6), (0, 1)], [(0, 1), (5, 6)]),  # not in order
+        ([(0, 10), (0, 10), (4, 4)], [(0, 10)]),
+    ],
+)
+def test_busy_stretches(
+    times: list[tuple[float, float]], stretches: list[tuple[float, float]]
+) -> None:
+    """The axis is busy while any step is."""
+    facts = facts_from(
+        *(RecordedStep(step(f"s{at}"), [(*span, 0)]) for at, span in enumerate(times))
+    )
+    spans = [span for one in facts.steps for span in one.spans if span.kind is SpanKind.RAN]
+    assert list(merged(spans)) == stretches
 
 
 def test_idle_time_is_cut_short() -> None:

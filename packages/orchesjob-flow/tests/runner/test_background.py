@@ -3,15 +3,19 @@
 import os
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orchesjob_flow.errors import NotReady
+from orchesjob_flow.errors import NotDetached, NotReady
 from orchesjob_flow.home.locks import Lock
 from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle
+from orchesjob_flow.runner import background
 from orchesjob_flow.runner.background import (
     Child,
     child_command,
@@ -19,6 +23,7 @@ from orchesjob_flow.runner.background import (
     last_line,
     read_in_time,
     report_ready,
+    start_child,
 )
 
 
@@ -47,6 +52,57 @@ def test_an_end_without_words() -> None:
     assert describe_end(2, "the disk is full") == "the disk is full"
     assert describe_end(-9, "said") == "SIGKILL has ended it; `resume` continues the run"
     assert describe_end(1, "it printed nothing").endswith("; `resume` continues the run")
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> RunHandle:
+    """The run `k` of a home, which has a folder for logs."""
+    handle = RunHandle("k", Settings(Home(tmp_path / "flow.db"), sys.executable, 5.0, 60.0, {}))
+    handle.log("stderr").parent.mkdir()
+    return handle
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[Lock]:
+    """The lock that a child is to hold."""
+    lock = Lock.take(tmp_path / "lock")
+    assert lock is not None
+    yield lock
+    lock.close()
+
+
+def test_a_child_that_is_quick(
+    handle: RunHandle, lock: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has written before its parent went on is its own; what was there before is not."""
+
+    def begin_and_await(_handle: RunHandle, spawn: Callable[[], Any], **_: object) -> Any:
+        process = spawn()
+        process.wait()
+        return process
+
+    def command(*_: object) -> list[str]:
+        return ["/bin/sh", "-c", "echo no such file >&2; exit 2"]
+
+    monkeypatch.setattr(background, "child_command", command)
+    # No child is as quick as it can be at will: so the parent is late instead.
+    monkeypatch.setattr(background, "wait_out", begin_and_await)
+    handle.log("stderr").write_bytes(b"said long before\n")
+    handle.log("stderr").chmod(0o600)
+    child = start_child(handle, lock)
+    os.close(child.pipe)
+    assert last_line(handle.log("stderr"), child.log_size) == "no such file"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_child_that_cannot_be_started(handle: RunHandle, lock: Lock, stream: str) -> None:
+    """Nothing stays open here, however often that happens: `resume --all` goes on with others."""
+    handle.log(stream).mkdir()
+    before = set(Path("/proc/self/fd").iterdir())
+    for _ in range(3):
+        with pytest.raises(NotDetached, match="Is a directory"):
+            start_child(handle, lock)
+    assert set(Path("/proc/self/fd").iterdir()) <= before
 
 
 def test_news_of_the_child() -> None:

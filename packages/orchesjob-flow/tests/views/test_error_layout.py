@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from flow_spec import FlowFileError, find_warnings, parse_flow, read_flow
-from orchesjob_flow.views.error_layout import Style, error_text, flow_file_text, warning_text
+from flow_spec import FlowFileError, Mark, find_warnings, parse_flow, read_flow
+from orchesjob_flow.views.error_layout import (
+    Style,
+    error_text,
+    excerpt,
+    flow_file_text,
+    warning_text,
+)
 from orchesjob_flow.views.terminal import width
 
 WIDE = "日本" * 30
@@ -77,6 +83,21 @@ def test_a_long_line(line: str, columns: int) -> None:
         assert all(width(one) <= columns for number, one in enumerate(lines) if number != place)
         assert carets.strip()
         assert width(shown) >= width(carets)
+
+
+@pytest.mark.parametrize("room", [10, 21, 40, 79])
+@pytest.mark.parametrize("length", [1, 5, 30, 200])
+@pytest.mark.parametrize("column", [1, 8, 60, 200, 281])
+def test_a_long_line_fills_the_room(room: int, length: int, column: int) -> None:
+    """No more of a line is left out than does not fit; the marked characters come first."""
+    text = ("0123456789" * 48)[: max(300, column + length - 1)]
+    before, marked, after = excerpt(Mark(1, column, length, text), room)
+    assert width(f"{before}{marked}{after}") == room
+    whole = text[column - 1 : column - 1 + length]
+    assert marked == whole or len(marked) >= room // 2
+    for part, kept in ((before, before.removeprefix("...")), (after, after.removesuffix("..."))):
+        assert kept in text
+        assert len(part) - len(kept) in (0, 3)
 
 
 def test_colours() -> None:

@@ -128,7 +128,8 @@ def start_child(handle: RunHandle, lock: Lock) -> Child:
             )
 
     try:
-        descriptors += [open_owned(stdout, flags), open_owned(stderr, flags)]
+        descriptors.append(open_owned(stdout, flags))
+        descriptors.append(open_owned(stderr, flags))
         log_size = stderr.stat().st_size
         process = wait_out(handle, spawn, warn=warn)
     except OSError as error:  # including a resource that was exhausted for too long

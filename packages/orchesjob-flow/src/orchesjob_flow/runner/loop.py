@@ -48,7 +48,13 @@ from orchesjob_flow.engine.messages import (
     Warn,
 )
 from orchesjob_flow.engine.state import Decision, RunState
-from orchesjob_flow.errors import FlowError, GaveUp, Interrupted
+from orchesjob_flow.errors import (
+    FlowError,
+    GaveUp,
+    Interrupted,
+    ResourceExhausted,
+    exhausted_resource,
+)
 
 LOOK_SEC = 0.4
 """Seconds after which a poll follows, even if nothing happens."""
@@ -88,8 +94,11 @@ def cause_of(error: Exception) -> str:
     """Return why a runner ends, without the words about the run itself."""
     if isinstance(error, GaveUp):
         return error.cause
-    is_expected = isinstance(error, FlowError | StoreError | OrchesjobError | OSError)
-    return str(error) if is_expected else f"internal error: {error!r}"
+    if isinstance(error, FlowError | StoreError | OrchesjobError):
+        return str(error)
+    if (lack := exhausted_resource(error)) is not None:
+        return str(ResourceExhausted("cannot go on", lack))
+    return str(error) if isinstance(error, OSError) else f"internal error: {error!r}"
 
 
 class RequestPoller:

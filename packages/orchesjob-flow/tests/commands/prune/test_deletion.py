@@ -19,6 +19,7 @@ from flow_store import (
 )
 from orchesjob_flow.commands.prune.deletion import HOLD_SEC, Deletion, Yielder, pause_after, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Found, Job, Output
+from orchesjob_flow.home.locks import holder
 from orchesjob_flow.home.paths import Home, Settings
 from orchesjob_flow.home.runs import RunHandle, open_store
 
@@ -101,6 +102,30 @@ def test_all_that_is_theirs(
     assert store.runs() == ()
     assert cleaner.cleaned == ["a/b"]
     assert not any(path.exists() for path in paths)
+
+
+def test_the_lock_goes_last(
+    store: FlowStore, settings: Settings, deletion: Deletion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run's files go while its lock is held, and the lock's own file is the last of them.
+
+    Who waits for the lock would hold a file that is gone, while another process takes a new one.
+    """
+    removed: list[tuple[str, bool]] = []
+    unlink = Path.unlink
+
+    def watch(path: Path, *, missing_ok: bool = False) -> None:
+        removed.append((path.name, holder(handle.lock_path) is not None))
+        unlink(path, missing_ok=missing_ok)
+
+    handle = RunHandle("k", settings)
+    record(store, "k", job_id="j")
+    names = {path.name for path in make_files(handle) if path.is_file()}
+    # Nothing outside can come between these moments: so what removes a file looks first.
+    monkeypatch.setattr(Path, "unlink", watch)
+    assert deletion.remove(store.ended_runs(finished_by=LONG_AGO), {}).keys() == {"k"}
+    assert dict(removed) == dict.fromkeys(names, True)
+    assert removed[-1][0] == handle.lock_path.name
 
 
 @pytest.mark.parametrize("files", [False, True])
