@@ -583,6 +583,18 @@ MUTATIONS = (
         tests="flow-store/test_groups",
     ),
     Mutation(
+        "a run that would wait for itself is recorded",
+        "flow-store: join",
+        drop("if circle:"),
+        tests="flow-store/test_groups",
+    ),
+    Mutation(
+        "an outer run is taken for one that waits for no nested run",
+        "flow-store: waits_of",
+        drop("waits[waiting].append((key, None))"),
+        tests="flow-store/test_groups",
+    ),
+    Mutation(
         "two runs of a group can be under way in the file",
         "flow-store: SCHEMA",
         replace_text("UNIQUE INDEX", "INDEX"),
