@@ -717,6 +717,30 @@ MUTATIONS = (
         tests="test_orchesjob_home -k gone",
     ),
     Mutation(
+        "a link in the place of a run's own home is followed",
+        "orchesjob-flow: RunHandle.load",
+        drop("is_there(self.settings.home.own_jobs(self.run_key))"),
+        tests="test_own_jobs -k link",
+    ),
+    Mutation(
+        "others may write to the folder of the runs' own homes",
+        "orchesjob-flow: Home.folders",
+        replace("self.jobs", "self.runs"),
+        tests="test_own_jobs -k others",
+    ),
+    Mutation(
+        "a run is recorded though its own home has a name that orchesjob cannot use",
+        "orchesjob-flow: home_of_new_run",
+        drop("refuse_not_utf8(path, home.remedy)"),
+        tests="test_own_jobs -k utf",
+    ),
+    Mutation(
+        "a run is recorded though the home of its jobs cannot be created",
+        "orchesjob-flow: shared_home",
+        replace("not create", "True"),
+        tests="test_other_home -k created",
+    ),
+    Mutation(
         "a link stands for the directory of a run",
         "orchesjob-flow: is_there",
         replace("os.lstat", "os.stat"),

@@ -354,9 +354,10 @@ class NoOutput(FlowError, LookupError):
 class UnsafePlace(FlowError, OSError):
     """A folder or file of the flow home cannot be used as it is."""
 
-    says = "{path} {problem}; name another place with --db or ORCHESJOB_FLOW_HOME"
+    says = "{path} {problem}; {remedy}"
     path: Path
     problem: str
+    remedy: str = "name another place with --db or ORCHESJOB_FLOW_HOME"
 
 
 class HomeMissing(FlowError, FileNotFoundError):

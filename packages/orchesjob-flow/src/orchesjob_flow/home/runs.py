@@ -25,7 +25,7 @@ from flow_store import (
 )
 from orchesjob_flow.errors import GaveUp, NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
-from orchesjob_flow.home.paths import check_run_key
+from orchesjob_flow.home.paths import check_run_key, is_there
 from orchesjob_flow.home.settings import Settings
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
@@ -143,7 +143,9 @@ class RunHandle(NamedTuple):
 
         Raises:
             RunNotFound: The database has no run of this key.
+            UnsafePlace: A link is in the place of its own orchesjob home (rule 6.13).
         """
+        is_there(self.settings.home.own_jobs(self.run_key))
         run = store.load(self.run_key)
         if run is None:
             raise self.not_found(nearest_keys(store, self.run_key))
