@@ -717,6 +717,24 @@ MUTATIONS = (
         tests="test_orchesjob_home -k gone",
     ),
     Mutation(
+        "a report replaces a flow file",
+        "orchesjob-flow: refuse_destination",
+        drop("if is_its_own or holds_flow(path):"),
+        tests="commands/test_report -k could_write",
+    ),
+    Mutation(
+        "a report is written into a pipe",
+        "orchesjob-flow: refuse_other_kinds",
+        drop("if path.exists() and not path.is_file():"),
+        tests="commands/test_report -k pipe",
+    ),
+    Mutation(
+        "a pattern looks into any number of folders",
+        "flow-spec: Matching._entries",
+        drop("if self._listed > MOST_FOLDERS:"),
+        tests="test_file_names -k many",
+    ),
+    Mutation(
         "a link in the place of a run's own home is followed",
         "orchesjob-flow: RunHandle.load",
         drop("is_there(self.settings.home.own_jobs(self.run_key))"),
