@@ -735,6 +735,15 @@ MUTATIONS = (
         tests="test_file_names -k many",
     ),
     Mutation(
+        "the loss of the database is called no loss",
+        "orchesjob-flow: RequestPoller.refuse_another_file",
+        replace(
+            "GaveUp(run_key, 'the flow database was removed or replaced', DATABASE_LOST)",
+            "GaveUp(run_key, 'the flow database was removed or replaced')",
+        ),
+        tests="commands/test_start -k loses",
+    ),
+    Mutation(
         "a link in the place of a run's own home is followed",
         "orchesjob-flow: RunHandle.load",
         drop("is_there(self.settings.home.own_jobs(self.run_key))"),

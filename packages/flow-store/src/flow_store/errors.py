@@ -104,7 +104,7 @@ class StoreBroken(StoreError, ValueError):
 
     says = (
         "the flow database {path} is broken: {cause}; move it away: "
-        "`start` recovers the outcomes of strict steps from orchesjob"
+        "`start` recovers the outcomes of strict steps from orchesjob, and runs other steps again"
     )
     path: Path
     cause: str
