@@ -1,7 +1,10 @@
 """`report`: what happened in a run, for people who were not there and for CI (rule 12.1)."""
 
 import json
+import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from junitparser import JUnitXml
@@ -76,16 +79,19 @@ def test_file_in_one_step(flow: Flow) -> None:
         assert kept.read() == "old"
     assert link.is_symlink()
     assert old.read_text(encoding="utf-8").startswith("## ❌ k FAILED")
-    assert report(flow, "markdown", "-o", "/dev/stdout").startswith("## ❌ k FAILED")
     assert flow.run("report", "k", "-o", "new.md", umask=0o027).returncode == 0
     assert (flow.folder / "new.md").stat().st_mode & 0o777 == 0o640
     assert not list(flow.folder.glob(".*.md.*"))
 
 
-@pytest.mark.parametrize("output", ["missing/report.md", "."])
+@pytest.mark.parametrize(
+    "output", ["missing/report.md", ".", "pipe", "link", "/dev/null", "flow.json"]
+)
 def test_file_that_cannot_be_written(flow: Flow, output: str) -> None:
     """The error names the file and the cause, and nothing is left behind."""
     flow.start("k", flow.write(FAILING), code=1)
+    os.mkfifo(flow.folder / "pipe")
+    (flow.folder / "link").symlink_to("pipe")
     there = sorted(flow.folder.iterdir())
     error = flow.refusal("report", "k", "--output", output)["error"]
     assert error.startswith(f"cannot write to {output}: ")
@@ -158,11 +164,42 @@ def test_a_report_is_no_part_of_the_outcome(flow: Flow) -> None:
         (["--report=pdf=a"], "is not FORMAT=FILE with one of html, junit, markdown, trace"),
         (["--report=html"], "is not FORMAT=FILE"),
         (["--report=html=no/a.html"], "there is no folder no"),
+        (["--report=html=pipe"], "cannot write to pipe: it is not a regular file"),
+        (["--report=html=to-pipe"], "cannot write to to-pipe: it is not a regular file"),
+        (["--report=html=/dev/null"], "cannot write to /dev/null: it is not a regular file"),
+        (["--report=html=flow.json"], "cannot write to flow.json: it is a flow file"),
+        (["--report=trace=to-flow"], "cannot write to to-flow: it is a flow file"),
+        (["--report=html=hard-link"], "cannot write to hard-link: it is a flow file"),
+        (["--report=html=other.yaml"], "cannot write to other.yaml: it is a flow file"),
         (["--report=html=a.html", "-d"], "a background process writes no report"),
     ],
 )
 def test_a_report_that_nobody_could_write(flow: Flow, words: list[str], why: str) -> None:
-    """What can be known to be wrong is refused before anything is recorded."""
+    """What can be known to be wrong is refused before anything is recorded (rule 12.1)."""
     file = flow.write({"id": "a", "command": ["true"]})
+    os.mkfifo(flow.folder / "pipe")
+    (flow.folder / "to-pipe").symlink_to("pipe")
+    (flow.folder / "to-flow").symlink_to("flow.json")
+    (flow.folder / "hard-link").hardlink_to(file)
+    other = flow.folder / "other.yaml"
+    other.write_text("flow_id: other\nsteps: not yet valid\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in (Path(file), other)}
     assert why in flow.refusal("start", "k", file, *words)["error"]
     assert not flow.database.exists()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_flow_from_a_pipe(flow: Flow) -> None:
+    """A flow file without a name is no destination."""
+    text = Path(flow.write({"id": "a", "command": ["true"]})).read_text(encoding="utf-8")
+    command = flow.spawn("start", "k", "-", "--report=html=k.html", stdin=subprocess.PIPE)
+    assert json.loads(command.communicate(text)[0])["status"] == "SUCCEEDED"
+    assert (flow.folder / "k.html").is_file()
+
+
+def test_a_pipe_where_the_report_will_be(flow: Flow) -> None:
+    """What a step puts in the place of a report cannot hold up the end of the run."""
+    file = flow.write({"id": "a", "command": ["mkfifo", "k.html"]})
+    answer = flow.run("start", "k", file, "--report=html=k.html")
+    assert (answer.returncode, json.loads(answer.stdout)["status"]) == (0, "SUCCEEDED")
+    assert "cannot write to k.html: it is not a regular file" in answer.stderr

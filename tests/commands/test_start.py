@@ -293,6 +293,39 @@ def test_lost_database(real_flow: Flow, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.integration
+def test_what_a_lost_database_loses(real_flow: Flow, gate: Gate) -> None:
+    """What only the database knew is lost: settlements, groups, and that careless steps have run.
+
+    The runner that notices the loss says so.
+    """
+    flow, log = real_flow, real_flow.folder / "log"
+    careless = {"command": ["sh", "-c", "echo ran >>log"], "strict": False}
+    settled = flow.write({"id": "a", **careless}, {"id": "b", "command": ["false"]})
+    flow.start("settled", settled, code=1)
+    words = ["settle", "settled", "b", "--as=succeeded", "--reason=it is there"]
+    assert flow.ask(*words)["status"] == "SUCCEEDED"
+    group = {"concurrency": {"group": "g", "on_conflict": "fail"}}
+    step = {"id": "a", "command": gate.command()}
+    holding = flow.write(step, name="holding.json", **group)
+    runner = flow.spawn("start", "--run-key=holding", holding)
+    gate.await_arrival()
+    for path in flow.home.glob("*.sqlite3*"):
+        path.unlink()
+    flow.ask("start", "-d", "--run-key=beside", holding)
+    gate.await_arrival()
+    gate.let_through(2)
+    _, stderr = runner.communicate()
+    error = json.loads(stderr.splitlines()[-1])["error"]
+    assert "the flow database was removed or replaced; restore it, or repeat" in error
+    assert "nothing is lost" not in error
+    for lost in ("`strict: false`", "`settle`", "groups", "cancel requests"):
+        assert lost in error
+    assert flow.ask("wait", "beside")["status"] == "SUCCEEDED"
+    assert flow.start("settled", settled, code=1)["status"] == "FAILED"
+    assert log.read_text(encoding="utf-8") == "ran\nran\n"
+
+
 def test_found_and_not_run(flow: Flow) -> None:
     """What orchesjob knew already is not shown as if it had run; the user is told (rule 4.7)."""
     file = flow.write(

@@ -165,6 +165,35 @@ def test_an_unusable_home(flow: Flow, make: Callable[[Flow], dict[str, str]]) ->
     assert not flow.home.exists()
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("flow_home", [True, False])
+def test_a_home_that_cannot_be_created(real_flow: Flow, flow_home: bool) -> None:
+    """It is refused before anything is recorded, and named by its own variable (rule 6.13)."""
+    real_flow.environ["ORCHESJOB_HOME"] = "/proc/nope"
+    if not flow_home:
+        del real_flow.environ["ORCHESJOB_FLOW_HOME"]
+    for words in (["start"], ["start", "-d"]):
+        error = real_flow.refusal(*words, "--run-key=k", real_flow.write(TRUE))["error"]
+        assert (
+            "/proc/nope cannot be created: No such file or directory; set ORCHESJOB_HOME" in error
+        )
+        assert "ORCHESJOB_FLOW_HOME" not in error
+    assert not real_flow.home.exists()
+    answer = real_flow.run("doctor", "--format=text")
+    if not flow_home:
+        assert "set ORCHESJOB_HOME to a folder" in answer.stdout
+
+
+def test_nothing_is_created_for_a_flow_that_is_not_valid(flow: Flow) -> None:
+    """A missing home of orchesjob is created when the run is about to be recorded, not before."""
+    missing = flow.folder / "missing"
+    flow.environ["ORCHESJOB_HOME"] = str(missing)
+    flow.refusal("start", "--run-key=k", flow.write())
+    assert not missing.exists()
+    flow.start("k", flow.write(TRUE))
+    assert missing.is_dir()
+
+
 @pytest.mark.parametrize(
     "words",
     [

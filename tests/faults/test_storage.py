@@ -227,7 +227,7 @@ def refusal_by_modes(flow: Flow, *words: str) -> str:
 @pytest.mark.parametrize(
     ("place", "mode", "expected"),
     [
-        ("flow-home", 0o500, "logs cannot be made: Permission denied"),
+        ("flow-home", 0o500, "logs cannot be created: Permission denied"),
         ("flow-home/orchesjob-flow.sqlite3", 0o400, "readonly database; make the file"),
         ("flow-home/orchesjob-flow.sqlite3", 0o000, "check that the file and its folder can be"),
         ("flow-home/locks", 0o500, "k.lock cannot be opened: Permission denied"),

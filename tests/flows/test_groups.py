@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -258,10 +260,47 @@ def test_a_flow_inside_another_of_its_group(flow: Flow, gate: Gate) -> None:
     finished = flow.run("start", "--run-key=outer", outer)
     assert finished.returncode == 1
     assert (
-        "run 'inner' would wait for ever: a step of run 'outer' starts it, which is under way in "
-        "the same concurrency group 'g'; give the inner flow another group, or none"
+        "run 'inner' would wait for ever: 'inner' waits for 'outer' (group 'g'), 'outer' waits "
+        "for 'inner' (a step of it starts that run); give the inner flow another group, or none"
     ) in finished.stderr
     assert "no run 'inner'" in flow.refusal("status", "--run-key=inner")["error"]
+
+
+def write_ring(flow: Flow, size: int, *options: str, gate: Gate) -> list[str]:
+    """Write flows of as many groups, each with a step that starts the flow of the next group.
+
+    The step stops at the gate first. Return the names of the outer flows and of their groups.
+    """
+    names = [f"ring{number}" for number in range(size)]
+    for name, after in zip(names, [*names[1:], names[0]], strict=True):
+        inner = {"id": "s", "command": ["true"]}
+        flow.write(inner, name=f"in-{name}.json", concurrency={"group": name})
+        start = [flow.program, "start", *options, f"--run-key=in-{after}", f"in-{after}.json"]
+        waiting = f"exec {flow.program} wait in-{after}"
+        command = gate.command(f"{shlex.join(start)} && {waiting}")
+        outer = {"id": "s", "command": command}
+        flow.write(outer, name=f"{name}.json", concurrency={"group": name})
+    return names
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("options", [(), ("-d",)])
+@pytest.mark.parametrize("size", [2, 3])
+def test_groups_crosswise(real_flow: Flow, gate: Gate, size: int, options: Sequence[str]) -> None:
+    """The start that would close a circle of groups is refused; all others come to their ends."""
+    names = write_ring(real_flow, size, *options, gate=gate)
+    for name in names:
+        real_flow.ask("start", "-d", f"--run-key={name}", f"{name}.json")
+        gate.await_arrival()
+    bystander = real_flow.spawn("start", "--run-key=bystander", "in-ring0.json")
+    real_flow.await_true(lambda: real_flow.run("status", "bystander").returncode == 0)
+    gate.let_through(size)
+    codes = {name: real_flow.run("wait", name).returncode for name in names}
+    (refused,) = [name for name, code in codes.items() if code != 0]
+    words = real_flow.run("logs", refused, "--stream=stderr").stdout
+    assert "would wait for ever" in words
+    assert all(name in words for name in names)
+    assert bystander.completed().returncode == 0
 
 
 def test_a_database_that_is_removed(flow: Flow, gate: Gate) -> None:

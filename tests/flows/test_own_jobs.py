@@ -1,5 +1,6 @@
 """A run may have a home of orchesjob for itself: what ran before costs it nothing (rule 4.8)."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -136,17 +137,66 @@ def test_prune(flow: Flow, words: list[str], is_left: bool) -> None:
     assert place.exists() is is_left
 
 
-def test_a_link_in_its_place(flow: Flow) -> None:
-    """What stands in place of the home is not followed: the run stays, and the link is named."""
-    start_own(flow, flow.write(TRUE))
+@pytest.mark.integration
+def test_a_link_in_its_place(real_flow: Flow) -> None:
+    """No command follows a link in place of the home: the run stays, and the link is named (6.13).
+
+    `doctor` names it too.
+    """
+    flow = real_flow
+    file = flow.write({"id": "a", "command": ["false"]})
+    start_own(flow, file, code=1)
     place = own(flow)
     elsewhere = flow.folder / "elsewhere"
     place.rename(elsewhere)
     place.symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*"))
+    commands = ["status", "logs", "report", "explain", "retry", "resume", "cancel", "wait"]
+    for words in [*([command, "k"] for command in commands), ["start", "--run-key=k", OWN, file]]:
+        assert str(place) in flow.refusal(*words)["error"]
     answer = flow.run("prune", "--older-than=0s")
     assert answer.returncode == 2
     assert str(place) in answer.stderr
-    assert (elsewhere / "logs").is_dir()
+    (problem,) = [
+        check for check in flow.ask("doctor", code=1)["checks"] if check["verdict"] == "problem"
+    ]
+    assert str(place) in problem["message"]
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+def test_a_link_that_was_there_first(flow: Flow) -> None:
+    """A new run does not take a link for its home, and is not recorded."""
+    start_own(flow, flow.write(TRUE), "first")
+    place = own(flow)
+    place.symlink_to(flow.folder)
+    words = ["start", "--run-key=k", OWN, flow.write(TRUE)]
+    assert f"{place} is not a folder" in flow.refusal(*words)["error"]
+    assert [run["run_key"] for run in flow.ask("list")["runs"]] == ["first"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("words", [[], ["-d"]])
+def test_a_home_that_is_not_utf_8(real_flow: Flow, words: list[str]) -> None:
+    """A home that orchesjob could not name is refused, and nothing is recorded (rule 6.13)."""
+    home = os.fsencode(real_flow.folder / "flow-") + b"\xff"
+    real_flow.environ["ORCHESJOB_FLOW_HOME"] = os.fsdecode(home)
+    error = real_flow.refusal("start", *words, "--run-key=k", OWN, real_flow.write(TRUE))["error"]
+    assert "has a name that is not UTF-8, which orchesjob cannot use" in error
+    assert "check ORCHESJOB_FLOW_HOME, which names this flow home" in error
+    assert not os.path.exists(home)  # noqa: PTH110 - bytes
+
+
+def test_homes_that_others_can_write(flow: Flow) -> None:
+    """The folder of all such homes is nobody else's, and `doctor` says so if it is (rule 6.13)."""
+    start_own(flow, flow.write(TRUE))
+    (flow.home / "jobs").chmod(0o770)
+    said = f"{flow.home / 'jobs'} can be written by others (chmod 700 fixes it)"
+    for words in (["start", "--run-key=l", OWN, flow.write(TRUE)], ["retry", "k", "--step=a"]):
+        assert said in flow.refusal(*words)["error"]
+    (problem,) = [
+        check for check in flow.ask("doctor", code=1)["checks"] if check["verdict"] == "problem"
+    ]
+    assert said in problem["message"]
 
 
 def test_the_flow_home_was_moved(flow: Flow) -> None:

@@ -583,6 +583,18 @@ MUTATIONS = (
         tests="flow-store/test_groups",
     ),
     Mutation(
+        "a run that would wait for itself is recorded",
+        "flow-store: join",
+        drop("if circle:"),
+        tests="flow-store/test_groups",
+    ),
+    Mutation(
+        "an outer run is taken for one that waits for no nested run",
+        "flow-store: waits_of",
+        drop("waits[waiting].append((key, None))"),
+        tests="flow-store/test_groups",
+    ),
+    Mutation(
         "two runs of a group can be under way in the file",
         "flow-store: SCHEMA",
         replace_text("UNIQUE INDEX", "INDEX"),
@@ -703,6 +715,57 @@ MUTATIONS = (
         "orchesjob-flow: refuse_gone",
         returns("None"),
         tests="test_orchesjob_home -k gone",
+    ),
+    Mutation(
+        "a report replaces a flow file",
+        "orchesjob-flow: refuse_destination",
+        drop("if is_its_own or holds_flow(path):"),
+        tests="commands/test_report -k could_write",
+    ),
+    Mutation(
+        "a report is written into a pipe",
+        "orchesjob-flow: refuse_other_kinds",
+        drop("if path.exists() and not path.is_file():"),
+        tests="commands/test_report -k pipe",
+    ),
+    Mutation(
+        "a pattern looks into any number of folders",
+        "flow-spec: Matching._entries",
+        drop("if self._listed > MOST_FOLDERS:"),
+        tests="test_file_names -k many",
+    ),
+    Mutation(
+        "the loss of the database is called no loss",
+        "orchesjob-flow: RequestPoller.refuse_another_file",
+        replace(
+            "GaveUp(run_key, 'the flow database was removed or replaced', DATABASE_LOST)",
+            "GaveUp(run_key, 'the flow database was removed or replaced')",
+        ),
+        tests="commands/test_start -k loses",
+    ),
+    Mutation(
+        "a link in the place of a run's own home is followed",
+        "orchesjob-flow: RunHandle.load",
+        drop("is_there(self.settings.home.own_jobs(self.run_key))"),
+        tests="test_own_jobs -k link",
+    ),
+    Mutation(
+        "others may write to the folder of the runs' own homes",
+        "orchesjob-flow: Home.folders",
+        replace("self.jobs", "self.runs"),
+        tests="test_own_jobs -k others",
+    ),
+    Mutation(
+        "a run is recorded though its own home has a name that orchesjob cannot use",
+        "orchesjob-flow: home_of_new_run",
+        drop("refuse_not_utf8(path, home.remedy)"),
+        tests="test_own_jobs -k utf",
+    ),
+    Mutation(
+        "a run is recorded though the home of its jobs cannot be created",
+        "orchesjob-flow: shared_home",
+        replace("not create", "True"),
+        tests="test_other_home -k created",
     ),
     Mutation(
         "a link stands for the directory of a run",

@@ -56,7 +56,8 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
             (
                 "the flow database /home/me/flow.sqlite3 is broken: "
                 "database disk image is malformed; "
-                "move it away: `start` recovers the outcomes of strict steps from orchesjob"
+                "move it away: `start` recovers the outcomes of strict steps from orchesjob, "
+                "and runs other steps again"
             ),
         ),
         (

@@ -2,28 +2,32 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import permutations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flow_store import (
     Attempt,
     CancelRequested,
     Changes,
+    CircleOfGroups,
     Deadline,
     FlowStatus,
     FlowStore,
     GroupPlace,
     GroupTaken,
-    InsideItsGroup,
     Joining,
     Parent,
     Queue,
     Reopening,
     RunHeader,
 )
+from flow_store.store import RunInGroup, find_circle, waits_of
 
 type Create = Callable[..., bool]
 
@@ -197,16 +201,168 @@ def test_a_retry_that_does_not_wait(three: FlowStore) -> None:
     assert (run.status, run.deadline) == (FlowStatus.RUNNING, BEGINS.deadline)
 
 
-def test_inside_itself(store: FlowStore, create: Create) -> None:
-    """A run does not wait for the one, however far outside, of which it is a part."""
-    create(store, "a", joining=JOINING)
-    begin(store, "a")
-    create(store, "b", parent=Parent("a", "s", 1))
-    inside = JOINING._replace(inside="b")
-    with pytest.raises(InsideItsGroup, match="'a'"):
-        create(store, "c", parent=Parent("b", "s", 1), joining=inside)
-    assert not store.has("c")
-    assert create(store, "c", parent=Parent("b", "s", 1), joining=inside._replace(group="h"))
+def start(store: FlowStore, create: Create, key: str, group: str, inside: str | None) -> None:
+    """Record a run, inside another one or not, and let it begin if it is its turn."""
+    parent = None if inside is None else Parent(inside, "a", 1)
+    create(store, key, parent=parent, joining=Joining(group, inside=inside))
+    if store.queue(key) == Queue(None, ()):
+        begin(store, key)
+
+
+@pytest.mark.parametrize(
+    ("runs", "last", "circle"),
+    [
+        ("a:g", "b:g:a", "b-g a"),
+        ("a:g b:h:a", "c:g:b", "c-g a b"),
+        ("a:g c:h b:h:a", "d:g:c", "d-g a b-h c"),
+        ("a:g b:h c:i d:h:a e:i:b", "f:g:c", "f-g a d-h b e-i c"),
+        ("a:g x:g c:h y:h b:h:a", "d:g:c", "d-g a b-h c"),
+        ("a:g c:h z:i:a b:h:z", "d:g:c", "d-g a z b-h c"),
+        ("a:g c:h d:g:c", "b:g", ""),
+        ("a:g c:h d:g:c", "b:i:a", ""),
+    ],
+)
+def test_circles(store: FlowStore, create: Create, runs: str, last: str, circle: str) -> None:
+    """A run that would wait for itself is refused, and each run of the circle is named.
+
+    Each run is written as its key, its group, and the run inside which it starts. Those of a circle
+    are written with the group in which they wait for the next one.
+    """
+
+    def begin_written(text: str) -> None:
+        key, group, *inside = text.split(":")
+        start(store, create, key, group, inside[0] if inside else None)
+
+    for text in runs.split():
+        begin_written(text)
+    if not circle:
+        begin_written(last)
+        return
+    with pytest.raises(CircleOfGroups) as caught:
+        begin_written(last)
+    found = [key if group is None else f"{key}-{group}" for key, group in caught.value.circle]
+    assert found == circle.split()
+    assert not store.has(last[0])
+
+
+def test_the_circle_in_words(store: FlowStore, create: Create) -> None:
+    """The sentence says of each run for which other it waits, and why."""
+    start(store, create, "a", "g", None)
+    with pytest.raises(CircleOfGroups) as caught:
+        start(store, create, "b", "g", "a")
+    assert str(caught.value) == (
+        "run 'b' would wait for ever: 'b' waits for 'a' (group 'g'), 'a' waits for 'b' (a step of "
+        "it starts that run); give the inner flow another group, or none"
+    )
+    assert caught.value.details == {"circle": ["b", "a"]}
+
+
+def test_a_retry_in_a_circle(store: FlowStore, create: Create) -> None:
+    """A nested run that is opened again is refused, whoever opens it; it stays as it ended."""
+    start(store, create, "a", "g", None)
+    start(store, create, "b", "h", "a")
+    end(store, "b", FlowStatus.FAILED)
+    start(store, create, "c", "h", None)
+    start(store, create, "d", "g", "c")
+    with pytest.raises(CircleOfGroups):
+        store.reopen("b", Reopening("new", {0: 1}), revision=2, joining=Joining("h"))
+    assert store.revision_of("b") == 2
+    end(store, "c")
+    store.reopen("b", Reopening("new", {0: 1}), revision=2, joining=Joining("h"))
+
+
+def test_a_retry_from_within_what_it_left(store: FlowStore, create: Create) -> None:
+    """A run that has ended waits for nothing, even if a process that it left opens it again."""
+    start(store, create, "a", "g", None)
+    start(store, create, "b", "h", "a")
+    for key in "ba":
+        end(store, key)
+    for key, group in [("a", "g"), ("b", "h")]:
+        joining = Joining(group, inside="b")
+        store.reopen(key, Reopening("new", {0: 1}), revision=2, joining=joining)
+
+
+def test_what_begins_at_once_is_in_no_circle(store: FlowStore, create: Create) -> None:
+    """A run that does not wait is refused by who holds the group, not by the circle."""
+    start(store, create, "a", "g", None)
+    with pytest.raises(GroupTaken):
+        create(store, "b", joining=Joining("g", begins=BEGINS, inside="a"))
+
+
+NODES = "abcdef"
+
+
+@given(st.sets(st.tuples(*[st.sampled_from(NODES)] * 2), max_size=12))
+def test_every_circle_is_found(edges: set[tuple[str, str]]) -> None:
+    """The circle found is one of the shortest of all that there are."""
+    waits = {one: [(after, None) for before, after in edges if before == one] for one in NODES}
+    walks = (("a", *walk) for length in range(6) for walk in permutations(NODES[1:], length))
+    lengths = [len(walk) for walk in walks if edges.issuperset(links(walk))]
+    found = [key for key, _ in find_circle(waits, "a")]
+    assert len(found) == min(lengths, default=0)
+    assert edges.issuperset(links(found))
+
+
+def links(circle: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each node of a circle with the next one."""
+    return zip(circle, [*circle[1:], *circle[:1]], strict=True)
+
+
+@given(st.data())
+def test_nobody_waits_for_ever(data: st.DataObject) -> None:
+    """Whatever is started inside whatever, some run can always end; and no other run is refused.
+
+    A run is refused if and only if nothing that could happen would let it end.
+    """
+    runs: dict[str, RunInGroup] = {}
+    for number in range(data.draw(st.integers(2, 12))):
+        active = [key for key, run in runs.items() if run.status in ("PENDING", "RUNNING")]
+        endable = [key for key in active if able_to_end(runs) >= {key}]
+        assert endable == active
+        running = [key for key in active if runs[key].status == "RUNNING"]
+        if bool(running) and data.draw(st.booleans()):
+            ended = data.draw(st.sampled_from(running))
+            group = runs[ended].group
+            runs[ended] = runs[ended]._replace(status="SUCCEEDED")
+            nexts = [key for key in active if key != ended and runs[key].group == group]
+            if group is not None and nexts:
+                runs[nexts[0]] = runs[nexts[0]]._replace(status="RUNNING")
+            continue
+        key = str(number)
+        inside = data.draw(st.sampled_from([None, *running])) if running else None
+        group = data.draw(st.sampled_from("ghi"))
+        is_free = all(run.group != group for key, run in runs.items() if key in active)
+        new = RunInGroup(inside, "RUNNING" if is_free else "PENDING", group, number)
+        circle = find_circle(waits_of(runs, key, Joining(group, inside=inside)), key)
+        would_end = key in able_to_end({**runs, key: new})
+        assert bool(circle) is not would_end
+        if not circle:
+            runs[key] = new
+
+
+def able_to_end(runs: Mapping[str, RunInGroup]) -> set[str]:
+    """Return the runs that can end: first those that wait for nothing, then those after them."""
+    able = {key for key, run in runs.items() if run.status == "SUCCEEDED"}
+
+    def is_able(key: str, run: RunInGroup) -> bool:
+        inner = {one for one in runs if key in outer_runs(runs, one)}
+        ahead = {
+            one
+            for one, other in runs.items()
+            if other.group == run.group
+            and (other.status == "RUNNING" or (other.place or 0) < (run.place or 0))
+        }
+        return able.issuperset(inner | ahead if run.status == "PENDING" else inner)
+
+    while more := {key for key, run in runs.items() if key not in able and is_able(key, run)}:
+        able |= more
+    return able
+
+
+def outer_runs(runs: Mapping[str, RunInGroup], key: str) -> set[str]:
+    """Return all runs inside which a run is."""
+    outer = runs[key].outer
+    return set() if outer is None else {outer, *outer_runs(runs, outer)}
 
 
 def test_the_file_itself_excludes(three: FlowStore, raw: sqlite3.Connection) -> None:

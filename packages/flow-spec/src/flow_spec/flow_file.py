@@ -53,10 +53,19 @@ class Document:
     @property
     def holds_cases(self) -> bool:
         """Whether this is a file of cases rather than a flow (rule 11.4)."""
-        root = self.root
-        keys = {name for name, _ in root.texts()} if isinstance(root, MappingNode) else set()
+        keys = self._keys
         is_named_so = Path(self.source).stem.endswith(".test")
         return STEPS not in keys and (CASES in keys or (is_named_so and "flow_id" not in keys))
+
+    @property
+    def holds_flow(self) -> bool:
+        """Whether this looks like a flow, a valid one or not."""
+        return self._keys >= {"flow_id", STEPS}
+
+    @property
+    def _keys(self) -> set[str]:
+        root = self.root
+        return {name for name, _ in root.texts()} if isinstance(root, MappingNode) else set()
 
     def error(self, problems: Iterable[Problem]) -> FlowFileError:
         """Return the error that holds these problems, by position, with the characters of each."""

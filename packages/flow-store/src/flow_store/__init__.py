@@ -6,9 +6,9 @@ what runs next: a run's definition is opaque text to it.
 
 from flow_store.errors import (
     CancelRequested,
+    CircleOfGroups,
     DamagedRecord,
     GroupTaken,
-    InsideItsGroup,
     NotRecorded,
     NotSettleable,
     NotTerminal,
@@ -57,6 +57,7 @@ __all__ = [
     "CancelRequest",
     "CancelRequested",
     "Changes",
+    "CircleOfGroups",
     "DamagedRecord",
     "Deadline",
     "EndMark",
@@ -66,7 +67,6 @@ __all__ = [
     "GivenUp",
     "GroupPlace",
     "GroupTaken",
-    "InsideItsGroup",
     "Joining",
     "NotRecorded",
     "NotSettleable",

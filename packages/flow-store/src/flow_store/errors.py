@@ -104,7 +104,7 @@ class StoreBroken(StoreError, ValueError):
 
     says = (
         "the flow database {path} is broken: {cause}; move it away: "
-        "`start` recovers the outcomes of strict steps from orchesjob"
+        "`start` recovers the outcomes of strict steps from orchesjob, and runs other steps again"
     )
     path: Path
     cause: str
@@ -200,19 +200,33 @@ class GroupTaken(StoreError, RuntimeError):
         )
 
 
-class InsideItsGroup(StoreError, RuntimeError):
-    """A run would wait for the run that started it; nothing was written (10.7).
+class CircleOfGroups(StoreError, RuntimeError):
+    """A run would wait for itself, through groups and nested runs; nothing was written (10.7).
 
-    `outer` is the run whose step starts this one; it holds the group.
+    `circle` are pairs: a run, beginning with this one, and the group that the run waits for. The
+    group is None if the run waits because a step of it started the next run of the circle.
     """
 
-    says = (
-        "run {run_key!r} would wait for ever: a step of run {outer!r} starts it, which is under "
-        "way in the same concurrency group {group!r}; give the inner flow another group, or none"
-    )
     run_key: str
-    group: str
-    outer: str
+    circle: tuple[tuple[str, str | None], ...]
+
+    @property
+    def details(self) -> dict[str, list[str]]:
+        """The data that a script can use."""
+        return {"circle": [run_key for run_key, _ in self.circle]}
+
+    def __str__(self) -> str:
+        """Return the sentence, which names each run of the circle and why it waits."""
+        following = [*self.circle[1:], self.circle[0]]
+        waits = [
+            f"{key!r} waits for {after!r} "
+            + ("(a step of it starts that run)" if group is None else f"(group {group!r})")
+            for (key, group), (after, _) in zip(self.circle, following, strict=True)
+        ]
+        return (
+            f"run {self.run_key!r} would wait for ever: {', '.join(waits)}; "
+            "give the inner flow another group, or none"
+        )
 
 
 class RunTakenOver(StoreError, RuntimeError):

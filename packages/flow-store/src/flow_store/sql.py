@@ -352,14 +352,16 @@ NEXT_PLACE = """
     SELECT coalesce(max(group_place), 0) + 1 FROM runs
     WHERE group_name = ? AND status IN ('PENDING', 'RUNNING')
 """
-SELECT_OUTER_HOLDER = """
-    WITH RECURSIVE outer_runs (run_key, parent_run_key, status, group_name) AS (
-        SELECT run_key, parent_run_key, status, group_name FROM runs WHERE run_key = ?
+# The runs that have not ended and these two, and every run that one of them is inside.
+SELECT_CONNECTED = """
+    WITH RECURSIVE connected (run_key, parent_run_key, status, group_name, group_place) AS (
+        SELECT run_key, parent_run_key, status, group_name, group_place FROM runs
+        WHERE status IN ('PENDING', 'RUNNING') OR run_key IN (?, ?)
         UNION
-        SELECT runs.run_key, runs.parent_run_key, runs.status, runs.group_name FROM runs
-        JOIN outer_runs ON runs.run_key = outer_runs.parent_run_key
+        SELECT runs.run_key, runs.parent_run_key, runs.status, runs.group_name, runs.group_place
+        FROM runs JOIN connected ON runs.run_key = connected.parent_run_key
     )
-    SELECT run_key FROM outer_runs WHERE status = 'RUNNING' AND group_name = ?
+    SELECT run_key, parent_run_key, status, group_name, group_place FROM connected
 """
 RECORD_GIVING_UP = "UPDATE runs SET gave_up_at = ?, gave_up_error = ? WHERE id = ?"
 RESET_STEP = f"UPDATE steps SET {_assigned(STEP_RESET)} WHERE run_id = ? AND position = ?"

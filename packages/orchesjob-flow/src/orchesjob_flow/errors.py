@@ -234,12 +234,12 @@ class DirectoryGone(FlowError, FileNotFoundError):
 class GaveUp(FlowError, TimeoutError):
     """A runner stopped because it could not continue; the run is as it was (rule 5.7)."""
 
-    says = (
-        "gave up on run {run_key!r}: {cause}; nothing is lost: once the cause is fixed, `start` "
-        "with the same run key continues the run"
-    )
+    says = "gave up on run {run_key!r}: {cause}; {remedy}"
     run_key: str
     cause: str
+    remedy: str = (
+        "nothing is lost: once the cause is fixed, `start` with the same run key continues the run"
+    )
 
 
 class ResourceExhausted(FlowError, OSError):
@@ -354,9 +354,10 @@ class NoOutput(FlowError, LookupError):
 class UnsafePlace(FlowError, OSError):
     """A folder or file of the flow home cannot be used as it is."""
 
-    says = "{path} {problem}; name another place with --db or ORCHESJOB_FLOW_HOME"
+    says = "{path} {problem}; {remedy}"
     path: Path
     problem: str
+    remedy: str = "name another place with --db or ORCHESJOB_FLOW_HOME"
 
 
 class HomeMissing(FlowError, FileNotFoundError):

@@ -118,7 +118,10 @@ def test_from_a_removed_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("file", "is not a folder"), ("file/jobs", "cannot be made, because .*/file is not a folder")],
+    [
+        ("file", "is not a folder"),
+        ("file/jobs", "cannot be created, because .*/file is not a folder"),
+    ],
 )
 def test_a_file_is_no_home(tmp_path: Path, name: str, problem: str) -> None:
     """A file in the way is named, with the variable to set (rule 6.13)."""

@@ -150,7 +150,7 @@ def test_a_file_in_the_way(tmp_path: Path, blocked: str) -> None:
     if blocked:
         (tmp_path / "home").mkdir()
     (tmp_path / "home" / blocked).touch()
-    with pytest.raises(UnsafePlace, match="cannot be made: File exists"):
+    with pytest.raises(UnsafePlace, match="cannot be created: File exists"):
         home.prepare()
 
 

@@ -16,7 +16,8 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from fnmatch import fnmatchcase
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -209,19 +210,156 @@ def read_lines(path: str, below: str) -> Sequence[str]:
     return values_of_lines(data)
 
 
+MOST_FOLDERS = 50_000
+"""Folders that the search for a pattern may list."""
+ANY_FOLDERS = "**"
+_MAGIC = re.compile(r"[*?[]")
+
+
 def file_names(pattern: str, below: str) -> Sequence[str]:
     """Return the sorted names of the files and folders that match a pattern, perhaps none.
 
-    Raises:
-        ListError: There are more than a flow can have steps.
-    """
-    import glob  # few flows have a pattern
+    The names are those of Python's `glob` with `recursive`, each once.
 
-    found = glob.iglob(pattern, root_dir=below, recursive=True)  # noqa: PTH207 - as a shell does
-    names = list(islice(found, MOST_VALUES + 1))
-    if len(names) > MOST_VALUES:
-        raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
+    Raises:
+        ListError: There are more than a flow can have steps, or it lists too many folders.
+    """
+    names: set[str] = set()
+    for name in Matching(pattern, below):
+        names.add(name)
+        if len(names) > MOST_VALUES:
+            raise ListError(f"matches more than {MOST_VALUES:,} names, the most steps of a flow")
     return sorted(names)
+
+
+class Place(NamedTuple):
+    """A folder, "" or with a slash at its end, and the number of the part that is matched in it.
+
+    It is `below` if the part is `**`, which has matched a folder above it.
+    """
+
+    folder: str
+    number: int
+    is_below: bool = False
+
+
+class Matching:
+    """Iterates over the names that match a pattern, some of them more than once.
+
+    `glob` looks into a folder once for each way to divide its path among several `**`. This looks
+    into it once for each part of the pattern. And `**` follows no link to a folder around the link.
+    """
+
+    def __init__(self, pattern: str, below: str) -> None:
+        """Divide a pattern; names without a leading slash are looked up in the folder `below`."""
+        parts = pattern.split("/")
+        fixed = next((n for n, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+        self._pattern = pattern
+        self._below = below
+        self._start = "/".join(parts[:fixed]).rstrip("/") + "/" if fixed else ""
+        named = [part for part in parts[fixed:] if part]
+        self._parts = [
+            part
+            for part, after in zip_longest(named, named[1:])
+            if not part == after == ANY_FOLDERS
+        ]
+        self._slash = "/" if pattern.endswith("/") else ""
+        self._listed = 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names.
+
+        Raises:
+            ListError: There are too many folders to look into.
+        """
+        if not self._parts:
+            if self._is_wanted(self._pattern):
+                yield self._pattern
+            return
+        left = [Place(self._start, 0)]
+        seen = set(left)
+        while left:
+            place = left.pop()
+            if self._parts[place.number] == ANY_FOLDERS:
+                found = self._any_below(place)
+            else:
+                found = self._named(place)
+            for one in found:
+                if isinstance(one, str):
+                    yield one
+                elif one not in seen:
+                    seen.add(one)
+                    left.append(one)
+
+    def _any_below(self, place: Place) -> Iterator[str | Place]:
+        """Yield what `**` matches in a folder, and where to go on."""
+        folder, index, is_below = place
+        is_last = index == len(self._parts) - 1
+        if not is_last:
+            yield Place(folder, index + 1)
+        elif not is_below and folder and os.path.isdir(self._path(folder)):  # noqa: PTH112
+            yield folder
+        for entry in self._entries(folder):
+            if entry.name.startswith("."):
+                continue
+            is_folder = _is_folder(entry)
+            if is_folder and entry.is_symlink() and self._leads_up(f"{folder}{entry.name}"):
+                continue
+            if is_last and (is_folder or not self._slash):
+                yield f"{folder}{entry.name}{self._slash}"
+            if is_folder:
+                yield Place(f"{folder}{entry.name}/", index, is_below=True)
+
+    def _named(self, place: Place) -> Iterator[str | Place]:
+        """Yield what any other part matches in a folder, or where to go on."""
+        folder, index, _ = place
+        part, is_last = self._parts[index], index == len(self._parts) - 1
+        if not _MAGIC.search(part):
+            if not is_last:
+                yield Place(f"{folder}{part}/", index + 1)
+            elif self._is_wanted(f"{folder}{part}"):
+                yield f"{folder}{part}{self._slash}"
+            return
+        for entry in self._entries(folder):
+            is_seen = not entry.name.startswith(".") or part.startswith(".")
+            if is_seen and fnmatchcase(entry.name, part):
+                if not (is_last and not self._slash) and not _is_folder(entry):
+                    continue
+                name = f"{folder}{entry.name}"
+                yield f"{name}{self._slash}" if is_last else Place(f"{name}/", index + 1)
+
+    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        """Yield what a folder holds; nothing if it cannot be read."""
+        self._listed += 1
+        if self._listed > MOST_FOLDERS:
+            raise ListError(
+                f"looks into more than {MOST_FOLDERS:,} folders; begin it with a smaller folder"
+            )
+        try:
+            with os.scandir(self._path(folder)) as entries:
+                yield from entries
+        except (OSError, ValueError):
+            return
+
+    def _leads_up(self, name: str) -> bool:
+        """Tell whether a link leads to a folder around it, in which it would be found again."""
+        link = Path(self._path(name))
+        return link.parent.resolve().is_relative_to(link.resolve())
+
+    def _is_wanted(self, name: str) -> bool:
+        """Tell whether there is such a name: a folder, if the pattern ends with a slash."""
+        path = self._path(name)
+        return os.path.isdir(path) if self._slash else os.path.lexists(path)  # noqa: PTH112
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._below, name)  # noqa: PTH118 - keeps slashes at the end
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def values_of_lines(data: bytes) -> tuple[str, ...]:

@@ -13,7 +13,12 @@ from orchesjob_flow.cli.options import (
 )
 from orchesjob_flow.home.paths import encode_run_key
 from orchesjob_flow.home.runs import RunHandle
-from orchesjob_flow.reports.reporting import refuse_other_files, report_of, write_file
+from orchesjob_flow.reports.reporting import (
+    refuse_destination,
+    refuse_other_files,
+    report_of,
+    write_file,
+)
 from orchesjob_flow.views.terminal import stdout, visible, write_message, write_result
 
 
@@ -42,6 +47,8 @@ def report(handle: RunHandle, report_format: str, output: str | None) -> None:
       orchesjob-flow report nightly-2026-05-07
       orchesjob-flow report nightly-2026-05-07 --format junit -o junit.xml
     """  # noqa: D301 - click reads \b
+    if output is not None:
+        refuse_destination(Path(output))
     text = report_of(handle, report_format)
     if output is not None:
         write_file(Path(output), text)

@@ -17,34 +17,49 @@ from orchesjob_flow.home.paths import (
     Home,
     Settings,
     find_home,
+    is_there,
     make_private,
 )
 
 REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 
 
-def home_of_new_run(settings: Settings, run_key: str, *, own_jobs: bool) -> str:
+def home_of_new_run(
+    settings: Settings, run_key: str, *, own_jobs: bool, create: bool = False
+) -> str:
     """Return the orchesjob home in which the jobs of a run that starts now will be (rule 4.8).
 
-    With `own_jobs` the run gets its own home.
+    With `own_jobs` the run gets its own home, which its runner creates. With `create`, any other
+    home is created here, as orchesjob would do.
 
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there (rule 6.13).
+        UnsafePlace: Something else is in the place of the run's own home.
     """
     home, environ = settings.home, settings.environ
     if own_jobs or is_in_own_home(home, environ):
-        return own_home(home, run_key)
-    return shared_home(environ)
+        path = own_home(home, run_key)
+        refuse_not_utf8(path, home.remedy)
+        is_there(home.own_jobs(run_key))
+        return path
+    return shared_home(environ, create=create)
 
 
-def shared_home(environ: Mapping[str, str]) -> str:
-    """Return the home that runs without their own home share.
+def shared_home(environ: Mapping[str, str], *, create: bool = False) -> str:
+    """Return the home that runs without their own home share; `create` makes a missing one.
 
     Raises:
         UnusableOrchesjobHome: orchesjob could not write there.
     """
     home = named_home(environ)
     refuse_unwritable(home)
+    if not create:
+        return home
+    try:
+        Path(home).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be created: {error.strerror}"
+        raise UnusableOrchesjobHome(home, problem, REMEDY) from error
     return home
 
 
@@ -67,18 +82,27 @@ def refuse_unwritable(home: str) -> None:
     Raises:
         UnusableOrchesjobHome: It is not a folder, this user cannot write to it, or it is not UTF-8.
     """
-    try:
-        home.encode()
-    except UnicodeEncodeError as error:
-        problem = "has a name that is not UTF-8, which orchesjob cannot use"
-        raise UnusableOrchesjobHome(home, problem, REMEDY) from error
+    refuse_not_utf8(home, REMEDY)
     path = Path(home)
     nearest = next(one for one in (path, *path.parents) if os.path.lexists(one))
-    what = "" if nearest == path else f"cannot be made, because {nearest} "
+    what = "" if nearest == path else f"cannot be created, because {nearest} "
     if not nearest.is_dir():
         raise UnusableOrchesjobHome(home, f"{what}is not a folder", REMEDY)
     if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
         raise UnusableOrchesjobHome(home, f"{what}cannot be written by this user", REMEDY)
+
+
+def refuse_not_utf8(home: str, remedy: str) -> None:
+    """Refuse a home whose name orchesjob could not write into its answers (rule 6.13).
+
+    Raises:
+        UnusableOrchesjobHome: The name is not UTF-8.
+    """
+    try:
+        home.encode()
+    except UnicodeEncodeError as error:
+        problem = "has a name that is not UTF-8, which orchesjob cannot use"
+        raise UnusableOrchesjobHome(home, problem, remedy) from error
 
 
 def own_home(home: Home, run_key: str) -> str:
@@ -132,7 +156,7 @@ def make_own_home(home: Home, run: Run) -> None:
         for folder in (home.jobs, path):
             make_private(folder)
     except OSError as error:
-        raise UnsafePlace(path, f"cannot be made: {error.strerror}") from error
+        raise UnsafePlace(path, f"cannot be created: {error.strerror}") from error
 
 
 def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str, str]:

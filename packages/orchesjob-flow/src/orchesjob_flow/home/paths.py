@@ -130,7 +130,7 @@ class Home(NamedTuple):
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in which the program keeps its files."""
-        return (self.database.parent, self.logs, self.locks, self.runs)
+        return (self.database.parent, self.logs, self.locks, self.runs, self.jobs)
 
     def refuse_missing(self) -> None:
         """Refuse a home that was named explicitly and does not exist (rule 6.13).
@@ -156,8 +156,33 @@ class Home(NamedTuple):
                     make_private(missing)
                 make_private(folder)
             except OSError as error:
-                raise UnsafePlace(folder, f"cannot be made: {error.strerror}") from error
-            refuse_shared(folder)
+                problem = f"cannot be created: {error.strerror}"
+                raise UnsafePlace(folder, problem, self.remedy) from error
+            self.refuse_shared(folder)
+
+    @property
+    def remedy(self) -> str:
+        """What to do if this home cannot be used."""
+        if self.named_by is None:
+            return UnsafePlace.remedy
+        return f"check {self.named_by}, which names this flow home"
+
+    def refuse_shared(self, folder: Path) -> None:
+        """Refuse one of the folders if it is not one user's alone.
+
+        Anybody who can write the database can have commands executed. A sticky bit does not prevent
+        others from creating the files that SQLite reads beside it.
+
+        Raises:
+            UnsafePlace: Others own it or can write it.
+        """
+        found = folder.stat()
+        if found.st_uid != os.geteuid():
+            raise UnsafePlace(folder, "belongs to another user", self.remedy)
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
+            fix = "" if is_shared else " (chmod 700 fixes it)"
+            raise UnsafePlace(folder, f"can be written by others{fix}", self.remedy)
 
 
 class Settings(NamedTuple):
@@ -238,24 +263,6 @@ def refuse_no_folder(path: Path) -> None:
         raise UnsafePlace(path, "is not a folder (move it away)")
 
 
-def refuse_shared(folder: Path) -> None:
-    """Refuse a folder that is not one user's alone.
-
-    Anybody who can write the database can have commands executed. A sticky bit does not prevent
-    others from creating the files that SQLite reads beside it.
-
-    Raises:
-        UnsafePlace: Others own it or can write it.
-    """
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
-        raise UnsafePlace(folder, "belongs to another user")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        is_shared = found.st_mode & stat.S_ISVTX  # by intention, as /tmp is
-        remedy = "" if is_shared else " (chmod 700 fixes it)"
-        raise UnsafePlace(folder, f"can be written by others{remedy}")
-
-
 def find_home(database: str | None, environ: Mapping[str, str]) -> Home:
     """Find the database: as named, else in the homes that the environment names (rule 6.1)."""
     path, named_by = name_database(database, environ)
@@ -331,7 +338,7 @@ def make_run_directory(path: Path) -> bool:
     try:
         make_private(path)
     except OSError as error:
-        raise UnsafePlace(path, f"cannot be made: {error.strerror}") from error
+        raise UnsafePlace(path, f"cannot be created: {error.strerror}") from error
     return True
 
 
@@ -366,7 +373,7 @@ def is_there(path: Path) -> bool:
     """
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     if not stat.S_ISDIR(found.st_mode):
         raise UnsafePlace(path, "is not a folder (move it away)")

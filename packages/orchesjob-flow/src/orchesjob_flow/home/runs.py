@@ -25,7 +25,7 @@ from flow_store import (
 )
 from orchesjob_flow.errors import GaveUp, NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
-from orchesjob_flow.home.paths import Settings, check_run_key
+from orchesjob_flow.home.paths import Settings, check_run_key, is_there
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""
@@ -142,7 +142,9 @@ class RunHandle(NamedTuple):
 
         Raises:
             RunNotFound: The database has no run of this key.
+            UnsafePlace: A link is in the place of its own orchesjob home (rule 6.13).
         """
+        is_there(self.settings.home.own_jobs(self.run_key))
         run = store.load(self.run_key)
         if run is None:
             raise self.not_found(nearest_keys(store, self.run_key))

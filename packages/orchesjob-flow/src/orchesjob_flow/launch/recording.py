@@ -67,7 +67,7 @@ def record(
     if is_recorded:  # its recorded home counts; this one need not be usable
         home = named_home(settings.environ)
     else:
-        home = home_of_new_run(settings, run_key, own_jobs=own_jobs)
+        home = home_of_new_run(settings, run_key, own_jobs=own_jobs, create=True)
     with ExitStack() as unless_recorded:
         store = unless_recorded.enter_context(open_store(settings))
         parent = patiently(settings, partial(parent_of_new_run, store, settings.environ))

@@ -6,6 +6,7 @@ imports what reads and advances a flow. That is why functions import it here, an
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from flow_store import Run, StoreError
@@ -57,9 +58,10 @@ class Start(NamedTuple):
         """
         check_run_key(self.handle.run_key)
         if reports:
-            from orchesjob_flow.reports.reporting import refuse_missing_folders
+            from orchesjob_flow.reports.reporting import refuse_destination
 
-            refuse_missing_folders(file for _, file in reports)
+            for _, file in reports:
+                refuse_destination(Path(file), self.flow_file)
 
         def advance() -> Run:
             run = self._advance()

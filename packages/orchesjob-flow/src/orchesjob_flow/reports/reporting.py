@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from pathlib import Path
 
+from flow_spec import FlowFileError, read_document
 from flow_store import Attempt, Run, StoreError
 from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotOurReport, ReportNotWritten
@@ -142,33 +143,62 @@ def final_text(line: str) -> str:
 def write_file(path: Path, text: str, mode: int | None = None) -> None:
     """Write a text to a file, and replace what it held; a symbolic link stays a link.
 
-    A pipe or a device, such as /dev/stdout, is written to. A file gets this `mode`, or the usual
-    mode without the bits of the umask.
+    A file gets this `mode`, or the usual mode without the bits of the umask.
 
     Raises:
-        ReportNotWritten: It cannot be written; what was there is unchanged.
+        ReportNotWritten: It cannot be written, or is not a file; what was there is unchanged.
     """
     data = text.encode("utf-8", "backslashreplace")
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-        else:
-            replace(Path(os.path.realpath(path)), data, mode)
+        refuse_other_kinds(path)
+        replace(Path(os.path.realpath(path)), data, mode)
     except OSError as error:
         raise ReportNotWritten(path, error.strerror or str(error)) from error
 
 
-def refuse_missing_folders(files: Iterable[str]) -> None:
-    """Refuse files that cannot be written later because their folder is missing.
+def refuse_destination(path: Path, flow_file: str | None = None) -> None:
+    """Refuse a file that could not be written later, or that must not be replaced (rule 12.1).
+
+    `flow_file` is that of the run, if it is known.
 
     Raises:
-        ReportNotWritten: It names the first such file.
+        ReportNotWritten: Its folder is missing, it is not a regular file, or it is a flow file.
     """
-    for file in files:
-        path = Path(file)
-        if path.is_dir() or not path.parent.is_dir():
-            what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-            raise ReportNotWritten(path, what)
+    if not path.parent.is_dir():
+        raise ReportNotWritten(path, f"there is no folder {path.parent}")
+    refuse_other_kinds(path)
+    if not path.exists():
+        return
+    is_its_own = flow_file is not None and is_same_file(path, flow_file)
+    if is_its_own or holds_flow(path):
+        raise ReportNotWritten(path, "it is a flow file")
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Refuse what is there but not a regular file: a pipe that nobody reads would block.
+
+    Raises:
+        ReportNotWritten: It is a folder, a pipe, a device or the like.
+    """
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise ReportNotWritten(path, f"it is {what}")
+
+
+def is_same_file(path: Path, flow_file: str) -> bool:
+    """Whether both name one file, perhaps through a link."""
+    try:
+        return path.samefile(flow_file)
+    except OSError:
+        return False
+
+
+def holds_flow(path: Path) -> bool:
+    """Whether a file holds a flow, a valid one or not."""
+    try:
+        return read_document(path).holds_flow
+    except FlowFileError:
+        return False
 
 
 def refuse_other_files(path: Path) -> None:

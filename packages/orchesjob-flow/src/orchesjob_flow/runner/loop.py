@@ -101,6 +101,14 @@ def cause_of(error: Exception) -> str:
     return str(error) if isinstance(error, OSError) else f"internal error: {error!r}"
 
 
+DATABASE_LOST = (
+    "restore it, or repeat the same `start`: it finds the outcomes of strict steps in orchesjob, "
+    "and runs steps with `strict: false` again; cancel requests, what `settle` decided, and the "
+    "places of runs in their groups are lost"
+)
+"""What to do without the database, and what only the database knew (rule 4.7)."""
+
+
 class RequestPoller:
     """Polls the store for requests to one runner, and remembers what it has seen."""
 
@@ -152,7 +160,7 @@ class RequestPoller:
             GaveUp: The database's path names another file than the one that is open, or none.
         """
         if not self._store.is_same_file():
-            raise GaveUp(run_key, "the flow database was removed or replaced")
+            raise GaveUp(run_key, "the flow database was removed or replaced", DATABASE_LOST)
 
 
 ANSWERS: UnionType = Answer.__value__  # `isinstance` does not accept the name of a type

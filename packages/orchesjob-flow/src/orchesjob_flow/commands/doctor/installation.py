@@ -27,7 +27,13 @@ from orchesjob_flow.commands.doctor.audit import Check, ClientOf, Grade
 from orchesjob_flow.errors import UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.call_slots import refuse_foreign
 from orchesjob_flow.home.orchesjob_home import shared_home
-from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, refuse_no_folder, refuse_shared
+from orchesjob_flow.home.paths import (
+    ORCHESJOB_HOME,
+    Settings,
+    is_there,
+    names_in,
+    refuse_no_folder,
+)
 
 SUPPORTED_MAJOR = "1"
 LITTLE_SPACE_MB = 100
@@ -69,7 +75,9 @@ def check_home(settings: Settings) -> Check:
         for folder in settings.home.folders:
             if folder.exists():
                 refuse_no_folder(folder)
-                refuse_shared(folder)
+                settings.home.refuse_shared(folder)
+        for name in names_in(settings.home.jobs):
+            is_there(settings.home.jobs / name)
         for turns in (settings.call_slot_files, settings.abort_slot_files):
             refuse_foreign(turns)
     except UnsafePlace as error:
@@ -115,7 +123,7 @@ def check_orchesjob(
     """
     try:
         executable = locate(settings.orchesjob, settings.environ)
-        home = shared_home(settings.environ)
+        home = shared_home(settings.environ, create=True)
         environ = {**settings.environ, ORCHESJOB_HOME: home}
         launcher = at_end.enter_context(closing(ForkServer(executable, environ)))
         client = OrchesjobClient(executable)
