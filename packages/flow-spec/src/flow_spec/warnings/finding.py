@@ -91,9 +91,8 @@ def no_effect(parts: Sequence[Span]) -> Advised:
     words = named([quoted(words_of(part)) for part in parts], "and")
     has, it = ("has", "it") if len(parts) == 1 else ("have", "them")
     return Advised(
-        f"{words} {has} no effect here: without {it}, the condition comes to the same",
-        f"leave {it} out, or change {it} to what is meant; to wait for a step, list it in "
-        "depends_on",
+        f"{words} {has} no effect here: removing {it} does not change the condition",
+        f"remove {it}, or correct {it}; to wait for a step, list it in depends_on",
     )
 
 
