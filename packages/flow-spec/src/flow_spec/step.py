@@ -100,7 +100,10 @@ class WarningCode(StrEnum):
     LITERAL_SUBSTITUTION = "literal-substitution"
     LITERAL_VALUE = "literal-value"
     EMPTY_LIST = "empty-list"
+    STALE_LIST = "stale-list"
     AMBIGUOUS_EXIT_CODE = "ambiguous-exit-code"
+    LOST_FAILURE = "lost-failure"
+    JOINED_LINES = "joined-lines"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")
