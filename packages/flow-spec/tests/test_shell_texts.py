@@ -1,10 +1,12 @@
 """Lost failures, joined lines and stale lists are found; reasonable texts are left alone (11.2)."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from flow_spec import find_warnings, read_flow
+from flow_spec.step import SHELL
 from flow_spec.warnings.shell_texts import lost_failure
 
 # Texts for `sh -c`, and the command whose failure is lost in them, if there is one.
@@ -63,6 +65,46 @@ def test_a_shell_that_ignores_a_failure(text: str, lost: str | None) -> None:
     """What is found is the first command whose failure cannot fail the step (rule 11.2)."""
     found = lost_failure(["sh", "-c", text])
     assert (None if found is None else text[found.begin : found.end]) == lost
+
+
+# Scripts for the default shell in which `./fail` fails, and what is lost in them.
+SCRIPTS: list[tuple[str, str | None]] = [
+    ("for d in $(./fail -l); do ./ok $d; done", "$(./fail -l)"),
+    ("for d in `./fail`; do ./ok $d; done", "`./fail`"),
+    ("while read d; do ./ok $d; done < <(./fail)", "<(./fail)"),
+    ("mapfile -t all < <(./fail)\n./ok", "<(./fail)"),
+    ('export TOKEN="$(./fail -t)"\n./ok', "$(./fail -t)"),
+    ("readonly  DAY=$(./fail)\n./ok", "$(./fail)"),
+    ("./fail & ./ok & wait", "./fail"),
+    ("cd /nope && ./ok\n./ok", "cd /nope"),
+    ("for x in 1 2; do cp ./nope x && ./ok; ./ok; done", "cp ./nope x"),
+    ("TOKEN=$(./fail)\nexport TOKEN", None),
+    ("DAYS=$(./fail)\nfor d in $DAYS; do ./ok; done", None),
+    ("./fail & A=$!\n./ok\nwait $A", None),
+    ("./ok & wait -n\n./fail", None),
+    ("cd /nope && ./ok", None),
+    ("(cd /nope && ./ok)\n./ok", None),
+    ("cp ./nope x && ./ok || exit 3\n./ok", None),
+    ("./ok | ./fail | ./ok", None),
+    ("./fail\n./ok", None),
+    ("[ -e x ] && ./ok\n./fail", None),
+    ("for i in $(seq 1 2); do ./fail; done", None),
+    ("export DAY=$(date +%F)\n./fail", None),
+]
+
+
+@pytest.mark.parametrize(("text", "lost"), SCRIPTS)
+def test_failures_that_a_script_ignores(tmp_path: Path, text: str, lost: str | None) -> None:
+    """What is found for the default shell is what makes bash succeed (rules 10.4 and 11.2)."""
+    for name, code in (("ok", 0), ("fail", 3)):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+        program.chmod(0o755)
+    words = (*SHELL, text, "step")
+    found = lost_failure(words)
+    assert (None if found is None else text[found.begin : found.end]) == lost
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode == 0) is (lost is not None)
 
 
 @pytest.mark.parametrize(

@@ -181,14 +181,15 @@ def parameter_in_shell(name: str, variable: str, *, is_local: bool) -> Advised:
 def failure_is_lost(lost: LostFailure, words: Sequence[str], field: str) -> Advised:
     """Say that a shell ignores the failure of a command."""
     command = quoted(words[lost.place][lost.begin : lost.end])
-    why = "only the last command of a pipe counts" if lost.in_pipe else "it goes on with the next"
-    if field == "script":
+    if lost.remedy is not None:
+        remedy = lost.remedy
+    elif field == "script":
         remedy = "leave shell: out, or write shell: [bash, -euo, pipefail, -c]"
     elif field == "command" and is_shell(words[0]):
         remedy = "write script: instead of command:"
     else:
         remedy = "run the text by bash -euo pipefail -c"
-    return Advised(f"the shell ignores a failure of {command}: {why}", remedy)
+    return Advised(f"the shell ignores a failure of {command}: {lost.why}", remedy)
 
 
 def no_such_program(program: str) -> Advised:

@@ -8,9 +8,9 @@ no parser of a shell: where an author may ignore a failure on purpose, nothing i
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from itertools import pairwise
+from itertools import islice, pairwise
 from posixpath import dirname, normpath
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from flow_spec.warnings.shell import (
     KNOWN,
@@ -36,15 +36,17 @@ _OPAQUE = re.compile(
 _OPERATOR = re.compile(
     r"\|\||&&|\|&|[;\n|()]|(?<![<>])&(?!>)|(?:(?<=\s)|^)[{}](?=[\s;]|$)", re.MULTILINE
 )
+_WORD = re.compile(r"[^\s#]\S*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 
 
 class Command(NamedTuple):
-    """A command in a text: where it is, its words, and the operators around it."""
+    """A command in a text: where it is, its words and their places, and the operators around."""
 
     begin: int
     end: int
     words: tuple[str, ...]
+    places: tuple[int, ...]
     before: str
     after: str
 
@@ -60,13 +62,13 @@ def commands_in(text: str) -> list[Command]:
     cuts = [(0, 0, ""), *((*found.span(), found[0]) for found in _OPERATOR.finditer(hidden))]
     commands = []
     for (_, begin, before), (end, _, after) in pairwise([*cuts, (len(text), len(text), "")]):
-        words = list(re.finditer(r"[^\s#]\S*", hidden[begin:end]))
+        words = list(_WORD.finditer(hidden, begin, end))
         while words and words[0][0] in _OPENING:
             del words[0]
         if words:
-            first, last = begin + words[0].start(), begin + words[-1].end()
-            spans = (text[begin + word.start() : begin + word.end()] for word in words)
-            commands.append(Command(first, last, tuple(spans), before, after))
+            places = tuple(word.start() for word in words)
+            spelled = tuple(text[slice(*word.span())] for word in words)
+            commands.append(Command(places[0], words[-1].end(), spelled, places, before, after))
     return commands
 
 
@@ -81,12 +83,21 @@ def _masked(text: str) -> str:
 
 
 class LostFailure(NamedTuple):
-    """A command whose failure a shell ignores: where it is, and whether in a pipe."""
+    """A command whose failure a shell ignores: where it is, why, and what to write instead.
 
-    place: int
+    Without a remedy, the options of the shell are the flaw.
+    """
+
     begin: int
     end: int
-    in_pipe: bool
+    why: str
+    remedy: str | None = None
+    place: int = 0
+
+    @classmethod
+    def of(cls, command: Command, why: str, remedy: str | None = None) -> Self:
+        """Return that a shell ignores the failure of a command."""
+        return cls(command.begin, command.end, why, remedy)
 
 
 def lost_failure(words: Sequence[str]) -> LostFailure | None:
@@ -98,52 +109,98 @@ def lost_failure(words: Sequence[str]) -> LostFailure | None:
             continue
         options = words[shell + 1 : place]
         commands = commands_in(text)
-        found = None
+        finders = [_lost_in_substitutions]
         if not re.search("pipefail|PIPESTATUS", " ".join((*options, text))):
-            found = next(_lost_in_pipes(commands), None)
-        stops = any(re.fullmatch(r"-[a-df-zA-Z]*e[a-zA-Z]*", word) for word in options)
-        if not stops and "errexit" not in options and not _CHECKS.search(text):
-            lost = next(_lost_before_others(commands), None)
-            found = min(filter(None, (found, lost)), default=None)
+            finders.append(_lost_in_pipes)
+        if not re.search(r"\$!|\bwait -|\bjobs\b", text):
+            finders.append(_lost_in_background)
+        if "errexit" in options or any(map(_STOPS.fullmatch, options)) or _SET.search(text):
+            finders.append(_lost_in_lists)
+        elif not _CHECKS.search(text):
+            finders.append(_lost_before_others)
+        found = min((one for find in finders for one in islice(find(commands), 1)), default=None)
         if found is not None:
-            return LostFailure(place, found.begin, found.end, found.after in _PIPES)
+            return found._replace(place=place)
     return None
 
 
 _PIPES = frozenset({"|", "|&"})
 _JOINING = _PIPES | {"&&", "||"}
-_CHECKS = re.compile(r"\bset -\w*e|errexit|\$\?|\btrap\b|\(\)")
+_STOPS = re.compile(r"-[a-zA-Z]*e[a-zA-Z]*")
+_SET = re.compile(r"\bset -\w*e|\bset -\w*o errexit")
+_CHECKS = re.compile(r"\$\?|\btrap\b|\(\)")
 """What checks failures, or defines functions, whose callers may check them."""
+_CLOSING = frozenset({"fi", "done", "esac"})
 
 
-def _lost_in_pipes(commands: Sequence[Command]) -> Iterator[Command]:
+def _lost_in_pipes(commands: Sequence[Command]) -> Iterator[LostFailure]:
     """Yield the commands that write into one that succeeds without any input."""
     for one, reader in pairwise(commands):
         if one.after not in _PIPES or one.name in KNOWN["fail_safely"] | _ASKING:
             continue
         if reader.after not in _PIPES and reader.name in KNOWN["take_no_input"]:
-            yield one
+            yield LostFailure.of(one, "only the last command of a pipe counts")
 
 
-def _lost_before_others(commands: Sequence[Command]) -> Iterator[Command]:
-    """Yield the commands after which the text goes on in any case."""
+def _lost_in_substitutions(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands whose output is used, and nothing else of them."""
+    for one in commands:
+        loops = one.name in {"for", "select"}
+        sets = one.name in {"export", "local", "declare", "readonly", "typeset"}
+        for place, word in zip(one.places, one.words, strict=True):
+            found = _SUBSTITUTED.match(word)
+            if found is None or name_of(found["program"]) in KNOWN["fail_safely"] - {"cat"}:
+                continue
+            if loops or (sets and found["name"]) or found["kind"] == "<(":
+                why = "only its output is used"
+                remedy = 'run it before, as in LIST=$(COMMAND), and use "$LIST"'
+                yield LostFailure(
+                    place + found.start("kind"), place + len(word.rstrip("\"'")), why, remedy
+                )
+
+
+_SUBSTITUTED = re.compile(r"(?P<name>\w+=)?[\"']?(?P<kind>\$\(|`|<\()\s*(?P<program>[^\s()`$|;&]+)")
+
+
+def _lost_in_background(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands in the background for which only a bare `wait` waits."""
+    if any(one.words == ("wait",) for one in commands):
+        for one in commands:
+            if one.after == "&" and one.name not in KNOWN["fail_safely"]:
+                remedy = "make it a step of its own, or wait for each: wait PID"
+                yield LostFailure.of(one, "a wait without arguments succeeds", remedy)
+
+
+def _lost_in_lists(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands before `&&` that do a part of the work, although `-e` is set."""
+    for at, one in enumerate(commands):
+        if one.after != "&&" or one.before in _JOINING or one.name not in KNOWN["do_work"]:
+            continue
+        rest = commands[at:]
+        size = next((n for n, each in enumerate(rest, 1) if each.after not in _JOINING), len(rest))
+        is_handled = any(each.after == "||" for each in rest[:size])
+        follows = any(each.name not in _CLOSING for each in rest[size:])
+        if follows and not is_handled and rest[size - 1].after != ")":
+            why = "-e does not stop at a failure before &&, and more follows"
+            yield LostFailure.of(one, why, "write each command on a line of its own")
+
+
+def _lost_before_others(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands after which a shell without `-e` goes on in any case."""
     if not commands or commands[-1].name in {"true", ":", "exit"}:
         return  # the outcome is not meant to be that of the commands
-    depth = 0
-    closing = {"fi", "done", "esac"}
-    last = max((at for at, one in enumerate(commands) if one.name not in closing), default=0)
-    head = ""
+    last = max((at for at, one in enumerate(commands) if one.name not in _CLOSING), default=0)
+    depth, head = 0, ""
     for at, one in enumerate(commands):
         if one.before not in _JOINING:
             head = one.name
         depth += (one.name in {"if", "case"}) - (one.name in {"fi", "esac"})
-        is_asked = one.before == "||" or one.after in _JOINING | {"&", "("}
+        is_asked = head in _ASKING or one.before == "||" or one.after in _JOINING | {"&", "("}
         is_last = at == last and not any(after.name == "done" for after in commands[at:])
-        is_asked |= head in _ASKING
-        if depth or is_asked or is_last or one.name in KNOWN["fail_safely"] | closing:
+        if depth or is_asked or is_last or one.name in KNOWN["fail_safely"] | _CLOSING:
             continue
         if not _ASSIGNMENT.match(one.words[0]):
-            yield one
+            yield LostFailure.of(one, "it goes on with the next")
 
 
 def joined_commands(text: str, joins: Iterable[int]) -> tuple[int, int] | None:
