@@ -137,6 +137,21 @@ def test_a_second_cancel_ends_them_too(real_flow: Flow, gate: Gate, words: list[
     real_flow.await_true(lambda: not real_flow.orchesjob.processes())
 
 
+@pytest.mark.parametrize(("command", "status"), [("true", "CANCELLED"), ("false", "FAILED")])
+def test_now_after_the_steps(flow: Flow, gate: Gate, command: str, status: str) -> None:
+    """If only `finally` is stopped, a run that would have SUCCEEDED is CANCELLED (rule 10.1)."""
+    steps = [{"id": "a", "command": [command]}]
+    flow_file = write(flow, *steps, finally_=[waiting_tidy(gate), NOTE])
+    flow.ask("start", "-d", "--run-key=k", flow_file)
+    gate.await_arrival()
+    cancel = flow.run("cancel", "--run-key=k", "--now")
+    run = flow.status("k")
+    assert run["status"] == status
+    assert [step["status"] for step in run["steps"][1:]] == ["CANCELLED", "CANCELLED"]
+    news = "orchesjob-flow: run 'k': only finally was left to stop; it FAILED\n"
+    assert cancel.stderr == ("" if status == "CANCELLED" else news)
+
+
 def test_now_lets_none_begin(flow: Flow, gate: Gate) -> None:
     """`cancel --now` while the steps run ends the run without its `finally`."""
     flow_file = write(flow, {"id": "a", "command": gate.command()}, finally_=FINALLY)

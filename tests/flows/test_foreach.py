@@ -95,7 +95,7 @@ def test_names_in_words(flow: Flow) -> None:
 
 
 def test_a_list_that_a_parameter_names(flow: Flow) -> None:
-    """A run has the lines of its value, also when it is started again or retried (rule 10.2)."""
+    """A run has the lines of its value. A `retry` with another value must read the file again."""
     for name in ("even", "odd"):
         (flow.folder / f"{name}.txt").write_text(f"{name}-day\n", encoding="utf-8")
     step = {"id": "say", "command": ["echo", "${{ DAY }}"]}
@@ -106,7 +106,9 @@ def test_a_list_that_a_parameter_names(flow: Flow) -> None:
     assert said(flow.ask(*words)) == {"say@odd-day": "odd-day"}
     (flow.folder / "odd.txt").write_text("other\n", encoding="utf-8")
     assert said(flow.ask(*words)) == {"say@odd-day": "odd-day"}
-    run = flow.ask("retry", "--run-key=k", "--step=say", "--param=WEEK=even")
+    other = ("retry", "--run-key=k", "--step=say", "--param=WEEK=even")
+    assert "add --file FLOW_FILE to read it again" in flow.refusal(*other)["error"]
+    run = flow.ask("retry", "--run-key=k", "--step=say", "--param=WEEK=odd")
     assert said(run) == {"say@odd-day": "odd-day"}
     shown = flow.run("graph", "--param=WEEK=even", file).stdout
     assert shown.splitlines()[-1] == "1     say (1 copy)  at once"
@@ -124,6 +126,8 @@ def test_an_empty_list(flow: Flow) -> None:
         assert done.stderr.startswith(f"orchesjob-flow: {said}\n")
         run = json.loads(done.stdout)
         assert said not in flow.run("start", f"--run-key=k{number}", file).stderr
+        again = flow.run("retry", f"--run-key=k{number}", "--step=none", "--file", file)
+        assert again.stderr.startswith(f"orchesjob-flow: {said}\n")
         assert outcomes(run) == {"sum": "SKIPPED", "none": "SUCCEEDED"}
     alone = flow.start("alone", write(flow, {"DAY": {"lines": "none.txt"}}))
     assert (alone["status"], alone["steps"]) == ("SUCCEEDED", [])

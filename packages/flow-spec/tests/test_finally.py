@@ -112,6 +112,13 @@ WRONG = [
         "f:4:8: finally[0]: dependency cycle detected: c -> d -> c",
     ),
     (
+        text_of("{foreach: {X: [p]}, steps: [{id: c, command: [x]}]}"),
+        (
+            "f:4:3: finally[0].foreach: only an item of the flow's own steps can be a foreach: not "
+            "one of finally, nor in one"
+        ),
+    ),
+    (
         text_of("{id: c, comand: [x]}"),
         (
             'f:4:3: finally[0]: a step needs the key "command" or "script"\n'

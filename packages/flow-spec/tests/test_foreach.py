@@ -200,6 +200,7 @@ def test_a_list_that_is_none(foreach: str, problem: str) -> None:
         ("[{id: a, command: [x], when: a@zzz}]", 'step "a" has no copy "zzz"; it has a@p, a@r'),
         ("[{id: a, command: [x], env: {X: y}}]", "steps[0].steps[0].env.X: would hide the value"),
         ("[{id: a, command: [x], foreach: {Y: [1]}}]", "only an item of the flow's own steps can"),
+        ("[{foreach: {Y: [1]}, steps: [{id: a, command: [x]}]}]", "own steps can be a foreach"),
         ("[{id: a, command: [x], when: a}]", "dependency cycle detected: a -> a"),
         (
             "[{id: a, command: [x]}, {id: a, command: [x]}]",
@@ -236,15 +237,6 @@ def test_what_belongs_elsewhere(item: str, problem: str) -> None:
     with pytest.raises(FlowFileError) as caught:
         parse_flow(f"{{flow_id: f, steps: [{{id: a, command: [x]}}, {item}]}}")
     assert problem in str(caught.value)
-
-
-def test_not_in_finally() -> None:
-    """A `foreach` is an item of `steps` alone."""
-    with pytest.raises(FlowFileError, match="not one of finally"):
-        parse_flow(
-            "{flow_id: f, steps: [{id: a, command: [x]}],"
-            " finally: [{foreach: {X: [p]}, steps: [{id: b, command: [x]}]}]}"
-        )
 
 
 def test_finally_asks_about_all_copies() -> None:

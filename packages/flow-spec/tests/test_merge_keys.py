@@ -118,7 +118,7 @@ def test_in_json_it_is_a_key_like_any_other(complaints: Complaints) -> None:
 
 
 def chain(levels: int) -> str:
-    """Return mappings of which each merges the one before twice, as a bomb would."""
+    """Return mappings that each merge the one before twice, as a bomb would."""
     lines = ["x-0: &a0 {k0: v}"]
     lines += [f"x-{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], k{n}: v}}" for n in range(1, levels)]
     return "\n".join(["flow_id: f", *lines])

@@ -200,12 +200,18 @@ def marked(mark: object) -> str | None:
         ),
         (
             ["{id: a, command: [sh, -c, 'dump | gzip > y'], success_exit_codes: [0, 1]}"],
-            [("ambiguous-exit-code", "[")],
+            [("lost-failure", "dump"), ("ambiguous-exit-code", "[")],
         ),
         (['{id: a, script: "# 1;2\\nx \\\\\\n y\\n", success_exit_codes: [0, 1]}'], []),
         (['{id: a, script: "cd x\\ny || [ $? = 1 ]", success_exit_codes: [0, 3]}'], []),
         (["{id: a, script: \"awk '{x;y}|&&' z\", success_exit_codes: [0, 1]}"], []),
         (["{id: a, command: [diff, x, y], success_exit_codes: [0, 1]}"], []),
+        (
+            ["{id: a, shell: [bash, -c], script: 'cd x; load'}"],
+            [("lost-failure", "cd x")],
+        ),
+        (["{id: a, script: 'cd x; dump | gzip > y'}"], []),
+        (["{id: a, only_if: [sh, -c, 'dump | wc -l'], command: [x]}"], [("lost-failure", "dump")]),
         (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
         (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
         (["{id: a, command: [load, '{{.Name}}', '{{}}', '{{.ID}}']}"], []),
@@ -355,7 +361,7 @@ def test_large_flows_are_answered(entangled: bool) -> None:
 
 def test_every_code_can_be_warned_of() -> None:
     """The codes are those of the document, and a step that can never run has a list of its own."""
-    assert len(WarningCode) == 14
+    assert len(WarningCode) == 17
     flow = parse_flow(
         "{flow_id: f, steps: [{id: a, command: [x]}, {id: b, when: a && !a, command: [x]}]}"
     )
@@ -371,6 +377,10 @@ HOSTILE = [
     f"{{id: b, command: [x, '{'${A:' * 20_000}', '{'$(a' * 20_000}', '{'`date ' * 10_000}']}}",
     f"{{id: b, command: [ls, '{'{,' * 30_000}', '{'*' * 90_000}', '{'a' * 90_000}']}}",
     f"{{id: b, script: '{'${{ ' * 30_000}'}}",
+    *(
+        f"{{id: b, command: [sh, -c, '{part * (32_000 // len(part))}']}}"
+        for part in ("$(", "(", "`", "a;", "a|", "<<a\n\n", '"', "\\", "#", "if ", "> ", "a\n    ")
+    ),
 ]
 
 

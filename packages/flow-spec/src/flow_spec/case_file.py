@@ -136,7 +136,7 @@ class Case:
     )
     order: tuple[str, ...] = declared(
         ListOf(StepName(), "steps", "[fetch, load]", min_items=1, distinct=True),
-        "Steps of which each must begin after the one before has ended.",
+        "Steps in order: each must begin after the one before it has ended.",
         ["fetch", "load", "alert"],
         default=(),
     )

@@ -100,7 +100,10 @@ class WarningCode(StrEnum):
     LITERAL_SUBSTITUTION = "literal-substitution"
     LITERAL_VALUE = "literal-value"
     EMPTY_LIST = "empty-list"
+    STALE_LIST = "stale-list"
     AMBIGUOUS_EXIT_CODE = "ambiguous-exit-code"
+    LOST_FAILURE = "lost-failure"
+    JOINED_LINES = "joined-lines"
 
 
 SHELL = ("bash", "-euo", "pipefail", "-c")
@@ -494,6 +497,13 @@ class StepRecord(Record):
     def _needed(self) -> list[str]:
         return ["id", "command"]
 
+    def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
+        if isinstance(node, MappingNode) and {"foreach", "steps"} <= dict(node.texts()).keys():
+            # A whole block in the wrong place is one mistake, not one for each key.
+            reading.add(_NO_BLOCK_HERE, (*path, "foreach"), node)
+            return None
+        return super()._read(node, path, reading)
+
     def _made(
         self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
     ) -> Any:
@@ -529,12 +539,12 @@ class StepRecord(Record):
             reading.add(message, (*path, "shell"), nodes["shell"])
 
     def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
-        if name == "foreach":
-            return (
-                "only an item of the flow's own steps can be a foreach: "
-                "not one of finally, nor in one"
-            )
-        return super()._unknown(name, given, reading)
+        return _NO_BLOCK_HERE if name == "foreach" else super()._unknown(name, given, reading)
+
+
+_NO_BLOCK_HERE = (
+    "only an item of the flow's own steps can be a foreach: not one of finally, nor in one"
+)
 
 
 FINALLY_TIMEOUT_SEC = 600.0

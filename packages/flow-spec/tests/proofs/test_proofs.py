@@ -120,7 +120,7 @@ def all_ends(flow: FlowSpec, name: str) -> Iterator[dict[str, str]]:
 def same_without(
     flow: FlowSpec, tree: Part, gone: Sequence[Part], where: list[tuple[str, dict[str, str]]]
 ) -> bool:
-    """Tell whether a condition comes to the same without some parts."""
+    """Tell whether removing some parts does not change a condition."""
     return all(
         value(flow, one, tree, ends, gone) is is_true(flow, flow.step(one), ends)
         for one, ends in where

@@ -12,6 +12,7 @@ a part of it stands, for showing the line with carets.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
+from itertools import pairwise
 
 import attrs
 
@@ -216,24 +217,10 @@ def _length(line: str, column: int) -> int:
 
 
 def _part(span: Span, lines: Sequence[str], line: int, column: int) -> Mark | None:
-    """Find a part of a value that begins at a line and column; None if it has escapes.
-
-    The file may have broken the value into lines, so blanks are not compared.
-    """
-    rest = "\n".join([lines[line - 1][column - 1 :], *lines[line : line + _LONGEST_VALUE]])
-    place = rest.find("\n") + 1 if rest[:1] in {"|", ">"} else int(rest[:1] in {"'", '"'})
-    places: list[int] = []
-    for letter in span.text:
-        if letter.isspace():
-            places.append(place)
-            continue
-        while place < len(rest) and rest[place].isspace():
-            place += 1
-        if place == len(rest) or rest[place] != letter:
-            return None
-        places.append(place)
-        place += 1
-    places.append(place)
+    """Find a part of a value that begins at a line and column; None if it has escapes."""
+    rest, places = _places(span.text, lines, line, column)
+    if not places:
+        return None
     begin = places[span.start]
     end = places[span.end - 1] + 1 if span.end > span.start else begin + 1
     above = rest.count("\n", 0, begin)
@@ -242,3 +229,38 @@ def _part(span: Span, lines: Sequence[str], line: int, column: int) -> Mark | No
     length = max(1, min(end, len(rest) if last < 0 else last) - begin)
     at = begin - first + (0 if above else column - 1)
     return Mark(line + above, at + 1, length, lines[line - 1 + above])
+
+
+def _places(text: str, lines: Sequence[str], line: int, column: int) -> tuple[str, list[int]]:
+    """Return the file from a line and column on, and the place in it of each letter of a value.
+
+    The file may have broken the value into lines, so blanks are not compared. There are no places
+    if the value has escapes.
+    """
+    rest = "\n".join([lines[line - 1][column - 1 :], *lines[line : line + _LONGEST_VALUE]])
+    place = rest.find("\n") + 1 if rest[:1] in {"|", ">"} else int(rest[:1] in {"'", '"'})
+    places: list[int] = []
+    for letter in text:
+        if letter.isspace():
+            places.append(place)
+            continue
+        while place < len(rest) and rest[place].isspace():
+            place += 1
+        if place == len(rest) or rest[place] != letter:
+            return rest, []
+        places.append(place)
+        place += 1
+    return rest, [*places, place]
+
+
+def joins_in(node: ScalarNode, text: str) -> Iterator[int]:
+    """Yield the places in a folded value where YAML has made a blank of a line break of the file.
+
+    `text` is the file. Nothing is known of a value that has escapes or is very long.
+    """
+    if not node.folded or node.line is None or node.column is None:
+        return
+    rest, places = _places(node.text, _LINE_BREAK.split(text), node.line, node.column)
+    for at, (begin, end) in enumerate(pairwise(places)):
+        if node.text[at] == " " and "\n" in rest[begin:end]:
+            yield at

@@ -19,12 +19,13 @@ from flow_spec.documents.tree import (
     NodePath,
     ScalarNode,
     SequenceNode,
+    joins_in,
     node_at,
     with_marks,
     written,
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
-from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, step_path
+from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, ValueList, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
 from flow_spec.foreach import FOREACH, ORIGINS, base_of
@@ -43,11 +44,19 @@ from flow_spec.warnings.shell import (
     cleans_up,
     has_language,
     has_several_commands,
+    is_shell,
     name_of,
     names_for_shells,
     shell_text,
     shell_words,
+    texts_for_shells,
     variable_of,
+)
+from flow_spec.warnings.shell_texts import (
+    LostFailure,
+    joined_commands,
+    lost_failure,
+    writes,
 )
 
 
@@ -91,9 +100,8 @@ def no_effect(parts: Sequence[Span]) -> Advised:
     words = named([quoted(words_of(part)) for part in parts], "and")
     has, it = ("has", "it") if len(parts) == 1 else ("have", "them")
     return Advised(
-        f"{words} {has} no effect here: without {it}, the condition comes to the same",
-        f"leave {it} out, or change {it} to what is meant; to wait for a step, list it in "
-        "depends_on",
+        f"{words} {has} no effect here: removing {it} does not change the condition",
+        f"remove {it}, or correct {it}; to wait for a step, list it in depends_on",
     )
 
 
@@ -168,6 +176,20 @@ def parameter_in_shell(name: str, variable: str, *, is_local: bool) -> Advised:
         f"the shell reads the value of {name} as a part of its program, whatever is in it",
         f"write {instead}: every command has it as a variable" if is_local else f"pass {instead}",
     )
+
+
+def failure_is_lost(lost: LostFailure, words: Sequence[str], field: str) -> Advised:
+    """Say that a shell ignores the failure of a command."""
+    command = quoted(words[lost.place][lost.begin : lost.end])
+    if lost.remedy is not None:
+        remedy = lost.remedy
+    elif field == "script":
+        remedy = "leave shell: out, or write shell: [bash, -euo, pipefail, -c]"
+    elif field == "command" and is_shell(words[0]):
+        remedy = "write script: instead of command:"
+    else:
+        remedy = "run the text by bash -euo pipefail -c"
+    return Advised(f"the shell ignores a failure of {command}: {lost.why}", remedy)
 
 
 def no_such_program(program: str) -> Advised:
@@ -275,7 +297,8 @@ class _Finder:
 
     def _look_at_lists(self) -> None:
         """Warn about the lists of a `foreach`: odd values, and none at all."""
-        for path, block in self.read.reading.blocks.items():
+        blocks = zip(self.read.reading.blocks.items(), self.read.flow.blocks, strict=True)
+        for (path, block), read in blocks:
             for name in block.names:
                 at = (*path, FOREACH, name)
                 for origin in ORIGINS:
@@ -290,6 +313,30 @@ class _Finder:
                         "check the path; if nothing to do is fine, ask for .passed after them",
                     )
                     self._warn(WarningCode.EMPTY_LIST, message, (*path, FOREACH, one.name))
+                if (writer := self._writer_of(one, read.ids)) is not None:
+                    message = Advised(
+                        f"this list is read before the run begins, and {writer} writes it only "
+                        "later: the copies are those of what an earlier run has left",
+                        f"write it before start, or move this {FOREACH} into a flow of its own, "
+                        f"which a step starts after {writer}",
+                    )
+                    self._warn(WarningCode.STALE_LIST, message, (*path, FOREACH, one.name))
+
+    def _writer_of(self, one: ValueList, ids: Iterable[str]) -> str | None:
+        """Return a step that seems to write a list, and for which these steps wait."""
+        found: dict[str, None] = {}
+        queue = list(ids) if one.origin is not None else []
+        while queue:
+            waits = map(base_of, self._steps[queue.pop()].waits_for)
+            new = [name for name in waits if name not in found]
+            found |= dict.fromkeys(new)
+            queue += new
+        directory = self.read.flow.working_dir
+        for name in found:
+            step = self._steps[name]
+            if step.working_dir in {None, directory} and writes(step.command, one.text or ""):
+                return name
+        return None
 
     def _look_at_fields(self, path: NodePath, variables: Set[str]) -> None:
         """Warn about texts of a step or of the flow that no shell reads."""
@@ -418,6 +465,7 @@ class _Finder:
             ):
                 message = no_such_program(words[0])
                 self._warn(WarningCode.NO_SUCH_PROGRAM, message, (*at, 0) if is_list else path)
+            self._look_at_shell_texts(words, at)
         self._look_at_script((*path, "script"))
         self._look_at_exit_codes(step, path)
 
@@ -440,6 +488,29 @@ class _Finder:
             message = parameter_in_shell(name[1], variable_of(name[1]), is_local=is_local)
             span = Span(words[at], *name.span())
             self._warn(WarningCode.PARAMETER_IN_SHELL, message, (*path, at), span)
+
+    def _look_at_shell_texts(self, words: tuple[str, ...], path: NodePath) -> None:
+        """Warn about lost failures and joined lines in what a shell reads."""
+        listed = node_at(self.read.root, path)
+        items = listed.items if isinstance(listed, SequenceNode) else []
+        for place in texts_for_shells(words) if items else ():
+            node = items[place]
+            if isinstance(node, ScalarNode):
+                joins = joins_in(node, self.read.text)
+                if (found := joined_commands(node.text, joins)) is not None:
+                    text = quoted(node.text[slice(*found)])
+                    message = Advised(
+                        f"YAML joins these lines to one: the shell reads {text} in one command",
+                        "begin the text with |, or write script: | instead of command:",
+                    )
+                    span = Span(node.text, *found)
+                    self._warn(WarningCode.JOINED_LINES, message, (*path, place), span)
+        if (lost := lost_failure(words)) is not None:
+            is_script = listed is None
+            message = failure_is_lost(lost, words, "script" if is_script else str(path[-1]))
+            span = Span(words[lost.place], lost.begin, lost.end)
+            at = (*path[:-1], "script") if is_script else (*path, lost.place)
+            self._warn(WarningCode.LOST_FAILURE, message, at, span)
 
     def _look_at_script(self, path: NodePath) -> None:
         node = node_at(self.read.root, path)

@@ -19,7 +19,7 @@ from flow_spec.fields.env import StepVariable
 from flow_spec.flow import FlowSpec
 from flow_spec.step import StepSpec
 
-_KNOWN: Mapping[str, frozenset[str]] = {
+KNOWN: Mapping[str, frozenset[str]] = {
     section: frozenset(names.split())
     for section, names in tomllib.loads(
         Path(__file__).with_name("programs.toml").read_text("utf-8")
@@ -27,10 +27,10 @@ _KNOWN: Mapping[str, frozenset[str]] = {
 }
 """The names of programs, by section of `programs.toml`."""
 
-SHELLS = _KNOWN["shells"]
-ONLY_IN_SHELLS = _KNOWN["only_in_shells"]
-COMMANDS_OF_SHELLS = ONLY_IN_SHELLS | _KNOWN["commands_of_shells"]
-_PASS_ON, _LANGUAGES, _TAKE_FILES = _KNOWN["pass_on"], _KNOWN["languages"], _KNOWN["take_files"]
+SHELLS = KNOWN["shells"]
+ONLY_IN_SHELLS = KNOWN["only_in_shells"]
+COMMANDS_OF_SHELLS = ONLY_IN_SHELLS | KNOWN["commands_of_shells"]
+_PASS_ON, _LANGUAGES, _TAKE_FILES = KNOWN["pass_on"], KNOWN["languages"], KNOWN["take_files"]
 _PYTHON = re.compile(r"(?:python|pypy|ipython)[0-9.]*")
 
 
@@ -86,7 +86,7 @@ class CommandLine:
         """The position of the program after wrappers such as `nice` and `env`."""
         words, last = self.words, len(self.words) - 1
         place = 0
-        while place < last and name_of(words[place]) in _KNOWN["wrappers"]:
+        while place < last and name_of(words[place]) in KNOWN["wrappers"]:
             place += 1
             while place < last and _OF_WRAPPER.match(words[place]):
                 place += 1
@@ -144,13 +144,13 @@ class CommandLine:
 
     def is_own_matter(self, place: int) -> bool:
         """Whether a word may be an operator, a pattern, or the value of an option."""
-        if place <= self.program or self.name in _KNOWN["comparing"] or self.is_value(place):
+        if place <= self.program or self.name in KNOWN["comparing"] or self.is_value(place):
             return True
-        return self.name in _KNOWN["searching"] and place == self._pattern
+        return self.name in KNOWN["searching"] and place == self._pattern
 
     def is_value(self, place: int) -> bool:
         """Whether a word is the value of an option, as far as known."""
-        if self.name in _TAKE_FILES - _KNOWN["separating"]:
+        if self.name in _TAKE_FILES - KNOWN["separating"]:
             return False
         before = self.words[place - 1]
         return before in _OPTIONS_WITH_TEXT or (before.startswith("--") and before != "--")
@@ -377,7 +377,7 @@ def repairs(step: StepSpec) -> bool:
 
     This is a guess, so it is used only for steps that are proven to answer a failure.
     """
-    return bool(_KNOWN["words_of_repairs"] & set(re.split(r"[-_@]", step.id.lower())))
+    return bool(KNOWN["words_of_repairs"] & set(re.split(r"[-_@]", step.id.lower())))
 
 
 def cleans_up(step: StepSpec) -> bool:
@@ -385,11 +385,11 @@ def cleans_up(step: StepSpec) -> bool:
 
     This is a guess, so it is used only for steps that are proven to run whatever happens.
     """
-    if _KNOWN["words_of_cleanups"] & set(re.split(r"[-_]", step.id.lower())):
+    if KNOWN["words_of_cleanups"] & set(re.split(r"[-_]", step.id.lower())):
         return True
     words = step.command if step.script is None else tuple(step.script.split()[:3])
     program = name_of(words[0]) if words else ""
-    return program in _KNOWN["cleaning_up"] or (
-        program in _KNOWN["cleaning_up_with_verb"]
-        and not _KNOWN["verbs_of_cleanups"].isdisjoint(words[1:3])
+    return program in KNOWN["cleaning_up"] or (
+        program in KNOWN["cleaning_up_with_verb"]
+        and not KNOWN["verbs_of_cleanups"].isdisjoint(words[1:3])
     )

@@ -17,7 +17,12 @@ from orchesjob_flow.home.locks import Holder, Lock
 from orchesjob_flow.home.paths import ORCHESJOB_HOME
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
-from orchesjob_flow.views.reasons import finally_words, is_running_finally, listed
+from orchesjob_flow.views.reasons import (
+    finally_words,
+    is_running_finally,
+    listed,
+    steps_of_finally,
+)
 from orchesjob_flow.views.results import show_run
 from orchesjob_flow.views.terminal import OutputFormat, StatusLine, status_line, warn
 
@@ -98,7 +103,9 @@ def request_and_await(  # noqa: PLR0913 - the options of a cancel
         if lock is not None:
             finish(handle, store, lock, waiting)
     if run.status is not FlowStatus.CANCELLED:
-        warn(f"run {handle.run_key!r}: {TOO_LATE}; it {run.status.value}")
+        stopped = any(step.status is StepStatus.CANCELLED for step in steps_of_finally(run))
+        left = "only finally was left to stop" if stopped else TOO_LATE
+        warn(f"run {handle.run_key!r}: {left}; it {run.status.value}")
     return run
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import click
 
-from flow_spec import FlowSpec, load_flow
+from flow_spec import BUILT_IN, FlowSpec, ParamsError, Problem, filled, load_flow
 from flow_store import Run
 from orchesjob_flow.cli.completion import complete_step
 from orchesjob_flow.cli.options import (
@@ -22,7 +22,7 @@ from orchesjob_flow.cli.options import (
 from orchesjob_flow.engine.reopening import plan_retry
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import folder_of, list_reader, ready_to_run, with_inputs
-from orchesjob_flow.launch.recording import Plan, reopen
+from orchesjob_flow.launch.recording import Plan, reopen, tell_empty_lists
 from orchesjob_flow.views.terminal import OutputFormat
 
 
@@ -80,11 +80,15 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     def plan(run: Run) -> Plan:
         if new is None or flow_file is None:
             values = {**(run.params or {}), **params}
-            flow, flow_dir = with_inputs(FlowSpec.from_json(run.definition), env, values), None
+            recorded = FlowSpec.from_json(run.definition)
+            flow, flow_dir = with_inputs(recorded, env, values), None
+            refuse_other_lists(recorded, flow)
         else:
             values = {**recorded_values(run, new), **params}
             flow, flow_dir = ready_to_run(new, flow_file, env, values), folder_of(flow_file)
         reopening = plan_retry(run, flow, steps=steps, only=only)
+        if new is not None:
+            tell_empty_lists(flow)
         return Plan(flow, reopening._replace(flow_dir=flow_dir))
 
     return reopen(handle, plan, output_format, progress, detach=detach)
@@ -105,6 +109,27 @@ def new_flow(handle: RunHandle, flow_file: str, params: Mapping[str, str]) -> Fl
         read_list=list_reader(flow_file, run.directory),
         params={**(run.params or {}), **params},
     )
+
+
+def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:
+    """Refuse new values that name other lists than those of the run, which keeps its own (10.3).
+
+    Raises:
+        ParamsError: There are such values.
+    """
+    before = {**dict.fromkeys(BUILT_IN, ""), **dict(recorded.values)}
+    problems = tuple(
+        Problem(
+            f"names the list {{{origin}: {text}}}, which was read when the run was recorded; add "
+            "--file FLOW_FILE to read it again",
+            f"params.{name}",
+        )
+        for origin, text in flow.lists
+        for name, value in flow.values
+        if filled(text, {**before, name: value}) != filled(text, before)
+    )
+    if problems:
+        raise ParamsError(flow.flow_id, problems)
 
 
 def recorded_values(run: Run, flow: FlowSpec) -> dict[str, str]:

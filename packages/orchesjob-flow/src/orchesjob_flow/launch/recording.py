@@ -98,12 +98,18 @@ def record(
             run = handle.load(store)
             refuse_another_definition(flow, run)
             tell_ended(handle, run)
-        for origin, steps in flow.empty_blocks.items() if created else ():
-            warn(f"{origin} gives no values, so there are no copies of {listed(steps)}")
+        else:
+            tell_empty_lists(flow)
         unless_recorded.pop_all()
     if not created:
         return Recorded(store, None, None)
     return Recorded(store, lock, None if flow.has_names else flow)
+
+
+def tell_empty_lists(flow: FlowSpec) -> None:
+    """Say on stderr which steps of a recorded run have no copies (rule 10.3)."""
+    for origin, steps in flow.empty_blocks.items():
+        warn(f"{origin} gives no values, so there are no copies of {listed(steps)}")
 
 
 def tell_ended(handle: RunHandle, run: Run) -> None:
