@@ -169,6 +169,31 @@ def test_ended(process: subprocess.Popen[bytes]) -> None:
     assert not end_survivors(HOME, ["k:a:1"], 60.0)
 
 
+UNMARKED = "import os, sys; os.fork(); print(os.getpid(), flush=True); sys.stdin.read()"
+
+
+def test_known_from_before() -> None:
+    """What was found while its parents lived is found without them, and without any mark.
+
+    Its children are found too, but not another process with its PID.
+    """
+    pipe = subprocess.PIPE
+    words = [sys.executable, "-SEc", UNMARKED]
+    with subprocess.Popen(
+        words, env={}, stdin=pipe, stdout=pipe, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        family = {int(process.stdout.readline()) for _ in range(2)}
+        known = Process(process.pid, read_started(process.pid) or 0, "", "mark")
+        earlier = known._replace(started_ticks=known.started_ticks - 1)
+        assert {one.pid for one in find_survivors(HOME, ["k:a:1"], [known])} == family
+        assert not find_survivors(HOME, ["k:a:1"], [earlier])
+        assert not find_survivors(HOME, ["k:a:1"])
+        assert not end_survivors(HOME, ["k:a:1"], 0.0, [earlier])
+        assert process.poll() is None
+        assert not end_survivors(HOME, ["k:a:1"], 30.0, [known])
+
+
 def test_the_mark_outlives_the_flow_database() -> None:
     """A mark follows from home and key alone, so that a new database finds old survivors."""
     assert mark(HOME, "k:a:1") == mark(HOME, "k:a:1")
