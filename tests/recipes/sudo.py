@@ -26,6 +26,31 @@ STUBBORN = "trap '' TERM HUP"
 LIMITS = {"retries": 1, "timeout_sec": 1}
 
 
+NESTED = {
+    "sudo": 'sudo -n {homes} "$0" "$@"',
+    "sudo in the background": 'sudo -n {homes} "$0" "$@" -d; sleep 600',
+    "su -": """su - root -c '{homes} "$0" "$@"' -- "$0" "$@" """,
+}
+
+
+@pytest.mark.parametrize("way", NESTED)
+def test_a_run_inside(real_flow: Flow, gate: Gate, way: str) -> None:
+    """Where root makes cgroups, what an inner run runs is inside the outer attempt (rule 5.8a)."""
+    homes = f"ORCHESJOB_HOME={real_flow.orchesjob.home} ORCHESJOB_FLOW_HOME={real_flow.home}"
+    inner = real_flow.write({"id": "in", "command": gate.command()}, name="inner.json")
+    words = [real_flow.program, "start", "--run-key=inner", inner]
+    script = NESTED[way].format(homes=homes)
+    step = {"id": "a", "command": ["sh", "-c", script, *words], "retries": 1}
+    flow = trusted(real_flow)
+    flow.ask("start", "-d", "--run-key=outer", flow.write(step, name="outer.json"))
+    gate.await_arrival()
+    pid = flow.await_job("inner")["target_pid"]
+    assert flow.status("inner")["parent"] == {"run_key": "outer", "step": "a", "attempt": 1}
+    assert flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    assert is_gone(pid)
+    assert flow.status("inner")["status"] == "CANCELLED"
+
+
 @pytest.fixture
 def ordinary(real_flow: Flow) -> Flow:
     """The command, as a user whom sudo trusts, and who can make no cgroups."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchesjob_client import usable_cgroup_folder
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
@@ -60,6 +61,49 @@ def test_cancelled_together(real_flow: Flow, gate: Gate, way: str) -> None:
     assert is_gone(job["target_pid"])
     real_flow.await_true(lambda: is_gone(inner["runner"]["pid"]))
     assert real_flow.status("outer")["runner"] is None
+
+
+CLEARED = 'env -i PATH="$PATH" ORCHESJOB_HOME="$ORCHESJOB_HOME"'
+SAME_HOME = f'{CLEARED} ORCHESJOB_FLOW_HOME="$ORCHESJOB_FLOW_HOME"'
+HIDDEN_WAYS = {
+    "env -i": f"exec {SAME_HOME} {{start}}",
+    "env -i, another home": f"exec {CLEARED} ORCHESJOB_FLOW_HOME={{folder}}/other {{start}}",
+    "another home": "ORCHESJOB_FLOW_HOME={folder}/other exec {start}",
+    "env -i, setsid": f"exec {SAME_HOME} setsid -w {{start}}",
+    "env -i, a daemon": f"({SAME_HOME} setsid {{start}} >out 2>&1 &); sleep 600",
+    "env -i, in the background": f"{SAME_HOME} {{detached}}; sleep 600",
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("way", HIDDEN_WAYS)
+def test_without_its_environment(real_flow: Flow, gate: Gate, way: str) -> None:
+    """A cancel ends what an inner run runs although its starter has shed the mark (rule 5.8a).
+
+    In the same home, the inner run is cancelled too. This needs cgroups.
+    """
+    try:
+        usable_cgroup_folder()
+    except OSError:
+        pytest.skip("needs rights to make cgroups")
+    inner = real_flow.write({"id": "in", "command": gate.command()}, name="inner.json")
+    start = [real_flow.program, "start", "--run-key=inner", inner]
+    script = HIDDEN_WAYS[way].format(
+        start=shlex.join(start), detached=shlex.join([*start, "-d"]), folder=real_flow.folder
+    )
+    outer = real_flow.write({"id": "a", "command": ["sh", "-c", script]}, name="outer.json")
+    real_flow.ask("start", "-d", "--run-key=outer", outer)
+    gate.await_arrival()
+    is_same_home = "another" not in way
+    if not is_same_home:
+        real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(real_flow.folder / "other")
+    pid = real_flow.await_job("inner")["target_pid"]
+    real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(real_flow.home)
+    assert real_flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    assert is_gone(pid)
+    if is_same_home:
+        run = real_flow.status("inner")
+        assert (run["status"], run["parent"]) == ("CANCELLED", PARENT)
 
 
 @LONG_IF_REAL

@@ -19,6 +19,7 @@ from orchesjob_client import (
     orchesjob_home,
     unmarked,
 )
+from orchesjob_client.environment import LEFT, left_marks
 from orchesjob_client.processes.proc import read_started
 from orchesjob_client.processes.survivors import marked_trees
 
@@ -205,21 +206,27 @@ def test_the_rest_of_the_environment_is_kept() -> None:
     environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
     marked = marked_environment(environ, "k:a:1")
     assert marked == {**environ, MARK: mark(HOME, "k:a:1")}
-    assert unmarked(marked) == environ
+    left = unmarked(marked)
+    assert left == {**environ, LEFT: marked[MARK]}
+    assert marked_environment(left, "k:a:1") == marked
+    assert unmarked(environ) == environ
+
+
+NESTED = ("k:a:1", "in:a:1", "inmost:a:1")
 
 
 def test_inside_another() -> None:
     """What is inside something marked has both marks, and is found by either (rule 5.8a)."""
     environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
-    for key in ("k:a:1", "in:a:1", "inmost:a:1"):
+    for key in NESTED:
         environ = marked_environment(environ, key)
         assert is_marked(environ, HOME, "k:a:1")
     assert not is_marked(environ, HOME, "k:a:2")
     assert not is_marked({}, HOME, "k:a:1")
-    assert unmarked(environ) == {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
+    assert left_marks(unmarked(environ)) == [mark(HOME, key) for key in NESTED]
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE) as process:
-        for key in ("k:a:1", "in:a:1", "inmost:a:1"):
+        for key in NESTED:
             assert [found.pid for found in find_survivors(HOME, [key])] == [process.pid]
         assert not find_survivors(HOME, ["k:a:2"])
 

@@ -47,7 +47,7 @@ from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
-from orchesjob_client.environment import MARK, WantedMarks, mark, marks_of
+from orchesjob_client.environment import MARK, WantedMarks, mark
 from orchesjob_client.errors import ProcessesKeepAppearing
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import (
@@ -280,11 +280,6 @@ def _with_owner(process: Process) -> Process:
         if os.geteuid() not in (0, uid):
             return process._replace(command=f"{process.command} of uid {uid}")
     return process
-
-
-def leave_cgroups(environ: Mapping[str, str]) -> None:
-    """Leave the cgroups of all jobs but those whose marks `environ` holds."""
-    cgroups.leave(marks_of(environ))
 
 
 def _look(
