@@ -1,5 +1,6 @@
 """A step that starts a run of its own: what ends the step ends that too (rule 5.8a)."""
 
+import json
 import os
 import shlex
 import signal
@@ -11,7 +12,7 @@ from orchesjob_client import usable_cgroup_folder
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
-from support.processes import is_gone
+from support.processes import is_gone, kill_job
 
 WAYS = {
     "foreground": "exec {start}",
@@ -130,7 +131,7 @@ def test_a_retry_waits_for_the_inner_run(each_flow: Flow, gate: Gate) -> None:
 def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     """A timeout of the outer step ends the runner and the steps of the inner run, and no more.
 
-    The inner run is left as it is: it belongs to an attempt that is over.
+    The inner run has no runner then. `resume --all` ends it: no attempt can take it over.
     """
     inner, job = start_nested(each_flow, gate, "background", timeout_sec=3600)
     each_flow.await_status("outer", lambda run: run["steps"][0]["orchesjob_status"])
@@ -142,11 +143,43 @@ def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     assert run["steps"][0]["error"] == "timed out after 3600 s"
     pids = (job["target_pid"], job["worker_pid"], inner["runner"]["pid"])
     each_flow.await_true(lambda: all(map(is_gone, pids)))
-    left = {"run_key": "inner", "parent": PARENT}
-    assert each_flow.ask("resume", "--all") == {"resumed": [], "left": [left]}
     assert each_flow.status("inner")["status"] == "RUNNING"
-    run = each_flow.ask("cancel", "--run-key=inner")  # no step is left to stop (rule 5.6)
-    assert (run["status"], run["steps"][0]["status"]) == ("FAILED", "FAILED")
+    finished = each_flow.run("resume", "--all")
+    assert [one["run_key"] for one in json.loads(finished.stdout)["resumed"]] == ["inner"]
+    assert "'inner' is cancelled: the step that started it has ended" in finished.stderr
+    run = each_flow.ask("wait", "--run-key=inner", code=1)
+    assert (run["status"], run["steps"][0]["status"]) == ("FAILED", "FAILED")  # none left to stop
+
+
+def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
+    """An inner run is left to the next attempt, which may take it over; then it ends (5.8a, 9.8).
+
+    `prune` can remove it after that.
+    """
+    words = [flow.program, "run", flow.write({"id": "in", "command": gate.command()})]
+    outer = flow.write({"id": "a", "command": words, "retries": 1}, name="outer.json")
+    runner = flow.spawn("start", "--run-key=outer", outer)
+    gate.await_arrival()
+    (inner,) = (run["run_key"] for run in flow.ask("list")["runs"] if run["parent"])
+    jobs = [flow.await_job("outer"), flow.await_job(inner)]
+    runner.kill()
+    runner.wait()
+    for job in jobs:
+        kill_job(job)
+    flow.await_true(lambda: flow.status(inner)["runner"] is None)
+    flow.restart_machine()
+    answer = flow.ask("resume", "--all")
+    assert [one["run_key"] for one in answer["resumed"]] == ["outer"]
+    assert answer["left"] == [{"run_key": inner, "parent": PARENT}]
+    gate.await_arrival()
+    gate.let_through()
+    assert flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
+    assert [one["run_key"] for one in flow.ask("resume", "--all")["resumed"]] == [inner]
+    assert (
+        flow.ask("wait", f"--run-key={inner}", code=1)["status"] == "FAILED"
+    )  # its attempt was lost
+    assert flow.ask("prune", "--older-than=0s")["removed"]
+    assert flow.ask("list")["runs"] == []
 
 
 @LONG_IF_REAL

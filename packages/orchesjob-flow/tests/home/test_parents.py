@@ -19,8 +19,9 @@ from flow_store import (
 )
 from orchesjob_client import MARK, mark, marked_environment, unmarked
 from orchesjob_flow.home.orchesjob_home import (
+    InnerFate,
     environ_inside,
-    is_over,
+    fate_of_inner,
     named_parent,
     parent_of_new_run,
 )
@@ -59,15 +60,21 @@ def store(tmp_path: Path) -> Iterator[FlowStore]:
         yield store
 
 
-def write(store: FlowStore, number: int = 1, status: AttemptStatus = AttemptStatus.RUNNING) -> None:
-    """Record an attempt at the step `a` of `k`."""
-    run = store.load("k")
-    assert run is not None
-    step = Step(1, "a", StepStatus.RUNNING, number, 0, 1, started_at=1.0)
+def write(
+    store: FlowStore,
+    number: int = 1,
+    status: AttemptStatus = AttemptStatus.RUNNING,
+    *,
+    step: StepStatus = StepStatus.RUNNING,
+    run: FlowStatus = FlowStatus.RUNNING,
+) -> None:
+    """Record an attempt at the step `a` of `k`, and the statuses of both."""
+    before = store.load("k")
+    assert before is not None
+    row = Step(1, "a", step, number, 0, 1, started_at=1.0)
     attempt = Attempt(1, number, status, 1.0, None, "boot")
-    header = RunHeader(FlowStatus.RUNNING, None)
-    changes = Changes(header, {1: step}, {(1, number): attempt})
-    store.apply("k", changes, revision=run.revision)
+    changes = Changes(RunHeader(run, None), {1: row}, {(1, number): attempt})
+    store.apply("k", changes, revision=before.revision)
 
 
 @pytest.mark.parametrize(
@@ -149,15 +156,29 @@ def test_of_a_new_run_without_a_mark(store: FlowStore, monkeypatch: pytest.Monke
     assert parent_of_new_run(store, {}) is None
 
 
-def test_over(store: FlowStore) -> None:
-    """An attempt is over that has ended, was followed by another, or is of an earlier boot."""
-    assert not is_over(store, PARENT, "boot")
-    assert is_over(store, PARENT, "later boot")
-    assert is_over(store, Parent("unknown", "a", 1), "boot")
-    assert is_over(store, Parent("k", "unknown", 1), "boot")
-    assert is_over(store, Parent("k", "b", 1), "boot")
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_fates(store: FlowStore, *, succeeds: bool) -> None:
+    """An inner run goes on with its attempt, waits for the next one, or ends with its step (5.8a).
+
+    An attempt is over that has ended, was followed by another, or is of an earlier boot.
+    """
+
+    def fate(parent: Parent = PARENT, boot: str = "boot") -> InnerFate:
+        return fate_of_inner(store, parent, boot)
+
+    assert fate() is InnerFate.GOES_ON
+    assert fate(boot="later boot") is InnerFate.IS_LEFT
+    assert fate(Parent("unknown", "a", 1)) is InnerFate.ENDS
+    assert fate(Parent("k", "unknown", 1)) is InnerFate.ENDS
+    assert fate(Parent("k", "b", 1)) is InnerFate.IS_LEFT
     write(store, status=AttemptStatus.FAILED)
-    assert is_over(store, PARENT, "boot")
+    assert fate() is InnerFate.IS_LEFT
     write(store, number=2)
-    assert is_over(store, PARENT, "boot")
-    assert not is_over(store, Parent("k", "a", 2), "boot")
+    assert fate() is InnerFate.IS_LEFT
+    assert fate(Parent("k", "a", 2)) is InnerFate.GOES_ON
+    end = FlowStatus.SUCCEEDED if succeeds else FlowStatus.FAILED
+    write(store, 2, AttemptStatus(end), step=StepStatus(end), run=end)
+    assert fate() is InnerFate.ENDS
+    assert fate(Parent("k", "b", 1)) is InnerFate.ENDS
+    left_behind = InnerFate.GOES_ON if succeeds else InnerFate.ENDS
+    assert fate(Parent("k", "a", 2), "later boot") is left_behind

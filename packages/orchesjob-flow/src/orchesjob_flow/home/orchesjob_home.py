@@ -6,9 +6,10 @@ parent; a process's environment names the attempt that it belongs to.
 
 import os
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
-from flow_store import FlowStatus, FlowStore, Parent, Run, attempt_key
+from flow_store import AttemptStatus, FlowStatus, FlowStore, Parent, Run, attempt_key
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import FLOW_HOME, ORCHESJOB_HOME, Home, find_home, make_private
@@ -238,16 +239,30 @@ def parent_by_cgroup(store: FlowStore) -> Parent | None:
     return next((found[one] for one in reversed(marks) if one in found), None)
 
 
-def is_over(store: FlowStore, parent: Parent, boot: str) -> bool:
-    """Tell whether the attempt that started a run is over, as far as is recorded.
+class InnerFate(Enum):
+    """What becomes of a run that a step started, and that has no runner (rule 5.8a)."""
+
+    GOES_ON = "the attempt that started it is open, or has succeeded and left it behind"
+    IS_LEFT = "the attempt is over, and a later one at the step may take the run over"
+    ENDS = "the attempt has not succeeded, and no later one can come"
+
+
+def fate_of_inner(store: FlowStore, parent: Parent, boot: str) -> InnerFate:
+    """Tell what becomes of a run without a runner, as far as its parent is recorded.
 
     `boot` is the id of this boot: an attempt of an earlier boot is over in any case.
     """
     run = store.load(parent.run_key)
-    if run is None or run.status.is_terminal:
-        return True
-    positions = {step.step_id: step.position for step in run.steps}
-    attempt = run.attempts.get(positions.get(parent.step_id, -1))
-    if attempt is None or attempt.number != parent.attempt_no:
-        return True
-    return not attempt.status.is_open or attempt.boot_id != boot
+    step = run and next((step for step in run.steps if step.step_id == parent.step_id), None)
+    if run is None or step is None:
+        return InnerFate.ENDS
+    started_by = {(past.position, past.number): past.status for past in run.history}
+    if started_by.get((step.position, parent.attempt_no)) is AttemptStatus.SUCCEEDED:
+        return InnerFate.GOES_ON
+    if run.status.is_terminal or step.status.is_terminal:
+        return InnerFate.ENDS
+    latest = run.attempts.get(step.position)
+    if latest is None or latest.number != parent.attempt_no:
+        return InnerFate.IS_LEFT
+    is_open = latest.status.is_open and latest.boot_id == boot
+    return InnerFate.GOES_ON if is_open else InnerFate.IS_LEFT
