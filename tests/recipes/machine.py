@@ -55,7 +55,7 @@ def need(program: str) -> str:
     """Return the path of a program without which a recipe cannot be tried."""
     found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if found is None or os.geteuid() != 0:
-        pytest.fail(f"needs root and {program}: apt-get install cron msmtp-mta openssh-server")
+        pytest.fail(f"needs root and {program}: apt-get install cron msmtp-mta openssh-server sudo")
     return found
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from flow_store import FlowStore
+from orchesjob_client import usable_cgroup_folder
 from support.flow import Flow
 from support.gate import Gate
 from support.marks import LONG_IF_REAL
-from support.processes import is_gone
+from support.processes import is_gone, kill_job
 
 WAYS = {
     "foreground": "exec {start}",
@@ -65,6 +66,49 @@ def test_cancelled_together(real_flow: Flow, gate: Gate, way: str) -> None:
     assert real_flow.status("outer")["runner"] is None
 
 
+CLEARED = 'env -i PATH="$PATH" ORCHESJOB_HOME="$ORCHESJOB_HOME"'
+SAME_HOME = f'{CLEARED} ORCHESJOB_FLOW_HOME="$ORCHESJOB_FLOW_HOME"'
+HIDDEN_WAYS = {
+    "env -i": f"exec {SAME_HOME} {{start}}",
+    "env -i, another home": f"exec {CLEARED} ORCHESJOB_FLOW_HOME={{folder}}/other {{start}}",
+    "another home": "ORCHESJOB_FLOW_HOME={folder}/other exec {start}",
+    "env -i, setsid": f"exec {SAME_HOME} setsid -w {{start}}",
+    "env -i, a daemon": f"({SAME_HOME} setsid {{start}} >out 2>&1 &); sleep 600",
+    "env -i, in the background": f"{SAME_HOME} {{detached}}; sleep 600",
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("way", HIDDEN_WAYS)
+def test_without_its_environment(real_flow: Flow, gate: Gate, way: str) -> None:
+    """A cancel ends what an inner run runs although its starter has shed the mark (rule 5.8a).
+
+    In the same home, the inner run is cancelled too. This needs cgroups.
+    """
+    try:
+        usable_cgroup_folder()
+    except OSError:
+        pytest.skip("needs rights to make cgroups")
+    inner = real_flow.write({"id": "in", "command": gate.command()}, name="inner.json")
+    start = [real_flow.program, "start", "--run-key=inner", inner]
+    script = HIDDEN_WAYS[way].format(
+        start=shlex.join(start), detached=shlex.join([*start, "-d"]), folder=real_flow.folder
+    )
+    outer = real_flow.write({"id": "a", "command": ["sh", "-c", script]}, name="outer.json")
+    real_flow.ask("start", "-d", "--run-key=outer", outer)
+    gate.await_arrival()
+    is_same_home = "another" not in way
+    if not is_same_home:
+        real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(real_flow.folder / "other")
+    pid = real_flow.await_job("inner")["target_pid"]
+    real_flow.environ["ORCHESJOB_FLOW_HOME"] = str(real_flow.home)
+    assert real_flow.ask("cancel", "--run-key=outer")["status"] == "CANCELLED"
+    assert is_gone(pid)
+    if is_same_home:
+        run = real_flow.status("inner")
+        assert (run["status"], run["parent"]) == ("CANCELLED", PARENT)
+
+
 @LONG_IF_REAL
 def test_a_retry_waits_for_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     """While a step of the inner run is alive the outer step is not retried (rule 5.8).
@@ -89,7 +133,7 @@ def test_a_retry_waits_for_the_inner_run(each_flow: Flow, gate: Gate) -> None:
 def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     """A timeout of the outer step ends the runner and the steps of the inner run, and no more.
 
-    The inner run is left as it is: it belongs to an attempt that is over.
+    The inner run has no runner then. `resume --all` ends it: no attempt can take it over.
     """
     inner, job = start_nested(each_flow, gate, "background", timeout_sec=3600)
     each_flow.await_status("outer", lambda run: run["steps"][0]["orchesjob_status"])
@@ -101,11 +145,43 @@ def test_a_timeout_ends_the_inner_run(each_flow: Flow, gate: Gate) -> None:
     assert run["steps"][0]["error"] == "timed out after 3600 s"
     pids = (job["target_pid"], job["worker_pid"], inner["runner"]["pid"])
     each_flow.await_true(lambda: all(map(is_gone, pids)))
-    left = {"run_key": "inner", "parent": PARENT}
-    assert each_flow.ask("resume", "--all") == {"resumed": [], "left": [left]}
     assert each_flow.status("inner")["status"] == "RUNNING"
-    run = each_flow.ask("cancel", "--run-key=inner")  # no step is left to stop (rule 5.6)
-    assert (run["status"], run["steps"][0]["status"]) == ("FAILED", "FAILED")
+    finished = each_flow.run("resume", "--all")
+    assert [one["run_key"] for one in json.loads(finished.stdout)["resumed"]] == ["inner"]
+    assert "'inner' is cancelled: the step that started it has ended" in finished.stderr
+    run = each_flow.ask("wait", "--run-key=inner", code=1)
+    assert (run["status"], run["steps"][0]["status"]) == ("FAILED", "FAILED")  # none left to stop
+
+
+def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
+    """An inner run is left to the next attempt, which may take it over; then it ends (5.8a, 9.8).
+
+    `prune` can remove it after that.
+    """
+    words = [flow.program, "run", flow.write({"id": "in", "command": gate.command()})]
+    outer = flow.write({"id": "a", "command": words, "retries": 1}, name="outer.json")
+    runner = flow.spawn("start", "--run-key=outer", outer)
+    gate.await_arrival()
+    (inner,) = (run["run_key"] for run in flow.ask("list")["runs"] if run["parent"])
+    jobs = [flow.await_job("outer"), flow.await_job(inner)]
+    runner.kill()
+    runner.wait()
+    for job in jobs:
+        kill_job(job)
+    flow.await_true(lambda: flow.status(inner)["runner"] is None)
+    flow.restart_machine()
+    answer = flow.ask("resume", "--all")
+    assert [one["run_key"] for one in answer["resumed"]] == ["outer"]
+    assert answer["left"] == [{"run_key": inner, "parent": PARENT}]
+    gate.await_arrival()
+    gate.let_through()
+    assert flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
+    assert [one["run_key"] for one in flow.ask("resume", "--all")["resumed"]] == [inner]
+    assert (
+        flow.ask("wait", f"--run-key={inner}", code=1)["status"] == "FAILED"
+    )  # its attempt was lost
+    assert flow.ask("prune", "--older-than=0s")["removed"]
+    assert flow.ask("list")["runs"] == []
 
 
 def test_a_cancel_of_a_run_that_belongs_to_nobody(flow: Flow, gate: Gate) -> None:

@@ -21,6 +21,7 @@ from orchesjob_client import (
     usable_cgroup_folder,
 )
 from orchesjob_client.call import run
+from orchesjob_client.environment import LEFT
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import has_ended
 
@@ -161,16 +162,21 @@ def test_who_is_in_it_does_not_end_itself(key: str) -> None:
 
 
 @needs_cgroups
-@pytest.mark.parametrize("is_inside", [True, False])
-def test_inside_another_job(key: str, *, is_inside: bool) -> None:
-    """A job that another one starts is in its cgroup, unless it is marked as none of its (5.8a)."""
+@pytest.mark.parametrize(
+    ("variable", "is_inside"), [("", True), ("ORCHESJOB_FLOW_MARK", True), (LEFT, False)]
+)
+def test_inside_another_job(key: str, variable: str, *, is_inside: bool) -> None:
+    """A job that another one starts is in its cgroup, unless its starter leaves it (5.8a).
+
+    It makes no difference whether the starter has kept the mark.
+    """
     inner = f"{key}:inner"
     script = (
         "import os, subprocess, sys; from orchesjob_client import JobCgroups, leave_cgroups;"
         "from orchesjob_client.processes.cgroups import join;"
-        "environ = dict(zip(('ORCHESJOB_HOME', 'ORCHESJOB_FLOW_MARK'), sys.argv[1:3]));"
+        "environ = {'ORCHESJOB_HOME': sys.argv[1], sys.argv[2]: sys.argv[3]};"
         "leave_cgroups(environ);"
-        "manager = JobCgroups(environ).joinable(sys.argv[3]);"
+        "manager = JobCgroups(environ).joinable(sys.argv[4]);"
         "cgroup = manager.__enter__();"
         "words = ['/usr/bin/env', '-i', '/bin/sleep', '600'];"
         "null = subprocess.DEVNULL;"
@@ -179,8 +185,7 @@ def test_inside_another_job(key: str, *, is_inside: bool) -> None:
         "print(daemon.pid, flush=True);"
         "os._exit(0)"
     )
-    outer = mark(HOME, key) if is_inside else ""
-    words = shlex.join([sys.executable, "-c", script, HOME, outer, inner])
+    words = shlex.join([sys.executable, "-c", script, HOME, variable, mark(HOME, key), inner])
     pid = begin(key, f"exec {words}", PYTHONPATH=os.environ.get("PYTHONPATH", ""))
     try:
         assert [one.pid for one in find_survivors(HOME, [inner])] == [pid]

@@ -234,6 +234,35 @@ def test_fork_into_a_cgroup(a_cgroup: Path) -> None:
     assert is_child == "True"
 
 
+@pytest.mark.parametrize("is_own", [True, False])
+def test_where_processes_were_killed(
+    console_script: Script, fork_server: Begin, a_cgroup: Path, *, is_own: bool
+) -> None:
+    """A call runs, and in its cgroup, where the kernel kills what is forked or spawned there.
+
+    It does so where `cgroup.kill` was ever written, or if that was in the runner's own cgroup.
+    """
+    path = console_script("print(os.getppid(), open('/proc/self/cgroup').read().split()[-1])")
+    inner = a_cgroup / "inner"
+    if not (a_cgroup / "cgroup.kill").exists():
+        pytest.skip("needs Linux 5.14")
+    (a_cgroup / "cgroup.kill").write_text("1", "ascii")
+    inner.mkdir()
+    place, before = (inner, a_cgroup) if is_own else (a_cgroup, a_cgroup.parent)
+    try:
+        (before / "cgroup.procs").write_text("0", "ascii")
+        forked = fork_server(path)
+        for launcher in (PLAIN, forked):
+            with opened(place) as folder:
+                parent, inside = run(launcher, path, cgroup=folder).stdout.split()
+            assert inside.endswith(f"{a_cgroup.name}/inner" if is_own else a_cgroup.name)
+            assert (int(parent) == os.getpid()) == (launcher is PLAIN)
+        forked.close()
+    finally:
+        (a_cgroup.parent / "cgroup.procs").write_text("0", "ascii")
+        inner.rmdir()
+
+
 def test_fork_into_no_cgroup(tmp_path: Path) -> None:
     """What cannot be forked into is said by nothing being forked; the usual fork is left then."""
     assert fork_into(tmp_path) == []

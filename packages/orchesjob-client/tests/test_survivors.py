@@ -21,6 +21,7 @@ from orchesjob_client import (
     orchesjob_home,
     unmarked,
 )
+from orchesjob_client.environment import LEFT, left_marks
 from orchesjob_client.processes.proc import read_started
 from orchesjob_client.processes.survivors import marked_trees
 
@@ -195,6 +196,31 @@ def test_one_grace_time_for_all(
     assert given[0] > given[1] >= given[2] == 0
 
 
+UNMARKED = "import os, sys; os.fork(); print(os.getpid(), flush=True); sys.stdin.read()"
+
+
+def test_known_from_before() -> None:
+    """What was found while its parents lived is found without them, and without any mark.
+
+    Its children are found too, but not another process with its PID.
+    """
+    pipe = subprocess.PIPE
+    words = [sys.executable, "-SEc", UNMARKED]
+    with subprocess.Popen(
+        words, env={}, stdin=pipe, stdout=pipe, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        family = {int(process.stdout.readline()) for _ in range(2)}
+        known = Process(process.pid, read_started(process.pid) or 0, "", "mark")
+        earlier = known._replace(started_ticks=known.started_ticks - 1)
+        assert {one.pid for one in find_survivors(HOME, ["k:a:1"], [known])} == family
+        assert not find_survivors(HOME, ["k:a:1"], [earlier])
+        assert not find_survivors(HOME, ["k:a:1"])
+        assert not end_survivors(HOME, ["k:a:1"], 0.0, [earlier])
+        assert process.poll() is None
+        assert not end_survivors(HOME, ["k:a:1"], 30.0, [known])
+
+
 def test_the_mark_outlives_the_flow_database() -> None:
     """A mark follows from home and key alone, so that a new database finds old survivors."""
     assert mark(HOME, "k:a:1") == mark(HOME, "k:a:1")
@@ -206,21 +232,27 @@ def test_the_rest_of_the_environment_is_kept() -> None:
     environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
     marked = marked_environment(environ, "k:a:1")
     assert marked == {**environ, MARK: mark(HOME, "k:a:1")}
-    assert unmarked(marked) == environ
+    left = unmarked(marked)
+    assert left == {**environ, LEFT: marked[MARK]}
+    assert marked_environment(left, "k:a:1") == marked
+    assert unmarked(environ) == environ
+
+
+NESTED = ("k:a:1", "in:a:1", "inmost:a:1")
 
 
 def test_inside_another() -> None:
     """What is inside something marked has both marks, and is found by either (rule 5.8a)."""
     environ = {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
-    for key in ("k:a:1", "in:a:1", "inmost:a:1"):
+    for key in NESTED:
         environ = marked_environment(environ, key)
         assert is_marked(environ, HOME, "k:a:1")
     assert not is_marked(environ, HOME, "k:a:2")
     assert not is_marked({}, HOME, "k:a:1")
-    assert unmarked(environ) == {"PATH": "/bin", "ORCHESJOB_HOME": HOME}
+    assert left_marks(unmarked(environ)) == [mark(HOME, key) for key in NESTED]
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE) as process:
-        for key in ("k:a:1", "in:a:1", "inmost:a:1"):
+        for key in NESTED:
             assert [found.pid for found in find_survivors(HOME, [key])] == [process.pid]
         assert not find_survivors(HOME, ["k:a:2"])
 

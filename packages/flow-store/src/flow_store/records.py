@@ -165,8 +165,8 @@ class Attempt(NamedTuple):
 
     `position` is the step's; `number` counts from 1. `job` is the last JSON object that orchesjob
     reported (`reported_job` reads it). `job_id` is that job's id, or None if the job is not this
-    run's. `abort_reason` is set when the attempt is to be aborted. `note` says what it does
-    without (rule 10.4). `is_gate` means that the attempt
+    run's. `abort_reason` is set when the attempt is to be aborted; `kin` are its processes before
+    that, as JSON. `note` says what it does without (rule 10.4). `is_gate` means that the attempt
     runs the step's `only_if`, which decides whether its command runs (rule 10.8).
     """
 
@@ -183,6 +183,7 @@ class Attempt(NamedTuple):
     error: ForeignText | None = None
     note: ForeignText | None = None
     is_gate: bool = False
+    kin: str | None = None
 
 
 class Step(NamedTuple):

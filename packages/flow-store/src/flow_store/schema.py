@@ -109,6 +109,7 @@ SCHEMA = f"""
         job_id TEXT,
         job TEXT,
         abort_reason TEXT,
+        kin TEXT,
         finished_at REAL,
         error TEXT,
         note TEXT,

@@ -34,6 +34,8 @@ from orchesjob_client.forkserver.launcher import ForkServer
 from orchesjob_client.processes.cgroups import (
     JobCgroups,
     discard_empty_cgroups,
+    enclosing_marks,
+    leave_cgroups,
     usable_cgroup_folder,
 )
 from orchesjob_client.processes.proc import Process, is_alive
@@ -41,7 +43,6 @@ from orchesjob_client.processes.survivors import (
     end_processes,
     end_survivors,
     find_survivors,
-    leave_cgroups,
     marked_processes,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch, has_exited
@@ -84,6 +85,7 @@ __all__ = [
     "describe_failure",
     "describe_loss",
     "discard_empty_cgroups",
+    "enclosing_marks",
     "end_processes",
     "end_survivors",
     "exit_code_of",

@@ -17,6 +17,9 @@ EXECUTABLE = "ORCHESJOB_BIN"
 MARK = "ORCHESJOB_FLOW_MARK"
 """The marks of the jobs that a process belongs to, the outermost first, joined by `:`."""
 
+LEFT = "ORCHESJOB_FLOW_LEFT"
+"""The marks of the jobs that a process is about to leave, because it is no part of them."""
+
 FORK_SERVER = "ORCHESJOB_FLOW_FORK_SERVER"
 """Turns the fork server off, with the value 0."""
 
@@ -46,7 +49,8 @@ def marked_environment(
     `home` is the real path of its orchesjob home, if the caller knows it already.
     """
     own, outer = mark(home or orchesjob_home(environ), job_key), environ.get(MARK, "")
-    return {**environ, MARK: f"{outer}{_JOIN}{own}" if outer else own}
+    inherited = {name: value for name, value in environ.items() if name != LEFT}
+    return {**inherited, MARK: f"{outer}{_JOIN}{own}" if outer else own}
 
 
 def is_marked(environ: Mapping[str, str], home: str, job_key: str) -> bool:
@@ -56,13 +60,25 @@ def is_marked(environ: Mapping[str, str], home: str, job_key: str) -> bool:
 
 def marks_of(environ: Mapping[str, str]) -> list[str]:
     """Return the marks in an environment, the outermost first."""
-    value = environ.get(MARK, "")
+    return _split(environ.get(MARK, ""))
+
+
+def left_marks(environ: Mapping[str, str]) -> list[str]:
+    """Return the marks of the jobs that a process with this environment leaves."""
+    return _split(environ.get(LEFT, ""))
+
+
+def _split(value: str) -> list[str]:
     return value.split(_JOIN) if value else []
 
 
 def unmarked(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without marks, for a process that outlives the job."""
-    return {name: value for name, value in environ.items() if name != MARK}
+    """Return an environment for a process that is no part of the marked jobs, and leaves them.
+
+    Without a mark nothing is known, and nothing is left: a step may have cleared its environment.
+    """
+    others = {name: value for name, value in environ.items() if name != MARK}
+    return {**others, LEFT: environ[MARK]} if environ.get(MARK) else others
 
 
 class WantedMarks:

@@ -13,11 +13,13 @@ import functools
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, NamedTuple
 
 _STDIN, _STDOUT, _STDERR, _FIRST_HELD = range(4)
 _SETSIGDEF, _SETSID, _SETCGROUP = 0x04, 0x80, 0x100
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+_FORKED_AND_NOT_EXECUTED = 0x40  # a flag of the kernel
 _ROOM_BYTES = 1024  # the C library's types take less: attributes 336 bytes, a set of signals 128
 
 
@@ -67,9 +69,32 @@ def spawn(
                 ctypes.byref(pid), path, actions, attributes, _array(argv), _array(variables)
             )
         )
+        if _was_killed_at_birth(pid.value):
+            os.waitpid(pid.value, 0)
+            return None
         on_failure.pop_all()
         return Spawned(pid.value, stdout, stderr)
     return None
+
+
+def _was_killed_at_birth(pid: int) -> bool:
+    """Tell whether a new child has died before it executed anything.
+
+    Linux kills what is spawned into a cgroup if `cgroup.kill` was ever written there, or in the
+    spawning process's own cgroup. Our child is not reaped yet, so the number is its own. It runs or
+    is dying by now; for a moment the kernel may not show that yet.
+    """
+    while True:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            return False
+        fields = stat.rpartition(b")")[2].split()
+        if not int(fields[6]) & _FORKED_AND_NOT_EXECUTED:
+            return False
+        if fields[0] == b"Z":
+            return True
+        os.sched_yield()
 
 
 @functools.cache

@@ -182,6 +182,7 @@ def test_what_a_success_left_behind(run: RunState) -> None:
     update(run, StartAnswered(AttemptId(1, 1), report("RUNNING", "k:b:1")), NOW)
     update(run, WatchAnswered(AttemptId(1, 1), Watch.WATCHING), NOW)
     update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
+    update(run, SurvivorsSeen(AttemptId(1, 1), []), NOW)
     reason = "orchesjob-flow: cancel"
     answer = AbortAnswered(AttemptId(1, 1), report("ABORTED", "k:b:1", abort_reason=reason))
     decision = update(run, answer, NOW)
@@ -323,6 +324,7 @@ def test_a_cancel_of_an_outer_and_an_inner_run(
     update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
     update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
     update(run, CancelSeen(CancelRequest(1000.0, None, is_nested=is_nested)), NOW)
+    update(run, SurvivorsSeen(FIRST, []), NOW)
     update(run, AbortAnswered(FIRST, None), NOW)
     decision = update(run, StatusAnswered(FIRST, report(status, **facts)), NOW)
     assert [one for one in decision.effects if one in (LOOK, END)] == asked

@@ -6,21 +6,36 @@ from typing import Any
 
 import pytest
 
-from flow_store import Attempt, AttemptStatus, Changes, FlowStore, Parent, Step, StepStatus
-from orchesjob_client import MARK, marked_environment
+from flow_store import (
+    Attempt,
+    AttemptStatus,
+    Changes,
+    FlowStatus,
+    FlowStore,
+    Parent,
+    RunHeader,
+    Step,
+    StepStatus,
+)
+from orchesjob_client import MARK, mark, marked_environment, unmarked
 from orchesjob_flow.home.orchesjob_home import (
+    InnerFate,
     environ_inside,
-    is_over,
+    fate_of_inner,
     named_parent,
     parent_of_new_run,
 )
+from orchesjob_flow.home.paths import Home
 
 HOME = "/srv/jobs-of-a-test"
+FLOWS = Home(Path("/srv/flows-of-a-test/orchesjob-flow.sqlite3"))
+RUN_DIR = "ORCHESJOB_FLOW_RUN_DIR"
 STEP = {
     "ORCHESJOB_HOME": HOME,
     "ORCHESJOB_FLOW_RUN_KEY": "k",
     "ORCHESJOB_FLOW_STEP": "a",
     "ORCHESJOB_FLOW_ATTEMPT": "1",
+    RUN_DIR: "/srv/flows-of-a-test/runs/k.run",
 }
 """What a step sees."""
 INSIDE = marked_environment(STEP, "k:a:1")
@@ -45,15 +60,21 @@ def store(tmp_path: Path) -> Iterator[FlowStore]:
         yield store
 
 
-def write(store: FlowStore, number: int = 1, status: AttemptStatus = AttemptStatus.RUNNING) -> None:
-    """Record an attempt at the step `a` of `k`."""
-    run = store.load("k")
-    assert run is not None
-    step = Step(1, "a", StepStatus.RUNNING, number, 0, 1, started_at=1.0)
+def write(
+    store: FlowStore,
+    number: int = 1,
+    status: AttemptStatus = AttemptStatus.RUNNING,
+    *,
+    step: StepStatus = StepStatus.RUNNING,
+    run: FlowStatus = FlowStatus.RUNNING,
+) -> None:
+    """Record an attempt at the step `a` of `k`, and the statuses of both."""
+    before = store.load("k")
+    assert before is not None
+    row = Step(1, "a", step, number, 0, 1, started_at=1.0)
     attempt = Attempt(1, number, status, 1.0, None, "boot")
-    store.apply(
-        "k", Changes(steps={1: step}, attempts={(1, number): attempt}), revision=run.revision
-    )
+    changes = Changes(RunHeader(run, None), {1: row}, {(1, number): attempt})
+    store.apply("k", changes, revision=before.revision)
 
 
 @pytest.mark.parametrize(
@@ -95,23 +116,69 @@ def test_who_goes_on(store: FlowStore) -> None:
     assert outer is not None
     assert inner is not None
     later = {**INSIDE, "ORCHESJOB_FLOW_ATTEMPT": "2"}
-    assert environ_inside(inner, INSIDE) == INSIDE
-    assert environ_inside(inner, later) == later
-    assert environ_inside(outer, INSIDE) == STEP
+    assert environ_inside(inner, INSIDE, FLOWS) == INSIDE
+    assert environ_inside(inner, later, FLOWS) == later
+    assert environ_inside(outer, INSIDE, FLOWS) == unmarked(INSIDE)
     other = {**INSIDE, "ORCHESJOB_FLOW_STEP": "b"}
-    assert environ_inside(inner, other) == {**STEP, "ORCHESJOB_FLOW_STEP": "b"}
-    assert environ_inside(inner, {"A": "b"}) == {"A": "b"}
+    assert environ_inside(inner, other, FLOWS) == unmarked(other)
 
 
-def test_over(store: FlowStore) -> None:
-    """An attempt is over that has ended, was followed by another, or is of an earlier boot."""
-    assert not is_over(store, PARENT, "boot")
-    assert is_over(store, PARENT, "later boot")
-    assert is_over(store, Parent("unknown", "a", 1), "boot")
-    assert is_over(store, Parent("k", "unknown", 1), "boot")
-    assert is_over(store, Parent("k", "b", 1), "boot")
+@pytest.mark.parametrize("changes", [{RUN_DIR: "/srv/other/runs/k.run"}, {RUN_DIR: ""}])
+def test_an_unknown_step_goes_on(store: FlowStore, changes: Mapping[str, str]) -> None:
+    """What a step of another home advances, or one without a name, ends with that step (5.8a)."""
+    outer = store.load("k")
+    assert outer is not None
+    environ = {**INSIDE, **changes}
+    assert environ_inside(outer, environ, FLOWS) == environ
+    nameless = {**INSIDE, "ORCHESJOB_FLOW_STEP": ""}
+    assert environ_inside(outer, nameless, FLOWS) == nameless
+    assert environ_inside(outer, {"A": "b"}, FLOWS) == {"A": "b"}
+
+
+def test_of_a_new_run_without_a_mark(store: FlowStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the environment was cleared, the innermost cgroup shows the attempt while it is open.
+
+    Only root could make these cgroups.
+    """
+    ours, unknown = mark(HOME, "k:a:1"), mark(HOME, "k:a:2")
+    enclosing: list[str] = []
+    monkeypatch.setattr("orchesjob_client.enclosing_marks", lambda: enclosing)
+    for marks, parent in (
+        ([], None),
+        ([unknown], None),
+        ([ours], PARENT),
+        ([ours, unknown], PARENT),
+    ):
+        enclosing[:] = marks
+        assert parent_of_new_run(store, {}) == parent
+    assert parent_of_new_run(store, {MARK: unknown}) is None
     write(store, status=AttemptStatus.FAILED)
-    assert is_over(store, PARENT, "boot")
+    assert parent_of_new_run(store, {}) is None
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_fates(store: FlowStore, *, succeeds: bool) -> None:
+    """An inner run goes on with its attempt, waits for the next one, or ends with its step (5.8a).
+
+    An attempt is over that has ended, was followed by another, or is of an earlier boot.
+    """
+
+    def fate(parent: Parent = PARENT, boot: str = "boot") -> InnerFate:
+        return fate_of_inner(store, parent, boot)
+
+    assert fate() is InnerFate.GOES_ON
+    assert fate(boot="later boot") is InnerFate.IS_LEFT
+    assert fate(Parent("unknown", "a", 1)) is InnerFate.ENDS
+    assert fate(Parent("k", "unknown", 1)) is InnerFate.ENDS
+    assert fate(Parent("k", "b", 1)) is InnerFate.IS_LEFT
+    write(store, status=AttemptStatus.FAILED)
+    assert fate() is InnerFate.IS_LEFT
     write(store, number=2)
-    assert is_over(store, PARENT, "boot")
-    assert not is_over(store, Parent("k", "a", 2), "boot")
+    assert fate() is InnerFate.IS_LEFT
+    assert fate(Parent("k", "a", 2)) is InnerFate.GOES_ON
+    end = FlowStatus.SUCCEEDED if succeeds else FlowStatus.FAILED
+    write(store, 2, AttemptStatus(end), step=StepStatus(end), run=end)
+    assert fate() is InnerFate.ENDS
+    assert fate(Parent("k", "b", 1)) is InnerFate.ENDS
+    left_behind = InnerFate.GOES_ON if succeeds else InnerFate.ENDS
+    assert fate(Parent("k", "a", 2), "later boot") is left_behind

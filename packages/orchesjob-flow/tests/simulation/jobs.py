@@ -33,7 +33,8 @@ class Plan:
     It runs for `seconds` (0: it ends before `start` answers) and ends with `code`, -N for signal N.
     Its worker vanishes after `worker_lives` seconds, somebody else aborts it after `aborted_after`;
     it is seen to run `born_after` seconds after its worker began; without `spawns` there is no such
-    program. When it has ended, it leaves a process behind for `leaves` seconds.
+    program. When it has ended, it leaves a process behind for `leaves` seconds. With `sheds_mark`,
+    as under sudo, only its parent shows whose it is.
     """
 
     seconds: float = 1.0
@@ -44,6 +45,7 @@ class Plan:
     spawns: bool = True
     obeys: Obeys = Obeys.TERM
     leaves: float = 0.0
+    sheds_mark: bool = False
 
 
 @attrs.define(eq=False)
@@ -322,6 +324,17 @@ class SimulatedOrchesjob:
             if job.launcher_alive:
                 alive.append(Process(LAUNCHER_PID, 1, "launcher", "mark"))
         return alive
+
+    def found(self, keys: Iterable[str], known: Iterable[Process]) -> list[Process]:
+        """List those of the living processes of some keys that a search finds."""
+        keys = set(keys)
+        orphans = {
+            job.execution.pid
+            for job in self._of(keys)
+            if job.plan.sheds_mark and job.execution is not None and not job.worker_alive
+        }
+        unseen = orphans - {process.pid for process in known}
+        return [process for process in self.processes(keys) if process.pid not in unseen]
 
     def end_processes(self, keys: Iterable[str], grace_sec: float) -> None:
         """Send the living processes of some keys TERM, and KILL after the grace time."""

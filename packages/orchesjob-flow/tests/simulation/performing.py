@@ -199,12 +199,13 @@ class Calls:
         """Answer with what is alive: at once if that is nothing, else when the grace is over."""
         self._note(call, "" if effect.attempt is None else self._key_of(effect.attempt))
         keys = effect.attempt_keys
-        waits = takes if self._jobs.processes(keys) else 0.0
+        waits = takes if self._jobs.found(keys, effect.known) else 0.0
         inbox.awaited[effect.attempt] += 1
 
         def answer() -> None:
             inbox.awaited[effect.attempt] -= 1
-            self._post(SurvivorsSeen(effect.attempt, self._jobs.processes(keys)), inbox)
+            found = self._jobs.found(keys, effect.known)
+            self._post(SurvivorsSeen(effect.attempt, found), inbox)
 
         self._machine.after(self._latency() + waits, answer)
 

@@ -51,7 +51,7 @@ def test_the_last_step_ends_by_itself(world: World, step: Make, code: int) -> No
     """If every step has ended before the abort reaches it, the real outcome counts."""
     world.calls.latency = (0.5, 0.5)
     world.record(step("a"), timeout_sec=5.0)
-    world.plan("a:1", seconds=4.8, code=code)
+    world.plan("a:1", seconds=5.3, code=code)
     run = world.drive()
     assert world.calls.made("abort")
     expected = ("FAILED", "1 step failed: a") if code else ("SUCCEEDED", None)

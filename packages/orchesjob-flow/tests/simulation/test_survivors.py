@@ -47,6 +47,27 @@ def test_a_new_runner_waits_as_well(world: World, step: Make) -> None:
     assert world.drive().status == "SUCCEEDED"
 
 
+@pytest.mark.parametrize("crash_after", [0.0, 5.0, 5.2, 5.5, 6.0, 10.0, 11.0, 30.0])
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_without_a_mark(
+    world: World, step: Make, crash_after: float, *, is_cancelled: bool
+) -> None:
+    """What only its parent shows is known before that is killed, to every later runner too."""
+    world.record(step("a", retries=1, timeout_sec=None if is_cancelled else 5.0))
+    world.plan("a:1", seconds=60.0, obeys=Obeys.NOTHING, sheds_mark=True)
+    if is_cancelled:
+        world.machine.after(5.0, world.request_cancel)
+    if crash_after:
+        world.machine.after(crash_after, world.crash)
+    run = world.drive()
+    first, *others = world.executions()
+    assert first.end == first.begin + 60.0
+    assert ("RUNNING", f"cannot be ended: pid {first.pid} (a)") in world.states_of("a")
+    assert run.status == ("CANCELLED" if is_cancelled else "SUCCEEDED")
+    assert all(second.begin >= first.end for second in others)
+    assert (run.finished_at or 0) > 1_795_600_060
+
+
 def test_without_retries(world: World, step: Make) -> None:
     """What an attempt leaves that ended by itself keeps no other step waiting."""
     world.record(step("a"), step("b", when="a.failed"))

@@ -69,7 +69,7 @@ def test_finished_just_now(world: World, step: Make, code: int, status: str) -> 
     """If the job has ended before the abort reaches it, its real outcome counts."""
     world.calls.latency = (0.5, 0.5)
     world.record(step("a", timeout_sec=5.0))
-    world.plan("a:1", seconds=5.8, code=code)
+    world.plan("a:1", seconds=6.3, code=code)
     world.drive()
     found = world.step("a")
     assert world.calls.made("abort")

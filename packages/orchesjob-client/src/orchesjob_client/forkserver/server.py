@@ -96,6 +96,8 @@ class Cloner:
     def __init__(self) -> None:
         """Find out where the C library keeps the number of a thread, which a fork renews."""
         self._tid_address: int | None = None
+        self._survives: bool | None = None
+        """Whether a process lives that is forked into a cgroup; None before that was tried."""
         with contextlib.suppress(ImportError, AttributeError):
             import ctypes
 
@@ -107,8 +109,17 @@ class Cloner:
                 self._tid_address = address.value
 
     def fork_into(self, cgroup: int) -> int | None:
-        """Do what `os.fork` does, into the cgroup with this folder; None if that is refused."""
-        return self.fork(_CLONE_INTO_CGROUP, cgroup=cgroup)
+        """Do what `os.fork` does, into the cgroup with this folder; None if that is refused.
+
+        Linux kills the new process at once if `cgroup.kill` was ever written there, or in our own
+        cgroup. So the first one only tries that.
+        """
+        if self._survives is None:
+            tried = self.fork(_CLONE_INTO_CGROUP, cgroup=cgroup)
+            if tried == 0:
+                os._exit(0)
+            self._survives = tried is not None and os.waitpid(tried, 0)[1] == 0
+        return self.fork(_CLONE_INTO_CGROUP, cgroup=cgroup) if self._survives else None
 
     def fork(self, flags: int, *, exit_signal: int = signal.SIGCHLD, cgroup: int = 0) -> int | None:
         """Do what `os.fork` does, with these flags of `clone3` too; None if that is refused."""

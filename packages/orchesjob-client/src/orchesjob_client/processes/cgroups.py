@@ -4,8 +4,9 @@ The process of `orchesjob start` enters the job's cgroup before it runs, and all
 in it, with any environment, session or parent. Leaving it takes the same rights as making it. It
 lies below the cgroup of the process that starts the job, so that limits and the ends of services,
 sessions and containers stay as they are; no controller is enabled. Its name is the job's mark, by
-which a later runner finds it anywhere. Where there can be none, nobody is told, and only marks and
-process trees show the job's processes; `usable_cgroup_folder` says why.
+which a later runner finds it anywhere. So a job that is started inside another one is in the other
+one's cgroup too, even if its starter has lost its mark. Where there can be none, nobody is told,
+and only marks and process trees show the job's processes; `usable_cgroup_folder` says why.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from orchesjob_client.environment import mark, marks_of, orchesjob_home
+from orchesjob_client.environment import left_marks, mark, orchesjob_home
 
 _PREFIX = "orchesjob-flow-"
 _TRIES = 5
@@ -34,25 +35,19 @@ class _Place(NamedTuple):
         own: The text in which the kernel names the cgroup of this process.
         folder: The folder of that cgroup.
         identity: The device and the inode of that folder, which no other cgroup has.
-        inside: The folder in which the cgroups of jobs lie: that one, or one around it.
     """
 
     own: bytes
     folder: str
     identity: tuple[int, int] | None
-    inside: str
 
 
 class JobCgroups:
-    """The cgroups of the jobs that a process starts; several threads may use it.
-
-    They are inside the cgroups of the jobs whose marks the environment holds, and of no others.
-    """
+    """The cgroups of the jobs that a process starts, below its own; several threads may use it."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Resolve the orchesjob home that `environ` names, which is in the marks of its jobs."""
         self._home = orchesjob_home(environ)
-        self._outer = marks_of(environ)
         self._found: _Place | None = None
         self._made: dict[str, str] = {}
         """The folders of the jobs that have not ended."""
@@ -90,10 +85,8 @@ class JobCgroups:
         own, found = _read(str(_OWN)), self._found
         if found is None or found.own != own or found.identity != _identity(found.folder):
             folder = own_folder()
-            inside = _place_inside(folder, self._outer)
-            found = _Place(own, str(folder), _identity(folder), str(inside))
-            self._found = found
-        return found.inside
+            self._found = found = _Place(own, str(folder), _identity(folder))
+        return found.folder
 
 
 def _read(path: str) -> bytes:
@@ -145,21 +138,26 @@ def own_folder(mounts: Path = _MOUNTS, own: Path = _OWN) -> Path:
     return place / Path(ours[1]).relative_to(root)
 
 
-def leave(outer: Collection[str]) -> None:
-    """Leave the cgroups of all jobs but these: we go on when the others have ended."""
+def leave_cgroups(environ: Mapping[str, str]) -> None:
+    """Leave the cgroups of the jobs that `environ` says are left: we go on when they have ended."""
+    left = left_marks(environ)
     with contextlib.suppress(OSError):
-        folder = own_folder()
-        place = _place_inside(folder, outer)
-        if place != folder:
-            (place / "cgroup.procs").write_text("0", "ascii")
+        for folder in _enclosing_folders() if left else ():
+            if mark_of(folder) in left:
+                (folder.parent / "cgroup.procs").write_text("0", "ascii")
+                break
 
 
-def _place_inside(folder: Path, outer: Collection[str]) -> Path:
-    """Return a cgroup or, if it is that of another job than these, the one around that job's."""
-    for path in reversed((folder, *folder.parents)):
-        if path.name.startswith(_PREFIX) and mark_of(path) not in outer:
-            return path.parent
-    return folder
+def enclosing_marks() -> list[str]:
+    """Return the marks of the jobs in whose cgroups this process is, the outermost first."""
+    with contextlib.suppress(OSError):
+        return list(map(mark_of, _enclosing_folders()))
+    return []
+
+
+def _enclosing_folders() -> list[Path]:
+    own = own_folder()
+    return [path for path in reversed((own, *own.parents)) if path.name.startswith(_PREFIX)]
 
 
 def usable_cgroup_folder() -> Path:

@@ -47,7 +47,7 @@ from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
-from orchesjob_client.environment import MARK, WantedMarks, mark, marks_of
+from orchesjob_client.environment import MARK, WantedMarks, mark
 from orchesjob_client.errors import ProcessesKeepAppearing
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import (
@@ -224,8 +224,13 @@ _AFTER_KILL_SEC = 2.0
 _TICK_SEC = 0.05
 
 
-def find_survivors(home: str, job_keys: Iterable[str]) -> Sequence[Process]:
-    """Find the living processes of some jobs, and the process trees of these.
+def find_survivors(
+    home: str, job_keys: Iterable[str], known: Collection[Process] = ()
+) -> Sequence[Process]:
+    """Find the living processes of some jobs, those of `known` too, and the process trees of all.
+
+    `known` are processes that were found earlier. A process of another user shows no mark, and no
+    tree either once its parents have exited (rule 5.8).
 
     Only two snapshots in a row show that there is none: while the PIDs of the system start again
     from the lowest, one may miss a process that has just been given a low PID.
@@ -234,11 +239,13 @@ def find_survivors(home: str, job_keys: Iterable[str]) -> Sequence[Process]:
         ProcessesKeepAppearing: Processes come and go too fast to say anything.
         OSError: The process table cannot be read.
     """
-    return _look({mark(home, key) for key in job_keys})
+    return list(map(_with_owner, _look({mark(home, key) for key in job_keys}, known)))
 
 
-def end_survivors(home: str, job_keys: Sequence[str], grace_sec: float) -> Sequence[Process]:
-    """End the living processes of some jobs; return those that could not be ended.
+def end_survivors(
+    home: str, job_keys: Sequence[str], grace_sec: float, known: Collection[Process] = ()
+) -> Sequence[Process]:
+    """End the processes that `find_survivors` finds; return those that could not be ended.
 
     A process that appears during the grace time of others has what is left of it. After that, each
     is killed on sight, so that not even a chain of processes that fork and exit escapes.
@@ -248,11 +255,11 @@ def end_survivors(home: str, job_keys: Sequence[str], grace_sec: float) -> Seque
     """
     marks = {mark(home, key) for key in job_keys}
     try:
-        found = _look(marks)
+        found = _look(marks, known)
     except ProcessesKeepAppearing:
         _kill_cgroups(marks)
-        found = _look(marks)
-    known: dict[Process, None] = {}
+        found = _look(marks, known)
+    known = dict.fromkeys(known)
     grace_ends = time.monotonic() + grace_sec
     while found and (now := time.monotonic()) < grace_ends + _HUNT_SEC:
         known |= dict.fromkeys(found)
@@ -263,12 +270,16 @@ def end_survivors(home: str, job_keys: Sequence[str], grace_sec: float) -> Seque
         else:
             _kill_cgroups(marks)
             found = _look(marks, known, kill_on_sight)
-    return found
+    return list(map(_with_owner, found))
 
 
-def leave_cgroups(environ: Mapping[str, str]) -> None:
-    """Leave the cgroups of all jobs but those whose marks `environ` holds."""
-    cgroups.leave(marks_of(environ))
+def _with_owner(process: Process) -> Process:
+    """Add the owner of a process that we may not signal to its command, for messages."""
+    with contextlib.suppress(OSError):  # it has exited, or there is no process table
+        uid = (PROC / str(process.pid)).stat().st_uid
+        if os.geteuid() not in (0, uid):
+            return process._replace(command=f"{process.command} of uid {uid}")
+    return process
 
 
 def _look(

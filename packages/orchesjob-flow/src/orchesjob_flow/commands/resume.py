@@ -1,6 +1,7 @@
 """`resume`: a recorded run whose runner is gone gets a new one, or all such runs do (rule 9.8)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import click
@@ -19,9 +20,9 @@ from orchesjob_flow.clock import now
 from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
-from orchesjob_flow.home.orchesjob_home import is_over
+from orchesjob_flow.home.orchesjob_home import InnerFate, fate_of_inner
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs
+from orchesjob_flow.home.runs import UNFINISHED, RunHandle, find_runs, patiently
 from orchesjob_flow.launch.advance import show_background, show_foreground
 from orchesjob_flow.runner.assembly import drive_or_wait
 from orchesjob_flow.runner.background import Child, await_runner, begin_runner
@@ -93,21 +94,24 @@ def resume_all(settings: Settings, output_format: OutputFormat) -> int:
     """Give a background runner to every run that has not ended and has none; print these runs.
 
     A run that cannot be resumed does not stop the others. A run inside an attempt that is over is
-    left to the next attempt, unless it is to be cancelled (rule 5.8a). Runs on which a runner gave
-    up, and which no runner advances, are named on stderr (rule 5.7).
+    left to the next attempt, unless it is to be cancelled; it is cancelled if no next attempt can
+    come (rule 5.8a). Runs on which a runner gave up, and which no runner advances, are named on
+    stderr (rule 5.7).
 
     Raises:
         NotResumed: A run has no runner, for another reason.
     """
     unfinished = find_runs(settings, statuses=UNFINISHED)
     abandoned = [listed.run for listed in reversed(unfinished) if listed.is_abandoned]
-    left = runs_to_leave(settings, abandoned)
+    fates = fates_of(settings, abandoned)
+    left = [run for run in abandoned if fates.get(run.run_key) is InnerFate.IS_LEFT]
     handles = [RunHandle(run.run_key, settings) for run in abandoned if run not in left]
     with status_line() as line:
         begun: list[tuple[RunHandle, Child | Holder | Exception | None]] = []
         for handle in handles:  # all, before any is waited for
             line.say(f"{len(begun)} of {len(handles)} runs have a new runner")
-            begun.append((handle, begin_one(handle)))
+            ends = fates.get(handle.run_key) is InnerFate.ENDS
+            begun.append((handle, begin_one(handle, cancels=ends)))
         resumed: list[Resumed] = []
         for handle, runner in begun:
             line.say(f"{len(resumed)} of {len(handles)} runs go on; waiting for {handle.run_key}")
@@ -145,26 +149,34 @@ def resumed_lines(resumed: Sequence[Resumed], left: Sequence[RunSummary]) -> lis
     return list(map(visible, lines)) or ["every run that has not ended has its runner"]
 
 
-def runs_to_leave(settings: Settings, runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """Return those of some runs whose parents' attempts are over, and that are not cancelled."""
+def fates_of(settings: Settings, runs: Sequence[RunSummary]) -> dict[str, InnerFate]:
+    """Tell by run key what becomes of those runs that steps started, and nobody has cancelled."""
     inner = [run for run in runs if run.parent is not None and run.cancel is None]
     if not inner:
-        return []
+        return {}
     boot = now().boot
     with FlowStore.open_readonly(settings.home.database) as store:
-        return [run for run in inner if run.parent is not None and is_over(store, run.parent, boot)]
+        return {
+            run.run_key: fate_of_inner(store, run.parent, boot)
+            for run in inner
+            if run.parent is not None
+        }
 
 
-def begin(handle: RunHandle) -> Child | Holder | None:
-    """Find the process that advances a recorded run, or start one."""
+def begin(handle: RunHandle, *, cancels: bool = False) -> Child | Holder | None:
+    """Find the process that advances a recorded run, or start one; first, perhaps, cancel it."""
     with handle.open() as store:
+        if cancels:
+            warn(f"run {handle.run_key!r} is cancelled: the step that started it has ended")
+            request = partial(store.request_cancel, handle.run_key, grace_sec=None)
+            patiently(handle.settings, partial(request, requested_at=now().wall))
         return begin_runner(handle, store)
 
 
-def begin_one(handle: RunHandle) -> Child | Holder | Exception | None:
+def begin_one(handle: RunHandle, *, cancels: bool) -> Child | Holder | Exception | None:
     """Find or start the runner of one of many runs; return an error instead of raising it."""
     try:
-        return begin(handle)
+        return begin(handle, cancels=cancels)
     except (FlowError, StoreError, OrchesjobError) as error:
         return error
 

@@ -7,6 +7,7 @@ the attempt stays open and its step RUNNING, so nothing that depends on the step
 The engine watches the oldest process, and looks again when that one exits (rule 5.8).
 """
 
+import json
 from collections.abc import Sequence
 from enum import Enum, auto
 
@@ -237,7 +238,6 @@ def still_active(
         context.record_attempt(attempt, abort_reason=None)  # it has a worker after all
     if attempt.row.status is AttemptStatus.STARTING:
         context.record_attempt(attempt, status=AttemptStatus.RUNNING, running_mono=context.now.mono)
-    step.last_running_mono = attempt.row.running_mono
     if attempt.watch is None:
         set_timeout(context, step, attempt)
     if report.target_pid is None:
@@ -302,11 +302,20 @@ def request_abort(context: UpdateContext, attempt: OpenAttempt, reason: AbortRea
 def looked(
     context: UpdateContext, step: RunStep, attempt: OpenAttempt, survivors: Sequence[Process]
 ) -> None:
-    """Act on the living processes of an attempt that is lost, or whose job has no worker yet."""
+    """Act on the processes of an attempt: lost, to be aborted, or one that has no worker yet."""
     if attempt.loss is not None:
         survivors_found(context, step, attempt, attempt.loss, survivors)
+    elif attempt.job is not None and attempt.job.worker_pid is not None:
+        kin_found(context, attempt, survivors)
     else:
         await_worker(context, attempt, alive=bool(survivors))
+
+
+def kin_found(context: UpdateContext, attempt: OpenAttempt, processes: Sequence[Process]) -> None:
+    """Record the processes of an attempt before it is aborted, and abort it then (rule 5.8)."""
+    kin = [process._replace(command="") for process in processes]
+    context.record_attempt(attempt, kin=json.dumps(kin))
+    calls.make_next_call(context, attempt)
 
 
 def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:
@@ -480,7 +489,6 @@ def close_attempt(
     running_mono = attempt.row.running_mono
     if running_mono is None and status is not AttemptStatus.NEVER_RAN:
         running_mono = context.now.mono
-    step.last_running_mono = running_mono
     context.record_attempt(
         attempt,
         status=status,
@@ -488,6 +496,7 @@ def close_attempt(
         running_mono=running_mono,
         finished_at=ended_at(context, attempt),
     )
+    step.latest = attempt.row
     context.run.close(step)
 
 

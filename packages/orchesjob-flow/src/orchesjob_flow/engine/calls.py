@@ -38,6 +38,7 @@ from orchesjob_flow.engine.state import (
     RunStep,
     UpdateContext,
     grace_sec,
+    kin_of,
 )
 
 QUESTIONS_WHILE_STARTING = 3
@@ -56,7 +57,11 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
         ask_status(context, attempt)
     elif attempt.watch is None:
         context.call(attempt, CallKind.WATCH, WatchJob(attempt.id, attempt.job))
-    elif attempt.row.abort_reason is not None:
+    elif attempt.row.abort_reason is None:
+        return
+    elif attempt.row.kin is None:
+        look(context, attempt)
+    else:
         abort(context, attempt, attempt.job.job_id)
 
 
@@ -124,7 +129,8 @@ def is_own_abort(report: JobReport) -> bool:
 def end_remains(context: UpdateContext, attempt: OpenAttempt) -> None:
     """End the processes that an abort has left: orchesjob aborts no job twice (rule 5.8)."""
     grace = grace_sec(context.run, attempt.row.abort_reason)
-    effect = EndSurvivors(attempt.id, (attempt.attempt_key,), grace)
+    known = kin_of(context, attempt.row)
+    effect = EndSurvivors(attempt.id, (attempt.attempt_key,), grace, known)
     context.call(attempt, CallKind.END, effect, allow_sec=grace)
 
 
@@ -143,7 +149,9 @@ def look_again(context: UpdateContext, attempt: OpenAttempt) -> None:
 
 def look(context: UpdateContext, attempt: OpenAttempt) -> None:
     """Look whether anything of an attempt is alive."""
-    context.call(attempt, CallKind.LOOK, LookForSurvivors(attempt.id, (attempt.attempt_key,)))
+    known = kin_of(context, attempt.row)
+    effect = LookForSurvivors(attempt.id, (attempt.attempt_key,), known)
+    context.call(attempt, CallKind.LOOK, effect)
 
 
 def ask_while_starting(context: UpdateContext, attempt: OpenAttempt) -> None:

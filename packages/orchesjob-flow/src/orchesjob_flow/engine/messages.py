@@ -217,10 +217,11 @@ class WatchProcess(NamedTuple):
 
 
 class LookForSurvivors(NamedTuple):
-    """Look for living processes of any of these attempts."""
+    """Look for living processes of any of these attempts; `known` were found earlier."""
 
     attempt: AttemptId
     attempt_keys: Sequence[str]
+    known: Sequence[Process] = ()
 
 
 class EndSurvivors(NamedTuple):
@@ -229,6 +230,7 @@ class EndSurvivors(NamedTuple):
     attempt: AttemptId | None
     attempt_keys: Sequence[str]
     grace_sec: float
+    known: Sequence[Process] = ()
 
 
 class SetTimer(NamedTuple):

@@ -4,6 +4,7 @@ The committed rows (`flow_store`) survive the process. The next runner works out
 calls in flight, watched processes, and what `plan` says may start.
 """
 
+import json
 from bisect import insort
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ from flow_store import (
     StepStatus,
     attempt_key,
 )
-from orchesjob_client import DEFAULT_GRACE_SEC, JobReport, Watch
+from orchesjob_client import DEFAULT_GRACE_SEC, JobReport, Process, Watch
 from orchesjob_flow.clock import Now
 from orchesjob_flow.engine.messages import AttemptId, Effect, SetTimer, Timer, TimerDue
 from orchesjob_flow.engine.plan import (
@@ -190,8 +191,8 @@ class RunStep:
     """Whether it is among the steps that may start."""
     looking: bool = False
     """Whether survivors are being searched for before the next attempt."""
-    last_running_mono: float | None = None
-    """Since when the last attempt ran, for the time limit of its survivors."""
+    latest: Attempt | None = None
+    """The row of the latest attempt that was closed, or that this runner has found open."""
     dead_starts: int = 0
     """Starts in a row that orchesjob never carried out."""
     foreign_numbers: set[int] = attrs.Factory(set)
@@ -276,7 +277,7 @@ class RunState:
         for step in steps:
             attempt = run.attempts.get(step.row.position)
             if attempt is not None:
-                step.last_running_mono = attempt.running_mono
+                step.latest = attempt
                 step.has_passed_gate = has_passed_gate(step.row, attempt)
                 step.keeps_slot = keeps_slot(step, attempt)
                 if attempt.status.is_open:
@@ -562,8 +563,15 @@ def set_timeout(context: UpdateContext, step: RunStep, attempt: OpenAttempt) -> 
 
 def outlived_timeout(context: UpdateContext, step: RunStep) -> bool:
     """Whether survivors of the last attempt have run for longer than `timeout_sec`."""
-    limit, since = step.spec.timeout_sec, step.last_running_mono
+    limit, since = step.spec.timeout_sec, step.latest and step.latest.running_mono
     return limit is not None and since is not None and context.now.mono - since >= limit
+
+
+def kin_of(context: UpdateContext, latest: Attempt | None) -> tuple[Process, ...]:
+    """Return the processes of an attempt that were found before it was aborted (rule 5.8)."""
+    if latest is None or latest.kin is None or latest.boot_id != context.now.boot:
+        return ()
+    return tuple(Process(*found) for found in json.loads(latest.kin))
 
 
 def grace_sec(run: RunState, reason: str | None) -> float:

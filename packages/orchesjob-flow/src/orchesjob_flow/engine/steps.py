@@ -15,6 +15,7 @@ from orchesjob_flow.engine.state import (
     RunState,
     RunStep,
     UpdateContext,
+    kin_of,
     outlived_timeout,
 )
 
@@ -29,10 +30,11 @@ def look_for_survivors(context: UpdateContext, step: RunStep) -> None:
     step.looking = True
     attempt = AttemptId(step.row.position, step.row.attempt_no)
     keys = attempted_keys(context.run, step)
+    known = kin_of(context, step.latest)
     if outlived_timeout(context, step):
-        context.do(EndSurvivors(attempt, keys, grace_sec=DEFAULT_GRACE_SEC))
+        context.do(EndSurvivors(attempt, keys, DEFAULT_GRACE_SEC, known))
     else:
-        context.do(LookForSurvivors(attempt, keys))
+        context.do(LookForSurvivors(attempt, keys, known))
 
 
 def survivors_seen(context: UpdateContext, step: RunStep, survivors: Sequence[Process]) -> None:

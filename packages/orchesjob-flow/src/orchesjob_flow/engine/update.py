@@ -48,6 +48,7 @@ from orchesjob_flow.engine.state import (
     RunStep,
     UpdateContext,
     grace_sec,
+    kin_of,
 )
 
 SWEEP_AGAIN_SEC = 1.0
@@ -377,25 +378,19 @@ def end(context: UpdateContext) -> None:
     if run.status.is_terminal or run.sweeping or any(run.open_attempts()):
         return
     is_swept = run.ending is not None or run.flow.finally_
-    keys = keys_of_unsuccessful_steps(run) if is_swept else []
+    # A step that succeeded keeps its processes: leaving one behind may be its purpose.
+    unsuccessful = [
+        step
+        for step in run.active_steps
+        if is_swept and step.row.status is not StepStatus.SUCCEEDED
+    ]
+    keys = [key for step in unsuccessful for key in steps.attempted_keys(run, step)]
     if not keys:
         finish(context)
         return
     run.sweeping = True
-    context.do(EndSurvivors(None, keys, grace_sec(run, run.ending)))
-
-
-def keys_of_unsuccessful_steps(run: RunState) -> list[str]:
-    """List the keys whose processes must be gone.
-
-    A step that succeeded keeps its processes: leaving one behind may be its purpose.
-    """
-    return [
-        key
-        for step in run.active_steps
-        if step.row.status is not StepStatus.SUCCEEDED
-        for key in steps.attempted_keys(run, step)
-    ]
+    known = tuple(one for step in unsuccessful for one in kin_of(context, step.latest))
+    context.do(EndSurvivors(None, keys, grace_sec(run, run.ending), known))
 
 
 def swept(context: UpdateContext, survivors: Sequence[Process]) -> None:

@@ -6,9 +6,10 @@ parent; a process's environment names the attempt that it belongs to.
 
 import os
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
-from flow_store import FlowStore, Parent, Run, attempt_key
+from flow_store import AttemptStatus, FlowStatus, FlowStore, Parent, Run, attempt_key
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import (
@@ -169,7 +170,7 @@ def environ_of(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str,
         OtherOrchesjobHome: The environment names another home than the run's.
         UnusableOrchesjobHome: The run's home is gone, and its jobs with it.
     """
-    environ = environ_inside(run, environ)
+    environ = environ_inside(run, environ, home)
     if has_own_home(home, run):
         refuse_gone(run)
         flow_home = find_home(None, environ).database.parent
@@ -202,13 +203,20 @@ def refuse_gone(run: Run) -> None:
         )
 
 
-def environ_inside(run: Run, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return an environment that keeps its mark only inside the step that started the run.
+def environ_inside(run: Run, environ: Mapping[str, str], home: Home) -> Mapping[str, str]:
+    """Return the environment of a run in `home`, without the mark of a step that has no part in it.
 
-    Continuing the run from within another step does not make it a part of that step.
+    Continuing a run from within a step does not make it a part of that step. Only a step of the
+    same home can be told from the one that started the run. Where the step is unknown, such as one
+    of another home or one that has cleared its environment, the run counts as a part of it.
     """
+    from flow_spec import StepVariable  # `start` begins its fork server before it loads that
+
     named = named_parent(environ)
-    if run.parent is not None and named is not None and run.parent[:2] == named[:2]:
+    if named is None or (run.parent is not None and run.parent[:2] == named[:2]):
+        return environ
+    directory = environ.get(StepVariable.RUN_DIR, "")
+    if os.path.realpath(directory) != os.path.realpath(home.run_directory(named.run_key)):
         return environ
     from orchesjob_client import unmarked
 
@@ -229,10 +237,12 @@ def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | 
     """Return the attempt of this database inside which this process runs, if there is one.
 
     Anybody can set variables, and they outlive their step. So the attempt must be recorded, and its
-    mark must be in the environment.
+    mark must be in the environment. Where that was cleared, the cgroup shows the attempt.
     """
-    from orchesjob_client import is_marked
+    from orchesjob_client import MARK, is_marked
 
+    if MARK not in environ:
+        return parent_by_cgroup(store)
     parent = named_parent(environ)
     if parent is None or (run := store.load(parent.run_key)) is None:
         return None
@@ -242,16 +252,47 @@ def parent_of_new_run(store: FlowStore, environ: Mapping[str, str]) -> Parent | 
     return parent if is_recorded and is_marked(environ, run.orchesjob_home, key) else None
 
 
-def is_over(store: FlowStore, parent: Parent, boot: str) -> bool:
-    """Tell whether the attempt that started a run is over, as far as is recorded.
+def parent_by_cgroup(store: FlowStore) -> Parent | None:
+    """Return the open attempt of this database in whose cgroup this process is, if there is one."""
+    from orchesjob_client import enclosing_marks, mark
+
+    marks = enclosing_marks()
+    found = {
+        mark(run.orchesjob_home, attempt_key(run.run_key, step_id, attempt.number)): Parent(
+            run.run_key, step_id, attempt.number
+        )
+        for summary in (store.runs(statuses=[FlowStatus.RUNNING]) if marks else ())
+        if (run := store.load(summary.run_key)) is not None
+        for position, attempt in run.attempts.items()
+        if attempt.status.is_open and (step_id := run.steps[position].step_id)
+    }
+    return next((found[one] for one in reversed(marks) if one in found), None)
+
+
+class InnerFate(Enum):
+    """What becomes of a run that a step started, and that has no runner (rule 5.8a)."""
+
+    GOES_ON = "the attempt that started it is open, or has succeeded and left it behind"
+    IS_LEFT = "the attempt is over, and a later one at the step may take the run over"
+    ENDS = "the attempt has not succeeded, and no later one can come"
+
+
+def fate_of_inner(store: FlowStore, parent: Parent, boot: str) -> InnerFate:
+    """Tell what becomes of a run without a runner, as far as its parent is recorded.
 
     `boot` is the id of this boot: an attempt of an earlier boot is over in any case.
     """
     run = store.load(parent.run_key)
-    if run is None or run.status.is_terminal:
-        return True
-    positions = {step.step_id: step.position for step in run.steps}
-    attempt = run.attempts.get(positions.get(parent.step_id, -1))
-    if attempt is None or attempt.number != parent.attempt_no:
-        return True
-    return not attempt.status.is_open or attempt.boot_id != boot
+    step = run and next((step for step in run.steps if step.step_id == parent.step_id), None)
+    if run is None or step is None:
+        return InnerFate.ENDS
+    started_by = {(past.position, past.number): past.status for past in run.history}
+    if started_by.get((step.position, parent.attempt_no)) is AttemptStatus.SUCCEEDED:
+        return InnerFate.GOES_ON
+    if run.status.is_terminal or step.status.is_terminal:
+        return InnerFate.ENDS
+    latest = run.attempts.get(step.position)
+    if latest is None or latest.number != parent.attempt_no:
+        return InnerFate.IS_LEFT
+    is_open = latest.status.is_open and latest.boot_id == boot
+    return InnerFate.GOES_ON if is_open else InnerFate.IS_LEFT

@@ -309,8 +309,10 @@ class Performer:
         while True:
             try:
                 if isinstance(effect, EndSurvivors):
-                    return end_survivors(self._home, effect.attempt_keys, effect.grace_sec)
-                return find_survivors(self._home, effect.attempt_keys)
+                    return end_survivors(
+                        self._home, effect.attempt_keys, effect.grace_sec, effect.known
+                    )
+                return find_survivors(self._home, effect.attempt_keys, effect.known)
             except Exception as error:  # noqa: BLE001 - an error is not "none found"
                 if not warned:
                     warned = True
