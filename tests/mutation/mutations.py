@@ -758,7 +758,7 @@ MUTATIONS = (
     Mutation(
         "a run is recorded though its own home has a name that orchesjob cannot use",
         "orchesjob-flow: home_of_new_run",
-        drop("refuse_not_utf8(path, home.remedy)"),
+        drop("refuse_path(path, home.remedy)"),
         tests="test_own_jobs -k utf",
     ),
     Mutation(
