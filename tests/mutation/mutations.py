@@ -944,8 +944,7 @@ MUTATIONS = (
     Mutation(
         "a forked process is not tried before the kernel may kill it",
         "orchesjob-client: Cloner.fork_into",
-        replace("self._survives is None", "False"),
-        replace("if self._survives", "if True"),
+        returns("self.fork(_CLONE_INTO_CGROUP, cgroup=cgroup)"),
         tests="test_forkserver -k were_killed",
     ),
     Mutation(
