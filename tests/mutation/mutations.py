@@ -890,8 +890,14 @@ MUTATIONS = (
     Mutation(
         "a job is aborted before its processes are recorded",
         "orchesjob-flow: make_next_call",
-        replace("attempt.row.kin is None", "False"),
+        replace("attempt.kin_found", "True"),
         tests="simulation/test_survivors -k without_a_mark",
+    ),
+    Mutation(
+        "a command of another user is not known once its worker is gone",
+        "orchesjob-flow: update/watch_answered",
+        replace("event.foreign_target is not None", "False"),
+        tests="simulation/test_survivors -k lost_without_a_mark",
     ),
     Mutation(
         "what was recorded of a job before its abort is not looked for",

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,10 +158,10 @@ def test_a_run_on_another_machine(sshd: Sshd, real_flow: Flow, gate: Gate) -> No
     start = remote(real_flow, "start", "--run-key=k-load", there)
     cancel = remote(real_flow, "cancel", "--run-key=k-load")
     look = sshd.words(remote(real_flow, "status", "--run-key=k-load"))
-    file = real_flow.write(
-        {"id": "load", "command": sshd.words(start), "retries": 1},
-        **{"finally": [{"id": "stop", "when": "any(cancelled)", "command": sshd.words(cancel)}]},
-    )
+    stop = {"id": "stop", "when": "any(cancelled)", "command": sshd.words(cancel)}
+    fields: dict[str, Any] = {"finally": [stop]}
+    step = {"id": "load", "command": sshd.words(start), "retries": 1}
+    file = real_flow.write(step, **fields)
     real_flow.ask("start", "-d", "--run-key=k", file)
     gate.await_arrival()
     first = real_flow.await_job("k")
