@@ -23,7 +23,6 @@ from .machine import need
 
 USER = pwd.getpwnam("nobody")
 STUBBORN = "trap '' TERM HUP"
-LIMITS = {"retries": 1, "timeout_sec": 1}
 
 
 NESTED = {
@@ -164,10 +163,12 @@ def test_a_lost_job(ordinary: Flow, gate: Gate, stubborn: Stubborn) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_no_attempt_beside_it(ordinary: Flow, gate: Gate, stubborn: Stubborn, way: str) -> None:
     """After a timeout the next attempt waits for root's processes of the last one (5.5, 5.8)."""
-    file = ordinary.write({"id": "a", "command": through(way, stubborn.command), **LIMITS})
-    runner = ordinary.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    limits = {"retries": 1, "timeout_sec": 3600}
+    file = ordinary.write({"id": "a", "command": through(way, stubborn.command), **limits})
+    ordinary.abandon(file, gate)
     pid = stubborn.pid()
+    ordinary.change("UPDATE attempts SET running_mono = running_mono - 7200")
+    runner = ordinary.spawn("resume", "--run-key=k")
 
     def is_named(run: Any) -> bool:
         return f"cannot be ended: pid {pid} (" in (run["steps"][0]["error"] or "")
