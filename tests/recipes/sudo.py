@@ -8,8 +8,10 @@ import os
 import pwd
 import shlex
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,14 @@ from .machine import need
 
 USER = pwd.getpwnam("nobody")
 STUBBORN = "trap '' TERM HUP"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder that other users can reach, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 NESTED = {
@@ -56,8 +66,6 @@ def ordinary(real_flow: Flow) -> Flow:
     user = [need("setpriv"), f"--reuid={USER.pw_uid}", f"--regid={USER.pw_gid}", "--clear-groups"]
     reader = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     os.chown(real_flow.folder, USER.pw_uid, USER.pw_gid)
-    for folder in real_flow.folder.parents[:-2]:  # those of pytest
-        folder.chmod(0o711)
     return trusted(real_flow, *user, *reader)
 
 
