@@ -853,6 +853,15 @@ MUTATIONS = (
         tests="test_chains",
     ),
     Mutation(
+        "who ends a marked process is killed with it, being in its group",
+        "orchesjob-client: kill_on_sight",
+        replace(
+            "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",
+            "is_ours and sighted.group > 1",
+        ),
+        tests="test_chains -k our_own_group",
+    ),
+    Mutation(
         "a stranger in the group of a marked process is killed with it",
         "orchesjob-client: kill_on_sight",
         replace(
