@@ -211,6 +211,12 @@ def marked(mark: object) -> str | None:
             [("lost-failure", "cd x")],
         ),
         (["{id: a, script: 'cd x; dump | gzip > y'}"], []),
+        (["{id: a, command: [curl, 'https://x.org']}"], [("lost-failure", "curl")]),
+        (["{id: a, command: [curl, 'https://x.org'], allow_failure: true}"], []),
+        (
+            ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
+            [("lost-failure", "dump")],
+        ),
         (["{id: a, only_if: [sh, -c, 'dump | wc -l'], command: [x]}"], [("lost-failure", "dump")]),
         (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
         (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),

@@ -189,6 +189,8 @@ def failure_is_lost(lost: LostFailure, words: Sequence[str], field: str) -> Advi
         remedy = "write script: instead of command:"
     else:
         remedy = "run the text by bash -euo pipefail -c"
+    if not lost.by_shell:
+        return Advised(f"{command} may exit with 0 without its work done: {lost.why}", remedy)
     return Advised(f"the shell ignores a failure of {command}: {lost.why}", remedy)
 
 
@@ -465,7 +467,8 @@ class _Finder:
             ):
                 message = no_such_program(words[0])
                 self._warn(WarningCode.NO_SUCH_PROGRAM, message, (*at, 0) if is_list else path)
-            self._look_at_shell_texts(words, at)
+            if words:
+                self._look_at_shell_texts(words, at)
         self._look_at_script((*path, "script"))
         self._look_at_exit_codes(step, path)
 
@@ -505,7 +508,8 @@ class _Finder:
                     )
                     span = Span(node.text, *found)
                     self._warn(WarningCode.JOINED_LINES, message, (*path, place), span)
-        if (lost := lost_failure(words)) is not None:
+        lost = lost_failure(words, is_gate=path[-1] == "only_if")
+        if lost is not None and not self._at[path[:-1]].allow_failure:
             is_script = listed is None
             message = failure_is_lost(lost, words, "script" if is_script else str(path[-1]))
             span = Span(words[lost.place], lost.begin, lost.end)
