@@ -441,13 +441,14 @@ def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
 @pytest.mark.parametrize(
     ("is_inside", "step", "advice"),
     [
-        (False, "when: b.skipped", "write b.passed: b passes only if"),
-        (False, "when: b@m.skipped", "write b@m.passed: b@m passes only if"),
+        (False, "when: b.skipped", "write b.passed && !b: b passes only if"),
+        (False, "when: b || b.skipped", "write b.passed: b passes only if"),
+        (False, "when: b@m.skipped", "write b@m.passed && !b@m: b@m passes only if"),
         (False, "when: none(b.failed)", "write b.passed: b passes only if"),
         (False, "depends_on: [b], when: none(failed)", "write all(passed): a step passes only if"),
         (False, "depends_on: [b], when: any(skipped)", "write any(passed): a step passes only if"),
         (False, "when: any(d)", "to make it known, add an alert with when: !c"),
-        (True, "when: b.skipped", "write b.passed: b passes only if"),
+        (True, "when: b.skipped", "write b.passed && !b: b passes only if"),
         (True, "depends_on: [b], when: !any(failed)", "write all(passed): a step passes only if"),
         (True, "when: d", "to go on after such a failure, write d.passed"),
         (True, "id: tidy, when: a.finished", "move it to finally, as one step for all copies"),
