@@ -1,8 +1,8 @@
-"""What a shell makes of a text that its author did not expect: lost failures, joined lines (11.2).
+"""Failures that nobody notices, lines that YAML joins, and files that a step writes (rule 11.2).
 
-The texts are those after `-c` of a command, scripts of other shells than the default one included.
-They are cut into commands after quoted parts, comments and substitutions have been masked. This is
-no parser of a shell: where an author may ignore a failure on purpose, nothing is found.
+The texts are those after `-c` of a command, and so the scripts. They are cut into commands after
+quoted parts, comments and substitutions have been masked. This is not a parser: where an author may
+ignore a failure on purpose, nothing is found.
 """
 
 import re
@@ -23,7 +23,7 @@ from flow_spec.warnings.shell import (
 )
 
 _LONGEST = 32 * 1024
-"""The longest text that is looked at; nobody writes a longer one into a list of words."""
+"""Characters of the longest text that is checked; people write shorter ones."""
 
 _OPAQUE = re.compile(
     r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\{[^}]*\}"""
