@@ -56,6 +56,11 @@ FAILURES: list[tuple[str, str | None]] = [
     ("cat > x <<END\n a; b\nEND\n", None),
     ("find . -exec rm {} \\;", None),
     ("./a 2>&1", None),
+    ("{ echo a; echo b; } > log; ./a", None),
+    ("for ((i = 0; i < 3; i++)); do echo $i; done", None),
+    ("((i++)); ./a", None),
+    ("[[ -e a || -e b ]]; ./a", None),
+    ("[[ -e a ]] || echo 'a failed'", None),
     ("# ./a; ./b\n./c\n", None),
 ]
 

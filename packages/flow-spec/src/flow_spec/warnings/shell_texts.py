@@ -27,17 +27,19 @@ _LONGEST = 32 * 1024
 
 _OPAQUE = re.compile(
     r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\{[^}]*\}"""
+    r"""|\[\[\s[^\n]*?\s\]\]|\(\((?:[^()\n]|\([^()\n]*\))*\)\)"""
     r"""|[$<>]\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"""
     r"""|(?P<comment>(?:^|(?<=[\s;]))\#[^\n]*)"""
     r"""|<<-?[ ]*(?P<quote>['"]?)(?P<end>\w+)(?P=quote)[^\n]*\n"""
     r"""(?:[^\n]*\n)*?[ \t]*(?P=end)(?=\n|$)""",
     re.DOTALL,
 )
-"""Quoted text, a substitution, a comment, a here document."""
+"""Quoted text, a test, arithmetic, a substitution, a comment, a here document."""
 _OPERATOR = re.compile(
     r"\|\||&&|\|&|[;\n|()]|(?<![<>])&(?!>)|(?:(?<=\s)|^)[{}](?=[\s;]|$)", re.MULTILINE
 )
 _WORD = re.compile(r"[^\s#]\S*")
+_REDIRECTED = re.compile(r"\d?[<>]|&>")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 
 
@@ -53,8 +55,8 @@ class Command(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its program, or its keyword."""
-        return name_of(self.words[0])
+        """The name of its program, or its keyword; `[` for a test and for arithmetic."""
+        return "[" if self.words[0].startswith(("[[", "((")) else name_of(self.words[0])
 
 
 def commands_in(text: str) -> list[Command]:
@@ -66,7 +68,7 @@ def commands_in(text: str) -> list[Command]:
         words = list(_WORD.finditer(hidden, begin, end))
         while len(words) > 1 and words[0][0] in _OPENING:
             del words[0]
-        if words:
+        if words and not _REDIRECTED.match(words[0][0]):
             places = tuple(word.start() for word in words)
             spelled = tuple(text[slice(*word.span())] for word in words)
             commands.append(Command(places[0], words[-1].end(), spelled, places, before, after))
@@ -173,8 +175,9 @@ def _lost_in_messages(commands: Sequence[Command]) -> Iterator[LostFailure]:
         while place and (commands[place].before in _PIPES or commands[place].name in _OPENING):
             place -= 1
         failed = commands[place]
-        asked = failed.words[2:3] if failed.words[:2] == ("if", "!") else failed.words[:1]
-        if asked and name_of(asked[0]) not in KNOWN["fail_safely"] | _ASKING:
+        is_denied = failed.words[:2] == ("if", "!") and len(failed.words) > 2  # noqa: PLR2004
+        asked = name_of(failed.words[2]) if is_denied else failed.name
+        if asked not in KNOWN["fail_safely"] | _ASKING:
             follows = commands[at + 1].name if at + 1 < len(commands) else ""
             in_if = failed.name == "if" and follows in {"else", "elif", "fi"}
             if in_if or (one.before == "||" and one.after != "&&"):
