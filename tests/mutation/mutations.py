@@ -430,6 +430,12 @@ MUTATIONS = (
         tests="test_update -k ends_after_its_step",
     ),
     Mutation(
+        "a retry takes parameters that name other lists than the run has",
+        "orchesjob-flow: refuse_other_lists",
+        replace("filled(text, {**before, name: value}) != filled(text, before)", "False"),
+        tests="flows/test_foreach -k that_a_parameter_names",
+    ),
+    Mutation(
         "`finally` is not run at the end of a retry",
         "orchesjob-flow: plan_retry",
         replace("again |= flow.finally_ids", "again |= set()"),
