@@ -50,3 +50,21 @@ def test_wall_clock_jumps(
         if event["event"] == "begin" and ":b:" in event["key"]
     )
     assert second - first >= 1
+
+
+TOO_FAR = """
+import time
+def far():
+    raise OverflowError("timestamp too large to convert to C PyTime_t")
+time.time = far
+"""
+
+
+def test_a_year_that_python_cannot_read(flow: Flow, tmp_path: Path) -> None:
+    """A clock beyond the year 2262 is named as the cause; nothing is recorded (rule 6.9)."""
+    (tmp_path / "sitecustomize.py").write_text(TOO_FAR, encoding="utf-8")
+    file = flow.write({"id": "a", "command": ["true"]})
+    far = {**flow.environ, "PYTHONPATH": str(tmp_path)}
+    error = flow.refusal("start", "--run-key=k", file, env=far)["error"]
+    assert error.startswith("the system clock shows a year after 2262, which Python cannot read")
+    assert flow.ask("list") == {"runs": []}

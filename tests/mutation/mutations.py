@@ -764,7 +764,7 @@ MUTATIONS = (
     Mutation(
         "a run is recorded though its own home has a name that orchesjob cannot use",
         "orchesjob-flow: home_of_new_run",
-        drop("refuse_not_utf8(path, home.remedy)"),
+        drop("refuse_path(path, home.remedy)"),
         tests="test_own_jobs -k utf",
     ),
     Mutation(
@@ -901,6 +901,78 @@ MUTATIONS = (
         "orchesjob-client: JobCgroups._inside",
         replace("found.own != own", "False"),
         tests="test_cgroups",
+    ),
+    Mutation(
+        "a job is aborted before its processes are recorded",
+        "orchesjob-flow: make_next_call",
+        replace("attempt.kin_found", "True"),
+        tests="simulation/test_survivors -k without_a_mark",
+    ),
+    Mutation(
+        "a command of another user is not known once its worker is gone",
+        "orchesjob-flow: update/watch_answered",
+        replace("event.foreign_target is not None", "False"),
+        tests="simulation/test_survivors -k lost_without_a_mark",
+    ),
+    Mutation(
+        "what was recorded of a job before its abort is not looked for",
+        "orchesjob-flow: end_remains",
+        replace("kin_of(context, attempt.row)", "()"),
+        tests="simulation/test_survivors -k without_a_mark",
+    ),
+    Mutation(
+        "the recorded processes of an earlier boot are taken for a job's",
+        "orchesjob-flow: kin_of",
+        replace("latest.boot_id != context.now.boot", "False"),
+        tests="engine/test_update -k before_an_abort",
+    ),
+    Mutation(
+        "a process that was known is not looked for",
+        "orchesjob-client: find_survivors",
+        replace(
+            "_look({mark(home, key) for key in job_keys}, known)",
+            "_look({mark(home, key) for key in job_keys})",
+        ),
+        tests="orchesjob-client/test_survivors -k known_from_before",
+    ),
+    Mutation(
+        "a run with a cleared environment is none of the step's that started it",
+        "orchesjob-flow: parent_by_cgroup",
+        replace("one in found", "False"),
+        tests="test_parents -k without_a_mark",
+    ),
+    Mutation(
+        "a run that a step of another home starts leaves that step's cgroup",
+        "orchesjob-flow: environ_inside",
+        replace(
+            "os.path.realpath(directory) != os.path.realpath(home.run_directory(named.run_key))",
+            "False",
+        ),
+        tests="test_parents -k unknown_step",
+    ),
+    Mutation(
+        "a run that a step only continues stays in the step's cgroup",
+        "orchesjob-client: leave_cgroups",
+        replace("mark_of(folder) in left", "False"),
+        tests="test_cgroups -k inside_another",
+    ),
+    Mutation(
+        "a spawned process that the kernel kills at once counts as a call",
+        "orchesjob-client: spawn",
+        replace("_was_killed_at_birth(pid.value)", "False"),
+        tests="test_forkserver -k were_killed",
+    ),
+    Mutation(
+        "a forked process is not tried before the kernel may kill it",
+        "orchesjob-client: Cloner.fork_into",
+        returns("self.fork(_CLONE_INTO_CGROUP, cgroup=cgroup)"),
+        tests="test_forkserver -k were_killed",
+    ),
+    Mutation(
+        "an inner run that no attempt can take over is left for ever",
+        "orchesjob-flow: fate_of_inner",
+        replace("run.status.is_terminal or step.status.is_terminal", "False"),
+        tests="test_parents -k fates",
     ),
     Mutation(
         "the kin of a job's processes is not looked for",

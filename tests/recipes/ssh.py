@@ -1,13 +1,16 @@
 """The commands of docs/recipes.md over a real sshd: found, and not ended with the connection."""
 
 import json
+import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,7 @@ from support.deadlines import EVENT_SEC
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import MARK
-from support.processes import await_exit
+from support.processes import await_exit, is_gone
 
 from .machine import documented, need
 
@@ -55,12 +58,16 @@ class Sshd:
         while "listening" not in (line := self._process.stderr.readline()):
             assert line, "sshd has not begun"
 
-    def spawn(self, command: str, *options: str) -> Command:
-        """Run a command over a connection, with a login's short PATH, and do not wait for it."""
+    def words(self, command: str, *options: str) -> list[str]:
+        """Return the call that runs a command over a connection, with a login's short PATH."""
         words = ["-q", "-i", str(self.folder / "me"), "-p", str(self.port), *options]
         known = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        return [need("ssh"), "-F", "none", *words, *known, "127.0.0.1", command]
+
+    def spawn(self, command: str, *options: str) -> Command:
+        """Run a command over a connection, and do not wait for it."""
         return Command(
-            [need("ssh"), "-F", "none", *words, *known, "127.0.0.1", command],
+            self.words(command, *options),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,3 +132,42 @@ def test_the_connection_is_cut(sshd: Sshd, real_flow: Flow, gate: Gate) -> None:
     (step,) = json.loads(stdout)["steps"]
     assert (second.returncode, stderr) == (0, "")
     assert (step["status"], len(step["attempts"])) == ("SUCCEEDED", 1)
+
+
+@pytest.mark.parametrize(("options", "survives"), [([], True), (["-tt"], False)])
+def test_a_step_on_another_machine(
+    sshd: Sshd, real_flow: Flow, gate: Gate, options: list[str], *, survives: bool
+) -> None:
+    """A cancel ends `ssh` only; what runs there ends if it has a terminal and obeys SIGHUP."""
+    pid = real_flow.folder / "pid"
+    command = shlex.join(gate.command(before=f"echo $$ >{pid}"))
+    file = real_flow.write({"id": "load", "command": sshd.words(command, *options)})
+    real_flow.ask("start", "-d", "--run-key=k", file)
+    gate.await_arrival()
+    there = int(pid.read_text(encoding="ascii"))
+    assert real_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    if survives:
+        assert not is_gone(there)
+        gate.let_through()
+    await_exit(there)
+
+
+def test_a_run_on_another_machine(sshd: Sshd, real_flow: Flow, gate: Gate) -> None:
+    """A retry waits for the run that the last attempt has left there; `finally` cancels it."""
+    there = real_flow.write({"id": "in", "command": gate.command()}, name="there.json")
+    start = remote(real_flow, "start", "--run-key=k-load", there)
+    cancel = remote(real_flow, "cancel", "--run-key=k-load")
+    look = sshd.words(remote(real_flow, "status", "--run-key=k-load"))
+    stop = {"id": "stop", "when": "any(cancelled)", "command": sshd.words(cancel)}
+    fields: dict[str, Any] = {"finally": [stop]}
+    step = {"id": "load", "command": sshd.words(start), "retries": 1}
+    file = real_flow.write(step, **fields)
+    real_flow.ask("start", "-d", "--run-key=k", file)
+    gate.await_arrival()
+    first = real_flow.await_job("k")
+    os.kill(first["target_pid"], signal.SIGKILL)  # the connection is cut
+    real_flow.await_status("k", lambda run: run["steps"][0]["attempt_no"] == 2)
+    assert real_flow.ask("cancel", "--run-key=k")["status"] == "CANCELLED"
+    run = json.loads(Command(look, stdout=subprocess.PIPE, text=True).completed().stdout)
+    assert (run["status"], len(run["steps"][0]["attempts"])) == ("CANCELLED", 1)
+    assert not gate.has_arrival()

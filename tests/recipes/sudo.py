@@ -23,7 +23,6 @@ from .machine import need
 
 USER = pwd.getpwnam("nobody")
 STUBBORN = "trap '' TERM HUP"
-LIMITS = {"retries": 1, "timeout_sec": 1}
 
 
 NESTED = {
@@ -140,13 +139,36 @@ def test_a_cancel_that_cannot_be_carried_out(
     assert (cancel.returncode, '"status":"CANCELLED"' in stdout) == (0, True)
 
 
+def test_a_lost_job(ordinary: Flow, gate: Gate, stubborn: Stubborn) -> None:
+    """Where orchesjob has lost the job, root's process is named, and awaited (rule 5.8)."""
+    command = through("sudo", stubborn.command)
+    file = ordinary.write({"id": "a", "command": command, "retries": 1})
+    runner = ordinary.spawn("start", "--run-key=k", file)
+    gate.await_arrival()
+    job = ordinary.await_job("k")
+    os.kill(job["worker_pid"], signal.SIGKILL)
+
+    def is_named(run: Any) -> bool:
+        return f"still alive: pid {job['target_pid']} (" in (run["steps"][0]["error"] or "")
+
+    ordinary.await_status("k", is_named)
+    assert not gate.has_arrival()
+    gate.let_through()
+    gate.await_arrival()
+    gate.let_through()
+    runner.communicate()
+    assert ordinary.status("k")["status"] == "SUCCEEDED"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_no_attempt_beside_it(ordinary: Flow, gate: Gate, stubborn: Stubborn, way: str) -> None:
     """After a timeout the next attempt waits for root's processes of the last one (5.5, 5.8)."""
-    file = ordinary.write({"id": "a", "command": through(way, stubborn.command), **LIMITS})
-    runner = ordinary.spawn("start", "--run-key=k", file)
-    gate.await_arrival()
+    limits = {"retries": 1, "timeout_sec": 3600}
+    file = ordinary.write({"id": "a", "command": through(way, stubborn.command), **limits})
+    ordinary.abandon(file, gate)
     pid = stubborn.pid()
+    ordinary.change("UPDATE attempts SET running_mono = running_mono - 7200")
+    runner = ordinary.spawn("resume", "--run-key=k")
 
     def is_named(run: Any) -> bool:
         return f"cannot be ended: pid {pid} (" in (run["steps"][0]["error"] or "")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flow_store import (
+    LONGEST_PATH,
     FlowStore,
     StoreError,
     StoreForeign,
@@ -102,6 +103,19 @@ def test_missing_folder(tmp_path: Path, opener: Opener) -> None:
     with pytest.raises(StoreMissing):
         opener(tmp_path / "no" / "flow.db")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_long_path(tmp_path: Path, opener: Opener) -> None:
+    """A path that is too long for SQLite is named as the cause (rule 6.1)."""
+    folder = tmp_path / ("d" * 200) / ("d" * 200)
+    longest = folder / ("d" * (LONGEST_PATH - len(f"{folder}/")))
+    folder.mkdir(parents=True)
+    FlowStore.open(longest).close()
+    opener(longest).close()
+    (folder / f"{longest.name}d").touch()
+    with pytest.raises(StoreUnavailable, match="its path has more than 504 bytes: name a shorter"):
+        opener(folder / f"{longest.name}d")
 
 
 @pytest.mark.parametrize(

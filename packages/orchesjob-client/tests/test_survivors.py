@@ -145,20 +145,21 @@ def test_becomes_the_job_s_during_a_search(
 @pytest.mark.parametrize("evidence", ["mark", "found earlier", "cgroup"])
 def test_any_root_has_its_tree(evidence: str) -> None:
     """Where one process is the job's by any evidence, its tree is looked for (rule 5.8)."""
+    value = f"x-{evidence}-{os.getpid()}"
     script = "setsid env -i /bin/sh -c 'echo $$; read end' <&3 & wait"
-    environ = {MARK: "x"} if evidence == "mark" else {}
+    environ = {MARK: value} if evidence == "mark" else {}
     pipe = subprocess.PIPE
     with subprocess.Popen(
         ["/bin/sh", "-c", f"exec 3<&0; {script}"], env=environ, stdin=pipe, stdout=pipe
     ) as root:
         assert root.stdout is not None
         child = int(root.stdout.readline())
-        known = [Process(root.pid, read_started(root.pid) or 0, "sh", "x")]
+        known = [Process(root.pid, read_started(root.pid) or 0, "sh", value)]
         found = marked_trees(
             MARK,
-            {"x"},
+            {value},
             known if evidence == "found earlier" else (),
-            members=lambda: {root.pid: "x"} if evidence == "cgroup" else {},
+            members=lambda: {root.pid: value} if evidence == "cgroup" else {},
         )
         assert {one.pid for one in found} == {root.pid, child}
         assert root.stdin is not None

@@ -5,6 +5,7 @@ what runs next: a run's definition is opaque text to it.
 """
 
 from flow_store.errors import (
+    LONGEST_PATH,
     CancelRequested,
     CircleOfGroups,
     DamagedRecord,
@@ -52,6 +53,7 @@ from flow_store.records import (
 from flow_store.store import FlowStore
 
 __all__ = [
+    "LONGEST_PATH",
     "Attempt",
     "AttemptStatus",
     "CancelRequest",

@@ -4,10 +4,14 @@
 """
 
 import errno
+import os
 from pathlib import Path
 from typing import dataclass_transform
 
 from flow_store.records import CancelRequest
+
+LONGEST_PATH = 504
+"""How many bytes the path of a database may have: SQLite needs eight more, and allows 512."""
 
 _REMEDIES = {
     errno.EAGAIN: "another process holds it; try again",
@@ -96,6 +100,8 @@ class StoreUnavailable(StoreError, OSError):
     def __str__(self) -> str:
         """Return the sentence, with the remedy for this `errno`."""
         remedy = _REMEDIES.get(self.errno, "check the file and its folder")
+        if len(os.fsencode(os.path.realpath(self.path))) > LONGEST_PATH:
+            remedy = f"its path has more than {LONGEST_PATH} bytes: name a shorter one"
         return f"the flow database {self.path} cannot be used: {self.cause}; {remedy}"
 
 

@@ -43,6 +43,7 @@ from orchesjob_client.processes.survivors import (
     end_processes,
     end_survivors,
     find_survivors,
+    foreign_target,
     marked_processes,
 )
 from orchesjob_client.processes.watcher import JobWatcher, Watch, has_exited
@@ -90,6 +91,7 @@ __all__ = [
     "end_survivors",
     "exit_code_of",
     "find_survivors",
+    "foreign_target",
     "has_exited",
     "is_alive",
     "is_marked",

@@ -35,6 +35,7 @@ from orchesjob_flow.views.terminal import (
 OTHERS = 0o077
 """The part of a umask that is about others than the owner of a file."""
 NOTHING_IS_LOST = "what is recorded of a run stays"
+CLOCK_IS_WRONG = "the system clock shows a year after 2262, which Python cannot read: set the clock"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,6 +166,8 @@ def describe(error: Exception) -> dict[str, Any]:
     if not is_ours(error):
         if (lack := exhausted_resource(error)) is not None:
             return {"error": f"{ResourceExhausted('cannot go on', lack)}; {NOTHING_IS_LOST}"}
+        if isinstance(error, OverflowError) and "timestamp" in str(error):  # of `time.time`
+            return {"error": f"{CLOCK_IS_WRONG}; {NOTHING_IS_LOST}"}
         if not isinstance(error, OSError):
             return describe_usage(error) or {
                 "error": f"internal error, please report it: {error!r}; {NOTHING_IS_LOST}"

@@ -12,6 +12,7 @@ from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
+    AbortJob,
     AttemptId,
     CallBegan,
     CallUnanswered,
@@ -346,6 +347,25 @@ def test_a_cancel_of_an_outer_and_an_inner_run(
     update(run, AbortAnswered(FIRST, None), NOW)
     decision = update(run, StatusAnswered(FIRST, report(status, **facts)), NOW)
     assert [one for one in decision.effects if one in (LOOK, END)] == asked
+
+
+@pytest.mark.parametrize("is_earlier_boot", [False, True])
+def test_processes_before_an_abort(run: RunState, *, is_earlier_boot: bool) -> None:
+    """They are recorded before the abort and looked for after it, but not after a reboot (5.8)."""
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    decision = update(run, CANCEL, NOW)
+    assert LOOK in decision.effects
+    assert not any(isinstance(effect, AbortJob) for effect in decision.effects)
+    decision = update(run, SEEN, NOW)
+    assert decision.changes.attempts[0, 1].kin is not None
+    assert any(isinstance(effect, AbortJob) for effect in decision.effects)
+    later = NOW._replace(boot="later") if is_earlier_boot else NOW
+    aborted = report("ABORTED", abort_reason="orchesjob-flow: cancel")
+    decision = update(run, AbortAnswered(FIRST, aborted), later)
+    known = tuple(process._replace(command="") for process in (YOUNG, OLD))
+    assert END._replace(known=() if is_earlier_boot else known) in decision.effects
 
 
 def test_the_same_every_time(tmp_path: Path, run: RunState) -> None:

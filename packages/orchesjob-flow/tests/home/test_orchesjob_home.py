@@ -1,5 +1,7 @@
 """A run belongs to one home of orchesjob (rules 4.8 and 6.13)."""
 
+import contextlib
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -139,6 +141,29 @@ def test_a_home_that_cannot_be_written(
     monkeypatch.setattr("os.access", lambda path, mode: not (str(path) == str(tmp_path) and mode))
     with pytest.raises(UnusableOrchesjobHome, match="cannot be written by this user; set"):
         refuse_unwritable(str((tmp_path / name).resolve()))
+
+
+@pytest.mark.parametrize("name", ["orchesjob.db", "logs"])
+def test_a_home_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A home that a group shares is refused: orchesjob's files in it are one user's (rule 6.13)."""
+    refuse_unwritable(str(tmp_path))
+    theirs = tmp_path / name
+    theirs.touch()
+    # The superuser may write to any file, so the system's answer is replaced.
+    monkeypatch.setattr("os.access", lambda path, _: path != theirs)
+    with pytest.raises(UnusableOrchesjobHome, match=f"another user: .* write to {name} in it; set"):
+        refuse_unwritable(str(tmp_path))
+
+
+def test_a_long_path(tmp_path: Path) -> None:
+    """A home is refused whose database would have a longer path than SQLite can use (6.13)."""
+    longest = f"{tmp_path}/{'d' * 200}/{'d' * 200}/"
+    longest += "d" * (504 - len(longest) - len("/orchesjob.db"))
+    shared_home({"ORCHESJOB_HOME": longest}, create=True)
+    with contextlib.closing(sqlite3.connect(f"{longest}/orchesjob.db")) as database:
+        database.execute("CREATE TABLE jobs (id)")
+    with pytest.raises(UnusableOrchesjobHome, match="has a path of more than 491 bytes"):
+        shared_home({"ORCHESJOB_HOME": f"{longest}d"})
 
 
 def test_a_home_that_is_not_utf_8(tmp_path: Path) -> None:

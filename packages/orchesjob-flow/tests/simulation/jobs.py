@@ -336,6 +336,12 @@ class SimulatedOrchesjob:
         unseen = orphans - {process.pid for process in known}
         return [process for process in self.processes(keys) if process.pid not in unseen]
 
+    def foreign_target(self, job: Job) -> Process | None:
+        """Return the process of a job's command if it shows no mark."""
+        if job.execution is None or job.execution.end is not None or not job.plan.sheds_mark:
+            return None
+        return Process(job.execution.pid, 1, "", "mark")
+
     def end_processes(self, keys: Iterable[str], grace_sec: float) -> None:
         """Send the living processes of some keys TERM, and KILL after the grace time."""
         for job in self._of(keys):

@@ -181,7 +181,7 @@ class Calls:
         if job is None or not job.worker_alive:
             return WatchAnswered(effect.attempt, Watch.GONE)
         job.on_exit.append(lambda: self._post(JobExited(effect.attempt), inbox))
-        return WatchAnswered(effect.attempt, Watch.WATCHING)
+        return WatchAnswered(effect.attempt, Watch.WATCHING, self._jobs.foreign_target(job))
 
     def _watch_process(self, effect: WatchProcess, inbox: VirtualInbox) -> Event:
         if not self.pidfd:

@@ -68,6 +68,19 @@ def test_without_a_mark(
     assert (run.finished_at or 0) > 1_795_600_060
 
 
+@pytest.mark.parametrize("crash_after", [0.0, 8.0])
+def test_lost_without_a_mark(world: World, step: Make, crash_after: float) -> None:
+    """A lost attempt is awaited although only its worker has shown whose its process is."""
+    world.record(step("a", retries=1))
+    world.plan("a:1", seconds=60.0, worker_lives=5.0, obeys=Obeys.NOTHING, sheds_mark=True)
+    if crash_after:
+        world.machine.after(crash_after, world.crash)
+    assert world.drive().status == "SUCCEEDED"
+    first, second = world.executions()
+    assert first.end is not None
+    assert second.begin >= first.end == first.begin + 60.0
+
+
 def test_without_retries(world: World, step: Make) -> None:
     """What an attempt leaves that ended by itself keeps no other step waiting."""
     world.record(step("a"), step("b", when="a.failed"))

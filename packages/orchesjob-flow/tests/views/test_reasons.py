@@ -4,6 +4,7 @@ import pytest
 
 from flow_spec import Block, Copy, FlowSpec, StepSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
+from orchesjob_flow.clock import BOOT, now
 from orchesjob_flow.views.reasons import (
     Dependencies,
     Dependency,
@@ -12,6 +13,7 @@ from orchesjob_flow.views.reasons import (
     reasons,
     shape_of,
 )
+from orchesjob_flow.views.terminal import clock_time
 
 P, R, S, F = (StepStatus[name] for name in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"))
 
@@ -91,6 +93,20 @@ def test_delay(ten_o_clock: float) -> None:
     delayed = StepStatus.DELAYED
     step = Step(0, "a", delayed, 1, 1, 3, next_attempt_at=ten_o_clock, error="exit code 9")
     assert reason(step, Dependencies()) == "attempt 2 waits, due 2026-05-07 10:00:00: exit code 9"
+
+
+@pytest.mark.parametrize(
+    ("set_by", "boot", "shown_by"), [(0, BOOT, 0), (0.5, BOOT, 0), (3600, BOOT, 3600), (60, "x", 0)]
+)
+def test_delay_after_the_clock_was_set(set_by: float, boot: str, shown_by: int) -> None:
+    """What is due is shown on today's clock, because the wait is not moved by it (rule 5.10)."""
+    recorded = Step(0, "a", StepStatus.DELAYED, 1, 1, 3, next_attempt_boot=boot)
+    then = now()
+    at = float(round(then.wall) + 7200)
+    step = recorded._replace(
+        next_attempt_at=at, next_attempt_mono=then.mono + at - then.wall + set_by
+    )
+    assert f"due {clock_time(at + shown_by)}: " in reason(step, Dependencies())
 
 
 def test_many() -> None:

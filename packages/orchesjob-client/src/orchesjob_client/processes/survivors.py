@@ -63,6 +63,7 @@ from orchesjob_client.processes.proc import (
     read_marked,
     read_pids,
 )
+from orchesjob_client.report import JobReport
 
 LIMIT_SEC = 2.0
 _MOST_ROUNDS_AFTER_SIGHT = 3
@@ -271,6 +272,24 @@ def end_survivors(
             _kill_cgroups(marks)
             found = _look(marks, known, kill_on_sight)
     return list(map(_with_owner, found))
+
+
+def foreign_target(report: JobReport) -> Process | None:
+    """Return the process of a job's command if it is another user's, as under sudo.
+
+    Nobody but root may read its mark. While the worker lives, it shows whose the process is; so the
+    worker must be known to live.
+    """
+    pid = report.target_pid
+    try:
+        if pid is None or (PROC / str(pid)).stat().st_uid == os.geteuid():
+            return None
+    except OSError:  # it has exited, or there is no process table
+        return None
+    entry = read_entry(pid, WantedMarks(MARK, ()))
+    if not isinstance(entry, Entry) or entry.parent != report.worker_pid:
+        return None
+    return Process(pid, entry.started_ticks, entry.command, report.job_key)
 
 
 def _with_owner(process: Process) -> Process:

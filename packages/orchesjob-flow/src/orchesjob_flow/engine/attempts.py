@@ -313,9 +313,15 @@ def looked(
 
 def kin_found(context: UpdateContext, attempt: OpenAttempt, processes: Sequence[Process]) -> None:
     """Record the processes of an attempt before it is aborted, and abort it then (rule 5.8)."""
-    kin = [process._replace(command="") for process in processes]
-    context.record_attempt(attempt, kin=json.dumps(kin))
+    attempt.kin_found = True
+    record_kin(context, attempt, processes)
     calls.make_next_call(context, attempt)
+
+
+def record_kin(context: UpdateContext, attempt: OpenAttempt, kin: Sequence[Process]) -> None:
+    """Record processes of an attempt that a later search may not recognise by itself."""
+    known = [process._replace(command="") for process in kin]
+    context.record_attempt(attempt, kin=json.dumps(known))
 
 
 def await_worker(context: UpdateContext, attempt: OpenAttempt, alive: bool) -> None:

@@ -59,7 +59,7 @@ def make_next_call(context: UpdateContext, attempt: OpenAttempt) -> None:
         context.call(attempt, CallKind.WATCH, WatchJob(attempt.id, attempt.job))
     elif attempt.row.abort_reason is None:
         return
-    elif attempt.row.kin is None:
+    elif not attempt.kin_found:
         look(context, attempt)
     else:
         abort(context, attempt, attempt.job.job_id)

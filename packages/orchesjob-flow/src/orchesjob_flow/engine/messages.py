@@ -100,10 +100,14 @@ class CallUnanswered(NamedTuple):
 
 
 class WatchAnswered(NamedTuple):
-    """The watcher has answered the request to watch a process of an attempt."""
+    """The watcher has answered the request to watch a process of an attempt.
+
+    `foreign_target` is the process of the command, if only its living worker shows whose it is.
+    """
 
     attempt: AttemptId
     watch: Watch
+    foreign_target: Process | None = None
 
 
 class JobExited(NamedTuple):

@@ -160,6 +160,8 @@ class OpenAttempt:
     """When to ask again, if that is planned; timers set for an earlier moment do nothing."""
     backoff: Backoff | None = None
     loss: Loss | None = None
+    kin_found: bool = False
+    """Whether its processes were looked for and recorded, so that it may be aborted (rule 5.8)."""
     without: tuple[EnvFile, ...] = ()
     """The files of variables that cannot be read, and without which it runs (rule 10.4)."""
 
@@ -568,7 +570,7 @@ def outlived_timeout(context: UpdateContext, step: RunStep) -> bool:
 
 
 def kin_of(context: UpdateContext, latest: Attempt | None) -> tuple[Process, ...]:
-    """Return the processes of an attempt that were found before it was aborted (rule 5.8)."""
+    """Return the processes of an attempt that were found while their parents lived (rule 5.8)."""
     if latest is None or latest.kin is None or latest.boot_id != context.now.boot:
         return ()
     return tuple(Process(*found) for found in json.loads(latest.kin))

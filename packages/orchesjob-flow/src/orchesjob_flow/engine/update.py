@@ -179,6 +179,8 @@ def watch_answered(context: UpdateContext, event: WatchAnswered) -> None:
     """Wait for the end of the job, or poll for it."""
     _, attempt = complete_call(context, event.attempt, CallKind.WATCH)
     if attempt is not None:
+        if event.foreign_target is not None:
+            attempts.record_kin(context, attempt, [event.foreign_target])
         attempts.watched(context, attempt, event.watch)
 
 

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 
-from flow_store import AttemptStatus, FlowStatus, FlowStore, Parent, Run, attempt_key
+from flow_store import (
+    LONGEST_PATH,
+    AttemptStatus,
+    FlowStatus,
+    FlowStore,
+    Parent,
+    Run,
+    attempt_key,
+)
 from orchesjob_client import orchesjob_home
 from orchesjob_flow.errors import OtherOrchesjobHome, UnsafePlace, UnusableOrchesjobHome
 from orchesjob_flow.home.paths import (
@@ -22,6 +30,7 @@ from orchesjob_flow.home.paths import (
     make_private,
 )
 
+ORCHESJOB_DATABASE = "orchesjob.db"
 REMEDY = f"set {ORCHESJOB_HOME} to a folder that you can write to"
 
 
@@ -40,7 +49,7 @@ def home_of_new_run(
     home, environ = settings.home, settings.environ
     if own_jobs or is_in_own_home(home, environ):
         path = own_home(home, run_key)
-        refuse_not_utf8(path, home.remedy)
+        refuse_path(path, home.remedy)
         is_there(home.own_jobs(run_key))
         return path
     return shared_home(environ, create=create)
@@ -81,9 +90,10 @@ def refuse_unwritable(home: str) -> None:
     """Refuse a home that orchesjob could not create, write or name in its answers (rule 6.13).
 
     Raises:
-        UnusableOrchesjobHome: It is not a folder, this user cannot write to it, or it is not UTF-8.
+        UnusableOrchesjobHome: It is not a folder, this user cannot write to it or to what orchesjob
+            has there, or orchesjob cannot use its path.
     """
-    refuse_not_utf8(home, REMEDY)
+    refuse_path(home, REMEDY)
     path = Path(home)
     nearest = next(one for one in (path, *path.parents) if os.path.lexists(one))
     what = "" if nearest == path else f"cannot be created, because {nearest} "
@@ -91,19 +101,27 @@ def refuse_unwritable(home: str) -> None:
         raise UnusableOrchesjobHome(home, f"{what}is not a folder", REMEDY)
     if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
         raise UnusableOrchesjobHome(home, f"{what}cannot be written by this user", REMEDY)
+    for name in (ORCHESJOB_DATABASE, "logs"):  # orchesjob makes both for one user alone
+        if (path / name).exists() and not os.access(path / name, os.R_OK | os.W_OK):
+            problem = f"belongs to another user: this user cannot write to {name} in it"
+            raise UnusableOrchesjobHome(home, problem, REMEDY)
 
 
-def refuse_not_utf8(home: str, remedy: str) -> None:
-    """Refuse a home whose name orchesjob could not write into its answers (rule 6.13).
+def refuse_path(home: str, remedy: str) -> None:
+    """Refuse a home whose path orchesjob could not use (rule 6.13).
 
     Raises:
-        UnusableOrchesjobHome: The name is not UTF-8.
+        UnusableOrchesjobHome: It is not UTF-8, as orchesjob's answers are, or too long for SQLite.
     """
     try:
         home.encode()
     except UnicodeEncodeError as error:
         problem = "has a name that is not UTF-8, which orchesjob cannot use"
         raise UnusableOrchesjobHome(home, problem, remedy) from error
+    longest = LONGEST_PATH - len(f"/{ORCHESJOB_DATABASE}")
+    if len(os.fsencode(home)) > longest:
+        problem = f"has a path of more than {longest} bytes, which SQLite cannot use"
+        raise UnusableOrchesjobHome(home, problem, remedy)
 
 
 def own_home(home: Home, run_key: str) -> str:

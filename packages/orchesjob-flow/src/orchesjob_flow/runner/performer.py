@@ -25,6 +25,7 @@ from orchesjob_client import (
     discard_empty_cgroups,
     end_survivors,
     find_survivors,
+    foreign_target,
     marked_environment,
     orchesjob_home,
 )
@@ -173,7 +174,7 @@ class Performer:
         """Begin to perform an effect; its answer comes as an event."""
         match effect:
             case WatchJob() | WatchProcess():
-                self._post(WatchAnswered(effect.attempt, self._watch(effect)))
+                self._post(self._watch(effect))
             case StartJob():
                 self._call(self._starts, effect.attempt, partial(self._start, effect))
             case CallOff():
@@ -197,11 +198,14 @@ class Performer:
             self._watcher.close()
         discard_empty_cgroups()
 
-    def _watch(self, effect: WatchJob | WatchProcess) -> Watch:
+    def _watch(self, effect: WatchJob | WatchProcess) -> WatchAnswered:
         assert self._watcher is not None  # noqa: S101 - `prepare` comes first
-        if isinstance(effect, WatchJob):
-            return self._watcher.watch(effect.attempt, effect.job)
-        return self._watcher.watch_process(effect.attempt, effect.process)
+        if isinstance(effect, WatchProcess):
+            watch = self._watcher.watch_process(effect.attempt, effect.process)
+            return WatchAnswered(effect.attempt, watch)
+        watch = self._watcher.watch(effect.attempt, effect.job)
+        foreign = foreign_target(effect.job) if watch is Watch.WATCHING else None
+        return WatchAnswered(effect.attempt, watch, foreign)
 
     def _job_exited(self, attempt: object) -> None:
         assert isinstance(attempt, AttemptId)  # noqa: S101 - it is the token given to `watch`

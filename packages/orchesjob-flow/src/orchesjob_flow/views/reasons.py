@@ -29,6 +29,9 @@ from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.runs import last_recorded
 from orchesjob_flow.views.terminal import clock_time
 
+MEASURABLE_SEC = 1.0
+"""How far the clock must have been set before another time is shown."""
+
 URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
 """The order in which steps are shown where not all of them fit."""
 FOUND = "found in orchesjob, not run again"
@@ -381,7 +384,7 @@ def reason_by_itself(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
             waits_for = f"waits for {dependencies_text(waits.unfinished)}"
             return waits_for if waits.unfinished else f"attempt {step.attempt_no + 1} may start"
         case StepStatus.DELAYED:
-            at = step.next_attempt_at
+            at = due_at(step)
             due = "" if at is None else f", due {clock_time(at)}"
             return f"attempt {step.attempt_no + 1} waits{due}: {step.error}"
         case StepStatus.RUNNING:
@@ -392,6 +395,17 @@ def reason_by_itself(step: Step, waits: Dependencies, *, is_gate: bool) -> str:
             return f"attempt {step.attempt_no} succeeded"
         case _:
             return str(step.error)
+
+
+def due_at(step: Step) -> float | None:
+    """Return when the next attempt begins on the clock of today, which may have been set (5.10)."""
+    from orchesjob_flow.clock import now  # `status` rarely needs it
+
+    at, mono, moment = step.next_attempt_at, step.next_attempt_mono, now()
+    if at is None or mono is None or step.next_attempt_boot != moment.boot:
+        return at
+    expected = moment.wall + mono - moment.mono
+    return at if abs(expected - at) < MEASURABLE_SEC else expected
 
 
 def reason_to_skip(step: Step, waits: Dependencies, *, is_gate: bool) -> str:

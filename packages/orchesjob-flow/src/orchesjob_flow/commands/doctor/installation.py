@@ -92,7 +92,8 @@ def check_processes() -> Check:
     except OSError as error:
         message = (
             "no cgroups can be made here, so that a process is only recognised by its environment, "
-            f"its parent, its session and its group: {error.filename}: {error.strerror}"
+            f"its parent, its session and its group: {error.filename}: {error.strerror}; what "
+            "a step leaves behind with a cleared environment, as under sudo, is not noticed"
         )
         return Check("processes", Grade.NOTE, message)
     return Check("processes", Grade.OK, f"each attempt has a cgroup of its own below {folder}")
