@@ -21,19 +21,40 @@ _AGAIN_SEC = 5.0
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare both limits, which are in `pyproject.toml`; 0 is none."""
-    parser.addini("limit_sec", "How long a test may take.", type="float", default=0.0)
+    parser.addini("limit_sec", "How long a test or its fixtures may take.", type="float")
     parser.addini("limit_mib", "How much memory a process of a test may have.", type="int")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Run a test, its fixtures included, within both limits."""
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Set up the fixtures of a test within both limits."""
+    with limited(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Run a test within both limits."""
+    with limited(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Tear the fixtures of a test down within both limits."""
+    with limited(item):
+        return (yield)
+
+
+@contextmanager
+def limited(item: pytest.Item) -> Iterator[None]:
+    """Keep a phase of a test within both limits."""
     limit_sec, limit_mib = map(item.config.getini, ("limit_sec", "limit_mib"))
     is_script = not item.path.name.startswith("test_") or "deployment" in item.path.parts
     if is_script or item.get_closest_marker("long"):
         limit_sec, limit_mib = limit_sec * _LONGER, 0
     with within_memory(limit_mib), within_time(limit_sec):
-        return (yield)
+        yield
 
 
 @contextmanager

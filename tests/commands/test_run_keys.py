@@ -89,6 +89,7 @@ def test_nearest_keys(two: Flow) -> None:
     for typed, meant in (
         ("nightly", "'nightly-2026-05-08' or 'nightly-2026-05-07'"),
         ("nigthly-2026-05-07", "'nightly-2026-05-07' or 'nightly-2026-05-08'"),
+        ("NIGHTLY_2026_05_08", "'nightly-2026-05-08'"),
     ):
         assert two.refusal("status", typed)["help"] == f"did you mean {meant}?"
     shown = "`orchesjob-flow list` shows the run keys"

@@ -15,6 +15,7 @@ from random import Random
 
 import pytest
 
+from support.deadlines import CALL_SEC
 from support.flow import Flow
 from support.steps import TRUE
 
@@ -53,6 +54,18 @@ COMMANDS = (
 )
 
 
+QUICK_COMMANDS = (
+    "status k",
+    "list",
+    "report k",
+    "explain k",
+    "wait k",
+    "validate flow.json",
+    "--help",
+    "start NEW flow.json",
+)
+
+
 def check(code: int, stderr: str) -> None:
     """Check how a command has ended: by its own will or by a signal, and with no other words.
 
@@ -83,6 +96,44 @@ def burst(flow: Flow, words: list[str], random: Random, longest_sec: float) -> i
     _, stderr = command.communicate()
     check(command.returncode, stderr)
     return command.returncode
+
+
+@pytest.mark.parametrize("seed", [SEED])
+def test_the_first_milliseconds(flow: Flow, seed: int) -> None:
+    """A signal in the first 100 ms ends a command silently, with its words, or in Python's own.
+
+    Python's own words are those about a Ctrl-C before it has run our first line. What it has ended
+    so has recorded nothing. How often that was is printed.
+    """
+    random = Random(seed)  # noqa: S311 - it must be repeatable
+    flow.start("k", flow.write(TRUE))
+    ends: Counter[str] = Counter()
+    for number in range(BURSTS):
+        words = random.choice(QUICK_COMMANDS).replace("NEW", f"r{number}").split()
+        # A plain start: a process that is forked from a zygote has begun long ago.
+        with subprocess.Popen(
+            [flow.program, *words],
+            cwd=flow.folder,
+            env=flow.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            time.sleep(random.uniform(0, 0.1))
+            command.send_signal(random.choice(NUMBERS))
+            _, stderr = command.communicate(timeout=CALL_SEC)
+        check(command.returncode, stderr)
+        if "Traceback" in stderr:
+            ends["fatal" if "Fatal Python error" in stderr else "traceback"] += 1
+            assert not flow.database.exists() or flow.run("status", f"r{number}").returncode == 2
+        elif command.returncode in ENDED_BY_A_SIGNAL:
+            ends["with words" if stderr else "silently"] += 1
+        else:
+            ends["had ended"] += 1
+    print(f"\n{BURSTS} signals, seed {seed}: {dict(ends)}")  # noqa: T201 - it is a figure
+    assert ends["with words"] > BURSTS / 10
+    assert ends["fatal"] + ends["traceback"] < BURSTS / 10
 
 
 @pytest.mark.parametrize("seed", [SEED])

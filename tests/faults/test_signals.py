@@ -32,6 +32,25 @@ with stopped_by_signals(inbox):
 """
 
 
+FIRST_HANDLER = """
+import _signal, sys
+before = set(sys.modules)
+set_handler = _signal.signal
+def tell(number, handler):
+    print(int(number), handler == _signal.SIG_DFL, *sorted(set(sys.modules) - before), flush=True)
+    return set_handler(number, handler)
+_signal.signal = tell
+import orchesjob_flow.__main__
+"""
+
+
+def test_the_first_line() -> None:
+    """Python answers a Ctrl-C with a traceback; nothing is loaded before that is changed (6.9)."""
+    words = [sys.executable, "-c", FIRST_HANDLER]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=CALL_SEC, check=True)
+    assert told.stdout.split() == ["2", "True", "orchesjob_flow", "orchesjob_flow.__main__"]
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_foreground_start(
     flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob, number: signal.Signals, code: int

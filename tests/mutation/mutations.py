@@ -430,6 +430,12 @@ MUTATIONS = (
         tests="test_update -k ends_after_its_step",
     ),
     Mutation(
+        "a retry takes parameters that name other lists than the run has",
+        "orchesjob-flow: refuse_other_lists",
+        replace("filled(text, {**before, name: value}) != filled(text, before)", "False"),
+        tests="flows/test_foreach -k that_a_parameter_names",
+    ),
+    Mutation(
         "`finally` is not run at the end of a retry",
         "orchesjob-flow: plan_retry",
         replace("again |= flow.finally_ids", "again |= set()"),
@@ -851,6 +857,15 @@ MUTATIONS = (
             "sighted.group < 1 and sighted.group != os.getpgrp()",
         ),
         tests="test_chains",
+    ),
+    Mutation(
+        "who ends a marked process is killed with it, being in its group",
+        "orchesjob-client: kill_on_sight",
+        replace(
+            "is_ours and sighted.group > 1 and (sighted.group != os.getpgrp())",
+            "is_ours and sighted.group > 1",
+        ),
+        tests="test_chains -k our_own_group",
     ),
     Mutation(
         "a stranger in the group of a marked process is killed with it",

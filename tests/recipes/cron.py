@@ -3,6 +3,7 @@
 import email
 import email.message
 import email.policy
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_a_runner_gives_up(real_flow: Flow, cron: Callable[[str], Cron]) -> None
     write_program(path, "#!/bin/sh\necho no such disk >&2\nexit 70\n")
     file = real_flow.write({"id": "load", "command": ["true"]})
     lines = command_lines(documented("## cron", language="crontab"), file)
-    running = cron(lines.replace("* orchesjob-flow", "* orchesjob-flow --patience=1"))
+    running = cron(re.sub("orchesjob-flow (?=start|resume)", r"\g<0>--patience=1 ", lines))
 
     def mailed_by(line: str) -> str:
         mails = [mail for mail in running.mail() if line in mail["Subject"]]

@@ -177,9 +177,8 @@ def test_after_a_reboot(flow: Flow, gate: Gate) -> None:
     gate.let_through()
     assert flow.ask("wait", "--run-key=outer")["status"] == "SUCCEEDED"
     assert [one["run_key"] for one in flow.ask("resume", "--all")["resumed"]] == [inner]
-    assert (
-        flow.ask("wait", f"--run-key={inner}", code=1)["status"] == "FAILED"
-    )  # its attempt was lost
+    lost = flow.ask("wait", f"--run-key={inner}", code=1)
+    assert lost["status"] == "FAILED"
     assert flow.ask("prune", "--older-than=0s")["removed"]
     assert flow.ask("list")["runs"] == []
 
@@ -189,7 +188,7 @@ def test_a_cancel_of_a_run_that_belongs_to_nobody(flow: Flow, gate: Gate) -> Non
 
     No next attempt will: it would begin a run that is not to be cancelled.
     """
-    inner, _ = start_nested(flow, gate, "left behind")
+    inner, _ = start_nested(flow, gate, "background")
     os.kill(inner["runner"]["pid"], signal.SIGKILL)
     flow.await_true(lambda: flow.status("inner")["runner"] is None)
     flow.change("UPDATE runs SET parent_attempt_no = 7 WHERE run_key = 'inner'")

@@ -54,8 +54,13 @@ FAILURES: list[tuple[str, str | None]] = [
     ("for f in 1 2; do echo $f; done", None),
     ("./server & ./a", None),
     ("cat > x <<END\n a; b\nEND\n", None),
-    ("find . -exec ./a {} \\;", None),
+    ("find . -exec rm {} \\;", None),
     ("./a 2>&1", None),
+    ("{ echo a; echo b; } > log; ./a", None),
+    ("for ((i = 0; i < 3; i++)); do echo $i; done", None),
+    ("((i++)); ./a", None),
+    ("[[ -e a || -e b ]]; ./a", None),
+    ("[[ -e a ]] || echo 'a failed'", None),
     ("# ./a; ./b\n./c\n", None),
 ]
 
@@ -78,7 +83,13 @@ SCRIPTS: list[tuple[str, str | None]] = [
     ("./fail & ./ok & wait", "./fail"),
     ("cd /nope && ./ok\n./ok", "cd /nope"),
     ("for x in 1 2; do cp ./nope x && ./ok; ./ok; done", "cp ./nope x"),
+    ("./fail || echo 'load failed'", "./fail"),
+    ("if ! ./fail | cat; then\n  echo ERROR >&2\nelse\n  ./ok\nfi", "if ! ./fail"),
+    ("find ok -exec ./fail {} \\;", "find ok -exec ./fail {} \\;"),
     ("TOKEN=$(./fail)\nexport TOKEN", None),
+    ("./fail || { echo failed; exit 1; }", None),
+    ("if ! ./fail; then echo failed; exit 1; fi", None),
+    ("find ok -exec ./fail {} +", None),
     ("DAYS=$(./fail)\nfor d in $DAYS; do ./ok; done", None),
     ("./fail & A=$!\n./ok\nwait $A", None),
     ("./ok & wait -n\n./fail", None),
@@ -105,6 +116,50 @@ def test_failures_that_a_script_ignores(tmp_path: Path, text: str, lost: str | N
     assert (None if found is None else text[found.begin : found.end]) == lost
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode == 0) is (lost is not None)
+
+
+# Commands, and whether they may succeed without their work done.
+PROGRAMS: list[tuple[str, bool]] = [
+    ("curl -O https://example.org/x", True),
+    ("nice curl -s -F a=b https://example.org/x", True),
+    ("curl -fsS https://example.org/x", False),
+    ("curl -sSLfo x https://example.org/x", False),
+    ("curl --fail-with-body https://example.org/x", False),
+    ("curl -s -o /dev/null -w %{http_code} https://example.org/x", False),
+    ("curl --version", False),
+    ("psql shop -f load.sql", True),
+    ("psql --file=load.sql", True),
+    ("psql -v ON_ERROR_STOP=1 -f load.sql", False),
+    ("psql -c 'select 1'", False),
+    ("find . -name *.log -exec gzip {} ;", True),
+    ("find . -name *.log -exec gzip {} +", False),
+    ("find . -name *.tmp -exec rm {} ;", False),
+]
+
+
+@pytest.mark.parametrize(("command", "may_succeed"), PROGRAMS)
+def test_programs_that_succeed_anyway(command: str, *, may_succeed: bool) -> None:
+    """The words of a command are looked at as a text of a shell is (rule 11.2)."""
+    assert (lost_failure(command.split()) is not None) is may_succeed
+    text = command.replace(" ;", " \\;")
+    assert (lost_failure((*SHELL, text, "step")) is not None) is may_succeed
+    assert lost_failure((*SHELL, f"{text} || true", "step")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("docker ps | grep -q shop", "docker ps"),
+        ("find src -newer stamp | grep -q .", "find src -newer stamp"),
+        ("echo $DAY | grep -q mon", None),
+        ("grep -q x file", None),
+    ],
+)
+def test_a_failure_that_looks_like_a_no(text: str, lost: str | None) -> None:
+    """`only_if` skips a step by 1, which `grep` says without any input (rule 10.8)."""
+    found = lost_failure(["sh", "-c", text], is_gate=True)
+    assert (None if found is None else text[found.begin : found.end]) == lost
+    assert lost_failure(["sh", "-c", text]) is None
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,12 @@ def marked(mark: object) -> str | None:
             [("lost-failure", "cd x")],
         ),
         (["{id: a, script: 'cd x; dump | gzip > y'}"], []),
+        (["{id: a, command: [curl, 'https://x.org']}"], [("lost-failure", "curl")]),
+        (["{id: a, command: [curl, 'https://x.org'], allow_failure: true}"], []),
+        (
+            ["{id: a, only_if: [sh, -c, 'dump | grep -q x'], command: [x]}"],
+            [("lost-failure", "dump")],
+        ),
         (["{id: a, only_if: [sh, -c, 'dump | wc -l'], command: [x]}"], [("lost-failure", "dump")]),
         (["{id: a, script: \"docker ps --format '{{ json . }}{{end}}'\"}"], []),
         (["{id: a, command: [docker, ps, --format, '{{ x }}']}"], []),
@@ -379,7 +385,23 @@ HOSTILE = [
     f"{{id: b, script: '{'${{ ' * 30_000}'}}",
     *(
         f"{{id: b, command: [sh, -c, '{part * (32_000 // len(part))}']}}"
-        for part in ("$(", "(", "`", "a;", "a|", "<<a\n\n", '"', "\\", "#", "if ", "> ", "a\n    ")
+        for part in (
+            "$(",
+            "(",
+            "`",
+            "a;",
+            "a|",
+            "<<a\n\n",
+            '"',
+            "\\",
+            "#",
+            "if ",
+            "> ",
+            "[[ ",
+            "((",
+            "$((",
+            "a\n    ",
+        )
     ),
 ]
 
@@ -435,13 +457,14 @@ def test_who_wants_no_warnings_does_not_pay_for_them() -> None:
 @pytest.mark.parametrize(
     ("is_inside", "step", "advice"),
     [
-        (False, "when: b.skipped", "write b.passed: b passes only if"),
-        (False, "when: b@m.skipped", "write b@m.passed: b@m passes only if"),
+        (False, "when: b.skipped", "write b.passed && !b: b passes only if"),
+        (False, "when: b || b.skipped", "write b.passed: b passes only if"),
+        (False, "when: b@m.skipped", "write b@m.passed && !b@m: b@m passes only if"),
         (False, "when: none(b.failed)", "write b.passed: b passes only if"),
         (False, "depends_on: [b], when: none(failed)", "write all(passed): a step passes only if"),
         (False, "depends_on: [b], when: any(skipped)", "write any(passed): a step passes only if"),
         (False, "when: any(d)", "to make it known, add an alert with when: !c"),
-        (True, "when: b.skipped", "write b.passed: b passes only if"),
+        (True, "when: b.skipped", "write b.passed && !b: b passes only if"),
         (True, "depends_on: [b], when: !any(failed)", "write all(passed): a step passes only if"),
         (True, "when: d", "to go on after such a failure, write d.passed"),
         (True, "id: tidy, when: a.finished", "move it to finally, as one step for all copies"),

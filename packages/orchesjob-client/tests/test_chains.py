@@ -150,3 +150,15 @@ def test_a_group_at_once(mark: str | None) -> None:
         assert other.poll() is None
         other.kill()
     assert other.wait(EVENT_SEC) == -signal.SIGKILL
+
+
+def test_our_own_group_is_spared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A marked process in the group of whoever ends it is killed alone: the group is ours, too."""
+    groups: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _: groups.append(group))  # it would end us
+    with subprocess.Popen(["/bin/sleep", "60"]) as one:
+        began = read_started(one.pid) or 0
+        entry = Entry(one.pid, began, os.getpid(), os.getpgrp(), os.getsid(0), "sleep 60", "x")
+        kill_on_sight(entry, [entry])
+        assert one.wait(EVENT_SEC) == -signal.SIGKILL
+    assert groups == []

@@ -176,9 +176,11 @@ def test_no_descriptors(watcher: JobWatcher, spawn: Spawn, report: Report, spare
     try:
         # With one to spare the pidfd can be had, but the command line cannot be read.
         states = watcher.watch("a", report(worker.pid)), watcher.watch_process("a", process)
+        is_exited = has_exited(worker.pid, JOB)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert states == (Watch.UNSUPPORTED, Watch.UNSUPPORTED)
+    assert not is_exited
     assert watcher.watch("a", report(worker.pid)) is Watch.WATCHING
 
 

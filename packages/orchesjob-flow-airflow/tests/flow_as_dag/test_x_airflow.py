@@ -127,6 +127,11 @@ IN_THE_FILE = "would change outcomes: the flow file says that, with"
         ("{on_failure_callback: f}", "6:38: ", "give it in the DAG file, with default_args"),
         ("{task_id: b}", "6:26: ", "is nothing that a flow file can say"),
         ("{que: a}", "6:22: steps[0].x-airflow.que", 'unknown argument; did you mean "queue"?'),
+        (
+            "{Pool-Slots: 1}",
+            "6:29: steps[0].x-airflow.Pool-Slots",
+            'unknown argument; did you mean "pool_slots"?',
+        ),
         ("{xyz: a}", "6:22: ", "unknown argument; there are do_xcom_push, doc_md, executor, "),
         ("{queue: 5}", "6:24: ", "must be text, got 5; put it in quotes"),
         ("{queue: [a]}", "6:24: ", "must be text, got a list"),

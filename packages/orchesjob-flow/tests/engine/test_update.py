@@ -276,6 +276,24 @@ AGAIN = SetTimer(NOW.mono + 1, TimerDue(Timer.REMAINS, FIRST))
 SEEN = SurvivorsSeen(FIRST, [YOUNG, OLD])
 CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
 WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
+
+
+def test_the_same_survivors_again(run: RunState) -> None:
+    """What waits for processes of its last attempt is recorded once, and again if others are left.
+
+    They are looked at each second, and a commit is a write to the disk.
+    """
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("FAILED")), NOW)
+    recorded = []
+    for seen in ([YOUNG], [YOUNG], [OLD], [OLD]):
+        decision = update(run, SurvivorsSeen(FIRST, seen), NOW)
+        recorded.append(bool(decision.changes))
+        assert [type(effect) for effect in decision.effects] == [SetTimer]
+        update(run, TimerDue(Timer.SURVIVORS, FIRST), NOW)
+    assert recorded == [True, False, True, False]
+
+
 LOST: list[tuple[str, list[Event], list[Effect]]] = [
     ("nothing is known", [], [LOOK]),
     ("it is alive", [SEEN], [AWAIT]),

@@ -153,9 +153,12 @@ def test_a_line_that_stands_still(
     first = hold(queue)
     os.kill(first.pid, signal.SIGSTOP)
     slots = CallSlots(SlotFiles(queue, paths), standstill_sec=0.05, longest_wait_sec=FOR_EVER_SEC)
-    with slots.acquire() as slot, slots.acquire() as another:
+    with slots.acquire() as slot:
         assert slot.descriptors
-        assert another.descriptors
+        waiting_for_it = threading.active_count()
+        with slots.acquire() as another:  # at once: that it stands still is known by now
+            assert another.descriptors
+        assert threading.active_count() == waiting_for_it
     patient = CallSlots(
         SlotFiles(queue, paths), standstill_sec=FOR_EVER_SEC, longest_wait_sec=FOR_EVER_SEC
     )

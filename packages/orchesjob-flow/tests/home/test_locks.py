@@ -98,10 +98,12 @@ def test_a_file_that_is_replaced_meanwhile(path: Path, monkeypatch: pytest.Monke
 
     # Nothing outside can come between opening and locking: so `flock` itself does it first.
     monkeypatch.setattr(fcntl, "flock", flock_after_prune)
+    before = set(Path("/proc/self/fd").iterdir())
     lock = Lock.take(path, wait_sec=10.0)
     assert lock is not None
     assert os.path.samestat(os.fstat(lock.fileno()), path.stat())
     lock.close()
+    assert set(Path("/proc/self/fd").iterdir()) <= before
 
 
 def test_not_having_to_wait(path: Path) -> None:
@@ -146,6 +148,15 @@ def test_a_holder_that_has_not_signed(path: Path) -> None:
     assert holder(path) == Holder(os.getpid())
     lock.close()
     assert holder(path) is None
+
+
+def test_the_longest_signature(path: Path) -> None:
+    """The highest PID of any system is read as it was written."""
+    path.write_text("4194304\n")
+    lock = Lock.take(path)
+    assert lock is not None
+    assert holder(path) == Holder(4_194_304)
+    lock.close()
 
 
 def test_a_longer_signature_is_overwritten(path: Path) -> None:

@@ -25,6 +25,7 @@ from flow_spec.documents.tree import (
     written,
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
+from flow_spec.fields.predicates import operands_of
 from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, ValueList, step_path
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
@@ -137,7 +138,7 @@ def ignored_failure(step_id: str, names: Sequence[str]) -> Advised:
     )
 
 
-def skip_hides_failure(found: Finding, text: str, name: str) -> Advised:
+def skip_hides_failure(found: Finding, step: StepSpec, text: str, name: str) -> Advised:
     """Say that a part of a condition is true although something failed before."""
     (skipped,) = found.steps
     failed = [step for step, end in found.outcomes.items() if end == "FAILED"]
@@ -145,6 +146,10 @@ def skip_hides_failure(found: Finding, text: str, name: str) -> Advised:
     if asks_all := _ASKS_ALL.search(text):
         quantifier = "any" if asks_all[1] == "any" and asks_all[2] == "skipped" else "all"
         instead, who = f"{quantifier}(passed)", "a step"
+    elif text == f"{name}.skipped" and not any(
+        one.name == name and one.predicate is None for one in operands_of(step.when)
+    ):
+        instead = f"{name}.passed && !{name}"  # its success is not asked
     return Advised(
         f"{quoted(text)} lets this step run if {all_fail(failed)}: then {skipped} is SKIPPED",
         f"write {instead}: {who} passes only if it succeeded, or skipped itself",
@@ -189,6 +194,8 @@ def failure_is_lost(lost: LostFailure, words: Sequence[str], field: str) -> Advi
         remedy = "write script: instead of command:"
     else:
         remedy = "run the text by bash -euo pipefail -c"
+    if not lost.by_shell:
+        return Advised(f"{command} may exit with 0 without its work done: {lost.why}", remedy)
     return Advised(f"the shell ignores a failure of {command}: {lost.why}", remedy)
 
 
@@ -393,7 +400,8 @@ class _Finder:
             if (part := found.part) is not None:
                 (name,) = self._names_in_condition(found)
                 code = WarningCode.SKIP_HIDES_FAILURE
-                message = skip_hides_failure(found, words_of(part), name)
+                step = self._steps[found.step_id]
+                message = skip_hides_failure(found, step, words_of(part), name)
                 self._warn_about(code, found.step_id, message, part, found.outcomes)
         for found in proofs.ignored_failures:
             names = self._names_in_condition(found)
@@ -465,7 +473,8 @@ class _Finder:
             ):
                 message = no_such_program(words[0])
                 self._warn(WarningCode.NO_SUCH_PROGRAM, message, (*at, 0) if is_list else path)
-            self._look_at_shell_texts(words, at)
+            if words:
+                self._look_at_shell_texts(words, at)
         self._look_at_script((*path, "script"))
         self._look_at_exit_codes(step, path)
 
@@ -505,7 +514,8 @@ class _Finder:
                     )
                     span = Span(node.text, *found)
                     self._warn(WarningCode.JOINED_LINES, message, (*path, place), span)
-        if (lost := lost_failure(words)) is not None:
+        lost = lost_failure(words, is_gate=path[-1] == "only_if")
+        if lost is not None and not self._at[path[:-1]].allow_failure:
             is_script = listed is None
             message = failure_is_lost(lost, words, "script" if is_script else str(path[-1]))
             span = Span(words[lost.place], lost.begin, lost.end)

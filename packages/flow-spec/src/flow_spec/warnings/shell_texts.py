@@ -1,8 +1,8 @@
-"""What a shell makes of a text that its author did not expect: lost failures, joined lines (11.2).
+"""Failures that nobody notices, lines that YAML joins, and files that a step writes (rule 11.2).
 
-The texts are those after `-c` of a command, scripts of other shells than the default one included.
-They are cut into commands after quoted parts, comments and substitutions have been masked. This is
-no parser of a shell: where an author may ignore a failure on purpose, nothing is found.
+The texts are those after `-c` of a command, and so the scripts. They are cut into commands after
+quoted parts, comments and substitutions have been masked. This is not a parser: where an author may
+ignore a failure on purpose, nothing is found.
 """
 
 import re
@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 from flow_spec.warnings.shell import (
     KNOWN,
     NAME_IN_WORD,
+    CommandLine,
     is_shell,
     name_of,
     texts_for_shells,
@@ -22,21 +23,23 @@ from flow_spec.warnings.shell import (
 )
 
 _LONGEST = 32 * 1024
-"""The longest text that is looked at; nobody writes a longer one into a list of words."""
+"""Characters of the longest text that is checked; people write shorter ones."""
 
 _OPAQUE = re.compile(
     r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|`[^`]*`|\$\{[^}]*\}"""
+    r"""|\[\[\s[^\n]{0,500}?\s\]\]|\(\((?:[^()\n]|\([^()\n]*\))*\)\)"""
     r"""|[$<>]\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"""
     r"""|(?P<comment>(?:^|(?<=[\s;]))\#[^\n]*)"""
     r"""|<<-?[ ]*(?P<quote>['"]?)(?P<end>\w+)(?P=quote)[^\n]*\n"""
-    r"""(?:[^\n]*\n)*?[ \t]*(?P=end)(?=\n|$)""",
+    r"""(?:[^\n]*\n){0,500}?[ \t]*(?P=end)(?=\n|$)""",
     re.DOTALL,
 )
-"""Quoted text, a substitution, a comment, a here document."""
+"""Quoted text, a test, arithmetic, a substitution, a comment, a here document."""
 _OPERATOR = re.compile(
     r"\|\||&&|\|&|[;\n|()]|(?<![<>])&(?!>)|(?:(?<=\s)|^)[{}](?=[\s;]|$)", re.MULTILINE
 )
 _WORD = re.compile(r"[^\s#]\S*")
+_REDIRECTED = re.compile(r"\d?[<>]|&>")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 
 
@@ -52,8 +55,8 @@ class Command(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its program, or its keyword."""
-        return name_of(self.words[0])
+        """The name of its program, or its keyword; `[` for a test and for arithmetic."""
+        return "[" if self.words[0].startswith(("[[", "((")) else name_of(self.words[0])
 
 
 def commands_in(text: str) -> list[Command]:
@@ -63,9 +66,9 @@ def commands_in(text: str) -> list[Command]:
     commands = []
     for (_, begin, before), (end, _, after) in pairwise([*cuts, (len(text), len(text), "")]):
         words = list(_WORD.finditer(hidden, begin, end))
-        while words and words[0][0] in _OPENING:
+        while len(words) > 1 and words[0][0] in _OPENING:
             del words[0]
-        if words:
+        if words and not _REDIRECTED.match(words[0][0]):
             places = tuple(word.start() for word in words)
             spelled = tuple(text[slice(*word.span())] for word in words)
             commands.append(Command(places[0], words[-1].end(), spelled, places, before, after))
@@ -83,9 +86,10 @@ def _masked(text: str) -> str:
 
 
 class LostFailure(NamedTuple):
-    """A command whose failure a shell ignores: where it is, why, and what to write instead.
+    """A command whose failure nobody notices: where it is, why, and what to write instead.
 
-    Without a remedy, the options of the shell are the flaw.
+    Without a remedy, the options of the shell are the flaw. `by_shell` is false if the command
+    itself succeeds.
     """
 
     begin: int
@@ -93,6 +97,7 @@ class LostFailure(NamedTuple):
     why: str
     remedy: str | None = None
     place: int = 0
+    by_shell: bool = True
 
     @classmethod
     def of(cls, command: Command, why: str, remedy: str | None = None) -> Self:
@@ -100,8 +105,15 @@ class LostFailure(NamedTuple):
         return cls(command.begin, command.end, why, remedy)
 
 
-def lost_failure(words: Sequence[str]) -> LostFailure | None:
-    """Find the first command in a shell's text whose failure the shell ignores."""
+def lost_failure(words: Sequence[str], *, is_gate: bool = False) -> LostFailure | None:
+    """Find the first command whose failure nobody notices: a shell, or the command itself.
+
+    At the gate, `only_if`, a failure must not look like a no.
+    """
+    program = CommandLine(words).program
+    alone = Command(0, len(words[program]), tuple(words), (), "", "")
+    for found in _lost_in_programs([alone]):
+        return found._replace(place=program)
     for place in texts_for_shells(words):
         text = words[place]
         shell = next(at for at in range(place - 1, -1, -1) if is_shell(words[at]))
@@ -109,7 +121,9 @@ def lost_failure(words: Sequence[str]) -> LostFailure | None:
             continue
         options = words[shell + 1 : place]
         commands = commands_in(text)
-        finders = [_lost_in_substitutions]
+        finders = [_lost_in_substitutions, _lost_in_programs, _lost_in_messages]
+        if is_gate:
+            finders.append(_lost_in_questions)
         if not re.search("pipefail|PIPESTATUS", " ".join((*options, text))):
             finders.append(_lost_in_pipes)
         if not re.search(r"\$!|\bwait -|\bjobs\b", text):
@@ -118,9 +132,9 @@ def lost_failure(words: Sequence[str]) -> LostFailure | None:
             finders.append(_lost_in_lists)
         elif not _CHECKS.search(text):
             finders.append(_lost_before_others)
-        found = min((one for find in finders for one in islice(find(commands), 1)), default=None)
-        if found is not None:
-            return found._replace(place=place)
+        firsts = [one for find in finders for one in islice(find(commands), 1)]
+        if firsts:
+            return min(firsts, key=lambda one: one.begin)._replace(place=place)
     return None
 
 
@@ -131,6 +145,7 @@ _SET = re.compile(r"\bset -\w*e|\bset -\w*o errexit")
 _CHECKS = re.compile(r"\$\?|\btrap\b|\(\)")
 """What checks failures, or defines functions, whose callers may check them."""
 _CLOSING = frozenset({"fi", "done", "esac"})
+_KEYWORDS = _CLOSING | _OPENING
 
 
 def _lost_in_pipes(commands: Sequence[Command]) -> Iterator[LostFailure]:
@@ -140,6 +155,63 @@ def _lost_in_pipes(commands: Sequence[Command]) -> Iterator[LostFailure]:
             continue
         if reader.after not in _PIPES and reader.name in KNOWN["take_no_input"]:
             yield LostFailure.of(one, "only the last command of a pipe counts")
+
+
+def _lost_in_questions(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands that write into one whose 1 means no, also without any input."""
+    for one, reader in pairwise(commands):
+        asks = one.after in _PIPES and reader.name in KNOWN["searching"]
+        if asks and one.name not in {"echo", "printf"}:
+            remedy = 'write OUTPUT=$(COMMAND) || exit 2, and ask "$OUTPUT"'
+            yield LostFailure.of(one, f"{reader.name} says no, which skips the step", remedy)
+
+
+def _lost_in_messages(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands whose failure is printed, and nothing else."""
+    for at, one in enumerate(commands[1:], 1):
+        if one.name not in {"echo", "printf", "logger"} or not _FAILED.search(" ".join(one.words)):
+            continue
+        place = at - 1
+        while place and (commands[place].before in _PIPES or commands[place].name in _OPENING):
+            place -= 1
+        failed = commands[place]
+        is_denied = failed.words[:2] == ("if", "!") and len(failed.words) > 2  # noqa: PLR2004
+        asked = name_of(failed.words[2]) if is_denied else failed.name
+        if asked not in KNOWN["fail_safely"] | _ASKING:
+            follows = commands[at + 1].name if at + 1 < len(commands) else ""
+            in_if = failed.name == "if" and follows in {"else", "elif", "fi"}
+            if in_if or (one.before == "||" and one.after != "&&"):
+                remedy = "let it fail: COMMAND || { echo TEXT; exit 1; }"
+                yield LostFailure.of(failed, "it is printed, and the text goes on", remedy)
+
+
+_FAILED = re.compile(r"fail|error|unable|could ?n[o']t|can ?n?[o']t", re.IGNORECASE)
+
+
+def _lost_in_programs(commands: Sequence[Command]) -> Iterator[LostFailure]:
+    """Yield the commands that succeed although their work has failed."""
+    for one in commands:
+        program, *words = one.words[CommandLine(one.words).program :]
+        name, found = name_of(program), None
+        if one.before == "||" or one.after == "||":
+            continue
+        if name == "curl" and any("://" in word for word in words):
+            if not any(map(_FAILS_OF_CURL.match, words)):
+                found = "curl succeeds if the server answers with an error", "add --fail"
+        elif name == "psql" and "ON_ERROR_STOP" not in " ".join(words):
+            if any(map(_FILE_OF_PSQL.match, words)):
+                found = "psql goes on after an error in its input", "add -v ON_ERROR_STOP=1"
+        elif name == "find" and words and words[-1] in {";", "\\;", "';'", '";"'}:
+            execs = [after for word, after in pairwise(words) if word in {"-exec", "-execdir"}]
+            if any(name_of(word) not in KNOWN["fail_safely"] for word in execs):
+                found = "find ignores the exit codes of -exec", "end it with + instead of ;"
+        if found is not None:
+            why, remedy = found
+            yield LostFailure(one.begin, one.end, why, remedy, by_shell=False)
+
+
+_FAILS_OF_CURL = re.compile(r"-[a-zA-Z#]*[fwI]|--(?:fail|write-out|head)\b")
+_FILE_OF_PSQL = re.compile(r"-f|--file\b|<")
 
 
 def _lost_in_substitutions(commands: Sequence[Command]) -> Iterator[LostFailure]:
@@ -179,7 +251,7 @@ def _lost_in_lists(commands: Sequence[Command]) -> Iterator[LostFailure]:
         rest = commands[at:]
         size = next((n for n, each in enumerate(rest, 1) if each.after not in _JOINING), len(rest))
         is_handled = any(each.after == "||" for each in rest[:size])
-        follows = any(each.name not in _CLOSING for each in rest[size:])
+        follows = any(each.name not in _KEYWORDS for each in rest[size:])
         if follows and not is_handled and rest[size - 1].after != ")":
             why = "-e does not stop at a failure before &&, and more follows"
             yield LostFailure.of(one, why, "write each command on a line of its own")
@@ -189,7 +261,7 @@ def _lost_before_others(commands: Sequence[Command]) -> Iterator[LostFailure]:
     """Yield the commands after which a shell without `-e` goes on in any case."""
     if not commands or commands[-1].name in {"true", ":", "exit"}:
         return  # the outcome is not meant to be that of the commands
-    last = max((at for at, one in enumerate(commands) if one.name not in _CLOSING), default=0)
+    last = max((at for at, one in enumerate(commands) if one.name not in _KEYWORDS), default=0)
     depth, head = 0, ""
     for at, one in enumerate(commands):
         if one.before not in _JOINING:
@@ -197,7 +269,7 @@ def _lost_before_others(commands: Sequence[Command]) -> Iterator[LostFailure]:
         depth += (one.name in {"if", "case"}) - (one.name in {"fi", "esac"})
         is_asked = head in _ASKING or one.before == "||" or one.after in _JOINING | {"&", "("}
         is_last = at == last and not any(after.name == "done" for after in commands[at:])
-        if depth or is_asked or is_last or one.name in KNOWN["fail_safely"] | _CLOSING:
+        if depth or is_asked or is_last or one.name in KNOWN["fail_safely"] | _KEYWORDS:
             continue
         if not _ASSIGNMENT.match(one.words[0]):
             yield LostFailure.of(one, "it goes on with the next")
