@@ -173,7 +173,9 @@ def test_a_home_that_cannot_be_created(real_flow: Flow, flow_home: bool) -> None
     if not flow_home:
         del real_flow.environ["ORCHESJOB_FLOW_HOME"]
     for words in (["start"], ["start", "-d"]):
-        error = real_flow.refusal(*words, "--run-key=k", real_flow.write(TRUE))["error"]
+        error = real_flow.refusal("--patience=3", *words, "--run-key=k", real_flow.write(TRUE))[
+            "error"
+        ]
         assert (
             "/proc/nope cannot be created: No such file or directory; set ORCHESJOB_HOME" in error
         )

@@ -180,7 +180,8 @@ def test_a_home_that_is_not_utf_8(real_flow: Flow, words: list[str]) -> None:
     """A home that orchesjob could not name is refused, and nothing is recorded (rule 6.13)."""
     home = os.fsencode(real_flow.folder / "flow-") + b"\xff"
     real_flow.environ["ORCHESJOB_FLOW_HOME"] = os.fsdecode(home)
-    error = real_flow.refusal("start", *words, "--run-key=k", OWN, real_flow.write(TRUE))["error"]
+    start = ["--patience=3", "start", *words, "--run-key=k", OWN]
+    error = real_flow.refusal(*start, real_flow.write(TRUE))["error"]
     assert "has a name that is not UTF-8, which orchesjob cannot use" in error
     assert "check ORCHESJOB_FLOW_HOME, which names this flow home" in error
     assert not os.path.exists(home)  # noqa: PTH110 - bytes
