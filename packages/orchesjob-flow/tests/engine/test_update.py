@@ -276,6 +276,23 @@ CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
 WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
 
 
+def test_a_job_without_its_worker(run: RunState) -> None:
+    """Only the second time that a job is running whose worker is gone, it is lost (rule 5.3).
+
+    orchesjob may answer before it has noticed, and then its next answer is the outcome.
+    """
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, JobExited(FIRST), NOW)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), NOW)
+    assert LookForSurvivors not in map(type, decision.effects)
+    later = NOW._replace(mono=NOW.mono + 1)
+    update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
+    assert LookForSurvivors in map(type, decision.effects)
+
+
 def test_the_same_survivors_again(run: RunState) -> None:
     """What waits for processes of its last attempt is recorded once, and again if others are left.
 
