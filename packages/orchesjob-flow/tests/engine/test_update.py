@@ -12,6 +12,7 @@ from orchesjob_flow.clock import Now
 from orchesjob_flow.engine import update
 from orchesjob_flow.engine.messages import (
     AbortAnswered,
+    AbortJob,
     AttemptId,
     CallBegan,
     CallUnanswered,
@@ -291,6 +292,22 @@ def test_a_job_without_its_worker(run: RunState) -> None:
     update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
     decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
     assert LookForSurvivors in map(type, decision.effects)
+
+
+def test_a_worker_after_all(run: RunState) -> None:
+    """A job that was to be aborted because its start was dead runs on if it has a worker (4.2)."""
+    update(run, RunnerStarted(), NOW)
+    unborn = report("STARTING", worker_pid=None, target_pid=None)
+    update(run, StartAnswered(FIRST, unborn), NOW)
+    decision = update(run, SurvivorsSeen(FIRST, []), NOW)
+    assert list(map(type, decision.effects)) == [AbortJob]
+    update(run, CallUnanswered(FIRST, CallFailed("orchesjob abort", "locked")), NOW)
+    later = NOW._replace(mono=NOW.mono + 1)
+    update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
+    assert decision.changes.attempts[FIRST].abort_reason is None
+    decision = update(run, WatchAnswered(FIRST, Watch.WATCHING), later)
+    assert AbortJob not in map(type, decision.effects)
 
 
 def test_the_same_survivors_again(run: RunState) -> None:
