@@ -232,6 +232,12 @@ MUTATIONS = (
         tests="test_dead_starts -k late",
     ),
     Mutation(
+        "a job is aborted although it has a worker after all",
+        "orchesjob-flow: still_active",
+        drop("if attempt.row.abort_reason == AbortReason.DEAD_START:"),
+        tests="engine/test_update -k worker_after_all",
+    ),
+    Mutation(
         "a status that failed is never asked for again",
         "orchesjob-flow: calls/call_unanswered",
         drop("ask_later(context, attempt, backoff.delay_sec)"),

@@ -46,6 +46,19 @@ def test_a_chain_may_be_spelled_as_a_condition() -> None:
     assert differences(parse_flow(old), parse_flow(YAML)) == ()
 
 
+def test_what_a_step_waits_for_is_compared() -> None:
+    """The same condition may be decided later, when a step has ended that it does not ask (3.6)."""
+    old, new = (
+        parse_flow(YAML.replace("depends_on: [A, B]", f"when: A\n  depends_on: {listed}"))
+        for listed in ("[A]", "[A, B]")
+    )
+    (sentence,) = differences(old, new)
+    assert sentence == (
+        'step "C": start was when "A" with depends_on "A" and is now when "A" with depends_on '
+        '"A, B"'
+    )
+
+
 def test_a_duration_may_be_spelled_in_seconds() -> None:
     """`1m30s` means 90 seconds (rules 10.5 and 4.4)."""
     flows = [parse_flow(YAML.replace("sec: 1.5", spelled)) for spelled in ("sec: 90", "sec: 1m30s")]

@@ -278,6 +278,39 @@ CANCEL = CancelSeen(CancelRequest(NOW.wall, None))
 WATCHED, GONE = (WatchAnswered(FIRST, watch) for watch in (Watch.WATCHING, Watch.GONE))
 
 
+def test_a_job_without_its_worker(run: RunState) -> None:
+    """Only the second time that a job is running whose worker is gone, it is lost (rule 5.3).
+
+    orchesjob may answer before it has noticed, and then its next answer is the outcome.
+    """
+    update(run, RunnerStarted(), NOW)
+    update(run, StartAnswered(FIRST, report("RUNNING")), NOW)
+    update(run, WatchAnswered(FIRST, Watch.WATCHING), NOW)
+    update(run, JobExited(FIRST), NOW)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), NOW)
+    assert LookForSurvivors not in map(type, decision.effects)
+    later = NOW._replace(mono=NOW.mono + 1)
+    update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
+    assert LookForSurvivors in map(type, decision.effects)
+
+
+def test_a_worker_after_all(run: RunState) -> None:
+    """A job that was to be aborted because its start was dead runs on if it has a worker (4.2)."""
+    update(run, RunnerStarted(), NOW)
+    unborn = report("STARTING", worker_pid=None, target_pid=None)
+    update(run, StartAnswered(FIRST, unborn), NOW)
+    decision = update(run, SurvivorsSeen(FIRST, []), NOW)
+    assert list(map(type, decision.effects)) == [AbortJob]
+    update(run, CallUnanswered(FIRST, CallFailed("orchesjob abort", "locked")), NOW)
+    later = NOW._replace(mono=NOW.mono + 1)
+    update(run, TimerDue(Timer.ASK_STATUS, FIRST), later)
+    decision = update(run, StatusAnswered(FIRST, report("RUNNING")), later)
+    assert decision.changes.attempts[FIRST].abort_reason is None
+    decision = update(run, WatchAnswered(FIRST, Watch.WATCHING), later)
+    assert AbortJob not in map(type, decision.effects)
+
+
 def test_the_same_survivors_again(run: RunState) -> None:
     """What waits for processes of its last attempt is recorded once, and again if others are left.
 
