@@ -232,15 +232,11 @@ def file_names(pattern: str, below: str) -> Sequence[str]:
     return sorted(names)
 
 
-class Place(NamedTuple):
-    """A folder, "" or with a slash at its end, and the number of the part that is matched in it.
+type Place = tuple[str, int, bool]
+"""A folder, "" or with a slash at its end, and the number of the part that is matched in it.
 
-    It is `below` if the part is `**`, which has matched a folder above it.
-    """
-
-    folder: str
-    number: int
-    is_below: bool = False
+The last says whether the part is a `**` that has matched a folder above it.
+"""
 
 
 class Matching:
@@ -276,11 +272,11 @@ class Matching:
             if self._is_wanted(self._pattern):
                 yield self._pattern
             return
-        left = [Place(self._start, 0)]
+        left: list[Place] = [(self._start, 0, False)]
         seen = set(left)
         while left:
             place = left.pop()
-            if self._parts[place.number] == ANY_FOLDERS:
+            if self._parts[place[1]] == ANY_FOLDERS:
                 found = self._any_below(place)
             else:
                 found = self._named(place)
@@ -296,7 +292,7 @@ class Matching:
         folder, index, is_below = place
         is_last = index == len(self._parts) - 1
         if not is_last:
-            yield Place(folder, index + 1)
+            yield folder, index + 1, False
         elif not is_below and folder and os.path.isdir(self._path(folder)):  # noqa: PTH112
             yield folder
         for entry in self._entries(folder):
@@ -308,7 +304,7 @@ class Matching:
             if is_last and (is_folder or not self._slash):
                 yield f"{folder}{entry.name}{self._slash}"
             if is_folder:
-                yield Place(f"{folder}{entry.name}/", index, is_below=True)
+                yield f"{folder}{entry.name}/", index, True
 
     def _named(self, place: Place) -> Iterator[str | Place]:
         """Yield what any other part matches in a folder, or where to go on."""
@@ -316,7 +312,7 @@ class Matching:
         part, is_last = self._parts[index], index == len(self._parts) - 1
         if not _MAGIC.search(part):
             if not is_last:
-                yield Place(f"{folder}{part}/", index + 1)
+                yield f"{folder}{part}/", index + 1, False
             elif self._is_wanted(f"{folder}{part}"):
                 yield f"{folder}{part}{self._slash}"
             return
@@ -326,7 +322,7 @@ class Matching:
                 if not (is_last and not self._slash) and not _is_folder(entry):
                     continue
                 name = f"{folder}{entry.name}"
-                yield f"{name}{self._slash}" if is_last else Place(f"{name}/", index + 1)
+                yield f"{name}{self._slash}" if is_last else (f"{name}/", index + 1, False)
 
     def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
         """Yield what a folder holds; nothing if it cannot be read."""
