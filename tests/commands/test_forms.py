@@ -256,3 +256,36 @@ def test_colours(wrong: Flow, variables: dict[str, str], colours: bool) -> None:
     for words in (("status", "--run-key=k"), ("list",), ("start", "w", "wrong.yaml")):
         shown = wrong.run_on_terminal(*words, size=(80, 24), **variables)[1]
         assert ("\x1b[" in shown) == colours
+
+
+FOR_PROGRAMS = {
+    "status": ["status", "--run-key=again"],
+    "explain": ["explain", "--run-key=again"],
+    "list": ["list"],
+    "stats": ["stats"],
+    "metrics": ["metrics"],
+    "junit": ["report", "--run-key=again", "--format=junit", "-o", "-"],
+    "markdown": ["report", "--run-key=again", "--format=markdown", "-o", "-"],
+    "trace": ["report", "--run-key=again", "--format=trace", "-o", "-"],
+}
+
+
+@pytest.fixture(scope="module")
+def retried(shared_flow: Flow) -> Flow:
+    """A run whose step failed, and succeeded in a `retry`. Only read."""
+    sign = shared_flow.folder / "sign"
+    step = {"id": "a", "command": ["test", "-e", str(sign)]}
+    shared_flow.start("again", shared_flow.write(step), code=1)
+    sign.touch()
+    shared_flow.ask("retry", "--run-key=again")
+    return shared_flow
+
+
+@pytest.mark.parametrize("words", FOR_PROGRAMS.values(), ids=FOR_PROGRAMS)
+def test_in_any_time_zone(retried: Flow, words: list[str]) -> None:
+    """What programs read of a run is the same wherever it is asked for."""
+    zones = ("UTC", "Pacific/Auckland", "America/Caracas")
+    asked = [retried.spawn(*words, env={**retried.environ, "TZ": zone}) for zone in zones]
+    answers = [one.completed() for one in asked]
+    assert [answer.returncode for answer in answers] == [0] * len(zones)
+    assert {answer.stdout for answer in answers} == {answers[0].stdout}
