@@ -921,6 +921,12 @@ MUTATIONS = (
         tests="simulation/test_survivors -k lost_without_a_mark",
     ),
     Mutation(
+        "any process with the number of a command counts as the job's",
+        "orchesjob-client: foreign_target",
+        replace("entry.parent != report.worker_pid", "False"),
+        tests="orchesjob-client/test_survivors -k target_of_another",
+    ),
+    Mutation(
         "what was recorded of a job before its abort is not looked for",
         "orchesjob-flow: end_remains",
         replace("kin_of(context, attempt.row)", "()"),

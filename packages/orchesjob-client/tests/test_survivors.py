@@ -11,10 +11,12 @@ import pytest
 
 from orchesjob_client import (
     MARK,
+    JobReport,
     Process,
     end_processes,
     end_survivors,
     find_survivors,
+    foreign_target,
     is_marked,
     mark,
     marked_environment,
@@ -220,6 +222,24 @@ def test_known_from_before() -> None:
         assert not end_survivors(HOME, ["k:a:1"], 0.0, [earlier])
         assert process.poll() is None
         assert not end_survivors(HOME, ["k:a:1"], 30.0, [known])
+
+
+@pytest.mark.parametrize("user", [None, 65534])
+def test_a_target_of_another_user(answer: Callable[..., dict[str, Any]], user: int | None) -> None:
+    """Only a command of another user needs its worker to be recognised, and only by it."""
+    if user is not None and os.getuid() != 0:
+        pytest.skip("needs root to become another user")
+
+    def target(**pids: int) -> Process | None:
+        return foreign_target(JobReport.from_payload(answer(**pids), call="a test"))
+
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, user=user) as command:
+        found = target(worker_pid=os.getpid(), target_pid=command.pid)
+        assert (found is None) == (user is None)
+        assert found is None or found.started_ticks == read_started(command.pid)
+        assert target(worker_pid=1, target_pid=command.pid) is None
+        command.kill()
+    assert target(worker_pid=os.getpid(), target_pid=command.pid) is None
 
 
 def test_the_mark_outlives_the_flow_database() -> None:
