@@ -188,12 +188,12 @@ def damaged(path: Path) -> None:
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """Read all files but logs, locks, runs and SQLite's own for who shares a database."""
+    """Read all files but those of runs and SQLite's own for who shares a database."""
     paths = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")}
     wanted = [
         path
         for path, top in paths.items()
-        if top not in ("logs", "locks", "runs", "some.db-shm", "some.db-wal")
+        if top not in ("logs", "locks", "runs", "jobs", "some.db-shm", "some.db-wal")
     ]
     return {path: path.read_bytes() if path.is_file() else b"" for path in wanted}
 
