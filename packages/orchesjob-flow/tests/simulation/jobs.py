@@ -33,8 +33,8 @@ class Plan:
     It runs for `seconds` (0: it ends before `start` answers) and ends with `code`, -N for signal N.
     Its worker vanishes after `worker_lives` seconds, somebody else aborts it after `aborted_after`;
     it is seen to run `born_after` seconds after its worker began; without `spawns` there is no such
-    program. When it has ended, it leaves a process behind for `leaves` seconds. With `sheds_mark`,
-    as under sudo, only its parent shows whose it is.
+    program. When it has ended, it leaves a process behind for `leaves` seconds. From
+    `sheds_mark_after` on, as under sudo, only its parent shows whose it is.
     """
 
     seconds: float = 1.0
@@ -45,7 +45,7 @@ class Plan:
     spawns: bool = True
     obeys: Obeys = Obeys.TERM
     leaves: float = 0.0
-    sheds_mark: bool = False
+    sheds_mark_after: float | None = None
 
 
 @attrs.define(eq=False)
@@ -331,16 +331,21 @@ class SimulatedOrchesjob:
         orphans = {
             job.execution.pid
             for job in self._of(keys)
-            if job.plan.sheds_mark and job.execution is not None and not job.worker_alive
+            if job.execution is not None and self._shows_no_mark(job) and not job.worker_alive
         }
         unseen = orphans - {process.pid for process in known}
         return [process for process in self.processes(keys) if process.pid not in unseen]
 
     def foreign_target(self, job: Job) -> Process | None:
         """Return the process of a job's command if it shows no mark."""
-        if job.execution is None or job.execution.end is not None or not job.plan.sheds_mark:
+        if job.execution is None or job.execution.end is not None or not self._shows_no_mark(job):
             return None
         return Process(job.execution.pid, 1, "", "mark")
+
+    def _shows_no_mark(self, job: Job) -> bool:
+        after = job.plan.sheds_mark_after
+        begun = job.execution
+        return after is not None and begun is not None and self.machine.mono >= begun.begin + after
 
     def end_processes(self, keys: Iterable[str], grace_sec: float) -> None:
         """Send the living processes of some keys TERM, and KILL after the grace time."""

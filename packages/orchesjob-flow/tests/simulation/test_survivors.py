@@ -48,13 +48,17 @@ def test_a_new_runner_waits_as_well(world: World, step: Make) -> None:
 
 
 @pytest.mark.parametrize("crash_after", [0.0, 5.0, 5.2, 5.5, 6.0, 10.0, 11.0, 30.0])
+@pytest.mark.parametrize("sheds_mark_after", [0.0, 1.0])
 @pytest.mark.parametrize("is_cancelled", [True, False])
 def test_without_a_mark(
-    world: World, step: Make, crash_after: float, *, is_cancelled: bool
+    world: World, step: Make, crash_after: float, sheds_mark_after: float, *, is_cancelled: bool
 ) -> None:
-    """What only its parent shows is known before that is killed, to every later runner too."""
+    """What only its parent shows is known before that is killed, to every later runner too.
+
+    That holds too if it became another user's after its job was first watched.
+    """
     world.record(step("a", retries=1, timeout_sec=None if is_cancelled else 5.0))
-    world.plan("a:1", seconds=60.0, obeys=Obeys.NOTHING, sheds_mark=True)
+    world.plan("a:1", seconds=60.0, obeys=Obeys.NOTHING, sheds_mark_after=sheds_mark_after)
     if is_cancelled:
         world.machine.after(5.0, world.request_cancel)
     if crash_after:
@@ -72,7 +76,7 @@ def test_without_a_mark(
 def test_lost_without_a_mark(world: World, step: Make, crash_after: float) -> None:
     """A lost attempt is awaited although only its worker has shown whose its process is."""
     world.record(step("a", retries=1))
-    world.plan("a:1", seconds=60.0, worker_lives=5.0, obeys=Obeys.NOTHING, sheds_mark=True)
+    world.plan("a:1", seconds=60.0, worker_lives=5.0, obeys=Obeys.NOTHING, sheds_mark_after=0.0)
     if crash_after:
         world.machine.after(crash_after, world.crash)
     assert world.drive().status == "SUCCEEDED"
