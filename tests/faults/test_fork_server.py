@@ -215,7 +215,8 @@ def test_calls_are_forked(
     assert [step for step, end in outcomes(run).items() if end == "FAILED"] == ["d", "f"]
     calls = [line.split() for line in recorded.read_text("utf-8").splitlines()]
     assert {verb for verb, _ in calls} == {"start", "status", "abort"}
-    assert sum(verb == "start" for verb, _ in calls) == len("abcddeefg" + "a")
+    # A call that a busy orchesjob refuses is repeated.
+    assert sum(verb == "start" for verb, _ in calls) >= len("abcddeefg" + "a")
     assert [call for call in calls if call[1] != way] == []
 
 

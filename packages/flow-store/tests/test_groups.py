@@ -8,7 +8,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow_store import (
@@ -308,6 +308,7 @@ def links(circle: Sequence[str]) -> Iterator[tuple[str, str]]:
     return zip(circle, [*circle[1:], *circle[:1]], strict=True)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_nobody_waits_for_ever(data: st.DataObject) -> None:
     """Whatever is started inside whatever, some run can always end; and no other run is refused.
