@@ -272,7 +272,11 @@ def same_but_for_times(text: str) -> str:
 
 
 def said_by_page(words: str) -> list[str]:
-    """Return what a page says; the order of two steps may follow from their times."""
+    """Return what a page says; the order of two steps may follow from their times.
+
+    On a busy machine a runner may learn of an end too late, and the page says so.
+    """
+    words = re.sub(r" \(in orchesjob.s whole seconds\)", "", words)
     words = re.sub(r"(?<=orchesjob-flow )\d\S*(?=,)", "VERSION", words)
     return sorted(same_but_for_times(words).splitlines())
 
