@@ -271,14 +271,14 @@ def same_but_for_times(text: str) -> str:
     return re.sub(r"[ -]{2,}", "  ", text)  # the width of a column
 
 
-def said_by_page(words: str) -> list[str]:
-    """Return what a page says; the order of two steps may follow from their times.
+def said_by_page(words: str) -> set[str]:
+    """Return what a page says; its order and the marks of its time line follow from the times.
 
     On a busy machine a runner may learn of an end too late, and the page says so.
     """
-    words = re.sub(r" \(in orchesjob.s whole seconds\)", "", words)
-    words = re.sub(r"(?<=orchesjob-flow )\d\S*(?=,)", "VERSION", words)
-    return sorted(same_but_for_times(words).splitlines())
+    late = r" ?\(in orchesjob.s whole seconds\)| Where the runner learnt of an end too late.*"
+    words = re.sub(r"(?<=orchesjob-flow )\d\S*(?=,)", "VERSION", re.sub(late, "", words))
+    return {line for line in same_but_for_times(words).splitlines() if line}
 
 
 def description(svg: str) -> str:
