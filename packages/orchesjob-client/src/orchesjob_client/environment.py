@@ -18,7 +18,7 @@ MARK = "ORCHESJOB_FLOW_MARK"
 """The marks of the jobs that a process belongs to, the outermost first, joined by `:`."""
 
 LEFT = "ORCHESJOB_FLOW_LEFT"
-"""The marks of the jobs that a process is about to leave, because it is no part of them."""
+"""The marks of the jobs that a process is about to leave, because it does not belong to them."""
 
 FORK_SERVER = "ORCHESJOB_FLOW_FORK_SERVER"
 """Turns the fork server off, with the value 0."""
@@ -73,7 +73,7 @@ def _split(value: str) -> list[str]:
 
 
 def unmarked(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for a process that is no part of the marked jobs, and leaves them.
+    """Return an environment for a process that does not belong to the marked jobs and leaves them.
 
     Without a mark nothing is known, and nothing is left: a step may have cleared its environment.
     """
