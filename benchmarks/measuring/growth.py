@@ -118,16 +118,17 @@ def growth_of_commands(place: Workplace) -> list[Figure]:
     figures = []
     for shape, spell in LARGE.items():
         samples: dict[tuple[int, str], list[Used]] = {}
-        for _ in range(1 if place.quick else 2):
-            for count in (1, FEW, MOST):
-                size = max(count, 100) if "layers" in shape else count
-                flow = place.write(spell(size) if count > 1 else flows.chain(1))
-                last = LAST[shape](size) if count > 1 else "s0"
+        # What is short is repeated: its part per step is a small difference of two times.
+        for count, rounds in ((1, 5), (FEW, 5), (MOST, 1 if place.quick else 2)):
+            size = max(count, 100) if "layers" in shape else count
+            flow = place.write(spell(size) if count > 1 else flows.chain(1))
+            last = LAST[shape](size) if count > 1 else "s0"
+            for _ in range(rounds):
                 for command, used in use_all(place, flow, last):
                     samples.setdefault((count, command), []).append(used)
         for command in ("start", "status", "report", "graph", "explain", "retry"):
             one, few, most = (samples[count, command] for count in (1, FEW, MOST))
-            # The least of each: a part of the short ones is more noise than work.
+            # The least of each: what else ran is not ours.
             alone, small, large = (
                 [min(each.cpu_sec for each in samples_)] for samples_ in (one, few, most)
             )
