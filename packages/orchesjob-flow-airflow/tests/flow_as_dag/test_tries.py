@@ -26,6 +26,8 @@ from orchesjob_client import (
     locate,
     orchesjob_home,
 )
+from orchesjob_client.processes import cgroups
+from orchesjob_client.processes.proc import read_started
 from orchesjob_flow_airflow.errors import AttemptFailed
 from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
 from orchesjob_flow_airflow.flow_as_dag.operators import failure_of_attempt
@@ -139,19 +141,34 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
 
 
 @pytest.mark.usefixtures("sigterm")
+@pytest.mark.parametrize("has_cgroups", [True, False])
+@pytest.mark.parametrize("cleared", ["", "env -i"])
 def test_killed(
-    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    cleared: str,
+    has_cgroups: bool,
 ) -> None:
-    """A task that is cancelled or cleared ends its job and everything the job started (5.8)."""
+    """A task that is cancelled or cleared ends its job and everything the job started (5.8).
+
+    That holds for a process without a mark too: it is looked for before its parents are ended.
+    """
     monkeypatch.setenv("TASK", str(os.getpid()))
-    daemon = 'setsid sh -c "trap : TERM; sleep 60; sleep 60" &'
-    command = f'echo "$ORCHESJOB_FLOW_RUN_KEY" >> $EXECUTED; {daemon} kill $TASK; exec sleep 60'
-    airflow.write(flow(command))
+    if not has_cgroups:
+        monkeypatch.setattr(cgroups, "own_folder", no_cgroups)
+    daemon = f'setsid {cleared} sh -c "echo \\$\\$ >> $EXECUTED; trap : TERM; sleep 60; sleep 60"'
+    awaited = "until [ -s $EXECUTED ]; do sleep 0.1; done"
+    airflow.write(flow(f"{daemon} & {awaited}; kill $TASK; exec sleep 60"))
     began = time.monotonic()
     assert airflow.run(airflow.load()) == (NG, {"a": NG})
     assert time.monotonic() - began < 50
-    (run_id,) = executed().splitlines()
-    assert survivors([f"f:{run_id}:a:1"]) == []
+    assert read_started(int(executed())) is None
+
+
+def no_cgroups() -> Path:
+    raise OSError("no cgroups can be made here")
 
 
 @pytest.mark.parametrize("job_ends", [True, False])
@@ -315,15 +332,25 @@ def test_a_missing_orchesjob(
     assert out.count(f"AirflowException: orchesjob could not be run: {words}") == 2
 
 
+@pytest.mark.parametrize("cleared", ["", "env -i"])
 def test_a_survivor_is_waited_for(
     airflow: "Airflow",
     executed: Callable[[], str],
     until_seen: str,
     capsys: pytest.CaptureFixture[str],
+    cleared: str,
 ) -> None:
-    """No try begins beside a process of an earlier one; the log names that process (5.8)."""
+    """No try begins beside a process of an earlier one; the log names that process (5.8).
+
+    A process without a mark is known by its cgroup.
+    """
+    if cleared:
+        try:
+            cgroups.usable_cgroup_folder()
+        except OSError as error:
+            pytest.skip(f"no cgroups can be made here: {error}")
     first = "[ $ORCHESJOB_FLOW_ATTEMPT = 2 ] && { echo second >> $EXECUTED; exit 0; }"
-    daemon = f'setsid sh -c "{until_seen}; echo daemon >> $EXECUTED" &'
+    daemon = f'setsid {cleared} sh -c "{until_seen}; echo daemon >> $EXECUTED" &'
     command = f"{first}; {daemon} exit 1"
     assert airflow.run_flow(flow(command, "retries: 1")) == (OK, {"a": OK})
     assert executed().split() == ["daemon", "second"]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from flow_spec import EnvFile, EnvFileError, FlowSpec, StepSpec, read_env_files
 from orchesjob_client import (
+    JobCgroups,
     JobNotFound,
     JobNotRunning,
     JobReport,
@@ -157,9 +158,12 @@ class Attempt:
         """
         self._ended = True
         keys = self._keys
+        marked = (*keys.earlier, keys.own)
+        # A process of another user shows no mark, and no tree either once its parents have exited.
+        known = self._client.seen(marked)
         for key in (*keys.open, *keys.last, keys.own):
             self._client.abort(key)
-        self._client.end_survivors((*keys.earlier, keys.own))
+        self._client.end_survivors(marked, known)
 
     def ended_by_itself(self) -> JobReport | None:
         """Return the report of the attempt's job, if the job ended without being aborted (5.5).
@@ -359,6 +363,7 @@ class RetryingClient:
         self._client = client
         self._environ = environ
         self._home = orchesjob_home(environ)
+        self._cgroups = JobCgroups(environ)
         self._log = log
 
     def start(
@@ -370,21 +375,25 @@ class RetryingClient:
         environ: Mapping[str, str],
         start_timeout_sec: float | None,
     ) -> JobReport:
-        """Start a job, or find the one of this key.
+        """Start a job in a cgroup of its own, or find the one of this key.
 
         Raises:
             OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
         """
-        return self._retry(
-            lambda: self._client.start(
-                key,
-                command,
-                strict=True,
-                cwd=directory,
-                env=marked_environment(environ, key),
-                start_timeout_sec=start_timeout_sec,
+        with self._cgroups.joinable(key) as cgroup:
+            report = self._retry(
+                lambda: self._client.start(
+                    key,
+                    command,
+                    strict=True,
+                    cwd=directory,
+                    env=marked_environment(environ, key),
+                    start_timeout_sec=start_timeout_sec,
+                    cgroup=cgroup,
+                )
             )
-        )
+        self._discard_cgroup(report)
+        return report
 
     def find(self, key: str) -> JobReport | None:
         """Return the report of a key's job; None if there is none.
@@ -392,7 +401,9 @@ class RetryingClient:
         Raises:
             OrchesjobError: It gave no usable answer within `PATIENCE_SEC`.
         """
-        return self._retry(lambda: self._client.status(key, env=self._environ))
+        report = self._retry(lambda: self._client.status(key, env=self._environ))
+        self._discard_cgroup(report)
+        return report
 
     def survivors(self, keys: Sequence[str]) -> Sequence[Process]:
         """Return the living processes of the attempts with these keys.
@@ -409,11 +420,24 @@ class RetryingClient:
                 job_key=key, grace_sec=GRACE_SEC, reason="the task ended", env=self._environ
             )
 
-    def end_survivors(self, keys: Sequence[str]) -> None:
-        """End the living processes of the attempts with these keys. Errors are logged."""
+    def seen(self, keys: Sequence[str]) -> Sequence[Process]:
+        """Return what one search for processes of these keys finds. Errors are logged."""
         with self._logged_errors():
-            if survivors := end_survivors(self._home, keys, GRACE_SEC):
+            return find_survivors(self._home, keys)
+        return ()
+
+    def end_survivors(self, keys: Sequence[str], known: Sequence[Process]) -> None:
+        """End the living processes of the attempts with these keys. Errors are logged.
+
+        `known` are processes that were found before the job was aborted.
+        """
+        with self._logged_errors():
+            if survivors := end_survivors(self._home, keys, GRACE_SEC, known):
                 self._log.error("could not be ended: %s", listed(survivors))
+
+    def _discard_cgroup(self, report: JobReport | None) -> None:
+        if report is not None and not report.is_active:
+            self._cgroups.discard(report.job_key)
 
     def _retry[Answer](self, call: Callable[[], Answer]) -> Answer:
         """Repeat a call while it gives no usable answer: a missing answer decides nothing."""
