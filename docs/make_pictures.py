@@ -71,9 +71,9 @@ NIGHTS = """ sed s/approved/day/ import.yaml > good.yaml
 for day in 04 05 06; do orchesjob-flow start import-2026-05-$day good.yaml; done > nights 2>&1
 orchesjob-flow start import-2026-05-07 import.yaml > nights 2>&1"""
 RUN_KEY = "import-2026-05-07"
-START = f"orchesjob-flow start {RUN_KEY} import.yaml"
+RUN = "orchesjob-flow run import.yaml"
 PICTURES_TO_DRAW = (
-    Picture("start", START, (START,)),
+    Picture("run", RUN, (RUN,)),
     Picture(
         "last-night",
         "What happened last night",
@@ -266,6 +266,7 @@ clip-path="url(#{unique_id}-clip-terminal)">
 
 def same_but_for_times(text: str) -> str:
     """Return a text without what differs from run to run."""
+    text = re.sub(r"-\d{8}T\d{6}-[a-z0-9]{4}\b", "-T", text)
     date, clock, seconds = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d(?::\d\d)?", r"\d+(?:\.\d+)? ?m?s\b"
     text = re.sub(rf"(?:{date} )?\b{clock}|\b{seconds}", "T", text)
     return re.sub(r"[ -]{2,}", "  ", text)  # the width of a column

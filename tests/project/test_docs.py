@@ -94,7 +94,7 @@ def name(document: Path) -> str:
 
 
 def normalise(text: str) -> str:
-    """Replace what no two runs have in common: moments, durations, people, process and job ids.
+    """Replace what no two runs have in common: moments, durations, made keys, people, ids.
 
     An indented job object becomes `{...}`: what is in it depends on orchesjob's version. Columns
     are as wide as the durations in them, so they are brought to one width.
@@ -102,6 +102,7 @@ def normalise(text: str) -> str:
     for pattern, replacement in (
         (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\+\d\d:\d\d)?", "<date>"),
         (r"\b\d+(?:\.\d)? (?:ms|s|min)\b(?: \d+ s\b)?", "<duration>"),
+        (r"-\d{8}T\d{6}-[a-z0-9]{4}\b", "-<time>"),
         (r"(?<=\S) {2,}", "  "),
         (r"-{3,}", "---"),
         (r"\b\d{10}(?:\.\d+)?\b", "<timestamp>"),

@@ -22,30 +22,30 @@ COMPLETE_VARIABLE = "_ORCHESJOB_FLOW_COMPLETE"
 """The script of a shell sets it, and click answers."""
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Run": {
-        "start": "Start a run of FLOW_FILE, or continue it.",
-        "run": "Run FLOW_FILE once, under a key made for that.",
+        "run": "Run FLOW_FILE once, under a new key.",
+        "start": "Start a run of FLOW_FILE under your key, or continue it.",
         "cancel": "Cancel a run, and return when nothing of it is left.",
     },
     "Inspect": {
         "status": "Print the status of a run and of its steps.",
         "watch": "Show a run until it ends.",
         "wait": "Wait until a run has ended, and print it.",
-        "logs": "Show what the steps of a run, or one of them, have printed.",
+        "logs": "Show the output of the steps of a run.",
         "explain": "Explain why the steps of a run wait, run or were skipped.",
         "report": "Report what happened in a run, for people or for CI.",
         "list": "List the runs, newest first.",
         "stats": "Tell how long runs take, how often they fail, and at which step.",
         "metrics": "Print the figures of stats for Prometheus.",
-        "doctor": "Check the surroundings, and audit what is recorded.",
+        "doctor": "Check the installation and audit the recorded attempts.",
     },
     "Maintain": {
         "resume": "Resume a run, or all runs, whose runner is gone.",
-        "retry": "Run again what FAILED or was cancelled in a run.",
-        "settle": "Decide how a failed step ended, and continue its run.",
+        "retry": "Run failed and cancelled steps again.",
+        "settle": "Override the outcome of a failed step, and continue its run.",
         "prune": "Remove runs that ended long ago, with their logs and output.",
     },
     "Files": {
-        "validate": "Check flow files, and warn of what was hardly meant.",
+        "validate": "Check flow files, and warn about likely mistakes.",
         "simulate": "Show how a run of a flow file would go, and run nothing.",
         "test": "Run the cases that test flow files, in virtual time.",
         "graph": "Draw the steps of a flow file, or of a run.",
@@ -151,8 +151,8 @@ def cli(
     \b
     Example:
       orchesjob-flow example > flow.yaml
-      orchesjob-flow start first-try flow.yaml
-      orchesjob-flow status first-try
+      orchesjob-flow run flow.yaml
+      orchesjob-flow status -
     """  # noqa: D301 - click reads \b
     ctx.meta[ON_RUN_NAMED] = ctx.obj  # from `main`
     ctx.obj = Settings.from_options(db, orchesjob_bin, poll_interval, patience)

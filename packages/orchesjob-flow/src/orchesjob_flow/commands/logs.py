@@ -41,7 +41,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
     tail: int | None,
     follow: bool,
 ) -> None:
-    """Show what the steps of a run, or one of them, have printed.
+    """Show the output of the steps of a run, or of one of them.
 
     \b
     Example:

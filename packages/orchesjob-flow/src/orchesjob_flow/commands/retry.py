@@ -60,7 +60,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     progress: str,
     output_format: OutputFormat,
 ) -> int:
-    """Run again what FAILED or was cancelled in a run, and what depends on it.
+    """Run failed and cancelled steps again, and what depends on them.
 
     What else succeeded keeps its outcome. If a step has undone an earlier one, name that one with
     --step.

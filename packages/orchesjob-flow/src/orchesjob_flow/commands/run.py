@@ -34,9 +34,10 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     output_format: OutputFormat,
     flow_file: str,
 ) -> int:
-    """Start a run of FLOW_FILE under a fresh key: the flow's id, the time, and a random mark.
+    """Run FLOW_FILE once, under a new key: the flow's id, the time, and a random mark.
 
-    The key is shown first. Each call is another run: what may be repeated is `start`.
+    The key is shown first. Each call is another run. To be able to repeat a call, use `start` with
+    a key of your own.
 
     \b
     Example:

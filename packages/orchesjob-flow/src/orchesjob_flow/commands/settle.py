@@ -55,7 +55,7 @@ def settle(  # noqa: PLR0913, PLR0917 - its options
     progress: str,
     output_format: OutputFormat,
 ) -> int:
-    """Decide how a step ended that FAILED or was cancelled, and continue its run.
+    """Override the outcome of a failed or cancelled step, and continue its run.
 
     What depends on it is decided again, as by `retry`. Who decided, when and why is recorded.
 

@@ -35,7 +35,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
     output_format: OutputFormat,
     flow_file: str,
 ) -> int:
-    """Start a run of FLOW_FILE, or continue it.
+    """Start a run of FLOW_FILE under your key, or continue it.
 
     Repeating the command is safe: a run that has ended is only reported, one that is under way is
     waited for, and one whose runner died is resumed where it stopped.

@@ -73,7 +73,7 @@ def validate(
     output_format: OutputFormat,
     flow_files: tuple[str, ...],
 ) -> int:
-    """Check flow files: every problem of each, and what was hardly meant, with its place.
+    """Check flow files, and show each problem and likely mistake with its place.
 
     Nothing is recorded. The exit code is 2 if anything is wrong; warnings alone leave it at 0.
     Files of cases, which `test` runs, are checked too.

@@ -52,7 +52,7 @@ MARKS = {Grade.OK: "OK", Grade.NOTE: "--", Grade.PROBLEM: "NG"}
 def doctor(
     settings: Settings, handle: RunHandle | None, every: bool, output_format: OutputFormat
 ) -> int:
-    """Check the surroundings, and audit the recorded attempts against what orchesjob knows.
+    """Check the installation, and audit the recorded attempts against what orchesjob knows.
 
     Nothing is changed. The exit code is 1 if there is a problem.
 
