@@ -167,6 +167,13 @@ class NoOutcome(OrchesjobFlowAirflowError, RuntimeError):
     cause: str
 
 
+class AttemptTimedOut(OrchesjobFlowAirflowError, RuntimeError):
+    """The job of an attempt still runs after the time limit of its step (rule 5.5)."""
+
+    says = "timed out after {limit_sec:g} s, and its job was ended"
+    limit_sec: float
+
+
 class ForeignJob(OrchesjobFlowAirflowError, RuntimeError):
     """Another command runs or ran under the key of an attempt (rule 5.9)."""
 

@@ -95,7 +95,7 @@ HALF_A_MINUTE = timedelta(seconds=30)
         ("retries: 2, retry_delay_sec: 1.5", "", {"retries": 5, "retry_delay": HALF_A_MINUTE}),
         ("retries: 2", "infrastructure_retries=0", {"retries": 2}),
         ("retries: 1, retry_backoff: 3", "", {"retry_exponential_backoff": 0}),
-        ("timeout_sec: 60", "", {"execution_timeout": timedelta(minutes=1)}),
+        ("timeout_sec: 60", "", {"execution_timeout": None}),
     ],
 )
 def test_fields(

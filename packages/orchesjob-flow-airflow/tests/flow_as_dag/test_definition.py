@@ -61,7 +61,6 @@ def test_a_file_that_says_the_same(
     [
         ("when: src,", "", 'step "tidy": start was'),
         ("id: tidy,", "id: tidy, retries: 1,", 'step "tidy": retries was 0'),
-        ("id: src,", "id: src, timeout_sec: 9,", 'step "src": timeout_sec'),
         ("steps:", "steps:\n  - {id: more, command: [x]}", 'step "more" was added'),
         ("steps:", "finally: [{id: more, command: [x]}]\nsteps:", 'step "more" was added'),
     ],

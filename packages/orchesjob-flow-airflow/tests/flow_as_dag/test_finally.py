@@ -1,14 +1,23 @@
 """`finally` on Airflow: its steps run however the others have ended (rule 10.1)."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+
+from flow_spec import parse_flow
+from orchesjob_flow_airflow.flow_as_dag.operators import OutcomeOperator
+from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
 
 if TYPE_CHECKING:
     from conftest import Airflow
 
 OK, NG, SKIP = "success", "failed", "skipped"
+OPERATORS = "orchesjob_flow_airflow.flow_as_dag.operators"
+INTERVAL = f"{OPERATORS}.FINALLY_INTERVAL"
 
 FLOW = """
 flow_id: daily
@@ -262,13 +271,19 @@ finally:{TELLING}
         ("tell", "FAILED [ill]", {"ill": NG, "last": OK, "cut": SKIP}),
     ],
 )
-def test_marked(
-    airflow: "Airflow", executed: Callable[[], str], after: str, told: str, states: dict[str, str]
+def test_marked(  # noqa: PLR0913, PLR0917 - its cases
+    airflow: "Airflow",
+    executed: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    after: str,
+    told: str,
+    states: dict[str, str],
 ) -> None:
     """A mark is a cancel: what has not ended is CANCELLED, and `finally` runs (5.6, 10.1).
 
     After the last step there is nothing to cancel, and the run ends as the flow has.
     """
+    monkeypatch.setattr(INTERVAL, timedelta(0))
     run, found = run_marked(airflow, after)
     assert executed() == f"{told}\n"
     assert run == found.pop("flow.cancelled") == NG
@@ -277,8 +292,11 @@ def test_marked(
     assert (found["flow.finally"], found["flow.outcome"]) == (OK if after == "tell" else SKIP, SKIP)
 
 
-def test_marked_after_a_success(airflow: "Airflow", executed: Callable[[], str]) -> None:
+def test_marked_after_a_success(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A mark after the last step cancels nothing, so the run is a success (rule 5.6)."""
+    monkeypatch.setattr(INTERVAL, timedelta(0))
     airflow.write(f"flow_id: f\nsteps:\n  - {{id: a, command: ['true']}}\nfinally:{TELLING}")
     arguments = "default_args={'on_success_callback': mark}"
     before = MARKING.replace("TASK", "'a'")
@@ -286,6 +304,37 @@ def test_marked_after_a_success(airflow: "Airflow", executed: Callable[[], str])
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     assert (executed(), states["tell"], states["flow.finally"]) == ("SUCCEEDED []\n", OK, SKIP)
     assert (str(run.state), states["flow.cancelled"]) == (OK, OK)
+
+
+class Ended:
+    """The context of a marked run's last task, while `finally` has ended or not."""
+
+    def __init__(self, state: str | None) -> None:
+        """Give the one step of `finally` this state."""
+        task_ids = TaskIds("")
+        states = {"flow.begin": OK, "a": OK, "tidy": state, "flow.finally": OK}
+        ti = SimpleNamespace(dag_id="d", run_id="r", get_task_states=lambda **_: {"r": states})
+        dag_run = SimpleNamespace(clear_number=0)
+        self.context = {"ti": ti, "dag_run": dag_run, "task": SimpleNamespace(task_ids=task_ids)}
+
+
+def test_a_long_finally_of_a_marked_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task that ends a marked run waits for `finally`, and takes no slot meanwhile (10.1)."""
+    flow = parse_flow(
+        "{flow_id: f, steps: [{id: a, command: [x]}], finally: [{id: tidy, command: [x]}]}"
+    )
+    monkeypatch.setattr(f"{OPERATORS}.flow_of_run", lambda *_: flow)
+    task = OutcomeOperator(
+        task_id="flow.cancelled", flow=flow, task_ids=TaskIds(""), infrastructure_retries=0
+    )
+    task.is_teardown = True
+    for state in (None, "queued", "running", "up_for_retry"):
+        with pytest.raises(AirflowRescheduleException) as raised:
+            task.execute(Ended(state).context)
+        assert raised.value.reschedule_date > datetime.now(UTC)
+    task.execute(Ended(OK).context)
+    with pytest.raises(AirflowFailException, match="1 step failed: tidy"):
+        task.execute(Ended(NG).context)
 
 
 AROUND = f"""

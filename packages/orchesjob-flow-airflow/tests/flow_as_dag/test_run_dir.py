@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from airflow.sdk import BaseXCom
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from orchesjob_flow_airflow.errors import RunDirUnusable
-from orchesjob_flow_airflow.flow_as_dag.run import RunFacts, TaskIds, make_run_dir, run_dir_of
+from orchesjob_flow_airflow.flow_as_dag.run import (
+    RunFacts,
+    TaskIds,
+    make_run_dir,
+    recorded_with_run,
+    run_dir_of,
+)
 
 if TYPE_CHECKING:
     from conftest import Airflow
@@ -140,6 +148,30 @@ def test_when_a_cleared_run_began(monkeypatch: pytest.MonkeyPatch) -> None:
         assert RunFacts.of(context, "/flows", None).started == "2026-11-28T16:00:00+13:00"
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_tasks_that_record_at_once(monkeypatch: pytest.MonkeyPatch, *, is_recorded: bool) -> None:
+    """A task whose record is refused uses the one that another has just made (rule 13.3)."""
+    recorded: dict[str, str] = {}
+
+    def refuse(key: str, **_: object) -> None:
+        if is_recorded:
+            recorded[key] = "of another task"
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+
+    monkeypatch.setattr(BaseXCom, "get_one", lambda key, **_: recorded.get(key))
+    monkeypatch.setattr(BaseXCom, "set", refuse)
+    context = {
+        "ti": SimpleNamespace(dag_id="d", run_id="r"),
+        "dag_run": SimpleNamespace(clear_number=0),
+        "task": SimpleNamespace(task_ids=TaskIds("")),
+    }
+    if is_recorded:
+        assert recorded_with_run(context, "flow", "ours") == "of another task"
+    else:
+        with pytest.raises(AirflowRuntimeError):
+            recorded_with_run(context, "flow", "ours")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from orchesjob_client import (
 )
 from orchesjob_client.processes import cgroups
 from orchesjob_client.processes.proc import read_started
-from orchesjob_flow_airflow.errors import AttemptFailed
+from orchesjob_flow_airflow.errors import AttemptFailed, AttemptTimedOut
 from orchesjob_flow_airflow.flow_as_dag.attempts import Attempt, Execution, RetryingClient
 from orchesjob_flow_airflow.flow_as_dag.operators import failure_of_attempt
 from orchesjob_flow_airflow.flow_as_dag.run import TaskIds
@@ -116,6 +116,52 @@ def test_timeout(airflow: "Airflow", executed: Callable[[], str]) -> None:
     assert survivors([f"f:{run_ids[0]}:a:{number}" for number in (1, 2)]) == []
 
 
+def test_a_timeout_without_signals(airflow: "Airflow") -> None:
+    """No signal is needed for a time limit: Python may drop the exception of its handler (5.5)."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        assert airflow.run_flow(flow("exec sleep 60", "timeout_sec: 1")) == (NG, {"a": NG})
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+
+
+# An orchesjob that needs longer to start a job than the job may take.
+SLOW = """#!/bin/sh
+[ "$1" != start ] || sleep 1.5
+exec %s "$@"
+"""
+
+
+def test_time_before_the_job_begins(
+    airflow: "Airflow", executed: Callable[[], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The time of a step begins when its job has begun, as it does locally (5.5, 13.2)."""
+    slow = tmp_path / "orchesjob"
+    slow.write_text(SLOW % os.environ["ORCHESJOB_BIN"], encoding="utf-8")
+    slow.chmod(0o755)
+    monkeypatch.setenv("ORCHESJOB_BIN", str(slow))
+    assert airflow.run_flow(flow("echo >> $EXECUTED", "timeout_sec: 1")) == (OK, {"a": OK})
+    assert executed() == "\n"
+
+
+@pytest.mark.usefixtures("airflow")
+def test_the_time_of_a_job_that_is_taken_over() -> None:
+    """It counts from the job's own start, not from that of the try that takes it over (5.5)."""
+    client = OrchesjobClient(locate(None, os.environ))
+    command = ("sleep", "60")
+    client.start("k:1", command)
+    time.sleep(2)  # the job has to be older than its limit
+    keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
+    orchesjob = RetryingClient(client, os.environ, logging.getLogger())
+    execution = Execution(command, "", "", {}, (), None, 1.0)
+    attempt = Attempt(orchesjob, execution, keys, logging.getLogger())
+    began = time.monotonic()
+    with pytest.raises(AttemptTimedOut, match="timed out after 1 s"):
+        attempt.run()
+    assert time.monotonic() - began < 30
+    attempt.end()
+
+
 def test_a_timeout_is_no_exit_code(airflow: "Airflow", executed: Callable[[], str]) -> None:
     """With `retry_exit_codes` a try that timed out is not retried (rule 9.12)."""
     fields = "timeout_sec: 1, retries: 1, retry_exit_codes: [3]"
@@ -135,7 +181,7 @@ def test_a_job_that_ends_when_its_time_is_over(followed: str) -> None:
     keys = AttemptKeys(own="k:2", earlier=("k:1",), open=("k:1",), last=())
     orchesjob = RetryingClient(client, os.environ, logging.getLogger())
     for executed, code in ((command, 7), (("true",), None)):
-        attempt = Attempt(orchesjob, Execution(executed, "", "", {}, (), None), keys, None)
+        attempt = Attempt(orchesjob, Execution(executed, "", "", {}, (), None, None), keys, None)
         found = attempt.ended_by_itself()
         assert (None if found is None else found.exit_code) == code
 

@@ -4,6 +4,7 @@ Nothing here knows Airflow. Nothing runs twice: each try of a task has an attemp
 and orchesjob runs a command under a strict key only once. Only workers import this module.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from orchesjob_client import (
     orchesjob_home,
     pauses,
 )
-from orchesjob_flow_airflow.errors import ForeignJob, NoOutcome
+from orchesjob_flow_airflow.errors import AttemptTimedOut, ForeignJob, NoOutcome
 from orchesjob_flow_airflow.flow_as_dag.tries import AttemptKeys
 
 PATIENCE_SEC = 60.0
@@ -74,6 +75,8 @@ class Execution(NamedTuple):
     """The environment of the process, without what `env_files` add."""
     env_files: tuple[EnvFile, ...]
     start_timeout_sec: float | None
+    timeout_sec: float | None
+    """For how long its job may run."""
 
     @classmethod
     def of(
@@ -93,6 +96,7 @@ class Execution(NamedTuple):
             variables=variables,
             env_files=flow.env_files_of(step),
             start_timeout_sec=step.start_timeout_sec,
+            timeout_sec=step.timeout_sec,
         )
 
     @property
@@ -135,6 +139,7 @@ class Attempt:
 
         Raises:
             NoOutcome: The attempt failed, and no report says how.
+            AttemptTimedOut: The job runs for longer than its step may. It is left running.
             ForeignJob: Another command has this attempt's key.
             OrchesjobError: orchesjob gave no usable answer.
         """
@@ -225,7 +230,7 @@ class Attempt:
         return report
 
     def _followed(self, report: JobReport) -> "FollowedJob":
-        return FollowedJob(self._client, report, self._log)
+        return FollowedJob(self._client, report, self._log, self._execution.timeout_sec)
 
     def _await_end_of_earlier(self) -> None:
         """Wait until no process of an earlier try is alive on this host (rule 5.8)."""
@@ -251,12 +256,29 @@ class FollowedJob:
     """A job that is followed to its end; its output goes to the task's log as it is printed.
 
     The kernel announces the end of the job's worker where it can; elsewhere orchesjob is polled.
+    The time limit is kept here, on the monotonic clock: Airflow's is a signal, whose exception
+    Python drops if it arrives in a callback of the garbage collector.
     """
 
-    def __init__(self, client: "RetryingClient", report: JobReport, log: Any) -> None:
-        """Follow the job of this report; stdout is logged as info, stderr as warnings."""
+    def __init__(
+        self,
+        client: "RetryingClient",
+        report: JobReport,
+        log: Any,
+        limit_sec: float | None,
+    ) -> None:
+        """Follow the job of this report; stdout is logged as info, stderr as warnings.
+
+        The job may run for `limit_sec`. The time of a job that an earlier try has started counts
+        from its start, as orchesjob recorded it.
+        """
         self._client = client
         self._report = report
+        self._limit_sec = math.inf if limit_sec is None else limit_sec
+        used_sec = 0.0
+        if report.existing and report.started_at is not None:
+            used_sec = max(0.0, time.time() - report.started_at)
+        self._deadline = time.monotonic() + self._limit_sec - used_sec
         self._outputs = (
             JobOutput(report.stdout_file, lambda line: log.info("%s", line)),
             JobOutput(report.stderr_file, lambda line: log.warning("%s", line)),
@@ -267,6 +289,7 @@ class FollowedJob:
 
         Raises:
             NoOutcome: It has ended, and no report says how.
+            AttemptTimedOut: It still runs, and its time is up.
             OrchesjobError: orchesjob gave no usable answer.
         """
         report = self._report
@@ -277,23 +300,35 @@ class FollowedJob:
             while report.is_active:
                 match watcher.watch(report.job_key, report):
                     case Watch.WATCHING:
-                        _await(exits, self._outputs)
+                        self._await(exits)
                     case Watch.UNSUPPORTED:
                         self._end_dead_start(report)
                         has_worker = report.worker_pid is not None
                         limit_sec = UNWATCHED_INTERVAL_SEC if has_worker else PROCESS_INTERVAL_SEC
-                        _await(exits, self._outputs, limit_sec)
+                        self._await(exits, limit_sec)
                     case Watch.GONE:
                         contradictions += 1
                 if contradictions == _MAX_CONTRADICTIONS:
                     raise NoOutcome("its worker is gone, but orchesjob reports it as running")
                 report = self._still_known(report.job_key)
+                if report.is_active and time.monotonic() >= self._deadline:
+                    raise AttemptTimedOut(self._limit_sec)
         finally:
             watcher.close()
             for output in self._outputs:
                 output.forward()
                 output.finish()
         return report
+
+    def _await(self, exits: SimpleQueue[object], limit_sec: float = math.inf) -> None:
+        """Pass on output until the job's worker has exited or the time is up."""
+        until = min(time.monotonic() + limit_sec, self._deadline)
+        while (left := until - time.monotonic()) > 0:
+            for output in self._outputs:
+                output.forward()
+            with suppress(Empty):
+                exits.get(timeout=min(FORWARD_INTERVAL_SEC, left))
+                return
 
     def _end_dead_start(self, report: JobReport) -> None:
         """Abort a job that has neither a worker nor a living process: its start died."""
@@ -340,19 +375,6 @@ class JobOutput:
 
 def _line_text(line: bytes) -> str:
     return line.decode(errors="replace").rstrip("\r")
-
-
-def _await(
-    exits: SimpleQueue[object], outputs: Sequence[JobOutput], limit_sec: float = float("inf")
-) -> None:
-    """Pass on output until the job's worker has exited or the time is up."""
-    deadline = time.monotonic() + limit_sec
-    while time.monotonic() < deadline:
-        for output in outputs:
-            output.forward()
-        with suppress(Empty):
-            exits.get(timeout=FORWARD_INTERVAL_SEC)
-            return
 
 
 class RetryingClient:

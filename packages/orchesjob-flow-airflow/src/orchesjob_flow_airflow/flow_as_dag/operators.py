@@ -6,21 +6,22 @@ again and again. A task tells Airflow what follows by the type of its exception.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowSkipException,
-    AirflowTaskTimeout,
 )
 
 from flow_spec import FlowSpec, ParamsError, StepSpec, base_of
 from orchesjob_flow_airflow.errors import (
     AttemptFailed,
+    AttemptTimedOut,
     DefinitionChanged,
     FlowNotBegun,
     ForeignJob,
@@ -265,9 +266,9 @@ class StepOperator(BaseOperator):
             check_job(self.step, report, is_gate=is_gate)
         except NoOutcome as error:
             raise AttemptFailed(str(error)) from error
-        except AirflowTaskTimeout:
+        except AttemptTimedOut as error:
             self._end_job()
-            return self._timed_out_job(is_gate=is_gate)
+            return self._timed_out_job(error, is_gate=is_gate)
         return report
 
     def _run(self, this: "_Try", *, is_gate: bool) -> "JobReport":
@@ -282,7 +283,7 @@ class StepOperator(BaseOperator):
                 raise NoOutcome("the task was ended before its job began")
             if self._is_noted:
                 write_note(this.context, self.step_id, StepNote(attempt_key=attempt.key))
-            with this.deadline.kept_by(attempt.end), self._limited():
+            with this.deadline.kept_by(attempt.end):
                 return attempt.run()
         except ForeignJob as error:
             raise AirflowFailException(str(error)) from error
@@ -315,22 +316,11 @@ class StepOperator(BaseOperator):
         client = RetryingClient(OrchesjobClient(orchesjob), os.environ, self.log)
         return Attempt(client, execution, keys, self.log)
 
-    def _limited(self) -> AbstractContextManager[object]:
-        """Limit an attempt, if Airflow does not limit the whole try (see `limit_of_try`)."""
-        from airflow.sdk.execution_time.timeout import timeout
-
-        limited: Callable[[float], AbstractContextManager[object]] = timeout
-        limit_sec = self.step.timeout_sec
-        if limit_sec is None or self.execution_timeout is not None:
-            return nullcontext()
-        return limited(limit_sec)
-
-    def _timed_out_job(self, *, is_gate: bool) -> "JobReport":
+    def _timed_out_job(self, error: AttemptTimedOut, *, is_gate: bool) -> "JobReport":
         """Fail the attempt, unless its job had ended by itself: then that counts (rule 5.5)."""
         report = None if self._attempt is None else self._attempt.ended_by_itself()
         if report is None:
-            limit = self.step.timeout_sec
-            raise AttemptFailed(f"timed out after {limit:g} s, and its job was ended")
+            raise AttemptFailed(str(error)) from error
         check_job(self.step, report, is_gate=is_gate)
         return report
 
@@ -423,6 +413,10 @@ def failure_of_attempt(
     return RetriedFailure(str(error), min(delay_sec, remaining_sec))
 
 
+FINALLY_INTERVAL = timedelta(seconds=15)
+"""Between two looks of a marked run at its `finally`; between them it takes no worker's slot."""
+
+
 class OutcomeOperator(BaseOperator):
     """The last task of a flow: fails if the flow is FAILED, and so gives the DAG run its outcome.
 
@@ -457,7 +451,10 @@ class OutcomeOperator(BaseOperator):
             flow = flow_of_run(context, self.flow)
             if flow.finally_:
                 check_time_and_marks(context, flow)
-            check_outcomes(flow, step_outcomes(context, flow))
+            ended = step_outcomes(context, flow)
+            if self.is_teardown and None in ended.values():  # `finally` may take as long as it does
+                raise AirflowRescheduleException(datetime.now(UTC) + FINALLY_INTERVAL)
+            check_outcomes(flow, ended)
         except (DefinitionChanged, FlowNotBegun, ParamsError) as error:
             raise AirflowFailException(str(error)) from error
 

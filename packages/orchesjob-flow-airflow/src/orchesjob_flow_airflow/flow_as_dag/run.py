@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from airflow.sdk import BaseXCom, TaskGroup
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from flow_spec import (
     BUILT_IN,
     FlowSpec,
-    StepSpec,
     StepVariable,
     StoredFlowError,
     base_of,
@@ -156,25 +156,15 @@ def can_continue(began_with: FlowSpec, now: FlowSpec) -> bool:
 
 
 def _obeyed_by_airflow(flow: FlowSpec) -> dict[str, Any]:
-    """Return what Airflow obeys of each step: its upstream steps, its retries, its time limit."""
+    """Return what Airflow obeys of each step: its upstream steps, its retries, its place."""
     return {
         step.id: (
             set(step.waits_for),
             step.retries,
-            limit_of_try(step),
             step.id in flow.finally_ids,
         )
         for step in flow.all_steps
     }
-
-
-def limit_of_try(step: StepSpec) -> float | None:
-    """Return after how many seconds Airflow ends a try; None if it ends none.
-
-    With `only_if`, a try may be two attempts, and each has the whole limit (rule 10.8). Then the
-    task limits each attempt itself.
-    """
-    return None if step.only_if else step.timeout_sec
 
 
 def list_changes(old: FlowSpec, new: FlowSpec) -> Iterator[str]:
@@ -211,8 +201,14 @@ def recorded_with_run(
     xcom = xcom_of_run(context, key)
     recorded = BaseXCom.get_one(**xcom)
     if recorded is None:
-        BaseXCom.set(value=text, **xcom)
+        refusal = None
+        try:
+            BaseXCom.set(value=text, **xcom)
+        except AirflowRuntimeError as error:  # another task may be recording it at this moment
+            refusal = error
         recorded = BaseXCom.get_one(**xcom)  # tasks that begin at once all use the same record
+        if recorded is None and refusal is not None:
+            raise refusal
     return str(recorded)
 
 

@@ -14,7 +14,7 @@ from airflow.sdk import BaseXCom, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
 from flow_spec import StepSpec
-from orchesjob_flow_airflow.flow_as_dag.run import limit_of_try, xcom_of_run
+from orchesjob_flow_airflow.flow_as_dag.run import xcom_of_run
 
 FAULT_DELAY = timedelta(seconds=30)
 """Between an infrastructure fault and the next try: long enough for an API server to restart."""
@@ -47,16 +47,16 @@ class StepRetries(RetryPolicy):
 
 
 def task_settings(step: StepSpec, infrastructure_retries: int) -> dict[str, Any]:
-    """Return the arguments of a step's task that stand for the step's retries and timeout.
+    """Return the arguments of a step's task that stand for the step's retries.
 
     Airflow counts all tries. The task itself counts those at which its command failed, and sets the
-    delay before the next one. Airflow's delay applies only to a try that could not set one.
+    delay before the next one. Airflow's delay applies only to a try that could not set one. The
+    step's time limit is kept by the task too, from the start of its job on.
     """
-    limit_sec = limit_of_try(step)
     return {
         **fault_settings(step.retries + infrastructure_retries),
         "retry_policy": StepRetries(),
-        "execution_timeout": None if limit_sec is None else timedelta(seconds=limit_sec),
+        "execution_timeout": None,
     }
 
 
