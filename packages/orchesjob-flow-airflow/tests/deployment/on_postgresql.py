@@ -1,0 +1,92 @@
+"""A task for each step on PostgreSQL and LocalExecutor, where writes at the same moment collide.
+
+The session `celery` runs this module too: no other test needs PostgreSQL.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from .deployment import Deployment
+from .servers import postgresql
+
+OK, NG, SKIP = "success", "failed", "skipped"
+RUNS_OF_SIX = 5
+LIMITED = 24
+
+SIX = """
+flow_id: six
+steps:
+""" + "".join(f'  - {{id: first-{number}, command: ["true"]}}\n' for number in range(6))
+LIMITS = f"""
+flow_id: limits
+steps:
+  - foreach: {{N: [{", ".join(map(str, range(LIMITED)))}]}}
+    steps:
+      - {{id: long, command: [sleep, "60"], timeout_sec: 1}}
+"""
+TIDY = """
+flow_id: tidy
+steps:
+  - {id: good, command: ["true"]}
+finally:
+  - {id: tidy, command: [sh, -c, "echo begun; while [ ! -e ../go ]; do sleep 0.1; done"]}
+"""
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    """An Airflow on PostgreSQL with the flows, none of whose tasks may be lost."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="deployment-")))
+        folder.chmod(0o755)  # the user of PostgreSQL has to come through
+        deployment = Deployment(
+            folder / "airflow",
+            AIRFLOW__CORE__PARALLELISM="8",
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=stack.enter_context(postgresql(folder / "sql")),
+        )
+        for name, text in {"six": SIX, "limits": LIMITS, "tidy": TIDY}.items():
+            deployment.write({f"{name}.yaml": text})
+            deployment.add_flow(name, f"'{name}.yaml', infrastructure_retries=0")
+        stack.enter_context(deployment.running())
+        yield deployment
+
+
+def test_first_steps_that_begin_at_once(deployment: Deployment) -> None:
+    """Each of them records the flow with the run; no try is lost over that (13.2, 13.3)."""
+    for run_id in [deployment.trigger("six") for _ in range(RUNS_OF_SIX)]:
+        state, tasks = deployment.await_end("six", run_id)
+        assert (state, set(tasks.values())) == (OK, {OK})
+        tries = {task["try_number"] for task in deployment.tasks("six", run_id).values()}
+        assert tries <= {0, 1}  # 0: no worker runs the first task
+
+
+def test_short_limits(deployment: Deployment) -> None:
+    """Each job begins, and is ended at its limit: none is lost on either side (5.5, 13.2)."""
+    run_id = deployment.trigger("limits")
+    state, tasks = deployment.await_end("limits", run_id)
+    copies = {name: state for name, state in tasks.items() if name.startswith("long.")}
+    assert (state, len(copies), set(copies.values())) == (NG, LIMITED, {NG})
+    for name in copies:
+        log = deployment.log("limits", run_id, name)
+        assert "orchesjob started the job" in log
+        assert "timed out after 1 s, and its job was ended" in log
+
+
+def test_a_mark_during_a_long_finally(deployment: Deployment) -> None:
+    """The last task waits for `finally` in no worker's slot, and the run is a success (10.1)."""
+    run_id = deployment.trigger("tidy")
+    deployment.wait_for(lambda: "begun" in deployment.log("tidy", run_id, "tidy"))
+    deployment.ask("PATCH", f"dags/tidy/dagRuns/{run_id}", {"state": "success"})
+
+    def ends_later() -> bool:
+        tasks = deployment.tasks("tidy", run_id)
+        return bool(tasks["flow.cancelled"]["state"] == "up_for_reschedule")
+
+    deployment.wait_for(ends_later)
+    (deployment.home / "go").touch()
+    state, tasks = deployment.await_end("tidy", run_id)
+    assert (state, tasks["tidy"], tasks["flow.cancelled"]) == (OK, OK, OK)
