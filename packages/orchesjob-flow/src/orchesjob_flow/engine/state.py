@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flow_spec import End, EnvFile, FlowSpec, StepSpec
+from flow_spec import End, EnvFile, FlowSpec, OnConflict, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -322,6 +322,12 @@ class RunState:
     def is_waiting(self) -> bool:
         """Whether it waits in the queue of its group, and nothing of it may run (rule 10.7)."""
         return self.status is FlowStatus.PENDING and self.group is not None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it has asked the runs ahead of it in its group to end (rule 10.7)."""
+        group = self.flow.concurrency
+        return group is not None and group.on_conflict is OnConflict.REPLACE
 
     @property
     def ending(self) -> AbortReason | None:

@@ -78,6 +78,7 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "error": run.error,
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        "replaced_by": None if run.cancel is None else run.cancel.successor,
         "finally_after": None if run.finally_after is None else run.finally_after.value,
         "parent": parent_json(run.parent),
         "gave_up": gave_up_json(run),

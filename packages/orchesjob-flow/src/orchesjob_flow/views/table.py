@@ -171,7 +171,8 @@ def header(
         hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
         yield f"Ending: {visible(finally_words(run, stale))}{hint}"
     elif run.cancel is not None:
-        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
+        by = "" if run.cancel.successor is None else f" by {visible(run.cancel.successor)}"
+        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}{by}, not carried out yet"
     if (waiting := waiting_words(run)) is not None:
         yield f"Waits: {visible(waiting.removeprefix('waits '))}"
     if run.gave_up is not None:
