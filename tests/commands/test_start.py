@@ -31,6 +31,7 @@ RUN_KEYS = [
     "group",
     "waits_for_group",
     "orchesjob_home",
+    "until",
     "steps",
     "runner",
 ]

@@ -99,6 +99,8 @@ class World:
         self.on_look: Callable[[], None] = lambda: None
         """Is called after each of the two reads by which a runner looks for a cancel."""
         self.flow = FlowSpec("flow", ())
+        self.until: tuple[str, ...] = ()
+        """The steps for which the run is made; none: for all."""
         self.specs: dict[str, StepSpec] = {}
         self.driver = 0
         """The runner that has taken the run over last, numbered from 1."""
@@ -153,6 +155,7 @@ class World:
             concurrency=concurrency,
             blocks=blocks,
         ).with_copies()
+        self.flow = self.flow.with_until(self.until)
         self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
             run_key=self.run_key,

@@ -237,6 +237,8 @@ class RunState:
     by_id: Mapping[str, RunStep]
     lanes: CopyLanes
     """The lanes of the copies whose blocks have a `max_parallel` (rule 10.3)."""
+    left_out: frozenset[str] = frozenset()
+    """The ids of the steps that `--until` leaves out (rule 6.14)."""
     ends: dict[str, frozenset[End[StepStatus]]] = attrs.Factory(dict)
     """How all copies of a step have ended, by the name that means them (rule 10.3)."""
     group: GroupPlace | None = None
@@ -306,6 +308,7 @@ class RunState:
             plan=plan_of(flow, run.finally_after),
             by_id=by_id,
             group=run.group,
+            left_out=frozenset(flow.left_out),
             lanes=CopyLanes.of(flow, run),
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in active),
             order=order,

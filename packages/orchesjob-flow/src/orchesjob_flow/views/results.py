@@ -52,6 +52,7 @@ def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
+        "until": list(shape_of(run.definition).until),
         "steps": [
             {
                 **step_json(run, step),
