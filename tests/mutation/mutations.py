@@ -208,6 +208,27 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a step runs that was left out",
+        "orchesjob-flow: decide_steps",
+        replace(
+            "step.spec.id in context.run.left_out or not is_due(context.run, step)",
+            "not is_due(context.run, step)",
+        ),
+        tests="test_generated_flows -k left_out",
+    ),
+    Mutation(
+        "a step that was left out is cancelled with its run",
+        "orchesjob-flow: plan_of",
+        drop("if left_out:"),
+        tests="test_generated_flows -k left_out",
+    ),
+    Mutation(
+        "a step that is needed now stays left out",
+        "orchesjob-flow: plan_retry",
+        drop("again |= set(before.left_out).difference(flow.left_out)"),
+        tests="flows/test_until -k retry",
+    ),
+    Mutation(
         "a step starts although the run's time is over",
         "orchesjob-flow: decide_steps",
         replace("context.run.ending is not None", "context.run.cancel is not None"),
