@@ -297,6 +297,28 @@ def test_a_retry_replaces(flow: Flow, gate: Gate) -> None:
     let_one_end(flow, gate, "second")
 
 
+def test_the_runs_inside_a_replaced_run(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
+) -> None:
+    """They lose their runners with the step that started them; they end before the next begins."""
+    inner = flow.write({"id": "a", "command": gate.command()}, **{"finally": FINALLY})
+    outer = flow.write(
+        {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
+        name="outer.json",
+        concurrency={"group": "g"},
+    )
+    flow.ask("start", "-d", "--run-key=outer", outer)
+    gate.await_arrival()
+    runner = flow.spawn("start", "--run-key=next", write(flow, gate, "replace"))
+    gate.await_arrival()
+    run = flow.status("inner")
+    assert (run["status"], run["error"], run["replaced_by"]) == ("CANCELLED", None, None)
+    assert flow.status("outer")["error"] == "replaced by run 'next'"
+    gate.let_through()
+    assert runner.completed().returncode == 0
+    assert fake_orchesjob.begun() == ["outer:s:1", "inner:a:1", "inner:z:1", "next:a:1"]
+
+
 def test_it_replaces_no_run_around_it(flow: Flow, gate: Gate) -> None:
     """A run that would replace a run of which it is a part is refused, and cancels nobody."""
     inner = write(flow, gate, "replace")

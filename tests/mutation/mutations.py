@@ -429,6 +429,12 @@ MUTATIONS = (
         tests="test_request_poller -k to_end",
     ),
     Mutation(
+        "a run begins before the end of what is inside one that it replaces",
+        "orchesjob-flow: RequestPoller._to_end",
+        replace("(*ahead, *inside)", "ahead"),
+        tests="flows/test_groups -k inside_a_replaced",
+    ),
+    Mutation(
         "a run that replaces others looks for their runners once",
         "orchesjob-flow: RequestPoller.look",
         replace("self._is_free or run.replaces", "self._is_free"),

@@ -122,6 +122,8 @@ class RequestPoller:
         self._seen_version: int | None = None
         self._is_free = False
         """Whether no run held the group at the last poll."""
+        self._replaced: set[str] = set()
+        """The runs that were seen ahead of a run that replaces them, ended ones too."""
 
     def look(self, run: RunState) -> Iterator[CancelSeen | QueueSeen]:
         """Yield the requests that are new since the last poll.
@@ -150,19 +152,25 @@ class RequestPoller:
             yield self._seen_in(queue, ends)
 
     def _to_end(self, queue: Queue) -> frozenset[str]:
-        """Return the runs ahead that are to be cancelled."""
-        ahead = filter(None, (queue.holder, *queue.waiting))
-        return frozenset(key for key in ahead if self._store.cancel_request(key) is not None)
+        """Return the runs ahead, and those inside them, that are to be cancelled (rule 5.8a).
+
+        A run inside may have lost its runner when the run around it was ended.
+        """
+        ahead = [key for key in (queue.holder, *queue.waiting) if key is not None]
+        self._replaced.update(ahead)
+        inside = (one for key in self._replaced for one in self._store.unfinished_inside(key))
+        known = (*ahead, *inside)
+        return frozenset(key for key in known if self._store.cancel_request(key) is not None)
 
     def _seen_in(self, queue: Queue, ends: frozenset[str]) -> QueueSeen:
         """Look which waiting runs have a runner, if no run holds the group (rule 10.7).
 
         The end of a runner is recorded nowhere, so this is checked at each poll. A run in `ends`
-        that has no runner gets one.
+        that has no runner gets one, and its end is awaited.
         """
         self._is_free = queue.holder is None
         ended = frozenset(key for key in ends if not self._has_runner(key) and self._end(key))
-        waiting = queue.waiting if self._is_free else ()
+        waiting = {*queue.waiting, *ends} if self._is_free else ()
         with_runner = frozenset(key for key in waiting if key in ended or self._has_runner(key))
         return QueueSeen(queue, with_runner, holder_is_to_end=queue.holder in ends)
 
