@@ -15,7 +15,7 @@ from support.crowding import replace_each_other, start_crowd
 from support.flow import Flow
 
 RUNS = 50
-PIECES, ROUNDS = 10, 20
+PIECES, ROUNDS = 20, 10
 SEED = int(os.environ.get("STORM_SEED") or secrets.randbelow(10**6))
 
 

@@ -156,7 +156,7 @@ class NothingToRetry(FlowError, ValueError):
 
 
 class LeftOut(FlowError, ValueError):
-    """`retry --step` names only steps that the run leaves out (rule 6.14).
+    """`retry --step` names steps that the run leaves out (rule 6.14).
 
     `until` are the steps for which the run is made.
     """

@@ -68,7 +68,7 @@ def plan_retry(
     Raises:
         UnknownStepError: The flow has no such step.
         NoCopies: It has no copies of what is named.
-        LeftOut: `--until` leaves out what is named.
+        LeftOut: `--until` leaves out some of what is named.
         OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
         NothingToRetry: The run SUCCEEDED, and no step is named.
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
@@ -82,8 +82,10 @@ def plan_retry(
         again = {step.id for name in steps for step in flow.named(name)}
         if not again:
             raise NoCopies(run.run_key, steps)
-        if again <= set(flow.left_out):
-            raise LeftOut(run.run_key, steps, flow.until)
+        left_out = frozenset(flow.left_out)
+        missing = [name for name in steps if left_out.issuperset(s.id for s in flow.named(name))]
+        if flow.until and missing:
+            raise LeftOut(run.run_key, missing, flow.until)
     else:
         again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}
     again |= {step.id for step in added}

@@ -30,6 +30,7 @@ LONGEST_PATIENCE_SEC = 60.0
 """The most of `--patience` that the parent waits; the child may have more."""
 MOST_RELIEVED = 4
 SHORTEST_RELIEF_SEC, LONGEST_RELIEF_SEC = 1.0, 30.0
+"""How many runs get a new runner at once, and the delays between two runners of the same run."""
 ALLOWANCE_SEC = 30.0
 """What a child may need in addition to the patience: to begin, and for a hanging call."""
 
