@@ -177,6 +177,8 @@ def test_steps_of_a_file(flow: Flow) -> None:
     for option in ("--fail", "--skip", "--cancel-at"):
         assert complete(flow, "simulate", file, option, "") == ["b", "a", "b@x"]
         assert complete(flow, "simulate", "missing.yaml", option, "") == []
+    for words in (["start", "k", file], ["run", file], ["simulate", file]):
+        assert complete(flow, *words, "--until", "") == ["b", "a", "b@x"]
 
 
 def test_parameters(flow: Flow) -> None:

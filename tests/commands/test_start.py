@@ -23,6 +23,7 @@ RUN_KEYS = [
     "finished_at",
     "error",
     "cancel_requested_at",
+    "replaced_by",
     "finally_after",
     "parent",
     "gave_up",
@@ -30,6 +31,7 @@ RUN_KEYS = [
     "group",
     "waits_for_group",
     "orchesjob_home",
+    "until",
     "steps",
     "runner",
 ]

@@ -6,12 +6,13 @@ import shlex
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from support.answers import outcomes
-from support.crowding import places, start_crowd
+from support.crowding import places, replace_each_other, start_crowd
 from support.flow import Flow
 from support.gate import Gate
 from support.orchesjob import FakeOrchesjob
@@ -204,6 +205,135 @@ def test_fail(flow: Flow, gate: Gate) -> None:
     assert "no run 'second'" in flow.refusal("status", "--run-key=second")["error"]
 
 
+def test_replace(flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob) -> None:
+    """The holder and those that wait are asked to end; the newest run begins after them."""
+    hold(flow, gate, "second", **{"finally": FINALLY})
+    file = write(flow, gate, "replace")
+    assert flow.ask("start", "-d", "--run-key=third", file)["replaced_by"] is None
+    gate.await_arrival()
+    errors = {}
+    for key in ("first", "second"):
+        run = flow.ask("wait", f"--run-key={key}", code=1)
+        assert (run["status"], run["replaced_by"]) == ("CANCELLED", "third")
+        errors[key] = run["error"]
+    assert errors == dict.fromkeys(errors, "replaced by run 'third'")
+    shown = flow.run("status", "--run-key=first", "--format=table").stdout
+    assert "\nError: replaced by run 'third'\n" in shown
+    let_one_end(flow, gate, "third")
+    assert fake_orchesjob.begun() == ["first:a:1", "first:z:1", "third:a:1"]
+
+
+@pytest.mark.parametrize("has_runner", [True, False])
+def test_finally_of_a_replaced_run(flow: Flow, gate: Gate, has_runner: bool) -> None:
+    """It runs to its end, once, before the next run begins; a further run hurries nobody.
+
+    If the runner of the run is gone, that of the next run has it go on.
+    """
+    slow = {"finally": [{"id": "z", "command": gate.command()}]}
+    hold(flow, gate, **slow)
+    file = write(flow, gate, "replace")
+    flow.ask("start", "-d", "--run-key=second", file)
+    gate.await_arrival()  # of `finally`
+    if not has_runner:
+        kill_runner(flow, "first")
+    flow.ask("start", "-d", "--run-key=third", file)
+    assert flow.ask("wait", "--run-key=second", code=1)["error"] == "replaced by run 'third'"
+    run = flow.status("first")
+    assert (run["status"], run["finally_after"], run["replaced_by"]) == (
+        "RUNNING",
+        "CANCELLED",
+        "second",
+    )
+    notes = flow.ask("explain", "--run-key=third")["notes"]
+    assert notes[1].startswith("first is to end: second replaces it; ")
+    gate.let_through()
+    gate.await_arrival()
+    run = flow.status("first")
+    assert (run["status"], outcomes(run)) == ("CANCELLED", {"a": "CANCELLED", "z": "SUCCEEDED"})
+    let_one_end(flow, gate, "third")
+
+
+def test_a_replaced_run_without_a_runner(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
+) -> None:
+    """It is not over while its step runs; the runner of the next run has both end."""
+    hold(flow, gate, "second", **{"finally": FINALLY})
+    kill_runner(flow, "second")
+    kill_runner(flow, "first")
+    runner = flow.spawn("start", "--run-key=third", write(flow, gate, "replace"))
+    gate.await_arrival()
+    for key in ("first", "second"):
+        assert flow.status(key)["error"] == "replaced by run 'third'"
+    gate.let_through()
+    assert runner.completed().returncode == 0
+    assert fake_orchesjob.begun() == ["first:a:1", "first:z:1", "third:a:1"]
+
+
+def test_a_successor_without_a_runner(flow: Flow, gate: Gate) -> None:
+    """A runner that dies after it has asked others to end leaves what any next runner goes on."""
+    hold(flow, gate)
+    kill_runner(flow, "first")
+    file = write(flow, gate, "replace")
+    flow.ask("start", "-d", "--run-key=second", file)
+    kill_runner(flow, "second")
+    resumed = flow.ask("resume", "--all")["resumed"]
+    assert "second" in {one["run_key"] for one in resumed}
+    gate.await_arrival()
+    assert flow.ask("wait", "--run-key=first", code=1)["status"] == "CANCELLED"
+    let_one_end(flow, gate, "second")
+
+
+def test_a_retry_replaces(flow: Flow, gate: Gate) -> None:
+    """A `retry` of such a flow asks the others to end, as a new run does."""
+    file = write(flow, gate, "replace")
+    flow.ask("start", "-d", "--run-key=second", file)
+    gate.await_arrival()
+    flow.ask("cancel", "--run-key=second")
+    hold(flow, gate)
+    flow.ask("retry", "-d", "--run-key=second")
+    assert flow.ask("wait", "--run-key=first", code=1)["error"] == "replaced by run 'second'"
+    gate.await_arrival()
+    assert flow.status("second")["replaced_by"] is None
+    let_one_end(flow, gate, "second")
+
+
+def test_the_runs_inside_a_replaced_run(
+    flow: Flow, gate: Gate, fake_orchesjob: FakeOrchesjob
+) -> None:
+    """They lose their runners with the step that started them; they end before the next begins."""
+    inner = flow.write({"id": "a", "command": gate.command()}, **{"finally": FINALLY})
+    outer = flow.write(
+        {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
+        name="outer.json",
+        concurrency={"group": "g"},
+    )
+    flow.ask("start", "-d", "--run-key=outer", outer)
+    gate.await_arrival()
+    runner = flow.spawn("start", "--run-key=next", write(flow, gate, "replace"))
+    gate.await_arrival()
+    run = flow.status("inner")
+    assert (run["status"], run["error"], run["replaced_by"]) == ("CANCELLED", None, None)
+    assert flow.status("outer")["error"] == "replaced by run 'next'"
+    gate.let_through()
+    assert runner.completed().returncode == 0
+    assert fake_orchesjob.begun() == ["outer:s:1", "inner:a:1", "inner:z:1", "next:a:1"]
+
+
+def test_it_replaces_no_run_around_it(flow: Flow, gate: Gate) -> None:
+    """A run that would replace a run of which it is a part is refused, and cancels nobody."""
+    inner = write(flow, gate, "replace")
+    outer = flow.write(
+        {"id": "s", "command": [flow.program, "start", "--run-key=inner", inner]},
+        name="outer.json",
+        concurrency={"group": "g"},
+    )
+    finished = flow.run("start", "--run-key=outer", outer)
+    assert finished.returncode == 1
+    assert "run 'inner' would wait for ever: 'inner' waits for 'outer'" in finished.stderr
+    run = flow.status("outer")
+    assert (run["status"], run["cancel_requested_at"]) == ("FAILED", None)
+
+
 @pytest.mark.parametrize("on_conflict", ["skip", "fail"])
 def test_waiting_runs_without_a_runner_block_nobody(
     flow: Flow, gate: Gate, on_conflict: str
@@ -344,3 +474,9 @@ def test_starts_at_once(flow: Flow, tmp_path: Path) -> None:
 def test_killed_at_random(flow: Flow, tmp_path: Path) -> None:
     """Whichever runner is killed, one run is under way at a time, and each comes to its end."""
     start_crowd(flow, tmp_path, runs=5, kills=3, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_replaced_and_killed_at_random(flow: Flow, tmp_path: Path, seed: int) -> None:
+    """Whichever runner is killed, the newest run remains, after `finally` of those before it."""
+    replace_each_other(flow, tmp_path, "r", Random(seed))  # noqa: S311 - no secret

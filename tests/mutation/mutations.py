@@ -208,6 +208,27 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a step runs that was left out",
+        "orchesjob-flow: decide_steps",
+        replace(
+            "step.spec.id in context.run.left_out or not is_due(context.run, step)",
+            "not is_due(context.run, step)",
+        ),
+        tests="test_generated_flows -k left_out",
+    ),
+    Mutation(
+        "a step that was left out is cancelled with its run",
+        "orchesjob-flow: plan_of",
+        drop("if left_out:"),
+        tests="test_generated_flows -k left_out",
+    ),
+    Mutation(
+        "a step that is needed now stays left out",
+        "orchesjob-flow: plan_retry",
+        drop("again |= set(before.left_out).difference(flow.left_out)"),
+        tests="flows/test_until -k retry",
+    ),
+    Mutation(
         "a step starts although the run's time is over",
         "orchesjob-flow: decide_steps",
         replace("context.run.ending is not None", "context.run.cancel is not None"),
@@ -396,6 +417,36 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a run that is to end is left without a runner",
+        "orchesjob-flow: RequestPoller._seen_in",
+        replace("self._end(key)", "True"),
+        tests="simulation/test_groups -k without_a_runner",
+    ),
+    Mutation(
+        "a runner is given to a run that nobody has asked to end",
+        "orchesjob-flow: RequestPoller._to_end",
+        replace("self._store.cancel_request(key) is not None", "True"),
+        tests="test_request_poller -k to_end",
+    ),
+    Mutation(
+        "a run begins before the end of what is inside one that it replaces",
+        "orchesjob-flow: RequestPoller._to_end",
+        replace("(*ahead, *inside)", "ahead"),
+        tests="flows/test_groups -k inside_a_replaced",
+    ),
+    Mutation(
+        "a run that replaces others looks for their runners once",
+        "orchesjob-flow: RequestPoller.look",
+        replace("self._is_free or run.replaces", "self._is_free"),
+        tests="test_request_poller -k holder",
+    ),
+    Mutation(
+        "a run begins before one that it replaces, and that has just got a runner",
+        "orchesjob-flow: RequestPoller._seen_in",
+        replace("key in ended or self._has_runner(key)", "self._has_runner(key)"),
+        tests="test_request_poller -k to_end",
+    ),
+    Mutation(
         "a request in the middle of a look is missed",
         "orchesjob-flow: RequestPoller.look",
         drop("request = self._store.cancel_request(run.run_key)"),
@@ -534,7 +585,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a cancel leaves the runs inside the run alone",
-        "flow-store: FlowStore.request_cancel",
+        "flow-store: FlowStore._write_cancel",
         replace(
             "inner = () if spares_inner else self.unfinished_inside(run_key)",
             "inner: tuple[str, ...] = ()",
@@ -578,8 +629,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a first cancel ends what `finally` has started",
-        "flow-store: FlowStore.request_cancel",
-        replace("guard.finally_after is not None and (not now)", "False"),
+        "flow-store: FlowStore._write_cancel",
+        replace("guard.finally_after is not None and request.now_at is None", "False"),
         tests="flow-store/test_cancel -k spared",
     ),
     Mutation(
@@ -605,6 +656,29 @@ MUTATIONS = (
         "flow-store: waits_of",
         drop("waits[waiting].append((key, None))"),
         tests="flow-store/test_groups",
+    ),
+    Mutation(
+        "a run that replaces others asks nobody to end",
+        "flow-store: FlowStore._replace",
+        drop("if (guard := self._guard(key)) is not None:"),
+        tests="flow-store/test_groups -k asked",
+    ),
+    Mutation(
+        "a run that replaces others ends their `finally` too",
+        "flow-store: FlowStore._write_cancel",
+        drop("if request.now_at is not None:"),
+        replace(
+            "self._database.change(sql.REQUEST_CANCEL, (*asked, bool(inner), successor, key))",
+            "self._database.change(sql.REQUEST_CANCEL, (*asked, bool(inner), successor, key))\n"
+            "self._database.change(sql.REQUEST_CANCEL_NOW, (*asked, key))",
+        ),
+        tests="flow-store/test_groups -k finally",
+    ),
+    Mutation(
+        "a replaced run keeps the successor of before its retry",
+        "flow-store: REOPEN_RUN",
+        replace_text(", cancel_successor = NULL", ""),
+        tests="flow-store/test_groups -k newest_remains_after",
     ),
     Mutation(
         "two runs of a group can be under way in the file",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flow_store import (
     Attempt,
+    CancelRequest,
     CancelRequested,
     Changes,
     CircleOfGroups,
@@ -22,6 +23,7 @@ from flow_store import (
     GroupPlace,
     GroupTaken,
     Joining,
+    Outcome,
     Parent,
     Queue,
     Reopening,
@@ -207,6 +209,122 @@ def start(store: FlowStore, create: Create, key: str, group: str, inside: str | 
     create(store, key, parent=parent, joining=Joining(group, inside=inside))
     if store.queue(key) == Queue(None, ()):
         begin(store, key)
+
+
+REPLACING = JOINING._replace(replaces_at=5.0)
+
+
+def successors(store: FlowStore) -> dict[str, str | None]:
+    """Return by run which run asks it to end; runs that nobody has asked are left out."""
+    asked = {run.run_key: run.cancel for run in store.runs()}
+    return {key: request.successor for key, request in asked.items() if request is not None}
+
+
+def test_all_before_it_are_asked_to_end(three: FlowStore, create: Create) -> None:
+    """A run that replaces others asks the holder and those that wait, in the same transaction."""
+    begin(three, "a")
+    create(three, "other", joining=Joining("h"))
+    create(three, "d", joining=REPLACING)
+    assert successors(three) == {"a": "d", "b": "d", "c": "d"}
+    assert three.cancel_request("a") == CancelRequest(5.0, None, successor="d")
+    assert refusal(three, "d", "b", "c") == ("a", True)
+    assert three.queue("d") == Queue("a", ("b", "c"))
+    create(three, "e", joining=JOINING)
+    assert "d" not in successors(three), "a run that waits asks nobody"
+
+
+def test_the_newest_remains(three: FlowStore, create: Create) -> None:
+    """Of several that replace others the newest begins; each names the first that asked it."""
+    begin(three, "a")
+    for key in "de":
+        create(three, key, joining=REPLACING)
+    assert successors(three) == {"a": "d", "b": "d", "c": "d", "d": "e"}
+    for key in "bcd":
+        with pytest.raises(CancelRequested):
+            begin(three, key)
+        end(three, key, FlowStatus.CANCELLED)
+    end(three, "a", FlowStatus.CANCELLED)
+    begin(three, "e")
+
+
+def test_a_cancel_by_hand_stays(three: FlowStore, create: Create) -> None:
+    """The first request counts, whoever made it; one to end `finally` too can still follow."""
+    begin(three, "a")
+    by_hand = three.request_cancel("b", requested_at=1.0, grace_sec=7.0)
+    create(three, "d", joining=REPLACING)
+    assert three.cancel_request("b") == by_hand
+    asked = three.request_cancel("a", requested_at=6.0, grace_sec=2.0, now=True)
+    assert asked == CancelRequest(5.0, 2.0, now_at=6.0, successor="d")
+
+
+def test_finally_is_left_alone(three: FlowStore, create: Create) -> None:
+    """However many ask a run to end, its `finally` goes on, and the runs that this has started."""
+    header = RunHeader(FlowStatus.RUNNING, finally_after=Outcome.CANCELLED)
+    begin(three, "a")
+    three.apply("a", Changes(header), revision=1)
+    create(three, "inner", parent=Parent("a", "a", 1))
+    for key in "de":
+        create(three, key, joining=REPLACING)
+    request = three.cancel_request("a")
+    assert request is not None
+    assert (request.successor, request.now_at) == ("d", None)
+    assert three.cancel_request("inner") is None
+
+
+def test_the_runs_inside_are_asked_too(three: FlowStore, create: Create) -> None:
+    """They end with the run that is replaced, which is why nobody replaces them (rule 5.8a)."""
+    begin(three, "a")
+    create(three, "inner", parent=Parent("a", "a", 1))
+    create(three, "d", joining=REPLACING)
+    assert three.cancel_request("inner") == CancelRequest(5.0, None, is_nested=True)
+
+
+def test_a_retry_replaces(three: FlowStore) -> None:
+    """A run that is opened again asks all others to end, and nobody asks it any more."""
+    begin(three, "a")
+    three.request_cancel("a", requested_at=1.0, grace_sec=None)
+    end(three, "a", FlowStatus.CANCELLED)
+    begin(three, "b")
+    three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=REPLACING)
+    assert successors(three) == {"b": "a", "c": "a"}
+
+
+def test_the_newest_remains_after_a_retry(three: FlowStore, create: Create) -> None:
+    """A replaced run that is opened again is not replaced any more, until a newer run comes."""
+    begin(three, "a")
+    create(three, "d", joining=REPLACING)
+    for key in "bca":
+        end(three, key, FlowStatus.CANCELLED)
+    three.reopen("a", Reopening("new", {0: 1}), revision=2, joining=JOINING)
+    three.request_cancel("a", requested_at=7.0, grace_sec=None)
+    assert three.cancel_request("a") == CancelRequest(7.0, None)
+
+
+def test_it_is_recorded_already(three: FlowStore, create: Create) -> None:
+    """A second start of the same run asks nobody again: those that came later go on."""
+    create(three, "d", joining=REPLACING)
+    create(three, "e", joining=JOINING)
+    for key in "abc":
+        end(three, key, FlowStatus.CANCELLED)
+    begin(three, "e", "d")
+    assert not create(three, "d", joining=REPLACING)
+    assert three.cancel_request("e") is None
+
+
+@pytest.mark.parametrize("circle", ["a:g | b:g:a | b-g a", "a:g c:h b:h:a | d:g:c | d-g a b-h c"])
+def test_no_run_replaces_one_around_it(store: FlowStore, create: Create, circle: str) -> None:
+    """It is refused as one that waits, the circle is named, and nobody is asked to end."""
+    before, last, expected = circle.split(" | ")
+    for text in before.split():
+        key, group, *inside = text.split(":")
+        start(store, create, key, group, inside[0] if inside else None)
+    key, group, inner = last.split(":")
+    with pytest.raises(CircleOfGroups) as caught:
+        create(store, key, joining=Joining(group, inside=inner, replaces_at=5.0))
+    found = [one if group is None else f"{one}-{group}" for one, group in caught.value.circle]
+    assert found == expected.split()
+    assert not store.has(key)
+    assert successors(store) == {}
 
 
 @pytest.mark.parametrize(

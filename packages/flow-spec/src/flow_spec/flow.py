@@ -139,6 +139,12 @@ class FlowSpec:
     values: tuple[tuple[str, str], ...] = ()
     """The values of all `params` in a run; empty in the flow of a file."""
 
+    until: tuple[str, ...] = ()
+    """The steps, or names of all copies, for which a run is made; empty: for all (rule 6.14)."""
+
+    left_out: tuple[str, ...] = ()
+    """The ids of the steps that such a run leaves out: nothing in `until` waits for them."""
+
     fills: tuple[str, ...] = ()
     """The fields of the flow itself whose words hold names to replace (rule 10.2)."""
 
@@ -360,6 +366,26 @@ class FlowSpec:
         if "env" in self.fills:
             env = {name: escaped(text) for name, text in env.items()}
         return attrs.evolve(self, env=tuple(sorted({**dict(self.env), **env}.items())))
+
+    def with_until(self, names: Collection[str]) -> Self:
+        """Return the flow of a file for a run of these steps, or of all if none is named.
+
+        Only these, and what they wait for, directly or not, can run; `finally` runs as always.
+
+        Raises:
+            UnknownStepError: There is no such step.
+        """
+        if not names:
+            return self
+        needed: set[str] = set()
+        todo = seen = set(names)
+        while todo:
+            steps = [step for name in todo for step in self.named(name)]
+            needed.update(step.id for step in steps)
+            todo = {name for step in steps for name in step.waits_for} - seen
+            seen = seen | todo
+        left_out = tuple(step.id for step in self.steps if step.id not in needed)
+        return attrs.evolve(self, until=tuple(sorted({*names})), left_out=left_out)
 
     @property
     def has_names(self) -> bool:

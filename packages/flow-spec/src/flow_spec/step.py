@@ -61,6 +61,7 @@ class OnConflict(StrEnum):
     WAIT = "wait"
     SKIP = "skip"
     FAIL = "fail"
+    REPLACE = "replace"
 
 
 @attrs.frozen
@@ -75,7 +76,8 @@ class Concurrency:
     )
     on_conflict: OnConflict = declared(
         OneOf(OnConflict),
-        "What becomes of a new run meanwhile: it waits, is skipped, or fails to start.",
+        "What a new run does while another one runs: it waits, is skipped, fails to start, or "
+        "replaces the others.",
         "skip",
         default=OnConflict.WAIT,
     )

@@ -106,13 +106,15 @@ class CancelRequest(NamedTuple):
     `grace_sec` is how long its jobs may take to end by themselves; None means that the user gave no
     time.
     From `now_at` on, the request covers the steps of `finally` too (rule 10.1). `is_nested` tells
-    that it covers several runs, of which one is inside another (rule 5.8a).
+    that it covers several runs, of which one is inside another (rule 5.8a). `successor` is the run
+    that made the request in order to replace this one (rule 10.7); None if a person made it.
     """
 
     requested_at: float
     grace_sec: float | None
     now_at: float | None = None
     is_nested: bool = False
+    successor: str | None = None
 
 
 class Deadline(NamedTuple):
@@ -424,13 +426,15 @@ class Joining(NamedTuple):
 
     Without `begins`, it waits for its turn. With `begins`, it begins in the same transaction, or
     nothing is recorded. `passes` are waiting runs that no process advances: it may begin before
-    them. `inside` is the run whose step the calling process belongs to, if there is one.
+    them. `inside` is the run whose step the calling process belongs to, if there is one. With
+    `replaces_at`, a time, it waits too, and all runs before it are to be cancelled.
     """
 
     group: str
     begins: RunHeader | None = None
     passes: frozenset[str] = frozenset()
     inside: str | None = None
+    replaces_at: float | None = None
 
 
 class Reopening(NamedTuple):

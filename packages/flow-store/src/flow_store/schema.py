@@ -43,10 +43,11 @@ SCHEMA = f"""
         deadline_mono REAL,
         deadline_boot TEXT,
         revision INTEGER NOT NULL CHECK (revision >= 0),
-        cancel_requested_at REAL, -- these four are written by cancelling, never by a runner
+        cancel_requested_at REAL, -- these five are written by cancelling, never by a runner
         cancel_grace_sec REAL CHECK (cancel_requested_at IS NOT NULL OR cancel_grace_sec IS NULL),
         cancel_now_at REAL,
         cancel_is_nested INTEGER CHECK (cancel_is_nested IN (0, 1)),
+        cancel_successor TEXT CHECK (cancel_requested_at IS NOT NULL OR cancel_successor IS NULL),
         finally_after TEXT
             CHECK (finally_after IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT')),
         gave_up_at REAL,

@@ -308,7 +308,8 @@ UPSERT_ATTEMPT = f"""
     WHERE attempts.status IN ('STARTING', 'RUNNING')
 """
 REQUEST_CANCEL = """
-    UPDATE runs SET cancel_requested_at = ?, cancel_grace_sec = ?, cancel_is_nested = ?
+    UPDATE runs
+    SET cancel_requested_at = ?, cancel_grace_sec = ?, cancel_is_nested = ?, cancel_successor = ?
     WHERE run_key = ? AND cancel_requested_at IS NULL AND status IN ('PENDING', 'RUNNING')
 """
 SELECT_INNER = """
@@ -337,7 +338,7 @@ REOPEN_RUN = f"""
     SET {_assigned(HEADER)}, flow_dir = coalesce(?, flow_dir),
         params = ?, group_name = ?, group_place = ?,
         cancel_requested_at = NULL, cancel_grace_sec = NULL, cancel_now_at = NULL,
-        cancel_is_nested = NULL,
+        cancel_is_nested = NULL, cancel_successor = NULL,
         revision = revision + 1
     WHERE id = ?
 """

@@ -38,6 +38,7 @@ from flow_store.records import (
     GroupPlace,
     Joining,
     Parent,
+    Queue,
     Reopening,
     Run,
     RunGuard,
@@ -122,7 +123,8 @@ class FlowStore(RunReader):
 
         `steps` are pairs of step id and retries, in order of position. An existing run does not
         change, with one exception: if an earlier attempt at the same step started it, it now
-        belongs to this attempt. A run with a group gets the last place there (rule 10.7).
+        belongs to this attempt. A run with a group gets the last place there (rule 10.7), and may
+        ask the runs before it to end.
 
         Raises:
             CancelRequested: The run that starts it is to be cancelled (rule 5.8a).
@@ -164,6 +166,7 @@ class FlowStore(RunReader):
             ((run_id, *_),) = self._database.query(sql.SELECT_GUARD, (run_key,))
             self._database.change(sql.INSERT_DEFINITION, (run_id, definition))
             add_steps(self._database, run_id, steps)
+            self._replace(run_key, joining)
         return True
 
     def record_giving_up(self, run_key: str, given_up: GivenUp | None, *, revision: int) -> None:
@@ -219,6 +222,7 @@ class FlowStore(RunReader):
         """
         with self._database.transaction("IMMEDIATE"):
             self._writer(run_key, revision).reopen(reopening, joining)
+            self._replace(run_key, joining)
         return revision + 1
 
     def remove(self, revisions: Mapping[str, int], *, finished_by: float) -> frozenset[str]:
@@ -265,15 +269,8 @@ class FlowStore(RunReader):
                 raise NotRecorded(run_key)
             if not guard.status.is_terminal:
                 now = now or (guard.cancel is not None and guard.finally_after is not None)
-                # Runs that steps of `finally` started continue until the request covers these.
-                spares_inner = guard.finally_after is not None and not now
-                inner = () if spares_inner else self.unfinished_inside(run_key)
-                for key in (run_key, *inner):
-                    request = (requested_at, grace_sec, bool(inner), key)
-                    self._database.change(sql.REQUEST_CANCEL, request)
-                    if now:
-                        asked = (requested_at, grace_sec, key)
-                        self._database.change(sql.REQUEST_CANCEL_NOW, asked)
+                request = CancelRequest(requested_at, grace_sec, requested_at if now else None)
+                self._write_cancel(run_key, guard, request)
                 guard = self._guard(run_key)
         return None if guard is None else guard.cancel
 
@@ -316,6 +313,31 @@ class FlowStore(RunReader):
         if guard.revision != revision:
             raise RunTakenOver(run_key, revision, guard.revision)
         return RunWriter(self._database, run_key, guard)
+
+    def _replace(self, run_key: str, joining: Joining | None) -> None:
+        """Ask all runs ahead of a run to end, if it joins its group to replace them (10.7)."""
+        if joining is None or joining.replaces_at is None:
+            return
+        request = CancelRequest(joining.replaces_at, None, successor=run_key)
+        holder, waiting = self.queue(run_key) or Queue(None, ())
+        for key in filter(None, (holder, *waiting)):
+            if (guard := self._guard(key)) is not None:
+                self._write_cancel(key, guard, request)
+
+    def _write_cancel(self, run_key: str, guard: RunGuard, request: CancelRequest) -> None:
+        """Record a request for a run and the runs inside it, unless they have one (rule 5.8a).
+
+        With a `now_at` it extends an earlier one to the steps of `finally`. Until then, runs that
+        these have started continue (rule 10.1).
+        """
+        spares_inner = guard.finally_after is not None and request.now_at is None
+        inner = () if spares_inner else self.unfinished_inside(run_key)
+        asked = request.requested_at, request.grace_sec
+        for key in (run_key, *inner):
+            successor = request.successor if key == run_key else None
+            self._database.change(sql.REQUEST_CANCEL, (*asked, bool(inner), successor, key))
+            if request.now_at is not None:
+                self._database.change(sql.REQUEST_CANCEL_NOW, (*asked, key))
 
     def _refuse_cancelled(self, run_key: str) -> None:
         guard = self._guard(run_key)

@@ -292,6 +292,17 @@ def test_parameters(host: "Host") -> None:
     assert host.status("k")["params"] == {"DAY": "dag"}
 
 
+@pytest.mark.parametrize("until", ["'a'", "['a', '{{ dag.dag_id }}']"])
+def test_until(host: "Host", until: str) -> None:
+    """A run may be made for some steps only, by their names or by templates of them (6.14)."""
+    host.write(TRUE, {"id": "dag", "command": ["true"]}, {"id": "other", "command": ["false"]})
+    tasks = host.run(f"Flow(flow_file='flow.yaml', run_key='k', until={until})")
+    assert outcome(tasks["flow"]) == ("success", 1)
+    steps = {step["id"]: step["status"] for step in host.status("k")["steps"]}
+    assert steps["other"] == "SKIPPED"
+    assert steps["dag"] == ("SUCCEEDED" if "dag" in until else "SKIPPED")
+
+
 def test_a_run_without_a_logical_date(host: "Host") -> None:
     """A run that somebody triggers has no `ds`; what the guide shows works for it too (13.4)."""
     host.write({"id": "a", "command": ["true"]}, params={"DAY": {"pattern": "[0-9]{4}-[0-9-]{5}"}})

@@ -155,6 +155,30 @@ class NothingToRetry(FlowError, ValueError):
     run_key: str
 
 
+class LeftOut(FlowError, ValueError):
+    """`retry --step` names steps that the run leaves out (rule 6.14).
+
+    `until` are the steps for which the run is made.
+    """
+
+    run_key: str
+    steps: Sequence[str]
+    until: Sequence[str]
+
+    @property
+    def details(self) -> dict[str, str]:
+        """How to run such a step."""
+        return {"help": "start a run with another key, without `--until`"}
+
+    def __str__(self) -> str:
+        """Return the sentence, which names the steps and the option."""
+        option = " ".join(f"--until {name}" for name in self.until)
+        return (
+            f"run {self.run_key!r} was started with `{option}`, which leaves out "
+            f"{', '.join(self.steps)}; {self.details['help']}"
+        )
+
+
 class NothingToSettle(FlowError, ValueError):
     """A step cannot be settled because it neither FAILED nor was CANCELLED (rule 12.3).
 

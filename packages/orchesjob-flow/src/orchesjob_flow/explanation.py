@@ -17,6 +17,7 @@ from flow_spec import End, FlowSpec, StepSpec, operands_of
 from flow_store import AttemptStatus, PastAttempt, Run, Settlement, Step, StepStatus
 from orchesjob_flow.engine.plan import end_of_row, is_true, is_true_of_copies
 from orchesjob_flow.views.reasons import (
+    LEFT_OUT,
     NO_DEPENDENCIES,
     Dependencies,
     Dependency,
@@ -24,6 +25,7 @@ from orchesjob_flow.views.reasons import (
     dependencies_in,
     dependency_name,
     dependency_text,
+    is_left_out,
     listed,
     max_parallel_waits,
     reason,
@@ -172,8 +174,8 @@ class Explained(NamedTuple):
     its value today is not the reason for the step's status (rule 9.7). A step of `finally` that is
     not decided waits for all steps `before` it (rule 10.1). `held` says what else the step waits
     for: the turn of its run (rule 10.7) or of its copy (rule 10.3). `settlement` is what a person
-    decided instead (rule 12.3). `stale` says what is known of an attempt of which nothing is
-    seen to run (rule 6.4).
+    decided instead (rule 12.3). `instead` says what is known of an attempt of which nothing is
+    seen to run (rule 6.4), or that the step was left out (rule 6.14).
     """
 
     step: Step
@@ -183,7 +185,7 @@ class Explained(NamedTuple):
     gate: Gate | None = None
     held: str | None = None
     settlement: Settlement | None = None
-    stale: str | None = None
+    instead: str | None = None
 
 
 def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) -> list[Explained]:
@@ -206,8 +208,10 @@ def explain_steps(run: Run, step_id: str | None, stale: Collection[int] = ()) ->
             held=of_run or places.get(spec.id),
             gate=gate_of(gates, spec, steps[spec.id]),
             settlement=settled.get(position),
-            stale=stale_words(run, position) if position in stale else None,
+            instead=stale_words(run, position) if position in stale else None,
         )
+        if not is_left_out(run, steps[spec.id])
+        else Explained(steps[spec.id], NO_DEPENDENCIES, None, instead=LEFT_OUT)
         for spec in specs
         for position in (steps[spec.id].position,)
     ]
@@ -284,8 +288,8 @@ def sentence(explained: Explained) -> str:
     """
     if explained.settlement is not None:
         return settled_words(explained.settlement)
-    if explained.stale is not None:
-        return explained.stale
+    if explained.instead is not None:
+        return explained.instead
     why, gate = sentence_without_gate(explained), explained.gate
     return why if gate is None or gate.answer != "yes" else f"{why}; its only_if said {gate}"
 

@@ -423,7 +423,8 @@ def endings_of(flow: FlowSpec, scenario: Scenario) -> Endings:
     if not branches:
         return Endings([*found.values()], len(found))
     is_timeless = flow.timeout_sec is None and not scenario.cancel_at
-    total = count_endings(flow, scenario.outcomes) if is_timeless else None
+    can_count = is_timeless and not flow.left_out
+    total = count_endings(flow, scenario.outcomes) if can_count else None
     return Endings([*found.values()], total)
 
 

@@ -99,17 +99,24 @@ def test_it_is_told_once_who_holds_the_group(run: RunState) -> None:
     assert told("h") == ["run 'k' waits for group 'g', held by run 'h'"]
     assert told("h") == []
     assert told("i") == ["run 'k' waits for group 'g', held by run 'i'"]
+    (warning,) = update(
+        run, QueueSeen(Queue("j", ()), frozenset(), holder_is_to_end=True), NOW
+    ).effects
+    assert warning == Warn("run 'k' waits for group 'g', held by run 'j', which is to end")
 
 
-def test_cancelled_while_it_waits(run: RunState) -> None:
-    """It ends at once, with every step CANCELLED, and is not begun by what is seen after."""
-    decision = update(run, CancelSeen(CancelRequest(1.0, None)), NOW)
+@pytest.mark.parametrize("successor", [None, "n"])
+def test_cancelled_while_it_waits(run: RunState, successor: str | None) -> None:
+    """It ends at once, with every step CANCELLED, and is not begun by what is seen after.
+
+    The error names the run that replaces it.
+    """
+    decision = update(run, CancelSeen(CancelRequest(1.0, None, successor=successor)), NOW)
     update(run, FREE, NOW, decision)
-    assert decision.changes.header is not None
-    assert (decision.changes.header.status, decision.changes.header.finally_after) == (
-        "CANCELLED",
-        None,
-    )
+    header = decision.changes.header
+    assert header is not None
+    assert (header.status, header.finally_after) == ("CANCELLED", None)
+    assert header.error == (None if successor is None else "replaced by run 'n'")
     assert [step.row.status for step in run.steps] == ["CANCELLED", "CANCELLED"]
     assert not decision.changes.attempts
     assert not decision.effects

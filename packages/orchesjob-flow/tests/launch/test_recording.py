@@ -30,7 +30,13 @@ def reader_of(file: Path) -> Callable[[], FlowSpec]:
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "is_held"), [({}, True), ({"on_conflict": "skip"}, False), (None, False)]
+    ("concurrency", "is_held"),
+    [
+        ({}, True),
+        ({"on_conflict": "replace"}, True),
+        ({"on_conflict": "skip"}, False),
+        (None, False),
+    ],
 )
 def test_recorded_with_its_lock(
     settings: Settings, tmp_path: Path, concurrency: dict[str, str] | None, is_held: bool

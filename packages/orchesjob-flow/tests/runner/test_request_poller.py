@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
-from flow_spec import Concurrency, FlowSpec, StepSpec
+from flow_spec import Concurrency, FlowSpec, OnConflict, StepSpec
 from flow_store import Changes, FlowStatus, FlowStore, Joining, Queue, RunHeader
 from orchesjob_flow.engine.messages import QueueSeen
 from orchesjob_flow.engine.state import Limits, RunState
@@ -51,7 +52,8 @@ def second(store: FlowStore) -> RunState:
 def test_who_is_before_a_run(path: Path, store: FlowStore) -> None:
     """Nothing is asked again while a run holds the group and nobody commits; else who lives is."""
     living = {"first"}
-    run, poller = second(store), RequestPoller(store, lambda key: key in living)
+    run = second(store)
+    poller = RequestPoller(store, lambda key: key in living, end=lambda _: False)
     queue = Queue(None, ("first",))
     assert list(poller.look(run)) == [QueueSeen(queue, frozenset({"first"}))]
     living.clear()  # which nobody records
@@ -65,9 +67,61 @@ def test_who_is_before_a_run(path: Path, store: FlowStore) -> None:
     assert list(poller.look(run)) == [QueueSeen(Queue(None, ()), frozenset())]
 
 
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_those_that_are_to_end(path: Path, store: FlowStore, is_ended: bool) -> None:
+    """A run that replaces others gives them a runner if theirs died, at each look.
+
+    It waits for one that got a runner, or is to get one, and passes one that could not get it.
+    """
+    living, asked = {"first"}, []
+
+    def end(key: str) -> bool:
+        asked.append(key)
+        return is_ended
+
+    run = second(store)
+    run.flow = attrs.evolve(FLOW, concurrency=Concurrency("g", OnConflict.REPLACE))
+    poller = RequestPoller(store, lambda key: key in living, end)
+    queue = Queue(None, ("first",))
+    living.clear()
+    assert list(poller.look(run)) == [QueueSeen(queue, frozenset())]
+    assert not asked, "nobody has asked it to end"
+    with FlowStore.open(path) as other:
+        other.request_cancel("first", requested_at=1.0, grace_sec=None)
+    waits_for = frozenset({"first"} if is_ended else ())
+    assert list(poller.look(run)) == [QueueSeen(queue, waits_for)]
+    assert list(poller.look(run)) == [QueueSeen(queue, waits_for)]
+    assert asked == ["first", "first"]
+    living.add("first")
+    assert list(poller.look(run)) == [QueueSeen(queue, frozenset({"first"}))]
+    assert len(asked) == 2
+
+
+def test_a_holder_that_is_to_end(path: Path, store: FlowStore) -> None:
+    """Its runner may die without a record, so a run that replaces it looks again and again."""
+    living, asked = {"first"}, []
+    run = second(store)
+    run.flow = attrs.evolve(FLOW, concurrency=Concurrency("g", OnConflict.REPLACE))
+
+    def end(key: str) -> bool:
+        asked.append(key)
+        return True
+
+    poller = RequestPoller(store, lambda key: key in living, end)
+    with FlowStore.open(path) as other:
+        other.apply("first", Changes(RunHeader(FlowStatus.RUNNING)), revision=0)
+        other.request_cancel("first", requested_at=1.0, grace_sec=None)
+    seen = QueueSeen(Queue("first", ()), frozenset(), holder_is_to_end=True)
+    assert list(poller.look(run)) == [seen]
+    assert not asked
+    living.clear()
+    assert list(poller.look(run)) == [seen]
+    assert asked == ["first"]
+
+
 def test_a_database_that_is_gone(path: Path, store: FlowStore) -> None:
     """A run does not wait for what nobody will record (rule 5.7)."""
-    run, poller = second(store), RequestPoller(store, lambda _: False)
+    run, poller = second(store), RequestPoller(store, lambda _: False, end=lambda _: False)
     path.unlink()
     with pytest.raises(GaveUp, match="removed or replaced"):
         list(poller.look(run))

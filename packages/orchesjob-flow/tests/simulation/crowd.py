@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Self
 
-from flow_spec import StepSpec
+from flow_spec import Concurrency, OnConflict, StepSpec
 from flow_store import FlowStatus, FlowStore
 from orchesjob_flow.runner.loop import Runner
 
@@ -25,10 +25,11 @@ DEEPEST = 2
 
 
 class Crowd:
-    """Some runs of one group, and who drives them."""
+    """Some runs of one group, and who drives them; so many of them replace those before them."""
 
-    def __init__(self, path: Path, seed: int, runs: int) -> None:
+    def __init__(self, path: Path, seed: int, runs: int, replacing: float = 0.0) -> None:
         self.random = Random(seed)  # noqa: S311 - reproducible on purpose
+        self.replacing = replacing
         self.order: list[str] = []
         """The runs that have not begun, the one that came first first."""
         self.runners: dict[str, Runner] = {}
@@ -39,6 +40,8 @@ class Crowd:
         """By the run whose runner looks in this turn: those that it saw to have no runner."""
         self.ended_early: set[str] = set()
         """The runs that were to be cancelled while they waited."""
+        self.asked: dict[str, str | None] = {}
+        """The runs that are to be cancelled, each with the run that replaces it, if one does."""
         self.disturbances = 0
         self.is_in_peace = False
         self._opened = ExitStack()
@@ -52,6 +55,7 @@ class Crowd:
         world.on_point = partial(self._pass_point, key)
         world.on_look = world.on_point
         world.has_runner = partial(self._has_runner, key)
+        world.end = partial(self._end, key)
         return world
 
     def __enter__(self) -> Self:
@@ -62,20 +66,23 @@ class Crowd:
         """Let go of the stores."""
         self._opened.close()
 
-    def record(self, key: str) -> None:
+    def record(self, key: str, on_conflict: OnConflict | None = None) -> None:
         """Record a run of two steps and `finally`, of which one may fail."""
         world = self.worlds[key]
+        if on_conflict is None:
+            replaces = self.replacing > 0 and self.random.random() < self.replacing
+            on_conflict = OnConflict.REPLACE if replaces else OnConflict.WAIT
         world.record(
             StepSpec("a", ("a",)),
             StepSpec("b", ("b",), depends_on=("a",)),
             finally_=(StepSpec("z", ("z",)),),
             timeout_sec=self.random.choice((None, 2.0, 500.0)),
-            group=GROUP,
+            concurrency=Concurrency(GROUP, on_conflict),
         )
         for step in "abz":
             code = int(self.random.random() < 1 / 4)
             world.plan(f"{step}:1", seconds=self.random.uniform(0, 5), code=code)
-        self.order.append(key)
+        self._has_joined(key)
 
     # What happens.
 
@@ -115,6 +122,12 @@ class Crowd:
         else:
             self.run_once(key)
 
+    def kill_runners(self) -> None:
+        """Kill all runners at once."""
+        for key in self.runners:
+            self.worlds[key].calls.abandon()
+        self.runners.clear()
+
     def order_of_all(self) -> list[str]:
         """List the runs that are recorded."""
         return [key for key, world in self.worlds.items() if world.history]
@@ -126,12 +139,29 @@ class Crowd:
             return
         self.runners.pop(key, None)
         self.ended_early.discard(key)
+        self.asked.pop(key, None)
         world.retry()
+        self._has_joined(key)
+
+    def _has_joined(self, key: str) -> None:
+        """Note that a run has joined the group, and which others it has asked to end."""
+        for other in self.order_of_all() if self._replaces(key) else ():
+            if other != key and not self.status(other).is_terminal:
+                self._is_asked(other, key)
+                self.worlds[other].cancel_is_recorded(self.worlds[other].run().cancel)
         self.order.append(key)
+
+    def _replaces(self, key: str) -> bool:
+        group = self.worlds[key].flow.concurrency
+        return group is not None and group.on_conflict is OnConflict.REPLACE
 
     def cancel(self, key: str) -> None:
         """Ask for the end of a run, which may wait."""
         self.worlds[key].request_cancel()
+        self._is_asked(key, None)
+
+    def _is_asked(self, key: str, successor: str | None) -> None:
+        self.asked.setdefault(key, successor)
         if key in self.order:
             self.ended_early.add(key)
 
@@ -174,6 +204,16 @@ class Crowd:
             self.passed[asker].add(key)
         return key in self.runners
 
+    def _end(self, asker: str, key: str) -> bool:
+        """Give a run that is to end a runner; that may fail."""
+        require(self._replaces(asker), "only_a_successor_ends_others", f"{asker} ends {key}")
+        require(key in self.asked, "only_what_is_asked_is_ended", f"{asker} ends {key}")
+        if key in self.acting or (not self.is_in_peace and self.random.random() < 1 / 5):
+            return False
+        self.runners[key] = self.worlds[key].new_runner()
+        self.passed[asker].discard(key)
+        return True
+
     # What must hold then.
 
     def status(self, key: str) -> FlowStatus:
@@ -185,7 +225,8 @@ class Crowd:
         if key not in self.order or key in self.ended_early:
             return False
         earlier = self.order[: self.order.index(key)]
-        return not self.under_way() and not any(other in self.runners for other in earlier)
+        awaited = set(self.runners) | (self.ended_early if self._replaces(key) else set())
+        return not self.under_way() and awaited.isdisjoint(earlier)
 
     def under_way(self) -> list[str]:
         """List the runs that have begun and not ended."""
@@ -200,6 +241,8 @@ class Crowd:
             require(
                 not running or other in under_way, "nothing_runs_outside", f"{running} of {other}"
             )
+            if world.history and world.run().status is FlowStatus.CANCELLED:
+                self._see_cancelled(other)
         if key not in self.order or self.status(key) is FlowStatus.PENDING:
             return
         earlier = self.order[: self.order.index(key)]
@@ -209,6 +252,15 @@ class Crowd:
         require(key not in self.ended_early, "cancelled_at_once", f"{key} has begun")
         ignored = set(earlier) - self.passed[key]
         require(not ignored, "first_come_first_served", f"{key} begins before {ignored}")
+
+    def _see_cancelled(self, key: str) -> None:
+        """Check that somebody has asked for the end of a run, and that its error names a run."""
+        run = self.worlds[key].run()
+        is_settled = run.cancel is None  # a step kept an early end
+        require(is_settled or key in self.asked, "none_ends_unasked", f"{key} is cancelled")
+        successor = self.asked.get(key)
+        expected = None if successor is None else f"replaced by run {successor!r}"
+        require(run.error == expected, "the_first_successor_is_named", f"{key}: {run.error}")
 
 
 def require(holds: bool, invariant: str, why: str) -> None:

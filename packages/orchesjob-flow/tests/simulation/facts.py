@@ -140,7 +140,12 @@ def is_met(spec: StepSpec, rows: Mapping[str, Step], passed: Collection[str]) ->
 
 
 def waits_of(flow: FlowSpec, spec: StepSpec) -> list[str]:
-    """List the ids of the steps that a step waits for, all copies where these are meant (10.3)."""
+    """List the ids of the steps that a step waits for, all copies where these are meant (10.3).
+
+    A step that is left out waits for none (6.14).
+    """
+    if spec.id in flow.left_out:
+        return []
     return [step_id for name in spec.waits_for for step_id in flow.copies.get(name, (name,))]
 
 

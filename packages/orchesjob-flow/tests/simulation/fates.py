@@ -40,6 +40,7 @@ def build(
     world = World(store, path, run_key=f"run-{seed}", seed=seed)
     random = Random(seed)  # noqa: S311 - reproducible on purpose
     world.calls.pidfd = random.random() < 0.7
+    world.until = case.until
     world.record(
         *case.steps,
         max_parallel=case.max_parallel,

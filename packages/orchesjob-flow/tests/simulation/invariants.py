@@ -220,6 +220,7 @@ def begun_and_skipped_rightly(world: "World", commit: Commit) -> None:
         for name in waits_of(world.flow, spec):
             assert rows[name].status.is_terminal, f"{after.step_id} is decided before {name} ended"
         is_due = is_met(spec, rows, passed_in(world, commit.after))
+        is_due = is_due and spec.id not in world.flow.left_out
         assert is_due is begun, f"{after.step_id} is decided against its condition"
 
 
@@ -563,7 +564,9 @@ def the_run_is_its_steps(world: "World", commit: Commit) -> None:
     assert (run.finished_at is not None) == run.status.is_terminal, "the run's end"
     if run.status is FlowStatus.CANCELLED:
         assert ended, "CANCELLED, with steps that have not ended"
-        assert run.error is None, "a cancelled run has no error"
+        successor = run.cancel and run.cancel.successor
+        expected = None if successor is None else f"replaced by run {successor!r}"
+        assert run.error == expected, f"a cancelled run says {run.error}"
         return
     if has_timed_out(run):
         assert cancelled or run.finally_after, "timed out, with all steps ended by themselves"

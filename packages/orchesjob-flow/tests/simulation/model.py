@@ -74,7 +74,8 @@ class Case:
     """A flow in the order of its file, the fates of the attempts, and the outcome.
 
     `conditions` are those that are spelled in the steps' `when`. `steps` has each copy of a step in
-    a `foreach`; what these are copies of is in `blocks`.
+    a `foreach`; what these are copies of is in `blocks`. The outcome is that of a run without
+    `until`.
     """
 
     steps: tuple[StepSpec, ...]
@@ -87,6 +88,7 @@ class Case:
     finally_: tuple[StepSpec, ...] = ()
     blocks: tuple[Block, ...] = ()
     settled: frozenset[str] = frozenset()
+    until: tuple[str, ...] = ()
 
     @property
     def specs(self) -> Mapping[str, StepSpec]:

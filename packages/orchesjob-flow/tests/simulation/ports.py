@@ -151,6 +151,10 @@ class ObservedStore:
         self._on_look()
         return queue
 
+    def unfinished_inside(self, run_key: str) -> tuple[str, ...]:
+        """Look which runs are inside another one."""
+        return self._store.unfinished_inside(run_key)
+
     def apply(self, run_key: str, changes: Changes, *, revision: int) -> int:
         """Commit, unless the database cannot be written just now."""
         self._before()

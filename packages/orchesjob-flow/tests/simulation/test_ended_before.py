@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flow_spec import StepSpec
+from flow_spec import Concurrency, StepSpec
 
 from .world import World
 
@@ -138,7 +138,7 @@ def test_while_finally_runs(
 
 def test_a_run_that_waits_to_tidy_up_again(world: World, step: Make) -> None:
     """A cancel hides no failure of a run that waits for its group to run `finally` again (10.7)."""
-    world.record(step("a"), finally_=(step("tidy"),), group="g")
+    world.record(step("a"), finally_=(step("tidy"),), concurrency=Concurrency("g"))
     world.plan("a:1", code=1)
     world.drive()
     world.retry("tidy")

@@ -4,15 +4,17 @@ Every day these are some; `-m long` adds hundreds.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
+import attrs
 import pytest
 
 from flow_store import FlowStore
 
 from .fates import build, check, retry
-from .model import generate, tidy
+from .model import Case, generate, tidy
 from .world import World
 
 pytestmark = pytest.mark.heavy
@@ -59,6 +61,45 @@ def test_crashes_and_lost_answers(store: FlowStore, database: Path, first: int) 
             disturb(world, Random(seed))  # noqa: S311 - reproducible on purpose
             world.drive()
             check(world, case)
+
+
+@pytest.mark.parametrize("first", FIRST_SEEDS)
+def test_left_out(store: FlowStore, database: Path, first: int) -> None:
+    """What `--until` leaves out is SKIPPED, whatever is killed, cancelled or retried (6.14).
+
+    All that the named steps wait for, and `finally`, is decided as without it.
+    """
+    for seed in range(first, first + BATCH):
+        case, random = generate(seed), Random(seed)  # noqa: S311 - reproducible on purpose
+        until = tuple(step.id for step in random.sample(case.steps, min(2, len(case.steps))))
+        with build(store, database, seed, attrs.evolve(case, until=until)) as world:
+            needed = needed_for(case, until)
+            assert set(world.flow.left_out) == {step.id for step in case.steps} - needed
+            disturb(world, random)
+            if seed % 3 == 0:
+                world.machine.after(random.uniform(0, 5), world.request_cancel)
+            world.drive()
+            if seed % 3:
+                assert {
+                    one: case.statuses[one] for one in needed
+                }.items() <= world.statuses().items()
+            if world.run().status in ("FAILED", "CANCELLED"):
+                world.retry()
+                world.drive()
+            for step_id in world.flow.left_out:
+                assert world.step(step_id).status == "SKIPPED"
+                assert not world.executions(f"{step_id}:")
+
+
+def needed_for(case: Case, names: Iterable[str]) -> set[str]:
+    """Return these steps and all that they wait for, directly or not."""
+    by_id = {step.id: step for step in case.steps}
+    found: set[str] = set()
+    for name in names:
+        ids = [name] if name in by_id else [one for one in by_id if one.startswith(f"{name}@")]
+        for step_id in ids:
+            found |= {step_id} | needed_for(case, by_id[step_id].waits_for)
+    return found
 
 
 @pytest.mark.parametrize("first", FIRST_SEEDS)

@@ -10,9 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Self, cast
 
-from flow_spec import Block, Concurrency, FlowSpec, StepSpec
+from flow_spec import Block, Concurrency, FlowSpec, OnConflict, StepSpec
 from flow_store import (
     Attempt,
+    CancelRequest,
     FlowStore,
     Joining,
     Person,
@@ -98,6 +99,8 @@ class World:
         self.on_look: Callable[[], None] = lambda: None
         """Is called after each of the two reads by which a runner looks for a cancel."""
         self.flow = FlowSpec("flow", ())
+        self.until: tuple[str, ...] = ()
+        """The steps for which the run is made; none: for all."""
         self.specs: dict[str, StepSpec] = {}
         self.driver = 0
         """The runner that has taken the run over last, numbered from 1."""
@@ -107,6 +110,8 @@ class World:
         """When (monotonic) the run must have ended."""
         self.has_runner: Callable[[str], bool] = lambda _: False
         """Whether a runner drives another run."""
+        self.end: Callable[[str], bool] = lambda _: False
+        """Gives another run, which is to end, a runner."""
         self.disorder: Random | None = None
         """Says which events come out of order, and which come twice; None: all in order, once."""
         self._store = store
@@ -134,7 +139,7 @@ class World:
         max_parallel: int | None = None,
         timeout_sec: float | None = None,
         finally_: tuple[StepSpec, ...] = (),
-        group: str | None = None,
+        concurrency: Concurrency | None = None,
         blocks: tuple[Block, ...] = (),
     ) -> None:
         """Record a run of these steps, as `start` does; in a group it waits for its turn.
@@ -147,9 +152,10 @@ class World:
             max_parallel=max_parallel,
             timeout_sec=timeout_sec,
             finally_=finally_,
-            concurrency=None if group is None else Concurrency(group),
+            concurrency=concurrency,
             blocks=blocks,
         ).with_copies()
+        self.flow = self.flow.with_until(self.until)
         self.specs = {step.id: step for step in self.flow.all_steps}
         self._store.create(
             run_key=self.run_key,
@@ -166,8 +172,12 @@ class World:
 
     @property
     def joining(self) -> Joining | None:
-        """How the run joins its group: it waits there."""
-        return None if self.flow.group is None else Joining(self.flow.group)
+        """How the run joins its group: it waits there, and may ask those before it to end."""
+        group = self.flow.concurrency
+        if group is None or self.flow.group is None:
+            return None
+        replaces = group.on_conflict is OnConflict.REPLACE
+        return Joining(self.flow.group, replaces_at=self.machine.wall if replaces else None)
 
     def plan(self, attempt: str, **facts: object) -> None:
         """Say what the command of `step:number` does when it is executed."""
@@ -179,6 +189,10 @@ class World:
         request = self._reader.request_cancel(
             self.run_key, requested_at=self.machine.wall, grace_sec=grace_sec, now=now
         )
+        self.cancel_is_recorded(request)
+
+    def cancel_is_recorded(self, request: CancelRequest | None) -> None:
+        """Note that a request to cancel the run is recorded, by whom ever."""
         self._read = None  # a version tells only what other connections have committed
         if self.attempts_at_cancel is None and request is not None:
             self.attempts_at_cancel = frozenset(self.recorded)
@@ -282,6 +296,7 @@ class World:
             perform=partial(self._perform, self.driver, inbox),
             warn=self.warnings.append,
             has_runner=self.has_runner,
+            end=self.end,
         )
         return runner
 

@@ -22,6 +22,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "finished_at": None,
         "error": None,
         "cancel_requested_at": None,
+        "replaced_by": None,
         "finally_after": None,
         "parent": None,
         "gave_up": None,

@@ -66,6 +66,7 @@ class OrchesjobFlowOperator(BaseOperator):
         "run_key",
         "env",
         "flow_params",
+        "until",
         "db",
         "working_dir",
         "program",
@@ -80,6 +81,7 @@ class OrchesjobFlowOperator(BaseOperator):
         run_key: str = DEFAULT_RUN_KEY,
         env: Mapping[str, str] | None = None,
         flow_params: Mapping[str, str] | None = None,
+        until: str | Sequence[str] = (),
         db: str | os.PathLike[str] | None = None,
         working_dir: str | os.PathLike[str] | None = None,
         program: str | None = None,
@@ -98,6 +100,8 @@ class OrchesjobFlowOperator(BaseOperator):
             env: Variables for all steps; they override the `env` of the flow. They are recorded
                 with the run, so do not pass secrets.
             flow_params: Values of the flow's parameters, recorded likewise.
+            until: The step, or the steps, for which the run is made: these, what they wait for, and
+                `finally`; by default all.
             db: The flow database; None is the default of orchesjob-flow.
             working_dir: The directory in which the steps run, resolved as `flow_file` is; None is
                 the folder of the DAG file.
@@ -120,6 +124,7 @@ class OrchesjobFlowOperator(BaseOperator):
         self.run_key = run_key
         self.env = env
         self.flow_params = flow_params
+        self.until = until
         self.db = db
         self.working_dir = working_dir
         self.program = program
@@ -205,7 +210,9 @@ class OrchesjobFlowOperator(BaseOperator):
     def _start(self, context: "Context") -> RunJson:
         flow_file = str(self._path(context, self.flow_file))
         directory = self._path(context, self.working_dir or "")
-        words = ("-d", *self._input_options(), "--", flow_file)
+        until = [self.until] if isinstance(self.until, str) else self.until
+        steps = (f"--until={name}" for name in until)
+        words = ("-d", *self._input_options(), *steps, "--", flow_file)
         return self._begun(self._host_run().call("start", *words, cwd=directory))
 
     def _retry(self, context: "Context") -> RunJson:

@@ -17,6 +17,7 @@ from orchesjob_flow.cli.completion import (
     complete_param,
     complete_run_key,
     complete_step,
+    complete_step_of_file,
     named_run,
     settings_of,
 )
@@ -402,6 +403,13 @@ param_option = click.option(
     shell_complete=complete_param,
     help="Set a parameter of the flow; repeatable.",
 )
+until_option = click.option(
+    "--until",
+    metavar="STEP",
+    multiple=True,
+    shell_complete=complete_step_of_file,
+    help="Only this step and what it needs; repeatable.",
+)
 detach_option = click.option(
     "-d", "--detach", is_flag=True, help="Return at once; run in the background."
 )
@@ -411,7 +419,7 @@ report_option = click.option(
     metavar="FORMAT=FILE",
     type=Report(),
     multiple=True,
-    help="Write a report when the run has ended; repeatable.",
+    help="Write a report after the run; repeatable.",
 )
 progress_option = click.option(
     "--progress",
@@ -425,7 +433,7 @@ progress_option = click.option(
 def start_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Declare the flow file of a command that starts a run, and its options, in this order."""
     argument = click.argument("flow_file", metavar="FLOW_FILE", type=FLOW_FILE)
-    options = (param_option, env_option, jobs_option, detach_option, report_option)
+    options = (until_option, param_option, env_option, jobs_option, detach_option, report_option)
     for declare in reversed((*options, progress_option, format_option, argument)):
         command = declare(command)
     return command

@@ -14,7 +14,6 @@ from orchesjob_client import DEFAULT_GRACE_SEC
 from orchesjob_flow.cli.options import CommandOnRun, Duration, format_option, run_key_option
 from orchesjob_flow.errors import CancelUnfinished, GaveUp
 from orchesjob_flow.home.locks import Holder, Lock
-from orchesjob_flow.home.paths import ORCHESJOB_HOME
 from orchesjob_flow.home.runs import RunHandle, Snapshot, patiently
 from orchesjob_flow.runner.assembly import runner_of
 from orchesjob_flow.views.reasons import (
@@ -59,15 +58,9 @@ def cancel(
         run = end(handle)
         if run.status is FlowStatus.CANCELLED:
             for run_key in store.unfinished_inside(run.run_key):  # rule 5.6
-                end(inside(handle, run_key), again=False)
+                inner = handle._replace(run_key=run_key)
+                end(inner.in_recorded_home_of(inner.load(store)), again=False)
     show_run(handle, Snapshot(run, None), output_format)
-
-
-def inside(handle: RunHandle, run_key: str) -> RunHandle:
-    """Return the handle of a run inside another; its orchesjob home is the one recorded with it."""
-    settings = handle.settings
-    environ = {name: text for name, text in settings.environ.items() if name != ORCHESJOB_HOME}
-    return RunHandle(run_key, settings._replace(environ=environ))
 
 
 def request_and_await(  # noqa: PLR0913 - the options of a cancel

@@ -141,7 +141,13 @@ def waiting_notes(handle: RunHandle, run: Run) -> Iterator[str]:
     before = handle._replace(run_key=first)
     runner, key = before.holder(), shlex.quote(first)
     remedy = f"`orchesjob-flow cancel --run-key {key}` ends it"
-    if runner is not None:
+    with before.open_readonly() as store:
+        request = store.cancel_request(first)
+    if request is not None:
+        by = "" if request.successor is None else f": {request.successor} replaces it"
+        who = f"no process advances it, and {remedy}" if runner is None else f"{runner} advances it"
+        yield f"{first} is to end{by}; {who}."
+    elif runner is not None:
         yield f"{first} is advanced by {runner}; {remedy}."
     elif first == run.queue.holder:
         resume = f"`orchesjob-flow resume --run-key {key}` continues it"

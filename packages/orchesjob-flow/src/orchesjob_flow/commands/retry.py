@@ -86,6 +86,7 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
         else:
             values = {**recorded_values(run, new), **params}
             flow, flow_dir = ready_to_run(new, flow_file, env, values), folder_of(flow_file)
+            flow = flow.with_until(FlowSpec.from_json(run.definition).until)
         reopening = plan_retry(run, flow, steps=steps, only=only)
         if new is not None:
             tell_empty_lists(flow)

@@ -4,6 +4,7 @@ import random
 import string
 import time
 import unicodedata
+from functools import partial
 
 import click
 
@@ -25,6 +26,7 @@ TIME_FORMAT = "%Y%m%dT%H%M%S"
 @click.pass_context
 def run(  # noqa: PLR0913, PLR0917 - its options
     ctx: click.Context,
+    until: tuple[str, ...],
     params: dict[str, str],
     variables: tuple[tuple[str, str], ...],
     jobs: str,
@@ -46,7 +48,8 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     check_detach(detach=detach, progress=progress, reports=reports)
     settings = settings_of(ctx)
     # Only this list keeps the flow in memory, until it is taken from there.
-    flows = [load_to_start(flow_file, dict(variables), params, list_reader(flow_file))]
+    read = partial(load_to_start, flow_file, dict(variables), params, list_reader(flow_file))
+    flows = [read().with_until(until)]
     handle = RunHandle(fresh_key(flows[0].flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flows[0].flow_id), settings)

@@ -14,7 +14,13 @@ from flow_spec import FlowSpec
 from flow_store import FlowStatus, Run, Step, StepStatus
 from orchesjob_flow import exit_codes
 from orchesjob_flow.cli.completion import complete_step_of_file
-from orchesjob_flow.cli.options import FLOW_FILE, format_option, option_given_once, param_option
+from orchesjob_flow.cli.options import (
+    FLOW_FILE,
+    format_option,
+    option_given_once,
+    param_option,
+    until_option,
+)
 from orchesjob_flow.launch.inputs import list_reader, load_to_run
 from orchesjob_flow.simulation import (
     Ending,
@@ -78,6 +84,7 @@ OPTIONS = {StepStatus.FAILED: "--fail", StepStatus.SKIPPED: "--skip"}
     shell_complete=complete_step_of_file,
     help="Cancel the run when a step begins.",
 )
+@until_option
 @click.option("--all", "every", is_flag=True, help="Show all ways in which a run can end.")
 @param_option
 @format_option
@@ -86,6 +93,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     fail: tuple[str, ...],
     skip: tuple[str, ...],
     cancel_at: str | None,
+    until: tuple[str, ...],
     every: bool,
     params: dict[str, str],
     output_format: OutputFormat,
@@ -100,7 +108,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - its options
     Example:
       orchesjob-flow simulate nightly.yaml --fail load
     """  # noqa: D301 - click reads \b
-    flow = load_to_run(flow_file, {}, params, list_reader(flow_file))
+    flow = load_to_run(flow_file, {}, params, list_reader(flow_file)).with_until(until)
     scenario = Scenario.of(flow, fail=fail, skip=skip, cancel_at=cancel_at)
     if every:
         endings = endings_of(flow, scenario)
@@ -204,7 +212,8 @@ def ending_words(run: Run, exit_code: int) -> str:
 
 def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dict[str, Any]:
     """Describe the endings, each with the options of `simulate` that show it."""
-    cancelled = [] if cancel_at is None else [f"--cancel-at={cancel_at}"]
+    others = [f"--until={name}" for name in flow.until]
+    others += [] if cancel_at is None else [f"--cancel-at={cancel_at}"]
     return {
         "flow_id": flow.flow_id,
         "params": dict(flow.values),
@@ -216,7 +225,7 @@ def endings_json(flow: FlowSpec, endings: Endings, cancel_at: str | None) -> dic
                 "status": ending.status.value,
                 "options": [
                     *(f"{OPTIONS[status]}={name}" for name, status in ending.by_themselves.items()),
-                    *cancelled,
+                    *others,
                 ],
                 "steps": {step_id: status.value for step_id, status in ending.steps.items()},
             }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @start_options
 def start(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle,
+    until: tuple[str, ...],
     params: dict[str, str],
     variables: tuple[tuple[str, str], ...],
     jobs: str,
@@ -51,7 +52,7 @@ def start(  # noqa: PLR0913, PLR0917 - its options
         from orchesjob_flow.launch.recording import lists_to_start
 
         read_list = lists_to_start(handle, flow_file)
-        return load_to_start(flow_file, dict(variables), params, read_list)
+        return load_to_start(flow_file, dict(variables), params, read_list).with_until(until)
 
     started = Start(handle, flow_file, read, own_jobs=jobs == "own")
     if detach:

@@ -133,11 +133,13 @@ class TimerDue(NamedTuple):
 class QueueSeen(NamedTuple):
     """These runs are ahead of a run that waits for its group (rule 10.7).
 
-    `with_runner` are the waiting ones that a process advances.
+    `with_runner` are the waiting ones that a process advances, or is to advance soon, and the runs
+    inside those that this one replaces.
     """
 
     queue: Queue
     with_runner: frozenset[str]
+    holder_is_to_end: bool = False
 
 
 class CancelSeen(NamedTuple):

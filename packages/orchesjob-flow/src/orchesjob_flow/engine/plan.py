@@ -29,9 +29,17 @@ def plan_of(flow: FlowSpec, finally_after: Outcome | None) -> TopologicalSorter[
     """Plan the order of the active steps by their dependencies on each other.
 
     All other steps have ended. A name that means copies is ready when all of them have ended.
-    Steps that are ready at the same time are in the order of the file.
+    Steps that are ready at the same time are in the order of the file. Steps that are left out wait
+    for nothing (rule 6.14).
     """
-    return flow.plan_of(active_steps(flow, finally_after))
+    left_out = frozenset(flow.left_out)
+    steps = active_steps(flow, finally_after)
+    if left_out:
+        steps = [
+            attrs.evolve(step, when=None, depends_on=()) if step.id in left_out else step
+            for step in steps
+        ]
+    return flow.plan_of(steps)
 
 
 def end_of_row(spec: StepSpec, row: Step, *, is_settled: bool) -> End[StepStatus]:

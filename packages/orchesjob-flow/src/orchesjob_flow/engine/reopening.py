@@ -22,7 +22,7 @@ from flow_store import (
     reported_job,
 )
 from orchesjob_client import BadAnswer, JobReport, exit_code_of
-from orchesjob_flow.errors import NoCopies, NothingToRetry, NothingToSettle, OutcomesDiffer
+from orchesjob_flow.errors import LeftOut, NoCopies, NothingToRetry, NothingToSettle, OutcomesDiffer
 
 
 def recorded_report(run: Run, attempt: Attempt) -> JobReport | None:
@@ -62,11 +62,13 @@ def plan_retry(
     These are the named `steps`, or else those that FAILED or were CANCELLED; steps that are new in
     `flow`, or in its other list; unless `only`, whatever depends on one of them, directly or not
     (rule 9.7); and those of `finally`, since the run will end once more (rule 10.1). With `only`,
-    they are left out where nothing but steps of `finally` is named.
+    they are left out where nothing but steps of `finally` is named. What `--until` leaves out stays
+    so (rule 6.14).
 
     Raises:
         UnknownStepError: The flow has no such step.
         NoCopies: It has no copies of what is named.
+        LeftOut: `--until` leaves out some of what is named.
         OutcomesDiffer: A step that would keep its outcome is another one in `flow`.
         NothingToRetry: The run SUCCEEDED, and no step is named.
         DamagedRecord: What orchesjob reported about an attempt cannot be read.
@@ -80,12 +82,18 @@ def plan_retry(
         again = {step.id for name in steps for step in flow.named(name)}
         if not again:
             raise NoCopies(run.run_key, steps)
+        left_out = frozenset(flow.left_out)
+        missing = [name for name in steps if left_out.issuperset(s.id for s in flow.named(name))]
+        if flow.until and missing:
+            raise LeftOut(run.run_key, missing, flow.until)
     else:
         again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}
     again |= {step.id for step in added}
     again |= moved(before, flow)
+    again |= set(before.left_out).difference(flow.left_out)
     if not only:
         again |= dependents(flow, again)
+    again.difference_update(flow.left_out)
     if not only or not again <= flow.finally_ids:
         again |= flow.finally_ids
     if conflicts := tuple(changes(run, before, flow, kept=statuses.keys() - again)):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from flow_spec import End, EnvFile, FlowSpec, StepSpec
+from flow_spec import End, EnvFile, FlowSpec, OnConflict, StepSpec
 from flow_store import (
     Attempt,
     AttemptStatus,
@@ -237,6 +237,8 @@ class RunState:
     by_id: Mapping[str, RunStep]
     lanes: CopyLanes
     """The lanes of the copies whose blocks have a `max_parallel` (rule 10.3)."""
+    left_out: frozenset[str] = frozenset()
+    """The ids of the steps that `--until` leaves out (rule 6.14)."""
     ends: dict[str, frozenset[End[StepStatus]]] = attrs.Factory(dict)
     """How all copies of a step have ended, by the name that means them (rule 10.3)."""
     group: GroupPlace | None = None
@@ -306,6 +308,7 @@ class RunState:
             plan=plan_of(flow, run.finally_after),
             by_id=by_id,
             group=run.group,
+            left_out=frozenset(flow.left_out),
             lanes=CopyLanes.of(flow, run),
             open_steps=sum(not by_id[spec.id].row.status.is_terminal for spec in active),
             order=order,
@@ -322,6 +325,12 @@ class RunState:
     def is_waiting(self) -> bool:
         """Whether it waits in the queue of its group, and nothing of it may run (rule 10.7)."""
         return self.status is FlowStatus.PENDING and self.group is not None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it has asked the runs ahead of it in its group to end (rule 10.7)."""
+        group = self.flow.concurrency
+        return group is not None and group.on_conflict is OnConflict.REPLACE
 
     @property
     def ending(self) -> AbortReason | None:

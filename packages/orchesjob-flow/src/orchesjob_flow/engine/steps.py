@@ -108,11 +108,11 @@ def await_attempt(context: UpdateContext, step: RunStep) -> None:
 def decide_steps(context: UpdateContext) -> None:
     """Run or skip every step whose waits are over; a skip may end the waits of others.
 
-    In a run that is being ended no step runs: one that would is cancelled (rule 5.6).
+    In a run that is being ended no step runs: one that would is cancelled (rule 5.6). What
+    `--until` leaves out is skipped at once (rule 6.14).
     """
     for step in context.run.newly_decidable():
-        condition = step.spec.condition
-        if condition is not None and not condition.evaluate(context.run.holds):
+        if step.spec.id in context.run.left_out or not is_due(context.run, step):
             finish_step(context, step, StepStatus.SKIPPED, error=None)
         elif context.run.ending is not None:
             continue
@@ -121,6 +121,12 @@ def decide_steps(context: UpdateContext) -> None:
     if context.run.ending is None:
         for position in context.run.lanes.let_in():
             await_attempt(context, context.run.steps[position])
+
+
+def is_due(run: RunState, step: RunStep) -> bool:
+    """Tell whether the condition of a step is true, now that its waits are over."""
+    condition = step.spec.condition
+    return condition is None or condition.evaluate(run.holds) is True
 
 
 def finish_step(

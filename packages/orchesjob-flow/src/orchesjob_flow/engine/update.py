@@ -298,9 +298,10 @@ def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
     elif queue.holder is not None and queue.holder != run.reported_holder:
         run.reported_holder = queue.holder
         group = "" if run.group is None else run.group.name
-        context.do(
-            Warn(f"run {run.run_key!r} waits for group {group!r}, held by run {queue.holder!r}")
+        held = (
+            f"held by run {queue.holder!r}{', which is to end' if event.holder_is_to_end else ''}"
         )
+        context.do(Warn(f"run {run.run_key!r} waits for group {group!r}, {held}"))
 
 
 def end_before_beginning(context: UpdateContext) -> None:
@@ -471,7 +472,9 @@ def finish_run(context: UpdateContext, outcome: Outcome) -> None:
         case Outcome.SUCCEEDED:
             context.record_run(FlowStatus.SUCCEEDED, None)
         case Outcome.CANCELLED:
-            context.record_run(FlowStatus.CANCELLED, None)
+            successor = context.run.cancel and context.run.cancel.successor
+            error = None if successor is None else f"replaced by run {successor!r}"
+            context.record_run(FlowStatus.CANCELLED, error)
         case Outcome.TIMED_OUT:
             context.record_run(FlowStatus.FAILED, timeout_words(context.run))
         case Outcome.FAILED:

@@ -23,9 +23,16 @@ from flow_store import (
     StoreUnavailable,
     reported_job,
 )
-from orchesjob_flow.errors import GaveUp, NoRunYet, ResourceExhausted, RunnerBusy, RunNotFound
+from orchesjob_flow.errors import (
+    GaveUp,
+    NoRunYet,
+    OtherOrchesjobHome,
+    ResourceExhausted,
+    RunnerBusy,
+    RunNotFound,
+)
 from orchesjob_flow.home.locks import PATIENCE_WITH_READERS_SEC, Holder, Lock, holder
-from orchesjob_flow.home.paths import Settings, check_run_key, is_there
+from orchesjob_flow.home.paths import ORCHESJOB_HOME, Settings, check_run_key, is_there
 
 NEWEST_LOOKED_AT, NEXT_LOOKED_AT, MOST_NAMED = 200, 50, 3
 """How many runs are compared with a mistyped key, and how many are suggested."""
@@ -172,6 +179,17 @@ class RunHandle(NamedTuple):
 
         environ = environ_of(run, self.settings.environ, self.settings.home)
         return self._replace(settings=self.settings._replace(environ=environ))
+
+    def in_recorded_home_of(self, run: Run) -> "RunHandle":
+        """Do as `in_home_of` does, whatever orchesjob home the environment names.
+
+        The user has named another run, and not this one.
+        """
+        try:
+            return self.in_home_of(run)
+        except OtherOrchesjobHome:
+            environ = {**self.settings.environ, ORCHESJOB_HOME: run.orchesjob_home}
+            return self._replace(settings=self.settings._replace(environ=environ)).in_home_of(run)
 
     def not_found(self, nearest: Sequence[str] = ()) -> RunNotFound:
         """Return the error that the database has no such run, with the nearest keys."""

@@ -152,7 +152,8 @@ def lists_to_start(handle: RunHandle, flow_file: str) -> ListReader:
 
 def waits_for_its_turn(flow: FlowSpec) -> bool:
     """Tell whether a run of a flow waits while another run of its group is in progress."""
-    return flow.concurrency is not None and flow.concurrency.on_conflict is OnConflict.WAIT
+    waiting = (OnConflict.WAIT, OnConflict.REPLACE)
+    return flow.concurrency is not None and flow.concurrency.on_conflict in waiting
 
 
 def joining_of(
@@ -168,7 +169,9 @@ def joining_of(
         return None
     inside = None if parent is None else parent.run_key
     if waits_for_its_turn(flow):
-        return Joining(group, inside=inside)
+        replaces = flow.concurrency is not None and flow.concurrency.on_conflict
+        at = now().wall if replaces is OnConflict.REPLACE else None
+        return Joining(group, inside=inside, replaces_at=at)
     waiting = store.queue_of_group(group).waiting
     passes = frozenset(key for key in waiting if not has_runner(handle._replace(run_key=key)))
     return Joining(group, begins=header_at_start(flow, now()), passes=passes, inside=inside)

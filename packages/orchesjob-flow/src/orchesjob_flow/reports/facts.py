@@ -560,7 +560,8 @@ def headline(facts: Facts) -> str:
         case FlowStatus.FAILED:
             return f"It failed after {took}{what_failed(facts)}."
         case FlowStatus.CANCELLED:
-            return f"It was cancelled after {took}{while_running(facts)}."
+            how = "cancelled" if run.error is None else visible(run.error)
+            return f"It was {how} after {took}{while_running(facts)}."
         case _ if facts.is_abandoned:
             line = shlex.join(["orchesjob-flow", "resume", key_argument(run.run_key)])
             known = visible(f"{silence_words(run)}; `{line}` continues it")

@@ -46,6 +46,7 @@ from orchesjob_flow.home.locks import (
 from orchesjob_flow.home.orchesjob_home import make_own_home
 from orchesjob_flow.home.paths import make_run_directory
 from orchesjob_flow.home.runs import RunHandle, has_runner, wait_out
+from orchesjob_flow.runner.background import Relief
 from orchesjob_flow.runner.loop import Inbox, Runner, Stop, giving_up_recorded
 from orchesjob_flow.runner.performer import Performer
 from orchesjob_flow.signals import STOP_SIGNALS
@@ -183,6 +184,7 @@ def runner_of(
                 perform=performer.perform,
                 warn=warn,
                 has_runner=lambda key: has_runner(RunHandle(key, settings)),
+                end=Relief(handle, store).end,
             )
             yield runner
     if runner.run.status.is_terminal:

@@ -16,9 +16,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from flow_store import FlowStore
-from orchesjob_client import locate
-from orchesjob_flow.errors import NotDetached, NotReady, exhaustion_named
+from flow_store import FlowStore, StoreError
+from orchesjob_client import OrchesjobError, locate
+from orchesjob_flow.errors import FlowError, NotDetached, NotReady, exhaustion_named
 from orchesjob_flow.home.locks import Holder, Lock, open_owned
 from orchesjob_flow.home.runs import RunHandle, Snapshot, wait_out
 from orchesjob_flow.views.terminal import warn
@@ -28,6 +28,9 @@ NOTHING_SAID = "it printed nothing"
 LONGEST_CAUSE = 500
 LONGEST_PATIENCE_SEC = 60.0
 """The most of `--patience` that the parent waits; the child may have more."""
+MOST_RELIEVED = 4
+SHORTEST_RELIEF_SEC, LONGEST_RELIEF_SEC = 1.0, 30.0
+"""How many runs get a new runner at once, and the delays between two runners of the same run."""
 ALLOWANCE_SEC = 30.0
 """What a child may need in addition to the patience: to begin, and for a hanging call."""
 
@@ -97,6 +100,44 @@ def await_runner(handle: RunHandle, runner: Child | Holder | None) -> Snapshot:
     if isinstance(runner, Child):
         runner = runner.await_ready()
     return Snapshot(handle.snapshot().run, runner)
+
+
+class Relief:
+    """Gives a background runner to runs that are to be cancelled and have none (rule 10.7).
+
+    So a run that is to replace them does not wait for ever for the end of one whose runner died.
+    """
+
+    def __init__(self, handle: RunHandle, store: FlowStore) -> None:
+        """Start none yet; `handle` is that of the run that waits for their end."""
+        self._handle = handle
+        self._store = store
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._next_try: dict[str, tuple[float, float]] = {}
+        """When each run may be given the next runner, and the delay that follows it."""
+
+    def end(self, run_key: str) -> bool:
+        """Start a runner; return False if one was started lately, and has left the run as it is."""
+        for key, process in list(self._running.items()):
+            if process.poll() is not None:
+                del self._running[key]
+        if run_key in self._running or len(self._running) >= MOST_RELIEVED:
+            return True
+        mono = time.monotonic()
+        at, delay_sec = self._next_try.get(run_key, (mono, SHORTEST_RELIEF_SEC))
+        if mono < at:
+            return False
+        self._next_try[run_key] = mono + delay_sec, min(2 * delay_sec, LONGEST_RELIEF_SEC)
+        try:
+            run = (other := self._handle._replace(run_key=run_key)).load(self._store)
+            runner = begin_runner(other.in_recorded_home_of(run), self._store)
+        except (FlowError, StoreError, OrchesjobError) as error:
+            warn(f"run {run_key!r} is to end and cannot be given a runner: {error}")
+            return False
+        if isinstance(runner, Child):
+            os.close(runner.pipe)  # whether it is ready does not matter here
+            self._running[run_key] = runner.process
+        return True
 
 
 def start_child(handle: RunHandle, lock: Lock) -> Child:

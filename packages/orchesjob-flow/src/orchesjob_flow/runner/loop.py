@@ -112,13 +112,18 @@ DATABASE_LOST = (
 class RequestPoller:
     """Polls the store for requests to one runner, and remembers what it has seen."""
 
-    def __init__(self, store: FlowStore, has_runner: Callable[[str], bool]) -> None:
-        """Start unpolled; `has_runner` tells whether a process advances another run."""
+    def __init__(
+        self, store: FlowStore, has_runner: Callable[[str], bool], end: Callable[[str], bool]
+    ) -> None:
+        """Start unpolled; `has_runner` and `end` are those of `Runner`."""
         self._store = store
         self._has_runner = has_runner
+        self._end = end
         self._seen_version: int | None = None
         self._is_free = False
         """Whether no run held the group at the last poll."""
+        self._replaced: set[str] = set()
+        """The runs that were seen ahead of a run that replaces them, ended ones too."""
 
     def look(self, run: RunState) -> Iterator[CancelSeen | QueueSeen]:
         """Yield the requests that are new since the last poll.
@@ -132,26 +137,42 @@ class RequestPoller:
             self.refuse_another_file(run.run_key)  # no commit will check this soon
         try:
             version = self._store.data_version()
-            if version == self._seen_version and not (run.is_waiting and self._is_free):
+            needs_look = run.is_waiting and (self._is_free or run.replaces)
+            if version == self._seen_version and not needs_look:
                 return
             request = self._store.cancel_request(run.run_key)
             queue = self._store.queue(run.run_key) if run.is_waiting else None
+            ends = self._to_end(queue) if queue is not None and run.replaces else frozenset()
         except StoreUnavailable:
             return  # the next poll is soon, and nothing begins without it
         self._seen_version = version
         if request is not None:
             yield CancelSeen(request)
         elif queue is not None:
-            yield self._seen_in(queue)
+            yield self._seen_in(queue, ends)
 
-    def _seen_in(self, queue: Queue) -> QueueSeen:
+    def _to_end(self, queue: Queue) -> frozenset[str]:
+        """Return the runs ahead, and those inside them, that are to be cancelled (rule 5.8a).
+
+        A run inside may have lost its runner when the run around it was ended.
+        """
+        ahead = [key for key in (queue.holder, *queue.waiting) if key is not None]
+        self._replaced.update(ahead)
+        inside = (one for key in self._replaced for one in self._store.unfinished_inside(key))
+        known = (*ahead, *inside)
+        return frozenset(key for key in known if self._store.cancel_request(key) is not None)
+
+    def _seen_in(self, queue: Queue, ends: frozenset[str]) -> QueueSeen:
         """Look which waiting runs have a runner, if no run holds the group (rule 10.7).
 
-        The end of a runner is recorded nowhere, so this is checked at each poll.
+        The end of a runner is recorded nowhere, so this is checked at each poll. A run in `ends`
+        that has no runner gets one, and its end is awaited.
         """
         self._is_free = queue.holder is None
-        waiting = queue.waiting if self._is_free else ()
-        return QueueSeen(queue, frozenset(key for key in waiting if self._has_runner(key)))
+        ended = frozenset(key for key in ends if not self._has_runner(key) and self._end(key))
+        waiting = {*queue.waiting, *ends} if self._is_free else ()
+        with_runner = frozenset(key for key in waiting if key in ended or self._has_runner(key))
+        return QueueSeen(queue, with_runner, holder_is_to_end=queue.holder in ends)
 
     def refuse_another_file(self, run_key: str) -> None:
         """Refuse to continue if other commands would not see what is recorded.
@@ -194,10 +215,12 @@ class Runner:
         perform: Callable[[Effect], None],
         warn: Callable[[str], None],
         has_runner: Callable[[str], bool],
+        end: Callable[[str], bool],
     ) -> None:
         """Prepare to drive `run`, which is `recorded` in `store` as it was loaded.
 
-        `has_runner` tells whether a process advances another run.
+        `has_runner` tells whether a process advances another run. `end` gives a runner to a run
+        that is to be cancelled and has none; it returns False if that has just failed.
         """
         self.run = run
         self.is_ready = False
@@ -210,7 +233,7 @@ class Runner:
         self._now = now
         self._perform = perform
         self._warn = warn
-        self._requests = RequestPoller(store, has_runner)
+        self._requests = RequestPoller(store, has_runner, end)
         self._looks_at = 0.0
         self._timers: list[tuple[float, int, TimerDue]] = []
         self._timers_set = 0

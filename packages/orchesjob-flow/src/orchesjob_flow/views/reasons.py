@@ -35,6 +35,7 @@ MEASURABLE_SEC = 1.0
 URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", "SKIPPED")
 """The order in which steps are shown where not all of them fit."""
 FOUND = "found in orchesjob, not run again"
+LEFT_OUT = "left out by --until"
 MOST_NAMED = 5
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
@@ -60,6 +61,8 @@ class Shape(NamedTuple):
         copies: The ids of all copies of a step, by the step's name (rule 10.3).
         values: The values of its `foreach` for each copy, by id and by the names of the block.
         bounded: The blocks with `max_parallel`.
+        until: The steps for which the run is made; empty: for all (rule 6.14).
+        left_out: The steps that it therefore leaves out.
     """
 
     waits: dict[str, tuple[str, ...]]
@@ -67,6 +70,8 @@ class Shape(NamedTuple):
     copies: dict[str, list[str]]
     values: dict[str, dict[str, str]]
     bounded: list[BoundedBlock]
+    until: Sequence[str]
+    left_out: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -79,7 +84,15 @@ def shape_of(definition: str) -> Shape:
     try:
         flow = json.loads(definition)
         outside, finally_ = flow["steps"], flow.get("finally", ())
-        shape = Shape({}, frozenset(step["id"] for step in finally_), {}, {}, [])
+        shape = Shape(
+            waits={},
+            finally_ids=frozenset(step["id"] for step in finally_),
+            copies={},
+            values={},
+            bounded=[],
+            until=flow.get("until", ()),
+            left_out=frozenset(flow.get("left_out", ())),
+        )
         begin = 0
         for block in flow.get("blocks", ()):
             add_steps(shape, outside[begin : block["before"]])
@@ -309,7 +322,8 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
     def waits_for(names: tuple[str, ...]) -> Dependencies:
         return Dependencies.of([rows[name] for name in names if name in rows])
 
-    words = {position: stale_words(run, position) for position in stale}
+    words = {step.position: LEFT_OUT for step in run.steps if is_left_out(run, step)}
+    words |= {position: stale_words(run, position) for position in stale}
     words |= {position: settled_words(settlement) for position, settlement in run.settled.items()}
     return [
         words[step.position]
@@ -325,6 +339,12 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
         + (f"; {note}" if (note := note_of(run, step)) else "")
         for step in run.steps
     ]
+
+
+def is_left_out(run: Run, step: Step) -> bool:
+    """Tell whether a step was skipped because `--until` leaves it out (rule 6.14)."""
+    is_named = step.step_id in shape_of(run.definition).left_out
+    return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
 
 
 def found_steps(run: Run) -> set[int]:

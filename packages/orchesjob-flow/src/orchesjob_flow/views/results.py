@@ -52,6 +52,7 @@ def run_json(run: Run, runner: Holder | None) -> dict[str, Any]:
     return {
         **header_json(run),
         "orchesjob_home": run.orchesjob_home,
+        "until": list(shape_of(run.definition).until),
         "steps": [
             {
                 **step_json(run, step),
@@ -78,6 +79,7 @@ def header_json(run: Run | RunSummary) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "error": run.error,
         "cancel_requested_at": None if run.cancel is None else run.cancel.requested_at,
+        "replaced_by": None if run.cancel is None else run.cancel.successor,
         "finally_after": None if run.finally_after is None else run.finally_after.value,
         "parent": parent_json(run.parent),
         "gave_up": gave_up_json(run),

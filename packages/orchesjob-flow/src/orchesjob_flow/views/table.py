@@ -74,7 +74,7 @@ COMFORT = 30
 """The width that these two together get before other columns are shown."""
 LEAST = 16
 """The width that they get on the narrowest screen, where the line is cut after them."""
-LESS_URGENT = ("Started: ", "Params: ", "Inside: ")
+LESS_URGENT = ("Started: ", "Params: ", "Until: ", "Inside: ")
 """The lines of the header that a low screen leaves out."""
 NAMES = 2
 """The lines that the names of the columns take, with the line below them."""
@@ -160,6 +160,8 @@ def header(
     )
     if run.params:
         yield f"Params: {params_words(run.params)}"
+    if until := shape_of(run.definition).until:
+        yield f"Until: {visible(', '.join(until))}"
     if run.parent is not None:
         outer, step_id, number = run.parent
         yield f"Inside: {visible(outer)}, step {visible(step_id)}, attempt {number}"
@@ -171,7 +173,8 @@ def header(
         hint = "" if run.cancel is None else " (a second `orchesjob-flow cancel` ends that too)"
         yield f"Ending: {visible(finally_words(run, stale))}{hint}"
     elif run.cancel is not None:
-        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}, not carried out yet"
+        by = "" if run.cancel.successor is None else f" by {visible(run.cancel.successor)}"
+        yield f"Cancel: requested {clock_time(run.cancel.requested_at)}{by}, not carried out yet"
     if (waiting := waiting_words(run)) is not None:
         yield f"Waits: {visible(waiting.removeprefix('waits '))}"
     if run.gave_up is not None:

@@ -1,0 +1,88 @@
+"""What a run leaves out that is made for some steps (rule 6.14)."""
+
+import time
+
+import pytest
+
+from flow_spec import FlowSpec, UnknownStepError, differences, parse_flow
+
+FLOW = parse_flow("""
+flow_id: f
+steps:
+  - {id: fetch, command: [x]}
+  - foreach: {SHOP: [berlin, paris]}
+    steps:
+      - {id: load, when: fetch, command: [x]}
+      - {id: check, when: load.finished, command: [x]}
+  - {id: rollback, when: load.failed && !publish, command: [x]}
+  - {id: publish, depends_on: [check], when: any(passed), command: [x]}
+  - {id: alone, command: [x]}
+finally:
+  - {id: alert, when: any(failed), command: [x]}
+  - {id: tidy, when: load@paris, command: [x]}
+""")
+ALL = [step.id for step in FLOW.steps]
+
+
+@pytest.mark.parametrize(
+    ("until", "kept"),
+    [
+        ([], ALL),
+        (["fetch"], ["fetch"]),
+        (["load"], ["fetch", "load@berlin", "load@paris"]),
+        (["load@berlin"], ["fetch", "load@berlin"]),
+        (["check@paris"], ["fetch", "load@paris", "check@paris"]),
+        (["alone", "load@paris"], ["fetch", "load@paris", "alone"]),
+        (["publish"], [one for one in ALL if one not in ("rollback", "alone")]),
+        (["rollback"], [one for one in ALL if one != "alone"]),
+        (["alert"], ALL),
+        (["tidy"], ["fetch", "load@paris"]),
+    ],
+)
+def test_what_is_left_out(until: list[str], kept: list[str]) -> None:
+    """The named steps are kept, and what they wait for, directly or not; `finally` always is."""
+    flow = FLOW.with_until(until)
+    assert [one for one in ALL if one not in flow.left_out] == kept
+    assert set(flow.left_out) <= set(ALL)
+    assert flow.until == tuple(sorted(until))
+    assert FlowSpec.from_json(flow.to_json()) == flow
+
+
+@pytest.mark.parametrize(("name", "meant"), [("lod", "load"), ("load@berln", "load@berlin")])
+def test_unknown_steps(name: str, meant: str) -> None:
+    """A name that no step has is refused with the nearest one."""
+    with pytest.raises(UnknownStepError) as caught:
+        FLOW.with_until(["fetch", name])
+    assert caught.value.suggestion == meant
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "sentence"),
+    [
+        ([], ["load"], '--until was not set and is now "load"'),
+        (["load"], [], '--until was "load" and is now not set'),
+        (["load"], ["load", "alone"], '--until was "load" and is now "alone, load"'),
+        (["load", "alone", "load"], ["alone", "load"], None),
+    ],
+)
+def test_it_is_part_of_the_definition(was: list[str], now: list[str], sentence: str | None) -> None:
+    """A run of other steps is another run, however often and in which order they are named."""
+    found = differences(FLOW.with_until(was), FLOW.with_until(now))
+    assert found == (() if sentence is None else (sentence,))
+
+
+def test_many_copies() -> None:
+    """Thousands of steps that wait for thousands of copies are looked at once."""
+    values = ", ".join(f"v{number}" for number in range(4000))
+    flow = parse_flow(f"""
+flow_id: f
+steps:
+  - foreach: {{V: [{values}]}}
+    steps: [{{id: a, command: [x]}}]
+  - foreach: {{V: [{values}]}}
+    steps: [{{id: b, when: a, command: [x]}}]
+  - {{id: c, command: [x]}}
+""")
+    began = time.process_time()
+    assert flow.with_until(["b"]).left_out == ("c",)
+    assert time.process_time() - began < 2
