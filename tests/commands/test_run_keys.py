@@ -87,11 +87,13 @@ def test_nearest_keys(two: Flow) -> None:
     for key in ("nightly-2026-05-07", "nightly-2026-05-08"):
         two.start(key, file)
     for typed, meant in (
-        ("nightly", "'nightly-2026-05-08' or 'nightly-2026-05-07'"),
-        ("nigthly-2026-05-07", "'nightly-2026-05-07' or 'nightly-2026-05-08'"),
-        ("NIGHTLY_2026_05_08", "'nightly-2026-05-08'"),
+        ("nightly", "nightly-2026-05-08  # or nightly-2026-05-07"),
+        ("nigthly-2026-05-07", "nightly-2026-05-07  # or nightly-2026-05-08"),
+        ("NIGHTLY_2026_05_08", "nightly-2026-05-08"),
     ):
-        assert two.refusal("status", typed)["help"] == f"did you mean {meant}?"
+        refused = two.refusal("status", typed)
+        assert refused["help"] == f"orchesjob-flow status {meant}"
+        assert refused["error"] == f"no run {typed!r} in {two.database}"
     shown = "`orchesjob-flow list` shows the run keys"
     assert two.refusal("logs", "x" * 255)["help"] == shown
     two.change("DELETE FROM runs WHERE flow_id = 'g'")

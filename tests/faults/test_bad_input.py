@@ -202,7 +202,9 @@ def contents(folder: Path) -> dict[Path, bytes]:
     ("make", "expected"),
     [
         pytest.param(Path.mkdir, "is not a flow database: it is not a regular file", id="folder"),
-        pytest.param(text, "is broken: file is not a database; move it away", id="text"),
+        pytest.param(
+            text, "is not a flow database: it is not an SQLite file; check --db", id="text"
+        ),
         pytest.param(foreign, "is not a flow database: another program's data", id="foreign"),
         pytest.param(damaged, "is broken: database disk image is malformed;", id="damaged"),
         pytest.param(newer, "999", id="newer"),

@@ -76,7 +76,7 @@ def test_all_that_is_wrong_with_values() -> None:
     """What is missing, unknown, outside `enum` or no match is reported at once (rule 10.2)."""
     assert flaws({"SHOPS": "x", "Q": "x", "LEVEL": "3"}) == [
         'the flow has no parameter "SHOPS"; did you mean "SHOP"?',
-        'the flow has no parameter "Q"',
+        'the flow has no parameter "Q"; its parameters are DAY, SHOP, LEVEL',
         "params.DAY: has no value: give it one with --param DAY=VALUE (the month)",
         'params.LEVEL: must be one of "1", "2", got "3"',
     ]

@@ -65,7 +65,8 @@ LOCKED = StoreUnavailable(FILE, errno.EAGAIN, "database is locked", retryable=Tr
             StoreBroken,
             (
                 "/home/me/flow.sqlite3 is not a flow database: it is not a regular file; "
-                "move it away or name another file"
+                "check --db and ORCHESJOB_FLOW_HOME first, and move the file away only if it was "
+                "the flow database"
             ),
         ),
         (

@@ -536,12 +536,18 @@ def _problems_of_values(flow: FlowSpec, given: Mapping[str, str]) -> Iterator[Pr
     speller = Speller()
     for name in given:
         if name not in known:
-            remedy = speller.suggestion(name, known)
+            remedy = speller.suggestion(name, known) or _parameters_of(known)
             message = advised(f"the flow has no parameter {quoted(name)}", remedy)
             yield Problem(str(message), help=remedy)
     for name, param in known.items():
         if flaw := param.flaw_of(given.get(name, param.default)):
             yield Problem(flaw, f"params.{name}")
+
+
+def _parameters_of(known: Collection[str]) -> str:
+    if not known:
+        return "it has none; a flow declares them in its key params"
+    return f"its parameters are {', '.join(list(known)[:MOST_NAMED])}"
 
 
 def _problems_of_words(flow: FlowSpec) -> Iterator[Problem]:

@@ -75,8 +75,7 @@ class Database:
 
         Raises:
             StoreMissing: There is no such file.
-            StoreForeign: It is a directory, a pipe or the like.
-            StoreBroken: It is not an SQLite file.
+            StoreForeign: It is a directory, a pipe or the like, or not an SQLite file.
             StoreUnavailable: It cannot be opened.
         """
         self.path = path
@@ -267,6 +266,8 @@ def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreUnavailable(path, code, str(error), retryable=retryable)
     if result in _UNSTORABLE:
         return Unstorable(str(error))
+    if result == sqlite3.SQLITE_NOTADB:
+        return StoreForeign(path, "it is not an SQLite file")
     return StoreBroken(path, str(error))
 
 

@@ -119,7 +119,10 @@ class StoreBroken(StoreError, ValueError):
 class StoreForeign(StoreBroken):
     """The file belongs to another program; it is left as it is."""
 
-    says = "{path} is not a flow database: {cause}; move it away or name another file"
+    says = (
+        "{path} is not a flow database: {cause}; check --db and ORCHESJOB_FLOW_HOME first, and "
+        "move the file away only if it was the flow database"
+    )
 
 
 class StoreNewer(StoreError, RuntimeError):

@@ -182,6 +182,12 @@ class RunReader:
         with self._readable():
             return tuple(map(sql.ENDED.record, found))
 
+    def ended_run(self, run_key: str) -> EndedRun | None:
+        """Return the run of this key; None if it has not ended, or is not recorded."""
+        found = self._database.query(sql.SELECT_ENDED_RUN, (run_key,))
+        with self._readable():
+            return next(map(sql.ENDED.record, found), None)
+
     def end_marks(self) -> frozenset[EndMark]:
         """Return the marks of all runs that have ended, without reading the runs."""
         return frozenset(map(EndMark._make, self._database.query(sql.SELECT_END_MARKS)))

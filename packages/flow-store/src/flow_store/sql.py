@@ -383,6 +383,10 @@ SELECT_ENDED = f"""
     WHERE status IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND finished_at <= ? AND newer > ?
     ORDER BY id DESC
 """
+SELECT_ENDED_RUN = f"""
+    SELECT {_selected(ENDED, has_jobs=_HAS_JOBS)} FROM runs AS ranked
+    WHERE run_key = ? AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
+"""
 # The first parameter is a JSON object: the revision of each run by its key. SQLite looks each run
 # up; the `+` keeps it from reading all runs of these statuses instead.
 DELETE_RUNS = """

@@ -36,23 +36,34 @@ class RunNotFound(FlowError, LookupError):
     is probably the flow file.
     """
 
-    says = (
-        "no run {run_key!r} in {database}: check the run key, and that --db, "
-        "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are those with which it was started"
-    )
     run_key: str
     database: Path
     nearest: Sequence[str] = ()
     is_file: bool = False
 
     @property
+    def meant(self) -> tuple[str, Sequence[str]] | None:
+        """The word that was typed, and the run keys that may be meant; None if there are none."""
+        return (self.run_key, self.nearest) if self.nearest and not self.is_file else None
+
+    @property
     def details(self) -> dict[str, str]:
         """The run keys that may be meant, or how to list all of them (rule 6.12)."""
         shown = "`orchesjob-flow list` shows the run keys"
         if self.is_file:
-            return {"help": f"this is a file, and no run key: {shown}"}
+            return {"help": f"this is a file, not a run key: {shown}"}
         named = " or ".join(map(repr, self.nearest))
         return {"help": f"did you mean {named}?" if named else shown}
+
+    def __str__(self) -> str:
+        """Return the sentence; only if no key is near, another home may be the reason."""
+        fact = f"no run {self.run_key!r} in {self.database}"
+        if self.nearest or self.is_file:
+            return fact
+        return (
+            f"{fact}: check the run key, and that --db, ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME "
+            "are those with which it was started"
+        )
 
 
 class NoRunYet(FlowError, LookupError):
@@ -75,7 +86,8 @@ class DefinitionDiffers(FlowError, ValueError):
         """Return the sentence, which lists the differences."""
         return (
             f"run {self.run_key!r} was started with another definition: "
-            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was"
+            f"{'; '.join(self.differences)}; use a new run key, or the flow file as it was; "
+            "`orchesjob-flow run FLOW_FILE` makes a key"
         )
 
 
@@ -151,8 +163,16 @@ class NoCopies(FlowError, LookupError):
 class NothingToRetry(FlowError, ValueError):
     """A run that SUCCEEDED is to be retried without naming a step (rule 9.7)."""
 
-    says = "run {run_key!r} has SUCCEEDED; name the steps to run again with --step"
     run_key: str
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The command that runs steps again."""
+        return {"help": line_about(self.run_key, "retry", "--step", "STEP")}
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return f"run {self.run_key!r} has SUCCEEDED; name the steps to run again with --step"
 
 
 class LeftOut(FlowError, ValueError):
@@ -193,8 +213,7 @@ class NothingToSettle(FlowError, ValueError):
     def details(self) -> dict[str, str]:
         """The commands that help with such a step."""
         return {
-            "help": f"`orchesjob-flow explain` says why, and `retry --step {self.name}` "
-            "runs it again"
+            "help": f"{line_about(self.run_key, 'retry', '--step', self.name)}  # runs it again"
         }
 
     def __str__(self) -> str:
@@ -241,9 +260,16 @@ class NotPruned(FlowError, RuntimeError):
 class RunNotTerminal(FlowError, RuntimeError):
     """A run cannot be retried, nor a step of it settled, because it has not ended."""
 
-    says = "run {run_key!r} is {status} and has not ended; `resume` continues it, `cancel` ends it"
     run_key: str
     status: str
+
+    def __str__(self) -> str:
+        """Return the sentence, with the commands to go on."""
+        return (
+            f"run {self.run_key!r} is {self.status} and has not ended; "
+            f"`{line_about(self.run_key, 'resume')}` continues it, "
+            f"`{line_about(self.run_key, 'cancel')}` ends it"
+        )
 
 
 class DirectoryGone(FlowError, FileNotFoundError):
@@ -287,7 +313,7 @@ class RunnerBusy(FlowError, RuntimeError):
         """Return the sentence, which names the other process."""
         return (
             f"run {self.run_key!r} is being advanced by {name_process(self.pid)} already; "
-            "`watch` shows its progress"
+            f"`{line_about(self.run_key, 'watch')}` shows its progress"
         )
 
 
@@ -462,6 +488,14 @@ class Interrupted(BaseException):
         """Keep the signal's number."""
         super().__init__(signum)
         self.signum = signum
+
+
+def line_about(run_key: str, command: str, *words: str) -> str:
+    """Write a command line about a run; a key that looks like an option needs one."""
+    import shlex  # `status` rarely needs it
+
+    key = f"--run-key={run_key}" if run_key.startswith("-") else run_key
+    return shlex.join(["orchesjob-flow", command, key, *words])
 
 
 def name_process(pid: int | None) -> str:

@@ -17,6 +17,7 @@ from orchesjob_flow.errors import (
     Interrupted,
     ResourceExhausted,
     ResultLost,
+    RunNotFound,
     exhausted_resource,
 )
 from orchesjob_flow.exit_codes import DONE, UNREAD, WRONG
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()  # into the log of the background process
         forget_output()
-        write_message(words_of(error))
+        write_message(words_of(error, words))
         return WRONG
     interruption.be_silent()
     return exit_code
@@ -140,14 +141,34 @@ def exit_at_once(exit_code: int) -> None:
     os._exit(exit_code)
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: Exception, words: Sequence[str]) -> str:
     """Write an error for whoever reads stderr: a person, or a program (rule 6.11)."""
-    described = describe(error)
+    error = with_file_meant(error, words)
+    described = describe(error, words)
     if format_of_errors() is OutputFormat.TEXT:
         # Without the means to load what words take, the line of JSON will do.
         with suppress(ImportError, MemoryError, OSError):
             return text_of(error, described)
     return dump_json(described, indent=None)
+
+
+def with_file_meant(error: Exception, words: Sequence[str]) -> Exception:
+    """Add to the error that there is no such flow file which file or run was probably meant."""
+    problem = next(iter(getattr(error, "problems", ())), None)
+    if problem is None or problem.fact != "no such file":
+        return error
+    from attrs import evolve
+
+    from flow_spec import FlowFileError
+    from orchesjob_flow.cli.advice import for_missing_file
+    from orchesjob_flow.cli.sections import cli
+
+    source = str(getattr(error, "source", ""))
+    advice = for_missing_file(cli, words, source)
+    if advice is None:
+        return error
+    meant = evolve(problem, message=f"{problem.fact}; {advice}", help=advice)
+    return FlowFileError(source, (meant,))
 
 
 def text_of(error: Exception, described: dict[str, Any]) -> str:
@@ -161,15 +182,18 @@ def text_of(error: Exception, described: dict[str, Any]) -> str:
     return error_text(described, style)
 
 
-def describe(error: Exception) -> dict[str, Any]:
-    """Describe an error in one sentence, with the data that a script can use."""
+def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
+    """Describe an error in one sentence, with the data that a script can use.
+
+    `words` are those of the command line, which the help repeats as they were meant (rule 6.12).
+    """
     if not is_ours(error):
         if (lack := exhausted_resource(error)) is not None:
             return {"error": f"{ResourceExhausted('cannot go on', lack)}; {NOTHING_IS_LOST}"}
         if isinstance(error, OverflowError) and "timestamp" in str(error):  # of `time.time`
             return {"error": f"{CLOCK_IS_WRONG}; {NOTHING_IS_LOST}"}
         if not isinstance(error, OSError):
-            return describe_usage(error) or {
+            return describe_usage(error, words) or {
                 "error": f"internal error, please report it: {error!r}; {NOTHING_IS_LOST}"
             }
     described: dict[str, Any] = {"error": str(error)}
@@ -182,10 +206,31 @@ def describe(error: Exception) -> dict[str, Any]:
     for detail in ("differences", "conflicts"):
         if hasattr(error, detail):
             described[detail] = list(getattr(error, detail))
+    if words and (line := corrected_line(error, words)) is not None:
+        described["help"] = line
     return described
 
 
-def describe_usage(error: Exception) -> dict[str, Any] | None:
+def corrected_line(error: Exception, words: Sequence[str]) -> str | None:
+    """Return the typed line with the word that was meant in place of the wrong one, if known."""
+    meant = getattr(error, "meant", None)
+    if meant is None and not isinstance(error, RunNotFound):
+        return None
+    from orchesjob_flow.cli.advice import corrected, instead_of_attempt, with_step_meant
+
+    if meant is None:
+        from orchesjob_flow.cli.sections import cli
+
+        return with_step_meant(cli, words, error.run_key)
+    typed, others = meant
+    first, *more = others
+    if typed.startswith(f"{first}:"):
+        return instead_of_attempt(words, first, typed)
+    line = corrected(words, typed, [first])
+    return f"{line}  # or {', '.join(more)}" if line and more else line
+
+
+def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | None:
     """Describe a mistake on the command line, and name its help; None for another error."""
     import click
 
@@ -197,9 +242,9 @@ def describe_usage(error: Exception) -> dict[str, Any] | None:
         command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
         from orchesjob_flow.cli.advice import advice_on
 
-        advice = advice_on(error)
-        if advice is not None and isinstance(error, click.NoSuchOption):
-            described["error"] = error.message  # without what click holds for similar
+        advice = advice_on(error, words)
+        if isinstance(error, click.NoSuchOption):  # click's words differ from version to version
+            described["error"] = f"No such option {error.option_name!r}."
         described["help"] = advice or f"{command} --help"
     return described
 

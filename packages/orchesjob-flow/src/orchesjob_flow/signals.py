@@ -35,6 +35,11 @@ LEFT_BEHIND = {
 }
 """What an interrupted command leaves behind."""
 
+NOT_YET = "nothing was started"
+"""What is left of a `start` or `run` that has recorded no run."""
+
+NAMED_AT_RECORD = ("start", "run")
+"""The commands whose run is named just before it is recorded."""
 NOT_REPEATABLE = ("run", "retry")
 """The commands that do something else when they are repeated."""
 
@@ -63,7 +68,7 @@ class Interruption:
                 signal.signal(number, self.end)
 
     def name_run(self, run_key: str, has_runner: bool) -> None:
-        """Keep the key of the run that the command is about, as soon as the words are read.
+        """Keep the key of the run that the command is about, as soon as it is known.
 
         `has_runner` tells of a run that the command only shows whether it goes on.
         """
@@ -107,7 +112,10 @@ def describe(
     described = {"error": f"interrupted by {signal.Signals(signum).name}"}
     index = index_of_command(words)
     if index is not None and words[index] in LEFT_BEHIND:
-        left = LEFT_BEHIND[words[index]] if has_runner else f"the run has no runner; {STEPS_RUN}"
+        command = words[index]
+        left = LEFT_BEHIND[command] if has_runner else f"the run has no runner; {STEPS_RUN}"
+        if command in NAMED_AT_RECORD and run_key is None:
+            left = NOT_YET
         described["error"] += f"; {left}"
         described |= commands_to_continue(words, index, run_key, has_runner=has_runner)
     return described

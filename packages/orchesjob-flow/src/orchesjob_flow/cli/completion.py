@@ -44,6 +44,20 @@ def complete_run_key(
     return []
 
 
+def complete_ended_run(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Offer the latest runs that have ended, and are not on the command line yet."""
+    from flow_store import FlowStatus
+
+    ended = {status.value for status in FlowStatus if status.is_terminal}
+    return [
+        item
+        for item in complete_run_key(ctx, _param, incomplete)
+        if str(item.help).rpartition(" ")[2] in ended and item.value not in ctx.args
+    ]
+
+
 def complete_flow_id(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list["CompletionItem"]:

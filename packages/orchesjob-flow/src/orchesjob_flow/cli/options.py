@@ -5,6 +5,7 @@ key becomes the handle of the run at once, and the command receives that.
 """
 
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,19 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from orchesjob_flow.home.runs import RunHandle
+
+
+class Misused(click.UsageError):
+    """Options that do not fit each other; `advice` is the line to type instead (rule 6.12)."""
+
+    def __init__(self, message: str, advice: str, ctx: click.Context | None = None) -> None:
+        """Keep the advice."""
+        super().__init__(message, ctx or click.get_current_context(silent=True))
+        self.advice = advice
+
+
+FOREIGN_UNIT = re.compile(r"\s*(?P<count>[0-9.]+)\s*(?P<unit>[A-Za-z]+)")
+"""A part of a duration as other tools and people write it: `10 min`, `2hours`."""
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
@@ -69,13 +83,44 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # no subscripts befor
             self.fail(f'"{value}" must be more than 0', param, ctx)
         return seconds
 
-    def get_missing_message(
-        self,
-        param: click.Parameter,  # noqa: ARG002 - click names what it passes
-        ctx: click.Context | None,  # noqa: ARG002
-    ) -> str:
-        """Say how a duration is written, where none is given."""
-        return "Such as 30d, 12h or 90m"
+    def meant(self, text: str) -> str | None:
+        """Return the duration that other words mean, as in `10 min`; None if none is known."""
+        parts = list(FOREIGN_UNIT.finditer(text))
+        if not parts or "".join(part[0] for part in parts) != text.rstrip():
+            return f"{text}d" if self.needs_unit and text.isdecimal() else None
+        units = ["ms" if part["unit"] == "ms" else part["unit"][0].lower() for part in parts]
+        found = "".join(f"{part['count']}{unit}" for part, unit in zip(parts, units, strict=True))
+        with suppress(click.UsageError):
+            self.convert(found, None, None)
+            return found
+        return None
+
+
+class Count(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
+    """A whole number from `least` on, or `all`."""
+
+    name = "count"
+
+    def __init__(self, least: int, what: str) -> None:
+        """Say which numbers are allowed, and what is counted."""
+        self.least = least
+        self.what = what
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Read the number, or refuse it."""
+        text = str(value)
+        if text == ALL:
+            return ALL
+        if not (text.isascii() and text.isdecimal() and int(text[:18]) >= self.least):
+            self.fail(f"{text!r} is not {self.what}, from {self.least} on, or {ALL}", param, ctx)
+        return int(text[:18])
+
+
+def limited(count: int | str | None) -> int | None:
+    """Return a count, or None for `all` and where none is given."""
+    return None if count == ALL or count is None else int(count)
 
 
 class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before click 8.3.3
@@ -91,6 +136,11 @@ class Setting(click.ParamType):  # type: ignore[type-arg] # no subscripts before
         if not equals:
             self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
         return name, text
+
+    def meant(self, text: str) -> str | None:
+        """Return the setting that was probably meant: `DAY:monday`, or a name without a value."""
+        name, colon, value = text.partition(":")
+        return f"{name}={value if colon else 'VALUE'}"
 
 
 class Variable(Setting):
@@ -147,6 +197,12 @@ class Report(click.ParamType):  # type: ignore[type-arg] # no subscripts before 
             known = ", ".join(self.formats)
             self.fail(f"{value!r} is not FORMAT=FILE with one of {known}", param, ctx)
         return output_format, file
+
+    def meant(self, text: str) -> str:
+        """Return the report that a file without a format, or with another one, probably means."""
+        formats = {"xml": "junit", "md": "markdown", "json": "trace"}
+        file = text.partition("=")[2] or text
+        return f"{formats.get(file.rpartition('.')[2], 'html')}={file}"
 
 
 def once_for_each_name(
@@ -216,6 +272,8 @@ class WarningCodes(click.ParamType):  # type: ignore[type-arg] # no subscripts b
         return [code.value for code in WarningCode]
 
 
+ALL = "all"
+"""The value of an option that stands for no limit."""
 RUN_KEY_OPTION = "run_key_option"
 NAMED_BY_OPTION = f"{__name__}.named_by_option"
 ON_RUN_NAMED = f"{__name__}.on_run_named"
@@ -264,9 +322,10 @@ def handle_of(
     if run_key is None:
         return None
     if run_key == NEWEST and isinstance(ctx.command, CommandThatNames):
-        raise click.UsageError(
+        raise Misused(
             f"{NEWEST!r} means the newest run, and `{ctx.info_name}` names one: give it a key of "
             f"its own; `run` makes a fresh one, `resume {NEWEST}` continues the newest run",
+            "orchesjob-flow run FLOW_FILE",
             ctx,
         )
     try:
@@ -277,7 +336,8 @@ def handle_of(
         raise
     if run_key == NEWEST and not ctx.resilient_parsing:
         warn(f"the newest run is {handle.run_key}")
-    name_run(ctx, handle.run_key)
+    if not isinstance(ctx.command, CommandThatNames):  # which names it when it is recorded
+        name_run(ctx, handle.run_key)
     return handle
 
 
@@ -360,10 +420,14 @@ def check_detach(*, detach: bool, progress: str, reports: tuple[tuple[str, str],
         UsageError: It cannot show its progress, and it writes no reports.
     """
     if detach and progress == "plain":
-        raise click.UsageError("a background process shows no progress; `watch` does")
+        raise Misused(
+            "--detach and --progress plain are both given, and a background process shows nothing",
+            "leave out one of them; `orchesjob-flow watch KEY` shows the progress of a run",
+        )
     if detach and reports:
-        raise click.UsageError(
-            "a background process writes no report; `report` does, once the run has ended"
+        raise Misused(
+            "--detach and --report are both given, and a background process writes no report",
+            "leave out one of them; `orchesjob-flow report KEY` writes one when the run has ended",
         )
 
 

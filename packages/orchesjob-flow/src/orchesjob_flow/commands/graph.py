@@ -7,13 +7,13 @@ import html
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import click
 
 from flow_spec import FlowSpec, StepSpec, base_of, load_flow, operands_of, steps_that_never_run
 from flow_store import Run, StepStatus
-from orchesjob_flow.cli.options import FLOW_FILE, declare_key_option, param_option
+from orchesjob_flow.cli.options import FLOW_FILE, Misused, declare_key_option, param_option
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
@@ -66,11 +66,14 @@ def graph(
         drawn = drawn_flow(flow, {})._replace(never=steps_that_never_run(flow))
     elif handle is not None and flow_file is None:
         if params:
-            raise click.UsageError("--param is for a flow file: a run has its values")
+            raise Misused(
+                "--param is for a flow file, and a run has its values",
+                shlex.join(["orchesjob-flow", "graph", "-k", handle.run_key]),
+            )
         run = handle.snapshot().run
         drawn = drawn_flow(FlowSpec.from_json(run.definition), statuses_of(run))
     else:
-        raise click.UsageError("name a flow file, or a run with -k")
+        refuse_both(flow_file, handle)
     match output:
         case "mermaid":
             lines = mermaid_lines(drawn)
@@ -79,6 +82,20 @@ def graph(
         case _:
             lines = text_lines(drawn, colour=terminal.stdout().colour)
     write_result("".join(f"{line}\n" for line in lines))
+
+
+def refuse_both(flow_file: str | None, handle: RunHandle | None) -> NoReturn:
+    """Refuse a call that names both a flow file and a run, or neither."""
+    if handle is not None and flow_file is not None:
+        raise Misused(
+            f"the flow file {flow_file} and run {handle.run_key!r} are both given",
+            f"leave out one of them: orchesjob-flow graph {shlex.quote(flow_file)}",
+        )
+    ctx = click.get_current_context()
+    (argument,) = (one for one in ctx.command.params if one.name == "flow_file")
+    raise click.MissingParameter(
+        ctx=ctx, param=argument, param_hint="'FLOW_FILE' (or '-k KEY' for a run)"
+    )
 
 
 class DrawnFlow(NamedTuple):

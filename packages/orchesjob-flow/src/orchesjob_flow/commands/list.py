@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from flow_store import FlowStatus, StepStatus
-from orchesjob_flow.cli.options import flow_id_option, format_option
+from orchesjob_flow.cli.options import Count, flow_id_option, format_option, limited
 from orchesjob_flow.home.paths import Settings
 from orchesjob_flow.home.runs import Listed, find_runs
 from orchesjob_flow.views.results import header_json, runner_json
@@ -23,11 +23,11 @@ from orchesjob_flow.views.terminal import OutputFormat, print_json
 @flow_id_option
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=Count(1, "a number of runs"),
     metavar="N",
     default=30,
     show_default=True,
-    help="Show at most N runs.",
+    help="Show at most N runs, or all.",
 )
 @format_option
 @click.pass_obj
@@ -35,7 +35,7 @@ def list(  # noqa: A001 - named as the command
     settings: Settings,
     statuses: tuple[str, ...],
     flow_id: str | None,
-    limit: int,
+    limit: int | str,
     output_format: OutputFormat,
 ) -> None:
     """List the runs, newest first.
@@ -45,7 +45,7 @@ def list(  # noqa: A001 - named as the command
       orchesjob-flow list --status FAILED --limit 10
     """  # noqa: D301 - click reads \b
     wanted = [FlowStatus(status) for status in statuses]
-    listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limit)
+    listed = find_runs(settings, statuses=wanted, flow_id=flow_id, limit=limited(limit))
     if output_format is OutputFormat.TEXT:
         from orchesjob_flow.views.table import print_runs
 

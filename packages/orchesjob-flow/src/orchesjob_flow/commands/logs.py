@@ -7,7 +7,14 @@ import click
 
 from flow_spec import FlowSpec
 from flow_store import Attempt, AttemptStatus, Run
-from orchesjob_flow.cli.options import CommandOnRun, run_key_option, step_argument
+from orchesjob_flow.cli.options import (
+    ALL,
+    CommandOnRun,
+    Count,
+    limited,
+    run_key_option,
+    step_argument,
+)
 from orchesjob_flow.errors import NoOutput
 from orchesjob_flow.home.runs import Choice, Observer, RunHandle, files_of, still_growing
 from orchesjob_flow.views.reasons import is_at_gate, reasons
@@ -21,7 +28,12 @@ LOOK_SEC = 0.5
 @click.command(cls=CommandOnRun)
 @run_key_option
 @step_argument
-@click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="[default: the latest]")
+@click.option(
+    "--attempt",
+    type=Count(1, "the number of an attempt"),
+    metavar="N",
+    help="This attempt, or all of them. [default: the latest]",
+)
 @click.option(
     "--stream",
     type=click.Choice(["stdout", "stderr", "both"]),
@@ -30,15 +42,19 @@ LOOK_SEC = 0.5
     help="What to show.",
 )
 @click.option(
-    "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each file."
+    "-n",
+    "--tail",
+    type=Count(0, "a number of lines"),
+    metavar="N",
+    help="Only the last N lines of each file.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Show new output until the run has ended.")
 def logs(  # noqa: PLR0913, PLR0917 - its options
     handle: RunHandle,
     step: str | None,
-    attempt: int | None,
+    attempt: int | str | None,
     stream: str,
-    tail: int | None,
+    tail: int | str | None,
     follow: bool,
 ) -> None:
     """Show the output of the steps of a run, or of one of them.
@@ -48,11 +64,14 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow logs nightly-2026-05-07 --tail 20 --follow
       orchesjob-flow logs nightly-2026-05-07 load --stream stderr
     """  # noqa: D301 - click reads \b
-    choice = Choice(step, attempt, ("stdout", "stderr") if stream == "both" else (stream,), tail)
+    streams = ("stdout", "stderr") if stream == "both" else (stream,)
+    every, number, lines = attempt == ALL, limited(attempt), limited(tail)
+    choice = Choice(step, number, streams, lines, every)
     is_terminal = stdout().stream.isatty()
     with Observer(handle) as observer:
         run = observer.snapshot().run
-        printer = Printer(prefixes(run, step), tail, terminal=is_terminal)
+        leads = prefixes(run, step)
+        printer = Printer(leads, lines, terminal=is_terminal, numbered=every)
         while True:
             attempts = observer.attempts()
             files = files_of(run, attempts, choice)
@@ -69,7 +88,7 @@ def logs(  # noqa: PLR0913, PLR0917 - its options
         warn(f"run {run.run_key!r} has no runner and no running job: `{line}` continues it")
     unstarted = list(unstarted_attempts(run, attempts, choice))
     if step is not None and not printer.has_shown:
-        raise NoOutput(step, attempt, unstarted[0][1] if unstarted else why_not(run, choice))
+        raise NoOutput(step, number, unstarted[0][1] if unstarted else why_not(run, choice))
     for step_id, why in unstarted:
         warn(f"step {step_id!r}: {why}")
     if is_terminal and not printer.has_written:
@@ -110,13 +129,16 @@ def unstarted_attempts(
     run: Run, attempts: Iterable[Attempt], choice: Choice
 ) -> Iterator[tuple[str, str]]:
     """Yield the steps whose chosen attempt could not be started, and why: it has no output."""
-    latest = {one.position: one for one in attempts if choice.attempt in (None, one.number)}
-    for step in run.steps:
-        attempt = latest.get(step.position)
-        if attempt is None or not choice.includes(step.step_id):
-            continue
-        if attempt.status is AttemptStatus.FAILED and attempt.job is None:
-            yield step.step_id, f"attempt {attempt.number} {attempt.error}"
+    chosen: dict[object, Attempt] = {
+        (one.position, one.number if choice.every else None): one
+        for one in attempts
+        if choice.attempt in (None, one.number)
+    }
+    for attempt in chosen.values():
+        step_id = run.steps[attempt.position].step_id
+        is_unstarted = attempt.status is AttemptStatus.FAILED and attempt.job is None
+        if is_unstarted and choice.includes(step_id):
+            yield step_id, f"attempt {attempt.number} {attempt.error}"
 
 
 def why_not(run: Run, choice: Choice) -> str:
@@ -132,6 +154,6 @@ def why_not(run: Run, choice: Choice) -> str:
     step, reason = found
     if choice.attempt is not None and choice.attempt > step.attempt_no > 0:
         return f"the last one is attempt {step.attempt_no}"
-    if choice.attempt is None and is_at_gate(run, step):
+    if choice.attempt is None and not choice.every and is_at_gate(run, step):
         return f"{reason}; --attempt {step.attempt_no} shows what its only_if has printed"
     return "its files are missing" if step.attempt_no > 0 else reason

@@ -10,6 +10,8 @@ from flow_store import FlowStore, Run, RunSummary, StoreError
 from orchesjob_client import OrchesjobError
 from orchesjob_flow.cli.options import (
     CommandOnRun,
+    KeyArgument,
+    Misused,
     check_detach,
     declare_run_key,
     detach_option,
@@ -17,7 +19,7 @@ from orchesjob_flow.cli.options import (
     progress_option,
 )
 from orchesjob_flow.clock import now
-from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed
+from orchesjob_flow.errors import FlowError, NotDetached, NotReady, NotResumed, line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
 from orchesjob_flow.home.locks import Holder
 from orchesjob_flow.home.orchesjob_home import InnerFate, fate_of_inner
@@ -36,6 +38,9 @@ from orchesjob_flow.views.terminal import (
     visible,
     warn,
 )
+
+KEY = KeyArgument(["handle"])
+"""The argument that is missing where neither a run nor `--all` is given."""
 
 
 @click.command(cls=CommandOnRun)
@@ -67,8 +72,15 @@ def resume(  # noqa: PLR0913, PLR0917 - its options
       orchesjob-flow resume nightly-2026-05-07 -d
       orchesjob-flow resume --all
     """  # noqa: D301 - click reads \b
-    if every == (handle is not None):
-        raise click.UsageError("name one run, or resume all of them with --all")
+    if every and handle is not None:
+        raise Misused(
+            f"run {handle.run_key!r} and --all are both given",
+            f"leave out one of them: `{line_about(handle.run_key, 'resume')}` resumes this run",
+        )
+    if not every and handle is None:
+        raise click.MissingParameter(
+            ctx=click.get_current_context(), param=KEY, param_hint="'KEY' or '--all'"
+        )
     check_detach(detach=detach or every, progress=progress)
     if handle is None:
         return resume_all(settings, output_format)

@@ -10,6 +10,7 @@ from orchesjob_flow.cli.completion import complete_step
 from orchesjob_flow.cli.options import (
     FLOW_FILE,
     CommandOnRun,
+    Misused,
     check_detach,
     detach_option,
     env_option,
@@ -20,6 +21,7 @@ from orchesjob_flow.cli.options import (
     run_key_option,
 )
 from orchesjob_flow.engine.reopening import plan_retry
+from orchesjob_flow.errors import line_about
 from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import folder_of, list_reader, ready_to_run, with_inputs
 from orchesjob_flow.launch.recording import Plan, reopen, tell_empty_lists
@@ -73,7 +75,10 @@ def retry(  # noqa: PLR0913, PLR0917 - its options
     """  # noqa: D301 - click reads \b
     check_detach(detach=detach, progress=progress)
     if only and not steps:
-        raise click.UsageError("--only limits a retry to the steps named by --step: name one")
+        raise Misused(
+            "--only is given without --step, whose steps it runs alone",
+            line_about(handle.run_key, "retry", "--step", "STEP", "--only"),
+        )
     env = dict(variables)
     new = None if flow_file is None else new_flow(handle, flow_file, params)
 

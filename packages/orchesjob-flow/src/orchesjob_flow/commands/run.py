@@ -53,9 +53,14 @@ def run(  # noqa: PLR0913, PLR0917 - its options
     handle = RunHandle(fresh_key(flows[0].flow_id), settings)
     while patiently(settings, handle.is_recorded):
         handle = RunHandle(fresh_key(flows[0].flow_id), settings)
-    name_run(ctx, handle.run_key)
     warn(f"the run key is {handle.run_key}")
-    started = Start(handle, flow_file, flows.pop, own_jobs=jobs == "own")
+    started = Start(
+        handle,
+        flow_file,
+        flows.pop,
+        own_jobs=jobs == "own",
+        on_record=partial(name_run, ctx, handle.run_key),
+    )
     if detach:
         return started.in_background(output_format)
     return started.in_foreground(output_format, progress, reports)

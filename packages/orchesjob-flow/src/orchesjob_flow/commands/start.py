@@ -3,6 +3,7 @@
 What reads a flow is imported when it is read; `launch.start` says why.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from orchesjob_flow.cli.options import (
     CommandThatNames,
     check_detach,
+    name_run,
     run_key_option,
     start_options,
 )
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 @click.command(cls=CommandThatNames)
 @run_key_option
 @start_options
+@click.pass_context
 def start(  # noqa: PLR0913, PLR0917 - its options
+    ctx: click.Context,
     handle: RunHandle,
     until: tuple[str, ...],
     params: dict[str, str],
@@ -54,7 +58,8 @@ def start(  # noqa: PLR0913, PLR0917 - its options
         read_list = lists_to_start(handle, flow_file)
         return load_to_start(flow_file, dict(variables), params, read_list).with_until(until)
 
-    started = Start(handle, flow_file, read, own_jobs=jobs == "own")
+    on_record = partial(name_run, ctx, handle.run_key)
+    started = Start(handle, flow_file, read, own_jobs=jobs == "own", on_record=on_record)
     if detach:
         return started.in_background(output_format)
     return started.in_foreground(output_format, progress, reports)

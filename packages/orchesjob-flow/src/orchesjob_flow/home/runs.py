@@ -288,10 +288,15 @@ def find_runs(
 def nearest_keys(store: FlowStore, run_key: str) -> list[str]:
     """Return the keys that may be meant: those that begin with this one, or look alike.
 
-    Only the newest runs and those next in the order of keys are compared, so this is always quick.
+    The key of an attempt, `KEY:STEP:NUMBER`, means its run. Only the newest runs and those next in
+    the order of keys are compared, so this is always quick.
     """
     from flow_spec import closest_words
 
+    for colons in (2, 1):
+        run_key_of = ":".join(run_key.split(":")[:-colons])
+        if run_key_of and store.has(run_key_of):
+            return [run_key_of]
     newest = store.run_keys(limit=NEWEST_LOOKED_AT)
     known = dict.fromkeys((*newest, *store.run_keys_around(run_key, NEXT_LOOKED_AT)))
     begun = [key for key in known if key.startswith(run_key)]
@@ -443,7 +448,7 @@ class Observer:
 
 
 class Choice(NamedTuple):
-    """The output to show: of one step or all, of the latest attempt or a certain one.
+    """The output to show: of one step or all, of the latest attempt, a certain one, or `every` one.
 
     A step's name means all its copies, if it has some (rule 10.3). The latest attempt is that of
     the step's command; an attempt at its gate is shown only by its number (rule 10.8). `tail` is
@@ -454,6 +459,7 @@ class Choice(NamedTuple):
     attempt: int | None
     streams: Sequence[str]
     tail: int | None
+    every: bool = False
 
     def includes(self, step_id: str) -> bool:
         """Whether the output of a step is asked for."""
@@ -470,15 +476,18 @@ class Source(NamedTuple):
 
 def files_of(run: Run, attempts: Sequence[Attempt], choice: Choice) -> dict[Source, Path]:
     """Return the files that are asked for, in the order of the steps."""
-    wanted: dict[int, Attempt] = {}
+    wanted: dict[int, list[Attempt]] = {}
     for attempt in attempts:  # by step and number: the latest of a step comes last
         by_default = choice.attempt is None and not attempt.is_gate
-        if attempt.job is not None and (by_default or choice.attempt == attempt.number):
-            wanted[attempt.position] = attempt
+        if attempt.job is None:
+            continue
+        if choice.every:
+            wanted.setdefault(attempt.position, []).append(attempt)
+        elif by_default or choice.attempt == attempt.number:
+            wanted[attempt.position] = [attempt]
     files: dict[Source, Path] = {}
     for step in run.steps:
-        if choice.includes(step.step_id) and step.position in wanted:
-            attempt = wanted[step.position]
+        for attempt in wanted.get(step.position, ()) if choice.includes(step.step_id) else ():
             job = reported_job(run, attempt) or {}
             for stream in choice.streams:
                 if isinstance(path := job.get(f"{stream}_file"), str):

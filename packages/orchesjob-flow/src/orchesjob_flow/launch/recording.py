@@ -43,7 +43,12 @@ class Recorded(NamedTuple):
 
 
 def record(
-    handle: RunHandle, flow_file: str, read: Callable[[], FlowSpec], *, own_jobs: bool
+    handle: RunHandle,
+    flow_file: str,
+    read: Callable[[], FlowSpec],
+    *,
+    own_jobs: bool,
+    on_record: Callable[[], object] = int,
 ) -> Recorded:
     """Record a new run, or find the one of this key and definition; return the open store.
 
@@ -51,7 +56,8 @@ def record(
     part of the definition (rules 9.12 and 10.2). Everything is checked before anything is recorded.
     A run that will wait for its group is recorded under its lock, and the lock is returned too.
     Otherwise a later run could find no runner of it, and go first (rule 10.7). `own_jobs` gives a
-    new run an orchesjob home of its own (rule 4.8).
+    new run an orchesjob home of its own (rule 4.8). `on_record` is called before anything is
+    recorded: until then, nothing was started (rule 6.9).
 
     Raises:
         DefinitionDiffers: A run of this key was started with another definition (rule 4.4).
@@ -90,6 +96,7 @@ def record(
             )
 
         lock = handle.lock(wait_sec=0) if waits_for_its_turn(flow) else None
+        on_record()
         with skipping(flow):
             created = patiently(settings, create)
         if not created:

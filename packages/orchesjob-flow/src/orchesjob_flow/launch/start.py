@@ -26,13 +26,15 @@ class Start(NamedTuple):
     """A run to start or to continue.
 
     `read` returns the flow of the file. It is called once, as the file may be a pipe. `own_jobs`
-    gives a new run an orchesjob home of its own (rule 4.8).
+    gives a new run an orchesjob home of its own (rule 4.8). `on_record` is called before the run is
+    recorded, or found to be: whoever interrupts the command before has started nothing (rule 6.9).
     """
 
     handle: RunHandle
     flow_file: str
     read: "Callable[[], FlowSpec]"
     own_jobs: bool
+    on_record: Callable[[], object] = int
 
     def in_background(self, output_format: OutputFormat) -> int:
         """Record the run, leave it to a background process, and show it."""
@@ -40,9 +42,9 @@ class Start(NamedTuple):
         from orchesjob_flow.launch.recording import record
         from orchesjob_flow.runner.background import await_runner, begin_runner
 
-        handle, flow_file, read, own_jobs = self
+        handle, flow_file, read, own_jobs, on_record = self
         try:
-            store, lock, _ = record(handle, flow_file, read, own_jobs=own_jobs)
+            store, lock, _ = record(handle, flow_file, read, own_jobs=own_jobs, on_record=on_record)
             with store:
                 runner = begin_runner(handle, store, lock)
         except Skipped as skipped:
@@ -82,13 +84,15 @@ class Start(NamedTuple):
         Raises:
             Skipped: Nothing was recorded, as the flow says (rule 10.7).
         """
-        handle, flow_file, read, own_jobs = self
+        handle, flow_file, read, own_jobs, on_record = self
         with closing(EarlyForkServer(handle.settings)) as fork_server:
             begin_for_new_run(fork_server, handle, own_jobs=own_jobs)
             from orchesjob_flow.launch.recording import record
             from orchesjob_flow.runner.assembly import drive_or_wait
 
-            store, lock, flow = record(handle, flow_file, read, own_jobs=own_jobs)
+            store, lock, flow = record(
+                handle, flow_file, read, own_jobs=own_jobs, on_record=on_record
+            )
             with store:
                 return drive_or_wait(handle, store, lock, flow=flow, get_launcher=fork_server.take)
 

@@ -50,10 +50,24 @@ def error_text(described: Mapping[str, Any], style: Style) -> str:
     lines = [part for one in sentences for part in wrapped(one, style.columns, indent=FURTHER)]
     for key, value in described.items():
         if key not in SHOWN_BEFORE and value is not None and not isinstance(value, bool):
-            line = note(key, str(value), style)
-            # Only sentences are wrapped: other values stay whole, so that one can copy them.
-            lines += wrapped(line, style.columns, indent=FURTHER) if key == "help" else [line]
+            lines += noted(key, str(value), style)
     return "\n".join(lines)
+
+
+def noted(key: str, text: str, style: Style) -> list[str]:
+    """Write a line below an error; only sentences are wrapped, so that one can copy the rest.
+
+    What is said about a command line, after its `#`, goes below it where both do not fit.
+    """
+    whole = note(key, text, style)
+    if key != "help":
+        return [whole]
+    if not text.startswith("orchesjob-flow "):
+        return wrapped(whole, style.columns, indent=FURTHER)
+    line, mark, said = whole.partition("  # ")
+    if not mark or width(whole) <= style.columns:
+        return [whole]
+    return [line, *wrapped(f"{FURTHER}# {said}", style.columns, indent=f"{FURTHER}# ")]
 
 
 def note(key: str, text: str, style: Style) -> str:

@@ -215,13 +215,20 @@ def explained(line: str, what: str) -> Sequence[str]:
     return [*wrapped(f"# {what}", columns, indent="# "), line]
 
 
+def has_more_attempts(run: Run) -> bool:
+    """Tell whether `logs` leaves out attempts of the run unless it shows all."""
+    positions = {attempt.position for attempt in run.history}
+    return len(positions) < len(run.history) or any(one.is_gate for one in run.history)
+
+
 def suggestions(snapshot: Snapshot) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the words of each suggested command, and what it does."""
     run, runner = snapshot
     key = run.run_key
     if run.status.is_terminal:
         if run.status != "SUCCEEDED":
-            yield ("logs", key), "all that its steps have printed"
+            every = ("--attempt", "all") if has_more_attempts(run) else ()
+            yield ("logs", key, *every), "everything that its steps printed"
             yield ("retry", key), "run again what went wrong, and what depends on it"
     elif run.cancel is not None and runner is None:
         yield ("cancel", key), "carry out the cancel"

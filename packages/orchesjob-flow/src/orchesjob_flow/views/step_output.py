@@ -137,7 +137,7 @@ class Printer:
     Bytes are passed on unchanged, unless lines have a prefix or go to a terminal.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is shown, and how
         self,
         prefixes: Mapping[str, str],
         tail: int | None,
@@ -145,14 +145,19 @@ class Printer:
         terminal: bool,
         write: Callable[[bytes], None] = write_bytes,
         most_bytes: int | None = None,
+        numbered: bool = False,
     ) -> None:
-        """Begin without any file; `most_bytes` limits the size of a file's last lines."""
+        """Begin without any file; `most_bytes` limits the size of a file's last lines.
+
+        If it is `numbered`, the number of its attempt leads each line, before the prefix.
+        """
         self.has_shown = self.has_written = False
         self._prefixes = prefixes
         self._tail = tail
         self._most_bytes = most_bytes
         self._clean: Callable[[bytes], bytes] = for_terminal if terminal else bytes
-        self._by_line = terminal or any(prefixes.values())
+        self._numbered = numbered
+        self._by_line = terminal or numbered or any(prefixes.values())
         self._write_bytes = write
         self._files: dict[Source, OutputFile] = {}
         self._growing: list[Source] = []
@@ -212,7 +217,8 @@ class Printer:
             lines, rest = [*lines, rest], b""
         if rest:
             self._begun[source] = rest
-        prefix = self._prefixes[source.step_id].encode()
+        number = f"{source.number} | " if self._numbered else ""
+        prefix = f"{self._prefixes[source.step_id]}{number}".encode()
         self._write_bytes(b"".join(prefix + self._clean(line) + b"\n" for line in lines))
 
 

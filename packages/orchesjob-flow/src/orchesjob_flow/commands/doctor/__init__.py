@@ -5,13 +5,13 @@ is fixed, and nothing is written.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import click
 
 from flow_store import FlowStore, StoreError, StoreMissing
-from orchesjob_flow.cli.options import CommandOnRun, declare_run_key, format_option
+from orchesjob_flow.cli.options import CommandOnRun, Misused, declare_run_key, format_option
 from orchesjob_flow.commands.doctor.audit import (
     Check,
     ClientOf,
@@ -30,9 +30,10 @@ from orchesjob_flow.commands.doctor.installation import (
     check_processes,
     check_program,
 )
+from orchesjob_flow.errors import line_about
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED
-from orchesjob_flow.home.paths import Settings, check_run_key
-from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs
+from orchesjob_flow.home.paths import Settings
+from orchesjob_flow.home.runs import UNFINISHED, Listed, RunHandle, find_runs, nearest_keys
 from orchesjob_flow.views.reasons import describe_given_up
 from orchesjob_flow.views.terminal import OutputFormat, print_json, print_lines, visible
 
@@ -61,7 +62,12 @@ def doctor(
       orchesjob-flow doctor
     """  # noqa: D301 - click reads \b
     if every and handle is not None:
-        raise click.UsageError("audit one run, or all of them with --all")
+        raise Misused(
+            f"run {handle.run_key!r} and --all are both given",
+            f"leave out one of them: `{line_about(handle.run_key, 'doctor')}` audits this run",
+        )
+    if handle is not None:
+        refuse_unknown(handle)
     checks = []
     for check in examine(settings, handle, every=every or handle is not None):
         checks.append(check)
@@ -71,6 +77,18 @@ def doctor(
     if output_format is OutputFormat.JSON:
         print_json(checks_json(checks, sound=sound))
     return DONE if sound else NOT_SUCCEEDED
+
+
+def refuse_unknown(handle: RunHandle) -> None:
+    """Refuse a run that is not recorded, before anything is checked.
+
+    Raises:
+        BadRunKey, RunNotFound: The key is not valid, or there is no such run.
+        HomeMissing: There is no such home (rule 6.13).
+    """
+    with suppress(StoreError), handle.open_readonly() as store:  # a check says what is wrong
+        if not store.has(handle.run_key):
+            raise handle.not_found(nearest_keys(store, handle.run_key))
 
 
 def checks_json(checks: Sequence[Check], *, sound: bool) -> dict[str, Any]:
@@ -88,7 +106,6 @@ def examine(settings: Settings, handle: RunHandle | None, *, every: bool) -> Ite
     With `every`, orchesjob is asked about each attempt, not only about the newest.
 
     Raises:
-        RunNotFound: There is no such run.
         HomeMissing: There is no such home (rule 6.13).
     """
     yield check_program()
@@ -106,17 +123,15 @@ def examine_runs(
     """Yield each check of what is recorded; without `client_of`, orchesjob is not asked.
 
     Raises:
-        RunNotFound, HomeMissing: As `examine`.
+        HomeMissing: As `examine`.
     """
     try:
         with FlowStore.open_readonly(settings.home.database) as store:
             yield check_database(store, settings)
-            keys = keys_to_audit(store, handle)
+            keys = store.run_keys() if handle is None else [handle.run_key]
             ledger = [entry for key in keys for entry in read_ledger(store, key)]
-    except StoreMissing as error:
+    except StoreMissing:
         settings.home.refuse_missing()
-        if handle is not None:
-            raise handle.not_found() from error
         yield Check("database", Grade.NOTE, f"{settings.home.database}: nothing is recorded yet")
         return
     except StoreError as error:
@@ -131,20 +146,6 @@ def examine_runs(
     if client_of is not None:
         present = [one for one in recorded if not one.is_gone]
         yield from audit(present, client_of, starts=settings.starts, every=every)
-
-
-def keys_to_audit(store: FlowStore, handle: RunHandle | None) -> Sequence[str]:
-    """Return the key of one run, or those of all.
-
-    Raises:
-        BadRunKey, RunNotFound: The key is not valid, or there is no such run.
-    """
-    if handle is None:
-        return store.run_keys()
-    check_run_key(handle.run_key)
-    if not store.has(handle.run_key):
-        raise handle.not_found()
-    return [handle.run_key]
 
 
 def check_database(store: FlowStore, settings: Settings) -> Check:

@@ -1,23 +1,32 @@
-"""`prune`: runs that ended long ago are removed, with all that is theirs (rule 9.10).
+"""`prune`: runs that ended long ago, or that are named, are removed with all that is theirs (9.10).
 
 `deletion` removes the runs and yields the database to others meanwhile; `output` has orchesjob
 remove what their steps printed, and `spans` finds what it can remove in one call.
 """
 
+import math
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import click
 
 from flow_store import EndedRun, FlowStore
 from orchesjob_client import discard_empty_cgroups
-from orchesjob_flow.cli.options import Duration, flow_id_option, format_option, option_given_once
+from orchesjob_flow.cli.completion import complete_ended_run, named_run
+from orchesjob_flow.cli.options import (
+    Duration,
+    Misused,
+    flow_id_option,
+    format_option,
+    option_given_once,
+)
 from orchesjob_flow.commands.prune.deletion import Deletion, Yielder, shrink
 from orchesjob_flow.commands.prune.output import Cleaner, Output, Pruned, output_of
-from orchesjob_flow.errors import NotPruned
+from orchesjob_flow.errors import NotPruned, RunnerBusy, RunNotTerminal
 from orchesjob_flow.home.paths import Settings
-from orchesjob_flow.home.runs import open_store
+from orchesjob_flow.home.runs import RunHandle, open_store
 from orchesjob_flow.views.terminal import (
     OutputFormat,
     clock_time,
@@ -35,48 +44,56 @@ from orchesjob_flow.views.terminal import (
     "older_than_sec",
     type=Duration(zero=True, needs_unit=True),
     metavar="AGE",
-    required=True,
-    help="How long ago a run must have ended: 30d, 12h, 90m.",
+    help="Remove the runs that ended at least so long ago: 30d, 12h, 90m.",
 )
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
     metavar="N",
-    default=0,
     help="Keep the N newest runs of each flow, however old.",
 )
 @flow_id_option
 @click.option("--keep-output", is_flag=True, help="Leave orchesjob's jobs, and what they printed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @format_option
+@click.argument("run_keys", metavar="[KEY]...", nargs=-1, shell_complete=complete_ended_run)
 @click.pass_obj
 def prune(  # noqa: PLR0913, PLR0917 - its options
     settings: Settings,
-    older_than_sec: float,
-    keep: int,
+    older_than_sec: float | None,
+    keep: int | None,
     flow_id: str | None,
     keep_output: bool,
     dry_run: bool,
     output_format: OutputFormat,
+    run_keys: tuple[str, ...],
 ) -> None:
-    """Remove runs that ended long ago, with their logs and output.
+    """Remove the named runs, or all that ended long ago, with their logs and output.
 
     A run that has not ended stays. Steps of a removed run may run again under its key.
 
     \b
     Example:
       orchesjob-flow prune --older-than 30d --keep 10 --dry-run
+      orchesjob-flow prune nightly-2026-05-07
     """  # noqa: D301 - click reads \b
+    selection = {"--older-than": older_than_sec, "--keep": keep, "--flow-id": flow_id}
+    check_selection(run_keys, {name for name, value in selection.items() if value is not None})
+    handles = [named_run(run_key, settings) for run_key in dict.fromkeys(run_keys)]
     now = time.time()
-    ended_by = now - older_than_sec
+    ended_by = math.inf if older_than_sec is None else now - older_than_sec
     pruned: Sequence[Pruned] = ()
     not_pruned: dict[str, str] = {}
 
     def choose(store: FlowStore) -> Sequence[EndedRun]:
-        return store.ended_runs(finished_by=ended_by, keep=keep, flow_id=flow_id)
+        if handles:
+            return [ended_run(store, handle) for handle in handles]
+        return store.ended_runs(finished_by=ended_by, keep=keep or 0, flow_id=flow_id)
 
     if not settings.home.database.exists():
         settings.home.refuse_missing()
+        if handles:
+            raise handles[0].not_found()
     elif dry_run:
         with FlowStore.open_readonly(settings.home.database) as store:
             pruned = [
@@ -100,6 +117,44 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
         print_lines(pruned_lines(pruned, dry_run=dry_run))
     if not_pruned:
         raise NotPruned(not_pruned)
+    for handle in handles:
+        if not dry_run and handle.is_recorded():  # somebody has used it meanwhile
+            runner = handle.holder()
+            raise RunnerBusy(handle.run_key, None if runner is None else runner.pid)
+
+
+def check_selection(run_keys: Sequence[str], options: Collection[str]) -> None:
+    """Refuse a call that names runs and chooses others too, or that does neither.
+
+    Raises:
+        Misused: The selection is missing, or is made twice.
+    """
+    by_age = "orchesjob-flow prune --older-than 30d --dry-run"
+    if run_keys and options:
+        raise Misused(
+            f"run {run_keys[0]!r} and {', '.join(sorted(options))} are both given",
+            f"leave out one of them: `{shlex.join(['orchesjob-flow', 'prune', *run_keys])}` "
+            f"removes what is named, `{by_age}` shows what is old",
+        )
+    if not run_keys and "--older-than" not in options:
+        raise Misused(
+            "which runs to remove is missing: name them, or say how long ago they ended",
+            f"`orchesjob-flow prune KEY` removes a run, `{by_age}` shows which runs are older "
+            "than 30 days, and removes them without --dry-run",
+        )
+
+
+def ended_run(store: FlowStore, handle: RunHandle) -> EndedRun:
+    """Return a run to remove.
+
+    Raises:
+        RunNotFound: It is not recorded.
+        RunNotTerminal: It has not ended.
+    """
+    found = store.ended_run(handle.run_key)
+    if found is None:
+        raise RunNotTerminal(handle.run_key, handle.load(store).status.value)
+    return found
 
 
 def pruned_lines(removed: Sequence[Pruned], *, dry_run: bool) -> list[str]:
