@@ -214,14 +214,15 @@ def describe(error: Exception, words: Sequence[str] = ()) -> dict[str, Any]:
 def corrected_line(error: Exception, words: Sequence[str]) -> str | None:
     """Return the typed line with the word that was meant in place of the wrong one, if known."""
     meant = getattr(error, "meant", None)
-    if meant is None and not isinstance(error, RunNotFound):
-        return None
-    from orchesjob_flow.cli.advice import corrected, instead_of_attempt, with_step_meant
-
-    if meant is None:
+    if isinstance(error, RunNotFound) and meant is None:
+        from orchesjob_flow.cli.advice import with_step_meant
         from orchesjob_flow.cli.sections import cli
 
         return with_step_meant(cli, words, error.run_key)
+    if meant is None:
+        return None
+    from orchesjob_flow.cli.advice import corrected, instead_of_attempt
+
     typed, others = meant
     first, *more = others
     if typed.startswith(f"{first}:"):

@@ -537,10 +537,10 @@ def _for_option(  # noqa: PLR0911 - as above
     if program is not ctx and any(name in param.opts for param in program.command.params):
         return _moved(line, name)
     if ctx.info_name == "run" and name in RUN_KEYS:
-        place = line.begin - 1
         typed = line.place_of(name)
-        if typed is not None and line.words:
-            words = [*line.words[:place], "start", *line.words[place + 1 :]]
+        if typed is not None:
+            words = [*line.words]
+            words[line.begin - 1] = "start"
             attached = words[typed].removeprefix(name).removeprefix("=")
             words[typed] = f"--run-key={attached}" if attached else "--run-key"
             return f"{text_of(words)}  # `run` makes a key of its own"
@@ -630,7 +630,7 @@ def _for_value(  # noqa: PLR0911 - as above
         return word and corrected(line.words, word, [example_of("", param, word)])
     if not isinstance(param, click.Option):
         return None
-    source = None if param.name is None else line.ctx.get_parameter_source(param.name)
+    source = line.ctx.get_parameter_source(str(param.name))
     if source is click.core.ParameterSource.ENVIRONMENT:
         return f"unset {param.envvar}  # or set it to {example_of(param.opts[-1], param)}"
     if isinstance(param, OptionGivenOnce) and GIVEN_AGAIN.match(error.message):
