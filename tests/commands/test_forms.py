@@ -117,7 +117,7 @@ def test_a_terminal_that_changes_its_size(flow: Flow, gate: Gate) -> None:
         *("start", "k", flow.write(*steps)), stdout=terminal.line, stderr=terminal.line
     )
     terminal.hand_over()
-    terminal.await_picture("> RUNNING")
+    terminal.await_picture("RUNNING")
     terminal.resize(30, 10)
     terminal.await_picture("...", pictures=terminal.shown.count(PICTURE) + 1)
     gate.let_through()

@@ -73,10 +73,32 @@ def test_dot(flow: Flow) -> None:
     assert drawn.endswith("}\n")
 
 
-@pytest.mark.parametrize("words", [[], ["--run-key=k", "flow.json"]])
-def test_one_or_the_other(flow: Flow, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "Missing argument 'FLOW_FILE' (or '-k KEY' for a run)."),
+        (["-k", "k", "flow.json"], "the flow file flow.json and run 'k' are both given"),
+    ],
+)
+def test_one_or_the_other(flow: Flow, words: list[str], error: str) -> None:
     """Either a file or a run is drawn; both or neither is a usage error."""
-    assert "a run with -k" in flow.refusal("graph", *words)["error"]
+    assert flow.refusal("graph", *words)["error"] == error
+
+
+@pytest.mark.parametrize("columns", [40, 60, 120])
+def test_on_a_terminal(flow: Flow, columns: int) -> None:
+    """No line is wider than the terminal; a success chain has no bare "when" (rule 6.11)."""
+    long = "a-step-with-a-very-long-name-that-makes-tables-wide"
+    steps = [
+        {"id": "a", "command": ["true"]},
+        {"id": "b", "command": ["true"], "depends_on": ["a"]},
+        {"id": long, "command": ["true"], "when": "a && b"},
+    ]
+    _, shown = flow.run_on_terminal("graph", flow.write(*steps), size=(columns, 24), NO_COLOR="1")
+    assert max(map(len, shown.splitlines())) <= columns
+    assert re.search(r"b\s+after a\n", shown)
+    assert long in "".join(shown.split())
+    assert "when\n" not in shown
 
 
 def test_wrong_file(flow: Flow) -> None:

@@ -47,16 +47,16 @@ def test_stopped_and_continued(flow: Flow, gate: Gate, terminal: Terminal) -> No
     """After Ctrl-Z and `fg` the picture goes on below what the shell has shown meanwhile."""
     file = flow.write({"id": "a", "command": gate.command()})
     terminal.type(f"$PROGRAM start k {file}\n")
-    terminal.await_picture("> RUNNING", pictures=2)
+    terminal.await_picture("RUNNING", pictures=2)
     terminal.type("\x1a")
     terminal.await_text("Stopped")
     terminal.type("echo mean''while\n")
     terminal.await_text("meanwhile")
     drawn = terminal.shown.count(PICTURE)
     terminal.type("fg\n")
-    terminal.await_picture("> RUNNING", pictures=drawn + 2)
+    terminal.await_picture("RUNNING", pictures=drawn + 2)
     gate.let_through()
-    terminal.await_picture("OK SUCCEEDED")
+    terminal.await_picture("SUCCEEDED")
     first, *others = terminal.shown.partition("meanwhile")[2].split(PICTURE)
     assert not UP.search(first)
     assert all(UP.search(other) for other in others[:-1])
@@ -82,6 +82,6 @@ def test_in_the_background(flow: Flow, gate: Gate, terminal: Terminal) -> None:
     terminal.await_text("waited")
     assert PICTURE not in terminal.shown
     gate.let_through()
-    terminal.await_picture("OK SUCCEEDED")
+    terminal.await_picture("SUCCEEDED")
     assert terminal.shown.count(PICTURE) == 1
     assert not UP.search(terminal.shown)

@@ -63,6 +63,32 @@ def test_choice(some: Flow, words: list[str], expected: list[str]) -> None:
     assert run_keys(some.ask("list")) == [key for key in all_keys if key not in expected]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["f0"], ["f0"]), (["g40", "f20"], ["g40", "f20"]), (["f0", "f0"], ["f0"])],
+)
+def test_named_runs(some: Flow, words: list[str], expected: list[str]) -> None:
+    """Named runs are removed, however short ago they ended, and no others (rule 9.10)."""
+    assert run_keys(some.ask("prune", *words, "--dry-run"), "removed") == expected
+    assert run_keys(some.ask("prune", *words), "removed") == expected
+    left = [key for key in ("f0", "f20", "g40", "f40") if key not in expected]
+    assert run_keys(some.ask("list")) == left
+
+
+def test_a_named_run_that_has_not_ended(flow: Flow, gate: Gate) -> None:
+    """It is refused, and nothing at all is removed (rule 9.10)."""
+    flow.start("ended", flow.write(TRUE))
+    flow.abandon(flow.write({"id": "a", "command": gate.command()}), gate)
+    error = flow.refusal("prune", "ended", "k")["error"]
+    assert error == (
+        "run 'k' is RUNNING and has not ended; `orchesjob-flow resume k` continues it, "
+        "`orchesjob-flow cancel k` ends it"
+    )
+    assert run_keys(flow.ask("list")) == ["k", "ended"]
+    gate.let_through()
+    flow.ask("resume", "k")
+
+
 def test_nothing_is_left(flow: Flow) -> None:
     """Steps, attempts, logs, locks and directory go with their run; those of all runs stay."""
     flow.ask("start", "-d", "--run-key=k", flow.write(TRUE))
@@ -252,7 +278,11 @@ def test_home_that_is_gone(flow: Flow) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "--older-than"),
+        ([], "which runs to remove is missing: name them, or say how long ago they ended"),
+        (["--keep=1"], "which runs to remove is missing"),
+        (["f0", "--older-than=1d"], "run 'f0' and --older-than are both given"),
+        (["f0", "--keep=1", "--flow-id=f"], "run 'f0' and --flow-id, --keep are both given"),
+        (["f0", "f1"], "no run 'f1' in"),
         (["--older-than=30"], "as in 30d"),
         (["--older-than=-1d"], "as in 30d"),
         (["--older-than=1y"], "as in 30d"),

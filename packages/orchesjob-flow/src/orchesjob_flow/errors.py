@@ -14,6 +14,12 @@ from pathlib import Path
 from flow_conditions import DeclaredError
 
 
+class Passing(str):
+    """A message about something that passes, such as a wait: below a finished table it is wrong."""
+
+    __slots__ = ()
+
+
 class FlowError(DeclaredError):
     """The base class of this package's errors."""
 

@@ -240,9 +240,11 @@ def describe_usage(error: Exception, words: Sequence[str]) -> dict[str, Any] | N
     # click may list choices in lines of their own.
     described = {"error": re.sub(r"\n\s*", " ", error.format_message())}
     if isinstance(error, click.UsageError):
-        command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
-        from orchesjob_flow.cli.advice import advice_on
+        from orchesjob_flow.cli.advice import advice_on, context_of
+        from orchesjob_flow.cli.sections import cli
 
+        error.ctx = error.ctx or context_of(cli, words)
+        command = "orchesjob-flow" if error.ctx is None else error.ctx.command_path
         advice = advice_on(error, words)
         if isinstance(error, click.NoSuchOption):  # click's words differ from version to version
             described["error"] = f"No such option {error.option_name!r}."

@@ -86,7 +86,7 @@ def advice_on(  # noqa: PLR0911 - one for each kind of mistake
     """Return what to type instead of these words; None where only the help can tell."""
     if (given := getattr(error, "advice", None)) is not None:
         return _with_only_file(str(given))
-    ctx = error.ctx or _context_of(words)
+    ctx = error.ctx
     if ctx is None:
         return None
     line = Line(ctx, words)
@@ -114,15 +114,13 @@ def advice_on(  # noqa: PLR0911 - one for each kind of mistake
     return None
 
 
-def _context_of(words: Sequence[str]) -> click.Context | None:
-    """Return the context of the command in a line, for an error that has none."""
-    from orchesjob_flow.cli.sections import cli
-
-    program = click.Context(cli, info_name=PROGRAM)
-    known = cli.list_commands(program)
+def context_of(program: click.Group, words: Sequence[str]) -> click.Context | None:
+    """Return the context of the command in a line, for an error of click that has none."""
+    ctx = click.Context(program, info_name=PROGRAM)
+    known = program.list_commands(ctx)
     name = next((word for word in words if word in known), None)
-    command = None if name is None else cli.get_command(program, name)
-    return None if command is None else click.Context(command, program, name)
+    command = None if name is None else program.get_command(ctx, name)
+    return None if command is None else click.Context(command, ctx, name)
 
 
 def unknown_command(

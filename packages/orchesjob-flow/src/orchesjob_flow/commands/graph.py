@@ -18,8 +18,8 @@ from orchesjob_flow.home.runs import RunHandle
 from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
-from orchesjob_flow.views.table import aligned_table
-from orchesjob_flow.views.terminal import cut, status_text, visible, write_result
+from orchesjob_flow.views.table import aligned_table, steps_in
+from orchesjob_flow.views.terminal import cut, status_text, visible, wrapped, write_result
 
 LONGEST_GATE = 60
 NEVER = "never runs"
@@ -80,7 +80,11 @@ def graph(
         case "dot":
             lines = dot_lines(drawn)
         case _:
-            lines = text_lines(drawn, colour=terminal.stdout().colour)
+            stdout = terminal.stdout()
+            if stdout.stream.isatty():
+                lines = screen_lines(drawn, stdout.size().columns, colour=stdout.colour)
+            else:
+                lines = text_lines(drawn)
     write_result("".join(f"{line}\n" for line in lines))
 
 
@@ -173,14 +177,14 @@ def named_ranks(flow: FlowSpec) -> Iterator[tuple[str, tuple[StepSpec, ...]]]:
         yield ("finally" if number == 1 else f"finally {number}"), steps
 
 
-def text_lines(drawn: DrawnFlow, *, colour: bool) -> Iterator[str]:
+def text_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield the ranks as a table, with the statuses of a run where there is one."""
     flow, has_run = drawn.flow, bool(drawn.statuses)
     rows = []
     for name, steps in named_ranks(flow):
         for place, step in enumerate(steps):
             rank = "" if place else name
-            status = [status_cell(drawn, step, colour=colour)] if has_run else []
+            status = [status_cell(drawn, step, colour=None)] if has_run else []
             never = f"{NEVER}: " if step.id in drawn.never else ""
             runs = never + visible(condition_of(flow, step))
             rows.append((rank, drawn.name(step), *status, runs, also_waits_for(flow, step)))
@@ -192,8 +196,37 @@ def text_lines(drawn: DrawnFlow, *, colour: bool) -> Iterator[str]:
     yield from aligned_table(columns, rows)
 
 
-def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool) -> str:
-    """Write the status of a step after its mark; of copies, how many are in which."""
+def screen_lines(drawn: DrawnFlow, columns: int, *, colour: bool) -> Iterator[str]:
+    """Yield the ranks as a table that is no wider than a terminal.
+
+    When a step runs is the last column. Where it does not fit, it is written below the step.
+    """
+    flow, has_run = drawn.flow, bool(drawn.statuses)
+    rows = []
+    for name, steps in named_ranks(flow):
+        for place, step in enumerate(steps):
+            status = [status_cell(drawn, step, colour=colour)] if has_run else []
+            never = f"{NEVER}: " if step.id in drawn.never else ""
+            more = also_waits_for(flow, step) if step.when is not None else ""
+            runs = f"{when_of(flow, step)}{f', after {more}' if more else ''}"
+            rank = "" if place else name
+            rows.append((rank, drawn.name(step), *status, visible(f"{never}{runs}")))
+    yield from wrapped(f"Flow: {visible(flow.flow_id)}", columns, indent="  ")
+    yield ""
+    heads = ("Rank", "Step", *(["Status"] if has_run else []), "Runs")
+    yield from steps_in(columns, [heads, *rows], name_at=1)
+
+
+def when_of(flow: FlowSpec, step: StepSpec) -> str:
+    """Say when a step runs; a success chain, without a condition of its own, names its steps."""
+    if step.when is not None or step.condition is None:
+        return condition_of(flow, step)
+    when = f"after {', '.join(step.waits_for)}"
+    return f"{when}, {gate_of(step)}" if step.only_if else when
+
+
+def status_cell(drawn: DrawnFlow, step: StepSpec, *, colour: bool | None) -> str:
+    """Write the status of a step, after its mark for scripts; of copies, how many are in which."""
     status = drawn.status(step)
     if step.id in drawn.copies or status is None:
         return drawn.status_words(step) or ""

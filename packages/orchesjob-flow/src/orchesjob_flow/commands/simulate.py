@@ -164,9 +164,9 @@ def print_simulated(run: Run, exit_code: int) -> None:
     lines = [f"Flow: {visible(run.flow_id)}"]
     if run.params:
         lines.append(f"Params: {params_words(run.params)}")
-    rows = simulated_rows(run, colour=terminal.colour)
-    table = [COLUMNS, *rows]
     is_terminal = terminal.stream.isatty()
+    rows = simulated_rows(run, colour=terminal.colour if is_terminal else None)
+    table = [COLUMNS, *rows]
     drawn = steps_in(terminal.size().columns, table) if is_terminal else simple_table(table)
     lines += [
         "",
@@ -177,7 +177,7 @@ def print_simulated(run: Run, exit_code: int) -> None:
     write_result("".join(f"{line}\n" for line in lines))
 
 
-def simulated_rows(run: Run, *, colour: bool) -> list[Sequence[str]]:
+def simulated_rows(run: Run, *, colour: bool | None) -> list[Sequence[str]]:
     """Draw the steps in the order in which they begin, or are decided without beginning."""
     why, first = reasons(run), first_starts(run)
     rows: list[Sequence[str]] = []

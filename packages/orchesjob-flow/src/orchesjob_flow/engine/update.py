@@ -50,6 +50,7 @@ from orchesjob_flow.engine.state import (
     grace_sec,
     kin_of,
 )
+from orchesjob_flow.errors import Passing
 
 SWEEP_AGAIN_SEC = 1.0
 
@@ -301,7 +302,8 @@ def queue_seen(context: UpdateContext, event: QueueSeen) -> None:
         held = (
             f"held by run {queue.holder!r}{', which is to end' if event.holder_is_to_end else ''}"
         )
-        context.do(Warn(f"run {run.run_key!r} waits for group {group!r}, {held}"))
+        waits = Passing(f"run {run.run_key!r} waits for group {group!r}, {held}")
+        context.do(Warn(waits))
 
 
 def end_before_beginning(context: UpdateContext) -> None:

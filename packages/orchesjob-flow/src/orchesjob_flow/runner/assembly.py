@@ -34,7 +34,7 @@ from orchesjob_client import (
 )
 from orchesjob_flow.clock import now
 from orchesjob_flow.engine.state import Limits, RunState
-from orchesjob_flow.errors import CallsInFlight, exhaustion_named
+from orchesjob_flow.errors import CallsInFlight, Passing, exhaustion_named
 from orchesjob_flow.home.call_slots import CallSlots, refuse_foreign
 from orchesjob_flow.home.locks import (
     PATIENCE_WITH_READERS_SEC,
@@ -85,7 +85,7 @@ def drive_or_wait(
 def tell_waiting(handle: RunHandle) -> None:
     """Print to stderr what a second foreground command waits for."""
     runner = handle.holder() or Holder(None)
-    warn(f"{runner} advances run {handle.run_key!r}; waiting for its outcome")
+    warn(Passing(f"{runner} advances run {handle.run_key!r}; waiting for its outcome"))
 
 
 def drive(  # noqa: PLR0913 - what a runner begins with

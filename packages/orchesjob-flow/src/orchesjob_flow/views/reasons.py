@@ -8,6 +8,7 @@ Then the words: for attempts and their `only_if` (rule 10.8), a run that waits f
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
@@ -37,6 +38,9 @@ URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", 
 FOUND = "found in orchesjob, not run again"
 LEFT_OUT = "left out by --until"
 MOST_NAMED = 5
+OPERAND = re.compile(r"!?[\w@.()-]+|!")
+FAILURE = re.compile(r"(?:any\(|all\()?(?:[\w@-]+\.)?(?:failed|cancelled)\)*")
+"""The operands of a condition, and those that are true only of a failure."""
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.FAILED: "failed",
@@ -61,6 +65,7 @@ class Shape(NamedTuple):
         copies: The ids of all copies of a step, by the step's name (rule 10.3).
         values: The values of its `foreach` for each copy, by id and by the names of the block.
         bounded: The blocks with `max_parallel`.
+        for_failures: The names of the steps whose `when` asks about failures only.
         until: The steps for which the run is made; empty: for all (rule 6.14).
         left_out: The steps that it therefore leaves out.
     """
@@ -70,6 +75,7 @@ class Shape(NamedTuple):
     copies: dict[str, list[str]]
     values: dict[str, dict[str, str]]
     bounded: list[BoundedBlock]
+    for_failures: set[str]
     until: Sequence[str]
     left_out: frozenset[str]
 
@@ -90,6 +96,7 @@ def shape_of(definition: str) -> Shape:
             copies={},
             values={},
             bounded=[],
+            for_failures=set(),
             until=flow.get("until", ()),
             left_out=frozenset(flow.get("left_out", ())),
         )
@@ -110,12 +117,16 @@ def shape_of(definition: str) -> Shape:
 
 def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
     """Add steps outside of blocks."""
-    shape.waits.update((step["id"], waits_of(step)) for step in steps)
+    for step in steps:
+        shape.waits[step["id"]] = waits_of(step)
+        note_condition(shape, step)
 
 
 def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
     """Add the copies of a block's steps; inside, a name means the step of the same copy (10.3)."""
     waits = {step["id"]: waits_of(step) for step in block["steps"]}
+    for step in block["steps"]:
+        note_condition(shape, step)
     shape.copies.update((name, []) for name in waits)
     ids = []
     for copy in block["copies"]:
@@ -128,6 +139,13 @@ def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
         ids.append(list(own.values()))
     if block.get("max_parallel") is not None:
         shape.bounded.append(BoundedBlock(block["max_parallel"], ids))
+
+
+def note_condition(shape: Shape, step: Mapping[str, Any]) -> None:
+    """Note a step that runs only if something has failed, was cancelled, or did not succeed."""
+    operands = OPERAND.findall(step.get("when") or "")
+    if operands and all(FAILURE.fullmatch(operand) for operand in operands):
+        shape.for_failures.add(step["id"])
 
 
 def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
@@ -345,6 +363,24 @@ def is_left_out(run: Run, step: Step) -> bool:
     """Tell whether a step was skipped because `--until` leaves it out (rule 6.14)."""
     is_named = step.step_id in shape_of(run.definition).left_out
     return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
+
+
+def steps_for_failures(run: Run) -> set[int]:
+    """Return the SKIPPED steps, by position, that only a failure would have started.
+
+    There was none: no step has FAILED or was CANCELLED.
+    """
+    if not {StepStatus.FAILED, StepStatus.CANCELLED}.isdisjoint(step.status for step in run.steps):
+        return set()
+    names = shape_of(run.definition).for_failures
+    return {
+        step.position
+        for step in run.steps
+        if step.status is StepStatus.SKIPPED
+        and not step.has_begun
+        and not is_left_out(run, step)
+        and base_of(step.step_id) in names
+    }
 
 
 def found_steps(run: Run) -> set[int]:

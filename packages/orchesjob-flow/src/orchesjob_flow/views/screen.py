@@ -95,8 +95,8 @@ class Screen:
             return
         self._drawn_run, self._drawn_for = run, seen
         if run.status.is_terminal:
-            colour = self._terminal.colour
-            self._draw(whole_table(self._shown, self._now(), size.columns, colour=colour), size)
+            table = whole_table(self._shown, self._now(), size.columns, colour=self._colour)
+            self._draw(table, size)
             self.begin_below()
         else:
             self._draw(self._picture(self._shown, size), size)
@@ -105,12 +105,17 @@ class Screen:
         """Keep the last drawing: the cursor is elsewhere, or the drawing is final."""
         self._drawn, self._drawn_for = (), ()
 
+    @property
+    def _colour(self) -> bool | None:
+        """How statuses are written: for a terminal, or None for a pipe (rule 6.5)."""
+        return self._terminal.colour if self._terminal.stream.isatty() else None
+
     def _picture(self, snapshot: Snapshot, size: os.terminal_size) -> list[str]:
         """Return the lines that fit above the line of the cursor."""
         notes = NOTES if size.lines >= LOW else 1
         latest = [cut(visible(text), size.columns) for text in self._messages[-notes:]]
         room = (size.columns, max(1, size.lines - 1 - len(latest)))
-        table = fit_live_table(snapshot, self._now(), room, colour=self._terminal.colour)
+        table = fit_live_table(snapshot, self._now(), room, colour=self._colour)
         return [*table, *latest]
 
     def _draw(self, lines: Sequence[str], size: os.terminal_size) -> None:

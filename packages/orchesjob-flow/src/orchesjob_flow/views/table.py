@@ -34,6 +34,7 @@ from orchesjob_flow.views.reasons import (
     shape_of,
     shown_key,
     silence_words,
+    steps_for_failures,
     urgency,
     waiting_words,
 )
@@ -60,13 +61,18 @@ VALUE, MOST_PARAMS = 60, 20
 LONGEST_VALUES = 40
 INSIDE = "- "  # tabulate strips blanks
 RUN_COLUMNS = ("Status", "Run key", "Flow", "Steps", "Failed", "Started", "Elapsed", "Runner")
+AGE = "Age"
+"""The column of a terminal that says how long ago a run was started."""
 BETWEEN = 2
 """The blanks between two columns."""
 LEAST_WHY = 24
 """Where the last column would be narrower, its cells are written below their rows."""
 DISPENSABLE = ("Attempt", "Elapsed")
-DISPENSABLE_OF_RUNS = ("Failed", "Elapsed", "Flow", "Started", "Steps")
+DISPENSABLE_OF_RUNS = ("Started", "Failed", "Elapsed", "Steps", "Flow", "Age")
+ALWAYS_SHOWN = ("Status", "Run key", "Flow", "Steps", AGE)
+"""The columns of a list that stay although nothing is in them."""
 FIELDS = "  "
+NOT_NEEDED = "not needed: nothing failed"
 UNDECIDED = ("PENDING", "DELAYED", "SKIPPED")
 """The statuses that need a reason although they have no error."""
 LONG_COLUMNS = ("Step", "Error")
@@ -86,7 +92,7 @@ def print_table(snapshot: Snapshot) -> None:
     """Print a run as it is now."""
     terminal = stdout()
     if not terminal.stream.isatty():
-        write_result(f"{run_table(snapshot, time.time(), colour=False)}\n")
+        write_result(f"{run_table(snapshot, time.time(), colour=None)}\n")
         return
     lines = whole_table(snapshot, time.time(), terminal.size().columns, colour=terminal.colour)
     write_result("".join(f"{line}\n" for line in lines))
@@ -98,14 +104,14 @@ def print_runs(listed: Sequence[Listed]) -> None:
     if not listed:
         write_result("no runs found\n")
     elif not terminal.stream.isatty():
-        write_result(f"{runs_table(listed, time.time(), colour=False)}\n")
+        write_result(f"{runs_table(listed, time.time(), colour=None)}\n")
     else:
         rows = run_rows(listed, time.time(), colour=terminal.colour)
         lines = runs_in(terminal.size().columns, rows)
         write_result("".join(f"{line}\n" for line in lines))
 
 
-def run_table(snapshot: Snapshot, wall: float, *, colour: bool) -> str:
+def run_table(snapshot: Snapshot, wall: float, *, colour: bool | None) -> str:
     """Draw a run as it is at the Unix time `wall`; columns are padded to their display width."""
     run, stale = snapshot.run, snapshot.stale
     rows = [
@@ -116,7 +122,9 @@ def run_table(snapshot: Snapshot, wall: float, *, colour: bool) -> str:
     return "\n".join([*head, "", *simple_table([COLUMNS, *rows])])
 
 
-def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) -> Sequence[str]:
+def whole_table(
+    snapshot: Snapshot, wall: float, columns: int, *, colour: bool | None
+) -> Sequence[str]:
     """Draw a run with all its steps and their reasons in so many columns."""
     run, stale = snapshot.run, snapshot.stale
     head = [
@@ -125,15 +133,25 @@ def whole_table(snapshot: Snapshot, wall: float, columns: int, *, colour: bool) 
         for line in fields_in(one, columns)
     ]
     why = reasons(run, stale)
+    idle = set() if colour is None else steps_for_failures(run)
+    together = idle if len(idle) > 1 else set()
     rows = []
     for step in in_order(run):
+        if step.position in together:
+            continue
         is_stale = step.position in stale
         row = screen_row(run, step, None if is_stale else wall, colour=colour)
         if (step.status in UNDECIDED or is_stale) and not row[-1]:
-            row = (*row[:-1], visible(why[step.position]))
+            is_idle = step.position in idle
+            row = (*row[:-1], NOT_NEEDED if is_idle else visible(why[step.position]))
         rows.append(row)
     heads = (*SCREEN_COLUMNS[:-1], "Why")
-    return [*head, "", *steps_in(columns, [heads, *rows])]
+    lines = [*head, "", *steps_in(columns, [heads, *rows])]
+    if together:
+        names = ", ".join(visible(run.steps[position].step_id) for position in sorted(together))
+        skipped = status_text(StepStatus.SKIPPED, colour=colour)
+        lines += wrapped(f"{names} {skipped}, {NOT_NEEDED}", columns, indent="  ")
+    return lines
 
 
 def header(
@@ -141,7 +159,7 @@ def header(
     stale: Collection[int],
     wall: float,
     *,
-    colour: bool,
+    colour: bool | None,
 ) -> Iterator[str]:
     """Yield the lines above the table, about the run; `stale` is that of the snapshot."""
     run, runner = snapshot
@@ -193,7 +211,7 @@ def params_words(params: Mapping[str, str]) -> str:
     return "  ".join([*shown[:MOST_PARAMS], *([f"... and {more} more"] if more > 0 else [])])
 
 
-def step_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple[str, ...]:
+def step_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -> tuple[str, ...]:
     """Draw one step; `wall` is that of `elapsed`."""
     attempt = latest_attempt(run, step)
     ended = step.finished_at if attempt is None else attempt.finished_at
@@ -208,14 +226,16 @@ def step_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple
     )
 
 
-def screen_row(run: Run, step: Step, wall: float | None, *, colour: bool) -> tuple[str, ...]:
+def screen_row(run: Run, step: Step, wall: float | None, *, colour: bool | None) -> tuple[str, ...]:
     """Draw one step for a terminal, without what is for programs."""
     name, status, _, took, *_, error = step_row(run, step, wall, colour=colour)
     number = str(step.attempt_no or "-")
     return name, status, f"{number} only_if" if is_at_gate(run, step) else number, took, error
 
 
-def copies_row(copies: CollapsedCopies, wall: float | None, *, colour: bool) -> tuple[str, ...]:
+def copies_row(
+    copies: CollapsedCopies, wall: float | None, *, colour: bool | None
+) -> tuple[str, ...]:
     """Draw all copies of a step in one row, with the number in each status (rule 10.3)."""
     begun = [step.started_at for step in copies.steps if step.started_at is not None]
     ended = [step.finished_at for step in copies.steps if step.finished_at is not None]
@@ -271,12 +291,14 @@ def elapsed(start: float, end: float | None, wall: float | None) -> str:
     return "-" if wall is None else duration_text(int(wall - start))
 
 
-def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool) -> str:
+def runs_table(listed: Sequence[Listed], wall: float, *, colour: bool | None) -> str:
     """Draw the runs as they are at the Unix time `wall`, each inner run below its outer run."""
     return "\n".join(simple_table([RUN_COLUMNS, *run_rows(listed, wall, colour=colour)]))
 
 
-def run_rows(listed: Sequence[Listed], wall: float, *, colour: bool) -> list[tuple[str, ...]]:
+def run_rows(
+    listed: Sequence[Listed], wall: float, *, colour: bool | None
+) -> list[tuple[str, ...]]:
     """Draw each run, the inner ones below the outer."""
     return [run_row(one, level, wall, colour=colour) for level, one in nested(listed)]
 
@@ -298,8 +320,8 @@ def nested(listed: Sequence[Listed]) -> Iterator[tuple[int, Listed]]:
         waiting += [(level + 1, other) for other in reversed(inner.get(one.run.run_key, []))]
 
 
-def run_row(listed: Listed, level: int, wall: float, *, colour: bool) -> tuple[str, ...]:
-    """Draw one run; a run inside another is indented."""
+def run_row(listed: Listed, level: int, wall: float, *, colour: bool | None) -> tuple[str, ...]:
+    """Draw one run; a run inside another is indented. On a terminal its age is the last cell."""
     run, runner = listed
     clock = None if listed.is_abandoned else wall
     return (
@@ -311,6 +333,7 @@ def run_row(listed: Listed, level: int, wall: float, *, colour: bool) -> tuple[s
         clock_time(run.started_at),
         elapsed(run.started_at, run.finished_at, clock),
         runner_cell(run, runner),
+        *([] if colour is None else [duration_text(int(wall - run.started_at))]),
     )
 
 
@@ -370,8 +393,11 @@ def fields_in(line: str, columns: int) -> Iterator[str]:
     yield from wrapped(kept, columns, indent=FIELDS)
 
 
-def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Draw the steps; where there is little room, the reason is below its step."""
+def steps_in(columns: int, table: Sequence[Sequence[str]], *, name_at: int = 0) -> Sequence[str]:
+    """Draw the steps; where there is little room, the reason is below its step.
+
+    `name_at` is the column of their names, which are wrapped where even they are too long.
+    """
     why = table[0][-1]
     table = without(table, DISPENSABLE, columns, flexible=[why], least=LEAST_WHY)
     widths = widths_of(table)
@@ -383,12 +409,15 @@ def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
     if room >= LEAST_WHY:
         broken = [(*row[:-1], "\n".join(wrapped(row[-1], room))) for row in rows]
         return simple_table([heads, *broken])
-    limit = columns - (before - widths[0])
-    named = [("\n".join(wrapped(row[0], limit)), *row[1:-1]) for row in rows]
+    limit = columns - (before - widths[name_at])
+    named = [
+        (*row[:name_at], "\n".join(wrapped(row[name_at], limit)), *row[name_at + 1 : -1])
+        for row in rows
+    ]
     first, rule, *drawn = simple_table([heads[:-1], *named])
     lines = [first, rule]
-    for (cell, *_), row in zip(named, rows, strict=True):
-        height = cell.count("\n") + 1
+    for cells, row in zip(named, rows, strict=True):
+        height = cells[name_at].count("\n") + 1
         lines += drawn[:height]
         drawn = drawn[height:]
         lines += [f"  {line}" for line in wrapped(row[-1], columns - BETWEEN) if line]
@@ -396,8 +425,18 @@ def steps_in(columns: int, table: Sequence[Sequence[str]]) -> Sequence[str]:
 
 
 def runs_in(columns: int, rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Draw the runs; where there is little room, long keys are wrapped."""
-    return fit_table([RUN_COLUMNS, *rows], DISPENSABLE_OF_RUNS, columns, wrapped_column=1)
+    """Draw the runs; where there is little room, long keys are wrapped.
+
+    Columns that are empty for all of them are left out.
+    """
+    filled = [
+        column
+        for column in zip((*RUN_COLUMNS, AGE), *rows, strict=True)
+        if column[0] in ALWAYS_SHOWN or any(cell != "-" for cell in column[1:])
+    ]
+    # The age, which is drawn last in each row, is read beside the flow.
+    filled.insert(3, filled.pop())
+    return fit_table([*zip(*filled, strict=True)], DISPENSABLE_OF_RUNS, columns, wrapped_column=1)
 
 
 def fit_table(
@@ -456,7 +495,7 @@ def widths_of(table: Sequence[Sequence[str]]) -> list[int]:
 
 
 def fit_live_table(
-    snapshot: Snapshot, wall: float, size: tuple[int, int], *, colour: bool
+    snapshot: Snapshot, wall: float, size: tuple[int, int], *, colour: bool | None
 ) -> list[str]:
     """Draw a run in so many columns and lines, cut to the most urgent part."""
     columns, lines = size

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from orchesjob_flow.errors import ResultLost
+from orchesjob_flow.errors import Passing, ResultLost
 
 if TYPE_CHECKING:
     from threading import Timer
@@ -127,9 +127,14 @@ def escape_in_json(found: re.Match[str]) -> str:
     return "\n" if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
 
 
-def status_text(status: StrEnum, *, colour: bool) -> str:
-    """Write a status after its mark, both in its colour."""
-    text = f"{STATUS_MARKS[status.value]} {status.value}"
+def status_text(status: StrEnum, *, colour: bool | None) -> str:
+    """Write a status: on a terminal in its colour, or without; for scripts, None, after its mark.
+
+    >>> from flow_store import StepStatus
+    >>> status_text(StepStatus.FAILED, colour=None), status_text(StepStatus.FAILED, colour=False)
+    ('NG FAILED', 'FAILED')
+    """
+    text = status.value if colour is not None else f"{STATUS_MARKS[status.value]} {status.value}"
     code = STATUS_COLOURS.get(status.value)
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
@@ -366,12 +371,14 @@ class LiveDrawing:
 
     Attributes:
         messages: The messages that wait until the drawing ends.
+        passing: Those of them that nobody needs any more when it has ended.
         terminal: The descriptor of the terminal, once the drawing has begun.
     """
 
     def __init__(self) -> None:
         """Begin without messages."""
         self.messages: list[str] = []
+        self.passing: set[str] = set()
         self.terminal: int | None = None
 
 
@@ -400,7 +407,8 @@ def hold_messages() -> Iterator[LiveDrawing]:
     finally:
         drawing = None
         for message in now.messages:
-            write_paragraph(message)
+            if message not in now.passing:
+                write_paragraph(message)
 
 
 def write_message(text: str) -> None:
@@ -423,7 +431,11 @@ def write_paragraph(text: str) -> None:
 
 def warn(message: str) -> None:
     """Write a warning to stderr; a failure is ignored."""
-    write_paragraph(f"orchesjob-flow: {visible(message)}")
+    text = f"orchesjob-flow: {visible(message)}"
+    now = drawing  # another thread may end it
+    if now is not None and isinstance(message, Passing):
+        now.passing.add(text)
+    write_paragraph(text)
 
 
 def write_view(text: str) -> None:

@@ -129,7 +129,7 @@ def test_the_end_shows_every_step(paper: Paper, make_run: Callable[..., Run]) ->
     run = make_run(*steps, status=FlowStatus.SUCCEEDED, finished_at=1.0)
     screen = Screen(paper.terminal, [])
     screen.show(Snapshot(run, None))
-    assert sum("OK SUCCEEDED" in line for line in picture_lines(paper[-1])) == 201
+    assert sum("SUCCEEDED" in line for line in picture_lines(paper[-1])) == 201
 
 
 def test_messages_are_below_the_table(paper: Paper, daily: Run) -> None:
@@ -182,7 +182,7 @@ def test_drawn_below_what_is_there(paper: Paper, seen: Emulator, daily: Run) -> 
     screen.show(Snapshot(ended, None))
     lines = look(paper, seen)
     assert (lines[0], len(lines)) == (COMMAND, 10)
-    assert lines[2].startswith("Status: NG FAILED")
+    assert lines[2].startswith("Status: FAILED")
     assert seen.cursor == (10, 0)
 
 
@@ -220,11 +220,11 @@ def test_a_resize(
         on_screen = ["".join(row).rstrip() for row in seen.rows]
         assert on_screen.count("Flow: daily-import  Run: daily-20260507"[:columns]) <= 1
         assert sum("Status: " in line for line in on_screen) == 1
-        assert sum("> RUNNING" in line for line in on_screen) == 2
+        assert sum("RUNNING" in line for line in on_screen) == 2
         assert all(len(line) <= columns for line in on_screen)
     ended = daily._replace(status=FlowStatus.FAILED, finished_at=9.0, revision=9)
     screen.show(Snapshot(ended, None))
-    assert sum("NG FAILED" in line for line in look(paper, seen)) == 1
+    assert sum("FAILED" in line for line in look(paper, seen)) == 1
 
 
 def test_after_a_stop(paper: Paper, seen: Emulator, daily: Run) -> None:
