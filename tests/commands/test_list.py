@@ -43,6 +43,7 @@ def test_newest_first(some: Flow) -> None:
         (["--status=RUNNING"], []),
         (["--flow-id", "f"], ["two", "one"]),
         (["--limit", "1"], ["three"]),
+        (["--limit", "all"], ["three", "two", "one"]),
         (["--limit=1", "--flow-id=f", "--status=failed"], ["two"]),
     ],
 )

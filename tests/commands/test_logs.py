@@ -51,13 +51,30 @@ def test_attempts(flow: Flow, tmp_path: Path) -> None:
         "the last one is attempt 2"
         in flow.refusal("logs", "--run-key=k", "a", "--attempt=3")["error"]
     )
+    assert logs(flow, "a", "--attempt=all") == "1 | try 0\n2 | try 1\n"
+    assert logs(flow, "--attempt", "all", "-n", "1") == "a | 1 | try 0\na | 2 | try 1\n"
+    _, shown = flow.run_on_terminal("status", "k")
+    assert "orchesjob-flow logs k --attempt all  # everything that its steps printed" in shown
+
+
+def test_every_attempt_and_every_gate(flow: Flow) -> None:
+    """`--attempt all` shows what `only_if` printed too, and attempts that could not start (9.6)."""
+    gate = {"id": "a", "command": ["echo", "done"], "only_if": ["echo", "asked"]}
+    secret = {"id": "b", "command": ["true"], "env_file": "gone.env"}
+    flow.start("k", flow.write(gate, secret), code=1)
+    answer = flow.run("logs", "k", "--attempt=all")
+    assert answer.stdout == "a | 1 | asked\na | 2 | done\n"
+    assert answer.stderr.startswith("orchesjob-flow: step 'b': attempt 1 ")
+    assert "gone.env" in answer.stderr
+    assert "gone.env" in flow.refusal("logs", "k", "b", "--attempt", "all")["error"]
 
 
 def test_tail(flow: Flow) -> None:
     """`--tail` shows the last lines of each file, whether it ends with a newline or not."""
     flow.start("k", flow.write(printing("a", "1\\n2\\n3"), printing("b", "4\\n5\\n6\\n")))
     assert logs(flow, "--tail=2") == "a | 2\na | 3\nb | 5\nb | 6\n"
-    assert logs(flow, "a", "--tail", "1") == "3"
+    assert logs(flow, "a", "--tail", "1") == logs(flow, "a", "-n", "1") == "3"
+    assert logs(flow, "a", "-n", "all") == "1\n2\n3"
     assert logs(flow, "--tail=0") == ""
 
 
@@ -145,7 +162,11 @@ def ended(shared_flow: Flow) -> Flow:
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [(["x"], "no step"), (["--attempt=0"], "--attempt"), (["--tail=-1"], "--tail")],
+    [
+        (["x"], "no step"),
+        (["--attempt=0"], "'0' is not the number of an attempt, from 1 on, or all"),
+        (["--tail=-1"], "'-1' is not a number of lines, from 0 on, or all"),
+    ],
 )
 def test_wrong_words(ended: Flow, words: list[str], expected: str) -> None:
     """A step, attempt or number that does not exist is refused by name."""

@@ -54,6 +54,14 @@ def test_how_to_go_on(
     assert {name: text for name, text in described.items() if name != "error"} == expected
 
 
+@pytest.mark.parametrize("line", ["start k f.yaml", "run f.yaml", "start k -"])
+def test_before_a_run_is_recorded(line: str) -> None:
+    """No run is named before it is recorded: nothing was started, and none can be cancelled."""
+    described = describe(signal.SIGINT, line.split(), None)
+    resume = f"orchesjob-flow {line}"
+    assert described == {"error": "interrupted by SIGINT; nothing was started", "resume": resume}
+
+
 def test_the_options_before_the_command() -> None:
     """Which word is the command is found without click, and click would find the same."""
     assert {option for param in cli.params for option in param.opts} - {"--version"} == {
