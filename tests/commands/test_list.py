@@ -94,6 +94,7 @@ def test_table_on_a_terminal(some: Flow) -> None:
     code, shown = some.run_on_terminal("list")
     assert code == 0
     head, _, *lines = shown.splitlines()
-    assert head.split() == ["Status", "Run", "key", "Flow", "Age", "Steps", "Failed", "Elapsed"]
-    assert re.fullmatch(r"\x1b\[31mFAILED\x1b\[0m +two +f +\d+ s +2/2 +1 +\d.*", lines[1])
+    heads = ["Status", "Run key", "Flow", "Age", "Steps", "Failed", "Started", "Elapsed"]
+    assert re.split(" {2,}", head) == heads
+    assert re.fullmatch(r"\x1b\[31mFAILED\x1b\[0m +two +f +\d+ s +2/2 +1 +\d{4}-.*", lines[1])
     assert lines[0].startswith("\x1b[31mFAILED\x1b[0m")
