@@ -17,7 +17,6 @@ WORDS = foreign_words()
 COMMANDS, NO_COMMANDS = WORDS["commands"], WORDS["no_commands"]
 OPTIONS, NO_OPTIONS = WORDS["options"], WORDS["no_options"]
 NO_SCHEDULER, NO_SERVER, *_ = (reason.replace("FLOW_FILE", "a.yaml") for reason in NO_COMMANDS)
-WHOLE_FLOW = "a run has all steps of its flow; `orchesjob-flow retry KEY --step ID` repeats some"
 MAKES_KEY = "  # makes a key; with your own: orchesjob-flow start KEY"
 OURS = (*SHOWN, *HIDDEN)
 ADVICE = [
@@ -95,8 +94,10 @@ ADVICE = [
     ("-j4", "max_parallel: 4 in the flow file"),
     ("-f a.yaml", "run a.yaml"),
     ("-V", "--version"),
-    ("start k a.yaml --step load", WHOLE_FLOW.replace("KEY", "k")),
-    ("run a.yaml load", WHOLE_FLOW),
+    ("start k a.yaml --step load", "start k a.yaml --until load"),
+    ("run a.yaml load check", "run a.yaml --until load --until check"),
+    ("run a.yaml b.yaml", "run a.yaml; orchesjob-flow run b.yaml"),
+    ("run a.yaml --tags load", "run a.yaml --until load"),
     ("run a.yaml SHOP=berlin", "run a.yaml --param SHOP=berlin"),
     ("start k a.yaml -j 4", "max_parallel: 4 in the flow file"),
     ("start -f a.yaml", "start KEY a.yaml"),

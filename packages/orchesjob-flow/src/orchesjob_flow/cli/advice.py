@@ -676,8 +676,10 @@ def _for_extra(line: Line, found: str) -> str | None:  # noqa: PLR0911 - as abov
             if (meant := file_meant(file)) is not None:
                 left = [meant if word == file else word for word in left]
             return text_of([*left, *(part for one in settings for part in ("--param", one))])
-        case "start" | "run":
-            return f"a run has all steps of its flow; `{PROGRAM} retry KEY --step ID` repeats some"
+        case "run" if all(map(looks_like_flow_file, extras)):
+            return "; ".join([text_of(left), *(text_of(["run", one]) for one in extras)])
+        case "start" | "run" | "simulate":
+            return text_of([*left, *(part for one in extras for part in ("--until", one))])
         case "retry":
             return text_of([*left, *(part for one in extras for part in ("--step", one))])
         case "list":
