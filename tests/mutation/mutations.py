@@ -1244,6 +1244,24 @@ MUTATIONS = (
         tests="test_prune -k orchesjob_fails",
     ),
     Mutation(
+        "`prune` takes a named run that has not ended",
+        "flow-store: SELECT_ENDED_RUN",
+        replace_text(" AND status IN ('SUCCEEDED', 'FAILED', 'CANCELLED')", ""),
+        tests="test_prune -k not_ended",
+    ),
+    Mutation(
+        "an interrupted `start` denies the run that it has recorded",
+        "orchesjob-flow: record",
+        drop("on_record()"),
+        tests="test_progress -k test_ctrl_c",
+    ),
+    Mutation(
+        "a message about a wait stays below the finished table",
+        "orchesjob-flow: hold_messages",
+        drop("if message not in now.passing:"),
+        tests="test_progress -k another_process_advances",
+    ),
+    Mutation(
         "a cancel is recorded before its home is compared",
         "orchesjob-flow: request_and_await",
         drop("handle = handle.in_home_of(run)"),
