@@ -151,7 +151,7 @@ LINES: list[tuple[str, str, str | None]] = [
     (
         "exec -it nightly-1 bash",
         "No such command 'exec'.",
-        "a step cannot be entered: `orchesjob-flow logs KEY STEP` shows what it prints",
+        "a step cannot be entered: `orchesjob-flow logs nightly-1 STEP` shows what it prints",
     ),
     (
         "run --rm -d nightly.yaml",

@@ -389,7 +389,8 @@ def _for_command(ctx: click.Context, words: Sequence[str], known: Collection[str
         rest = rest[1:]
         word = "list" if word == "get" and all(one.startswith("-") for one in rest) else word
     if (reason := _found_in(foreign_words()["no_commands"], word.lower())) is not None:
-        return _with_only_file(reason)
+        key = next((one for one in rest if is_recorded(ctx, one)), "KEY")
+        return _with_only_file(re.sub(r"\bKEY\b(?!-)", shlex.quote(key), reason))
     ours = _line_of_ours(ctx, word, rest, known)
     return None if ours is None else f"{PROGRAM} {ours}"
 
