@@ -55,6 +55,12 @@ def test_run_keys(two: Flow, command: str) -> None:
     assert complete(two, command, "--run-key", "x") == []
 
 
+def test_runs_to_prune(two: Flow) -> None:
+    """The keys of runs that have ended, of which several can be named."""
+    assert complete(two, "prune", "night") == ["nightly-2", "nightly-1"]
+    assert complete(two, "prune", "nightly-2", "night") == ["nightly-1"]
+
+
 @pytest.mark.parametrize("words", [["logs"], ["explain"], ["retry", "--step"]])
 def test_steps(two: Flow, words: list[str]) -> None:
     """The steps of the run that the line names."""

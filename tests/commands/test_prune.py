@@ -75,6 +75,14 @@ def test_named_runs(some: Flow, words: list[str], expected: list[str]) -> None:
     assert run_keys(some.ask("list")) == left
 
 
+def test_the_newest_run(some: Flow) -> None:
+    """`-` is the newest run, and is named on stderr (rule 6.12)."""
+    answer = some.run("prune", "-", "--format=table")
+    assert answer.stderr == "orchesjob-flow: the newest run is f0\n"
+    assert answer.stdout.splitlines()[-1].startswith("1 run removed")
+    assert run_keys(some.ask("list")) == ["f20", "g40", "f40"]
+
+
 def test_a_named_run_that_has_not_ended(flow: Flow, gate: Gate) -> None:
     """It is refused, and nothing at all is removed (rule 9.10)."""
     flow.start("ended", flow.write(TRUE))

@@ -63,6 +63,7 @@ ADVICE = [
     ("run f.yaml -k x", "start f.yaml --run-key x  # `run` makes a key of its own"),
     ("cancel k --force", "cancel k --now"),
     ("retry k -s load", "retry k --step load"),
+    ("prune -k nightly", "prune nightly"),
     ("prune --before 30d", "prune --older-than 30d"),
     ("status k --db x", "--db x status k  # --db stands before the command"),
     ("status k --colour", "status k  # NO_COLOR=1 before the command turns colours off"),

@@ -273,7 +273,7 @@ class Line:
         files = (word for word in self.words if looks_like_flow_file(word))
         keys = (word for word in self.words[self.begin :] if is_recorded(self.ctx, word))
         known = {
-            "KEY": (next(iter(before), None) or next(keys, None)) if is_on_run else None,
+            "KEY": (next(iter(before), None) or next(keys, None)) if is_on_run else value,
             "FLOW_FILE": next(files, None),
         }
         for name in ("STEP", "SECONDS", "PATH", "N"):

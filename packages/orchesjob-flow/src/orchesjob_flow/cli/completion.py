@@ -51,10 +51,11 @@ def complete_ended_run(
     from flow_store import FlowStatus
 
     ended = {status.value for status in FlowStatus if status.is_terminal}
+    named = ctx.params.get("run_keys") or ()
     return [
         item
         for item in complete_run_key(ctx, _param, incomplete)
-        if str(item.help).rpartition(" ")[2] in ended and item.value not in ctx.args
+        if str(item.help).rpartition(" ")[2] in ended and item.value not in named
     ]
 
 

@@ -14,7 +14,7 @@ import click
 
 from flow_store import EndedRun, FlowStore
 from orchesjob_client import discard_empty_cgroups
-from orchesjob_flow.cli.completion import complete_ended_run, named_run
+from orchesjob_flow.cli.completion import NEWEST, complete_ended_run, named_run
 from orchesjob_flow.cli.options import (
     Duration,
     Misused,
@@ -35,6 +35,7 @@ from orchesjob_flow.views.terminal import (
     size_text,
     status_line,
     visible,
+    warn,
 )
 
 
@@ -80,6 +81,8 @@ def prune(  # noqa: PLR0913, PLR0917 - its options
     selection = {"--older-than": older_than_sec, "--keep": keep, "--flow-id": flow_id}
     check_selection(run_keys, {name for name, value in selection.items() if value is not None})
     handles = [named_run(run_key, settings) for run_key in dict.fromkeys(run_keys)]
+    if NEWEST in run_keys:
+        warn(f"the newest run is {handles[run_keys.index(NEWEST)].run_key}")
     now = time.time()
     ended_by = math.inf if older_than_sec is None else now - older_than_sec
     pruned: Sequence[Pruned] = ()
