@@ -93,6 +93,7 @@ NOT_NEEDED = "not needed: nothing failed"
     [
         ("a.failed", False),
         ("any(failed)", False),
+        ("(a.failed || b.failed) && any(cancelled)", False),
         ("a.failed || b.cancelled && any(a.failed)", False),
         ("!a", True),
         ("a.failed || b.skipped", True),

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from flow_store import (
@@ -38,8 +39,7 @@ URGENCY = ("RUNNING", "FAILED", "DELAYED", "CANCELLED", "PENDING", "SUCCEEDED", 
 FOUND = "found in orchesjob, not run again"
 LEFT_OUT = "left out by --until"
 MOST_NAMED = 5
-OPERAND = re.compile(r"!?[\w@.()-]+|!")
-FAILURE = re.compile(r"(?:any\(|all\()?(?:[\w@-]+\.)?(?:failed|cancelled)\)*")
+OPERAND, FAILURE = r"!?[\w@.()-]+|!", r"\(*(?:any\(|all\()?(?:[\w@-]+\.)?(?:failed|cancelled)\)*"
 """The operands of a condition, and those that are true only of a failure."""
 OUTCOME_WORDS = {
     Outcome.SUCCEEDED: "succeeded",
@@ -65,7 +65,6 @@ class Shape(NamedTuple):
         copies: The ids of all copies of a step, by the step's name (rule 10.3).
         values: The values of its `foreach` for each copy, by id and by the names of the block.
         bounded: The blocks with `max_parallel`.
-        for_failures: The names of the steps whose `when` asks about failures only.
         until: The steps for which the run is made; empty: for all (rule 6.14).
         left_out: The steps that it therefore leaves out.
     """
@@ -75,7 +74,6 @@ class Shape(NamedTuple):
     copies: dict[str, list[str]]
     values: dict[str, dict[str, str]]
     bounded: list[BoundedBlock]
-    for_failures: set[str]
     until: Sequence[str]
     left_out: frozenset[str]
 
@@ -96,7 +94,6 @@ def shape_of(definition: str) -> Shape:
             copies={},
             values={},
             bounded=[],
-            for_failures=set(),
             until=flow.get("until", ()),
             left_out=frozenset(flow.get("left_out", ())),
         )
@@ -117,16 +114,12 @@ def shape_of(definition: str) -> Shape:
 
 def add_steps(shape: Shape, steps: Iterable[Mapping[str, Any]]) -> None:
     """Add steps outside of blocks."""
-    for step in steps:
-        shape.waits[step["id"]] = waits_of(step)
-        note_condition(shape, step)
+    shape.waits.update((step["id"], waits_of(step)) for step in steps)
 
 
 def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
     """Add the copies of a block's steps; inside, a name means the step of the same copy (10.3)."""
     waits = {step["id"]: waits_of(step) for step in block["steps"]}
-    for step in block["steps"]:
-        note_condition(shape, step)
     shape.copies.update((name, []) for name in waits)
     ids = []
     for copy in block["copies"]:
@@ -139,13 +132,6 @@ def add_block(shape: Shape, block: Mapping[str, Any]) -> None:
         ids.append(list(own.values()))
     if block.get("max_parallel") is not None:
         shape.bounded.append(BoundedBlock(block["max_parallel"], ids))
-
-
-def note_condition(shape: Shape, step: Mapping[str, Any]) -> None:
-    """Note a step that runs only if something has failed, was cancelled, or did not succeed."""
-    operands = OPERAND.findall(step.get("when") or "")
-    if operands and all(FAILURE.fullmatch(operand) for operand in operands):
-        shape.for_failures.add(step["id"])
 
 
 def waits_of(step: Mapping[str, Any]) -> tuple[str, ...]:
@@ -365,6 +351,21 @@ def is_left_out(run: Run, step: Step) -> bool:
     return is_named and step.status is StepStatus.SKIPPED and not step.has_begun
 
 
+def names_for_failures(definition: str) -> set[str]:
+    """Return the names of the steps whose `when` asks about failures only.
+
+    Only the table of a terminal needs them, so `shape_of` leaves them out.
+    """
+    flow = json.loads(definition)
+    blocks = (block["steps"] for block in flow.get("blocks", ()))
+    found = set()
+    for step in chain(flow["steps"], flow.get("finally", ()), *blocks):
+        operands = re.findall(OPERAND, step.get("when") or "")
+        if operands and all(re.fullmatch(FAILURE, operand) for operand in operands):
+            found.add(step["id"])
+    return found
+
+
 def steps_for_failures(run: Run) -> set[int]:
     """Return the SKIPPED steps, by position, that only a failure would have started.
 
@@ -372,7 +373,7 @@ def steps_for_failures(run: Run) -> set[int]:
     """
     if not {StepStatus.FAILED, StepStatus.CANCELLED}.isdisjoint(step.status for step in run.steps):
         return set()
-    names = shape_of(run.definition).for_failures
+    names = names_for_failures(run.definition)
     return {
         step.position
         for step in run.steps
