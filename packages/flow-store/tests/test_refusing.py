@@ -83,10 +83,10 @@ def _fifo(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
-        (_text, StoreBroken),
-        (_short, StoreBroken),
+        (_text, StoreForeign),
+        (_short, StoreForeign),
         (_truncated, StoreBroken),
-        (_zeroed, StoreBroken),
+        (_zeroed, StoreForeign),
         (_no_version, StoreBroken),
         (_foreign, StoreForeign),
         (_foreign_mark, StoreForeign),

@@ -63,12 +63,11 @@ class RunNotFound(FlowError, LookupError):
 
     def __str__(self) -> str:
         """Return the sentence; only if no key is near, another home may be the reason."""
-        fact = f"no run {self.run_key!r} in {self.database}"
         if self.nearest or self.is_file:
-            return fact
+            return f"no run {self.run_key!r} in {self.database}"
         return (
-            f"{fact}: check the run key, and that --db, ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME "
-            "are those with which it was started"
+            f"no run {self.run_key!r} in {self.database}: check the run key, and that --db, "
+            "ORCHESJOB_FLOW_HOME and ORCHESJOB_HOME are those with which it was started"
         )
 
 

@@ -57,7 +57,7 @@ from orchesjob_flow.views.terminal import (
 @click.option("--keep-output", is_flag=True, help="Leave orchesjob's jobs, and what they printed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @format_option
-@click.argument("run_keys", metavar="[KEY]...", nargs=-1, shell_complete=complete_ended_run)
+@click.argument("run_keys", metavar="[KEY...]", nargs=-1, shell_complete=complete_ended_run)
 @click.pass_obj
 def prune(  # noqa: PLR0913, PLR0917 - its options
     settings: Settings,
