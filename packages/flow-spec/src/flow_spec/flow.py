@@ -26,7 +26,7 @@ from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
 from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
 from flow_spec.fields.params import Param, Params
-from flow_spec.fields.reading import BUILT_IN, Reading, escaped
+from flow_spec.fields.reading import BUILT_IN, SPLIT, Reading, ValueList, escaped
 from flow_spec.fields.records import (
     ENV_FILES,
     Declaration,
@@ -190,23 +190,24 @@ class FlowSpec:
         return self._values.get(step_id, {})
 
     @property
+    def open_lists(self) -> Sequence[ValueList]:
+        """The lists whose values the flow file alone does not give."""
+        return [one for block in self.blocks for one in block.lists if one.origin is not None]
+
+    @property
     def lists(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         """The lists from outside the file, by what the file says: `lines` or `glob`, and text."""
         return {
             (one.origin, one.text): one.values
-            for block in self.blocks
-            for one in block.lists
-            if one.origin is not None and one.text is not None
+            for one in self.open_lists
+            if one.origin not in {None, SPLIT} and one.text is not None
         }
 
     @property
     def empty_blocks(self) -> Mapping[str, tuple[str, ...]]:
         """The ids of the steps that have no copies, by the list that is empty (rule 10.3)."""
         return {
-            f"{{{one.origin}: {one.text}}}": block.ids
-            for block in self.blocks
-            for one in block.lists
-            if not one.values
+            one.spelled: block.ids for block in self.blocks for one in block.lists if not one.values
         }
 
     @cached_property
