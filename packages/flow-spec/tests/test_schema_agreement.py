@@ -58,7 +58,10 @@ FILES = {
     "bound": "flow_id: f\nsteps: [{id: a, command: [x], foreach: [p], max_parallel: VALUE}]",
     **{
         f"{field} of the flow": f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
-        for field in ("defaults", "env_file", "working_dir", "max_parallel", "$schema", "unknown")
+        for field in (
+            *("defaults", "env_file", "working_dir", "max_parallel", "$schema", "unknown"),
+            "description",
+        )
     },
 }
 

@@ -578,7 +578,7 @@ FIELDS_OF_FLOW = [
         "leave it out, write it as a comment, or under a name that begins with x-",
     ),
     (
-        "description: x",
+        "labels: x",
         "unknown key",
         "leave it out, write it as a comment, or under a name that begins with x-",
     ),
@@ -595,7 +595,7 @@ FIELDS_OF_FLOW = [
     (
         "jobs: {}",
         "unknown key",
-        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, allow_warnings, defaults; keys of your own begin with x-",
+        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, description, allow_warnings, defaults; keys of your own begin with x-",
     ),
     ("inputs: {A: b}", "unknown key", "write params: {NAME: DEFAULT}"),
     (
