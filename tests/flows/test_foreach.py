@@ -64,8 +64,11 @@ def test_a_step_with_a_list(real_flow: Flow) -> None:
     step = {"id": "load", "script": 'echo "of $ITEM"; test "$ITEM" != bad'}
     word = {"id": "word", "command": ["echo", "${{ SHOP }}"]}
     values = ["good", "a b", "bad"]
-    items = [{**step, "foreach": values, "max_parallel": 1}, {**word, "foreach": {"SHOP": ["x"]}}]
-    blocks = [
+    items: list[dict[str, Any]] = [
+        {**step, "foreach": values, "max_parallel": 1},
+        {**word, "foreach": {"SHOP": ["x"]}},
+    ]
+    blocks: list[dict[str, Any]] = [
         {"foreach": {"ITEM": values}, "max_parallel": 1, "steps": [step]},
         {"foreach": {"SHOP": ["x"]}, "steps": [word]},
     ]
