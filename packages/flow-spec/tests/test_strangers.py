@@ -522,7 +522,7 @@ FIELDS = [
     (
         "loop: [1,2]",
         "unknown key",
-        "steps are repeated by an item of steps: such as {foreach: {NAME: [a, b]}, steps: [...]}",
+        "write foreach: [a, b] in a step, which is run once for each value of ${{ ITEM }}",
     ),
     (
         "outputs: x",
@@ -547,7 +547,7 @@ FIELDS = [
     (
         "foo: x",
         "unknown key",
-        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, allow_warnings, x-airflow, script, shell; keys of your own begin with x-",
+        "a step has id, command, when, depends_on, only_if, retries, retry_delay_sec, retry_backoff, retry_max_delay_sec, env, env_file, working_dir, timeout_sec, success_exit_codes, skip_exit_codes, retry_exit_codes, allow_failure, strict, start_timeout_sec, description, allow_warnings, x-airflow, script, shell, foreach, max_parallel; keys of your own begin with x-",
     ),
     ("environment: {A: b}", "unknown key", "write env: {NAME: VALUE}"),
     (
@@ -578,7 +578,7 @@ FIELDS_OF_FLOW = [
         "leave it out, write it as a comment, or under a name that begins with x-",
     ),
     (
-        "description: x",
+        "labels: x",
         "unknown key",
         "leave it out, write it as a comment, or under a name that begins with x-",
     ),
@@ -595,7 +595,7 @@ FIELDS_OF_FLOW = [
     (
         "jobs: {}",
         "unknown key",
-        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, allow_warnings, defaults; keys of your own begin with x-",
+        "a flow has flow_id, steps, env, working_dir, max_parallel, timeout_sec, env_file, concurrency, finally, params, description, allow_warnings, defaults; keys of your own begin with x-",
     ),
     ("inputs: {A: b}", "unknown key", "write params: {NAME: DEFAULT}"),
     (
@@ -607,7 +607,7 @@ FIELDS_OF_FLOW = [
     (
         "parallel: 4",
         "unknown key",
-        "steps are repeated by an item of steps: such as {foreach: {NAME: [a, b]}, steps: [...]}",
+        "write foreach: [a, b] in a step, which is run once for each value of ${{ ITEM }}",
     ),
     (
         "on_failure: x",
