@@ -56,7 +56,7 @@ def test_without_it() -> None:
         ),
         (
             "{on_conflict: Skip}",
-            '2:28: concurrency.on_conflict: must be wait, skip or fail; did you mean "skip"?',
+            '2:28: concurrency.on_conflict: must be wait, skip, fail or replace; did you mean "skip"?',
         ),
         (
             "{on_conflict: no}",

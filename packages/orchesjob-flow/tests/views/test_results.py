@@ -30,6 +30,7 @@ def test_the_keys_of_a_run(daily: Run, ten_o_clock: float) -> None:
         "group": None,
         "waits_for_group": None,
         "orchesjob_home": "/srv/jobs",
+        "until": [],
         "runner": {"pid": 4711, "alive": True},
     }
     assert steps[0] == {

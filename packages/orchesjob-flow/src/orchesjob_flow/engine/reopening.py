@@ -79,12 +79,12 @@ def plan_retry(
     statuses = {step.step_id: step.status for step in run.steps}
     added = [step for step in flow.all_steps if step.id not in statuses]
     if steps:
-        again = {step.id for name in steps for step in flow.named(name)}
+        named = {name: {step.id for step in flow.named(name)} for name in steps}
+        again = set[str]().union(*named.values())
         if not again:
             raise NoCopies(run.run_key, steps)
-        left_out = frozenset(flow.left_out)
-        missing = [name for name in steps if left_out.issuperset(s.id for s in flow.named(name))]
-        if flow.until and missing:
+        missing = [name for name, ids in named.items() if ids and ids <= {*flow.left_out}]
+        if missing:
             raise LeftOut(run.run_key, missing, flow.until)
     else:
         again = {step_id for step_id, status in statuses.items() if status in UNSUCCESSFUL}

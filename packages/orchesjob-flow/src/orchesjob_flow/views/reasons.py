@@ -326,7 +326,8 @@ def reasons(run: Run, stale: Collection[int] = ()) -> list[str]:
     def waits_for(names: tuple[str, ...]) -> Dependencies:
         return Dependencies.of([rows[name] for name in names if name in rows])
 
-    words = {step.position: LEFT_OUT for step in run.steps if is_left_out(run, step)}
+    perhaps = run.steps if shape.left_out else ()
+    words = {step.position: LEFT_OUT for step in perhaps if is_left_out(run, step)}
     words |= {position: stale_words(run, position) for position in stale}
     words |= {position: settled_words(settlement) for position, settlement in run.settled.items()}
     return [
