@@ -201,7 +201,7 @@ def test_a_list_that_is_none(foreach: str, problem: str) -> None:
         ("[{id: a, command: [x], env: {X: y}}]", "steps[0].steps[0].env.X: would hide the value"),
         ("[{id: a, command: [x], foreach: {Y: [1]}}]", "only an item of the flow's own steps can"),
         ("[{foreach: {Y: [1]}, steps: [{id: a, command: [x]}]}]", "own steps can be a foreach"),
-        ("[{id: a, command: [x], when: a}]", "dependency cycle detected: a -> a"),
+        ("[{id: a, command: [x], when: a}]", "step a waits for itself"),
         (
             "[{id: a, command: [x]}, {id: a, command: [x]}]",
             "steps[0].steps[1].id: duplicate id",

@@ -149,7 +149,7 @@ SYNTAX = [
     ("flow_id: 日本 x: b\n", ["f:1:14: not valid YAML: ", "    flow_id: ", " " * 19 + "^"]),
     (
         "flow_id: @f",
-        ["f:1:10: not valid YAML: while scanning for the next token, found"],
+        ["f:1:10: not valid YAML: to YAML, @ cannot begin a text; put it in quotes"],
     ),
 ]
 

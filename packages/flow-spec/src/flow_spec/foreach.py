@@ -6,7 +6,7 @@ may name copies. The steps are read once, without values, so that each mistake i
 once.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import product
 from math import prod
 from typing import Any
@@ -314,6 +314,11 @@ def _got(node: Node) -> str:
 
 def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     """Read a mapping of names to lists; every combination is a copy."""
+    flaw_of_key = messages.no_lists(node)
+    if flaw_of_key is not None:
+        name, message = flaw_of_key
+        reading.add(message, (*path, name), dict(node.texts())[name])
+        return _Lists((name,))
     names = []
     lists = []
     for name, key, value in reading.keys_of(node, path):
@@ -486,7 +491,7 @@ class BlockRecord(Record):
     def _skips(self, name: str) -> bool:
         return super()._skips(name) and name not in STEP.fields()
 
-    def _unknown(self, name: str, given: Collection[str], reading: Reading) -> Message:
+    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
         if name in STEP.fields():
             field = quoted(name)
             return f"foreach repeats the steps in its own list: write {field} of a step in there"
