@@ -164,7 +164,10 @@ def test_every_problem_has_its_place(read: Read) -> None:
             '11:5: cases[2]: a case needs the key "name"; '
             "add name: 'a failed load sends the alert'"
         ),
-        '11:5: cases[2]: a case needs the key "expect"',
+        (
+            '11:5: cases[2]: a case needs the key "expect"; '
+            "add expect: {alert: SUCCEEDED, publish: SKIPPED, run: FAILED}"
+        ),
         "11:5: cases[2].params: the flow needs a value for DAY; write params: {DAY: VALUE}",
     ]
 

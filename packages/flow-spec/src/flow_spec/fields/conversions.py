@@ -503,9 +503,6 @@ def steps_of(_word: str, node: Node) -> str | None:
     """Spell jobs as a list of steps, or the first of them if they are many."""
     inner = member_of(node, "templates", "jobs", "tasks", "stages")
     node = inner if inner is not None else node
-    if isinstance(node, ScalarNode):
-        step = step_of(" ".join(node.text.split()[:2]), node)
-        return step and f"[{step}]"
     if member_of(node, "id") is not None:
         spelled = spelling_of(node)
         return spelled and f"[{spelled}]"

@@ -436,7 +436,7 @@ class Expression(Text):
                 continue  # reported there
             if flaw is not None:
                 advice = None
-                if name.partition("@")[0] not in reading.steps:
+                if name not in reading.steps and advice_on_name(name, in_finally=in_finally):
                     advice = self.advice(text, path, reading)
                 if advice is not None:
                     flaw = Advised(advice.fact or f"unknown step {quoted(name)}", advice.help)

@@ -212,6 +212,9 @@ def _as_steps(node: Node) -> str:
         first = entries.get("id") or next((key for key, _ in node.entries), None)
         name = conversions.id_for(first.text) if isinstance(first, ScalarNode) else None
     spelled = conversions.steps_of("", node)
+    if isinstance(node, ScalarNode):
+        step = conversions.step_of(" ".join(node.text.split()[:2]), node)
+        spelled = step and f"[{step}]"
     if spelled is not None:
         return f"write {spelled}"
     return f"write each step as an item that begins with a hyphen: - id: {name or 'NAME'}"
@@ -273,7 +276,7 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
     elif "true or false" in expected:
         codes = None if isinstance(node, ScalarNode) else conversions.codes_beside_0("", node)
         truth = conversions.truth_of(text or "")
-        fix = f"write success_exit_codes: {codes}" if codes else truth and f"write {truth}"
+        fix = f"write success_exit_codes: {codes}" if codes else f"write {truth or 'true or false'}"
     elif text is not None and text.lower() in _NO_LIMIT and field in _LIMITS:
         fix = "remove it: without it, there is no limit"
     elif isinstance(node, ScalarNode) and node.form is Form.TEXT:
@@ -418,6 +421,17 @@ def no_condition(node: Node) -> Message:
 
 
 _OUTCOMES = frozenset({"succeeded", "failed", "skipped", "passed", "finished", "cancelled"})
+
+
+def no_name(held: str | None, known: Collection[str]) -> Message:
+    """Say that what stands between `${{` and `}}` is not a name, and what to write."""
+    from flow_spec.fields import translation
+
+    if held is None:
+        return Advised("this ${{ is never closed by }}", "write ${{ NAME }}")
+    fact = f"between ${{{{ and }}}} must be one name, got {quoted(held)}"
+    advice = translation.expression_for(held, known)
+    return Advised(fact, advice or "write ${{ NAME }}, or $${{ for the three characters themselves")
 
 
 def no_reference(node: Node) -> Message:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import flow_conditions
-from flow_spec.errors import Advised
+from flow_spec.errors import Advised, closest_word
 
 if TYPE_CHECKING:
     from flow_conditions import Condition, Name, Occurrence, Vocabulary
@@ -330,9 +330,15 @@ class _Translator:
     def _operand(self, text: str) -> str | None:
         name, predicate = self._split(text)
         if predicate is None:
-            return name if name in self._ids or "@" in name else self._call(name, "")
+            return self._known(name) or self._call(name, "")
         meant = self._predicates.get(predicate.lower())
-        return None if meant is None else f"{name}.{meant}"
+        return None if meant is None else f"{self._known(name) or name}.{meant}"
+
+    def _known(self, name: str) -> str | None:
+        """Return the id of a step or a copy that is meant, or None."""
+        if name.partition("@")[0] in self._ids:
+            return name
+        return None if name.lower() in self._calls else closest_word(name, self._ids)
 
     def _comparison(self, left: str, sign: str, right: str) -> str | None:
         if left.lower() in self._predicates and "." in right:
@@ -345,8 +351,10 @@ class _Translator:
             return None
         if right.isdecimal():
             meant = "failed" if int(right) else "succeeded"
-        if meant is None or name not in self._ids:
+        known = self._known(name)
+        if meant is None or known is None:
             return None
+        name = known
         negated = sign.startswith("!") or sign in {"ne", "is not"}
         opposite = {"succeeded": "failed", "failed": "succeeded"}.get(meant)
         if negated and right.isdecimal() and opposite is not None:

@@ -63,7 +63,7 @@ def flaws_of_names(text: str, known: Collection[str], speller: Speller) -> Itera
         if found is None:
             closed = text.find("}}", opening.end())
             held = None if closed < 0 else text[opening.end() : closed].strip()
-            yield Flaw(_no_name(held, known), opening.start())
+            yield Flaw(messages.no_name(held, known), opening.start())
             if held is None:
                 return  # the rest is inside it
         elif found[1] not in known:
@@ -78,16 +78,6 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 def escaped(text: str) -> str:
     """Return the word that `filled` turns into this text."""
     return text.replace(OPENING, f"${OPENING}")
-
-
-def _no_name(held: str | None, known: Collection[str]) -> Message:
-    if held is None:
-        return Advised("this ${{ is never closed by }}", "write ${{ NAME }}")
-    fact = f"between ${{{{ and }}}} must be one name, got {quoted(held)}"
-    from flow_spec.fields.translation import expression_for
-
-    advice = expression_for(held, known)
-    return Advised(fact, advice or "write ${{ NAME }}, or $${{ for the three characters themselves")
 
 
 def _unknown(name: str, known: Collection[str], speller: Speller) -> Message:
