@@ -366,25 +366,24 @@ def _no_colon(error: MarkedYAMLError, lines: list[str]) -> Mistake | None:
 
 
 _KINDS = (
-    (r"\[[A-Z][A-Za-z]+\]\s*$", "a systemd unit"),
-    (r"(?:from [\w.]+ import |import \w|def \w)", "a program in Python"),
-    (r"[\w./ -]+:[^:\n]*\n\t", "a Makefile"),
-    (r"<[?!\w]", "XML"),
+    (r"\A(?:[#;].*\n|\s)*\[[A-Z][A-Za-z]+\]\s*\n", "a systemd unit"),
+    (r"\A(?:#.*\n|\s)*(?:from [\w.]+ import |import \w|def \w|\"\"\")", "a program in Python"),
+    (r"^[\w./ -]+:[^:=\n]*\n\t", "a Makefile"),
+    (r"\A\s*<[?!\w]", "XML"),
 )
 
 
 def _no_yaml(text: str, lines: list[str]) -> Mistake | None:
-    """Recognize files that are not YAML at all by their first line."""
-    number = next(
-        (place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;"), None
-    )
-    if number is None or re.search(r"^(?:flow_id|steps)\s*:", text, re.MULTILINE):
+    """Recognize files that are not YAML at all."""
+    if re.search(r"^(?:flow_id|steps)\s*:", text, re.MULTILINE):
         return None
-    begun = "\n".join(lines[number : number + 2])
-    kind = next((kind for pattern, kind in _KINDS if re.match(pattern, begun)), None)
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.MULTILINE)), None)
     if kind is None:
         return None
-    fix = "write flow_id: NAME, and steps: [{id: NAME, command: [PROGRAM, ARGUMENT]}]"
+    number = next(place for place, line in enumerate(lines) if line.strip() and line[0] not in "#;")
+    started = re.search(r"^ExecStart=[-@:+!]*(\S.{0,60})$", text, re.MULTILINE)
+    words = "PROGRAM, ARGUMENT" if started is None else ", ".join(started[1].split())
+    fix = f"write flow_id: NAME, and steps: [{{id: NAME, command: [{words}]}}]"
     return Mistake(f"this looks like {kind}", fix, number, 0)
 
 

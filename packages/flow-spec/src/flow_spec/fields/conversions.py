@@ -7,6 +7,7 @@ message shows, or None if the value does not fit. Only a file with a mistake imp
 import re
 from collections.abc import Iterator, Mapping
 from itertools import product
+from math import prod
 
 from flow_spec.documents.tree import Form, MappingNode, Node, ScalarNode, SequenceNode
 
@@ -35,9 +36,27 @@ def quoted_whole(text: str) -> str:
     return f'"{inner}"'
 
 
+_MOST_NODES, _MOST_CHARACTERS = 500, 5000
+
+
+def is_small(node: Node | None) -> bool:
+    """Tell whether a value is worth converting; an alias may repeat a long one very often."""
+    waiting, nodes, characters = [node], 0, 0
+    while waiting and nodes <= _MOST_NODES and characters <= _MOST_CHARACTERS:
+        nodes += 1
+        match waiting.pop():
+            case ScalarNode(text=text):
+                characters += len(text)
+            case SequenceNode(items=items):
+                waiting += items[:_MOST_NODES]
+            case MappingNode(entries=entries):
+                waiting += [part for entry in entries[:_MOST_NODES] for part in entry]
+    return nodes <= _MOST_NODES and characters <= _MOST_CHARACTERS
+
+
 def spelling_of(node: Node) -> str | None:
     """Return a value on one line of YAML, or None if it is too long to show."""
-    text = _spelled(node)
+    text = _spelled(node) if is_small(node) else "\n"
     return text if len(text) <= LONGEST_SPELLED and text.isprintable() else None
 
 
@@ -90,6 +109,8 @@ def is_id(text: str) -> bool:
 
 def texts_of(node: Node | None) -> list[str] | None:
     """Return the texts of a scalar or of a list of scalars, or None."""
+    if not is_small(node):
+        return None
     items = node.items if isinstance(node, SequenceNode) else [node]
     texts = [item.text for item in items if isinstance(item, ScalarNode)]
     return texts if len(texts) == len(items) else None
@@ -116,6 +137,8 @@ _COMMANDS = ("run", "script", "cmd", "cmds", "command", "commands", "shell", "ba
 
 def lines_of(node: Node | None) -> list[str] | None:
     """Return the commands that a text, a list of texts or of tasks holds, or None."""
+    if not is_small(node):
+        return None
     match node:
         case ScalarNode():
             return [line for line in node.text.splitlines() if line.strip()]
@@ -173,6 +196,8 @@ def command_of(_word: str, node: Node) -> str | None:
 
 def ids_of(node: Node | None) -> list[str] | None:
     """Return the steps that a value of another system names, or None."""
+    if not is_small(node):
+        return None
     match node:
         case ScalarNode():
             names = node.text.replace(",", " ").split()
@@ -238,10 +263,11 @@ def duration_of(word: str, node: Node) -> str | None:
 
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
 _PART = (
-    r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(milliseconds?|msecs?|ms|"
-    r"[smhdw](?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?|ks?|eeks?)?)\s*,?(?:\s*and\s)?"
+    r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(milliseconds?|msecs?|ms|"
+    r"[smhdw](?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?|ks?|eeks?)?)"
 )
-_PARTS = re.compile(rf"(?:p?t?)(?:{_PART}t?)+", re.ASCII | re.IGNORECASE)
+_PARTS = re.compile(rf"p?t?(?:{_PART}t?)+", re.ASCII)
+_BETWEEN = re.compile(r"[\s,]+|\band\b")
 _ORDER = "wdhms"
 
 
@@ -249,10 +275,12 @@ def as_duration(text: str) -> str | None:
     """Return a duration such as `10 min`, `1h 30m`, `PT10M` or `1:30:00` in our spelling."""
     if clock := _CLOCK.fullmatch(text):
         parts = list(zip(clock.groups(), "hms" if clock[3] else "ms", strict=False))
-    elif _PARTS.fullmatch(text):
+    elif len(text) <= LONGEST_SPELLED and _PARTS.fullmatch(
+        joined := _BETWEEN.sub("", text.lower())
+    ):
         parts = [
-            (number, "ms" if unit.lower().startswith(("ms", "mil")) else unit[0].lower())
-            for number, unit in re.findall(_PART, text, re.ASCII | re.IGNORECASE)
+            (number, "ms" if unit.startswith(("ms", "mil")) else unit[0])
+            for number, unit in re.findall(_PART, joined, re.ASCII)
         ]
     else:
         return None
@@ -282,6 +310,8 @@ def pairs_of(node: Node | None, *, bare: str | None = None) -> dict[str, str] | 
 
     `bare` is the value of a name without one.
     """
+    if not is_small(node):
+        return None
     match node:
         case MappingNode():
             name = member_of(node, "name", "key")
@@ -457,6 +487,8 @@ def rows_of(node: MappingNode) -> str | None:
     if not changes:
         return None
     lists = {name: texts_of(value) or [] for name, value in entries.items()}
+    if not is_small(node) or prod(map(len, lists.values())) > _MOST_NODES:
+        return None
     rows = [dict(zip(lists, row, strict=True)) for row in product(*lists.values())] if lists else []
     for name, change in changes.items():
         items = change.items if isinstance(change, SequenceNode) else [change]
@@ -479,6 +511,8 @@ def rows_of(node: MappingNode) -> str | None:
 
 def step_of(word: str, node: Node) -> str | None:
     """Spell a job of another system as a step on one line."""
+    if not is_small(node):
+        return None
     name, script, image = id_for(word), as_script("", node), member_of(node, "image")
     command = member_of(node, "command")
     if isinstance(command, SequenceNode):

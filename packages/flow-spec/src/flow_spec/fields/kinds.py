@@ -307,19 +307,19 @@ class Seconds(Kind):
             # Quoted or not: JSON has no other way to write a duration.
             value = seconds_of(spelling(node, Form.TEXT) or "")
         if value is None or value < 0 or (value == 0 and not self.zero):
-            reading.add(self._wrong(node), path, node)
+            reading.add(self._wrong(node, str(path[-1])), path, node)
         elif value > TEN_YEARS_SEC:
             most = f"must be at most {TEN_YEARS_SEC:,.0f} seconds, which are ten years"
             reading.add(f"{most}, got {messages.got(node)}", path, node)
         return value
 
-    def _wrong(self, node: Node) -> Message:
+    def _wrong(self, node: Node, field: str) -> Message:
         """Say that a value is not a duration of this kind, and how to spell it as one."""
         least = "0 or more" if self.zero else "more than 0"
         expected = (
             f"must be a number of seconds, {least}, or a duration such as {_DURATION_EXAMPLES}"
         )
-        likely = messages.as_duration(spelling(node, Form.TEXT) or "")
+        likely = messages.as_duration(node, field)
         if not likely and (
             not isinstance(node, ScalarNode)
             or node.form is not Form.TEXT
@@ -384,7 +384,8 @@ class StepId(Text):
             line = reading.steps[text].node.line
             place = written(first) if line is None else f"{written(first)} on line {line}"
             fact = f"duplicate id {quoted(text)}: {place} already has it"
-            reading.add(Advised(fact, "give one of the two steps another id"), path, node)
+            remedy = f"give one of the two steps another id, such as {text}-2"
+            reading.add(Advised(fact, remedy), path, node)
 
 
 class Reference(Text):
@@ -453,6 +454,9 @@ class Expression(Text):
         The fact is empty unless there is a better one than the parser's. `path` is that of the step
         or of a part of it, and empty if the place of the step is unknown.
         """
+        reading.speller.budget -= len(reading.steps)
+        if reading.speller.budget < 0 or len(text) > _LONGEST_TRANSLATED:
+            return None
         place, in_finally = step_path(path), path[:1] == (FINALLY,)
         before = [
             step_id
@@ -466,6 +470,10 @@ class Expression(Text):
             before,
             in_finally=in_finally,
         )
+
+
+_LONGEST_TRANSLATED = 300
+"""The longest condition of another system that a message translates."""
 
 
 def span_of_name(name: str, condition: str) -> Span | None:

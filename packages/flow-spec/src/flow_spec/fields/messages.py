@@ -276,7 +276,7 @@ def wrong_type(expected: str, node: Node, field: str = "") -> Message:
     elif "true or false" in expected:
         codes = None if isinstance(node, ScalarNode) else conversions.codes_beside_0("", node)
         truth = conversions.truth_of(text or "")
-        fix = f"write success_exit_codes: {codes}" if codes else f"write {truth or 'true or false'}"
+        fix = f"write success_exit_codes: {codes}" if codes else truth and f"write {truth}"
     elif text is not None and text.lower() in _NO_LIMIT and field in _LIMITS:
         fix = "remove it: without it, there is no limit"
     elif isinstance(node, ScalarNode) and node.form is Form.TEXT:
@@ -325,7 +325,7 @@ def _mapping_as_text(pairs: Sequence[tuple[str, Node]], name: str) -> str:
     from flow_spec.fields import conversions
 
     key, value = pairs[0] if pairs else ("", None)
-    if any("secret" in key.lower() for key, _ in pairs):
+    if any("secret" in f"{key} {conversions.spelling_of(value)}".lower() for key, value in pairs):
         return f"remove it: write env_file: FILE, a file with {name}=VALUE"
     if len(pairs) > 1 or not isinstance(value, ScalarNode):
         return "write one text"
@@ -352,7 +352,8 @@ def no_list(items: str, example: str, node: Node, field: str) -> Message:
 
 def _whole(fix: str, field: str, node: Node) -> str:
     """Return a remedy that begins with the field, if the value stands on lines of its own."""
-    if isinstance(node, ScalarNode) or not fix.startswith(("write [", "write {")):
+    begins = fix.startswith(("write [", "write {")) or fix[6:7].isdecimal()
+    if isinstance(node, ScalarNode) or not begins:
         return fix
     return fix.replace("write", f"write {field}:", 1)
 
@@ -552,6 +553,9 @@ def field_meant(
     """Return the field that an unknown key stands for, so that this field is not missing."""
     from flow_spec.fields import conversions, translation
 
+    speller.budget -= len(given)
+    if speller.budget < 0:
+        return None
     alike = next(
         (key for key in known if conversions.folded(key) == conversions.folded(name)), None
     )
@@ -573,11 +577,12 @@ def unknown_key(
     """
     from flow_spec.fields import conversions, translation
 
+    speller.budget -= len(given)
     value = given[name]
     alike = next(
         (key for key in known if conversions.folded(key) == conversions.folded(name)), None
     )
-    if alike is None:
+    if alike is None and speller.budget >= 0:
         if meaning := translation.meaning_of(name, noun, known, given):
             return Advised("unknown key", translation.with_id(meaning, noun, given))
         if belongs := translation.misplaced(name, value, noun):
@@ -614,9 +619,11 @@ def unknown_word(word: str, known: Sequence[str], speller: Speller, field: str =
     return advised(expected, speller.suggestion(word, known))
 
 
-def as_duration(text: str) -> str | None:
+def as_duration(node: Node, field: str) -> str | None:
     """Return how to write a duration such as `10 min` or `1:30:00`, or None."""
     from flow_spec.fields import conversions
 
-    spelled = conversions.as_duration(text)
-    return spelled and f"write {spelled}"
+    text = spelling(node, Form.TEXT)
+    spelled = conversions.duration_of("", node) if text is None else conversions.as_duration(text)
+    is_number = isinstance(node, ScalarNode) and text is None
+    return None if spelled is None or is_number else _whole(f"write {spelled}", field, node)

@@ -204,6 +204,10 @@ _IN_ANY_CASE = re.compile(
     r"!\s*cancelled\(\)|success\(\)\s*\|\|\s*failure\(\)|failure\(\)\s*\|\|\s*success\(\)"
 )
 """What GitHub Actions writes for `always()`, but for a cancel."""
+_ANY_RESULT = re.compile(
+    r"contains\((?:join\()?needs\.\*\.result(?:,[^()]*\))?,\s*['\"](\w+)['\"]\s*\)"
+)
+"""What GitHub Actions writes for `any(failed)`."""
 _MOST_SPELLED, _MOST_LISTED = 4, 6
 """The most steps that a message names in place of `any` and `all`, and in a list."""
 
@@ -283,7 +287,8 @@ class _Translator:
     def translated(self, text: str) -> str | None:
         """Return the condition in our words, `always` if it is true in any case, or None."""
         bare = _DOLLAR.sub(lambda one: one[1] if one[1] in self._ids else one[0], text)
-        pieces = list(_PIECE.finditer(_IN_ANY_CASE.sub("always()", bare)))
+        bare = _ANY_RESULT.sub(r"any(\1)", _IN_ANY_CASE.sub("always()", bare))
+        pieces = list(_PIECE.finditer(bare))
         parts: list[str] = []
         while pieces:
             part = self._part(pieces)
