@@ -43,7 +43,7 @@ def test_every_problem_is_reported_once_in_the_order_of_the_file(complaints: Com
         'f:7:12: steps[0].retries: must be an integer >= 0, got "many"',
         (
             'f:8:7: steps[1].id: duplicate id "A": steps[0] on line 4 already has it; '
-            "give one of the two steps another id"
+            "give one of the two steps another id, such as A-2"
         ),
         'f:10:9: steps[1].when: unknown step "B"; the steps are A, load',
         'f:10:9: steps[1].when: unknown step "C"; the steps are A, load',
@@ -71,7 +71,7 @@ def test_json_has_the_same_problems_under_the_same_paths(complaints: Complaints)
         'f: steps[0].retries: must be an integer >= 0, got "many"; write it without quotes',
         (
             'f: steps[1].id: duplicate id "A": steps[0] already has it; '
-            "give one of the two steps another id"
+            "give one of the two steps another id, such as A-2"
         ),
         'f: steps[1].when: unknown step "B"; the steps are A',
         "f: steps[1].retries: duplicate key; remove one of the two",

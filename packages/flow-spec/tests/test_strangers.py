@@ -9,6 +9,7 @@ line as such a stranger would. `Problem` has the remedy apart from the fact.
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -188,7 +189,7 @@ DOCUMENTS = [
         "flow_id: f\nsteps:\n  - {id: a, command: [x]}\n  - {id: a, command: [x]}\n",
         "4:10",
         'duplicate id "a": steps[0] on line 3 already has it',
-        "give one of the two steps another id",
+        "give one of the two steps another id, such as a-2",
     ),
     (
         "flow_id: f\nsteps: [{id: build app, command: [x]}]",
@@ -607,7 +608,7 @@ FIELDS_OF_FLOW = [
     (
         "jobs: {}",
         "unknown key",
-        "write steps: [{id: build, script: make}], with an item for each",
+        "write each of them as an item of steps:",
     ),
     ("inputs: {A: b}", "unknown key", "write params: {A: b}"),
     (
@@ -664,6 +665,24 @@ def test_fields_of_a_flow(line: str, fact: str, advice: str) -> None:
     """Other names and other spellings of a flow's fields are answered with ours."""
     one, *_ = problems_of(f"{A}{line}\n")
     assert (one.line, one.fact, one.help) == (5, fact, advice)
+
+
+WRONG_FILES = Path(__file__).with_name("wrong_files.txt").read_text("utf-8").split("===== ")[1:]
+"""Each has a title, a file, and after a line of hyphens the whole error about it."""
+
+
+@pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
+def test_a_hundred_wrong_files(entry: str) -> None:
+    """What people type who know another system is answered with what to type here (rule 6.12)."""
+    file, _, error = entry.partition("\n")[2].partition("-----\n")
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(file, source="f")
+    assert f"{caught.value}\n" == error
+
+
+def test_there_are_a_hundred_of_them() -> None:
+    """None is there twice."""
+    assert len({entry.partition("-----")[0].partition("\n")[2] for entry in WRONG_FILES}) == 100
 
 
 def test_the_words_of_other_systems() -> None:
