@@ -110,7 +110,7 @@ WRONG = [
         text_of("{id: c, command: [x], when: d}", "{id: d, command: [x], when: c}"),
         (
             "f:4:8: finally[0]: dependency cycle detected: c -> d -> c; remove d from depends_on: "
-            "or when: of c, or another of these links"
+            "or when: of c, or cut another link"
         ),
     ),
     (

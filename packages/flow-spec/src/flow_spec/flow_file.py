@@ -274,7 +274,7 @@ def _refuse_cycle(flow: FlowSpec, reading: Reading) -> None:
         first = places[walk[0]]
         message = Advised(
             f"dependency cycle detected: {' -> '.join(walk)}",
-            f"remove {walk[-2]} from depends_on: or when: of {walk[0]}, or another of these links",
+            f"remove {walk[1]} from depends_on: or when: of {walk[0]}, or cut another link",
         )
         if len(cycle) == 1:
             fix = f"remove {walk[0]} from its own depends_on: or when:"
