@@ -49,14 +49,14 @@ WRONG = [
         text_of("{id: a, command: [x]}"),
         (
             'f:4:8: finally[0].id: duplicate id "a": steps[0] on line 2 already has it; '
-            "give one of the two steps another id"
+            "give one of the two steps another id, such as a-2"
         ),
     ),
     (
         text_of("{id: c, command: [x]}", "{id: c, command: [x]}"),
         (
             'f:5:8: finally[1].id: duplicate id "c": finally[0] on line 4 already has it; '
-            "give one of the two steps another id"
+            "give one of the two steps another id, such as c-2"
         ),
     ),
     (

@@ -16,6 +16,7 @@ import pytest
 from flow_spec import FlowFileError, Problem, parse_flow
 from flow_spec.documents.tree import Form, Node, ScalarNode
 from flow_spec.fields.params import PARAM
+from flow_spec.fields.records import FileOrRecord
 from flow_spec.fields.translation import foreign_words, meaning_of
 from flow_spec.flow import FLOW
 from flow_spec.foreach import BLOCK
@@ -379,8 +380,8 @@ CONDITIONS = [
     ),
     (
         "${{ a }}",
-        "expected a name, '!' or '(', got '$'",
-        "names are written as they are, without '$' and braces",
+        "a condition is written without braces around it",
+        "write when: a",
     ),
     (
         "${{ failure() }}",
@@ -416,7 +417,7 @@ CONDITIONS = [
     (
         "any(a, b)",
         "there is no 'any(a, b)'",
-        "write 'any(...)' with one of succeeded, failed, skipped, passed, finished; it asks about the steps in depends_on",
+        "write when: a || b",
     ),
     (
         "any()",
@@ -702,7 +703,8 @@ def test_the_words_of_other_systems() -> None:
 
 
 RECORDS = {
-    record.noun: [*record.fields()] for record in (STEP, FLOW, DEFAULTS, CONCURRENCY, PARAM, BLOCK)
+    record.noun: [*record.fields()]
+    for record in (STEP, FLOW, DEFAULTS, CONCURRENCY, PARAM, BLOCK, FileOrRecord.record)
 }
 
 

@@ -545,7 +545,7 @@ class StepRecord(Record):
                 fact = f'{self.noun} needs the key "command" or "script"'
                 remedy = "add command: [PROGRAM, ARGUMENT], or script: TEXT for a shell"
                 reading.add(Advised(fact, remedy), path, node)
-        elif "script" in values and "command" in values:
+        elif values.get("script") is not None and values.get("command") is not None:
             both = Advised('a step has "command" or "script", not both', "remove one of the two")
             reading.add(both, (*path, "script"), nodes["script"])
         elif "script" not in values and values.get("shell") is not None:

@@ -90,7 +90,7 @@ def as_flow_style(value: object) -> str:
 
 def id_for(text: str) -> str | None:
     """Return the id that a title such as `Build the app` suggests, or None."""
-    likely = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")
+    likely = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")
     return likely if likely and len(likely) <= 40 else None  # noqa: PLR2004 - of a message
 
 
@@ -131,7 +131,19 @@ def number_of(node: Node | None) -> str | None:
     return None
 
 
-_COMMANDS = ("run", "script", "cmd", "cmds", "command", "commands", "shell", "bash", "sh", "exec")
+_COMMANDS = (
+    "run",
+    "script",
+    "cmd",
+    "cmds",
+    "command",
+    "commands",
+    "shell",
+    "bash",
+    "sh",
+    "exec",
+    "bashcommand",
+)
 """The keys under which other systems have commands, folded."""
 
 
@@ -144,7 +156,9 @@ def lines_of(node: Node | None) -> list[str] | None:
             return [line for line in node.text.splitlines() if line.strip()]
         case SequenceNode():
             found = [lines_of(item) for item in node.items]
-            return [line for lines in found if lines for line in lines] if all(found) else None
+            uses = [member_of(item, "uses") for item in node.items]  # as the checkout of an action
+            is_whole = all(lines or used for lines, used in zip(found, uses, strict=True))
+            return [line for lines in found if lines for line in lines] if is_whole else None
         case MappingNode():
             words = texts_of(member_of(node, "command", "args"))
             if words and isinstance(member_of(node, "command", "args"), SequenceNode):
@@ -162,8 +176,19 @@ _VARIABLES = re.compile(
 _INDENTED_BY = "    "
 
 
+_EXPRESSIONS = {
+    "github.sha": "$(git rev-parse HEAD)",
+    "github.ref_name": "$(git branch --show-current)",
+    "github.workspace": "$ORCHESJOB_FLOW_DIR",
+    "runner.temp": "$ORCHESJOB_FLOW_RUN_DIR",
+    "github.run_id": "$ORCHESJOB_FLOW_RUN_KEY",
+}
+
+
 def as_variables(text: str) -> str:
     """Return a text with templates of other systems replaced by variables of a shell."""
+    for name, instead in _EXPRESSIONS.items():
+        text = re.sub(rf"\$\{{\{{\s*{re.escape(name)}\s*\}}\}}", lambda _: instead, text)  # noqa: B023
     return _VARIABLES.sub(lambda found: f"${variable_for(found[1])}", text)
 
 
@@ -541,7 +566,7 @@ def steps_of(_word: str, node: Node) -> str | None:
         spelled = spelling_of(node)
         return spelled and f"[{spelled}]"
     if isinstance(node, MappingNode):
-        jobs = list(node.texts())
+        jobs = [(name, job) for name, job in node.texts() if not isinstance(job, ScalarNode)]
     else:
         items = node.items if isinstance(node, SequenceNode) else []
         named = [(member_of(item, "name", "id", "label", "task", "job"), item) for item in items]

@@ -310,7 +310,8 @@ def no_text(node: Node, name: str = "NAME", *, is_filled: bool = False) -> Messa
     if isinstance(node, ScalarNode):
         fix = _FILL_OR_REMOVE if node.form is Form.NULL else "put it in quotes"
     elif texts:
-        fix = f"write {conversions.as_yaml(' '.join(texts))}"
+        sign = ":" if name.endswith("PATH") else " "
+        fix = f"write {conversions.as_yaml(sign.join(texts))}"
     elif braced := _braced(node):
         fact = f"{fact}: to YAML, {{{{ begins a mapping"
         whole = f"'${{{{ {braced} }}}}' in quotes, and params: {{{braced}: VALUE}} beside steps:"
@@ -329,6 +330,8 @@ def _mapping_as_text(pairs: Sequence[tuple[str, Node]], name: str) -> str:
         return f"remove it: write env_file: FILE, a file with {name}=VALUE"
     if len(pairs) > 1 or not isinstance(value, ScalarNode):
         return "write one text"
+    if key in {"value", "default"}:
+        return f"write {conversions.as_yaml(value.text)}"
     if key in {"sh", "cmd", "run", "command"}:
         return f"set it in the script that needs it: {name}=$({value.text})"
     return f"put it in quotes: {conversions.as_yaml(f'{key}: {value.text}')}"
@@ -371,18 +374,34 @@ def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:
             fix = f"write {{id: {name}, script: {conversions.as_yaml(text)}}}"
         elif noun == "concurrency":
             fix = translation.group_for(text).replace("{", "concurrency: {", 1)
+        elif noun == "defaults":
+            fix = "write defaults: {retries: 2}, fields that all steps have"
         elif noun == "a parameter":
             fix = f"write {{default: {conversions.as_yaml(text)}}}"
         elif noun == "a flow":
             fix = "`orchesjob-flow example` prints a flow"
     elif noun == "a step" and isinstance(node, SequenceNode):
         fix = "write its items as steps of their own; without depends_on: they run side by side"
+    elif noun == "defaults":
+        fix = "write defaults: {retries: 2}, fields that all steps have"
+    elif noun == "concurrency" and (names := conversions.texts_of(node)):
+        fix = translation.group_for(names[0]).replace("{", "concurrency: {", 1)
+    elif noun == "a flow" and _has_own_keys(node):
+        fix = "remove the hyphens before flow_id: and steps:"
     elif noun == "a flow":
         fix = "write flow_id: NAME and steps: before it, and indent the list below steps:"
         if translation.is_playbook(node):
             fix = "write flow_id: NAME and steps:, with each task as an item such as "
             fix += "- {id: NAME, command: [PROGRAM, ARGUMENT]}"
     return advised(f"must be a mapping{expected}, got {got(node)}", fix)
+
+
+def _has_own_keys(node: Node) -> bool:
+    """Whether a list has the keys of a flow as its items."""
+    from flow_spec.fields import conversions
+
+    items = node.items if isinstance(node, SequenceNode) else []
+    return any(conversions.member_of(item, "flowid", "steps") for item in items)
 
 
 def spelled(node: Node) -> str:
@@ -403,11 +422,15 @@ def no_script(node: Node) -> Message:
 
 def no_condition(node: Node) -> Message:
     """Say that the value of `when` is not text, and how to write it as a condition."""
-    from flow_spec.fields import conversions
+    from flow_spec.fields import conversions, translation
 
     if isinstance(node, ScalarNode):
         return no_text(node)
     texts = conversions.texts_of(node)
+    branch = conversions.member_of(node, "branch", "branches")
+    if isinstance(branch, ScalarNode):
+        fix = translation.question_of(f"github.ref == '{branch.text}'")
+        return Advised("must be text, got a mapping", f"write only_if: {fix} in place of when:")
     if isinstance(node, MappingNode):
         asked = {name: value.text for name, value in node.texts() if isinstance(value, ScalarNode)}
         spelled = " && ".join(f"{name}.{word}" for name, word in asked.items() if word in _OUTCOMES)
@@ -559,6 +582,8 @@ def field_meant(
     alike = next(
         (key for key in known if conversions.folded(key) == conversions.folded(name)), None
     )
+    if noun == "a flow" and conversions.member_of(given[name], "steps", "flowid") is not None:
+        return "steps"
     meaning = translation.meaning_of(name, noun, known, given)
     if alike is None and meaning is not None:
         return meaning.field
@@ -582,6 +607,8 @@ def unknown_key(
     alike = next(
         (key for key in known if conversions.folded(key) == conversions.folded(name)), None
     )
+    if noun == "a flow" and conversions.member_of(value, "steps", "flowid") is not None:
+        return Advised("unknown key", "remove this line, and the indentation of the lines below it")
     if alike is None and speller.budget >= 0:
         if meaning := translation.meaning_of(name, noun, known, given):
             return Advised("unknown key", translation.with_id(meaning, noun, given))
@@ -594,12 +621,25 @@ def unknown_key(
     fix = "remove it; keys of your own begin with x-"
     if conversions.is_id(name):
         fix = f"remove it, or rename it to x-{name}; keys that begin with x- are yours"
-    if noun == "a step" and not {"command", "script"} & given.keys():
+    if noun == "a step" and not _has_command(name, known, given):
         fix = "write command: [PROGRAM, ARGUMENT], or script: TEXT; a step runs a command"
     elif len(known) <= _FEW_KEYS:
         fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
     return Advised("unknown key", fix)
 
+
+def _has_command(name: str, known: Collection[str], given: Mapping[str, Node]) -> bool:
+    """Whether a step has something that it runs, perhaps under another unknown key."""
+    from flow_spec.fields import translation
+
+    runs = {"command", "script"}
+    others = [other for other in given if other != name][:_MOST_KEYS]
+    meant = [translation.meaning_of(other, "a step", known, given) for other in others]
+    return not runs.isdisjoint(given) or any(one and one.field in runs for one in meant)
+
+
+_MOST_KEYS = 50
+"""A message looks at no more keys beside its own."""
 
 _FEW_KEYS = 8
 """A message lists all keys of a record that has no more."""

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import flow_conditions
-from flow_spec.errors import Advised, closest_word
+from flow_spec.errors import Advised, closest_word, quoted
 
 if TYPE_CHECKING:
     from flow_conditions import Condition, Name, Occurrence, Vocabulary
@@ -198,6 +198,10 @@ _PIECE = re.compile(
 _DOLLAR = re.compile(r"\$\{?(\w[\w-]*)\}?")
 _OPERATORS = {"&": "&&", "&&": "&&", "and": "&&", ",": "&&", ";": "&&"}
 _CONTEXTS = ("steps.", "needs.", "jobs.", "tasks.", "dependencies.")
+_AZURE = re.compile(r"\b(eq|ne)\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)", re.IGNORECASE)
+_AZURE_SIGNS = {"eq": "==", "ne": "!="}
+_RESULT = re.compile(r"!?\s*([\w-]+)\.(?:rc|exit_?code|returncode|status)\b[^&|]*", re.IGNORECASE)
+_SEVERAL = re.compile(r"\b(any|all|none)\(([^()]*,[^()]*)\)")
 _COPY = re.compile(r"(.+?)\[['\"]?(\w[\w-]*)['\"]?\]")
 _ALWAYS = "always"
 _IN_ANY_CASE = re.compile(
@@ -228,8 +232,10 @@ def advice_on_condition(
     from flow_spec.fields import translation
 
     bare = translation.unwrapped(text)
-    fact = "" if bare == text.strip() else "a condition is written without braces around it"
+    fact = "" if bare == text.strip() else "a condition is written without if"
+    fact = "a condition is written without braces around it" if fact and "{" in text else fact
     written = _Translator(ids, depends_on, before, in_finally).translated(bare)
+    written = None if written == text.strip() != _ALWAYS else written
     fix = None if written is None else f"write when: {written}"
     if bare.removesuffix("()") in {"success", "succeeded", "on_success", "all_success"}:
         fix = "remove it: after depends_on: [ID], a step runs if these succeeded"
@@ -243,6 +249,14 @@ def advice_on_condition(
         fix = f"add depends_on: [{', '.join(before[-_MOST_LISTED:])}]"
     if fix is not None:
         return Advised(fact, fix)
+    asked = _RESULT.fullmatch(bare)
+    if asked is not None and asked[1] not in ids:
+        names = (*before[-1:], "ID")
+        return Advised(
+            f"unknown step {quoted(asked[1])}", f"write when: {names[0]}, or {names[0]}.failed"
+        )
+    if output := translation.asks_output(text):
+        return Advised("a condition asks how steps ended, not what they wrote", output)
     gate = translation.question_of(text, ids)
     if gate is None and translation.asks_surroundings(text):
         gate = "with a command that decides, such as [test, -f, FILE]"
@@ -286,7 +300,13 @@ class _Translator:
 
     def translated(self, text: str) -> str | None:
         """Return the condition in our words, `always` if it is true in any case, or None."""
+        opened = text.count("(") - text.count(")")
+        return self._translated(text + ")" * opened)
+
+    def _translated(self, text: str) -> str | None:
         bare = _DOLLAR.sub(lambda one: one[1] if one[1] in self._ids else one[0], text)
+        bare = _AZURE.sub(lambda one: f"{one[2]} {_AZURE_SIGNS[one[1]]} {one[3]}", bare)
+        bare = _SEVERAL.sub(self._spread, bare)
         bare = _ANY_RESULT.sub(r"any(\1)", _IN_ANY_CASE.sub("always()", bare))
         pieces = list(_PIECE.finditer(bare))
         parts: list[str] = []
@@ -295,9 +315,17 @@ class _Translator:
             if part is None:
                 return None
             parts.append(part)
-        return self._joined(parts, text)
+        return self._joined(parts)
 
-    def _joined(self, parts: list[str], text: str) -> str | None:
+    def _spread(self, call: "re.Match[str]") -> str:
+        """Return what a call with several operands means, such as `any(a.failed, b.failed)`."""
+        operands = [part.strip() for part in call[2].split(",")]
+        if not all(part.partition(".")[0] in self._ids for part in operands):
+            return call[0]
+        joined = (" && " if call[1] == "all" else " || ").join(operands)
+        return f"{'!' if call[1] == 'none' else ''}({joined})"
+
+    def _joined(self, parts: list[str]) -> str | None:
         """Return the parts as a condition that is valid here, or None."""
         if parts == [_ALWAYS]:
             return _ALWAYS
@@ -305,14 +333,14 @@ class _Translator:
             parts = parts[2:]
         if parts[-2:] == ["&&", _ALWAYS]:
             parts = parts[:-2]
-        if len(parts) == 1:
-            parts = [parts[0].removeprefix("(").removesuffix(")")] if " " in parts[0] else parts
         spelled = " ".join(parts).replace("! ", "!").replace("( ", "(").replace(" )", ")")
+        if whole := re.fullmatch(r"\(([^()]*)\)", spelled):
+            spelled = whole[1]
         if not is_condition(spelled, self._depends_on, in_finally=self._in_finally):
             return None
         named = (operand.name for operand in operands_of(spelled))
         known = all(name is None or name.partition("@")[0] in self._ids for name in named)
-        return spelled if known and spelled != text else None
+        return spelled if known else None
 
     def _part(self, pieces: "list[re.Match[str]]") -> str | None:
         """Take the pieces of the next operand or sign, and return it in our words."""
@@ -330,10 +358,12 @@ class _Translator:
             sign, other = pieces.pop(0)["sign"], pieces.pop(0)
             right = other["text"] if other["quote"] else other["name"]
             return None if right is None else self._comparison(left, sign.lower(), right)
-        return self._operand(left)
+        return self._operand(left, pieces)
 
-    def _operand(self, text: str) -> str | None:
+    def _operand(self, text: str, pieces: "list[re.Match[str]]") -> str | None:
         name, predicate = self._split(text)
+        if predicate is None and pieces and pieces[0]["name"] in FINALLY_PREDICATES:
+            predicate = pieces.pop(0)["name"]  # as in `a failed`
         if predicate is None:
             return self._known(name) or self._call(name, "")
         meant = self._predicates.get(predicate.lower())
@@ -349,7 +379,7 @@ class _Translator:
         if left.lower() in self._predicates and "." in right:
             left, right = right, left
         name, attribute = self._split(left)
-        if right in {"true", "false"} and (operand := self._operand(left)) and "." in operand:
+        if right in {"true", "false"} and (operand := self._operand(left, [])) and "." in operand:
             return operand if (right == "true") is (not sign.startswith("!")) else f"!{operand}"
         meant = self._predicates.get(right.lower())
         if attribute is not None and attribute not in self._attributes:

@@ -160,6 +160,8 @@ def misplaced(name: str, value: Node | None, noun: str) -> tuple[str, str] | Non
     if home is None or home == noun:
         return None
     spelled = None if value is None else spelling_of(value)
+    if name == "params" and value is not None:
+        spelled = params_of("", value) or spelled
     line = f"{name}: {spelled}" if spelled else f"{name}: ..."
     fixes = {
         "a flow": f"write {line} beside steps:, without indentation",
@@ -189,9 +191,9 @@ _WRAPPED = re.compile(r"\s*\$?\{\{(.*)\}\}\s*", re.DOTALL)
 
 
 def unwrapped(text: str) -> str:
-    """Return a text without the braces, the quotes or the `if` around it."""
+    """Return a condition without braces around it, and without a leading `if`."""
     found = _WRAPPED.fullmatch(text)
-    return unwrapped(found[1]) if found else text.strip()
+    return unwrapped(found[1]) if found else re.sub(r"^\s*if\s+", "", text).strip()
 
 
 def question_of(text: str, ids: Collection[str] = ()) -> str | None:
@@ -217,6 +219,21 @@ def question_of(text: str, ids: Collection[str] = ()) -> str | None:
 _BRANCH = re.compile(
     r"github\.(?:ref|ref_name|head_ref)\s*==?\s*['\"](?:refs/heads/)?([\w./-]+)['\"]"
 )
+_OUTPUT_COMPARED = re.compile(
+    r"(?:\{\{)?\s*(?:steps|needs|jobs|tasks)\.([\w-]+)\.outputs?\.(?:parameters\.)?([\w-]+)"
+    r"\s*(?:\}\})?\s*==?\s*['\"]?([\w.-]+)['\"]?"
+)
+
+
+def asks_output(text: str) -> str | None:
+    """Return how to ask what a step wrote, if a condition of another system asks that."""
+    found = _OUTPUT_COMPARED.fullmatch(unwrapped(text))
+    if found is None:
+        return None
+    file = f"${{{{ RUN_DIR }}}}/{found[2]}"
+    return f"let step {found[1]} write {file}, and write only_if: [grep, -qx, {found[3]}, '{file}']"
+
+
 _SURROUNDINGS = re.compile(
     r"\s*!?\s*(?:\$\{?\w|(?:env|vars|github|gitlab|runner|inputs|matrix|secrets|params|ansible\w*|item|"
     r"workflow|variables|parameters|event|branch)\.|(?:startsWith|endsWith|contains|hashFiles|exists|"
@@ -423,6 +440,22 @@ def _directory(_word: str, node: Node) -> str | None:
     return None if inner is None else text_of("", inner)
 
 
+def _defaults(_word: str, node: Node) -> str | None:
+    """Spell fields for all steps, if all of them are ours."""
+    ours = f"{foreign_words()['places']['a step']} env env_file working_dir timeout_sec".split()
+    is_ours = isinstance(node, MappingNode) and all(name in ours for name, _ in node.texts())
+    return spelling_of(node) if is_ours else None
+
+
+def _container(_word: str, node: Node) -> str | None:
+    """Spell an image with its command as words, or None."""
+    image = member_of(node, "image")
+    words = [text for name in ("command", "args") for text in texts_of(member_of(node, name)) or []]
+    if not isinstance(image, ScalarNode):
+        return None
+    return ", ".join(map(as_yaml, [image.text, *(words or ["PROGRAM"])]))
+
+
 def _files(_word: str, node: Node) -> str | None:
     texts = texts_of(node)
     return (
@@ -487,6 +520,8 @@ _CONVERSIONS: Mapping[str, Conversion] = {
     "type": _type,
     "directory": _directory,
     "files": _files,
+    "defaults": _defaults,
+    "container": _container,
     "lists_and_name": lists_and_name_of,
     "conflict": _conflict,
     "continue_on": _continue_on,
