@@ -60,13 +60,13 @@ def test_without_it() -> None:
         (
             "{on_conflict: Skip}",
             (
-                '2:28: concurrency.on_conflict: must be wait, skip or fail, got "Skip"; '
+                '2:28: concurrency.on_conflict: must be wait, skip, fail or replace, got "Skip"; '
                 'did you mean "skip"?'
             ),
         ),
         (
             "{on_conflict: no}",
-            '2:28: concurrency.on_conflict: must be wait, skip or fail, got "no"',
+            '2:28: concurrency.on_conflict: must be wait, skip, fail or replace, got "no"',
         ),
         (
             "{on_conflict: [wait]}",
