@@ -7,6 +7,7 @@ line as such a stranger would. `Problem` has the remedy apart from the fact.
 # ruff: noqa: E501 - what is written and what is said stand in one line each
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from flow_spec import FlowFileError, Problem, parse_flow
 from flow_spec.documents.tree import Form, Node, ScalarNode
+from flow_spec.documents.yaml_document import read_yaml
 from flow_spec.fields.params import PARAM
 from flow_spec.fields.records import FileOrRecord
 from flow_spec.fields.translation import foreign_words, meaning_of
@@ -679,6 +681,22 @@ def test_a_hundred_wrong_files(entry: str) -> None:
     with pytest.raises(FlowFileError) as caught:
         parse_flow(file, source="f")
     assert f"{caught.value}\n" == error
+
+
+AFTER_THE_LINE = re.compile(
+    r"(, and |; (?=[a-z])|, which | in place of | beside |, or |,? (?:and )?(?=retry_)| and steps:).*"
+)
+"""What advice says after the line to write."""
+
+
+@pytest.mark.parametrize("entry", WRONG_FILES, ids=lambda entry: entry.partition("\n")[0])
+def test_what_to_write_can_be_pasted(entry: str) -> None:
+    """The line that advice begins with is YAML, whatever stood in the file (rule 6.12)."""
+    file, _, _ = entry.partition("\n")[2].partition("-----\n")
+    for problem in problems_of(file):
+        found = re.match(r"(?:write|add) ((?:- )?[\w-]+: .*|[\[{].*)", problem.help or "")
+        if found is not None:
+            read_yaml(AFTER_THE_LINE.sub("", found[1]))
 
 
 def test_there_are_a_hundred_of_them() -> None:

@@ -204,6 +204,19 @@ def as_script(_word: str, node: Node) -> str | None:
     return as_yaml(joined)
 
 
+def raw_script_of(_word: str, node: Node) -> str | None:
+    """Return commands as one line, to be written in single quotes with others."""
+    line = as_variables(" && ".join(part.strip() for part in lines_of(node) or []))
+    return line if line and "'" not in line and line.isprintable() else None
+
+
+def named_by(_word: str, node: Node) -> str | None:
+    """Return the value of `name` in the arguments of a module of Ansible, or None."""
+    pairs = pairs_of(node) if isinstance(node, ScalarNode) else None
+    name = member_of(node, "name", "src", "repo", "url", "msg")
+    return as_yaml(name.text) if isinstance(name, ScalarNode) else (pairs or {}).get("name")
+
+
 def words_of(_word: str, node: Node) -> str | None:
     """Spell the words of a command, to be written after others."""
     command = command_of("", node)

@@ -392,7 +392,7 @@ def no_mapping(noun: str, keys: Sequence[str], node: Node) -> Message:
         fix = "write flow_id: NAME and steps: before it, and indent the list below steps:"
         if translation.is_playbook(node):
             fix = "write flow_id: NAME and steps:, with each task as an item such as "
-            fix += "- {id: NAME, command: [PROGRAM, ARGUMENT]}"
+            fix += translation.first_task_of(node)
     return advised(f"must be a mapping{expected}, got {got(node)}", fix)
 
 

@@ -35,9 +35,11 @@ from flow_spec.fields.conversions import (
     lists_and_name_of,
     lists_of,
     member_of,
+    named_by,
     newer_of,
     number_of,
     params_of,
+    raw_script_of,
     retries_of,
     spelling_of,
     step_of,
@@ -151,6 +153,23 @@ def with_id(meaning: Meaning, noun: str, given: Mapping[str, Node]) -> str:
 def is_playbook(node: Node) -> bool:
     """Tell whether a list holds plays of Ansible."""
     return isinstance(node, SequenceNode) and any(member_of(one, "hosts") for one in node.items)
+
+
+def first_task_of(node: Node) -> str:
+    """Spell the first task of a playbook as a step."""
+    plays = node.items if isinstance(node, SequenceNode) else []
+    found = next((tasks for play in plays if (tasks := member_of(play, "tasks", "roles"))), None)
+    first = found.items[0] if isinstance(found, SequenceNode) and found.items else None
+    name, given = member_of(first, "name"), {}
+    if isinstance(first, MappingNode):
+        given = {key: value for key, value in first.texts() if key != "name"}
+    meant = (meaning_of(key, "a step", ("command", "script"), given) for key in given)
+    runs = next((one.advice for one in meant if one and one.field in {"command", "script"}), "")
+    runs = (
+        runs.removeprefix("write ") if runs.endswith(("]", "'")) else "command: [PROGRAM, ARGUMENT]"
+    )
+    step_id = id_for(name.text) if isinstance(name, ScalarNode) else None
+    return f"- {{id: {step_id or 'NAME'}, {runs}}}"
 
 
 def misplaced(name: str, value: Node | None, noun: str) -> tuple[str, str] | None:
@@ -456,6 +475,15 @@ def _container(_word: str, node: Node) -> str | None:
     return ", ".join(map(as_yaml, [image.text, *(words or ["PROGRAM"])]))
 
 
+def _checkout(_word: str, node: Node) -> str | None:
+    """Return why a flow needs no action that fetches files or installs a language, or None."""
+    action = node.text if isinstance(node, ScalarNode) else ""
+    if action.startswith("actions/checkout"):
+        return "a flow runs where its files are"
+    found = re.match(r"[\w-]+/setup-(\w+)", action)
+    return f"install {found[1]} on this machine" if found else None
+
+
 def _files(_word: str, node: Node) -> str | None:
     texts = texts_of(node)
     return (
@@ -496,6 +524,9 @@ type Conversion = Callable[[str, Node], str | None]
 _CONVERSIONS: Mapping[str, Conversion] = {
     "script": as_script,
     "command": command_of,
+    "raw": raw_script_of,
+    "named": named_by,
+    "checkout": _checkout,
     "words": words_of,
     "ids": id_list_of,
     "id": id_of,
