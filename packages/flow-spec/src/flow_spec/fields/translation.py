@@ -117,7 +117,7 @@ def _job(word: str, value: Node | None, noun: str, given: Mapping[str, Node]) ->
         step = step_of(word, value) or ""
     if not step:
         return None
-    return Meaning("steps", f"write steps: with the item - {step}")
+    return Meaning("steps", f"write below steps: - {step}")
 
 
 _PLACEHOLDER = re.compile(r"<(([a-z_0-9]+)(?:@([a-z]+))?)>")
