@@ -173,7 +173,6 @@ _VARIABLES = re.compile(
     r"(?:workflow|inputs)\.parameters\.|github\.event\.inputs\.|\.)?"
     r"([A-Za-z_][\w-]*)\s*-?\}\}"
 )
-_INDENTED_BY = "    "
 
 
 _EXPRESSIONS = {
