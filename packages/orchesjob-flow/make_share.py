@@ -19,8 +19,7 @@ import click
 from flow_spec.case_file import CASE, CASE_FILE
 from flow_spec.fields.records import Declaration
 from flow_spec.flow import FLOW
-from flow_spec.foreach import BLOCK
-from flow_spec.step import STEP
+from flow_spec.foreach import BLOCK, ITEM_STEP
 from orchesjob_flow.cli.sections import SECTIONS, cli, load_command
 from orchesjob_flow.exit_codes import DONE, NOT_SUCCEEDED, SIGNALLED, UNFINISHED, WRONG
 
@@ -117,7 +116,7 @@ def flow_files() -> Iterator[str]:
     yield "A flow is a YAML or JSON file. Keys that begin with x\\- are the user's own."
     for title, fields in (
         ("Fields of a flow", FLOW.fields()),
-        ("Fields of a step", STEP.fields()),
+        ("Fields of a step", ITEM_STEP.fields()),
         ("Fields of an item of steps that repeats others", BLOCK.fields()),
         ("Fields of a file of cases, which test runs", CASE_FILE.fields()),
         ("Fields of a case", CASE.fields()),

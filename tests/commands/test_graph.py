@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from support.flow import Flow
 
@@ -71,6 +72,30 @@ def test_dot(flow: Flow) -> None:
     assert '"a" -> "b"' in drawn
     assert drawn.count(" -> ") == 4
     assert drawn.endswith("}\n")
+
+
+def test_description(flow: Flow) -> None:
+    """What the flow is for stands above the steps in every format (rule 10.9)."""
+    about = 'Gets "it"\n  %%{init}%% <b>'
+    file = flow.write(*STEPS, description=f"{about}\n")
+    flow.start("k", file, code=1)
+    for words in ([file], ["--run-key=k"]):
+        text = flow.run("graph", *words).stdout
+        assert text.startswith('Flow: f\nGets "it" %%{init}%% <b>\n\nRank')
+        mermaid = flow.run("graph", "--format=mermaid", *words).stdout
+        title = r'title: "Gets \"it\" \u0025\u0025{init}\u0025\u0025 <b>"'
+        assert mermaid.startswith(f"---\n{title}\n---\nflowchart TD\n")
+        assert yaml.safe_load(title) == {"title": 'Gets "it" %%{init}%% <b>'}
+        dot = flow.run("graph", "--format=dot", *words).stdout
+        label = r'label="Gets \"it\" %%{init}%% <b>"; labelloc="t"; fontname="sans-serif"'
+        assert dot.splitlines()[1].strip() == label
+    again = flow.write(*STEPS, description="Something else.")
+    assert flow.run("start", "--run-key=k", again).returncode == 1  # that of the run: no difference
+    long = flow.write(*STEPS, description="word " * 100)
+    assert len(flow.run("graph", "--format=mermaid", long).stdout.splitlines()[1]) <= 130
+    lines = flow.run("graph", "--format=dot", long).stdout.splitlines()[1]
+    assert lines.count("word") == 100
+    assert "word\\nword" in lines
 
 
 @pytest.mark.parametrize("words", [[], ["--run-key=k", "flow.json"]])

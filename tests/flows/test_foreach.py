@@ -58,6 +58,97 @@ def test_a_run(real_flow: Flow) -> None:
     assert run["steps"][1]["run_key"] == "k:load@2:1"
 
 
+@pytest.mark.integration
+def test_a_step_with_a_list(real_flow: Flow) -> None:
+    """A step with `foreach` is a block of one step, whoever looks at it; a value is `ITEM`."""
+    step = {"id": "load", "script": 'echo "of $ITEM"; test "$ITEM" != bad'}
+    word = {"id": "word", "command": ["echo", "${{ SHOP }}"]}
+    values = ["good", "a b", "bad"]
+    items = [{**step, "foreach": values, "max_parallel": 1}, {**word, "foreach": {"SHOP": ["x"]}}]
+    blocks = [
+        {"foreach": {"ITEM": values}, "max_parallel": 1, "steps": [step]},
+        {"foreach": {"SHOP": ["x"]}, "steps": [word]},
+    ]
+    file = real_flow.write(*items, SUM, ALERT, name="items.json")
+    other = real_flow.write(*blocks, SUM, ALERT, name="blocks.json")
+    run = real_flow.start("k", file, code=1)
+    texts = {"load@good": "of good", "load@2": "of a b", "load@bad": "of bad", "word@x": "x"}
+    assert said(run) == texts
+    assert run["steps"][1]["foreach"] == {"ITEM": "a b"}
+    assert outcomes(run)["alert"] == "SUCCEEDED"
+    assert run["steps"][1]["started_at"] >= run["steps"][0]["finished_at"]
+    again = real_flow.run("start", "--run-key=k", other)
+    assert (again.returncode, json.loads(again.stdout)) == (1, run)
+    assert real_flow.ask("validate", file)["files"][0]["steps"] == 6
+    for words in (("graph",), ("simulate", "--fail=load@bad"), ("simulate", "--all")):
+        shown = [real_flow.run(*words, each).stdout for each in (file, other)]
+        assert shown[0] == shown[1]
+        assert "load" in shown[0]
+    explained = real_flow.ask("explain", "--run-key=k", "sum")["steps"][0]
+    assert explained["reason"] == "load (2 SUCCEEDED, 1 FAILED), so `load` is false"
+    run = real_flow.ask("retry", "--run-key=k", "--step=load@2", "--only", code=1)
+    assert [step["attempt_no"] for step in run["steps"]][:4] == [1, 2, 1, 1]
+
+
+def test_cases_of_a_step_with_a_list(flow: Flow) -> None:
+    """A case names the copies, and gives the parameters of a list that is split (rule 11.4)."""
+    step = {"id": "load", "command": ["true"], "foreach": {"split": "${{ SHOPS }}"}}
+    flow.write(step, SUM, ALERT, params={"SHOPS": "rome oslo"}, name="flow.json")
+    case = {
+        "name": "other",
+        "params": {"SHOPS": "lima"},
+        "given": {"load@lima": "failed"},
+        "expect": {"load": "FAILED", "sum": "SKIPPED", "run": "FAILED"},
+    }
+    one = {"name": "one", "given": {"load@oslo": "failed"}, "expect": {"alert": "SUCCEEDED"}}
+    file = flow.folder / "flow.test.json"
+    file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
+    assert flow.run("test", "flow.test.json").returncode == 0
+    case["given"] = {"load@oslo": "failed"}
+    file.write_text(json.dumps({"cases": [one, case]}), encoding="utf-8")
+    assert "the flow has no step" in flow.run("test", "flow.test.json").stdout
+
+
+def test_split(flow: Flow) -> None:
+    """The values of a run are those of its parameters; who changes these reads the list again."""
+    step = {"id": "say", "command": ["echo", "${{ SHOP }}"]}
+    item = {**step, "foreach": {"SHOP": {"split": "${{ SHOPS }}", "at": ","}}}
+    file = flow.write(item, params={"SHOPS": {}})
+    assert "needs the parameter SHOPS" in flow.refusal("start", "--run-key=k", file)["error"]
+    words = ("start", "--run-key=k", "--param=SHOPS=rome, a b,,oslo", file)
+    run = flow.ask(*words)
+    assert said(run) == {"say@rome": "rome", "say@2": "a b", "say@oslo": "oslo"}
+    assert flow.ask(*words) == run
+    error = flow.refusal("start", "--run-key=k", "--param=SHOPS=rome", file)
+    assert error["differences"] == ['params.SHOPS was "rome, a b,,oslo" and is now "rome"']
+    other = ("retry", "--run-key=k", "--step=say@rome", "--param=SHOPS=rome,lima")
+    assert 'changes the list {split: "${{ SHOPS }}", at: ","}' in flow.refusal(*other)["error"]
+    assert "2 copies of step 'say' were removed" in flow.refusal(*other, f"--file={file}")["error"]
+    more = ("--step=say@rome", "--param=SHOPS=rome,a b,oslo,lima", f"--file={file}")
+    run = flow.ask("retry", "--run-key=k", *more)
+    assert said(run)["say@lima"] == "lima"
+    shown = flow.run("graph", "--param=SHOPS=a,b", file).stdout
+    assert shown.splitlines()[-1] == "1     say (2 copies)  at once"
+    simulated = flow.ask("simulate", "--param=SHOPS=a,b", file)
+    assert [step["id"] for step in simulated["steps"]] == ["say@a", "say@b"]
+    twice = ("start", "--run-key=x", "--param=SHOPS=a,a", file)
+    assert 'gives "a" twice' in flow.refusal(*twice)["error"]
+
+
+def test_a_parameter_without_values(flow: Flow) -> None:
+    """A run without copies says so when it is recorded, and `validate` before (rule 10.3)."""
+    item = {**LOAD, "foreach": {"split": "${{ SHOPS }}"}}
+    file = flow.write(item, SUM, params={"SHOPS": ""})
+    said = '{split: "${{ SHOPS }}"} gives no values, so there are no copies of load'
+    done = flow.run("start", "--run-key=k", file)
+    assert done.stderr.startswith(f"orchesjob-flow: {said}\n")
+    assert outcomes(json.loads(done.stdout)) == {"sum": "SKIPPED"}
+    assert said not in flow.run("start", "--run-key=k", file).stderr
+    (warning,) = flow.ask("validate", file)["files"][0]["warnings"]
+    assert (warning["code"], warning["path"]) == ("empty-list", "steps[0].foreach")
+    assert flow.ask("validate", "--param=SHOPS=a", file)["files"][0]["warnings"] == []
+
+
 def test_lines(flow: Flow) -> None:
     """They are read when the run is recorded; no later change or loss of the file matters."""
     days = flow.folder / "days.txt"
@@ -121,7 +212,7 @@ def test_an_empty_list(flow: Flow) -> None:
     for number, source in enumerate(({"lines": "none.txt"}, {"glob": "*.none"})):
         file = write(flow, {"DAY": source}, SUM, skipped)
         ((origin, text),) = source.items()
-        said = f"{{{origin}: {text}}} gives no values, so there are no copies of load"
+        said = f'{{{origin}: "{text}"}} gives no values, so there are no copies of load'
         done = flow.run("start", f"--run-key=k{number}", file)
         assert done.stderr.startswith(f"orchesjob-flow: {said}\n")
         run = json.loads(done.stdout)

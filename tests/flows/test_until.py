@@ -92,9 +92,10 @@ def test_a_retry(flow: Flow, fake_orchesjob: FakeOrchesjob) -> None:
         "run 'k' was started with `--until load`, which leaves out publish; start a run with "
         "another key, without `--until`"
     )
-    assert "leaves out publish;" in flow.refusal(
-        "retry", "k", "--step=load", "--step=publish"
-    )["error"]
+    assert (
+        "leaves out publish;"
+        in flow.refusal("retry", "k", "--step=load", "--step=publish")["error"]
+    )
     Path(flow.folder, "there").touch()
     new = {"id": "new", "command": ["true"], "when": "check"}
     edited = write(

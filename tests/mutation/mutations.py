@@ -489,8 +489,26 @@ MUTATIONS = (
     Mutation(
         "a retry takes parameters that name other lists than the run has",
         "orchesjob-flow: refuse_other_lists",
-        replace("filled(text, {**before, name: value}) != filled(text, before)", "False"),
+        replace(
+            'filled(one.text or "", {**before, name: value}) != filled(one.text or "", before)',
+            "False",
+        ),
         tests="flows/test_foreach -k that_a_parameter_names",
+    ),
+    Mutation(
+        "a text that is split may be as long as its parameters make it",
+        "flow-spec: _from_text",
+        replace("len(text) + sum(len(params[each]) for each in held) > MOST_CHARACTERS", "False"),
+        tests="flow-spec/test_foreach -k repeats_a_long_parameter",
+    ),
+    Mutation(
+        "a list that is split by parameters counts as one of the flow file",
+        "flow-spec: _from_text",
+        replace(
+            "ValueList(name, values, SPLIT, text, at) if held else ValueList(name, values)",
+            "ValueList(name, values)",
+        ),
+        tests="flow-spec/test_foreach -k split_with_parameters",
     ),
     Mutation(
         "`finally` is not run at the end of a retry",

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from flow_spec import FlowSpec, StepSpec, parse_flow
+from flow_spec import FlowSpec, StepSpec, differences, parse_flow
 from flow_spec.documents.tree import Form, ScalarNode
 from flow_spec.fields.kinds import Integer
 from flow_spec.fields.reading import Reading
@@ -18,7 +18,7 @@ def test_the_fields_of_a_flow_file_are_these() -> None:
     """A flow has these fields and a step those, in this order (rule 2.2)."""
     assert list(declarations(FlowSpec)) == [
         *("flow_id", "steps", "env", "working_dir", "max_parallel", "timeout_sec", "env_file"),
-        *("concurrency", "finally", "params", "allow_warnings"),
+        *("concurrency", "finally", "params", "description", "allow_warnings"),
     ]
     assert list(declarations(StepSpec)) == [
         "id",
@@ -62,6 +62,17 @@ def test_a_step_built_in_code_has_the_defaults_of_a_file() -> None:
     """`StepSpec(id, command)` is what a file with these two keys gives (rule 2.2)."""
     flow = parse_flow("flow_id: f\nsteps: [{id: A, command: [x]}]")
     assert flow == FlowSpec("f", (StepSpec("A", ("x",)),))
+
+
+def test_a_description_changes_nothing() -> None:
+    """That of the flow is recorded, and is no part of what the flow does (rules 4.4 and 10.9)."""
+    text = "flow_id: f\n{}steps: [{{id: A, command: [x]}}]"
+    flow = parse_flow(text.format("description: |\n  Gets the\n    day's orders.\n"))
+    assert flow.description == "Gets the\n  day's orders.\n"
+    assert flow.about == "Gets the day's orders."
+    assert FlowSpec.from_json(flow.to_json()) == flow
+    plain = parse_flow(text.format(""))
+    assert (plain.about, differences(plain, flow), differences(flow, plain)) == ("", (), ())
 
 
 def test_a_flow_is_immutable() -> None:

@@ -116,8 +116,15 @@ WRONG = [
     (
         text_of("{foreach: {X: [p]}, steps: [{id: c, command: [x]}]}"),
         (
-            "f:4:3: finally[0].foreach: only an item of the flow's own steps can be a foreach: not "
-            "one of finally, nor in one"
+            "f:4:13: finally[0].foreach: a step of finally cannot be repeated; repeat the work in "
+            "a script, such as script: 'for SHOP in berlin paris; do ./tidy.sh \"$SHOP\"; done'"
+        ),
+    ),
+    (
+        text_of("{id: c, foreach: [p], max_parallel: 1, command: [x, '${{ ITEM }}']}"),
+        (
+            "f:4:20: finally[0].foreach: a step of finally cannot be repeated; repeat the work in "
+            "a script, such as script: 'for SHOP in berlin paris; do ./tidy.sh \"$SHOP\"; done'"
         ),
     ),
     (

@@ -157,12 +157,17 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
     ("foreach", "problem"),
     [
         ("[]", "steps[0].foreach: must not be empty"),
-        ("{}", "steps[0].foreach: must be a mapping of names to lists"),
-        ("[{}]", "steps[0].foreach: must be a mapping of names to lists"),
-        ("days", "steps[0].foreach: must be a mapping of names to lists"),
-        ("", "steps[0].foreach: must be a mapping of names to lists, such as {SHOP"),
+        ("{}", "steps[0].foreach: must be a list, a mapping of names to lists"),
+        ("[{}]", "steps[0].foreach: must be a list, a mapping of names to lists"),
+        ("days", 'a list of mappings; got "days"; write [days]'),
+        ("berlin, paris", 'a list of mappings; got "berlin, paris"; write [berlin, paris]'),
+        ("'${{ DAYS }}'", "got \"${{ DAYS }}\"; write {split: '${{ DAYS }}'}"),
+        ("", "steps[0].foreach: must be a list, a mapping of names to lists, such as {SHOP"),
+        ("[b, c, b]", 'steps[0].foreach[2]: "b" is listed twice'),
+        ("[b, [c]]", "steps[0].foreach[1]: must be text"),
         ("{X: []}", "steps[0].foreach.X: must not be empty"),
-        ("{X: b}", "steps[0].foreach.X: must be a list of values"),
+        ("{X: b}", 'X: must be a list of values, such as [berlin, paris]; got "b"; write [b]'),
+        ("{X: '${{ DAYS }}'}", "got \"${{ DAYS }}\"; write {split: '${{ DAYS }}'}"),
         ("{X: [b, c, b]}", 'steps[0].foreach.X[2]: "b" is listed twice'),
         ("{X: [[b]]}", "steps[0].foreach.X[0]: must be text"),
         ("{RUN_KEY: [b]}", "is a name that every flow has"),
@@ -170,9 +175,18 @@ def test_no_two_copies_have_one_id(rows: list[tuple[str, str]]) -> None:
         ("{LD_PRELOAD: [b]}", "steps[0].foreach.LD_PRELOAD: would also change how orchesjob"),
         ("{ORCHESJOB_HOME: [b]}", "must not begin with ORCHESJOB_"),
         (
-            "{lines: days.txt}",
+            "{lines: days.txt, X: [b]}",
             "steps[0].foreach.lines: gives its values no name; write foreach: {N",
         ),
+        ("{lines: days.txt, at: ','}", "steps[0].foreach: must be a list of values, such as"),
+        ("{split: a, by: ','}", "steps[0].foreach: must be a list of values, such as"),
+        ("{split: ' '}", "steps[0].foreach.split: must hold a value"),
+        ("{split: ',', at: ','}", "steps[0].foreach.split: must hold a value"),
+        ("{X: {split: b c b}}", 'steps[0].foreach.X.split: gives "b" twice'),
+        ("{X: {split: [b]}}", "steps[0].foreach.X.split: must be text, got a list"),
+        ("{X: {split: b, at: ''}}", "foreach.X.at: must not be empty; leave it out to split at bl"),
+        ("{split: '${{ FLOW_DIR }}'}", "${{ FLOW_DIR }} has no value then; only parameters have"),
+        ("{split: '${{ DAYS'}", "this ${{ is never closed by }}"),
         ("{X: {lines: a, glob: b}}", "steps[0].foreach.X: must be a list of values, such as"),
         ("{X: {file: a}}", "steps[0].foreach.X: must be a list of values, such as"),
         ("{X: {lines: missing}}", 'steps[0].foreach.X.lines: "missing" cannot be read'),
@@ -199,8 +213,19 @@ def test_a_list_that_is_none(foreach: str, problem: str) -> None:
         ("[{id: a, command: [x], when: a@P}]", 'step "a" has no copy "P"; did you mean "a@p"?'),
         ("[{id: a, command: [x], when: a@zzz}]", 'step "a" has no copy "zzz"; it has a@p, a@r'),
         ("[{id: a, command: [x], env: {X: y}}]", "steps[0].steps[0].env.X: would hide the value"),
-        ("[{id: a, command: [x], foreach: {Y: [1]}}]", "only an item of the flow's own steps can"),
-        ("[{foreach: {Y: [1]}, steps: [{id: a, command: [x]}]}]", "own steps can be a foreach"),
+        (
+            "[{id: a, command: [x, '${{ Y }}'], foreach: {Y: [1]}, max_parallel: 1}]",
+            "steps[0].steps[0].foreach: a foreach cannot be inside another one; write all lists",
+        ),
+        (
+            "[{foreach: {Y: [1]}, steps: [{id: a, command: [x]}]}]",
+            "steps[0].steps[0].foreach: a foreach cannot be inside another one; write all lists",
+        ),
+        (
+            "[{id: a, command: [x], max_parallel: 2}]",
+            "steps[0].steps[0].max_parallel: bounds the copies of a step, and this step has no fo",
+        ),
+        ("[{id: a, command: [x], when: any(a)}]", "step a waits for itself"),
         ("[{id: a, command: [x], when: a}]", "step a waits for itself"),
         (
             "[{id: a, command: [x]}, {id: a, command: [x]}]",
@@ -223,9 +248,21 @@ def test_steps_are_checked_once(steps: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("item", "problem"),
     [
-        ("{foreach: {X: [p]}, steps: [{id: b, command: [x]}], retries: 3}", 'write "retries" of a'),
-        ("{foreach: {X: [p]}, command: [x]}", 'write "command" of a step in there'),
-        ("{foreach: {X: [p]}, stepps: []}", "steps[1].stepps: unknown key"),
+        (
+            "{foreach: {X: [p]}, steps: [{id: b, command: [x]}], retries: 3}",
+            "steps[1].retries: belongs to a step, and this foreach repeats the steps in its own",
+        ),
+        (
+            "{foreach: [p], id: c, when: a, command: [x], steps: [{id: b, command: [x]}]}",
+            "own list; move id, when, command into an item of steps:",
+        ),
+        ("{foreach: {X: [p]}, command: [x]}", 'steps[1]: a step needs the key "id"'),
+        ("{foreach: [p], id: b, command: [x], env: {ITEM: q}}", "steps[1].env.ITEM: would hide"),
+        ("{foreach: [p], id: b, command: [x], max_parallel: 0}", "steps[1].max_parallel: must be"),
+        ("{foreach: [p], id: b, command: [x], stpes: []}", "steps[1].stpes: unknown key"),
+        ("{id: b, command: [x], max_parallel: 2}", "steps[1].max_parallel: bounds the copies"),
+        ("{foreach: [p], id: b, command: [x], when: b}", "step b waits for itself"),
+        ("{foreach: [p], id: b, command: ['${{ X }}']}", 'unknown name "X"; there is FLOW_DIR, IT'),
         ("{foreach: {X: [p]}, steps: [{id: b, command: [x]}], max_parallel: 0}", "max_parallel"),
         ("{id: b, command: [x], when: a@p}", 'step "a" is in no foreach and has no copies'),
         ("{id: b, command: [x], depends_on: [a@p]}", 'step "a" is in no foreach'),
@@ -237,6 +274,176 @@ def test_what_belongs_elsewhere(item: str, problem: str) -> None:
     with pytest.raises(FlowFileError) as caught:
         parse_flow(f"{{flow_id: f, steps: [{{id: a, command: [x]}}, {item}]}}")
     assert problem in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_steps_is_misspelled() -> None:
+    """An item with `foreach` and nothing of a step is a block whose list is missing."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow("{flow_id: f, steps: [{foreach: {X: [p]}, stepps: []}]}")
+    assert [problem.message for problem in caught.value.problems] == [
+        'unknown key; did you mean "steps"?',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "problem"),
+    [
+        ("{foreach: [p]}", "defaults.foreach: cannot have a default: every step that is repeated"),
+        ("{max_parallel: 2}", "defaults.max_parallel: cannot have a default: write it beside flo"),
+    ],
+)
+def test_no_default_repeats(defaults: str, problem: str) -> None:
+    """Each step says by itself that it is repeated."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(f"{{flow_id: f, defaults: {defaults}, steps: [{{id: a, command: [x]}}]}}")
+    assert problem in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+STEP = (
+    "id: load, depends_on: [first], command: [l, '${{ ITEM }}'], env: {LEVEL: '${{ ITEM }}'}, "
+    "retries: 2, allow_warnings: [no-effect], x-airflow: {queue: '${{ ITEM }}'}"
+)
+
+
+@pytest.mark.parametrize(
+    "foreach",
+    [
+        "[berlin, a b]",
+        "{ITEM: [berlin, paris], DAY: [1, 2]}",
+        "[{ITEM: berlin}, {ITEM: paris, DAY: 1}]",
+        "{lines: days.txt}",
+        "{ITEM: {glob: '*.csv'}}",
+        "{lines: none}",
+        "{split: 'berlin paris'}",
+        "{ITEM: {split: '${{ SHOPS }}', at: ','}}",
+    ],
+)
+@pytest.mark.parametrize("bound", ["", "max_parallel: 2, "])
+def test_a_step_with_a_foreach_is_a_block(foreach: str, bound: str) -> None:
+    """It means the block that repeats this one step, in every part of the flow (rule 10.3)."""
+    text = (
+        "{flow_id: f, params: {SHOPS: 'a,b'}, defaults: {timeout_sec: 5}, steps: ["
+        "{id: first, command: [f]}, ITEM, {id: last, when: 'any(load.failed)', command: [x]}],"
+        " finally: [{id: tell, when: any(failed), command: [t]}]}"
+    )
+    items = (
+        f"{{foreach: {foreach}, {bound}{STEP}}}",
+        f"{{{STEP}, {bound}foreach: {foreach}}}",
+        f"{{foreach: {foreach}, {bound}steps: [{{{STEP}}}]}}",
+    )
+    one, other, block = (
+        parse_flow(
+            text.replace("ITEM, {id: last", f"{item}, {{id: last"),
+            read_list=lambda origin, text, _: [] if text == "none" else [origin, text],
+        )
+        for item in items
+    )
+    assert one == other == block
+    assert one.to_json() == block.to_json()
+    assert differences(one, block) == ()
+
+
+VALUES = st.text("ab1 @2-${}", max_size=3)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=20, unique=True), st.none() | st.integers(1, 9))
+def test_any_list_on_a_step(values: list[str], bound: int | None) -> None:
+    """Whatever the values are, the flow is that of the block with the name ITEM."""
+    step = {"id": "a", "command": ["x", "${{ ITEM }}"], "description": "d"}
+    beside = {} if bound is None else {"max_parallel": bound}
+    items = (
+        {"foreach": values, **step, **beside},
+        {"foreach": {"ITEM": values}, "steps": [step], **beside},
+    )
+    one, block = (
+        parse_flow(json.dumps({"flow_id": "f", "steps": [item]}), format="json") for item in items
+    )
+    assert one == block
+    filled_in = one.filled({}).steps
+    assert [step.command[1] for step in filled_in] == values
+    assert [one.values_of(step.id) for step in filled_in] == [{"ITEM": value} for value in values]
+
+
+@pytest.mark.parametrize(
+    ("source", "params", "values"),
+    [
+        ("{split: a b}", {}, "a b"),
+        ("{split: '  a \t b  '}", {}, "a b"),
+        ('{split: "a\\nb\\r\\n"}', {}, "a b"),
+        ("{split: 'a,b'}", {}, "a,b"),
+        ("{split: ' a, b ,,c,', at: ','}", {}, "a b c"),
+        ("{split: 'a::b:c', at: '::'}", {}, "a b:c"),
+        ("{split: 5}", {}, "5"),
+        ("{split: '${{ S }}'}", {"S": "a b"}, "a b"),
+        ("{split: '${{ S }} d ${{T}}', at: ' '}", {"S": "a b", "T": "c"}, "a b d c"),
+        ("{split: '${{ S }}'}", {"S": "${{T}} $${{"}, "${{T}} $${{"),
+        ("{split: '$${{ S }}', at: ','}", {}, "${{ S }}"),
+        ("{split: '${{ S }}'}", {"S": "  "}, ""),
+        ("{split: '${{ S }}', at: ','}", {"S": ",,"}, ""),
+    ],
+)
+def test_split(source: str, params: dict[str, str], values: str) -> None:
+    """A text is split at blanks, or at `at`; values lose the blanks around them (rule 10.3)."""
+    text = (
+        f"{{flow_id: f, params: {{S: default, T: t}}, steps: [{{foreach: {source}, id: a,"
+        " command: [x]}]}"
+    )
+    (block,) = parse_flow(text, params=params).blocks
+    found = [copy.values[0] for copy in block.copies]
+    assert found == (values.split() if "{{ S" not in values else [values])
+
+
+@given(st.lists(st.text("ab,;$", min_size=1, max_size=3), min_size=1, max_size=9, unique=True))
+def test_split_is_the_list(values: list[str]) -> None:
+    """A text without parameters means the list of its values: no difference, no later change."""
+    text = json.dumps({"flow_id": "f", "steps": [{"id": "a", "command": ["x"], "foreach": "LIST"}]})
+    lists = (values, {"split": " ".join(values)}, {"split": " | ".join(values), "at": "|"})
+    one, *others = (
+        parse_flow(text.replace('"LIST"', json.dumps(each)), format="json") for each in lists
+    )
+    assert all(each == one for each in others)
+    assert one.open_lists == []
+
+
+def test_split_with_parameters() -> None:
+    """Its values belong to the run, as those of a file do; another text is another definition."""
+    text = (
+        "{flow_id: f, params: {S: a b}, steps: [{foreach: {split: '${{ S }}'}, id: a,"
+        " command: [x]}]}"
+    )
+    flow = parse_flow(text)
+    assert FlowSpec.from_json(flow.to_json()) == flow
+    (one,) = flow.open_lists
+    assert (one.values, one.spelled) == (("a", "b"), '{split: "${{ S }}"}')
+    assert flow.lists == {}
+    assert differences(flow, parse_flow(text, params={"S": "c"})) == ()
+    assert differences(flow, parse_flow(text.replace("}'}", "}', at: ','}"))) == (
+        'foreach of step "a": ITEM was {split: "${{ S }}"} and is now {split: "${{ S }}", at: ","}',
+    )
+    assert parse_flow(text, params={"S": ""}).empty_blocks == {'{split: "${{ S }}"}': ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ("{S: {}}", "foreach.split: needs the parameter S, which has no value: give it one with"),
+        ("{T: a}", "foreach.split: a list is read before its run begins, and ${{ S }} has no val"),
+        ("{S: {enum: []}}", "params.S.enum: must not be empty"),
+        ("{S: b b}", 'foreach.split: gives "b" twice'),
+        ("{ITEM: a, S: b}", "steps[0].foreach: ITEM is a parameter, which every step has under"),
+    ],
+)
+def test_a_wrong_parameter_of_a_text(params: str, problem: str) -> None:
+    """What is wrong is said once, at the list."""
+    with pytest.raises(FlowFileError) as caught:
+        parse_flow(
+            f"{{flow_id: f, params: {params}, steps: [{{foreach: {{split: '${{{{ S }}}}'}},"
+            " id: a, command: [x]}]}"
+        )
+    assert problem in str(caught.value)
+    assert len(caught.value.problems) == 1
 
 
 def test_finally_asks_about_all_copies() -> None:
@@ -505,7 +712,7 @@ def test_a_parameter_of_the_same_name() -> None:
     """A name means one thing: a parameter is none of a block (10.2)."""
     steps = "[{foreach: FOREACH, steps: [{id: a, command: ['${{ X }}']}]}]"
     text = f"{{flow_id: f, params: {{X: q}}, steps: {steps}}}"
-    with pytest.raises(FlowFileError, match=r"foreach\.X: is a parameter"):
+    with pytest.raises(FlowFileError, match=r"foreach\.X: X is a parameter"):
         parse_flow(text.replace("FOREACH", "{X: [p]}"))
     flow = parse_flow(text.replace("FOREACH", "{Y: [p]}").replace("}}']", "}}${{ Y }}']"))
     assert bind_params(flow, {"X": "v"}).filled({}).steps[0].command == ("vp",)
@@ -532,6 +739,8 @@ WIDE = ", ".join(f"{{N{number}: 1}}" for number in range(9_000))
         (f"{{{NAMES}}}", "[]", "more than 10,000 steps"),
         (f"{{X: [{MANY}]}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
         (f"[{WIDE}]", "[{id: a, command: [x]}]", "more than 200,000 values"),
+        (f"[{MANY}]", "[{id: a, command: [x]}]", "more than 10,000 steps"),
+        (f"{{split: '{MANY}'}}", "[{id: a, command: [x]}]", "more than 10,000 steps"),
         (
             f"{{X: [{', '.join(map(str, range(5000)))}]}}",
             f"[{{id: a, command: [x]}}, {{id: b, command: [x], when: '{'a && ' * 1000}a'}}]",
@@ -546,6 +755,23 @@ def test_hostile(foreach: str, steps: str, problem: str) -> None:
         flow_of(foreach, steps)
     assert problem in str(caught.value)
     assert time.process_time() - began < 5
+
+
+def test_a_text_that_repeats_a_long_parameter() -> None:
+    """A short text cannot ask for more memory than there may be (rule 2.8)."""
+    held, value = "${{S}}" * 2_000, "a " * 10_000
+    item = f"{{foreach: {{split: '{held}'}}, id: a, command: [x]}}"
+    began = time.process_time()
+    with pytest.raises(FlowFileError, match=r"foreach\.split: stands for more than 8 MiB of text"):
+        parse_flow(f"{{flow_id: f, params: {{S: '{value}'}}, steps: [{item}]}}")
+    assert time.process_time() - began < 5
+
+
+def test_the_values_of_a_long_list_are_not_copied() -> None:
+    """The list beside a step is not a text of its copies: it costs what that of a block does."""
+    values = ", ".join(f"shop-{number:05}" for number in range(9_000))
+    flow = parse_flow(f"{{flow_id: f, steps: [{{foreach: [{values}], id: a, command: [x]}}]}}")
+    assert len(flow.steps) == 9_000
 
 
 def test_all_blocks_share_the_bound() -> None:

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from flow_spec import FlowFileError, json_schema, parse_flow
 from flow_spec.fields.records import Record
 from flow_spec.flow import FLOW
+from flow_spec.foreach import ITEM_STEP
 from flow_spec.step import DEFAULTS
-from flow_spec.step import STEP as STEP_RECORD
 
 VALIDATOR = Draft202012Validator(json_schema())
 STEP = {"id": "a", "command": ["x"]}
@@ -31,7 +31,7 @@ def test_it_is_a_schema() -> None:
     ("record", "declared"),
     [
         (json_schema(), FLOW),
-        (json_schema()["properties"]["steps"]["items"]["else"], STEP_RECORD),
+        (json_schema()["properties"]["steps"]["items"]["else"], ITEM_STEP),
         (json_schema()["properties"]["defaults"], DEFAULTS),
     ],
     ids=["flow", "step", "defaults"],

@@ -42,11 +42,26 @@ FILES = {
         for field in (
             *("retries", "retry_delay_sec", "timeout_sec", "strict", "description"),
             *("skip_exit_codes", "env", "env_file", "x-own"),
+            *("foreach", "max_parallel"),
         )
     },
+    "foreach of steps": "flow_id: f\nsteps: [{foreach: VALUE, steps: [{id: a, command: [x]}]}]",
+    "foreach in foreach": (
+        "flow_id: f\nsteps: [{foreach: [p], steps: [{id: a, command: [x], foreach: VALUE}]}]"
+    ),
+    "foreach in finally": (
+        "flow_id: f\nsteps: [{id: b, command: [x]}]\n"
+        "finally: [{id: a, command: [x], foreach: VALUE}]"
+    ),
+    "list": "flow_id: f\nsteps: [{id: a, command: [x], foreach: {A: VALUE}}]",
+    "at": "flow_id: f\nsteps: [{id: a, command: [x], foreach: {split: p q, at: VALUE}}]",
+    "bound": "flow_id: f\nsteps: [{id: a, command: [x], foreach: [p], max_parallel: VALUE}]",
     **{
-        field: f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
-        for field in ("defaults", "env_file", "working_dir", "max_parallel", "$schema", "unknown")
+        f"{field} of the flow": f"flow_id: f\n{field}: VALUE\nsteps: [{{id: a, command: [x]}}]"
+        for field in (
+            *("defaults", "env_file", "working_dir", "max_parallel", "$schema", "unknown"),
+            "description",
+        )
     },
 }
 
@@ -56,7 +71,8 @@ VALUES = [
     *("90s", "'1h30m'", "0s", "0d0s", "5 min", "1.5h", "1m1m", "30m1h", "-1s", "m", "1w"),
     *("1w1d", "1d1w", "0.5s", "0.0s", "1.h", "'.5h'", "1.5h0.5m", "1y"),
     *("[]", "{}", "[x]", "['']", "[3]", "[3, 4]", "[3, 3]", "[[3]]"),
-    *("{a: b}", "{A: b}", "{A: [b]}"),
+    *("{a: b}", "{A: b}", "{A: [b]}", "[{A: b}]", "[{A: b}, c]"),
+    *("{split: p q}", "{split: ' '}", "{split: p, by: q}", "{split: p, at: ','}"),
     *('"a\\nb"', '"a\\tb"', '"\\u0000"', '"\\u0007"', '"\\u0085"', '"\\u2028"', "größe", '"x y"'),
     *('"#!/bin/sh"', '"\\n #!x"', '" "', '"\\n\\t"', '"ls\\nls"', '" #x"'),
 ]

@@ -591,12 +591,12 @@ FIELDS_OF_FLOW = [
     (
         "name: x",
         "unknown key",
-        "remove it, or rename it to x-name; keys that begin with x- are yours",
+        "write description: x",
     ),
     (
-        "description: x",
+        "labels: x",
         "unknown key",
-        "remove it, or rename it to x-description; keys that begin with x- are yours",
+        "remove it, or rename it to x-labels; keys that begin with x- are yours",
     ),
     (
         "env: [A=b]",

@@ -188,6 +188,25 @@ def marked(mark: object) -> str | None:
             ["{foreach: {N: ['${{ matrix.go }}', 1.2]}, steps: [{id: a, command: [x]}]}"],
             [("literal-value", "${{ matrix.go }}")],
         ),
+        (["{foreach: [1..12], id: a, command: [x]}"], [("literal-value", "1..12")]),
+        (["{foreach: {split: '{{ x }}'}, id: a, command: [x]}"], [("literal-value", "{{ x }}")]),
+        (["{foreach: {split: a $HOME}, id: a, command: [x]}"], [("shell-syntax", "$HOME")]),
+        (
+            ["{foreach: [p, q], id: a, command: [x, '*.$ITEM', '~/x']}"],
+            [("shell-syntax", "$ITEM"), ("shell-syntax", "~")],
+        ),
+        (["{foreach: [p, q], id: a, command: [sh, -c, 'echo ${{ ITEM }}']}"], []),
+        (
+            ["{foreach: [p, '; q'], id: a, command: [sh, -c, 'echo ${{ ITEM }}']}"],
+            [("parameter-in-shell", "${{ ITEM }}")],
+        ),
+        (
+            [
+                *(A, "{foreach: [p, q], id: b, when: !a && a, command: [x]}"),
+                "{foreach: [p], id: c, when: !a && a, command: [x], allow_warnings: [never-runs]}",
+            ],
+            [("never-runs", "!a && a")],
+        ),
         (["{id: a, command: [load, '{{ ds }}']}"], [("literal-value", "{{ ds }}")]),
         (["{id: a, script: 'load ${{ inputs.day }}'}"], [("literal-value", "${{ inputs.day }}")]),
         (
@@ -267,6 +286,7 @@ PARAMS = "params: {SHOP: berlin, DAY: {enum: [mon, tue]}}"
         ("{id: a, script: 'echo ${{ SHOP }}'}", [("literal-substitution", "${{ SHOP }}")]),
         ("{id: a, script: 'echo ${{ OTHER }}'}", []),
         ("{id: a, command: [x, $SHOP]}", [("shell-syntax", "$SHOP")]),
+        ("{id: a, foreach: {split: $SHOP}, command: [x]}", [("shell-syntax", "$SHOP")]),
     ],
 )
 def test_names_in_words(tmp_path: Path, step: str, found: list[tuple[str, str]]) -> None:
@@ -321,6 +341,29 @@ def test_of_a_list_that_may_change_nothing_is_taken_for_granted(tmp_path: Path) 
         read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_, values=values: values)
         found = [(one.code, one.path) for one in find_warnings(read).warnings]
         assert found == ([] if values else [("empty-list", "steps[0].foreach.V")])
+
+
+@pytest.mark.parametrize(
+    ("foreach", "path", "check"),
+    [
+        ("{lines: l}", "steps[0].foreach", "check the path"),
+        ("{V: {glob: '*'}}", "steps[0].foreach.V", "check the path"),
+        ("{split: '${{ S }}'}", "steps[0].foreach", "check the parameters"),
+        ("{V: {split: '${{ S }}', at: ','}}", "steps[0].foreach.V", "check the parameters"),
+    ],
+)
+def test_a_list_without_values(tmp_path: Path, foreach: str, path: str, check: str) -> None:
+    """That a step has no copies now is said where its list stands (rules 10.3 and 11.2)."""
+    text = (
+        f"{{flow_id: f, params: {{S: ''}}, steps: [{{foreach: {foreach}, id: a, command: [x]}}]}}"
+    )
+    (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
+    read = read_flow(tmp_path / "flow.yaml", read_list=lambda *_: [])
+    (found,) = find_warnings(read).warnings
+    assert (found.code, found.path) == ("empty-list", path)
+    assert check in found.message
+    full = read_flow(tmp_path / "flow.yaml", read_list=lambda *_: ["p"], params={"S": "p"})
+    assert find_warnings(full).warnings == ()
 
 
 def test_finally_finds_what_a_cancel_leaves(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_it_makes_no_other_flow() -> None:
                 "{flow_id: f, steps: [{foreach: {X: [p]}, x-airflow: {queue: q}, "
                 "steps: [{id: a, command: [x]}]}]}"
             ),
-            "steps[0].x-airflow: foreach repeats the steps in its own list: write",
+            "steps[0].x-airflow: belongs to a step, and this foreach repeats the steps in its own",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def _shown_list(values: ValueList | None) -> str:
     if values is None:
         return "not set"
     if values.origin is not None:
-        return f"{{{values.origin}: {quoted(values.text or '')}}}"
+        return values.spelled
     rest = len(values.values) - _SHOWN
     shown = ", ".join(map(quoted, values.values[:_SHOWN]))
     return f"[{shown}{f', and {rest} more' if rest > 0 else ''}]"

@@ -23,10 +23,10 @@ from flow_spec.errors import (
 )
 from flow_spec.fields import messages
 from flow_spec.fields.env import EnvFile, flaw_of_setting, run_variables
-from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line
+from flow_spec.fields.kinds import DIRECTORY, MOST_NAMED, SECONDS_ABOVE_ZERO, Integer, Line, Prose
 from flow_spec.fields.messages import LONGEST_WORD, Speller, flaw_of_line, flaw_of_word
 from flow_spec.fields.params import Param, Params
-from flow_spec.fields.reading import BUILT_IN, Reading, escaped
+from flow_spec.fields.reading import BUILT_IN, SPLIT, Reading, ValueList, escaped
 from flow_spec.fields.records import (
     ENV_FILES,
     Declaration,
@@ -128,6 +128,14 @@ class FlowSpec:
     )
     """The parameters that a run may be given; their `values` decide what it does (rule 10.2)."""
 
+    description: str | None = declared(
+        Prose(max_length=10_000),
+        "What the flow is for.",
+        "Imports the orders of all shops, every night.",
+        significant=False,
+        default=None,
+    )
+
     allow_warnings: tuple[WarningCode, ...] = declared(
         WARNINGS,
         "What `validate` does not warn of anywhere in the flow, because it is meant.",
@@ -152,6 +160,11 @@ class FlowSpec:
     def group(self) -> str | None:
         """The name of the group that runs one run at a time, if there is one (rule 10.7)."""
         return None if self.concurrency is None else self.concurrency.group or self.flow_id
+
+    @property
+    def about(self) -> str:
+        """The description on one line; empty if there is none."""
+        return " ".join((self.description or "").split())
 
     @property
     def all_steps(self) -> tuple[StepSpec, ...]:
@@ -190,23 +203,24 @@ class FlowSpec:
         return self._values.get(step_id, {})
 
     @property
+    def open_lists(self) -> Sequence[ValueList]:
+        """The lists whose values the flow file alone does not give."""
+        return [one for block in self.blocks for one in block.lists if one.origin is not None]
+
+    @property
     def lists(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         """The lists from outside the file, by what the file says: `lines` or `glob`, and text."""
         return {
             (one.origin, one.text): one.values
-            for block in self.blocks
-            for one in block.lists
-            if one.origin is not None and one.text is not None
+            for one in self.open_lists
+            if one.origin not in {None, SPLIT} and one.text is not None
         }
 
     @property
     def empty_blocks(self) -> Mapping[str, tuple[str, ...]]:
         """The ids of the steps that have no copies, by the list that is empty (rule 10.3)."""
         return {
-            f"{{{one.origin}: {one.text}}}": block.ids
-            for block in self.blocks
-            for one in block.lists
-            if not one.values
+            one.spelled: block.ids for block in self.blocks for one in block.lists if not one.values
         }
 
     @cached_property

@@ -30,9 +30,17 @@ from flow_spec.errors import Advised, DocumentError, FlowFileError, Problem
 from flow_spec.fields.messages import NAME, REFERENCE
 from flow_spec.fields.params import path_params
 from flow_spec.fields.predicates import has_call
-from flow_spec.fields.reading import FINALLY, STEPS, ListReader, Reading, StepPlace, not_read
+from flow_spec.fields.reading import (
+    FINALLY,
+    FOREACH,
+    STEPS,
+    ListReader,
+    Reading,
+    StepPlace,
+    not_read,
+)
 from flow_spec.flow import FLOW, FlowSpec
-from flow_spec.foreach import FOREACH, MOST_STEPS, CopyBudget, base_of, note_lists
+from flow_spec.foreach import MOST_STEPS, CopyBudget, base_of, note_lists, repeated_steps
 
 type Format = Literal["yaml", "json"]
 
@@ -305,21 +313,21 @@ def first_pass(root: Node, read_list: ListReader, params: Mapping[str, str]) -> 
         if foreach is None:
             _note_step(item, path, reading)
             continue
-        inner = _items(node_at(item, (STEPS,)))
-        for place, step in enumerate(inner):
-            _note_step(step, (*path, STEPS, place), reading)
-        found = note_lists(foreach, (*path, FOREACH), reading, inner, budget)
+        inner = repeated_steps(item, path)
+        for place, step in inner.items():
+            _note_step(step, place, reading, path)
+        found = note_lists(foreach, (*path, FOREACH), reading, inner.values(), budget)
         reading.blocks[path] = found
-        reading.names.declare((*path, STEPS), found.names)
+        reading.names.declare(path, found.names)
     _note_finally(last, reading)
     return reading
 
 
-def _note_step(step: Node, path: NodePath, reading: Reading) -> None:
+def _note_step(step: Node, path: NodePath, reading: Reading, block: NodePath | None = None) -> None:
     """Note where the id of a step is, and the items of `depends_on` that could be ids."""
     node = node_at(step, ("id",))
     if isinstance(node, ScalarNode):
-        reading.steps.setdefault(node.text, StepPlace(path, node))
+        reading.steps.setdefault(node.text, StepPlace(path, node, block))
     listed = (
         item.text for item in _items(node_at(step, ("depends_on",))) if isinstance(item, ScalarNode)
     )

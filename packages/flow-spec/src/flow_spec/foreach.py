@@ -4,9 +4,14 @@ A `Block` has its steps as written. Each copy of them has values, and a label th
 unique. The lists are read in the first pass over a file (`note_lists`), because conditions anywhere
 may name copies. The steps are read once, without values, so that each mistake in them is reported
 once.
+
+A step with a `foreach` of its own is read as the block that repeats this step. Nothing after the
+reading can tell the two spellings apart.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any
@@ -15,14 +20,17 @@ import attrs
 
 from flow_spec.documents.tree import (
     MAX_VALUES,
+    Form,
     MappingNode,
     Node,
     NodePath,
     ScalarNode,
     SequenceNode,
+    node_at,
+    spelling,
     written,
 )
-from flow_spec.errors import ListError, Message, quoted
+from flow_spec.errors import Advised, ListError, Message, advised, quoted
 from flow_spec.fields import messages
 from flow_spec.fields.env import SETTABLE
 from flow_spec.fields.kinds import FILE, Integer, Kind, Line, Schema, Text, Word
@@ -30,18 +38,22 @@ from flow_spec.fields.messages import NAME
 from flow_spec.fields.params import flaw_of_param_name
 from flow_spec.fields.predicates import operands_of
 from flow_spec.fields.reading import (
+    FOREACH,
     GLOB,
     LINES,
     OPENING,
+    SPLIT,
+    STEPS,
     BlockLists,
     Reading,
     ValueList,
     escaped,
+    filled,
     flaws_of_names,
     names_in,
 )
 from flow_spec.fields.records import Declaration, ListOf, Record
-from flow_spec.step import SHELL, STEP, StepSpec, command_of
+from flow_spec.step import SHELL, STEP, UNBOUNDED, StepRecord, StepSpec, command_of
 
 OF = "@"
 """The separator between the id of a step and the label of a copy; no id in a file has it."""
@@ -162,11 +174,21 @@ def _copied(
     )
 
 
-FOREACH = "foreach"
+ITEM = "ITEM"
+"""The name of the values in a list without a name."""
+
 ORIGINS = (LINES, GLOB)
+"""The origins of lists outside the flow file."""
+
 OF_LISTS = ("FLOW_DIR",)
 """The built-in names that the path of a list may hold."""
 
+MAX_PARALLEL = "max_parallel"
+AT = "at"
+"""The key beside `split` for the separator."""
+
+_BLANK = " \t\r\n"
+_BLANKS = re.compile(f"[{_BLANK}]+")
 _PATH = Line(max_length=FILE.max_length)
 
 type Values = tuple[str, ...]
@@ -179,6 +201,25 @@ class ListValue(Word):
         Text._check(self, text, node, path, reading)
 
 
+class SplitText(ListValue):
+    """The text that holds the values of a name."""
+
+    def schema(self) -> Schema:
+        """Say that it is not blank."""
+        return super().schema() | {"pattern": rf"^[{_BLANK}]*[^\x00{_BLANK}][^\x00]*$"}
+
+
+class Separator(Text):
+    """The text between two values."""
+
+    def schema(self) -> Schema:
+        """Say that it is not empty."""
+        return super().schema() | {"minLength": 1}
+
+    def _flaw(self, text: str) -> Message | None:
+        return None if text else Advised("must not be empty", "leave it out to split at blanks")
+
+
 @attrs.define
 class CopyBudget:
     """How many more steps and characters the copies of a file may have (rule 2.8)."""
@@ -186,14 +227,14 @@ class CopyBudget:
     steps: int
     characters: int = MOST_CHARACTERS
 
-    def flaw(self, lists: "_Lists", inner: Sequence[Node]) -> str | None:
+    def flaw(self, lists: "_Lists", inner: Collection[Node]) -> str | None:
         """Spend what the copies of these steps need, or return why there is not enough.
 
         Each name in a step may be replaced by all values once more.
         """
         copies = lists.copies
         steps = copies * max(1, len(inner))
-        texts = [text for step in inner for text in _texts(step)]
+        texts = [text for step in inner for text in _texts(step, besides=_NOT_COPIED)]
         holders = sum(text.count(OPENING) for text in texts)
         if steps > self.steps:
             return (
@@ -216,8 +257,12 @@ class CopyBudget:
         return None
 
 
-def _texts(node: Node) -> Iterator[str]:
-    """Yield the texts in a step that every copy repeats: all except its script."""
+_NOT_COPIED = frozenset({"script", FOREACH, MAX_PARALLEL})
+"""The keys of a step whose texts its copies do not repeat."""
+
+
+def _texts(node: Node, besides: Set[str] = frozenset()) -> Iterator[str]:
+    """Yield the texts in a step or in a part of one, without those of some keys."""
     match node:
         case ScalarNode():
             yield node.text
@@ -226,12 +271,32 @@ def _texts(node: Node) -> Iterator[str]:
                 yield from _texts(item)
         case MappingNode():
             for key, value in node.texts():
-                if key != "script":
+                if key not in besides:
                     yield from _texts(value)
 
 
+def repeated_steps(item: Node, path: NodePath) -> Mapping[NodePath, Node]:
+    """Return the steps that an item with a `foreach` repeats, by path: itself, or its list."""
+    if _repeats_itself(item):
+        return {path: item}
+    listed = node_at(item, (STEPS,))
+    steps = listed.items if isinstance(listed, SequenceNode) else []
+    return {(*path, STEPS, place): step for place, step in enumerate(steps)}
+
+
+def _repeats_itself(item: Node) -> bool:
+    """Whether an item with a `foreach` is a step: it has keys of one, and no list of steps."""
+    if not isinstance(item, MappingNode):
+        return False
+    values = {name: value for name, value in item.texts() if name not in _FIELDS}
+    return node_at(item, (STEPS,)) is None and any(
+        name in STEP.fields() or (isinstance(value, ScalarNode) and not name.startswith("x-"))
+        for name, value in values.items()
+    )
+
+
 def note_lists(
-    node: Node, path: NodePath, reading: Reading, inner: Sequence[Node], budget: CopyBudget
+    node: Node, path: NodePath, reading: Reading, inner: Collection[Node], budget: CopyBudget
 ) -> BlockLists:
     """Read the lists of a `foreach`, whose steps are `inner`.
 
@@ -241,23 +306,30 @@ def note_lists(
     if node.tag is not None:
         reading.add(messages.tag(node), path, node)
         return BlockLists()
-    if isinstance(node, MappingNode):
-        lists = _by_name(node, path, reading)
-    elif isinstance(node, SequenceNode):
-        lists = _row_by_row(node, path, reading)
-    else:
-        reading.add(_no_foreach(node), path, node)
-        return BlockLists()
+    match node:
+        case MappingNode() if _is_source(node):
+            lists = _without_name(node, path, reading)
+        case MappingNode():
+            lists = _by_name(node, path, reading)
+        case SequenceNode() if any(isinstance(item, MappingNode) for item in node.items):
+            lists = _row_by_row(node, path, reading)
+        case SequenceNode():
+            lists = _without_name(node, path, reading)
+        case _:
+            reading.add(_no_foreach(node), path, node)
+            return BlockLists((ITEM,), is_named=False)
+    unknown = BlockLists(lists.names, is_named=lists.are_named)
     if len(reading.problems) > problems or lists.are_incomplete:
-        return BlockLists(lists.names)
+        return unknown
     flaw = budget.flaw(lists, inner)
     if flaw is not None:
         reading.add(flaw, path, node)
-        return BlockLists(lists.names)
+        return unknown
     rows = lists.expanded()
-    if isinstance(node, SequenceNode) and _has_repeated(rows, node, path, reading):
-        return BlockLists(lists.names)
-    return BlockLists(lists.names, rows, dict.fromkeys(labels_of(rows)), lists.lists)
+    if lists.rows is not None and _has_repeated(rows, node, path, reading):
+        return unknown
+    labels = dict.fromkeys(labels_of(rows))
+    return unknown._replace(rows=rows, labels=labels, lists=lists.lists)
 
 
 @attrs.frozen
@@ -267,6 +339,7 @@ class _Lists:
     names: tuple[str, ...]
     lists: tuple[ValueList, ...] = ()
     rows: tuple[dict[str, str], ...] | None = None
+    are_named: bool = True
 
     @property
     def are_incomplete(self) -> bool:
@@ -297,11 +370,21 @@ class _Lists:
         return tuple(tuple(row.get(name, "") for name in self.names) for row in self.rows)
 
 
-def _no_foreach(node: Node) -> str:
-    return (
-        "must be a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list of "
-        f"mappings; got {_got(node)}"
+def _no_foreach(node: Node) -> Message:
+    """Say that this is not a list, a mapping of names to lists, or a list of mappings."""
+    fact = (
+        "must be a list, a mapping of names to lists, such as {SHOP: [berlin, paris]}, or a list "
+        f"of mappings; got {_got(node)}"
     )
+    return advised(fact, _as_list(node))
+
+
+def _as_list(node: Node) -> str | None:
+    """Return how to write a text as a list of values, or None."""
+    text = spelling(node, Form.TEXT)
+    if text is not None and tuple(names_in(text)):
+        return f"write {{{SPLIT}: {messages.spelled(node)}}}"
+    return messages.as_list("values", FOREACH, node)
 
 
 def _got(node: Node) -> str:
@@ -310,6 +393,19 @@ def _got(node: Node) -> str:
         isinstance(node, MappingNode) and not node.entries
     )
     return f"an empty {messages.got(node).split()[-1]}" if empty else messages.got(node)
+
+
+def _is_source(node: MappingNode) -> bool:
+    """Whether a mapping stands in place of a list, and does not give names to lists."""
+    values = dict(node.texts())
+    is_plain = all(isinstance(value, ScalarNode) for value in values.values())
+    return is_plain and not values.keys().isdisjoint({*ORIGINS, SPLIT})
+
+
+def _without_name(node: Node, path: NodePath, reading: Reading) -> _Lists:
+    """Read a list without a name."""
+    found = _list_of(ITEM, node, path, reading)
+    return _Lists((ITEM,), () if found is None else (found,), are_named=False)
 
 
 def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
@@ -323,7 +419,7 @@ def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
     lists = []
     for name, key, value in reading.keys_of(node, path):
         flaw = flaw_of_param_name(name)
-        if name in ORIGINS and isinstance(value, ScalarNode):
+        if name in (*ORIGINS, SPLIT) and isinstance(value, ScalarNode):
             flaw = (
                 f"gives its values no name; write foreach: {{NAME: {{{name}: "
                 f"{messages.got(value)}}}}}, with a name of your own"
@@ -332,11 +428,7 @@ def _by_name(node: MappingNode, path: NodePath, reading: Reading) -> _Lists:
             reading.add(flaw, (*path, name), key)
             continue
         names.append(name)
-        if isinstance(value, MappingNode) and value.tag is None:
-            found = _from_elsewhere(name, value, (*path, name), reading)
-        else:
-            values = values_of(name).read(value, (*path, name), reading)
-            found = None if values is None else ValueList(name, values)
+        found = _list_of(name, value, (*path, name), reading)
         lists += [] if found is None else [found]
     if not node.entries:
         reading.add(_no_foreach(node), path, node)
@@ -349,22 +441,70 @@ def values_of(name: str) -> ListOf:
     return ListOf(word, "values", "[berlin, paris]", min_items=1, distinct=True)
 
 
+def _list_of(name: str, node: Node, path: NodePath, reading: Reading) -> ValueList | None:
+    """Read the values of a name; return None after adding a problem."""
+    if isinstance(node, MappingNode) and node.tag is None:
+        values = {key: value for key, _, value in reading.keys_of(node, path)}
+        if SPLIT in values and values.keys() <= {SPLIT, AT}:
+            return _from_text(name, values[SPLIT], values.get(AT), path, reading)
+        if len(values) == 1 and not values.keys().isdisjoint(ORIGINS):
+            ((origin, value),) = values.items()
+            return _from_elsewhere(name, origin, value, path, reading)
+        message = (
+            "must be a list of values, such as [berlin, paris], or {lines: FILE}, {glob: PATTERN} "
+            f"or {{split: TEXT, at: ','}}; got {_got(node)}"
+        )
+        reading.add(message, path, node)
+        return None
+    if node.tag is None and (remedy := _as_list(node)) is not None:
+        fact = f"must be a list of values, such as [berlin, paris]; got {messages.got(node)}"
+        reading.add(Advised(fact, remedy), path, node)
+        return None
+    found = values_of(name).read(node, path, reading)
+    return None if found is None else ValueList(name, found)
+
+
+def _from_text(
+    name: str, node: Node, separator: Node | None, path: NodePath, reading: Reading
+) -> ValueList | None:
+    """Split a text into values, without the blanks around each and without empty ones.
+
+    A text that holds no parameters stands for the same list in every run.
+    """
+    place, problems = (*path, SPLIT), len(reading.problems)
+    text = SplitText().read(node, place, reading)
+    at = None if separator is None else Separator().read(separator, (*path, AT), reading)
+    if len(reading.problems) > problems or not _is_known_by_now(text, place, node, reading, ()):
+        return None
+    params, held = reading.path_params.values, tuple(names_in(text))
+    if len(text) + sum(len(params[each]) for each in held) > MOST_CHARACTERS:
+        message = f"stands for more than {MOST_CHARACTERS // 1024**2} MiB of text; shorten it"
+        reading.add(message, place, node)
+        return None
+    values = _parts_of(filled(text, params), at)
+    flaw = _flaw_of_values(values, name) if values or held else "must hold a value"
+    if flaw is not None:
+        reading.add(flaw, place, node)
+        return None
+    return ValueList(name, values, SPLIT, text, at) if held else ValueList(name, values)
+
+
+def _parts_of(text: str, at: str | None) -> Values:
+    """Return the parts of a text between separators, or between blanks."""
+    parts = _BLANKS.split(text) if at is None else text.split(at)
+    return tuple(value for part in parts if (value := part.strip(_BLANK)))
+
+
 def _from_elsewhere(
-    name: str, node: MappingNode, path: NodePath, reading: Reading
+    name: str, origin: str, value: Node, path: NodePath, reading: Reading
 ) -> ValueList | None:
     """Read values from a file, or from file names; return None after adding a problem."""
-    entries = list(reading.keys_of(node, path))
-    if len(entries) != 1 or entries[0][0] not in ORIGINS:
-        message = "must be a list of values, such as [berlin, paris], or {lines: FILE} or "
-        reading.add(f"{message}{{glob: PATTERN}}; got {_got(node)}", path, node)
-        return None
-    ((origin, _, value),) = entries
     place = (*path, origin)
     problems = len(reading.problems)
     text = _PATH.read(value, place, reading)
     if len(reading.problems) > problems:
         return None
-    if not _is_known_by_now(text, place, value, reading):
+    if not _is_known_by_now(text, place, value, reading, OF_LISTS):
         return None
     try:
         values = tuple(reading.read_list(origin, text, reading.path_params.values))
@@ -378,17 +518,20 @@ def _from_elsewhere(
     return ValueList(name, values, origin, text)
 
 
-def _is_known_by_now(text: str, path: NodePath, node: Node, reading: Reading) -> bool:
-    """Whether the names in the path of a list have values before the run exists (rule 10.2)."""
+def _is_known_by_now(
+    text: str, path: NodePath, node: Node, reading: Reading, built_in: Collection[str]
+) -> bool:
+    """Whether the names in the text of a list have values before the run exists (rule 10.2)."""
     held, params = dict.fromkeys(names_in(text)), reading.path_params
-    others = [name for name in held if name not in OF_LISTS]
+    others = [name for name in held if name not in built_in]
+    known = [*(f"${{{{ {name} }}}}" for name in built_in), "parameters"]
     flaws = [str(flaw.message) for flaw in flaws_of_names(text, held, reading.speller)]
     if params.are_known:
         flaws += [
             f"needs the parameter {name}, which {params.flaws[name]}"
             if name in params.flaws
             else f"a list is read before its run begins, and ${{{{ {name} }}}} has no value then; "
-            "only ${{ FLOW_DIR }} and parameters have"
+            f"only {' and '.join(known)} have"
             for name in others
             if name not in params.values or name in params.flaws
         ]
@@ -412,9 +555,6 @@ def _flaw_of_values(values: Values, name: str) -> str | None:
 
 def _row_by_row(node: SequenceNode, path: NodePath, reading: Reading) -> _Lists:
     """Read a list of mappings; each is one copy."""
-    if not node.items:
-        example = "[{GO: '1.21', OPTS: -race}, {GO: '1.19'}]"
-        reading.add(f"must not be empty: write a list such as {example}", path, node)
     rows: list[dict[str, str]] = []
     for index, item in enumerate(node.items):
         place = (*path, index)
@@ -435,16 +575,15 @@ def _row_by_row(node: SequenceNode, path: NodePath, reading: Reading) -> _Lists:
     return _Lists(names, rows=tuple(rows))
 
 
-def _has_repeated(
-    rows: tuple[Values, ...], node: SequenceNode, path: NodePath, reading: Reading
-) -> bool:
+def _has_repeated(rows: tuple[Values, ...], node: Node, path: NodePath, reading: Reading) -> bool:
     """Report the rows that repeat the values of an earlier one."""
     first: dict[Values, int] = {}
     for index, row in enumerate(rows):
         if first.setdefault(row, index) != index:
             same = f"has the same values as {written((*path, first[row]))}"
             message = f"{same}: the steps would run twice for them"
-            reading.add(message, (*path, index), node.items[index])
+            place = (*path, index)
+            reading.add(message, place, node_at(node, (index,)) or node)
     return len(first) < len(rows)
 
 
@@ -452,33 +591,42 @@ class ForeachLists(Kind):
     """The value of the key `foreach`, which the first pass has read."""
 
     def schema(self) -> Schema:
-        """Describe the mapping of lists, and the list of mappings."""
+        """Describe a list, the mapping of lists, and the list of mappings."""
         names = {"type": "object", "propertyNames": {"pattern": SETTABLE}}
         word, path = Word().schema(), FILE.schema()
+        split = {SPLIT: SplitText().schema(), AT: Separator().schema()}
         origins = [
-            {"properties": {origin: path}, "required": [origin], "additionalProperties": False}
-            for origin in ORIGINS
+            {"properties": keys, "required": [next(iter(keys))], "additionalProperties": False}
+            for keys in (*({origin: path} for origin in ORIGINS), split)
         ]
-        source = {"type": "object", "oneOf": origins}
-        by_name = {"additionalProperties": {"anyOf": [values_of("").schema(), source]}}
+        one_list = [values_of("").schema(), {"type": "object", "oneOf": origins}]
+        by_name = {"additionalProperties": {"anyOf": one_list}, "minProperties": 1}
         by_row = {"additionalProperties": word}
         rows = {"type": "array", "items": names | by_row, "minItems": 1, "uniqueItems": True}
-        return {"anyOf": [names | by_name | {"minProperties": 1}, rows]}
+        return {"anyOf": [*one_list, names | by_name, rows]}
 
     def read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
         """Return the lists of the first pass; report names that are parameters, now known."""
         lists = reading.blocks[path[:2]]
         for name in lists.names:
             if reading.names.declares(name, path[:1]):
-                message = (
-                    "is a parameter, which every step has under this name; "
-                    "give the values another one"
+                message = Advised(
+                    f"{name} is a parameter, which every step has under this name",
+                    f"give the values another name, such as {FOREACH}: {{NAME: [berlin, paris]}}",
                 )
-                reading.add(message, (*path, name), node)
+                reading.add(message, (*path[:-1], *lists.place_of(name)), node)
         return lists
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> BlockLists:
         return self.read(node, path, reading)
+
+
+def _block(values: Mapping[str, Any], steps: tuple[StepSpec, ...]) -> Block:
+    """Return the block that repeats these steps; `values` are those of the keys beside them."""
+    lists: BlockLists = values[FOREACH]
+    copies = tuple(map(Copy, lists.labels or (), lists.rows))
+    bound = values.get(MAX_PARALLEL)
+    return Block(lists.names, steps, copies, before=0, max_parallel=bound, lists=lists.lists)
 
 
 class BlockRecord(Record):
@@ -488,43 +636,66 @@ class BlockRecord(Record):
         """Return the fields of a block."""
         return _FIELDS
 
-    def _skips(self, name: str) -> bool:
-        return super()._skips(name) and name not in STEP.fields()
-
-    def _unknown(self, name: str, given: Mapping[str, Node], reading: Reading) -> Message:
-        if name in STEP.fields():
-            field = quoted(name)
-            return f"foreach repeats the steps in its own list: write {field} of a step in there"
-        return super()._unknown(name, given, reading)
+    def _entries(
+        self, node: MappingNode, path: NodePath, reading: Reading
+    ) -> Iterable[tuple[str, Node, Node]]:
+        """Return the entries of a block; all keys that belong to a step are one mistake."""
+        entries = list(reading.keys_of(node, path))
+        misplaced = [entry for entry in entries if entry[0] in STEP.fields()]
+        if misplaced:
+            first, key, _ = misplaced[0]
+            named = ", ".join(name for name, *_ in misplaced)
+            message = Advised(
+                f"belongs to a step, and this {FOREACH} repeats the steps in its own list",
+                f"move {named} into an item of {STEPS}:",
+            )
+            reading.add(message, (*path, first), key)
+        return [entry for entry in entries if entry not in misplaced]
 
     def _made(
         self, values: dict[str, Any], _node: MappingNode, _path: NodePath, reading: Reading
     ) -> Any:
-        if reading.problems:
-            return None
-        lists: BlockLists = values[FOREACH]
-        copies = tuple(map(Copy, lists.labels or (), lists.rows))
-        return Block(
-            names=lists.names,
-            steps=values["steps"],
-            copies=copies,
-            before=0,
-            max_parallel=values.get("max_parallel"),
-            lists=lists.lists,
-        )
+        return None if reading.problems else _block(values, values[STEPS])
+
+
+class ItemRecord(StepRecord):
+    """A step that is an item of `steps`: a `foreach` of its own makes it a block of one step."""
+
+    @cached_property
+    def _fields(self) -> dict[str, Declaration]:
+        """The fields of a step, and those that repeat it."""
+        doc = "The values for which the step is run: a list, lists by name, or a list of mappings."
+        examples = (["berlin", "paris"], *_FIELDS[FOREACH].examples)
+        beside = {FOREACH: _FIELDS[FOREACH]._replace(doc=doc, default=None, examples=examples)}
+        return STEP.fields() | beside | {MAX_PARALLEL: _FIELDS[MAX_PARALLEL]}
+
+    def schema(self) -> Schema:
+        """Describe every field; a bound of copies needs copies."""
+        schema = super().schema()
+        schema["dependentRequired"] |= {MAX_PARALLEL: [FOREACH]}
+        return schema
+
+    def _made(
+        self, values: dict[str, Any], node: MappingNode, path: NodePath, reading: Reading
+    ) -> Any:
+        beside = {name: values.pop(name) for name in (FOREACH, MAX_PARALLEL) if name in values}
+        if MAX_PARALLEL in beside and FOREACH not in beside:
+            reading.add(UNBOUNDED, (*path, MAX_PARALLEL), node_at(node, (MAX_PARALLEL,)) or node)
+        step = super()._made(values, node, path, reading)
+        return step if step is None or FOREACH not in beside else _block(beside, (step,))
 
 
 class StepOrBlock(Kind):
     """An item of `steps`."""
 
     def schema(self) -> Schema:
-        """Recognize a block by its key, so that errors are about the right alternative."""
-        has_foreach: Schema = {"type": "object", "required": [FOREACH]}
-        return {"if": has_foreach, "then": BLOCK.schema(), "else": STEP.schema()}
+        """Recognize a block by its steps, so that errors are about the right alternative."""
+        has_steps: Schema = {"type": "object", "required": [STEPS]}
+        return {"if": has_steps, "then": BLOCK.schema(), "else": ITEM_STEP.schema()}
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        is_block = path in reading.blocks
-        return (BLOCK if is_block else STEP).read(node, path, reading)
+        is_block = path in reading.blocks and not _repeats_itself(node)
+        return (BLOCK if is_block else ITEM_STEP).read(node, path, reading)
 
 
 _FIELDS = {
@@ -536,16 +707,17 @@ _FIELDS = {
             {"SHOP": ["berlin", "paris"]},
             {"DAY": {LINES: "days.txt"}},
             {"FILE": {GLOB: "data/*.csv"}},
+            {"SHOP": {SPLIT: "${{ SHOPS }}", AT: ","}},
             [{"GO": "1.21", "OPTS": "-race"}, {"GO": "1.19"}],
         ),
     ),
-    "steps": Declaration(
+    STEPS: Declaration(
         ListOf(STEP, "steps", '[{id: load, command: [echo, "${{ SHOP }}"]}]', min_items=1),
         "The steps that are repeated; inside, a name means the same copy's step.",
         default=attrs.NOTHING,
         examples=([{"id": "load", "command": ["./load"]}],),
     ),
-    "max_parallel": Declaration(
+    MAX_PARALLEL: Declaration(
         Integer(minimum=1, maximum=1_000_000),
         "How many copies may be under way at once.",
         examples=(4,),
@@ -553,6 +725,7 @@ _FIELDS = {
     ),
 }
 BLOCK = BlockRecord(Block, "a foreach")
+ITEM_STEP = ItemRecord(StepSpec, "a step", apart=STEP.apart)
 STEPS_AND_BLOCKS = ListOf(
     StepOrBlock(), "steps", "[{id: hello, command: [echo, hello]}]", min_items=1
 )

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, cast
 import attrs
 
 import flow_conditions
-from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode
+from flow_spec.documents.tree import MappingNode, Node, NodePath, ScalarNode, node_at
 from flow_spec.errors import Advised, Message
 from flow_spec.fields import messages
 from flow_spec.fields.kinds import (
@@ -37,7 +37,7 @@ from flow_spec.fields.kinds import (
 )
 from flow_spec.fields.messages import LONGEST_WORD, flaw_of_word
 from flow_spec.fields.predicates import End, operands_of, parse_when
-from flow_spec.fields.reading import Reading, escaped, filled
+from flow_spec.fields.reading import FINALLY, FOREACH, Reading, escaped, filled
 from flow_spec.fields.records import (
     ENV_FILES,
     CommandWords,
@@ -466,6 +466,8 @@ _OWN = {
     "only_if": "it decides about one step; what steps share can be an anchor",
     "depends_on": "every step says what it waits for",
     "description": "it tells of one step",
+    FOREACH: "every step that is repeated has its own list",
+    "max_parallel": "write it beside flow_id for all steps, or beside a foreach for its copies",
     "allow_warnings": "the flow has one of its own, for all steps",
 }
 """The fields that `defaults` cannot have, and why."""
@@ -507,9 +509,11 @@ class StepRecord(Record):
         return ["id", "command"]
 
     def _read(self, node: Node, path: NodePath, reading: Reading) -> Any:
-        if isinstance(node, MappingNode) and {"foreach", "steps"} <= dict(node.texts()).keys():
-            # A whole block in the wrong place is one mistake, not one for each key.
-            reading.add(_NO_BLOCK_HERE, (*path, "foreach"), node)
+        if FOREACH not in self.fields() and (lists := node_at(node, (FOREACH,))) is not None:
+            # A step or block that is repeated in the wrong place is one mistake, not one for each
+            # key and name.
+            message = _NOT_IN_FINALLY if path[0] == FINALLY else _NOT_IN_FOREACH
+            reading.add(message, (*path, FOREACH), lists)
             return None
         return super()._read(node, path, reading)
 
@@ -566,11 +570,22 @@ class StepRecord(Record):
             advice = Expression().advice(value.text, path, reading)
             if advice is not None:
                 return Advised("unknown key", advice.help)
-        return _NO_BLOCK_HERE if name == "foreach" else super()._unknown(name, given, reading)
+        return UNBOUNDED if name == "max_parallel" else super()._unknown(name, given, reading)
 
 
-_NO_BLOCK_HERE = (
-    "only an item of the flow's own steps can be a foreach: not one of finally, nor in one"
+UNBOUNDED = Advised(
+    "bounds the copies of a step, and this step has no foreach of its own",
+    "write it beside a foreach, or beside flow_id for all steps",
+)
+_NOT_IN_FINALLY = Advised(
+    "a step of finally cannot be repeated",
+    "repeat the work in a script, such as "
+    "script: 'for SHOP in berlin paris; do ./tidy.sh \"$SHOP\"; done'",
+)
+_NOT_IN_FOREACH = Advised(
+    "a foreach cannot be inside another one",
+    "write all lists in the outer one, which repeats its steps for every combination: "
+    "foreach: {SHOP: [berlin, paris], DAY: [mon, tue]}",
 )
 
 

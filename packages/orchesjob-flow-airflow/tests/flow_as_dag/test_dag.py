@@ -39,6 +39,15 @@ def test_tasks_and_edges(airflow: "Airflow") -> None:
     assert dag.task_dict["get"].doc_md == "gets it"
 
 
+def test_the_description(airflow: "Airflow") -> None:
+    """The DAG has that of the flow, unless the DAG file gives another (rule 10.9)."""
+    airflow.write(FLOW)
+    assert airflow.load().description is None
+    airflow.write(FLOW.replace("max_parallel: 3", "description: Gets the orders."))
+    assert airflow.load().description == "Gets the orders."
+    assert airflow.load("'flow.yaml', description='mine'").description == "mine"
+
+
 def test_the_flow_and_the_caller(airflow: "Airflow") -> None:
     """The caller's arguments take precedence over the flow's fields."""
     airflow.write(FLOW)

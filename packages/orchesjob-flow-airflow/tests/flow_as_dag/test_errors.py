@@ -48,6 +48,9 @@ LIST = (
     "{flow_id: f, params: {X: list.txt}, steps:"
     " [{foreach: {N: {lines: '${{ X }}'}}, steps: [{id: a, command: [x]}]}]}"
 )
+SPLIT = (
+    "{flow_id: f, params: {X: p q}, steps: [{id: a, foreach: {split: '${{ X }}'}, command: [x]}]}"
+)
 NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
 
 
@@ -56,7 +59,8 @@ NAME = "{flow_id: f, steps: [{id: a, command: ['${{ RUN_DIR }}/x']}]}"
     [
         (GROUP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
         (SKIP, "concurrency", "Airflow lets runs wait for each other, and only those of one DAG"),
-        (LIST, "foreach", "the tasks are there before a run has values for the parameters in a"),
+        (LIST, "foreach", "the tasks are there before a run has values for the parameters that a"),
+        (SPLIT, "foreach", "the tasks are there before a run has values for the parameters that a"),
         (NAME, "${{ RUN_DIR }}", "give flow_dag `run_dirs`, a folder that all"),
     ],
 )

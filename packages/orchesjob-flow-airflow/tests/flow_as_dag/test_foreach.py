@@ -55,6 +55,28 @@ def test_tasks_and_groups(airflow: "Airflow") -> None:
     assert set(groups["foreach-load.1"].children) == {"load.berlin", "check.berlin"}
 
 
+def test_steps_with_lists(airflow: "Airflow", executed: "Callable[[], str]") -> None:
+    """A step with a `foreach` is a group of tasks, as the block that it is short for (10.3)."""
+    run = airflow.run_flow(
+        """
+flow_id: lists
+steps:
+  - id: a
+    foreach: [p, q r]
+    command: [sh, -c, 'echo "$ITEM $0" >> $EXECUTED', "${{ ITEM }}"]
+  - {id: b, foreach: {split: "x, y", at: ","}, max_parallel: 1, when: a, command: ["true"]}
+"""
+    )
+    assert run == (OK, {"a.p": OK, "a.2": OK, "b.x": OK, "b.y": OK})
+    assert set(executed().splitlines()) == {"p p", "q r q r"}
+    dag = airflow.load()
+    assert {name: group.tooltip for name, group in dag.task_group_dict.items()} == {
+        "a": "foreach ITEM",
+        "b": "foreach ITEM",
+    }
+    assert dag.task_dict["b.y"].upstream_task_ids == {"a.p", "a.2", "b.x"}
+
+
 def test_variables(airflow: "Airflow", executed: "Callable[[], str]") -> None:
     """A copy has the values of its own, as variables and in its words (rules 9.13, 10.3)."""
     run = airflow.run_flow(SHOPS)

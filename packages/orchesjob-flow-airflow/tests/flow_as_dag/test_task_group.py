@@ -83,6 +83,14 @@ before >> flow_task_group("flow.yaml", tooltip="imports") >> after
     assert (retries["before"], retries["daily.get"], retries["daily.tell"]) == (5, 3, 3)
 
 
+def test_the_description(airflow: "Airflow", around: Around) -> None:
+    """It is the tooltip of the group, unless the DAG file gives another (rule 10.9)."""
+    assert around.load("flow_task_group('flow.yaml')").task_group_dict["daily"].tooltip == ""
+    airflow.write(FLOW.replace("steps:", "description: Gets the orders.\nsteps:"))
+    group = around.load("flow_task_group('flow.yaml')").task_group_dict["daily"]
+    assert group.tooltip == "Gets the orders."
+
+
 def test_outcomes(around: Around) -> None:
     """Steps see the outcomes of their own group; after a success others go on (rule 3.2)."""
     outcome = around.run(

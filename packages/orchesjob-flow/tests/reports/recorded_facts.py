@@ -84,12 +84,16 @@ def facts_from(
     *steps: RecordedStep,
     finally_: Sequence[RecordedStep] = (),
     attempts: Sequence[Attempt] = (),
+    description: str | None = None,
     **other: Any,
 ) -> Facts:
     """Make the facts of a run from what happened at its steps."""
     all_steps = [*steps, *finally_]
     flow = FlowSpec(
-        "flow", tuple(one.spec for one in steps), finally_=tuple(o.spec for o in finally_)
+        "flow",
+        tuple(one.spec for one in steps),
+        finally_=tuple(o.spec for o in finally_),
+        description=description,
     )
     rows = tuple(row_of(place, recorded) for place, recorded in enumerate(all_steps))
     recorded_attempts = attempts or [
@@ -147,6 +151,7 @@ def night(text: str) -> Facts:
         RecordedStep(step("never", when="ended"), status=StepStatus.CANCELLED, ended_at=4.0),
         finally_=[RecordedStep(step("tidy"), [(3.5, 4, 0)])],
         status=FlowStatus.FAILED,
+        description=f"What it\nis for: {what}",
         run_key=text,
         flow_id=text,
         params={"P": text},

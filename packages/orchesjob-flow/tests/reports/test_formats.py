@@ -158,6 +158,19 @@ def test_trace_of_hostile_texts() -> None:
 FORMATS = (as_html, as_junit, as_markdown, as_trace)
 
 
+def test_every_format_says_what_the_flow_is_for() -> None:
+    """Its description, on one line; nothing is said where there is none (rule 10.9)."""
+    one = RecordedStep(step("a"), [(0, 1, 0)])
+    told, silent = (facts_from(one, description=text) for text in ("Gets the\n  orders.", None))
+    assert '<p class="lead"><bdi>Gets the orders.</bdi></p>' in as_html(told)
+    assert "\n\nGets the orders.\n\n" in as_markdown(told)
+    assert '<property name="description" value="Gets the orders." />' in as_junit(told)
+    assert json.loads(as_trace(told))["otherData"]["description"] == "Gets the\n  orders."
+    for write in FORMATS:
+        assert "Gets the" not in write(silent)
+    assert as_markdown(told).replace("Gets the orders.\n\n", "") == as_markdown(silent)
+
+
 @pytest.fixture
 def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Let this process be in a time zone."""

@@ -58,6 +58,7 @@ def test_what_the_page_says() -> None:
     """What failed comes first with its last words, then why each step ran or not."""
     page = as_html(night("tame"))
     said = [
+        "What it is for: tame</bdi>",
         "It failed after 4 s, at 2 steps: bad (exit code 9, attempt 2), ended",
         "What went wrong</h2>",
         "last words",

@@ -498,6 +498,8 @@ def flaw_of_call(
     name = operand.name
     step_id, _, label = name.partition("@")
     found = reading.steps[step_id]
+    if found.path == step_path(path):
+        return None  # it waits for itself, which is reported as a cycle
     sign = "!" if operand.quantifier == "none" else ""
     remedy = f"write {sign}{name}.{operand.predicate or 'succeeded'}"
     if label:

@@ -158,27 +158,35 @@ _AROUND = 60
 """Characters shown on both sides, so that a long word with many mistakes costs little."""
 
 
-LINES, GLOB = "lines", "glob"
+LINES, GLOB, SPLIT = "lines", "glob", "split"
 """The keys that stand in place of a list."""
 
 
 @attrs.frozen
 class ValueList:
-    """The values of a name, and their origin if it is not the flow file.
+    """The values of a name, and their origin if the flow file alone does not give them.
 
-    `origin` is `LINES` or `GLOB`, and `text` the path or pattern. `values` are those that were
-    there when the run was recorded.
+    `origin` is `LINES`, `GLOB`, or `SPLIT` if the text holds parameters. `text` is the path, the
+    pattern or the text, and `at` the separator of a text. `values` are those that were there when
+    the run was recorded.
     """
 
     name: str
     values: tuple[str, ...]
     origin: str | None = None
     text: str | None = None
+    at: str | None = None
 
     @property
     def as_written(self) -> object:
         """What the flow file says: values from elsewhere may change in the meantime."""
-        return self.values if self.origin is None else (self.origin, self.text)
+        return self.values if self.origin is None else (self.origin, self.text, self.at)
+
+    @property
+    def spelled(self) -> str:
+        """The mapping that stands in place of the list, as a message shows it."""
+        at = "" if self.at is None else f", at: {quoted(self.at)}"
+        return f"{{{self.origin}: {quoted(self.text or '')}{at}}}"
 
 
 @attrs.frozen
@@ -225,24 +233,26 @@ def read_list(origin: str, text: str, names: Mapping[str, str], below: str) -> S
 STEPS, FINALLY = "steps", "finally"
 """The keys of a flow that hold steps."""
 
+FOREACH = "foreach"
+"""The key of an item of `steps` that is repeated (rule 10.3)."""
+
 _INSIDE = 4  # the parts of the path to a step inside of a foreach: steps[2].steps[0]
 
 
 class StepPlace(NamedTuple):
-    """The place of a step: its path, which begins with `steps` or `finally`, and its id's node."""
+    """The place of a step: its path, which begins with `steps` or `finally`, and its id's node.
+
+    `block` is the path to the `foreach` that repeats it, if one does (rule 10.3).
+    """
 
     path: NodePath
     node: Node
+    block: NodePath | None = None
 
     @property
     def in_finally(self) -> bool:
         """Whether it is a step of `finally` (rule 10.1)."""
         return self.path[0] == FINALLY
-
-    @property
-    def block(self) -> NodePath | None:
-        """The path to the `foreach` that it is in, if it is in one (rule 10.3)."""
-        return self.path[:2] if len(self.path) == _INSIDE else None
 
 
 type Labels = dict[str, None]
@@ -252,13 +262,19 @@ type Labels = dict[str, None]
 class BlockLists(NamedTuple):
     """What a `foreach` gives a block: names, a row of values for each copy, and labels.
 
-    `labels` are in the order of the rows; None if the lists are wrong or unknown.
+    `labels` are in the order of the rows; None if the lists are wrong or unknown. `is_named` is
+    false for a list without a name.
     """
 
     names: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     labels: Labels | None = None
     lists: tuple[ValueList, ...] = ()
+    is_named: bool = True
+
+    def place_of(self, name: str) -> NodePath:
+        """Return where the values of a name stand, from the item of `steps` on."""
+        return (FOREACH, name) if self.is_named else (FOREACH,)
 
 
 def step_path(path: NodePath) -> NodePath:

@@ -26,10 +26,17 @@ from flow_spec.documents.tree import (
 )
 from flow_spec.errors import Advised, Problem, Span, quoted
 from flow_spec.fields.predicates import operands_of
-from flow_spec.fields.reading import BUILT_IN, SHELL_KEY, ValueList, step_path
+from flow_spec.fields.reading import (
+    BUILT_IN,
+    FOREACH,
+    SHELL_KEY,
+    SPLIT,
+    ValueList,
+    step_path,
+)
 from flow_spec.flow import FlowSpec
 from flow_spec.flow_file import ReadFlow
-from flow_spec.foreach import FOREACH, ORIGINS, base_of
+from flow_spec.foreach import ORIGINS, base_of
 from flow_spec.step import StepSpec, WarningCode
 from flow_spec.warnings.outcomes import Finding
 from flow_spec.warnings.proofs import Proofs
@@ -305,21 +312,25 @@ class _Finder:
     def _look_at_lists(self) -> None:
         """Warn about the lists of a `foreach`: odd values, and none at all."""
         blocks = zip(self.read.reading.blocks.items(), self.read.flow.blocks, strict=True)
+        params = {param.name for param in self.read.flow.params}
         for (path, block), read in blocks:
             for name in block.names:
-                at = (*path, FOREACH, name)
-                for origin in ORIGINS:
-                    self._look_at_text((*at, origin), frozenset())
+                at = (*path, *block.place_of(name))
+                for origin in (*ORIGINS, SPLIT):
+                    self._look_at_text((*at, origin), params)
+                self._look_for_values((*at, SPLIT), IN_LIST)
                 node = node_at(self.read.root, at)
                 for place in range(len(node.items) if isinstance(node, SequenceNode) else 0):
                     self._look_for_values((*at, place), IN_LIST)
             for one in block.lists:
+                at = (*path, *block.place_of(one.name))
                 if not one.values:
+                    check = "the parameters" if one.origin == SPLIT else "the path"
                     message = Advised(
                         f"this list is empty now, so the steps of this {FOREACH} have no copies",
-                        "check the path; if nothing to do is fine, ask for .passed after them",
+                        f"check {check}; if nothing to do is fine, ask for .passed after them",
                     )
-                    self._warn(WarningCode.EMPTY_LIST, message, (*path, FOREACH, one.name))
+                    self._warn(WarningCode.EMPTY_LIST, message, at)
                 if (writer := self._writer_of(one, read.ids)) is not None:
                     message = Advised(
                         f"this list is read before the run begins, and {writer} writes it only "
@@ -327,12 +338,12 @@ class _Finder:
                         f"write it before start, or move this {FOREACH} into a flow of its own, "
                         f"which a step starts after {writer}",
                     )
-                    self._warn(WarningCode.STALE_LIST, message, (*path, FOREACH, one.name))
+                    self._warn(WarningCode.STALE_LIST, message, at)
 
     def _writer_of(self, one: ValueList, ids: Iterable[str]) -> str | None:
         """Return a step that seems to write a list, and for which these steps wait."""
         found: dict[str, None] = {}
-        queue = list(ids) if one.origin is not None else []
+        queue = list(ids) if one.origin in ORIGINS else []
         while queue:
             waits = map(base_of, self._steps[queue.pop()].waits_for)
             new = [name for name in waits if name not in found]

@@ -67,8 +67,8 @@ def flow_dag(
         FlowFileError: The file cannot be read or is not a valid flow; says where and why.
         InsideDag: Another DAG is being made around the call.
         DagIdRefused: The flow's id cannot be the id of a DAG.
-        FieldRefused: The flow names the directory of a run without `run_dirs`, the path of a list
-            contains a parameter, or `concurrency` says more than that its runs wait for each other.
+        FieldRefused: The flow names the directory of a run without `run_dirs`, a list names a
+            parameter, or `concurrency` says more than that its runs wait for each other.
         ArgumentRefused: An argument would change the outcome of a run or of a step (rule 13.4).
         TaskIdTooLong: The id of a step, or of its copy, is longer than that of a task may be.
         RetriesRefused: `infrastructure_retries` is not an integer >= 0.
@@ -146,7 +146,8 @@ def flow_task_group(
     check_fields_of_runs(path, flow)
     check_default_args(path, group_arguments.get("default_args"))
     check_infrastructure_retries(path, infrastructure_retries)
-    with TaskGroup(group_id or _group_id(flow), **group_arguments) as group:
+    arguments = {"tooltip": flow.about, **group_arguments}
+    with TaskGroup(group_id or _group_id(flow), **arguments) as group:
         add_tasks(
             group,
             flow,
@@ -172,7 +173,7 @@ def _group_id(flow: FlowSpec) -> str:
 
 def _dag_arguments(flow: FlowSpec) -> dict[str, Any]:
     """Return the arguments of `DAG` that stand for the fields of the flow."""
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = {"description": flow.description}
     if flow.max_parallel is not None:
         arguments["max_active_tasks"] = flow.max_parallel
     if flow.concurrency is not None:

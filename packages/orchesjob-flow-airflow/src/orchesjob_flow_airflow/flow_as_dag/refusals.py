@@ -39,13 +39,13 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
 
     Raises:
         FieldRefused: The flow names the directory of a run without `run_dirs`, or a list of a
-            `foreach` has a parameter in its path.
+            `foreach` names a parameter.
     """
     for field, is_there, reason in (
         (
             "foreach",
             _has_params_in_lists(flow),
-            "the tasks are there before a run has values for the parameters in a list's path",
+            "the tasks are there before a run has values for the parameters that a list names",
         ),
         (
             "${{ RUN_DIR }}",
@@ -58,11 +58,12 @@ def check_flow(path: str, flow: FlowSpec, function: str, *, has_run_dirs: bool) 
 
 
 def _has_params_in_lists(flow: FlowSpec) -> bool:
-    """Return whether the path of a list contains a parameter, so it differs by run (rule 10.3)."""
+    """Return whether a list names a parameter, so it may differ by run (rule 10.3)."""
     here, there = (
         {"FLOW_DIR": "", **{param.name: one for param in flow.params}} for one in ("here", "there")
     )
-    return any(filled(text, here) != filled(text, there) for _, text in flow.lists)
+    texts = [one.text or "" for one in flow.open_lists]
+    return any(filled(text, here) != filled(text, there) for text in texts)
 
 
 def check_concurrency(path: str, flow: FlowSpec) -> None:

@@ -19,9 +19,17 @@ from orchesjob_flow.launch.inputs import list_reader
 from orchesjob_flow.views import terminal
 from orchesjob_flow.views.reasons import Copies, counts_text, dependencies_in, urgency
 from orchesjob_flow.views.table import aligned_table
-from orchesjob_flow.views.terminal import cut, status_text, visible, write_result
+from orchesjob_flow.views.terminal import (
+    cut,
+    status_text,
+    visible,
+    wrapped,
+    wrapped_for_stdout,
+    write_result,
+)
 
 LONGEST_GATE = 60
+LONGEST_TITLE = 120
 NEVER = "never runs"
 """The mark of a step that can never run (rule 11.2)."""
 COLOURS = {
@@ -171,6 +179,8 @@ def text_lines(drawn: DrawnFlow, *, colour: bool) -> Iterator[str]:
     if not any(row[-1] for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     yield f"Flow: {visible(flow.flow_id)}"
+    if flow.about:
+        yield from wrapped_for_stdout([visible(flow.about)], indent="")
     yield ""
     yield from aligned_table(columns, rows)
 
@@ -195,6 +205,8 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield a flowchart for Mermaid, which GitHub and GitLab draw: nodes, edges, and colours."""
     flow = drawn.flow
     nodes = {step.id: f"s{number}" for number, step in enumerate(flow.all_steps)}
+    if flow.about:
+        yield from ("---", f"title: {mermaid_title(flow.about)}", "---")
     yield "flowchart TD"
     for step in flow.steps:
         yield f'    {nodes[step.id]}["{mermaid_label(drawn, step)}"]'
@@ -211,6 +223,11 @@ def mermaid_lines(drawn: DrawnFlow) -> Iterator[str]:
         if names:
             yield f"    classDef {status.value} fill:{colour},stroke:#555"
             yield f"    class {names} {status.value}"
+
+
+def mermaid_title(text: str) -> str:
+    """Quote a text for YAML, with no directive of Mermaid in it; a long one is cut."""
+    return quote(cut(visible(text), LONGEST_TITLE)).replace("%", r"\u0025")
 
 
 def mermaid_label(drawn: DrawnFlow, step: StepSpec) -> str:
@@ -236,6 +253,9 @@ def dot_lines(drawn: DrawnFlow) -> Iterator[str]:
     """Yield a graph for Graphviz, its nodes and its edges."""
     flow = drawn.flow
     yield f"digraph {quote(visible(flow.flow_id))} {{"
+    if flow.about:
+        title = quote("\n".join(wrapped(visible(flow.about), LONGEST_TITLE)))
+        yield f'    label={title}; labelloc="t"; fontname="sans-serif"'
     yield '    node [shape=box, style="rounded,filled", fillcolor="#ffffff", fontname="sans-serif"]'
     for step in flow.steps:
         yield f"    {dot_node(drawn, step)}"

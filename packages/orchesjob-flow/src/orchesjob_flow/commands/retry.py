@@ -121,13 +121,13 @@ def refuse_other_lists(recorded: FlowSpec, flow: FlowSpec) -> None:
     before = {**dict.fromkeys(BUILT_IN, ""), **dict(recorded.values)}
     problems = tuple(
         Problem(
-            f"names the list {{{origin}: {text}}}, which was read when the run was recorded; add "
+            f"changes the list {one.spelled}, which was read when the run was recorded; add "
             "--file FLOW_FILE to read it again",
             f"params.{name}",
         )
-        for origin, text in flow.lists
+        for one in flow.open_lists
         for name, value in flow.values
-        if filled(text, {**before, name: value}) != filled(text, before)
+        if filled(one.text or "", {**before, name: value}) != filled(one.text or "", before)
     )
     if problems:
         raise ParamsError(flow.flow_id, problems)

@@ -27,6 +27,8 @@ def as_junit(facts: Facts) -> str:
     suite = add_suite(root, run.flow_id, run.started_at, facts.took_sec)
     properties = ElementTree.SubElement(suite, "properties")
     values = {"run_key": run.run_key, "status": run.status.value, **(run.params or {})}
+    if facts.flow.about:
+        values = {"description": facts.flow.about, **values}
     for name, value in values.items():
         ElementTree.SubElement(properties, "property", name=legal(name), value=legal(value))
     for one in facts.steps:

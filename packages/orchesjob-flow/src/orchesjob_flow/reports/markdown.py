@@ -45,6 +45,7 @@ def as_markdown(facts: Facts) -> str:
     mark = MARKS[StepStatus(run.status.value)]
     text = f"## {mark} {inert(run.run_key)} {run.status.value}\n\n"
     text += f"Flow {inert(run.flow_id)}. {inert(headline(facts))}\n\n"
+    text += f"{inert(facts.flow.about)}\n\n" if facts.flow.about else ""
     text += "".join(last_words(facts))
     rows, left_out = chosen_rows(facts.steps, MOST_BYTES - byte_size(text + HEAD) - LONGEST_TEXT)
     text += HEAD + "".join(rows)

@@ -31,6 +31,7 @@ def as_trace(facts: Facts) -> str:
         "otherData": {
             "run_key": facts.run.run_key,
             "flow_id": facts.run.flow_id,
+            "description": facts.flow.description,
             "status": facts.run.status.value,
             "summary": headline(facts),
             "began_at": facts.begin,
