@@ -619,9 +619,9 @@ def unknown_key(
     if noun == "a step" and len(given) == 1 and (step := conversions.step_of(name, value)):
         return Advised("unknown key", f"write {step}")
     fix = "remove it; keys of your own begin with x-"
-    if conversions.is_id(name):
+    if conversions.is_id(name) and len(name) <= QUOTED_LENGTH:
         fix = f"remove it, or rename it to x-{name}; keys that begin with x- are yours"
-    if noun == "a step" and not _has_command(name, known, given):
+    if noun == "a step" and speller.budget >= 0 and not _has_command(name, known, given):
         fix = "write command: [PROGRAM, ARGUMENT], or script: TEXT; a step runs a command"
     elif len(known) <= _FEW_KEYS:
         fix = f"{noun} has {', '.join(known)}; keys of your own begin with x-"
@@ -638,7 +638,7 @@ def _has_command(name: str, known: Collection[str], given: Mapping[str, Node]) -
     return not runs.isdisjoint(given) or any(one and one.field in runs for one in meant)
 
 
-_MOST_KEYS = 50
+_MOST_KEYS = 10
 """A message looks at no more keys beside its own."""
 
 _FEW_KEYS = 8

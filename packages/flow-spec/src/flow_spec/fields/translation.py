@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +83,10 @@ def _entries_by_word() -> Mapping[str, list[dict[str, Any]]]:
     return entries
 
 
+_MOST_KEYS = 50
+"""Advice looks at no more keys beside its own."""
+
+
 def meaning_of(
     word: str, noun: str, known: Collection[str], given: Mapping[str, Node]
 ) -> Meaning | None:
@@ -90,7 +95,8 @@ def meaning_of(
     `noun` names the record, `known` are its fields, and `given` all its keys with their values. A
     field that exists elsewhere is not advised: `name` is `id` in a step and `flow_id` in a flow.
     """
-    beside = {folded(name): value for name, value in given.items()}
+    beside = {folded(name): value for name, value in islice(given.items(), _MOST_KEYS)}
+    beside |= {folded(word): given[word]} if word in given else {}
     for entry in _entries_by_word().get(folded(word), ()):
         field = entry.get("name")
         if field is not None and (field not in known or field in given):
